@@ -1,1 +1,24 @@
-//! stub
+//! The vocabulary of hostssl as types: what was looked at, what was seen, and what follows from it.
+//!
+//! Everything here is a plain value. Nothing in this crate does I/O, reads a clock or an environment, or decides a
+//! control: observers fill these types, controls judge them, and reports render them.
+
+mod coverage;
+mod finding;
+mod id;
+mod parameter;
+mod posture;
+mod report;
+mod scope;
+mod server;
+mod tls;
+
+pub use coverage::{Blind, Gap, Reason};
+pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
+pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
+pub use parameter::{Parameter, ParameterName};
+pub use posture::{Posture, Reading};
+pub use report::{AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};
+pub use scope::{Scope, Subscription, SubscriptionState};
+pub use server::{Kind, Role, Server, ServerState};
+pub use tls::TlsVersion;

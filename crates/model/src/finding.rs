@@ -1,0 +1,137 @@
+//! What a control found on a server.
+
+use crate::{Blind, ResourceId};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fmt;
+
+/// The stable kebab-case id of a control, such as `require-secure-transport`.
+pub type ControlId = &'static str;
+
+/// How a control ends. Ordered from best to worst, so that the worst of several is their maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The control has nothing to say about this kind of server.
+    NotApplicable,
+    /// Seen, and as it should be.
+    Pass,
+    /// Not seen. Never a pass.
+    Unknown,
+    /// Seen, and not as it should be.
+    Fail,
+}
+
+impl Outcome {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "not-applicable",
+            Self::Pass => "pass",
+            Self::Unknown => "unknown",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How much a failure of a control matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth planning for.
+    Medium,
+    /// Data can cross the network in clear.
+    High,
+}
+
+impl Severity {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// How sure an outcome is. Apart from severity: it says what the evidence is, not what is at stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Azure's control plane declares it.
+    Declared,
+    /// The wire showed it.
+    WireConfirmed,
+}
+
+/// A control's outcome on one server.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The control.
+    pub control: ControlId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How much a failure matters.
+    pub severity: Severity,
+    /// What the evidence is.
+    pub confidence: Confidence,
+    /// What was seen, in the words of the setting: `require_secure_transport = off`.
+    pub observed: Option<Cow<'static, str>>,
+    /// What would pass, in the same words.
+    pub expected: Option<Cow<'static, str>>,
+    /// Why nothing was seen; present exactly when the outcome is [`Outcome::Unknown`].
+    pub blind: Option<Blind>,
+}
+
+impl Finding {
+    /// A stable name for "this control on this server", the same in every run: 16 hexadecimal digits of the SHA-256 of
+    /// the control and the lower-case id.
+    #[must_use]
+    pub fn fingerprint(&self, server: &ResourceId) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.control.as_bytes());
+        hash.update(b"\0");
+        hash.update(server.to_lowercase().as_bytes());
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_outcome_is_the_maximum() {
+        assert_eq!([Outcome::Pass, Outcome::Fail, Outcome::Unknown].iter().max(), Some(&Outcome::Fail));
+        assert_eq!([Outcome::Pass, Outcome::Unknown, Outcome::NotApplicable].iter().max(), Some(&Outcome::Unknown));
+        assert_eq!([Outcome::Pass, Outcome::NotApplicable].iter().max(), Some(&Outcome::Pass));
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_control_and_server_and_not_on_case() {
+        let finding = |control| Finding {
+            control,
+            outcome: Outcome::Pass,
+            severity: Severity::High,
+            confidence: Confidence::Declared,
+            observed: None,
+            expected: None,
+            blind: None,
+        };
+        let id = |text: &str| ResourceId::try_from(text).unwrap();
+        let orders = id("/subscriptions/s/resourceGroups/g/providers/p/t/Orders");
+        let lower = id("/subscriptions/s/resourcegroups/g/providers/p/t/orders");
+        let other = id("/subscriptions/s/resourceGroups/g/providers/p/t/other");
+        assert_eq!(finding("a").fingerprint(&orders), finding("a").fingerprint(&lower));
+        assert_ne!(finding("a").fingerprint(&orders), finding("b").fingerprint(&orders));
+        assert_ne!(finding("a").fingerprint(&orders), finding("a").fingerprint(&other));
+    }
+}

@@ -1,0 +1,64 @@
+//! The settings that decide about encryption in transit, under the names that Azure gives them.
+
+use std::fmt;
+
+/// A setting that hostssl reads. PostgreSQL parameters keep their own names; the two properties of a single server
+/// keep theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ParameterName {
+    /// Parameter `require_secure_transport` (flexible server, HorizonDB): the switch.
+    RequireSecureTransport,
+    /// Parameter `ssl_min_protocol_version`; of a Cosmos DB for PostgreSQL cluster, the coordinator's.
+    SslMinProtocolVersion,
+    /// Parameter `ssl_max_protocol_version` (flexible server).
+    SslMaxProtocolVersion,
+    /// Parameter `ssl_min_protocol_version` of the worker nodes of a Cosmos DB for PostgreSQL cluster.
+    NodeSslMinProtocolVersion,
+    /// Property `sslEnforcement` (single server): the switch.
+    SslEnforcement,
+    /// Property `minimalTlsVersion` (single server).
+    MinimalTlsVersion,
+}
+
+impl ParameterName {
+    /// The name as Azure spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RequireSecureTransport => "require_secure_transport",
+            Self::SslMinProtocolVersion | Self::NodeSslMinProtocolVersion => "ssl_min_protocol_version",
+            Self::SslMaxProtocolVersion => "ssl_max_protocol_version",
+            Self::SslEnforcement => "sslEnforcement",
+            Self::MinimalTlsVersion => "minimalTlsVersion",
+        }
+    }
+}
+
+impl fmt::Display for ParameterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What Azure declares for one setting of one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// The value as Azure spelled it. Compare without case: `on` and `ON` are one value.
+    pub value: Box<str>,
+    /// Whether a change waits for a restart, so that the running server still does something else.
+    pub pending_restart: bool,
+}
+
+impl Parameter {
+    /// A value that is in effect.
+    #[must_use]
+    pub fn in_effect(value: &str) -> Self {
+        Self { value: value.into(), pending_restart: false }
+    }
+
+    /// Whether the value is `text`, in any letter case.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        self.value.trim().eq_ignore_ascii_case(text)
+    }
+}

@@ -1,0 +1,29 @@
+//! Everything that was observed of one server, folded together.
+
+use crate::{Blind, Parameter, ParameterName, Server};
+
+/// One look at a value: it was seen, or it was not and the reason is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// The value was seen.
+    Known(T),
+    /// The value was not seen.
+    Unknown(Blind),
+}
+
+/// All observations of one server. Facts only: controls judge them.
+#[derive(Debug, Clone)]
+pub struct Posture {
+    /// The server.
+    pub server: Server,
+    /// What was read, at most one reading a name.
+    pub readings: Vec<(ParameterName, Reading<Parameter>)>,
+}
+
+impl Posture {
+    /// The reading of a setting, or `None` when nobody looked.
+    #[must_use]
+    pub fn reading(&self, name: ParameterName) -> Option<&Reading<Parameter>> {
+        self.readings.iter().find(|(read, _)| *read == name).map(|(_, reading)| reading)
+    }
+}

@@ -1,0 +1,118 @@
+//! The result of an audit.
+
+use crate::{Finding, Gap, Outcome, Scope, Server, Subscription, TlsVersion};
+use std::sync::Arc;
+
+/// Who looked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Principal {
+    /// How people call it: a user principal name, or the application's id.
+    pub name: String,
+    /// The object id in the directory, where the token says it.
+    pub object_id: Option<String>,
+    /// The tenant that issued the token, where the token says it.
+    pub tenant: Option<String>,
+    /// The way of signing in that was chosen, such as `cli`.
+    pub method: String,
+}
+
+/// One run of the audit.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// A UUID, ordered by time (version 7).
+    pub id: String,
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// When it ended, in RFC 3339.
+    pub finished_at: String,
+    /// Who looked; one for each tenant.
+    pub principals: Vec<Principal>,
+    /// The cloud, under the Azure CLI's name, such as `AzureCloud`.
+    pub cloud: String,
+    /// Where it was asked to look.
+    pub scope: Scope,
+    /// Which rules judged, such as `baseline@1`.
+    pub profile: String,
+    /// The version of hostssl.
+    pub tool_version: String,
+    /// Whether everything in scope was seen.
+    pub complete: bool,
+}
+
+/// How many servers ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Servers in all.
+    pub servers: u64,
+    /// Servers without a failed or unknown control.
+    pub pass: u64,
+    /// Servers with a failed control.
+    pub fail: u64,
+    /// Servers with an unknown control and no failed one.
+    pub unknown: u64,
+}
+
+impl Summary {
+    /// Counts one more server.
+    pub fn count(&mut self, outcome: Outcome) {
+        self.servers += 1;
+        match outcome {
+            Outcome::Fail => self.fail += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Pass | Outcome::NotApplicable => self.pass += 1,
+        }
+    }
+}
+
+/// Whether a server enforces encryption in transit, in the portal's words, for both generations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslEnforcement {
+    /// Clients must use TLS.
+    Enabled,
+    /// Clients may connect in clear.
+    Disabled,
+    /// It was not seen.
+    Unknown,
+}
+
+impl SslEnforcement {
+    /// The word of the portal and the Azure CLI.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "Enabled",
+            Self::Disabled => "Disabled",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// One server and everything that was found on it.
+#[derive(Debug, Clone)]
+pub struct ServerReport {
+    /// The server.
+    pub server: Server,
+    /// Whether it enforces encryption in transit.
+    pub ssl_enforcement: SslEnforcement,
+    /// The lowest protocol version that it accepts, where it was seen.
+    pub minimal_tls_version: Option<TlsVersion>,
+    /// Its worst control.
+    pub outcome: Outcome,
+    /// What each control found.
+    pub findings: Vec<Finding>,
+}
+
+/// What an audit found, and what it could not see.
+#[derive(Debug, Clone)]
+pub struct AuditReport {
+    /// The run.
+    pub run: Run,
+    /// The counts.
+    pub summary: Summary,
+    /// The subscriptions that were looked at, in the order of their names.
+    pub subscriptions: Vec<Arc<Subscription>>,
+    /// Every server in scope, in the order of the subscriptions and, within one, of the ids.
+    pub servers: Vec<ServerReport>,
+    /// What could not be seen.
+    pub gaps: Vec<Gap>,
+}

@@ -1,0 +1,131 @@
+//! A PostgreSQL server as discovery returned it.
+
+use crate::{ResourceId, SubscriptionId};
+use std::fmt;
+use std::sync::Arc;
+
+/// What kind of Azure service a server is. The kinds keep the switch for encryption in different places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Azure Database for PostgreSQL flexible server.
+    Flexible,
+    /// A flexible server that is an elastic cluster (several nodes behind one name).
+    ElasticCluster,
+    /// Azure Database for PostgreSQL single server, retired on 2025-03-28.
+    Single,
+    /// Azure Cosmos DB for PostgreSQL cluster, which cannot turn TLS off.
+    CosmosCluster,
+    /// Azure HorizonDB cluster (preview).
+    Horizon,
+}
+
+impl Kind {
+    /// Every kind, in the order in which reports list them.
+    pub const ALL: [Self; 5] = [Self::Flexible, Self::ElasticCluster, Self::Single, Self::CosmosCluster, Self::Horizon];
+
+    /// The name in JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Flexible => "flexible",
+            Self::ElasticCluster => "elastic-cluster",
+            Self::Single => "single",
+            Self::CosmosCluster => "cosmos-cluster",
+            Self::Horizon => "horizon",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The part that a server plays in replication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It neither has nor is a read replica.
+    None,
+    /// It has read replicas.
+    Primary,
+    /// It is a read replica. Its parameters are its own: a change on the primary does not reach it.
+    Replica,
+}
+
+impl Role {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+/// The state of a server as Azure names it, such as `Ready` or `Stopped`.
+///
+/// Azure adds words over time, so a word is kept as it came; only those that change what can be read are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerState(Arc<str>);
+
+impl ServerState {
+    /// Takes Azure's word as it came.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        Self(word.into())
+    }
+
+    /// Azure's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the server is stopped, so that its parameters cannot be read (`ServerStoppedError`).
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.eq_ignore_ascii_case("Stopped")
+    }
+
+    /// Whether the server is still being created, so that it has no parameters yet.
+    #[must_use]
+    pub fn is_being_created(&self) -> bool {
+        self.0.eq_ignore_ascii_case("Provisioning") || self.0.eq_ignore_ascii_case("Creating")
+    }
+}
+
+/// One server as discovery returned it: facts of the list, no verdict.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The full resource id.
+    pub id: ResourceId,
+    /// What kind of service it is.
+    pub kind: Kind,
+    /// Azure's location, as spelled: `West Europe` or `westeurope`.
+    pub location: Arc<str>,
+    /// The state, or `None` where Azure did not say.
+    pub state: Option<ServerState>,
+    /// The name that clients connect to, or `None` where Azure did not say.
+    pub fqdn: Option<Box<str>>,
+    /// The part that it plays in replication.
+    pub role: Role,
+    /// The server that it replicates, when it is a replica and Azure says which.
+    pub primary: Option<ResourceId>,
+}
+
+impl Server {
+    /// The server's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.id.name()
+    }
+
+    /// The subscription that holds the server.
+    #[must_use]
+    pub fn subscription(&self) -> SubscriptionId {
+        self.id.subscription()
+    }
+}
