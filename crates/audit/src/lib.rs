@@ -1,1 +1,19 @@
-//! stub
+//! Controls, profiles and their evaluation: pure decisions over observed facts.
+//!
+//! A control is a rule with a stable id. It looks at the [`Posture`](hostssl_model::Posture) of one server and says
+//! pass, fail, unknown or not applicable; it never looks anywhere else, so the same facts can be judged again under
+//! another profile at any time.
+
+mod control;
+mod controls;
+mod declared;
+mod evaluate;
+mod mapping;
+mod profile;
+
+pub use control::{Control, Evidence, Settings, Verdict};
+pub use controls::{ALL, find};
+pub use declared::{minimal_tls_version, ssl_enforcement};
+pub use evaluate::{evaluate, needed_parameters, server_report};
+pub use mapping::{Basis, Mapping};
+pub use profile::{Profile, UnknownControl, UnknownProfile};

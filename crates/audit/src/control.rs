@@ -1,0 +1,101 @@
+//! What a control is.
+
+use crate::Mapping;
+use hostssl_model::{
+    Blind, ControlId, Kind, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion,
+};
+use std::borrow::Cow;
+
+/// A rule about one server.
+#[derive(Debug)]
+pub struct Control {
+    /// The stable kebab-case id: also the name of its file and of its documentation page.
+    pub id: ControlId,
+    /// One line: what a server that passes does.
+    pub title: &'static str,
+    /// How much a failure matters.
+    pub severity: Severity,
+    /// The settings that a verdict on such a server needs, and no others: each costs a request.
+    pub needs: fn(Kind, Role) -> &'static [ParameterName],
+    /// The decision.
+    pub judge: fn(&Evidence<'_>, &Settings) -> Verdict,
+    /// Where the standards ask for it.
+    pub mappings: &'static [Mapping],
+    /// The documentation page, in Markdown.
+    pub documentation: &'static str,
+}
+
+/// What a profile may set for the controls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The lowest protocol version that a server may accept.
+    pub minimum_tls: TlsVersion,
+}
+
+/// The facts that a control looks at.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// What was observed of the server.
+    pub posture: &'a Posture,
+    /// For a replica: what was observed of its primary.
+    pub primary: Option<&'a Reading<Posture>>,
+}
+
+impl Evidence<'_> {
+    /// The reading of a setting, or the reason why there is none.
+    ///
+    /// # Errors
+    ///
+    /// The [`Blind`] that stands in for the value.
+    pub fn parameter(&self, name: ParameterName) -> Result<&Parameter, Blind> {
+        parameter(self.posture, name)
+    }
+}
+
+/// The reading of a setting in a posture, or the reason why there is none.
+pub(crate) fn parameter(posture: &Posture, name: ParameterName) -> Result<&Parameter, Blind> {
+    match posture.reading(name) {
+        Some(Reading::Known(parameter)) => Ok(parameter),
+        Some(Reading::Unknown(blind)) => Err(blind.clone()),
+        None => Err(Blind::new(Reason::NotReturned, format!("{name} was not read"))),
+    }
+}
+
+/// What a control says about a server. `observed` and `expected` are in the words of the setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Pass {
+        /// What was seen.
+        observed: Cow<'static, str>,
+    },
+    /// Not as it should be.
+    Fail {
+        /// What was seen.
+        observed: Cow<'static, str>,
+        /// What would pass.
+        expected: Cow<'static, str>,
+    },
+    /// Not seen.
+    Unknown(Blind),
+    /// The control has nothing to say about this server.
+    NotApplicable,
+}
+
+impl Verdict {
+    /// A pass with what was seen.
+    pub fn pass(observed: impl Into<Cow<'static, str>>) -> Self {
+        Self::Pass { observed: observed.into() }
+    }
+
+    /// A failure with what was seen and what would pass.
+    pub fn fail(observed: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Self {
+        Self::Fail { observed: observed.into(), expected: expected.into() }
+    }
+
+    /// Unknown because Azure's answer holds a value that this program does not know.
+    pub(crate) fn unreadable(name: ParameterName, value: &str) -> Self {
+        let shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
+        Self::Unknown(Blind::new(Reason::MalformedAnswer, format!("{name} has the unknown value `{shown}`")))
+    }
+}

@@ -1,0 +1,68 @@
+//! `replica-parity`: a replica is as strict as its primary.
+
+use crate::control::parameter;
+use crate::{Control, Evidence, Settings, Verdict};
+use hostssl_model::ParameterName::{
+    MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
+};
+use hostssl_model::{Blind, Kind, ParameterName, Reading, Reason, Role, Severity};
+
+pub(crate) const CONTROL: Control = Control {
+    id: "replica-parity",
+    title: "a replica's TLS parameters equal its primary's",
+    severity: Severity::Medium,
+    needs,
+    judge,
+    mappings: &[],
+    documentation: include_str!("../../../../docs/controls/replica-parity.md"),
+};
+
+fn needs(kind: Kind, role: Role) -> &'static [ParameterName] {
+    match (role, kind) {
+        (Role::Replica, Kind::Flexible | Kind::ElasticCluster) => {
+            &[RequireSecureTransport, SslMinProtocolVersion, SslMaxProtocolVersion]
+        }
+        (Role::Replica, Kind::Single) => &[SslEnforcement, MinimalTlsVersion],
+        _ => &[],
+    }
+}
+
+fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+    let server = &evidence.posture.server;
+    let names = needs(server.kind, server.role);
+    if names.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let primary = match evidence.primary {
+        Some(Reading::Known(primary)) => primary,
+        Some(Reading::Unknown(blind)) => return Verdict::Unknown(blind.clone()),
+        None => {
+            return Verdict::Unknown(Blind::new(Reason::NotReturned, "Azure does not say which server it replicates"));
+        }
+    };
+    let mut here = Vec::new();
+    let mut there = Vec::new();
+    let mut unseen = None;
+    for name in names {
+        match (evidence.parameter(*name), parameter(primary, *name)) {
+            (Ok(own), Ok(primarys)) if !own.is(primarys.value.trim()) => {
+                here.push(format!("{name} = {}", shown(&own.value)));
+                there.push(format!("{name} = {}", shown(&primarys.value)));
+            }
+            (Ok(_), Ok(_)) => {}
+            (Err(blind), _) | (_, Err(blind)) => unseen = unseen.or(Some(blind)),
+        }
+    }
+    match (here.is_empty(), unseen) {
+        (false, _) => {
+            Verdict::fail(here.join(", "), format!("as on primary {}: {}", primary.server.name(), there.join(", ")))
+        }
+        (true, Some(blind)) => Verdict::Unknown(blind),
+        (true, None) => Verdict::pass(format!("as on primary {}", primary.server.name())),
+    }
+}
+
+fn shown(value: &str) -> String {
+    let text: String = value.trim().chars().filter(|c| !c.is_control()).take(40).collect();
+    if text.is_empty() { "(not set)".into() } else { text }
+}

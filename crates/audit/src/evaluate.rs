@@ -1,0 +1,56 @@
+//! From facts to findings.
+
+use crate::{Evidence, Profile, Verdict, minimal_tls_version, ssl_enforcement};
+use hostssl_model::{Confidence, Finding, Kind, Outcome, ParameterName, Posture, Reading, Role, ServerReport};
+
+/// The settings that the profile needs to judge a server of this kind and role, each once.
+#[must_use]
+pub fn needed_parameters(profile: &Profile, kind: Kind, role: Role) -> Vec<ParameterName> {
+    let mut names: Vec<_> = profile.controls.iter().flat_map(|control| (control.needs)(kind, role)).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Judges one server by every control of the profile, in the profile's order. `primary` is what was observed of the
+/// server that it replicates, when it is a replica.
+#[must_use]
+pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: &Profile) -> Vec<Finding> {
+    let evidence = Evidence { posture, primary };
+    profile
+        .controls
+        .iter()
+        .map(|control| {
+            let (outcome, observed, expected, blind) = match (control.judge)(&evidence, &profile.settings) {
+                Verdict::Pass { observed } => (Outcome::Pass, Some(observed), None, None),
+                Verdict::Fail { observed, expected } => (Outcome::Fail, Some(observed), Some(expected), None),
+                Verdict::Unknown(blind) => (Outcome::Unknown, None, None, Some(blind)),
+                Verdict::NotApplicable => (Outcome::NotApplicable, None, None, None),
+            };
+            Finding {
+                control: control.id,
+                outcome,
+                severity: control.severity,
+                confidence: Confidence::Declared,
+                observed,
+                expected,
+                blind,
+            }
+        })
+        .collect()
+}
+
+/// Judges one server and sums it up. A server's outcome is its worst control: fail, then unknown, then pass. One to
+/// which no control of the profile applies passes: nothing is asked of it.
+#[must_use]
+pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, profile: &Profile) -> ServerReport {
+    let findings = evaluate(posture, primary, profile);
+    let worst = findings.iter().map(|finding| finding.outcome).max().unwrap_or(Outcome::NotApplicable);
+    ServerReport {
+        ssl_enforcement: ssl_enforcement(posture),
+        minimal_tls_version: minimal_tls_version(posture),
+        outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
+        findings,
+        server: posture.server.clone(),
+    }
+}

@@ -1,0 +1,204 @@
+//! Every control against a table of postures, one snapshot each; and the four sets of ids are one set.
+
+use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
+use hostssl_model::{
+    Blind, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
+};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+fn server(kind: Kind, role: Role, name: &str) -> Server {
+    let id = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/t/{name}");
+    Server {
+        id: ResourceId::try_from(id.as_str()).unwrap(),
+        kind,
+        location: "westeurope".into(),
+        state: None,
+        fqdn: None,
+        role,
+        primary: None,
+    }
+}
+
+fn posture(kind: Kind, role: Role, readings: &[(Name, Reading<Parameter>)]) -> Posture {
+    Posture { server: server(kind, role, "orders"), readings: readings.to_vec() }
+}
+
+fn known(value: &str) -> Reading<Parameter> {
+    Reading::Known(Parameter::in_effect(value))
+}
+
+fn waiting(value: &str) -> Reading<Parameter> {
+    Reading::Known(Parameter { value: value.into(), pending_restart: true })
+}
+
+fn forbidden() -> Reading<Parameter> {
+    let mut blind = Blind::new(Reason::Permission, "the client has no authorization");
+    blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+    Reading::Unknown(blind)
+}
+
+fn flexible(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter>)> {
+    vec![
+        (Name::RequireSecureTransport, known(require)),
+        (Name::SslMinProtocolVersion, known(min)),
+        (Name::SslMaxProtocolVersion, known(max)),
+    ]
+}
+
+/// A name, the posture of a server, and what was seen of its primary.
+type Case = (&'static str, Posture, Option<Reading<Posture>>);
+
+fn cases() -> Vec<Case> {
+    use Kind::{CosmosCluster, ElasticCluster, Flexible, Horizon, Single};
+    let of = |kind, readings: &[_]| (posture(kind, Role::None, readings), None);
+    let replica = |kind, own: &[_], primarys: &[_]| {
+        let primary = Posture { server: server(kind, Role::Primary, "orders-primary"), readings: primarys.to_vec() };
+        (posture(kind, Role::Replica, own), Some(Reading::Known(primary)))
+    };
+    let single = |enforcement: &str, floor: &str| {
+        vec![(Name::SslEnforcement, known(enforcement)), (Name::MinimalTlsVersion, known(floor))]
+    };
+    let cosmos = |coordinator: &str, nodes: &str| {
+        vec![(Name::SslMinProtocolVersion, known(coordinator)), (Name::NodeSslMinProtocolVersion, known(nodes))]
+    };
+    let mut half = flexible("on", "TLSv1.2", "");
+    half[2].1 = forbidden();
+    let mut pending = half.clone();
+    pending[0].1 = waiting("on");
+    let cases = vec![
+        ("flexible, as it should be", of(Flexible, &flexible("on", "TLSv1.2", ""))),
+        ("flexible, upper case, TLS 1.3", of(Flexible, &flexible("ON", "TLSV1.3", "tlsv1.3"))),
+        ("flexible, off, capped", of(Flexible, &flexible("off", "TLSv1.2", "TLSv1.2"))),
+        ("flexible, values nobody knows", of(Flexible, &flexible("maybe\u{1b}[31m", "1.2", "TLSv9"))),
+        ("flexible, one parameter forbidden", of(Flexible, &half)),
+        ("flexible, forbidden and waiting for a restart", of(Flexible, &pending)),
+        ("flexible, nothing read", of(Flexible, &[])),
+        ("elastic cluster, off", of(ElasticCluster, &flexible("Off", "TLSv1.2", ""))),
+        ("single, enabled, TLS 1.2", of(Single, &single("Enabled", "TLS1_2"))),
+        ("single, disabled, TLS 1.0", of(Single, &single("disabled", "TLS1_0"))),
+        ("single, no floor", of(Single, &single("Enabled", "TLSEnforcementDisabled"))),
+        ("single, 2019 answer without minimalTlsVersion", of(Single, &[(Name::SslEnforcement, known("Enabled"))])),
+        ("cosmos cluster, TLS 1.2", of(CosmosCluster, &cosmos("TLSv1.2", "TLSv1.3"))),
+        ("cosmos cluster, weak nodes", of(CosmosCluster, &cosmos("TLSv1.2", "TLSv1.1"))),
+        ("cosmos cluster, coordinator forbidden, weak nodes", {
+            let mut readings = cosmos("TLSv1.2", "TLSv1");
+            readings[0].1 = forbidden();
+            of(CosmosCluster, &readings)
+        }),
+        ("horizon, on, no floor returned", of(Horizon, &[(Name::RequireSecureTransport, known("on"))])),
+        ("replica, as its primary", {
+            replica(Flexible, &flexible("ON", "TLSv1.2", ""), &flexible("on", "TLSv1.2", " "))
+        }),
+        ("replica, drifted", replica(Flexible, &flexible("off", "TLSv1.2", ""), &flexible("on", "TLSv1.3", ""))),
+        ("replica, drifted, rest forbidden", replica(Flexible, &half, &flexible("off", "TLSv1.2", ""))),
+        ("replica, equal, rest forbidden", replica(Flexible, &half, &flexible("on", "TLSv1.2", ""))),
+        ("replica, primary not seen", {
+            let blind = Blind::new(Reason::Vanished, "ResourceNotFound");
+            (posture(Flexible, Role::Replica, &flexible("on", "TLSv1.2", "")), Some(Reading::Unknown(blind)))
+        }),
+        ("replica, primary not named", (posture(Flexible, Role::Replica, &flexible("on", "TLSv1.2", "")), None)),
+        ("single replica, drifted", replica(Single, &single("Disabled", "TLS1_2"), &single("Enabled", "TLS1_2"))),
+    ];
+    cases.into_iter().map(|(name, (posture, primary))| (name, posture, primary)).collect()
+}
+
+#[test]
+fn every_control_on_every_case() {
+    let profiles = [Profile::find("baseline").unwrap(), Profile::find("strict").unwrap()];
+    for control in ALL {
+        let mut text = String::new();
+        for (case, posture, primary) in cases() {
+            writeln!(text, "{case}").unwrap();
+            let mut last = String::new();
+            for profile in &profiles {
+                let narrowed = profile.clone().narrowed(&[control.id.into()]).unwrap();
+                let finding = evaluate(&posture, primary.as_ref(), &narrowed).remove(0);
+                let mut line = finding.outcome.to_string();
+                for (label, part) in [("observed", &finding.observed), ("expected", &finding.expected)] {
+                    if let Some(part) = part {
+                        write!(line, "; {label}: {part}").unwrap();
+                    }
+                }
+                if let Some(blind) = &finding.blind {
+                    write!(line, "; {}: {}", blind.reason, blind.detail).unwrap();
+                }
+                if line != last {
+                    writeln!(text, "  {profile}: {line}").unwrap();
+                }
+                last = line;
+            }
+        }
+        insta::assert_snapshot!(control.id, text);
+    }
+}
+
+#[test]
+fn unknown_has_a_reason_and_nothing_else_does() {
+    let profile = Profile::find("baseline").unwrap();
+    for (case, posture, primary) in cases() {
+        for finding in evaluate(&posture, primary.as_ref(), &profile) {
+            assert_eq!(finding.outcome == Outcome::Unknown, finding.blind.is_some(), "{case}: {}", finding.control);
+            assert_eq!(finding.outcome == Outcome::Fail, finding.expected.is_some(), "{case}: {}", finding.control);
+        }
+    }
+}
+
+#[test]
+fn without_readings_nothing_passes_that_needs_one() {
+    let profile = Profile::find("baseline").unwrap();
+    for kind in Kind::ALL {
+        for role in [Role::None, Role::Primary, Role::Replica] {
+            for finding in evaluate(&posture(kind, role, &[]), None, &profile) {
+                let needs = (find(finding.control).unwrap().needs)(kind, role);
+                if !needs.is_empty() {
+                    assert_eq!(finding.outcome, Outcome::Unknown, "{kind} {role:?} {}", finding.control);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_narrow_profile_needs_few_parameters() {
+    let baseline = Profile::find("baseline").unwrap();
+    let only = baseline.clone().narrowed(&["require-secure-transport".into()]).unwrap();
+    assert_eq!(needed_parameters(&only, Kind::Flexible, Role::None), [Name::RequireSecureTransport]);
+    assert_eq!(needed_parameters(&baseline, Kind::Flexible, Role::None).len(), 3);
+    let parity = baseline.narrowed(&["replica-parity".into()]).unwrap();
+    assert!(needed_parameters(&parity, Kind::Flexible, Role::Primary).is_empty());
+}
+
+#[test]
+fn one_id_names_a_file_a_page_a_snapshot_and_a_control() {
+    let names = |folder: &str, prefix: &str, suffix: &str| -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let entries =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        entries.filter_map(|name| Some(name.strip_prefix(prefix)?.strip_suffix(suffix)?.replace('_', "-"))).collect()
+    };
+    let ids: BTreeSet<String> = ALL.into_iter().map(|control| control.id.to_owned()).collect();
+    assert_eq!(ids.len(), ALL.len());
+    assert_eq!(names("src/controls", "", ".rs"), ids);
+    assert_eq!(names("../../docs/controls", "", ".md"), ids);
+    assert_eq!(names("tests/snapshots", "controls__", ".snap"), ids);
+}
+
+#[test]
+fn a_page_says_what_the_control_says() {
+    for control in ALL {
+        let page = control.documentation;
+        assert!(page.starts_with(&format!("# {}\n", control.id)), "{}", control.id);
+        assert!(page.to_lowercase().contains(&format!("\n{}.\n", control.title.to_lowercase())), "{}", control.id);
+        assert!(page.contains(&format!("| severity | {} |", control.severity.as_str())), "{}", control.id);
+        for mapping in control.mappings {
+            let version = if mapping.version.is_empty() { String::new() } else { format!("{} ", mapping.version) };
+            let requirements = mapping.requirements.join(", ");
+            let row = format!("| {} | {version}| {requirements} | {} |", mapping.standard, mapping.basis.as_str());
+            assert!(page.contains(&row), "{}: {row}", control.id);
+        }
+        let rows = page.split("## Asked for by").nth(1).unwrap().lines().filter(|line| line.starts_with("| ")).count();
+        assert_eq!(rows.saturating_sub(2), control.mappings.len(), "{}", control.id);
+    }
+}
