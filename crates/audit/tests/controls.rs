@@ -1,5 +1,7 @@
 //! Every control against a table of postures, one snapshot each; and the four sets of ids are one set.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
 use hostssl_model::{
     Blind, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
