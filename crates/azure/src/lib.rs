@@ -1,1 +1,30 @@
-//! stub
+//! Azure Resource Manager client: scope, discovery, parameters, throttling, sign-in.
+//!
+//! The only crate that knows Resource Manager. It reports facts, as `hostssl-model` values, and judges nothing.
+
+mod bucket;
+mod client;
+mod cloud;
+mod error;
+mod limiter;
+mod paging;
+mod parameters;
+mod resource_graph;
+mod resource_type;
+mod servers;
+mod sign_in;
+mod subscriptions;
+mod transport;
+
+pub use client::{Arm, Limits, StopSignal};
+pub use cloud::{Cloud, InvalidCloud};
+pub use error::{ArmError, Refusal, Stop};
+pub use limiter::Quota;
+pub use paging::Listing;
+pub use parameters::read_parameters;
+pub use resource_graph::{GraphRow, query_servers};
+pub use resource_type::ResourceType;
+pub use servers::{Listed, NotAServer, get_document, list_documents, list_servers, read_server};
+pub use sign_in::{AuthMethod, SignIn, SignInError, SignedIn, principal_of};
+pub use subscriptions::{list_subscriptions, subscriptions_of_management_group};
+pub use transport::{InvalidCaFile, https_transport};

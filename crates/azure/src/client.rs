@@ -1,0 +1,355 @@
+//! Sends requests to Resource Manager: signed in, paced, bounded, and repeated where that is safe.
+
+use crate::error::{excerpt, one_line};
+use crate::limiter::{Limiter, Permit};
+use crate::resource_type::Versions;
+use crate::{ArmError, Cloud, Quota, Refusal, Stop};
+use azure_core::credentials::TokenCredential;
+use azure_core::error::ErrorKind;
+use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
+use azure_core::http::policies::Policy;
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{
+    AsyncRawResponse, ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions,
+    Transport, Url,
+};
+use futures::StreamExt;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+/// What one client may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Time for one request, its body included.
+    pub request_timeout: Duration,
+    /// Repetitions of a read that failed in a way that may pass (network, HTTP 5xx).
+    pub retries: u32,
+    /// Refusals (HTTP 429) of one request that are waited out.
+    pub refusals: u32,
+    /// Bytes of one answer. A page of a list is about 2 KB a server.
+    pub body_bytes: usize,
+    /// Pages of one list.
+    pub pages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 256,
+            request_timeout: Duration::from_secs(30),
+            retries: 3,
+            refusals: 20,
+            body_bytes: 64 << 20,
+            pages: 2000,
+        }
+    }
+}
+
+/// How a run is told to stop. While it holds `None` the run goes on.
+pub type StopSignal = watch::Receiver<Option<Stop>>;
+
+/// A client of one cloud's Resource Manager under one identity.
+#[derive(Debug, Clone)]
+pub struct Arm(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    cloud: Cloud,
+    pipeline: Pipeline,
+    limits: Limits,
+    limiter: Limiter,
+    under_way: Semaphore,
+    stop: StopSignal,
+    versions: Versions,
+    sent: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// One answer: a status, what is needed of the headers, and the whole body.
+struct Answer {
+    status: u16,
+    headers: Headers,
+    body: Vec<u8>,
+}
+
+/// What to do after an answer.
+enum Next {
+    Done(Answer),
+    Throttled,
+    TokenRefused(Refusal),
+    Transient(ArmError, Option<Duration>),
+}
+
+impl Arm {
+    /// A client that signs in with `credential` and sends through `transport`.
+    #[must_use]
+    pub fn new(
+        cloud: Cloud,
+        credential: Arc<dyn TokenCredential>,
+        transport: Transport,
+        limits: Limits,
+        stop: StopSignal,
+    ) -> Self {
+        let bearer: Arc<dyn Policy> = Arc::new(BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]));
+        // Repeating is decided here and not in the pipeline, because a refusal must hold the whole bucket.
+        let options =
+            ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
+        let pipeline =
+            Pipeline::new(Some("hostssl"), Some(env!("CARGO_PKG_VERSION")), options, Vec::new(), vec![bearer], None);
+        Self(Arc::new(Inner {
+            under_way: Semaphore::new(limits.concurrency.max(1)),
+            cloud,
+            pipeline,
+            limits,
+            limiter: Limiter::new(),
+            stop,
+            versions: Versions::default(),
+            sent: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }))
+    }
+
+    /// The cloud.
+    #[must_use]
+    pub fn cloud(&self) -> &Cloud {
+        &self.0.cloud
+    }
+
+    /// What it may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The api-versions that this Resource Manager turned out to know.
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.0.versions
+    }
+
+    /// How many requests were sent, and how many of them Azure refused with 429.
+    #[must_use]
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.0.sent.load(Ordering::Relaxed), self.0.refused.load(Ordering::Relaxed))
+    }
+
+    /// The URL of a path below Resource Manager. Each part of the path is escaped, so that a name cannot leave its place.
+    #[must_use]
+    pub fn url<'a>(&self, path: impl IntoIterator<Item = &'a str>, api_version: &str) -> Url {
+        let mut url = self.0.cloud.arm_endpoint.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url.query_pairs_mut().append_pair("api-version", api_version);
+        url
+    }
+
+    /// Reads a JSON document.
+    ///
+    /// # Errors
+    ///
+    /// [`ArmError`] when there is no usable answer, after everything that is worth repeating was repeated.
+    pub async fn get<T: DeserializeOwned>(&self, url: Url, quota: &Quota) -> Result<T, ArmError> {
+        parse(&self.exchange(Method::Get, url, None, quota).await?)
+    }
+
+    /// Sends a query that changes nothing, such as one to Resource Graph, and reads a JSON document.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Arm::get`].
+    pub async fn query<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        body: &serde_json::Value,
+        quota: &Quota,
+    ) -> Result<T, ArmError> {
+        parse(&self.exchange(Method::Post, url, Some(body.to_string()), quota).await?)
+    }
+
+    /// Sends until there is an answer, an error that repeating cannot mend, or no patience left.
+    async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<String>,
+        quota: &Quota,
+    ) -> Result<Answer, ArmError> {
+        if !self.0.cloud.owns(&url) {
+            let host = url.host_str().unwrap_or("nowhere").to_owned();
+            return Err(ArmError::Malformed(format!(
+                "it points to {}, which is not Resource Manager",
+                one_line(&host)
+            )));
+        }
+        let mut stop = self.0.stop.clone();
+        tokio::select! {
+            biased;
+            stopped = wait_for_stop(&mut stop) => Err(ArmError::Stopped(stopped)),
+            answer = self.exchange_until_settled(method, &url, body.as_deref(), quota) => answer,
+        }
+    }
+
+    async fn exchange_until_settled(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&str>,
+        quota: &Quota,
+    ) -> Result<Answer, ArmError> {
+        let limits = &self.0.limits;
+        let start = Instant::now();
+        let (mut failures, mut refusals, mut token_refused) = (0, 0, false);
+        loop {
+            match self.attempt(method, url, body, quota).await? {
+                Next::Done(answer) => return Ok(answer),
+                Next::Throttled => {
+                    refusals += 1;
+                    if refusals > limits.refusals {
+                        return Err(ArmError::Throttled { refusals, waited: start.elapsed() });
+                    }
+                    // The bucket is held: the next attempt waits there, behind nobody else's bucket.
+                }
+                Next::TokenRefused(refusal) if token_refused => {
+                    return Err(ArmError::SignIn(format!("Azure refused a fresh token: {refusal}")));
+                }
+                // The pipeline drops a refused token, so the next attempt asks for a fresh one.
+                Next::TokenRefused(_) => token_refused = true,
+                Next::Transient(error, after) => {
+                    if failures >= limits.retries {
+                        return Err(error);
+                    }
+                    sleep(after.unwrap_or(backoff(failures))).await;
+                    failures += 1;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, method: Method, url: &Url, body: Option<&str>, quota: &Quota) -> Result<Next, ArmError> {
+        let permit = self.0.limiter.permit(quota).await;
+        let Ok(_under_way) = self.0.under_way.acquire().await else {
+            return Err(ArmError::Network("the client was closed".to_owned()));
+        };
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+        let mut request = Request::new(url.clone(), method);
+        request.insert_header("accept", "application/json");
+        if let Some(body) = body {
+            request.insert_header("content-type", "application/json");
+            request.set_body(body.to_owned());
+        }
+        let answer = match timeout(self.0.limits.request_timeout, self.send(&mut request)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let seconds = self.0.limits.request_timeout.as_secs();
+                Err(ArmError::Network(format!("nothing came for {seconds} s")))
+            }
+        };
+        match answer {
+            Ok(answer) => Ok(self.judge(answer, permit, quota)),
+            // A token that cannot be had, or an answer that is too large, will not be better the next time.
+            Err(error @ (ArmError::SignIn(_) | ArmError::Malformed(_))) => Err(error),
+            Err(error) => Ok(Next::Transient(error, None)),
+        }
+    }
+
+    async fn send(&self, request: &mut Request) -> Result<Answer, ArmError> {
+        let options = PipelineStreamOptions { skip_checks: true, ..PipelineStreamOptions::default() };
+        let response =
+            self.0.pipeline.stream(&Context::new(), request, Some(options)).await.map_err(transport_error)?;
+        read_whole(response, self.0.limits.body_bytes).await
+    }
+
+    fn judge(&self, answer: Answer, permit: Permit, quota: &Quota) -> Next {
+        let retry_after = retry_after(&answer.headers);
+        let refusal = || {
+            let id = answer.headers.get_optional_string(&HeaderName::from_static("x-ms-request-id"));
+            Refusal::read(answer.status, &answer.body, id.map(|id| one_line(&id)))
+        };
+        if answer.status == 429 {
+            self.0.refused.fetch_add(1, Ordering::Relaxed);
+            // Without Retry-After: the message of some providers names the seconds, but not in a form to rely on.
+            let hold = retry_after.unwrap_or(Duration::from_secs(5));
+            permit.refused(hold);
+            return Next::Throttled;
+        }
+        let remaining = answer.headers.get_optional_str(&HeaderName::from_static(quota.header()));
+        permit.answered(remaining.and_then(|text| text.trim().parse().ok()));
+        match answer.status {
+            401 => Next::TokenRefused(refusal()),
+            408 | 500 | 502 | 503 | 504 => {
+                Next::Transient(ArmError::Refused(refusal()), retry_after.map(|wait| wait.min(LONGEST_WAIT)))
+            }
+            _ => Next::Done(answer),
+        }
+    }
+}
+
+/// The longest wait before a transient failure is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Waits before repeating: 0.25 s, 0.5 s, 1 s, … up to the longest.
+fn backoff(failures: u32) -> Duration {
+    Duration::from_millis(250).saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
+}
+
+async fn wait_for_stop(stop: &mut StopSignal) -> Stop {
+    match stop.wait_for(Option::is_some).await.map(|stopped| *stopped) {
+        Ok(Some(stopped)) => stopped,
+        // Nobody is left who could stop the run.
+        _ => std::future::pending().await,
+    }
+}
+
+async fn read_whole(response: AsyncRawResponse, limit: usize) -> Result<Answer, ArmError> {
+    let (status, headers, mut stream) = response.deconstruct();
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(transport_error)?;
+        if body.len() + chunk.len() > limit {
+            return Err(ArmError::Malformed(format!("it is larger than {} MiB", limit >> 20)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status: u16::from(status), headers, body })
+}
+
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let seconds = headers.get_optional_str(&RETRY_AFTER)?.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds.max(1)))
+}
+
+fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, ArmError> {
+    if !(200..300).contains(&answer.status) {
+        let id = answer.headers.get_optional_string(&HeaderName::from_static("x-ms-request-id"));
+        return Err(ArmError::Refused(Refusal::read(answer.status, &answer.body, id.map(|id| one_line(&id)))));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        let begin = one_line(&excerpt(&answer.body));
+        ArmError::Malformed(format!(
+            "expected JSON, got {} bytes that begin `{begin}`: {}",
+            answer.body.len(),
+            one_line(&error.to_string())
+        ))
+    })
+}
+
+/// The chain of causes, each once: the outermost message of a transport error rarely says what happened.
+fn transport_error(error: azure_core::Error) -> ArmError {
+    let sign_in = matches!(error.kind(), ErrorKind::Credential);
+    let mut text = String::new();
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text = if text.is_empty() { part } else { format!("{text}: {part}") };
+        }
+        cause = error.source();
+    }
+    if sign_in { ArmError::SignIn(one_line(&text)) } else { ArmError::Network(one_line(&text)) }
+}

@@ -1,0 +1,255 @@
+//! What can go wrong between hostssl and Resource Manager, and whose fault it is.
+
+use hostssl_model::{Blind, Reason};
+use serde::Deserialize;
+use std::fmt;
+use std::time::Duration;
+
+/// Why a run ends before its work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The user interrupted it.
+    Interrupted,
+    /// Its time is up.
+    Deadline,
+}
+
+/// A request that brought no usable answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ArmError {
+    /// Azure answered with an error.
+    #[error("Azure answered {0}")]
+    Refused(Refusal),
+    /// Azure went on answering 429.
+    #[error("Azure throttled the request {refusals} times over {} s", waited.as_secs())]
+    Throttled {
+        /// How often it did.
+        refusals: u32,
+        /// Over how long.
+        waited: Duration,
+    },
+    /// No token, or the token was refused twice.
+    #[error("sign-in failed: {0}")]
+    SignIn(String),
+    /// No connection, or it broke, or no answer came in time.
+    #[error("no answer from Azure: {0}")]
+    Network(String),
+    /// The answer is not what Resource Manager sends.
+    #[error("the answer makes no sense: {0}")]
+    Malformed(String),
+    /// The run was stopped.
+    #[error("the run was stopped: {}", match .0 { Stop::Interrupted => "interrupted", Stop::Deadline => "its time is up" })]
+    Stopped(Stop),
+}
+
+/// An error answer of Resource Manager or of a resource provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error code, such as `AuthorizationFailed`; empty when the answer had none.
+    pub code: String,
+    /// The message, on one line and cut to a length fit for a report.
+    pub message: String,
+    /// `x-ms-request-id`, for Microsoft's support.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status)?;
+        if !self.code.is_empty() {
+            write!(f, " {}", self.code)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// The longest message that is kept, in characters.
+const MESSAGE_LENGTH: usize = 300;
+
+impl Refusal {
+    /// Reads an error body. Azure sends `{"error":{"code","message"}}`, sometimes the bare inner object, sometimes
+    /// nothing, and a front door sends HTML.
+    pub(crate) fn read(status: u16, body: &[u8], request_id: Option<String>) -> Self {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Inner {
+            code: String,
+            message: String,
+        }
+        #[derive(Deserialize)]
+        struct Outer {
+            error: Inner,
+        }
+        let inner = serde_json::from_slice::<Outer>(body)
+            .map(|outer| outer.error)
+            .or_else(|_| serde_json::from_slice::<Inner>(body))
+            .unwrap_or_default();
+        let mut message = one_line(&inner.message);
+        if inner.code.is_empty() && message.is_empty() && !body.is_empty() {
+            message = format!("not Azure's error format: {}", one_line(&excerpt(body)));
+        }
+        Self { status, code: inner.code.chars().filter(|c| !c.is_control()).take(100).collect(), message, request_id }
+    }
+
+    /// Whether the code is one of these, without case.
+    #[must_use]
+    pub fn is(&self, codes: &[&str]) -> bool {
+        codes.iter().any(|code| self.code.eq_ignore_ascii_case(code))
+    }
+
+    /// Whether it says that the provider or the type does not exist there, so that no server of the kind can.
+    pub(crate) fn means_not_offered(&self) -> bool {
+        let absent = ["MissingSubscriptionRegistration", "InvalidResourceNamespace", "SubscriptionNotRegistered"];
+        let unknown_type = ["InvalidResourceType", "NoRegisteredProviderFound"];
+        self.is(&absent) || (self.is(&unknown_type) && self.supported_versions().is_empty())
+    }
+
+    /// The api-versions that the message lists, when it refuses the one that was asked for.
+    pub(crate) fn supported_versions(&self) -> Vec<&str> {
+        let listed = self.message.split_once("supported api-versions are").map_or("", |(_, rest)| rest);
+        listed
+            .split(['\'', ',', ' ', '"', ':', '.'])
+            .filter(|word| word.len() >= 10 && word.starts_with("20"))
+            .collect()
+    }
+
+    /// The action that was forbidden, out of "… does not have authorization to perform action 'X' over scope …".
+    fn forbidden_action(&self) -> Option<&str> {
+        let (_, rest) = self.message.split_once("perform action '")?;
+        let (action, _) = rest.split_once('\'')?;
+        let plain = action.chars().all(|c| c.is_ascii_alphanumeric() || "./*-_".contains(c));
+        (plain && !action.is_empty()).then_some(action)
+    }
+}
+
+impl ArmError {
+    /// Whether it says that the provider or the type does not exist there.
+    #[must_use]
+    pub fn means_not_offered(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.means_not_offered())
+    }
+
+    /// The reason for a report. `action` is the permission that the request needs: it is named when Azure forbids the
+    /// request without saying which permission is missing.
+    #[must_use]
+    pub fn blind(&self, action: &str) -> Blind {
+        let detail = self.to_string();
+        let reason = match self {
+            Self::Throttled { .. } => Reason::Throttled,
+            Self::SignIn(_) => Reason::SignIn,
+            Self::Network(_) => Reason::Network,
+            Self::Malformed(_) => Reason::MalformedAnswer,
+            Self::Stopped(Stop::Interrupted) => Reason::Interrupted,
+            Self::Stopped(Stop::Deadline) => Reason::Deadline,
+            Self::Refused(refusal) => {
+                let reason = reason_of(refusal);
+                if reason == Reason::Permission {
+                    let missing = refusal.forbidden_action().unwrap_or(action);
+                    return Blind { reason, missing_permission: Some(missing.into()), detail: detail.into() };
+                }
+                reason
+            }
+        };
+        Blind::new(reason, detail)
+    }
+}
+
+fn reason_of(refusal: &Refusal) -> Reason {
+    let busy =
+        ["ServerIsBusy", "ServerBusy", "ServerIsNotReady", "ServerUnavailableForOperation", "OperationInProgress"];
+    match refusal.status {
+        _ if refusal.is(&["ServerStoppedError", "ServerStopped"]) => Reason::Stopped,
+        _ if refusal.is(&busy) => Reason::Busy,
+        _ if refusal.means_not_offered() => Reason::NotOffered,
+        401 => Reason::SignIn,
+        403 => Reason::Permission,
+        404 => Reason::Vanished,
+        429 => Reason::Throttled,
+        _ => Reason::AzureError,
+    }
+}
+
+/// Text from outside on one line, without control characters, cut to a length fit for a report.
+pub(crate) fn one_line(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > MESSAGE_LENGTH {
+        line = line.chars().take(MESSAGE_LENGTH).collect();
+        line.push('…');
+    }
+    line
+}
+
+/// The beginning of a body that could not be understood.
+pub(crate) fn excerpt(body: &[u8]) -> String {
+    String::from_utf8_lossy(body.get(..80).unwrap_or(body)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn blind(status: u16, body: &str) -> Blind {
+        ArmError::Refused(Refusal::read(status, body.as_bytes(), None)).blind("assumed/read")
+    }
+
+    #[test]
+    fn a_missing_permission_is_named_as_azure_names_it() {
+        let told = blind(
+            403,
+            r#"{"error":{"code":"AuthorizationFailed","message":"The client 'x' with object id 'y' does not have authorization to perform action 'Microsoft.DBforPostgreSQL/servers/read' over scope '/subscriptions/s'"}}"#,
+        );
+        assert_eq!(told.missing_permission.as_deref(), Some("Microsoft.DBforPostgreSQL/servers/read"));
+        let untold = blind(403, "");
+        assert_eq!((untold.reason, untold.missing_permission.as_deref()), (Reason::Permission, Some("assumed/read")));
+    }
+
+    #[test]
+    fn codes_decide_before_the_status() {
+        let of =
+            |status, code: &str| blind(status, &format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#)).reason;
+        assert_eq!(of(400, "ServerStoppedError"), Reason::Stopped);
+        assert_eq!(of(409, "serverisbusy"), Reason::Busy);
+        assert_eq!(of(409, "MissingSubscriptionRegistration"), Reason::NotOffered);
+        assert_eq!(of(404, "ResourceNotFound"), Reason::Vanished);
+        assert_eq!(of(500, "InternalServerError"), Reason::AzureError);
+        assert_eq!(
+            blind(500, r#"{"code":"InternalServerError","message":"m"}"#).detail.as_ref(),
+            "Azure answered HTTP 500 InternalServerError: m"
+        );
+    }
+
+    #[test]
+    fn an_unknown_version_is_not_an_absent_type() {
+        let body = r#"{"error":{"code":"NoRegisteredProviderFound","message":"No registered resource provider found for location 'x' and API version '2025-08-01' for type 'flexibleServers'. The supported api-versions are '2021-06-01, 2022-12-01'."}}"#;
+        let refusal = Refusal::read(400, body.as_bytes(), None);
+        assert_eq!(refusal.supported_versions(), ["2021-06-01", "2022-12-01"]);
+        assert!(!refusal.means_not_offered());
+        assert!(
+            Refusal::read(400, br#"{"error":{"code":"InvalidResourceType","message":"no such type"}}"#, None)
+                .means_not_offered()
+        );
+    }
+
+    #[test]
+    fn text_from_outside_cannot_move_the_cursor() {
+        let refusal = Refusal::read(502, b"<html>\x1b[2J\r\n<h1>Bad gateway</h1>", None);
+        assert_eq!(refusal.to_string(), "HTTP 502: not Azure's error format: <html> [2J <h1>Bad gateway</h1>");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(status in 100_u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let refusal = Refusal::read(status, &body, None);
+            let _ = refusal.supported_versions();
+            let detail = ArmError::Refused(refusal).blind("a").detail;
+            prop_assert!(!detail.chars().any(char::is_control));
+        }
+    }
+}

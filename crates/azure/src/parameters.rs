@@ -1,0 +1,184 @@
+//! The parameters of one server, read by name: the whole list is about 400 KB a server.
+
+use crate::servers::read_server;
+use crate::{Arm, ArmError, Listed, Quota, ResourceType};
+use futures::future::join_all;
+use hostssl_model::{Blind, Kind, Parameter, ParameterName, Reading, Reason, ResourceId};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The permission to read a parameter of a flexible server.
+const READ_CONFIGURATION: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
+/// The permission to read a parameter of an Azure Cosmos DB for PostgreSQL cluster.
+const READ_CLUSTER_CONFIGURATION: &str = "Microsoft.DBforPostgreSQL/serverGroupsv2/configurations/read";
+/// The permission to read the parameter group of a HorizonDB cluster.
+const READ_PARAMETER_GROUP: &str = "Microsoft.HorizonDb/parameterGroups/read";
+
+/// Reads these settings of a server and returns one reading for each, in order. What could not be read is a reading too.
+pub async fn read_parameters(
+    arm: &Arm,
+    listed: &Listed,
+    names: &[ParameterName],
+) -> Vec<(ParameterName, Reading<Parameter>)> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let server = &listed.posture.server;
+    match server.kind {
+        Kind::Flexible | Kind::ElasticCluster => {
+            let reads = names.iter().map(|name| async { (*name, read_configuration(arm, &server.id, *name).await) });
+            join_all(reads).await
+        }
+        Kind::Single => read_single_server(arm, &server.id, names).await,
+        Kind::CosmosCluster => read_cluster_configuration(arm, &server.id, names).await,
+        Kind::Horizon => read_parameter_group(arm, listed, names).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Configuration {
+    properties: ConfigurationProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigurationProperties {
+    value: Option<String>,
+    // Old providers send the text "True" here instead of a boolean.
+    #[serde(default)]
+    is_config_pending_restart: Value,
+}
+
+async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> Reading<Parameter> {
+    let path = id.as_str().split('/').skip(1).chain(["configurations", name.as_str()]);
+    let version = arm.versions().current(ResourceType::FlexibleServers);
+    let quota = Quota::Reads(id.subscription());
+    match arm.get::<Configuration>(arm.url(path, version), &quota).await {
+        Ok(Configuration { properties: ConfigurationProperties { value: Some(value), is_config_pending_restart } }) => {
+            Reading::Known(Parameter { value: value.into(), pending_restart: is_true(&is_config_pending_restart) })
+        }
+        Ok(_) => Reading::Unknown(not_returned(name)),
+        Err(error) => Reading::Unknown(error.blind(READ_CONFIGURATION)),
+    }
+}
+
+async fn read_single_server(
+    arm: &Arm,
+    id: &ResourceId,
+    names: &[ParameterName],
+) -> Vec<(ParameterName, Reading<Parameter>)> {
+    let url = arm.url(id.as_str().split('/').skip(1), arm.versions().current(ResourceType::Servers));
+    let document: Result<Value, ArmError> = arm.get(url, &Quota::Reads(id.subscription())).await;
+    let listed = document.map(|document| read_server(&document.to_string(), ResourceType::Servers));
+    let reading = |name: ParameterName| match &listed {
+        Ok(Ok(listed)) => listed.posture.reading(name).cloned().unwrap_or_else(|| Reading::Unknown(not_returned(name))),
+        Ok(Err(odd)) => Reading::Unknown(Blind::new(Reason::MalformedAnswer, odd.0.as_str())),
+        Err(error) => Reading::Unknown(error.blind(ResourceType::Servers.read_action())),
+    };
+    names.iter().map(|name| (*name, reading(*name))).collect()
+}
+
+#[derive(Deserialize)]
+struct ClusterConfiguration {
+    properties: ClusterConfigurationProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClusterConfigurationProperties {
+    server_role_group_configurations: Vec<RoleConfiguration>,
+}
+
+#[derive(Deserialize)]
+struct RoleConfiguration {
+    role: String,
+    value: Option<String>,
+}
+
+/// One request tells the coordinator's and the workers' value.
+async fn read_cluster_configuration(
+    arm: &Arm,
+    id: &ResourceId,
+    names: &[ParameterName],
+) -> Vec<(ParameterName, Reading<Parameter>)> {
+    let path = id.as_str().split('/').skip(1).chain(["configurations", ParameterName::SslMinProtocolVersion.as_str()]);
+    let url = arm.url(path, arm.versions().current(ResourceType::ServerGroups));
+    let answer = arm.get::<ClusterConfiguration>(url, &Quota::Reads(id.subscription())).await;
+    let reading = |name: ParameterName| {
+        let role = match name {
+            ParameterName::SslMinProtocolVersion => "Coordinator",
+            ParameterName::NodeSslMinProtocolVersion => "Worker",
+            _ => return Reading::Unknown(not_returned(name)),
+        };
+        let configuration = match &answer {
+            Ok(configuration) => configuration,
+            Err(error) => return Reading::Unknown(error.blind(READ_CLUSTER_CONFIGURATION)),
+        };
+        let of_role = configuration.properties.server_role_group_configurations.iter();
+        let value = of_role.filter(|c| c.role.eq_ignore_ascii_case(role)).find_map(|c| c.value.as_deref());
+        value.map_or_else(|| Reading::Unknown(not_returned(name)), |value| Reading::Known(Parameter::in_effect(value)))
+    };
+    names.iter().map(|name| (*name, reading(*name))).collect()
+}
+
+#[derive(Deserialize)]
+struct GroupDocument {
+    properties: GroupProperties,
+}
+
+#[derive(Deserialize)]
+struct GroupProperties {
+    parameters: Vec<GroupParameter>,
+}
+
+#[derive(Deserialize)]
+struct GroupParameter {
+    name: String,
+    value: Option<String>,
+}
+
+async fn read_parameter_group(
+    arm: &Arm,
+    listed: &Listed,
+    names: &[ParameterName],
+) -> Vec<(ParameterName, Reading<Parameter>)> {
+    let Some(group) = &listed.parameter_group else {
+        let blind = Blind::new(Reason::NotReturned, "Azure does not say which parameter group the cluster uses");
+        return names.iter().map(|name| (*name, Reading::Unknown(blind.clone()))).collect();
+    };
+    let url = arm.url(group.as_str().split('/').skip(1), arm.versions().current(ResourceType::HorizonClusters));
+    let answer = arm.get::<GroupDocument>(url, &Quota::Reads(group.subscription())).await;
+    let reading = |name: ParameterName| match &answer {
+        Ok(document) => {
+            let mut parameters = document.properties.parameters.iter();
+            let found = parameters.find(|parameter| parameter.name.eq_ignore_ascii_case(name.as_str()));
+            match found.and_then(|parameter| parameter.value.as_deref()) {
+                Some(value) => Reading::Known(Parameter::in_effect(value)),
+                None => Reading::Unknown(not_returned(name)),
+            }
+        }
+        Err(error) => Reading::Unknown(error.blind(READ_PARAMETER_GROUP)),
+    };
+    names.iter().map(|name| (*name, reading(*name))).collect()
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")))
+}
+
+fn not_returned(name: ParameterName) -> Blind {
+    Blind::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boolean_may_come_as_text() {
+        assert!(is_true(&Value::from(true)));
+        assert!(is_true(&Value::from("True")));
+        assert!(!is_true(&Value::from("False")));
+        assert!(!is_true(&Value::Null));
+    }
+}

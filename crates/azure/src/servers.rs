@@ -1,0 +1,286 @@
+//! Discovery: the servers of a subscription.
+
+use crate::paging::{Listing, list};
+use crate::{Arm, ArmError, Quota, ResourceType};
+use azure_core::http::Url;
+use hostssl_model::{
+    Blind, Kind, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Server, ServerState,
+    SubscriptionId,
+};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// A server as it was listed: with the readings that the list itself holds.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The server and what the list said of it.
+    pub posture: Posture,
+    /// HorizonDB: the parameter group that holds the parameters of the cluster.
+    pub parameter_group: Option<ResourceId>,
+}
+
+/// An entry of a list that is no server: the reason, for a report.
+#[derive(Debug, Clone)]
+pub struct NotAServer(pub String);
+
+/// Lists the servers of a type in a subscription, or in one of its resource groups.
+///
+/// Every entry comes back: one that could not be understood as [`NotAServer`], because a server that is dropped in
+/// silence would count as one that does not exist.
+pub async fn list_servers(
+    arm: &Arm,
+    subscription: &SubscriptionId,
+    resource_group: Option<&str>,
+    resource_type: ResourceType,
+) -> Listing<Result<Listed, NotAServer>> {
+    list_entries(arm, subscription, resource_group, resource_type, |entry| read_server(entry, resource_type)).await
+}
+
+/// Lists the servers of a type as Azure's own JSON documents.
+pub async fn list_documents(
+    arm: &Arm,
+    subscription: &SubscriptionId,
+    resource_group: Option<&str>,
+    resource_type: ResourceType,
+) -> Listing<Value> {
+    // Entries of a page are JSON already, or the page would not have been one.
+    let read = |entry: &str| serde_json::from_str(entry).unwrap_or(Value::Null);
+    list_entries(arm, subscription, resource_group, resource_type, read).await
+}
+
+/// Reads one server as Azure's own JSON document.
+///
+/// # Errors
+///
+/// [`ArmError`], a 404 among them, when it could not be read.
+pub async fn get_document(
+    arm: &Arm,
+    subscription: &SubscriptionId,
+    resource_group: &str,
+    resource_type: ResourceType,
+    name: &str,
+) -> Result<Value, ArmError> {
+    let url = |version: &str| {
+        let parent = ["subscriptions", subscription.as_str(), "resourceGroups", resource_group, "providers"];
+        arm.url(parent.into_iter().chain([resource_type.provider(), resource_type.name(), name]), version)
+    };
+    let quota = Quota::Reads(subscription.clone());
+    let mut version = arm.versions().current(resource_type);
+    loop {
+        let answer = arm.get(url(version), &quota).await;
+        match answer.as_ref().err().and_then(|error| arm.versions().after(error, resource_type, version)) {
+            Some(older) => version = older,
+            None => return answer,
+        }
+    }
+}
+
+async fn list_entries<T>(
+    arm: &Arm,
+    subscription: &SubscriptionId,
+    resource_group: Option<&str>,
+    resource_type: ResourceType,
+    read: impl Fn(&str) -> T,
+) -> Listing<T> {
+    let quota = Quota::Reads(subscription.clone());
+    let mut version = arm.versions().current(resource_type);
+    loop {
+        let url = list_url(arm, subscription, resource_group, resource_type, version);
+        let listing = list(arm, url, &quota, &read).await;
+        match listing.error.as_ref().and_then(|error| arm.versions().after(error, resource_type, version)) {
+            Some(older) => version = older,
+            None => return listing,
+        }
+    }
+}
+
+fn list_url(
+    arm: &Arm,
+    subscription: &SubscriptionId,
+    resource_group: Option<&str>,
+    resource_type: ResourceType,
+    version: &str,
+) -> Url {
+    let mut path = vec!["subscriptions", subscription.as_str()];
+    if let Some(group) = resource_group {
+        path.extend(["resourceGroups", group]);
+    }
+    path.extend(["providers", resource_type.provider(), resource_type.name()]);
+    arm.url(path, version)
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    #[serde(default)]
+    location: Option<String>,
+    #[serde(default)]
+    properties: Option<Value>,
+}
+
+/// What is read of `properties`, whichever type it is of. A member of another JSON type than expected counts as absent.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Properties {
+    state: Option<String>,
+    user_visible_state: Option<String>,
+    fully_qualified_domain_name: Option<String>,
+    replication_role: Option<String>,
+    replica: Option<ReplicaProperties>,
+    source_server_resource_id: Option<String>,
+    master_server_id: Option<String>,
+    source_resource_id: Option<String>,
+    cluster: Option<IgnoredAny>,
+    ssl_enforcement: Option<String>,
+    minimal_tls_version: Option<String>,
+    server_names: Vec<ServerName>,
+    parameter_group: Option<ParameterGroup>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ReplicaProperties {
+    role: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct ServerName {
+    fully_qualified_domain_name: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ParameterGroup {
+    id: Option<String>,
+}
+
+/// Reads one entry of a list, or one document, as a server of this type.
+///
+/// # Errors
+///
+/// [`NotAServer`] when it has no usable id. Anything else that is odd leaves a server with less known about it.
+pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, NotAServer> {
+    let entry: Entry = serde_json::from_str(entry).map_err(|error| {
+        NotAServer(format!("an entry among the {} cannot be read: {error}", resource_type.plural()))
+    })?;
+    let id = ResourceId::try_from(entry.id.as_str())
+        .map_err(|error| NotAServer(format!("an entry among the {}: {error}", resource_type.plural())))?;
+    let properties = read_properties(entry.properties.unwrap_or_default());
+    let kind = match resource_type {
+        ResourceType::FlexibleServers if properties.cluster.is_some() => Kind::ElasticCluster,
+        ResourceType::FlexibleServers => Kind::Flexible,
+        ResourceType::Servers => Kind::Single,
+        ResourceType::ServerGroups => Kind::CosmosCluster,
+        ResourceType::HorizonClusters => Kind::Horizon,
+    };
+    let (role, primary) = replication(&properties);
+    let readings = if kind == Kind::Single { properties_of_single_server(&properties) } else { Vec::new() };
+    let parameter_group = properties.parameter_group.as_ref().and_then(|group| group.id.as_deref());
+    let first_name = || properties.server_names.iter().find_map(|name| name.fully_qualified_domain_name.as_deref());
+    let server = Server {
+        kind,
+        location: entry.location.unwrap_or_default().into(),
+        state: properties.state.as_deref().or(properties.user_visible_state.as_deref()).map(ServerState::new),
+        fqdn: properties.fully_qualified_domain_name.as_deref().or_else(first_name).map(Into::into),
+        role,
+        primary,
+        id,
+    };
+    Ok(Listed {
+        parameter_group: parameter_group.and_then(|id| ResourceId::try_from(id).ok()),
+        posture: Posture { server, readings },
+    })
+}
+
+/// Reads the properties; where one has an unexpected type, reads them one by one and leaves out those.
+fn read_properties(properties: Value) -> Properties {
+    let Value::Object(members) = properties else { return Properties::default() };
+    if let Ok(read) = Properties::deserialize(&Value::Object(members.clone())) {
+        return read;
+    }
+    let alone = |name: &String, value: &Value| {
+        let single = Value::Object([(name.clone(), value.clone())].into_iter().collect());
+        Properties::deserialize(&single).is_ok()
+    };
+    let usable = members.into_iter().filter(|(name, value)| alone(name, value)).collect();
+    Properties::deserialize(&Value::Object(usable)).unwrap_or_default()
+}
+
+/// Azure's words: None, Primary, AsyncReplica, GeoAsyncReplica (flexible); "", Master, Replica (single).
+fn replication(properties: &Properties) -> (Role, Option<ResourceId>) {
+    let word = properties.replica.as_ref().and_then(|replica| replica.role.as_deref());
+    let word = word.or(properties.replication_role.as_deref()).unwrap_or_default().to_ascii_lowercase();
+    let source = [&properties.source_server_resource_id, &properties.master_server_id, &properties.source_resource_id];
+    let source = source.into_iter().flatten().find_map(|id| ResourceId::try_from(id.as_str()).ok());
+    if word.contains("replica") {
+        return (Role::Replica, source);
+    }
+    (if matches!(word.as_str(), "primary" | "master") { Role::Primary } else { Role::None }, None)
+}
+
+/// A single server's settings are properties of the server itself, so that the list holds them.
+fn properties_of_single_server(properties: &Properties) -> Vec<(ParameterName, Reading<Parameter>)> {
+    let reading = |name: ParameterName, value: &Option<String>| {
+        let reading = match value {
+            Some(value) => Reading::Known(Parameter::in_effect(value)),
+            None => Reading::Unknown(Blind::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))),
+        };
+        (name, reading)
+    };
+    vec![
+        reading(ParameterName::SslEnforcement, &properties.ssl_enforcement),
+        reading(ParameterName::MinimalTlsVersion, &properties.minimal_tls_version),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/orders";
+
+    fn read(properties: &str, resource_type: ResourceType) -> Listed {
+        let entry = format!(r#"{{"id":"{ID}","location":"West Europe","properties":{properties}}}"#);
+        read_server(&entry, resource_type).unwrap()
+    }
+
+    #[test]
+    fn a_replica_names_its_primary() {
+        let properties = format!(r#"{{"replicationRole":"AsyncReplica","sourceServerResourceId":"{ID}"}}"#);
+        let server = read(&properties, ResourceType::FlexibleServers).posture.server;
+        assert_eq!((server.role, server.primary), (Role::Replica, ResourceId::try_from(ID).ok()));
+    }
+
+    #[test]
+    fn an_elastic_cluster_is_a_flexible_server_with_a_cluster() {
+        let kind = |properties| read(properties, ResourceType::FlexibleServers).posture.server.kind;
+        assert_eq!(kind(r#"{"cluster":{"clusterSize":3}}"#), Kind::ElasticCluster);
+        assert_eq!(kind(r#"{"cluster":null}"#), Kind::Flexible);
+    }
+
+    #[test]
+    fn a_member_of_an_unexpected_type_costs_that_member_alone() {
+        let listed = read(r#"{"state":7,"sslEnforcement":"Enabled","serverNames":"x"}"#, ResourceType::Servers);
+        assert!(listed.posture.server.state.is_none());
+        let reading = listed.posture.reading(ParameterName::SslEnforcement);
+        assert_eq!(reading, Some(&Reading::Known(Parameter::in_effect("Enabled"))));
+    }
+
+    #[test]
+    fn what_has_no_usable_id_is_told_and_not_dropped() {
+        for entry in ["{}", "7", r#"{"id":"/x"}"#, r#"{"id":["a"]}"#] {
+            assert!(read_server(entry, ResourceType::Servers).is_err(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_2019_single_server_has_no_minimal_tls_version() {
+        let listed = read(r#"{"sslEnforcement":"Disabled","userVisibleState":"Ready"}"#, ResourceType::Servers);
+        assert!(matches!(
+            listed.posture.reading(ParameterName::MinimalTlsVersion),
+            Some(Reading::Unknown(Blind { reason: Reason::NotReturned, .. }))
+        ));
+    }
+}

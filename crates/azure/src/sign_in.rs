@@ -1,0 +1,331 @@
+//! The ways to sign in. One is chosen, by name; none falls back to another.
+
+use crate::Cloud;
+use crate::error::one_line;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::http::{ClientOptions, Transport};
+use azure_identity::{
+    AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
+    AzurePipelinesCredential, AzurePipelinesCredentialOptions, ClientAssertionCredentialOptions,
+    ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hostssl_model::Principal;
+use serde::Deserialize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A way to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// Whoever is signed in to the Azure CLI (`az login`).
+    Cli,
+    /// Whoever is signed in to the Azure Developer CLI (`azd auth login`).
+    Azd,
+    /// The managed identity of the Azure resource that the program runs on.
+    ManagedIdentity,
+    /// A Kubernetes service account that is federated with an Entra application.
+    WorkloadIdentity,
+    /// An Entra application with a client secret.
+    Secret,
+    /// The service connection of an Azure Pipelines job.
+    Pipelines,
+    /// An Entra application with a client certificate.
+    #[cfg(feature = "certificate")]
+    Certificate,
+}
+
+impl AuthMethod {
+    /// The name on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Azd => "azd",
+            Self::ManagedIdentity => "managed-identity",
+            Self::WorkloadIdentity => "workload-identity",
+            Self::Secret => "secret",
+            Self::Pipelines => "pipelines",
+            #[cfg(feature = "certificate")]
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
+/// What signing in takes.
+pub struct SignIn<'a> {
+    /// The way.
+    pub method: AuthMethod,
+    /// Where to.
+    pub cloud: &'a Cloud,
+    /// The tenant; `None` for the one that the way of signing in knows.
+    pub tenant: Option<&'a str>,
+    /// The connection to the authority.
+    pub transport: &'a Transport,
+    /// Looks up an environment variable.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A sign-in that worked: the credential, and who it turned out to be.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Gives tokens; the first one is there already.
+    pub credential: Arc<dyn TokenCredential>,
+    /// Who it is.
+    pub principal: Principal,
+}
+
+/// Nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// The chosen way needs an environment variable.
+    #[error("--auth {method} needs the environment variable {variable}")]
+    MissingVariable {
+        /// The way.
+        method: &'static str,
+        /// The variable.
+        variable: &'static str,
+    },
+    /// The credential or the authority refused.
+    #[error("signing in with --auth {method} failed: {detail}")]
+    Refused {
+        /// The way.
+        method: &'static str,
+        /// What was said.
+        detail: String,
+    },
+    /// The token belongs to another tenant than the one asked for.
+    #[error("signed in to tenant {actual}, but tenant {wanted} was asked for")]
+    WrongTenant {
+        /// The tenant of the token.
+        actual: String,
+        /// The tenant that was asked for.
+        wanted: String,
+    },
+    /// The credential's certificate cannot be read.
+    #[cfg(feature = "certificate")]
+    #[error("the certificate {0} cannot be read")]
+    Certificate(String, #[source] std::io::Error),
+}
+
+impl SignIn<'_> {
+    /// Signs in: gets a first token and reads out of it who that is.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`] when a variable is missing, or when no token is given.
+    pub async fn sign_in(&self) -> Result<SignedIn, SignInError> {
+        let credential = self.credential()?;
+        let scope = self.cloud.scope();
+        let token = credential.get_token(&[&scope], None).await.map_err(|error| self.refused(&error))?;
+        let principal = principal_of(token.token.secret(), self.method.as_str());
+        self.check_tenant(&principal)?;
+        let first = Mutex::new(Some(token));
+        Ok(SignedIn { credential: Arc::new(Primed { first, then: credential }), principal })
+    }
+
+    fn credential(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
+        let tenant = self.tenant.map(str::to_owned);
+        let refused = |error: azure_core::Error| self.refused(&error);
+        Ok(match self.method {
+            AuthMethod::Cli => {
+                let options = AzureCliCredentialOptions { tenant_id: tenant, ..AzureCliCredentialOptions::default() };
+                AzureCliCredential::new(Some(options)).map_err(refused)?
+            }
+            AuthMethod::Azd => {
+                let options = AzureDeveloperCliCredentialOptions {
+                    tenant_id: tenant,
+                    ..AzureDeveloperCliCredentialOptions::default()
+                };
+                AzureDeveloperCliCredential::new(Some(options)).map_err(refused)?
+            }
+            AuthMethod::ManagedIdentity => {
+                let options = ManagedIdentityCredentialOptions {
+                    user_assigned_id: self.variable("AZURE_CLIENT_ID").map(UserAssignedId::ClientId),
+                    client_options: self.client_options(),
+                };
+                ManagedIdentityCredential::new(Some(options)).map_err(refused)?
+            }
+            AuthMethod::WorkloadIdentity => {
+                let options = WorkloadIdentityCredentialOptions {
+                    credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
+                    client_id: Some(self.required("AZURE_CLIENT_ID")?),
+                    tenant_id: Some(self.tenant_or("AZURE_TENANT_ID")?),
+                    token_file_path: Some(self.required("AZURE_FEDERATED_TOKEN_FILE")?.into()),
+                };
+                WorkloadIdentityCredential::new(Some(options)).map_err(refused)?
+            }
+            AuthMethod::Secret => {
+                let options = ClientSecretCredentialOptions { client_options: self.client_options() };
+                let secret = self.required("AZURE_CLIENT_SECRET")?.into();
+                let client = self.required("AZURE_CLIENT_ID")?;
+                ClientSecretCredential::new(&self.tenant_or("AZURE_TENANT_ID")?, client, secret, Some(options))
+                    .map_err(refused)?
+            }
+            AuthMethod::Pipelines => {
+                let options = AzurePipelinesCredentialOptions {
+                    credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
+                };
+                // The variables that the AzureCLI and AzurePowerShell tasks set for a service connection.
+                let client = self.required("AZURESUBSCRIPTION_CLIENT_ID")?;
+                let connection = self.required("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")?;
+                let tenant = self.tenant_or("AZURESUBSCRIPTION_TENANT_ID")?;
+                let token = self.required("SYSTEM_ACCESSTOKEN")?;
+                AzurePipelinesCredential::new(tenant, client, &connection, token, Some(options)).map_err(refused)?
+            }
+            #[cfg(feature = "certificate")]
+            AuthMethod::Certificate => {
+                let path = self.required("AZURE_CLIENT_CERTIFICATE_PATH")?;
+                let bytes = std::fs::read(&path).map_err(|error| SignInError::Certificate(path, error))?;
+                let options = azure_identity::ClientCertificateCredentialOptions {
+                    client_options: self.client_options(),
+                    password: self.variable("AZURE_CLIENT_CERTIFICATE_PASSWORD").map(Into::into),
+                };
+                let client = self.required("AZURE_CLIENT_ID")?;
+                let tenant = self.tenant_or("AZURE_TENANT_ID")?;
+                azure_identity::ClientCertificateCredential::new(tenant, client, bytes.into(), Some(options))
+                    .map_err(refused)?
+            }
+        })
+    }
+
+    fn client_options(&self) -> ClientOptions {
+        ClientOptions {
+            transport: Some(self.transport.clone()),
+            cloud: Some(Arc::new(self.cloud.configuration())),
+            ..ClientOptions::default()
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, variable: &'static str) -> Result<String, SignInError> {
+        let missing = SignInError::MissingVariable { method: self.method.as_str(), variable };
+        self.variable(variable).ok_or(missing)
+    }
+
+    fn tenant_or(&self, variable: &'static str) -> Result<String, SignInError> {
+        self.tenant.map_or_else(|| self.required(variable), |tenant| Ok(tenant.to_owned()))
+    }
+
+    fn refused(&self, error: &azure_core::Error) -> SignInError {
+        SignInError::Refused { method: self.method.as_str(), detail: one_line(&error.to_string()) }
+    }
+
+    /// A managed identity lives in one tenant and ignores the one that is asked for.
+    fn check_tenant(&self, principal: &Principal) -> Result<(), SignInError> {
+        match (self.tenant, &principal.tenant) {
+            // A tenant may also be asked for by one of its domain names, which a token does not hold.
+            (Some(wanted), Some(actual)) if !wanted.contains('.') && !wanted.eq_ignore_ascii_case(actual) => {
+                Err(SignInError::WrongTenant { actual: actual.clone(), wanted: wanted.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Hands out the token of the sign-in first, so that the Azure CLI is not started twice.
+#[derive(Debug)]
+struct Primed {
+    first: Mutex<Option<AccessToken>>,
+    then: Arc<dyn TokenCredential>,
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Primed {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match first {
+            Some(token) => Ok(token),
+            None => self.then.get_token(scopes, options).await,
+        }
+    }
+}
+
+/// Reads out of a token who it was issued to. The signature is not checked: Azure does that, and nothing is decided by
+/// this name.
+#[must_use]
+pub fn principal_of(token: &str, method: &str) -> Principal {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Claims {
+        upn: Option<String>,
+        unique_name: Option<String>,
+        preferred_username: Option<String>,
+        app_displayname: Option<String>,
+        appid: Option<String>,
+        azp: Option<String>,
+        oid: Option<String>,
+        tid: Option<String>,
+    }
+    let payload = token.split('.').nth(1).map(|part| part.trim_end_matches('=')).unwrap_or_default();
+    let bytes = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    let claims: Claims = serde_json::from_slice(&bytes).unwrap_or_default();
+    let names = [claims.upn, claims.unique_name, claims.preferred_username, claims.app_displayname];
+    let name =
+        names.into_iter().chain([claims.appid, claims.azp, claims.oid.clone()]).flatten().find(|n| !n.is_empty());
+    Principal {
+        name: name.map_or_else(|| "unknown (the token does not say)".to_owned(), |name| one_line(&name)),
+        object_id: claims.oid.map(|id| one_line(&id)),
+        tenant: claims.tid.map(|id| one_line(&id)),
+        method: method.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_principal_is_read_out_of_the_token() {
+        let token = |claims: &str| format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims));
+        let user = principal_of(&token(r#"{"upn":"reader@contoso.example","oid":"o","tid":"t"}"#), "cli");
+        assert_eq!((user.name.as_str(), user.tenant.as_deref()), ("reader@contoso.example", Some("t")));
+        assert_eq!(principal_of(&token(r#"{"appid":"a","oid":"o"}"#), "secret").name, "a");
+        assert_eq!(principal_of("opaque", "cli").name, "unknown (the token does not say)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_panics_or_is_shown(token in ".{0,200}") {
+            let principal = principal_of(&token, "cli");
+            prop_assert!(!principal.name.chars().any(char::is_control));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_variable_is_named() {
+        let transport = Transport::new(Arc::new(Nowhere));
+        let cloud = Cloud::named("public").unwrap();
+        let sign_in = SignIn {
+            method: AuthMethod::Secret,
+            cloud: &cloud,
+            tenant: Some("t"),
+            transport: &transport,
+            environment: &|name| (name == "AZURE_CLIENT_SECRET").then(|| "simulated".to_owned()),
+        };
+        let error = sign_in.sign_in().await.unwrap_err();
+        assert_eq!(error.to_string(), "--auth secret needs the environment variable AZURE_CLIENT_ID");
+    }
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    #[async_trait::async_trait]
+    impl azure_core::http::HttpClient for Nowhere {
+        async fn execute_request(
+            &self,
+            _: &azure_core::http::Request,
+        ) -> azure_core::Result<azure_core::http::AsyncRawResponse> {
+            Err(azure_core::Error::with_message(azure_core::error::ErrorKind::Connection, "nowhere"))
+        }
+    }
+}
