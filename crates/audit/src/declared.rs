@@ -1,6 +1,6 @@
 //! What the settings say in the portal's two words, for both generations of servers.
 
-use hostssl_model::{Kind, ParameterName, Posture, Reading, SslEnforcement, TlsVersion};
+use hostssl_model::{Kind, MinimalTlsVersion, ParameterName, Posture, Reading, SslEnforcement, TlsVersion};
 
 /// Whether the server enforces encryption in transit, in the words of the portal's *Connection security* page.
 #[must_use]
@@ -18,23 +18,24 @@ pub fn ssl_enforcement(posture: &Posture) -> SslEnforcement {
     }
 }
 
-/// The lowest protocol version that the server accepts, as declared; for a cluster the lowest of its nodes'. `None`
-/// when it was not seen, or when there is no floor.
+/// The lowest protocol version that the server accepts, as declared; for a cluster the lowest of its nodes'.
 #[must_use]
-pub fn minimal_tls_version(posture: &Posture) -> Option<TlsVersion> {
+pub fn minimal_tls_version(posture: &Posture) -> MinimalTlsVersion {
     let known = |name| match posture.reading(name) {
-        Some(Reading::Known(parameter)) => Some(parameter.value.as_ref()),
+        Some(Reading::Known(parameter)) => Some(parameter),
         _ => None,
     };
-    match posture.server.kind {
-        Kind::Single => known(ParameterName::MinimalTlsVersion).and_then(TlsVersion::from_azure),
-        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => {
-            known(ParameterName::SslMinProtocolVersion).and_then(TlsVersion::from_postgresql)
-        }
+    let postgresql = |name| known(name).and_then(|parameter| TlsVersion::from_postgresql(&parameter.value));
+    let version = match posture.server.kind {
+        Kind::Single => match known(ParameterName::MinimalTlsVersion) {
+            Some(parameter) if parameter.is("TLSEnforcementDisabled") => return MinimalTlsVersion::EnforcementDisabled,
+            other => other.and_then(|parameter| TlsVersion::from_azure(&parameter.value)),
+        },
+        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => postgresql(ParameterName::SslMinProtocolVersion),
         Kind::CosmosCluster => {
-            let coordinator = known(ParameterName::SslMinProtocolVersion).and_then(TlsVersion::from_postgresql)?;
-            let nodes = known(ParameterName::NodeSslMinProtocolVersion).and_then(TlsVersion::from_postgresql)?;
-            Some(coordinator.min(nodes))
+            let coordinator = postgresql(ParameterName::SslMinProtocolVersion);
+            coordinator.zip(postgresql(ParameterName::NodeSslMinProtocolVersion)).map(|(a, b)| a.min(b))
         }
-    }
+    };
+    version.map_or(MinimalTlsVersion::Unknown, MinimalTlsVersion::AtLeast)
 }

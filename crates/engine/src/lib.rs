@@ -1,1 +1,13 @@
-//! stub
+//! The use cases of hostssl, each a function: they wire what observes to what decides, keep the bounds, and tell what
+//! happens as events. They know no terminal and no file format.
+
+mod audit;
+mod documents;
+mod event;
+mod scope;
+mod subscription;
+
+pub use audit::{AuditRequest, Discovery, Stamp, audit};
+pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
+pub use event::Event;
+pub use scope::{ScopeError, Tenant, Visible, resolve_scope};

@@ -64,11 +64,11 @@ impl Reason {
         }
     }
 
-    /// Whether something may have been missed for this reason. The two notes, [`Reason::NotOffered`] and
-    /// [`Reason::EventuallyConsistent`], are told but leave the run complete.
+    /// Whether something may have been missed for this reason. [`Reason::NotOffered`] is told but leaves a run complete:
+    /// where no provider is, no server can be.
     #[must_use]
     pub fn blinds(self) -> bool {
-        !matches!(self, Self::NotOffered | Self::EventuallyConsistent)
+        self != Self::NotOffered
     }
 }
 

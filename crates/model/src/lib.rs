@@ -18,7 +18,7 @@ pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
 pub use parameter::{Parameter, ParameterName};
 pub use posture::{Posture, Reading};
-pub use report::{AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};
+pub use report::{AuditReport, MinimalTlsVersion, Principal, Run, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Kind, Role, Server, ServerState};
 pub use tls::TlsVersion;

@@ -87,6 +87,29 @@ impl SslEnforcement {
     }
 }
 
+/// The lowest protocol version that a server accepts, as declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinimalTlsVersion {
+    /// This version and newer ones.
+    AtLeast(TlsVersion),
+    /// A single server that accepts any version.
+    EnforcementDisabled,
+    /// It was not seen.
+    Unknown,
+}
+
+impl MinimalTlsVersion {
+    /// The word of the Azure CLI, such as `TLS1_2`; `None` when it was not seen.
+    #[must_use]
+    pub fn as_azure(self) -> Option<&'static str> {
+        match self {
+            Self::AtLeast(version) => Some(version.as_azure()),
+            Self::EnforcementDisabled => Some("TLSEnforcementDisabled"),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// One server and everything that was found on it.
 #[derive(Debug, Clone)]
 pub struct ServerReport {
@@ -94,8 +117,8 @@ pub struct ServerReport {
     pub server: Server,
     /// Whether it enforces encryption in transit.
     pub ssl_enforcement: SslEnforcement,
-    /// The lowest protocol version that it accepts, where it was seen.
-    pub minimal_tls_version: Option<TlsVersion>,
+    /// The lowest protocol version that it accepts.
+    pub minimal_tls_version: MinimalTlsVersion,
     /// Its worst control.
     pub outcome: Outcome,
     /// What each control found.

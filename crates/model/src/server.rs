@@ -47,7 +47,7 @@ impl fmt::Display for Kind {
 pub enum Role {
     /// It neither has nor is a read replica.
     None,
-    /// It has read replicas.
+    /// Azure calls it a primary. Newer api-versions say so of any server that is no replica.
     Primary,
     /// It is a read replica. Its parameters are its own: a change on the primary does not reach it.
     Replica,
