@@ -1,1 +1,16 @@
-//! stub
+//! Renderings of hostssl's data: text for people, JSON and CSV for programs.
+//!
+//! Each format is one module that consumes the same values and writes to whatever it is given; nothing here prints.
+
+pub mod audit_csv;
+pub mod audit_json;
+pub mod audit_text;
+mod columns;
+pub mod output;
+mod query;
+pub mod server_document;
+mod style;
+
+pub use columns::{Column, write_columns};
+pub use query::{InvalidQuery, Query};
+pub use style::{Palette, safe};

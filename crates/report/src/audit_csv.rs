@@ -1,0 +1,94 @@
+//! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
+
+use hostssl_model::{ServerReport, Subscription};
+use std::io::{self, Write};
+
+const HEADINGS: [&str; 18] = [
+    "subscription",
+    "subscriptionId",
+    "resourceGroup",
+    "name",
+    "kind",
+    "location",
+    "state",
+    "role",
+    "fqdn",
+    "sslEnforcement",
+    "minimalTlsVersion",
+    "outcome",
+    "control",
+    "controlOutcome",
+    "severity",
+    "observed",
+    "reason",
+    "id",
+];
+
+/// Writes rows of CSV (RFC 4180) to a writer.
+pub struct CsvWriter<W: Write>(csv::Writer<W>);
+
+impl<W: Write> CsvWriter<W> {
+    /// Writes the headings.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the writer returns.
+    pub fn new(out: W) -> io::Result<Self> {
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(HEADINGS)?;
+        writer.flush()?;
+        Ok(Self(writer))
+    }
+
+    /// Writes the servers of one subscription and flushes them, so that a reader sees them at once.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the writer returns.
+    pub fn write(&mut self, subscription: &Subscription, servers: &[ServerReport]) -> io::Result<()> {
+        for report in servers {
+            let server = &report.server;
+            for finding in &report.findings {
+                let reason = finding.blind.as_ref().map_or("", |blind| blind.reason.as_str());
+                let cells: [&str; 18] = [
+                    &subscription.name,
+                    subscription.id.as_str(),
+                    server.id.resource_group(),
+                    server.name(),
+                    server.kind.as_str(),
+                    &server.location,
+                    server.state.as_ref().map_or("", |state| state.as_str()),
+                    server.role.as_str(),
+                    server.fqdn.as_deref().unwrap_or_default(),
+                    report.ssl_enforcement.as_str(),
+                    report.minimal_tls_version.as_azure().unwrap_or_default(),
+                    report.outcome.as_str(),
+                    finding.control,
+                    finding.outcome.as_str(),
+                    finding.severity.as_str(),
+                    finding.observed.as_deref().unwrap_or_default(),
+                    reason,
+                    server.id.as_str(),
+                ];
+                self.0.write_record(cells.map(inert))?;
+            }
+        }
+        self.0.flush()
+    }
+}
+
+/// A spreadsheet runs a cell that begins with one of these as a formula, and names in Azure are chosen by anybody.
+fn inert(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        assert_eq!(inert("=HYPERLINK(\"https://x\")"), "'=HYPERLINK(\"https://x\")");
+        assert_eq!(inert("pg-orders"), "pg-orders");
+    }
+}

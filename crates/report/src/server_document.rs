@@ -1,0 +1,120 @@
+//! A server as `az postgres server show` printed it, for every kind of server.
+
+use hostssl_model::{MinimalTlsVersion, SslEnforcement};
+use serde_json::{Map, Value};
+
+/// Members that the Azure CLI prints for a single server even when Azure leaves them out.
+const ALWAYS_THERE: [&str; 4] = ["identity", "privateEndpointConnections", "sku", "tags"];
+
+/// Turns Azure's document into the Azure CLI's: the properties on the top level, the resource group beside them, and for
+/// both generations `sslEnforcement` and `minimalTlsVersion`.
+#[must_use]
+pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls: MinimalTlsVersion) -> Value {
+    let mut document = Map::new();
+    for (key, value) in raw.as_object().into_iter().flatten() {
+        match (key.as_str(), value) {
+            ("properties", Value::Object(properties)) => {
+                document.extend(properties.iter().map(|(key, value)| (key.clone(), renamed(value))));
+            }
+            _ => {
+                document.insert(key.clone(), renamed(value));
+            }
+        }
+    }
+    for key in ALWAYS_THERE {
+        document.entry(key).or_insert(Value::Null);
+    }
+    if let Some(Value::Object(sku)) = document.get_mut("sku") {
+        sku.entry("size").or_insert(Value::Null);
+    }
+    add_resource_groups(&mut document);
+    document.insert("sslEnforcement".to_owned(), Value::from(ssl_enforcement.as_str()));
+    // What Azure said stays as it was; what was derived is in the same words.
+    if !document.get("minimalTlsVersion").is_some_and(Value::is_string) {
+        document.insert("minimalTlsVersion".to_owned(), minimal_tls.as_azure().map_or(Value::Null, Value::from));
+    }
+    Value::Object(document)
+}
+
+/// The Azure CLI spells these two members in its own way, because its Python attributes are `storage_mb` and
+/// `storage_size_gb`.
+fn renamed(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter().map(|(key, value)| {
+                let key = match key.as_str() {
+                    "storageMB" => "storageMb",
+                    "storageSizeGB" => "storageSizeGb",
+                    other => other,
+                };
+                (key.to_owned(), renamed(value))
+            });
+            Value::Object(members.collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(renamed).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The Azure CLI adds the resource group beside every id, at any depth.
+fn add_resource_groups(members: &mut Map<String, Value>) {
+    for value in members.values_mut() {
+        match value {
+            Value::Object(inner) => add_resource_groups(inner),
+            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(add_resource_groups),
+            _ => {}
+        }
+    }
+    let group = members.get("id").and_then(Value::as_str).and_then(|id| {
+        let mut segments = id.split('/').skip(3);
+        segments.next().filter(|segment| segment.eq_ignore_ascii_case("resourceGroups"))?;
+        segments.next().map(str::to_owned)
+    });
+    if let Some(group) = group {
+        members.entry("resourceGroup").or_insert(Value::from(group));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::TlsVersion;
+    use serde_json::json;
+
+    #[test]
+    fn a_single_server_as_the_azure_cli_prints_it() {
+        let raw = json!({
+            "id": "/subscriptions/s/resourceGroups/Shop/providers/Microsoft.DBforPostgreSQL/servers/orders",
+            "name": "orders",
+            "sku": {"name": "B_Gen5_1"},
+            "properties": {
+                "sslEnforcement": "Disabled",
+                "minimalTlsVersion": "TLSEnforcementDisabled",
+                "storageProfile": {"storageMB": 5120},
+            },
+        });
+        let document = server_document(&raw, SslEnforcement::Disabled, MinimalTlsVersion::EnforcementDisabled);
+        assert_eq!(document["resourceGroup"], "Shop");
+        assert_eq!(document["sslEnforcement"], "Disabled");
+        assert_eq!(document["minimalTlsVersion"], "TLSEnforcementDisabled");
+        assert_eq!(document["storageProfile"]["storageMb"], 5120);
+        assert_eq!(document["sku"]["size"], Value::Null);
+        assert!(document.get("properties").is_none());
+    }
+
+    #[test]
+    fn a_flexible_server_says_the_same_two_words() {
+        let raw = json!({"id": "/subscriptions/s/resourceGroups/g/providers/p/t/n", "properties": {"state": "Ready"}});
+        let document = server_document(&raw, SslEnforcement::Enabled, MinimalTlsVersion::AtLeast(TlsVersion::Tls1_3));
+        assert_eq!(
+            (&document["sslEnforcement"], &document["minimalTlsVersion"]),
+            (&json!("Enabled"), &json!("TLS1_3"))
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_is_still_a_document() {
+        let document = server_document(&json!(7), SslEnforcement::Unknown, MinimalTlsVersion::Unknown);
+        assert_eq!(document["sslEnforcement"], "Unknown");
+    }
+}
