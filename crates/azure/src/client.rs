@@ -72,10 +72,19 @@ struct Inner {
 }
 
 /// One answer: a status, what is needed of the headers, and the whole body.
-struct Answer {
-    status: u16,
-    headers: Headers,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Which failures are worth sending the same request again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Refusals, and failures that may pass: for requests that change nothing.
+    Transient,
+    /// Only what Azure certainly did not carry out (HTTP 429 and 401): for writes.
+    Refused,
 }
 
 /// What to do after an answer.
@@ -155,7 +164,7 @@ impl Arm {
     ///
     /// [`ArmError`] when there is no usable answer, after everything that is worth repeating was repeated.
     pub async fn get<T: DeserializeOwned>(&self, url: Url, quota: &Quota) -> Result<T, ArmError> {
-        parse(&self.exchange(Method::Get, url, None, quota).await?)
+        self.answer(Method::Get, url, None, quota, Repeat::Transient).await?.document()
     }
 
     /// Sends a query that changes nothing, such as one to Resource Graph, and reads a JSON document.
@@ -169,16 +178,17 @@ impl Arm {
         body: &serde_json::Value,
         quota: &Quota,
     ) -> Result<T, ArmError> {
-        parse(&self.exchange(Method::Post, url, Some(body.to_string()), quota).await?)
+        self.answer(Method::Post, url, Some(body.to_string()), quota, Repeat::Transient).await?.document()
     }
 
-    /// Sends until there is an answer, an error that repeating cannot mend, or no patience left.
-    async fn exchange(
+    /// Sends until there is an answer of any status, an error that repeating cannot mend, or no patience left.
+    pub(crate) async fn answer(
         &self,
         method: Method,
         url: Url,
         body: Option<String>,
         quota: &Quota,
+        repeat: Repeat,
     ) -> Result<Answer, ArmError> {
         if !self.0.cloud.owns(&url) {
             let host = url.host_str().unwrap_or("nowhere").to_owned();
@@ -191,16 +201,17 @@ impl Arm {
         tokio::select! {
             biased;
             stopped = wait_for_stop(&mut stop) => Err(ArmError::Stopped(stopped)),
-            answer = self.exchange_until_settled(method, &url, body.as_deref(), quota) => answer,
+            answer = self.answer_until_settled(method, &url, body.as_deref(), quota, repeat) => answer,
         }
     }
 
-    async fn exchange_until_settled(
+    async fn answer_until_settled(
         &self,
         method: Method,
         url: &Url,
         body: Option<&str>,
         quota: &Quota,
+        repeat: Repeat,
     ) -> Result<Answer, ArmError> {
         let limits = &self.0.limits;
         let start = Instant::now();
@@ -221,7 +232,7 @@ impl Arm {
                 // The pipeline drops a refused token, so the next attempt asks for a fresh one.
                 Next::TokenRefused(_) => token_refused = true,
                 Next::Transient(error, after) => {
-                    if failures >= limits.retries {
+                    if repeat == Repeat::Refused || failures >= limits.retries {
                         return Err(error);
                     }
                     sleep(after.unwrap_or(backoff(failures))).await;
@@ -266,11 +277,7 @@ impl Arm {
     }
 
     fn judge(&self, answer: Answer, permit: Permit, quota: &Quota) -> Next {
-        let retry_after = retry_after(&answer.headers);
-        let refusal = || {
-            let id = answer.headers.get_optional_string(&HeaderName::from_static("x-ms-request-id"));
-            Refusal::read(answer.status, &answer.body, id.map(|id| one_line(&id)))
-        };
+        let retry_after = answer.retry_after();
         if answer.status == 429 {
             self.0.refused.fetch_add(1, Ordering::Relaxed);
             // Without Retry-After: the message of some providers names the seconds, but not in a form to rely on.
@@ -281,9 +288,9 @@ impl Arm {
         let remaining = answer.headers.get_optional_str(&HeaderName::from_static(quota.header()));
         permit.answered(remaining.and_then(|text| text.trim().parse().ok()));
         match answer.status {
-            401 => Next::TokenRefused(refusal()),
+            401 => Next::TokenRefused(answer.refusal()),
             408 | 500 | 502 | 503 | 504 => {
-                Next::Transient(ArmError::Refused(refusal()), retry_after.map(|wait| wait.min(LONGEST_WAIT)))
+                Next::Transient(ArmError::Refused(answer.refusal()), retry_after.map(|wait| wait.min(LONGEST_WAIT)))
             }
             _ => Next::Done(answer),
         }
@@ -319,21 +326,38 @@ async fn read_whole(response: AsyncRawResponse, limit: usize) -> Result<Answer, 
     Ok(Answer { status: u16::from(status), headers, body })
 }
 
-fn retry_after(headers: &Headers) -> Option<Duration> {
-    let seconds = headers.get_optional_str(&RETRY_AFTER)?.trim().parse::<u64>().ok()?;
-    Some(Duration::from_secs(seconds.max(1)))
+impl Answer {
+    /// The error that the answer is.
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal::read(self.status, &self.body, self.request_id())
+    }
+
+    /// What Microsoft's support finds the request by.
+    pub(crate) fn request_id(&self) -> Option<String> {
+        self.headers.get_optional_str(&HeaderName::from_static("x-ms-request-id")).map(one_line)
+    }
+
+    /// How long Azure asks to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get_optional_str(&RETRY_AFTER)?.trim().parse::<u64>().ok()?;
+        Some(Duration::from_secs(seconds.max(1)))
+    }
+
+    /// The JSON document of a success, or the error.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
+        if !(200..300).contains(&self.status) {
+            return Err(ArmError::Refused(self.refusal()));
+        }
+        parse(&self.body)
+    }
 }
 
-fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, ArmError> {
-    if !(200..300).contains(&answer.status) {
-        let id = answer.headers.get_optional_string(&HeaderName::from_static("x-ms-request-id"));
-        return Err(ArmError::Refused(Refusal::read(answer.status, &answer.body, id.map(|id| one_line(&id)))));
-    }
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        let begin = one_line(&excerpt(&answer.body));
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ArmError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let begin = one_line(&excerpt(body));
         ArmError::Malformed(format!(
             "expected JSON, got {} bytes that begin `{begin}`: {}",
-            answer.body.len(),
+            body.len(),
             one_line(&error.to_string())
         ))
     })

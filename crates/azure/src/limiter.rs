@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep};
 pub enum Quota {
     /// Reads of one subscription.
     Reads(SubscriptionId),
+    /// Writes to one subscription.
+    Writes(SubscriptionId),
     /// Reads that belong to no subscription: tenants, management groups, the list of subscriptions.
     TenantReads,
     /// Queries of Azure Resource Graph.
@@ -26,6 +28,7 @@ impl Quota {
     pub(crate) fn header(&self) -> &'static str {
         match self {
             Self::Reads(_) => "x-ms-ratelimit-remaining-subscription-reads",
+            Self::Writes(_) => "x-ms-ratelimit-remaining-subscription-writes",
             Self::TenantReads => "x-ms-ratelimit-remaining-tenant-reads",
             Self::ResourceGraph => "x-ms-user-quota-remaining",
         }
@@ -34,6 +37,7 @@ impl Quota {
     fn documented(&self) -> Documented {
         match self {
             Self::Reads(_) | Self::TenantReads => Documented { capacity: 250.0, per_second: 25.0 },
+            Self::Writes(_) => Documented { capacity: 200.0, per_second: 10.0 },
             // "Guidance for throttled requests in Azure Resource Graph": 15 queries in 5 seconds.
             Self::ResourceGraph => Documented { capacity: 15.0, per_second: 3.0 },
         }

@@ -1,18 +1,11 @@
 //! The parameters of one server, read by name: the whole list is about 400 KB a server.
 
 use crate::servers::read_server;
-use crate::{Arm, ArmError, Listed, Quota, ResourceType};
+use crate::{Arm, ArmError, Listed, Quota, ResourceType, permissions};
 use futures::future::join_all;
 use hostssl_model::{Blind, Kind, Parameter, ParameterName, Reading, Reason, ResourceId};
 use serde::Deserialize;
 use serde_json::Value;
-
-/// The permission to read a parameter of a flexible server.
-const READ_CONFIGURATION: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
-/// The permission to read a parameter of an Azure Cosmos DB for PostgreSQL cluster.
-const READ_CLUSTER_CONFIGURATION: &str = "Microsoft.DBforPostgreSQL/serverGroupsv2/configurations/read";
-/// The permission to read the parameter group of a HorizonDB cluster.
-const READ_PARAMETER_GROUP: &str = "Microsoft.HorizonDb/parameterGroups/read";
 
 /// Reads these settings of a server and returns one reading for each, in order. What could not be read is a reading too.
 pub async fn read_parameters(
@@ -58,7 +51,7 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
             Reading::Known(Parameter { value: value.into(), pending_restart: is_true(&is_config_pending_restart) })
         }
         Ok(_) => Reading::Unknown(not_returned(name)),
-        Err(error) => Reading::Unknown(error.blind(READ_CONFIGURATION)),
+        Err(error) => Reading::Unknown(error.blind(permissions::READ_CONFIGURATIONS)),
     }
 }
 
@@ -112,7 +105,7 @@ async fn read_cluster_configuration(
         };
         let configuration = match &answer {
             Ok(configuration) => configuration,
-            Err(error) => return Reading::Unknown(error.blind(READ_CLUSTER_CONFIGURATION)),
+            Err(error) => return Reading::Unknown(error.blind(permissions::READ_SERVER_GROUP_CONFIGURATIONS)),
         };
         let of_role = configuration.properties.server_role_group_configurations.iter();
         let value = of_role.filter(|c| c.role.eq_ignore_ascii_case(role)).find_map(|c| c.value.as_deref());
@@ -157,7 +150,7 @@ async fn read_parameter_group(
                 None => Reading::Unknown(not_returned(name)),
             }
         }
-        Err(error) => Reading::Unknown(error.blind(READ_PARAMETER_GROUP)),
+        Err(error) => Reading::Unknown(error.blind(permissions::READ_PARAMETER_GROUPS)),
     };
     names.iter().map(|name| (*name, reading(*name))).collect()
 }

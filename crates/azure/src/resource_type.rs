@@ -1,6 +1,6 @@
 //! The resource types that are PostgreSQL servers, and the api-versions to ask for them.
 
-use crate::{ArmError, Refusal};
+use crate::{ArmError, Refusal, permissions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A resource type of Resource Manager that holds PostgreSQL servers.
@@ -50,10 +50,10 @@ impl ResourceType {
     #[must_use]
     pub fn read_action(self) -> &'static str {
         match self {
-            Self::FlexibleServers => "Microsoft.DBforPostgreSQL/flexibleServers/read",
-            Self::Servers => "Microsoft.DBforPostgreSQL/servers/read",
-            Self::ServerGroups => "Microsoft.DBforPostgreSQL/serverGroupsv2/read",
-            Self::HorizonClusters => "Microsoft.HorizonDb/clusters/read",
+            Self::FlexibleServers => permissions::READ_FLEXIBLE_SERVERS,
+            Self::Servers => permissions::READ_SERVERS,
+            Self::ServerGroups => permissions::READ_SERVER_GROUPS,
+            Self::HorizonClusters => permissions::READ_HORIZON_CLUSTERS,
         }
     }
 

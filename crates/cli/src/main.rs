@@ -1,1 +1,53 @@
-fn main() {}
+//! The `hostssl` command.
+//!
+//! This crate is the shell around the engine: it reads arguments and environment, signs in, shows progress, writes
+//! output, and chooses the exit code. It decides nothing about servers.
+
+mod args;
+mod commands;
+mod connect;
+mod error;
+mod exit;
+mod progress;
+mod stdout;
+mod usage;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::tell(&error).into(),
+    };
+    if cli.talk.verbose {
+        start_logging();
+    }
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => error.tell().into(),
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, error::CliError> {
+    match &cli.command {
+        Command::Audit(args) => commands::audit::run(args, &cli.talk),
+        Command::Server(command) => commands::server::run(command, &cli.talk),
+        Command::Controls(args) => commands::controls::run(args, &cli.talk),
+        Command::Role(command) => commands::role::run(command, &cli.talk),
+        Command::Simulate(args) => commands::simulate::run(args, &cli.talk),
+        Command::Completion { shell } => commands::generate::completion(*shell),
+        Command::Man => commands::generate::manual(),
+    }
+}
+
+/// Logs of this program and of the Azure SDK, which leaves out tokens and signatures. The layers below are not logged:
+/// they would show headers.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::new(
+        "off,hostssl=debug,hostssl_azure=debug,azure_core=debug,azure_identity=debug,typespec_client_core=debug",
+    );
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).compact().init();
+}

@@ -5,7 +5,7 @@ use crate::{Event, ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_audit::Profile;
-use hostssl_azure::{GraphRow, ResourceType, query_servers};
+use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
 use hostssl_model::{AuditReport, Blind, Gap, Reason, Run, Scope, ServerReport, Subscription, SubscriptionId, Summary};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -170,7 +170,7 @@ async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: 
     let mut found = Found::new();
     for (ids, listing) in answers {
         if let Some(error) = listing.error {
-            let blind = error.blind("Microsoft.ResourceGraph/resources/read");
+            let blind = error.blind(permissions::QUERY_RESOURCE_GRAPH);
             gaps.extend(
                 ids.iter().map(|id| Gap { scope: format!("/subscriptions/{id}").into(), blind: blind.clone() }),
             );

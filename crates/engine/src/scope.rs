@@ -1,7 +1,7 @@
 //! From what the user asked for to the subscriptions to look at.
 
 use futures::future::join_all;
-use hostssl_azure::{Arm, list_subscriptions, subscriptions_of_management_group};
+use hostssl_azure::{Arm, list_subscriptions, permissions, subscriptions_of_management_group};
 use hostssl_model::{Blind, Gap, Principal, Reason, Scope, Subscription, SubscriptionId};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -36,11 +36,6 @@ pub enum ScopeError {
         principal: String,
     },
 }
-
-/// Permission to list the subscriptions.
-const LIST_SUBSCRIPTIONS: &str = "Microsoft.Resources/subscriptions/read";
-/// Permission to list what is below a management group.
-const LIST_DESCENDANTS: &str = "Microsoft.Management/managementGroups/descendants/read";
 
 /// Finds the subscriptions in scope.
 ///
@@ -89,7 +84,7 @@ async fn all_subscriptions(tenants: &[Tenant], gaps: &mut Vec<Gap>) -> Vec<(Arc<
     for (tenant, listing) in tenants.iter().zip(listings) {
         if let Some(error) = listing.error {
             let id = tenant.principal.tenant.as_deref().unwrap_or("unknown");
-            gaps.push(Gap { scope: format!("/tenants/{id}").into(), blind: error.blind(LIST_SUBSCRIPTIONS) });
+            gaps.push(Gap { scope: format!("/tenants/{id}").into(), blind: error.blind(permissions::READ_SUBSCRIPTIONS) });
         }
         for subscription in listing.items {
             if seen.insert(subscription.id.clone()) {
@@ -112,7 +107,7 @@ async fn members_of_groups(tenants: &[Tenant], groups: &[String], gaps: &mut Vec
             members.extend(listing.items);
             if let Some(error) = listing.error.filter(|_| !known) {
                 let scope = format!("/providers/Microsoft.Management/managementGroups/{group}");
-                gaps.push(Gap { scope: scope.into(), blind: error.blind(LIST_DESCENDANTS) });
+                gaps.push(Gap { scope: scope.into(), blind: error.blind(permissions::READ_DESCENDANTS) });
             }
         }
     }

@@ -210,6 +210,15 @@ pub fn write(out: &mut dyn Write, report: &model::AuditReport) -> io::Result<()>
     writeln!(out)
 }
 
+/// The report as one JSON value, for queries and other formats.
+///
+/// # Errors
+///
+/// None that a report can cause.
+pub fn value(report: &model::AuditReport) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(Audit::from(report))
+}
+
 impl<'a> From<&'a model::AuditReport> for Audit<'a> {
     fn from(report: &'a model::AuditReport) -> Self {
         let run = &report.run;

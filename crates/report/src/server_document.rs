@@ -36,6 +36,25 @@ pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls
     Value::Object(document)
 }
 
+/// The columns of a list of servers, and their order: what the Azure CLI's table of servers shows, and whether TLS is
+/// enforced.
+#[must_use]
+pub fn list_columns(servers: &[Value]) -> (Value, Vec<String>) {
+    let columns = ["name", "resourceGroup", "location", "version", "tier", "sku", "state", "sslEnforcement", "minimalTlsVersion"];
+    let text = |server: &Value, path: &str| server.pointer(path).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let row = |server: &Value| {
+        let cell = |column: &str| match column {
+            "tier" => text(server, "/sku/tier"),
+            "sku" => text(server, "/sku/name"),
+            // A single server calls its state by another name.
+            "state" if server.get("state").is_none() => text(server, "/userVisibleState"),
+            other => text(server, &format!("/{other}")),
+        };
+        Value::Object(columns.iter().map(|column| ((*column).to_owned(), Value::from(cell(column)))).collect())
+    };
+    (Value::Array(servers.iter().map(row).collect()), columns.map(str::to_owned).to_vec())
+}
+
 /// The Azure CLI spells these two members in its own way, because its Python attributes are `storage_mb` and
 /// `storage_size_gb`.
 fn renamed(value: &Value) -> Value {

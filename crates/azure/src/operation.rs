@@ -1,0 +1,171 @@
+//! Writes, and the long-running operations that carry them out ("Track asynchronous Azure operations").
+
+use crate::client::{Answer, Repeat};
+use crate::{Arm, ArmError, Quota};
+use azure_core::http::headers::HeaderName;
+use azure_core::http::{Method, Url};
+use hostssl_model::SubscriptionId;
+use serde::Deserialize;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// A write that Azure took. Whether it has the wished effect is only known by reading again.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The operation that carries it out; `None` when it is done already.
+    pub operation: Option<OperationHandle>,
+    /// What Microsoft's support finds the request by.
+    pub request_id: Option<String>,
+}
+
+/// Where to ask how an operation is doing.
+///
+/// The address is signed: whoever has it can ask. It is followed as it came, and never shown or stored.
+pub struct OperationHandle {
+    url: Url,
+    subscription: SubscriptionId,
+    /// How long Azure asks to wait before the first question.
+    pub retry_after: Option<Duration>,
+}
+
+impl fmt::Debug for OperationHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperationHandle").field("retry_after", &self.retry_after).finish_non_exhaustive()
+    }
+}
+
+/// How an operation is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It goes on. Azure's word for the state, and how long it asks to wait.
+    Pending(String, Option<Duration>),
+    /// It ended well, as Azure says.
+    Succeeded,
+    /// It failed. Azure tells so with HTTP 200.
+    Failed {
+        /// The error code.
+        code: String,
+        /// The message, on one line.
+        message: String,
+    },
+    /// It was canceled.
+    Canceled,
+}
+
+/// Sends a write once. Only refusals that were certainly not carried out are repeated.
+///
+/// # Errors
+///
+/// [`ArmError::Refused`] when Azure did not take it; [`ArmError::Network`] when nobody knows whether it did.
+pub async fn write(
+    arm: &Arm,
+    method: Method,
+    url: Url,
+    body: &Value,
+    subscription: &SubscriptionId,
+) -> Result<Accepted, ArmError> {
+    let quota = Quota::Writes(subscription.clone());
+    let answer = arm.answer(method, url, Some(body.to_string()), &quota, Repeat::Refused).await?;
+    let operation = match answer.status {
+        200..=204 => handle(&answer, subscription)?,
+        _ => return Err(ArmError::Refused(answer.refusal())),
+    };
+    Ok(Accepted { operation, request_id: answer.request_id() })
+}
+
+/// The status address of an answer: `Azure-AsyncOperation` before `Location`. A success without either is complete.
+fn handle(answer: &Answer, subscription: &SubscriptionId) -> Result<Option<OperationHandle>, ArmError> {
+    let header = |name| answer.headers.get_optional_str(&HeaderName::from_static(name));
+    let location = || if answer.status == 202 { header("location") } else { None };
+    let Some(address) = header("azure-asyncoperation").or_else(location) else {
+        return Ok(None);
+    };
+    let url =
+        Url::parse(address).map_err(|_| ArmError::Malformed("the address of the operation is no URL".to_owned()))?;
+    Ok(Some(OperationHandle { url, subscription: subscription.clone(), retry_after: answer.retry_after() }))
+}
+
+/// Asks how an operation is doing.
+///
+/// # Errors
+///
+/// [`ArmError`] when there is no usable answer. A 403 or 404 says nothing about the operation: its status belongs to
+/// the subscription, and an identity with rights on the server alone may not read it. Read the server instead.
+pub async fn poll(arm: &Arm, operation: &OperationHandle) -> Result<Progress, ArmError> {
+    let quota = Quota::Reads(operation.subscription.clone());
+    let answer = arm.answer(Method::Get, operation.url.clone(), None, &quota, Repeat::Transient).await?;
+    progress(&answer)
+}
+
+fn progress(answer: &Answer) -> Result<Progress, ArmError> {
+    #[derive(Deserialize)]
+    struct Status {
+        status: Option<String>,
+        error: Option<Failure>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Failure {
+        code: Option<String>,
+        message: Option<String>,
+    }
+    match answer.status {
+        202 => return Ok(Progress::Pending("Accepted".to_owned(), answer.retry_after())),
+        204 => return Ok(Progress::Succeeded),
+        200 | 201 => {}
+        _ => return Err(ArmError::Refused(answer.refusal())),
+    }
+    let Status { status, error } = answer.document()?;
+    // The result of a `Location` address is the resource itself, which has no status.
+    let Some(word) = status else {
+        return Ok(Progress::Succeeded);
+    };
+    // Any other word means that it goes on: providers use words of their own, such as "Restarting".
+    Ok(match word.to_ascii_lowercase().as_str() {
+        "succeeded" => Progress::Succeeded,
+        "canceled" | "cancelled" => Progress::Canceled,
+        "failed" => {
+            let failure = error.unwrap_or_default();
+            let line = |text: Option<String>| crate::error::one_line(&text.unwrap_or_default());
+            Progress::Failed { code: line(failure.code), message: line(failure.message) }
+        }
+        _ => Progress::Pending(crate::error::one_line(&word), answer.retry_after()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_core::http::headers::Headers;
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Answer {
+        let mut all = Headers::new();
+        for (name, value) in headers {
+            all.insert(*name, *value);
+        }
+        Answer { status, headers: all, body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_failure_comes_with_http_200() {
+        let body = r#"{"status":"Failed","error":{"code":"ServerIsBusy","message":"later"}}"#;
+        let failed = Progress::Failed { code: "ServerIsBusy".into(), message: "later".into() };
+        assert_eq!(progress(&answer(200, &[], body)).unwrap(), failed);
+    }
+
+    #[test]
+    fn unknown_words_are_not_an_end() {
+        let pending = Progress::Pending("Restarting".into(), Some(Duration::from_secs(7)));
+        assert_eq!(progress(&answer(200, &[("retry-after", "7")], r#"{"status":"Restarting"}"#)).unwrap(), pending);
+    }
+
+    #[test]
+    fn the_address_is_never_shown() {
+        let subscription = SubscriptionId::new("s");
+        let address = [("azure-asyncoperation", "https://management.azure.com/x?s=signature")];
+        let handle = handle(&answer(202, &address, ""), &subscription).unwrap().unwrap();
+        assert!(!format!("{handle:?}").contains("signature"));
+        assert!(super::handle(&answer(200, &[], "{}"), &subscription).unwrap().is_none());
+    }
+}

@@ -1,0 +1,352 @@
+//! The command line: one definition for parsing, help, completions and the manual page.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Finds every PostgreSQL server on Azure that does not enforce encryption in transit.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hostssl",
+    version,
+    max_term_width = 110,
+    styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default()),
+    after_help = crate::exit::HELP
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+}
+
+/// What to say, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output options")]
+pub(crate) struct TalkArgs {
+    /// Say nothing on stderr but errors.
+    #[arg(long, short = 'q', global = true)]
+    pub(crate) quiet: bool,
+    /// Tell on stderr what is sent to Azure; tokens are left out.
+    #[arg(long, short = 'v', global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// When to use colour; NO_COLOR is honoured.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Audit every PostgreSQL server in scope.
+    #[command(after_help = crate::exit::HELP)]
+    Audit(AuditArgs),
+    /// List and show servers, as `az postgres server` did.
+    #[command(subcommand)]
+    Server(ServerCommand),
+    /// List the controls, or explain one.
+    Controls(ControlsArgs),
+    /// Print the custom role that a task needs, as JSON for `az role definition create`.
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Serve a simulated Azure on this machine, for trying and testing.
+    Simulate(SimulateArgs),
+    /// Print the completion script of a shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    #[command(hide = true)]
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Look at servers of this name only; may be repeated.
+    #[arg(long, value_name = "NAME", help_heading = "Scope options")]
+    pub(crate) server: Vec<String>,
+    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
+    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    pub(crate) profile: String,
+    /// Judge by this control of the profile only; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(crate) control: Vec<String>,
+    /// How to find servers.
+    #[arg(long, value_enum, default_value_t = Discovery::Lists)]
+    pub(crate) discovery: Discovery,
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true)]
+    pub(crate) output: AuditFormat,
+    /// JMESPath query over the JSON report.
+    #[arg(long, value_name = "JMESPATH")]
+    pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+/// Where to look. Without any of these: every subscription that the identity can see.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scope options")]
+pub(crate) struct ScopeArgs {
+    /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Vec<String>,
+    /// Subscriptions below this management group only; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) management_group: Vec<String>,
+    /// This subscription only, by id or name; may be repeated.
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) subscription: Vec<String>,
+    /// This resource group only; may be repeated.
+    #[arg(long, short = 'g', value_name = "NAME")]
+    pub(crate) resource_group: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// End the run after this time, with a report of what was seen, such as 90s, 10m or 1h.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub(crate) deadline: Duration,
+    /// Requests to Azure under way at once.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2000))]
+    pub(crate) concurrency: u16,
+}
+
+/// How to reach Azure.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection options")]
+pub(crate) struct ConnectArgs {
+    /// How to sign in. There is no fallback to another way.
+    #[arg(long, value_enum, default_value_t = Auth::Cli, env = "HOSTSSL_AUTH")]
+    pub(crate) auth: Auth,
+    /// The cloud: AzureCloud, AzureUSGovernment, AzureChinaCloud, AzureBleuCloud.
+    #[arg(long, value_name = "NAME", default_value = "AzureCloud", env = "HOSTSSL_CLOUD")]
+    pub(crate) cloud: String,
+    /// Resource Manager of another cloud.
+    #[arg(long, value_name = "URL", env = "HOSTSSL_ARM_ENDPOINT")]
+    pub(crate) arm_endpoint: Option<String>,
+    /// The sign-in authority of another cloud.
+    #[arg(long, value_name = "URL", env = "HOSTSSL_AUTHORITY_HOST")]
+    pub(crate) authority_host: Option<String>,
+    /// Trust the certificates in this PEM file too.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Use a simulated Azure inside this process: no account, no network. `hostssl simulate --list` shows the scenarios.
+    #[arg(
+        long,
+        value_name = "SCENARIO",
+        num_args = 0..=1,
+        default_missing_value = "demo",
+        conflicts_with_all = ["arm_endpoint", "authority_host", "ca_file"]
+    )]
+    pub(crate) simulate: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Auth {
+    /// Whoever is signed in to the Azure CLI.
+    Cli,
+    /// Whoever is signed in to the Azure Developer CLI.
+    Azd,
+    /// The managed identity of this machine (AZURE_CLIENT_ID for a user-assigned one).
+    ManagedIdentity,
+    /// A federated Kubernetes service account.
+    WorkloadIdentity,
+    /// AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.
+    Secret,
+    /// The service connection of an Azure Pipelines job.
+    Pipelines,
+    /// AZURE_CLIENT_CERTIFICATE_PATH with AZURE_TENANT_ID and AZURE_CLIENT_ID.
+    #[cfg(feature = "certificate")]
+    Certificate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Discovery {
+    /// Each subscription's own lists: authoritative.
+    Lists,
+    /// Azure Resource Graph: faster on very large estates, cannot vouch for completeness.
+    Graph,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    Table,
+    Json,
+    Jsonc,
+    Yaml,
+    Yamlc,
+    Tsv,
+    Csv,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ValueFormat {
+    Json,
+    Jsonc,
+    Yaml,
+    Yamlc,
+    Table,
+    Tsv,
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerCommand {
+    /// List servers of both generations, in every subscription in scope.
+    List(ServerListArgs),
+    /// Show one server.
+    Show(ServerShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerListArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerShowArgs {
+    /// The server.
+    #[arg(long, short = 'n', value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its resource group.
+    #[arg(long, short = 'g', value_name = "NAME")]
+    pub(crate) resource_group: String,
+    /// Its subscription, by id or name; otherwise every subscription is searched.
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) subscription: Vec<String>,
+    /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Vec<String>,
+    #[command(flatten)]
+    pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+/// The output options of the Azure CLI.
+#[derive(Debug, Args)]
+pub(crate) struct ValueArgs {
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Json, ignore_case = true)]
+    pub(crate) output: ValueFormat,
+    /// JMESPath query.
+    #[arg(long, value_name = "JMESPATH")]
+    pub(crate) query: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ControlsArgs {
+    /// The control to explain.
+    pub(crate) id: Option<String>,
+    /// Output format of the list.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    pub(crate) output: ValueFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoleCommand {
+    /// The role for `hostssl audit`: it can read what the audit reads and nothing else.
+    Audit(RoleArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    /// A subscription id where the role can be assigned; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(crate) subscription: Vec<String>,
+    /// A management group where the role can be assigned; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) management_group: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The scenario.
+    #[arg(default_value = "demo")]
+    pub(crate) scenario: String,
+    /// List the scenarios and end.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// The port on loopback; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Where to write the CA certificate and the Azure CLI's configuration; a new folder otherwise.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Subscriptions of the fleet.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) subscriptions: Option<u32>,
+    /// Servers of the fleet, in all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) servers: Option<u32>,
+    /// Another fleet of the same size.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Time before each answer, in milliseconds.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub(crate) latency: Option<u64>,
+    /// Throttle reads: so many at once and so many a second for each subscription, such as 20:4.
+    #[arg(long, value_name = "N:PER_SECOND", value_parser = throttle)]
+    pub(crate) throttle: Option<(u32, f64)>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| "expected a time such as 90s, 10m or 1h".to_owned())?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a time above zero, such as 90s, 10m or 1h".to_owned()),
+    }
+}
+
+fn throttle(text: &str) -> Result<(u32, f64), String> {
+    let parsed = text.split_once(':').and_then(|(size, rate)| Some((size.parse().ok()?, rate.parse().ok()?)));
+    match parsed {
+        Some((size, rate)) if size > 0 && rate > 0.0 && f64::is_finite(rate) => Ok((size, rate)),
+        _ => Err("expected two numbers above zero, such as 20:4".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_rates_are_read() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert!(duration("0s").is_err() && duration("-1s").is_err() && duration("soon").is_err());
+        assert_eq!(throttle("20:4"), Ok((20, 4.0)));
+        assert!(throttle("20").is_err() && throttle("0:1").is_err() && throttle("1:inf").is_err());
+    }
+}

@@ -1,0 +1,154 @@
+//! `hostssl audit`.
+
+use crate::args::{AuditArgs, AuditFormat, Discovery, TalkArgs};
+use crate::connect::{block_on, connect};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::stdout;
+use hostssl_audit::Profile;
+use hostssl_engine::{AuditRequest, Event, Stamp, audit};
+use hostssl_model::{AuditReport, ServerReport, Subscription};
+use hostssl_report::audit_csv::CsvWriter;
+use hostssl_report::output::Format;
+use hostssl_report::{Query, audit_json, audit_text};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::io;
+
+pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let profile = profile(args)?;
+    let query = stdout::query(args.query.as_deref())?;
+    if query.is_some() && args.output == AuditFormat::Csv {
+        return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
+    }
+    block_on(async {
+        let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let request = AuditRequest {
+            scope: args.scope.scope(&args.server),
+            profile,
+            discovery: match args.discovery {
+                Discovery::Lists => hostssl_engine::Discovery::Lists,
+                Discovery::Graph => hostssl_engine::Discovery::Graph,
+            },
+        };
+        let mut progress = Progress::new(talk);
+        let mut rows = (args.output == AuditFormat::Csv).then(OrderedRows::new).transpose()?;
+        let stamp = Stamp {
+            id: uuid::Uuid::now_v7().to_string(),
+            started_at: now(),
+            now: &now,
+            tool_version: env!("CARGO_PKG_VERSION"),
+        };
+        let result = audit(&tenants, &request, stamp, &mut |event| {
+            progress.on(&event);
+            if let (Some(rows), Event::Subscription(index, subscription, servers)) = (&mut rows, event) {
+                rows.push(index, subscription, servers);
+            }
+        })
+        .await;
+        progress.finish();
+        let report = result?;
+        match rows {
+            Some(rows) => stdout::tolerate(rows.finish())?,
+            None => write(&report, args, query.as_ref(), talk)?,
+        }
+        if !talk.quiet && args.output != AuditFormat::Table {
+            tell_summary(&report);
+        }
+        Ok(Exit::of_audit(&report))
+    })
+}
+
+fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
+    let names = |items: Vec<String>| items.join(", ");
+    let profile = Profile::find(&args.profile).map_err(|error| {
+        let known = Profile::all().iter().map(ToString::to_string).collect();
+        CliError::usage(error.to_string(), format!("profiles are {}", names(known)))
+    })?;
+    let known = profile.controls.iter().map(|control| control.id.to_owned()).collect();
+    let hint = format!("controls of {profile} are {}", names(known));
+    profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))
+}
+
+fn write(
+    report: &AuditReport,
+    args: &AuditArgs,
+    query: Option<&Query>,
+    talk: &TalkArgs,
+) -> Result<(), CliError> {
+    let palette = stdout::palette(talk);
+    let format = match args.output {
+        AuditFormat::Table if query.is_none() => {
+            return stdout::write(|out| audit_text::write(out, report, palette));
+        }
+        AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
+        AuditFormat::None | AuditFormat::Csv => return Ok(()),
+        AuditFormat::Table => Format::Table,
+        AuditFormat::Json => Format::Json,
+        AuditFormat::Jsonc => Format::Jsonc,
+        AuditFormat::Yaml => Format::Yaml,
+        AuditFormat::Yamlc => Format::Yamlc,
+        AuditFormat::Tsv => Format::Tsv,
+    };
+    let value = audit_json::value(report)
+        .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
+    // Without a query, a table or list of the whole document would show no server.
+    let rows = if query.is_none() && format == Format::Tsv { &value["servers"] } else { &value };
+    stdout::write_value(rows, query, format, palette)
+}
+
+/// For formats that programs read: the figures for the person beside.
+fn tell_summary(report: &AuditReport) {
+    let summary = &report.summary;
+    let coverage = if report.run.complete { "complete" } else { "incomplete" };
+    anstream::eprintln!(
+        "{} servers in {} subscriptions: {} fail, {} unknown, {} pass; coverage {coverage}",
+        summary.servers,
+        report.subscriptions.len(),
+        summary.fail,
+        summary.unknown,
+        summary.pass,
+    );
+}
+
+fn now() -> String {
+    // Microseconds are enough to tell runs apart, and every reader can take them.
+    format!("{:.6}", Timestamp::now())
+}
+
+/// Writes rows as subscriptions are done, in the order of their names: one that is done early waits for those before it.
+struct OrderedRows {
+    writer: CsvWriter<io::Stdout>,
+    next: usize,
+    waiting: BTreeMap<usize, (Subscription, Vec<ServerReport>)>,
+    written: io::Result<()>,
+}
+
+impl OrderedRows {
+    fn new() -> Result<Self, CliError> {
+        let writer = CsvWriter::new(io::stdout())
+            .map_err(|error| CliError::failed(&error, "standard output could not be written"))?;
+        Ok(Self { writer, next: 0, waiting: BTreeMap::new(), written: Ok(()) })
+    }
+
+    fn push(&mut self, index: usize, subscription: &Subscription, servers: &[ServerReport]) {
+        if self.written.is_err() {
+            return;
+        }
+        if index != self.next {
+            self.waiting.insert(index, (subscription.clone(), servers.to_vec()));
+            return;
+        }
+        self.written = self.writer.write(subscription, servers);
+        self.next += 1;
+        while let Some((subscription, servers)) = self.waiting.remove(&self.next) {
+            self.written = self.writer.write(&subscription, &servers);
+            self.next += 1;
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.written
+    }
+}

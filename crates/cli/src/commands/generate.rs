@@ -1,0 +1,35 @@
+//! Completion scripts and the manual page, out of the same definition as the command line.
+
+use crate::args::Cli;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use clap::CommandFactory;
+
+pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "hostssl", &mut script);
+    stdout::write(|out| out.write_all(&script))?;
+    Ok(Exit::AllPass)
+}
+
+pub(crate) fn manual() -> Result<Exit, CliError> {
+    stdout::write(|out| {
+        clap_mangen::Man::new(Cli::command()).render(out)?;
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+                let name = format!("{}-{}", command.get_name(), sub.get_name());
+                let sub = sub.clone().name(name);
+                let man = clap_mangen::Man::new(sub.clone());
+                man.render_title(out)?;
+                man.render_name_section(out)?;
+                man.render_synopsis_section(out)?;
+                man.render_options_section(out)?;
+                commands.push(sub);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Exit::AllPass)
+}

@@ -1,0 +1,8 @@
+//! The commands, one module each.
+
+pub(crate) mod audit;
+pub(crate) mod controls;
+pub(crate) mod generate;
+pub(crate) mod role;
+pub(crate) mod server;
+pub(crate) mod simulate;

@@ -1,0 +1,46 @@
+//! `hostssl role`.
+
+use crate::args::{RoleArgs, RoleCommand, TalkArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use hostssl_azure::permissions;
+use hostssl_report::output::Format;
+use serde_json::json;
+
+/// Stands where the user's own subscription belongs.
+const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
+
+pub(crate) fn run(command: &RoleCommand, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let RoleCommand::Audit(args) = command;
+    let scopes = scopes(args);
+    let mut actions = permissions::AUDIT.to_vec();
+    // A role that can be assigned on a subscription alone may not hold permissions on management groups.
+    if !args.management_group.is_empty() {
+        actions.push(permissions::READ_DESCENDANTS);
+    }
+    // Members in the form and the case that `az role definition create` takes.
+    let role = json!({
+        "Name": "hostssl auditor",
+        "IsCustom": true,
+        "Description": "Reads what `hostssl audit` reads, and nothing else.",
+        "Actions": actions,
+        "NotActions": [],
+        "DataActions": [],
+        "NotDataActions": [],
+        "AssignableScopes": scopes,
+    });
+    stdout::write_value(&role, None, Format::Json, stdout::palette(talk))?;
+    if !talk.quiet && args.subscription.is_empty() && args.management_group.is_empty() {
+        anstream::eprintln!("hint: name where it can be assigned, with --subscription or --management-group");
+    }
+    Ok(Exit::AllPass)
+}
+
+fn scopes(args: &RoleArgs) -> Vec<String> {
+    let subscriptions = args.subscription.iter().map(|id| format!("/subscriptions/{id}"));
+    let groups = args.management_group.iter();
+    let groups = groups.map(|name| format!("/providers/Microsoft.Management/managementGroups/{name}"));
+    let scopes: Vec<String> = subscriptions.chain(groups).collect();
+    if scopes.is_empty() { vec![format!("/subscriptions/{PLACEHOLDER}")] } else { scopes }
+}

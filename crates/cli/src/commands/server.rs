@@ -1,0 +1,68 @@
+//! `hostssl server list` and `hostssl server show`.
+
+use crate::args::{ServerCommand, ServerListArgs, ServerShowArgs, TalkArgs};
+use crate::connect::{block_on, connect};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use hostssl_engine::{Document, list_server_documents, show_server_document};
+use hostssl_model::{Gap, Scope};
+use hostssl_report::output::Format;
+use hostssl_report::safe;
+use hostssl_report::server_document::{list_columns, server_document};
+use serde_json::Value;
+
+pub(crate) fn run(command: &ServerCommand, talk: &TalkArgs) -> Result<Exit, CliError> {
+    match command {
+        ServerCommand::List(args) => list(args, talk),
+        ServerCommand::Show(args) => show(args, talk),
+    }
+}
+
+fn list(args: &ServerListArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let (documents, gaps) = block_on(async {
+        let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let found = list_server_documents(&tenants, &args.scope.scope(&[])).await?;
+        Ok((found.documents, found.gaps))
+    })?;
+    let format = Format::from(args.value.output);
+    let servers: Vec<Value> = documents.iter().map(shape).collect();
+    let palette = stdout::palette(talk);
+    if query.is_none() && format == Format::Table {
+        let (rows, columns) = list_columns(&servers);
+        stdout::write(|out| hostssl_report::output::write_value(out, &rows, format, &columns, palette))?;
+    } else {
+        stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
+    }
+    Ok(tell_gaps(&gaps))
+}
+
+fn show(args: &ServerShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let scope = Scope { tenants: args.tenant.clone(), subscriptions: args.subscription.clone(), ..Scope::default() };
+    let (documents, gaps) = block_on(async {
+        let tenants = connect(&args.connect, &args.tenant, &args.limits, talk).await?;
+        let found = show_server_document(&tenants, &scope, &args.resource_group, &args.name).await?;
+        Ok((found.documents, found.gaps))
+    })?;
+    let document = documents.first().map_or(Value::Null, shape);
+    stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
+    Ok(tell_gaps(&gaps))
+}
+
+fn shape(document: &Document) -> Value {
+    server_document(&document.raw, document.ssl_enforcement, document.minimal_tls_version)
+}
+
+/// What could not be seen is told even with --quiet: the data alone would look whole.
+fn tell_gaps(gaps: &[Gap]) -> Exit {
+    let mut exit = Exit::AllPass;
+    for gap in gaps.iter().filter(|gap| gap.blind.reason.blinds()) {
+        let permission = gap.blind.missing_permission.as_deref().map(|p| format!(" (needs {p})")).unwrap_or_default();
+        let (scope, detail) = (safe(&gap.scope), safe(&gap.blind.detail));
+        anstream::eprintln!("warning: not seen: {scope}: {}: {detail}{permission}", gap.blind.reason);
+        exit = Exit::Incomplete;
+    }
+    exit
+}

@@ -1,0 +1,183 @@
+//! From the connection options to signed-in clients.
+
+use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, TalkArgs};
+use crate::error::CliError;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::Transport;
+use hostssl_azure::{Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, Stop, StopSignal, https_transport, principal_of};
+use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
+use hostssl_engine::Tenant;
+use hostssl_model::{Principal, Scope};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Runs a command's work on a runtime of its own.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(&error, "the system gives this process no threads"))?;
+    let result = runtime.block_on(work);
+    // A lookup of a name may hang in the system's resolver: nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// Signs in to every tenant that is asked for and says on stderr who that is.
+pub(crate) async fn connect(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    talk: &TalkArgs,
+) -> Result<Vec<Tenant>, CliError> {
+    let stop = stop_signal(limits);
+    let limits = Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() };
+    let signed_in = match &connect.simulate {
+        Some(scenario) => simulated_tenants(scenario, tenants, &limits, &stop).await?,
+        None => real_tenants(connect, tenants, &limits, &stop).await?,
+    };
+    if !talk.quiet {
+        for Tenant { arm, principal } in &signed_in {
+            let tenant = principal.tenant.as_deref().unwrap_or("unknown");
+            let (name, method, cloud) = (&principal.name, &principal.method, &arm.cloud().name);
+            anstream::eprintln!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
+        }
+    }
+    Ok(signed_in)
+}
+
+async fn real_tenants(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &Limits,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    // An error means that another provider is the default already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cloud = Cloud::named(&connect.cloud)?
+        .with_endpoints(connect.arm_endpoint.as_deref(), connect.authority_host.as_deref())?;
+    let transport = https_transport(connect.ca_file.as_deref())?;
+    let wanted: Vec<Option<&str>> =
+        if tenants.is_empty() { vec![None] } else { tenants.iter().map(|tenant| Some(tenant.as_str())).collect() };
+    let mut signed_in = Vec::new();
+    for tenant in wanted {
+        let sign_in = SignIn {
+            method: connect.auth.into(),
+            cloud: &cloud,
+            tenant,
+            transport: &transport,
+            environment: &|name| std::env::var(name).ok(),
+        };
+        let SignedIn { credential, principal } = sign_in.sign_in().await?;
+        let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
+        signed_in.push(Tenant { arm, principal });
+    }
+    Ok(signed_in)
+}
+
+/// Clients of a simulated Azure inside this process: no socket, no account.
+async fn simulated_tenants(
+    scenario: &str,
+    tenants: &[String],
+    limits: &Limits,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    let simulation = Simulation::new(named_scenario(scenario)?);
+    let mut cloud = Cloud::named("AzureCloud")?;
+    cloud.name = format!("simulated:{scenario}");
+    let wanted = if tenants.is_empty() { vec![simulation.home_tenant()] } else { tenants.to_vec() };
+    let mut signed_in = Vec::new();
+    for tenant in wanted {
+        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation.clone(), &tenant));
+        let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
+            CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
+        })?;
+        let principal = Principal { method: "simulated".to_owned(), ..principal_of(token.token.secret(), "simulated") };
+        let transport = Transport::new(Arc::new(SimTransport::new(&simulation)));
+        let arm = Arm::new(cloud.clone(), credential, transport, limits.clone(), stop.clone());
+        signed_in.push(Tenant { arm, principal });
+    }
+    Ok(signed_in)
+}
+
+/// The scenario of this name.
+pub(crate) fn named_scenario(name: &str) -> Result<Scenario, CliError> {
+    Scenario::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Scenario::NAMES.iter().map(|(name, _)| *name).collect();
+        CliError::usage(format!("there is no scenario `{name}`"), format!("scenarios are {}", names.join(", ")))
+    })
+}
+
+/// A signal that is given when the deadline passes or the user interrupts; a second interrupt ends the process at once.
+fn stop_signal(limits: &LimitArgs) -> StopSignal {
+    let (give, signal) = watch::channel(None);
+    let deadline = limits.deadline;
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(deadline) => {
+                give.send_replace(Some(Stop::Deadline));
+            }
+            () = interrupted() => {
+                give.send_replace(Some(Stop::Interrupted));
+                anstream::eprintln!("interrupted: reporting what was seen; interrupt again to end at once");
+            }
+        }
+        interrupted().await;
+        end_at_once();
+    });
+    signal
+}
+
+/// The report is lost, as the user asked for twice. 130 is what shells make of an interrupt.
+#[expect(clippy::exit, reason = "the user asked for an end without an orderly way out")]
+fn end_at_once() {
+    std::process::exit(130);
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    drop(tokio::signal::ctrl_c().await);
+}
+
+impl ScopeArgs {
+    /// The scope that the options ask for.
+    pub(crate) fn scope(&self, servers: &[String]) -> Scope {
+        Scope {
+            tenants: self.tenant.clone(),
+            management_groups: self.management_group.clone(),
+            subscriptions: self.subscription.clone(),
+            resource_groups: self.resource_group.clone(),
+            servers: servers.to_vec(),
+        }
+    }
+}
+
+impl From<Auth> for AuthMethod {
+    fn from(auth: Auth) -> Self {
+        match auth {
+            Auth::Cli => Self::Cli,
+            Auth::Azd => Self::Azd,
+            Auth::ManagedIdentity => Self::ManagedIdentity,
+            Auth::WorkloadIdentity => Self::WorkloadIdentity,
+            Auth::Secret => Self::Secret,
+            Auth::Pipelines => Self::Pipelines,
+            #[cfg(feature = "certificate")]
+            Auth::Certificate => Self::Certificate,
+        }
+    }
+}

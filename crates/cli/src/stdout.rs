@@ -1,0 +1,75 @@
+//! Standard output: data only.
+
+use crate::args::{Colour, TalkArgs, ValueFormat};
+use crate::error::CliError;
+use hostssl_report::output::Format;
+use hostssl_report::{Palette, Query};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+
+/// Writes to standard output through a buffer. A reader that went away, such as `head`, is no error.
+pub(crate) fn write(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    tolerate(how(&mut out).and_then(|()| out.flush()))
+}
+
+/// What a write to standard output came to.
+pub(crate) fn tolerate(written: io::Result<()>) -> Result<(), CliError> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::failed(&error, "standard output could not be written; is the disk full?"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The palette for standard output.
+pub(crate) fn palette(talk: &TalkArgs) -> Palette {
+    let on = match talk.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        // Honours NO_COLOR, CLICOLOR and TERM=dumb.
+        Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+    };
+    if on { Palette::Colour } else { Palette::Plain }
+}
+
+/// Whether progress can be shown.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Reads `--query`.
+pub(crate) fn query(text: Option<&str>) -> Result<Option<Query>, CliError> {
+    let parsed = text.map(Query::parse).transpose();
+    parsed.map_err(|error| CliError::usage(error.to_string(), QUERY_HINT))
+}
+
+/// Applies a query and writes what it found.
+pub(crate) fn write_value(
+    value: &serde_json::Value,
+    query: Option<&Query>,
+    format: Format,
+    palette: Palette,
+) -> Result<(), CliError> {
+    let Some(query) = query else {
+        return write(|out| hostssl_report::output::write_value(out, value, format, &[], palette));
+    };
+    let found = query.apply(value).map_err(|error| CliError::usage(error.to_string(), QUERY_HINT))?;
+    write(|out| hostssl_report::output::write_value(out, &found, format, query.columns(), palette))
+}
+
+const QUERY_HINT: &str = "queries are JMESPath, such as '[*].{name:name, ssl:sslEnforcement}'";
+
+impl From<ValueFormat> for Format {
+    fn from(format: ValueFormat) -> Self {
+        match format {
+            ValueFormat::Json => Self::Json,
+            ValueFormat::Jsonc => Self::Jsonc,
+            ValueFormat::Yaml => Self::Yaml,
+            ValueFormat::Yamlc => Self::Yamlc,
+            ValueFormat::Table => Self::Table,
+            ValueFormat::Tsv => Self::Tsv,
+            ValueFormat::None => Self::None,
+        }
+    }
+}
