@@ -135,6 +135,7 @@ struct Properties {
     ssl_enforcement: Option<String>,
     minimal_tls_version: Option<String>,
     server_names: Vec<ServerName>,
+    server_role_groups: Vec<ServerRoleGroup>,
     parameter_group: Option<ParameterGroup>,
 }
 
@@ -148,6 +149,13 @@ struct ReplicaProperties {
 #[serde(rename_all = "camelCase", default)]
 struct ServerName {
     fully_qualified_domain_name: Option<String>,
+}
+
+/// Before its GA, a Cosmos DB for PostgreSQL cluster named its nodes by role.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct ServerRoleGroup {
+    server_names: Vec<ServerName>,
 }
 
 #[derive(Deserialize, Default)]
@@ -178,7 +186,10 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
     let (role, primary) = replication(&properties);
     let readings = if kind == Kind::Single { properties_of_single_server(&properties) } else { Vec::new() };
     let parameter_group = properties.parameter_group.as_ref().and_then(|group| group.id.as_deref());
-    let first_name = || properties.server_names.iter().find_map(|name| name.fully_qualified_domain_name.as_deref());
+    let first_name = || {
+        let of_roles = properties.server_role_groups.iter().flat_map(|group| &group.server_names);
+        properties.server_names.iter().chain(of_roles).find_map(|name| name.fully_qualified_domain_name.as_deref())
+    };
     let server = Server {
         kind,
         location: entry.location.unwrap_or_default().into(),
