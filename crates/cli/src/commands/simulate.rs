@@ -1,0 +1,88 @@
+//! `hostssl simulate`: a simulated Azure on loopback.
+
+use crate::args::{SimulateArgs, TalkArgs};
+use crate::connect::{block_on, named_scenario};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use hostssl_azure_sim::{Scenario, ServeOptions, Simulation, environment, serve, write_client_files};
+use hostssl_report::{Column, write_columns};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    if args.list {
+        return list(talk);
+    }
+    let scenario = scenario(args)?;
+    block_on(async {
+        let options = ServeOptions { port: args.port, ..ServeOptions::default() };
+        let server = serve(Simulation::new(scenario), options)
+            .await
+            .map_err(|error| CliError::failed(&error, "choose another port with --port, or leave it out"))?;
+        let directory = directory(args);
+        let unwritable = |error: &dyn std::error::Error| CliError::failed(error, "choose another folder with --dir");
+        let files = write_client_files(&server, &directory).map_err(|error| unwritable(&error))?;
+        let script = script(&environment(&server, &files));
+        let env_file = directory.join("env.sh");
+        std::fs::write(&env_file, &script).map_err(|error| unwritable(&error))?;
+        stdout::write(|out| write!(out, "{script}"))?;
+        if !talk.quiet {
+            let (address, scenario) = (server.base_url(), &args.scenario);
+            anstream::eprintln!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
+            anstream::eprintln!("next, in another shell: . {} && hostssl audit", env_file.display());
+        }
+        // An end that is asked for is the only one there is.
+        tokio::signal::ctrl_c().await.map_err(|error| CliError::failed(&error, "the system gives no signals"))?;
+        server.shutdown().await;
+        Ok(Exit::AllPass)
+    })
+}
+
+fn list(talk: &TalkArgs) -> Result<Exit, CliError> {
+    let palette = stdout::palette(talk);
+    let mut rows = vec![["SCENARIO", "WHAT IT IS"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
+    rows.extend(Scenario::NAMES.iter().map(|(name, about)| vec![Column::plain(*name), Column::plain(*about)]));
+    stdout::write(|out| write_columns(out, "", &rows))?;
+    Ok(Exit::AllPass)
+}
+
+/// A folder of its own, unless one is named.
+fn directory(args: &SimulateArgs) -> PathBuf {
+    let own = || std::env::temp_dir().join(format!("hostssl-simulate-{}", std::process::id()));
+    args.dir.clone().unwrap_or_else(own)
+}
+
+fn scenario(args: &SimulateArgs) -> Result<Scenario, CliError> {
+    let scenario = named_scenario(&args.scenario)?;
+    let sized = args.subscriptions.is_some() || args.servers.is_some() || args.seed.is_some();
+    let mut scenario = if sized { scenario.sized(args.subscriptions, args.servers, args.seed) } else { scenario };
+    if let Some(latency) = args.latency {
+        scenario.latency = Duration::from_millis(latency);
+    }
+    if let Some((capacity, per_second)) = args.throttle {
+        scenario = scenario.throttled_reads(capacity, per_second);
+    }
+    Ok(scenario)
+}
+
+/// The environment as lines for a shell.
+fn script(variables: &[(String, String)]) -> String {
+    variables.iter().fold(String::new(), |mut script, (name, value)| {
+        // Cannot fail: a String takes whatever is written.
+        let _ = writeln!(script, "export {name}='{}'", value.replace('\'', r"'\''"));
+        script
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_for_a_shell() {
+        let variables = [("A".to_owned(), "it's $HOME".to_owned())];
+        assert_eq!(script(&variables), "export A='it'\\''s $HOME'\n");
+    }
+}
