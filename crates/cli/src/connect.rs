@@ -86,10 +86,10 @@ async fn simulated_tenants(
     let simulation = Simulation::new(named_scenario(scenario)?);
     let mut cloud = Cloud::named("AzureCloud")?;
     cloud.name = format!("simulated:{scenario}");
-    let wanted = if tenants.is_empty() { vec![simulation.home_tenant()] } else { tenants.to_vec() };
+    let wanted = if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
     let mut signed_in = Vec::new();
     for tenant in wanted {
-        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation.clone(), &tenant));
+        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(&simulation, tenant));
         let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
             CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
         })?;

@@ -192,7 +192,9 @@ enum Severity {
 /// The JSON Schema of the format.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(Audit<'_>);
+    // Members that may be null are always there.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Audit<'_>>();
     schema.insert("$id".to_owned(), format!("{SCHEMA}/schema").into());
     if let Some(name) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
         name.insert("const".to_owned(), SCHEMA.into());

@@ -1,7 +1,7 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
 use crate::{Column, Palette, safe, write_columns};
-use hostssl_model::{AuditReport, Gap, Outcome, Reason, ServerReport, Subscription};
+use hostssl_model::{AuditReport, Gap, MinimalTlsVersion, Outcome, Reason, ServerReport, Subscription};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -68,7 +68,10 @@ fn server_rows(report: &ServerReport, palette: Palette) -> Vec<Vec<Column>> {
         Column::plain(server.kind.as_str()),
         Column::plain(safe(server.state.as_ref().map_or("-", |state| state.as_str()))),
         Column::plain(report.ssl_enforcement.as_str()),
-        Column::plain(report.minimal_tls_version.as_azure().unwrap_or("-")),
+        Column::plain(match report.minimal_tls_version {
+            MinimalTlsVersion::EnforcementDisabled => "none",
+            other => other.as_azure().unwrap_or("-"),
+        }),
     ];
     let mut whys = whys(report).into_iter();
     let mut rows = vec![first];

@@ -40,7 +40,8 @@ pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls
 /// enforced.
 #[must_use]
 pub fn list_columns(servers: &[Value]) -> (Value, Vec<String>) {
-    let columns = ["name", "resourceGroup", "location", "version", "tier", "sku", "state", "sslEnforcement", "minimalTlsVersion"];
+    let columns =
+        ["name", "resourceGroup", "location", "version", "tier", "sku", "state", "sslEnforcement", "minimalTlsVersion"];
     let text = |server: &Value, path: &str| server.pointer(path).and_then(Value::as_str).unwrap_or("-").to_owned();
     let row = |server: &Value| {
         let cell = |column: &str| match column {

@@ -5,7 +5,9 @@ use crate::connect::{block_on, named_scenario};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_azure_sim::{Scenario, ServeOptions, Simulation, environment, serve, write_client_files};
+use hostssl_azure_sim::{
+    FleetSize, FleetSource, Rate, Scenario, ServeOptions, Simulation, Throttle, environment, serve, write_files,
+};
 use hostssl_report::{Column, write_columns};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -23,13 +25,13 @@ pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError
             .map_err(|error| CliError::failed(&error, "choose another port with --port, or leave it out"))?;
         let directory = directory(args);
         let unwritable = |error: &dyn std::error::Error| CliError::failed(error, "choose another folder with --dir");
-        let files = write_client_files(&server, &directory).map_err(|error| unwritable(&error))?;
+        let files = write_files(&server, &directory).map_err(|error| unwritable(&error))?;
         let script = script(&environment(&server, &files));
         let env_file = directory.join("env.sh");
         std::fs::write(&env_file, &script).map_err(|error| unwritable(&error))?;
         stdout::write(|out| write!(out, "{script}"))?;
         if !talk.quiet {
-            let (address, scenario) = (server.base_url(), &args.scenario);
+            let (address, scenario) = (&server.base_url, &args.scenario);
             anstream::eprintln!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
             anstream::eprintln!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
@@ -55,14 +57,25 @@ fn directory(args: &SimulateArgs) -> PathBuf {
 }
 
 fn scenario(args: &SimulateArgs) -> Result<Scenario, CliError> {
-    let scenario = named_scenario(&args.scenario)?;
-    let sized = args.subscriptions.is_some() || args.servers.is_some() || args.seed.is_some();
-    let mut scenario = if sized { scenario.sized(args.subscriptions, args.servers, args.seed) } else { scenario };
+    let mut scenario = named_scenario(&args.scenario)?;
+    if args.subscriptions.is_some() || args.servers.is_some() || args.seed.is_some() {
+        let size = match scenario.fleet {
+            FleetSource::Generated(size) => size,
+            FleetSource::Listed(_) => FleetSize::default(),
+        };
+        scenario.fleet = FleetSource::Generated(FleetSize {
+            seed: args.seed.unwrap_or(size.seed),
+            subscriptions_per_tenant: args.subscriptions.map_or(size.subscriptions_per_tenant, |n| n as usize),
+            servers: args.servers.map_or(size.servers, |n| n as usize),
+            ..size
+        });
+    }
     if let Some(latency) = args.latency {
         scenario.latency = Duration::from_millis(latency);
     }
     if let Some((capacity, per_second)) = args.throttle {
-        scenario = scenario.throttled_reads(capacity, per_second);
+        let reads = Rate { capacity, per_second };
+        scenario.throttle = Some(Throttle { reads, ..scenario.throttle.unwrap_or_default() });
     }
     Ok(scenario)
 }
