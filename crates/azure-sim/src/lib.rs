@@ -1,1 +1,52 @@
-//! stub
+//! A simulated Azure: enough of Azure Resource Manager, of its authority and of Resource Graph to run hostssl, the
+//! Azure CLI and the Azure SDKs without an account.
+//!
+//! It is the demonstration, the test double and the peer of benchmarks. A [`Scenario`] says what it holds and what
+//! goes wrong; a [`Simulation`] is one such Azure, called in process through [`SimTransport`] or served on a loopback
+//! port by [`serve`]. It knows nothing of the client that is tested against it, so that the two cannot share a mistake.
+//!
+//! What it imitates was taken from recordings of production and from public documentation; where neither was at hand
+//! the comment at the place says so.
+
+mod authority;
+mod call;
+mod clock;
+mod distort;
+mod environment;
+mod estate;
+mod fault;
+mod fleet;
+mod graph;
+mod headers;
+mod journal;
+mod json;
+mod operation;
+mod parameters;
+mod path;
+mod random;
+mod read;
+mod refuse;
+mod render;
+mod reply;
+mod scenario;
+mod server;
+mod simulation;
+mod throttle;
+mod token;
+mod transport;
+mod write;
+
+pub use environment::{ClientFiles, WriteError, environment, write_files};
+pub use fault::{Fault, FaultRule, FaultScope};
+pub use fleet::{
+    Fleet, FleetSize, FleetSource, GraphView, Kind, ManagementGroup, Mix, ProviderState, Server,
+    ServerState, Subscription, SubscriptionState, Tenant,
+};
+pub use journal::{RequestKey, Requests, WriteRecord};
+pub use operation::Operation;
+pub use scenario::{Scenario, Writes};
+pub use server::{RunningServer, ServeError, ServeOptions, serve};
+pub use simulation::{Simulation, SimulationError};
+pub use throttle::{GraphQuota, Rate, Throttle};
+pub use token::CLIENT_ID;
+pub use transport::{SimCredential, SimTransport};

@@ -1,0 +1,149 @@
+//! Scenarios: what a simulation holds and how it behaves, as plain data.
+
+use std::time::Duration;
+
+use crate::fault::{Fault, FaultRule, FaultScope};
+use crate::fleet::{FleetSize, FleetSource, demo, enforced, traps};
+use crate::operation::Operation;
+use crate::throttle::{GraphQuota, Throttle};
+
+/// What a simulation holds and how it behaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name, for messages.
+    pub name: String,
+    /// The servers.
+    pub fleet: FleetSource,
+    /// What goes wrong.
+    pub faults: Vec<FaultRule>,
+    /// ARM's throttling; `None` never throttles and reports constant remainders.
+    pub throttle: Option<Throttle>,
+    /// Resource Graph's quota; `None` never refuses.
+    pub graph_quota: Option<GraphQuota>,
+    /// Every answer comes this much later.
+    pub latency: Duration,
+    /// Entries on a page of a list; `None` puts all on one, as production does.
+    pub page_size: Option<usize>,
+    /// How long tokens last.
+    pub token_lifetime: Duration,
+    /// How writes go.
+    pub writes: Writes,
+    /// The api-versions that flexible servers accept; `None` accepts any since 2020. A sovereign cloud has fewer.
+    pub flexible_versions: Option<Vec<String>>,
+    /// The client secret that signs in. It guards nothing.
+    pub client_secret: String,
+}
+
+/// How long-running writes go when no fault says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writes {
+    /// From acceptance to the end.
+    pub duration: Duration,
+    /// `Retry-After` of the acceptance and of the polls, in seconds; `None` leaves it out.
+    pub retry_after: Option<u64>,
+    /// The status of `ServerIsBusy`: 409 and 400 have both been seen.
+    pub busy_status: u16,
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_millis(300),
+            retry_after: Some(1),
+            busy_status: 409,
+        }
+    }
+}
+
+impl Scenario {
+    /// The names that [`Scenario::named`] knows, with what each is for.
+    pub const NAMES: &'static [(&'static str, &'static str)] = &[
+        (
+            "demo",
+            "a small company: four subscriptions, every kind of server, some not enforcing, some that cannot be read",
+        ),
+        ("enforced", "everything as it should be"),
+        (
+            "readonly",
+            "the demo fleet, seen by an identity that may not write",
+        ),
+        ("throttled", "200 servers behind small token buckets"),
+        (
+            "faults",
+            "one server for each trap that ARM sets to readers and writers",
+        ),
+        ("fleet", "20,000 generated servers in 1,000 subscriptions"),
+    ];
+
+    /// The scenario called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let scenario = match name {
+            "demo" => {
+                let (fleet, faults) = demo();
+                Self {
+                    faults,
+                    ..Self::of(FleetSource::Listed(fleet))
+                }
+            }
+            "enforced" => Self::of(FleetSource::Listed(enforced())),
+            "readonly" => {
+                let (fleet, mut faults) = demo();
+                faults.push(
+                    FaultRule::new(FaultScope::Everywhere, Fault::Forbidden)
+                        .during([Operation::UpdateServer, Operation::UpdateConfiguration]),
+                );
+                Self {
+                    faults,
+                    ..Self::of(FleetSource::Listed(fleet))
+                }
+            }
+            "throttled" => Self {
+                throttle: Some(Throttle::default()),
+                graph_quota: Some(GraphQuota::default()),
+                ..Self::of(FleetSource::Generated(FleetSize {
+                    seed: 3,
+                    subscriptions_per_tenant: 2,
+                    servers: 200,
+                    ..FleetSize::default()
+                }))
+            },
+            "faults" => {
+                let (fleet, faults) = traps();
+                Self {
+                    faults,
+                    ..Self::of(FleetSource::Listed(fleet))
+                }
+            }
+            "fleet" => Self::of(FleetSource::Generated(FleetSize {
+                seed: 2,
+                subscriptions_per_tenant: 1_000,
+                servers: 20_000,
+                ..FleetSize::default()
+            })),
+            _ => return None,
+        };
+        Some(Self {
+            name: name.to_owned(),
+            ..scenario
+        })
+    }
+
+    /// A scenario with these servers in which nothing goes wrong.
+    #[must_use]
+    pub fn of(fleet: FleetSource) -> Self {
+        Self {
+            name: "custom".to_owned(),
+            fleet,
+            faults: Vec::new(),
+            throttle: None,
+            graph_quota: None,
+            latency: Duration::ZERO,
+            page_size: None,
+            token_lifetime: Duration::from_secs(3_599),
+            writes: Writes::default(),
+            flexible_versions: None,
+            client_secret: "simulated".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The `hostssl` command as users and scripts meet it, against the simulated Azure.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+
+use common::{hostssl, run, simulator};
+use serde_json::Value;
+use std::time::Duration;
+
+#[test]
+fn the_demonstration_as_a_table() {
+    let done = run(&["audit", "--simulate"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    insta::assert_snapshot!(done.stdout);
+    insta::assert_snapshot!("the_demonstration_stderr", done.stderr);
+}
+
+#[test]
+fn output_is_plain_unless_colour_is_asked_for() {
+    assert!(!run(&["audit", "--simulate"]).stdout.contains('\u{1b}'));
+    assert!(run(&["audit", "--simulate", "--color", "always"]).stdout.contains("\u{1b}["));
+    let mut command = hostssl();
+    command.args(["audit", "--simulate"]).env("NO_COLOR", "1");
+    assert!(!String::from_utf8(command.output().unwrap().stdout).unwrap().contains('\u{1b}'));
+}
+
+#[test]
+fn json_keeps_to_the_schema_and_says_who_looked() {
+    let schema: Value = serde_json::from_str(include_str!("../../../docs/schemas/audit-v1.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for scenario in ["demo", "enforced", "readonly", "faults"] {
+        let done = run(&["audit", "--simulate", scenario, "--output", "json"]);
+        let report: Value = serde_json::from_str(&done.stdout).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{scenario}: {errors:?}");
+        assert_eq!(report["run"]["cloud"], format!("simulated:{scenario}"));
+        assert!(done.stderr.contains(report["run"]["principal"].as_str().unwrap()), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn exit_codes_are_those_of_the_help() {
+    assert_eq!(run(&["audit", "--simulate", "enforced"]).code, 0);
+    assert_eq!(run(&["audit", "--simulate"]).code, 3);
+    // Only a server that is stopped: nothing fails, and not everything was seen.
+    assert_eq!(run(&["audit", "--simulate", "--server", "pg-catalog-stage"]).code, 4);
+    assert_eq!(run(&["audit", "--simulate", "--server", "no-such-server"]).code, 4);
+    assert_eq!(run(&["audit", "--simulate", "--discovery", "graph", "enforced"]).code, 2);
+    assert_eq!(run(&["audit", "--simulate", "enforced", "--discovery", "graph"]).code, 4);
+    assert_eq!(run(&["--version"]).code, 0);
+    assert_eq!(run(&["audit", "--help"]).code, 0);
+    assert_eq!(run(&["nonsense"]).code, 2);
+}
+
+#[test]
+fn mistakes_are_one_line_and_a_hint() {
+    let folder = std::env::temp_dir().join(format!("hostssl-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (empty, missing) = (folder.join("empty.pem"), folder.join("missing.pem"));
+    std::fs::write(&empty, "no certificate").unwrap();
+    let mistakes: &[&[&str]] = &[
+        &["audit", "--simulate", "nowhere"],
+        &["audit", "--simulate", "--subscription", "Unknown"],
+        &["audit", "--simulate", "--profile", "lax"],
+        &["audit", "--simulate", "--control", "no-such-control"],
+        &["audit", "--simulate", "--query", "[*"],
+        &["audit", "--simulate", "--query", "length(`1`)"],
+        &["audit", "--simulate", "--query", "[*]", "--output", "csv"],
+        &["audit", "--simulate", "--output", "xml"],
+        &["audit", "--simulate", "--deadline", "soon"],
+        &["audit", "--simulate", "--concurrency", "0"],
+        &["audit", "--simulate", "--subscripton", "x"],
+        &["audit", "--simulate", "--arm-endpoint", "https://localhost"],
+        &["audit", "--cloud", "AzureMoonCloud"],
+        &["audit", "--arm-endpoint", "http://localhost:1"],
+        &["audit", "--arm-endpoint", "localhost"],
+        &["audit", "--ca-file", empty.to_str().unwrap()],
+        &["audit", "--ca-file", missing.to_str().unwrap()],
+        &["audit", "--auth", "secret"],
+        &["audit", "--auth", "password"],
+        &["server", "show", "--simulate", "-n", "x", "-g", "y"],
+        &["server", "show", "--simulate", "-n", "x"],
+        &["controls", "no-such-control"],
+        &["simulate", "nowhere"],
+        &["simulate", "--throttle", "fast"],
+    ];
+    let mut told = String::new();
+    for mistake in mistakes {
+        let done = run(mistake);
+        assert!(matches!(done.code, 1 | 2), "{mistake:?}: {} {}", done.code, done.stderr);
+        assert_eq!(done.stdout, "", "{mistake:?}");
+        let lines: Vec<&str> = done.stderr.lines().filter(|line| !line.starts_with("signed in")).collect();
+        let [error, hint] = lines.as_slice() else { panic!("{mistake:?}: {}", done.stderr) };
+        assert!(error.starts_with("error: ") && hint.starts_with("hint: "), "{mistake:?}: {}", done.stderr);
+        let shown = mistake.join(" ").replace(folder.to_str().unwrap(), "DIR");
+        told += &format!("$ hostssl {shown}\n{error}\n{hint}\n\n").replace(folder.to_str().unwrap(), "DIR");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn the_procedure_with_its_own_commands() {
+    let archive = ["-n", "pg-archive-legacy", "-g", "rg-finance-prod", "--simulate"];
+    let names = "[*].{name:name, resourceGroup:resourceGroup}";
+    let table = run(&["server", "list", "--output", "table", "--query", names, "--simulate", "enforced"]);
+    assert_eq!(table.code, 0, "{}", table.stderr);
+    insta::assert_snapshot!(table.stdout);
+    let show = |more: &[&str]| run(&[&["server", "show"], &archive[..], more].concat());
+    assert_eq!(show(&["--query", "sslEnforcement"]).stdout, "\"Disabled\"\n");
+    assert_eq!(show(&["--query", "sslEnforcement", "-o", "tsv"]).stdout, "Disabled\n");
+    assert_eq!(show(&["-o", "none"]).stdout, "");
+    insta::assert_snapshot!("show_single", show(&[]).stdout);
+    insta::assert_snapshot!("show_single_yaml", show(&["-o", "yaml"]).stdout);
+    let flexible =
+        run(&["server", "show", "--name", "PG-CATALOG-PROD", "--resource-group", "RG-SHOP-PROD", "--simulate"]);
+    insta::assert_snapshot!("show_flexible", flexible.stdout);
+}
+
+#[test]
+fn what_server_list_cannot_see_is_said_even_when_quiet() {
+    let done = run(&["server", "list", "--simulate", "-q", "-o", "table"]);
+    assert_eq!(done.code, 4);
+    insta::assert_snapshot!("list_table", done.stdout);
+    insta::assert_snapshot!("list_stderr", done.stderr);
+}
+
+#[test]
+fn every_format_of_the_audit() {
+    for format in ["table", "json", "jsonc", "yaml", "yamlc", "tsv", "csv", "none"] {
+        let done = run(&["audit", "--simulate", "--output", format]);
+        assert_eq!(done.code, 3, "{format}");
+        assert_eq!(done.stdout.is_empty(), format == "none", "{format}");
+    }
+    let failing = "servers[?outcome=='fail'].{name:name, ssl:sslEnforcement}";
+    insta::assert_snapshot!(run(&["audit", "--simulate", "-o", "table", "--query", failing]).stdout);
+    let csv = run(&["audit", "--simulate", "-o", "csv", "--control", "require-secure-transport"]).stdout;
+    insta::assert_snapshot!("csv", csv);
+}
+
+#[test]
+fn controls_and_role() {
+    insta::assert_snapshot!("controls", run(&["controls"]).stdout);
+    let page = run(&["controls", "replica-parity"]).stdout;
+    assert!(page.starts_with("# replica-parity\n"), "{page}");
+    let described: Value = serde_json::from_str(&run(&["controls", "-o", "json"]).stdout).unwrap();
+    assert_eq!(described.as_array().unwrap().len(), 5);
+    let role: Value = serde_json::from_str(&run(&["role", "audit", "--subscription", "s"]).stdout).unwrap();
+    assert_eq!(role["AssignableScopes"], serde_json::json!(["/subscriptions/s"]));
+    // Whatever an audit may find missing is in the role.
+    let report: Value = serde_json::from_str(&run(&["audit", "--simulate", "-o", "json"]).stdout).unwrap();
+    let missing: Vec<&str> =
+        report["gaps"].as_array().unwrap().iter().filter_map(|gap| gap["missingPermission"].as_str()).collect();
+    assert!(!missing.is_empty());
+    for permission in missing {
+        assert!(role["Actions"].as_array().unwrap().iter().any(|action| action == permission), "{permission}");
+    }
+}
+
+#[test]
+fn completions_and_the_manual_are_made() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(run(&["completion", shell]).stdout.contains("management-group"), "{shell}");
+    }
+    let manual = run(&["man"]).stdout;
+    assert!(manual.starts_with(".ie") && manual.contains("hostssl\\-audit"), "{manual}");
+}
+
+#[test]
+fn over_tls_with_a_client_secret() {
+    let simulator = simulator(&["demo"]);
+    let done = simulator.run(&["audit", "-o", "json"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    let served: Value = serde_json::from_str(&done.stdout).unwrap();
+    let inside: Value = serde_json::from_str(&run(&["audit", "--simulate", "-o", "json"]).stdout).unwrap();
+    assert_eq!(served["servers"], inside["servers"]);
+    assert_eq!(served["run"]["cloud"], "custom");
+    // Signing in elsewhere is never tried.
+    let wrong = simulator.run_with(&["audit"], &[("AZURE_CLIENT_SECRET", "wrong")]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stderr.contains("signing in with --auth secret failed"), "{}", wrong.stderr);
+    let untrusted = simulator.run_with(&["audit"], &[("HOSTSSL_CA_FILE", ""), ("SSL_CERT_FILE", "/dev/null")]);
+    assert_eq!(untrusted.code, 1, "{}", untrusted.stderr);
+    let tenant = simulator.run(&["audit", "--tenant", "99999999-0000-4000-8000-000000000000"]);
+    assert_eq!(tenant.code, 1, "{}", tenant.stderr);
+}
+
+#[test]
+fn every_way_to_sign_in_that_the_simulator_has() {
+    let simulator = simulator(&["enforced"]);
+    let arm = simulator.variable("HOSTSSL_ARM_ENDPOINT");
+    let folder = simulator.folder();
+    let token_file = folder.join("token");
+    std::fs::write(&token_file, "simulated").unwrap();
+    let workload = [("AZURE_FEDERATED_TOKEN_FILE", token_file.to_str().unwrap())];
+    let identity_endpoint = format!("{arm}/msi/token");
+    let managed = [("IDENTITY_ENDPOINT", identity_endpoint.as_str()), ("IDENTITY_HEADER", "simulated")];
+    let oidc = format!("{arm}/oidctoken");
+    let (tenant, client) = (simulator.variable("AZURE_TENANT_ID"), simulator.variable("AZURE_CLIENT_ID"));
+    let pipelines = [
+        ("SYSTEM_OIDCREQUESTURI", oidc.as_str()),
+        ("SYSTEM_ACCESSTOKEN", "simulated"),
+        ("AZURESUBSCRIPTION_TENANT_ID", tenant.as_str()),
+        ("AZURESUBSCRIPTION_CLIENT_ID", client.as_str()),
+        ("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "connection"),
+    ];
+    let tool = common::fake_azure_tools(&simulator);
+    let path = [("PATH", tool.as_str())];
+    let ways: [(&str, &[(&str, &str)]); 6] = [
+        ("secret", &[]),
+        ("workload-identity", &workload),
+        ("managed-identity", &managed),
+        ("pipelines", &pipelines),
+        ("cli", &path),
+        ("azd", &path),
+    ];
+    for (way, variables) in ways {
+        let done = simulator.run_with(&["audit", "--auth", way], variables);
+        assert_eq!(done.code, 0, "{way}: {}{}", done.stderr, done.stdout);
+        assert!(done.stderr.starts_with(&format!("signed in as {client} (--auth {way})")), "{way}: {}", done.stderr);
+    }
+    // `cli` when nothing is said, and nothing else when it fails.
+    let nobody = simulator.run_with(&["audit"], &[("HOSTSSL_AUTH", ""), ("PATH", "/nowhere")]);
+    assert_eq!(nobody.code, 1, "{}", nobody.stderr);
+}
+
+#[test]
+fn no_token_and_no_signature_is_ever_written() {
+    let simulator = simulator(&["demo"]);
+    for arguments in [&["audit", "-v"][..], &["audit", "-v", "-o", "json"], &["server", "list", "-v"]] {
+        let done = simulator.run(arguments);
+        assert!(done.stderr.len() > 1000, "-v tells what is sent");
+        // Every JWT begins with the encoding of `{"`.
+        for text in [&done.stdout, &done.stderr] {
+            assert!(!text.contains("eyJ") && !text.to_lowercase().contains("bearer "), "{arguments:?}");
+        }
+        let wrong = simulator.run_with(arguments, &[("AZURE_CLIENT_SECRET", "not-the-secret")]);
+        assert!(!wrong.stderr.contains("not-the-secret"), "{arguments:?}: {}", wrong.stderr);
+    }
+}
+
+#[test]
+fn an_interrupt_ends_in_a_valid_partial_report() {
+    let simulator = simulator(&["fleet", "--subscriptions", "20", "--servers", "400", "--latency", "400"]);
+    let mut audit = simulator.start(&["audit", "-o", "json", "--concurrency", "8"]);
+    // 400 servers at 8 requests in 400 ms take a minute; the sign-in is told before the first of them.
+    audit.wait_for_stderr("signed in");
+    std::thread::sleep(Duration::from_millis(1500));
+    audit.signal("INT");
+    let done = audit.finish();
+    assert!(matches!(done.code, 3 | 4), "{}: {}", done.code, done.stderr);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(report["run"]["complete"], false);
+    let reasons: Vec<&Value> = report["gaps"].as_array().unwrap().iter().map(|gap| &gap["reason"]).collect();
+    assert!(reasons.iter().any(|reason| *reason == "interrupted"), "{reasons:?}");
+}
+
+#[test]
+fn a_deadline_ends_in_a_valid_partial_report() {
+    let simulator = simulator(&["fleet", "--subscriptions", "20", "--servers", "400", "--latency", "400"]);
+    let done = simulator.run(&["audit", "--concurrency", "8", "--deadline", "2s"]);
+    assert!(matches!(done.code, 3 | 4), "{}", done.stderr);
+    assert!(done.stdout.contains("coverage: partial"), "{}", done.stdout);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut audit = common::start(hostssl().args(["audit", "--simulate", "-o", "csv"]));
+    audit.close_stdout();
+    let done = audit.finish();
+    assert_eq!((done.code, done.stderr.contains("error")), (3, false), "{}", done.stderr);
+}
