@@ -4,7 +4,9 @@ use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, TalkArgs};
 use crate::error::CliError;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
-use hostssl_azure::{Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, Stop, StopSignal, https_transport, principal_of};
+use hostssl_azure::{
+    Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, Stop, StopSignal, https_transport, principal_of,
+};
 use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
 use hostssl_engine::Tenant;
 use hostssl_model::{Principal, Scope};
@@ -86,7 +88,8 @@ async fn simulated_tenants(
     let simulation = Simulation::new(named_scenario(scenario)?);
     let mut cloud = Cloud::named("AzureCloud")?;
     cloud.name = format!("simulated:{scenario}");
-    let wanted = if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
+    let wanted =
+        if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
     let mut signed_in = Vec::new();
     for tenant in wanted {
         let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(&simulation, tenant));

@@ -84,7 +84,10 @@ async fn all_subscriptions(tenants: &[Tenant], gaps: &mut Vec<Gap>) -> Vec<(Arc<
     for (tenant, listing) in tenants.iter().zip(listings) {
         if let Some(error) = listing.error {
             let id = tenant.principal.tenant.as_deref().unwrap_or("unknown");
-            gaps.push(Gap { scope: format!("/tenants/{id}").into(), blind: error.blind(permissions::READ_SUBSCRIPTIONS) });
+            gaps.push(Gap {
+                scope: format!("/tenants/{id}").into(),
+                blind: error.blind(permissions::READ_SUBSCRIPTIONS),
+            });
         }
         for subscription in listing.items {
             if seen.insert(subscription.id.clone()) {

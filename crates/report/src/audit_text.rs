@@ -1,10 +1,12 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
 use crate::{Column, Palette, safe, write_columns};
-use hostssl_model::{AuditReport, Gap, MinimalTlsVersion, Outcome, Reason, ServerReport, Subscription};
+use hostssl_model::{AuditReport, Blind, Gap, MinimalTlsVersion, Outcome, Reason, ServerReport, Subscription};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+/// Characters of a reason that are shown; JSON has it whole.
+const DETAIL_SHOWN: usize = 110;
 /// Gaps of one kind that are listed one by one; the rest is counted.
 const GAPS_SHOWN: usize = 5;
 
@@ -92,10 +94,7 @@ fn whys(report: &ServerReport) -> Vec<String> {
     for outcome in [Outcome::Fail, Outcome::Unknown] {
         for finding in report.findings.iter().filter(|finding| finding.outcome == outcome) {
             let why = match (&finding.blind, &finding.observed) {
-                (Some(blind), _) => match &blind.missing_permission {
-                    Some(permission) => format!("{}: needs {}", blind.reason, safe(permission)),
-                    None => format!("{}: {}", blind.reason, safe(&blind.detail)),
-                },
+                (Some(blind), _) => format!("{}: {}", blind.reason, why_blind(blind)),
                 (None, Some(observed)) => safe(observed).into_owned(),
                 (None, None) => finding.control.to_owned(),
             };
@@ -111,6 +110,18 @@ fn whys(report: &ServerReport) -> Vec<String> {
         }
     }
     whys
+}
+
+/// The permission that would mend it; otherwise what was said, as much as fits a row.
+fn why_blind(blind: &Blind) -> String {
+    let Some(permission) = &blind.missing_permission else {
+        let mut text: String = safe(&blind.detail).chars().take(DETAIL_SHOWN).collect();
+        if text.len() < blind.detail.len() {
+            text.push('…');
+        }
+        return text;
+    };
+    format!("needs {}", safe(permission))
 }
 
 /// Gaps of the scope itself; those of a server stand in its row.
@@ -130,14 +141,10 @@ fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io
     for ((note, reason), gaps) in &gaps {
         for gap in gaps.iter().take(GAPS_SHOWN) {
             let colour = if *note { Outcome::NotApplicable } else { Outcome::Unknown };
-            let mut text = safe(&gap.blind.detail).into_owned();
-            if let Some(permission) = &gap.blind.missing_permission {
-                text = format!("needs {}: {text}", safe(permission));
-            }
             rows.push(vec![
                 Column::painted(reason.as_str(), palette.outcome(colour, reason.as_str())),
                 Column::plain(scope_name(gap, report)),
-                Column::plain(text),
+                Column::plain(why_blind(&gap.blind)),
             ]);
         }
         if gaps.len() > GAPS_SHOWN {

@@ -71,12 +71,7 @@ fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
     profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))
 }
 
-fn write(
-    report: &AuditReport,
-    args: &AuditArgs,
-    query: Option<&Query>,
-    talk: &TalkArgs,
-) -> Result<(), CliError> {
+fn write(report: &AuditReport, args: &AuditArgs, query: Option<&Query>, talk: &TalkArgs) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
     let format = match args.output {
         AuditFormat::Table if query.is_none() => {
