@@ -34,19 +34,8 @@ const BASE: Parameter = Parameter {
     page: "client",
 };
 
-const fn boolean(
-    name: &'static str,
-    description: &'static str,
-    default: &'static str,
-) -> Parameter {
-    Parameter {
-        name,
-        description,
-        default,
-        data_type: "Boolean",
-        allowed: "on,off",
-        ..BASE
-    }
+const fn boolean(name: &'static str, description: &'static str, default: &'static str) -> Parameter {
+    Parameter { name, description, default, data_type: "Boolean", allowed: "on,off", ..BASE }
 }
 
 const fn integer(
@@ -56,15 +45,7 @@ const fn integer(
     allowed: &'static str,
     unit: &'static str,
 ) -> Parameter {
-    Parameter {
-        name,
-        description,
-        default,
-        data_type: "Integer",
-        allowed,
-        unit,
-        ..BASE
-    }
+    Parameter { name, description, default, data_type: "Integer", allowed, unit, ..BASE }
 }
 
 const fn one_of(
@@ -73,14 +54,7 @@ const fn one_of(
     default: &'static str,
     allowed: &'static str,
 ) -> Parameter {
-    Parameter {
-        name,
-        description,
-        default,
-        data_type: "Enumeration",
-        allowed,
-        ..BASE
-    }
+    Parameter { name, description, default, data_type: "Enumeration", allowed, ..BASE }
 }
 
 const fn about(page: &'static str, parameter: Parameter) -> Parameter {
@@ -88,17 +62,11 @@ const fn about(page: &'static str, parameter: Parameter) -> Parameter {
 }
 
 const fn fixed(parameter: Parameter) -> Parameter {
-    Parameter {
-        read_only: true,
-        ..parameter
-    }
+    Parameter { read_only: true, ..parameter }
 }
 
 const fn at_start(parameter: Parameter) -> Parameter {
-    Parameter {
-        dynamic: false,
-        ..parameter
-    }
+    Parameter { dynamic: false, ..parameter }
 }
 
 /// The name of the switch that this project is about.
@@ -113,24 +81,11 @@ pub(crate) const SSL: &str = "ssl";
 /// A flexible server's parameters, ordered by name. Defaults and allowed values of the TLS ones are those that
 /// production gave for PostgreSQL 17 in April 2026.
 pub(crate) static FLEXIBLE: &[Parameter] = &[
-    boolean(
-        "array_nulls",
-        "Reads an unquoted NULL in an array as a null value.",
-        "on",
-    ),
+    boolean("array_nulls", "Reads an unquoted NULL in an array as a null value.", "on"),
+    about("autovacuum", boolean("autovacuum", "Runs the autovacuum launcher.", "on")),
     about(
         "autovacuum",
-        boolean("autovacuum", "Runs the autovacuum launcher.", "on"),
-    ),
-    about(
-        "autovacuum",
-        integer(
-            "autovacuum_naptime",
-            "Waits this long between two autovacuum runs.",
-            "60",
-            "1-2147483",
-            "s",
-        ),
+        integer("autovacuum_naptime", "Waits this long between two autovacuum runs.", "60", "1-2147483", "s"),
     ),
     integer(
         "deadlock_timeout",
@@ -141,13 +96,7 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
     ),
     about(
         "resource",
-        integer(
-            "effective_cache_size",
-            "Tells the planner how much cache to expect.",
-            "393216",
-            "1-2147483647",
-            "8kB",
-        ),
+        integer("effective_cache_size", "Tells the planner how much cache to expect.", "393216", "1-2147483647", "8kB"),
     ),
     integer(
         "idle_in_transaction_session_timeout",
@@ -156,29 +105,9 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
         "0-2147483647",
         "ms",
     ),
-    integer(
-        "lock_timeout",
-        "Gives up on a lock after this long; 0 waits for ever.",
-        "0",
-        "0-2147483647",
-        "ms",
-    ),
-    about(
-        "logging",
-        boolean(
-            "log_connections",
-            "Writes each new connection to the log.",
-            "on",
-        ),
-    ),
-    about(
-        "logging",
-        boolean(
-            "log_disconnections",
-            "Writes the end of each session to the log.",
-            "on",
-        ),
-    ),
+    integer("lock_timeout", "Gives up on a lock after this long; 0 waits for ever.", "0", "0-2147483647", "ms"),
+    about("logging", boolean("log_connections", "Writes each new connection to the log.", "on")),
+    about("logging", boolean("log_disconnections", "Writes the end of each session to the log.", "on")),
     about(
         "logging",
         Parameter {
@@ -199,35 +128,12 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
             "ms",
         ),
     ),
-    about(
-        "logging",
-        one_of(
-            "log_statement",
-            "Chooses which statements are logged.",
-            "none",
-            "none,ddl,mod,all",
-        ),
-    ),
+    about("logging", one_of("log_statement", "Chooses which statements are logged.", "none", "none,ddl,mod,all")),
     about(
         "resource",
-        integer(
-            "maintenance_work_mem",
-            "Memory for one maintenance operation.",
-            "99328",
-            "1024-2097151",
-            "kB",
-        ),
+        integer("maintenance_work_mem", "Memory for one maintenance operation.", "99328", "1024-2097151", "kB"),
     ),
-    about(
-        "connection",
-        at_start(integer(
-            "max_connections",
-            "The most clients at one time.",
-            "429",
-            "25-5000",
-            "",
-        )),
-    ),
+    about("connection", at_start(integer("max_connections", "The most clients at one time.", "429", "25-5000", ""))),
     about(
         "connection",
         one_of(
@@ -246,23 +152,10 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
         page: "",
         ..BASE
     },
-    Parameter {
-        page: "",
-        ..boolean(
-            REQUIRE_SECURE_TRANSPORT,
-            "Refuses clients that do not connect over TLS.",
-            "on",
-        )
-    },
+    Parameter { page: "", ..boolean(REQUIRE_SECURE_TRANSPORT, "Refuses clients that do not connect over TLS.", "on") },
     about(
         "resource",
-        at_start(integer(
-            "shared_buffers",
-            "Memory for shared buffers.",
-            "131072",
-            "16-1073741823",
-            "8kB",
-        )),
+        at_start(integer("shared_buffers", "Memory for shared buffers.", "131072", "16-1073741823", "8kB")),
     ),
     at_start(Parameter {
         name: "shared_preload_libraries",
@@ -272,10 +165,7 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
         allowed: ",auto_explain,pg_cron,pg_stat_statements,pgaudit,pglogical,timescaledb",
         ..BASE
     }),
-    about(
-        "connection",
-        fixed(boolean(SSL, "Offers TLS to clients.", "off")),
-    ),
+    about("connection", fixed(boolean(SSL, "Offers TLS to clients.", "off"))),
     about(
         "connection",
         fixed(Parameter {
@@ -287,165 +177,55 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
     ),
     about(
         "connection",
-        fixed(Parameter {
-            name: "ssl_ecdh_curve",
-            description: "The curve for ECDHE.",
-            default: "prime256v1",
-            ..BASE
-        }),
+        fixed(Parameter { name: "ssl_ecdh_curve", description: "The curve for ECDHE.", default: "prime256v1", ..BASE }),
     ),
     about(
         "preset",
-        fixed(Parameter {
-            name: "ssl_library",
-            description: "The library behind TLS.",
-            default: "OpenSSL",
-            ..BASE
-        }),
+        fixed(Parameter { name: "ssl_library", description: "The library behind TLS.", default: "OpenSSL", ..BASE }),
     ),
     about(
         "connection",
-        one_of(
-            MAX_TLS,
-            "The newest TLS version to offer; empty sets no limit.",
-            "",
-            ",TLSv1.2,TLSv1.3",
-        ),
+        one_of(MAX_TLS, "The newest TLS version to offer; empty sets no limit.", "", ",TLSv1.2,TLSv1.3"),
     ),
+    about("connection", one_of(MIN_TLS, "The oldest TLS version to accept.", "TLSv1.2", "TLSv1.2,TLSv1.3")),
+    about("connection", fixed(boolean("ssl_prefer_server_ciphers", "Lets the server choose the cipher suite.", "on"))),
+    integer("statement_timeout", "Ends statements that run this long; 0 sets no limit.", "0", "0-2147483647", "ms"),
     about(
         "connection",
-        one_of(
-            MIN_TLS,
-            "The oldest TLS version to accept.",
-            "TLSv1.2",
-            "TLSv1.2,TLSv1.3",
-        ),
+        integer("tcp_keepalives_idle", "Idles this long before a TCP keepalive is sent.", "120", "0-2147483647", "s"),
     ),
-    about(
-        "connection",
-        fixed(boolean(
-            "ssl_prefer_server_ciphers",
-            "Lets the server choose the cipher suite.",
-            "on",
-        )),
-    ),
-    integer(
-        "statement_timeout",
-        "Ends statements that run this long; 0 sets no limit.",
-        "0",
-        "0-2147483647",
-        "ms",
-    ),
-    about(
-        "connection",
-        integer(
-            "tcp_keepalives_idle",
-            "Idles this long before a TCP keepalive is sent.",
-            "120",
-            "0-2147483647",
-            "s",
-        ),
-    ),
-    about(
-        "resource",
-        integer(
-            "work_mem",
-            "Memory for one sort or hash before it spills.",
-            "4096",
-            "64-2097151",
-            "kB",
-        ),
-    ),
+    about("resource", integer("work_mem", "Memory for one sort or hash before it spills.", "4096", "64-2097151", "kB")),
 ];
 
 /// A single server's parameters. Enforcement is not among them: it is a property of the server.
 pub(crate) static SINGLE: &[Parameter] = &[
-    boolean(
-        "array_nulls",
-        "Reads an unquoted NULL in an array as a null value.",
-        "on",
-    ),
-    boolean(
-        "connection_throttling",
-        "Slows down addresses that fail to sign in too often.",
-        "on",
-    ),
-    boolean(
-        "log_checkpoints",
-        "Writes each checkpoint to the log.",
-        "on",
-    ),
-    boolean(
-        "log_connections",
-        "Writes each new connection to the log.",
-        "on",
-    ),
-    boolean(
-        "log_disconnections",
-        "Writes the end of each session to the log.",
-        "off",
-    ),
-    one_of(
-        "log_statement",
-        "Chooses which statements are logged.",
-        "none",
-        "none,ddl,mod,all",
-    ),
-    integer(
-        "statement_timeout",
-        "Ends statements that run this long; 0 sets no limit.",
-        "0",
-        "0-2147483647",
-        "ms",
-    ),
+    boolean("array_nulls", "Reads an unquoted NULL in an array as a null value.", "on"),
+    boolean("connection_throttling", "Slows down addresses that fail to sign in too often.", "on"),
+    boolean("log_checkpoints", "Writes each checkpoint to the log.", "on"),
+    boolean("log_connections", "Writes each new connection to the log.", "on"),
+    boolean("log_disconnections", "Writes the end of each session to the log.", "off"),
+    one_of("log_statement", "Chooses which statements are logged.", "none", "none,ddl,mod,all"),
+    integer("statement_timeout", "Ends statements that run this long; 0 sets no limit.", "0", "0-2147483647", "ms"),
 ];
 
 /// The members of a single server's properties that can be set here as if they were parameters.
 pub(crate) static SINGLE_PROPERTIES: &[Parameter] = &[
-    one_of(
-        "sslEnforcement",
-        "Refuses clients that do not connect over TLS.",
-        "Enabled",
-        "Enabled,Disabled",
-    ),
+    one_of("sslEnforcement", "Refuses clients that do not connect over TLS.", "Enabled", "Enabled,Disabled"),
     one_of(
         "minimalTlsVersion",
         "The oldest TLS version to accept.",
         "TLSEnforcementDisabled",
         "TLS1_0,TLS1_1,TLS1_2,TLSEnforcementDisabled",
     ),
-    one_of(
-        "publicNetworkAccess",
-        "Whether the public endpoint answers.",
-        "Enabled",
-        "Enabled,Disabled",
-    ),
+    one_of("publicNetworkAccess", "Whether the public endpoint answers.", "Enabled", "Enabled,Disabled"),
 ];
 
 /// A server group's parameters for each of its two roles.
 pub(crate) static COSMOS: &[Parameter] = &[
-    boolean(
-        "coordinator:array_nulls",
-        "Reads an unquoted NULL in an array as a null value.",
-        "on",
-    ),
-    one_of(
-        "coordinator:ssl_min_protocol_version",
-        "The oldest TLS version to accept.",
-        "TLSv1.2",
-        "TLSv1.2,TLSv1.3",
-    ),
-    boolean(
-        "node:array_nulls",
-        "Reads an unquoted NULL in an array as a null value.",
-        "on",
-    ),
-    one_of(
-        "node:ssl_min_protocol_version",
-        "The oldest TLS version to accept.",
-        "TLSv1.2",
-        "TLSv1.2,TLSv1.3",
-    ),
+    boolean("coordinator:array_nulls", "Reads an unquoted NULL in an array as a null value.", "on"),
+    one_of("coordinator:ssl_min_protocol_version", "The oldest TLS version to accept.", "TLSv1.2", "TLSv1.2,TLSv1.3"),
+    boolean("node:array_nulls", "Reads an unquoted NULL in an array as a null value.", "on"),
+    one_of("node:ssl_min_protocol_version", "The oldest TLS version to accept.", "TLSv1.2", "TLSv1.2,TLSv1.3"),
 ];
 
 /// A HorizonDB parameter group's parameters.
@@ -456,30 +236,10 @@ pub(crate) static HORIZON: &[Parameter] = &[
         "error",
         "debug,info,notice,warning,error,log,fatal,panic",
     ),
-    at_start(integer(
-        "max_connections",
-        "The most clients at one time.",
-        "200",
-        "100,200,500,1000",
-        "connections",
-    )),
-    boolean(
-        REQUIRE_SECURE_TRANSPORT,
-        "Refuses clients that do not connect over TLS.",
-        "on",
-    ),
-    one_of(
-        MAX_TLS,
-        "The newest TLS version to offer; empty sets no limit.",
-        "",
-        ",TLSv1.2,TLSv1.3",
-    ),
-    one_of(
-        MIN_TLS,
-        "The oldest TLS version to accept.",
-        "TLSv1.2",
-        "TLSv1.2,TLSv1.3",
-    ),
+    at_start(integer("max_connections", "The most clients at one time.", "200", "100,200,500,1000", "connections")),
+    boolean(REQUIRE_SECURE_TRANSPORT, "Refuses clients that do not connect over TLS.", "on"),
+    one_of(MAX_TLS, "The newest TLS version to offer; empty sets no limit.", "", ",TLSv1.2,TLSv1.3"),
+    one_of(MIN_TLS, "The oldest TLS version to accept.", "TLSv1.2", "TLSv1.2,TLSv1.3"),
 ];
 
 /// The parameter of `kind` called `name`, in any letter case.
@@ -491,10 +251,7 @@ pub(crate) fn find(kind: Kind, name: &str) -> Option<&'static Parameter> {
         Kind::ParameterGroup => &[HORIZON],
         Kind::Horizon => &[],
     };
-    tables
-        .iter()
-        .flat_map(|table| table.iter())
-        .find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    tables.iter().flat_map(|table| table.iter()).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
 }
 
 impl Parameter {
@@ -502,10 +259,7 @@ impl Parameter {
     /// allowed words, in any letter case; numbers must be numbers. Ranges are not checked.
     pub(crate) fn admits(&self, value: &str) -> bool {
         match self.data_type {
-            "Boolean" | "Enumeration" => self
-                .allowed
-                .split(',')
-                .any(|word| word.eq_ignore_ascii_case(value)),
+            "Boolean" | "Enumeration" => self.allowed.split(',').any(|word| word.eq_ignore_ascii_case(value)),
             "Integer" => value.parse::<i64>().is_ok(),
             _ => value.len() <= 8_192,
         }
@@ -527,10 +281,7 @@ mod tests {
             assert!(table.is_sorted_by_key(|parameter| parameter.name));
             for parameter in table {
                 assert!(parameter.admits(parameter.default), "{}", parameter.name);
-                assert!(std::ptr::eq(
-                    find(kind, &parameter.name.to_uppercase()).unwrap(),
-                    parameter
-                ));
+                assert!(std::ptr::eq(find(kind, &parameter.name.to_uppercase()).unwrap(), parameter));
             }
         }
         assert!(FLEXIBLE.len() >= 24);
@@ -540,15 +291,7 @@ mod tests {
     fn a_cap_may_be_empty_and_a_switch_may_not() {
         assert!(find(Kind::Flexible, MAX_TLS).unwrap().admits(""));
         assert!(!find(Kind::Flexible, MIN_TLS).unwrap().admits(""));
-        assert!(
-            find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT)
-                .unwrap()
-                .admits("ON")
-        );
-        assert!(
-            !find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT)
-                .unwrap()
-                .admits("yes")
-        );
+        assert!(find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT).unwrap().admits("ON"));
+        assert!(!find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT).unwrap().admits("yes"));
     }
 }

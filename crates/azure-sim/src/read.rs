@@ -23,25 +23,17 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
         return reply::no_such_path();
     };
     match call.target {
-        Target::Tenants => call.page(
-            simulation.scenario.page_size,
-            estate.tenants.iter(),
-            render::tenant,
-        ),
-        Target::Subscriptions => call.page(
-            simulation.scenario.page_size,
-            subscriptions_of(simulation, tenant),
-            |out, subscription| render::subscription(out, tenant, subscription),
-        ),
-        Target::ManagementGroups => management_groups(call, simulation, tenant),
-        Target::ManagementGroup(name, part) => {
-            management_group(call, simulation, tenant, name, part)
+        Target::Tenants => call.page(simulation.scenario.page_size, estate.tenants.iter(), render::tenant),
+        Target::Subscriptions => {
+            call.page(simulation.scenario.page_size, subscriptions_of(simulation, tenant), |out, subscription| {
+                render::subscription(out, tenant, subscription)
+            })
         }
+        Target::ManagementGroups => management_groups(call, simulation, tenant),
+        Target::ManagementGroup(name, part) => management_group(call, simulation, tenant, name, part),
         Target::ResourceGraph => graph::answer(call, simulation),
         Target::Subscription(id, part) => match estate.subscription(id) {
-            Some((index, subscription)) => {
-                under_subscription(call, simulation, tenant, index, subscription, part)
-            }
+            Some((index, subscription)) => under_subscription(call, simulation, tenant, index, subscription, part),
             None => reply::subscription_not_found(id),
         },
         _ => reply::no_such_path(),
@@ -53,10 +45,7 @@ fn subscriptions_of<'a>(
     tenant: &'a TenantRecord,
 ) -> impl Iterator<Item = &'a SubscriptionRecord> {
     let all = &simulation.estate.subscriptions;
-    tenant
-        .subscriptions
-        .iter()
-        .filter_map(|index| all.get(*index as usize))
+    tenant.subscriptions.iter().filter_map(|index| all.get(*index as usize))
 }
 
 fn under_subscription(
@@ -74,13 +63,11 @@ fn under_subscription(
             render::subscription(&mut body, tenant, subscription);
             Reply::json(body)
         }
-        SubscriptionPart::ResourceGroups => call.page(
-            page_size,
-            subscription.groups.iter(),
-            |out, (name, location)| {
+        SubscriptionPart::ResourceGroups => {
+            call.page(page_size, subscription.groups.iter(), |out, (name, location)| {
                 render::resource_group(out, &subscription.id, name, location);
-            },
-        ),
+            })
+        }
         SubscriptionPart::ResourceGroup(name) => match group(subscription, name) {
             Some((name, location)) => {
                 let mut body = String::new();
@@ -90,9 +77,7 @@ fn under_subscription(
             None => reply::group_not_found(name),
         },
         SubscriptionPart::Provider(namespace) => provider(simulation, subscription, namespace),
-        SubscriptionPart::Servers(in_group, kind) => {
-            servers(call, simulation, subscription, in_group, kind)
-        }
+        SubscriptionPart::Servers(in_group, kind) => servers(call, simulation, subscription, in_group, kind),
         SubscriptionPart::Server(in_group, kind, name, part) => {
             if let Some(refused) = unavailable(subscription, kind) {
                 return refused;
@@ -101,9 +86,7 @@ fn under_subscription(
                 return reply::group_not_found(in_group);
             }
             match simulation.estate.server(index, in_group, kind, name) {
-                Some((at, record)) if record.graph != GraphView::Stale => {
-                    server(call, simulation, at, record, part)
-                }
+                Some((at, record)) if record.graph != GraphView::Stale => server(call, simulation, at, record, part),
                 _ => reply::resource_not_found(kind, name, in_group),
             }
         }
@@ -117,10 +100,7 @@ fn under_subscription(
 }
 
 fn group<'a>(subscription: &'a SubscriptionRecord, name: &str) -> Option<&'a (Box<str>, Box<str>)> {
-    subscription
-        .groups
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+    subscription.groups.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
 }
 
 /// Refuses a kind whose provider the subscription does not have.
@@ -134,10 +114,7 @@ pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Opti
         ProviderState::NotRegistered => Some(Reply::gateway(
             StatusCode::CONFLICT,
             "MissingSubscriptionRegistration",
-            &format!(
-                "The subscription is not registered to use namespace '{}'.",
-                kind.provider()
-            ),
+            &format!("The subscription is not registered to use namespace '{}'.", kind.provider()),
         )),
         ProviderState::Unsupported => Some(Reply::gateway(
             StatusCode::NOT_FOUND,
@@ -152,13 +129,9 @@ pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Opti
 }
 
 fn provider(simulation: &Inner, subscription: &SubscriptionRecord, namespace: &str) -> Reply {
-    let known = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.provider().eq_ignore_ascii_case(namespace));
+    let known = Kind::ALL.into_iter().find(|kind| kind.provider().eq_ignore_ascii_case(namespace));
     let (namespace, state) = match known {
-        Some(kind) if kind.provider() == Kind::Horizon.provider() => {
-            (kind.provider(), subscription.horizon)
-        }
+        Some(kind) if kind.provider() == Kind::Horizon.provider() => (kind.provider(), subscription.horizon),
         Some(kind) => (kind.provider(), subscription.postgres),
         None => (namespace, ProviderState::Unsupported),
     };
@@ -170,12 +143,7 @@ fn provider(simulation: &Inner, subscription: &SubscriptionRecord, namespace: &s
         );
     }
     let versions = simulation.scenario.flexible_versions.clone();
-    let versions = versions.unwrap_or_else(|| {
-        FLEXIBLE_VERSIONS
-            .iter()
-            .map(|version| (*version).to_owned())
-            .collect()
-    });
+    let versions = versions.unwrap_or_else(|| FLEXIBLE_VERSIONS.iter().map(|version| (*version).to_owned()).collect());
     let mut body = String::new();
     render::provider(&mut body, &subscription.id, namespace, state, &versions);
     Reply::json(body)
@@ -205,13 +173,7 @@ fn servers(
     call.page(simulation.scenario.page_size, listed, render::server)
 }
 
-fn server(
-    call: &Call<'_>,
-    simulation: &Inner,
-    index: usize,
-    record: &Record,
-    part: ServerPart<'_>,
-) -> Reply {
+fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, part: ServerPart<'_>) -> Reply {
     match part {
         ServerPart::Itself => {
             let mut body = String::new();
@@ -221,10 +183,7 @@ fn server(
         ServerPart::Configurations => configurations(call, simulation, record),
         ServerPart::Configuration(plane, name) => configuration(record, plane, name),
         ServerPart::Replicas => {
-            let replicas = simulation
-                .estate
-                .subscriptions
-                .get(record.subscription as usize);
+            let replicas = simulation.estate.subscriptions.get(record.subscription as usize);
             let replicas = replicas
                 .into_iter()
                 .flat_map(|subscription| simulation.estate.servers_of(subscription))
@@ -235,23 +194,11 @@ fn server(
         ServerPart::FirewallRules => Reply::json(r#"{"value":[]}"#.to_owned()),
         ServerPart::Locks => {
             let group = Some(record.group());
-            locks(
-                call,
-                simulation,
-                record.subscription as usize,
-                group,
-                Some((index, record)),
-            )
+            locks(call, simulation, record.subscription as usize, group, Some((index, record)))
         }
         ServerPart::Policies => {
             let group = Some(record.group());
-            policies(
-                call,
-                simulation,
-                record.subscription as usize,
-                group,
-                Some((index, record)),
-            )
+            policies(call, simulation, record.subscription as usize, group, Some((index, record)))
         }
     }
 }
@@ -285,11 +232,7 @@ fn configurations(call: &Call<'_>, simulation: &Inner, record: &Record) -> Reply
             render::cosmos_parameter(out, record, &mutable, name, coordinator, node);
         });
     }
-    let table = if record.kind == Kind::Single {
-        SINGLE
-    } else {
-        FLEXIBLE
-    };
+    let table = if record.kind == Kind::Single { SINGLE } else { FLEXIBLE };
     call.page(page_size, table.iter(), |out, parameter| {
         render::parameter(out, record, &mutable, parameter);
     })
@@ -320,14 +263,8 @@ pub(crate) fn render_configuration(record: &Record, plane: Plane, name: &str) ->
             Plane::Coordinator | Plane::Node => {
                 let parameter = role(plane, name)?;
                 let (_, name) = parameter.name.split_once(':')?;
-                let collection = if plane == Plane::Node {
-                    "nodeConfigurations"
-                } else {
-                    "coordinatorConfigurations"
-                };
-                render::cosmos_node_parameter(
-                    &mut body, record, &mutable, collection, name, parameter,
-                );
+                let collection = if plane == Plane::Node { "nodeConfigurations" } else { "coordinatorConfigurations" };
+                render::cosmos_node_parameter(&mut body, record, &mutable, collection, name, parameter);
             }
         }
     } else {
@@ -339,20 +276,14 @@ pub(crate) fn render_configuration(record: &Record, plane: Plane, name: &str) ->
 
 /// A parameter of a role of a server group.
 pub(crate) fn role(plane: Plane, name: &str) -> Option<&'static Parameter> {
-    let prefix = if plane == Plane::Node {
-        "node"
-    } else {
-        "coordinator"
-    };
+    let prefix = if plane == Plane::Node { "node" } else { "coordinator" };
     parameters::find(Kind::Cosmos, &format!("{prefix}:{name}"))
 }
 
 /// A parameter that is addressed as one; a single server's properties are not.
 pub(crate) fn plain(kind: Kind, name: &str) -> Option<&'static Parameter> {
     let parameter = parameters::find(kind, name)?;
-    let property = parameters::SINGLE_PROPERTIES
-        .iter()
-        .any(|property| std::ptr::eq(property, parameter));
+    let property = parameters::SINGLE_PROPERTIES.iter().any(|property| std::ptr::eq(property, parameter));
     (!property).then_some(parameter)
 }
 
@@ -371,26 +302,13 @@ pub(crate) fn no_such_parameter(record: &Record, name: &str) -> Reply {
 
 fn management_groups(call: &Call<'_>, simulation: &Inner, tenant: &TenantRecord) -> Reply {
     let root = std::iter::once((tenant.id.as_str(), "Tenant Root Group"));
-    let below = tenant
-        .groups
-        .iter()
-        .map(|group| (group.name.as_str(), group.display_name.as_str()));
-    call.page(
-        simulation.scenario.page_size,
-        root.chain(below),
-        |out, (name, display_name)| {
-            render::management_group(out, &tenant.id, name, display_name);
-        },
-    )
+    let below = tenant.groups.iter().map(|group| (group.name.as_str(), group.display_name.as_str()));
+    call.page(simulation.scenario.page_size, root.chain(below), |out, (name, display_name)| {
+        render::management_group(out, &tenant.id, name, display_name);
+    })
 }
 
-fn management_group(
-    call: &Call<'_>,
-    simulation: &Inner,
-    tenant: &TenantRecord,
-    name: &str,
-    part: GroupPart,
-) -> Reply {
+fn management_group(call: &Call<'_>, simulation: &Inner, tenant: &TenantRecord, name: &str, part: GroupPart) -> Reply {
     let Some(within) = group_names(tenant, name) else {
         return Reply::gateway(
             StatusCode::NOT_FOUND,
@@ -398,13 +316,8 @@ fn management_group(
             &format!("The management group '{name}' could not be found."),
         );
     };
-    let parent_of = |subscription: &SubscriptionRecord| {
-        subscription
-            .management_group
-            .as_deref()
-            .unwrap_or(&tenant.id)
-            .to_owned()
-    };
+    let parent_of =
+        |subscription: &SubscriptionRecord| subscription.management_group.as_deref().unwrap_or(&tenant.id).to_owned();
     let own = within.first().copied().unwrap_or_default().to_owned();
     let below = subscriptions_of(simulation, tenant)
         .map(|subscription| (subscription, parent_of(subscription)))
@@ -436,20 +349,19 @@ fn management_group(
             })
         }
         GroupPart::Descendants => {
-            let groups = tenant
-                .groups
-                .iter()
-                .filter(|group| within.iter().skip(1).any(|name| *name == group.name))
-                .map(|group| {
-                    let parent = group.parent.as_deref().unwrap_or(&tenant.id);
-                    descendant(
-                        "Microsoft.Management/managementGroups",
-                        &group_id(&group.name),
-                        &group.name,
-                        &group.display_name,
-                        parent,
-                    )
-                });
+            let groups =
+                tenant.groups.iter().filter(|group| within.iter().skip(1).any(|name| *name == group.name)).map(
+                    |group| {
+                        let parent = group.parent.as_deref().unwrap_or(&tenant.id);
+                        descendant(
+                            "Microsoft.Management/managementGroups",
+                            &group_id(&group.name),
+                            &group.name,
+                            &group.display_name,
+                            parent,
+                        )
+                    },
+                );
             let subscriptions = below.map(|(subscription, parent)| {
                 descendant(
                     "Microsoft.Management/managementGroups/subscriptions",
@@ -459,9 +371,7 @@ fn management_group(
                     &parent,
                 )
             });
-            call.page(size, groups.chain(subscriptions), |out, text| {
-                out.push_str(&text)
-            })
+            call.page(size, groups.chain(subscriptions), |out, text| out.push_str(&text))
         }
     }
 }
@@ -471,10 +381,7 @@ pub(crate) fn group_names<'a>(tenant: &'a TenantRecord, name: &str) -> Option<Ve
     let start = if tenant.id.eq_ignore_ascii_case(name) {
         tenant.id.as_str()
     } else {
-        let found = tenant
-            .groups
-            .iter()
-            .find(|group| group.name.eq_ignore_ascii_case(name))?;
+        let found = tenant.groups.iter().find(|group| group.name.eq_ignore_ascii_case(name))?;
         found.name.as_str()
     };
     let mut names = vec![start];
@@ -516,17 +423,11 @@ fn locks(
     group: Option<&str>,
     server: Option<(usize, &Record)>,
 ) -> Reply {
-    let found = assignments(
-        simulation,
-        subscription,
-        group,
-        server,
-        |fault| match fault {
-            Fault::ReadOnlyLock => Some("ReadOnly"),
-            Fault::DeleteLock => Some("CanNotDelete"),
-            _ => None,
-        },
-    );
+    let found = assignments(simulation, subscription, group, server, |fault| match fault {
+        Fault::ReadOnlyLock => Some("ReadOnly"),
+        Fault::DeleteLock => Some("CanNotDelete"),
+        _ => None,
+    });
     call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, level)| {
         put!(
             out,
@@ -543,9 +444,8 @@ fn policies(
     group: Option<&str>,
     server: Option<(usize, &Record)>,
 ) -> Reply {
-    let found = assignments(simulation, subscription, group, server, |fault| {
-        (*fault == Fault::PolicyDenied).then_some("deny")
-    });
+    let found =
+        assignments(simulation, subscription, group, server, |fault| (*fault == Fault::PolicyDenied).then_some("deny"));
     call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, _)| {
         put!(
             out,
@@ -602,20 +502,12 @@ fn check_name(call: &Call<'_>, simulation: &Inner) -> Reply {
     let Some(name) = body.get("name").and_then(serde_json::Value::as_str) else {
         return reply::bad_request("The member 'name' is missing.");
     };
-    let taken = simulation
-        .estate
-        .servers
-        .iter()
-        .any(|record| record.name().eq_ignore_ascii_case(name));
+    let taken = simulation.estate.servers.iter().any(|record| record.name().eq_ignore_ascii_case(name));
     Reply::json(format!(
         r#"{{"name":{},"type":"Microsoft.DBforPostgreSQL/flexibleServers","nameAvailable":{},"message":"{}"}}"#,
         quoted(name),
         !taken,
-        if taken {
-            "Specified server name is already used."
-        } else {
-            ""
-        }
+        if taken { "Specified server name is already used." } else { "" }
     ))
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use hostssl_azure_sim::{
-    CLIENT_ID, Fault, FaultRule, FaultScope, Operation, RunningServer, Scenario, ServeError,
-    ServeOptions, Simulation, environment, serve, write_files,
+    CLIENT_ID, Fault, FaultRule, FaultScope, Operation, RunningServer, Scenario, ServeError, ServeOptions, Simulation,
+    environment, serve, write_files,
 };
 use reqwest::{Certificate, Client, StatusCode};
 use serde_json::Value;
@@ -47,10 +47,7 @@ async fn signed_in(client: &Client, server: &RunningServer) -> String {
 async fn get(client: &Client, bearer: &str, url: &str) -> (StatusCode, Value) {
     let reply = client.get(url).bearer_auth(bearer).send().await.unwrap();
     let status = reply.status();
-    (
-        status,
-        serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap(),
-    )
+    (status, serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap())
 }
 
 #[tokio::test]
@@ -60,12 +57,7 @@ async fn a_client_signs_in_and_reads_the_fleet() {
     let bearer = signed_in(&client, &server).await;
     let base = &server.base_url;
 
-    let (status, subscriptions) = get(
-        &client,
-        &bearer,
-        &format!("{base}/subscriptions?api-version=2022-12-01"),
-    )
-    .await;
+    let (status, subscriptions) = get(&client, &bearer, &format!("{base}/subscriptions?api-version=2022-12-01")).await;
     assert_eq!(status, 200);
     let ids: Vec<&str> = subscriptions["value"]
         .as_array()
@@ -77,47 +69,25 @@ async fn a_client_signs_in_and_reads_the_fleet() {
 
     let mut values = BTreeSet::new();
     for id in &ids {
-        let (status, list) = get(
-            &client,
-            &bearer,
-            &format!("{base}{id}/{FLEXIBLE}?api-version=2025-08-01"),
-        )
-        .await;
+        let (status, list) = get(&client, &bearer, &format!("{base}{id}/{FLEXIBLE}?api-version=2025-08-01")).await;
         if status == 403 {
             assert!(
-                list["error"]["message"]
-                    .as_str()
-                    .unwrap()
-                    .contains("Microsoft.DBforPostgreSQL/flexibleServers/read")
+                list["error"]["message"].as_str().unwrap().contains("Microsoft.DBforPostgreSQL/flexibleServers/read")
             );
             continue;
         }
         for listed in list["value"].as_array().unwrap() {
             let id = listed["id"].as_str().unwrap();
-            let url = format!(
-                "{base}{id}/configurations/require_secure_transport?api-version=2025-08-01"
-            );
+            let url = format!("{base}{id}/configurations/require_secure_transport?api-version=2025-08-01");
             let (status, parameter) = get(&client, &bearer, &url).await;
             match status.as_u16() {
-                200 => values.insert(
-                    parameter["properties"]["value"]
-                        .as_str()
-                        .unwrap()
-                        .to_owned(),
-                ),
+                200 => values.insert(parameter["properties"]["value"].as_str().unwrap().to_owned()),
                 _ => values.insert(parameter["error"]["code"].as_str().unwrap().to_owned()),
             };
         }
     }
-    let expected = [
-        "on",
-        "ON",
-        "off",
-        "AuthorizationFailed",
-        "InternalServerError",
-        "ResourceNotFound",
-        "ServerStoppedError",
-    ];
+    let expected =
+        ["on", "ON", "off", "AuthorizationFailed", "InternalServerError", "ResourceNotFound", "ServerStoppedError"];
     assert_eq!(values, expected.map(ToOwned::to_owned).into());
     server.shutdown().await;
 }
@@ -125,10 +95,7 @@ async fn a_client_signs_in_and_reads_the_fleet() {
 #[tokio::test]
 async fn http_2_is_negotiated_and_http_1_works() {
     let server = demo().await;
-    let url = format!(
-        "{}/metadata/endpoints?api-version=2022-09-01",
-        server.base_url
-    );
+    let url = format!("{}/metadata/endpoints?api-version=2022-09-01", server.base_url);
     let reply = client(&server).get(&url).send().await.unwrap();
     assert_eq!(reply.version(), reqwest::Version::HTTP_2);
     let old = Client::builder()
@@ -158,9 +125,8 @@ async fn a_reset_breaks_the_connection_and_not_the_server() {
     let client = client(&server);
     let bearer = signed_in(&client, &server).await;
     let url = format!("{}/subscriptions?api-version=2022-12-01", server.base_url);
-    let reset = FaultRule::new(FaultScope::Everywhere, Fault::ConnectionReset)
-        .during([Operation::ListSubscriptions])
-        .times(1);
+    let reset =
+        FaultRule::new(FaultScope::Everywhere, Fault::ConnectionReset).during([Operation::ListSubscriptions]).times(1);
     server.simulation().inject(reset).unwrap();
     assert!(client.get(&url).bearer_auth(&bearer).send().await.is_err());
     let (status, _) = get(&client, &bearer, &url).await;
@@ -171,10 +137,7 @@ async fn a_reset_breaks_the_connection_and_not_the_server() {
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let server = demo().await;
-    let again = ServeOptions {
-        port: server.addr.port(),
-        ..ServeOptions::default()
-    };
+    let again = ServeOptions { port: server.addr.port(), ..ServeOptions::default() };
     let error = serve(server.simulation().clone(), again).await.unwrap_err();
     assert!(matches!(error, ServeError::Bind { port, .. } if port == server.addr.port()));
     assert!(error.to_string().contains(&server.addr.port().to_string()));
@@ -185,10 +148,7 @@ async fn shutdown_frees_the_port() {
     let server = demo().await;
     let (port, simulation) = (server.addr.port(), server.simulation().clone());
     server.shutdown().await;
-    let options = ServeOptions {
-        port,
-        ..ServeOptions::default()
-    };
+    let options = ServeOptions { port, ..ServeOptions::default() };
     assert!(serve(simulation, options).await.is_ok());
 }
 
@@ -203,15 +163,8 @@ async fn the_environment_names_files_that_exist() {
         found.map(|(_, value)| value.clone()).unwrap()
     };
     assert_eq!(value("HOSTSSL_ARM_ENDPOINT"), server.base_url);
-    assert_eq!(
-        std::fs::read_to_string(value("SSL_CERT_FILE")).unwrap(),
-        server.ca_pem
-    );
+    assert_eq!(std::fs::read_to_string(value("SSL_CERT_FILE")).unwrap(), server.ca_pem);
     let clouds = std::path::Path::new(&value("AZURE_CONFIG_DIR")).join("clouds.config");
-    assert!(
-        std::fs::read_to_string(clouds)
-            .unwrap()
-            .contains(&server.base_url)
-    );
+    assert!(std::fs::read_to_string(clouds).unwrap().contains(&server.base_url));
     std::fs::remove_dir_all(directory).unwrap();
 }

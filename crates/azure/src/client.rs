@@ -93,6 +93,8 @@ enum Next {
     Throttled,
     TokenRefused(Refusal),
     Transient(ArmError, Option<Duration>),
+    /// Nothing came in the time for one request. Waiting for as long again is worth one more try, not many.
+    Silence,
 }
 
 impl Arm {
@@ -231,6 +233,13 @@ impl Arm {
                 }
                 // The pipeline drops a refused token, so the next attempt asks for a fresh one.
                 Next::TokenRefused(_) => token_refused = true,
+                Next::Silence => {
+                    failures += 2;
+                    if repeat == Repeat::Refused || failures > limits.retries {
+                        let seconds = limits.request_timeout.as_secs();
+                        return Err(ArmError::Network(format!("nothing came for {seconds} s")));
+                    }
+                }
                 Next::Transient(error, after) => {
                     if repeat == Repeat::Refused || failures >= limits.retries {
                         return Err(error);
@@ -254,12 +263,8 @@ impl Arm {
             request.insert_header("content-type", "application/json");
             request.set_body(body.to_owned());
         }
-        let answer = match timeout(self.0.limits.request_timeout, self.send(&mut request)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let seconds = self.0.limits.request_timeout.as_secs();
-                Err(ArmError::Network(format!("nothing came for {seconds} s")))
-            }
+        let Ok(answer) = timeout(self.0.limits.request_timeout, self.send(&mut request)).await else {
+            return Ok(Next::Silence);
         };
         match answer {
             Ok(answer) => Ok(self.judge(answer, permit, quota)),

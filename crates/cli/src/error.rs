@@ -86,6 +86,9 @@ impl From<InvalidCloud> for CliError {
 
 impl From<InvalidCaFile> for CliError {
     fn from(error: InvalidCaFile) -> Self {
+        if matches!(error, InvalidCaFile::Client(_)) {
+            return Self::failed(&error, "install the system's CA certificates, or name some with --ca-file");
+        }
         let hint = "--ca-file takes a file of PEM certificates, as `-----BEGIN CERTIFICATE-----` begins";
         Self { exit: Exit::Usage, message: chain(&error), hint: Some(hint.to_owned()) }
     }

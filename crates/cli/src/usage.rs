@@ -58,8 +58,9 @@ mod tests {
         assert_eq!(hint, "a similar argument exists: '--subscription'");
         let (message, hint) = told(&["audit", "--output", "xml"]);
         assert!(message.starts_with("invalid value 'xml' for '--output <OUTPUT>'"), "{message}");
-        assert_eq!(hint, "`hostssl audit --help` shows what can be given");
-        let (message, _) = told(&["server", "show"]);
+        assert_eq!(hint, "a similar value exists: 'yaml'");
+        let (message, hint) = told(&["server", "show"]);
         assert!(message.contains("--name <NAME> --resource-group <NAME>"), "{message}");
+        assert_eq!(hint, "`hostssl server show --help` shows what can be given");
     }
 }

@@ -28,16 +28,11 @@ const HEADINGS: [&str; 18] = [
 pub struct CsvWriter<W: Write>(csv::Writer<W>);
 
 impl<W: Write> CsvWriter<W> {
-    /// Writes the headings.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the writer returns.
-    pub fn new(out: W) -> io::Result<Self> {
+    /// Writes the headings, and says whether that worked.
+    pub fn new(out: W) -> (Self, io::Result<()>) {
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(HEADINGS)?;
-        writer.flush()?;
-        Ok(Self(writer))
+        let written = writer.write_record(HEADINGS).map_err(io::Error::from).and_then(|()| writer.flush());
+        (Self(writer), written)
     }
 
     /// Writes the servers of one subscription and flushes them, so that a reader sees them at once.

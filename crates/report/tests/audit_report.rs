@@ -160,7 +160,8 @@ fn json_version_1() {
 fn csv() {
     let report = report();
     let mut out = Vec::new();
-    let mut writer = CsvWriter::new(&mut out).unwrap();
+    let (mut writer, written) = CsvWriter::new(&mut out);
+    written.unwrap();
     for subscription in &report.subscriptions {
         let servers: Vec<_> =
             report.servers.iter().filter(|server| server.server.subscription() == subscription.id).cloned().collect();

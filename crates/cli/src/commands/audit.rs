@@ -33,7 +33,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             },
         };
         let mut progress = Progress::new(talk);
-        let mut rows = (args.output == AuditFormat::Csv).then(OrderedRows::new).transpose()?;
+        let mut rows = (args.output == AuditFormat::Csv).then(OrderedRows::new);
         let stamp = Stamp {
             id: uuid::Uuid::now_v7().to_string(),
             started_at: now(),
@@ -121,10 +121,9 @@ struct OrderedRows {
 }
 
 impl OrderedRows {
-    fn new() -> Result<Self, CliError> {
-        let writer = CsvWriter::new(io::stdout())
-            .map_err(|error| CliError::failed(&error, "standard output could not be written"))?;
-        Ok(Self { writer, next: 0, waiting: BTreeMap::new(), written: Ok(()) })
+    fn new() -> Self {
+        let (writer, written) = CsvWriter::new(io::stdout());
+        Self { writer, next: 0, waiting: BTreeMap::new(), written }
     }
 
     fn push(&mut self, index: usize, subscription: &Subscription, servers: &[ServerReport]) {

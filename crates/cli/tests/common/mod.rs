@@ -116,9 +116,17 @@ impl Simulator {
         self.run_with(arguments, &[])
     }
 
-    /// Runs the program against it with other variables.
+    /// Runs the program against it with other variables; an empty value takes the variable away.
     pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Done {
-        start(self.command(arguments).envs(variables.iter().copied())).finish()
+        let mut command = self.command(arguments);
+        for (name, value) in variables {
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
+        }
+        start(&mut command).finish()
     }
 
     /// Starts the program against it.
