@@ -59,9 +59,11 @@ fn shape(document: &Document) -> Value {
 fn tell_gaps(gaps: &[Gap]) -> Exit {
     let mut exit = Exit::AllPass;
     for gap in gaps.iter().filter(|gap| gap.blind.reason.blinds()) {
-        let permission = gap.blind.missing_permission.as_deref().map(|p| format!(" (needs {p})")).unwrap_or_default();
-        let (scope, detail) = (safe(&gap.scope), safe(&gap.blind.detail));
-        anstream::eprintln!("warning: not seen: {scope}: {}: {detail}{permission}", gap.blind.reason);
+        let why = match &gap.blind.missing_permission {
+            Some(permission) => format!("needs {permission}"),
+            None => gap.blind.detail.to_string(),
+        };
+        anstream::eprintln!("warning: not seen: {}: {}: {}", safe(&gap.scope), gap.blind.reason, safe(&why));
         exit = Exit::Incomplete;
     }
     exit
