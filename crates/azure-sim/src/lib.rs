@@ -20,6 +20,7 @@ mod graph;
 mod headers;
 mod journal;
 mod json;
+mod long_running;
 mod operation;
 mod parameters;
 mod path;

@@ -125,6 +125,13 @@ pub(crate) fn version(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
             "The api-version query parameter (?api-version=) is required for all requests.",
         ));
     };
+    if matches!(
+        call.operation,
+        Operation::ListLocks | Operation::ListPolicies
+    ) {
+        // These belong to Microsoft.Authorization, whose versions are its own.
+        return None;
+    }
     let kind = call.kind()?;
     let supported = match (kind, &simulation.scenario.flexible_versions) {
         (Kind::Flexible, Some(versions)) => {

@@ -19,13 +19,13 @@ use crate::estate::{Estate, Record};
 use crate::fault::{FaultRule, FaultScope, Place, ResolvedScope, Rules};
 use crate::fleet::{FleetSource, ServerState};
 use crate::journal::{Journal, Requests};
+use crate::long_running::Operations;
 use crate::operation::Operation;
 use crate::path::{self, SubscriptionPart, Target};
 use crate::reply::{Content, Reply};
 use crate::scenario::Scenario;
 use crate::throttle::{Buckets, Verdict, Windows};
 use crate::token::{self, Principal};
-use crate::write::Operations;
 use crate::{authority, distort, headers, parameters, read, refuse, write};
 
 /// The longest body that is read, in bytes.
