@@ -151,6 +151,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
                 only(get, Operation::ResourceGroups)
             }
             SubscriptionPart::Provider(_) => only(get, Operation::GetProvider),
+            SubscriptionPart::Register(_) => only(post, Operation::GetProvider),
             SubscriptionPart::Servers(..) => only(get, Operation::ListServers),
             SubscriptionPart::AsyncOperation(_) => only(get, Operation::PollOperation),
             SubscriptionPart::OperationResult(_) => only(get, Operation::GetOperationResult),

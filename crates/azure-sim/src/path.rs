@@ -63,6 +63,8 @@ pub(crate) enum SubscriptionPart<'a> {
     ResourceGroup(&'a str),
     /// A resource provider's registration.
     Provider(&'a str),
+    /// `POST .../register`: asks for a registration.
+    Register(&'a str),
     /// All servers of a kind, in one resource group or in all.
     Servers(Option<&'a str>, Kind),
     /// One server, or something under it.
@@ -238,6 +240,9 @@ fn subscription_provider<'a>(segments: &[&'a str]) -> Option<SubscriptionPart<'a
         [provider, kind] if is(provider, "Microsoft.Authorization") => authorization(kind, None),
         [provider, kind] if is(kind, "checkNameAvailability") && postgres(provider) => {
             Some(SubscriptionPart::CheckName)
+        }
+        [provider, register] if is(register, "register") => {
+            Some(SubscriptionPart::Register(provider))
         }
         [provider, kind] => Some(SubscriptionPart::Servers(
             None,

@@ -97,7 +97,10 @@ fn under_subscription(
             }
             None => reply::group_not_found(name),
         },
-        SubscriptionPart::Provider(namespace) => provider(simulation, subscription, namespace),
+        // Registering changes nothing here: Azure's own providers are always registered, the others stay as they are.
+        SubscriptionPart::Provider(namespace) | SubscriptionPart::Register(namespace) => {
+            provider(simulation, subscription, namespace)
+        }
         SubscriptionPart::Servers(in_group, kind) => {
             servers(call, simulation, subscription, in_group, kind)
         }

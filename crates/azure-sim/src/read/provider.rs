@@ -11,6 +11,14 @@ use crate::render;
 use crate::reply::{self, Reply};
 use crate::simulation::Inner;
 
+/// Providers without which there is no ARM. The Azure CLI registers the second before it lists management groups.
+const ALWAYS_THERE: &[&str] = &[
+    "Microsoft.Authorization",
+    "Microsoft.Management",
+    "Microsoft.ResourceGraph",
+    "Microsoft.Resources",
+];
+
 /// Refuses a kind whose provider the subscription does not have.
 pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Option<Reply> {
     let state = match kind {
@@ -53,7 +61,13 @@ pub(super) fn provider(
             (kind.provider(), subscription.horizon)
         }
         Some(kind) => (kind.provider(), subscription.postgres),
-        None => (namespace, ProviderState::Unsupported),
+        None => match ALWAYS_THERE
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(namespace))
+        {
+            Some(known) => (*known, ProviderState::Registered),
+            None => (namespace, ProviderState::Unsupported),
+        },
     };
     if state == ProviderState::Unsupported {
         return Reply::gateway(
