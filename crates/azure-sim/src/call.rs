@@ -55,7 +55,10 @@ impl Call<'_> {
         items: impl Iterator<Item = T>,
         mut render: impl FnMut(&mut String, T),
     ) -> Reply {
-        let skip = self.parameter("$skipToken").and_then(|token| token.parse().ok()).unwrap_or(0);
+        let skip = self
+            .parameter("$skipToken")
+            .and_then(|token| token.parse().ok())
+            .unwrap_or(0);
         let size = size.unwrap_or(usize::MAX).max(1);
         let mut items = items.skip(skip);
         let mut out = String::from(r#"{"value":["#);
@@ -136,9 +139,10 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
         Target::Tenants => only(get, Operation::ListTenants),
         Target::Subscriptions => only(get, Operation::ListSubscriptions),
         Target::ManagementGroups
-        | Target::ManagementGroup(_, GroupPart::Itself | GroupPart::Subscriptions | GroupPart::Descendants) => {
-            only(get, Operation::ManagementGroups)
-        }
+        | Target::ManagementGroup(
+            _,
+            GroupPart::Itself | GroupPart::Subscriptions | GroupPart::Descendants,
+        ) => only(get, Operation::ManagementGroups),
         Target::ResourceGraph => only(post, Operation::ResourceGraph),
         Target::Unknown => Some(Operation::Unknown),
         Target::Subscription(_, part) => match part {
@@ -147,6 +151,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
                 only(get, Operation::ResourceGroups)
             }
             SubscriptionPart::Provider(_) => only(get, Operation::GetProvider),
+            SubscriptionPart::Register(_) => only(post, Operation::GetProvider),
             SubscriptionPart::Servers(..) => only(get, Operation::ListServers),
             SubscriptionPart::AsyncOperation(_) => only(get, Operation::PollOperation),
             SubscriptionPart::OperationResult(_) => only(get, Operation::GetOperationResult),
@@ -194,8 +199,14 @@ mod tests {
             }
             request.body(()).unwrap().into_parts().0
         };
-        assert_eq!(base(&parts("https://management.azure.com/x", None)).unwrap(), "https://management.azure.com");
-        assert_eq!(base(&parts("/x", Some("localhost:8443"))).unwrap(), "https://localhost:8443");
+        assert_eq!(
+            base(&parts("https://management.azure.com/x", None)).unwrap(),
+            "https://management.azure.com"
+        );
+        assert_eq!(
+            base(&parts("/x", Some("localhost:8443"))).unwrap(),
+            "https://localhost:8443"
+        );
         assert_eq!(base(&parts("/x", None)), None);
         assert_eq!(base(&parts("/x", Some("evil\"host"))), None);
         assert_eq!(base(&parts("/x", Some("user@host"))), None);

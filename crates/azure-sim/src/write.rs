@@ -1,93 +1,27 @@
-//! Writes: what is refused, what is accepted, and the long-running operations that follow.
-
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+//! Writes: what is refused and what is accepted.
 
 use axum::http::StatusCode;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::call::Call;
-use crate::clock;
 use crate::estate::{Record, SubscriptionRecord};
 use crate::fault::Fault;
 use crate::fleet::{GraphView, Kind, ServerState, SubscriptionState};
 use crate::journal::WriteRecord;
 use crate::json::{put, quoted};
-use crate::operation::{Change, Operation};
+use crate::long_running::start;
+use crate::operation::Change;
 use crate::parameters::{self, Parameter};
 use crate::path::{Plane, ServerPart, SubscriptionPart, Target};
-use crate::random::Guid;
 use crate::read;
 use crate::render;
 use crate::reply::{self, Content, Reply};
 use crate::simulation::Inner;
 
-/// Operations remembered; the oldest are forgotten first.
-const MAX_OPERATIONS: usize = 10_000;
-
-/// The signed part of an operation's URL. Production's is a certificate, a signature and a hash of these lengths; a
-/// client must carry the whole URL along and must not log it.
-static SIGNATURE: LazyLock<String> = LazyLock::new(|| {
-    let filled = |word: &str, length: usize| word.chars().cycle().take(length).collect::<String>();
-    format!(
-        "c={}&s={}&h={}",
-        filled("SIMULATED-CERTIFICATE-", 2_651),
-        filled("SIMULATED-SIGNATURE-", 342),
-        filled("SIMULATED-HASH-", 43)
-    )
-});
-
-/// A long-running operation.
-#[derive(Debug)]
-pub(crate) struct LongRunning {
-    name: String,
-    server: usize,
-    started: String,
-    /// Stands in the URL as `t`.
-    ticks: i64,
-    due: Instant,
-    failure: Option<(String, String)>,
-}
-
-/// The operations that are under way or were.
-#[derive(Debug, Default)]
-pub(crate) struct Operations {
-    by_name: HashMap<String, Arc<LongRunning>>,
-    order: VecDeque<String>,
-    made: u64,
-}
-
-impl Operations {
-    /// The server that an operation is about.
-    pub(crate) fn server_of(&self, name: &str) -> Option<usize> {
-        self.find(name).map(|operation| operation.server)
-    }
-
-    fn find(&self, name: &str) -> Option<Arc<LongRunning>> {
-        self.by_name.get(&name.to_ascii_lowercase()).cloned()
-    }
-
-    fn next_name(&mut self) -> String {
-        self.made += 1;
-        Guid::numbered(0x0b5e, self.made).to_string()
-    }
-
-    fn keep(&mut self, operation: Arc<LongRunning>) {
-        if self.order.len() >= MAX_OPERATIONS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_name.remove(&oldest);
-        }
-        self.order.push_back(operation.name.clone());
-        self.by_name.insert(operation.name.clone(), operation);
-    }
-}
-
 /// Answers a write.
 pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
-    let Target::Subscription(id, SubscriptionPart::Server(group, kind, name, part)) = call.target else {
+    let Target::Subscription(id, SubscriptionPart::Server(group, kind, name, part)) = call.target
+    else {
         return reply::no_such_path();
     };
     let estate = &simulation.estate;
@@ -112,12 +46,20 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
 }
 
 /// What stands in the way of any write to a server.
-fn refused(call: &Call<'_>, simulation: &Inner, owner: &SubscriptionRecord, record: &Record) -> Option<Reply> {
+fn refused(
+    call: &Call<'_>,
+    simulation: &Inner,
+    owner: &SubscriptionRecord,
+    record: &Record,
+) -> Option<Reply> {
     if owner.state == SubscriptionState::Disabled {
         return Some(Reply::gateway(
             StatusCode::CONFLICT,
             "ReadOnlyDisabledSubscription",
-            &format!("The subscription '{}' is disabled and therefore marked as read only.", owner.id),
+            &format!(
+                "The subscription '{}' is disabled and therefore marked as read only.",
+                owner.id
+            ),
         ));
     }
     let busy = simulation.scenario.writes.busy_status;
@@ -150,8 +92,13 @@ fn refused(call: &Call<'_>, simulation: &Inner, owner: &SubscriptionRecord, reco
 }
 
 fn policy_denied(record: &Record) -> Reply {
-    let scope = record.id.split("/resourceGroups/").next().unwrap_or_default();
-    let assignment = format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny");
+    let scope = record
+        .id
+        .split("/resourceGroups/")
+        .next()
+        .unwrap_or_default();
+    let assignment =
+        format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny");
     let definition = "/providers/Microsoft.Authorization/policyDefinitions/simulated-deny";
     let message = format!(
         "Resource '{}' was disallowed by policy. Policy identifiers: '[{{\"policyAssignment\":{{\"name\":\"Simulated deny \
@@ -174,8 +121,8 @@ fn policy_denied(record: &Record) -> Reply {
 
 /// What the body asks for.
 fn change(call: &Call<'_>, record: &Record, part: ServerPart<'_>) -> Result<Change, Reply> {
-    let body: Value =
-        serde_json::from_slice(call.body).map_err(|_| reply::bad_request("The request content is not valid JSON."))?;
+    let body: Value = serde_json::from_slice(call.body)
+        .map_err(|_| reply::bad_request("The request content is not valid JSON."))?;
     let properties = body.get("properties");
     match part {
         ServerPart::Configuration(plane, name) => {
@@ -187,8 +134,15 @@ fn change(call: &Call<'_>, record: &Record, part: ServerPart<'_>) -> Result<Chan
             let value = properties
                 .and_then(|properties| properties.get("value"))
                 .and_then(Value::as_str)
-                .ok_or_else(|| reply::bad_request("The member 'properties.value' is missing or is not a string."))?;
-            Ok(Change { parameters: vec![admitted(parameter, value)?], state: None })
+                .ok_or_else(|| {
+                    reply::bad_request(
+                        "The member 'properties.value' is missing or is not a string.",
+                    )
+                })?;
+            Ok(Change {
+                parameters: vec![admitted(parameter, value)?],
+                state: None,
+            })
         }
         _ => match record.kind {
             Kind::Single => single_change(properties),
@@ -203,7 +157,9 @@ fn single_change(properties: Option<&Value>) -> Result<Change, Reply> {
     let mut change = Change::default();
     for parameter in parameters::SINGLE_PROPERTIES {
         if let Some(value) = properties.and_then(|properties| properties.get(parameter.name)) {
-            let value = value.as_str().ok_or_else(|| reply::bad_request("A property has the wrong type."))?;
+            let value = value
+                .as_str()
+                .ok_or_else(|| reply::bad_request("A property has the wrong type."))?;
             change.parameters.push(admitted(parameter, value)?);
         }
     }
@@ -215,7 +171,9 @@ fn group_change(properties: Option<&Value>) -> Result<Change, Reply> {
     let listed = properties
         .and_then(|properties| properties.get("parameters"))
         .and_then(Value::as_array)
-        .ok_or_else(|| reply::bad_request("The member 'properties.parameters' is missing or is not a list."))?;
+        .ok_or_else(|| {
+            reply::bad_request("The member 'properties.parameters' is missing or is not a list.")
+        })?;
     for item in listed {
         let text = |name: &str| item.get(name).and_then(Value::as_str);
         let (Some(name), Some(value)) = (text("name"), text("value")) else {
@@ -229,19 +187,27 @@ fn group_change(properties: Option<&Value>) -> Result<Change, Reply> {
 }
 
 /// A value as it will be kept: switches and choices in the spelling of the service, whatever the request's.
-fn admitted(parameter: &'static Parameter, value: &str) -> Result<(&'static Parameter, String), Reply> {
+fn admitted(
+    parameter: &'static Parameter,
+    value: &str,
+) -> Result<(&'static Parameter, String), Reply> {
     if !parameter.admits(value) {
         // The real service's code for it was not seen.
         return Err(Reply::error(
             StatusCode::BAD_REQUEST,
             "InvalidParameterValue",
-            &format!("The value is not one of those allowed for '{}'.", parameter.name),
+            &format!(
+                "The value is not one of those allowed for '{}'.",
+                parameter.name
+            ),
         ));
     }
     let kept = match parameter.data_type {
-        "Boolean" | "Enumeration" => {
-            parameter.allowed.split(',').find(|word| word.eq_ignore_ascii_case(value)).unwrap_or(value)
-        }
+        "Boolean" | "Enumeration" => parameter
+            .allowed
+            .split(',')
+            .find(|word| word.eq_ignore_ascii_case(value))
+            .unwrap_or(value),
         _ => value,
     };
     Ok((parameter, kept.to_owned()))
@@ -263,7 +229,10 @@ fn accept(
     let mut duration = simulation.scenario.writes.duration;
     let mut effective = change;
     // A read-only parameter is accepted and refused only in the end, with nothing said about why.
-    let read_only = effective.parameters.iter().any(|(parameter, _)| parameter.read_only);
+    let read_only = effective
+        .parameters
+        .iter()
+        .any(|(parameter, _)| parameter.read_only);
     let mut failure = read_only.then(|| ("OperationFailed".to_owned(), "{0}".to_owned()));
     let mut ignored = read_only;
     for fault in &call.faults {
@@ -279,7 +248,10 @@ fn accept(
                     "ServerIsNotReady".to_owned(),
                     format!("Server '{}' is not ready for the operation.", record.name()),
                 ));
-                effective = Change { parameters: Vec::new(), state: Some(ServerState::Stopped) };
+                effective = Change {
+                    parameters: Vec::new(),
+                    state: Some(ServerState::Stopped),
+                };
             }
             _ => {}
         }
@@ -287,97 +259,17 @@ fn accept(
     if ignored {
         effective = Change::default();
     }
-    start(call, simulation, index, record, effective, failure, duration)
-}
-
-fn start(
-    call: &Call<'_>,
-    simulation: &Inner,
-    index: usize,
-    record: &Record,
-    change: Change,
-    failure: Option<(String, String)>,
-    duration: Duration,
-) -> Reply {
-    let due = Instant::now() + duration;
-    {
-        // Looked at again under the lock: two writes may have passed the first look together.
-        let mut mutable = record.lock();
-        if mutable.busy() {
-            return reply::server_busy(simulation.scenario.writes.busy_status, record.name());
-        }
-        mutable.begin(due, Arc::new(change));
-    }
-    let now = simulation.clock.now();
-    let operation = {
-        let mut operations = simulation.operations();
-        let operation = Arc::new(LongRunning {
-            name: operations.next_name(),
-            server: index,
-            started: clock::iso(now),
-            // Ticks of 100 ns since the year 1, as .NET counts.
-            ticks: now.as_microsecond().saturating_mul(10).saturating_add(621_355_968_000_000_000),
-            due,
-            failure,
-        });
-        operations.keep(Arc::clone(&operation));
-        operation
-    };
-    let word = match (record.kind, call.operation) {
-        (Kind::Flexible, Operation::UpdateConfiguration) => "UpdateOrcasServerParameterManagementOperation",
-        (Kind::Flexible, _) => "UpsertServerManagementOperationV2",
-        (Kind::Single, Operation::UpdateConfiguration) => "UpdateElasticServerConfig",
-        (Kind::Single, _) => "UpsertElasticServer",
-        // The words of the younger services were not seen.
-        (Kind::Cosmos, _) => "UpdateServerGroupConfiguration",
-        (Kind::Horizon | Kind::ParameterGroup, _) => "UpdateHorizonDbResource",
-    };
-    let body = format!(r#"{{"operation":"{word}","startTime":"{}"}}"#, operation.started);
-    let reply = Reply::with(StatusCode::ACCEPTED, Content::Json(body))
-        .header("azure-asyncoperation", &url(call, simulation, record, &operation, "azureAsyncOperation"))
-        .header("location", &url(call, simulation, record, &operation, "operationResults"));
-    wait(simulation, reply)
-}
-
-/// The signed URL of an operation, at subscription and location scope.
-fn url(call: &Call<'_>, simulation: &Inner, record: &Record, operation: &LongRunning, collection: &str) -> String {
-    let subscription = simulation
-        .estate
-        .subscriptions
-        .get(record.subscription as usize)
-        .map(|subscription| &*subscription.id)
-        .unwrap_or_default();
-    let version = call.parameter("api-version");
-    // Production spells the region both ways; here it depends on the operation, so a client meets both.
-    let spaced = operation.name.ends_with(|c: char| "02468ace".contains(c));
-    let location = match (&*record.location, spaced) {
-        ("westeurope", true) => "West%20Europe",
-        ("northeurope", true) => "North%20Europe",
-        ("canadacentral", true) => "Canada%20Central",
-        (location, _) => location,
-    };
-    format!(
-        "{}/subscriptions/{subscription}/providers/{}/locations/{location}/{collection}/{}?api-version={}&t={}&{}",
-        call.base,
-        record.kind.provider(),
-        operation.name,
-        version.as_deref().unwrap_or_default(),
-        operation.ticks,
-        *SIGNATURE
+    start(
+        call, simulation, index, record, effective, failure, duration,
     )
-}
-
-fn wait(simulation: &Inner, reply: Reply) -> Reply {
-    match simulation.scenario.writes.retry_after {
-        Some(seconds) => reply.header("retry-after", &seconds.to_string()),
-        None => reply,
-    }
 }
 
 /// The resource after a write that was done at once.
 fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
     match part {
-        ServerPart::Configuration(plane, name) => read::render_configuration(record, plane, name).map(Reply::json),
+        ServerPart::Configuration(plane, name) => {
+            read::render_configuration(record, plane, name).map(Reply::json)
+        }
         _ => {
             let mut body = String::new();
             render::server(&mut body, record);
@@ -386,90 +278,23 @@ fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
     }
 }
 
-/// The operation that a poll is about. The URL must be the one that was given out.
-fn polled(call: &Call<'_>, simulation: &Inner, name: &str) -> Result<Arc<LongRunning>, Reply> {
-    let found = simulation.operations().find(name);
-    let operation = found.ok_or_else(|| {
-        Reply::error(StatusCode::NOT_FOUND, "ResourceNotFound", "The requested operation was not found.")
-    })?;
-    let given = format!("&t={}&{}", operation.ticks, *SIGNATURE);
-    if call.query.ends_with(&given) {
-        Ok(operation)
-    } else {
-        Err(Reply::error(
-            StatusCode::FORBIDDEN,
-            "OperationUrlAltered",
-            "The URL of the operation is not the one that was given out: the simulator wants it back unchanged.",
-        ))
-    }
-}
-
-/// Answers a poll of `Azure-AsyncOperation`. A failed operation has status 200 too.
-pub(crate) fn poll(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
-    let operation = match polled(call, simulation, name) {
-        Ok(operation) => operation,
-        Err(refused) => return refused,
-    };
-    let ended = Instant::now() >= operation.due;
-    let status = match (ended, &operation.failure) {
-        (false, _) => call
-            .faults
-            .iter()
-            .find_map(|fault| match fault {
-                Fault::UnknownStatus { word } => Some(word.as_str()),
-                _ => None,
-            })
-            .unwrap_or("InProgress"),
-        (true, None) => "Succeeded",
-        (true, Some(_)) => "Failed",
-    };
-    let mut body = String::new();
-    put!(&mut body, r#"{{"name":"{}","status":{},"startTime":"{}""#, operation.name, quoted(status), operation.started);
-    if let (true, Some((code, message))) = (ended, &operation.failure) {
-        put!(&mut body, r#","error":{{"code":{},"message":{}}}"#, quoted(code), quoted(message));
-    }
-    body.push('}');
-    let reply = Reply::json(body);
-    if ended { reply } else { wait(simulation, reply) }
-}
-
-/// Answers a poll of `Location`: 202 while the operation runs, then 200 and the server, or the error.
-pub(crate) fn result(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
-    let operation = match polled(call, simulation, name) {
-        Ok(operation) => operation,
-        Err(refused) => return refused,
-    };
-    if Instant::now() < operation.due {
-        let location = format!("{}{}?{}", call.base, call.path, call.query);
-        let reply = Reply::with(StatusCode::ACCEPTED, Content::Empty).header("location", &location);
-        return wait(simulation, reply);
-    }
-    if let Some((code, message)) = &operation.failure {
-        return Reply::error(StatusCode::CONFLICT, code, message);
-    }
-    match simulation.estate.servers.get(operation.server) {
-        Some(record) => {
-            let mut body = String::new();
-            render::server(&mut body, record);
-            Reply::json(body)
-        }
-        None => Reply::with(StatusCode::NO_CONTENT, Content::Empty),
-    }
-}
-
 /// Logs a write with the status of its answer.
 pub(crate) fn journal(call: &Call<'_>, simulation: &Inner, reply: &Reply) {
     let reset = matches!(reply.content, Content::Reset)
         || (reply.status.is_success() && call.faults.contains(&Fault::ResetAfterAccept));
-    let record = call.place.server.and_then(|index| simulation.estate.servers.get(index));
+    let record = call
+        .place
+        .server
+        .and_then(|index| simulation.estate.servers.get(index));
     let parameter = match call.target {
-        Target::Subscription(_, SubscriptionPart::Server(.., ServerPart::Configuration(plane, name))) => {
-            Some(match plane {
-                Plane::Server => name.to_owned(),
-                Plane::Coordinator => format!("coordinator:{name}"),
-                Plane::Node => format!("node:{name}"),
-            })
-        }
+        Target::Subscription(
+            _,
+            SubscriptionPart::Server(.., ServerPart::Configuration(plane, name)),
+        ) => Some(match plane {
+            Plane::Server => name.to_owned(),
+            Plane::Coordinator => format!("coordinator:{name}"),
+            Plane::Node => format!("node:{name}"),
+        }),
         _ => None,
     };
     simulation.journal.write(WriteRecord {

@@ -1,5 +1,7 @@
 //! The simulation over a socket, as real clients meet it: TLS, both HTTP versions, sign-in, the demonstration fleet.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests; the lint only knows test functions")]
+
 use std::collections::BTreeSet;
 
 use hostssl_azure_sim::{

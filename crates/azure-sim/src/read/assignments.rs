@@ -1,0 +1,95 @@
+//! Locks and policy assignments, which are faults seen from the side of their lists.
+
+use crate::call::Call;
+use crate::estate::Record;
+use crate::fault::{Fault, ResolvedScope};
+use crate::json::{put, quoted};
+use crate::reply::Reply;
+use crate::simulation::Inner;
+
+/// The locks that a scope lists: those on it, above it and, for a subscription or group, below it.
+pub(super) fn locks(
+    call: &Call<'_>,
+    simulation: &Inner,
+    subscription: usize,
+    group: Option<&str>,
+    server: Option<(usize, &Record)>,
+) -> Reply {
+    let found = assignments(
+        simulation,
+        subscription,
+        group,
+        server,
+        |fault| match fault {
+            Fault::ReadOnlyLock => Some("ReadOnly"),
+            Fault::DeleteLock => Some("CanNotDelete"),
+            _ => None,
+        },
+    );
+    call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, level)| {
+        put!(
+            out,
+            r#"{{"properties":{{"level":"{level}","notes":"simulated"}},"id":{},"type":"Microsoft.Authorization/locks","name":"simulated-{level}"}}"#,
+            quoted(&format!("{scope}/providers/Microsoft.Authorization/locks/simulated-{level}"))
+        );
+    })
+}
+
+/// The policy assignments that a scope lists, in the same way.
+pub(super) fn policies(
+    call: &Call<'_>,
+    simulation: &Inner,
+    subscription: usize,
+    group: Option<&str>,
+    server: Option<(usize, &Record)>,
+) -> Reply {
+    let found = assignments(simulation, subscription, group, server, |fault| {
+        (*fault == Fault::PolicyDenied).then_some("deny")
+    });
+    call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, _)| {
+        put!(
+            out,
+            r#"{{"properties":{{"displayName":"Simulated deny policy","policyDefinitionId":"/providers/Microsoft.Authorization/policyDefinitions/simulated-deny","scope":{scope},"enforcementMode":"Default"}},"id":{id},"type":"Microsoft.Authorization/policyAssignments","name":"simulated-deny"}}"#,
+            scope = quoted(&scope),
+            id = quoted(&format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny"))
+        );
+    })
+}
+
+/// Scopes and labels of the rules in force that touch a scope.
+fn assignments(
+    simulation: &Inner,
+    subscription: usize,
+    group: Option<&str>,
+    server: Option<(usize, &Record)>,
+    label: impl Fn(&Fault) -> Option<&'static str>,
+) -> Vec<(String, &'static str)> {
+    let estate = &simulation.estate;
+    let Some(record) = estate.subscriptions.get(subscription) else {
+        return Vec::new();
+    };
+    let root = format!("/subscriptions/{}", record.id);
+    simulation
+        .rules()
+        .in_force()
+        .filter_map(|(scope, fault)| {
+            let label = label(fault)?;
+            let scope = match scope {
+                ResolvedScope::Everywhere => root.clone(),
+                ResolvedScope::Subscription(index) if *index == subscription => root.clone(),
+                ResolvedScope::Group(index, name) if *index == subscription => group
+                    .is_none_or(|wanted| wanted.eq_ignore_ascii_case(name))
+                    .then(|| format!("{root}/resourceGroups/{name}"))?,
+                ResolvedScope::Server(index) => {
+                    let locked = estate.servers.get(*index)?;
+                    let below = locked.subscription as usize == subscription
+                        && group.is_none_or(|wanted| wanted.eq_ignore_ascii_case(locked.group()))
+                        && server.is_none_or(|(wanted, _)| wanted == *index);
+                    below.then(|| locked.id.to_string())?
+                }
+                _ => return None,
+            };
+            Some((scope, label))
+        })
+        .collect()
+}
