@@ -24,9 +24,7 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
 }
 
 fn openid(call: &Call<'_>, simulation: &Inner, tenant: &str) -> Reply {
-    let shared = ["common", "organizations"]
-        .iter()
-        .any(|name| tenant.eq_ignore_ascii_case(name));
+    let shared = ["common", "organizations"].iter().any(|name| tenant.eq_ignore_ascii_case(name));
     match simulation.estate.tenant(tenant) {
         Some((_, record)) => token::openid_configuration(call.base, &record.id),
         None if shared => token::openid_configuration(call.base, "{tenantid}"),
@@ -36,11 +34,7 @@ fn openid(call: &Call<'_>, simulation: &Inner, tenant: &str) -> Reply {
 
 fn unknown_tenant(tenant: &str) -> Reply {
     // What comes from the path must not bring anything that JSON would have to escape.
-    let shown: String = tenant
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c))
-        .take(64)
-        .collect();
+    let shown: String = tenant.chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).take(64).collect();
     token::refuse(
         StatusCode::BAD_REQUEST,
         "invalid_request",
@@ -107,10 +101,7 @@ fn grant(call: &Call<'_>, simulation: &Inner, tenant: &str) -> Reply {
 
 /// The App Service form of managed identity (api-version 2019-08-01): the header proves that the caller is inside.
 fn managed_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
-    let inside = call
-        .headers
-        .get("x-identity-header")
-        .is_some_and(|value| !value.is_empty());
+    let inside = call.headers.get("x-identity-header").is_some_and(|value| !value.is_empty());
     if !inside {
         return Reply::error(
             StatusCode::UNAUTHORIZED,
@@ -140,11 +131,7 @@ fn managed_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
 /// The token that a pipeline trades for an Azure one.
 fn pipeline_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
     if !call.headers.contains_key(AUTHORIZATION) {
-        return Reply::error(
-            StatusCode::UNAUTHORIZED,
-            "Unauthorized",
-            "The system access token is missing.",
-        );
+        return Reply::error(StatusCode::UNAUTHORIZED, "Unauthorized", "The system access token is missing.");
     }
     let Some(tenant) = simulation.estate.tenants.first() else {
         return unknown_tenant("none");
@@ -157,8 +144,6 @@ fn pipeline_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
 fn endpoints(call: &Call<'_>) -> Reply {
     let mut body = String::new();
     render::endpoints(&mut body, call.base);
-    let old = call
-        .parameter("api-version")
-        .is_some_and(|version| &*version > "2018" && &*version < "2020");
+    let old = call.parameter("api-version").is_some_and(|version| &*version > "2018" && &*version < "2020");
     Reply::json(if old { format!("[{body}]") } else { body })
 }

@@ -55,10 +55,7 @@ impl Call<'_> {
         items: impl Iterator<Item = T>,
         mut render: impl FnMut(&mut String, T),
     ) -> Reply {
-        let skip = self
-            .parameter("$skipToken")
-            .and_then(|token| token.parse().ok())
-            .unwrap_or(0);
+        let skip = self.parameter("$skipToken").and_then(|token| token.parse().ok()).unwrap_or(0);
         let size = size.unwrap_or(usize::MAX).max(1);
         let mut items = items.skip(skip);
         let mut out = String::from(r#"{"value":["#);
@@ -139,10 +136,9 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
         Target::Tenants => only(get, Operation::ListTenants),
         Target::Subscriptions => only(get, Operation::ListSubscriptions),
         Target::ManagementGroups
-        | Target::ManagementGroup(
-            _,
-            GroupPart::Itself | GroupPart::Subscriptions | GroupPart::Descendants,
-        ) => only(get, Operation::ManagementGroups),
+        | Target::ManagementGroup(_, GroupPart::Itself | GroupPart::Subscriptions | GroupPart::Descendants) => {
+            only(get, Operation::ManagementGroups)
+        }
         Target::ResourceGraph => only(post, Operation::ResourceGraph),
         Target::Unknown => Some(Operation::Unknown),
         Target::Subscription(_, part) => match part {
@@ -199,14 +195,8 @@ mod tests {
             }
             request.body(()).unwrap().into_parts().0
         };
-        assert_eq!(
-            base(&parts("https://management.azure.com/x", None)).unwrap(),
-            "https://management.azure.com"
-        );
-        assert_eq!(
-            base(&parts("/x", Some("localhost:8443"))).unwrap(),
-            "https://localhost:8443"
-        );
+        assert_eq!(base(&parts("https://management.azure.com/x", None)).unwrap(), "https://management.azure.com");
+        assert_eq!(base(&parts("/x", Some("localhost:8443"))).unwrap(), "https://localhost:8443");
         assert_eq!(base(&parts("/x", None)), None);
         assert_eq!(base(&parts("/x", Some("evil\"host"))), None);
         assert_eq!(base(&parts("/x", Some("user@host"))), None);

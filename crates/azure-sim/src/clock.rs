@@ -17,10 +17,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that starts now.
     pub(crate) fn start() -> Self {
-        Self {
-            wall: Timestamp::now(),
-            started: Instant::now(),
-        }
+        Self { wall: Timestamp::now(), started: Instant::now() }
     }
 
     /// Time since the simulation was made.
@@ -30,9 +27,7 @@ impl Clock {
 
     /// The wall-clock time.
     pub(crate) fn now(&self) -> Timestamp {
-        self.wall
-            .checked_add(self.elapsed())
-            .unwrap_or(Timestamp::MAX)
+        self.wall.checked_add(self.elapsed()).unwrap_or(Timestamp::MAX)
     }
 
     /// The wall-clock time in seconds since 1970.

@@ -38,18 +38,15 @@ pub(crate) async fn instead(call: &Call<'_>, simulation: &Inner) -> Option<Reply
             Fault::Forbidden => forbidden(call, simulation),
             Fault::Vanished => vanished(call),
             Fault::InternalError => reply::internal_error(),
-            Fault::Throttled { retry_after } => {
-                too_many(call, *retry_after, retry_after.unwrap_or(1))
-            }
+            Fault::Throttled { retry_after } => too_many(call, *retry_after, retry_after.unwrap_or(1)),
             Fault::Unavailable { status } => Reply::error(
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
                 "ServiceUnavailable",
                 "The service is temporarily unavailable. Please try again later.",
             ),
-            Fault::Html { status } => Reply::with(
-                StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY),
-                Content::Html(PAGE),
-            ),
+            Fault::Html { status } => {
+                Reply::with(StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY), Content::Html(PAGE))
+            }
             Fault::ConnectionReset => Reply::with(StatusCode::OK, Content::Reset),
             Fault::TokenRejected => refuse::token(Refusal::Expired, call.base),
             _ => continue,
@@ -73,17 +70,12 @@ fn forbidden(call: &Call<'_>, simulation: &Inner) -> Reply {
     });
     // ARM checks a poll over the location, everything else over the resource itself.
     let scope = match call.operation {
-        Operation::GetConfiguration | Operation::UpdateConfiguration => call
-            .path
-            .rsplit_once("/configurations")
-            .map(|(scope, _)| scope),
+        Operation::GetConfiguration | Operation::UpdateConfiguration => {
+            call.path.rsplit_once("/configurations").map(|(scope, _)| scope)
+        }
         _ => None,
     };
-    reply::forbidden(
-        &call.principal.object,
-        &call.operation.action(kind),
-        scope.unwrap_or(call.path),
-    )
+    reply::forbidden(&call.principal.object, &call.operation.action(kind), scope.unwrap_or(call.path))
 }
 
 fn vanished(call: &Call<'_>) -> Reply {
@@ -92,11 +84,7 @@ fn vanished(call: &Call<'_>) -> Reply {
             reply::resource_not_found(kind, name, group)
         }
         Target::Subscription(id, SubscriptionPart::Itself) => reply::subscription_not_found(id),
-        _ => Reply::error(
-            StatusCode::NOT_FOUND,
-            "ResourceNotFound",
-            "The requested resource was not found.",
-        ),
+        _ => Reply::error(StatusCode::NOT_FOUND, "ResourceNotFound", "The requested resource was not found."),
     }
 }
 
@@ -109,11 +97,7 @@ pub(crate) fn afterwards(call: &Call<'_>, mut reply: Reply) -> Reply {
         let Content::Json(text) = reply.content else {
             return reply;
         };
-        reply.content = if reply.status.is_success() {
-            damage(call, fault, text)
-        } else {
-            Content::Json(text)
-        };
+        reply.content = if reply.status.is_success() { damage(call, fault, text) } else { Content::Json(text) };
     }
     reply
 }
@@ -136,18 +120,13 @@ fn damage(call: &Call<'_>, fault: &Fault, text: String) -> Content {
             let page = call.parameter("$skipToken");
             let page = page.as_deref().and_then(|page| page.strip_prefix("again-"));
             let page: u64 = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-            linked(
-                text,
-                call.next_link(&format!("again-{}", page.saturating_add(1))),
-            )
+            linked(text, call.next_link(&format!("again-{}", page.saturating_add(1))))
         }
         Fault::NextLinkLoop => {
             let own = format!("{}{}?{}", call.base, call.path, call.query);
             linked(text, own)
         }
-        Fault::NextLinkElsewhere { host } => {
-            linked(text, format!("https://{host}{}?{}", call.path, call.query))
-        }
+        Fault::NextLinkElsewhere { host } => linked(text, format!("https://{host}{}?{}", call.path, call.query)),
         _ => Content::Json(text),
     }
 }
@@ -178,8 +157,7 @@ fn drip(text: String, pause: Duration) -> Body {
 fn huge(text: String, bytes: usize) -> Body {
     const PIECE: usize = 64 << 10;
     let blank = Bytes::from(vec![b' '; PIECE]);
-    let spaces =
-        stream::iter(0..bytes.div_ceil(PIECE)).map(move |_| Ok::<_, Infallible>(blank.clone()));
+    let spaces = stream::iter(0..bytes.div_ceil(PIECE)).map(move |_| Ok::<_, Infallible>(blank.clone()));
     Body::from_stream(spaces.chain(stream::once(async move { Ok(Bytes::from(text)) })))
 }
 

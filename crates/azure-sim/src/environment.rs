@@ -33,14 +33,9 @@ pub struct ClientFiles {
 ///
 /// [`WriteError`] names the file that could not be written.
 pub fn write_files(server: &RunningServer, directory: &Path) -> Result<ClientFiles, WriteError> {
-    let files = ClientFiles {
-        ca: directory.join("ca.pem"),
-        azure_config: directory.join("azure"),
-    };
-    fs::create_dir_all(&files.azure_config).map_err(|source| WriteError {
-        path: files.azure_config.clone(),
-        source,
-    })?;
+    let files = ClientFiles { ca: directory.join("ca.pem"), azure_config: directory.join("azure") };
+    fs::create_dir_all(&files.azure_config)
+        .map_err(|source| WriteError { path: files.azure_config.clone(), source })?;
     let base = &server.base_url;
     let clouds = format!(
         "[Simulated]\n\
@@ -67,11 +62,7 @@ pub fn write_files(server: &RunningServer, directory: &Path) -> Result<ClientFil
 #[must_use]
 pub fn environment(server: &RunningServer, files: &ClientFiles) -> Vec<(String, String)> {
     let simulation = server.simulation();
-    let tenant = simulation
-        .tenant_ids()
-        .into_iter()
-        .next()
-        .unwrap_or_default();
+    let tenant = simulation.tenant_ids().into_iter().next().unwrap_or_default();
     let ca = files.ca.display().to_string();
     [
         ("HOSTSSL_ARM_ENDPOINT", server.base_url.clone()),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::fleet::{
-    Fleet, FleetSource, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState,
-    Subscription, SubscriptionState, generate,
+    Fleet, FleetSource, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription,
+    SubscriptionState, generate,
 };
 use crate::operation::Change;
 use crate::parameters::{self, Parameter};
@@ -114,10 +114,7 @@ impl Estate {
 
     /// The tenant with this id.
     pub(crate) fn tenant(&self, id: &str) -> Option<(usize, &TenantRecord)> {
-        self.tenants
-            .iter()
-            .enumerate()
-            .find(|(_, tenant)| tenant.id.eq_ignore_ascii_case(id))
+        self.tenants.iter().enumerate().find(|(_, tenant)| tenant.id.eq_ignore_ascii_case(id))
     }
 
     /// The subscription with this id, in any letter case.
@@ -130,13 +127,7 @@ impl Estate {
     }
 
     /// The server with these coordinates, in any letter case.
-    pub(crate) fn server(
-        &self,
-        subscription: usize,
-        group: &str,
-        kind: Kind,
-        name: &str,
-    ) -> Option<(usize, &Record)> {
+    pub(crate) fn server(&self, subscription: usize, group: &str, kind: Kind, name: &str) -> Option<(usize, &Record)> {
         let key = key(u32::try_from(subscription).ok()?, group, kind, name);
         let index = *self.by_id.get(key.as_str())? as usize;
         Some((index, self.servers.get(index)?))
@@ -146,10 +137,7 @@ impl Estate {
     pub(crate) fn server_by_id(&self, id: &str) -> Option<(usize, &Record)> {
         use crate::path::{ServerPart, SubscriptionPart, Target, parse};
         match parse(id) {
-            Target::Subscription(
-                subscription,
-                SubscriptionPart::Server(group, kind, name, ServerPart::Itself),
-            ) => {
+            Target::Subscription(subscription, SubscriptionPart::Server(group, kind, name, ServerPart::Itself)) => {
                 let (subscription, _) = self.subscription(subscription)?;
                 self.server(subscription, group, kind, name)
             }
@@ -158,10 +146,7 @@ impl Estate {
     }
 
     /// The servers of a subscription.
-    pub(crate) fn servers_of(
-        &self,
-        subscription: &SubscriptionRecord,
-    ) -> impl Iterator<Item = (usize, &Record)> {
+    pub(crate) fn servers_of(&self, subscription: &SubscriptionRecord) -> impl Iterator<Item = (usize, &Record)> {
         let start = subscription.servers.start;
         self.servers
             .get(subscription.servers.clone())
@@ -199,10 +184,7 @@ impl Record {
 
 impl Mutable {
     fn settle(&mut self, kind: Kind) {
-        if self
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.due <= Instant::now())
+        if self.pending.as_ref().is_some_and(|pending| pending.due <= Instant::now())
             && let Some(pending) = self.pending.take()
         {
             pending.change.apply(kind, self);
@@ -224,27 +206,13 @@ impl Mutable {
         self.set
             .iter()
             .find(|setting| setting.name == parameter.name)
-            .map_or(
-                Current {
-                    value: parameter.default,
-                    overridden: false,
-                    pending_restart: false,
-                },
-                |setting| Current {
-                    value: &setting.value,
-                    overridden: true,
-                    pending_restart: setting.pending_restart,
-                },
-            )
+            .map_or(Current { value: parameter.default, overridden: false, pending_restart: false }, |setting| {
+                Current { value: &setting.value, overridden: true, pending_restart: setting.pending_restart }
+            })
     }
 
     /// Sets a parameter.
-    pub(crate) fn set(
-        &mut self,
-        parameter: &'static Parameter,
-        value: &str,
-        pending_restart: bool,
-    ) {
+    pub(crate) fn set(&mut self, parameter: &'static Parameter, value: &str, pending_restart: bool) {
         let name = parameter.name;
         let value = value.into();
         match self.set.iter_mut().find(|setting| setting.name == name) {
@@ -252,11 +220,7 @@ impl Mutable {
                 setting.value = value;
                 setting.pending_restart = pending_restart;
             }
-            None => self.set.push(Setting {
-                name,
-                value,
-                pending_restart,
-            }),
+            None => self.set.push(Setting { name, value, pending_restart }),
         }
     }
 }
@@ -272,12 +236,7 @@ pub(crate) struct Builder {
 impl Builder {
     /// Adds a tenant; what follows is in it.
     pub(crate) fn tenant(&mut self, id: String, name: String, groups: Vec<ManagementGroup>) {
-        self.tenants.push(TenantRecord {
-            id,
-            name,
-            groups,
-            subscriptions: Vec::new(),
-        });
+        self.tenants.push(TenantRecord { id, name, groups, subscriptions: Vec::new() });
     }
 
     /// Adds a subscription without its servers; the servers that follow are in it.
@@ -306,12 +265,7 @@ impl Builder {
             return;
         };
         let head = format!("/subscriptions/{}/resourceGroups/", subscription.id);
-        let middle = format!(
-            "{}/providers/{}/{}/",
-            server.group,
-            server.kind.provider(),
-            server.kind.type_segment()
-        );
+        let middle = format!("{}/providers/{}/{}/", server.group, server.kind.provider(), server.kind.type_segment());
         let set = server
             .parameters
             .iter()
@@ -320,26 +274,15 @@ impl Builder {
                 Some(Setting {
                     name: parameter.name,
                     value: value.as_str().into(),
-                    pending_restart: server
-                        .pending_restart
-                        .iter()
-                        .any(|pending| pending.eq_ignore_ascii_case(name)),
+                    pending_restart: server.pending_restart.iter().any(|pending| pending.eq_ignore_ascii_case(name)),
                 })
             })
             .collect();
         let sibling = |name: String, kind: Kind| -> Box<str> {
-            format!(
-                "{head}{}/providers/{}/{}/{name}",
-                server.group,
-                kind.provider(),
-                kind.type_segment()
-            )
-            .into()
+            format!("{head}{}/providers/{}/{}/{name}", server.group, kind.provider(), kind.type_segment()).into()
         };
         let replica_of = server.replica_of.map(|name| sibling(name, server.kind));
-        let parameter_group = server
-            .parameter_group
-            .map(|name| sibling(name, Kind::ParameterGroup));
+        let parameter_group = server.parameter_group.map(|name| sibling(name, Kind::ParameterGroup));
         self.servers.push(Record {
             name: u16::try_from(head.len() + middle.len()).unwrap_or(u16::MAX),
             group: u16::try_from(head.len()).unwrap_or(u16::MAX),
@@ -355,33 +298,20 @@ impl Builder {
             replica_of,
             parameter_group,
             replicas: 0,
-            mutable: Mutex::new(Mutable {
-                state: server.state,
-                revision: 1,
-                set,
-                pending: None,
-            }),
+            mutable: Mutex::new(Mutable { state: server.state, revision: 1, set, pending: None }),
         });
     }
 
     /// The finished estate.
     pub(crate) fn finish(mut self) -> Estate {
-        self.servers
-            .sort_by_cached_key(|record| record.id.to_ascii_lowercase().into_boxed_str());
+        self.servers.sort_by_cached_key(|record| record.id.to_ascii_lowercase().into_boxed_str());
         let mut by_id = HashMap::with_capacity(self.servers.len());
         for (index, record) in self.servers.iter().enumerate() {
             by_id.insert(
-                key(
-                    record.subscription,
-                    record.group(),
-                    record.kind,
-                    record.name(),
-                )
-                .into_boxed_str(),
+                key(record.subscription, record.group(), record.kind, record.name()).into_boxed_str(),
                 u32::try_from(index).unwrap_or(u32::MAX),
             );
-            let Some(subscription) = self.subscriptions.get_mut(record.subscription as usize)
-            else {
+            let Some(subscription) = self.subscriptions.get_mut(record.subscription as usize) else {
                 continue;
             };
             if subscription.servers.is_empty() {
@@ -390,14 +320,8 @@ impl Builder {
                 subscription.servers.end = index + 1;
             }
             let group = record.group();
-            if !subscription
-                .groups
-                .iter()
-                .any(|(known, _)| known.eq_ignore_ascii_case(group))
-            {
-                subscription
-                    .groups
-                    .push((group.into(), record.location.clone()));
+            if !subscription.groups.iter().any(|(known, _)| known.eq_ignore_ascii_case(group)) {
+                subscription.groups.push((group.into(), record.location.clone()));
             }
         }
         let by_subscription = self
@@ -405,10 +329,7 @@ impl Builder {
             .iter()
             .enumerate()
             .map(|(index, subscription)| {
-                (
-                    subscription.id.to_ascii_lowercase().into_boxed_str(),
-                    u32::try_from(index).unwrap_or(u32::MAX),
-                )
+                (subscription.id.to_ascii_lowercase().into_boxed_str(), u32::try_from(index).unwrap_or(u32::MAX))
             })
             .collect();
         let mut estate = Estate {

@@ -140,12 +140,7 @@ impl FaultRule {
     /// A rule that strikes for ever, for the operations that the fault is about.
     #[must_use]
     pub fn new(scope: FaultScope, fault: Fault) -> Self {
-        Self {
-            scope,
-            fault,
-            operations: None,
-            times: None,
-        }
+        Self { scope, fault, operations: None, times: None }
     }
 
     /// A rule for one server.
@@ -177,15 +172,10 @@ impl Fault {
     /// Whether the fault is about `operation` when its rule does not say.
     fn concerns(&self, operation: Operation) -> bool {
         match self {
-            Self::Stopped => {
-                operation.reads_parameters() || operation == Operation::UpdateConfiguration
-            }
+            Self::Stopped => operation.reads_parameters() || operation == Operation::UpdateConfiguration,
             Self::Forbidden | Self::InternalError => operation.reads_parameters(),
             Self::Vanished => operation.on_server(),
-            Self::Throttled { .. }
-            | Self::Unavailable { .. }
-            | Self::Delay { .. }
-            | Self::TokenRejected => true,
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Delay { .. } | Self::TokenRejected => true,
             Self::Html { .. }
             | Self::ConnectionReset
             | Self::TruncatedBody
@@ -193,17 +183,12 @@ impl Fault {
             | Self::HugeBody { .. }
             | Self::NeverAnswer
             | Self::Drip { .. } => !operation.is_write(),
-            Self::EndlessNextLink | Self::NextLinkLoop | Self::NextLinkElsewhere { .. } => {
-                operation.is_list()
-            }
+            Self::EndlessNextLink | Self::NextLinkLoop | Self::NextLinkElsewhere { .. } => operation.is_list(),
             Self::MissingValue => operation.reads_parameters() || operation.is_list(),
             Self::WrongTypes | Self::UpperCaseValue => operation.reads_parameters(),
             // A lock is consulted by scope and by writes; listing it must not use a rule up.
             Self::ReadOnlyLock | Self::DeleteLock | Self::PolicyDenied => operation.is_write(),
-            Self::UnknownStatus { .. } => matches!(
-                operation,
-                Operation::PollOperation | Operation::GetOperationResult
-            ),
+            Self::UnknownStatus { .. } => matches!(operation, Operation::PollOperation | Operation::GetOperationResult),
             Self::Busy
             | Self::OperationFails { .. }
             | Self::OperationIgnored
@@ -238,8 +223,7 @@ impl ResolvedScope {
             Self::Everywhere => true,
             Self::Subscription(index) => place.subscription == Some(*index),
             Self::Group(index, group) => {
-                place.subscription == Some(*index)
-                    && place.group.is_some_and(|at| at.eq_ignore_ascii_case(group))
+                place.subscription == Some(*index) && place.group.is_some_and(|at| at.eq_ignore_ascii_case(group))
             }
             Self::Server(index) => place.server == Some(*index),
         }
@@ -261,12 +245,7 @@ struct Active {
 impl Rules {
     /// Adds a rule.
     pub(crate) fn add(&mut self, scope: ResolvedScope, rule: FaultRule) {
-        self.0.push(Active {
-            scope,
-            fault: rule.fault,
-            operations: rule.operations,
-            left: rule.times,
-        });
+        self.0.push(Active { scope, fault: rule.fault, operations: rule.operations, left: rule.times });
     }
 
     /// Removes every rule.
@@ -300,10 +279,7 @@ impl Rules {
 
     /// The scopes and faults of the rules in force, for the lists of locks and policies.
     pub(crate) fn in_force(&self) -> impl Iterator<Item = (&ResolvedScope, &Fault)> {
-        self.0
-            .iter()
-            .filter(|rule| rule.left != Some(0))
-            .map(|rule| (&rule.scope, &rule.fault))
+        self.0.iter().filter(|rule| rule.left != Some(0)).map(|rule| (&rule.scope, &rule.fault))
     }
 }
 
@@ -311,11 +287,7 @@ impl Rules {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'_> = Place {
-        subscription: Some(1),
-        group: Some("RG"),
-        server: Some(9),
-    };
+    const PLACE: Place<'_> = Place { subscription: Some(1), group: Some("RG"), server: Some(9) };
 
     fn rules(scope: ResolvedScope, rule: FaultRule) -> Rules {
         let mut rules = Rules::default();
@@ -347,11 +319,7 @@ mod tests {
             ResolvedScope::Server(9),
         ];
         for scope in covered {
-            assert_eq!(
-                rules(scope.clone(), busy()).strike(Operation::UpdateServer, PLACE),
-                [Fault::Busy],
-                "{scope:?}"
-            );
+            assert_eq!(rules(scope.clone(), busy()).strike(Operation::UpdateServer, PLACE), [Fault::Busy], "{scope:?}");
         }
         for scope in [
             ResolvedScope::Subscription(2),
@@ -360,10 +328,7 @@ mod tests {
             ResolvedScope::Server(8),
         ] {
             let mut rules = rules(scope.clone(), busy());
-            assert!(
-                rules.strike(Operation::UpdateServer, PLACE).is_empty(),
-                "{scope:?}"
-            );
+            assert!(rules.strike(Operation::UpdateServer, PLACE).is_empty(), "{scope:?}");
         }
     }
 

@@ -80,26 +80,16 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
 
 fn quota(reply: Reply, remaining: u32, seconds: u64) -> Reply {
     let remaining = remaining.to_string();
-    let resets = format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60
-    );
+    let resets = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
     reply
         .header("x-ms-user-quota-remaining", &remaining)
         .header("x-ms-user-quota-resets-after", &resets)
-        .header(
-            "x-ms-ratelimit-remaining-tenant-resource-requests",
-            &remaining,
-        )
+        .header("x-ms-ratelimit-remaining-tenant-resource-requests", &remaining)
 }
 
 /// Whether the query starts with the only table there is.
 fn table(query: &str) -> bool {
-    let first = query
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .find(|word| !word.is_empty());
+    let first = query.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| !word.is_empty());
     first.is_some_and(|word| word.eq_ignore_ascii_case("resources"))
 }
 
@@ -117,40 +107,24 @@ fn kinds(query: &str) -> Vec<Kind> {
             })
         })
         .collect();
-    if named.is_empty() {
-        Kind::ALL.to_vec()
-    } else {
-        named
-    }
+    if named.is_empty() { Kind::ALL.to_vec() } else { named }
 }
 
 /// For each subscription of the estate, whether the query covers it and the principal's tenant owns it.
 fn scope(simulation: &Inner, tenant: &TenantRecord, request: &Request) -> Vec<bool> {
     let estate = &simulation.estate;
     let mut covered = vec![false; estate.subscriptions.len()];
-    let groups: Option<Vec<&str>> = request.management_groups.as_ref().map(|names| {
-        names
-            .iter()
-            .filter_map(|name| group_names(tenant, name))
-            .flatten()
-            .collect()
-    });
+    let groups: Option<Vec<&str>> = request
+        .management_groups
+        .as_ref()
+        .map(|names| names.iter().filter_map(|name| group_names(tenant, name)).flatten().collect());
     let in_groups = |subscription: &SubscriptionRecord| {
-        let parent = subscription
-            .management_group
-            .as_deref()
-            .unwrap_or(&tenant.id);
-        groups
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(parent)))
+        let parent = subscription.management_group.as_deref().unwrap_or(&tenant.id);
+        groups.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(parent)))
     };
     let own = || tenant.subscriptions.iter().map(|index| *index as usize);
     let asked: Vec<usize> = match &request.subscriptions {
-        Some(ids) => ids
-            .iter()
-            .filter_map(|id| estate.subscription(id))
-            .map(|(index, _)| index)
-            .collect(),
+        Some(ids) => ids.iter().filter_map(|id| estate.subscription(id)).map(|(index, _)| index).collect(),
         None => own().collect(),
     };
     let owned: std::collections::HashSet<usize> = own().collect();
@@ -163,13 +137,7 @@ fn scope(simulation: &Inner, tenant: &TenantRecord, request: &Request) -> Vec<bo
     covered
 }
 
-fn rows(
-    simulation: &Inner,
-    tenant: &TenantRecord,
-    request: &Request,
-    kinds: &[Kind],
-    scope: &[bool],
-) -> Reply {
+fn rows(simulation: &Inner, tenant: &TenantRecord, request: &Request, kinds: &[Kind], scope: &[bool]) -> Reply {
     let matches = |record: &Record| {
         kinds.contains(&record.kind)
             && record.graph != GraphView::Missing
@@ -186,11 +154,7 @@ fn rows(
         None => (0, request.options.skip.unwrap_or(0)),
     };
     let tail = servers.get(start..).unwrap_or_default();
-    let mut found = tail
-        .iter()
-        .enumerate()
-        .filter(|(_, record)| matches(record))
-        .skip(skip);
+    let mut found = tail.iter().enumerate().filter(|(_, record)| matches(record)).skip(skip);
     let mut data = String::new();
     let mut count = 0;
     for (_, record) in found.by_ref().take(top) {
@@ -207,11 +171,7 @@ fn rows(
         r#"{{"totalRecords":{total},"count":{count},"data":[{data}],"facets":[],"resultTruncated":"false""#
     );
     if let Some(next) = next {
-        put!(
-            &mut body,
-            r#","$skipToken":"{}""#,
-            STANDARD.encode(format!("row {next}"))
-        );
+        put!(&mut body, r#","$skipToken":"{}""#, STANDARD.encode(format!("row {next}")));
     }
     body.push('}');
     Reply::json(body)
@@ -259,20 +219,12 @@ mod tests {
 
     #[test]
     fn types_are_found_in_any_case_and_as_whole_words() {
+        assert_eq!(kinds("Resources | where type =~ 'microsoft.dbforpostgresql/FLEXIBLESERVERS'"), [Kind::Flexible]);
         assert_eq!(
-            kinds("Resources | where type =~ 'microsoft.dbforpostgresql/FLEXIBLESERVERS'"),
-            [Kind::Flexible]
-        );
-        assert_eq!(
-            kinds(
-                "resources | where type in~ ('Microsoft.DBforPostgreSQL/servers','Microsoft.HorizonDb/clusters')"
-            ),
+            kinds("resources | where type in~ ('Microsoft.DBforPostgreSQL/servers','Microsoft.HorizonDb/clusters')"),
             [Kind::Single, Kind::Horizon]
         );
-        assert_eq!(
-            kinds("resources | where type == 'microsoft.dbforpostgresql/serversv2'").len(),
-            Kind::ALL.len()
-        );
+        assert_eq!(kinds("resources | where type == 'microsoft.dbforpostgresql/serversv2'").len(), Kind::ALL.len());
         assert_eq!(kinds("resources").len(), Kind::ALL.len());
     }
 
@@ -287,13 +239,7 @@ mod tests {
     #[test]
     fn tokens_that_were_not_given_out_are_refused() {
         assert_eq!(resume(&STANDARD.encode("row 12")), Some(12));
-        for token in [
-            "",
-            "12",
-            "!!",
-            &STANDARD.encode("row x"),
-            &STANDARD.encode("row -1"),
-        ] {
+        for token in ["", "12", "!!", &STANDARD.encode("row x"), &STANDARD.encode("row -1")] {
             assert_eq!(resume(token), None, "{token}");
         }
     }

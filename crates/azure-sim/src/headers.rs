@@ -25,10 +25,7 @@ pub(crate) fn finish(
 ) -> Reply {
     let request = Guid::numbered(0x5eed, sequence).to_string();
     let correlation = Guid::numbered(0xc0de, sequence).to_string();
-    let routing = format!(
-        "SIMULATED:{}:{request}",
-        simulation.clock.now().strftime("%Y%m%dT%H%M%SZ")
-    );
+    let routing = format!("SIMULATED:{}:{request}", simulation.clock.now().strftime("%Y%m%dT%H%M%SZ"));
     set(&mut reply, "x-ms-request-id", &request);
     set(&mut reply, "x-ms-correlation-request-id", &correlation);
     set(&mut reply, "x-ms-routing-request-id", &routing);
@@ -36,45 +33,29 @@ pub(crate) fn finish(
         ("cache-control", "no-cache"),
         ("pragma", "no-cache"),
         ("expires", "-1"),
-        (
-            "strict-transport-security",
-            "max-age=31536000; includeSubDomains",
-        ),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
         ("x-content-type-options", "nosniff"),
     ] {
         reply.headers.push((name, HeaderValue::from_static(value)));
     }
-    let shown = simulation
-        .scenario
-        .throttle
-        .is_none_or(|throttle| throttle.headers);
+    let shown = simulation.scenario.throttle.is_none_or(|throttle| throttle.headers);
     if shown && !matches!(operation, Operation::SignIn | Operation::Endpoints) {
         remainders(&mut reply, operation, target, remaining);
     }
     reply
 }
 
-fn remainders(
-    reply: &mut Reply,
-    operation: Operation,
-    target: &Target<'_>,
-    remaining: Option<u32>,
-) {
+fn remainders(reply: &mut Reply, operation: Operation, target: &Target<'_>, remaining: Option<u32>) {
     let write = operation.is_write();
     let left = remaining.unwrap_or(if write { WRITES_LEFT } else { READS_LEFT });
     let (own, global) = match (matches!(target, Target::Subscription(..)), write) {
-        (true, false) => (
-            "x-ms-ratelimit-remaining-subscription-reads",
-            "x-ms-ratelimit-remaining-subscription-global-reads",
-        ),
-        (true, true) => (
-            "x-ms-ratelimit-remaining-subscription-writes",
-            "x-ms-ratelimit-remaining-subscription-global-writes",
-        ),
-        (false, _) => (
-            "x-ms-ratelimit-remaining-tenant-reads",
-            "x-ms-ratelimit-remaining-tenant-global-reads",
-        ),
+        (true, false) => {
+            ("x-ms-ratelimit-remaining-subscription-reads", "x-ms-ratelimit-remaining-subscription-global-reads")
+        }
+        (true, true) => {
+            ("x-ms-ratelimit-remaining-subscription-writes", "x-ms-ratelimit-remaining-subscription-global-writes")
+        }
+        (false, _) => ("x-ms-ratelimit-remaining-tenant-reads", "x-ms-ratelimit-remaining-tenant-global-reads"),
     };
     set(reply, own, &left.to_string());
     // The largest global bucket seen was the own bucket's size times the factor, less one.

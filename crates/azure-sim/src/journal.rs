@@ -71,17 +71,11 @@ impl Requests {
 
     /// The writes to one resource, by its id in any letter case.
     pub fn writes_to(&self, resource_id: &str) -> impl Iterator<Item = &WriteRecord> {
-        self.writes
-            .iter()
-            .filter(move |write| write.resource_id.eq_ignore_ascii_case(resource_id))
+        self.writes.iter().filter(move |write| write.resource_id.eq_ignore_ascii_case(resource_id))
     }
 
     fn matching(&self, wanted: impl Fn(&RequestKey) -> bool) -> u64 {
-        self.counts
-            .iter()
-            .filter(|(key, _)| wanted(key))
-            .map(|(_, count)| count)
-            .sum()
+        self.counts.iter().filter(|(key, _)| wanted(key)).map(|(_, count)| count).sum()
     }
 }
 
@@ -102,9 +96,7 @@ impl Journal {
     /// Counts a request.
     pub(crate) fn count(&self, method: &str, operation: Operation, status: u16) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts
-            .entry((known_method(method), operation, status))
-            .or_default() += 1;
+        *counts.entry((known_method(method), operation, status)).or_default() += 1;
     }
 
     /// Logs a write.
@@ -126,11 +118,7 @@ impl Journal {
             counts: counts
                 .iter()
                 .map(|(&(method, operation, status), &count)| {
-                    let key = RequestKey {
-                        method: method.to_owned(),
-                        operation,
-                        status,
-                    };
+                    let key = RequestKey { method: method.to_owned(), operation, status };
                     (key, count)
                 })
                 .collect(),

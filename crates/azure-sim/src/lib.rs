@@ -40,8 +40,8 @@ mod write;
 pub use environment::{ClientFiles, WriteError, environment, write_files};
 pub use fault::{Fault, FaultRule, FaultScope};
 pub use fleet::{
-    Fleet, FleetSize, FleetSource, GraphView, Kind, ManagementGroup, Mix, ProviderState, Server,
-    ServerState, Subscription, SubscriptionState, Tenant,
+    Fleet, FleetSize, FleetSource, GraphView, Kind, ManagementGroup, Mix, ProviderState, Server, ServerState,
+    Subscription, SubscriptionState, Tenant,
 };
 pub use journal::{RequestKey, Requests, WriteRecord};
 pub use operation::Operation;

@@ -107,10 +107,7 @@ pub(crate) fn start(
             server: index,
             started: clock::iso(now),
             // Ticks of 100 ns since the year 1, as .NET counts.
-            ticks: now
-                .as_microsecond()
-                .saturating_mul(10)
-                .saturating_add(621_355_968_000_000_000),
+            ticks: now.as_microsecond().saturating_mul(10).saturating_add(621_355_968_000_000_000),
             due,
             failure,
         });
@@ -118,9 +115,7 @@ pub(crate) fn start(
         operation
     };
     let word = match (record.kind, call.operation) {
-        (Kind::Flexible, Operation::UpdateConfiguration) => {
-            "UpdateOrcasServerParameterManagementOperation"
-        }
+        (Kind::Flexible, Operation::UpdateConfiguration) => "UpdateOrcasServerParameterManagementOperation",
         (Kind::Flexible, _) => "UpsertServerManagementOperationV2",
         (Kind::Single, Operation::UpdateConfiguration) => "UpdateElasticServerConfig",
         (Kind::Single, _) => "UpsertElasticServer",
@@ -128,30 +123,15 @@ pub(crate) fn start(
         (Kind::Cosmos, _) => "UpdateServerGroupConfiguration",
         (Kind::Horizon | Kind::ParameterGroup, _) => "UpdateHorizonDbResource",
     };
-    let body = format!(
-        r#"{{"operation":"{word}","startTime":"{}"}}"#,
-        operation.started
-    );
+    let body = format!(r#"{{"operation":"{word}","startTime":"{}"}}"#, operation.started);
     let reply = Reply::with(StatusCode::ACCEPTED, Content::Json(body))
-        .header(
-            "azure-asyncoperation",
-            &url(call, simulation, record, &operation, "azureAsyncOperation"),
-        )
-        .header(
-            "location",
-            &url(call, simulation, record, &operation, "operationResults"),
-        );
+        .header("azure-asyncoperation", &url(call, simulation, record, &operation, "azureAsyncOperation"))
+        .header("location", &url(call, simulation, record, &operation, "operationResults"));
     wait(simulation, reply)
 }
 
 /// The signed URL of an operation, at subscription and location scope.
-fn url(
-    call: &Call<'_>,
-    simulation: &Inner,
-    record: &Record,
-    operation: &LongRunning,
-    collection: &str,
-) -> String {
+fn url(call: &Call<'_>, simulation: &Inner, record: &Record, operation: &LongRunning, collection: &str) -> String {
     let subscription = simulation
         .estate
         .subscriptions
@@ -189,11 +169,7 @@ fn wait(simulation: &Inner, reply: Reply) -> Reply {
 fn polled(call: &Call<'_>, simulation: &Inner, name: &str) -> Result<Arc<LongRunning>, Reply> {
     let found = simulation.operations().find(name);
     let operation = found.ok_or_else(|| {
-        Reply::error(
-            StatusCode::NOT_FOUND,
-            "ResourceNotFound",
-            "The requested operation was not found.",
-        )
+        Reply::error(StatusCode::NOT_FOUND, "ResourceNotFound", "The requested operation was not found.")
     })?;
     let given = format!("&t={}&{}", operation.ticks, *SIGNATURE);
     if call.query.ends_with(&given) {
@@ -227,28 +203,13 @@ pub(crate) fn poll(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
         (true, Some(_)) => "Failed",
     };
     let mut body = String::new();
-    put!(
-        &mut body,
-        r#"{{"name":"{}","status":{},"startTime":"{}""#,
-        operation.name,
-        quoted(status),
-        operation.started
-    );
+    put!(&mut body, r#"{{"name":"{}","status":{},"startTime":"{}""#, operation.name, quoted(status), operation.started);
     if let (true, Some((code, message))) = (ended, &operation.failure) {
-        put!(
-            &mut body,
-            r#","error":{{"code":{},"message":{}}}"#,
-            quoted(code),
-            quoted(message)
-        );
+        put!(&mut body, r#","error":{{"code":{},"message":{}}}"#, quoted(code), quoted(message));
     }
     body.push('}');
     let reply = Reply::json(body);
-    if ended {
-        reply
-    } else {
-        wait(simulation, reply)
-    }
+    if ended { reply } else { wait(simulation, reply) }
 }
 
 /// Answers a poll of `Location`: 202 while the operation runs, then 200 and the server, or the error.

@@ -74,10 +74,7 @@ impl Operation {
     pub(crate) fn on_server(self) -> bool {
         self.is_write()
             || self.reads_parameters()
-            || matches!(
-                self,
-                Self::GetServer | Self::ListReplicas | Self::ListFirewallRules
-            )
+            || matches!(self, Self::GetServer | Self::ListReplicas | Self::ListFirewallRules)
     }
 
     /// Whether it answers with a page of a list.
@@ -95,9 +92,7 @@ impl Operation {
     /// The action that a role must hold, as `AuthorizationFailed` names it. Names of the polls and of the parameter
     /// writes follow the pattern of the others; they were not seen in a recording.
     pub(crate) fn action(self, kind: Option<Kind>) -> String {
-        let resource = kind.map_or_else(String::new, |kind| {
-            format!("{}/{}", kind.provider(), kind.type_segment())
-        });
+        let resource = kind.map_or_else(String::new, |kind| format!("{}/{}", kind.provider(), kind.type_segment()));
         let provider = kind.map_or("Microsoft.DBforPostgreSQL", Kind::provider);
         match self {
             Self::ListServers | Self::GetServer => format!("{resource}/read"),
@@ -115,9 +110,7 @@ impl Operation {
             Self::ListPolicies => "Microsoft.Authorization/policyAssignments/read".to_owned(),
             Self::ManagementGroups => "Microsoft.Management/managementGroups/read".to_owned(),
             Self::ResourceGraph => "Microsoft.ResourceGraph/resources/read".to_owned(),
-            Self::ResourceGroups => {
-                "Microsoft.Resources/subscriptions/resourceGroups/read".to_owned()
-            }
+            Self::ResourceGroups => "Microsoft.Resources/subscriptions/resourceGroups/read".to_owned(),
             Self::GetProvider => "Microsoft.Resources/subscriptions/providers/read".to_owned(),
             Self::SignIn
             | Self::Endpoints

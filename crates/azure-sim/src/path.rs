@@ -139,9 +139,7 @@ pub(crate) fn decode(path: &str) -> Cow<'_, str> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Parses a decoded path.
@@ -168,15 +166,11 @@ pub(crate) fn parse(path: &str) -> Target<'_> {
         [first, second] if is(first, "msi") && is(second, "token") => Target::ManagedIdentity,
         [.., last] if is(last, "oidctoken") => Target::PipelineIdentity,
         [tenant, version, known, document]
-            if is(version, "v2.0")
-                && is(known, ".well-known")
-                && is(document, "openid-configuration") =>
+            if is(version, "v2.0") && is(known, ".well-known") && is(document, "openid-configuration") =>
         {
             Target::OpenId(tenant)
         }
-        [tenant, oauth, version, token]
-            if is(oauth, "oauth2") && is(version, "v2.0") && is(token, "token") =>
-        {
+        [tenant, oauth, version, token] if is(oauth, "oauth2") && is(version, "v2.0") && is(token, "token") => {
             Target::Token(tenant)
         }
         _ => Target::Unknown,
@@ -189,21 +183,13 @@ fn is(segment: &str, name: &str) -> bool {
 
 fn tenant_provider<'a>(segments: &[&'a str]) -> Target<'a> {
     match segments {
-        [provider, kind] if is(provider, "Microsoft.ResourceGraph") && is(kind, "resources") => {
-            Target::ResourceGraph
-        }
-        [provider, kind, rest @ ..]
-            if is(provider, "Microsoft.Management") && is(kind, "managementGroups") =>
-        {
+        [provider, kind] if is(provider, "Microsoft.ResourceGraph") && is(kind, "resources") => Target::ResourceGraph,
+        [provider, kind, rest @ ..] if is(provider, "Microsoft.Management") && is(kind, "managementGroups") => {
             match rest {
                 [] => Target::ManagementGroups,
                 [name] => Target::ManagementGroup(name, GroupPart::Itself),
-                [name, part] if is(part, "subscriptions") => {
-                    Target::ManagementGroup(name, GroupPart::Subscriptions)
-                }
-                [name, part] if is(part, "descendants") => {
-                    Target::ManagementGroup(name, GroupPart::Descendants)
-                }
+                [name, part] if is(part, "subscriptions") => Target::ManagementGroup(name, GroupPart::Subscriptions),
+                [name, part] if is(part, "descendants") => Target::ManagementGroup(name, GroupPart::Descendants),
                 _ => Target::Unknown,
             }
         }
@@ -218,20 +204,14 @@ fn under_subscriptions<'a>(segments: &[&'a str]) -> Target<'a> {
     let part = match rest {
         [] => Some(SubscriptionPart::Itself),
         [groups] if is(groups, "resourceGroups") => Some(SubscriptionPart::ResourceGroups),
-        [groups, group] if is(groups, "resourceGroups") => {
-            Some(SubscriptionPart::ResourceGroup(group))
-        }
-        [groups, group, providers, rest @ ..]
-            if is(groups, "resourceGroups") && is(providers, "providers") =>
-        {
+        [groups, group] if is(groups, "resourceGroups") => Some(SubscriptionPart::ResourceGroup(group)),
+        [groups, group, providers, rest @ ..] if is(groups, "resourceGroups") && is(providers, "providers") => {
             group_provider(group, rest)
         }
         [providers, rest @ ..] if is(providers, "providers") => subscription_provider(rest),
         _ => None,
     };
-    part.map_or(Target::Unknown, |part| {
-        Target::Subscription(subscription, part)
-    })
+    part.map_or(Target::Unknown, |part| Target::Subscription(subscription, part))
 }
 
 fn subscription_provider<'a>(segments: &[&'a str]) -> Option<SubscriptionPart<'a>> {
@@ -241,16 +221,9 @@ fn subscription_provider<'a>(segments: &[&'a str]) -> Option<SubscriptionPart<'a
         [provider, kind] if is(kind, "checkNameAvailability") && postgres(provider) => {
             Some(SubscriptionPart::CheckName)
         }
-        [provider, register] if is(register, "register") => {
-            Some(SubscriptionPart::Register(provider))
-        }
-        [provider, kind] => Some(SubscriptionPart::Servers(
-            None,
-            server_kind(provider, kind)?,
-        )),
-        [provider, locations, location, rest @ ..]
-            if is(locations, "locations") && ours(provider) =>
-        {
+        [provider, register] if is(register, "register") => Some(SubscriptionPart::Register(provider)),
+        [provider, kind] => Some(SubscriptionPart::Servers(None, server_kind(provider, kind)?)),
+        [provider, locations, location, rest @ ..] if is(locations, "locations") && ours(provider) => {
             under_location(location, rest)
         }
         _ => None,
@@ -261,25 +234,16 @@ fn under_location<'a>(location: &'a str, segments: &[&'a str]) -> Option<Subscri
     match segments {
         [part] if is(part, "capabilities") => Some(SubscriptionPart::Capabilities(location)),
         [part] if is(part, "checkNameAvailability") => Some(SubscriptionPart::CheckName),
-        [part, name] if is(part, "azureAsyncOperation") => {
-            Some(SubscriptionPart::AsyncOperation(name))
-        }
-        [part, name] if is(part, "operationResults") => {
-            Some(SubscriptionPart::OperationResult(name))
-        }
+        [part, name] if is(part, "azureAsyncOperation") => Some(SubscriptionPart::AsyncOperation(name)),
+        [part, name] if is(part, "operationResults") => Some(SubscriptionPart::OperationResult(name)),
         _ => None,
     }
 }
 
 fn group_provider<'a>(group: &'a str, segments: &[&'a str]) -> Option<SubscriptionPart<'a>> {
     match segments {
-        [provider, kind] if is(provider, "Microsoft.Authorization") => {
-            authorization(kind, Some(group))
-        }
-        [provider, kind] => Some(SubscriptionPart::Servers(
-            Some(group),
-            server_kind(provider, kind)?,
-        )),
+        [provider, kind] if is(provider, "Microsoft.Authorization") => authorization(kind, Some(group)),
+        [provider, kind] => Some(SubscriptionPart::Servers(Some(group), server_kind(provider, kind)?)),
         [provider, kind, name, rest @ ..] => {
             let kind = server_kind(provider, kind)?;
             let part = server_part(kind, rest)?;
@@ -302,9 +266,7 @@ fn authorization<'a>(kind: &str, group: Option<&'a str>) -> Option<SubscriptionP
 fn server_part<'a>(kind: Kind, segments: &[&'a str]) -> Option<ServerPart<'a>> {
     match segments {
         [] => Some(ServerPart::Itself),
-        [providers, provider, part]
-            if is(providers, "providers") && is(provider, "Microsoft.Authorization") =>
-        {
+        [providers, provider, part] if is(providers, "providers") && is(provider, "Microsoft.Authorization") => {
             if is(part, "locks") {
                 Some(ServerPart::Locks)
             } else {
@@ -314,9 +276,7 @@ fn server_part<'a>(kind: Kind, segments: &[&'a str]) -> Option<ServerPart<'a>> {
         // HorizonDB keeps its parameters inside the parameter group.
         _ if matches!(kind, Kind::Horizon | Kind::ParameterGroup) => None,
         [part] if is(part, "configurations") => Some(ServerPart::Configurations),
-        [part, name] if is(part, "configurations") => {
-            Some(ServerPart::Configuration(Plane::Server, name))
-        }
+        [part, name] if is(part, "configurations") => Some(ServerPart::Configuration(Plane::Server, name)),
         [part, name] if kind == Kind::Cosmos && is(part, "coordinatorConfigurations") => {
             Some(ServerPart::Configuration(Plane::Coordinator, name))
         }
@@ -338,9 +298,7 @@ fn ours(provider: &str) -> bool {
 }
 
 fn server_kind(provider: &str, kind: &str) -> Option<Kind> {
-    Kind::ALL
-        .into_iter()
-        .find(|candidate| is(provider, candidate.provider()) && is(kind, candidate.type_segment()))
+    Kind::ALL.into_iter().find(|candidate| is(provider, candidate.provider()) && is(kind, candidate.type_segment()))
 }
 
 #[cfg(test)]
@@ -377,16 +335,10 @@ mod tests {
 
     #[test]
     fn authority_paths() {
-        assert_eq!(
-            parse("/common/v2.0/.well-known/openid-configuration"),
-            Target::OpenId("common")
-        );
+        assert_eq!(parse("/common/v2.0/.well-known/openid-configuration"), Target::OpenId("common"));
         assert_eq!(parse("/t1/oauth2/v2.0/token"), Target::Token("t1"));
         assert_eq!(parse("/msi/token"), Target::ManagedIdentity);
-        assert_eq!(
-            parse("/org/project/_apis/oidctoken"),
-            Target::PipelineIdentity
-        );
+        assert_eq!(parse("/org/project/_apis/oidctoken"), Target::PipelineIdentity);
         assert_eq!(parse("/metadata/endpoints"), Target::Endpoints);
     }
 
@@ -396,10 +348,7 @@ mod tests {
             parse("/providers/microsoft.management/managementgroups/Root/descendants"),
             Target::ManagementGroup("Root", GroupPart::Descendants)
         );
-        assert_eq!(
-            parse("/providers/Microsoft.ResourceGraph/resources"),
-            Target::ResourceGraph
-        );
+        assert_eq!(parse("/providers/Microsoft.ResourceGraph/resources"), Target::ResourceGraph);
     }
 
     #[test]
@@ -408,26 +357,15 @@ mod tests {
             ("", SubscriptionPart::Itself),
             ("/resourcegroups", SubscriptionPart::ResourceGroups),
             ("/resourceGroups/rg", SubscriptionPart::ResourceGroup("rg")),
-            (
-                "/providers/Microsoft.HorizonDb",
-                SubscriptionPart::Provider("Microsoft.HorizonDb"),
-            ),
-            (
-                "/providers/Microsoft.DBforPostgreSQL/servers",
-                SubscriptionPart::Servers(None, Kind::Single),
-            ),
+            ("/providers/Microsoft.HorizonDb", SubscriptionPart::Provider("Microsoft.HorizonDb")),
+            ("/providers/Microsoft.DBforPostgreSQL/servers", SubscriptionPart::Servers(None, Kind::Single)),
             (
                 "/providers/Microsoft.DBforPostgreSQL/locations/westeurope/azureAsyncOperation/o1",
                 SubscriptionPart::AsyncOperation("o1"),
             ),
             (
                 "/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/serverGroupsv2/c1/coordinatorConfigurations/x",
-                SubscriptionPart::Server(
-                    "rg",
-                    Kind::Cosmos,
-                    "c1",
-                    ServerPart::Configuration(Plane::Coordinator, "x"),
-                ),
+                SubscriptionPart::Server("rg", Kind::Cosmos, "c1", ServerPart::Configuration(Plane::Coordinator, "x")),
             ),
             (
                 "/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/servers/s/providers/Microsoft.Authorization/locks",
@@ -460,10 +398,7 @@ mod tests {
 
     #[test]
     fn escapes_are_undone_and_an_escaped_slash_splits_nothing() {
-        assert_eq!(
-            decode("/locations/Canada%20Central"),
-            "/locations/Canada Central"
-        );
+        assert_eq!(decode("/locations/Canada%20Central"), "/locations/Canada Central");
         assert_eq!(decode("/a%2Fb"), "/a\0b");
         assert_eq!(decode("/a%zz%"), "/a%zz%");
         assert_eq!(decode("/a%ff").chars().count(), 3);

@@ -96,10 +96,7 @@ mod tests {
         let text = Guid::numbered(1, 2).to_string();
         assert_eq!(text.len(), 36);
         let parts: Vec<&str> = text.split('-').collect();
-        assert_eq!(
-            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
-            [8, 4, 4, 4, 12]
-        );
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert!(parts[2].starts_with('4'));
         assert!("89ab".contains(&parts[3][..1]));
     }

@@ -14,18 +14,14 @@ use crate::token::Refusal;
 /// 401 for a token that cannot be used.
 pub(crate) fn token(refusal: Refusal, base: &str) -> Reply {
     let (code, message) = match refusal {
-        Refusal::Invalid => (
-            "InvalidAuthenticationToken",
-            "The access token is missing or is not one of the simulated authority.",
-        ),
+        Refusal::Invalid => {
+            ("InvalidAuthenticationToken", "The access token is missing or is not one of the simulated authority.")
+        }
         Refusal::Audience => (
             "InvalidAuthenticationTokenAudience",
             "The access token has been obtained for a resource other than Azure Resource Manager.",
         ),
-        Refusal::Expired => (
-            "ExpiredAuthenticationToken",
-            "The access token expiry is earlier than the current time.",
-        ),
+        Refusal::Expired => ("ExpiredAuthenticationToken", "The access token expiry is earlier than the current time."),
     };
     let challenge = format!("Bearer authorization_uri=\"{base}/common\", error=\"invalid_token\"");
     Reply::gateway(StatusCode::UNAUTHORIZED, code, message).header("www-authenticate", &challenge)
@@ -58,21 +54,13 @@ pub(crate) fn tenant(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
          because of missing 'Authorization' header or wrong tenant.\""
     );
     Some(
-        Reply::gateway(
-            StatusCode::UNAUTHORIZED,
-            "InvalidAuthenticationTokenTenant",
-            &message,
-        )
-        .header("www-authenticate", &challenge),
+        Reply::gateway(StatusCode::UNAUTHORIZED, "InvalidAuthenticationTokenTenant", &message)
+            .header("www-authenticate", &challenge),
     )
 }
 
 /// 429 when the bucket is empty; else notes in `remaining` what is left.
-pub(crate) fn throttled(
-    call: &Call<'_>,
-    simulation: &Inner,
-    remaining: &mut Option<u32>,
-) -> Option<Reply> {
+pub(crate) fn throttled(call: &Call<'_>, simulation: &Inner, remaining: &mut Option<u32>) -> Option<Reply> {
     match simulation.take(call)? {
         Verdict::Allowed { remaining: left } => {
             *remaining = Some(left);
@@ -80,10 +68,7 @@ pub(crate) fn throttled(
         }
         Verdict::Refused { retry_after } => {
             *remaining = Some(0);
-            let told = simulation
-                .scenario
-                .throttle
-                .is_some_and(|throttle| throttle.retry_after);
+            let told = simulation.scenario.throttle.is_some_and(|throttle| throttle.retry_after);
             Some(too_many(call, told.then_some(retry_after), retry_after))
         }
     }
@@ -115,30 +100,21 @@ pub(crate) fn version(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
     if call.operation == Operation::Unknown {
         return None;
     }
-    let Some(version) = call
-        .parameter("api-version")
-        .filter(|version| !version.is_empty())
-    else {
+    let Some(version) = call.parameter("api-version").filter(|version| !version.is_empty()) else {
         return Some(Reply::gateway(
             StatusCode::BAD_REQUEST,
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
         ));
     };
-    if matches!(
-        call.operation,
-        Operation::ListLocks | Operation::ListPolicies
-    ) {
+    if matches!(call.operation, Operation::ListLocks | Operation::ListPolicies) {
         // These belong to Microsoft.Authorization, whose versions are its own.
         return None;
     }
     let kind = call.kind()?;
     let supported = match (kind, &simulation.scenario.flexible_versions) {
         (Kind::Flexible, Some(versions)) => {
-            if versions
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(&version))
-            {
+            if versions.iter().any(|known| known.eq_ignore_ascii_case(&version)) {
                 return None;
             }
             versions.join(", ")
@@ -172,22 +148,14 @@ fn known_versions(kind: Kind) -> (&'static str, &'static str) {
         Kind::Flexible => ("2020-01-01", FLEXIBLE_VERSIONS_TEXT),
         Kind::Single => ("2017-01-01", "2017-12-01"),
         Kind::Cosmos => ("2020-01-01", "2022-11-08, 2023-03-02-preview"),
-        Kind::Horizon | Kind::ParameterGroup => {
-            ("2026-01-01", "2026-01-20-preview, 2026-05-01-preview")
-        }
+        Kind::Horizon | Kind::ParameterGroup => ("2026-01-01", "2026-01-20-preview, 2026-05-01-preview"),
     }
 }
 
 /// The versions that a flexible server says it has when any is accepted.
-pub(crate) const FLEXIBLE_VERSIONS: &[&str] = &[
-    "2021-06-01",
-    "2022-12-01",
-    "2024-08-01",
-    "2025-08-01",
-    "2026-04-01-preview",
-];
-const FLEXIBLE_VERSIONS_TEXT: &str =
-    "2021-06-01, 2022-12-01, 2024-08-01, 2025-08-01, 2026-04-01-preview";
+pub(crate) const FLEXIBLE_VERSIONS: &[&str] =
+    &["2021-06-01", "2022-12-01", "2024-08-01", "2025-08-01", "2026-04-01-preview"];
+const FLEXIBLE_VERSIONS_TEXT: &str = "2021-06-01, 2022-12-01, 2024-08-01, 2025-08-01, 2026-04-01-preview";
 
 /// The date that an api-version starts with.
 fn dated(version: &str) -> Option<&str> {

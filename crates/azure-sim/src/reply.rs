@@ -43,22 +43,13 @@ impl Reply {
 
     /// Any status and content.
     pub(crate) fn with(status: StatusCode, content: Content) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            content,
-        }
+        Self { status, headers: Vec::new(), content }
     }
 
     /// An error made by the resource provider.
     pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Self {
         let mut body = String::with_capacity(64 + code.len() + message.len());
-        put!(
-            &mut body,
-            r#"{{"error":{{"code":{},"message":{}}}}}"#,
-            quoted(code),
-            quoted(message)
-        );
+        put!(&mut body, r#"{{"error":{{"code":{},"message":{}}}}}"#, quoted(code), quoted(message));
         Self::with(status, Content::Json(body))
     }
 
@@ -88,14 +79,10 @@ impl Reply {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         for (name, value) in self.headers {
-            response
-                .headers_mut()
-                .insert(HeaderName::from_static(name), value);
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
         if let Some(content_type) = content_type {
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         if reset {
             response.extensions_mut().insert(ConnectionReset);
@@ -106,11 +93,7 @@ impl Reply {
 
 /// 404 for a path that nobody serves.
 pub(crate) fn no_such_path() -> Reply {
-    Reply::gateway(
-        StatusCode::NOT_FOUND,
-        "NotFound",
-        "The simulated Azure has nothing at this path.",
-    )
+    Reply::gateway(StatusCode::NOT_FOUND, "NotFound", "The simulated Azure has nothing at this path.")
 }
 
 /// 404 for a resource that ARM does not know.

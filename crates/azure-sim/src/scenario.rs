@@ -47,11 +47,7 @@ pub struct Writes {
 
 impl Default for Writes {
     fn default() -> Self {
-        Self {
-            duration: Duration::from_millis(300),
-            retry_after: Some(1),
-            busy_status: 409,
-        }
+        Self { duration: Duration::from_millis(300), retry_after: Some(1), busy_status: 409 }
     }
 }
 
@@ -63,15 +59,9 @@ impl Scenario {
             "a small company: four subscriptions, every kind of server, some not enforcing, some that cannot be read",
         ),
         ("enforced", "everything as it should be"),
-        (
-            "readonly",
-            "the demo fleet, seen by an identity that may not write",
-        ),
+        ("readonly", "the demo fleet, seen by an identity that may not write"),
         ("throttled", "200 servers behind small token buckets"),
-        (
-            "faults",
-            "one server for each trap that ARM sets to readers and writers",
-        ),
+        ("faults", "one server for each trap that ARM sets to readers and writers"),
         ("fleet", "20,000 generated servers in 1,000 subscriptions"),
     ];
 
@@ -81,10 +71,7 @@ impl Scenario {
         let scenario = match name {
             "demo" => {
                 let (fleet, faults) = demo();
-                Self {
-                    faults,
-                    ..Self::of(FleetSource::Listed(fleet))
-                }
+                Self { faults, ..Self::of(FleetSource::Listed(fleet)) }
             }
             "enforced" => Self::of(FleetSource::Listed(enforced())),
             "readonly" => {
@@ -93,10 +80,7 @@ impl Scenario {
                     FaultRule::new(FaultScope::Everywhere, Fault::Forbidden)
                         .during([Operation::UpdateServer, Operation::UpdateConfiguration]),
                 );
-                Self {
-                    faults,
-                    ..Self::of(FleetSource::Listed(fleet))
-                }
+                Self { faults, ..Self::of(FleetSource::Listed(fleet)) }
             }
             "throttled" => Self {
                 throttle: Some(Throttle::default()),
@@ -110,10 +94,7 @@ impl Scenario {
             },
             "faults" => {
                 let (fleet, faults) = traps();
-                Self {
-                    faults,
-                    ..Self::of(FleetSource::Listed(fleet))
-                }
+                Self { faults, ..Self::of(FleetSource::Listed(fleet)) }
             }
             "fleet" => Self::of(FleetSource::Generated(FleetSize {
                 seed: 2,
@@ -123,10 +104,7 @@ impl Scenario {
             })),
             _ => return None,
         };
-        Some(Self {
-            name: name.to_owned(),
-            ..scenario
-        })
+        Some(Self { name: name.to_owned(), ..scenario })
     }
 
     /// A scenario with these servers in which nothing goes wrong.

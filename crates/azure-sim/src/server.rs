@@ -15,9 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -46,10 +44,7 @@ pub struct ServeOptions {
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self {
-            port: 0,
-            max_concurrent_streams: 1_000,
-        }
+        Self { port: 0, max_concurrent_streams: 1_000 }
     }
 }
 
@@ -118,21 +113,12 @@ impl Drop for RunningServer {
 /// # Errors
 ///
 /// [`ServeError`] when the port cannot be had or TLS cannot be set up.
-pub async fn serve(
-    simulation: Simulation,
-    options: ServeOptions,
-) -> Result<RunningServer, ServeError> {
+pub async fn serve(simulation: Simulation, options: ServeOptions) -> Result<RunningServer, ServeError> {
     let (ca_pem, acceptor) = tls()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
         .await
-        .map_err(|source| ServeError::Bind {
-            port: options.port,
-            source,
-        })?;
-    let addr = listener.local_addr().map_err(|source| ServeError::Bind {
-        port: options.port,
-        source,
-    })?;
+        .map_err(|source| ServeError::Bind { port: options.port, source })?;
+    let addr = listener.local_addr().map_err(|source| ServeError::Bind { port: options.port, source })?;
     let (stop, stopped) = watch::channel(false);
     let router = simulation.router();
     let task = tokio::spawn(accept(listener, acceptor, router, options, stopped));
@@ -149,14 +135,12 @@ pub async fn serve(
 /// A new authority and a certificate from it for this machine.
 fn tls() -> Result<(String, TlsAcceptor), ServeError> {
     let made = certificates().map_err(ServeError::Certificate)?;
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .map_err(ServeError::Tls)?
-    .with_no_client_auth()
-    .with_single_cert(vec![made.leaf.der().clone()], made.key)
-    .map_err(ServeError::Tls)?;
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(ServeError::Tls)?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.leaf.der().clone()], made.key)
+        .map_err(ServeError::Tls)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok((made.ca_pem, TlsAcceptor::from(Arc::new(config))))
 }
@@ -169,15 +153,12 @@ struct Certificates {
 
 fn certificates() -> Result<Certificates, rcgen::Error> {
     let mut authority = CertificateParams::default();
-    authority
-        .distinguished_name
-        .push(DnType::CommonName, "hostssl simulated Azure authority");
+    authority.distinguished_name.push(DnType::CommonName, "hostssl simulated Azure authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let mut leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
-    leaf.distinguished_name
-        .push(DnType::CommonName, "localhost");
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
     leaf.use_authority_key_identifier_extension = true;
     leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
@@ -221,10 +202,7 @@ async fn accept(
         });
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::debug!("connections were cut off at shutdown");
     }
 }
@@ -254,9 +232,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .max_concurrent_streams(streams)
         .max_header_list_size(u32::try_from(MAX_HEADERS).unwrap_or(u32::MAX));
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .into_owned();
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
     watcher.watch(connection).await
 }
 

@@ -124,8 +124,8 @@ impl Simulation {
     /// When there is no such server or it has no such parameter.
     pub fn set_parameter(&self, id: &str, name: &str, value: &str) -> Result<(), SimulationError> {
         let record = self.record(id)?;
-        let parameter = parameters::find(record.kind, name)
-            .ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
+        let parameter =
+            parameters::find(record.kind, name).ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
         record.lock().set(parameter, value, false);
         Ok(())
     }
@@ -137,8 +137,8 @@ impl Simulation {
     /// When there is no such server or it has no such parameter.
     pub fn parameter(&self, id: &str, name: &str) -> Result<String, SimulationError> {
         let record = self.record(id)?;
-        let parameter = parameters::find(record.kind, name)
-            .ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
+        let parameter =
+            parameters::find(record.kind, name).ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
         Ok(record.lock().current(parameter).value.to_owned())
     }
 
@@ -186,9 +186,7 @@ impl Simulation {
 
     fn record(&self, id: &str) -> Result<&Record, SimulationError> {
         let found = self.0.estate.server_by_id(id);
-        found
-            .map(|(_, record)| record)
-            .ok_or_else(|| SimulationError::NoSuchResource(id.to_owned()))
+        found.map(|(_, record)| record).ok_or_else(|| SimulationError::NoSuchResource(id.to_owned()))
     }
 
     fn resolve(&self, scope: &FaultScope) -> Result<ResolvedScope, SimulationError> {
@@ -203,9 +201,7 @@ impl Simulation {
             }
             FaultScope::ResourceGroup(id) => match path::parse(id) {
                 Target::Subscription(subscription, SubscriptionPart::ResourceGroup(group)) => {
-                    let (index, _) = estate
-                        .subscription(subscription)
-                        .ok_or_else(|| missing(id))?;
+                    let (index, _) = estate.subscription(subscription).ok_or_else(|| missing(id))?;
                     Ok(ResolvedScope::Group(index, group.to_owned()))
                 }
                 _ => Err(missing(id)),
@@ -219,9 +215,7 @@ impl Simulation {
 
     /// Answers a request. A panic on the way becomes a 500 and harms no other request.
     pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
-        let handled = AssertUnwindSafe(self.0.handle(request))
-            .catch_unwind()
-            .await;
+        let handled = AssertUnwindSafe(self.0.handle(request)).catch_unwind().await;
         handled.unwrap_or_else(|_| {
             tracing::error!("a handler of the simulator panicked");
             Reply::error(
@@ -243,20 +237,12 @@ impl Inner {
         let decoded = path::decode(parts.uri.path());
         let target = path::parse(&decoded);
         let operation = call::operation(&parts.method, &target);
-        let body = if parts.method == Method::GET {
-            Ok(bytes::Bytes::new())
-        } else {
-            to_bytes(body, MAX_BODY).await
-        };
+        let body = if parts.method == Method::GET { Ok(bytes::Bytes::new()) } else { to_bytes(body, MAX_BODY).await };
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let counted = operation.unwrap_or(Operation::Unknown);
         let mut throttle = None;
         let reply = match (call::base(&parts), body, operation) {
-            (None, ..) => Reply::gateway(
-                StatusCode::BAD_REQUEST,
-                "InvalidHostHeader",
-                "The request names no host.",
-            ),
+            (None, ..) => Reply::gateway(StatusCode::BAD_REQUEST, "InvalidHostHeader", "The request names no host."),
             (_, Err(_), _) => Reply::gateway(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestContentTooLarge",
@@ -278,20 +264,13 @@ impl Inner {
                     target,
                     operation,
                     place: self.place(&target),
-                    principal: Principal {
-                        tenant: String::new(),
-                        object: String::new(),
-                    },
+                    principal: Principal { tenant: String::new(), object: String::new() },
                     faults: Vec::new(),
                 };
                 self.answer(call, &mut throttle).await
             }
         };
-        let status = if matches!(reply.content, Content::Reset) {
-            0
-        } else {
-            reply.status.as_u16()
-        };
+        let status = if matches!(reply.content, Content::Reset) { 0 } else { reply.status.as_u16() };
         self.journal.count(parts.method.as_str(), counted, status);
         tracing::debug!(method = %parts.method, operation = %counted, status, "request");
         headers::finish(reply, self, sequence, counted, &target, throttle).into_response()
@@ -345,22 +324,15 @@ impl Inner {
             | SubscriptionPart::Servers(Some(group), _)
             | SubscriptionPart::Locks(Some(group))
             | SubscriptionPart::Policies(Some(group)) => (Some(group), None),
-            SubscriptionPart::Server(group, kind, name, _) => (
-                Some(group),
-                self.estate
-                    .server(subscription, group, kind, name)
-                    .map(|(index, _)| index),
-            ),
+            SubscriptionPart::Server(group, kind, name, _) => {
+                (Some(group), self.estate.server(subscription, group, kind, name).map(|(index, _)| index))
+            }
             SubscriptionPart::AsyncOperation(name) | SubscriptionPart::OperationResult(name) => {
                 (None, self.operations().server_of(name))
             }
             _ => (None, None),
         };
-        Place {
-            subscription: Some(subscription),
-            group,
-            server,
-        }
+        Place { subscription: Some(subscription), group, server }
     }
 
     fn strike(&self, call: &Call<'_>) -> Vec<crate::fault::Fault> {
@@ -375,26 +347,15 @@ impl Inner {
     pub(crate) fn issue(&self, tenant: &str, client: &str, audience: &str) -> (String, i64) {
         let now = self.clock.unix();
         let lifetime = i64::try_from(self.scenario.token_lifetime.as_secs()).unwrap_or(i64::MAX);
-        (
-            token::issue(tenant, client, audience, now, lifetime),
-            now.saturating_add(lifetime),
-        )
+        (token::issue(tenant, client, audience, now, lifetime), now.saturating_add(lifetime))
     }
 
     /// Takes a request out of its bucket; `None` when nothing is throttled.
     pub(crate) fn take(&self, call: &Call<'_>) -> Option<Verdict> {
         let throttle = self.scenario.throttle?;
         let write = call.operation.is_write();
-        let rate = if write {
-            throttle.writes
-        } else {
-            throttle.reads
-        };
-        let key = (
-            call.place.subscription,
-            call.principal.object.clone(),
-            write,
-        );
+        let rate = if write { throttle.writes } else { throttle.reads };
+        let key = (call.place.subscription, call.principal.object.clone(), write);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         Some(buckets.take(key, rate, Instant::now()))
     }
@@ -411,8 +372,6 @@ impl Inner {
     }
 
     pub(crate) fn operations(&self) -> MutexGuard<'_, Operations> {
-        self.operations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.operations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,14 +31,8 @@ pub struct Throttle {
 impl Default for Throttle {
     fn default() -> Self {
         Self {
-            reads: Rate {
-                capacity: 250,
-                per_second: 25.0,
-            },
-            writes: Rate {
-                capacity: 200,
-                per_second: 10.0,
-            },
+            reads: Rate { capacity: 250, per_second: 25.0 },
+            writes: Rate { capacity: 200, per_second: 10.0 },
             headers: true,
             retry_after: true,
         }
@@ -56,10 +50,7 @@ pub struct GraphQuota {
 
 impl Default for GraphQuota {
     fn default() -> Self {
-        Self {
-            queries: 15,
-            window: Duration::from_secs(5),
-        }
+        Self { queries: 15, window: Duration::from_secs(5) }
     }
 }
 
@@ -82,10 +73,7 @@ pub(crate) struct Buckets(HashMap<BucketKey, Bucket>);
 impl Buckets {
     /// Takes one request out of a bucket.
     pub(crate) fn take(&mut self, key: BucketKey, rate: Rate, now: Instant) -> Verdict {
-        self.0
-            .entry(key)
-            .or_insert_with(|| Bucket::full(rate, now))
-            .take(rate, now)
+        self.0.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 }
 
@@ -97,10 +85,7 @@ struct Bucket {
 
 impl Bucket {
     fn full(rate: Rate, now: Instant) -> Self {
-        Self {
-            level: f64::from(rate.capacity),
-            at: now,
-        }
+        Self { level: f64::from(rate.capacity), at: now }
     }
 
     fn take(&mut self, rate: Rate, now: Instant) -> Verdict {
@@ -110,14 +95,10 @@ impl Bucket {
         // The level is a sum of products of floats: one that should be a whole number may be a hair below it.
         if self.level + 1e-9 >= 1.0 {
             self.level -= 1.0;
-            return Verdict::Allowed {
-                remaining: whole(self.level),
-            };
+            return Verdict::Allowed { remaining: whole(self.level) };
         }
         let wait = (1.0 - self.level) / rate.per_second.max(1e-6);
-        Verdict::Refused {
-            retry_after: u64::from(whole((wait - 1e-6).ceil())).max(1),
-        }
+        Verdict::Refused { retry_after: u64::from(whole((wait - 1e-6).ceil())).max(1) }
     }
 }
 
@@ -137,22 +118,12 @@ pub(crate) struct Windows(HashMap<String, (Instant, u32)>);
 
 impl Windows {
     /// Counts one query: whether it may run, how many are left, and the time until the window ends.
-    pub(crate) fn take(
-        &mut self,
-        principal: &str,
-        quota: GraphQuota,
-        now: Instant,
-    ) -> (bool, u32, Duration) {
-        let (start, used) = self
-            .0
-            .entry(principal.to_owned())
-            .or_insert_with(|| (now, 0));
+    pub(crate) fn take(&mut self, principal: &str, quota: GraphQuota, now: Instant) -> (bool, u32, Duration) {
+        let (start, used) = self.0.entry(principal.to_owned()).or_insert_with(|| (now, 0));
         if now.saturating_duration_since(*start) >= quota.window {
             (*start, *used) = (now, 0);
         }
-        let left = quota
-            .window
-            .saturating_sub(now.saturating_duration_since(*start));
+        let left = quota.window.saturating_sub(now.saturating_duration_since(*start));
         if *used >= quota.queries {
             return (false, 0, left);
         }
@@ -165,10 +136,7 @@ impl Windows {
 mod tests {
     use super::*;
 
-    const RATE: Rate = Rate {
-        capacity: 3,
-        per_second: 0.5,
-    };
+    const RATE: Rate = Rate { capacity: 3, per_second: 0.5 };
 
     fn key() -> BucketKey {
         (Some(0), "p".to_owned(), false)
@@ -193,10 +161,7 @@ mod tests {
     #[test]
     fn waiting_as_long_as_told_is_enough_at_any_rate() {
         for per_second in [0.1, 0.3, 1.0, 7.0, 25.0] {
-            let rate = Rate {
-                capacity: 1,
-                per_second,
-            };
+            let rate = Rate { capacity: 1, per_second };
             let mut buckets = Buckets::default();
             let mut now = Instant::now();
             buckets.take(key(), rate, now);
@@ -215,10 +180,7 @@ mod tests {
     fn buckets_do_not_share() {
         let mut buckets = Buckets::default();
         let now = Instant::now();
-        let rate = Rate {
-            capacity: 1,
-            per_second: 1.0,
-        };
+        let rate = Rate { capacity: 1, per_second: 1.0 };
         for key in [
             (Some(0), "p".to_owned(), false),
             (Some(1), "p".to_owned(), false),
@@ -226,20 +188,14 @@ mod tests {
             (Some(0), "p".to_owned(), true),
             (None, "p".to_owned(), false),
         ] {
-            assert_eq!(
-                buckets.take(key, rate, now),
-                Verdict::Allowed { remaining: 0 }
-            );
+            assert_eq!(buckets.take(key, rate, now), Verdict::Allowed { remaining: 0 });
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn graph_windows_start_anew() {
         let mut windows = Windows::default();
-        let quota = GraphQuota {
-            queries: 2,
-            ..GraphQuota::default()
-        };
+        let quota = GraphQuota { queries: 2, ..GraphQuota::default() };
         let mut take = || windows.take("p", quota, Instant::now());
         assert_eq!(take(), (true, 1, Duration::from_secs(5)));
         assert_eq!(take(), (true, 0, Duration::from_secs(5)));

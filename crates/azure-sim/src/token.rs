@@ -76,20 +76,14 @@ pub(crate) fn issue(tenant: &str, client: &str, audience: &str, now: i64, lifeti
         client = quoted(client),
         object = object_id(client),
     );
-    format!(
-        "{}.{}.",
-        URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"none"}"#),
-        URL_SAFE_NO_PAD.encode(claims)
-    )
+    format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"none"}"#), URL_SAFE_NO_PAD.encode(claims))
 }
 
 /// The object id of a client: different clients have different ones.
 fn object_id(client: &str) -> Guid {
-    let salt = client
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
-        });
+    let salt = client.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+    });
     Guid::numbered(salt, 0)
 }
 
@@ -99,9 +93,7 @@ pub(crate) fn authenticate(header: Option<&str>, now: i64) -> Result<Principal, 
         .filter(|value| value.len() <= MAX_TOKEN)
         .and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then_some(token.trim())
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         })
         .and_then(claims)
         .ok_or(Refusal::Invalid)?;
@@ -111,10 +103,7 @@ pub(crate) fn authenticate(header: Option<&str>, now: i64) -> Result<Principal, 
     if claims.exp <= now {
         return Err(Refusal::Expired);
     }
-    Ok(Principal {
-        tenant: claims.tid,
-        object: claims.oid,
-    })
+    Ok(Principal { tenant: claims.tid, object: claims.oid })
 }
 
 fn claims(token: &str) -> Option<Claims> {
@@ -141,10 +130,7 @@ fn arm_audience(audience: &str) -> bool {
 
 /// The audience that a `scope` parameter of the version 2 protocol asks for: all before `/.default`.
 pub(crate) fn audience_of_scope(scope: &str) -> Option<&str> {
-    scope
-        .split(' ')
-        .find_map(|scope| scope.strip_suffix("/.default"))
-        .filter(|audience| !audience.is_empty())
+    scope.split(' ').find_map(|scope| scope.strip_suffix("/.default")).filter(|audience| !audience.is_empty())
 }
 
 /// The OpenID configuration of `tenant` under `base`.
@@ -200,21 +186,10 @@ mod tests {
             "https://localhost:18443/",
             "https://127.0.0.1:1",
         ] {
-            assert!(
-                authenticate(Some(&token(audience)), NOW).is_ok(),
-                "{audience}"
-            );
+            assert!(authenticate(Some(&token(audience)), NOW).is_ok(), "{audience}");
         }
-        for audience in [
-            "https://graph.microsoft.com",
-            "http://localhost",
-            "https://localhost.evil.invalid",
-        ] {
-            assert_eq!(
-                authenticate(Some(&token(audience)), NOW),
-                Err(Refusal::Audience),
-                "{audience}"
-            );
+        for audience in ["https://graph.microsoft.com", "http://localhost", "https://localhost.evil.invalid"] {
+            assert_eq!(authenticate(Some(&token(audience)), NOW), Err(Refusal::Audience), "{audience}");
         }
     }
 
@@ -242,11 +217,7 @@ mod tests {
             Some(foreign.as_str()),
             Some(long.as_str()),
         ] {
-            assert_eq!(
-                authenticate(header, NOW),
-                Err(Refusal::Invalid),
-                "{header:?}"
-            );
+            assert_eq!(authenticate(header, NOW), Err(Refusal::Invalid), "{header:?}");
         }
     }
 
@@ -256,10 +227,7 @@ mod tests {
             audience_of_scope("https://management.core.windows.net//.default"),
             Some("https://management.core.windows.net/")
         );
-        assert_eq!(
-            audience_of_scope("openid https://a/.default offline_access"),
-            Some("https://a")
-        );
+        assert_eq!(audience_of_scope("openid https://a/.default offline_access"), Some("https://a"));
         assert_eq!(audience_of_scope("openid"), None);
     }
 

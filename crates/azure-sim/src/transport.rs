@@ -34,9 +34,7 @@ impl HttpClient for SimTransport {
     ///
     /// An I/O error where the simulation breaks the connection; a data error for a request that is no HTTP.
     async fn execute_request(&self, request: &SdkRequest) -> azure_core::Result<AsyncRawResponse> {
-        let mut builder = Request::builder()
-            .method(request.method().as_ref())
-            .uri(request.url().as_str());
+        let mut builder = Request::builder().method(request.method().as_ref()).uri(request.url().as_str());
         for (name, value) in request.headers().iter() {
             builder = builder.header(name.as_str(), value.as_str());
         }
@@ -49,9 +47,7 @@ impl HttpClient for SimTransport {
                 ));
             }
         };
-        let request = builder
-            .body(body)
-            .map_err(|error| azure_core::Error::new(ErrorKind::DataConversion, error))?;
+        let request = builder.body(body).map_err(|error| azure_core::Error::new(ErrorKind::DataConversion, error))?;
         let response = self.0.handle(request).await;
         if response.extensions().get::<ConnectionReset>().is_some() {
             let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
@@ -64,14 +60,9 @@ impl HttpClient for SimTransport {
                 headers.insert(name.as_str().to_owned(), value.to_owned());
             }
         }
-        let stream = body
-            .into_data_stream()
-            .map(|piece| piece.map_err(|error| azure_core::Error::new(ErrorKind::Io, error)));
-        Ok(AsyncRawResponse::new(
-            StatusCode::from(parts.status.as_u16()),
-            headers,
-            Box::pin(stream),
-        ))
+        let stream =
+            body.into_data_stream().map(|piece| piece.map_err(|error| azure_core::Error::new(ErrorKind::Io, error)));
+        Ok(AsyncRawResponse::new(StatusCode::from(parts.status.as_u16()), headers, Box::pin(stream)))
     }
 }
 
@@ -87,10 +78,7 @@ impl SimCredential {
     /// say.
     #[must_use]
     pub fn new(simulation: &Simulation, tenant: impl Into<String>) -> Self {
-        Self {
-            simulation: simulation.clone(),
-            tenant: tenant.into(),
-        }
+        Self { simulation: simulation.clone(), tenant: tenant.into() }
     }
 }
 
@@ -106,16 +94,12 @@ impl TokenCredential for SimCredential {
         scopes: &[&str],
         _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let audience = scopes
-            .first()
-            .copied()
-            .and_then(token::audience_of_scope)
-            .ok_or_else(|| {
-                azure_core::Error::with_message(
-                    ErrorKind::Credential,
-                    "the caller asked for no scope that ends in /.default",
-                )
-            })?;
+        let audience = scopes.first().copied().and_then(token::audience_of_scope).ok_or_else(|| {
+            azure_core::Error::with_message(
+                ErrorKind::Credential,
+                "the caller asked for no scope that ends in /.default",
+            )
+        })?;
         let (issued, expires) = self.simulation.issue(&self.tenant, CLIENT_ID, audience);
         let expires = OffsetDateTime::from_unix_timestamp(expires)
             .map_err(|error| azure_core::Error::new(ErrorKind::Credential, error))?;

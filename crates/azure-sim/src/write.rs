@@ -20,8 +20,7 @@ use crate::simulation::Inner;
 
 /// Answers a write.
 pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
-    let Target::Subscription(id, SubscriptionPart::Server(group, kind, name, part)) = call.target
-    else {
+    let Target::Subscription(id, SubscriptionPart::Server(group, kind, name, part)) = call.target else {
         return reply::no_such_path();
     };
     let estate = &simulation.estate;
@@ -46,20 +45,12 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
 }
 
 /// What stands in the way of any write to a server.
-fn refused(
-    call: &Call<'_>,
-    simulation: &Inner,
-    owner: &SubscriptionRecord,
-    record: &Record,
-) -> Option<Reply> {
+fn refused(call: &Call<'_>, simulation: &Inner, owner: &SubscriptionRecord, record: &Record) -> Option<Reply> {
     if owner.state == SubscriptionState::Disabled {
         return Some(Reply::gateway(
             StatusCode::CONFLICT,
             "ReadOnlyDisabledSubscription",
-            &format!(
-                "The subscription '{}' is disabled and therefore marked as read only.",
-                owner.id
-            ),
+            &format!("The subscription '{}' is disabled and therefore marked as read only.", owner.id),
         ));
     }
     let busy = simulation.scenario.writes.busy_status;
@@ -92,13 +83,8 @@ fn refused(
 }
 
 fn policy_denied(record: &Record) -> Reply {
-    let scope = record
-        .id
-        .split("/resourceGroups/")
-        .next()
-        .unwrap_or_default();
-    let assignment =
-        format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny");
+    let scope = record.id.split("/resourceGroups/").next().unwrap_or_default();
+    let assignment = format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny");
     let definition = "/providers/Microsoft.Authorization/policyDefinitions/simulated-deny";
     let message = format!(
         "Resource '{}' was disallowed by policy. Policy identifiers: '[{{\"policyAssignment\":{{\"name\":\"Simulated deny \
@@ -121,8 +107,8 @@ fn policy_denied(record: &Record) -> Reply {
 
 /// What the body asks for.
 fn change(call: &Call<'_>, record: &Record, part: ServerPart<'_>) -> Result<Change, Reply> {
-    let body: Value = serde_json::from_slice(call.body)
-        .map_err(|_| reply::bad_request("The request content is not valid JSON."))?;
+    let body: Value =
+        serde_json::from_slice(call.body).map_err(|_| reply::bad_request("The request content is not valid JSON."))?;
     let properties = body.get("properties");
     match part {
         ServerPart::Configuration(plane, name) => {
@@ -134,15 +120,8 @@ fn change(call: &Call<'_>, record: &Record, part: ServerPart<'_>) -> Result<Chan
             let value = properties
                 .and_then(|properties| properties.get("value"))
                 .and_then(Value::as_str)
-                .ok_or_else(|| {
-                    reply::bad_request(
-                        "The member 'properties.value' is missing or is not a string.",
-                    )
-                })?;
-            Ok(Change {
-                parameters: vec![admitted(parameter, value)?],
-                state: None,
-            })
+                .ok_or_else(|| reply::bad_request("The member 'properties.value' is missing or is not a string."))?;
+            Ok(Change { parameters: vec![admitted(parameter, value)?], state: None })
         }
         _ => match record.kind {
             Kind::Single => single_change(properties),
@@ -157,9 +136,7 @@ fn single_change(properties: Option<&Value>) -> Result<Change, Reply> {
     let mut change = Change::default();
     for parameter in parameters::SINGLE_PROPERTIES {
         if let Some(value) = properties.and_then(|properties| properties.get(parameter.name)) {
-            let value = value
-                .as_str()
-                .ok_or_else(|| reply::bad_request("A property has the wrong type."))?;
+            let value = value.as_str().ok_or_else(|| reply::bad_request("A property has the wrong type."))?;
             change.parameters.push(admitted(parameter, value)?);
         }
     }
@@ -171,9 +148,7 @@ fn group_change(properties: Option<&Value>) -> Result<Change, Reply> {
     let listed = properties
         .and_then(|properties| properties.get("parameters"))
         .and_then(Value::as_array)
-        .ok_or_else(|| {
-            reply::bad_request("The member 'properties.parameters' is missing or is not a list.")
-        })?;
+        .ok_or_else(|| reply::bad_request("The member 'properties.parameters' is missing or is not a list."))?;
     for item in listed {
         let text = |name: &str| item.get(name).and_then(Value::as_str);
         let (Some(name), Some(value)) = (text("name"), text("value")) else {
@@ -187,27 +162,19 @@ fn group_change(properties: Option<&Value>) -> Result<Change, Reply> {
 }
 
 /// A value as it will be kept: switches and choices in the spelling of the service, whatever the request's.
-fn admitted(
-    parameter: &'static Parameter,
-    value: &str,
-) -> Result<(&'static Parameter, String), Reply> {
+fn admitted(parameter: &'static Parameter, value: &str) -> Result<(&'static Parameter, String), Reply> {
     if !parameter.admits(value) {
         // The real service's code for it was not seen.
         return Err(Reply::error(
             StatusCode::BAD_REQUEST,
             "InvalidParameterValue",
-            &format!(
-                "The value is not one of those allowed for '{}'.",
-                parameter.name
-            ),
+            &format!("The value is not one of those allowed for '{}'.", parameter.name),
         ));
     }
     let kept = match parameter.data_type {
-        "Boolean" | "Enumeration" => parameter
-            .allowed
-            .split(',')
-            .find(|word| word.eq_ignore_ascii_case(value))
-            .unwrap_or(value),
+        "Boolean" | "Enumeration" => {
+            parameter.allowed.split(',').find(|word| word.eq_ignore_ascii_case(value)).unwrap_or(value)
+        }
         _ => value,
     };
     Ok((parameter, kept.to_owned()))
@@ -229,10 +196,7 @@ fn accept(
     let mut duration = simulation.scenario.writes.duration;
     let mut effective = change;
     // A read-only parameter is accepted and refused only in the end, with nothing said about why.
-    let read_only = effective
-        .parameters
-        .iter()
-        .any(|(parameter, _)| parameter.read_only);
+    let read_only = effective.parameters.iter().any(|(parameter, _)| parameter.read_only);
     let mut failure = read_only.then(|| ("OperationFailed".to_owned(), "{0}".to_owned()));
     let mut ignored = read_only;
     for fault in &call.faults {
@@ -248,10 +212,7 @@ fn accept(
                     "ServerIsNotReady".to_owned(),
                     format!("Server '{}' is not ready for the operation.", record.name()),
                 ));
-                effective = Change {
-                    parameters: Vec::new(),
-                    state: Some(ServerState::Stopped),
-                };
+                effective = Change { parameters: Vec::new(), state: Some(ServerState::Stopped) };
             }
             _ => {}
         }
@@ -259,17 +220,13 @@ fn accept(
     if ignored {
         effective = Change::default();
     }
-    start(
-        call, simulation, index, record, effective, failure, duration,
-    )
+    start(call, simulation, index, record, effective, failure, duration)
 }
 
 /// The resource after a write that was done at once.
 fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
     match part {
-        ServerPart::Configuration(plane, name) => {
-            read::render_configuration(record, plane, name).map(Reply::json)
-        }
+        ServerPart::Configuration(plane, name) => read::render_configuration(record, plane, name).map(Reply::json),
         _ => {
             let mut body = String::new();
             render::server(&mut body, record);
@@ -282,19 +239,15 @@ fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
 pub(crate) fn journal(call: &Call<'_>, simulation: &Inner, reply: &Reply) {
     let reset = matches!(reply.content, Content::Reset)
         || (reply.status.is_success() && call.faults.contains(&Fault::ResetAfterAccept));
-    let record = call
-        .place
-        .server
-        .and_then(|index| simulation.estate.servers.get(index));
+    let record = call.place.server.and_then(|index| simulation.estate.servers.get(index));
     let parameter = match call.target {
-        Target::Subscription(
-            _,
-            SubscriptionPart::Server(.., ServerPart::Configuration(plane, name)),
-        ) => Some(match plane {
-            Plane::Server => name.to_owned(),
-            Plane::Coordinator => format!("coordinator:{name}"),
-            Plane::Node => format!("node:{name}"),
-        }),
+        Target::Subscription(_, SubscriptionPart::Server(.., ServerPart::Configuration(plane, name))) => {
+            Some(match plane {
+                Plane::Server => name.to_owned(),
+                Plane::Coordinator => format!("coordinator:{name}"),
+                Plane::Node => format!("node:{name}"),
+            })
+        }
         _ => None,
     };
     simulation.journal.write(WriteRecord {

@@ -1,9 +1,6 @@
 //! The demonstration fleet: a small company with the usual mixture of care and neglect.
 
-use super::{
-    Fleet, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription,
-    Tenant,
-};
+use super::{Fleet, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription, Tenant};
 use crate::fault::{Fault, FaultRule};
 use crate::operation::Operation;
 
@@ -15,14 +12,7 @@ const PARTNERS: &str = "20000000-0000-4000-8000-000000000004";
 
 /// The demonstration fleet and what goes wrong in it.
 pub(crate) fn demo() -> (Fleet, Vec<FaultRule>) {
-    let fleet = Fleet {
-        tenants: vec![tenant(vec![
-            production(),
-            staging(),
-            platform(),
-            partners(),
-        ])],
-    };
+    let fleet = Fleet { tenants: vec![tenant(vec![production(), staging(), platform(), partners()])] };
     let flexible = |subscription: &str, group: &str, name: &str| {
         format!(
             "/subscriptions/{subscription}/resourceGroups/{group}/providers/{}/{}/{name}",
@@ -32,18 +22,9 @@ pub(crate) fn demo() -> (Fleet, Vec<FaultRule>) {
     };
     let faults = vec![
         // A role assignment on the group that forgot the parameters.
-        FaultRule::on_server(
-            flexible(PRODUCTION, "rg-finance-prod", "pg-payroll-prod"),
-            Fault::Forbidden,
-        ),
-        FaultRule::on_server(
-            flexible(STAGING, "rg-shop-stage", "pg-cart-review-812"),
-            Fault::Vanished,
-        ),
-        FaultRule::on_server(
-            flexible(PRODUCTION, "rg-finance-prod", "pg-ledger-prod"),
-            Fault::ReadOnlyLock,
-        ),
+        FaultRule::on_server(flexible(PRODUCTION, "rg-finance-prod", "pg-payroll-prod"), Fault::Forbidden),
+        FaultRule::on_server(flexible(STAGING, "rg-shop-stage", "pg-cart-review-812"), Fault::Vanished),
+        FaultRule::on_server(flexible(PRODUCTION, "rg-finance-prod", "pg-ledger-prod"), Fault::ReadOnlyLock),
         FaultRule::on_subscription(PARTNERS, Fault::Forbidden).during([Operation::ListServers]),
     ];
     (fleet, faults)
@@ -51,14 +32,8 @@ pub(crate) fn demo() -> (Fleet, Vec<FaultRule>) {
 
 /// The same company after it has done its homework.
 pub(crate) fn enforced() -> Fleet {
-    let mut fleet = Fleet {
-        tenants: vec![tenant(vec![production(), staging(), platform()])],
-    };
-    for subscription in fleet
-        .tenants
-        .iter_mut()
-        .flat_map(|tenant| &mut tenant.subscriptions)
-    {
+    let mut fleet = Fleet { tenants: vec![tenant(vec![production(), staging(), platform()])] };
+    for subscription in fleet.tenants.iter_mut().flat_map(|tenant| &mut tenant.subscriptions) {
         subscription.horizon = ProviderState::Registered;
         for server in &mut subscription.servers {
             server.state = ServerState::Ready;
@@ -116,31 +91,18 @@ fn production() -> Subscription {
         Server {
             // Somebody turned enforcement off on the replica to get a report out.
             replica_of: Some("pg-orders-prod".to_owned()),
-            ..shop("pg-orders-prod-replica")
-                .at("northeurope")
-                .with("require_secure_transport", "off")
+            ..shop("pg-orders-prod-replica").at("northeurope").with("require_secure_transport", "off")
         },
         shop("pg-catalog-prod").with("require_secure_transport", "off"),
         shop("pg-search-prod").with("ssl_min_protocol_version", "TLSv1.3"),
         shop("pg-shipping-prod").with("ssl_max_protocol_version", "TLSv1.2"),
-        Server {
-            nodes: 4,
-            ..shop("pg-events-prod").at("swedencentral")
-        },
-        Server {
-            private: true,
-            ..finance("pg-ledger-prod").with("require_secure_transport", "off")
-        },
+        Server { nodes: 4, ..shop("pg-events-prod").at("swedencentral") },
+        Server { private: true, ..finance("pg-ledger-prod").with("require_secure_transport", "off") },
         finance("pg-payroll-prod"),
         Server {
             version: 14,
-            pending_restart: vec![
-                "shared_preload_libraries".to_owned(),
-                "max_connections".to_owned(),
-            ],
-            ..finance("pg-invoices-prod")
-                .with("max_connections", "500")
-                .with("require_secure_transport", "ON")
+            pending_restart: vec!["shared_preload_libraries".to_owned(), "max_connections".to_owned()],
+            ..finance("pg-invoices-prod").with("max_connections", "500").with("require_secure_transport", "ON")
         },
         Server::new(Kind::Single, "rg-finance-prod", "pg-archive-legacy")
             .with("sslEnforcement", "Disabled")
@@ -157,24 +119,11 @@ fn staging() -> Subscription {
     let shop = |name: &str| pg("rg-shop-stage", name).tagged("environment", "staging");
     let servers = vec![
         shop("pg-orders-stage").with("require_secure_transport", "off"),
-        Server {
-            state: ServerState::Stopped,
-            ..shop("pg-catalog-stage")
-        },
-        Server {
-            state: ServerState::Provisioning,
-            graph: GraphView::Missing,
-            ..shop("pg-returns-stage")
-        },
-        Server {
-            graph: GraphView::Stale,
-            ..shop("pg-cart-review-811")
-        },
+        Server { state: ServerState::Stopped, ..shop("pg-catalog-stage") },
+        Server { state: ServerState::Provisioning, graph: GraphView::Missing, ..shop("pg-returns-stage") },
+        Server { graph: GraphView::Stale, ..shop("pg-cart-review-811") },
         shop("pg-cart-review-812"),
-        Server {
-            version: 16,
-            ..shop("pg-search-stage").with("require_secure_transport", "on")
-        },
+        Server { version: 16, ..shop("pg-search-stage").with("require_secure_transport", "on") },
         Server {
             pending_restart: vec!["ssl_min_protocol_version".to_owned()],
             ..shop("pg-shipping-stage").with("ssl_min_protocol_version", "TLSv1.3")
@@ -195,15 +144,10 @@ fn platform() -> Subscription {
         Server::new(Kind::Single, "rg-identity", "pg-audit-trail")
             .with("sslEnforcement", "Enabled")
             .with("minimalTlsVersion", "TLS1_2"),
-        Server {
-            version: 16,
-            nodes: 3,
-            ..Server::new(Kind::Cosmos, data, "citus-telemetry").at("northeurope")
-        },
+        Server { version: 16, nodes: 3, ..Server::new(Kind::Cosmos, data, "citus-telemetry").at("northeurope") },
         Server {
             nodes: 2,
-            ..Server::new(Kind::Cosmos, data, "citus-metering")
-                .with("coordinator:ssl_min_protocol_version", "TLSv1.3")
+            ..Server::new(Kind::Cosmos, data, "citus-metering").with("coordinator:ssl_min_protocol_version", "TLSv1.3")
         },
         Server {
             parameter_group: Some("horizon-strict".to_owned()),

@@ -4,17 +4,9 @@ use super::{FleetSize, Kind, Server, ServerState};
 use crate::estate::Builder;
 use crate::random::SplitMix64;
 
-const LOCATIONS: &[&str] = &[
-    "westeurope",
-    "northeurope",
-    "eastus2",
-    "canadacentral",
-    "southeastasia",
-    "germanywestcentral",
-];
-const WORKLOADS: &[&str] = &[
-    "orders", "billing", "catalog", "ledger", "search", "identity", "reports", "shipping",
-];
+const LOCATIONS: &[&str] =
+    &["westeurope", "northeurope", "eastus2", "canadacentral", "southeastasia", "germanywestcentral"];
+const WORKLOADS: &[&str] = &["orders", "billing", "catalog", "ledger", "search", "identity", "reports", "shipping"];
 const STAGES: &[&str] = &["prod", "stage", "test", "dev"];
 
 /// Adds a generated fleet to `builder`, one server at a time so that only the compact form is ever in memory.
@@ -25,11 +17,7 @@ pub(crate) fn generate(size: &FleetSize, builder: &mut Builder) {
     let subscriptions = tenants.saturating_mul(each);
     let mut number = 0;
     for tenant in 0..tenants {
-        builder.tenant(
-            random.guid().to_string(),
-            format!("Contoso {}", tenant + 1),
-            Vec::new(),
-        );
+        builder.tenant(random.guid().to_string(), format!("Contoso {}", tenant + 1), Vec::new());
         for index in 0..each {
             builder.subscription(super::Subscription {
                 id: random.guid().to_string(),
@@ -55,14 +43,7 @@ fn server(
     builder: &mut Builder,
 ) {
     let mix = size.mix;
-    let shares = [
-        mix.flexible,
-        mix.elastic,
-        mix.replica,
-        mix.single,
-        mix.cosmos,
-        mix.horizon,
-    ];
+    let shares = [mix.flexible, mix.elastic, mix.replica, mix.single, mix.cosmos, mix.horizon];
     let total = shares.iter().map(|share| u64::from(*share)).sum();
     let mut ticket = random.below(total);
     let mut choice = 0;
@@ -83,13 +64,9 @@ fn server(
         5 => Kind::Horizon,
         _ => Kind::Flexible,
     };
-    let mut made = Server::new(
-        kind,
-        group.clone(),
-        format!("pg-{workload}-{stage}-{number:06}"),
-    )
-    .at(location)
-    .tagged("workload", workload);
+    let mut made = Server::new(kind, group.clone(), format!("pg-{workload}-{stage}-{number:06}"))
+        .at(location)
+        .tagged("workload", workload);
     match (choice, source.as_ref()) {
         (1, _) => made.nodes = 2,
         (2, Some((group, name))) => {
@@ -100,10 +77,7 @@ fn server(
     }
     if kind == Kind::Horizon {
         let name = format!("{}-parameters", made.name);
-        builder.server(settings(
-            Server::new(Kind::ParameterGroup, group.clone(), name.clone()).at(location),
-            random,
-        ));
+        builder.server(settings(Server::new(Kind::ParameterGroup, group.clone(), name.clone()).at(location), random));
         made.parameter_group = Some(name);
     } else {
         made = settings(made, random);
@@ -122,27 +96,12 @@ fn settings(server: Server, random: &mut SplitMix64) -> Server {
     let (off, strict) = (random.chance(25), random.chance(10));
     match server.kind {
         Kind::Flexible | Kind::Horizon | Kind::ParameterGroup => {
-            let server = if off {
-                server.with("require_secure_transport", "off")
-            } else {
-                server
-            };
-            if strict {
-                server.with("ssl_min_protocol_version", "TLSv1.3")
-            } else {
-                server
-            }
+            let server = if off { server.with("require_secure_transport", "off") } else { server };
+            if strict { server.with("ssl_min_protocol_version", "TLSv1.3") } else { server }
         }
         Kind::Single => server
             .with("sslEnforcement", if off { "Disabled" } else { "Enabled" })
-            .with(
-                "minimalTlsVersion",
-                if strict {
-                    "TLS1_2"
-                } else {
-                    "TLSEnforcementDisabled"
-                },
-            ),
+            .with("minimalTlsVersion", if strict { "TLS1_2" } else { "TLSEnforcementDisabled" }),
         Kind::Cosmos if strict => server.with("node:ssl_min_protocol_version", "TLSv1.3"),
         Kind::Cosmos => server,
     }

@@ -37,13 +37,7 @@ pub struct FleetSize {
 
 impl Default for FleetSize {
     fn default() -> Self {
-        Self {
-            seed: 1,
-            tenants: 1,
-            subscriptions_per_tenant: 100,
-            servers: 2_000,
-            mix: Mix::default(),
-        }
+        Self { seed: 1, tenants: 1, subscriptions_per_tenant: 100, servers: 2_000, mix: Mix::default() }
     }
 }
 
@@ -66,27 +60,13 @@ pub struct Mix {
 
 impl Default for Mix {
     fn default() -> Self {
-        Self {
-            flexible: 78,
-            elastic: 3,
-            replica: 8,
-            single: 6,
-            cosmos: 3,
-            horizon: 2,
-        }
+        Self { flexible: 78, elastic: 3, replica: 8, single: 6, cosmos: 3, horizon: 2 }
     }
 }
 
 impl Mix {
     /// Only plain flexible servers, for figures that are easy to compare.
-    pub const FLEXIBLE_ONLY: Self = Self {
-        flexible: 1,
-        elastic: 0,
-        replica: 0,
-        single: 0,
-        cosmos: 0,
-        horizon: 0,
-    };
+    pub const FLEXIBLE_ONLY: Self = Self { flexible: 1, elastic: 0, replica: 0, single: 0, cosmos: 0, horizon: 0 };
 }
 
 /// Everything that one simulated Azure holds.
@@ -267,13 +247,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Flexible,
-        Self::Single,
-        Self::Cosmos,
-        Self::Horizon,
-        Self::ParameterGroup,
-    ];
+    pub const ALL: [Self; 5] = [Self::Flexible, Self::Single, Self::Cosmos, Self::Horizon, Self::ParameterGroup];
 
     /// The resource provider's namespace.
     #[must_use]

@@ -17,10 +17,7 @@ pub(crate) fn traps() -> (Fleet, Vec<FaultRule>) {
     let reads = read_traps();
     let writes = write_traps();
     let mut subscriptions = Vec::new();
-    for (id, name, traps) in [
-        (READS, "traps-reads", reads),
-        (WRITES, "traps-writes", writes),
-    ] {
+    for (id, name, traps) in [(READS, "traps-reads", reads), (WRITES, "traps-writes", writes)] {
         let mut servers = Vec::new();
         for trap in traps {
             let server = format!(
@@ -30,16 +27,11 @@ pub(crate) fn traps() -> (Fleet, Vec<FaultRule>) {
                 trap.name
             );
             for (fault, operations, times) in trap.faults {
-                faults.push(FaultRule {
-                    operations,
-                    times,
-                    ..FaultRule::on_server(server.clone(), fault)
-                });
+                faults.push(FaultRule { operations, times, ..FaultRule::on_server(server.clone(), fault) });
             }
             servers.push(Server {
                 state: trap.state,
-                ..Server::new(Kind::Flexible, GROUP, trap.name)
-                    .with("require_secure_transport", "off")
+                ..Server::new(Kind::Flexible, GROUP, trap.name).with("require_secure_transport", "off")
             });
         }
         subscriptions.push(Subscription {
@@ -50,12 +42,7 @@ pub(crate) fn traps() -> (Fleet, Vec<FaultRule>) {
         });
     }
     let fleet = Fleet {
-        tenants: vec![Tenant {
-            id: TENANT.to_owned(),
-            name: "Traps".to_owned(),
-            subscriptions,
-            ..Tenant::default()
-        }],
+        tenants: vec![Tenant { id: TENANT.to_owned(), name: "Traps".to_owned(), subscriptions, ..Tenant::default() }],
     };
     (fleet, faults)
 }
@@ -76,25 +63,12 @@ fn first(name: &'static str, times: u32, fault: Fault) -> Trap {
     aimed(name, fault, None, Some(times))
 }
 
-fn aimed(
-    name: &'static str,
-    fault: Fault,
-    operations: Option<Vec<Operation>>,
-    times: Option<u32>,
-) -> Trap {
-    Trap {
-        name,
-        state: ServerState::Ready,
-        faults: vec![(fault, operations, times)],
-    }
+fn aimed(name: &'static str, fault: Fault, operations: Option<Vec<Operation>>, times: Option<u32>) -> Trap {
+    Trap { name, state: ServerState::Ready, faults: vec![(fault, operations, times)] }
 }
 
 fn in_state(name: &'static str, state: ServerState) -> Trap {
-    Trap {
-        name,
-        state,
-        faults: Vec::new(),
-    }
+    Trap { name, state, faults: Vec::new() }
 }
 
 fn read_traps() -> Vec<Trap> {
@@ -105,24 +79,9 @@ fn read_traps() -> Vec<Trap> {
         trap("forbidden", Fault::Forbidden),
         trap("vanished", Fault::Vanished),
         trap("internal-error", Fault::InternalError),
-        trap(
-            "throttled-for-ever",
-            Fault::Throttled {
-                retry_after: Some(1),
-            },
-        ),
-        first(
-            "throttled-once",
-            1,
-            Fault::Throttled {
-                retry_after: Some(1),
-            },
-        ),
-        first(
-            "throttled-without-retry-after",
-            1,
-            Fault::Throttled { retry_after: None },
-        ),
+        trap("throttled-for-ever", Fault::Throttled { retry_after: Some(1) }),
+        first("throttled-once", 1, Fault::Throttled { retry_after: Some(1) }),
+        first("throttled-without-retry-after", 1, Fault::Throttled { retry_after: None }),
         first("unavailable-twice", 2, Fault::Unavailable { status: 503 }),
         first("bad-gateway-once", 1, Fault::Unavailable { status: 502 }),
         trap("unavailable-for-ever", Fault::Unavailable { status: 503 }),
@@ -132,34 +91,17 @@ fn read_traps() -> Vec<Trap> {
         trap("truncated-json", Fault::TruncatedJson),
         trap("html-200", Fault::Html { status: 200 }),
         first("html-502-once", 1, Fault::Html { status: 502 }),
-        aimed(
-            "endless-next-link",
-            Fault::EndlessNextLink,
-            Some(vec![Operation::ListConfigurations]),
-            None,
-        ),
-        aimed(
-            "next-link-loop",
-            Fault::NextLinkLoop,
-            Some(vec![Operation::ListConfigurations]),
-            None,
-        ),
+        aimed("endless-next-link", Fault::EndlessNextLink, Some(vec![Operation::ListConfigurations]), None),
+        aimed("next-link-loop", Fault::NextLinkLoop, Some(vec![Operation::ListConfigurations]), None),
         aimed(
             "next-link-elsewhere",
-            Fault::NextLinkElsewhere {
-                host: "elsewhere.invalid".to_owned(),
-            },
+            Fault::NextLinkElsewhere { host: "elsewhere.invalid".to_owned() },
             Some(vec![Operation::ListConfigurations]),
             None,
         ),
         trap("huge-body", Fault::HugeBody { bytes: 64 << 20 }),
         trap("never-answers", Fault::NeverAnswer),
-        trap(
-            "drips",
-            Fault::Drip {
-                pause: Duration::from_millis(500),
-            },
-        ),
+        trap("drips", Fault::Drip { pause: Duration::from_millis(500) }),
         trap("missing-value", Fault::MissingValue),
         trap("wrong-types", Fault::WrongTypes),
         trap("upper-case", Fault::UpperCaseValue),
@@ -170,12 +112,7 @@ fn read_traps() -> Vec<Trap> {
 
 fn write_traps() -> Vec<Trap> {
     let writes = || Some(vec![Operation::UpdateConfiguration]);
-    let polls = || {
-        Some(vec![
-            Operation::PollOperation,
-            Operation::GetOperationResult,
-        ])
-    };
+    let polls = || Some(vec![Operation::PollOperation, Operation::GetOperationResult]);
     vec![
         trap("read-only-lock", Fault::ReadOnlyLock),
         trap("delete-lock", Fault::DeleteLock),
@@ -192,41 +129,16 @@ fn write_traps() -> Vec<Trap> {
         ),
         trap(
             "operation-fails-opaquely",
-            Fault::OperationFails {
-                code: "OperationFailed".to_owned(),
-                message: "{0}".to_owned(),
-            },
+            Fault::OperationFails { code: "OperationFailed".to_owned(), message: "{0}".to_owned() },
         ),
         trap("operation-ignored", Fault::OperationIgnored),
-        trap(
-            "operation-slow",
-            Fault::OperationTakes {
-                duration: Duration::from_secs(20),
-            },
-        ),
-        trap(
-            "operation-never-ends",
-            Fault::OperationTakes {
-                duration: Duration::from_secs(86_400),
-            },
-        ),
+        trap("operation-slow", Fault::OperationTakes { duration: Duration::from_secs(20) }),
+        trap("operation-never-ends", Fault::OperationTakes { duration: Duration::from_secs(86_400) }),
         aimed("poll-forbidden", Fault::Forbidden, polls(), None),
         aimed("poll-not-found", Fault::Vanished, polls(), None),
-        trap(
-            "unknown-status",
-            Fault::UnknownStatus {
-                word: "Restarting".to_owned(),
-            },
-        ),
+        trap("unknown-status", Fault::UnknownStatus { word: "Restarting".to_owned() }),
         trap("stops-meanwhile", Fault::StopsMeanwhile),
-        aimed(
-            "write-throttled-once",
-            Fault::Throttled {
-                retry_after: Some(1),
-            },
-            writes(),
-            Some(1),
-        ),
+        aimed("write-throttled-once", Fault::Throttled { retry_after: Some(1) }, writes(), Some(1)),
         first("reset-after-accept", 1, Fault::ResetAfterAccept),
         trap("immediate", Fault::Immediate),
     ]

@@ -44,10 +44,7 @@ pub(crate) fn find(kind: Kind, name: &str) -> Option<&'static Parameter> {
         Kind::ParameterGroup => &[HORIZON],
         Kind::Horizon => &[],
     };
-    tables
-        .iter()
-        .flat_map(|table| table.iter())
-        .find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    tables.iter().flat_map(|table| table.iter()).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
 }
 
 impl Parameter {
@@ -55,10 +52,7 @@ impl Parameter {
     /// allowed words, in any letter case; numbers must be numbers. Ranges are not checked.
     pub(crate) fn admits(&self, value: &str) -> bool {
         match self.data_type {
-            "Boolean" | "Enumeration" => self
-                .allowed
-                .split(',')
-                .any(|word| word.eq_ignore_ascii_case(value)),
+            "Boolean" | "Enumeration" => self.allowed.split(',').any(|word| word.eq_ignore_ascii_case(value)),
             "Integer" => value.parse::<i64>().is_ok(),
             _ => value.len() <= 8_192,
         }
@@ -80,10 +74,7 @@ mod tests {
             assert!(table.is_sorted_by_key(|parameter| parameter.name));
             for parameter in table {
                 assert!(parameter.admits(parameter.default), "{}", parameter.name);
-                assert!(std::ptr::eq(
-                    find(kind, &parameter.name.to_uppercase()).unwrap(),
-                    parameter
-                ));
+                assert!(std::ptr::eq(find(kind, &parameter.name.to_uppercase()).unwrap(), parameter));
             }
         }
         assert!(FLEXIBLE.len() >= 24);
@@ -93,15 +84,7 @@ mod tests {
     fn a_cap_may_be_empty_and_a_switch_may_not() {
         assert!(find(Kind::Flexible, MAX_TLS).unwrap().admits(""));
         assert!(!find(Kind::Flexible, MIN_TLS).unwrap().admits(""));
-        assert!(
-            find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT)
-                .unwrap()
-                .admits("ON")
-        );
-        assert!(
-            !find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT)
-                .unwrap()
-                .admits("yes")
-        );
+        assert!(find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT).unwrap().admits("ON"));
+        assert!(!find(Kind::Flexible, REQUIRE_SECURE_TRANSPORT).unwrap().admits("yes"));
     }
 }

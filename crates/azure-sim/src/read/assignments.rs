@@ -15,17 +15,11 @@ pub(super) fn locks(
     group: Option<&str>,
     server: Option<(usize, &Record)>,
 ) -> Reply {
-    let found = assignments(
-        simulation,
-        subscription,
-        group,
-        server,
-        |fault| match fault {
-            Fault::ReadOnlyLock => Some("ReadOnly"),
-            Fault::DeleteLock => Some("CanNotDelete"),
-            _ => None,
-        },
-    );
+    let found = assignments(simulation, subscription, group, server, |fault| match fault {
+        Fault::ReadOnlyLock => Some("ReadOnly"),
+        Fault::DeleteLock => Some("CanNotDelete"),
+        _ => None,
+    });
     call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, level)| {
         put!(
             out,
@@ -43,9 +37,8 @@ pub(super) fn policies(
     group: Option<&str>,
     server: Option<(usize, &Record)>,
 ) -> Reply {
-    let found = assignments(simulation, subscription, group, server, |fault| {
-        (*fault == Fault::PolicyDenied).then_some("deny")
-    });
+    let found =
+        assignments(simulation, subscription, group, server, |fault| (*fault == Fault::PolicyDenied).then_some("deny"));
     call.page(simulation.scenario.page_size, found.into_iter(), |out, (scope, _)| {
         put!(
             out,

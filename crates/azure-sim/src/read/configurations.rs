@@ -41,11 +41,7 @@ pub(super) fn configurations(call: &Call<'_>, simulation: &Inner, record: &Recor
             render::cosmos_parameter(out, record, &mutable, name, coordinator, node);
         });
     }
-    let table = if record.kind == Kind::Single {
-        SINGLE
-    } else {
-        FLEXIBLE
-    };
+    let table = if record.kind == Kind::Single { SINGLE } else { FLEXIBLE };
     call.page(page_size, table.iter(), |out, parameter| {
         render::parameter(out, record, &mutable, parameter);
     })
@@ -77,14 +73,8 @@ pub(crate) fn render_configuration(record: &Record, plane: Plane, name: &str) ->
             Plane::Coordinator | Plane::Node => {
                 let parameter = role(plane, name)?;
                 let (_, name) = parameter.name.split_once(':')?;
-                let collection = if plane == Plane::Node {
-                    "nodeConfigurations"
-                } else {
-                    "coordinatorConfigurations"
-                };
-                render::cosmos_node_parameter(
-                    &mut body, record, &mutable, collection, name, parameter,
-                );
+                let collection = if plane == Plane::Node { "nodeConfigurations" } else { "coordinatorConfigurations" };
+                render::cosmos_node_parameter(&mut body, record, &mutable, collection, name, parameter);
             }
         }
     } else {
@@ -96,20 +86,14 @@ pub(crate) fn render_configuration(record: &Record, plane: Plane, name: &str) ->
 
 /// A parameter of a role of a server group.
 pub(crate) fn role(plane: Plane, name: &str) -> Option<&'static Parameter> {
-    let prefix = if plane == Plane::Node {
-        "node"
-    } else {
-        "coordinator"
-    };
+    let prefix = if plane == Plane::Node { "node" } else { "coordinator" };
     parameters::find(Kind::Cosmos, &format!("{prefix}:{name}"))
 }
 
 /// A parameter that is addressed as one; a single server's properties are not.
 pub(crate) fn plain(kind: Kind, name: &str) -> Option<&'static Parameter> {
     let parameter = parameters::find(kind, name)?;
-    let property = parameters::SINGLE_PROPERTIES
-        .iter()
-        .any(|property| std::ptr::eq(property, parameter));
+    let property = parameters::SINGLE_PROPERTIES.iter().any(|property| std::ptr::eq(property, parameter));
     (!property).then_some(parameter)
 }
 

@@ -12,23 +12,12 @@ use crate::reply::Reply;
 use crate::simulation::Inner;
 
 /// The root group and all below it.
-pub(super) fn management_groups(
-    call: &Call<'_>,
-    simulation: &Inner,
-    tenant: &TenantRecord,
-) -> Reply {
+pub(super) fn management_groups(call: &Call<'_>, simulation: &Inner, tenant: &TenantRecord) -> Reply {
     let root = std::iter::once((tenant.id.as_str(), "Tenant Root Group"));
-    let below = tenant
-        .groups
-        .iter()
-        .map(|group| (group.name.as_str(), group.display_name.as_str()));
-    call.page(
-        simulation.scenario.page_size,
-        root.chain(below),
-        |out, (name, display_name)| {
-            render::management_group(out, &tenant.id, name, display_name);
-        },
-    )
+    let below = tenant.groups.iter().map(|group| (group.name.as_str(), group.display_name.as_str()));
+    call.page(simulation.scenario.page_size, root.chain(below), |out, (name, display_name)| {
+        render::management_group(out, &tenant.id, name, display_name);
+    })
 }
 
 /// One group, or what is under it.
@@ -46,13 +35,8 @@ pub(super) fn management_group(
             &format!("The management group '{name}' could not be found."),
         );
     };
-    let parent_of = |subscription: &SubscriptionRecord| {
-        subscription
-            .management_group
-            .as_deref()
-            .unwrap_or(&tenant.id)
-            .to_owned()
-    };
+    let parent_of =
+        |subscription: &SubscriptionRecord| subscription.management_group.as_deref().unwrap_or(&tenant.id).to_owned();
     let own = within.first().copied().unwrap_or_default().to_owned();
     let below = subscriptions_of(simulation, tenant)
         .map(|subscription| (subscription, parent_of(subscription)))
@@ -84,20 +68,19 @@ pub(super) fn management_group(
             })
         }
         GroupPart::Descendants => {
-            let groups = tenant
-                .groups
-                .iter()
-                .filter(|group| within.iter().skip(1).any(|name| *name == group.name))
-                .map(|group| {
-                    let parent = group.parent.as_deref().unwrap_or(&tenant.id);
-                    descendant(
-                        "Microsoft.Management/managementGroups",
-                        &group_id(&group.name),
-                        &group.name,
-                        &group.display_name,
-                        parent,
-                    )
-                });
+            let groups =
+                tenant.groups.iter().filter(|group| within.iter().skip(1).any(|name| *name == group.name)).map(
+                    |group| {
+                        let parent = group.parent.as_deref().unwrap_or(&tenant.id);
+                        descendant(
+                            "Microsoft.Management/managementGroups",
+                            &group_id(&group.name),
+                            &group.name,
+                            &group.display_name,
+                            parent,
+                        )
+                    },
+                );
             let subscriptions = below.map(|(subscription, parent)| {
                 descendant(
                     "Microsoft.Management/managementGroups/subscriptions",
@@ -107,9 +90,7 @@ pub(super) fn management_group(
                     &parent,
                 )
             });
-            call.page(size, groups.chain(subscriptions), |out, text| {
-                out.push_str(&text)
-            })
+            call.page(size, groups.chain(subscriptions), |out, text| out.push_str(&text))
         }
     }
 }
@@ -119,10 +100,7 @@ pub(crate) fn group_names<'a>(tenant: &'a TenantRecord, name: &str) -> Option<Ve
     let start = if tenant.id.eq_ignore_ascii_case(name) {
         tenant.id.as_str()
     } else {
-        let found = tenant
-            .groups
-            .iter()
-            .find(|group| group.name.eq_ignore_ascii_case(name))?;
+        let found = tenant.groups.iter().find(|group| group.name.eq_ignore_ascii_case(name))?;
         found.name.as_str()
     };
     let mut names = vec![start];

@@ -31,25 +31,17 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
         return reply::no_such_path();
     };
     match call.target {
-        Target::Tenants => call.page(
-            simulation.scenario.page_size,
-            estate.tenants.iter(),
-            render::tenant,
-        ),
-        Target::Subscriptions => call.page(
-            simulation.scenario.page_size,
-            subscriptions_of(simulation, tenant),
-            |out, subscription| render::subscription(out, tenant, subscription),
-        ),
-        Target::ManagementGroups => management_groups(call, simulation, tenant),
-        Target::ManagementGroup(name, part) => {
-            management_group(call, simulation, tenant, name, part)
+        Target::Tenants => call.page(simulation.scenario.page_size, estate.tenants.iter(), render::tenant),
+        Target::Subscriptions => {
+            call.page(simulation.scenario.page_size, subscriptions_of(simulation, tenant), |out, subscription| {
+                render::subscription(out, tenant, subscription)
+            })
         }
+        Target::ManagementGroups => management_groups(call, simulation, tenant),
+        Target::ManagementGroup(name, part) => management_group(call, simulation, tenant, name, part),
         Target::ResourceGraph => graph::answer(call, simulation),
         Target::Subscription(id, part) => match estate.subscription(id) {
-            Some((index, subscription)) => {
-                under_subscription(call, simulation, tenant, index, subscription, part)
-            }
+            Some((index, subscription)) => under_subscription(call, simulation, tenant, index, subscription, part),
             None => reply::subscription_not_found(id),
         },
         _ => reply::no_such_path(),
@@ -61,10 +53,7 @@ fn subscriptions_of<'a>(
     tenant: &'a TenantRecord,
 ) -> impl Iterator<Item = &'a SubscriptionRecord> {
     let all = &simulation.estate.subscriptions;
-    tenant
-        .subscriptions
-        .iter()
-        .filter_map(|index| all.get(*index as usize))
+    tenant.subscriptions.iter().filter_map(|index| all.get(*index as usize))
 }
 
 fn under_subscription(
@@ -82,13 +71,11 @@ fn under_subscription(
             render::subscription(&mut body, tenant, subscription);
             Reply::json(body)
         }
-        SubscriptionPart::ResourceGroups => call.page(
-            page_size,
-            subscription.groups.iter(),
-            |out, (name, location)| {
+        SubscriptionPart::ResourceGroups => {
+            call.page(page_size, subscription.groups.iter(), |out, (name, location)| {
                 render::resource_group(out, &subscription.id, name, location);
-            },
-        ),
+            })
+        }
         SubscriptionPart::ResourceGroup(name) => match group(subscription, name) {
             Some((name, location)) => {
                 let mut body = String::new();
@@ -101,9 +88,7 @@ fn under_subscription(
         SubscriptionPart::Provider(namespace) | SubscriptionPart::Register(namespace) => {
             provider(simulation, subscription, namespace)
         }
-        SubscriptionPart::Servers(in_group, kind) => {
-            servers(call, simulation, subscription, in_group, kind)
-        }
+        SubscriptionPart::Servers(in_group, kind) => servers(call, simulation, subscription, in_group, kind),
         SubscriptionPart::Server(in_group, kind, name, part) => {
             if let Some(refused) = unavailable(subscription, kind) {
                 return refused;
@@ -112,9 +97,7 @@ fn under_subscription(
                 return reply::group_not_found(in_group);
             }
             match simulation.estate.server(index, in_group, kind, name) {
-                Some((at, record)) if record.graph != GraphView::Stale => {
-                    server(call, simulation, at, record, part)
-                }
+                Some((at, record)) if record.graph != GraphView::Stale => server(call, simulation, at, record, part),
                 _ => reply::resource_not_found(kind, name, in_group),
             }
         }
@@ -128,10 +111,7 @@ fn under_subscription(
 }
 
 fn group<'a>(subscription: &'a SubscriptionRecord, name: &str) -> Option<&'a (Box<str>, Box<str>)> {
-    subscription
-        .groups
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+    subscription.groups.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
 }
 
 fn servers(
@@ -158,13 +138,7 @@ fn servers(
     call.page(simulation.scenario.page_size, listed, render::server)
 }
 
-fn server(
-    call: &Call<'_>,
-    simulation: &Inner,
-    index: usize,
-    record: &Record,
-    part: ServerPart<'_>,
-) -> Reply {
+fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, part: ServerPart<'_>) -> Reply {
     match part {
         ServerPart::Itself => {
             let mut body = String::new();
@@ -174,10 +148,7 @@ fn server(
         ServerPart::Configurations => configurations(call, simulation, record),
         ServerPart::Configuration(plane, name) => configuration(record, plane, name),
         ServerPart::Replicas => {
-            let replicas = simulation
-                .estate
-                .subscriptions
-                .get(record.subscription as usize);
+            let replicas = simulation.estate.subscriptions.get(record.subscription as usize);
             let replicas = replicas
                 .into_iter()
                 .flat_map(|subscription| simulation.estate.servers_of(subscription))
@@ -188,23 +159,11 @@ fn server(
         ServerPart::FirewallRules => Reply::json(r#"{"value":[]}"#.to_owned()),
         ServerPart::Locks => {
             let group = Some(record.group());
-            locks(
-                call,
-                simulation,
-                record.subscription as usize,
-                group,
-                Some((index, record)),
-            )
+            locks(call, simulation, record.subscription as usize, group, Some((index, record)))
         }
         ServerPart::Policies => {
             let group = Some(record.group());
-            policies(
-                call,
-                simulation,
-                record.subscription as usize,
-                group,
-                Some((index, record)),
-            )
+            policies(call, simulation, record.subscription as usize, group, Some((index, record)))
         }
     }
 }

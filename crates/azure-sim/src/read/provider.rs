@@ -12,12 +12,8 @@ use crate::reply::{self, Reply};
 use crate::simulation::Inner;
 
 /// Providers without which there is no ARM. The Azure CLI registers the second before it lists management groups.
-const ALWAYS_THERE: &[&str] = &[
-    "Microsoft.Authorization",
-    "Microsoft.Management",
-    "Microsoft.ResourceGraph",
-    "Microsoft.Resources",
-];
+const ALWAYS_THERE: &[&str] =
+    &["Microsoft.Authorization", "Microsoft.Management", "Microsoft.ResourceGraph", "Microsoft.Resources"];
 
 /// Refuses a kind whose provider the subscription does not have.
 pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Option<Reply> {
@@ -30,10 +26,7 @@ pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Opti
         ProviderState::NotRegistered => Some(Reply::gateway(
             StatusCode::CONFLICT,
             "MissingSubscriptionRegistration",
-            &format!(
-                "The subscription is not registered to use namespace '{}'.",
-                kind.provider()
-            ),
+            &format!("The subscription is not registered to use namespace '{}'.", kind.provider()),
         )),
         ProviderState::Unsupported => Some(Reply::gateway(
             StatusCode::NOT_FOUND,
@@ -48,23 +41,12 @@ pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Opti
 }
 
 /// A provider's registration.
-pub(super) fn provider(
-    simulation: &Inner,
-    subscription: &SubscriptionRecord,
-    namespace: &str,
-) -> Reply {
-    let known = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.provider().eq_ignore_ascii_case(namespace));
+pub(super) fn provider(simulation: &Inner, subscription: &SubscriptionRecord, namespace: &str) -> Reply {
+    let known = Kind::ALL.into_iter().find(|kind| kind.provider().eq_ignore_ascii_case(namespace));
     let (namespace, state) = match known {
-        Some(kind) if kind.provider() == Kind::Horizon.provider() => {
-            (kind.provider(), subscription.horizon)
-        }
+        Some(kind) if kind.provider() == Kind::Horizon.provider() => (kind.provider(), subscription.horizon),
         Some(kind) => (kind.provider(), subscription.postgres),
-        None => match ALWAYS_THERE
-            .iter()
-            .find(|known| known.eq_ignore_ascii_case(namespace))
-        {
+        None => match ALWAYS_THERE.iter().find(|known| known.eq_ignore_ascii_case(namespace)) {
             Some(known) => (*known, ProviderState::Registered),
             None => (namespace, ProviderState::Unsupported),
         },
@@ -77,12 +59,7 @@ pub(super) fn provider(
         );
     }
     let versions = simulation.scenario.flexible_versions.clone();
-    let versions = versions.unwrap_or_else(|| {
-        FLEXIBLE_VERSIONS
-            .iter()
-            .map(|version| (*version).to_owned())
-            .collect()
-    });
+    let versions = versions.unwrap_or_else(|| FLEXIBLE_VERSIONS.iter().map(|version| (*version).to_owned()).collect());
     let mut body = String::new();
     render::provider(&mut body, &subscription.id, namespace, state, &versions);
     Reply::json(body)
@@ -97,20 +74,12 @@ pub(super) fn check_name(call: &Call<'_>, simulation: &Inner) -> Reply {
     let Some(name) = body.get("name").and_then(serde_json::Value::as_str) else {
         return reply::bad_request("The member 'name' is missing.");
     };
-    let taken = simulation
-        .estate
-        .servers
-        .iter()
-        .any(|record| record.name().eq_ignore_ascii_case(name));
+    let taken = simulation.estate.servers.iter().any(|record| record.name().eq_ignore_ascii_case(name));
     Reply::json(format!(
         r#"{{"name":{},"type":"Microsoft.DBforPostgreSQL/flexibleServers","nameAvailable":{},"message":"{}"}}"#,
         quoted(name),
         !taken,
-        if taken {
-            "Specified server name is already used."
-        } else {
-            ""
-        }
+        if taken { "Specified server name is already used." } else { "" }
     ))
 }
 

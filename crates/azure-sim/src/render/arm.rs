@@ -16,11 +16,7 @@ pub(crate) fn tenant(out: &mut String, tenant: &TenantRecord) {
 }
 
 /// A subscription.
-pub(crate) fn subscription(
-    out: &mut String,
-    tenant: &TenantRecord,
-    subscription: &SubscriptionRecord,
-) {
+pub(crate) fn subscription(out: &mut String, tenant: &TenantRecord, subscription: &SubscriptionRecord) {
     put!(
         out,
         r#"{{"id":{},"authorizationSource":"RoleBased","managedByTenants":[],"subscriptionId":{},"tenantId":{},"displayName":{},"state":"{}","subscriptionPolicies":{{"locationPlacementId":"Public_2014-09-01","quotaId":"EnterpriseAgreement_2014-09-01","spendingLimit":"Off"}}}}"#,
@@ -37,9 +33,7 @@ pub(crate) fn resource_group(out: &mut String, subscription: &str, name: &str, l
     put!(
         out,
         r#"{{"id":{},"name":{},"type":"Microsoft.Resources/resourceGroups","location":{},"properties":{{"provisioningState":"Succeeded"}}}}"#,
-        quoted(&format!(
-            "/subscriptions/{subscription}/resourceGroups/{name}"
-        )),
+        quoted(&format!("/subscriptions/{subscription}/resourceGroups/{name}")),
         quoted(name),
         quoted(location)
     );
@@ -56,15 +50,9 @@ pub(crate) fn provider(
     put!(
         out,
         r#"{{"id":{},"namespace":{},"registrationPolicy":"RegistrationRequired","registrationState":"{}","resourceTypes":["#,
-        quoted(&format!(
-            "/subscriptions/{subscription}/providers/{namespace}"
-        )),
+        quoted(&format!("/subscriptions/{subscription}/providers/{namespace}")),
         quoted(namespace),
-        if state == ProviderState::Registered {
-            "Registered"
-        } else {
-            "NotRegistered"
-        }
+        if state == ProviderState::Registered { "Registered" } else { "NotRegistered" }
     );
     let mut first = true;
     for kind in Kind::ALL {
@@ -104,9 +92,7 @@ pub(crate) fn management_group(out: &mut String, tenant: &str, name: &str, displ
     put!(
         out,
         r#"{{"id":{},"type":"Microsoft.Management/managementGroups","name":{},"properties":{{"tenantId":{},"displayName":{}}}}}"#,
-        quoted(&format!(
-            "/providers/Microsoft.Management/managementGroups/{name}"
-        )),
+        quoted(&format!("/providers/Microsoft.Management/managementGroups/{name}")),
         quoted(name),
         quoted(tenant),
         quoted(display_name)

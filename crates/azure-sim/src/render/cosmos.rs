@@ -34,9 +34,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
             out,
             r#",{{"name":{},"fullyQualifiedDomainName":{}}}"#,
             quoted(&format!("{name}-w{node}")),
-            quoted(&format!(
-                "w{node}-{name}.simulated.postgres.cosmos.azure.com"
-            ))
+            quoted(&format!("w{node}-{name}.simulated.postgres.cosmos.azure.com"))
         );
     }
     out.push_str("]}");

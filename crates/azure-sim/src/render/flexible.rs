@@ -5,11 +5,7 @@ use crate::json::{put, quoted, string};
 
 /// The SKU, with a comma behind it.
 pub(super) fn sku(out: &mut String, record: &Record) {
-    let name = if record.nodes > 0 {
-        "Standard_D4ds_v5"
-    } else {
-        "Standard_D2ds_v5"
-    };
+    let name = if record.nodes > 0 { "Standard_D4ds_v5" } else { "Standard_D2ds_v5" };
     put!(out, r#""sku":{{"name":"{name}","tier":"GeneralPurpose"}},"#);
 }
 
@@ -21,11 +17,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         (false, _) => "Primary",
     };
     // A replica can have no replicas in this simulation, and a primary has five at most.
-    let capacity = if record.is_replica() {
-        0
-    } else {
-        5u8.saturating_sub(record.replicas)
-    };
+    let capacity = if record.is_replica() { 0 } else { 5u8.saturating_sub(record.replicas) };
     out.push_str(r#"{"fullyQualifiedDomainName":"#);
     string(out, &host_name(record));
     put!(
@@ -54,11 +46,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         put!(out, r#","sourceServerResourceId":{}"#, quoted(source));
     }
     if record.nodes > 0 {
-        put!(
-            out,
-            r#","cluster":{{"clusterSize":{},"defaultDatabaseName":"postgres"}}"#,
-            record.nodes
-        );
+        put!(out, r#","cluster":{{"clusterSize":{},"defaultDatabaseName":"postgres"}}"#, record.nodes);
     }
     out.push_str(r#","privateEndpointConnections":[]}"#);
 }
@@ -81,12 +69,8 @@ fn network(out: &mut String, record: &Record) {
     put!(
         out,
         r#","network":{{"publicNetworkAccess":"Disabled","delegatedSubnetResourceId":{},"privateDnsZoneArmResourceId":{}}}"#,
-        quoted(&format!(
-            "{head}/providers/Microsoft.Network/virtualNetworks/vnet-data/subnets/postgres"
-        )),
-        quoted(&format!(
-            "{head}/providers/Microsoft.Network/privateDnsZones/contoso.postgres.database.azure.com"
-        ))
+        quoted(&format!("{head}/providers/Microsoft.Network/virtualNetworks/vnet-data/subnets/postgres")),
+        quoted(&format!("{head}/providers/Microsoft.Network/privateDnsZones/contoso.postgres.database.azure.com"))
     );
 }
 

@@ -8,23 +8,13 @@ use crate::parameters::HORIZON;
 /// show clusters without one.
 pub(super) fn cluster(out: &mut String, record: &Record, mutable: &Mutable) {
     let name = record.name();
-    let state = if mutable.state == crate::fleet::ServerState::Ready {
-        "Succeeded"
-    } else {
-        mutable.state.as_str()
-    };
+    let state = if mutable.state == crate::fleet::ServerState::Ready { "Succeeded" } else { mutable.state.as_str() };
     put!(
         out,
         r#"{{"administratorLogin":"horizonadmin","version":"{}","vCores":4,"replicaCount":2,"zonePlacementPolicy":"BestEffort","state":"{state}","fullyQualifiedDomainName":{},"readonlyEndpoint":{},"provisioningState":"Succeeded""#,
         record.version,
-        quoted(&format!(
-            "{name}.simulated.{}.horizondb.azure.com",
-            record.location
-        )),
-        quoted(&format!(
-            "{name}-ro.{}.horizondb.azure.com",
-            record.location
-        ))
+        quoted(&format!("{name}.simulated.{}.horizondb.azure.com", record.location)),
+        quoted(&format!("{name}-ro.{}.horizondb.azure.com", record.location))
     );
     if let Some(group) = &record.parameter_group {
         put!(out, r#","parameterGroup":{{"id":{}}}"#, quoted(group));

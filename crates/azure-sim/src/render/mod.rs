@@ -35,12 +35,7 @@ pub(crate) fn server(out: &mut String, record: &Record) {
     string(out, &record.id);
     out.push_str(r#","name":"#);
     string(out, record.name());
-    put!(
-        out,
-        r#","type":"{}/{}"}}"#,
-        record.kind.provider(),
-        record.kind.type_segment()
-    );
+    put!(out, r#","type":"{}/{}"}}"#, record.kind.provider(), record.kind.type_segment());
 }
 
 /// The properties alone, as Resource Graph has them.

@@ -6,20 +6,11 @@ use crate::json::{put, string};
 use crate::parameters::{Parameter, SSL};
 
 /// A parameter of a flexible or single server.
-pub(crate) fn parameter(
-    out: &mut String,
-    record: &Record,
-    mutable: &Mutable,
-    parameter: &Parameter,
-) {
+pub(crate) fn parameter(out: &mut String, record: &Record, mutable: &Mutable, parameter: &Parameter) {
     let mut current = mutable.current(parameter);
     if parameter.name == SSL {
         // The service itself turns it on, so production shows `on`, by a user's hand, over a default of `off`.
-        current = Current {
-            value: "on",
-            overridden: true,
-            pending_restart: false,
-        };
+        current = Current { value: "on", overridden: true, pending_restart: false };
     }
     out.push_str(r#"{"properties":{"value":"#);
     string(out, current.value);
@@ -27,11 +18,7 @@ pub(crate) fn parameter(
     string(out, parameter.description);
     out.push_str(r#","defaultValue":"#);
     string(out, parameter.default);
-    put!(
-        out,
-        r#","dataType":"{}","allowedValues":"#,
-        parameter.data_type
-    );
+    put!(out, r#","dataType":"{}","allowedValues":"#, parameter.data_type);
     string(out, parameter.allowed);
     put!(out, r#","source":"{}""#, source(current.overridden));
     if record.kind == Kind::Single {
@@ -55,10 +42,7 @@ pub(crate) fn parameter(
         link(out, record, parameter);
     }
     out.push_str(r#"},"id":"#);
-    string(
-        out,
-        &format!("{}/configurations/{}", record.id, parameter.name),
-    );
+    string(out, &format!("{}/configurations/{}", record.id, parameter.name));
     put!(
         out,
         r#","name":"{}","type":"{}/{}/configurations"}}"#,
@@ -70,11 +54,7 @@ pub(crate) fn parameter(
 
 fn link(out: &mut String, record: &Record, parameter: &Parameter) {
     if parameter.page.is_empty() {
-        put!(
-            out,
-            r#","documentationLink":"https://docs.simulated.invalid/{}""#,
-            parameter.name
-        );
+        put!(out, r#","documentationLink":"https://docs.simulated.invalid/{}""#, parameter.name);
         return;
     }
     put!(
@@ -103,22 +83,14 @@ pub(crate) fn cosmos_parameter(
         coordinator.data_type,
         coordinator.allowed
     );
-    for (index, (role, parameter)) in [("Coordinator", coordinator), ("Worker", node)]
-        .into_iter()
-        .enumerate()
-    {
+    for (index, (role, parameter)) in [("Coordinator", coordinator), ("Worker", node)].into_iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
         let current = mutable.current(parameter);
         put!(out, r#"{{"role":"{role}","value":"#);
         string(out, current.value);
-        put!(
-            out,
-            r#","defaultValue":"{}","source":"{}"}}"#,
-            parameter.default,
-            source(current.overridden)
-        );
+        put!(out, r#","defaultValue":"{}","source":"{}"}}"#, parameter.default, source(current.overridden));
     }
     out.push_str(r#"],"provisioningState":"Succeeded"}"#);
     cosmos_tail(out, record, "configurations", name);
@@ -151,18 +123,9 @@ pub(crate) fn cosmos_node_parameter(
 fn cosmos_tail(out: &mut String, record: &Record, collection: &str, name: &str) {
     out.push_str(r#","id":"#);
     string(out, &format!("{}/{collection}/{name}", record.id));
-    put!(
-        out,
-        r#","name":"{name}","type":"{}/{}/{collection}"}}"#,
-        record.kind.provider(),
-        record.kind.type_segment()
-    );
+    put!(out, r#","name":"{name}","type":"{}/{}/{collection}"}}"#, record.kind.provider(), record.kind.type_segment());
 }
 
 fn source(overridden: bool) -> &'static str {
-    if overridden {
-        "user-override"
-    } else {
-        "system-default"
-    }
+    if overridden { "user-override" } else { "system-default" }
 }

@@ -7,9 +7,7 @@ use crate::parameters::SINGLE_PROPERTIES;
 
 /// The SKU, with a comma behind it.
 pub(super) fn sku(out: &mut String) {
-    out.push_str(
-        r#""sku":{"name":"GP_Gen5_2","tier":"GeneralPurpose","family":"Gen5","capacity":2},"#,
-    );
+    out.push_str(r#""sku":{"name":"GP_Gen5_2","tier":"GeneralPurpose","family":"Gen5","capacity":2},"#);
 }
 
 /// The properties.
@@ -29,21 +27,10 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
     out.push_str(r#"{"administratorLogin":"pgadmin","storageProfile":{"storageMB":51200,"backupRetentionDays":7,"geoRedundantBackup":"Disabled","storageAutogrow":"Enabled"}"#);
     put!(out, r#","version":"{}""#, record.version);
     for property in SINGLE_PROPERTIES {
-        put!(
-            out,
-            r#","{}":{}"#,
-            property.name,
-            quoted(mutable.current(property).value)
-        );
+        put!(out, r#","{}":{}"#, property.name, quoted(mutable.current(property).value));
     }
-    put!(
-        out,
-        r#","userVisibleState":"{state}","fullyQualifiedDomainName":"#
-    );
-    string(
-        out,
-        &format!("{}.postgres.database.azure.com", record.name()),
-    );
+    put!(out, r#","userVisibleState":"{state}","fullyQualifiedDomainName":"#);
+    string(out, &format!("{}.postgres.database.azure.com", record.name()));
     put!(
         out,
         r#","earliestRestoreDate":"2026-04-01T04:00:00.000+00:00","replicationRole":"{role}","masterServerId":{}"#,
