@@ -121,7 +121,7 @@ impl Search<'_> {
             if root.issuer().as_raw() != root.subject().as_raw() {
                 // libpq does not allow partial chains: a certificate that is not self-issued ends no path. OpenSSL still
                 // uses it as a step.
-                match self.step(certificate, &root, issuers_below) {
+                match self.step((der, certificate), &root, issuers_below) {
                     Ok(()) => {
                         used.push(usize::MAX);
                         let found = self.extend(root_der, &root, issuers_below + 1, used);
@@ -134,7 +134,7 @@ impl Search<'_> {
                 }
                 continue;
             }
-            match self.step(certificate, &root, issuers_below) {
+            match self.step((der, certificate), &root, issuers_below) {
                 Ok(()) => return Some(root.subject().to_string()),
                 Err(found) => fault = found,
             }
@@ -147,7 +147,7 @@ impl Search<'_> {
             {
                 continue;
             }
-            match self.step(certificate, issuer, issuers_below) {
+            match self.step((der, certificate), issuer, issuers_below) {
                 Ok(()) => {
                     used.push(index);
                     let found = self.extend(issuer_der, issuer, issuers_below + 1, used);
@@ -171,7 +171,7 @@ impl Search<'_> {
     /// Whether `issuer` may have issued `certificate`, and did.
     fn step(
         &mut self,
-        certificate: &X509Certificate<'_>,
+        (der, certificate): (&[u8], &X509Certificate<'_>),
         issuer: &X509Certificate<'_>,
         issuers_below: usize,
     ) -> Result<(), ChainFault> {
@@ -194,7 +194,7 @@ impl Search<'_> {
         if issuer.validity().not_before.timestamp() > self.now {
             return Err(ChainFault::IssuerNotYetValid);
         }
-        if !is_well_signed(certificate) {
+        if !is_well_signed(der, certificate) {
             return Err(ChainFault::Signature);
         }
         self.signatures += 1;
@@ -226,11 +226,20 @@ fn may_issue(certificate: &X509Certificate<'_>) -> bool {
     is_ca && may_sign
 }
 
-/// What X509_verify asks of a signature before it looks at the key: the algorithm is the one that was signed, and the
-/// value has whole bytes. x509-parser does not ask.
-fn is_well_signed(certificate: &X509Certificate<'_>) -> bool {
-    certificate.signature_algorithm == certificate.tbs_certificate.signature
-        && certificate.signature_value.unused_bits == 0
+/// What X509_verify asks of a signature before it looks at the key: the algorithm is, byte for byte, the one that was
+/// signed, and the value has whole bytes. x509-parser does not ask.
+fn is_well_signed(der: &[u8], certificate: &X509Certificate<'_>) -> bool {
+    let signed = certificate.tbs_certificate.as_ref();
+    // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }, the algorithm below 128 bytes.
+    let outer = der
+        .windows(signed.len().max(1))
+        .position(|window| window == signed)
+        .and_then(|at| {
+            let rest = der.get(at + signed.len()..)?;
+            rest.get(..usize::from(*rest.get(1)?) + 2)
+        });
+    let same = outer.is_some_and(|outer| signed.windows(outer.len()).any(|window| window == outer));
+    same && certificate.signature_value.unused_bits == 0
 }
 
 /// OpenSSL's purpose "sslserver": without an extended key usage everything goes.
