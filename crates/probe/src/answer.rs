@@ -13,7 +13,7 @@ use crate::report::{Outcome, TransportAnswer};
 
 /// The first message after a `StartupMessage` that decides something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StartupReply {
+pub(crate) enum StartupReply {
     /// `R`.
     Authentication(Authentication),
     /// `E`.
@@ -24,7 +24,7 @@ impl StartupReply {
     /// Whether the same startup may get another answer in a moment: no slots (53300), or starting, stopping or
     /// recovering (57P03). Both come before `pg_hba.conf` is looked at.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         match self {
             Self::Authentication(_) => false,
             Self::Error(error) => matches!(error.code.as_deref(), Some("53300" | "57P03")),

@@ -11,25 +11,25 @@ use crate::report::SslRequestOutcome;
 
 /// A login to try, without ever authenticating.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Startup {
+pub(crate) struct Startup {
     /// The user to name.
-    pub user: String,
+    pub(crate) user: String,
     /// The database to name; physical replication needs none.
-    pub database: Option<String>,
+    pub(crate) database: Option<String>,
     /// Whether to ask for replication.
-    pub replication: Replication,
+    pub(crate) replication: Replication,
 }
 
 impl Startup {
     /// The message to send.
     #[must_use]
-    pub fn message(&self) -> StartupMessage {
+    pub(crate) fn message(&self) -> StartupMessage {
         StartupMessage::login(&self.user, self.database.as_deref(), self.replication)
     }
 
     /// The startup in words, for reasons and transcripts.
     #[must_use]
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let what = match self.replication {
             Replication::None => "",
             Replication::Physical => "replication ",
@@ -44,86 +44,86 @@ impl Startup {
 
 /// One startup and what came of it in clear and over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartupFacts {
+pub(crate) struct StartupFacts {
     /// The startup.
-    pub startup: Startup,
+    pub(crate) startup: Startup,
     /// In clear.
-    pub plaintext: Attempt<StartupReply>,
+    pub(crate) plaintext: Attempt<StartupReply>,
     /// Over TLS.
-    pub encrypted: Attempt<StartupReply>,
+    pub(crate) encrypted: Attempt<StartupReply>,
 }
 
 /// A completed handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handshake {
+pub(crate) struct Handshake {
     /// The version.
-    pub version: TlsVersion,
+    pub(crate) version: TlsVersion,
     /// The cipher suite.
-    pub suite: CipherSuite,
+    pub(crate) suite: CipherSuite,
     /// The group of the key exchange.
-    pub group: Option<NamedGroup>,
+    pub(crate) group: Option<NamedGroup>,
     /// The application protocol.
-    pub alpn: Option<Vec<u8>>,
+    pub(crate) alpn: Option<Vec<u8>>,
     /// The certificates in DER, the server's own first.
-    pub chain: Vec<Vec<u8>>,
+    pub(crate) chain: Vec<Vec<u8>>,
     /// Whether the server's signature over the handshake was checked, or why it could not be.
-    pub key_proof: Result<(), String>,
+    pub(crate) key_proof: Result<(), String>,
     /// The server asked for a certificate of ours.
-    pub certificate_requested: bool,
+    pub(crate) certificate_requested: bool,
 }
 
 /// A list of suites or groups found by asking for less and less.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Enumerated<T> {
+pub(crate) struct Enumerated<T> {
     /// The version.
-    pub version: TlsVersion,
+    pub(crate) version: TlsVersion,
     /// What the server chose, in that order.
-    pub chosen: Vec<T>,
+    pub(crate) chosen: Vec<T>,
     /// Whether the server refused what was left over.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// All that was seen of one endpoint.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Why no connection could be made, if so.
-    pub unreachable: Option<Reason>,
+    pub(crate) unreachable: Option<Reason>,
     /// What came after `SSLRequest`.
-    pub ssl: SslRequestOutcome,
+    pub(crate) ssl: SslRequestOutcome,
     /// What is to be said about that, such as the text of an error.
-    pub ssl_note: Option<String>,
+    pub(crate) ssl_note: Option<String>,
     /// The peer sent bytes before it was asked anything.
-    pub talks_first: bool,
+    pub(crate) talks_first: bool,
     /// Bytes came after `S` and before the handshake.
-    pub bytes_before_handshake: bool,
+    pub(crate) bytes_before_handshake: bool,
     /// The startups.
-    pub startups: Vec<StartupFacts>,
+    pub(crate) startups: Vec<StartupFacts>,
     /// The handshake of a modern client.
-    pub handshake: Attempt<Handshake>,
+    pub(crate) handshake: Attempt<Handshake>,
     /// Certificates from a handshake that only our own hello could begin.
-    pub hello_chain: Vec<Vec<u8>>,
+    pub(crate) hello_chain: Vec<Vec<u8>>,
     /// A `CertificateRequest` was seen in such a handshake.
-    pub hello_certificate_requested: bool,
+    pub(crate) hello_certificate_requested: bool,
     /// Whether each version is accepted.
-    pub versions: BTreeMap<TlsVersion, Attempt<bool>>,
+    pub(crate) versions: BTreeMap<TlsVersion, Attempt<bool>>,
     /// Direct TLS with ALPN `postgresql`: whether it was answered in PostgreSQL's protocol.
-    pub direct: Attempt<bool>,
+    pub(crate) direct: Attempt<bool>,
     /// The same without ALPN.
-    pub direct_without_alpn: Attempt<bool>,
+    pub(crate) direct_without_alpn: Attempt<bool>,
     /// Whether GSSAPI encryption is offered.
-    pub gss: Attempt<bool>,
+    pub(crate) gss: Attempt<bool>,
     /// Whether a stuffed startup is answered over TLS.
-    pub stuffing: Attempt<bool>,
+    pub(crate) stuffing: Attempt<bool>,
     /// Suites by version, when asked for.
-    pub suites: Option<Vec<Enumerated<CipherSuite>>>,
+    pub(crate) suites: Option<Vec<Enumerated<CipherSuite>>>,
     /// Groups by version, when asked for.
-    pub groups: Option<Vec<Enumerated<NamedGroup>>>,
+    pub(crate) groups: Option<Vec<Enumerated<NamedGroup>>>,
 }
 
 impl Facts {
     /// Nothing seen yet.
     #[must_use]
-    pub fn new(startups: &[Startup]) -> Self {
+    pub(crate) fn new(startups: &[Startup]) -> Self {
         let startup = |startup: &Startup| StartupFacts {
             startup: startup.clone(),
             plaintext: Attempt::NotScheduled(Reason::EndpointDeadline),
@@ -160,6 +160,7 @@ impl Facts {
     /// Whether anything that came breaks PostgreSQL's protocol.
     pub(crate) fn broke_protocol(&self) -> bool {
         self.talks_first
+            || self.bytes_before_handshake
             || self.ssl == SslRequestOutcome::Garbage
             || self
                 .startups
