@@ -344,6 +344,7 @@ mod tests {
             BackendMessage::decode_startup_reply(b"EFATAL:  no end"),
             Ok(None)
         );
+        assert!(BackendMessage::decode_startup_reply(b"E\0\0\0\x05\0").is_err());
         let endless = [b"EFATAL:".as_slice(), &[b'x'; MAX_ERROR_LENGTH]].concat();
         assert!(BackendMessage::decode_startup_reply(&endless).is_err());
     }

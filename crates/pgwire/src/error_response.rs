@@ -68,6 +68,10 @@ impl ErrorResponse {
 
     /// Decodes the text of a protocol 2 error: what follows the `E`, up to a NUL. Returns it with the bytes used.
     pub(crate) fn decode_protocol_2(bytes: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
+        // Text in any language, but text.
+        if bytes.first().is_some_and(|&byte| byte < b' ') {
+            return Err(DecodeError::Malformed("protocol 2 error"));
+        }
         let window = bytes.get(..MAX_ERROR_LENGTH).unwrap_or(bytes);
         let Some(text) = Cursor::new(window).c_string() else {
             if bytes.len() >= MAX_ERROR_LENGTH {

@@ -47,7 +47,9 @@ pub(crate) fn assemble(
         Some((certificate, weaknesses)) => (Some(certificate), weaknesses),
         None => (None, Vec::new()),
     };
-    let tls = tls_report(facts, &decision.startups);
+    // What a peer that is no PostgreSQL seems to say about TLS is chance.
+    let tls = tls_report(facts, &decision.startups)
+        .filter(|_| decision.verdict != Verdict::NotPostgresql);
     let mut weaknesses = transport_weaknesses(facts, &decision.startups, tls.as_ref());
     weaknesses.extend(of_certificate);
     weaknesses.sort_unstable();
