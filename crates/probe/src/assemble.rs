@@ -35,11 +35,10 @@ pub(crate) fn assemble(
         roots,
         now,
         key_proof: match handshake {
-            Some(handshake) => handshake
-                .key_proof
-                .as_ref()
-                .map(|()| ())
-                .map_err(String::as_str),
+            Some(handshake) => match &handshake.key_proof {
+                Ok(()) => Ok(()),
+                Err(why) => Err(why.as_str()),
+            },
             None => Err("no handshake was completed"),
         },
     };

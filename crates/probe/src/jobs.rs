@@ -27,14 +27,14 @@ pub(crate) enum First {
     /// The peer said something before it was asked.
     TalksFirst,
     /// The answer to `SSLRequest`, and where it was S or N what came of going on.
-    Negotiated(Negotiation, Option<FirstStartup>),
+    Negotiated(Box<Negotiation>, Option<FirstStartup>),
 }
 
 /// The startup of the first connection.
 #[derive(Debug)]
 pub(crate) enum FirstStartup {
     /// After N: in clear on the same connection.
-    Plaintext(Attempt<StartupReply>),
+    Plaintext(Box<Attempt<StartupReply>>),
     /// After S: over TLS.
     Encrypted(Box<TlsRun>),
 }
@@ -78,11 +78,11 @@ async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First,
         SslRequestOutcome::N => {
             let reply = wire.startup(startup).await;
             wire.close().await;
-            Some(FirstStartup::Plaintext(attempt(reply)))
+            Some(FirstStartup::Plaintext(Box::new(attempt(reply))))
         }
         _ => None,
     };
-    Ok(First::Negotiated(negotiation, next))
+    Ok(First::Negotiated(Box::new(negotiation), next))
 }
 
 /// Sends `startup` in clear.

@@ -46,7 +46,7 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &[Startup]) ->
             facts.bytes_before_handshake =
                 negotiation.bytes_after && negotiation.outcome == SslRequestOutcome::S;
             match next {
-                Some(FirstStartup::Plaintext(reply)) => set_plaintext(&mut facts, 0, reply),
+                Some(FirstStartup::Plaintext(reply)) => set_plaintext(&mut facts, 0, *reply),
                 Some(FirstStartup::Encrypted(run)) => set_encrypted(&mut facts, 0, *run),
                 None => {}
             }

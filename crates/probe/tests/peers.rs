@@ -1,6 +1,11 @@
 //! The prober against peers that misbehave. Each peer is a listener on loopback; each expectation was written down from
 //! the protocol notes (the states of a server's answer to its first bytes, and the traps met) before the probe ran.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod common;
 
 use std::net::SocketAddr;

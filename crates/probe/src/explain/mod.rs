@@ -108,7 +108,7 @@ const MAX_TEXT: usize = 20_000;
 
 /// libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in clear. The second error then says
 /// that plaintext is refused, and is no sign of a client without TLS.
-fn mark_red_herrings(found: &mut Vec<Explanation>) {
+fn mark_red_herrings(found: &mut [Explanation]) {
     let real = |cause| {
         matches!(
             cause,

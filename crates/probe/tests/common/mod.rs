@@ -5,6 +5,9 @@
     reason = "each test binary uses its own part of this module"
 )]
 
+pub(crate) mod pki;
+pub(crate) mod servers;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
