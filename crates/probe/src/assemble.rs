@@ -98,6 +98,15 @@ pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
     }
 }
 
+/// The report of a target whose probe did not come to its end: a fault of this program, or the end of its runtime.
+pub(crate) fn unfinished(target: &Target) -> EndpointReport {
+    EndpointReport {
+        verdict: Verdict::Inconclusive,
+        reason: "the probe ended before its time".to_owned(),
+        ..unresolved(target, &Reason::NotAsked)
+    }
+}
+
 /// What is known of TLS; nothing when no question about it was ever put.
 fn tls_report(facts: &Facts, startups: &[StartupResult]) -> Option<TlsReport> {
     let direct = facts.direct.completed() == Some(&true);

@@ -1,6 +1,7 @@
 //! The questions asked by our own ClientHello: versions, suites and groups, down to those that no TLS library will speak.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use hostssl_pgwire::tls::{
     Alert, CipherSuite, ClientHello, KeyShare, NamedGroup, ServerFlight, TlsVersion,
@@ -111,11 +112,36 @@ fn hello_group(flight: &ServerFlight) -> Option<NamedGroup> {
         .or(flight.key_exchange_group)
 }
 
-fn all_of(version: TlsVersion) -> (Vec<CipherSuite>, Vec<NamedGroup>) {
+/// All that can be offered in one version.
+#[derive(Debug)]
+struct Everything {
+    suites: Vec<CipherSuite>,
+    groups: Vec<NamedGroup>,
+}
+
+/// All suites and groups of `version`, put in order once.
+fn all_of(version: TlsVersion) -> &'static Everything {
+    static ALL: LazyLock<BTreeMap<TlsVersion, Everything>> = LazyLock::new(|| {
+        TlsVersion::ALL
+            .into_iter()
+            .map(|version| (version, everything(version)))
+            .collect()
+    });
+    static NOTHING: Everything = Everything {
+        suites: Vec::new(),
+        groups: Vec::new(),
+    };
+    ALL.get(&version).unwrap_or(&NOTHING)
+}
+
+fn everything(version: TlsVersion) -> Everything {
     // Anonymous and empty suites come last: a server that prefers none of them must not be led to them.
     let mut suites: Vec<_> = CipherSuite::of_version(version).collect();
-    suites.sort_by_key(|suite| suite.weakness().is_some());
-    (suites, NamedGroup::of_version(version).collect())
+    suites.sort_by_cached_key(|suite| suite.weakness().is_some());
+    Everything {
+        suites,
+        groups: NamedGroup::of_version(version).collect(),
+    }
 }
 
 /// Asks about `version` alone.
@@ -124,8 +150,8 @@ async fn ask(
     opening: Opening,
     version: TlsVersion,
 ) -> Result<ServerFlight, Reason> {
-    let (suites, groups) = all_of(version);
-    hello(endpoint, opening, version, &suites, &groups).await
+    let all = all_of(version);
+    hello(endpoint, opening, version, &all.suites, &all.groups).await
 }
 
 /// Asks about the versions in `wanted` one by one, the newest first.
@@ -204,14 +230,15 @@ pub(crate) async fn suites(
     opening: Opening,
     version: TlsVersion,
 ) -> Enumerated<CipherSuite> {
-    let (mut left, groups) = all_of(version);
+    let all = all_of(version);
+    let mut left = all.suites.clone();
     let mut found = Enumerated {
         version,
         chosen: Vec::new(),
         complete: false,
     };
     while !left.is_empty() {
-        let flight = hello(endpoint, opening, version, &left, &groups).await;
+        let flight = hello(endpoint, opening, version, &left, &all.groups).await;
         let chosen = flight
             .as_ref()
             .ok()
@@ -237,10 +264,13 @@ pub(crate) async fn groups(
     opening: Opening,
     version: TlsVersion,
 ) -> Enumerated<NamedGroup> {
-    let (suites, mut left) = all_of(version);
+    let all = all_of(version);
+    let mut left = all.groups.clone();
     // Only suites that need one of these groups: others would be chosen when the groups run out.
-    let suites: Vec<_> = suites
-        .into_iter()
+    let suites: Vec<_> = all
+        .suites
+        .iter()
+        .copied()
         .filter(|suite| {
             suite.is_tls13()
                 || suite

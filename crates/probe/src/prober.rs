@@ -1,13 +1,15 @@
 //! The probe of a target with all its addresses, and of many targets.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::stream::{self, StreamExt as _};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::assemble::{assemble, unresolved};
+use crate::assemble::{assemble, unfinished, unresolved};
 use crate::attempt::Reason;
 use crate::endpoint::Endpoint;
 use crate::limiter::Limiter;
@@ -155,27 +157,45 @@ where
     I: IntoIterator<Item = Target>,
     I::IntoIter: Send + 'static,
 {
-    let state = (tokio::task::JoinSet::new(), targets.into_iter());
-    let step = move |(mut tasks, mut targets): (
-        tokio::task::JoinSet<Vec<EndpointReport>>,
-        I::IntoIter,
-    )| {
+    let state = (Running::default(), targets.into_iter());
+    let step = move |(mut running, mut targets): (Running, I::IntoIter)| {
         let prober = Arc::clone(&prober);
         async move {
-            loop {
-                while tasks.len() < concurrency.max(1) {
-                    let Some(target) = targets.next() else { break };
-                    let prober = Arc::clone(&prober);
-                    tasks.spawn(async move { prober.probe(&target).await });
-                }
-                match tasks.join_next().await {
-                    None => return None,
-                    Some(Ok(reports)) => return Some((stream::iter(reports), (tasks, targets))),
-                    // A task ends badly only when the runtime is being shut down.
-                    Some(Err(_)) => {}
-                }
+            while running.tasks.len() < concurrency.max(1) {
+                let Some(target) = targets.next() else { break };
+                running.start(&prober, target);
             }
+            let reports = running.next().await?;
+            Some((stream::iter(reports), (running, targets)))
         }
     };
     Box::pin(stream::unfold(state, step).flatten())
+}
+
+/// The probes that are under way, and what each is for: a target whose task ends badly is still reported.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Vec<EndpointReport>>,
+    targets: HashMap<tokio::task::Id, Target>,
+}
+
+impl Running {
+    fn start(&mut self, prober: &Arc<Prober>, target: Target) {
+        let (prober, probed) = (Arc::clone(prober), target.clone());
+        let task = self.tasks.spawn(async move { prober.probe(&probed).await });
+        self.targets.insert(task.id(), target);
+    }
+
+    async fn next(&mut self) -> Option<Vec<EndpointReport>> {
+        match self.tasks.join_next_with_id().await? {
+            Ok((id, reports)) => {
+                self.targets.remove(&id);
+                Some(reports)
+            }
+            Err(error) => {
+                let target = self.targets.remove(&error.id());
+                Some(target.iter().map(unfinished).collect())
+            }
+        }
+    }
 }
