@@ -181,6 +181,15 @@ pub(crate) async fn versions(
                     .is_some_and(|alert| alert.description == Alert::PROTOCOL_VERSION)
         });
         seen.versions.insert(version, accepted(&flight, version));
+        if matches!(flight, Err(Reason::Timeout(_))) {
+            // A server that keeps silent about one version would do so about all, at the price of a time-out each.
+            for &other in wanted {
+                let silent =
+                    Attempt::NotScheduled(Reason::Pointless("the server has fallen silent"));
+                seen.versions.entry(other).or_insert(silent);
+            }
+            break;
+        }
         if let Ok(flight) = flight {
             if seen.chain.is_empty() {
                 seen.chain = flight.certificates;

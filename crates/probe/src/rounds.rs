@@ -100,8 +100,8 @@ pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &[Startup])
     } else if facts.direct == Attempt::Completed(true) {
         with_tls(endpoint, startups, &mut facts, opening).await;
     } else {
-        tls_is_pointless(&mut facts, "direct TLS is refused");
-        rest_in_clear(endpoint, startups, &mut facts).await;
+        // No direct TLS. What a client gets that asks in the other way is to be known all the same.
+        return by_request(endpoint, startups).await;
     }
     facts
 }

@@ -308,7 +308,7 @@ async fn a_handshake_that_never_ends() {
         report.reason
     );
     assert!(
-        begin.elapsed() < Duration::from_secs(4),
+        begin.elapsed() < Duration::from_secs(2),
         "{:?}",
         begin.elapsed()
     );
@@ -591,6 +591,19 @@ async fn direct_tls_where_the_request_finds_no_answer() {
         "{}",
         report.reason
     );
+}
+
+#[tokio::test]
+async fn a_target_that_asks_for_direct_tls_in_vain() {
+    let peer = Script::enforcing(modern()).peer().await;
+    let mut target = Target::new("127.0.0.1", peer.address.port());
+    target.negotiation = SslNegotiation::Direct;
+    let report = Prober::new(quick()).unwrap().probe(&target).await.remove(0);
+    assert_eq!(
+        (report.verdict, report.ssl_request),
+        (Verdict::Enforced, Ssl::S)
+    );
+    assert_eq!(report.tls.unwrap().direct_tls, Support::Refused);
 }
 
 #[tokio::test]
