@@ -111,13 +111,16 @@ impl Prober {
     /// Probes `target` at `address`.
     pub async fn probe_address(&self, target: &Target, address: SocketAddr) -> EndpointReport {
         let startups = self.options.startups(target, &self.random_user);
+        let permits = self.limiter.server(address);
+        // The clock starts when the server has a place free: to wait for our own other probes is no delay of its.
+        drop(permits.acquire().await);
         let recorder = Recorder::new(self.options.transcript);
         let endpoint = Endpoint {
             options: &self.options,
             tls: &self.tls,
             address,
             host: &target.host,
-            permits: self.limiter.server(address),
+            permits,
             deadline: Instant::now() + self.options.endpoint_timeout,
             recorder: recorder.clone(),
         };

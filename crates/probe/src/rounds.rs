@@ -38,6 +38,8 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &[Startup]) ->
         return facts;
     };
     match jobs::first(endpoint, opener).await {
+        // Its turn did not come: nothing is known.
+        Err(Reason::EndpointDeadline) => return facts,
         Err(reason) => facts.unreachable = Some(reason),
         Ok(First::TalksFirst) => facts.talks_first = true,
         Ok(First::Negotiated(negotiation, next)) => {
