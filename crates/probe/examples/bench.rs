@@ -2,9 +2,8 @@
 //!
 //! ```text
 //! bench respond plain|tls PORT      a responder that answers at once, on all addresses of loopback
-//! bench probe PORT COUNT CONCURRENCY [verdict]
-//!                                   default probes of COUNT targets 127.x.y.z:PORT; with `verdict`, without the questions
-//!                                   about versions and direct TLS
+//! bench probe PORT COUNT CONCURRENCY [lean]
+//!                                   default probes of COUNT targets 127.x.y.z:PORT; with `lean`, only what a verdict needs
 //! ```
 //!
 //! Run the two in processes of their own, so that the CPU time of the client is its own. Against a real server, let it
@@ -34,15 +33,14 @@ async fn main() -> Result<()> {
     match arguments.as_slice() {
         ["respond", kind, port] => respond(*kind == "tls", port.parse()?).await,
         ["probe", port, count, concurrency, rest @ ..] => {
-            let options = Options {
-                versions: rest.is_empty(),
-                direct_tls: rest.is_empty(),
-                ..Options::default()
+            let options = match rest {
+                ["lean"] => Options::lean(),
+                _ => Options::default(),
             };
             measure(port.parse()?, count.parse()?, concurrency.parse()?, options).await
         }
         _ => Err(
-            "usage: bench respond plain|tls PORT | bench probe PORT COUNT CONCURRENCY [verdict]"
+            "usage: bench respond plain|tls PORT | bench probe PORT COUNT CONCURRENCY [lean]"
                 .into(),
         ),
     }

@@ -31,6 +31,9 @@ pub struct Options {
     pub endpoint_timeout: Duration,
     /// How long to wait before the one retry when a server is busy or starting (53300, 57P03).
     pub retry_delay: Duration,
+    /// Whether to send every startup over TLS too. Otherwise only the first is, as long as it is let in: the others tell no
+    /// more about the verdict then, and stay `unknown` over TLS in the report, for half the load on the server.
+    pub every_startup_over_tls: bool,
     /// Whether to ask about each TLS version.
     pub versions: bool,
     /// Whether to ask for direct TLS (PostgreSQL 17 and later).
@@ -65,6 +68,7 @@ impl Default for Options {
             job_timeout: Duration::from_secs(10),
             endpoint_timeout: Duration::from_secs(60),
             retry_delay: Duration::from_millis(500),
+            every_startup_over_tls: true,
             versions: true,
             direct_tls: true,
             direct_tls_without_alpn: false,
@@ -89,6 +93,17 @@ impl Options {
             startup_stuffing: true,
             cipher_suites: true,
             groups: true,
+            ..Self::default()
+        }
+    }
+
+    /// No more than a verdict needs: four connections to a server that enforces TLS. For wide sweeps.
+    #[must_use]
+    pub fn lean() -> Self {
+        Self {
+            every_startup_over_tls: false,
+            versions: false,
+            direct_tls: false,
             ..Self::default()
         }
     }

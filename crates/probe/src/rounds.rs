@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, StreamExt as _};
 use hostssl_pgwire::tls::TlsVersion;
 
-use crate::answer::StartupReply;
+use crate::answer::{Signal, StartupReply, signal};
 use crate::attempt::{Attempt, Reason};
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::{Facts, Startup, StartupFacts};
@@ -137,9 +137,15 @@ async fn with_tls(
     }
     // Without a handshake, only our own hello can tell why.
     let mut by_startup = None;
+    // One startup that is let in over TLS is enough for a verdict.
+    let first_is_enough = !options.every_startup_over_tls && first_is_allowed(facts);
+    if first_is_enough {
+        tls_is_pointless(facts, "the first startup has shown that TLS leads on");
+    }
     if negotiated == Some(TlsVersion::Tls13)
         && wanted.contains(&TlsVersion::Tls12)
         && startups.len() > 1
+        && !first_is_enough
     {
         wanted.retain(|version| *version != TlsVersion::Tls12);
         by_startup = Some(1);
@@ -149,7 +155,7 @@ async fn with_tls(
         list.push(Box::pin(async move {
             Seen::Plaintext(index, jobs::plaintext(endpoint, startup).await)
         }));
-        if index == 0 || !may_shake_hands(facts) {
+        if index == 0 || first_is_enough || !may_shake_hands(facts) {
             continue;
         }
         if by_startup == Some(index) {
@@ -199,6 +205,13 @@ async fn with_tls(
     enumerate(endpoint, opening, facts).await;
 }
 
+fn first_is_allowed(facts: &Facts) -> bool {
+    facts.startups.first().is_some_and(|startup| {
+        let signal = signal(&startup.encrypted, &startup.startup.user);
+        matches!(signal, Signal::Allowed | Signal::ClientCertificate)
+    })
+}
+
 /// Whether another handshake has a chance where the first one went wrong.
 fn may_shake_hands(facts: &Facts) -> bool {
     !matches!(
@@ -222,7 +235,9 @@ fn copy_handshake_failure(facts: &mut Facts) {
         return;
     };
     for startup in facts.startups.iter_mut().skip(1) {
-        startup.encrypted = reply.clone();
+        if startup.encrypted == NOT_YET {
+            startup.encrypted = reply.clone();
+        }
     }
 }
 

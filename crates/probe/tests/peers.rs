@@ -730,6 +730,43 @@ async fn connections_to_one_server_are_few() {
 }
 
 #[tokio::test]
+async fn a_lean_probe_comes_to_the_same_verdicts() {
+    let connections = |options: Options, script: Script| async move {
+        let peer = script.peer().await;
+        let report = probe(peer.address, options).await;
+        (report.verdict, peer.count())
+    };
+    let lean = || Options {
+        transcript: false,
+        ..Options::lean()
+    };
+    let open = Script {
+        plaintext: scram(false),
+        ..Script::enforcing(modern())
+    };
+    assert_eq!(
+        connections(lean(), Script::enforcing(modern())).await,
+        (Verdict::Enforced, 4)
+    );
+    assert_eq!(
+        connections(lean(), open.clone()).await,
+        (Verdict::Optional, 4)
+    );
+    assert_eq!(
+        connections(quick(), Script::enforcing(modern())).await,
+        (Verdict::Enforced, 10)
+    );
+    assert_eq!(connections(quick(), open).await, (Verdict::Optional, 10));
+    // Ten, because this peer does not end the question about old versions by an alert protocol_version: OpenSSL's eight.
+    // Where the first startup is refused over TLS, the others are tried.
+    let shut = Script {
+        encrypted: refusal(),
+        ..Script::enforcing(modern())
+    };
+    assert_eq!(connections(lean(), shut).await, (Verdict::Inconclusive, 6));
+}
+
+#[tokio::test]
 async fn an_endpoint_has_a_deadline() {
     let script = Script::enforcing(modern());
     let peer = Peer::start(move |stream: TcpStream, _| {
