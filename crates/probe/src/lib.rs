@@ -1,1 +1,50 @@
-//! stub
+//! Proves on the wire, without credentials, whether a PostgreSQL endpoint enforces TLS.
+//!
+//! The proof is a difference: the same `StartupMessage` is sent in clear and over TLS, for several users, databases and
+//! kinds of replication, and what the server says before authentication decides. No password and no token is ever sent;
+//! none can be held by any type here.
+//!
+//! A [`Prober`] runs the questions within bounds of time, bytes and connections, and folds the answers, by pure functions,
+//! into one [`report::EndpointReport`] for each address. What it says covers the users and databases that were probed, as
+//! seen from where it ran.
+//!
+//! ```no_run
+//! use hostssl_probe::{Options, Prober, target::Target};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let prober = Prober::new(Options::default())?;
+//! for target in Target::parse("postgresql://db.example/shop")? {
+//!     for report in prober.probe(&target).await {
+//!         assert_ne!(report.verdict, hostssl_probe::report::Verdict::PlaintextOnly, "{}", report.reason);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Sources of the rules: the PostgreSQL documentation, "Frontend/Backend Protocol" and "The pg_hba.conf File"; the
+//! PostgreSQL sources, RFCs and measurements named at each item.
+
+mod answer;
+mod assemble;
+pub mod attempt;
+pub mod certificate;
+mod endpoint;
+pub mod explain;
+mod facts;
+mod hello_jobs;
+mod jobs;
+mod limiter;
+mod options;
+mod prober;
+pub mod report;
+mod rounds;
+pub mod target;
+mod tls_client;
+pub mod transcript;
+mod verdict;
+mod wire;
+
+pub use hostssl_pgwire::frontend::Replication;
+pub use options::Options;
+pub use prober::{Prober, ProberError, probe_many};

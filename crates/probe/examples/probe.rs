@@ -1,0 +1,28 @@
+//! Probes the targets given as arguments and prints each report as a line of JSON.
+//!
+//! `cargo run -p hostssl-probe --example probe -- [--thorough] [--transcript] TARGET..`
+
+use std::io::Write as _;
+
+use hostssl_probe::target::Target;
+use hostssl_probe::{Options, Prober};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = Options::default();
+    let mut targets = Vec::new();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--thorough" => options = Options { transcript: options.transcript, ..Options::thorough() },
+            "--transcript" => options.transcript = true,
+            text => targets.extend(Target::parse(text)?),
+        }
+    }
+    let prober = Prober::new(options)?;
+    for target in &targets {
+        for report in prober.probe(target).await {
+            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! What the answer to a startup says about its transport. Pure.
+//!
+//! Decided by SQLSTATE and routine, which no `lc_messages` translates. Text is looked at in three places only, each for
+//! words that are not translated: the file name `pg_hba.conf`, and messages of pgbouncer and pgpool, which have no
+//! translations and send no routine.
+
+use hostssl_pgwire::backend::Authentication;
+use hostssl_pgwire::error_response::ErrorResponse;
+use hostssl_pgwire::text::safe_str;
+
+use crate::attempt::{Attempt, Reason};
+use crate::report::{Outcome, TransportAnswer};
+
+/// The first message after a `StartupMessage` that decides something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StartupReply {
+    /// `R`.
+    Authentication(Authentication),
+    /// `E`.
+    Error(ErrorResponse),
+}
+
+impl StartupReply {
+    /// Whether the same startup may get another answer in a moment: no slots (53300), or starting, stopping or
+    /// recovering (57P03). Both come before `pg_hba.conf` is looked at.
+    #[must_use]
+    pub(crate) fn is_busy(&self) -> bool {
+        match self {
+            Self::Authentication(_) => false,
+            Self::Error(error) => matches!(error.code.as_deref(), Some("53300" | "57P03")),
+        }
+    }
+}
+
+/// What an answer means for the transport it came over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// The transport was let in: authentication was reached or passed.
+    Allowed,
+    /// It was turned away for this user, database, source address and transport.
+    Refused,
+    /// It was let in, and a client certificate is demanded.
+    ClientCertificate,
+    /// Closed or reset without a byte. A refusal if the same startup is let in over TLS: stunnel does this.
+    Silent,
+    /// An error 28000 without a routine, as gateways send it. A refusal if the same startup is let in over TLS.
+    Unclear,
+    /// It proves nothing.
+    Unknown,
+}
+
+/// The meaning of `attempt`, the startup of `user` over one transport.
+pub(crate) fn signal(attempt: &Attempt<StartupReply>, user: &str) -> Signal {
+    match attempt {
+        Attempt::Completed(StartupReply::Authentication(_)) => Signal::Allowed,
+        Attempt::Completed(StartupReply::Error(error)) => error_signal(error, user),
+        Attempt::Failed(Reason::Closed(_) | Reason::Reset(_)) => Signal::Silent,
+        Attempt::Failed(Reason::ClientCertificate) => Signal::ClientCertificate,
+        Attempt::Failed(_) | Attempt::NotScheduled(_) => Signal::Unknown,
+    }
+}
+
+fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
+    let routine = error.routine.as_deref();
+    let message = error.message.as_deref().unwrap_or_default();
+    let Some(code) = error.code.as_deref() else {
+        // Protocol 2: an error from before the server had read anything.
+        return Signal::Unknown;
+    };
+    match (code, routine) {
+        // ClientAuthentication (auth.c) raises 28000 for three things: no line, a reject line, and a line that demands a
+        // certificate. The first two name the file and the user; the third names neither.
+        ("28000", Some("ClientAuthentication")) => {
+            if message.contains("pg_hba.conf") || names_quoted(message, user) {
+                Signal::Refused
+            } else {
+                Signal::ClientCertificate
+            }
+        }
+        ("28000", None) => Signal::Unclear,
+        // pgbouncer (client.c) has one code for nearly everything, and looks at TLS before it looks at names.
+        ("08P01", None) if message == "SSL required" => Signal::Refused,
+        ("08P01", None) if message.starts_with("no such database") || message.starts_with("no such user") => {
+            Signal::Allowed
+        }
+        // pgpool (pool_hba.c).
+        ("XX000", _) if message == "client authentication failed" && names_pool_hba(error) => Signal::Refused,
+        // Before pg_hba.conf, or none of its business: resources (53), operator (57), system (58), internal (XX),
+        // connection (08), feature not supported (0A).
+        _ if ["53", "57", "58", "XX", "08", "0A"].iter().any(|class| code.starts_with(class)) => Signal::Unknown,
+        _ => Signal::Allowed,
+    }
+}
+
+fn names_pool_hba(error: &ErrorResponse) -> bool {
+    error.detail.as_deref().is_some_and(|detail| detail.contains("pool_hba.conf"))
+}
+
+/// Whether `message` holds `name` between quotation marks of any language.
+fn names_quoted(message: &str, name: &str) -> bool {
+    let quote = |c: Option<char>| {
+        c.is_some_and(|c| matches!(c, '"' | '\'' | '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '「' | '」'))
+    };
+    let spaces: &[char] = &[' ', '\u{a0}', '\u{202f}'];
+    !name.is_empty()
+        && message.match_indices(name).any(|(at, _)| {
+            let before = message.get(..at).unwrap_or_default().trim_end_matches(spaces);
+            let after = message.get(at + name.len()..).unwrap_or_default().trim_start_matches(spaces);
+            quote(before.chars().next_back()) && quote(after.chars().next())
+        })
+}
+
+/// The answer as it is reported, given what its signal came to.
+pub(crate) fn answer(attempt: &Attempt<StartupReply>, outcome: Outcome, signal: Signal) -> TransportAnswer {
+    let mut answer = TransportAnswer { outcome, ..TransportAnswer::default() };
+    match attempt {
+        Attempt::Completed(StartupReply::Authentication(request)) => {
+            answer.authentication = Some(safe_str(&request.name()));
+        }
+        Attempt::Completed(StartupReply::Error(error)) => {
+            answer.sqlstate = error.code.as_deref().map(safe_str);
+            answer.routine = error.routine.as_deref().map(safe_str);
+            answer.note = error.message.as_deref().map(safe_str);
+        }
+        Attempt::Failed(reason) | Attempt::NotScheduled(reason) => answer.note = Some(safe_str(&reason.to_string())),
+    }
+    if signal == Signal::ClientCertificate {
+        answer.authentication = Some("cert".to_owned());
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: &str, routine: &str, message: &str) -> ErrorResponse {
+        ErrorResponse {
+            code: Some(code.into()),
+            routine: (!routine.is_empty()).then(|| routine.into()),
+            message: Some(message.into()),
+            ..ErrorResponse::default()
+        }
+    }
+
+    fn of(error: ErrorResponse) -> Signal {
+        signal(&Attempt::Completed(StartupReply::Error(error)), "probe")
+    }
+
+    #[test]
+    fn any_authentication_request_means_let_in() {
+        for request in [Authentication::Ok, Authentication::CleartextPassword, Authentication::Gss] {
+            let attempt = Attempt::Completed(StartupReply::Authentication(request));
+            assert_eq!(signal(&attempt, "probe"), Signal::Allowed);
+        }
+    }
+
+    #[test]
+    fn errors_by_code_and_routine() {
+        let hba = "no pg_hba.conf entry for host \"192.0.2.1\", user \"probe\", database \"x\", no encryption";
+        for (code, routine, message, expected) in [
+            ("28000", "ClientAuthentication", hba, Signal::Refused),
+            ("28000", "ClientAuthentication", "pg_hba.conf rejects connection for host \"h\"", Signal::Refused),
+            (
+                "28000",
+                "ClientAuthentication",
+                "connection requires a valid client certificate",
+                Signal::ClientCertificate,
+            ),
+            ("28000", "InitializeSessionUserId", "role \"probe\" does not exist", Signal::Allowed),
+            ("28P01", "auth_failed", "password authentication failed", Signal::Allowed),
+            ("28000", "auth_failed", "certificate authentication failed", Signal::Allowed),
+            ("3D000", "InitPostgres", "database \"x\" does not exist", Signal::Allowed),
+            ("42501", "InitPostgres", "permission denied", Signal::Allowed),
+            ("28000", "", "SSL connection is required. Please specify SSL options and retry.", Signal::Unclear),
+            ("08P01", "", "SSL required", Signal::Refused),
+            ("08P01", "", "no such database: x", Signal::Allowed),
+            ("08P01", "ProcessStartupPacket", "SSL required", Signal::Unknown),
+            ("08P01", "", "bad packet", Signal::Unknown),
+            ("53300", "InitProcess", "sorry, too many clients already", Signal::Unknown),
+            ("57P03", "ProcessStartupPacket", "the database system is starting up", Signal::Unknown),
+            ("57P01", "ProcessInterrupts", "terminating connection", Signal::Unknown),
+            ("58000", "x", "", Signal::Unknown),
+            ("0A000", "ProcessStartupPacket", "unsupported frontend protocol", Signal::Unknown),
+            ("XX000", "", "client authentication failed", Signal::Unknown),
+        ] {
+            assert_eq!(of(error(code, routine, message)), expected, "{code} {routine} {message}");
+        }
+        let pgpool = ErrorResponse {
+            detail: Some(
+                "no pool_hba.conf entry for host \"127.0.0.1\", user \"probe\", database \"x\", SSL off".into(),
+            ),
+            ..error("XX000", "", "client authentication failed")
+        };
+        assert_eq!(of(pgpool), Signal::Refused);
+        let old = ErrorResponse { message: Some("FATAL: too many".into()), protocol_2: true, ..Default::default() };
+        assert_eq!(of(old), Signal::Unknown);
+    }
+
+    #[test]
+    fn translations_make_no_difference() {
+        for (message, expected) in [
+            (
+                "kein pg_hba.conf-Eintrag für Host »::1«, Benutzer »probe«, Datenbank »x«, keine Verschlüsselung",
+                Signal::Refused,
+            ),
+            ("aucune entrée dans le fichier pour l'hôte « ::1 », utilisateur « probe »", Signal::Refused),
+            ("Verbindung erfordert ein gültiges Client-Zertifikat", Signal::ClientCertificate),
+            ("la connexion requiert un certificat client valide", Signal::ClientCertificate),
+        ] {
+            assert_eq!(of(error("28000", "ClientAuthentication", message)), expected, "{message}");
+        }
+        // A user name that is a word of the message must not pass for a name.
+        let demand = error("28000", "ClientAuthentication", "connection requires a valid client certificate");
+        let attempt = Attempt::Completed(StartupReply::Error(demand));
+        assert_eq!(signal(&attempt, "valid"), Signal::ClientCertificate);
+    }
+
+    #[test]
+    fn silence_and_failures() {
+        assert_eq!(signal(&Attempt::Failed(Reason::Closed("x")), "probe"), Signal::Silent);
+        assert_eq!(signal(&Attempt::Failed(Reason::Reset("x")), "probe"), Signal::Silent);
+        assert_eq!(signal(&Attempt::Failed(Reason::Timeout("x")), "probe"), Signal::Unknown);
+        assert_eq!(signal(&Attempt::NotScheduled(Reason::EndpointDeadline), "probe"), Signal::Unknown);
+        assert_eq!(signal(&Attempt::Failed(Reason::ClientCertificate), "probe"), Signal::ClientCertificate);
+    }
+
+    #[test]
+    fn busy_is_53300_and_57p03() {
+        let busy = |code| StartupReply::Error(error(code, "x", "")).is_busy();
+        assert!(busy("53300") && busy("57P03") && !busy("57P01") && !busy("28000"));
+    }
+
+    #[test]
+    fn the_note_is_escaped() {
+        let attempt = Attempt::Completed(StartupReply::Error(error("28\x1b00", "r\n", "\x1b[31m")));
+        let answer = answer(&attempt, Outcome::Unknown, Signal::Unknown);
+        assert_eq!(answer.sqlstate.as_deref(), Some("28\\u{1b}00"));
+        assert_eq!(answer.routine.as_deref(), Some("r\\u{a}"));
+        assert_eq!(answer.note.as_deref(), Some("\\u{1b}[31m"));
+    }
+}

@@ -1,0 +1,215 @@
+//! From facts to the report that is serialised. Pure.
+
+use std::net::IpAddr;
+
+use hostssl_pgwire::text::{safe, safe_str};
+use hostssl_pgwire::tls::{CipherSuite, SuiteWeakness, TlsVersion};
+
+use crate::attempt::{Attempt, Reason};
+use crate::certificate::{Evidence, RootStore, judge};
+use crate::facts::{Enumerated, Facts, Handshake};
+use crate::report::{
+    ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode, SslRequestOutcome,
+    StartupResult, Support, TlsReport, TransportAnswer, Verdict, VersionSupport, Weakness,
+};
+use crate::target::Target;
+use crate::transcript::Line;
+use crate::verdict::{best_encrypted, decide, worst_plaintext};
+
+/// The report of `facts`.
+pub(crate) fn assemble(
+    target: &Target,
+    address: Option<IpAddr>,
+    facts: &Facts,
+    roots: &[RootStore],
+    now: i64,
+    transcript: Option<Vec<Line>>,
+) -> EndpointReport {
+    let decision = decide(facts);
+    let handshake = facts.handshake.completed();
+    let chain = handshake.map_or(&facts.hello_chain, |handshake| &handshake.chain);
+    let evidence = Evidence {
+        chain,
+        host: &target.host,
+        roots,
+        now,
+        key_proof: match handshake {
+            Some(handshake) => match &handshake.key_proof {
+                Ok(()) => Ok(()),
+                Err(why) => Err(why.as_str()),
+            },
+            None => Err("no handshake was completed"),
+        },
+    };
+    let (certificate, of_certificate) = match judge(&evidence) {
+        Some((certificate, weaknesses)) => (Some(certificate), weaknesses),
+        None => (None, Vec::new()),
+    };
+    // What a peer that is no PostgreSQL seems to say about TLS is chance.
+    let tls = tls_report(facts, &decision.startups).filter(|_| decision.verdict != Verdict::NotPostgresql);
+    let mut weaknesses = transport_weaknesses(facts, &decision.startups, tls.as_ref());
+    weaknesses.extend(of_certificate);
+    weaknesses.sort_unstable();
+    weaknesses.dedup();
+    let mistaken_for_s = decision.verdict == Verdict::NotPostgresql && facts.ssl == SslRequestOutcome::S;
+    EndpointReport {
+        target: target.display(),
+        host: target.host.clone(),
+        port: target.port,
+        address: address.map(|address| address.to_string()),
+        verdict: decision.verdict,
+        reason: safe_str(&decision.reason),
+        // A banner that begins with S.
+        ssl_request: if mistaken_for_s { SslRequestOutcome::Garbage } else { facts.ssl },
+        plaintext: worst_plaintext(&decision.startups),
+        encrypted: best_encrypted(&decision.startups),
+        startups: decision.startups,
+        tls,
+        certificate,
+        weaknesses,
+        transcript,
+    }
+}
+
+/// The report of a target whose name has no address.
+pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
+    EndpointReport {
+        target: target.display(),
+        host: target.host.clone(),
+        port: target.port,
+        address: None,
+        verdict: Verdict::Unreachable,
+        reason: safe_str(&reason.to_string()),
+        ssl_request: SslRequestOutcome::NotSent,
+        plaintext: TransportAnswer::default(),
+        encrypted: TransportAnswer::default(),
+        startups: Vec::new(),
+        tls: None,
+        certificate: None,
+        weaknesses: Vec::new(),
+        transcript: None,
+    }
+}
+
+/// The report of a target whose probe did not come to its end: a fault of this program, or the end of its runtime.
+pub(crate) fn unfinished(target: &Target) -> EndpointReport {
+    EndpointReport {
+        verdict: Verdict::Inconclusive,
+        reason: "the probe ended before its time".to_owned(),
+        ..unresolved(target, &Reason::NotAsked)
+    }
+}
+
+/// What is known of TLS; nothing when no question about it was ever put.
+fn tls_report(facts: &Facts, startups: &[StartupResult]) -> Option<TlsReport> {
+    let direct = facts.direct.completed() == Some(&true);
+    if facts.ssl != SslRequestOutcome::S && !direct {
+        return None;
+    }
+    let asked =
+        |attempt: &Attempt<bool>| (*attempt != Attempt::NotScheduled(Reason::NotAsked)).then(|| support(Some(attempt)));
+    let versions = TlsVersion::ALL.iter().map(|version| VersionSupport {
+        version: version.name().to_owned(),
+        support: support(facts.versions.get(version)),
+    });
+    Some(TlsReport {
+        versions: if facts.versions.is_empty() { Vec::new() } else { versions.collect() },
+        negotiated: facts.handshake.completed().map(negotiated),
+        direct_tls: support(Some(&facts.direct)),
+        client_certificate: client_certificate(facts, startups),
+        channel_binding: channel_binding(facts),
+        direct_tls_without_alpn: asked(&facts.direct_without_alpn),
+        gss_encryption: asked(&facts.gss),
+        startup_stuffing: asked(&facts.stuffing),
+        cipher_suites: facts.suites.as_deref().map(enumerations),
+        groups: facts.groups.as_deref().map(enumerations),
+    })
+}
+
+fn support(attempt: Option<&Attempt<bool>>) -> Support {
+    match attempt.and_then(Attempt::completed) {
+        Some(true) => Support::Accepted,
+        Some(false) => Support::Refused,
+        None => Support::Unknown,
+    }
+}
+
+fn negotiated(handshake: &Handshake) -> Negotiated {
+    Negotiated {
+        version: Some(handshake.version.name().to_owned()),
+        cipher_suite: Some(handshake.suite.to_string()),
+        group: handshake.group.map(|group| group.to_string()),
+        alpn: handshake.alpn.as_deref().map(safe),
+    }
+}
+
+fn enumerations<T: std::fmt::Display>(lists: &[Enumerated<T>]) -> Vec<Enumeration> {
+    lists
+        .iter()
+        .map(|list| Enumeration {
+            version: list.version.name().to_owned(),
+            names: list.chosen.iter().map(T::to_string).collect(),
+            complete: list.complete,
+        })
+        .collect()
+}
+
+fn client_certificate(facts: &Facts, startups: &[StartupResult]) -> ClientCertificate {
+    let demanded = startups.iter().any(|startup| startup.encrypted.authentication.as_deref() == Some("cert"));
+    let handshake = facts.handshake.completed();
+    let requested = handshake.map_or(facts.hello_certificate_requested, |handshake| handshake.certificate_requested);
+    match (demanded, requested, handshake) {
+        (true, _, _) => ClientCertificate::Required,
+        (false, true, _) => ClientCertificate::Requested,
+        (false, false, Some(_)) => ClientCertificate::NotRequested,
+        (false, false, None) => ClientCertificate::Unknown,
+    }
+}
+
+/// Whether SCRAM-SHA-256-PLUS was offered to any startup over TLS.
+fn channel_binding(facts: &Facts) -> Option<bool> {
+    let offers = facts.startups.iter().filter_map(|startup| match startup.encrypted.completed()? {
+        crate::answer::StartupReply::Authentication(request) => request.channel_binding(),
+        crate::answer::StartupReply::Error(_) => None,
+    });
+    offers.reduce(|one, other| one || other)
+}
+
+fn transport_weaknesses(facts: &Facts, startups: &[StartupResult], tls: Option<&TlsReport>) -> Vec<Weakness> {
+    let mut found = Vec::new();
+    for startup in startups.iter().filter(|startup| startup.plaintext.outcome == Outcome::Allowed) {
+        found.push(match startup.replication {
+            ReplicationMode::None => Weakness::PlaintextAccepted,
+            ReplicationMode::Physical | ReplicationMode::Logical => Weakness::PlaintextReplicationAccepted,
+        });
+        match startup.plaintext.authentication.as_deref() {
+            Some("trust") => found.push(Weakness::PlaintextTrust),
+            Some("password") => found.push(Weakness::PlaintextPassword),
+            Some("md5") => found.push(Weakness::PlaintextMd5),
+            _ => {}
+        }
+    }
+    let accepted = |version: &TlsVersion| facts.versions.get(version).and_then(Attempt::completed);
+    let suites =
+        facts.suites.iter().flatten().flat_map(|list| &list.chosen).filter_map(|suite| CipherSuite::weakness(*suite));
+    for weakness in suites {
+        found.push(match weakness {
+            SuiteWeakness::NoForwardSecrecy => Weakness::NoForwardSecrecy,
+            _ => Weakness::WeakCipherSuite,
+        });
+    }
+    let deprecated = TlsVersion::ALL.iter().any(|version| version.is_deprecated() && accepted(version) == Some(&true));
+    for (is_so, weakness) in [
+        (deprecated, Weakness::DeprecatedTlsVersion),
+        (tls.is_some() && accepted(&TlsVersion::Tls13) == Some(&false), Weakness::NoTls13),
+        (tls.is_some_and(|tls| tls.channel_binding == Some(false)), Weakness::NoChannelBinding),
+        (facts.direct_without_alpn.completed() == Some(&true), Weakness::DirectTlsWithoutAlpn),
+        (facts.bytes_before_handshake, Weakness::BytesBeforeHandshake),
+        (facts.stuffing.completed() == Some(&true), Weakness::StartupStuffing),
+    ] {
+        if is_so {
+            found.push(weakness);
+        }
+    }
+    found
+}

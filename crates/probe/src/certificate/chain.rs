@@ -1,0 +1,230 @@
+//! Whether a path leads from a server's certificate to a root, as OpenSSL builds it for libpq.
+//!
+//! webpki answers the same question by stricter rules (RFC 5280 without leniency); it is asked too, for the judgement by
+//! RFC 9525. This builder follows OpenSSL where the two differ in ways that servers in the field show: a self-signed
+//! certificate that is itself among the roots, certificates of version 1 as roots, a leaf that may issue.
+
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
+
+use super::roots::RootStore;
+
+/// The most certificates in a path; OpenSSL's own limit is 100.
+const MAX_DEPTH: usize = 10;
+
+/// The most signatures checked for one chain: a hostile one may offer many issuers of one name.
+const MAX_SIGNATURES: usize = 40;
+
+/// Why no path was found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ChainFault {
+    #[error("malformed certificate")]
+    Malformed,
+    #[error("self-signed, and not among the given roots")]
+    SelfSigned,
+    #[error("the chain ends in a self-signed certificate that is not among the given roots")]
+    SelfSignedRoot,
+    #[error("an issuer is missing: it was neither sent nor is among the given roots")]
+    MissingIssuer,
+    #[error("the issuer's key does not verify the signature")]
+    Signature,
+    #[error("an issuer has expired")]
+    IssuerExpired,
+    #[error("an issuer is not valid yet")]
+    IssuerNotYetValid,
+    #[error("an issuer is not allowed to issue")]
+    NotAnIssuer,
+    #[error("the chain is longer than an issuer allows")]
+    PathLength,
+    #[error("the certificate is not for servers")]
+    Purpose,
+    #[error("a critical extension is unknown")]
+    CriticalExtension,
+    #[error("the chain takes too many steps")]
+    TooComplex,
+}
+
+/// Builds a path from the first of `sent` to a root in `stores`, at `now` in seconds since 1970. Returns the subject of
+/// the root. The dates of the first certificate are not looked at.
+pub(crate) fn build(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result<String, ChainFault> {
+    let mut parsed = Vec::with_capacity(sent.len());
+    for der in sent.iter().take(MAX_DEPTH * 2) {
+        match X509Certificate::from_der(der) {
+            Ok((_, certificate)) => parsed.push((der.as_slice(), certificate)),
+            Err(_) if parsed.is_empty() => return Err(ChainFault::Malformed),
+            Err(_) => {}
+        }
+    }
+    let Some(((leaf_der, leaf), others)) = parsed.split_first() else {
+        return Err(ChainFault::Malformed);
+    };
+    if !is_for_servers(leaf) {
+        return Err(ChainFault::Purpose);
+    }
+    let mut search = Search { others, stores, now, signatures: 0, worst: None };
+    let root = search.extend(leaf_der, leaf, 0, &mut Vec::new());
+    root.ok_or_else(|| search.worst.unwrap_or(ChainFault::MissingIssuer))
+}
+
+struct Search<'a> {
+    others: &'a [(&'a [u8], X509Certificate<'a>)],
+    stores: &'a [&'a RootStore],
+    now: i64,
+    signatures: usize,
+    /// The fault of the path that came furthest.
+    worst: Option<ChainFault>,
+}
+
+impl Search<'_> {
+    fn extend(
+        &mut self,
+        der: &[u8],
+        certificate: &X509Certificate<'_>,
+        issuers_below: usize,
+        used: &mut Vec<usize>,
+    ) -> Option<String> {
+        if has_unknown_critical(certificate) {
+            return self.fail(ChainFault::CriticalExtension);
+        }
+        let self_issued = certificate.issuer().as_raw() == certificate.subject().as_raw();
+        let trusted = |raw: &[u8]| self.stores.iter().flat_map(|store| store.with_subject(raw)).collect::<Vec<_>>();
+        if self_issued && trusted(certificate.subject().as_raw()).contains(&der) {
+            return Some(certificate.subject().to_string());
+        }
+        if used.len() >= MAX_DEPTH {
+            return self.fail(ChainFault::TooComplex);
+        }
+        let mut fault = match (self_issued, used.is_empty()) {
+            (true, true) => ChainFault::SelfSigned,
+            (true, false) => ChainFault::SelfSignedRoot,
+            _ => ChainFault::MissingIssuer,
+        };
+        for root_der in trusted(certificate.issuer().as_raw()) {
+            let Ok((_, root)) = X509Certificate::from_der(root_der) else {
+                continue;
+            };
+            if root.issuer().as_raw() != root.subject().as_raw() {
+                // libpq does not allow partial chains: a certificate that is not self-issued ends no path. OpenSSL still
+                // uses it as a step.
+                match self.step((der, certificate), &root, issuers_below) {
+                    Ok(()) => {
+                        used.push(usize::MAX);
+                        let found = self.extend(root_der, &root, issuers_below + 1, used);
+                        used.pop();
+                        if found.is_some() {
+                            return found;
+                        }
+                    }
+                    Err(found) => fault = found,
+                }
+                continue;
+            }
+            match self.step((der, certificate), &root, issuers_below) {
+                Ok(()) => return Some(root.subject().to_string()),
+                Err(found) => fault = found,
+            }
+        }
+        let others = self.others;
+        for (index, (issuer_der, issuer)) in others.iter().enumerate() {
+            if used.contains(&index) || issuer.subject().as_raw() != certificate.issuer().as_raw() || *issuer_der == der
+            {
+                continue;
+            }
+            match self.step((der, certificate), issuer, issuers_below) {
+                Ok(()) => {
+                    used.push(index);
+                    let found = self.extend(issuer_der, issuer, issuers_below + 1, used);
+                    used.pop();
+                    if found.is_some() {
+                        return found;
+                    }
+                    fault = self.worst.clone().unwrap_or(fault);
+                }
+                Err(found) => fault = found,
+            }
+        }
+        self.fail(fault)
+    }
+
+    fn fail(&mut self, fault: ChainFault) -> Option<String> {
+        self.worst = Some(fault);
+        None
+    }
+
+    /// Whether `issuer` may have issued `certificate`, and did.
+    fn step(
+        &mut self,
+        (der, certificate): (&[u8], &X509Certificate<'_>),
+        issuer: &X509Certificate<'_>,
+        issuers_below: usize,
+    ) -> Result<(), ChainFault> {
+        if !may_issue(issuer) {
+            return Err(ChainFault::NotAnIssuer);
+        }
+        let limit = issuer.basic_constraints().ok().flatten().and_then(|extension| extension.value.path_len_constraint);
+        if limit.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| issuers_below > limit)) {
+            return Err(ChainFault::PathLength);
+        }
+        if issuer.validity().not_after.timestamp() < self.now {
+            return Err(ChainFault::IssuerExpired);
+        }
+        if issuer.validity().not_before.timestamp() > self.now {
+            return Err(ChainFault::IssuerNotYetValid);
+        }
+        if !is_well_signed(der, certificate) {
+            return Err(ChainFault::Signature);
+        }
+        self.signatures += 1;
+        if self.signatures > MAX_SIGNATURES {
+            return Err(ChainFault::TooComplex);
+        }
+        certificate.verify_signature(Some(issuer.public_key())).map_err(|_| ChainFault::Signature)
+    }
+}
+
+/// Whether a certificate may issue others. One of version 1 has no extensions to say so, and OpenSSL takes it if it is
+/// self-issued.
+fn may_issue(certificate: &X509Certificate<'_>) -> bool {
+    if certificate.version() != X509Version::V3 {
+        return certificate.issuer().as_raw() == certificate.subject().as_raw();
+    }
+    let is_ca = certificate.basic_constraints().ok().flatten().is_some_and(|extension| extension.value.ca);
+    let may_sign = match certificate.key_usage() {
+        Ok(None) => true,
+        Ok(Some(extension)) => extension.value.key_cert_sign(),
+        Err(_) => false,
+    };
+    is_ca && may_sign
+}
+
+/// What X509_verify asks of a signature before it looks at the key: the algorithm is, byte for byte, the one that was
+/// signed, and the value has whole bytes. x509-parser does not ask.
+fn is_well_signed(der: &[u8], certificate: &X509Certificate<'_>) -> bool {
+    let signed = certificate.tbs_certificate.as_ref();
+    // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }, the algorithm below 128 bytes.
+    let outer = der.windows(signed.len().max(1)).position(|window| window == signed).and_then(|at| {
+        let rest = der.get(at + signed.len()..)?;
+        rest.get(..usize::from(*rest.get(1)?) + 2)
+    });
+    let same = outer.is_some_and(|outer| signed.windows(outer.len()).any(|window| window == outer));
+    same && certificate.signature_value.unused_bits == 0
+}
+
+/// OpenSSL's purpose "sslserver": without an extended key usage everything goes.
+fn is_for_servers(certificate: &X509Certificate<'_>) -> bool {
+    match certificate.extended_key_usage() {
+        Ok(None) => true,
+        Ok(Some(extension)) => extension.value.server_auth || extension.value.any,
+        Err(_) => false,
+    }
+}
+
+fn has_unknown_critical(certificate: &X509Certificate<'_>) -> bool {
+    certificate.extensions().iter().any(|extension| {
+        extension.critical
+            && matches!(
+                extension.parsed_extension(),
+                ParsedExtension::UnsupportedExtension { .. } | ParsedExtension::ParseError { .. }
+            )
+    })
+}

@@ -1,0 +1,107 @@
+//! The roots that a chain may end in, as the caller gives them.
+
+use std::collections::HashMap;
+
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// One set of roots under a name: the system's, a file, a single root of a cloud.
+#[derive(Clone, Debug)]
+pub struct RootStore {
+    name: String,
+    certificates: Vec<Vec<u8>>,
+    by_subject: HashMap<Vec<u8>, Vec<usize>>,
+    anchors: Vec<TrustAnchor<'static>>,
+}
+
+/// Why a set of roots cannot be used. The fault of who gives it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// The text is not PEM.
+    #[error("malformed PEM in the roots \"{0}\"")]
+    Pem(String),
+    /// No certificate that can be read is in it.
+    #[error("no readable certificate in the roots \"{0}\"")]
+    Empty(String),
+}
+
+impl RootStore {
+    /// Roots from certificates in DER. Those that cannot be read are left out: system stores hold strange ones.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::Empty`] when none can be read.
+    pub fn from_der(name: impl Into<String>, certificates: Vec<Vec<u8>>) -> Result<Self, RootError> {
+        let mut store =
+            Self { name: name.into(), certificates: Vec::new(), by_subject: HashMap::new(), anchors: Vec::new() };
+        for der in certificates {
+            let Ok((_, certificate)) = X509Certificate::from_der(&der) else {
+                continue;
+            };
+            let subject = certificate.subject().as_raw().to_vec();
+            if let Ok(anchor) = webpki::anchor_from_trusted_cert(&CertificateDer::from(der.as_slice())) {
+                store.anchors.push(anchor.to_owned());
+            }
+            store.by_subject.entry(subject).or_default().push(store.certificates.len());
+            store.certificates.push(der);
+        }
+        if store.certificates.is_empty() {
+            return Err(RootError::Empty(store.name));
+        }
+        Ok(store)
+    }
+
+    /// Roots from a file in PEM, such as `sslrootcert` names.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError`] when the text is malformed or holds no certificate.
+    pub fn from_pem(name: impl Into<String>, pem: &[u8]) -> Result<Self, RootError> {
+        let name = name.into();
+        let certificates: Result<Vec<_>, _> =
+            CertificateDer::pem_slice_iter(pem).map(|item| item.map(|der| der.to_vec())).collect();
+        Self::from_der(name.clone(), certificates.map_err(|_| RootError::Pem(name))?)
+    }
+
+    /// The name given by the caller.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The roots whose subject is `raw`, in DER.
+    pub(crate) fn with_subject(&self, raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let indices = self.by_subject.get(raw).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|&index| self.certificates.get(index)).map(Vec::as_slice)
+    }
+
+    pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
+        &self.anchors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_pem_and_finds_by_subject() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["a".into()]).unwrap().self_signed(&key).unwrap();
+        let store = RootStore::from_pem("mine", certificate.pem().as_bytes()).unwrap();
+        let (_, parsed) = X509Certificate::from_der(certificate.der()).unwrap();
+        assert_eq!(store.with_subject(parsed.subject().as_raw()).count(), 1);
+        assert_eq!(store.with_subject(b"other").count(), 0);
+        assert_eq!(store.name(), "mine");
+    }
+
+    #[test]
+    fn faults() {
+        assert_eq!(RootStore::from_pem("x", b"").err(), Some(RootError::Empty("x".into())));
+        assert_eq!(RootStore::from_der("x", vec![vec![1, 2]]).err(), Some(RootError::Empty("x".into())));
+        let half = b"-----BEGIN CERTIFICATE-----\nAAAA";
+        assert!(RootStore::from_pem("x", half).is_err());
+    }
+}

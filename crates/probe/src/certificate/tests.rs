@@ -1,0 +1,267 @@
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
+};
+
+use super::*;
+
+const NOW: i64 = 1_790_000_000;
+
+/// The day that lies `count` days from now, as rcgen's helper for dates takes it.
+fn day(count: i64) -> (i32, u8, u8) {
+    let text = jiff::Timestamp::from_second(NOW + count * 86_400).unwrap().to_string();
+    let mut parts = text.split(['-', 'T']).map(|part| part.parse::<u16>());
+    let mut next = || parts.next().unwrap().unwrap();
+    (next().into(), next() as u8, next() as u8)
+}
+
+fn params(name: &str, from: i64, to: i64) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let (y, m, d) = day(from);
+    params.not_before = rcgen::date_time_ymd(y, m, d);
+    let (y, m, d) = day(to);
+    params.not_after = rcgen::date_time_ymd(y, m, d);
+    params
+}
+
+fn ca_params(name: &str, from: i64, to: i64) -> CertificateParams {
+    let mut params = params(name, from, to);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+}
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+fn root(name: &str) -> Issuer {
+    CertifiedIssuer::self_signed(ca_params(name, -100, 1000), KeyPair::generate().unwrap()).unwrap()
+}
+
+fn intermediate(name: &str, from: i64, to: i64, by: &Issuer) -> Issuer {
+    CertifiedIssuer::signed_by(ca_params(name, from, to), KeyPair::generate().unwrap(), by).unwrap()
+}
+
+fn with_names(mut params: CertificateParams, dns: &[&str], ip: &[&str]) -> CertificateParams {
+    for name in dns {
+        params.subject_alt_names.push(SanType::DnsName((*name).try_into().unwrap()));
+    }
+    for address in ip {
+        params.subject_alt_names.push(SanType::IpAddress(address.parse().unwrap()));
+    }
+    params
+}
+
+fn leaf(params: &CertificateParams, by: &Issuer) -> Vec<u8> {
+    params.signed_by(&KeyPair::generate().unwrap(), by).unwrap().der().to_vec()
+}
+
+fn store(name: &str, roots: &[&Issuer]) -> RootStore {
+    RootStore::from_der(name, roots.iter().map(|root| root.der().to_vec()).collect()).unwrap()
+}
+
+fn judged(chain: &[Vec<u8>], host: &str, roots: &[RootStore]) -> (CertificateReport, Vec<Weakness>) {
+    judge(&Evidence { chain, host, roots, now: NOW, key_proof: Ok(()) }).unwrap()
+}
+
+fn good() -> CertificateParams {
+    with_names(params("db.example", -1, 30), &["db.example"], &[])
+}
+
+#[test]
+fn a_good_chain_is_good_by_both_rules() {
+    let root = root("Root");
+    let middle = intermediate("Middle", -1, 100, &root);
+    let chain = [leaf(&good(), &middle), middle.der().to_vec()];
+    let (report, weaknesses) = judged(&chain, "db.example", &[store("mine", &[&root])]);
+    assert_eq!(report.verify_full, Judgement { ok: Some(true), reason: None });
+    assert_eq!(report.rfc9525, Judgement { ok: Some(true), reason: None });
+    assert_eq!((report.chain_ok, report.host_ok), (Some(true), Some(true)));
+    assert_eq!(report.root.as_deref(), Some("CN=Root"));
+    assert_eq!((report.key_type.as_deref(), report.key_bits), (Some("EC"), Some(256)));
+    assert_eq!(report.signature_algorithm.as_deref(), Some("ecdsa-with-SHA256"));
+    assert!(report.root_checks.is_empty());
+    assert_eq!(weaknesses, []);
+}
+
+#[test]
+fn names_that_only_libpq_takes() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    for (name, params, host) in [
+        ("common name only", params("db.example", -1, 30), "db.example"),
+        ("addresses only", with_names(params("db.example", -1, 30), &[], &["192.0.2.1"]), "db.example"),
+        (
+            "a wildcard before one label, which webpki refuses",
+            with_names(params("x", -1, 30), &["*.example"], &[]),
+            "db.example",
+        ),
+        ("an odd address", with_names(params("x", -1, 30), &[], &["127.0.0.1"]), "127.1"),
+    ] {
+        let (report, weaknesses) = judged(&[leaf(&params, &root)], host, &roots);
+        assert_eq!(report.verify_full.ok, Some(true), "{name}");
+        assert_eq!(report.rfc9525.ok, Some(false), "{name}");
+        assert_eq!(weaknesses, [Weakness::CertificateLegacyName], "{name}");
+    }
+}
+
+#[test]
+fn names_that_both_judge_alike() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    for (params, host, fits) in [
+        (with_names(params("x", -1, 30), &["*.eu.example"], &[]), "db.eu.example", true),
+        (with_names(params("x", -1, 30), &["*.eu.example"], &[]), "a.b.eu.example", false),
+        (with_names(params("x", -1, 30), &[], &["192.0.2.1"]), "192.0.2.1", true),
+        (with_names(params("x", -1, 30), &[], &["2001:db8::1"]), "2001:db8::1", true),
+        (with_names(params("x", -1, 30), &[], &["192.0.2.1"]), "192.0.2.2", false),
+        (with_names(params("db.example", -1, 30), &["other.example"], &[]), "db.example", false),
+    ] {
+        let (report, weaknesses) = judged(&[leaf(&params, &root)], host, &roots);
+        assert_eq!(report.verify_full.ok, Some(fits), "{host} {:?}", params.subject_alt_names);
+        assert_eq!(report.rfc9525.ok, Some(fits), "{host}");
+        assert_eq!(weaknesses.contains(&Weakness::CertificateHostMismatch), !fits);
+    }
+}
+
+#[test]
+fn dates() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    let expired = with_names(params("x", -30, -1), &["db.example"], &[]);
+    let (report, weaknesses) = judged(&[leaf(&expired, &root)], "db.example", &roots);
+    assert!(report.expired && !report.not_yet_valid);
+    assert_eq!(report.chain_ok, Some(true), "the path is there all the same");
+    assert_eq!((report.verify_full.ok, report.rfc9525.ok), (Some(false), Some(false)));
+    assert_eq!(weaknesses, [Weakness::CertificateExpired]);
+
+    let early = with_names(params("x", 5, 30), &["db.example"], &[]);
+    let (report, weaknesses) = judged(&[leaf(&early, &root)], "db.example", &roots);
+    assert!(report.not_yet_valid);
+    assert_eq!(weaknesses, [Weakness::CertificateNotYetValid]);
+    assert_eq!(report.not_before.as_deref().map(|text| text.ends_with("T00:00:00Z")), Some(true));
+
+    let old = intermediate("Old", -50, -2, &root);
+    let (report, _) = judged(&[leaf(&good(), &old), old.der().to_vec()], "db.example", &roots);
+    assert_eq!(report.verify_full.reason.as_deref(), Some("an issuer has expired"));
+}
+
+#[test]
+fn chains_that_lead_nowhere() {
+    let (mine, other) = (root("Mine"), root("Other"));
+    let middle = intermediate("Middle", -1, 100, &mine);
+    let roots = [store("mine", &[&mine])];
+
+    let (report, weaknesses) = judged(&[leaf(&good(), &middle)], "db.example", &roots);
+    assert_eq!(report.chain_ok, Some(false));
+    assert_eq!(weaknesses, [Weakness::CertificateUntrusted, Weakness::CertificateChainIncomplete]);
+
+    let (report, weaknesses) = judged(&[leaf(&good(), &other), other.der().to_vec()], "db.example", &roots);
+    assert!(report.verify_full.reason.as_deref().is_some_and(|why| why.contains("ends in a self-signed")));
+    assert_eq!(weaknesses, [Weakness::CertificateUntrusted]);
+
+    // A root of the same name and another key.
+    let impostor = root("Mine");
+    let (report, _) = judged(&[leaf(&good(), &impostor)], "db.example", &roots);
+    assert_eq!(report.verify_full.reason.as_deref(), Some("the issuer's key does not verify the signature"));
+
+    // An end-entity certificate as issuer.
+    let key = KeyPair::generate().unwrap();
+    let fake = CertifiedIssuer::signed_by(good(), key, &mine).unwrap();
+    let (report, _) = judged(&[leaf(&params("y", -1, 30), &fake), fake.der().to_vec()], "y", &roots);
+    assert_eq!(report.verify_full.reason.as_deref(), Some("an issuer is not allowed to issue"));
+}
+
+#[test]
+fn a_path_length_is_kept() {
+    let root = root("Root");
+    let mut narrow = ca_params("Narrow", -1, 100);
+    narrow.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let narrow = CertifiedIssuer::signed_by(narrow, KeyPair::generate().unwrap(), &root).unwrap();
+    let below = intermediate("Below", -1, 100, &narrow);
+    let roots = [store("mine", &[&root])];
+    let direct = [leaf(&good(), &narrow), narrow.der().to_vec()];
+    assert_eq!(judged(&direct, "db.example", &roots).0.verify_full.ok, Some(true));
+    let deep = [leaf(&good(), &below), below.der().to_vec(), narrow.der().to_vec()];
+    let (report, _) = judged(&deep, "db.example", &roots);
+    assert_eq!(report.verify_full.reason.as_deref(), Some("the chain is longer than an issuer allows"));
+}
+
+#[test]
+fn self_signed() {
+    let key = KeyPair::generate().unwrap();
+    let mut issuing = good();
+    issuing.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let der = issuing.self_signed(&key).unwrap().der().to_vec();
+    let other = root("Root");
+    let (report, weaknesses) = judged(std::slice::from_ref(&der), "db.example", &[store("mine", &[&other])]);
+    assert!(report.self_signed);
+    assert_eq!(report.verify_full.ok, Some(false));
+    assert_eq!(weaknesses, [Weakness::CertificateSelfSigned, Weakness::CertificateUntrusted]);
+
+    // Among the roots: libpq takes it, as the PostgreSQL documentation shows how to make one; webpki does not.
+    let itself = RootStore::from_der("itself", vec![der.clone()]).unwrap();
+    let (report, _) = judged(&[der], "db.example", &[itself]);
+    assert_eq!(report.verify_full.ok, Some(true));
+    assert_eq!(report.rfc9525.ok, Some(false));
+}
+
+#[test]
+fn a_certificate_for_clients_is_none_for_servers() {
+    let root = root("Root");
+    let mut params = good();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let (report, _) = judged(&[leaf(&params, &root)], "db.example", &[store("mine", &[&root])]);
+    assert_eq!(report.verify_full.reason.as_deref(), Some("the certificate is not for servers"));
+    assert_eq!(report.rfc9525.ok, Some(false));
+}
+
+#[test]
+fn each_store_on_its_own() {
+    let (old, new) = (root("Old"), root("New"));
+    let chain = [leaf(&good(), &old)];
+    let (report, _) = judged(&chain, "db.example", &[store("old", &[&old]), store("new", &[&new])]);
+    assert_eq!(report.verify_full.ok, Some(true));
+    let checks: Vec<_> = report.root_checks.iter().map(|check| (check.store.as_str(), check.verifies)).collect();
+    assert_eq!(checks, [("old", true), ("new", false)]);
+}
+
+#[test]
+fn without_roots_the_chain_is_not_judged() {
+    let root = root("Root");
+    let (report, weaknesses) = judged(&[leaf(&good(), &root)], "db.example", &[]);
+    assert_eq!((report.chain_ok, report.verify_full.ok, report.rfc9525.ok), (None, None, None));
+    assert_eq!(weaknesses, []);
+    let (report, _) = judged(&[leaf(&good(), &root)], "other.example", &[]);
+    assert_eq!(report.verify_full.ok, Some(false), "a name that does not fit needs no roots");
+}
+
+#[test]
+fn a_key_that_was_not_proven_is_not_trusted() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    let chain = [leaf(&good(), &root)];
+    let evidence =
+        Evidence { chain: &chain, host: "db.example", roots: &roots, now: NOW, key_proof: Err("unsupported") };
+    let (report, weaknesses) = judge(&evidence).unwrap();
+    assert_eq!((report.verify_full.ok, report.rfc9525.ok), (Some(false), Some(false)));
+    assert_eq!(weaknesses, [Weakness::CertificateKeyUnproven]);
+}
+
+#[test]
+fn hostile_bytes_are_judged_and_do_not_panic() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    let der = leaf(&good(), &root);
+    assert!(judge(&Evidence { chain: &[], host: "x", roots: &roots, now: NOW, key_proof: Ok(()) }).is_none());
+    let (report, _) = judged(&[vec![1, 2, 3]], "x", &roots);
+    assert_eq!(report.verify_full.ok, Some(false));
+    for at in 0..der.len() {
+        let mut bad = der.clone();
+        bad[at] ^= 0x55;
+        let (report, _) = judged(&[bad, der.clone()], "db.example", &roots);
+        assert_ne!(report.rfc9525.ok, Some(true), "byte {at}");
+        assert_ne!(report.verify_full.ok, Some(true), "byte {at}");
+    }
+}

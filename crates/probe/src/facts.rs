@@ -1,0 +1,165 @@
+//! What the jobs of one endpoint have seen, before anything is made of it.
+
+use std::collections::BTreeMap;
+
+use hostssl_pgwire::frontend::{Replication, StartupMessage};
+use hostssl_pgwire::tls::{CipherSuite, NamedGroup, TlsVersion};
+
+use crate::answer::StartupReply;
+use crate::attempt::{Attempt, Reason};
+use crate::report::SslRequestOutcome;
+
+/// A login to try, without ever authenticating.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Startup {
+    /// The user to name.
+    pub(crate) user: String,
+    /// The database to name; physical replication needs none.
+    pub(crate) database: Option<String>,
+    /// Whether to ask for replication.
+    pub(crate) replication: Replication,
+}
+
+impl Startup {
+    /// The message to send.
+    #[must_use]
+    pub(crate) fn message(&self) -> StartupMessage {
+        StartupMessage::login(&self.user, self.database.as_deref(), self.replication)
+    }
+
+    /// The startup in words, for reasons and transcripts.
+    #[must_use]
+    pub(crate) fn describe(&self) -> String {
+        let what = match self.replication {
+            Replication::None => "",
+            Replication::Physical => "replication ",
+            Replication::Logical => "logical replication ",
+        };
+        match &self.database {
+            Some(database) => format!("{what}user \"{}\", database \"{database}\"", self.user),
+            None => format!("{what}user \"{}\"", self.user),
+        }
+    }
+}
+
+/// One startup and what came of it in clear and over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StartupFacts {
+    /// The startup.
+    pub(crate) startup: Startup,
+    /// In clear.
+    pub(crate) plaintext: Attempt<StartupReply>,
+    /// Over TLS.
+    pub(crate) encrypted: Attempt<StartupReply>,
+}
+
+/// A completed handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Handshake {
+    /// The version.
+    pub(crate) version: TlsVersion,
+    /// The cipher suite.
+    pub(crate) suite: CipherSuite,
+    /// The group of the key exchange.
+    pub(crate) group: Option<NamedGroup>,
+    /// The application protocol.
+    pub(crate) alpn: Option<Vec<u8>>,
+    /// The certificates in DER, the server's own first.
+    pub(crate) chain: Vec<Vec<u8>>,
+    /// Whether the server's signature over the handshake was checked, or why it could not be.
+    pub(crate) key_proof: Result<(), String>,
+    /// The server asked for a certificate of ours.
+    pub(crate) certificate_requested: bool,
+}
+
+/// A list of suites or groups found by asking for less and less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Enumerated<T> {
+    /// The version.
+    pub(crate) version: TlsVersion,
+    /// What the server chose, in that order.
+    pub(crate) chosen: Vec<T>,
+    /// Whether the server refused what was left over.
+    pub(crate) complete: bool,
+}
+
+/// All that was seen of one endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// Why no connection could be made, if so.
+    pub(crate) unreachable: Option<Reason>,
+    /// What came after `SSLRequest`.
+    pub(crate) ssl: SslRequestOutcome,
+    /// What is to be said about that, such as the text of an error.
+    pub(crate) ssl_note: Option<String>,
+    /// The peer sent bytes before it was asked anything.
+    pub(crate) talks_first: bool,
+    /// Bytes came after `S` and before the handshake.
+    pub(crate) bytes_before_handshake: bool,
+    /// The startups.
+    pub(crate) startups: Vec<StartupFacts>,
+    /// The handshake of a modern client.
+    pub(crate) handshake: Attempt<Handshake>,
+    /// Certificates from a handshake that only our own hello could begin.
+    pub(crate) hello_chain: Vec<Vec<u8>>,
+    /// A `CertificateRequest` was seen in such a handshake.
+    pub(crate) hello_certificate_requested: bool,
+    /// Whether each version is accepted.
+    pub(crate) versions: BTreeMap<TlsVersion, Attempt<bool>>,
+    /// Direct TLS with ALPN `postgresql`: whether it was answered in PostgreSQL's protocol.
+    pub(crate) direct: Attempt<bool>,
+    /// The same without ALPN.
+    pub(crate) direct_without_alpn: Attempt<bool>,
+    /// Whether GSSAPI encryption is offered.
+    pub(crate) gss: Attempt<bool>,
+    /// Whether a stuffed startup is answered over TLS.
+    pub(crate) stuffing: Attempt<bool>,
+    /// Suites by version, when asked for.
+    pub(crate) suites: Option<Vec<Enumerated<CipherSuite>>>,
+    /// Groups by version, when asked for.
+    pub(crate) groups: Option<Vec<Enumerated<NamedGroup>>>,
+}
+
+impl Facts {
+    /// Nothing seen yet.
+    #[must_use]
+    pub(crate) fn new(startups: &[Startup]) -> Self {
+        let startup = |startup: &Startup| StartupFacts {
+            startup: startup.clone(),
+            plaintext: Attempt::NotScheduled(Reason::EndpointDeadline),
+            encrypted: Attempt::NotScheduled(Reason::EndpointDeadline),
+        };
+        Self {
+            unreachable: None,
+            ssl: SslRequestOutcome::NotSent,
+            ssl_note: None,
+            talks_first: false,
+            bytes_before_handshake: false,
+            startups: startups.iter().map(startup).collect(),
+            handshake: Attempt::NotScheduled(Reason::EndpointDeadline),
+            hello_chain: Vec::new(),
+            hello_certificate_requested: false,
+            versions: BTreeMap::new(),
+            direct: Attempt::NotScheduled(Reason::NotAsked),
+            direct_without_alpn: Attempt::NotScheduled(Reason::NotAsked),
+            gss: Attempt::NotScheduled(Reason::NotAsked),
+            stuffing: Attempt::NotScheduled(Reason::NotAsked),
+            suites: None,
+            groups: None,
+        }
+    }
+
+    /// Whether an answer to a startup came in PostgreSQL's protocol. One byte, as after `SSLRequest`, is no evidence.
+    pub(crate) fn spoke_postgresql(&self) -> bool {
+        let spoke = |attempt: &Attempt<StartupReply>| attempt.completed().is_some();
+        self.startups.iter().any(|facts| spoke(&facts.plaintext) || spoke(&facts.encrypted))
+    }
+
+    /// Whether anything that came breaks PostgreSQL's protocol.
+    pub(crate) fn broke_protocol(&self) -> bool {
+        self.talks_first
+            || self.bytes_before_handshake
+            || self.ssl == SslRequestOutcome::Garbage
+            || self.startups.iter().any(|facts| matches!(facts.plaintext, Attempt::Failed(Reason::Protocol(_))))
+    }
+}

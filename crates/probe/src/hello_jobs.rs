@@ -1,0 +1,225 @@
+//! The questions asked by our own ClientHello: versions, suites and groups, down to those that no TLS library will speak.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use hostssl_pgwire::tls::{Alert, CipherSuite, ClientHello, KeyShare, NamedGroup, ServerFlight, TlsVersion};
+
+use crate::attempt::{Attempt, Reason};
+use crate::endpoint::{Endpoint, Opening, attempt};
+use crate::facts::Enumerated;
+use crate::tls_client::ALPN;
+
+/// What is known of versions after a run of hellos.
+#[derive(Debug, Default)]
+pub(crate) struct VersionsSeen {
+    pub(crate) versions: BTreeMap<TlsVersion, Attempt<bool>>,
+    /// The certificates of the newest flight that held any.
+    pub(crate) chain: Vec<Vec<u8>>,
+    pub(crate) certificate_requested: bool,
+}
+
+/// Sends one ClientHello and reads the answer.
+async fn hello(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    version: TlsVersion,
+    suites: &[CipherSuite],
+    groups: &[NamedGroup],
+) -> Result<ServerFlight, Reason> {
+    const WHAT: &str = "waiting for the answer to a ClientHello";
+    let alpn: &[&[u8]] = if opening == (Opening::Direct { alpn: true }) { &[ALPN] } else { &[] };
+    let bytes = ClientHello {
+        version,
+        suites,
+        groups,
+        // Version, suite and group are in a HelloRetryRequest as well, and it spares the server a key exchange.
+        key_share: KeyShare::Empty,
+        server_name: endpoint.sni(),
+        alpn,
+        random: endpoint.tls.random(),
+    }
+    .encode()
+    .map_err(|error| Reason::Encode(error.to_string()))?;
+    let mut wire = endpoint.connect_for_tls(opening, || format!("ClientHello {version}")).await?;
+    wire.pen.sent("ClientHello", || format!("{version}, {} suites, {} groups", suites.len(), groups.len()));
+    wire.send(&bytes, WHAT).await?;
+    loop {
+        match ServerFlight::decode(wire.buffer()) {
+            Ok(Some(flight)) => {
+                wire.pen.received("server flight", || describe(&flight));
+                wire.close().await;
+                return Ok(flight);
+            }
+            Ok(None) => wire.receive(WHAT).await?,
+            Err(error) => {
+                wire.pen.received("other bytes", || hostssl_pgwire::text::safe(wire.buffer()));
+                return Err(Reason::Protocol(error.to_string()));
+            }
+        }
+    }
+}
+
+fn describe(flight: &ServerFlight) -> String {
+    let mut parts = Vec::new();
+    if let Some(hello) = &flight.hello {
+        let kind = if hello.retry_request { "HelloRetryRequest" } else { "ServerHello" };
+        let version =
+            hello.tls_version().map_or_else(|| format!("0x{:04x}", hello.version), |version| version.to_string());
+        parts.push(format!("{kind} {version} {}", hello.suite));
+    }
+    if let Some(group) = hello_group(flight) {
+        parts.push(group.to_string());
+    }
+    if !flight.certificates.is_empty() {
+        parts.push(format!("{} certificates", flight.certificates.len()));
+    }
+    if flight.certificate_requested {
+        parts.push("client certificate requested".to_owned());
+    }
+    if let Some(alert) = flight.alert {
+        parts.push(format!("alert {}", alert.name()));
+    }
+    parts.join(", ")
+}
+
+fn hello_group(flight: &ServerFlight) -> Option<NamedGroup> {
+    flight.hello.as_ref().and_then(|hello| hello.group).or(flight.key_exchange_group)
+}
+
+/// All that can be offered in one version.
+#[derive(Debug)]
+struct Everything {
+    suites: Vec<CipherSuite>,
+    groups: Vec<NamedGroup>,
+}
+
+/// All suites and groups of `version`, put in order once.
+fn all_of(version: TlsVersion) -> &'static Everything {
+    static ALL: LazyLock<BTreeMap<TlsVersion, Everything>> =
+        LazyLock::new(|| TlsVersion::ALL.into_iter().map(|version| (version, everything(version))).collect());
+    static NOTHING: Everything = Everything { suites: Vec::new(), groups: Vec::new() };
+    ALL.get(&version).unwrap_or(&NOTHING)
+}
+
+fn everything(version: TlsVersion) -> Everything {
+    // Anonymous and empty suites come last: a server that prefers none of them must not be led to them.
+    let mut suites: Vec<_> = CipherSuite::of_version(version).collect();
+    suites.sort_by_cached_key(|suite| suite.weakness().is_some());
+    Everything { suites, groups: NamedGroup::of_version(version).collect() }
+}
+
+/// Asks about `version` alone.
+async fn ask(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Result<ServerFlight, Reason> {
+    let all = all_of(version);
+    hello(endpoint, opening, version, &all.suites, &all.groups).await
+}
+
+/// Asks about the versions in `wanted` one by one, the newest first.
+///
+/// A server asked for one version answers with the newest that it has up to that, or with the alert `protocol_version`
+/// when it has only newer ones (RFC 5246 appendix E.1). So one such alert settles all versions below.
+pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: &[TlsVersion]) -> VersionsSeen {
+    let mut seen = VersionsSeen::default();
+    for &version in wanted.iter().rev() {
+        if seen.versions.contains_key(&version) {
+            continue;
+        }
+        let flight = ask(endpoint, opening, version).await;
+        let chosen =
+            flight.as_ref().ok().and_then(|flight| flight.hello.as_ref()).and_then(|hello| hello.tls_version());
+        let settled = flight.as_ref().is_ok_and(|flight| {
+            flight.hello.is_none() && flight.alert.is_some_and(|alert| alert.description == Alert::PROTOCOL_VERSION)
+        });
+        seen.versions.insert(version, accepted(&flight, version));
+        if matches!(flight, Err(Reason::Timeout(_))) {
+            // A server that keeps silent about one version would do so about all, at the price of a time-out each.
+            for &other in wanted {
+                let silent = Attempt::NotScheduled(Reason::Pointless("the server has fallen silent"));
+                seen.versions.entry(other).or_insert(silent);
+            }
+            break;
+        }
+        if let Ok(flight) = flight {
+            if seen.chain.is_empty() {
+                seen.chain = flight.certificates;
+            }
+            seen.certificate_requested |= flight.certificate_requested;
+        }
+        if let Some(chosen) = chosen.filter(|chosen| *chosen < version) {
+            // Those between were passed over by a server that would have preferred them.
+            for &between in wanted.iter().filter(|between| **between > chosen && **between < version) {
+                seen.versions.insert(between, Attempt::Completed(false));
+            }
+            seen.versions.insert(chosen, Attempt::Completed(true));
+        }
+        if settled && version < TlsVersion::Tls13 {
+            for &below in wanted.iter().filter(|below| **below < version) {
+                seen.versions.insert(below, Attempt::Completed(false));
+            }
+        }
+    }
+    seen
+}
+
+/// Whether the answer accepts `version`. Closing without an alert is a refusal that old servers know no better form of.
+fn accepted(flight: &Result<ServerFlight, Reason>, version: TlsVersion) -> Attempt<bool> {
+    match flight {
+        Ok(flight) => match &flight.hello {
+            Some(hello) if hello.tls_version() == Some(version) => Attempt::Completed(true),
+            Some(hello) if hello.tls_version().is_some_and(|chosen| chosen < version) => Attempt::Completed(false),
+            Some(_) => Attempt::Failed(Reason::Protocol("the server chose a version that was not offered".to_owned())),
+            None => Attempt::Completed(false),
+        },
+        Err(Reason::Closed(_) | Reason::Reset(_)) => Attempt::Completed(false),
+        Err(reason) => attempt(Err(reason.clone())),
+    }
+}
+
+/// Finds the suites of `version` by offering all, then all but those chosen, until none is.
+pub(crate) async fn suites(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Enumerated<CipherSuite> {
+    let all = all_of(version);
+    let mut left = all.suites.clone();
+    let mut found = Enumerated { version, chosen: Vec::new(), complete: false };
+    while !left.is_empty() {
+        let flight = hello(endpoint, opening, version, &left, &all.groups).await;
+        let chosen = flight.as_ref().ok().and_then(|flight| flight.hello.as_ref());
+        let chosen = chosen.filter(|hello| hello.tls_version() == Some(version)).map(|hello| hello.suite);
+        match chosen.and_then(|suite| left.iter().position(|other| *other == suite)) {
+            Some(index) => found.chosen.push(left.remove(index)),
+            None => {
+                found.complete = accepted(&flight, version) == Attempt::Completed(false);
+                return found;
+            }
+        }
+    }
+    found.complete = true;
+    found
+}
+
+/// Finds the groups of `version` in the same way.
+pub(crate) async fn groups(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Enumerated<NamedGroup> {
+    let all = all_of(version);
+    let mut left = all.groups.clone();
+    // Only suites that need one of these groups: others would be chosen when the groups run out.
+    let suites: Vec<_> = all
+        .suites
+        .iter()
+        .copied()
+        .filter(|suite| suite.is_tls13() || suite.name().is_some_and(|name| name.starts_with("TLS_ECDHE_")))
+        .collect();
+    let mut found = Enumerated { version, chosen: Vec::new(), complete: false };
+    while !left.is_empty() {
+        let flight = hello(endpoint, opening, version, &suites, &left).await;
+        let chosen = flight.as_ref().ok().and_then(hello_group);
+        match chosen.and_then(|group| left.iter().position(|other| *other == group)) {
+            Some(index) => found.chosen.push(left.remove(index)),
+            None => {
+                found.complete = accepted(&flight, version) == Attempt::Completed(false);
+                return found;
+            }
+        }
+    }
+    found.complete = true;
+    found
+}

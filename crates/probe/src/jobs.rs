@@ -1,0 +1,267 @@
+//! The questions in PostgreSQL's own protocol. Each is one connection (two where a busy server is asked again).
+
+use std::time::Duration;
+
+use hostssl_pgwire::frontend::{GSSENC_REQUEST, SSL_REQUEST};
+use hostssl_pgwire::negotiation::{GssReply, SslReply};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::answer::StartupReply;
+use crate::attempt::{Attempt, Reason};
+use crate::endpoint::{Endpoint, Opening, attempt};
+use crate::facts::{Handshake, Startup};
+use crate::report::SslRequestOutcome;
+use crate::tls_client::{HandshakeFault, Offer};
+use crate::wire::{Negotiation, Wire, connection_name};
+
+/// How long to wait for unasked bytes: about a round trip, as a peer that talks first sends at once.
+const LISTEN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
+
+/// How long a server may take to answer a startup that was stuffed behind the request.
+const STUFFING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the first connection showed.
+#[derive(Debug)]
+pub(crate) enum First {
+    /// The peer said something before it was asked.
+    TalksFirst,
+    /// The answer to `SSLRequest`, and where it was S or N what came of going on.
+    Negotiated(Box<Negotiation>, Option<FirstStartup>),
+}
+
+/// The startup of the first connection.
+#[derive(Debug)]
+pub(crate) enum FirstStartup {
+    /// After N: in clear on the same connection.
+    Plaintext(Box<Attempt<StartupReply>>),
+    /// After S: over TLS.
+    Encrypted(Box<TlsRun>),
+}
+
+/// A startup over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsRun {
+    pub(crate) handshake: Result<Handshake, HandshakeFault>,
+    pub(crate) reply: Attempt<StartupReply>,
+}
+
+/// Connects, listens, sends `SSLRequest`, and goes on with `startup` as the answer allows.
+pub(crate) async fn first(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
+    let run = first_once(endpoint, startup).await?;
+    let busy = match &run {
+        First::Negotiated(_, Some(FirstStartup::Plaintext(reply))) => is_busy(reply),
+        First::Negotiated(_, Some(FirstStartup::Encrypted(run))) => is_busy(&run.reply),
+        // An error in place of S or N comes from a server that has no process to spare.
+        First::Negotiated(negotiation, None) => negotiation.outcome == SslRequestOutcome::E,
+        First::TalksFirst => false,
+    };
+    if !busy || !pause(endpoint).await {
+        return Ok(run);
+    }
+    first_once(endpoint, startup).await.or(Ok(run))
+}
+
+async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
+    let (mut wire, round_trip) = endpoint.connect(|| connection_name("SSLRequest", startup)).await?;
+    if wire.talks_first(round_trip.clamp(LISTEN.0, LISTEN.1)).await {
+        wire.close().await;
+        return Ok(First::TalksFirst);
+    }
+    let negotiation = wire.negotiate().await;
+    let next = match negotiation.outcome {
+        SslRequestOutcome::S if !negotiation.bytes_after => {
+            Some(FirstStartup::Encrypted(Box::new(over_tls(endpoint, wire, startup, Offer::Modern, false).await)))
+        }
+        SslRequestOutcome::N => {
+            let reply = wire.startup(startup).await;
+            wire.close().await;
+            Some(FirstStartup::Plaintext(Box::new(attempt(reply))))
+        }
+        _ => None,
+    };
+    Ok(First::Negotiated(Box::new(negotiation), next))
+}
+
+/// Sends `startup` in clear.
+pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {
+    let reply = plaintext_once(endpoint, startup).await;
+    if is_busy(&reply) && pause(endpoint).await {
+        return plaintext_once(endpoint, startup).await;
+    }
+    reply
+}
+
+async fn plaintext_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {
+    let (mut wire, _) = match endpoint.connect(|| connection_name("plaintext", startup)).await {
+        Ok(connected) => connected,
+        Err(reason) => return attempt(Err(reason)),
+    };
+    let reply = wire.startup(startup).await;
+    wire.close().await;
+    attempt(reply)
+}
+
+/// Sends `startup` over TLS.
+pub(crate) async fn encrypted(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening, offer: Offer) -> TlsRun {
+    let run = encrypted_once(endpoint, startup, opening, offer).await;
+    if is_busy(&run.reply) && pause(endpoint).await {
+        return encrypted_once(endpoint, startup, opening, offer).await;
+    }
+    run
+}
+
+async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening, offer: Offer) -> TlsRun {
+    let transport = match (opening, offer) {
+        (Opening::SslRequest, Offer::Modern) => "TLS",
+        (Opening::SslRequest, Offer::Tls12) => "TLS 1.2",
+        (Opening::Direct { alpn: true }, _) => "direct TLS",
+        (Opening::Direct { alpn: false }, _) => "direct TLS without ALPN",
+    };
+    match endpoint.connect_for_tls(opening, || connection_name(transport, startup)).await {
+        Ok(wire) => over_tls(endpoint, wire, startup, offer, opening == Opening::Direct { alpn: true }).await,
+        Err(reason) => {
+            let fault = HandshakeFault { reason: reason.clone(), version_refused: false, chain: Vec::new() };
+            TlsRun { handshake: Err(fault), reply: attempt(Err(reason)) }
+        }
+    }
+}
+
+/// Shakes hands and sends `startup`. The answer is the one read that must follow a handshake: in TLS 1.3 a server's demand
+/// for a client certificate comes only there.
+async fn over_tls(
+    endpoint: &Endpoint<'_>,
+    wire: Wire<TcpStream>,
+    startup: &Startup,
+    offer: Offer,
+    alpn: bool,
+) -> TlsRun {
+    match shake_hands(endpoint, wire, offer, alpn).await {
+        Ok((mut wire, handshake)) => {
+            let reply = wire.startup(startup).await;
+            wire.close().await;
+            TlsRun { handshake: Ok(handshake), reply: attempt(reply) }
+        }
+        Err(fault) => TlsRun { reply: attempt(Err(fault.reason.clone())), handshake: Err(fault) },
+    }
+}
+
+type TlsWire = Wire<tokio_rustls::client::TlsStream<TcpStream>>;
+
+async fn shake_hands(
+    endpoint: &Endpoint<'_>,
+    wire: Wire<TcpStream>,
+    offer: Offer,
+    alpn: bool,
+) -> Result<(TlsWire, Handshake), HandshakeFault> {
+    wire.pen.sent("ClientHello", || match offer {
+        Offer::Modern => "TLSv1.3, TLSv1.2".to_owned(),
+        Offer::Tls12 => "TLSv1.2".to_owned(),
+    });
+    let host = endpoint.server_name();
+    match wire.layer(|stream| endpoint.tls.connect(host, offer, alpn, stream)).await {
+        Ok((wire, handshake)) => {
+            wire.pen.event("TLS established", || {
+                let asked = if handshake.certificate_requested { ", client certificate requested" } else { "" };
+                format!("{} {}{asked}", handshake.version, handshake.suite)
+            });
+            Ok((wire, handshake))
+        }
+        Err((Some(fault), pen)) => {
+            pen.event("handshake failed", || fault.reason.to_string());
+            Err(fault)
+        }
+        Err((None, pen)) => {
+            pen.event("handshake failed", || "deadline passed".to_owned());
+            let reason = Reason::Timeout("shaking hands");
+            Err(HandshakeFault { reason, version_refused: false, chain: Vec::new() })
+        }
+    }
+}
+
+/// Whether direct TLS leads to PostgreSQL. Closing, a reset or an alert is a refusal: a server without it takes the
+/// ClientHello for a packet of impossible length, and one that misses the ALPN closes after the handshake.
+pub(crate) fn direct_answer(run: &TlsRun) -> Attempt<bool> {
+    match &run.reply {
+        Attempt::Completed(_) | Attempt::Failed(Reason::ClientCertificate) => Attempt::Completed(true),
+        Attempt::Failed(Reason::Closed(_) | Reason::Reset(_) | Reason::Handshake(_) | Reason::Protocol(_)) => {
+            Attempt::Completed(false)
+        }
+        Attempt::Failed(reason) => Attempt::Failed(reason.clone()),
+        Attempt::NotScheduled(reason) => Attempt::NotScheduled(reason.clone()),
+    }
+}
+
+/// Whether `GSSENCRequest` is answered by G.
+pub(crate) async fn gss_encryption(endpoint: &Endpoint<'_>) -> Attempt<bool> {
+    const WHAT: &str = "waiting for the answer to GSSENCRequest";
+    let ask = async {
+        let (mut wire, _) = endpoint.connect(|| "GSSENCRequest".to_owned()).await?;
+        wire.pen.sent("GSSENCRequest", String::new);
+        wire.send(&GSSENC_REQUEST, WHAT).await?;
+        loop {
+            match GssReply::decode(wire.buffer()) {
+                Ok(Some(reply)) => {
+                    wire.pen.received(if reply == GssReply::Accepted { "G" } else { "N or E" }, String::new);
+                    wire.close().await;
+                    return Ok(reply == GssReply::Accepted);
+                }
+                Ok(None) => wire.receive(WHAT).await?,
+                Err(error) => return Err(Reason::Protocol(error.to_string())),
+            }
+        }
+    };
+    attempt(ask.await)
+}
+
+/// Whether a startup in the same segment as the `SSLRequest`, in clear, is answered over TLS (CVE-2021-23214).
+///
+/// A server that was mended says so over TLS (08P01) or breaks off; one that never saw the bytes stays silent.
+pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<bool> {
+    const WHAT: &str = "waiting for the answer to a stuffed SSLRequest";
+    let ask = async {
+        let message = startup.message().encode().map_err(|error| Reason::Encode(error.to_string()))?;
+        let (mut wire, _) = endpoint.connect(|| connection_name("stuffed SSLRequest", startup)).await?;
+        wire.pen.sent("SSLRequest with a StartupMessage behind it", || startup.describe());
+        wire.send(&[&SSL_REQUEST[..], &message].concat(), WHAT).await?;
+        loop {
+            match SslReply::decode(wire.buffer()) {
+                Ok(Some(SslReply::Accepted)) if wire.buffer().len() == 1 => break,
+                Ok(Some(_)) | Err(_) => return Ok(false),
+                Ok(None) => match wire.receive(WHAT).await {
+                    Ok(()) => {}
+                    Err(Reason::Closed(_) | Reason::Reset(_)) => return Ok(false),
+                    Err(reason) => return Err(reason),
+                },
+            }
+        }
+        let (mut wire, _) = match shake_hands(endpoint, wire, Offer::Modern, false).await {
+            Ok(shaken) => shaken,
+            Err(HandshakeFault { reason: Reason::Timeout(what), .. }) => return Err(Reason::Timeout(what)),
+            Err(_) => return Ok(false),
+        };
+        wire.deadline = wire.deadline.min(Instant::now() + STUFFING_TIMEOUT);
+        let answered = match wire.startup_reply().await {
+            Ok(StartupReply::Authentication(_)) => true,
+            Ok(StartupReply::Error(error)) => !error.protocol_2 && error.code.as_deref() != Some("08P01"),
+            Err(_) => false,
+        };
+        wire.close().await;
+        Ok(answered)
+    };
+    attempt(ask.await)
+}
+
+fn is_busy(reply: &Attempt<StartupReply>) -> bool {
+    reply.completed().is_some_and(StartupReply::is_busy)
+}
+
+/// Waits before a retry; false when the endpoint's time does not allow it.
+async fn pause(endpoint: &Endpoint<'_>) -> bool {
+    let wake = Instant::now() + endpoint.options.retry_delay;
+    if wake >= endpoint.deadline {
+        return false;
+    }
+    tokio::time::sleep_until(wake).await;
+    true
+}

@@ -1,0 +1,188 @@
+//! The probe of a target with all its addresses, and of many targets.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures::stream::{self, StreamExt as _};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::assemble::{assemble, unfinished, unresolved};
+use crate::attempt::Reason;
+use crate::endpoint::Endpoint;
+use crate::limiter::Limiter;
+use crate::options::Options;
+use crate::report::EndpointReport;
+use crate::rounds;
+use crate::target::{SslNegotiation, Target};
+use crate::tls_client::TlsClient;
+use crate::transcript::Recorder;
+
+/// The most addresses of one name that are probed.
+const MAX_ADDRESSES: usize = 16;
+
+/// Probes endpoints. One prober serves any number of them, at once or in turn, and keeps the number of connections to each
+/// server within bounds.
+#[derive(Debug)]
+pub struct Prober {
+    options: Options,
+    tls: TlsClient,
+    limiter: Limiter,
+    random_user: String,
+}
+
+/// Why no prober can be made: a fault of this program, or of the system's source of randomness.
+#[derive(Debug, thiserror::Error)]
+#[error("the TLS client cannot be set up")]
+pub struct ProberError(#[from] rustls::Error);
+
+impl Prober {
+    /// Makes a prober that asks what `options` say.
+    ///
+    /// # Errors
+    ///
+    /// [`ProberError`] when the TLS client cannot be set up.
+    pub fn new(options: Options) -> Result<Self, ProberError> {
+        let tls = TlsClient::new()?;
+        let random: [u8; 6] = tls.random();
+        let random_user = random.iter().fold("hostssl_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let limiter = Limiter::new(options.connections_per_server);
+        Ok(Self { options, tls, limiter, random_user })
+    }
+
+    /// The name of the user that no server can know.
+    #[must_use]
+    pub fn random_user(&self) -> &str {
+        &self.random_user
+    }
+
+    /// Probes every address of `target`. A name without an address yields one report that says so.
+    ///
+    /// Cancel by dropping the future: it owns all that it opened.
+    pub async fn probe(&self, target: &Target) -> Vec<EndpointReport> {
+        match self.resolve(target).await {
+            Ok(addresses) => {
+                let mut reports = Vec::with_capacity(addresses.len());
+                for address in addresses {
+                    reports.push(self.probe_address(target, address).await);
+                }
+                reports
+            }
+            Err(reason) => vec![unresolved(target, &reason)],
+        }
+    }
+
+    /// The addresses of `target`, each once, in the order of the resolver.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Resolve`] when there is none, [`Reason::Timeout`] when the resolver does not answer in time.
+    pub async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Reason> {
+        if let Some(ip) = target.address.or_else(|| target.host_ip()) {
+            return Ok(vec![SocketAddr::new(ip, target.port)]);
+        }
+        let lookup = tokio::net::lookup_host((target.host.as_str(), target.port));
+        let found = match timeout(self.options.connect_timeout, lookup).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => return Err(Reason::Resolve(error.to_string())),
+            Err(_) => return Err(Reason::Timeout("resolving the name")),
+        };
+        let mut addresses = Vec::new();
+        for address in found {
+            if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+                addresses.push(address);
+            }
+        }
+        if addresses.is_empty() {
+            return Err(Reason::Resolve("it has no address".to_owned()));
+        }
+        Ok(addresses)
+    }
+
+    /// Probes `target` at `address`.
+    pub async fn probe_address(&self, target: &Target, address: SocketAddr) -> EndpointReport {
+        let startups = self.options.startups(target, &self.random_user);
+        let permits = self.limiter.server(address);
+        // The clock starts when the server has a place free: to wait for our own other probes is no delay of its.
+        drop(permits.acquire().await);
+        let recorder = Recorder::new(self.options.transcript);
+        let endpoint = Endpoint {
+            options: &self.options,
+            tls: &self.tls,
+            address,
+            host: &target.host,
+            permits,
+            deadline: Instant::now() + self.options.endpoint_timeout,
+            recorder: recorder.clone(),
+        };
+        let facts = match target.negotiation {
+            SslNegotiation::Postgres => rounds::by_request(&endpoint, &startups).await,
+            SslNegotiation::Direct => rounds::by_direct_tls(&endpoint, &startups).await,
+        };
+        let now = self.options.now.unwrap_or_else(clock);
+        assemble(target, Some(address.ip()), &facts, &self.options.roots, now, recorder.finish())
+    }
+}
+
+fn clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Probes many targets, at most `concurrency` at once, and yields reports as they come.
+///
+/// `targets` is drawn from only as room appears, so the memory used does not grow with their number. Each target is probed
+/// in a task of its own, to use all cores; dropping the stream ends them.
+pub fn probe_many<I>(
+    prober: Arc<Prober>,
+    targets: I,
+    concurrency: usize,
+) -> impl futures::Stream<Item = EndpointReport> + Send + Unpin
+where
+    I: IntoIterator<Item = Target>,
+    I::IntoIter: Send + 'static,
+{
+    let state = (Running::default(), targets.into_iter());
+    let step = move |(mut running, mut targets): (Running, I::IntoIter)| {
+        let prober = Arc::clone(&prober);
+        async move {
+            while running.tasks.len() < concurrency.max(1) {
+                let Some(target) = targets.next() else { break };
+                running.start(&prober, target);
+            }
+            let reports = running.next().await?;
+            Some((stream::iter(reports), (running, targets)))
+        }
+    };
+    Box::pin(stream::unfold(state, step).flatten())
+}
+
+/// The probes that are under way, and what each is for: a target whose task ends badly is still reported.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Vec<EndpointReport>>,
+    targets: HashMap<tokio::task::Id, Target>,
+}
+
+impl Running {
+    fn start(&mut self, prober: &Arc<Prober>, target: Target) {
+        let (prober, probed) = (Arc::clone(prober), target.clone());
+        let task = self.tasks.spawn(async move { prober.probe(&probed).await });
+        self.targets.insert(task.id(), target);
+    }
+
+    async fn next(&mut self) -> Option<Vec<EndpointReport>> {
+        match self.tasks.join_next_with_id().await? {
+            Ok((id, reports)) => {
+                self.targets.remove(&id);
+                Some(reports)
+            }
+            Err(error) => {
+                let target = self.targets.remove(&error.id());
+                Some(target.iter().map(unfinished).collect())
+            }
+        }
+    }
+}

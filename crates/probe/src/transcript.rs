@@ -1,0 +1,133 @@
+//! The exchange with a server, message by message, for people who want to see for themselves.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hostssl_pgwire::text::safe_str;
+use serde::{Deserialize, Serialize};
+
+/// The most lines that are kept of one endpoint.
+const MAX_LINES: usize = 2000;
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From us to the server.
+    Sent,
+    /// From the server to us.
+    Received,
+    /// No message: something that happened to the connection.
+    Event,
+}
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// Microseconds since the probe of the endpoint began.
+    pub micros: u64,
+    /// The connection it belongs to, named by the question that it asks.
+    pub connection: String,
+    /// Which way it went.
+    pub direction: Direction,
+    /// The message by its name in the protocol.
+    pub message: String,
+    /// What it says, escaped.
+    pub text: String,
+}
+
+/// Collects lines from the jobs of one endpoint, which run side by side.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    lines: Option<Arc<Mutex<Vec<Line>>>>,
+    start: Instant,
+}
+
+impl Recorder {
+    pub(crate) fn new(enabled: bool) -> Self {
+        Self { lines: enabled.then(Arc::default), start: Instant::now() }
+    }
+
+    /// A handle that writes lines of one connection.
+    pub(crate) fn connection(&self, name: impl FnOnce() -> String) -> Pen {
+        Pen { recorder: self.lines.is_some().then(|| (self.clone(), name())) }
+    }
+
+    /// The lines so far in the order of time; `None` when none were to be collected.
+    pub(crate) fn finish(&self) -> Option<Vec<Line>> {
+        let lines = self.lines.as_ref()?;
+        let mut lines = std::mem::take(&mut *lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        lines.sort_by_key(|line| line.micros);
+        Some(lines)
+    }
+}
+
+/// Writes lines of one connection, or nothing when no transcript is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Pen {
+    recorder: Option<(Recorder, String)>,
+}
+
+impl Pen {
+    pub(crate) fn sent(&self, message: &str, text: impl FnOnce() -> String) {
+        self.write(Direction::Sent, message, text);
+    }
+
+    pub(crate) fn received(&self, message: &str, text: impl FnOnce() -> String) {
+        self.write(Direction::Received, message, text);
+    }
+
+    pub(crate) fn event(&self, message: &str, text: impl FnOnce() -> String) {
+        self.write(Direction::Event, message, text);
+    }
+
+    fn write(&self, direction: Direction, message: &str, text: impl FnOnce() -> String) {
+        let Some((recorder, connection)) = &self.recorder else {
+            return;
+        };
+        let Some(lines) = &recorder.lines else { return };
+        let elapsed: Duration = recorder.start.elapsed();
+        let mut lines = lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if lines.len() < MAX_LINES {
+            lines.push(Line {
+                micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                connection: safe_str(connection),
+                direction,
+                message: message.to_owned(),
+                text: safe_str(&text()),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_nothing_unless_asked() {
+        let recorder = Recorder::new(false);
+        recorder.connection(|| panic!("not needed")).sent("SSLRequest", || panic!("not needed"));
+        assert_eq!(recorder.finish(), None);
+    }
+
+    #[test]
+    fn escapes_what_a_server_says() {
+        let recorder = Recorder::new(true);
+        recorder.connection(|| "tls".into()).received("ErrorResponse", || "\x1b[2J".into());
+        let lines = recorder.finish().unwrap();
+        assert_eq!(lines[0].text, "\\u{1b}[2J");
+        assert_eq!(lines[0].direction, Direction::Received);
+    }
+
+    #[test]
+    fn has_a_limit() {
+        let recorder = Recorder::new(true);
+        let pen = recorder.connection(|| "x".into());
+        for _ in 0..MAX_LINES + 10 {
+            pen.event("closed", String::new);
+        }
+        assert_eq!(recorder.finish().unwrap().len(), MAX_LINES);
+    }
+}

@@ -1,0 +1,536 @@
+//! The prober against peers that misbehave. Each peer is a listener on loopback; each expectation was written down from
+//! the protocol notes (the states of a server's answer to its first bytes, and the traps met) before the probe ran.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use common::{
+    ClientCertificates, Peer, Script, error, first_packet, modern, probe, quick, refusal, scram, tls_server,
+    wait_for_end,
+};
+use futures::StreamExt as _;
+use hostssl_pgwire::backend::Authentication;
+use hostssl_pgwire::frontend::InitialPacket;
+use hostssl_probe::report::{ClientCertificate, Outcome, SslRequestOutcome as Ssl, Support, Verdict, Weakness};
+use hostssl_probe::target::{SslNegotiation, Target};
+use hostssl_probe::{Options, Prober, probe_many};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+fn thorough() -> Options {
+    let quick = quick();
+    Options { direct_tls_without_alpn: true, gss_encryption: true, startup_stuffing: true, ..quick }
+}
+
+/// Closes with a reset in place of an end.
+fn reset(stream: &TcpStream) {
+    stream.set_zero_linger().unwrap();
+}
+
+#[tokio::test]
+async fn an_open_port_that_closes_silently() {
+    let peer = Peer::start(async |stream: TcpStream, _| drop_quietly(stream)).await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Closed));
+    assert_eq!(report.plaintext.outcome, Outcome::Unknown);
+}
+
+fn drop_quietly(_: TcpStream) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_open_port_that_resets_after_the_request() {
+    let peer = Peer::start(async |mut stream: TcpStream, _| {
+        stream.read_u8().await?;
+        reset(&stream);
+        Ok(())
+    })
+    .await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Reset));
+}
+
+#[tokio::test]
+async fn a_tarpit_costs_its_time_out_and_few_connections() {
+    let peer = Peer::start(async |mut stream: TcpStream, _| wait_for_end(&mut stream).await).await;
+    let begin = Instant::now();
+    let report = probe(peer.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Timeout));
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert_eq!(peer.count(), 3, "SSLRequest, one startup in clear, one direct TLS");
+}
+
+#[tokio::test]
+async fn a_closed_port() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let report = probe(address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Unreachable, Ssl::NotSent));
+    assert!(report.reason.contains("refused"), "{}", report.reason);
+}
+
+#[tokio::test]
+async fn a_black_hole() {
+    // A listener whose queue is full drops further SYNs.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut fill = Vec::new();
+    for _ in 0..8 {
+        fill.push(tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await);
+    }
+    let begin = Instant::now();
+    let report = probe(address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Unreachable, Ssl::NotSent));
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_name_without_an_address() {
+    let prober = Prober::new(quick()).unwrap();
+    let reports = prober.probe(&Target::new("does-not-exist.invalid", 5432)).await;
+    assert_eq!(reports.len(), 1);
+    assert_eq!((reports[0].verdict, reports[0].address.as_deref()), (Verdict::Unreachable, None));
+}
+
+#[tokio::test]
+async fn peers_that_are_no_postgresql() {
+    for (name, early, late, expected) in [
+        ("SSH speaks first", &b"SSH-2.0-OpenSSH_9.2\r\n"[..], &b""[..], Ssl::NotSent),
+        ("a slow SSH", b"", b"SSH-2.0-OpenSSH_9.2\r\n", Ssl::Garbage),
+        ("HTTP", b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", Ssl::Garbage),
+        ("a byte N and more", b"", b"NNTP ready\r\n", Ssl::Garbage),
+        ("a byte E and a lie", b"", b"E\0\0\0\x05\0\0\0\0", Ssl::Garbage),
+        ("MySQL speaks first", b"J\0\0\0\x0a8.0.36\0", b"", Ssl::NotSent),
+        ("a byte Y", b"", b"Y", Ssl::Garbage),
+    ] {
+        let peer = Peer::start(move |mut stream: TcpStream, _| async move {
+            stream.write_all(early).await?;
+            stream.read_u8().await?;
+            stream.write_all(late).await?;
+            wait_for_end(&mut stream).await
+        })
+        .await;
+        let report = probe(peer.address, quick()).await;
+        assert_eq!(
+            (report.verdict, report.ssl_request),
+            (Verdict::NotPostgresql, expected),
+            "{name}: {}",
+            report.reason
+        );
+        assert!(report.tls.is_none() && report.certificate.is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls() {
+    let peer = Script::without_tls(Authentication::CleartextPassword.encode()).peer().await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::PlaintextOnly, Ssl::N));
+    assert_eq!(
+        report.weaknesses,
+        [Weakness::PlaintextAccepted, Weakness::PlaintextReplicationAccepted, Weakness::PlaintextPassword]
+    );
+    assert_eq!(peer.count(), 3, "after N the first startup goes over the same connection");
+
+    let peer = Script::without_tls(refusal()).peer().await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+}
+
+#[tokio::test]
+async fn after_n_something_else_than_postgresql() {
+    let peer = Script::without_tls(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()).peer().await;
+    assert_eq!(probe(peer.address, quick()).await.verdict, Verdict::NotPostgresql);
+}
+
+#[tokio::test]
+async fn errors_in_answer_to_the_request() {
+    for bytes in [
+        error("53300", Some("InitProcess"), "sorry, too many clients already"),
+        b"EFATAL:  sorry, too many clients already\n\0".to_vec(),
+    ] {
+        let script = Script { ssl: bytes.clone(), ..Script::without_tls(bytes) };
+        let peer = script.peer().await;
+        let report = probe(peer.address, quick()).await;
+        assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::E));
+        assert!(peer.count() >= 2, "asked once more");
+    }
+}
+
+#[tokio::test]
+async fn tls_that_is_announced_and_not_there() {
+    for (name, after) in [
+        ("closes", &b""[..]),
+        ("garbage", b"this is no TLS at all"),
+        ("an alert", &[21, 3, 3, 0, 2, 2, 40]),
+        ("an endless record", &[22, 3, 3, 0xff, 0xff]),
+    ] {
+        let peer = Peer::start(move |mut stream: TcpStream, _| async move {
+            match first_packet(&mut stream).await? {
+                InitialPacket::SslRequest => {
+                    stream.write_all(b"S").await?;
+                    let mut hello = [0; 32];
+                    stream.read_exact(&mut hello).await?;
+                    stream.write_all(after).await
+                }
+                _ => {
+                    stream.write_all(&refusal()).await?;
+                    wait_for_end(&mut stream).await
+                }
+            }
+        })
+        .await;
+        let report = probe(peer.address, quick()).await;
+        assert_eq!((report.verdict, report.ssl_request), (Verdict::BrokenTls, Ssl::S), "{name}: {}", report.reason);
+        assert_eq!(report.plaintext.outcome, Outcome::Refused, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends() {
+    let script = Script { tls: None, ..Script::enforcing(modern()) };
+    let peer = script.peer().await;
+    let begin = Instant::now();
+    let report = probe(peer.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::S), "{}", report.reason);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn bytes_between_s_and_the_handshake() {
+    let script = Script { ssl: b"S and an injected message".to_vec(), ..Script::enforcing(modern()) };
+    let report = probe(script.peer().await.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::BrokenTls, Ssl::S), "{}", report.reason);
+    assert_eq!(report.weaknesses, [Weakness::BytesBeforeHandshake]);
+}
+
+#[tokio::test]
+async fn floods_and_drips_are_cut_off() {
+    for (name, prefix) in
+        [("from the start", &b""[..]), ("an endless old error", b"EFATAL: "), ("an endless banner", b"S")]
+    {
+        let peer = Peer::start(move |mut stream: TcpStream, _| async move {
+            if !prefix.is_empty() {
+                stream.read_u8().await?;
+                stream.write_all(prefix).await?;
+            }
+            loop {
+                stream.write_all(&[b'x'; 65536]).await?;
+            }
+        })
+        .await;
+        let begin = Instant::now();
+        let report = probe(peer.address, quick()).await;
+        assert_eq!(report.verdict, Verdict::NotPostgresql, "{name}: {}", report.reason);
+        assert!(begin.elapsed() < Duration::from_secs(2), "{name}");
+    }
+
+    let drip = Peer::start(async |mut stream: TcpStream, _| {
+        stream.read_u8().await?;
+        stream.write_all(b"EFATAL").await?;
+        loop {
+            stream.write_all(b"x").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let begin = Instant::now();
+    let report = probe(drip.address, quick()).await;
+    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_terminator_that_closes_plaintext_silently() {
+    let script = Script { plaintext: Vec::new(), encrypted: scram(false), ..Script::enforcing(modern()) };
+    let report = probe(script.peer().await.address, quick()).await;
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.tls.unwrap().channel_binding, Some(false));
+    assert!(report.weaknesses.contains(&Weakness::NoChannelBinding));
+}
+
+#[tokio::test]
+async fn servers_by_the_code_of_their_refusal() {
+    for (name, plaintext, expected) in [
+        ("PostgreSQL", refusal(), Verdict::Enforced),
+        ("pgbouncer", error("08P01", None, "SSL required"), Verdict::Enforced),
+        ("a gateway", error("28000", None, "SSL connection is required."), Verdict::Enforced),
+        ("md5", Authentication::Md5Password { salt: [1; 4] }.encode(), Verdict::Optional),
+        ("a role that is not there", error("28000", Some("InitializeSessionUserId"), "role"), Verdict::Optional),
+        ("a database that is not there", error("3D000", Some("InitPostgres"), "database"), Verdict::Optional),
+        ("starting up", error("57P03", Some("ProcessStartupPacket"), "starting"), Verdict::Inconclusive),
+        ("shutting down", error("57P01", Some("x"), "terminating"), Verdict::Inconclusive),
+        ("an old protocol", error("0A000", Some("ProcessStartupPacket"), "unsupported"), Verdict::Inconclusive),
+    ] {
+        let script = Script { plaintext, ..Script::enforcing(modern()) };
+        let report = probe(script.peer().await.address, quick()).await;
+        assert_eq!(report.verdict, expected, "{name}: {}", report.reason);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wakes_up_is_asked_again() {
+    let script = Script::enforcing(modern());
+    let peer = Peer::start(move |mut stream: TcpStream, index| {
+        let script = script.clone();
+        async move {
+            // The first startup in clear finds the server starting.
+            if index > 0 && index < 3 {
+                let mut first = [0; 8];
+                stream.peek(&mut first).await?;
+                if first[..4] != [0, 0, 0, 8] && first[0] != 0x16 {
+                    first_packet(&mut stream).await?;
+                    return stream.write_all(&error("57P03", Some("ProcessStartupPacket"), "starting up")).await;
+                }
+            }
+            script.serve(stream).await
+        }
+    })
+    .await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+}
+
+#[tokio::test]
+async fn client_certificates_demanded_by_tls() {
+    for (name, versions) in [("TLS 1.3", &[&rustls::version::TLS13]), ("TLS 1.2", &[&rustls::version::TLS12])] {
+        let tls = tls_server(versions, ClientCertificates::Required);
+        let report = probe(Script::enforcing(tls).peer().await.address, quick()).await;
+        assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+        assert_eq!(report.encrypted.authentication.as_deref(), Some("cert"), "{name}");
+        let tls = report.tls.unwrap();
+        assert_eq!(tls.client_certificate, ClientCertificate::Required, "{name}");
+        assert!(report.certificate.is_some(), "{name}: the chain is shown all the same");
+    }
+}
+
+#[tokio::test]
+async fn versions_of_a_tls_1_2_and_a_tls_1_3_server() {
+    for (versions, expected) in [
+        (&[&rustls::version::TLS13][..], [Support::Refused, Support::Accepted]),
+        (&[&rustls::version::TLS12], [Support::Accepted, Support::Refused]),
+        (rustls::ALL_VERSIONS, [Support::Accepted, Support::Accepted]),
+    ] {
+        let tls = tls_server(versions, ClientCertificates::NotAsked);
+        let report = probe(Script::enforcing(tls).peer().await.address, quick()).await;
+        assert_eq!(report.verdict, Verdict::Enforced);
+        let found: Vec<_> = report.tls.unwrap().versions.iter().map(|version| version.support).collect();
+        assert_eq!(found[3..], expected);
+        assert_eq!(found[..3], [Support::Refused; 3]);
+    }
+}
+
+#[tokio::test]
+async fn direct_tls() {
+    for (direct, alpn_needed, with_alpn, without) in [
+        (false, true, Support::Refused, Support::Unknown),
+        (true, true, Support::Accepted, Support::Refused),
+        (true, false, Support::Accepted, Support::Accepted),
+    ] {
+        let script = Script { direct, alpn_needed, ..Script::enforcing(modern()) };
+        let report = probe(script.peer().await.address, thorough()).await;
+        let tls = report.tls.unwrap();
+        assert_eq!(tls.direct_tls, with_alpn);
+        assert_eq!(tls.direct_tls_without_alpn.unwrap_or_default(), without);
+        assert_eq!(report.weaknesses.contains(&Weakness::DirectTlsWithoutAlpn), !alpn_needed);
+    }
+}
+
+#[tokio::test]
+async fn direct_tls_where_the_request_finds_no_answer() {
+    let script = Script { direct: true, ..Script::enforcing(modern()) };
+    let peer = Peer::start(move |mut stream: TcpStream, _| {
+        let script = script.clone();
+        async move {
+            let mut first = [0; 8];
+            stream.peek(&mut first).await?;
+            match first {
+                [0, 0, 0, 8, ..] => stream.shutdown().await,
+                _ => script.serve(stream).await,
+            }
+        }
+    })
+    .await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::Closed), "{}", report.reason);
+    assert_eq!(report.tls.unwrap().negotiated.unwrap().alpn.as_deref(), Some("postgresql"));
+
+    let mut target = Target::new("127.0.0.1", peer.address.port());
+    target.negotiation = SslNegotiation::Direct;
+    let report = Prober::new(quick()).unwrap().probe(&target).await.remove(0);
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::NotSent), "{}", report.reason);
+}
+
+#[tokio::test]
+async fn a_target_that_asks_for_direct_tls_in_vain() {
+    let peer = Script::enforcing(modern()).peer().await;
+    let mut target = Target::new("127.0.0.1", peer.address.port());
+    target.negotiation = SslNegotiation::Direct;
+    let report = Prober::new(quick()).unwrap().probe(&target).await.remove(0);
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::S));
+    assert_eq!(report.tls.unwrap().direct_tls, Support::Refused);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_a_stuffed_startup() {
+    let tls = modern();
+    let script = Script::enforcing(tls.clone());
+    let peer = Peer::start(move |mut stream: TcpStream, _| {
+        let (script, tls) = (script.clone(), tls.clone());
+        async move {
+            // As before CVE-2021-23214 was mended: what came behind the request stays in the buffer and counts.
+            let mut start = [0; 64];
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let count = stream.peek(&mut start).await?;
+            if count > 8 && start[..8] == hostssl_pgwire::frontend::SSL_REQUEST {
+                first_packet(&mut stream).await?;
+                first_packet(&mut stream).await?;
+                stream.write_all(b"S").await?;
+                let mut stream = tokio_rustls::TlsAcceptor::from(tls).accept(stream).await?;
+                stream.write_all(&scram(true)).await?;
+                stream.flush().await?;
+                return wait_for_end(&mut stream).await;
+            }
+            script.serve(stream).await
+        }
+    })
+    .await;
+    let report = probe(peer.address, thorough()).await;
+    assert_eq!(report.tls.unwrap().startup_stuffing, Some(Support::Accepted));
+    assert!(report.weaknesses.contains(&Weakness::StartupStuffing));
+
+    let honest = Script::enforcing(modern()).peer().await;
+    let report = probe(honest.address, thorough()).await;
+    assert_eq!(report.tls.unwrap().startup_stuffing, Some(Support::Refused));
+}
+
+#[tokio::test]
+async fn a_notice_and_a_negotiation_may_come_first() {
+    let mut bytes = b"v\0\0\0\x0c\0\0\0\0\0\0\0\0".to_vec();
+    bytes.extend(b"N\0\0\0\x0dMbeware\0\0");
+    bytes.extend(scram(false));
+    let script = Script { plaintext: bytes, ..Script::enforcing(modern()) };
+    assert_eq!(probe(script.peer().await.address, quick()).await.verdict, Verdict::Optional);
+}
+
+#[tokio::test]
+async fn trust_in_clear_is_left_at_once() {
+    let script = Script { plaintext: Authentication::Ok.encode(), ..Script::enforcing(modern()) };
+    let report = probe(script.peer().await.address, quick()).await;
+    assert_eq!(report.verdict, Verdict::Optional);
+    assert!(report.weaknesses.contains(&Weakness::PlaintextTrust));
+    let lines = report.transcript.unwrap();
+    assert!(lines.iter().any(|line| line.message == "Terminate"));
+}
+
+#[tokio::test]
+async fn nothing_from_a_server_steers_a_terminal() {
+    let evil = error("28\u{1b}00", Some("\u{202e}x"), "\u{1b}]0;owned\u{7}\u{1b}[2J");
+    let script = Script { plaintext: evil.clone(), encrypted: evil, ..Script::enforcing(modern()) };
+    let report = probe(script.peer().await.address, quick()).await;
+    let said = format!("{report:?}{}", serde_json::to_string(&report).unwrap());
+    let kept = report.startups.iter().flat_map(|startup| [&startup.plaintext, &startup.encrypted]);
+    for answer in kept {
+        for text in [&answer.sqlstate, &answer.routine, &answer.note].into_iter().flatten() {
+            assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+        }
+    }
+    for line in report.transcript.iter().flatten() {
+        assert!(!line.text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{line:?}");
+    }
+    assert!(!report.reason.contains('\u{1b}') && !said.contains("\u{1b}"));
+}
+
+#[tokio::test]
+async fn connections_to_one_server_are_few() {
+    let peer = Script::enforcing(modern()).peer().await;
+    let options = Options { connections_per_server: 2, ..thorough() };
+    let prober = Arc::new(Prober::new(options).unwrap());
+    let targets = vec![Target::new("127.0.0.1", peer.address.port()); 3];
+    let reports: Vec<_> = probe_many(prober, targets, 3).collect().await;
+    assert!(reports.iter().all(|report| report.verdict == Verdict::Enforced));
+    assert!(peer.count() > 15);
+    // The peer counts a connection until it has seen its end: one more may be on its way out for each.
+    assert!(peer.at_once.load(Ordering::SeqCst) <= 4, "{:?}", peer.at_once);
+}
+
+#[tokio::test]
+async fn a_lean_probe_comes_to_the_same_verdicts() {
+    let connections = |options: Options, script: Script| async move {
+        let peer = script.peer().await;
+        let report = probe(peer.address, options).await;
+        (report.verdict, peer.count())
+    };
+    let lean = || Options { transcript: false, ..Options::lean() };
+    let open = Script { plaintext: scram(false), ..Script::enforcing(modern()) };
+    assert_eq!(connections(lean(), Script::enforcing(modern())).await, (Verdict::Enforced, 4));
+    assert_eq!(connections(lean(), open.clone()).await, (Verdict::Optional, 4));
+    assert_eq!(connections(quick(), Script::enforcing(modern())).await, (Verdict::Enforced, 10));
+    assert_eq!(connections(quick(), open).await, (Verdict::Optional, 10));
+    // Ten, because this peer does not end the question about old versions by an alert protocol_version: OpenSSL's eight.
+    // Where the first startup is refused over TLS, the others are tried.
+    let shut = Script { encrypted: refusal(), ..Script::enforcing(modern()) };
+    assert_eq!(connections(lean(), shut).await, (Verdict::Inconclusive, 6));
+}
+
+#[tokio::test]
+async fn an_endpoint_has_a_deadline() {
+    let script = Script::enforcing(modern());
+    let peer = Peer::start(move |stream: TcpStream, _| {
+        let script = script.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            script.serve(stream).await
+        }
+    })
+    .await;
+    let options = Options { endpoint_timeout: Duration::from_millis(400), connections_per_server: 1, ..quick() };
+    let begin = Instant::now();
+    let report = probe(peer.address, options).await;
+    assert!(begin.elapsed() < Duration::from_millis(800), "{:?}", begin.elapsed());
+    assert_eq!(report.verdict, Verdict::Inconclusive, "what was not asked is not taken for refused: {}", report.reason);
+}
+
+#[tokio::test]
+async fn dropping_a_probe_closes_its_connections() {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(8);
+    let peer = Peer::start(move |mut stream: TcpStream, _| {
+        let sender = sender.clone();
+        async move {
+            let end = wait_for_end(&mut stream).await;
+            let _ = sender.send(()).await;
+            end
+        }
+    })
+    .await;
+    let options = Options { job_timeout: Duration::from_secs(30), ..quick() };
+    let probing = tokio::time::timeout(Duration::from_millis(50), probe(peer.address, options));
+    assert!(probing.await.is_err());
+    let closed = tokio::time::timeout(Duration::from_secs(5), receiver.recv()).await;
+    assert_eq!(closed, Ok(Some(())));
+}
+
+#[tokio::test]
+async fn many_targets_come_as_a_stream() {
+    let peer = Script::without_tls(refusal()).peer().await;
+    let prober = Arc::new(Prober::new(quick()).unwrap());
+    let port = peer.address.port();
+    let targets = (0..200u8).map(move |last| Target::new(format!("127.0.0.{}", last % 5 + 1), port));
+    let mut drawn = 0;
+    let mut stream = probe_many(prober, targets.inspect(|_| {}), 8);
+    while let Some(report) = stream.next().await {
+        assert_eq!(report.port, port);
+        drawn += 1;
+    }
+    assert_eq!(drawn, 200);
+}

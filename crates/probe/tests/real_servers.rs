@@ -1,0 +1,535 @@
+//! The prober against real servers. Each expectation stands in the table before the probe runs.
+//!
+//! `scripts/install-wire-servers` installs what is needed; what is missing is skipped with a line, unless CI is set.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::pki::{Wanted, root, rsa_key};
+use common::servers::{Identity, Server, Version, skip};
+use hostssl_probe::certificate::RootStore;
+use hostssl_probe::report::{
+    ClientCertificate as Client, EndpointReport, Outcome, SslRequestOutcome as Ssl, Support, Verdict, Weakness,
+};
+use hostssl_probe::{Options, Replication};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Patient: the machine may be busy, and no expectation rests on a time-out.
+fn options() -> Options {
+    Options { retry_delay: Duration::from_millis(50), ..Options::default() }
+}
+
+async fn probe(address: SocketAddr, options: Options) -> EndpointReport {
+    common::probe(address, options).await
+}
+
+/// An ECDSA certificate for the address that the tests use.
+fn identity() -> Identity {
+    Wanted::new("127.0.0.1").ip("127.0.0.1").by(&root("Test root"))
+}
+
+fn pg15() -> Option<std::path::PathBuf> {
+    let bin = Version::Pg15.bin();
+    if bin.is_none() {
+        skip("PostgreSQL 15");
+    }
+    bin
+}
+
+struct Case {
+    name: &'static str,
+    hba: &'static str,
+    tls: bool,
+    verdict: Verdict,
+    weaknesses: &'static [Weakness],
+}
+
+/// Rules that let nobody in, for servers that get theirs later.
+const NOBODY: &str = "host all all all reject\n";
+
+const REPLICATION_TLS: &str = "hostssl replication all all scram-sha-256\n";
+
+#[tokio::test]
+async fn rules_of_pg_hba_conf() {
+    let Some(bin) = pg15() else { return };
+    let with_tls = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+    let without = Server::postgres(&bin, NOBODY, &[], None);
+    for case in [
+        Case {
+            name: "no TLS",
+            hba: "host all all all scram-sha-256",
+            tls: false,
+            verdict: Verdict::PlaintextOnly,
+            weaknesses: &[Weakness::PlaintextAccepted],
+        },
+        Case {
+            name: "no TLS, all rejected",
+            hba: "host all all all reject",
+            tls: false,
+            verdict: Verdict::Inconclusive,
+            weaknesses: &[],
+        },
+        Case {
+            name: "TLS optional",
+            hba: "host all all all scram-sha-256\nhost replication all all scram-sha-256",
+            tls: true,
+            verdict: Verdict::Optional,
+            weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextReplicationAccepted],
+        },
+        Case {
+            name: "hostssl only",
+            hba: "hostssl all all all scram-sha-256",
+            tls: true,
+            verdict: Verdict::Enforced,
+            weaknesses: &[],
+        },
+        Case {
+            name: "hostssl and a reject of the rest",
+            hba: "hostnossl all all all reject\nhost all all all scram-sha-256",
+            tls: true,
+            verdict: Verdict::Enforced,
+            weaknesses: &[],
+        },
+        Case {
+            name: "a hole for replication",
+            hba: "hostssl all all all scram-sha-256\nhost replication all all trust",
+            tls: true,
+            verdict: Verdict::Optional,
+            weaknesses: &[Weakness::PlaintextReplicationAccepted, Weakness::PlaintextTrust],
+        },
+        Case {
+            name: "plaintext only by rule",
+            hba: "hostnossl all all all scram-sha-256",
+            tls: true,
+            verdict: Verdict::PlaintextOnly,
+            weaknesses: &[Weakness::PlaintextAccepted],
+        },
+        Case {
+            name: "nobody is let in",
+            hba: "host all all all reject",
+            tls: true,
+            verdict: Verdict::Inconclusive,
+            weaknesses: &[],
+        },
+        Case {
+            name: "trust for all",
+            hba: "host all all all trust",
+            tls: true,
+            verdict: Verdict::Optional,
+            weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextTrust],
+        },
+        Case {
+            name: "a password in clear",
+            hba: "host all all all password",
+            tls: true,
+            verdict: Verdict::Optional,
+            weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextPassword],
+        },
+    ] {
+        let server = if case.tls { &with_tls } else { &without };
+        server.reload(case.hba, None);
+        let report = probe(server.address, options()).await;
+        assert_eq!(report.verdict, case.verdict, "{}: {}", case.name, report.reason);
+        assert_eq!(report.ssl_request, if case.tls { Ssl::S } else { Ssl::N }, "{}", case.name);
+        assert_eq!(report.weaknesses, case.weaknesses, "{}", case.name);
+        if case.verdict == Verdict::Enforced {
+            assert_eq!(report.tls.unwrap().channel_binding, Some(true), "{}", case.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn holes_for_one_database_or_user() {
+    let Some(bin) = pg15() else { return };
+    let hba = "host shop all all scram-sha-256\nhost all app all md5\nhostssl all all all scram-sha-256\n".to_owned();
+    // For a user without a password, as "app" is here, this setting decides what the method "md5" asks for.
+    let settings = ["password_encryption=md5"];
+    let server = Server::postgres(&bin, &(hba + REPLICATION_TLS), &settings, Some(&identity()));
+    // The proof covers what was probed, and no more.
+    let report = probe(server.address, options()).await;
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+
+    let shop = Options { databases: vec!["postgres".into(), "shop".into()], ..options() };
+    let report = probe(server.address, shop).await;
+    assert_eq!(report.verdict, Verdict::Optional);
+    let holes: Vec<_> = report
+        .startups
+        .iter()
+        .filter(|startup| startup.plaintext.outcome == Outcome::Allowed)
+        .map(|startup| startup.database.as_deref())
+        .collect();
+    assert_eq!(holes, [Some("shop"), Some("shop")]);
+
+    let app = Options { users: vec!["app".into(), "postgres".into()], ..options() };
+    let report = probe(server.address, app).await;
+    assert_eq!(report.verdict, Verdict::Optional);
+    assert_eq!(report.weaknesses, [Weakness::PlaintextAccepted, Weakness::PlaintextMd5]);
+    assert_eq!(report.reason, "accepted in clear: user \"app\", database \"postgres\"");
+}
+
+#[tokio::test]
+async fn logical_replication_meets_ordinary_rules() {
+    let Some(bin) = pg15() else { return };
+    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+    let both = Options { replication: vec![Replication::Physical, Replication::Logical], ..options() };
+    let report = probe(server.address, both).await;
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    let outcomes: Vec<_> = report.startups.iter().map(|startup| startup.encrypted.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Allowed, Outcome::Allowed, Outcome::Refused, Outcome::Allowed]);
+}
+
+#[tokio::test]
+async fn client_certificates() {
+    let Some(bin) = pg15() else { return };
+    let demanded = Identity { client_roots: Some(root("Clients").pem()), ..identity() };
+    let server = Server::postgres(&bin, NOBODY, &[], Some(&demanded));
+    for (name, hba, expected) in [
+        ("by a rule", "hostssl all all all scram-sha-256 clientcert=verify-ca", Client::Required),
+        ("as the method", "hostssl all all all cert", Client::Required),
+        ("asked for only", "hostssl all all all scram-sha-256", Client::Requested),
+    ] {
+        server.reload(hba, None);
+        let report = probe(server.address, options()).await;
+        assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+        assert_eq!(report.tls.unwrap().client_certificate, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn versions_of_tls() {
+    let Some(bin) = pg15() else { return };
+    let identity = Identity::clone(&Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root")));
+    use Support::{Accepted as Yes, Refused as No};
+    for (min, max, expected, verdict) in [
+        ("TLSv1", "", [No, Yes, Yes, Yes, Yes], Verdict::Enforced),
+        ("TLSv1", "TLSv1", [No, Yes, No, No, No], Verdict::BrokenTls),
+        ("TLSv1", "TLSv1.1", [No, Yes, Yes, No, No], Verdict::BrokenTls),
+        ("TLSv1.1", "TLSv1.2", [No, No, Yes, Yes, No], Verdict::Enforced),
+        ("TLSv1.2", "TLSv1.2", [No, No, No, Yes, No], Verdict::Enforced),
+        ("TLSv1.2", "", [No, No, No, Yes, Yes], Verdict::Enforced),
+        ("TLSv1.3", "", [No, No, No, No, Yes], Verdict::Enforced),
+    ] {
+        let min_setting = format!("ssl_min_protocol_version={min}");
+        let max_setting = format!("ssl_max_protocol_version={max}");
+        // OpenSSL has old versions at security level 0 only.
+        let settings = [min_setting.as_str(), &max_setting, "ssl_ciphers=DEFAULT@SECLEVEL=0"];
+        let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+        let report = probe(server.address, options()).await;
+        assert_eq!(report.verdict, verdict, "{min}..{max}: {}", report.reason);
+        let found: Vec<_> = report.tls.unwrap().versions.iter().map(|version| version.support).collect();
+        assert_eq!(found, expected, "{min}..{max}");
+        let old = expected[..3].contains(&Yes);
+        assert_eq!(report.weaknesses.contains(&Weakness::DeprecatedTlsVersion), old, "{min}..{max}");
+        assert!(report.certificate.is_some(), "{min}..{max}: shown even where only our own hello can see it");
+    }
+}
+
+#[tokio::test]
+async fn suites_and_groups() {
+    let Some(bin) = pg15() else { return };
+    let identity = Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
+    let settings = ["ssl_ciphers=ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA", "ssl_prefer_server_ciphers=on"];
+    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let all = Options { cipher_suites: true, groups: true, ..options() };
+    let report = probe(server.address, all).await;
+    let tls = report.tls.unwrap();
+    let suites = tls.cipher_suites.unwrap();
+    assert_eq!(suites[0].version, "TLSv1.2");
+    assert_eq!(suites[0].names, ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_AES_128_CBC_SHA"]);
+    assert_eq!(suites[1].version, "TLSv1.3");
+    assert!(suites.iter().all(|list| list.complete));
+    for groups in tls.groups.unwrap() {
+        assert_eq!((groups.names.as_slice(), groups.complete), (&["secp256r1".to_owned()][..], true));
+    }
+    assert!(report.weaknesses.contains(&Weakness::NoForwardSecrecy));
+}
+
+#[tokio::test]
+async fn a_suite_that_our_client_does_not_have() {
+    let Some(bin) = pg15() else { return };
+    let identity = Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
+    let settings = ["ssl_ciphers=AES128-SHA", "ssl_max_protocol_version=TLSv1.2"];
+    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let report = probe(server.address, options()).await;
+    assert_eq!(
+        report.verdict,
+        Verdict::Inconclusive,
+        "plaintext is refused, TLS is there, and not for us: {}",
+        report.reason
+    );
+    assert_eq!(report.tls.unwrap().versions[3].support, Support::Accepted);
+}
+
+#[tokio::test]
+async fn a_server_without_a_free_slot() {
+    let Some(bin) = pg15() else { return };
+    let settings = ["max_connections=1", "superuser_reserved_connections=0", "max_wal_senders=0"];
+    let server =
+        Server::postgres(&bin, "hostssl all all all md5\nhost all all all trust", &settings, Some(&identity()));
+    let mut holder = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let startup = b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0";
+    holder.write_all(startup).await.unwrap();
+    assert_eq!(holder.read_u8().await.unwrap(), b'R');
+    let report = probe(server.address, options()).await;
+    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert_eq!(report.plaintext.sqlstate.as_deref(), Some("53300"));
+}
+
+#[tokio::test]
+async fn direct_tls_and_stuffing_by_version() {
+    for (version, name, direct) in [
+        (Version::Pg15, "PostgreSQL 15", Support::Refused),
+        (Version::Pg17, "PostgreSQL 17", Support::Accepted),
+        (Version::Pg18, "PostgreSQL 18", Support::Accepted),
+    ] {
+        let Some(bin) = version.bin() else {
+            skip(name);
+            continue;
+        };
+        let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+        let all = Options { direct_tls_without_alpn: true, startup_stuffing: true, gss_encryption: true, ..options() };
+        let report = probe(server.address, all).await;
+        assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+        let tls = report.tls.unwrap();
+        assert_eq!(tls.direct_tls, direct, "{name}");
+        let without = if direct == Support::Accepted { Support::Refused } else { Support::Unknown };
+        assert_eq!(tls.direct_tls_without_alpn.unwrap_or_default(), without, "{name}");
+        assert_eq!(tls.startup_stuffing, Some(Support::Refused), "{name}");
+        assert_eq!(tls.gss_encryption, Some(Support::Accepted), "{name}");
+        assert_eq!(tls.negotiated.unwrap().group.as_deref(), Some("secp256r1"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_asks_for_direct_tls() {
+    let Some(bin) = Version::Pg17.bin() else {
+        return skip("PostgreSQL 17");
+    };
+    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+    let text = format!("host=127.0.0.1 port={} sslnegotiation=direct", server.address.port());
+    let target = hostssl_probe::target::Target::parse(&text).unwrap().remove(0);
+    let report = hostssl_probe::Prober::new(options()).unwrap().probe(&target).await.remove(0);
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::NotSent), "{}", report.reason);
+    assert_eq!(report.tls.unwrap().negotiated.unwrap().alpn.as_deref(), Some("postgresql"));
+}
+
+#[tokio::test]
+async fn pgbouncer() {
+    let identity = identity();
+    let clients = Identity { client_roots: Some(root("Clients").pem()), ..identity.clone() };
+    for (mode, identity, verdict, ssl, client) in [
+        ("disable", &identity, Verdict::PlaintextOnly, Ssl::N, None),
+        ("allow", &identity, Verdict::Optional, Ssl::S, Some(Client::Requested)),
+        ("require", &identity, Verdict::Enforced, Ssl::S, Some(Client::Requested)),
+        ("verify-full", &clients, Verdict::Enforced, Ssl::S, Some(Client::Required)),
+    ] {
+        let Some(server) = Server::pgbouncer(&format!("client_tls_sslmode = {mode}"), identity) else {
+            return skip("pgbouncer");
+        };
+        // pgbouncer 1.18 has no replication connections, and looks at TLS before it says so.
+        let report = probe(server.address, options()).await;
+        assert_eq!((report.verdict, report.ssl_request), (verdict, ssl), "{mode}: {}", report.reason);
+        assert_eq!(report.tls.map(|tls| tls.client_certificate), client, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn stunnel() {
+    let Some(bin) = pg15() else { return };
+    let behind =
+        Server::postgres(&bin, "host all all all scram-sha-256\nhost replication all all scram-sha-256", &[], None);
+    let Some(server) = Server::stunnel(behind.address, &identity()) else {
+        return skip("stunnel");
+    };
+    let report = probe(server.address, options()).await;
+    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::S), "{}", report.reason);
+    assert_eq!(report.tls.unwrap().channel_binding, Some(false), "TLS ends before the server");
+    assert_eq!(report.weaknesses, [Weakness::NoChannelBinding]);
+}
+
+#[tokio::test]
+async fn pgpool() {
+    let Some(bin) = pg15() else { return };
+    let behind = Server::postgres(&bin, "host all all all password", &[], None);
+    for (hba, verdict) in [
+        ("hostssl all all 0.0.0.0/0 password\n", Verdict::Enforced),
+        ("host all all 0.0.0.0/0 password\n", Verdict::Optional),
+        ("hostnossl all all 0.0.0.0/0 password\n", Verdict::PlaintextOnly),
+    ] {
+        let Some(server) = Server::pgpool(behind.address, hba, &identity()) else {
+            return skip("pgpool");
+        };
+        let report = probe(server.address, options()).await;
+        assert_eq!((report.verdict, report.ssl_request), (verdict, Ssl::S), "{hba}: {}", report.reason);
+    }
+}
+
+/// The judgement of certificates, beside what psql says of the same server.
+mod certificates {
+    use super::*;
+    use common::pki::intermediate;
+    use hostssl_probe::Prober;
+    use hostssl_probe::target::Target;
+
+    struct Case {
+        name: &'static str,
+        identity: Identity,
+        host: &'static str,
+        roots: String,
+        /// libpq's verdict, RFC 9525's verdict.
+        expected: (bool, bool),
+        weaknesses: &'static [Weakness],
+    }
+
+    /// Whether psql with `sslmode=verify-full` accepts the certificate: it then goes on to miss a password.
+    fn psql_accepts(psql: &std::path::Path, case: &Case, port: u16) -> bool {
+        let file = std::env::temp_dir().join(format!("hostssl-wire-roots-{}-{port}.pem", std::process::id()));
+        std::fs::write(&file, &case.roots).unwrap();
+        let dsn = format!(
+            "host={} hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres sslmode=verify-full sslrootcert={}",
+            case.host,
+            file.display()
+        );
+        let output = std::process::Command::new(psql).args(["-w", "-X", &dsn]).env("LC_ALL", "C").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        std::fs::remove_file(&file).unwrap();
+        let accepted = said.contains("no password supplied");
+        let refused = ["certificate", "SSL error"].iter().any(|part| said.contains(part));
+        assert!(accepted != refused, "{}: {said}", case.name);
+        accepted
+    }
+
+    fn cases() -> Vec<Case> {
+        let (mine, other) = (root("Mine"), root("Other"));
+        let middle = intermediate("Middle", &mine);
+        let good = || Wanted::new("db.example").dns("db.example");
+        let itself = good().self_signed();
+        let case = |name, identity, host, expected, weaknesses| Case {
+            name,
+            identity,
+            host,
+            roots: mine.pem(),
+            expected,
+            weaknesses,
+        };
+        vec![
+            case("good, ECDSA", good().by(&mine), "db.example", (true, true), &[]),
+            case("good, RSA", good().key(rsa_key(2048)).by(&mine), "db.example", (true, true), &[]),
+            case("good, RSA 3072", good().key(rsa_key(3072)).by(&mine), "db.example", (true, true), &[]),
+            case("through an intermediate", good().by_with(&middle, &[&middle]), "db.example", (true, true), &[]),
+            case(
+                "missing intermediate",
+                good().by(&middle),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateUntrusted, Weakness::CertificateChainIncomplete],
+            ),
+            case(
+                "another root",
+                good().by_with(&other, &[&other]),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateUntrusted],
+            ),
+            case("expired", good().expired().by(&mine), "db.example", (false, false), &[Weakness::CertificateExpired]),
+            case(
+                "not yet valid",
+                good().not_yet_valid().by(&mine),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateNotYetValid],
+            ),
+            case("wrong host", good().by(&mine), "other.example", (false, false), &[Weakness::CertificateHostMismatch]),
+            case(
+                "self-signed",
+                itself.clone(),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateSelfSigned, Weakness::CertificateUntrusted],
+            ),
+            Case {
+                name: "self-signed and trusted",
+                roots: itself.chain.clone(),
+                identity: itself,
+                host: "db.example",
+                expected: (true, false),
+                weaknesses: &[Weakness::CertificateSelfSigned],
+            },
+            case(
+                "common name only",
+                Wanted::new("db.example").by(&mine),
+                "db.example",
+                (true, false),
+                &[Weakness::CertificateLegacyName],
+            ),
+            case(
+                "common name beside an address",
+                Wanted::new("db.example").ip("192.0.2.1").by(&mine),
+                "db.example",
+                (true, false),
+                &[Weakness::CertificateLegacyName],
+            ),
+            case(
+                "common name beside another name",
+                Wanted::new("db.example").dns("other.example").by(&mine),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateHostMismatch],
+            ),
+            case("address", Wanted::new("x").ip("127.0.0.1").by(&mine), "127.0.0.1", (true, true), &[]),
+            case(
+                "another address",
+                Wanted::new("x").ip("192.0.2.1").by(&mine),
+                "127.0.0.1",
+                (false, false),
+                &[Weakness::CertificateHostMismatch],
+            ),
+            case("wildcard", Wanted::new("x").dns("*.eu.example").by(&mine), "db.eu.example", (true, true), &[]),
+            case(
+                "wildcard over two labels",
+                Wanted::new("x").dns("*.eu.example").by(&mine),
+                "a.b.eu.example",
+                (false, false),
+                &[Weakness::CertificateHostMismatch],
+            ),
+            case(
+                "wildcard before one label",
+                Wanted::new("x").dns("*.example").by(&mine),
+                "db.example",
+                (true, false),
+                &[Weakness::CertificateLegacyName],
+            ),
+        ]
+    }
+
+    #[tokio::test]
+    async fn as_psql_judges_them() {
+        let Some(bin) = pg15() else { return };
+        let psql = common::servers::program("psql");
+        let server = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+        for case in cases() {
+            server.reload("hostssl all all all scram-sha-256", Some(&case.identity));
+            let store = RootStore::from_pem("test", case.roots.as_bytes()).unwrap();
+            let target = Target { address: Some(server.address.ip()), ..Target::new(case.host, server.address.port()) };
+            let prober = Prober::new(Options { roots: Arc::from([store]), ..options() }).unwrap();
+            let report = prober.probe(&target).await.remove(0);
+            assert_eq!(report.verdict, Verdict::Enforced, "{}: {}", case.name, report.reason);
+            let certificate = report.certificate.unwrap();
+            let found = (certificate.verify_full.ok, certificate.rfc9525.ok);
+            assert_eq!(found, (Some(case.expected.0), Some(case.expected.1)), "{}: {certificate:?}", case.name);
+            assert_eq!(report.weaknesses, case.weaknesses, "{}", case.name);
+            match &psql {
+                Some(psql) => {
+                    let accepted = psql_accepts(psql, &case, server.address.port());
+                    assert_eq!(accepted, case.expected.0, "{}: psql judges otherwise", case.name);
+                }
+                None => skip("psql"),
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The names in the serialised report, on which consumers rely.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod common;
+
+use common::{Script, modern, probe, quick};
+use hostssl_probe::Options;
+use hostssl_probe::report::EndpointReport;
+use serde_json::Value;
+
+fn names(value: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut names: Vec<_> = text.split_whitespace().collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn the_names_are_as_frozen() {
+    let peer = Script::enforcing(modern()).peer().await;
+    let report = probe(peer.address, Options { transcript: false, ..quick() }).await;
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        names(&json),
+        sorted(
+            "target host port address verdict reason sslRequest plaintext encrypted startups tls certificate weaknesses"
+        )
+    );
+    let answer = sorted("outcome sqlstate routine authentication");
+    assert_eq!(names(&json["plaintext"]), answer);
+    assert_eq!(names(&json["encrypted"]), answer);
+    assert_eq!(names(&json["startups"][0]), sorted("user database replication plaintext encrypted"));
+    assert_eq!(names(&json["tls"]), sorted("versions negotiated directTls clientCertificate channelBinding"));
+    assert_eq!(names(&json["tls"]["negotiated"]), sorted("version cipherSuite group alpn"));
+    assert_eq!(names(&json["tls"]["versions"][0]), sorted("version support"));
+    assert_eq!(
+        names(&json["certificate"]),
+        sorted(
+            "verifyFull rfc9525 chainOk hostOk expired notYetValid selfSigned notBefore notAfter keyType keyBits \
+             signatureAlgorithm subject issuer root"
+        )
+    );
+    assert_eq!(names(&json["certificate"]["verifyFull"]), sorted("ok reason"));
+    assert_eq!(json["verdict"], "enforced");
+    assert_eq!(json["sslRequest"], "S");
+    assert_eq!(json["plaintext"]["outcome"], "refused");
+    assert_eq!(json["tls"]["clientCertificate"], "not-requested");
+    assert_eq!(json["startups"][2]["replication"], "physical");
+    assert_eq!(json["weaknesses"], serde_json::json!(["certificate-self-signed"]));
+
+    let read: EndpointReport = serde_json::from_value(json).unwrap();
+    assert_eq!(read.verdict, report.verdict);
+    assert_eq!(read.startups.len(), report.startups.len());
+}
+
+#[tokio::test]
+async fn what_was_not_seen_is_null() {
+    let peer = Script::without_tls(common::refusal()).peer().await;
+    let report = probe(peer.address, Options { transcript: false, ..quick() }).await;
+    let json = serde_json::to_value(&report).unwrap();
+    assert!(json["tls"].is_null() && json["certificate"].is_null());
+    assert_eq!(json["verdict"], "inconclusive");
+    assert_eq!(json["sslRequest"], "N");
+}
