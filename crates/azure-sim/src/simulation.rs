@@ -217,21 +217,24 @@ impl Simulation {
         }
     }
 
-    /// Answers a request. A panic on the way becomes a 500 and harms no other request.
+    /// Answers a request.
     pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
-        let handled = AssertUnwindSafe(self.0.handle(request))
-            .catch_unwind()
-            .await;
-        handled.unwrap_or_else(|_| {
-            tracing::error!("a handler of the simulator panicked");
-            Reply::error(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "SimulatorPanicked",
-                "The simulator has a defect: a handler panicked.",
-            )
-            .into_response()
-        })
+        shielded(self.0.handle(request)).await
     }
+}
+
+/// The answer of a handler. A panic in it becomes a 500 and harms no other request.
+async fn shielded(handler: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let handled = AssertUnwindSafe(handler).catch_unwind().await;
+    handled.unwrap_or_else(|_| {
+        tracing::error!("a handler of the simulator panicked");
+        Reply::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "SimulatorPanicked",
+            "The simulator has a defect: a handler panicked.",
+        )
+        .into_response()
+    })
 }
 
 impl Inner {
@@ -304,7 +307,7 @@ impl Inner {
             if let Some(reply) = distort::instead(&call, self).await {
                 return reply;
             }
-            return authority::answer(&call, self);
+            return distort::afterwards(&call, authority::answer(&call, self));
         }
         let header = call.headers.get(AUTHORIZATION);
         let header = header.and_then(|value| value.to_str().ok());
@@ -414,5 +417,16 @@ impl Inner {
         self.operations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let answer = shielded(async { panic!("on purpose") }).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }
