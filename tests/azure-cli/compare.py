@@ -69,7 +69,13 @@ def compare_server(hostssl, az, command, where, server, mine):
     derived = {"sslEnforcement", "minimalTlsVersion"} if command == "flexible-server" else set()
     compare_documents(f"list {identifier}", listed, server, derived)
     name = ("-n", server["name"], "-g", server["resourceGroup"])
-    theirs = run(az, "postgres", command, "show", *name, *where, "-o", "json")
+    shown = subprocess.run([az, "postgres", command, "show", *name, *where, "-o", "json"], capture_output=True, text=True)
+    if "ResourceNotFound" in shown.stderr:
+        # One server of the scenario vanishes between the list and the read. Nobody can show it.
+        done = subprocess.run([hostssl, "-q", "server", "show", *name, *where], capture_output=True, text=True)
+        check(f"show {identifier}", done.returncode, 2)
+        return
+    theirs = shown.stdout
     ours = run(hostssl, "-q", "server", "show", *name, *where, allowed=(0, 4))
     compare_documents(f"show {identifier}", json.loads(ours), json.loads(theirs), derived)
     if command == "server":
@@ -113,10 +119,15 @@ def compare_update(hostssl, az_single, az_flexible, accounts):
                 continue
             parameter = ("-n", "require_secure_transport", "--value", "on", "-o", "none")
             target = ("-s", server["name"], "-g", server["resourceGroup"])
-            run(az_flexible, "postgres", "flexible-server", "parameter", "set", *target, *where, *parameter)
+            command = (az_flexible, "postgres", "flexible-server", "parameter", "set", *target, *where, *parameter)
+            done = subprocess.run(command, capture_output=True, text=True)
+            if "ScopeLocked" in done.stderr:
+                continue
+            check("az parameter set", done.returncode, 0)
             shown = run(hostssl, "-q", "server", "show", *name, *where, "--query", "sslEnforcement")
             check("after az parameter set", json.loads(shown), "Enabled")
             return
+    sys.exit("FAILED: no server was there to be written to")
 
 
 main(*sys.argv[1:])

@@ -165,6 +165,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
                 ServerPart::Configuration(..) => only(write, Operation::UpdateConfiguration),
                 ServerPart::Replicas => only(get, Operation::ListReplicas),
                 ServerPart::FirewallRules => only(get, Operation::ListFirewallRules),
+                ServerPart::Capabilities => only(get, Operation::Capabilities),
                 ServerPart::Locks => only(get, Operation::ListLocks),
                 ServerPart::Policies => only(get, Operation::ListPolicies),
             },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::operation::Operation;
 
-/// One thing that goes wrong.
+/// One thing that goes wrong. Signing in is struck only by a rule that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -171,18 +171,20 @@ impl FaultRule {
 impl Fault {
     /// Whether the fault is about `operation` when its rule does not say.
     fn concerns(&self, operation: Operation) -> bool {
+        // A client that is told to sign in again must be able to.
+        let arm = !matches!(operation, Operation::SignIn | Operation::Endpoints);
         match self {
             Self::Stopped => operation.reads_parameters() || operation == Operation::UpdateConfiguration,
             Self::Forbidden | Self::InternalError => operation.reads_parameters(),
             Self::Vanished => operation.on_server(),
-            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Delay { .. } | Self::TokenRejected => true,
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Delay { .. } | Self::TokenRejected => arm,
             Self::Html { .. }
             | Self::ConnectionReset
             | Self::TruncatedBody
             | Self::TruncatedJson
             | Self::HugeBody { .. }
             | Self::NeverAnswer
-            | Self::Drip { .. } => !operation.is_write(),
+            | Self::Drip { .. } => arm && !operation.is_write(),
             Self::EndlessNextLink | Self::NextLinkLoop | Self::NextLinkElsewhere { .. } => operation.is_list(),
             Self::MissingValue => operation.reads_parameters() || operation.is_list(),
             Self::WrongTypes | Self::UpperCaseValue => operation.reads_parameters(),
@@ -340,5 +342,7 @@ mod tests {
         assert!(!Fault::Vanished.concerns(Operation::ListServers));
         assert!(!Fault::Html { status: 200 }.concerns(Operation::UpdateConfiguration));
         assert!(Fault::EndlessNextLink.concerns(Operation::ListSubscriptions));
+        assert!(Fault::TokenRejected.concerns(Operation::ListSubscriptions));
+        assert!(!Fault::TokenRejected.concerns(Operation::SignIn));
     }
 }

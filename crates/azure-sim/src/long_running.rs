@@ -14,7 +14,9 @@ use crate::fault::Fault;
 use crate::fleet::Kind;
 use crate::json::{put, quoted};
 use crate::operation::{Change, Operation};
+use crate::path::{Plane, ServerPart, SubscriptionPart, Target};
 use crate::random::Guid;
+use crate::read;
 use crate::render;
 use crate::reply::{self, Content, Reply};
 use crate::simulation::Inner;
@@ -39,6 +41,8 @@ static SIGNATURE: LazyLock<String> = LazyLock::new(|| {
 pub(crate) struct LongRunning {
     name: String,
     server: usize,
+    /// The parameter that is written, if it is not the server itself.
+    parameter: Option<(Plane, String)>,
     started: String,
     /// Stands in the URL as `t`.
     ticks: i64,
@@ -105,6 +109,12 @@ pub(crate) fn start(
         let operation = Arc::new(LongRunning {
             name: operations.next_name(),
             server: index,
+            parameter: match call.target {
+                Target::Subscription(_, SubscriptionPart::Server(.., ServerPart::Configuration(plane, name))) => {
+                    Some((plane, name.to_owned()))
+                }
+                _ => None,
+            },
             started: clock::iso(now),
             // Ticks of 100 ns since the year 1, as .NET counts.
             ticks: now.as_microsecond().saturating_mul(10).saturating_add(621_355_968_000_000_000),
@@ -212,7 +222,8 @@ pub(crate) fn poll(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
     if ended { reply } else { wait(simulation, reply) }
 }
 
-/// Answers a poll of `Location`: 202 while the operation runs, then 200 and the server, or the error.
+/// Answers a poll of `Location`: 202 while the operation runs, then 200 and the resource that was
+/// written, or the error.
 pub(crate) fn result(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
     let operation = match polled(call, simulation, name) {
         Ok(operation) => operation,
@@ -226,12 +237,14 @@ pub(crate) fn result(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
     if let Some((code, message)) = &operation.failure {
         return Reply::error(StatusCode::CONFLICT, code, message);
     }
-    match simulation.estate.servers.get(operation.server) {
-        Some(record) => {
+    let written = simulation.estate.servers.get(operation.server);
+    let body = written.and_then(|record| match &operation.parameter {
+        Some((plane, name)) => read::render_configuration(record, *plane, name),
+        None => {
             let mut body = String::new();
             render::server(&mut body, record);
-            Reply::json(body)
+            Some(body)
         }
-        None => Reply::with(StatusCode::NO_CONTENT, Content::Empty),
-    }
+    });
+    body.map_or_else(|| Reply::with(StatusCode::NO_CONTENT, Content::Empty), Reply::json)
 }

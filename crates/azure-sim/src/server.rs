@@ -28,8 +28,11 @@ use crate::simulation::Simulation;
 
 /// The largest head of a request, in bytes.
 const MAX_HEADERS: usize = 64 << 10;
-/// A client that cannot finish a handshake or a request head in this time is dropped.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A client that cannot finish a handshake in this time is dropped.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The same for the head of a request, which over HTTP/1 includes the idle time before it: a client that polls every
+/// half minute must find its connection open.
+const HEAD: Duration = Duration::from_secs(120);
 /// How long a shutdown waits for answers that are under way.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -221,12 +224,12 @@ async fn converse(
     watcher: hyper_util::server::graceful::Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
-    let stream = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await??;
+    let stream = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(HEAD)
         .max_buf_size(MAX_HEADERS)
         .http2()
         .timer(TokioTimer::new())

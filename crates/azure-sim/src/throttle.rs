@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Buckets and windows kept at one time.
+const MAX_PRINCIPALS: usize = 100_000;
+
 /// How fast a bucket empties and fills.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -73,6 +76,10 @@ pub(crate) struct Buckets(HashMap<BucketKey, Bucket>);
 impl Buckets {
     /// Takes one request out of a bucket.
     pub(crate) fn take(&mut self, key: BucketKey, rate: Rate, now: Instant) -> Verdict {
+        // Anybody can make up principals; forgetting all buckets now and then is the price of a bound.
+        if self.0.len() >= MAX_PRINCIPALS {
+            self.0.clear();
+        }
         self.0.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 }
@@ -119,6 +126,9 @@ pub(crate) struct Windows(HashMap<String, (Instant, u32)>);
 impl Windows {
     /// Counts one query: whether it may run, how many are left, and the time until the window ends.
     pub(crate) fn take(&mut self, principal: &str, quota: GraphQuota, now: Instant) -> (bool, u32, Duration) {
+        if self.0.len() >= MAX_PRINCIPALS {
+            self.0.clear();
+        }
         let (start, used) = self.0.entry(principal.to_owned()).or_insert_with(|| (now, 0));
         if now.saturating_duration_since(*start) >= quota.window {
             (*start, *used) = (now, 0);

@@ -57,7 +57,8 @@ async fn a_parameter_changes_when_its_operation_ends() {
     let after = arm.parameter(&id, SWITCH).await.json();
     assert_eq!(after["properties"]["value"], "on");
     assert_eq!(after["properties"]["source"], "user-override");
-    assert_eq!(arm.get(accepted.header("location")).await.status, 200);
+    let result = arm.get(accepted.header("location")).await;
+    assert_eq!((result.status, &result.json()["name"]), (200, &json!(SWITCH)));
     assert_eq!(arm.simulation.parameter(&id, SWITCH).unwrap(), "on");
     let requests = arm.simulation.requests();
     let statuses: Vec<u16> = requests.writes_to(&id).map(|write| write.status).collect();

@@ -244,6 +244,7 @@ impl Arm {
                     if repeat == Repeat::Refused || failures >= limits.retries {
                         return Err(error);
                     }
+                    tracing::debug!(%error, path = url.path(), "repeating after a failure that may pass");
                     sleep(after.unwrap_or(backoff(failures))).await;
                     failures += 1;
                 }

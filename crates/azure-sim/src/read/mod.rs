@@ -156,6 +156,7 @@ fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, pa
                 .filter(|candidate| candidate.replica_of.as_deref() == Some(&*record.id));
             call.page(simulation.scenario.page_size, replicas, render::server)
         }
+        ServerPart::Capabilities => Reply::json(CAPABILITIES.to_owned()),
         ServerPart::FirewallRules => Reply::json(r#"{"value":[]}"#.to_owned()),
         ServerPart::Locks => {
             let group = Some(record.group());

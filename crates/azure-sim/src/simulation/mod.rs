@@ -1,0 +1,212 @@
+//! The simulated Azure: its state, its public face, and the way a request goes through it.
+
+mod pipeline;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Response;
+
+use pipeline::shielded;
+
+use crate::clock::Clock;
+use crate::estate::{Estate, Record};
+use crate::fault::{FaultRule, FaultScope, ResolvedScope, Rules};
+use crate::fleet::{FleetSource, ServerState};
+use crate::journal::{Journal, Requests};
+use crate::long_running::Operations;
+use crate::parameters;
+use crate::path::{self, SubscriptionPart, Target};
+use crate::scenario::Scenario;
+use crate::throttle::{Buckets, Windows};
+
+/// A simulated Azure. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Simulation(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) scenario: Scenario,
+    pub(crate) estate: Estate,
+    pub(crate) clock: Clock,
+    rules: Mutex<Rules>,
+    buckets: Mutex<Buckets>,
+    windows: Mutex<Windows>,
+    operations: Mutex<Operations>,
+    pub(crate) journal: Journal,
+    sequence: AtomicU64,
+}
+
+/// Why a simulation could not be told something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulationError {
+    /// The caller named something that the fleet does not hold.
+    #[error("the simulated fleet has no resource {0}")]
+    NoSuchResource(String),
+    /// The caller named a parameter that this kind of server does not have.
+    #[error("the simulated server has no parameter {0}")]
+    NoSuchParameter(String),
+}
+
+impl Simulation {
+    /// Makes a simulation. A fault for something that the fleet does not hold is left out with a warning in the log.
+    #[must_use]
+    pub fn new(mut scenario: Scenario) -> Self {
+        let empty = FleetSource::Listed(crate::fleet::Fleet::default());
+        let estate = Estate::new(std::mem::replace(&mut scenario.fleet, empty));
+        let faults = std::mem::take(&mut scenario.faults);
+        let simulation = Self(Arc::new(Inner {
+            scenario,
+            estate,
+            clock: Clock::start(),
+            rules: Mutex::default(),
+            buckets: Mutex::default(),
+            windows: Mutex::default(),
+            operations: Mutex::default(),
+            journal: Journal::default(),
+            sequence: AtomicU64::new(0),
+        }));
+        for rule in faults {
+            if let Err(error) = simulation.inject(rule) {
+                tracing::warn!(%error, "a fault of the scenario strikes nothing");
+            }
+        }
+        simulation
+    }
+
+    /// The simulation as a service for any axum server. Every path is handled by one fallback.
+    pub fn router(&self) -> Router {
+        let simulation = self.clone();
+        Router::new().fallback(move |request: Request| {
+            let simulation = simulation.clone();
+            async move { simulation.handle(request).await }
+        })
+    }
+
+    /// Adds a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`SimulationError::NoSuchResource`] when the fault's scope is not in the fleet.
+    pub fn inject(&self, rule: FaultRule) -> Result<(), SimulationError> {
+        let scope = self.resolve(&rule.scope)?;
+        self.0.rules().add(scope, rule);
+        Ok(())
+    }
+
+    /// Removes every fault, those of the scenario included.
+    pub fn clear_faults(&self) {
+        self.0.rules().clear();
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.0.journal.snapshot()
+    }
+
+    /// Sets a parameter as somebody else would, at once and without a request.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such server or it has no such parameter.
+    pub fn set_parameter(&self, id: &str, name: &str, value: &str) -> Result<(), SimulationError> {
+        let record = self.record(id)?;
+        let parameter =
+            parameters::find(record.kind, name).ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
+        record.lock().set(parameter, value, false);
+        Ok(())
+    }
+
+    /// A parameter's value as the server itself has it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such server or it has no such parameter.
+    pub fn parameter(&self, id: &str, name: &str) -> Result<String, SimulationError> {
+        let record = self.record(id)?;
+        let parameter =
+            parameters::find(record.kind, name).ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
+        Ok(record.lock().current(parameter).value.to_owned())
+    }
+
+    /// Puts a server into a state, at once and without a request.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such server.
+    pub fn set_state(&self, id: &str, state: ServerState) -> Result<(), SimulationError> {
+        self.record(id)?.lock().state = state;
+        Ok(())
+    }
+
+    /// The ids of all tenants.
+    #[must_use]
+    pub fn tenant_ids(&self) -> Vec<String> {
+        let tenants = &self.0.estate.tenants;
+        tenants.iter().map(|tenant| tenant.id.clone()).collect()
+    }
+
+    /// The ids of all subscriptions.
+    #[must_use]
+    pub fn subscription_ids(&self) -> Vec<String> {
+        let all = &self.0.estate.subscriptions;
+        all.iter().map(|one| one.id.to_string()).collect()
+    }
+
+    /// The resource ids of all servers, clusters and parameter groups, ordered.
+    #[must_use]
+    pub fn server_ids(&self) -> Vec<String> {
+        let all = &self.0.estate.servers;
+        all.iter().map(|one| one.id.to_string()).collect()
+    }
+
+    /// The client secret that signs in.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        &self.0.scenario.client_secret
+    }
+
+    /// A token of the simulated authority for `tenant`, and its end in seconds since 1970.
+    pub(crate) fn issue(&self, tenant: &str, client: &str, audience: &str) -> (String, i64) {
+        self.0.issue(tenant, client, audience)
+    }
+
+    fn record(&self, id: &str) -> Result<&Record, SimulationError> {
+        let found = self.0.estate.server_by_id(id);
+        found.map(|(_, record)| record).ok_or_else(|| SimulationError::NoSuchResource(id.to_owned()))
+    }
+
+    fn resolve(&self, scope: &FaultScope) -> Result<ResolvedScope, SimulationError> {
+        let estate = &self.0.estate;
+        let missing = |id: &str| SimulationError::NoSuchResource(id.to_owned());
+        match scope {
+            FaultScope::Everywhere => Ok(ResolvedScope::Everywhere),
+            FaultScope::Subscription(id) => {
+                let name = id.rsplit('/').next().unwrap_or_default();
+                let (index, _) = estate.subscription(name).ok_or_else(|| missing(id))?;
+                Ok(ResolvedScope::Subscription(index))
+            }
+            FaultScope::ResourceGroup(id) => match path::parse(id) {
+                Target::Subscription(subscription, SubscriptionPart::ResourceGroup(group)) => {
+                    let (index, _) = estate.subscription(subscription).ok_or_else(|| missing(id))?;
+                    Ok(ResolvedScope::Group(index, group.to_owned()))
+                }
+                _ => Err(missing(id)),
+            },
+            FaultScope::Server(id) => {
+                let (index, _) = estate.server_by_id(id).ok_or_else(|| missing(id))?;
+                Ok(ResolvedScope::Server(index))
+            }
+        }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
+        shielded(self.0.handle(request)).await
+    }
+}
