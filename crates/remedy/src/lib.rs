@@ -1,12 +1,20 @@
 //! Plans, checks, applies and undoes changes of encryption settings.
+mod event;
 mod goal;
+mod journal;
 mod lint;
+mod machine;
 mod plan;
 mod planner;
+mod ports;
 mod setting;
 mod text;
+pub use event::*;
 pub use goal::*;
+pub use journal::*;
 pub use lint::*;
+pub use machine::*;
 pub use plan::*;
 pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, plan};
+pub use ports::*;
 pub use text::*;

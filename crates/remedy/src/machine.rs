@@ -1,0 +1,481 @@
+//! The states of a run and its steps, and the one function that moves between them.
+//!
+//! ```text
+//!            +--------- rejected ---------+
+//!            v                            |
+//!   planned -+- intent -> intended -------+- accepted -> in flight -+- observed -> observed
+//!     |                    | ^  | (once more, when nothing is known)|               |
+//!     |                    | +--+                                   |               |
+//!     +--------------------+---------------- ended -----------------+---------------+
+//! ```
+//!
+//! A step has one such track there, and one for each time it is put back. The machine itself keeps the promise that
+//! matters most: it has no transition for a third write whose predecessors' outcomes are unknown, and none for a write
+//! after one that was accepted.
+
+use crate::{Act, Direction, Ending, Event, Record, RequestId, SafeText};
+
+/// How many writes of one track may have an unknown outcome: the first, and one more after nothing of it was seen for
+/// long enough.
+const MAX_UNANSWERED: u8 = 2;
+
+/// Where a track stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing is under way.
+    Planned,
+    /// A write was, or was about to be, sent; its outcome is unknown.
+    Intended,
+    /// Azure accepted the write.
+    InFlight,
+    /// The value was read after the write.
+    Observed {
+        /// The value.
+        found: SafeText,
+    },
+    /// It has ended.
+    Ended(Ending),
+}
+
+impl Stage {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Intended => "intended",
+            Self::InFlight => "in flight",
+            Self::Observed { .. } => "observed",
+            Self::Ended(_) => "ended",
+        }
+    }
+}
+
+/// One way of a step, there or back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Track {
+    /// Where it stands.
+    pub stage: Stage,
+    /// How many writes were sent, or were about to be, without anybody having seen the answer.
+    pub unanswered: u8,
+    /// Whether a write was, or may have been, accepted, so that the value may be this run's doing.
+    pub touched: bool,
+    /// When the last write was about to be sent.
+    pub last_intent_ms: Option<i64>,
+    /// The id of the last write that was accepted.
+    pub request_id: Option<RequestId>,
+    /// When the last write of an earlier track was about to be sent, if that one ended without anybody knowing whether
+    /// the write took effect. What is read soon after may still change by itself.
+    pub unsettled_since_ms: Option<i64>,
+}
+
+/// The event does not fit the state: the journal is damaged, or this program is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTransition {
+    /// The act does not fit where the step stands.
+    #[error("step {step}: `{act}` cannot follow `{stage}`")]
+    Step {
+        /// The step.
+        step: u32,
+        /// Where it stands.
+        stage: &'static str,
+        /// What happened.
+        act: &'static str,
+    },
+    /// The plan has no such step.
+    #[error("the plan has no step {0}")]
+    NoSuchStep(u32),
+    /// The event does not fit where the run stands.
+    #[error("`{event}` cannot follow while the run is `{phase:?}`")]
+    Run {
+        /// Where it stands.
+        phase: Phase,
+        /// What happened.
+        event: &'static str,
+    },
+}
+
+impl Track {
+    fn new() -> Self {
+        Self {
+            stage: Stage::Planned,
+            unanswered: 0,
+            touched: false,
+            last_intent_ms: None,
+            request_id: None,
+            unsettled_since_ms: None,
+        }
+    }
+
+    /// A new track after this one, which must have ended.
+    fn successor(&self) -> Self {
+        let settled = !self.touched || self.ending().is_some_and(Ending::is_success);
+        let unsettled = if settled { self.unsettled_since_ms } else { self.last_intent_ms };
+        Self { unsettled_since_ms: unsettled, ..Self::new() }
+    }
+
+    /// How it ended, when it has.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        match &self.stage {
+            Stage::Ended(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    /// Whether a write is, or may be, under way.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self.stage {
+            Stage::Planned => self.unanswered > 0,
+            Stage::Intended | Stage::InFlight | Stage::Observed { .. } => true,
+            Stage::Ended(_) => false,
+        }
+    }
+
+    /// The track after an act, or `None` when the act does not fit. Total: every pair has an answer.
+    #[must_use]
+    pub fn next(&self, at_ms: i64, act: &Act) -> Option<Self> {
+        let mut next = self.clone();
+        match (&self.stage, act) {
+            (Stage::Planned | Stage::Intended, Act::Intent { .. }) if self.unanswered < MAX_UNANSWERED => {
+                next.stage = Stage::Intended;
+                next.unanswered += 1;
+                next.last_intent_ms = Some(at_ms);
+            }
+            (Stage::Intended, Act::Accepted { request_id }) => {
+                next.stage = Stage::InFlight;
+                next.unanswered = self.unanswered.saturating_sub(1);
+                next.touched = true;
+                next.request_id.clone_from(request_id);
+            }
+            (Stage::Intended, Act::Rejected { .. }) => {
+                next.stage = Stage::Planned;
+                next.unanswered = self.unanswered.saturating_sub(1);
+            }
+            (Stage::Planned, Act::Observed { found }) if self.unanswered > 0 => {
+                next.stage = Stage::Observed { found: found.clone() };
+                next.touched = true;
+            }
+            (Stage::Intended | Stage::InFlight | Stage::Observed { .. }, Act::Observed { found }) => {
+                next.stage = Stage::Observed { found: found.clone() };
+                next.touched = true;
+            }
+            (stage, Act::Ended { ending }) if self.may_end(stage, ending) => {
+                next.touched |= self.unanswered > 0;
+                next.stage = Stage::Ended(ending.clone());
+            }
+            _ => return None,
+        }
+        Some(next)
+    }
+
+    fn may_end(&self, stage: &Stage, ending: &Ending) -> bool {
+        match (stage, ending) {
+            (Stage::Ended(_), _) => false,
+            // A success was read back, or it is none.
+            (Stage::Observed { .. }, Ending::Reached { .. }) => true,
+            (_, Ending::Reached { .. }) => false,
+            // Only who certainly wrote nothing may say so.
+            (Stage::Planned, Ending::Already | Ending::NotStarted { .. }) => self.unanswered == 0,
+            (_, Ending::Already | Ending::NotStarted { .. }) => false,
+            // A refusal is an answer, so it comes by way of `rejected`.
+            (Stage::Planned, Ending::Refused { .. }) => true,
+            (_, Ending::Refused { .. }) => false,
+            (_, Ending::Changed { .. } | Ending::Failed { .. } | Ending::TimedOut { .. }) => true,
+        }
+    }
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepState {
+    /// The way there.
+    pub apply: Track,
+    /// The way back, once it was asked for.
+    pub undo: Option<Track>,
+}
+
+impl StepState {
+    /// Whether there is, or may be, something to put back: a write was or may have been accepted, nobody else has
+    /// changed the value since as far as is known, and it was not put back yet.
+    #[must_use]
+    pub fn is_undoable(&self) -> bool {
+        let ours = self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, Ending::Changed { .. }));
+        let settled = match self.undo.as_ref().map(Track::ending) {
+            None => false,
+            Some(Some(ending)) => ending.is_success() || matches!(ending, Ending::Changed { .. }),
+            Some(None) => true,
+        };
+        ours && !settled
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Nothing was recorded.
+    New,
+    /// The plan is being applied, or whoever did was stopped.
+    Applying,
+    /// Every step has ended.
+    Finished,
+    /// It is being put back, or whoever did was stopped.
+    Undoing,
+    /// Every step that was to be put back has ended.
+    UndoFinished,
+}
+
+/// The whole state of a run: what replaying its journal gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunState {
+    phase: Phase,
+    steps: Vec<StepState>,
+}
+
+impl RunState {
+    /// A run of a plan with this many steps, before its first record.
+    #[must_use]
+    pub fn new(steps: usize) -> Self {
+        Self { phase: Phase::New, steps: vec![StepState { apply: Track::new(), undo: None }; steps] }
+    }
+
+    /// Replays a journal.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransition`] when a record does not fit those before it.
+    pub fn replay<'a>(steps: usize, records: impl IntoIterator<Item = &'a Record>) -> Result<Self, InvalidTransition> {
+        records.into_iter().try_fold(Self::new(steps), |mut state, record| {
+            state.advance(record)?;
+            Ok(state)
+        })
+    }
+
+    /// Where the run stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The steps, in the order of the plan.
+    #[must_use]
+    pub fn steps(&self) -> &[StepState] {
+        &self.steps
+    }
+
+    /// The step with this id.
+    #[must_use]
+    pub fn step(&self, id: u32) -> Option<&StepState> {
+        self.steps.get(index(id)?)
+    }
+
+    /// Moves the run on by one record: the transition function. It is total, and a record that does not fit changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransition`] when the record does not fit.
+    pub fn advance(&mut self, record: &Record) -> Result<(), InvalidTransition> {
+        let (phase, event) = (self.phase, &record.event);
+        let refuse = |event| Err(InvalidTransition::Run { phase, event });
+        self.phase = match (phase, event) {
+            (Phase::New, Event::RunStarted) => Phase::Applying,
+            (Phase::Applying | Phase::Undoing, Event::RunResumed) => phase,
+            (Phase::Applying, Event::Step { step, direction: Direction::Apply, act })
+            | (Phase::Undoing, Event::Step { step, direction: Direction::Undo, act }) => {
+                self.advance_step(*step, record.at_ms, act)?;
+                phase
+            }
+            (Phase::Applying, Event::RunFinished) if self.steps.iter().all(|step| step.apply.ending().is_some()) => {
+                Phase::Finished
+            }
+            (Phase::Finished | Phase::UndoFinished, Event::UndoStarted) => {
+                for step in self.steps.iter_mut().filter(|step| step.is_undoable()) {
+                    step.undo = Some(step.undo.as_ref().unwrap_or(&step.apply).successor());
+                }
+                Phase::Undoing
+            }
+            (Phase::Undoing, Event::UndoFinished)
+                if self.steps.iter().filter_map(|step| step.undo.as_ref()).all(|undo| undo.ending().is_some()) =>
+            {
+                Phase::UndoFinished
+            }
+            (_, Event::RunStarted) => return refuse("run-started"),
+            (_, Event::RunResumed) => return refuse("run-resumed"),
+            (_, Event::Step { .. }) => return refuse("step"),
+            (_, Event::RunFinished) => return refuse("run-finished"),
+            (_, Event::UndoStarted) => return refuse("undo-started"),
+            (_, Event::UndoFinished) => return refuse("undo-finished"),
+        };
+        Ok(())
+    }
+
+    fn advance_step(&mut self, id: u32, at_ms: i64, act: &Act) -> Result<(), InvalidTransition> {
+        let undoing = self.phase == Phase::Undoing;
+        let missing = InvalidTransition::NoSuchStep(id);
+        let Some(step) = index(id).and_then(|index| self.steps.get_mut(index)) else { return Err(missing) };
+        let track = if undoing { step.undo.as_mut() } else { Some(&mut step.apply) };
+        let Some(track) = track else {
+            return Err(InvalidTransition::Step { step: id, stage: "nothing to undo", act: name_of(act) });
+        };
+        match track.next(at_ms, act) {
+            Some(next) => {
+                *track = next;
+                Ok(())
+            }
+            None => Err(InvalidTransition::Step { step: id, stage: track.stage.name(), act: name_of(act) }),
+        }
+    }
+}
+
+fn index(id: u32) -> Option<usize> {
+    usize::try_from(id.checked_sub(1)?).ok()
+}
+
+fn name_of(act: &Act) -> &'static str {
+    match act {
+        Act::Intent { .. } => "intent",
+        Act::Accepted { .. } => "accepted",
+        Act::Rejected { .. } => "rejected",
+        Act::Observed { .. } => "observed",
+        Act::Ended { .. } => "ended",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NotStarted, RefusedBy};
+    use proptest::prelude::*;
+
+    fn text() -> SafeText {
+        SafeText::new("on")
+    }
+
+    fn any_ending() -> impl Strategy<Value = Ending> {
+        prop_oneof![
+            Just(Ending::Reached { note: None }),
+            Just(Ending::Already),
+            Just(Ending::Changed { found: text() }),
+            Just(Ending::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
+            Just(Ending::Failed { detail: text() }),
+            Just(Ending::TimedOut { detail: text() }),
+            Just(Ending::NotStarted { why: NotStarted::Interrupted }),
+        ]
+    }
+
+    fn any_act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            3 => Just(Act::Intent { found: text() }),
+            3 => Just(Act::Accepted { request_id: RequestId::new("r-1").ok() }),
+            3 => Just(Act::Rejected { detail: text() }),
+            3 => Just(Act::Observed { found: text() }),
+            2 => any_ending().prop_map(|ending| Act::Ended { ending }),
+        ]
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let direction = prop_oneof![3 => Just(Direction::Apply), 1 => Just(Direction::Undo)];
+        prop_oneof![
+            1 => Just(Event::RunStarted),
+            1 => Just(Event::RunResumed),
+            20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| Event::Step { step, direction, act }),
+            1 => Just(Event::RunFinished),
+            1 => Just(Event::UndoStarted),
+            1 => Just(Event::UndoFinished),
+        ]
+    }
+
+    fn any_journal() -> impl Strategy<Value = Vec<Record>> {
+        let record = (any::<i64>(), any_event()).prop_map(|(at_ms, event)| Record { at_ms, event });
+        proptest::collection::vec(record, 0..60).prop_map(|mut records| {
+            records.insert(0, Record { at_ms: 0, event: Event::RunStarted });
+            records
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_sequence_is_answered_and_what_does_not_fit_changes_nothing(records in any_journal()) {
+            let mut state = RunState::new(2);
+            let mut kept = Vec::new();
+            for record in records {
+                let before = state.clone();
+                match state.advance(&record) {
+                    Ok(()) => kept.push(record),
+                    Err(_) => prop_assert_eq!(&state, &before),
+                }
+                for (old, new) in before.steps.iter().zip(&state.steps) {
+                    // An end is an end; only a new undo opens a new track.
+                    if let Some(ending) = old.apply.ending() {
+                        prop_assert_eq!(Some(ending), new.apply.ending());
+                    }
+                    prop_assert!(new.apply.unanswered <= MAX_UNANSWERED);
+                    prop_assert!(!old.apply.touched || new.apply.touched);
+                }
+            }
+            prop_assert_eq!(RunState::replay(2, &kept).unwrap(), state);
+        }
+
+        #[test]
+        fn no_write_follows_an_accepted_one_and_no_success_is_unread(acts in proptest::collection::vec(any_act(), 0..40)) {
+            let mut track = Track::new();
+            let (mut accepted, mut unanswered, mut observed) = (false, 0_i32, false);
+            for act in acts {
+                let Some(next) = track.next(7, &act) else { continue };
+                match &act {
+                    Act::Intent { .. } => {
+                        prop_assert!(!accepted);
+                        unanswered += 1;
+                        prop_assert!(unanswered <= 2);
+                    }
+                    Act::Accepted { .. } => (accepted, unanswered) = (true, unanswered - 1),
+                    Act::Rejected { .. } => unanswered -= 1,
+                    Act::Observed { .. } => observed = true,
+                    Act::Ended { ending } => {
+                        prop_assert!(track.ending().is_none());
+                        let reached = matches!(ending, Ending::Reached { .. });
+                        prop_assert!(!reached || observed);
+                        let wrote_nothing = matches!(ending, Ending::Already | Ending::NotStarted { .. });
+                        prop_assert!(!wrote_nothing || (!accepted && unanswered == 0));
+                        prop_assert_eq!(next.touched, accepted || observed || unanswered > 0);
+                    }
+                }
+                track = next;
+            }
+        }
+
+        #[test]
+        fn a_record_survives_its_json(at_ms in any::<i64>(), event in any_event()) {
+            let record = Record { at_ms, event };
+            let json = serde_json::to_string(&record).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_stuck_undo_may_be_tried_again_and_a_finished_one_may_not() {
+        let mut state = RunState::new(1);
+        let mut go = |event: Event| state.advance(&Record { at_ms: 0, event }).map(|()| state.clone());
+        let step = |direction, act| Event::Step { step: 1, direction, act };
+        go(Event::RunStarted).unwrap();
+        for act in [
+            Act::Intent { found: text() },
+            Act::Accepted { request_id: None },
+            Act::Observed { found: text() },
+            Act::Ended { ending: Ending::Reached { note: None } },
+        ] {
+            go(step(Direction::Apply, act)).unwrap();
+        }
+        go(Event::RunFinished).unwrap();
+        let stuck = go(Event::UndoStarted).unwrap();
+        assert!(stuck.steps()[0].undo.is_some());
+        go(step(Direction::Undo, Act::Ended { ending: Ending::Failed { detail: text() } })).unwrap();
+        go(Event::UndoFinished).unwrap();
+        let again = go(Event::UndoStarted).unwrap();
+        assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);
+        go(step(Direction::Undo, Act::Ended { ending: Ending::Already })).unwrap();
+        go(Event::UndoFinished).unwrap();
+        let done = go(Event::UndoStarted).unwrap();
+        assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());
+    }
+}
