@@ -70,6 +70,8 @@ pub enum Act {
     Observed {
         /// The value, as Azure spelled it.
         found: SafeText,
+        /// Whether Azure says that it waits for a restart.
+        pending_restart: bool,
     },
     /// The step has ended.
     Ended {

@@ -1,5 +1,6 @@
 //! Plans, checks, applies and undoes changes of encryption settings.
 mod event;
+mod executor;
 mod goal;
 mod journal;
 mod lint;
@@ -7,9 +8,11 @@ mod machine;
 mod plan;
 mod planner;
 mod ports;
+mod report;
 mod setting;
 mod text;
 pub use event::*;
+pub use executor::*;
 pub use goal::*;
 pub use journal::*;
 pub use lint::*;
@@ -17,4 +20,5 @@ pub use machine::*;
 pub use plan::*;
 pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, plan};
 pub use ports::*;
+pub use report::*;
 pub use text::*;

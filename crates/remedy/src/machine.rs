@@ -14,6 +14,7 @@
 //! after one that was accepted.
 
 use crate::{Act, Direction, Ending, Event, Record, RequestId, SafeText};
+use std::collections::BTreeMap;
 
 /// How many writes of one track may have an unknown outcome: the first, and one more after nothing of it was seen for
 /// long enough.
@@ -32,6 +33,8 @@ pub enum Stage {
     Observed {
         /// The value.
         found: SafeText,
+        /// Whether Azure says that it waits for a restart.
+        pending_restart: bool,
     },
     /// It has ended.
     Ended(Ending),
@@ -107,8 +110,12 @@ impl Track {
 
     /// A new track after this one, which must have ended.
     fn successor(&self) -> Self {
-        let settled = !self.touched || self.ending().is_some_and(Ending::is_success);
-        let unsettled = if settled { self.unsettled_since_ms } else { self.last_intent_ms };
+        let timed_out = matches!(self.ending(), Some(Ending::TimedOut { .. }));
+        let unsettled = if self.touched && (timed_out || self.unanswered > 0) {
+            self.last_intent_ms
+        } else {
+            self.unsettled_since_ms
+        };
         Self { unsettled_since_ms: unsettled, ..Self::new() }
     }
 
@@ -151,12 +158,8 @@ impl Track {
                 next.stage = Stage::Planned;
                 next.unanswered = self.unanswered.saturating_sub(1);
             }
-            (Stage::Planned, Act::Observed { found }) if self.unanswered > 0 => {
-                next.stage = Stage::Observed { found: found.clone() };
-                next.touched = true;
-            }
-            (Stage::Intended | Stage::InFlight | Stage::Observed { .. }, Act::Observed { found }) => {
-                next.stage = Stage::Observed { found: found.clone() };
+            (stage, Act::Observed { found, pending_restart }) if self.may_observe(stage) => {
+                next.stage = Stage::Observed { found: found.clone(), pending_restart: *pending_restart };
                 next.touched = true;
             }
             (stage, Act::Ended { ending }) if self.may_end(stage, ending) => {
@@ -166,6 +169,15 @@ impl Track {
             _ => return None,
         }
         Some(next)
+    }
+
+    /// Only after a write that was, or may have been, accepted.
+    fn may_observe(&self, stage: &Stage) -> bool {
+        match stage {
+            Stage::Planned => self.unanswered > 0,
+            Stage::Intended | Stage::InFlight | Stage::Observed { .. } => true,
+            Stage::Ended(_) => false,
+        }
     }
 
     fn may_end(&self, stage: &Stage, ending: &Ending) -> bool {
@@ -195,6 +207,18 @@ pub struct StepState {
 }
 
 impl StepState {
+    /// The step after an act on one of its tracks.
+    fn next(&self, id: u32, direction: Direction, at_ms: i64, act: &Act) -> Result<Self, InvalidTransition> {
+        let track = if direction == Direction::Apply { Some(&self.apply) } else { self.undo.as_ref() };
+        let stage = track.map_or("nothing to undo", |track| track.stage.name());
+        let invalid = InvalidTransition::Step { step: id, stage, act: name_of(act) };
+        let next = track.and_then(|track| track.next(at_ms, act)).ok_or(invalid)?;
+        Ok(match direction {
+            Direction::Apply => Self { apply: next, undo: self.undo.clone() },
+            Direction::Undo => Self { apply: self.apply.clone(), undo: Some(next) },
+        })
+    }
+
     /// Whether there is, or may be, something to put back: a write was or may have been accepted, nobody else has
     /// changed the value since as far as is known, and it was not put back yet.
     #[must_use]
@@ -280,9 +304,9 @@ impl RunState {
         self.phase = match (phase, event) {
             (Phase::New, Event::RunStarted) => Phase::Applying,
             (Phase::Applying | Phase::Undoing, Event::RunResumed) => phase,
-            (Phase::Applying, Event::Step { step, direction: Direction::Apply, act })
-            | (Phase::Undoing, Event::Step { step, direction: Direction::Undo, act }) => {
-                self.advance_step(*step, record.at_ms, act)?;
+            (Phase::Applying | Phase::Undoing, Event::Step { .. }) => {
+                let changed = self.preview_steps(std::slice::from_ref(record))?;
+                self.commit_steps(changed);
                 phase
             }
             (Phase::Applying, Event::RunFinished) if self.steps.iter().all(|step| step.apply.ending().is_some()) => {
@@ -309,20 +333,27 @@ impl RunState {
         Ok(())
     }
 
-    fn advance_step(&mut self, id: u32, at_ms: i64, act: &Act) -> Result<(), InvalidTransition> {
-        let undoing = self.phase == Phase::Undoing;
-        let missing = InvalidTransition::NoSuchStep(id);
-        let Some(step) = index(id).and_then(|index| self.steps.get_mut(index)) else { return Err(missing) };
-        let track = if undoing { step.undo.as_mut() } else { Some(&mut step.apply) };
-        let Some(track) = track else {
-            return Err(InvalidTransition::Step { step: id, stage: "nothing to undo", act: name_of(act) });
-        };
-        match track.next(at_ms, act) {
-            Some(next) => {
-                *track = next;
-                Ok(())
+    /// What these records of steps would make of the steps that they name, without changing anything.
+    pub(crate) fn preview_steps(&self, records: &[Record]) -> Result<BTreeMap<u32, StepState>, InvalidTransition> {
+        let mut changed: BTreeMap<u32, StepState> = BTreeMap::new();
+        for record in records {
+            let Event::Step { step: id, direction, act } = &record.event else { continue };
+            if self.phase != (if *direction == Direction::Apply { Phase::Applying } else { Phase::Undoing }) {
+                return Err(InvalidTransition::Run { phase: self.phase, event: "step" });
             }
-            None => Err(InvalidTransition::Step { step: id, stage: track.stage.name(), act: name_of(act) }),
+            let current = changed.get(id).or_else(|| self.step(*id)).ok_or(InvalidTransition::NoSuchStep(*id))?;
+            let next = current.next(*id, *direction, record.at_ms, act)?;
+            changed.insert(*id, next);
+        }
+        Ok(changed)
+    }
+
+    /// Takes over what [`RunState::preview_steps`] foresaw.
+    pub(crate) fn commit_steps(&mut self, changed: BTreeMap<u32, StepState>) {
+        for (id, next) in changed {
+            if let Some(step) = index(id).and_then(|index| self.steps.get_mut(index)) {
+                *step = next;
+            }
         }
     }
 }
@@ -368,7 +399,7 @@ mod tests {
             3 => Just(Act::Intent { found: text() }),
             3 => Just(Act::Accepted { request_id: RequestId::new("r-1").ok() }),
             3 => Just(Act::Rejected { detail: text() }),
-            3 => Just(Act::Observed { found: text() }),
+            3 => Just(Act::Observed { found: text(), pending_restart: false }),
             2 => any_ending().prop_map(|ending| Act::Ended { ending }),
         ]
     }
@@ -461,7 +492,7 @@ mod tests {
         for act in [
             Act::Intent { found: text() },
             Act::Accepted { request_id: None },
-            Act::Observed { found: text() },
+            Act::Observed { found: text(), pending_restart: false },
             Act::Ended { ending: Ending::Reached { note: None } },
         ] {
             go(step(Direction::Apply, act)).unwrap();

@@ -5,3 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 pub mod fleet;
+pub mod harness;
+pub mod journal;
+pub mod seeded;
+pub mod world;
