@@ -395,7 +395,7 @@ async fn the_report_has_the_form_that_is_promised() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_nothing_is_written_twice_and_everything_comes_back(seed in any::<u64>()) {

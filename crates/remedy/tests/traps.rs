@@ -63,7 +63,7 @@ async fn every_trap_has_its_ending() {
         assert!(says.contains(wanted), "{fault:?}: {says}");
         assert_eq!(says.is_empty(), wanted.is_empty(), "{fault:?}: {says}");
         let accepted = matches!(step.status, Status::Applied | Status::Failed) || matches!(fault, Fault::NeverEnds);
-        let lost = matches!(fault, Fault::LostAccepted);
+        let lost = matches!(fault, Fault::LostAccepted | Fault::LostAndLong);
         assert_eq!(step.request_id.is_some(), accepted && !lost, "{fault:?}: {step:?}");
     }
 }

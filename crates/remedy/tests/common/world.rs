@@ -49,6 +49,8 @@ pub enum Fault {
     Throttled,
     /// The answer to an accepted write is lost.
     LostAccepted,
+    /// The same, and the operation outlasts the grace: the second write meets a busy server.
+    LostAndLong,
     /// The first write is lost on the way there.
     LostOnTheWay,
     /// Every write is lost on the way there.
@@ -64,7 +66,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::None,
         Self::OperationFails,
         Self::SucceedsUnchanged,
@@ -84,6 +86,7 @@ impl Fault {
         Self::AlreadyThere,
         Self::Throttled,
         Self::LostAccepted,
+        Self::LostAndLong,
         Self::LostOnTheWay,
         Self::LostAlways,
         Self::ReadsFail,
@@ -333,6 +336,7 @@ impl State {
         }
         let takes = match fault {
             Fault::TakesLong => Duration::from_mins(3),
+            Fault::LostAndLong => Duration::from_mins(7),
             Fault::NeverEnds => Duration::from_hours(24),
             Fault::Synchronous => Duration::ZERO,
             _ => takes,
@@ -353,7 +357,7 @@ impl State {
         self.history.push((now + takes, fault));
         self.most_parallel = self.most_parallel.max(self.operations.len());
         self.settle();
-        if fault == Fault::LostAccepted && count == 1 {
+        if matches!(fault, Fault::LostAccepted | Fault::LostAndLong) && count == 1 {
             return Err(WriteError::Lost { detail: text("connection reset") });
         }
         let handle = OperationHandle::new(format!("https://arm.example/operations/{number}?s={SIGNATURE}"));
