@@ -162,7 +162,8 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`JournalError`]: nothing was kept, and nothing more may be written to Azure.
+    /// [`JournalError`]: nothing was kept, and nothing more may be written to Azure. [`JournalError::Unfinished`] when an
+    /// undo is to begin while another run has not ended.
     async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError>;
 
     /// Reads a run.

@@ -25,7 +25,13 @@ pub struct Harness<'a> {
 impl<'a> Harness<'a> {
     pub fn new(world: &'a World, journal: &'a dyn Journal, clock: &'a VirtualClock, plan: &'a Plan) -> Self {
         let run = RunId::new("run-1").unwrap();
-        let options = ExecutorOptions { max_failures: usize::MAX, canary_gate: false, ..ExecutorOptions::default() };
+        let longest_wait = Duration::from_secs(40);
+        let options = ExecutorOptions {
+            max_failures: usize::MAX,
+            canary_gate: false,
+            longest_wait,
+            ..ExecutorOptions::default()
+        };
         Self { world, journal, clock, plan, run, options, down: Duration::from_secs(3) }
     }
 
