@@ -164,6 +164,19 @@ async fn parallel_is_bounded_and_one_write_at_a_time_a_server() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sixty_two_operations_of_two_seconds_take_under_ten() {
+    let mut case = Case::new((0..62).map(|n| flexible(&format!("s{n}"), "off", "TLSv1.2")).collect(), &[]);
+    case.world.operation_takes = Duration::from_secs(2);
+    case.known.options.wave_size = 61;
+    case.plan = case.known.plan();
+    let report = case.apply(ExecutorOptions { max_parallel: 61, ..ExecutorOptions::default() }).await;
+    assert_eq!((report.outcome, report.summary.applied), (RunOutcome::Done, 62));
+    let took = hostssl_remedy::Clock::elapsed(&case.clock);
+    println!("62 writes took {took:?} of virtual time");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
     let case = Case::new(open_servers(5), &[]);
     let (interrupt, stop) = watch::channel(false);

@@ -87,17 +87,17 @@ async fn crash_everywhere(kind: Kind, most: u64, downs: &[Duration]) {
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_every_point_of_every_trap_ends_as_it_should() {
     // The machine is back at once, or after the grace.
-    crash_everywhere(Kind::Flexible, 30, &[Duration::ZERO, Duration::from_mins(10)]).await;
+    crash_everywhere(Kind::Flexible, 26, &[Duration::ZERO, Duration::from_mins(10)]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_every_point_is_the_same_for_a_single_server() {
-    crash_everywhere(Kind::Single, 26, &[Duration::ZERO]).await;
+    crash_everywhere(Kind::Single, 24, &[Duration::ZERO]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_every_point_is_the_same_for_a_cluster() {
-    crash_everywhere(Kind::CosmosCluster, 26, &[Duration::from_mins(1)]).await;
+    crash_everywhere(Kind::CosmosCluster, 24, &[Duration::from_mins(1)]).await;
 }
 
 #[tokio::test(start_paused = true)]

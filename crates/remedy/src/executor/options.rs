@@ -32,7 +32,7 @@ pub struct ExecutorOptions {
     pub judge_patience: Duration,
     /// How long what is under way may take after the user interrupted.
     pub stop_patience: Duration,
-    /// The first wait before asking again, where Azure names none; each wait doubles.
+    /// The first wait before asking again, where Azure names none; each wait is half as long again.
     pub first_wait: Duration,
     /// The longest of these waits.
     pub longest_wait: Duration,
@@ -41,7 +41,7 @@ pub struct ExecutorOptions {
 impl Default for ExecutorOptions {
     fn default() -> Self {
         Self {
-            max_parallel: 8,
+            max_parallel: 16,
             max_failures: 1,
             canary_gate: true,
             busy_patience: Duration::from_mins(10),

@@ -196,7 +196,7 @@ struct State {
 pub struct World {
     state: Mutex<State>,
     pub crash: Crash,
-    operation_takes: Duration,
+    pub operation_takes: Duration,
 }
 
 impl World {

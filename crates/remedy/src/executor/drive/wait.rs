@@ -10,7 +10,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// No wait that Azure asks for while an operation runs is longer; the value is looked at in between.
 const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
-/// Waits that double up to a limit.
+/// Waits that grow by half up to a limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     next: Duration,
@@ -25,7 +25,7 @@ impl Pace {
     /// The next wait.
     pub(super) fn next(&mut self) -> Duration {
         let now = self.next;
-        self.next = (now * 2).min(self.longest);
+        self.next = (now * 3 / 2).min(self.longest);
         now
     }
 
