@@ -2,7 +2,7 @@
 
 use super::fleet::*;
 use super::harness::{Harness, Seed, expected, set_traps};
-use super::world::{Fault, VirtualClock, World};
+use super::world::{Fault, VirtualClock, World, Write};
 use hostssl_model::{Kind, Posture};
 use hostssl_remedy::{Journal, PlanOptions, Status, StepReport};
 use std::time::Duration;
@@ -83,10 +83,11 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
             assert!(now.eq_ignore_ascii_case(&before[&place]), "{step:?}: {now}, before {}", before[&place]);
         }
     }
-    let back = world
-        .accepted()
-        .iter()
-        .filter(|write| plan.steps().iter().any(|step| step.undo.eq_ignore_ascii_case(&write.value)))
-        .count();
-    assert!(back <= plan.steps().len(), "something was put back twice");
+    let accepted = world.accepted();
+    for step in plan.steps() {
+        let back = |write: &&Write| {
+            write.place == (step.server.clone(), step.parameter) && write.value.eq_ignore_ascii_case(&step.undo)
+        };
+        assert!(accepted.iter().filter(back).count() <= 1, "put back twice: {step:?} {crashes:?}");
+    }
 }
