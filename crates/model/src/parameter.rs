@@ -21,6 +21,32 @@ pub enum ParameterName {
 }
 
 impl ParameterName {
+    /// Every setting.
+    pub const ALL: [Self; 6] = [
+        Self::RequireSecureTransport,
+        Self::SslMinProtocolVersion,
+        Self::SslMaxProtocolVersion,
+        Self::NodeSslMinProtocolVersion,
+        Self::SslEnforcement,
+        Self::MinimalTlsVersion,
+    ];
+
+    /// A name that no other setting has: the one in plans and journals. It is Azure's name, except that the worker
+    /// nodes' setting is `node.ssl_min_protocol_version`, because the coordinator's has the same name in Azure.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::NodeSslMinProtocolVersion => "node.ssl_min_protocol_version",
+            other => other.as_str(),
+        }
+    }
+
+    /// The setting with this [`key`](Self::key).
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.key() == key)
+    }
+
     /// The name as Azure spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -60,5 +86,18 @@ impl Parameter {
     #[must_use]
     pub fn is(&self, text: &str) -> bool {
         self.value.trim().eq_ignore_ascii_case(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_one_setting() {
+        for name in ParameterName::ALL {
+            assert_eq!(ParameterName::from_key(name.key()), Some(name));
+        }
+        assert_eq!(ParameterName::from_key("ssl"), None);
     }
 }

@@ -1,0 +1,200 @@
+//! What the journal holds: one record for every act, written before or right after it.
+
+use crate::{RequestId, SafeText};
+use serde::{Deserialize, Serialize};
+
+/// One entry of a run's journal. Entries are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When, in milliseconds since 1970-01-01T00:00:00Z, by the local clock.
+    pub at_ms: i64,
+    /// What.
+    pub event: Event,
+}
+
+/// What happened to a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// An approved plan is going to be applied. The first record of every run, and only there.
+    RunStarted,
+    /// Another process goes on where an earlier one stopped.
+    RunResumed,
+    /// Something happened to a step.
+    Step {
+        /// The step's id in the plan.
+        step: u32,
+        /// Which way.
+        direction: Direction,
+        /// What.
+        act: Act,
+    },
+    /// Every step has ended.
+    RunFinished,
+    /// What the run changed is going to be put back.
+    UndoStarted,
+    /// Every step that was to be put back has ended.
+    UndoFinished,
+}
+
+/// Which way a step goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From the value before to the value after.
+    Apply,
+    /// Back.
+    Undo,
+}
+
+/// What happened to a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+pub enum Act {
+    /// The value was re-read and is as expected; the write is about to be sent. Recorded before it is.
+    Intent {
+        /// The value that was read, as Azure spelled it.
+        found: SafeText,
+    },
+    /// Azure accepted the write; the operation may still fail.
+    Accepted {
+        /// The request's id. The URL to poll is never recorded, because it is signed.
+        request_id: Option<RequestId>,
+    },
+    /// Azure certainly did not accept the write.
+    Rejected {
+        /// What it said.
+        detail: SafeText,
+    },
+    /// The value was read after a write that was, or may have been, accepted.
+    Observed {
+        /// The value, as Azure spelled it.
+        found: SafeText,
+        /// Whether Azure says that it waits for a restart.
+        pending_restart: bool,
+    },
+    /// The step has ended.
+    Ended {
+        /// How.
+        ending: Ending,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ending", rename_all = "kebab-case")]
+pub enum Ending {
+    /// The value was written and read back.
+    Reached {
+        /// What else to know, for instance that it waits for a restart.
+        note: Option<SafeText>,
+    },
+    /// The value was there before anything was written.
+    Already,
+    /// Somebody else changed the value: nothing more is written.
+    Changed {
+        /// The value that was found.
+        found: SafeText,
+    },
+    /// Azure does not allow the write.
+    Refused {
+        /// What stands against it.
+        by: RefusedBy,
+        /// Its name: the lock's, the policy assignment's, the missing action.
+        name: SafeText,
+        /// What Azure said.
+        detail: SafeText,
+    },
+    /// It did not work.
+    Failed {
+        /// Why.
+        detail: SafeText,
+    },
+    /// It is not known to have worked within the time allowed.
+    TimedOut {
+        /// What was waited for.
+        detail: SafeText,
+    },
+    /// Nothing was written.
+    NotStarted {
+        /// Why not.
+        why: NotStarted,
+    },
+}
+
+impl Ending {
+    /// Whether the value is the wanted one, by reading it.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Reached { .. } | Self::Already)
+    }
+
+    /// Whether it counts towards the failures after which a run stops.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Failed { .. } | Self::TimedOut { .. })
+    }
+}
+
+/// What stands against a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusedBy {
+    /// A ReadOnly lock (`ScopeLocked`).
+    Lock,
+    /// A deny policy (`RequestDisallowedByPolicy`).
+    Policy,
+    /// A missing permission (`AuthorizationFailed`).
+    Permission,
+    /// The server is stopped (`ServerStoppedError`).
+    Stopped,
+}
+
+impl RefusedBy {
+    /// The word for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::Policy => "policy",
+            Self::Permission => "permission",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotStarted {
+    /// The user interrupted the run.
+    Interrupted,
+    /// Too many steps had failed.
+    TooManyFailures,
+    /// The canary wave did not end well.
+    CanaryFailed,
+    /// A server of the same replica set, whose turn was before, did not end well.
+    ReplicaSetNotDone,
+    /// An earlier step of the same server did not end well.
+    EarlierStepFailed,
+    /// A person does it by hand.
+    Manual,
+    /// The run was resumed only to settle what was under way.
+    NotContinued,
+}
+
+impl NotStarted {
+    /// One line for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interrupted => "the run was interrupted before",
+            Self::TooManyFailures => "too many steps had failed before",
+            Self::CanaryFailed => "the first wave did not end well",
+            Self::ReplicaSetNotDone => "a server of its replica set, whose turn was before, did not end well",
+            Self::EarlierStepFailed => "an earlier step of this server did not end well",
+            Self::Manual => "hostssl does not write this: do it by hand",
+            Self::NotContinued => "the run was resumed only to settle what was under way",
+        }
+    }
+}

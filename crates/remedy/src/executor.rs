@@ -1,0 +1,317 @@
+//! Applies, resumes and undoes: walks a plan's steps, records every act before or right after it, and never writes
+//! twice.
+
+mod drive;
+mod options;
+mod recorder;
+
+pub use options::{ExecutorOptions, StopSignal};
+
+use crate::{
+    Act, Approved, Clock, DamagedRun, Direction, Ending, Event, InvalidTransition, Journal, JournalError, Judge,
+    LoadedRun, NewRun, NotStarted, ParameterWriter, Phase, Plan, Record, Report, RunId, RunState, Step,
+};
+use drive::{Drive, Left};
+use futures::{TryStreamExt, stream};
+use hostssl_model::{Principal, ResourceId};
+use recorder::Recorder;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Told what happens, while it happens.
+pub trait EventSink: Send + Sync {
+    /// Takes one event. It must not block.
+    fn emit(&self, event: &ExecutionEvent<'_>);
+}
+
+impl<F: Fn(&ExecutionEvent<'_>) + Send + Sync> EventSink for F {
+    fn emit(&self, event: &ExecutionEvent<'_>) {
+        self(event);
+    }
+}
+
+/// What happens during a run.
+#[derive(Debug)]
+pub enum ExecutionEvent<'a> {
+    /// A wave begins.
+    Wave {
+        /// Its number.
+        wave: u32,
+        /// How many servers it has.
+        servers: usize,
+    },
+    /// Something was recorded in the journal.
+    Recorded(&'a Record),
+    /// A step waits before it tries again.
+    Waiting {
+        /// The step.
+        step: &'a Step,
+        /// Why.
+        why: &'a str,
+        /// How long.
+        delay: Duration,
+    },
+}
+
+/// What to do with the steps that had not begun when a run was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Go on with them.
+    Continue,
+    /// Leave them: settle only what was under way.
+    Leave,
+}
+
+/// Why a run could not go on. Nothing is written after one of these.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The journal refused: what was under way is unsettled until the run is resumed.
+    #[error("the journal refused, so nothing more was written")]
+    Journal {
+        /// Why.
+        #[source]
+        source: JournalError,
+        /// What the journal holds so far, when a run had begun.
+        partial: Option<Box<Report>>,
+    },
+    /// What was kept of the run makes no sense.
+    #[error("the run cannot be read back")]
+    Damaged(#[source] DamagedRun),
+    /// The run has ended, so there is nothing to resume.
+    #[error("run {0} has ended: there is nothing to resume")]
+    NothingToResume(RunId),
+    /// The run has not ended, so it cannot be undone yet.
+    #[error("run {0} has not ended: resume it first")]
+    NotEnded(RunId),
+    /// This program is wrong: it tried a transition that there is none for.
+    #[error("this is a defect of hostssl")]
+    Defect(#[source] InvalidTransition),
+}
+
+/// Why the walk stops at once.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    Journal(JournalError),
+    Defect(InvalidTransition),
+}
+
+/// Everything that it takes to change servers.
+pub struct Executor<'a> {
+    /// Reads and writes settings.
+    pub writer: &'a dyn ParameterWriter,
+    /// Keeps the run.
+    pub journal: &'a dyn Journal,
+    /// Tells the time.
+    pub clock: &'a dyn Clock,
+    /// Looks at the wire, when it is asked to.
+    pub judge: Option<&'a dyn Judge>,
+    /// Is told what happens.
+    pub events: &'a dyn EventSink,
+    /// Turns true when the user interrupts.
+    pub stop: StopSignal,
+    /// The pace and the patience.
+    pub options: ExecutorOptions,
+}
+
+impl Executor<'_> {
+    /// Applies an approved plan as a new run.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError`] when the journal refuses or another run must be settled first. A step that does not end well is
+    /// no error: the report says so.
+    pub async fn apply(&self, approved: &Approved<Plan>, run: &RunId, by: &Principal) -> Result<Report, ExecuteError> {
+        let plan = approved.plan();
+        let first = Record { at_ms: self.clock.now_ms(), event: Event::RunStarted };
+        let mut state = RunState::new(plan.steps().len());
+        state.advance(&first).map_err(ExecuteError::Defect)?;
+        let begun = self.journal.begin(&NewRun { id: run, plan, principal: by, first: &first }).await;
+        begun.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        let recorder = Recorder::new(self, run, plan, state);
+        let walked = self.walk_and_finish(&recorder).await;
+        recorder.conclude(walked)
+    }
+
+    /// Goes on with a run that was stopped: settles by reading what was under way, then does `rest`. A run that was
+    /// being put back is put back to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError::NothingToResume`] when it has ended; otherwise as for [`Executor::apply`].
+    pub async fn resume(&self, run: &RunId, rest: Rest) -> Result<Report, ExecuteError> {
+        let loaded = self.load(run).await?;
+        let phase = loaded.state.phase();
+        if !matches!(phase, Phase::Applying | Phase::Undoing) {
+            return Err(ExecuteError::NothingToResume(run.clone()));
+        }
+        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state);
+        let walked = self.walk_on(&recorder, phase, rest).await;
+        recorder.conclude(walked)
+    }
+
+    /// Puts back exactly what a run changed, in reverse order, and only where the value is still what the run left.
+    /// What an earlier undo could not put back is tried again.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError::NotEnded`] while the run is not settled; otherwise as for [`Executor::apply`].
+    pub async fn undo(&self, run: &RunId) -> Result<Report, ExecuteError> {
+        let loaded = self.load(run).await?;
+        if !matches!(loaded.state.phase(), Phase::Finished | Phase::UndoFinished) {
+            return Err(ExecuteError::NotEnded(run.clone()));
+        }
+        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state);
+        let walked = async {
+            recorder.record_run(Event::UndoStarted).await?;
+            self.walk_back(&recorder).await
+        };
+        let walked = walked.await;
+        recorder.conclude(walked)
+    }
+
+    async fn load(&self, run: &RunId) -> Result<LoadedRun, ExecuteError> {
+        let stored = self.journal.load(run).await;
+        let stored = stored.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        stored.load().map_err(ExecuteError::Damaged)
+    }
+
+    async fn walk_on(&self, recorder: &Recorder<'_>, phase: Phase, rest: Rest) -> Result<(), Halt> {
+        recorder.record_run(Event::RunResumed).await?;
+        if phase == Phase::Undoing {
+            return self.walk_back(recorder).await;
+        }
+        // What was under way comes first and whatever else has happened: it is the servers' state already.
+        let open = recorder.plan.steps().iter().filter(|step| recorder.is_open(step));
+        self.in_parallel(open.map(|step| async move {
+            self.drive(recorder, step, Direction::Apply).await?;
+            Ok(())
+        }))
+        .await?;
+        match rest {
+            Rest::Continue => self.walk_and_finish(recorder).await,
+            Rest::Leave => self.finish(recorder, NotStarted::NotContinued).await,
+        }
+    }
+
+    /// Wave by wave; then says of everything that did not begin why.
+    async fn walk_and_finish(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+        let mut first = true;
+        for wave in recorder.plan.waves() {
+            if self.halted(recorder, !first).is_some() {
+                break;
+            }
+            first = false;
+            let groups = by_server(wave);
+            let number = wave.first().map_or(0, |step| step.wave);
+            self.events.emit(&ExecutionEvent::Wave { wave: number, servers: groups.len() });
+            let later = number > 1;
+            self.in_parallel(groups.into_iter().map(|steps| self.drive_server(recorder, steps, later))).await?;
+        }
+        let why = self.halted(recorder, true).unwrap_or(NotStarted::Interrupted);
+        self.finish(recorder, why).await
+    }
+
+    /// Ends what did not begin, and the run when nothing is under way any more.
+    async fn finish(&self, recorder: &Recorder<'_>, why: NotStarted) -> Result<(), Halt> {
+        let waiting: Vec<Event> = recorder
+            .plan
+            .steps()
+            .iter()
+            .filter(|step| recorder.is_waiting(step))
+            .map(|step| {
+                let why = if step.is_executable() { why } else { NotStarted::Manual };
+                ended(step, Direction::Apply, Ending::NotStarted { why })
+            })
+            .collect();
+        recorder.record_many(waiting).await?;
+        if recorder.all_ended(Direction::Apply) { recorder.record_run(Event::RunFinished).await } else { Ok(()) }
+    }
+
+    /// The steps of one server, one after the other.
+    async fn drive_server(&self, recorder: &Recorder<'_>, steps: Vec<&Step>, later_wave: bool) -> Result<(), Halt> {
+        let mut blocked = None;
+        for step in steps {
+            let hold = blocked
+                .or_else(|| self.halted(recorder, later_wave))
+                .or_else(|| recorder.lacks_needed(step).then_some(NotStarted::ReplicaSetNotDone));
+            match hold {
+                Some(why) if recorder.is_waiting(step) => {
+                    let end = ended(step, Direction::Apply, Ending::NotStarted { why });
+                    recorder.record_many(vec![end]).await?;
+                }
+                Some(_) => {}
+                None => {
+                    if self.drive(recorder, step, Direction::Apply).await? == Left::Open {
+                        return Ok(());
+                    }
+                }
+            }
+            if recorder.ended_badly(step) {
+                blocked = blocked.or(Some(NotStarted::EarlierStepFailed));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether, and why, nothing new may begin.
+    fn halted(&self, recorder: &Recorder<'_>, after_canary: bool) -> Option<NotStarted> {
+        if *self.stop.borrow() {
+            return Some(NotStarted::Interrupted);
+        }
+        if after_canary && self.options.canary_gate && recorder.canary_failed() {
+            return Some(NotStarted::CanaryFailed);
+        }
+        let failed = recorder.failures() >= self.options.max_failures.max(1);
+        failed.then_some(NotStarted::TooManyFailures)
+    }
+
+    /// The waves backwards, and within a server the steps backwards. Whatever fails, the others are put back all the
+    /// same.
+    async fn walk_back(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+        for wave in recorder.plan.waves().rev() {
+            let wave: Vec<&Step> = wave.iter().filter(|step| recorder.is_undoing(step)).collect();
+            let mut groups: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
+            for step in wave.into_iter().rev() {
+                groups.entry(&step.server).or_default().push(step);
+            }
+            self.in_parallel(groups.into_values().map(|steps| async move {
+                for step in steps {
+                    self.drive(recorder, step, Direction::Undo).await?;
+                }
+                Ok(())
+            }))
+            .await?;
+        }
+        if recorder.all_ended(Direction::Undo) { recorder.record_run(Event::UndoFinished).await } else { Ok(()) }
+    }
+
+    async fn drive(&self, recorder: &Recorder<'_>, step: &Step, direction: Direction) -> Result<Left, Halt> {
+        Drive::new(self, recorder, step, direction).run().await
+    }
+
+    /// Runs some futures at a time. The first that halts drops the others: with the journal gone nothing may go on.
+    async fn in_parallel<F: Future<Output = Result<(), Halt>>>(
+        &self,
+        work: impl Iterator<Item = F>,
+    ) -> Result<(), Halt> {
+        let most = self.options.max_parallel.max(1);
+        stream::iter(work.map(Ok)).try_buffer_unordered(most).try_for_each(|()| async { Ok(()) }).await
+    }
+}
+
+fn ended(step: &Step, direction: Direction, ending: Ending) -> Event {
+    Event::Step { step: step.id, direction, act: Act::Ended { ending } }
+}
+
+fn by_server(wave: &[Step]) -> Vec<Vec<&Step>> {
+    let mut groups: Vec<Vec<&Step>> = Vec::new();
+    let mut places: BTreeMap<&ResourceId, usize> = BTreeMap::new();
+    for step in wave {
+        let place = *places.entry(&step.server).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(step),
+            None => groups.push(vec![step]),
+        }
+    }
+    groups
+}

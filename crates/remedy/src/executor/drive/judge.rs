@@ -1,0 +1,46 @@
+//! The wire as the last judge of a value that was read back.
+
+use super::wait::Pace;
+use super::{Drive, Next};
+use crate::executor::Halt;
+use crate::{Direction, Ending, SafeText, Verdict};
+
+impl Drive<'_> {
+    /// Only what makes a server stricter is proven on the wire; putting back restores a value, whatever it does.
+    pub(super) fn asks_the_wire(&self) -> bool {
+        self.executor.judge.is_some() && self.direction == Direction::Apply
+    }
+
+    /// Ends a step whose value was read back.
+    pub(super) async fn judge_observed(&self, pending_restart: bool) -> Result<Next, Halt> {
+        let Some(judge) = self.executor.judge.filter(|_| self.asks_the_wire()) else {
+            return self.end(reached(pending_restart, None)).await;
+        };
+        let began = self.executor.clock.elapsed();
+        let mut pace = Pace::new(&self.executor.options);
+        loop {
+            match judge.judge(self.place(), self.wanted).await {
+                Verdict::Confirmed => return self.end(reached(pending_restart, None)).await,
+                Verdict::NotChecked(why) => {
+                    return self.end(reached(pending_restart, Some(format!("not checked on the wire: {why}")))).await;
+                }
+                Verdict::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
+                    let text = format!("Azure declares the value, and the wire contradicts it: {what}");
+                    return self.end(Ending::Failed { detail: SafeText::new(&text) }).await;
+                }
+                Verdict::Contradicted(_) => {}
+            }
+            if self.is_out_of_patience() {
+                return Ok(Next::Leave);
+            }
+            self.pause(pace.next()).await;
+        }
+    }
+}
+
+/// The ending of a step whose value was read back.
+pub(super) fn reached(pending_restart: bool, note: Option<String>) -> Ending {
+    let restart = pending_restart.then(|| "it waits for a restart, which hostssl never does".to_owned());
+    let notes: Vec<String> = restart.into_iter().chain(note).collect();
+    Ending::Reached { note: (!notes.is_empty()).then(|| SafeText::new(&notes.join("; "))) }
+}

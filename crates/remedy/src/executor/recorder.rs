@@ -1,0 +1,164 @@
+//! The state of a run in memory, which is always what the journal holds.
+
+use super::{ExecuteError, ExecutionEvent, Executor, Halt};
+use crate::report::report;
+use crate::{Act, Direction, Event, InvalidTransition, Plan, Record, Report, RunId, RunState, Step, StepState, Track};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// How many records are appended at once where many are due.
+const BATCH: usize = 1000;
+
+/// Appends to the journal first and then moves the state on, so that a report never knows more than the journal.
+pub(super) struct Recorder<'a> {
+    executor: &'a Executor<'a>,
+    run: &'a RunId,
+    pub(super) plan: &'a Plan,
+    state: Mutex<State>,
+    interrupted_at: OnceLock<Duration>,
+}
+
+struct State {
+    run: RunState,
+    failures: usize,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(executor: &'a Executor<'a>, run: &'a RunId, plan: &'a Plan, state: RunState) -> Self {
+        let failures = state.steps().iter().filter(|step| has_failed(step)).count();
+        let state = Mutex::new(State { run: state, failures });
+        Self { executor, run, plan, state, interrupted_at: OnceLock::new() }
+    }
+
+    /// Records acts of one step, all or nothing.
+    pub(super) async fn record(&self, step: &Step, direction: Direction, acts: Vec<Act>) -> Result<(), Halt> {
+        let events = acts.into_iter().map(|act| Event::Step { step: step.id, direction, act });
+        self.append(events.collect()).await
+    }
+
+    /// Records events of many steps, which need not be all or nothing.
+    pub(super) async fn record_many(&self, events: Vec<Event>) -> Result<(), Halt> {
+        let mut events = events.into_iter().peekable();
+        while events.peek().is_some() {
+            self.append(events.by_ref().take(BATCH).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Records an event of the run as a whole, while no step is being driven.
+    pub(super) async fn record_run(&self, event: Event) -> Result<(), Halt> {
+        let record = Record { at_ms: self.executor.clock.now_ms(), event };
+        let mut next = self.lock().run.clone();
+        next.advance(&record).map_err(Halt::Defect)?;
+        self.write(std::slice::from_ref(&record)).await?;
+        self.lock().run = next;
+        Ok(())
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<(), Halt> {
+        let at_ms = self.executor.clock.now_ms();
+        let records: Vec<Record> = events.into_iter().map(|event| Record { at_ms, event }).collect();
+        let changed = self.lock().run.preview_steps(&records).map_err(Halt::Defect)?;
+        self.write(&records).await?;
+        let mut state = self.lock();
+        let failed_now =
+            |(id, next): (&u32, &StepState)| has_failed(next) && !state.run.step(*id).is_some_and(has_failed);
+        let failures = changed.iter().filter(|entry| failed_now(*entry)).count();
+        state.failures += failures;
+        state.run.commit_steps(changed);
+        Ok(())
+    }
+
+    async fn write(&self, records: &[Record]) -> Result<(), Halt> {
+        self.executor.journal.append(self.run, records).await.map_err(Halt::Journal)?;
+        for record in records {
+            self.executor.events.emit(&ExecutionEvent::Recorded(record));
+        }
+        Ok(())
+    }
+
+    /// The report, or the error with what the journal holds.
+    pub(super) fn conclude(self, walked: Result<(), Halt>) -> Result<Report, ExecuteError> {
+        let made = report(self.run, self.plan, &self.lock().run);
+        match walked {
+            Ok(()) => Ok(made),
+            Err(Halt::Journal(source)) => Err(ExecuteError::Journal { source, partial: Some(Box::new(made)) }),
+            Err(Halt::Defect(invalid)) => Err(ExecuteError::Defect(invalid)),
+        }
+    }
+
+    /// One way of a step, as it stands.
+    pub(super) fn track(&self, step: &Step, direction: Direction) -> Result<Track, Halt> {
+        self.look(step, direction, Track::clone).ok_or(Halt::Defect(InvalidTransition::NoSuchStep(step.id)))
+    }
+
+    fn look<R>(&self, step: &Step, direction: Direction, at: impl FnOnce(&Track) -> R) -> Option<R> {
+        self.lock().run.step(step.id).and_then(|found| track_of(found, direction)).map(at)
+    }
+
+    /// Whether nothing has happened to a step, and nothing will by itself.
+    pub(super) fn is_waiting(&self, step: &Step) -> bool {
+        self.look(step, Direction::Apply, |track| track.ending().is_none() && !track.is_open()) == Some(true)
+    }
+
+    /// Whether a write of a step is, or may be, under way.
+    pub(super) fn is_open(&self, step: &Step) -> bool {
+        self.look(step, Direction::Apply, Track::is_open) == Some(true)
+    }
+
+    /// Whether a step is being put back and has not ended.
+    pub(super) fn is_undoing(&self, step: &Step) -> bool {
+        self.look(step, Direction::Undo, |track| track.ending().is_none()) == Some(true)
+    }
+
+    pub(super) fn all_ended(&self, direction: Direction) -> bool {
+        let state = self.lock();
+        state.run.steps().iter().filter_map(|at| track_of(at, direction)).all(|track| track.ending().is_some())
+    }
+
+    pub(super) fn failures(&self) -> usize {
+        self.lock().failures
+    }
+
+    /// Whether a step of the first wave ended, or stands, otherwise than well.
+    pub(super) fn canary_failed(&self) -> bool {
+        let canary = self.plan.waves().next().unwrap_or_default();
+        canary.iter().any(|step| !self.succeeded(step.id))
+    }
+
+    /// Whether a step that must have ended well has not.
+    pub(super) fn lacks_needed(&self, step: &Step) -> bool {
+        step.needs.iter().any(|id| !self.succeeded(*id))
+    }
+
+    /// Whether a step ended otherwise than well.
+    pub(super) fn ended_badly(&self, step: &Step) -> bool {
+        let badly = |track: &Track| track.ending().is_some_and(|ending| !ending.is_success());
+        self.look(step, Direction::Apply, badly) == Some(true)
+    }
+
+    fn succeeded(&self, id: u32) -> bool {
+        self.lock().run.step(id).and_then(|at| at.apply.ending()).is_some_and(crate::Ending::is_success)
+    }
+
+    /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed), as far as anybody has noticed.
+    pub(super) fn interrupted_at(&self) -> Option<Duration> {
+        (*self.executor.stop.borrow()).then(|| *self.interrupted_at.get_or_init(|| self.executor.clock.elapsed()))
+    }
+
+    /// Every change is a plain assignment, so a panic elsewhere leaves nothing half-done behind.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn track_of(step: &StepState, direction: Direction) -> Option<&Track> {
+    match direction {
+        Direction::Apply => Some(&step.apply),
+        Direction::Undo => step.undo.as_ref(),
+    }
+}
+
+fn has_failed(step: &StepState) -> bool {
+    step.apply.ending().is_some_and(crate::Ending::is_failure)
+}

@@ -1,0 +1,175 @@
+//! Where runs are kept: a trait, because this crate knows no disk.
+
+use crate::{InvalidPlan, InvalidTransition, NotApproved, Plan, PlanHash, Record, RunState};
+use async_trait::async_trait;
+use hostssl_model::Principal;
+use std::fmt;
+
+/// The name of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(Box<str>);
+
+/// The text is not the name of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run's id is 1 to 64 lower-case letters, digits and hyphens")]
+pub struct InvalidRunId;
+
+impl RunId {
+    /// Takes 1 to 64 lower-case letters, digits and hyphens, such as a UUID. Ids that grow with time, as those of
+    /// version 7, keep lists in order.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRunId`] for anything else.
+    pub fn new(text: &str) -> Result<Self, InvalidRunId> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits { Ok(Self(text.into())) } else { Err(InvalidRunId) }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A run that is about to begin.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// Its name.
+    pub id: &'a RunId,
+    /// The plan, which is kept with it.
+    pub plan: &'a Plan,
+    /// Who applies it.
+    pub principal: &'a Principal,
+    /// The record that begins it.
+    pub first: &'a Record,
+}
+
+/// A run as it was kept.
+#[derive(Debug, Clone)]
+pub struct StoredRun {
+    /// Its name.
+    pub id: RunId,
+    /// The plan's file form.
+    pub plan: String,
+    /// The hash that was approved.
+    pub approved: PlanHash,
+    /// Who began it.
+    pub principal: Principal,
+    /// Its journal, from the first record on.
+    pub records: Vec<Record>,
+}
+
+/// A run that was kept, held to every rule again.
+#[derive(Debug, Clone)]
+pub struct LoadedRun {
+    /// Its name.
+    pub id: RunId,
+    /// The plan.
+    pub plan: Plan,
+    /// Who began it.
+    pub principal: Principal,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it began and when the last record was written, in milliseconds since 1970-01-01T00:00:00Z.
+    pub times_ms: (i64, i64),
+}
+
+/// What was kept of a run makes no sense: the state directory is damaged, or was edited.
+#[derive(Debug, thiserror::Error)]
+pub enum DamagedRun {
+    /// Its plan.
+    #[error("the plan of the run is damaged")]
+    Plan(#[source] InvalidPlan),
+    /// Its approval.
+    #[error("the run's approval is not of its plan")]
+    Approval(#[source] NotApproved),
+    /// Its journal.
+    #[error("the journal of the run is damaged")]
+    Journal(#[source] InvalidTransition),
+    /// It has no record.
+    #[error("the journal of the run is empty")]
+    Empty,
+}
+
+impl StoredRun {
+    /// Holds what was kept to every rule again: the plan's hash, the approval, and every transition.
+    ///
+    /// # Errors
+    ///
+    /// [`DamagedRun`]: nothing may be done on the ground of such a run.
+    pub fn load(self) -> Result<LoadedRun, DamagedRun> {
+        let plan = Plan::parse(&self.plan).map_err(DamagedRun::Plan)?;
+        if *plan.hash() != self.approved {
+            let mismatch = NotApproved::OtherPlan { approved: self.approved, plan: plan.hash().clone() };
+            return Err(DamagedRun::Approval(mismatch));
+        }
+        let state = RunState::replay(plan.steps().len(), &self.records).map_err(DamagedRun::Journal)?;
+        let (Some(first), Some(last)) = (self.records.first(), self.records.last()) else {
+            return Err(DamagedRun::Empty);
+        };
+        let times_ms = (first.at_ms, last.at_ms);
+        Ok(LoadedRun { id: self.id, plan, principal: self.principal, state, times_ms })
+    }
+}
+
+/// The journal could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// There is no run of this name.
+    #[error("there is no run {0}")]
+    NoSuchRun(RunId),
+    /// A run of this name exists.
+    #[error("there is a run {0} already")]
+    RunExists(RunId),
+    /// An earlier run was stopped in the middle; what it left under way must be settled first.
+    #[error("run {0} has not ended: resume it first")]
+    Unfinished(RunId),
+    /// The disk is full.
+    #[error("the disk with the state directory is full")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The state directory cannot be written.
+    #[error("the state directory cannot be written")]
+    ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The state is damaged.
+    #[error("the state is damaged")]
+    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else.
+    #[error("the journal cannot be used")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Keeps runs. When a call returns, what it was given survives the loss of power.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Keeps a new run with its plan and its first record, all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::RunExists`], [`JournalError::Unfinished`] while any run has not ended, and whatever the disk
+    /// says.
+    async fn begin(&self, run: &NewRun<'_>) -> Result<(), JournalError>;
+
+    /// Appends records in this order, all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]: nothing was kept, and nothing more may be written to Azure. [`JournalError::Unfinished`] when an
+    /// undo is to begin while another run has not ended.
+    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError>;
+
+    /// Reads a run.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] when there is none, or when it cannot be read.
+    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError>;
+}

@@ -1,0 +1,45 @@
+//! Turns findings into changed servers: plans, checks plans, applies them, verifies, and undoes.
+//!
+//! The planner ([`plan()`]), the plan file ([`Plan`]), its lint ([`lint()`]) and the state machine ([`RunState`]) are pure. The
+//! [`Executor`] reaches the world through traits only: [`ParameterWriter`], [`Journal`], [`Clock`], [`Judge`]. So this
+//! crate knows no Azure, no disk and no terminal.
+//!
+//! What it promises, and where that is kept:
+//!
+//! - Only an [`Approved`] plan is written, and a plan leaves no choices: a step names target, before, after and undo.
+//! - The journal comes before the act: an intent is kept before its write is sent, and a report is made from nothing
+//!   but the plan and the journal's state.
+//! - Nothing is written twice: [`Track::next`] has no transition for a write after an accepted one, and one at most after
+//!   a write whose answer nobody saw.
+//! - Nothing is a success that was not read back.
+
+mod event;
+mod executor;
+mod goal;
+mod journal;
+mod lint;
+mod machine;
+mod plan;
+mod planner;
+mod ports;
+mod report;
+mod setting;
+mod text;
+
+pub use event::{Act, Direction, Ending, Event, NotStarted, Record, RefusedBy};
+pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest, StopSignal};
+pub use goal::{FixableControl, Floor, Goal};
+pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, LoadedRun, NewRun, RunId, StoredRun};
+pub use lint::{Lint, LintCode, LintContext, lint};
+pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};
+pub use plan::{
+    Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
+    Plan, PlanContext, PlanHash, PlanOptions, Step, plan_schema,
+};
+pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, plan};
+pub use ports::{
+    Accepted, Clock, Judge, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict,
+    WriteError,
+};
+pub use report::{Report, RunOutcome, RunSummary, Status, StepReport, report, report_schema};
+pub use text::{InvalidRequestId, RequestId, SafeText};

@@ -1,0 +1,182 @@
+//! What is looked at in a plan, from its steps alone.
+
+use super::{LintCode, LintContext};
+use crate::plan::unix_ms;
+use crate::{FixableControl, Floor, Goal, Plan, Step};
+use hostssl_model::{Outcome, ResourceId};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Takes one complaint.
+type Say<'a> = dyn FnMut(LintCode, Option<&Step>, String) + 'a;
+
+pub(super) fn lint_time(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+    let Some(observed) = unix_ms(plan.observed_at()) else {
+        return say(LintCode::BadTime, None, format!("`{}` is no time in RFC 3339", plan.observed_at()));
+    };
+    let age = context.now_ms - observed;
+    let allowed = i64::try_from(context.max_age.as_millis()).unwrap_or(i64::MAX);
+    if age > allowed {
+        say(LintCode::Stale, None, format!("the servers were looked at {} min ago", age / 60_000));
+    } else if age < -300_000 {
+        say(LintCode::BadTime, None, format!("{} lies in the future", plan.observed_at()));
+    }
+}
+
+pub(super) fn lint_places(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+    if context.cloud.is_some_and(|cloud| !cloud.eq_ignore_ascii_case(plan.cloud())) {
+        say(LintCode::OtherCloud, None, format!("the plan is for {}", plan.cloud()));
+    }
+    let tenants: HashMap<_, _> = context.subscriptions.iter().map(|one| (&one.id, &one.tenant)).collect();
+    let mut first = plan.principal().tenant.clone();
+    for step in plan.steps() {
+        let Some(tenant) = tenants.get(&step.server.subscription()) else { continue };
+        let expected = first.get_or_insert_with(|| tenant.to_string());
+        if !expected.eq_ignore_ascii_case(tenant) {
+            say(LintCode::MixedTenants, Some(step), format!("{} is in tenant {tenant}", step.server));
+        }
+    }
+}
+
+pub(super) fn lint_targets(plan: &Plan, say: &mut Say<'_>) {
+    let mut seen = BTreeSet::new();
+    for step in plan.steps() {
+        if !seen.insert((step.server.to_lowercase(), step.parameter.key())) {
+            say(LintCode::DuplicateTarget, Some(step), format!("{} of {} again", step.parameter.key(), step.server));
+        }
+    }
+}
+
+/// How strict a value is, by its spelling alone.
+fn rank(value: &str) -> Option<u8> {
+    Some(match value.trim().to_ascii_lowercase().as_str() {
+        "off" | "disabled" | "tlsenforcementdisabled" => 0,
+        "on" | "enabled" | "tlsv1" | "tlsv1.0" | "tls1_0" => 1,
+        "tlsv1.1" | "tls1_1" => 2,
+        "tlsv1.2" | "tls1_2" => 3,
+        "tlsv1.3" | "tls1_3" => 4,
+        _ => return None,
+    })
+}
+
+fn equal(left: &str, right: &str) -> bool {
+    left.trim().to_lowercase() == right.trim().to_lowercase()
+}
+
+pub(super) fn lint_values(step: &Step, say: &mut Say<'_>) {
+    if equal(&step.before, &step.after) {
+        say(LintCode::ChangesNothing, Some(step), format!("{} is {} already", step.parameter.key(), step.before));
+    }
+    if step.undo.trim().is_empty() {
+        say(LintCode::MissingUndo, Some(step), "it cannot be undone".into());
+    } else if equal(&step.undo, &step.after) {
+        say(LintCode::UndoIsAfter, Some(step), format!("undo would write {} again", step.after));
+    } else if !equal(&step.undo, &step.before) {
+        say(LintCode::UndoIsNotBefore, Some(step), format!("undo would write {}, not {}", step.undo, step.before));
+    }
+    if rank(&step.after) < rank(&step.before) {
+        say(LintCode::Loosens, Some(step), format!("{} -> {} makes the server less strict", step.before, step.after));
+    }
+}
+
+/// Whether the plan's own goal asks for the value.
+pub(super) fn lint_need(plan: &Plan, step: &Step, say: &mut Say<'_>) {
+    let is_switch = matches!(step.parameter.key(), "require_secure_transport" | "sslEnforcement");
+    let is_floor = matches!(
+        step.parameter.key(),
+        "ssl_min_protocol_version" | "node.ssl_min_protocol_version" | "minimalTlsVersion"
+    );
+    let version = |version: hostssl_model::TlsVersion| rank(version.as_azure());
+    let asked = match plan.goal() {
+        Goal::Fix { controls, minimum_tls } => {
+            let switch = is_switch
+                && controls.contains(&FixableControl::RequireSecureTransport)
+                && rank(&step.after) == Some(1)
+                && rank(&step.before) == Some(0);
+            let floor = is_floor
+                && controls.contains(&FixableControl::MinimumTlsVersion)
+                && rank(&step.after) == version(*minimum_tls)
+                && rank(&step.before) < rank(&step.after);
+            switch || floor
+        }
+        Goal::Set { enforcement, minimum_tls } => {
+            let switch = is_switch && enforcement.is_some_and(|on| rank(&step.after) == Some(u8::from(on)));
+            let floor = is_floor
+                && minimum_tls.is_some_and(|floor| match floor {
+                    Floor::None => rank(&step.after) == Some(0),
+                    Floor::At(wanted) => rank(&step.after) == version(wanted),
+                });
+            switch || floor
+        }
+    };
+    if !asked {
+        let message = format!("nothing asks for {} = {}", step.parameter.key(), step.after);
+        say(LintCode::NotNeeded, Some(step), message);
+    }
+}
+
+/// Whether an audit's finding asks for the step.
+pub(super) fn lint_findings(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+    let (Some(servers), Goal::Fix { .. }) = (context.servers, plan.goal()) else {
+        return;
+    };
+    let mut failed = HashSet::new();
+    for server in servers {
+        for finding in server.findings.iter().filter(|finding| finding.outcome == Outcome::Fail) {
+            failed.insert((&server.server.id, finding.control));
+        }
+    }
+    for step in plan.steps() {
+        if !failed.contains(&(&step.server, step.control.id())) {
+            say(LintCode::NotNeeded, Some(step), format!("{} has no failed finding of {}", step.server, step.control));
+        }
+    }
+}
+
+pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+    let mut held: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    let mut wave_of: HashMap<String, u32> = HashMap::new();
+    let mut last = 0;
+    for step in plan.steps().iter().filter(|step| step.is_executable()) {
+        let server = step.server.to_lowercase();
+        if step.wave < last || *wave_of.entry(server.clone()).or_insert(step.wave) != step.wave {
+            say(LintCode::WaveOrder, Some(step), format!("wave {} after wave {last}, or a second wave", step.wave));
+        }
+        last = step.wave;
+        held.entry(step.wave).or_default().insert(server);
+    }
+    let own_limit = plan.options().max_servers.unwrap_or(u32::MAX);
+    let limit = own_limit.min(context.max_servers.unwrap_or(u32::MAX));
+    if wave_of.len() as u64 > u64::from(limit) {
+        say(LintCode::BlastRadius, None, format!("{} servers where {limit} are allowed", wave_of.len()));
+    }
+    let canary = held.values().next().map_or(0, BTreeSet::len);
+    let rest = wave_of.len() - canary;
+    if canary as u64 > u64::from(plan.options().canary_size) || (rest > 0 && canary > rest) {
+        say(LintCode::CanaryTooLarge, None, format!("{canary} servers in the first wave, {rest} in the others"));
+    }
+    for (wave, servers) in held.iter().skip(1) {
+        if servers.len() as u64 > u64::from(plan.options().wave_size) {
+            say(LintCode::WaveTooLarge, None, format!("{} servers in wave {wave}", servers.len()));
+        }
+    }
+}
+
+/// Tightening: a replica before its primary. Loosening: after it. And the later one waits for the earlier one.
+pub(super) fn lint_replicas(plan: &Plan, say: &mut Say<'_>) {
+    let executable = || plan.steps().iter().filter(|step| step.is_executable());
+    let mut of_server: HashMap<&ResourceId, Vec<&Step>> = HashMap::new();
+    for step in executable() {
+        of_server.entry(&step.server).or_default().push(step);
+    }
+    let loosens = executable().any(|step| rank(&step.after) < rank(&step.before));
+    for replica in executable() {
+        let primaries = replica.replica_of.as_ref().and_then(|primary| of_server.get(primary));
+        for primary in primaries.into_iter().flatten().filter(|primary| primary.server != replica.server) {
+            let (first, second) = if loosens { (*primary, replica) } else { (replica, *primary) };
+            if first.wave >= second.wave || !second.needs.contains(&first.id) {
+                let message = format!("step {} of its replica set must have ended well before", first.id);
+                say(LintCode::ReplicaOrder, Some(second), message);
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The states of a run and its steps, and the one function that moves between them.
+//!
+//! ```text
+//!            +--------- rejected ---------+
+//!            v                            |
+//!   planned -+- intent -> intended -------+- accepted -> in flight -+- observed -> observed
+//!     |                    | ^  | (once more, when nothing is known)|               |
+//!     |                    | +--+                                   |               |
+//!     +--------------------+---------------- ended -----------------+---------------+
+//! ```
+//!
+//! A step has one such track there, and one for each time it is put back. The machine itself keeps the promise that
+//! matters most: it has no transition for a third write whose predecessors' outcomes are unknown, and none for a write
+//! after one that was accepted.
+
+mod track;
+
+pub use track::{Stage, Track};
+
+use crate::{Act, Direction, Ending, Event, Record};
+use std::collections::BTreeMap;
+use track::name_of;
+
+/// The event does not fit the state: the journal is damaged, or this program is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTransition {
+    /// The act does not fit where the step stands.
+    #[error("step {step}: `{act}` cannot follow `{stage}`")]
+    Step {
+        /// The step.
+        step: u32,
+        /// Where it stands.
+        stage: &'static str,
+        /// What happened.
+        act: &'static str,
+    },
+    /// The plan has no such step.
+    #[error("the plan has no step {0}")]
+    NoSuchStep(u32),
+    /// The event does not fit where the run stands.
+    #[error("`{event}` cannot follow while the run is `{phase:?}`")]
+    Run {
+        /// Where it stands.
+        phase: Phase,
+        /// What happened.
+        event: &'static str,
+    },
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepState {
+    /// The way there.
+    pub apply: Track,
+    /// The way back, once it was asked for.
+    pub undo: Option<Track>,
+}
+
+impl StepState {
+    /// The step after an act on one of its tracks.
+    fn next(&self, id: u32, direction: Direction, at_ms: i64, act: &Act) -> Result<Self, InvalidTransition> {
+        let track = if direction == Direction::Apply { Some(&self.apply) } else { self.undo.as_ref() };
+        let stage = track.map_or("nothing to undo", |track| track.stage.name());
+        let invalid = InvalidTransition::Step { step: id, stage, act: name_of(act) };
+        let next = track.and_then(|track| track.next(at_ms, act)).ok_or(invalid)?;
+        Ok(match direction {
+            Direction::Apply => Self { apply: next, undo: self.undo.clone() },
+            Direction::Undo => Self { apply: self.apply.clone(), undo: Some(next) },
+        })
+    }
+
+    /// Whether there is, or may be, something to put back: a write was or may have been accepted, nobody else has
+    /// changed the value since as far as is known, and it was not put back yet.
+    #[must_use]
+    pub fn is_undoable(&self) -> bool {
+        let ours = self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, Ending::Changed { .. }));
+        let settled = match self.undo.as_ref().map(Track::ending) {
+            None => false,
+            Some(Some(ending)) => ending.is_success() || matches!(ending, Ending::Changed { .. }),
+            Some(None) => true,
+        };
+        ours && !settled
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Nothing was recorded.
+    New,
+    /// The plan is being applied, or whoever did was stopped.
+    Applying,
+    /// Every step has ended.
+    Finished,
+    /// It is being put back, or whoever did was stopped.
+    Undoing,
+    /// Every step that was to be put back has ended.
+    UndoFinished,
+}
+
+/// The whole state of a run: what replaying its journal gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunState {
+    phase: Phase,
+    steps: Vec<StepState>,
+}
+
+impl RunState {
+    /// A run of a plan with this many steps, before its first record.
+    #[must_use]
+    pub fn new(steps: usize) -> Self {
+        Self { phase: Phase::New, steps: vec![StepState { apply: Track::new(), undo: None }; steps] }
+    }
+
+    /// Replays a journal.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransition`] when a record does not fit those before it.
+    pub fn replay<'a>(steps: usize, records: impl IntoIterator<Item = &'a Record>) -> Result<Self, InvalidTransition> {
+        records.into_iter().try_fold(Self::new(steps), |mut state, record| {
+            state.advance(record)?;
+            Ok(state)
+        })
+    }
+
+    /// Where the run stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The steps, in the order of the plan.
+    #[must_use]
+    pub fn steps(&self) -> &[StepState] {
+        &self.steps
+    }
+
+    /// The step with this id.
+    #[must_use]
+    pub fn step(&self, id: u32) -> Option<&StepState> {
+        self.steps.get(index(id)?)
+    }
+
+    /// Moves the run on by one record: the transition function. It is total, and a record that does not fit changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTransition`] when the record does not fit.
+    pub fn advance(&mut self, record: &Record) -> Result<(), InvalidTransition> {
+        let (phase, event) = (self.phase, &record.event);
+        let refuse = |event| Err(InvalidTransition::Run { phase, event });
+        self.phase = match (phase, event) {
+            (Phase::New, Event::RunStarted) => Phase::Applying,
+            (Phase::Applying | Phase::Undoing, Event::RunResumed) => phase,
+            (Phase::Applying | Phase::Undoing, Event::Step { .. }) => {
+                let changed = self.preview_steps(std::slice::from_ref(record))?;
+                self.commit_steps(changed);
+                phase
+            }
+            (Phase::Applying, Event::RunFinished) if self.steps.iter().all(|step| step.apply.ending().is_some()) => {
+                Phase::Finished
+            }
+            (Phase::Finished | Phase::UndoFinished, Event::UndoStarted) => {
+                for step in self.steps.iter_mut().filter(|step| step.is_undoable()) {
+                    step.undo = Some(step.undo.as_ref().unwrap_or(&step.apply).successor());
+                }
+                Phase::Undoing
+            }
+            (Phase::Undoing, Event::UndoFinished)
+                if self.steps.iter().filter_map(|step| step.undo.as_ref()).all(|undo| undo.ending().is_some()) =>
+            {
+                Phase::UndoFinished
+            }
+            (_, Event::RunStarted) => return refuse("run-started"),
+            (_, Event::RunResumed) => return refuse("run-resumed"),
+            (_, Event::Step { .. }) => return refuse("step"),
+            (_, Event::RunFinished) => return refuse("run-finished"),
+            (_, Event::UndoStarted) => return refuse("undo-started"),
+            (_, Event::UndoFinished) => return refuse("undo-finished"),
+        };
+        Ok(())
+    }
+
+    /// What these records of steps would make of the steps that they name, without changing anything.
+    pub(crate) fn preview_steps(&self, records: &[Record]) -> Result<BTreeMap<u32, StepState>, InvalidTransition> {
+        let mut changed: BTreeMap<u32, StepState> = BTreeMap::new();
+        for record in records {
+            let Event::Step { step: id, direction, act } = &record.event else { continue };
+            if self.phase != (if *direction == Direction::Apply { Phase::Applying } else { Phase::Undoing }) {
+                return Err(InvalidTransition::Run { phase: self.phase, event: "step" });
+            }
+            let current = changed.get(id).or_else(|| self.step(*id)).ok_or(InvalidTransition::NoSuchStep(*id))?;
+            let next = current.next(*id, *direction, record.at_ms, act)?;
+            changed.insert(*id, next);
+        }
+        Ok(changed)
+    }
+
+    /// Takes over what [`RunState::preview_steps`] foresaw.
+    pub(crate) fn commit_steps(&mut self, changed: BTreeMap<u32, StepState>) {
+        for (id, next) in changed {
+            if let Some(step) = index(id).and_then(|index| self.steps.get_mut(index)) {
+                *step = next;
+            }
+        }
+    }
+}
+
+fn index(id: u32) -> Option<usize> {
+    usize::try_from(id.checked_sub(1)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::track::MAX_UNANSWERED;
+    use super::*;
+    use crate::{NotStarted, RefusedBy, RequestId, SafeText};
+    use proptest::prelude::*;
+
+    fn text() -> SafeText {
+        SafeText::new("on")
+    }
+
+    fn any_ending() -> impl Strategy<Value = Ending> {
+        prop_oneof![
+            Just(Ending::Reached { note: None }),
+            Just(Ending::Already),
+            Just(Ending::Changed { found: text() }),
+            Just(Ending::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
+            Just(Ending::Failed { detail: text() }),
+            Just(Ending::TimedOut { detail: text() }),
+            Just(Ending::NotStarted { why: NotStarted::Interrupted }),
+        ]
+    }
+
+    fn any_act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            3 => Just(Act::Intent { found: text() }),
+            3 => Just(Act::Accepted { request_id: RequestId::new("r-1").ok() }),
+            3 => Just(Act::Rejected { detail: text() }),
+            3 => Just(Act::Observed { found: text(), pending_restart: false }),
+            2 => any_ending().prop_map(|ending| Act::Ended { ending }),
+        ]
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let direction = prop_oneof![3 => Just(Direction::Apply), 1 => Just(Direction::Undo)];
+        prop_oneof![
+            1 => Just(Event::RunStarted),
+            1 => Just(Event::RunResumed),
+            20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| Event::Step { step, direction, act }),
+            1 => Just(Event::RunFinished),
+            1 => Just(Event::UndoStarted),
+            1 => Just(Event::UndoFinished),
+        ]
+    }
+
+    fn any_journal() -> impl Strategy<Value = Vec<Record>> {
+        let record = (any::<i64>(), any_event()).prop_map(|(at_ms, event)| Record { at_ms, event });
+        proptest::collection::vec(record, 0..60).prop_map(|mut records| {
+            records.insert(0, Record { at_ms: 0, event: Event::RunStarted });
+            records
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_sequence_is_answered_and_what_does_not_fit_changes_nothing(records in any_journal()) {
+            let mut state = RunState::new(2);
+            let mut kept = Vec::new();
+            for record in records {
+                let before = state.clone();
+                match state.advance(&record) {
+                    Ok(()) => kept.push(record),
+                    Err(_) => prop_assert_eq!(&state, &before),
+                }
+                for (old, new) in before.steps.iter().zip(&state.steps) {
+                    // An end is an end; only a new undo opens a new track.
+                    if let Some(ending) = old.apply.ending() {
+                        prop_assert_eq!(Some(ending), new.apply.ending());
+                    }
+                    prop_assert!(new.apply.unanswered <= MAX_UNANSWERED);
+                    prop_assert!(!old.apply.touched || new.apply.touched);
+                }
+            }
+            prop_assert_eq!(RunState::replay(2, &kept).unwrap(), state);
+        }
+
+        #[test]
+        fn no_write_follows_an_accepted_one_and_no_success_is_unread(acts in proptest::collection::vec(any_act(), 0..40)) {
+            let mut track = Track::new();
+            let (mut accepted, mut unanswered, mut observed) = (false, 0_i32, false);
+            for act in acts {
+                let Some(next) = track.next(7, &act) else { continue };
+                match &act {
+                    Act::Intent { .. } => {
+                        prop_assert!(!accepted);
+                        unanswered += 1;
+                        prop_assert!(unanswered <= 2);
+                    }
+                    Act::Accepted { .. } => (accepted, unanswered) = (true, unanswered - 1),
+                    Act::Rejected { .. } => unanswered -= 1,
+                    Act::Observed { .. } => observed = true,
+                    Act::Ended { ending } => {
+                        prop_assert!(track.ending().is_none());
+                        let reached = matches!(ending, Ending::Reached { .. });
+                        prop_assert!(!reached || observed);
+                        let wrote_nothing = matches!(ending, Ending::Already | Ending::NotStarted { .. });
+                        prop_assert!(!wrote_nothing || (!accepted && unanswered == 0));
+                        prop_assert_eq!(next.touched, accepted || observed || unanswered > 0);
+                    }
+                }
+                track = next;
+            }
+        }
+
+        #[test]
+        fn a_record_survives_its_json(at_ms in any::<i64>(), event in any_event()) {
+            let record = Record { at_ms, event };
+            let json = serde_json::to_string(&record).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_stuck_undo_may_be_tried_again_and_a_finished_one_may_not() {
+        let mut state = RunState::new(1);
+        let mut go = |event: Event| state.advance(&Record { at_ms: 0, event }).map(|()| state.clone());
+        let step = |direction, act| Event::Step { step: 1, direction, act };
+        go(Event::RunStarted).unwrap();
+        for act in [
+            Act::Intent { found: text() },
+            Act::Accepted { request_id: None },
+            Act::Observed { found: text(), pending_restart: false },
+            Act::Ended { ending: Ending::Reached { note: None } },
+        ] {
+            go(step(Direction::Apply, act)).unwrap();
+        }
+        go(Event::RunFinished).unwrap();
+        let stuck = go(Event::UndoStarted).unwrap();
+        assert!(stuck.steps()[0].undo.is_some());
+        go(step(Direction::Undo, Act::Ended { ending: Ending::Failed { detail: text() } })).unwrap();
+        go(Event::UndoFinished).unwrap();
+        let again = go(Event::UndoStarted).unwrap();
+        assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);
+        go(step(Direction::Undo, Act::Ended { ending: Ending::Already })).unwrap();
+        go(Event::UndoFinished).unwrap();
+        let done = go(Event::UndoStarted).unwrap();
+        assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());
+    }
+}

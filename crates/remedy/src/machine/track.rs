@@ -1,0 +1,169 @@
+//! One way of one step: there, or back.
+
+use crate::{Act, Ending, RequestId, SafeText};
+
+/// How many writes of one track may have an unknown outcome: the first, and one more after nothing of it was seen for
+/// long enough.
+pub(super) const MAX_UNANSWERED: u8 = 2;
+
+/// Where a track stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing is under way.
+    Planned,
+    /// A write was, or was about to be, sent; its outcome is unknown.
+    Intended,
+    /// Azure accepted the write.
+    InFlight,
+    /// The value was read after the write.
+    Observed {
+        /// The value.
+        found: SafeText,
+        /// Whether Azure says that it waits for a restart.
+        pending_restart: bool,
+    },
+    /// It has ended.
+    Ended(Ending),
+}
+
+impl Stage {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Intended => "intended",
+            Self::InFlight => "in flight",
+            Self::Observed { .. } => "observed",
+            Self::Ended(_) => "ended",
+        }
+    }
+}
+
+/// One way of a step, there or back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Track {
+    /// Where it stands.
+    pub stage: Stage,
+    /// How many writes were sent, or were about to be, without anybody having seen the answer.
+    pub unanswered: u8,
+    /// Whether a write was, or may have been, accepted, so that the value may be this run's doing.
+    pub touched: bool,
+    /// When the last write was about to be sent.
+    pub last_intent_ms: Option<i64>,
+    /// The id of the last write that was accepted.
+    pub request_id: Option<RequestId>,
+    /// When the last write of an earlier track was about to be sent, if that one ended without anybody knowing whether
+    /// the write took effect. What is read soon after may still change by itself.
+    pub unsettled_since_ms: Option<i64>,
+}
+
+impl Track {
+    pub(super) fn new() -> Self {
+        Self {
+            stage: Stage::Planned,
+            unanswered: 0,
+            touched: false,
+            last_intent_ms: None,
+            request_id: None,
+            unsettled_since_ms: None,
+        }
+    }
+
+    /// A new track after this one, which must have ended.
+    pub(super) fn successor(&self) -> Self {
+        let timed_out = matches!(self.ending(), Some(Ending::TimedOut { .. }));
+        let unsettled = if self.touched && (timed_out || self.unanswered > 0) {
+            self.last_intent_ms
+        } else {
+            self.unsettled_since_ms
+        };
+        Self { unsettled_since_ms: unsettled, ..Self::new() }
+    }
+
+    /// How it ended, when it has.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        match &self.stage {
+            Stage::Ended(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    /// Whether a write is, or may be, under way.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self.stage {
+            Stage::Planned => self.unanswered > 0,
+            Stage::Intended | Stage::InFlight | Stage::Observed { .. } => true,
+            Stage::Ended(_) => false,
+        }
+    }
+
+    /// The track after an act, or `None` when the act does not fit. Total: every pair has an answer.
+    #[must_use]
+    pub fn next(&self, at_ms: i64, act: &Act) -> Option<Self> {
+        let mut next = self.clone();
+        match (&self.stage, act) {
+            (Stage::Planned | Stage::Intended, Act::Intent { .. }) if self.unanswered < MAX_UNANSWERED => {
+                next.stage = Stage::Intended;
+                next.unanswered += 1;
+                next.last_intent_ms = Some(at_ms);
+            }
+            (Stage::Intended, Act::Accepted { request_id }) => {
+                next.stage = Stage::InFlight;
+                next.unanswered = self.unanswered.saturating_sub(1);
+                next.touched = true;
+                next.request_id.clone_from(request_id);
+            }
+            (Stage::Intended, Act::Rejected { .. }) => {
+                next.stage = Stage::Planned;
+                next.unanswered = self.unanswered.saturating_sub(1);
+            }
+            (stage, Act::Observed { found, pending_restart }) if self.may_observe(stage) => {
+                next.stage = Stage::Observed { found: found.clone(), pending_restart: *pending_restart };
+                next.touched = true;
+            }
+            (stage, Act::Ended { ending }) if self.may_end(stage, ending) => {
+                next.touched |= self.unanswered > 0;
+                next.stage = Stage::Ended(ending.clone());
+            }
+            _ => return None,
+        }
+        Some(next)
+    }
+
+    /// Only after a write that was, or may have been, accepted.
+    fn may_observe(&self, stage: &Stage) -> bool {
+        match stage {
+            Stage::Planned => self.unanswered > 0,
+            Stage::Intended | Stage::InFlight | Stage::Observed { .. } => true,
+            Stage::Ended(_) => false,
+        }
+    }
+
+    fn may_end(&self, stage: &Stage, ending: &Ending) -> bool {
+        match (stage, ending) {
+            (Stage::Ended(_), _) => false,
+            // A success was read back, or it is none.
+            (Stage::Observed { .. }, Ending::Reached { .. }) => true,
+            (_, Ending::Reached { .. }) => false,
+            // Only who certainly wrote nothing may say so.
+            (Stage::Planned, Ending::Already | Ending::NotStarted { .. }) => self.unanswered == 0,
+            (_, Ending::Already | Ending::NotStarted { .. }) => false,
+            // A refusal is an answer, so it comes by way of `rejected`.
+            (Stage::Planned, Ending::Refused { .. }) => true,
+            (_, Ending::Refused { .. }) => false,
+            (_, Ending::Changed { .. } | Ending::Failed { .. } | Ending::TimedOut { .. }) => true,
+        }
+    }
+}
+
+/// What an act is called in an error.
+pub(super) fn name_of(act: &Act) -> &'static str {
+    match act {
+        Act::Intent { .. } => "intent",
+        Act::Accepted { .. } => "accepted",
+        Act::Rejected { .. } => "rejected",
+        Act::Observed { .. } => "observed",
+        Act::Ended { .. } => "ended",
+    }
+}

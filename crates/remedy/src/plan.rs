@@ -1,0 +1,332 @@
+//! Plans: immutable, hashed, ordered lists of writes. A plan leaves no choices to whoever applies it.
+
+mod approved;
+mod context;
+mod json;
+mod validate;
+
+pub use approved::{Approved, NotApproved};
+pub(crate) use context::unix_ms;
+pub use context::{Mismatch, PlanContext};
+pub use json::{InvalidPlan, MAX_PLAN_BYTES, plan_schema};
+
+use crate::{FixableControl, Goal, SafeText};
+use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope};
+use std::collections::HashSet;
+use std::fmt;
+
+/// What a step does to the clients of its server. Ordered from the most harmless on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Disposition {
+    /// Evidence says that no client breaks and nothing restarts.
+    OnlineSafe,
+    /// The value may not take effect before a restart, which hostssl never does.
+    NeedsRestart,
+    /// Clients break, or nobody has looked whether any does.
+    BreaksClients,
+    /// hostssl does not write this; a person does it by hand.
+    Manual,
+}
+
+impl Disposition {
+    /// Every disposition.
+    pub const ALL: [Self; 4] = [Self::OnlineSafe, Self::NeedsRestart, Self::BreaksClients, Self::Manual];
+
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnlineSafe => "online-safe",
+            Self::NeedsRestart => "needs-restart",
+            Self::BreaksClients => "breaks-clients",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+impl fmt::Display for Disposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One write: a setting of a server, from one value to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// 1 for the first step of the plan, 2 for the second, …
+    pub id: u32,
+    /// The wave that it belongs to, from 1; 0 exactly when the disposition is [`Disposition::Manual`].
+    pub wave: u32,
+    /// The server.
+    pub server: ResourceId,
+    /// What kind of server it is, because the kinds keep their settings in different places.
+    pub kind: Kind,
+    /// The primary, when the server is a replica and Azure says of which.
+    pub replica_of: Option<ResourceId>,
+    /// The control whose finding it mends.
+    pub control: FixableControl,
+    /// The setting.
+    pub parameter: ParameterName,
+    /// The value that was observed, as Azure spelled it. Apply re-reads it and stops where it differs.
+    pub before: Box<str>,
+    /// The value to write.
+    pub after: Box<str>,
+    /// The value that undo writes.
+    pub undo: Box<str>,
+    /// What it does to clients.
+    pub disposition: Disposition,
+    /// Why this step, why this disposition, and what to know about its order.
+    pub why: SafeText,
+    /// The steps that must have ended well before this one may start; all are in earlier waves.
+    pub needs: Vec<u32>,
+}
+
+impl Step {
+    /// Whether hostssl writes it.
+    #[must_use]
+    pub fn is_executable(&self) -> bool {
+        self.disposition != Disposition::Manual
+    }
+}
+
+/// Why a server, or one control of it, is not in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeftOutReason {
+    /// It is as it should be.
+    AlreadyRight,
+    /// It is stopped, so that its settings can neither be read nor written.
+    Stopped,
+    /// It is in another state in which Azure changes no setting.
+    NotReady,
+    /// A ReadOnly lock is on it.
+    Locked,
+    /// It is not known what it does today.
+    Unknown,
+    /// The finding is waived.
+    Waived,
+    /// Azure has no such setting, or no such value, for this kind of server.
+    NotSupported,
+    /// It would be one server more than the plan may touch.
+    OverLimit,
+    /// The plan's identity belongs to another tenant than the server's subscription.
+    OtherTenant,
+    /// It was listed twice; its first entry counts.
+    ListedTwice,
+}
+
+impl LeftOutReason {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::AlreadyRight,
+        Self::Stopped,
+        Self::NotReady,
+        Self::Locked,
+        Self::Unknown,
+        Self::Waived,
+        Self::NotSupported,
+        Self::OverLimit,
+        Self::OtherTenant,
+        Self::ListedTwice,
+    ];
+
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadyRight => "already-right",
+            Self::Stopped => "stopped",
+            Self::NotReady => "not-ready",
+            Self::Locked => "locked",
+            Self::Unknown => "unknown",
+            Self::Waived => "waived",
+            Self::NotSupported => "not-supported",
+            Self::OverLimit => "over-limit",
+            Self::OtherTenant => "other-tenant",
+            Self::ListedTwice => "listed-twice",
+        }
+    }
+}
+
+/// A server, or one control of it, that the plan does not touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The server.
+    pub server: ResourceId,
+    /// The control that is not mended there.
+    pub control: FixableControl,
+    /// Why.
+    pub reason: LeftOutReason,
+    /// One line for people.
+    pub detail: SafeText,
+}
+
+/// How much a plan may touch, and at what pace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// How many servers the first wave holds, at least 1 and at most `wave_size`.
+    pub canary_size: u32,
+    /// How many servers a later wave holds.
+    pub wave_size: u32,
+    /// How many servers the plan may touch; `None` for no limit.
+    pub max_servers: Option<u32>,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { canary_size: 1, wave_size: 20, max_servers: None }
+    }
+}
+
+/// The SHA-256 of a plan's canonical form, in lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlanHash(Box<str>);
+
+/// The text is not the hash of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the hash of a plan is 64 hexadecimal digits")]
+pub struct InvalidPlanHash;
+
+impl PlanHash {
+    /// Takes 64 hexadecimal digits in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPlanHash`] for anything else; the beginning of a hash is not enough.
+    pub fn new(text: &str) -> Result<Self, InvalidPlanHash> {
+        let text = text.trim();
+        let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if fits { Ok(Self(text.to_ascii_lowercase().into())) } else { Err(InvalidPlanHash) }
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Everything that a plan says, before it is sealed with its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) created_at: String,
+    pub(crate) observed_at: String,
+    pub(crate) cloud: String,
+    pub(crate) scope: Scope,
+    pub(crate) principal: Principal,
+    pub(crate) profile: String,
+    pub(crate) goal: Goal,
+    pub(crate) options: PlanOptions,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// An immutable plan. It can only be made by [`plan`](crate::plan()) or read back by [`Plan::parse`], and both hold it
+/// to the same rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    hash: PlanHash,
+    draft: Draft,
+}
+
+impl Plan {
+    /// The hash that an approval names.
+    #[must_use]
+    pub fn hash(&self) -> &PlanHash {
+        &self.hash
+    }
+
+    /// When it was made, in RFC 3339.
+    #[must_use]
+    pub fn created_at(&self) -> &str {
+        &self.draft.created_at
+    }
+
+    /// When the servers were looked at, in RFC 3339.
+    #[must_use]
+    pub fn observed_at(&self) -> &str {
+        &self.draft.observed_at
+    }
+
+    /// The cloud, under the Azure CLI's name.
+    #[must_use]
+    pub fn cloud(&self) -> &str {
+        &self.draft.cloud
+    }
+
+    /// Where was looked.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.draft.scope
+    }
+
+    /// Who made it.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.draft.principal
+    }
+
+    /// Which rules judged, such as `baseline@1`.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        &self.draft.profile
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn goal(&self) -> &Goal {
+        &self.draft.goal
+    }
+
+    /// Its bounds.
+    #[must_use]
+    pub fn options(&self) -> &PlanOptions {
+        &self.draft.options
+    }
+
+    /// The steps in order: wave by wave, and those for people last.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.draft.steps
+    }
+
+    /// The step with this id.
+    #[must_use]
+    pub fn step(&self, id: u32) -> Option<&Step> {
+        self.draft.steps.get(usize::try_from(id.checked_sub(1)?).ok()?)
+    }
+
+    /// The steps of each wave, in order. Steps for people are in none.
+    pub fn waves(&self) -> impl DoubleEndedIterator<Item = &[Step]> {
+        self.draft.steps.chunk_by(|a, b| a.wave == b.wave).filter(|wave| wave.first().is_some_and(|step| step.wave > 0))
+    }
+
+    /// What it does not touch, and why.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.draft.left_out
+    }
+
+    /// How many servers it writes to.
+    #[must_use]
+    pub fn servers(&self) -> usize {
+        self.draft
+            .steps
+            .iter()
+            .filter(|step| step.is_executable())
+            .map(|step| &step.server)
+            .collect::<HashSet<_>>()
+            .len()
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.draft.steps.iter().any(Step::is_executable)
+    }
+}

@@ -1,0 +1,45 @@
+//! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
+
+use super::{InvalidPlanHash, Plan, PlanHash};
+
+/// Something that was approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved<T>(T);
+
+/// The approval is not one of this plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotApproved {
+    /// The approval names no hash.
+    #[error("the approval is not the hash of a plan")]
+    NoHash(#[source] InvalidPlanHash),
+    /// The approval names another plan: most likely this plan was made again after the review.
+    #[error("the approval is of plan {approved}, this is plan {plan}")]
+    OtherPlan {
+        /// The plan that was approved.
+        approved: PlanHash,
+        /// The plan at hand.
+        plan: PlanHash,
+    },
+}
+
+impl Approved<Plan> {
+    /// Approves a plan by its hash, whole: approving is approving this plan.
+    ///
+    /// # Errors
+    ///
+    /// [`NotApproved`] when the hash is another plan's.
+    pub fn new(plan: Plan, hash: &str) -> Result<Self, NotApproved> {
+        let approved = PlanHash::new(hash).map_err(NotApproved::NoHash)?;
+        if approved == *plan.hash() {
+            Ok(Self(plan))
+        } else {
+            Err(NotApproved::OtherPlan { approved, plan: plan.hash().clone() })
+        }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+}

@@ -1,0 +1,129 @@
+//! The rules that every plan keeps. Whoever applies a plan may rely on them.
+
+use super::context::unix_ms;
+use super::{Disposition, Draft, Step};
+use crate::setting::{meaning, same_value, settings_of, spelling};
+use hostssl_model::{ParameterName, ResourceId};
+use std::collections::{HashMap, HashSet};
+
+/// The most steps of a plan.
+const MAX_STEPS: usize = 200_000;
+/// The longest text that is neither an id nor for people, in bytes.
+const MAX_WORD: usize = 300;
+
+/// Checks a draft against the rules; the error says which one is broken, and where.
+pub(super) fn validate(draft: &Draft) -> Result<(), String> {
+    check_head(draft)?;
+    let mut targets: HashSet<(&ResourceId, ParameterName)> = HashSet::new();
+    let mut waves: HashMap<&ResourceId, u32> = HashMap::new();
+    let mut last_wave = 0;
+    let mut by_hand = false;
+    for (position, step) in draft.steps.iter().enumerate() {
+        let at = |fault: &str| format!("step {}: {fault}", step.id);
+        if usize::try_from(step.id).ok() != Some(position + 1) {
+            return Err(at("ids must count up from 1"));
+        }
+        check_values(step).map_err(|fault| at(&fault))?;
+        if !draft.goal.controls().contains(&step.control) {
+            return Err(at("its control is not among those that the plan mends"));
+        }
+        if !targets.insert((&step.server, step.parameter)) {
+            return Err(at("an earlier step has the same target"));
+        }
+        by_hand |= !step.is_executable();
+        if by_hand {
+            if step.is_executable() || step.wave != 0 || !step.needs.is_empty() {
+                return Err(at("steps done by hand come last, in no wave, and need no other"));
+            }
+            continue;
+        }
+        if step.wave != last_wave && step.wave != last_wave.saturating_add(1) || step.wave == 0 {
+            return Err(at("waves must count up from 1"));
+        }
+        last_wave = step.wave;
+        if *waves.entry(&step.server).or_insert(step.wave) != step.wave {
+            return Err(at("all steps of a server must be in one wave"));
+        }
+        let earlier = |id: &u32| {
+            let index = usize::try_from(*id).ok().and_then(|id| id.checked_sub(1));
+            index.and_then(|index| draft.steps.get(index)).is_some_and(|needed| needed.wave < step.wave)
+        };
+        if !step.needs.iter().all(earlier) {
+            return Err(at("it needs a step that is not in an earlier wave"));
+        }
+    }
+    check_sizes(draft, waves.len())
+}
+
+fn check_head(draft: &Draft) -> Result<(), String> {
+    let words = [&draft.cloud, &draft.profile, &draft.principal.name, &draft.principal.method];
+    let optional = [&draft.principal.object_id, &draft.principal.tenant];
+    let scope = &draft.scope;
+    let lists =
+        [&scope.tenants, &scope.management_groups, &scope.subscriptions, &scope.resource_groups, &scope.servers];
+    let all = words.into_iter().chain(optional.into_iter().flatten()).chain(lists.into_iter().flatten());
+    for word in all {
+        if word.len() > MAX_WORD || word.chars().any(char::is_control) {
+            return Err("a name is too long or holds control characters".into());
+        }
+    }
+    match (unix_ms(&draft.observed_at), unix_ms(&draft.created_at)) {
+        (Some(observed), Some(created)) if observed <= created => {}
+        (Some(_), Some(_)) => return Err("it was made before the servers were looked at".into()),
+        _ => return Err("a time is not in RFC 3339".into()),
+    }
+    let options = &draft.options;
+    if options.canary_size == 0 || options.canary_size > options.wave_size {
+        return Err("the canary holds at least 1 server and at most a wave's".into());
+    }
+    if draft.steps.len() > MAX_STEPS || draft.left_out.len() > 2 * MAX_STEPS {
+        return Err(format!("more than {MAX_STEPS} steps"));
+    }
+    Ok(())
+}
+
+fn check_values(step: &Step) -> Result<(), String> {
+    if !settings_of(step.control, step.kind).contains(&step.parameter) {
+        return Err(format!("{} does not decide {} on this kind of server", step.parameter.key(), step.control));
+    }
+    let (Some(before), Some(after)) = (meaning(step.parameter, &step.before), meaning(step.parameter, &step.after))
+    else {
+        return Err("a value that nobody knows".into());
+    };
+    if before == after {
+        return Err("it changes nothing".into());
+    }
+    if spelling(step.parameter, after) != Some(&*step.after) {
+        return Err("the value to write is not spelled as Azure spells it".into());
+    }
+    if !same_value(&step.undo, &step.before) {
+        return Err("undo does not put back the value before".into());
+    }
+    if (step.disposition == Disposition::Manual) != (step.wave == 0) {
+        return Err("only what is done by hand is in no wave".into());
+    }
+    let odd = |value: &str| value.len() > MAX_WORD || value.trim() != value;
+    if [&step.before, &step.after, &step.undo].into_iter().any(|value| odd(value)) {
+        return Err("a value is too long or padded".into());
+    }
+    Ok(())
+}
+
+fn check_sizes(draft: &Draft, servers: usize) -> Result<(), String> {
+    let limit = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+    for wave in draft.steps.chunk_by(|a, b| a.wave == b.wave) {
+        let held = wave.iter().map(|step| &step.server).collect::<HashSet<_>>().len();
+        let allowed = match wave.first().map_or(0, |step| step.wave) {
+            0 => continue,
+            1 => limit(draft.options.canary_size),
+            _ => limit(draft.options.wave_size),
+        };
+        if held > allowed {
+            return Err(format!("a wave of {held} servers where {allowed} are allowed"));
+        }
+    }
+    match draft.options.max_servers {
+        Some(most) if servers > limit(most) => Err(format!("{servers} servers where {most} are allowed")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,234 @@
+//! From what was observed to a plan. Pure: the same inputs make the same plan, to the last byte.
+//!
+//! # The order of a replica set
+//!
+//! Replicas come before their primary when a setting is tightened, and after it when one is loosened. Neither order
+//! ends a session, because both settings are looked at when a client connects. The order matters for a failover in
+//! between: a promoted replica takes the primary's clients with its own parameters. With replicas first, whatever can
+//! be promoted is at least as strict as the primary at every moment, so that a failover never falls back to plaintext.
+//! The price is that a failover in between may refuse a client that the primary still admits, which is what the plan
+//! is about to do anyway, and what the client census is there to tell beforehand.
+
+mod decide;
+mod waves;
+
+use crate::plan::{Draft, InvalidPlan};
+use crate::{Disposition, FixableControl, Goal, LeftOut, LeftOutReason, Plan, PlanOptions, SafeText, Step};
+use decide::{Change, Decision};
+use hostssl_model::{Finding, Posture, Principal, ResourceId, Scope, Subscription};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use waves::{Group, order};
+
+/// One server as it was observed and judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// What was observed.
+    pub posture: &'a Posture,
+    /// What the controls found in it; not needed for [`Goal::Set`].
+    pub findings: &'a [Finding],
+}
+
+/// A lock that is known to be on a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The id of the subscription, resource group or resource that it is on: it holds for everything below.
+    pub scope: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a ReadOnly lock. A CanNotDelete lock blocks no change of a setting.
+    pub read_only: bool,
+}
+
+/// A finding that is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaivedFinding {
+    /// The server.
+    pub server: ResourceId,
+    /// The control.
+    pub control: FixableControl,
+    /// Who accepted it, why, and until when: one line for people.
+    pub detail: String,
+}
+
+/// What the client census says about making a server stricter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientVerdict {
+    /// Every client that was seen goes on working; the text says on what that rests.
+    Safe(String),
+    /// Clients break; the text says which.
+    Breaks(String),
+    /// Too little was seen; the text says why.
+    NotEnough(String),
+}
+
+/// Everything that a plan is made from.
+#[derive(Debug, Clone)]
+pub struct PlanInputs<'a> {
+    /// What it is for.
+    pub goal: Goal,
+    /// The servers.
+    pub targets: &'a [Target<'a>],
+    /// The subscriptions that were looked at, for the tenant of each.
+    pub subscriptions: &'a [Arc<Subscription>],
+    /// The findings that are accepted.
+    pub waived: &'a [WaivedFinding],
+    /// The locks that are known.
+    pub locks: &'a [Lock],
+    /// What the census says, where it was asked. No entry means that nobody looked.
+    pub clients: &'a BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
+    /// How much it may touch, and at what pace.
+    pub options: PlanOptions,
+    /// Now, in RFC 3339.
+    pub created_at: &'a str,
+    /// When the servers were looked at, in RFC 3339.
+    pub observed_at: &'a str,
+    /// Who makes the plan. Its tenant is the only one whose servers are planned.
+    pub principal: &'a Principal,
+    /// The cloud, under the Azure CLI's name.
+    pub cloud: &'a str,
+    /// Where was looked.
+    pub scope: &'a Scope,
+    /// Which rules judged, such as `baseline@1`.
+    pub profile: &'a str,
+}
+
+/// Makes a plan.
+///
+/// # Errors
+///
+/// [`InvalidPlan::Inconsistent`] when the inputs allow no valid plan: a canary larger than a wave, a time that is none,
+/// a name with control characters.
+pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
+    let mut left_out = Vec::new();
+    let mut groups: BTreeMap<&ResourceId, Group<'_>> = BTreeMap::new();
+    let mut by_hand: Vec<(&Posture, Change)> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let tenants = inputs.subscriptions.iter().map(|one| (one.id.clone(), &*one.tenant)).collect();
+    let mut targets: Vec<&Target<'_>> = inputs.targets.iter().collect();
+    targets.sort_by(|a, b| a.posture.server.id.cmp(&b.posture.server.id));
+    for target in targets {
+        let server = &target.posture.server;
+        let first = seen.insert(&server.id);
+        for control in inputs.goal.controls() {
+            let leave = |reason, detail: String| LeftOut {
+                server: server.id.clone(),
+                control,
+                reason,
+                detail: SafeText::new(&detail),
+            };
+            if !first {
+                left_out.push(leave(LeftOutReason::ListedTwice, "its first entry counts".into()));
+                continue;
+            }
+            for decision in decide::decide(inputs, &tenants, target, control) {
+                match decision {
+                    Decision::Write(change) => {
+                        let group = groups.entry(&server.id).or_insert_with(|| Group::new(target.posture));
+                        group.changes.push(change);
+                    }
+                    Decision::ByHand(change) => by_hand.push((target.posture, change)),
+                    Decision::LeaveOut(reason, detail) => left_out.push(leave(reason, detail)),
+                }
+            }
+        }
+    }
+    for (server, control) in waves::limit(&mut groups, inputs.options.max_servers) {
+        let detail = SafeText::new("the plan may touch no more servers: plan again after this one is applied");
+        left_out.push(LeftOut { server: server.clone(), control, reason: LeftOutReason::OverLimit, detail });
+    }
+    left_out.sort_by(|a, b| (&a.server, a.control).cmp(&(&b.server, b.control)));
+    let mut steps = number(order(groups, &inputs.options));
+    for (posture, change) in by_hand {
+        steps.push(step(posture, change, 0));
+    }
+    for (id, step) in (1..).zip(&mut steps) {
+        step.id = id;
+    }
+    explain_replicas(&mut steps, inputs.targets, &left_out);
+    Plan::seal(Draft {
+        created_at: inputs.created_at.into(),
+        observed_at: inputs.observed_at.into(),
+        cloud: inputs.cloud.into(),
+        scope: inputs.scope.clone(),
+        principal: inputs.principal.clone(),
+        profile: inputs.profile.into(),
+        goal: inputs.goal.clone(),
+        options: inputs.options,
+        steps,
+        left_out,
+    })
+}
+
+/// Turns ordered groups into steps, with the steps that each needs.
+fn number(waves: Vec<Vec<Group<'_>>>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut ids: HashMap<ResourceId, Vec<u32>> = HashMap::new();
+    for (wave, groups) in (1..).zip(waves) {
+        for group in groups {
+            let needs: Vec<u32> = group.after.iter().filter_map(|server| ids.get(*server)).flatten().copied().collect();
+            for change in group.changes {
+                let mut step = step(group.posture, change, wave);
+                step.id = u32::try_from(steps.len()).unwrap_or(u32::MAX).saturating_add(1);
+                step.needs.clone_from(&needs);
+                ids.entry(step.server.clone()).or_default().push(step.id);
+                steps.push(step);
+            }
+        }
+    }
+    steps
+}
+
+fn step(posture: &Posture, change: Change, wave: u32) -> Step {
+    let server = &posture.server;
+    Step {
+        id: 0,
+        wave,
+        server: server.id.clone(),
+        kind: server.kind,
+        replica_of: server.primary.clone(),
+        control: change.control,
+        parameter: change.parameter,
+        undo: change.before.clone(),
+        before: change.before,
+        after: change.after,
+        disposition: change.disposition,
+        why: SafeText::new(&change.why),
+        needs: Vec::new(),
+    }
+}
+
+/// Says in the steps of a replica set how they are ordered, and in the steps of a primary which of its replicas do not
+/// get what it gets.
+fn explain_replicas(steps: &mut [Step], targets: &[Target<'_>], left_out: &[LeftOut]) {
+    let planned: HashMap<ResourceId, bool> =
+        steps.iter().map(|step| (step.server.clone(), step.is_executable())).collect();
+    let right: BTreeSet<(&ResourceId, FixableControl)> = left_out
+        .iter()
+        .filter(|left_out| left_out.reason == LeftOutReason::AlreadyRight)
+        .map(|left_out| (&left_out.server, left_out.control))
+        .collect();
+    let mut replicas: BTreeMap<&ResourceId, BTreeSet<&ResourceId>> = BTreeMap::new();
+    for target in targets {
+        if let Some(primary) = &target.posture.server.primary {
+            replicas.entry(primary).or_default().insert(&target.posture.server.id);
+        }
+    }
+    for step in steps.iter_mut().filter(|step| step.disposition != Disposition::Manual) {
+        let mut notes = Vec::new();
+        if step.replica_of.as_ref().is_some_and(|primary| planned.get(primary) == Some(&true)) {
+            notes.push("its primary's turn is in another wave, so that a failover in between meets a replica that is at least as strict".to_owned());
+        }
+        for replica in replicas.get(&step.server).into_iter().flatten() {
+            if planned.get(*replica) != Some(&true) && !right.contains(&(*replica, step.control)) {
+                notes.push(format!(
+                    "replica {} does not get this: a failover to it may undo the protection",
+                    replica.name()
+                ));
+            }
+        }
+        if !notes.is_empty() {
+            step.why = SafeText::new(&format!("{}; {}", step.why, notes.join("; ")));
+        }
+    }
+}

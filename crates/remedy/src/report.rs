@@ -1,0 +1,257 @@
+//! What became of a run: `hostssl/apply/v1`, made from the plan and the state that the journal gives.
+
+use crate::{Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What became of a run. The same journal always gives the same report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Always `hostssl/apply/v1`.
+    pub schema: &'static str,
+    /// The run.
+    pub run: String,
+    /// The hash of the plan.
+    pub plan: String,
+    /// The counts.
+    pub summary: RunSummary,
+    /// Every step of the plan, in its order.
+    pub steps: Vec<StepReport>,
+    /// How the run as a whole ended.
+    #[serde(skip)]
+    pub outcome: RunOutcome,
+}
+
+/// How many steps ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummary {
+    /// Steps in all.
+    pub steps: u32,
+    /// Written and read back.
+    pub applied: u32,
+    /// Right before anything was written.
+    pub already: u32,
+    /// Somebody else changed the value.
+    pub changed_since_plan: u32,
+    /// Not allowed.
+    pub refused: u32,
+    /// Did not work.
+    pub failed: u32,
+    /// Not known to have worked in time.
+    pub timed_out: u32,
+    /// Nothing was written.
+    pub not_started: u32,
+    /// Put back and read back.
+    pub undone: u32,
+    /// Could not be put back; a person is needed.
+    pub stuck: u32,
+    /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
+    pub open: u32,
+}
+
+/// How a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Written and read back.
+    Applied,
+    /// Right before anything was written.
+    Already,
+    /// Somebody else changed the value; it was left alone.
+    ChangedSincePlan,
+    /// Not allowed.
+    Refused,
+    /// Did not work.
+    Failed,
+    /// Not known to have worked in time.
+    TimedOut,
+    /// Nothing was written.
+    NotStarted,
+    /// Put back and read back.
+    Undone,
+    /// Could not be put back; a person is needed.
+    Stuck,
+}
+
+impl Status {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Already => "already",
+            Self::ChangedSincePlan => "changed-since-plan",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::NotStarted => "not-started",
+            Self::Undone => "undone",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+/// How a run as a whole ended, from the best to the worst: what an exit code is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunOutcome {
+    /// Every step has the value that was wanted.
+    Done,
+    /// Some steps were not started, or left alone because somebody else changed the value.
+    Incomplete,
+    /// Some steps were refused, failed or timed out.
+    Failed,
+    /// A write is, or may be, still under way: the run must be resumed.
+    Open,
+    /// Something could not be put back: a person is needed.
+    Stuck,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepReport {
+    /// The step's id in the plan.
+    pub id: u32,
+    /// The server.
+    pub server: String,
+    /// The setting, under its key.
+    pub parameter: String,
+    /// The value before, as planned.
+    pub before: String,
+    /// The value to write, as planned.
+    pub after: String,
+    /// How it stands.
+    pub status: Status,
+    /// Why, or what else to know.
+    pub reason: Option<String>,
+    /// The id of the last write that Azure accepted.
+    pub request_id: Option<String>,
+}
+
+impl LoadedRun {
+    /// What became of the run so far.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        report(&self.id, &self.plan, &self.state)
+    }
+}
+
+/// The JSON Schema of the report.
+#[must_use]
+pub fn report_schema() -> Value {
+    schemars::schema_for!(Report).to_value()
+}
+
+/// What became of a run, by its state.
+#[must_use]
+pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
+    let mut summary = RunSummary::default();
+    let mut outcome = RunOutcome::Done;
+    let undoing = matches!(state.phase(), Phase::Undoing | Phase::UndoFinished);
+    let mut steps = Vec::with_capacity(plan.steps().len());
+    for (step, at) in plan.steps().iter().zip(state.steps()) {
+        let (status, reason) = judge(at);
+        let open = at.undo.as_ref().unwrap_or(&at.apply).is_open();
+        summary.count(status, open);
+        // An undo answers for what it puts back, not for what the run had not done anyway.
+        if at.undo.is_some() || !undoing {
+            outcome = outcome.max(if open { RunOutcome::Open } else { outcome_of(status) });
+        }
+        steps.push(step_report(step, at, status, reason));
+    }
+    Report { schema: "hostssl/apply/v1", run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome }
+}
+
+fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<String>) -> StepReport {
+    let request_id = at.undo.as_ref().and_then(|undo| undo.request_id.as_ref()).or(at.apply.request_id.as_ref());
+    StepReport {
+        id: step.id,
+        server: step.server.to_string(),
+        parameter: step.parameter.key().to_owned(),
+        before: step.before.to_string(),
+        after: step.after.to_string(),
+        status,
+        reason,
+        request_id: request_id.map(|id| id.as_str().to_owned()),
+    }
+}
+
+impl RunSummary {
+    fn count(&mut self, status: Status, open: bool) {
+        let counter = match status {
+            Status::Applied => &mut self.applied,
+            Status::Already => &mut self.already,
+            Status::ChangedSincePlan => &mut self.changed_since_plan,
+            Status::Refused => &mut self.refused,
+            Status::Failed => &mut self.failed,
+            Status::TimedOut => &mut self.timed_out,
+            Status::NotStarted => &mut self.not_started,
+            Status::Undone => &mut self.undone,
+            Status::Stuck => &mut self.stuck,
+        };
+        *counter += 1;
+        self.steps += 1;
+        self.open += u32::from(open);
+    }
+}
+
+fn outcome_of(status: Status) -> RunOutcome {
+    match status {
+        Status::Applied | Status::Already | Status::Undone => RunOutcome::Done,
+        Status::ChangedSincePlan | Status::NotStarted => RunOutcome::Incomplete,
+        Status::Refused | Status::Failed | Status::TimedOut => RunOutcome::Failed,
+        Status::Stuck => RunOutcome::Stuck,
+    }
+}
+
+fn judge(step: &StepState) -> (Status, Option<String>) {
+    let undoing = step.undo.is_some();
+    let track = step.undo.as_ref().unwrap_or(&step.apply);
+    let Some(ending) = track.ending() else {
+        return judge_unended(track);
+    };
+    let status = match ending {
+        Ending::Reached { .. } | Ending::Already if undoing => Status::Undone,
+        Ending::Reached { .. } => Status::Applied,
+        Ending::Already => Status::Already,
+        Ending::Changed { .. } => Status::ChangedSincePlan,
+        Ending::NotStarted { .. } => Status::NotStarted,
+        Ending::Refused { .. } | Ending::Failed { .. } | Ending::TimedOut { .. } if undoing => Status::Stuck,
+        Ending::Refused { .. } => Status::Refused,
+        Ending::Failed { .. } => Status::Failed,
+        Ending::TimedOut { .. } => Status::TimedOut,
+    };
+    (status, reason(ending, undoing))
+}
+
+/// A step that has not ended is never reported as done.
+fn judge_unended(track: &Track) -> (Status, Option<String>) {
+    let (status, reason) = match track.stage {
+        _ if !track.is_open() => (Status::NotStarted, "its turn has not come yet"),
+        Stage::InFlight => (Status::TimedOut, "Azure accepted the write and it is still under way: resume the run"),
+        Stage::Observed { .. } => {
+            (Status::TimedOut, "the value is there and the wire was not asked yet: resume the run")
+        }
+        _ => (Status::TimedOut, "the write may have been accepted, its answer was not seen: resume the run"),
+    };
+    (status, Some(reason.to_owned()))
+}
+
+fn reason(ending: &Ending, undoing: bool) -> Option<String> {
+    match ending {
+        Ending::Reached { note } => note.as_ref().map(ToString::to_string),
+        Ending::Already if undoing => Some("the value from before was there again already".to_owned()),
+        Ending::Already => None,
+        Ending::Changed { found } if undoing => {
+            Some(format!("left alone: the value is {found}, which is not the run's"))
+        }
+        Ending::Changed { found } => Some(format!("the value is {found}, neither the one planned for nor the new one")),
+        Ending::Refused { by: RefusedBy::Stopped, detail, .. } => Some(format!("stopped: {detail}")),
+        Ending::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
+        Ending::Failed { detail } | Ending::TimedOut { detail } => Some(detail.to_string()),
+        Ending::NotStarted { why } => Some(why.as_str().to_owned()),
+    }
+}

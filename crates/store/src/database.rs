@@ -1,0 +1,91 @@
+//! Opens the database: its version, its soundness, and how it keeps what it is given.
+
+use crate::StoreError;
+use crate::directory::{database_path, prepare_database};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
+const APPLICATION: i64 = 0x686f_7374;
+/// One script for each version, from version 1 on. A script never changes once it was released.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+/// How long a read waits for the writer, which in WAL mode it need not but in corner cases.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The version that this program writes.
+pub(crate) fn version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Opens the database for the one writer; makes it, or brings it up to date.
+pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreError> {
+    let path = database_path(directory);
+    prepare_database(&path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&path, flags)?;
+    configure(&connection)?;
+    let found = check_identity(&connection, &path)?;
+    check_soundness(&connection)?;
+    // With WAL and FULL a commit returns when the log is on the disk (SQLite, "PRAGMA synchronous").
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // macOS: a plain fsync does not empty the drive's cache.
+    connection.pragma_update(None, "fullfsync", true)?;
+    migrate(&mut connection, found)?;
+    Ok(connection)
+}
+
+/// Opens the database for reading beside the writer, be it this process or another.
+pub(crate) fn open_for_reading(directory: &Path) -> Result<Connection, StoreError> {
+    let path = database_path(directory);
+    if !path.exists() {
+        return Err(StoreError::NoState(directory.into()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)?;
+    configure(&connection)?;
+    match check_identity(&connection, &path)? {
+        0 => Err(StoreError::NoState(directory.into())),
+        found if found < version() => Err(StoreError::OlderVersion { found, known: version() }),
+        _ => Ok(connection),
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // A database is data: nothing that its schema says may call functions with side effects.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}
+
+/// The version of the database; 0 for an empty one.
+fn check_identity(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, found, tables) {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION, found, _) if found > version() => Err(StoreError::NewerVersion { found, known: version() }),
+        (APPLICATION, found, _) if found > 0 => Ok(found),
+        _ => Err(StoreError::Foreign(path.into())),
+    }
+}
+
+fn check_soundness(connection: &Connection) -> Result<(), StoreError> {
+    let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if told == "ok" { Ok(()) } else { Err(StoreError::Corrupt(told.chars().take(200).collect())) }
+}
+
+/// Runs the scripts that are missing, each in one transaction with its number.
+fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
+    for (number, script) in (1_i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(script)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The state directory: private to the user, and one writer at a time.
+
+use crate::StoreError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The lock file's name.
+const LOCK: &str = "hostssl.lock";
+/// The database's name.
+const DATABASE: &str = "hostssl.db";
+
+/// Held while servers may be changed with this state directory. The system drops it with the process, however that
+/// ends.
+#[derive(Debug)]
+pub(crate) struct ExclusiveLock {
+    _file: File,
+}
+
+/// The path of the database in a state directory.
+pub(crate) fn database_path(directory: &Path) -> PathBuf {
+    directory.join(DATABASE)
+}
+
+/// Makes the directory when there is none, for this user only. One that others may write in is refused, and never
+/// changed: it may be a directory that others need.
+pub(crate) fn prepare(directory: &Path) -> Result<(), StoreError> {
+    let fail = |source| StoreError::Directory { path: directory.into(), source: Arc::new(source) };
+    if !directory.exists() {
+        create_private(directory).map_err(fail)?;
+    }
+    let metadata = directory.metadata().map_err(fail)?;
+    if !metadata.is_dir() {
+        return Err(fail(io::Error::from(io::ErrorKind::NotADirectory)));
+    }
+    if others_may_write(&metadata) { Err(StoreError::Exposed(directory.into())) } else { Ok(()) }
+}
+
+/// Takes the lock, without waiting for it.
+pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
+    let path = directory.join(LOCK);
+    let fail = |source| StoreError::Directory { path: path.clone(), source: Arc::new(source) };
+    let mut file = open_private(&path).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StoreError::LockedByAnother { pid: holder(&mut file) }),
+        Err(TryLockError::Error(source)) => return Err(fail(source)),
+    }
+    // Only for the message of another process, so a failure is none of this one.
+    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+    Ok(ExclusiveLock { _file: file })
+}
+
+/// Makes the database's file before SQLite does, so that it is private from the first moment; SQLite gives its
+/// companions the same permissions.
+pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {
+    let opened = open_private(path).and_then(|file| make_private(&file));
+    opened.map_err(|source| StoreError::Directory { path: path.into(), source: Arc::new(source) })
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(16).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn make_private(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn create_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(not(unix))]
+fn create_private(directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)
+}
+
+#[cfg(unix)]
+fn others_may_write(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o022 != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_write(_: &std::fs::Metadata) -> bool {
+    false
+}

@@ -1,0 +1,128 @@
+//! What can go wrong with the state directory, and what to do about it.
+
+use hostssl_remedy::{JournalError, RunId};
+use rusqlite::ErrorCode;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The state directory cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process applies, resumes or undoes there.
+    #[error("another hostssl{} is changing servers with this state directory", match .pid { Some(pid) => format!(" (process {pid})"), None => String::new() })]
+    LockedByAnother {
+        /// The other process, when it says so.
+        pid: Option<u32>,
+    },
+    /// A newer hostssl wrote it.
+    #[error("the state is of version {found}, this hostssl knows versions up to {known}")]
+    NewerVersion {
+        /// Its version.
+        found: i64,
+        /// The newest known.
+        known: i64,
+    },
+    /// An older hostssl wrote it, and it was opened for reading only.
+    #[error("the state is of version {found} and was not brought to version {known} yet")]
+    OlderVersion {
+        /// Its version.
+        found: i64,
+        /// The version needed.
+        known: i64,
+    },
+    /// There is no state there.
+    #[error("there is no state in {0}")]
+    NoState(PathBuf),
+    /// The file is another program's.
+    #[error("{0} is not a state of hostssl")]
+    Foreign(PathBuf),
+    /// Others may write there, so that what is read there proves nothing.
+    #[error("other users may write in {0}")]
+    Exposed(PathBuf),
+    /// The directory or a file in it cannot be made or opened.
+    #[error("{path} cannot be used")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// It cannot be written.
+    #[error("the state cannot be written")]
+    ReadOnly(#[source] Arc<rusqlite::Error>),
+    /// The disk is full.
+    #[error("the disk with the state is full")]
+    Full(#[source] Arc<rusqlite::Error>),
+    /// It is damaged.
+    #[error("the state is damaged: {0}")]
+    Corrupt(String),
+    /// SQLite says something else.
+    #[error("the state cannot be used")]
+    Database(#[source] Arc<rusqlite::Error>),
+    /// There is no run of this name.
+    #[error("there is no run {0}")]
+    NoSuchRun(RunId),
+    /// A run of this name exists.
+    #[error("there is a run {0} already")]
+    RunExists(RunId),
+    /// An earlier run has not ended.
+    #[error("run {0} has not ended")]
+    Unfinished(RunId),
+    /// The store was closed, or its thread has ended.
+    #[error("the state is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
+            Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
+            Self::OlderVersion { .. } => "any command that changes servers brings it up to date",
+            Self::NoState(_) => "nothing was applied yet, or --state names another directory",
+            Self::Foreign(_) => "name another directory with --state",
+            Self::Exposed(_) => "take the right to write from group and others (chmod go-w), or name another directory",
+            Self::Directory { .. } | Self::ReadOnly(_) => {
+                "make the directory writable for this user, or name another with --state"
+            }
+            Self::Full(_) => "make room; then `hostssl resume` settles what was under way",
+            Self::Corrupt(_) => {
+                "keep a copy, restore the directory from a backup, and make a new plan: a plan reads the servers as they are"
+            }
+            Self::Database(_) | Self::Closed => "try again; if it stays, name another directory with --state",
+            Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
+            Self::RunExists(_) => "give the run another name",
+            Self::Unfinished(_) => "`hostssl resume` settles it",
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(Arc::new(error)),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(Arc::new(error)),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::LockedByAnother { pid: None },
+            _ => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+impl From<StoreError> for JournalError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchRun(run) => Self::NoSuchRun(run),
+            StoreError::RunExists(run) => Self::RunExists(run),
+            StoreError::Unfinished(run) => Self::Unfinished(run),
+            error @ StoreError::Full(_) => Self::Full(Box::new(error)),
+            error @ StoreError::ReadOnly(_) => Self::ReadOnly(Box::new(error)),
+            error @ StoreError::Corrupt(_) => Self::Corrupt(Box::new(error)),
+            error => Self::Other(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Keeps runs, plans, the journal and its receipts, in SQLite in a state directory.
+//!
+//! The directory belongs to one user, and at most one process at a time may change servers with it. [`Store`] is that
+//! one; [`StoreReader`] reads beside it. No token and no signed URL is kept: the types of `hostssl-remedy` that are
+//! kept cannot hold one.
+
+mod audits;
+mod database;
+mod directory;
+mod error;
+mod reader;
+mod writer;
+
+pub use error::StoreError;
+pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};
+
+use async_trait::async_trait;
+use hostssl_remedy::{Journal, JournalError, NewRun, Record, RunId, StoredRun};
+use std::path::Path;
+use std::sync::Arc;
+use writer::{Begin, Request, Writer};
+
+/// A state directory, open for changing servers. The lock on it is held until the last of it is gone.
+pub struct Store {
+    // Closed first, because only the last connection, if it may write, folds the log back into the database.
+    reader: StoreReader,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens a state directory, and makes it when there is none: directory mode 0700, files 0600.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], each with a [`hint`](StoreError::hint): locked by another process, written by a newer hostssl,
+    /// read-only, full, damaged, another program's, or open to other users.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        directory::prepare(directory)?;
+        let lock = directory::lock(directory)?;
+        let connection = database::open_for_writing(directory)?;
+        let reader = StoreReader::open(directory)?;
+        let writer = Writer::start(connection, lock)
+            .map_err(|source| StoreError::Directory { path: directory.into(), source: Arc::new(source) })?;
+        Ok(Self { reader, writer })
+    }
+
+    /// Reads what is kept.
+    #[must_use]
+    pub fn reader(&self) -> &StoreReader {
+        &self.reader
+    }
+}
+
+#[async_trait]
+impl Journal for Store {
+    async fn begin(&self, run: &NewRun<'_>) -> Result<(), JournalError> {
+        let begin = Begin {
+            run: run.id.clone(),
+            plan_hash: run.plan.hash().as_str().to_owned(),
+            plan: run.plan.to_json(),
+            steps: run.plan.steps().len(),
+            principal: reader::principal_to(run.principal),
+            first: run.first.clone(),
+        };
+        Ok(self.writer.keep(Request::Begin(Box::new(begin))).await?)
+    }
+
+    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+        let request = Request::Append { run: run.clone(), records: records.to_vec() };
+        Ok(self.writer.keep(request).await?)
+    }
+
+    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+        Ok(self.reader.load(run)?)
+    }
+}

@@ -1,0 +1,228 @@
+//! Reads runs, for lists, reports and evidence.
+
+use crate::StoreError;
+use crate::database::open_for_reading;
+use crate::writer::MAX_RECORD;
+use hostssl_model::Principal;
+use hostssl_remedy::{Direction, PlanHash, Record, RunId, StoredRun};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Reads a state directory, also while another process writes to it.
+#[derive(Debug)]
+pub struct StoreReader(Mutex<Connection>);
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEntry {
+    /// Its name.
+    pub id: RunId,
+    /// The hash of its plan.
+    pub plan: PlanHash,
+    /// How many steps the plan has.
+    pub steps: u32,
+    /// Who began it.
+    pub principal: Principal,
+    /// Where it stands.
+    pub phase: RunPhase,
+    /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
+    pub started_at_ms: i64,
+    /// When the last record was written.
+    pub last_at_ms: i64,
+}
+
+/// Where a run stands, for a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunPhase {
+    /// It is being applied, or whoever did was stopped.
+    Applying,
+    /// Every step has ended.
+    Finished,
+    /// It is being put back, or whoever did was stopped.
+    Undoing,
+    /// What could be put back is.
+    UndoFinished,
+}
+
+impl RunPhase {
+    /// The word for people and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applying => "applying",
+            Self::Finished => "finished",
+            Self::Undoing => "undoing",
+            Self::UndoFinished => "undo-finished",
+        }
+    }
+
+    /// Whether it must be resumed before anything else may change servers.
+    #[must_use]
+    pub fn is_unfinished(self) -> bool {
+        matches!(self, Self::Applying | Self::Undoing)
+    }
+}
+
+/// The proof of one write that was, or may have been, accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The step's id in the plan.
+    pub step: u32,
+    /// Which way.
+    pub direction: Direction,
+    /// When the write was about to be sent, in milliseconds since 1970-01-01T00:00:00Z.
+    pub intended_at_ms: i64,
+    /// The value read right before, as Azure spelled it.
+    pub value_before: String,
+    /// The id of the request, when the answer was seen and had one.
+    pub request_id: Option<String>,
+    /// When Azure accepted it, when the answer was seen.
+    pub accepted_at_ms: Option<i64>,
+    /// The value read back, as Azure spelled it.
+    pub value_after: Option<String>,
+    /// When it was read back.
+    pub observed_at_ms: Option<i64>,
+}
+
+impl StoreReader {
+    /// Opens a state directory for reading. It needs no lock and makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoState`] when nothing was kept there yet, and whatever the disk says.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Ok(Self(Mutex::new(open_for_reading(directory)?)))
+    }
+
+    /// Every run, in the order of the ids.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunEntry>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT id, plan, steps, principal, phase, \
+             (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1), \
+             (SELECT at_ms FROM journal WHERE run = id ORDER BY seq DESC LIMIT 1) \
+             FROM runs ORDER BY id",
+        )?;
+        let rows = statement.query_map([], |row| Ok(entry_of(row)))?;
+        rows.map(|row| row.map_err(StoreError::from)?).collect()
+    }
+
+    /// One run with its plan and its journal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchRun`] when there is none; [`StoreError::Corrupt`] when it makes no sense.
+    pub fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
+        let mut connection = self.lock();
+        // One moment for both reads.
+        let transaction = connection.transaction()?;
+        let found: Option<(String, String, String)> = transaction
+            .prepare_cached("SELECT hash, document, principal FROM runs JOIN plans ON plan = hash WHERE id = ?1")?
+            .query_row([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let (hash, plan, principal) = found.ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
+        let records = {
+            let mut statement = transaction.prepare_cached("SELECT record FROM journal WHERE run = ?1 ORDER BY seq")?;
+            let rows = statement.query_map([run.as_str()], |row| row.get::<_, String>(0))?;
+            rows.map(|row| record_of(&row?)).collect::<Result<Vec<_>, _>>()?
+        };
+        Ok(StoredRun {
+            id: run.clone(),
+            plan,
+            approved: PlanHash::new(&hash).map_err(corrupt)?,
+            principal: principal_from(&principal)?,
+            records,
+        })
+    }
+
+    /// The proofs of a run's writes, step by step.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn receipts(&self, run: &RunId) -> Result<Vec<Receipt>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT step, direction, intended_at_ms, value_before, request_id, accepted_at_ms, value_after, \
+             observed_at_ms FROM receipts WHERE run = ?1 ORDER BY step, direction, seq",
+        )?;
+        let rows = statement.query_map([run.as_str()], |row| {
+            let direction: String = row.get(1)?;
+            Ok(Receipt {
+                step: row.get(0)?,
+                direction: if direction == "undo" { Direction::Undo } else { Direction::Apply },
+                intended_at_ms: row.get(2)?,
+                value_before: row.get(3)?,
+                request_id: row.get(4)?,
+                accepted_at_ms: row.get(5)?,
+                value_after: row.get(6)?,
+                observed_at_ms: row.get(7)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A connection has no state that a panic elsewhere could leave half-done.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {
+    let (id, plan, principal): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(3)?);
+    let phase: String = row.get(4)?;
+    Ok(RunEntry {
+        id: RunId::new(&id).map_err(corrupt)?,
+        plan: PlanHash::new(&plan).map_err(corrupt)?,
+        steps: row.get(2)?,
+        principal: principal_from(&principal)?,
+        phase: match phase.as_str() {
+            "applying" => RunPhase::Applying,
+            "finished" => RunPhase::Finished,
+            "undoing" => RunPhase::Undoing,
+            "undo-finished" => RunPhase::UndoFinished,
+            _ => return Err(StoreError::Corrupt("a run is in a phase that there is not".into())),
+        },
+        started_at_ms: row.get(5)?,
+        last_at_ms: row.get(6)?,
+    })
+}
+
+fn record_of(json: &str) -> Result<Record, StoreError> {
+    if json.len() > MAX_RECORD {
+        return Err(StoreError::Corrupt(format!("a record of {} bytes", json.len())));
+    }
+    serde_json::from_str(json).map_err(corrupt)
+}
+
+/// A principal as it is kept.
+pub(crate) fn principal_to(principal: &Principal) -> String {
+    json!({
+        "name": principal.name,
+        "objectId": principal.object_id,
+        "tenant": principal.tenant,
+        "method": principal.method,
+    })
+    .to_string()
+}
+
+fn principal_from(text: &str) -> Result<Principal, StoreError> {
+    let value: Value = serde_json::from_str(text).map_err(corrupt)?;
+    let member = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    Ok(Principal {
+        name: member("name").unwrap_or_default(),
+        object_id: member("objectId"),
+        tenant: member("tenant"),
+        method: member("method").unwrap_or_default(),
+    })
+}
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}

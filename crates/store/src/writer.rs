@@ -1,0 +1,273 @@
+//! The one thread that writes. What several steps want kept at the same time goes to the disk in one commit.
+
+use crate::StoreError;
+use hostssl_remedy::{Act, Direction, Event, Record, RunId};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How many requests share a commit at most.
+const BATCH: usize = 128;
+/// The longest record that is read back, in bytes: a record holds a few texts of at most 400 characters each.
+pub(crate) const MAX_RECORD: usize = 64 * 1024;
+
+/// What is to be kept.
+pub(crate) enum Request {
+    /// A new run.
+    Begin(Box<Begin>),
+    /// More of a run.
+    Append {
+        /// Which.
+        run: RunId,
+        /// What, in order.
+        records: Vec<Record>,
+    },
+}
+
+/// A new run.
+pub(crate) struct Begin {
+    pub(crate) run: RunId,
+    pub(crate) plan_hash: String,
+    pub(crate) plan: String,
+    pub(crate) steps: usize,
+    pub(crate) principal: String,
+    pub(crate) first: Record,
+}
+
+type Job = (Request, oneshot::Sender<Result<(), StoreError>>);
+
+/// Hands requests to the thread; the thread ends with it.
+pub(crate) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. `guard` lives as long as the thread does.
+    pub(crate) fn start(connection: Connection, guard: impl Send + 'static) -> std::io::Result<Self> {
+        let (jobs, queue) = channel();
+        let thread = std::thread::Builder::new().name("hostssl-journal".into()).spawn(move || {
+            work(connection, &queue);
+            drop(guard);
+        })?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Keeps one request. Returns when it is on the disk.
+    pub(crate) async fn keep(&self, request: Request) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send((request, reply)).map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // The thread ends when nobody can send any more; what was sent is kept first.
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(mut connection: Connection, queue: &Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let jobs: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+        let (requests, replies): (Vec<Request>, Vec<_>) = jobs.into_iter().unzip();
+        let results = keep_all(&mut connection, &requests);
+        for (reply, result) in replies.into_iter().zip(results) {
+            // Whoever does not wait for the answer any more was stopped.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+/// One commit for all; a request that cannot be kept is undone alone.
+fn keep_all(connection: &mut Connection, requests: &[Request]) -> Vec<Result<(), StoreError>> {
+    let all = |error: StoreError| requests.iter().map(|_| Err(error.clone())).collect();
+    let mut transaction = match connection.transaction() {
+        Ok(transaction) => transaction,
+        Err(error) => return all(error.into()),
+    };
+    let mut results = Vec::with_capacity(requests.len());
+    for request in requests {
+        match keep_one(&mut transaction, request) {
+            Err(error @ (StoreError::NoSuchRun(_) | StoreError::RunExists(_) | StoreError::Unfinished(_))) => {
+                results.push(Err(error));
+            }
+            // A full disk may have ended the whole transaction already: nothing of it is kept.
+            Err(error) => return all(error),
+            Ok(()) => results.push(Ok(())),
+        }
+    }
+    match transaction.commit() {
+        Ok(()) => results,
+        Err(error) => all(error.into()),
+    }
+}
+
+fn keep_one(transaction: &mut Transaction<'_>, request: &Request) -> Result<(), StoreError> {
+    let savepoint = transaction.savepoint()?;
+    match request {
+        Request::Begin(begin) => keep_begin(&savepoint, begin)?,
+        Request::Append { run, records } => keep_records(&savepoint, run, records)?,
+    }
+    Ok(savepoint.commit()?)
+}
+
+fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> {
+    refuse_unfinished(connection, None)?;
+    let exists = "SELECT 1 FROM runs WHERE id = ?1";
+    if connection.prepare_cached(exists)?.exists([begin.run.as_str()])? {
+        return Err(StoreError::RunExists(begin.run.clone()));
+    }
+    connection
+        .prepare_cached("INSERT INTO plans (hash, document) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING")?
+        .execute([&begin.plan_hash, &begin.plan])?;
+    let steps = i64::try_from(begin.steps).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("INSERT INTO runs (id, plan, steps, principal, phase) VALUES (?1, ?2, ?3, ?4, 'applying')")?
+        .execute(params![begin.run.as_str(), begin.plan_hash, steps, begin.principal])?;
+    insert_record(connection, &begin.run, 1, &begin.first)
+}
+
+fn keep_records(connection: &Connection, run: &RunId, records: &[Record]) -> Result<(), StoreError> {
+    let last = "SELECT max(seq) FROM journal WHERE run = ?1";
+    let last: Option<i64> = connection.prepare_cached(last)?.query_row([run.as_str()], |row| row.get(0))?;
+    let last = last.ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
+    for (seq, record) in (last + 1..).zip(records) {
+        let phase = match &record.event {
+            Event::RunStarted | Event::RunResumed => None,
+            Event::RunFinished => Some("finished"),
+            Event::UndoStarted => {
+                refuse_unfinished(connection, Some(run))?;
+                Some("undoing")
+            }
+            Event::UndoFinished => Some("undo-finished"),
+            Event::Step { step, direction, act } => {
+                keep_receipt(connection, run, seq, record.at_ms, *step, *direction, act)?;
+                None
+            }
+        };
+        insert_record(connection, run, seq, record)?;
+        if let Some(phase) = phase {
+            connection.prepare_cached("UPDATE runs SET phase = ?2 WHERE id = ?1")?.execute([run.as_str(), phase])?;
+        }
+    }
+    Ok(())
+}
+
+fn insert_record(connection: &Connection, run: &RunId, seq: i64, record: &Record) -> Result<(), StoreError> {
+    let json = serde_json::to_string(record).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    connection
+        .prepare_cached("INSERT INTO journal (run, seq, at_ms, record) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![run.as_str(), seq, record.at_ms, json])?;
+    Ok(())
+}
+
+/// While a run has not ended, no other may change servers: what it left under way could be theirs as well.
+fn refuse_unfinished(connection: &Connection, but: Option<&RunId>) -> Result<(), StoreError> {
+    let other = "SELECT id FROM runs WHERE phase IN ('applying', 'undoing') AND id IS NOT ?1 LIMIT 1";
+    let other: Option<String> =
+        connection.prepare_cached(other)?.query_row([but.map(RunId::as_str)], |row| row.get(0)).optional()?;
+    match other.map(|id| RunId::new(&id)) {
+        None => Ok(()),
+        Some(Ok(run)) => Err(StoreError::Unfinished(run)),
+        Some(Err(error)) => Err(StoreError::Corrupt(error.to_string())),
+    }
+}
+
+/// Keeps the proof of a write up to date with what the journal says of it.
+fn keep_receipt(
+    connection: &Connection,
+    run: &RunId,
+    seq: i64,
+    at_ms: i64,
+    step: u32,
+    direction: Direction,
+    act: &Act,
+) -> Result<(), StoreError> {
+    // The last write of this step in this direction.
+    const LAST: &str = "run = ?1 AND step = ?2 AND direction = ?3 AND seq = \
+                        (SELECT max(seq) FROM receipts WHERE run = ?1 AND step = ?2 AND direction = ?3)";
+    let direction = match direction {
+        Direction::Apply => "apply",
+        Direction::Undo => "undo",
+    };
+    let run = run.as_str();
+    match act {
+        Act::Intent { found } => {
+            let insert = "INSERT INTO receipts (run, step, direction, seq, intended_at_ms, value_before) \
+                          VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            connection.prepare_cached(insert)?.execute(params![run, step, direction, seq, at_ms, found.as_str()])?;
+        }
+        Act::Accepted { request_id } => {
+            let update = format!("UPDATE receipts SET request_id = ?4, accepted_at_ms = ?5 WHERE {LAST}");
+            let request_id = request_id.as_ref().map(hostssl_remedy::RequestId::as_str);
+            connection.prepare_cached(&update)?.execute(params![run, step, direction, request_id, at_ms])?;
+        }
+        // It was certainly no write.
+        Act::Rejected { .. } => {
+            let delete = format!("DELETE FROM receipts WHERE {LAST}");
+            connection.prepare_cached(&delete)?.execute(params![run, step, direction])?;
+        }
+        Act::Observed { found, .. } => {
+            let update = format!("UPDATE receipts SET value_after = ?4, observed_at_ms = ?5 WHERE {LAST}");
+            connection.prepare_cached(&update)?.execute(params![run, step, direction, found.as_str(), at_ms])?;
+        }
+        Act::Ended { .. } => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::open_for_writing;
+
+    fn begin() -> Request {
+        Request::Begin(Box::new(Begin {
+            run: RunId::new("run-1").unwrap(),
+            plan_hash: "0".repeat(64),
+            plan: "{}".into(),
+            steps: 1,
+            principal: "{}".into(),
+            first: Record { at_ms: 0, event: Event::RunStarted },
+        }))
+    }
+
+    fn append(times: usize) -> Request {
+        let record = Record { at_ms: 0, event: Event::RunResumed };
+        Request::Append { run: RunId::new("run-1").unwrap(), records: vec![record; times] }
+    }
+
+    #[test]
+    fn a_full_disk_keeps_all_or_nothing_and_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = open_for_writing(directory.path()).unwrap();
+        assert!(matches!(keep_all(&mut connection, &[begin()])[..], [Ok(())]));
+        let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        connection.pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
+        let count = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT count(*) FROM journal", [], |row| row.get(0)).unwrap()
+        };
+        let before = count(&connection);
+        // The first of the two would fit alone; their commit is one.
+        let results = keep_all(&mut connection, &[append(1), append(2000)]);
+        assert!(matches!(results[..], [Err(StoreError::Full(_)), Err(StoreError::Full(_))]), "{results:?}");
+        assert_eq!(count(&connection), before);
+        assert!(matches!(keep_all(&mut connection, &[append(1)])[..], [Ok(())]));
+        assert_eq!(count(&connection), before + 1);
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_written_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = open_for_writing(directory.path()).unwrap();
+        connection.pragma_update(None, "query_only", true).unwrap();
+        assert!(matches!(keep_all(&mut connection, &[begin()])[..], [Err(StoreError::ReadOnly(_))]));
+    }
+}
