@@ -52,6 +52,11 @@ pub(crate) enum Command {
     /// List and show servers, as `az postgres server` did.
     #[command(subcommand)]
     Server(ServerCommand),
+    /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
+    #[command(after_help = crate::exit::HELP)]
+    Probe(ProbeArgs),
+    /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password or trust store.
+    Explain(ExplainArgs),
     /// List the controls, or explain one.
     Controls(ControlsArgs),
     /// Print the custom role that a task needs, as JSON for `az role definition create`.
@@ -257,6 +262,73 @@ pub(crate) struct ValueArgs {
     /// JMESPath query.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArgs {
+    /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped.
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Read targets from a file, one a line, or from standard input with -.
+    #[arg(long = "targets", value_name = "FILE")]
+    pub(crate) targets_file: Option<PathBuf>,
+    /// Name this user; may be repeated. Otherwise postgres. A user that cannot exist is always named too.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Vec<String>,
+    /// Name this database; may be repeated. Otherwise postgres.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Vec<String>,
+    /// Ask for replication of this kind; may be repeated. Otherwise physical.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) replication: Vec<Replication>,
+    /// Enumerate cipher suites and groups too: one connection each.
+    #[arg(long)]
+    pub(crate) ciphers: bool,
+    /// Print the exchange message by message.
+    #[arg(long)]
+    pub(crate) transcript: bool,
+    /// Trust the certificates in this PEM file beside the system's.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Connections at once to one server.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) connections: u16,
+    /// Endpoints probed at once.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) parallel: u16,
+    /// Time for one endpoint.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
+
+/// The output options of a command whose reader is a person.
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    pub(crate) output: ValueFormat,
+    /// JMESPath query over the JSON report.
+    #[arg(long, value_name = "JMESPATH")]
+    pub(crate) query: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Replication {
+    None,
+    Physical,
+    Logical,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The error, as the client printed it.
+    #[arg(required = true, value_name = "ERROR TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    pub(crate) output: ValueFormat,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,8 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
     match &cli.command {
         Command::Audit(args) => commands::audit::run(args, &cli.talk),
         Command::Server(command) => commands::server::run(command, &cli.talk),
+        Command::Probe(args) => commands::probe::run(args, &cli.talk),
+        Command::Explain(args) => commands::explain::run(args, &cli.talk),
         Command::Controls(args) => commands::controls::run(args, &cli.talk),
         Command::Role(command) => commands::role::run(command, &cli.talk),
         Command::Simulate(args) => commands::simulate::run(args, &cli.talk),

@@ -272,3 +272,61 @@ fn a_reader_that_goes_away_is_no_error() {
     let done = audit.finish();
     assert_eq!((done.code, done.stderr.contains("error")), (3, false), "{}", done.stderr);
 }
+
+/// A peer that has no TLS and asks everybody for a password in clear.
+fn plaintext_only_server() -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut first = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut first) {
+                    let is_ssl_request = first.get(..count) == Some(&[0, 0, 0, 8, 4, 210, 22, 47]);
+                    let answer: &[u8] = if is_ssl_request { b"N" } else { b"R\0\0\0\x08\0\0\0\x03" };
+                    if stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_probe_tells_what_the_wire_does() {
+    let target = format!("127.0.0.1:{}", plaintext_only_server());
+    let done = run(&["probe", &target]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    assert!(
+        done.stdout.contains("plaintext-only") && done.stdout.contains("weakness: plaintext-password"),
+        "{}",
+        done.stdout
+    );
+    let report: Value = serde_json::from_str(&run(&["probe", &target, "-o", "json"]).stdout).unwrap();
+    assert_eq!(report["schema"], "hostssl/probe/v1");
+    assert_eq!(report["endpoints"][0]["sslRequest"], "N");
+    assert_eq!(report["endpoints"][0]["plaintext"]["authentication"], "password");
+    let transcript = run(&["probe", &target, "--transcript"]).stdout;
+    assert!(transcript.contains("SSLRequest") && transcript.contains("StartupMessage"), "{transcript}");
+    let closed = run(&["probe", "127.0.0.1:1"]);
+    assert_eq!(closed.code, 4, "what cannot be reached is not enforced: {}", closed.stdout);
+    let secret = run(&["probe", &format!("postgresql://me:hunter2@{target}/db"), "--transcript", "-o", "json"]);
+    assert!(!secret.stdout.contains("hunter2") && !secret.stderr.contains("hunter2"));
+    for mistake in [&["probe"][..], &["probe", "/var/run/postgresql"], &["probe", "--targets", "/no/such/file"]] {
+        assert_eq!(run(mistake).code, 2, "{mistake:?}");
+    }
+}
+
+#[test]
+fn an_error_is_explained() {
+    let error = r#"FATAL: no pg_hba.conf entry for host "203.0.113.9", user "app", database "shop", no encryption"#;
+    let done = run(&["explain", error]);
+    assert!(done.stdout.starts_with("tls-enforced"), "{}", done.stdout);
+    let herring = run(&["explain", &format!("FATAL: password authentication failed for user \"app\" {error}")]);
+    assert!(herring.stdout.starts_with("password") && herring.stdout.contains("red herring"), "{}", herring.stdout);
+    assert!(run(&["explain", "something", "else"]).stdout.starts_with("unknown"));
+}
