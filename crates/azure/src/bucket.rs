@@ -99,6 +99,11 @@ impl Bucket {
         self.held_until = self.held_until.max(now + hold.min(LONGEST_HOLD));
     }
 
+    /// Sends nothing for `hold`, because the bucket is known to be empty until then. Nobody was refused.
+    pub(crate) fn hold(&mut self, hold: Duration, now: Duration) {
+        self.held_until = self.held_until.max(now + hold.min(LONGEST_HOLD));
+    }
+
     /// Records that a request ended without an answer.
     pub(crate) fn lost(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);

@@ -291,8 +291,13 @@ impl Arm {
             permit.refused(hold);
             return Next::Throttled;
         }
-        let remaining = answer.headers.get_optional_str(&HeaderName::from_static(quota.header()));
-        permit.answered(remaining.and_then(|text| text.trim().parse().ok()));
+        let header = |name| answer.headers.get_optional_str(&HeaderName::from_static(name));
+        let remaining = header(quota.header()).and_then(|text| text.trim().parse().ok());
+        let resets_after = quota.reset_header().and_then(header).and_then(hours_minutes_seconds);
+        match (remaining, resets_after) {
+            (Some(0), Some(hold)) => permit.spent(hold),
+            _ => permit.answered(remaining),
+        }
         match answer.status {
             401 => Next::TokenRefused(answer.refusal()),
             408 | 500 | 502 | 503 | 504 => {
@@ -309,6 +314,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Waits before repeating: 0.25 s, 0.5 s, 1 s, … up to the longest.
 fn backoff(failures: u32) -> Duration {
     Duration::from_millis(250).saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
+}
+
+/// Reads `00:00:05`, the form of Resource Graph's quota header.
+fn hours_minutes_seconds(text: &str) -> Option<Duration> {
+    let parts: Vec<u64> = text.trim().split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    match parts.as_slice() {
+        [hours @ 0..=99, minutes @ 0..=59, seconds @ 0..=59] => {
+            Some(Duration::from_secs(hours * 3600 + minutes * 60 + seconds))
+        }
+        _ => None,
+    }
 }
 
 async fn wait_for_stop(stop: &mut StopSignal) -> Stop {
@@ -382,4 +398,24 @@ fn transport_error(error: azure_core::Error) -> ArmError {
         cause = error.source();
     }
     if sign_in { ArmError::SignIn(one_line(&text)) } else { ArmError::Network(one_line(&text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_of_the_quota_header_is_read() {
+        assert_eq!(hours_minutes_seconds("00:00:05"), Some(Duration::from_secs(5)));
+        assert_eq!(hours_minutes_seconds("01:02:03"), Some(Duration::from_secs(3723)));
+        for odd in ["", "5", "00:00", "00:00:99", "a:b:c", "99999999999999999999:0:0"] {
+            assert_eq!(hours_minutes_seconds(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn waits_grow_and_end() {
+        let waits: Vec<u128> = [0, 1, 2, 20].map(|failures| backoff(failures).as_millis()).to_vec();
+        assert_eq!(waits, [250, 500, 1000, 30_000]);
+    }
 }

@@ -34,6 +34,11 @@ impl Quota {
         }
     }
 
+    /// The response header that says when an empty quota is full again, where there is one.
+    pub(crate) fn reset_header(&self) -> Option<&'static str> {
+        matches!(self, Self::ResourceGraph).then_some("x-ms-user-quota-resets-after")
+    }
+
     fn documented(&self) -> Documented {
         match self {
             Self::Reads(_) | Self::TenantReads => Documented { capacity: 250.0, per_second: 25.0 },
@@ -107,6 +112,14 @@ impl Permit {
     /// An answer came, and this is what it said is left.
     pub(crate) fn answered(mut self, remaining: Option<u64>) {
         self.settle(|bucket, now| bucket.answered(remaining, now));
+    }
+
+    /// An answer came and said that nothing is left for `hold`.
+    pub(crate) fn spent(mut self, hold: Duration) {
+        self.settle(|bucket, now| {
+            bucket.answered(Some(0), now);
+            bucket.hold(hold, now);
+        });
     }
 
     /// Azure refused; nothing more is sent from this bucket for `hold`.
