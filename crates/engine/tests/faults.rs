@@ -348,3 +348,29 @@ async fn an_older_cloud_is_asked_in_a_version_that_it_knows() {
     let report = run(&Simulation::new(unknown), &everything()).await;
     assert!(!report.run.complete, "a version that nobody knows is a gap, not an absence");
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_tenant_is_looked_at_with_its_own_token() {
+    let size = FleetSize { tenants: 2, subscriptions_per_tenant: 3, servers: 40, ..FleetSize::default() };
+    let simulation = Simulation::new(Scenario::of(FleetSource::Generated(size)));
+    let tenants: Vec<Tenant> = simulation
+        .tenant_ids()
+        .into_iter()
+        .map(|id| {
+            let credential = Arc::new(SimCredential::new(&simulation, &id));
+            let transport = Transport::new(Arc::new(SimTransport::new(&simulation)));
+            let stop = watch::channel(None).1;
+            let arm = Arm::new(Cloud::named("AzureCloud").unwrap(), credential, transport, limits(), stop);
+            Tenant { arm, principal: Principal { tenant: Some(id), ..Principal::default() } }
+        })
+        .collect();
+    let now = || "2026-11-24T00:00:00Z".to_owned();
+    for discovery in [Discovery::Lists, Discovery::Graph] {
+        let stamp = Stamp { id: "run".into(), started_at: now(), now: &now, tool_version: "0" };
+        let request = AuditRequest { discovery, ..everything() };
+        let report = audit(&tenants, &request, stamp, &mut |_| {}).await.unwrap();
+        assert_eq!((report.subscriptions.len(), report.run.principals.len()), (6, 2), "{discovery:?}");
+        assert_eq!(report.summary.servers, 40, "{discovery:?}");
+        assert_eq!(simulation.requests().with_status(401), 0, "{discovery:?}: a token went to the wrong tenant");
+    }
+}
