@@ -16,7 +16,7 @@ use azure_core::http::{
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -46,7 +46,7 @@ impl Default for Limits {
             retries: 3,
             refusals: 20,
             body_bytes: 64 << 20,
-            pages: 2000,
+            pages: 500,
         }
     }
 }
@@ -90,7 +90,7 @@ pub(crate) enum Repeat {
 /// What to do after an answer.
 enum Next {
     Done(Answer),
-    Throttled,
+    Throttled(Duration),
     TokenRefused(Refusal),
     Transient(ArmError, Option<Duration>),
     /// Nothing came in the time for one request. Waiting for as long again is worth one more try, not many.
@@ -200,10 +200,16 @@ impl Arm {
             )));
         }
         let mut stop = self.0.stop.clone();
+        let start = Instant::now();
+        let refused = AtomicU32::new(0);
         tokio::select! {
             biased;
-            stopped = wait_for_stop(&mut stop) => Err(ArmError::Stopped(stopped)),
-            answer = self.answer_until_settled(method, &url, body.as_deref(), quota, repeat) => answer,
+            stopped = wait_for_stop(&mut stop) => match refused.load(Ordering::Relaxed) {
+                0 => Err(ArmError::Stopped(stopped)),
+                // It was Azure that kept the answer back until then.
+                refusals => Err(ArmError::Throttled { refusals, waited: start.elapsed() }),
+            },
+            answer = self.answer_until_settled(method, &url, body.as_deref(), quota, repeat, &refused) => answer,
         }
     }
 
@@ -214,16 +220,17 @@ impl Arm {
         body: Option<&str>,
         quota: &Quota,
         repeat: Repeat,
+        refused: &AtomicU32,
     ) -> Result<Answer, ArmError> {
         let limits = &self.0.limits;
         let start = Instant::now();
-        let (mut failures, mut refusals, mut token_refused) = (0, 0, false);
+        let (mut failures, mut token_refused) = (0, false);
         loop {
             match self.attempt(method, url, body, quota).await? {
                 Next::Done(answer) => return Ok(answer),
-                Next::Throttled => {
-                    refusals += 1;
-                    if refusals > limits.refusals {
+                Next::Throttled(hold) => {
+                    let refusals = refused.fetch_add(1, Ordering::Relaxed) + 1;
+                    if refusals > limits.refusals || hold > LONGEST_REFUSAL {
                         return Err(ArmError::Throttled { refusals, waited: start.elapsed() });
                     }
                     // The bucket is held: the next attempt waits there, behind nobody else's bucket.
@@ -289,7 +296,7 @@ impl Arm {
             // Without Retry-After: the message of some providers names the seconds, but not in a form to rely on.
             let hold = retry_after.unwrap_or(Duration::from_secs(5));
             permit.refused(hold);
-            return Next::Throttled;
+            return Next::Throttled(hold);
         }
         let header = |name| answer.headers.get_optional_str(&HeaderName::from_static(name));
         let remaining = header(quota.header()).and_then(|text| text.trim().parse().ok());
@@ -308,6 +315,8 @@ impl Arm {
     }
 }
 
+/// A refusal for longer than this is not waited out.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(900);
 /// The longest wait before a transient failure is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 

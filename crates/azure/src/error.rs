@@ -166,6 +166,8 @@ fn reason_of(refusal: &Refusal) -> Reason {
         _ if refusal.is(&["ServerStoppedError", "ServerStopped"]) => Reason::Stopped,
         _ if refusal.is(&busy) => Reason::Busy,
         _ if refusal.means_not_offered() => Reason::NotOffered,
+        // The type exists in versions that this program does not know: nothing vanished, and nothing was seen.
+        _ if !refusal.supported_versions().is_empty() => Reason::AzureError,
         401 => Reason::SignIn,
         403 => Reason::Permission,
         404 => Reason::Vanished,
@@ -177,12 +179,20 @@ fn reason_of(refusal: &Refusal) -> Reason {
 /// Text from outside on one line, without control characters, cut to a length fit for a report.
 pub(crate) fn one_line(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = clean.split_whitespace().map(redacted).collect::<Vec<_>>().join(" ");
     if line.chars().count() > MESSAGE_LENGTH {
         line = line.chars().take(MESSAGE_LENGTH).collect();
         line.push('…');
     }
     line
+}
+
+/// A word without what looks like a token: every JWT begins with the encoding of `{"`. A server may echo what it was sent.
+fn redacted(word: &str) -> String {
+    match word.find("eyJ") {
+        Some(start) => format!("{}(redacted)", word.get(..start).unwrap_or_default()),
+        None => word.to_owned(),
+    }
 }
 
 /// The beginning of a body that could not be understood.
@@ -241,6 +251,17 @@ mod tests {
     fn text_from_outside_cannot_move_the_cursor() {
         let refusal = Refusal::read(502, b"<html>\x1b[2J\r\n<h1>Bad gateway</h1>", None);
         assert_eq!(refusal.to_string(), "HTTP 502: not Azure's error format: <html> [2J <h1>Bad gateway</h1>");
+    }
+
+    #[test]
+    fn a_token_that_is_echoed_is_not_repeated() {
+        assert_eq!(one_line("refused 'Bearer eyJhbGciOiJub25lIn0.e30.x' here"), "refused 'Bearer (redacted) here");
+    }
+
+    #[test]
+    fn a_version_that_is_not_known_is_no_absence() {
+        let body = r#"{"error":{"code":"InvalidResourceType","message":"for api version '2025-08-01'. The supported api-versions are '2030-01-01'."}}"#;
+        assert_eq!(blind(404, body).reason, Reason::AzureError);
     }
 
     proptest! {

@@ -30,6 +30,8 @@ pub async fn read_parameters(
 
 #[derive(Deserialize)]
 struct Configuration {
+    #[serde(default)]
+    name: Option<String>,
     properties: ConfigurationProperties,
 }
 
@@ -47,11 +49,15 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
     let version = arm.versions().current(ResourceType::FlexibleServers);
     let quota = Quota::Reads(id.subscription());
     match arm.get::<Configuration>(arm.url(path, version), &quota).await {
-        Ok(Configuration { properties: ConfigurationProperties { value: Some(value), is_config_pending_restart } }) => {
-            Reading::Known(Parameter { value: value.into(), pending_restart: is_true(&is_config_pending_restart) })
-        }
+        Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => Reading::Unknown(
+            Blind::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
+        ),
+        Ok(Configuration {
+            properties: ConfigurationProperties { value: Some(value), is_config_pending_restart },
+            ..
+        }) => Reading::Known(Parameter { value: value.into(), pending_restart: is_true(&is_config_pending_restart) }),
         Ok(_) => Reading::Unknown(not_returned(name)),
-        Err(error) => Reading::Unknown(error.blind(permissions::READ_CONFIGURATIONS)),
+        Err(error) => Reading::Unknown(unseen(&error, permissions::READ_CONFIGURATIONS)),
     }
 }
 
@@ -66,7 +72,7 @@ async fn read_single_server(
     let reading = |name: ParameterName| match &listed {
         Ok(Ok(listed)) => listed.posture.reading(name).cloned().unwrap_or_else(|| Reading::Unknown(not_returned(name))),
         Ok(Err(odd)) => Reading::Unknown(Blind::new(Reason::MalformedAnswer, odd.0.as_str())),
-        Err(error) => Reading::Unknown(error.blind(ResourceType::Servers.read_action())),
+        Err(error) => Reading::Unknown(unseen(error, ResourceType::Servers.read_action())),
     };
     names.iter().map(|name| (*name, reading(*name))).collect()
 }
@@ -105,7 +111,7 @@ async fn read_cluster_configuration(
         };
         let configuration = match &answer {
             Ok(configuration) => configuration,
-            Err(error) => return Reading::Unknown(error.blind(permissions::READ_SERVER_GROUP_CONFIGURATIONS)),
+            Err(error) => return Reading::Unknown(unseen(error, permissions::READ_SERVER_GROUP_CONFIGURATIONS)),
         };
         let of_role = configuration.properties.server_role_group_configurations.iter();
         let value = of_role.filter(|c| c.role.eq_ignore_ascii_case(role)).find_map(|c| c.value.as_deref());
@@ -150,13 +156,19 @@ async fn read_parameter_group(
                 None => Reading::Unknown(not_returned(name)),
             }
         }
-        Err(error) => Reading::Unknown(error.blind(permissions::READ_PARAMETER_GROUPS)),
+        Err(error) => Reading::Unknown(unseen(error, permissions::READ_PARAMETER_GROUPS)),
     };
     names.iter().map(|name| (*name, reading(*name))).collect()
 }
 
 fn is_true(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")))
+}
+
+/// Why a setting of a server that was listed was not seen. That server exists, so its type is offered.
+fn unseen(error: &ArmError, action: &str) -> Blind {
+    let blind = error.blind(action);
+    if blind.reason == Reason::NotOffered { Blind { reason: Reason::AzureError, ..blind } } else { blind }
 }
 
 fn not_returned(name: ParameterName) -> Blind {

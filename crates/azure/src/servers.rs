@@ -1,5 +1,6 @@
 //! Discovery: the servers of a subscription.
 
+use crate::error::one_line;
 use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota, ResourceType};
 use azure_core::http::Url;
@@ -190,11 +191,12 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
         let of_roles = properties.server_role_groups.iter().flat_map(|group| &group.server_names);
         properties.server_names.iter().chain(of_roles).find_map(|name| name.fully_qualified_domain_name.as_deref())
     };
+    let state = properties.state.as_deref().or(properties.user_visible_state.as_deref());
     let server = Server {
         kind,
-        location: entry.location.unwrap_or_default().into(),
-        state: properties.state.as_deref().or(properties.user_visible_state.as_deref()).map(ServerState::new),
-        fqdn: properties.fully_qualified_domain_name.as_deref().or_else(first_name).map(Into::into),
+        location: one_line(&entry.location.unwrap_or_default()).into(),
+        state: state.map(|word| ServerState::new(&one_line(word))),
+        fqdn: properties.fully_qualified_domain_name.as_deref().or_else(first_name).map(|name| one_line(name).into()),
         role,
         primary,
         id,

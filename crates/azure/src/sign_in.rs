@@ -3,7 +3,7 @@
 use crate::Cloud;
 use crate::error::one_line;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
-use azure_core::http::{ClientOptions, Transport};
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
     AzurePipelinesCredential, AzurePipelinesCredentialOptions, ClientAssertionCredentialOptions,
@@ -12,8 +12,10 @@ use azure_identity::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt;
 use hostssl_model::Principal;
 use serde::Deserialize;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A way to sign in.
@@ -118,7 +120,13 @@ impl SignIn<'_> {
     pub async fn sign_in(&self) -> Result<SignedIn, SignInError> {
         let credential = self.credential()?;
         let scope = self.cloud.scope();
-        let token = credential.get_token(&[&scope], None).await.map_err(|error| self.refused(&error))?;
+        // The SDK panics on an answer whose times are out of range; the authority's mistake must not end the program.
+        let token = AssertUnwindSafe(credential.get_token(&[&scope], None)).catch_unwind().await;
+        let nonsense = |_| SignInError::Refused {
+            method: self.method.as_str(),
+            detail: "the authority's answer makes no sense".to_owned(),
+        };
+        let token = token.map_err(nonsense)?.map_err(|error| self.refused(&error))?;
         let principal = principal_of(token.token.secret(), self.method.as_str());
         self.check_tenant(&principal)?;
         let first = Mutex::new(Some(token));
@@ -194,6 +202,11 @@ impl SignIn<'_> {
         ClientOptions {
             transport: Some(self.transport.clone()),
             cloud: Some(Arc::new(self.cloud.configuration())),
+            // Somebody waits for the sign-in: three more tries are over in seconds.
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: 3,
+                ..ExponentialRetryOptions::default()
+            }),
             ..ClientOptions::default()
         }
     }
@@ -212,7 +225,14 @@ impl SignIn<'_> {
     }
 
     fn refused(&self, error: &azure_core::Error) -> SignInError {
-        SignInError::Refused { method: self.method.as_str(), detail: one_line(&error.to_string()) }
+        let mut detail = entra_message(&error.to_string()).to_owned();
+        for secret in ["AZURE_CLIENT_SECRET", "SYSTEM_ACCESSTOKEN", "AZURE_CLIENT_CERTIFICATE_PASSWORD"] {
+            if let Some(value) = self.variable(secret) {
+                // An authority may echo what it was sent.
+                detail = detail.replace(&value, "(redacted)");
+            }
+        }
+        SignInError::Refused { method: self.method.as_str(), detail: one_line(&detail) }
     }
 
     /// A managed identity lives in one tenant and ignores the one that is asked for.
@@ -224,6 +244,19 @@ impl SignIn<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Entra's own message out of what the SDK made of it: where the SDK cannot read the answer, it quotes the message inside a
+/// parser's error, and it ends every error with a link.
+fn entra_message(text: &str) -> &str {
+    let text = text.split("To troubleshoot, visit").next().unwrap_or(text);
+    match text.find("AADSTS") {
+        Some(start) => {
+            let message = text.get(start..).unwrap_or(text);
+            message.split("\", expected").next().unwrap_or(message)
+        }
+        None => text,
     }
 }
 
@@ -299,6 +332,13 @@ mod tests {
             let principal = principal_of(&token, "cli");
             prop_assert!(!principal.name.chars().any(char::is_control));
         }
+    }
+
+    #[test]
+    fn entras_own_message_is_told() {
+        let sdk = r#"failed. invalid type: string "AADSTS7000215: Invalid client secret.\r\nTrace", expected a borrowed string at line 1 To troubleshoot, visit https://aka.ms/x"#;
+        assert_eq!(entra_message(sdk), r"AADSTS7000215: Invalid client secret.\r\nTrace");
+        assert_eq!(entra_message("no token\nTo troubleshoot, visit x"), "no token\n");
     }
 
     #[tokio::test]

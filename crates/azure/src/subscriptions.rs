@@ -1,5 +1,6 @@
 //! The subscriptions that an identity can see.
 
+use crate::error::one_line;
 use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota};
 use hostssl_model::{Subscription, SubscriptionId, SubscriptionState};
@@ -50,7 +51,7 @@ fn read_subscription(entry: &str) -> Result<Subscription, ArmError> {
         Some(word) => SubscriptionState::Other(word.into()),
     };
     Ok(Subscription {
-        name: entry.display_name.as_deref().unwrap_or(&entry.subscription_id).into(),
+        name: one_line(entry.display_name.as_deref().unwrap_or(&entry.subscription_id)).into(),
         id: SubscriptionId::new(&entry.subscription_id),
         tenant: entry.tenant_id.as_deref().unwrap_or_default().into(),
         state,
@@ -74,15 +75,13 @@ fn read_descendant(entry: &str) -> Result<Option<SubscriptionId>, ArmError> {
 
 /// Keeps what could be read, and the first error.
 fn unwrap_entries<T>(listing: Listing<Result<T, ArmError>>) -> Listing<T> {
-    let mut whole = Listing { items: Vec::with_capacity(listing.items.len()), error: None };
-    for item in listing.items {
-        match item {
-            Ok(item) => whole.items.push(item),
-            Err(error) => whole.error = whole.error.or(Some(error)),
-        }
-    }
-    whole.error = listing.error.or(whole.error);
-    whole
+    let (good, bad): (Vec<_>, Vec<_>) = listing.items.into_iter().partition(Result::is_ok);
+    let count = bad.len();
+    let first = bad.into_iter().find_map(Result::err).map(|error| match error {
+        ArmError::Malformed(what) if count > 1 => ArmError::Malformed(format!("{what} ({count} such entries)")),
+        other => other,
+    });
+    Listing { items: good.into_iter().flatten().collect(), error: listing.error.or(first) }
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     /// Look at servers of this name only; may be repeated.
-    #[arg(long, value_name = "NAME", help_heading = "Scope options")]
+    #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
     pub(crate) server: Vec<String>,
     /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
@@ -107,16 +107,16 @@ pub(crate) struct AuditArgs {
 #[command(next_help_heading = "Scope options")]
 pub(crate) struct ScopeArgs {
     /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT")]
+    #[arg(long, value_name = "TENANT", value_parser = name)]
     pub(crate) tenant: Vec<String>,
     /// Subscriptions below this management group only; may be repeated.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) management_group: Vec<String>,
     /// This subscription only, by id or name; may be repeated.
-    #[arg(long, value_name = "ID|NAME")]
+    #[arg(long, value_name = "ID|NAME", value_parser = name)]
     pub(crate) subscription: Vec<String>,
     /// This resource group only; may be repeated.
-    #[arg(long, short = 'g', value_name = "NAME")]
+    #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
     pub(crate) resource_group: Vec<String>,
 }
 
@@ -150,13 +150,13 @@ pub(crate) struct ConnectArgs {
     /// Trust the certificates in this PEM file too.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Use a simulated Azure inside this process: no account, no network. `hostssl simulate --list` shows the scenarios.
+    /// Use a simulated Azure inside this process: no account, no network, and none of the options above.
+    /// `hostssl simulate --list` shows the scenarios.
     #[arg(
         long,
         value_name = "SCENARIO",
         num_args = 0..=1,
-        default_missing_value = "demo",
-        conflicts_with_all = ["arm_endpoint", "authority_host", "ca_file"]
+        default_missing_value = "demo"
     )]
     pub(crate) simulate: Option<String>,
 }
@@ -234,16 +234,16 @@ pub(crate) struct ServerListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ServerShowArgs {
     /// The server.
-    #[arg(long, short = 'n', value_name = "NAME")]
+    #[arg(long, short = 'n', value_name = "NAME", value_parser = name)]
     pub(crate) name: String,
     /// Its resource group.
-    #[arg(long, short = 'g', value_name = "NAME")]
+    #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
     pub(crate) resource_group: String,
     /// Its subscription, by id or name; otherwise every subscription is searched.
-    #[arg(long, value_name = "ID|NAME")]
+    #[arg(long, value_name = "ID|NAME", value_parser = name)]
     pub(crate) subscription: Vec<String>,
     /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT")]
+    #[arg(long, value_name = "TENANT", value_parser = name)]
     pub(crate) tenant: Vec<String>,
     #[command(flatten)]
     pub(crate) value: ValueArgs,
@@ -349,10 +349,10 @@ pub(crate) enum RoleCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RoleArgs {
     /// A subscription id where the role can be assigned; may be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = name)]
     pub(crate) subscription: Vec<String>,
     /// A management group where the role can be assigned; may be repeated.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) management_group: Vec<String>,
 }
 
@@ -385,6 +385,13 @@ pub(crate) struct SimulateArgs {
     /// Throttle reads: so many at once and so many a second for each subscription, such as 20:4.
     #[arg(long, value_name = "N:PER_SECOND", value_parser = throttle)]
     pub(crate) throttle: Option<(u32, f64)>,
+}
+
+/// A name that becomes one segment of a path, and cannot become another.
+fn name(text: &str) -> Result<String, String> {
+    let misleading =
+        text.is_empty() || text == "." || text == ".." || text.contains('/') || text.contains(char::is_control);
+    if misleading { Err("expected a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

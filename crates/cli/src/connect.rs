@@ -71,7 +71,11 @@ async fn real_tenants(
             transport: &transport,
             environment: &|name| std::env::var(name).ok(),
         };
-        let SignedIn { credential, principal } = sign_in.sign_in().await?;
+        let mut stopped = stop.clone();
+        let SignedIn { credential, principal } = tokio::select! {
+            signed_in = sign_in.sign_in() => signed_in?,
+            _ = stopped.wait_for(Option::is_some) => return Err(CliError::stopped_while_signing_in()),
+        };
         let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
         signed_in.push(Tenant { arm, principal });
     }

@@ -24,6 +24,16 @@ impl CliError {
         Self { exit: Exit::Failed, message: chain(error), hint: Some(hint.into()) }
     }
 
+    /// The run was stopped before anybody was signed in, so there is nothing to report.
+    pub(crate) fn stopped_while_signing_in() -> Self {
+        let hint = "check that the sign-in authority can be reached, and --deadline";
+        Self {
+            exit: Exit::Failed,
+            message: "the run was stopped while signing in".to_owned(),
+            hint: Some(hint.to_owned()),
+        }
+    }
+
     /// Tells the error on stderr.
     pub(crate) fn tell(&self) -> Exit {
         let message = one_line(&self.message);

@@ -2,8 +2,9 @@
 
 use crate::args::{Colour, TalkArgs, ValueFormat};
 use crate::error::CliError;
+use hostssl_model::Gap;
 use hostssl_report::output::Format;
-use hostssl_report::{Palette, Query};
+use hostssl_report::{Palette, Query, safe};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 /// Writes to standard output through a buffer. A reader that went away, such as `head`, is no error.
@@ -56,6 +57,25 @@ pub(crate) fn write_value(
     };
     let found = query.apply(value).map_err(|error| CliError::usage(error.to_string(), QUERY_HINT))?;
     write(|out| hostssl_report::output::write_value(out, &found, format, query.columns(), palette))
+}
+
+/// Gaps that are told one by one.
+const GAPS_TOLD: usize = 10;
+
+/// Tells on stderr what could not be seen, for formats that do not hold it. Says whether there was anything.
+pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
+    let blinding: Vec<&Gap> = gaps.iter().filter(|gap| gap.blind.reason.blinds()).collect();
+    for gap in blinding.iter().take(GAPS_TOLD) {
+        let why = match &gap.blind.missing_permission {
+            Some(permission) => format!("needs {permission}"),
+            None => gap.blind.detail.to_string(),
+        };
+        anstream::eprintln!("warning: not seen: {}: {}: {}", safe(&gap.scope), gap.blind.reason, safe(&why));
+    }
+    if blinding.len() > GAPS_TOLD {
+        anstream::eprintln!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
+    }
+    !blinding.is_empty()
 }
 
 const QUERY_HINT: &str = "queries are JMESPath, such as '[*].{name:name, ssl:sslEnforcement}'";

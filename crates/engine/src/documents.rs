@@ -89,6 +89,17 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
         all.documents.extend(list.documents);
         all.gaps.extend(list.gaps);
     }
+    let in_group = |document: &Document, group: &str| {
+        document.raw["id"]
+            .as_str()
+            .is_some_and(|id| id.split('/').nth(4).is_some_and(|g| g.eq_ignore_ascii_case(group)))
+    };
+    for group in &scope.resource_groups {
+        if !all.documents.iter().any(|document| in_group(document, group)) {
+            let detail = format!("no server was found in the scope for the resource group `{group}`");
+            all.gaps.push(Gap { scope: group.as_str().into(), blind: Blind::new(Reason::Vanished, detail) });
+        }
+    }
     Ok(all)
 }
 
@@ -150,14 +161,19 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
     };
     let lists = ResourceType::ALL.into_iter().flat_map(|resource_type| {
         groups.iter().map(move |group| async move {
-            (resource_type, list_documents(arm, subscription, *group, resource_type).await)
+            (resource_type, group.is_some(), list_documents(arm, subscription, *group, resource_type).await)
         })
     });
     let mut raw = Vec::new();
     let mut gaps = Vec::new();
-    for (resource_type, listing) in join_all(lists).await {
+    for (resource_type, in_group, listing) in join_all(lists).await {
         raw.extend(listing.items.into_iter().map(|document| (resource_type, document)));
-        gaps.extend(listing.error.and_then(|error| search_gap(&error, subscription, resource_type)));
+        let Some(error) = listing.error else { continue };
+        let blind = error.blind(resource_type.read_action());
+        // A group may be in another subscription; a subscription's own list does not vanish.
+        if blind.reason != Reason::NotOffered && !(in_group && blind.reason == Reason::Vanished) {
+            gaps.push(Gap { scope: format!("/subscriptions/{subscription}").into(), blind });
+        }
     }
     let derived: Vec<_> = stream::iter(raw)
         .map(|(resource_type, document)| derive(arm, document, resource_type))

@@ -1,5 +1,6 @@
 //! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
 
+use crate::safe;
 use hostssl_model::{ServerReport, Subscription};
 use std::io::{self, Write};
 
@@ -31,7 +32,7 @@ impl<W: Write> CsvWriter<W> {
     /// Writes the headings, and says whether that worked.
     pub fn new(out: W) -> (Self, io::Result<()>) {
         let mut writer = csv::Writer::from_writer(out);
-        let written = writer.write_record(HEADINGS).map_err(io::Error::from).and_then(|()| writer.flush());
+        let written = writer.write_record(HEADINGS).map_err(unwrapped).and_then(|()| writer.flush());
         (Self(writer), written)
     }
 
@@ -65,16 +66,25 @@ impl<W: Write> CsvWriter<W> {
                     reason,
                     server.id.as_str(),
                 ];
-                self.0.write_record(cells.map(inert))?;
+                self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }
         }
         self.0.flush()
     }
 }
 
+/// The writer's own error, so that a reader that went away can be told from a full disk.
+fn unwrapped(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// A spreadsheet runs a cell that begins with one of these as a formula, and names in Azure are chosen by anybody.
 fn inert(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+    let cell = safe(cell);
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.into_owned() }
 }
 
 #[cfg(test)]

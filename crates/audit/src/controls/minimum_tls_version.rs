@@ -30,8 +30,10 @@ fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
 fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Verdict {
     let floors =
         needs(evidence.posture.server.kind, Role::None).iter().map(|name| judge_floor(evidence, *name, settings));
-    // The weakest node decides: fail before unknown before pass, and among equals the coordinator speaks.
-    floors.rev().max_by_key(rank).unwrap_or(Verdict::NotApplicable)
+    // The weakest node decides: fail before unknown before pass, and among those that pass the lowest version.
+    floors
+        .max_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| observed(b).cmp(observed(a))))
+        .unwrap_or(Verdict::NotApplicable)
 }
 
 fn judge_floor(evidence: &Evidence<'_>, name: ParameterName, settings: &Settings) -> Verdict {
@@ -49,6 +51,10 @@ fn judge_floor(evidence: &Evidence<'_>, name: ParameterName, settings: &Settings
     };
     let expected = || format!("{name} >= {}", spell(settings.minimum_tls));
     match floor {
+        Some(floor) if floor >= settings.minimum_tls && parameter.pending_restart => Verdict::fail(
+            format!("{name} = {}, which waits for a restart", spell(floor)),
+            format!("{}, in effect", expected()),
+        ),
         Some(floor) if floor >= settings.minimum_tls => Verdict::pass(format!("{name} = {}", spell(floor))),
         Some(floor) => Verdict::fail(format!("{name} = {}", spell(floor)), expected()),
         // A single server without a floor says so with this word.
@@ -56,6 +62,13 @@ fn judge_floor(evidence: &Evidence<'_>, name: ParameterName, settings: &Settings
             Verdict::fail(format!("{name} = TLSEnforcementDisabled"), expected())
         }
         None => Verdict::unreadable(name, &parameter.value),
+    }
+}
+
+fn observed(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Pass { observed } | Verdict::Fail { observed, .. } => observed,
+        Verdict::Unknown(_) | Verdict::NotApplicable => "",
     }
 }
 

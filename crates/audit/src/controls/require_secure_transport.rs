@@ -84,6 +84,9 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
 
 fn judge_switch(evidence: &Evidence<'_>, name: ParameterName, [on, off]: [&'static str; 2]) -> Verdict {
     match evidence.parameter(name) {
+        Ok(parameter) if parameter.is(on) && parameter.pending_restart => {
+            Verdict::fail(format!("{name} = {on}, which waits for a restart"), format!("{name} = {on}, in effect"))
+        }
         Ok(parameter) if parameter.is(on) => Verdict::pass(format!("{name} = {on}")),
         Ok(parameter) if parameter.is(off) => Verdict::fail(format!("{name} = {off}"), format!("{name} = {on}")),
         Ok(parameter) => Verdict::unreadable(name, &parameter.value),

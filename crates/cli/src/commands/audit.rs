@@ -53,6 +53,10 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             Some(rows) => stdout::tolerate(rows.finish())?,
             None => write(&report, args, query.as_ref(), talk)?,
         }
+        // Table and JSON hold what was not seen; the others would look whole.
+        if matches!(args.output, AuditFormat::Csv | AuditFormat::Tsv | AuditFormat::None) || query.is_some() {
+            stdout::warn_of_gaps(&report.gaps);
+        }
         if !talk.quiet && args.output != AuditFormat::Table {
             tell_summary(&report);
         }

@@ -8,7 +8,6 @@ use crate::stdout;
 use hostssl_engine::{Document, list_server_documents, show_server_document};
 use hostssl_model::{Gap, Scope};
 use hostssl_report::output::Format;
-use hostssl_report::safe;
 use hostssl_report::server_document::{list_columns, server_document};
 use serde_json::Value;
 
@@ -57,14 +56,5 @@ fn shape(document: &Document) -> Value {
 
 /// What could not be seen is told even with --quiet: the data alone would look whole.
 fn tell_gaps(gaps: &[Gap]) -> Exit {
-    let mut exit = Exit::AllPass;
-    for gap in gaps.iter().filter(|gap| gap.blind.reason.blinds()) {
-        let why = match &gap.blind.missing_permission {
-            Some(permission) => format!("needs {permission}"),
-            None => gap.blind.detail.to_string(),
-        };
-        anstream::eprintln!("warning: not seen: {}: {}: {}", safe(&gap.scope), gap.blind.reason, safe(&why));
-        exit = Exit::Incomplete;
-    }
-    exit
+    if stdout::warn_of_gaps(gaps) { Exit::Incomplete } else { Exit::AllPass }
 }

@@ -53,7 +53,9 @@ fn list(talk: &TalkArgs) -> Result<Exit, CliError> {
 /// A folder of its own, unless one is named.
 fn directory(args: &SimulateArgs) -> PathBuf {
     let own = || std::env::temp_dir().join(format!("hostssl-simulate-{}", std::process::id()));
-    args.dir.clone().unwrap_or_else(own)
+    let chosen = args.dir.clone().unwrap_or_else(own);
+    // The paths go into the environment, which outlives a change of folder.
+    std::path::absolute(&chosen).unwrap_or(chosen)
 }
 
 fn scenario(args: &SimulateArgs) -> Result<Scenario, CliError> {
