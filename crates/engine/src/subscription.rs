@@ -32,7 +32,7 @@ pub(crate) struct SubscriptionAudit {
 }
 
 /// Servers of one subscription read at once. The client bounds the requests of all subscriptions together.
-const SERVERS_AT_ONCE: usize = 128;
+const SERVERS_AT_ONCE: usize = 256;
 
 pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'_>)) -> SubscriptionAudit {
     let mut audit = SubscriptionAudit::default();
