@@ -18,6 +18,7 @@ use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(tell_defect));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error).into(),
@@ -29,6 +30,16 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => error.tell().into(),
     }
+}
+
+/// A panic is a defect, of this program or of one that it uses: told in one line, without the paths of the machine that
+/// built it.
+fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
+    let file = panic.location().map_or("unknown", |location| location.file());
+    let place = file.rsplit(['/', '\\']).next().unwrap_or_default();
+    let line = panic.location().map_or(0, std::panic::Location::line);
+    anstream::eprintln!("error: internal defect at {place}:{line}");
+    anstream::eprintln!("hint: please report it with the command that you ran");
 }
 
 fn run(cli: &Cli) -> Result<Exit, error::CliError> {
