@@ -51,6 +51,7 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         minimal_tls_version: minimal_tls_version(posture),
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
         findings,
+        readings: posture.readings.clone(),
         server: posture.server.clone(),
     }
 }

@@ -1,6 +1,8 @@
 //! The result of an audit.
 
-use crate::{Finding, Gap, Outcome, Scope, Server, Subscription, TlsVersion};
+use crate::{
+    Finding, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription, TlsVersion,
+};
 use std::sync::Arc;
 
 /// Who looked.
@@ -123,6 +125,16 @@ pub struct ServerReport {
     pub outcome: Outcome,
     /// What each control found.
     pub findings: Vec<Finding>,
+    /// What was read, or why it was not: the facts that the findings rest on.
+    pub readings: Vec<(ParameterName, Reading<Parameter>)>,
+}
+
+impl ServerReport {
+    /// The facts without the judgement.
+    #[must_use]
+    pub fn posture(&self) -> Posture {
+        Posture { server: self.server.clone(), readings: self.readings.clone() }
+    }
 }
 
 /// What an audit found, and what it could not see.

@@ -2,8 +2,9 @@
 
 use crate::call::Call;
 use crate::estate::Record;
-use crate::fault::{Fault, ResolvedScope};
+use crate::fault::{Fault, Place, ResolvedScope};
 use crate::json::{put, quoted};
+use crate::operation::Operation;
 use crate::reply::Reply;
 use crate::simulation::Inner;
 
@@ -47,6 +48,19 @@ pub(super) fn policies(
             id = quoted(&format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny"))
         );
     })
+}
+
+/// What the caller may do at a place: everything but the writes that are forbidden there.
+pub(super) fn permissions(simulation: &Inner, place: Place<'_>) -> Reply {
+    let rules = simulation.rules();
+    let mut excluded: Vec<&str> = Vec::new();
+    if rules.forbids(Operation::UpdateServer, place) {
+        excluded.extend([r#""Microsoft.DBforPostgreSQL/servers/write""#, r#""*/flexibleServers/write""#]);
+    }
+    if rules.forbids(Operation::UpdateConfiguration, place) {
+        excluded.push(r#""*Configurations/write""#);
+    }
+    Reply::json(format!(r#"{{"value":[{{"actions":["*"],"notActions":[{}]}}]}}"#, excluded.join(",")))
 }
 
 /// Scopes and labels of the rules in force that touch a scope.
