@@ -50,14 +50,23 @@ pub(super) fn policies(
     })
 }
 
-/// What the caller may do at a place: everything but the writes that are forbidden there.
+/// What the caller may do at a place: everything but the writes that are forbidden there or on a server below, because
+/// what is granted above holds below.
 pub(super) fn permissions(simulation: &Inner, place: Place<'_>) -> Reply {
     let rules = simulation.rules();
+    let estate = &simulation.estate;
+    let subscription = place.subscription.and_then(|index| estate.subscriptions.get(index));
+    let below = subscription.into_iter().flat_map(|subscription| estate.servers_of(subscription));
+    let below = below.filter(|(_, record)| place.group.is_none_or(|group| record.group().eq_ignore_ascii_case(group)));
+    let below = below.filter(|(index, _)| place.server.is_none_or(|server| server == *index));
+    let places: Vec<Place<'_>> =
+        below.map(|(index, record)| Place { server: Some(index), group: Some(record.group()), ..place }).collect();
+    let forbids = |operation| places.iter().chain([&place]).any(|place| rules.forbids(operation, *place));
     let mut excluded: Vec<&str> = Vec::new();
-    if rules.forbids(Operation::UpdateServer, place) {
+    if forbids(Operation::UpdateServer) {
         excluded.extend([r#""Microsoft.DBforPostgreSQL/servers/write""#, r#""*/flexibleServers/write""#]);
     }
-    if rules.forbids(Operation::UpdateConfiguration, place) {
+    if forbids(Operation::UpdateConfiguration) {
         excluded.push(r#""*Configurations/write""#);
     }
     Reply::json(format!(r#"{{"value":[{{"actions":["*"],"notActions":[{}]}}]}}"#, excluded.join(",")))
