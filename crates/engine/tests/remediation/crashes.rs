@@ -91,7 +91,7 @@ impl Trap {
         match self {
             Self::Fails => vec![on(Fault::OperationFails { code: "OperationFailed".into(), message: "{0}".into() })],
             Self::Ignored => vec![on(Fault::OperationIgnored)],
-            Self::Long => vec![on(Fault::OperationTakes { duration: Duration::from_secs(200) })],
+            Self::Long => vec![on(Fault::OperationTakes { duration: Duration::from_secs(30) })],
             Self::Locked => vec![on(Fault::ReadOnlyLock)],
             Self::Policy => vec![on(Fault::PolicyDenied)],
             Self::BusyTwice => vec![on(Fault::Busy).times(2)],
@@ -215,6 +215,8 @@ impl World {
         let (_interrupt, stop) = watch::channel(false);
         let mut options = crate::case::patient();
         options.max_parallel = self.max_parallel;
+        // Fewer polls, and so fewer points that are alike.
+        (options.first_wait, options.longest_wait) = (Duration::from_secs(4), Duration::from_secs(40));
         let remediation = Remediation {
             tenant: &tenant,
             journal: &journal,
@@ -295,6 +297,9 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
         assert_eq!(taken == 0, !may_have_written(line.status) || (twice_lost && taken == 0), "{taken}: {context}");
     }
 
+    if crashes_of_undo.is_empty() {
+        return;
+    }
     world.simulation.clear_faults();
     let undone = world.to_the_end(crashes_of_undo, true).await;
     for ((line, step), applied) in undone.steps.iter().zip(world.plan.steps()).zip(&report.steps) {
@@ -349,7 +354,7 @@ fn one_crash_at_every_point_of_the_way_back() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn crashes_anywhere_in_a_fleet_with_traps(
