@@ -9,6 +9,9 @@ use std::io::{self, Write};
 /// Digits of a hash that tell plans apart for people. Approving takes all of them.
 const HASH_SHOWN: usize = 12;
 
+/// Characters of a reason that are shown.
+const DETAIL_SHOWN: usize = 110;
+
 /// Writes the plan.
 ///
 /// # Errors
@@ -60,26 +63,39 @@ fn write_steps<'a>(out: &mut dyn Write, steps: impl Iterator<Item = &'a Step>, p
 
 /// What is left out although it is not right, one by one; what is right already is only counted.
 fn write_left_out(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
-    let mut left: Vec<&LeftOut> = plan.left_out().iter().filter(|one| !is_right(one)).collect();
+    let left: Vec<&LeftOut> = plan.left_out().iter().filter(|one| !is_right(one)).collect();
     if left.is_empty() {
         return Ok(());
     }
-    left.sort_by_key(|one| one.reason);
+    // What holds for several controls of a server is told once.
+    let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for one in left {
+        told.entry((one.reason, &one.server, &one.detail)).or_default().push(one.control.id());
+    }
     writeln!(out, "{}", palette.bold("Left out"))?;
     let headings = ["REASON", "SERVER", "RESOURCE GROUP", "CONTROL", "WHY"];
     let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-    for one in left {
-        let reason = one.reason.as_str();
+    for ((reason, server, detail), controls) in told {
+        let reason = reason.as_str();
         rows.push(vec![
             Column::painted(reason, palette.outcome(Outcome::Unknown, reason)),
-            Column::plain(safe(one.server.name())),
-            Column::plain(safe(one.server.resource_group())),
-            Column::plain(one.control.id()),
-            Column::plain(safe(one.detail.as_str())),
+            Column::plain(safe(server.name())),
+            Column::plain(safe(server.resource_group())),
+            Column::plain(controls.join(", ")),
+            Column::plain(shortened(detail.as_str())),
         ]);
     }
     write_columns(out, "  ", &rows)?;
     writeln!(out)
+}
+
+/// As much of a reason as fits a row; JSON has it whole.
+fn shortened(text: &str) -> String {
+    let mut short: String = safe(text).chars().take(DETAIL_SHOWN).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn is_right(one: &LeftOut) -> bool {

@@ -183,6 +183,9 @@ pub(crate) struct RunsArgs {
     pub(crate) command: Option<RunsCommand>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// The runs of simulations, which are kept apart where no state directory is named.
+    #[arg(long)]
+    pub(crate) simulated: bool,
     #[command(flatten)]
     pub(crate) value: TableArgs,
 }
@@ -200,6 +203,9 @@ pub(crate) struct RunsShowArgs {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// A run of a simulation, which is kept apart where no state directory is named.
+    #[arg(long)]
+    pub(crate) simulated: bool,
     #[command(flatten)]
     pub(crate) value: TableArgs,
 }

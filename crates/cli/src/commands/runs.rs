@@ -23,7 +23,7 @@ pub(crate) fn run(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
 
 fn list(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
-    let runs = match StoreReader::open(&args.state.directory(false)?) {
+    let runs = match StoreReader::open(&args.state.directory(args.simulated)?) {
         Ok(reader) => reader.runs()?,
         Err(StoreError::NoState(_)) => Vec::new(),
         Err(error) => return Err(error.into()),
@@ -84,7 +84,7 @@ fn instant(ms: i64) -> String {
 fn show(args: &RunsShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
-    let reader = args.state.read(false)?;
+    let reader = args.state.read(args.simulated)?;
     let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
     let receipts = reader.receipts(&run)?;
     let report = loaded.report();
