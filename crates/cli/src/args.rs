@@ -408,6 +408,9 @@ pub(crate) struct SimulateArgs {
     /// Time before each answer, in milliseconds.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub(crate) latency: Option<u64>,
+    /// Time that each write takes from its acceptance to its end, in milliseconds.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=86_400_000))]
+    pub(crate) operation_time: Option<u64>,
     /// Throttle reads: so many at once and so many a second for each subscription, such as 20:4.
     #[arg(long, value_name = "N:PER_SECOND", value_parser = throttle)]
     pub(crate) throttle: Option<(u32, f64)>,

@@ -87,3 +87,14 @@ pub(crate) const CHANGE_HELP: &str = "Exit codes:
   3  a step was refused, failed or timed out
   4  a step was not started or left alone, or must be settled with `hostssl resume`
   5  an undo could not put something back: a person is needed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_needs_a_person_has_a_code_of_its_own() {
+        let codes = [RunOutcome::Done, RunOutcome::Incomplete, RunOutcome::Failed, RunOutcome::Open, RunOutcome::Stuck];
+        assert_eq!(codes.map(|outcome| Exit::of_run(outcome).code()), [0, 4, 3, 4, 5]);
+    }
+}
