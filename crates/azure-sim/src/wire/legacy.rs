@@ -12,8 +12,8 @@ use super::policy::{TLS10, TLS12, Version};
 
 /// The most bytes of a record's payload (RFC 8446 section 5.1), some more for what is compressed.
 const MAX_RECORD: usize = 18 << 10;
-/// TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA and TLS_RSA_WITH_AES_128_CBC_SHA: what servers of that age chose.
-const SUITES: [[u8; 2]; 2] = [[0xc0, 0x09], [0x00, 0x2f]];
+/// TLS_RSA_WITH_AES_128_CBC_SHA, which every client of that age offers.
+const SUITE: [u8; 2] = [0x00, 0x2f];
 /// The extension `supported_versions` (RFC 8446 section 4.2.1), which only newer clients send.
 const SUPPORTED_VERSIONS: u16 = 43;
 
@@ -80,7 +80,7 @@ pub(super) fn answer(version: Version, floor: Version, chain: &[Vec<u8>]) -> Vec
     // What is random elsewhere: nothing is ever derived from it, as the handshake goes no further.
     hello.extend([0x55; 32]);
     hello.push(0);
-    hello.extend(SUITES[1]);
+    hello.extend(SUITE);
     hello.push(0);
     let certificates: Vec<u8> = chain.iter().flat_map(|der| [&length24(der.len())[..], der].concat()).collect();
     let list = [&length24(certificates.len())[..], &certificates].concat();

@@ -12,7 +12,7 @@ mod pki;
 mod policy;
 mod session;
 
-pub use listen::{Listening, ListenError};
+pub use listen::{ListenError, Listener, Listening};
 pub use pki::Root;
 
 use std::collections::HashMap;
