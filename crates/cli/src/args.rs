@@ -81,7 +81,8 @@ pub(crate) struct AuditArgs {
     /// Look at servers of this name only; may be repeated.
     #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
     pub(crate) server: Vec<String>,
-    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
+    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version. A name alone is its newest
+    /// version, of those that judge the wire with --probe only.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
     /// Judge by this control of the profile only; may be repeated.
@@ -97,9 +98,23 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
     #[command(flatten)]
+    pub(crate) wire: WireArgs,
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+/// What an audit asks of the wire.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Wire options")]
+pub(crate) struct WireArgs {
+    /// Probe the listeners of every server found, 5432 and 6432, without credentials, and judge by what they do too.
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Fail certificates with fewer days left than this [default: 30].
+    #[arg(long, value_name = "DAYS", requires = "probe")]
+    pub(crate) expiry_days: Option<u32>,
 }
 
 /// Where to look. Without any of these: every subscription that the identity can see.

@@ -11,6 +11,7 @@ mod exit;
 mod progress;
 mod stdout;
 mod usage;
+mod wire;
 
 use args::{Cli, Command};
 use clap::Parser;

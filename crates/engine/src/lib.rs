@@ -6,8 +6,10 @@ mod documents;
 mod event;
 mod scope;
 mod subscription;
+mod wire;
 
-pub use audit::{AuditRequest, Discovery, Stamp, audit};
+pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
+pub use wire::{Moment, WireProbe};

@@ -1,6 +1,6 @@
 //! The result of an audit.
 
-use crate::{Finding, Gap, Outcome, Scope, Server, Subscription, TlsVersion};
+use crate::{Finding, Gap, Outcome, Scope, Server, Subscription, TlsVersion, WireObservation};
 use std::sync::Arc;
 
 /// Who looked.
@@ -123,6 +123,8 @@ pub struct ServerReport {
     pub outcome: Outcome,
     /// What each control found.
     pub findings: Vec<Finding>,
+    /// What was seen on the wire. Empty when nobody looked.
+    pub wire: Vec<WireObservation>,
 }
 
 /// What an audit found, and what it could not see.

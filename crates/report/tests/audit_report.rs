@@ -40,6 +40,7 @@ fn posture(
             primary: None,
         },
         readings: readings.to_vec(),
+        wire: Vec::new(),
     }
 }
 

@@ -116,6 +116,6 @@ mod tests {
     fn messages_have_their_length() {
         assert_eq!(sasl(&["A"]), b"R\0\0\0\x0b\0\0\0\x0aA\0\0");
         let error = fatal("28000", "no\0", None);
-        assert_eq!(error, b"E\0\0\0\x1fSFATAL\0VFATAL\0C28000\0Mno\0\0");
+        assert_eq!(error, b"E\0\0\0\x1eSFATAL\0VFATAL\0C28000\0Mno\0\0");
     }
 }
