@@ -35,15 +35,7 @@ pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: 
             } else {
                 Confidence::Declared
             };
-            Finding {
-                control: control.id,
-                outcome,
-                severity: control.severity,
-                confidence,
-                observed,
-                expected,
-                blind,
-            }
+            Finding { control: control.id, outcome, severity: control.severity, confidence, observed, expected, blind }
         })
         .collect()
 }

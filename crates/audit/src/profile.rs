@@ -38,13 +38,8 @@ impl Profile {
         let only = |id: &str| ALL.into_iter().filter(|control| control.id == id).collect();
         let tls12 = Settings { minimum_tls: TlsVersion::Tls1_2, expiry_days: 30 };
         let tls13 = Settings { minimum_tls: TlsVersion::Tls1_3, ..tls12 };
-        let profile = |name, version, description, controls, settings| Self {
-            name,
-            version,
-            description,
-            controls,
-            settings,
-        };
+        let profile =
+            |name, version, description, controls, settings| Self { name, version, description, controls, settings };
         vec![
             profile("baseline", "1", "every control of what is declared; TLS 1.2 or newer", of(false), tls12),
             profile("baseline", "2", "baseline@1 and every control of the wire", of(true), tls12),
@@ -138,7 +133,10 @@ mod tests {
         assert_eq!(Profile::find_for("strict", true).unwrap().controls.len(), ALL.len());
         assert_eq!(Profile::find_for("baseline@1", true).unwrap().to_string(), "baseline@1");
         assert_eq!(Profile::find("baseline@2").unwrap().to_string(), "baseline@2");
-        assert_eq!(Profile::find_for("cis-azure-foundations", true).unwrap().to_string(), "cis-azure-foundations@3.0.0");
+        assert_eq!(
+            Profile::find_for("cis-azure-foundations", true).unwrap().to_string(),
+            "cis-azure-foundations@3.0.0"
+        );
     }
 
     #[test]

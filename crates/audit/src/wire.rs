@@ -59,7 +59,10 @@ impl Sum {
                 self.expected.get_or_insert(expected.into_owned());
             }
             Verdict::Unknown(mut blind) => {
-                blind.detail = format!("port {}: {}", look.port, blind.detail).into();
+                // The other reasons hold for the whole server.
+                if matches!(blind.reason, Reason::Inconclusive | Reason::Unreachable) {
+                    blind.detail = format!("port {}: {}", look.port, blind.detail).into();
+                }
                 self.unknown.get_or_insert(blind);
             }
             Verdict::Pass { observed } => note(&mut self.passed, &observed),

@@ -4,7 +4,8 @@
 
 use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
 use hostssl_model::{
-    Blind, Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
+    Blind, Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role,
+    Server,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -58,7 +59,11 @@ fn cases() -> Vec<Case> {
     use Kind::{CosmosCluster, ElasticCluster, Flexible, Horizon, Single};
     let of = |kind, readings: &[_]| (posture(kind, Role::None, readings), None);
     let replica = |kind, own: &[_], primarys: &[_]| {
-        let primary = Posture { server: server(kind, Role::Primary, "orders-primary"), readings: primarys.to_vec(), wire: Vec::new() };
+        let primary = Posture {
+            server: server(kind, Role::Primary, "orders-primary"),
+            readings: primarys.to_vec(),
+            wire: Vec::new(),
+        };
         (posture(kind, Role::Replica, own), Some(Reading::Known(primary)))
     };
     let single = |enforcement: &str, floor: &str| {

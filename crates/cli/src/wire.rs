@@ -19,7 +19,7 @@ const ENDPOINTS_AT_ONCE: usize = 128;
 /// The look at the wire of an audit. With a simulated Azure its listeners are asked, in this process.
 pub(crate) fn probe_of_audit(connected: &Connected, ca_file: Option<&Path>) -> Result<WireProbe, CliError> {
     let mut roots = roots(ca_file)?;
-    let mut options = Options { every_startup_over_tls: false, ..Options::default() };
+    let mut options = Options::default();
     if let Some(simulation) = &connected.simulation {
         let wire = Wire::new(simulation).map_err(|error| CliError::failed(&error, DEFECT))?;
         for root in wire.roots() {

@@ -219,7 +219,8 @@ async fn read_primaries_elsewhere(
                 primary: None,
                 ..replica.clone()
             };
-            let listed = Listed { posture: Posture { server, readings: Vec::new(), wire: Vec::new() }, parameter_group: None };
+            let listed =
+                Listed { posture: Posture { server, readings: Vec::new(), wire: Vec::new() }, parameter_group: None };
             Some((id, Reading::Known(read_settings(arm, listed, names).await.posture)))
         }
     });

@@ -9,8 +9,9 @@ use crate::attempt::{Attempt, Reason};
 use crate::certificate::{Evidence, RootStore, judge};
 use crate::facts::{Enumerated, Facts, Handshake};
 use crate::report::{
-    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode, SslRequestOutcome,
-    StartupResult, Support, TlsReport, TransportAnswer, Unreachable, Verdict, VersionSupport, Weakness,
+    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode,
+    SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, Verdict, VersionSupport,
+    Weakness,
 };
 use crate::target::Target;
 use crate::transcript::Line;

@@ -124,8 +124,11 @@ impl Prober {
         };
         let now = self.options.now.unwrap_or_else(clock);
         let own = target.root_certificate.as_deref().and_then(|name| self.options.root_files.get(name));
-        let judgement =
-            Judging { roots: own.as_deref().unwrap_or(&self.options.roots), now, expiry_days: self.options.expiry_days };
+        let judgement = Judging {
+            roots: own.as_deref().unwrap_or(&self.options.roots),
+            now,
+            expiry_days: self.options.expiry_days,
+        };
         assemble(target, Some(address.ip()), &facts, &judgement, recorder.finish())
     }
 }

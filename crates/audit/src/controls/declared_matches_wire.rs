@@ -6,7 +6,8 @@ use hostssl_model::ParameterName::{
     MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
 use hostssl_model::{
-    Acceptance, Blind, Kind, ParameterName, Reason, Role, Severity, TlsVersion, WireListener, WireTransport, WireVersion,
+    Acceptance, Blind, Kind, ParameterName, Reason, Role, Severity, TlsVersion, WireListener, WireTransport,
+    WireVersion,
 };
 
 pub(crate) const CONTROL: Control = Control {

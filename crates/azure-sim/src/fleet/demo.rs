@@ -135,9 +135,7 @@ fn staging() -> Subscription {
         shop("pg-cart-review-812"),
         Server {
             version: 16,
-            ..shop("pg-search-stage")
-                .with("require_secure_transport", "on")
-                .quirky(WireQuirk::CertificateOfOtherName)
+            ..shop("pg-search-stage").with("require_secure_transport", "on").quirky(WireQuirk::CertificateOfOtherName)
         },
         Server {
             pending_restart: vec!["ssl_min_protocol_version".to_owned()],

@@ -67,7 +67,11 @@ impl Pki {
         for name in ROOTS {
             let root = CertifiedIssuer::self_signed(authority(name, now, 1)?, KeyPair::generate()?)?;
             let issuing = format!("{name}, issuing authority");
-            issuers.push(Issuer(CertifiedIssuer::signed_by(authority(&issuing, now, 0)?, KeyPair::generate()?, &root)?));
+            issuers.push(Issuer(CertifiedIssuer::signed_by(
+                authority(&issuing, now, 0)?,
+                KeyPair::generate()?,
+                &root,
+            )?));
             roots.push(Root { name, der: root.der().to_vec(), pem: root.pem() });
         }
         Ok(Self {
