@@ -53,6 +53,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Server(ServerCommand),
     /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
+    ///
+    /// Endpoints are written in the order in which they are done. A table of up to 1,000 is sorted instead, failures first.
+    /// A query, and formats other than table and json, need all of them in memory.
     #[command(after_help = crate::exit::HELP)]
     Probe(ProbeArgs),
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password or trust store.
@@ -284,7 +287,8 @@ pub(crate) struct ProbeArgs {
     /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// Read targets from a file, one a line, or from standard input with -.
+    /// Read targets from a file, one a line, or from standard input with -. They are read as there is room, and a line that
+    /// names no target is told and makes the run incomplete.
     #[arg(long = "targets", value_name = "FILE")]
     pub(crate) targets_file: Option<PathBuf>,
     /// Name this user; may be repeated. Otherwise postgres. A user that cannot exist is always named too.
@@ -302,9 +306,12 @@ pub(crate) struct ProbeArgs {
     /// Print the exchange message by message.
     #[arg(long)]
     pub(crate) transcript: bool,
-    /// Trust the certificates in this PEM file beside the system's.
+    /// Trust the certificates in this PEM file beside the system's and the roots of Azure.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Fail certificates with fewer days left than this.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) expiry_days: Option<u32>,
     /// Connections at once to one server.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) connections: u16,

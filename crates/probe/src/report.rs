@@ -79,6 +79,7 @@ pub enum Outcome {
 
 /// The answer to a startup over one transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct TransportAnswer {
     /// Whether it was let in.
     pub outcome: Outcome,
@@ -109,6 +110,7 @@ pub enum ReplicationMode {
 
 /// The two answers to one startup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct StartupResult {
     /// The user named.
     pub user: String,
@@ -137,6 +139,7 @@ pub enum Support {
 
 /// Whether one version of TLS can be negotiated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct VersionSupport {
     /// `SSLv3`, `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.
     pub version: String,
@@ -146,6 +149,7 @@ pub struct VersionSupport {
 
 /// The suites or groups that can be negotiated in one version, in the order in which the server chose them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Enumeration {
     /// The version.
     pub version: String,
@@ -158,6 +162,7 @@ pub struct Enumeration {
 /// What a handshake agreed on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Negotiated {
     /// The version, such as `TLSv1.3`.
     pub version: Option<String>,
@@ -187,6 +192,7 @@ pub enum ClientCertificate {
 /// What is known of the server's TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct TlsReport {
     /// Each version from SSL 3.0 to TLS 1.3.
     pub versions: Vec<VersionSupport>,
@@ -218,6 +224,7 @@ pub struct TlsReport {
 
 /// One rule's judgement of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Judgement {
     /// Whether the rule accepts it; null when it could not be judged.
     pub ok: Option<bool>,
@@ -227,6 +234,7 @@ pub struct Judgement {
 
 /// Whether the chain verifies with one store of roots alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RootCheck {
     /// The name that the caller gave to the store.
     pub store: String,
@@ -237,6 +245,7 @@ pub struct RootCheck {
 /// The server's certificate and its judgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct CertificateReport {
     /// As libpq judges it with `sslmode=verify-full`.
     pub verify_full: Judgement,
@@ -346,6 +355,7 @@ pub enum Weakness {
 /// The result of probing one address of one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct EndpointReport {
     /// The target as `host:port`.
     pub target: String,

@@ -25,6 +25,7 @@ pub enum Direction {
 /// One line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Line {
     /// Microseconds since the probe of the endpoint began.
     pub micros: u64,

@@ -7,6 +7,8 @@ pub mod audit_json;
 pub mod audit_text;
 mod columns;
 pub mod output;
+pub mod probe_json;
+pub mod probe_text;
 mod query;
 pub mod server_document;
 mod style;
