@@ -38,7 +38,7 @@ mod transport;
 mod wire;
 mod write;
 
-pub use environment::{ClientFiles, WriteError, environment, write_files};
+pub use environment::{ClientFiles, WriteError, environment, write_files, write_listeners};
 pub use fault::{Fault, FaultRule, FaultScope};
 pub use fleet::{
     Fleet, FleetSize, FleetSource, GraphView, Kind, ManagementGroup, Mix, ProviderState, Server, ServerState,

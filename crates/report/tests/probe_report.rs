@@ -3,7 +3,8 @@
 
 use hostssl_probe::report::{
     CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, Outcome, ReplicationMode,
-    RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Verdict, VersionSupport, Weakness,
+    RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Verdict, VersionSupport,
+    Weakness,
 };
 use hostssl_probe::transcript::{Direction, Line};
 use hostssl_report::probe_text::TableWriter;
