@@ -53,7 +53,7 @@ fn flexible(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter
 }
 
 /// A name, the posture of a server, and what was seen of its primary.
-pub type Case = (&'static str, Posture, Option<Reading<Posture>>);
+pub(crate) type Case = (&'static str, Posture, Option<Reading<Posture>>);
 
 fn cases() -> Vec<Case> {
     use Kind::{CosmosCluster, ElasticCluster, Flexible, Horizon, Single};

@@ -47,7 +47,7 @@ fn seen(mut posture: Posture, looks: Vec<(u16, Reading<WireListener>)>) -> Postu
     posture
 }
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     use Kind::{CosmosCluster, Flexible, Single};
     use Reading::{Known, Unknown};
     let of = |kind, readings: &[_], looks| seen(posture(kind, Role::None, readings), looks);
