@@ -52,6 +52,7 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
         findings,
         wire: posture.wire.clone(),
+        readings: posture.readings.clone(),
         server: posture.server.clone(),
     }
 }

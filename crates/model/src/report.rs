@@ -1,6 +1,9 @@
 //! The result of an audit.
 
-use crate::{Finding, Gap, Outcome, Scope, Server, Subscription, TlsVersion, WireObservation};
+use crate::{
+    Finding, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription, TlsVersion,
+    WireObservation,
+};
 use std::sync::Arc;
 
 /// Who looked.
@@ -125,6 +128,16 @@ pub struct ServerReport {
     pub findings: Vec<Finding>,
     /// What was seen on the wire. Empty when nobody looked.
     pub wire: Vec<WireObservation>,
+    /// What was read, or why it was not: the facts that the findings rest on.
+    pub readings: Vec<(ParameterName, Reading<Parameter>)>,
+}
+
+impl ServerReport {
+    /// The facts without the judgement.
+    #[must_use]
+    pub fn posture(&self) -> Posture {
+        Posture { server: self.server.clone(), readings: self.readings.clone(), wire: self.wire.clone() }
+    }
 }
 
 /// What an audit found, and what it could not see.

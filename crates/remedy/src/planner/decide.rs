@@ -163,6 +163,9 @@ fn decide_setting(
         judge_clients(inputs, &posture.server.id, control)
     };
     let mut why = format!("{name} is {before}; {clients}");
+    if spelling(name, now).is_none() {
+        why.push_str(&format!("; Azure offers {before} no more, so undo cannot put it back"));
+    }
     if parameter.pending_restart {
         disposition = disposition.max(Disposition::NeedsRestart);
         why.push_str("; an earlier change of it still waits for a restart, so this one may too");
