@@ -90,7 +90,8 @@ fn profiles_days_and_exit_codes_of_a_probed_audit() {
     assert_eq!(code(&[&one[..], &["--expiry-days", "400"]].concat()), 3, "180 days are left");
     assert_eq!(code(&[&one[..], &["--profile", "baseline@1"]].concat()), 0);
     assert_eq!(code(&["enforced", "--server", "pg-ledger-prod", "--probe"]), 4, "it is in a virtual network");
-    let report = audit(&["enforced", "--server", "pg-grafana", "--control", "certificate-expiry", "--expiry-days", "7"]);
+    let report =
+        audit(&["enforced", "--server", "pg-grafana", "--control", "certificate-expiry", "--expiry-days", "7"]);
     assert_eq!(report["servers"][0]["findings"].as_array().unwrap().len(), 1);
     assert_eq!(report["servers"][0]["outcome"], "pass");
     for mistake in [
@@ -124,8 +125,11 @@ fn the_served_listeners_answer_the_prober_by_their_names() {
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
     keeps_to(PROBE_SCHEMA, &report);
     let endpoints = report["endpoints"].as_array().unwrap();
-    let of = |name: &'static str| endpoints.iter().filter(move |endpoint| endpoint["host"].as_str().unwrap().starts_with(name));
-    let verdicts = |name: &'static str| of(name).map(|endpoint| endpoint["verdict"].as_str().unwrap()).collect::<Vec<_>>();
+    let of = |name: &'static str| {
+        endpoints.iter().filter(move |endpoint| endpoint["host"].as_str().unwrap().starts_with(name))
+    };
+    let verdicts =
+        |name: &'static str| of(name).map(|endpoint| endpoint["verdict"].as_str().unwrap()).collect::<Vec<_>>();
     assert_eq!(verdicts("pg-orders-prod.").len(), 2, "the server and its pooler");
     assert!(verdicts("pg-orders-prod.").iter().all(|verdict| *verdict == "enforced"));
     assert!(verdicts("pg-search-prod.").contains(&"optional") && verdicts("pg-search-prod.").contains(&"enforced"));
@@ -146,7 +150,8 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
     let probe = |text: &str, more: &[&str]| {
         let mut command = hostssl();
         command.args(["probe", "--targets", "-"]).args(more).stdin(std::process::Stdio::piped());
-        let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let done = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
