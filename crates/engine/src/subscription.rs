@@ -55,7 +55,7 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
             let probed = work.wire.map(|wire| (wire, listed.posture.server.clone()));
             let look = async {
                 match &probed {
-                    Some((wire, server)) => wire.look(server).await,
+                    Some((wire, server)) => wire.look(work.arm, server).await,
                     None => Vec::new(),
                 }
             };

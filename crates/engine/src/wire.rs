@@ -1,7 +1,7 @@
 //! A look at the wire: the listeners of a server, as a client without credentials meets them.
 
 use futures::future::join_all;
-use hostssl_azure::{Stop, StopSignal};
+use hostssl_azure::{Arm, Stop, StopSignal, read_pooler_enabled};
 use hostssl_model::{
     Acceptance, Blind, Kind, Reading, Reason, Server, TlsVersion, WireCertificate, WireListener, WireObservation,
     WireTransport, WireVersion,
@@ -46,7 +46,10 @@ impl WireProbe {
 
     /// Looks at every listener of `server`. A pooler that is not there leaves no trace; everything else that could not be
     /// seen is an observation with its reason.
-    pub async fn look(&self, server: &Server) -> Vec<WireObservation> {
+    ///
+    /// A refused connection to the pooler's port says that there is none. One that finds no answer does not: then `arm` is
+    /// asked whether the server has one.
+    pub async fn look(&self, arm: &Arm, server: &Server) -> Vec<WireObservation> {
         if let Some(blind) = not_running(server) {
             return vec![self.unseen(POSTGRES, blind)];
         }
@@ -55,8 +58,14 @@ impl WireProbe {
             return vec![self.unseen(POSTGRES, blind)];
         };
         let looks = listeners(server.kind).iter().map(|port| self.look_at(host, *port));
-        let looks: Vec<Vec<WireObservation>> = join_all(looks).await;
-        looks.into_iter().flatten().collect()
+        let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
+        let flexible = matches!(server.kind, Kind::Flexible | Kind::ElasticCluster);
+        let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
+        if flexible && seen && looks.iter().any(is_silent_pooler) && read_pooler_enabled(arm, &server.id).await == Ok(false)
+        {
+            looks.retain(|look| !is_silent_pooler(look));
+        }
+        looks
     }
 
     async fn look_at(&self, host: &str, port: u16) -> Vec<WireObservation> {
@@ -97,6 +106,11 @@ impl WireProbe {
         let observed_at = (self.clock)().text.into();
         WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind) }
     }
+}
+
+/// Whether no connection could be made to a pooler that may not be there.
+fn is_silent_pooler(look: &WireObservation) -> bool {
+    look.port == POOLER && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
 }
 
 /// Waits for the word to stop, and says why it was given. Without anybody to give it, waits for ever.
