@@ -284,7 +284,8 @@ pub(crate) struct ValueArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProbeArgs {
-    /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped.
+    /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped. The bare name of
+    /// an Azure server stands for its two ports, 5432 and 6432.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// Read targets from a file, one a line, or from standard input with -. They are read as there is room, and a line that
@@ -303,6 +304,10 @@ pub(crate) struct ProbeArgs {
     /// Enumerate cipher suites and groups too: one connection each.
     #[arg(long)]
     pub(crate) ciphers: bool,
+    /// Ask everything: --ciphers, direct TLS without ALPN, GSSENCRequest, and a startup stuffed behind the SSLRequest, which
+    /// servers log as a violation of the protocol.
+    #[arg(long)]
+    pub(crate) thorough: bool,
     /// Print the exchange message by message.
     #[arg(long)]
     pub(crate) transcript: bool,

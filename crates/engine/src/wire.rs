@@ -61,7 +61,10 @@ impl WireProbe {
         let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
         let flexible = matches!(server.kind, Kind::Flexible | Kind::ElasticCluster);
         let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
-        if flexible && seen && looks.iter().any(is_silent_pooler) && read_pooler_enabled(arm, &server.id).await == Ok(false)
+        if flexible
+            && seen
+            && looks.iter().any(is_silent_pooler)
+            && read_pooler_enabled(arm, &server.id).await == Ok(false)
         {
             looks.retain(|look| !is_silent_pooler(look));
         }

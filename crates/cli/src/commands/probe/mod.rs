@@ -30,6 +30,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let prober = Arc::new(prober(options(args, root_files)?)?);
     let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
     block_on(async {
+        let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
         let mut reports = probe_stream(prober, stream, args.parallel.into());
         let mut tally = Tally::default();
@@ -44,6 +45,9 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
                 }
             };
             let Some(report) = report else { break };
+            if poolers.is_absent(&report) {
+                continue;
+            }
             tally.count(&report);
             if !sink.write(report)? {
                 // Nobody reads on.
@@ -92,10 +96,10 @@ impl Tally {
 }
 
 fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError> {
-    let base = if args.ciphers {
-        Options { cipher_suites: true, groups: true, ..Options::default() }
-    } else {
-        Options::default()
+    let base = match (args.thorough, args.ciphers) {
+        (true, _) => Options::thorough(),
+        (false, true) => Options { cipher_suites: true, groups: true, ..Options::default() },
+        (false, false) => Options::default(),
     };
     let mut options = Options {
         transcript: args.transcript,
