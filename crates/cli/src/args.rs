@@ -1,5 +1,9 @@
 //! The command line: one definition for parsing, help, completions and the manual page.
 
+mod remediation;
+
+pub(crate) use remediation::*;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -49,7 +53,24 @@ pub(crate) enum Command {
     /// Audit every PostgreSQL server in scope.
     #[command(after_help = crate::exit::HELP)]
     Audit(AuditArgs),
-    /// List and show servers, as `az postgres server` did.
+    /// Plan what would make every server in scope enforce encryption. Writes nothing to Azure.
+    #[command(after_help = crate::exit::PLAN_HELP)]
+    Plan(PlanArgs),
+    /// Apply a plan: wave by wave, each value re-read before and after, every step journalled.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Apply(ApplyArgs),
+    /// Go on with a run that was interrupted: settles by reading what was under way.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Resume(ResumeArgs),
+    /// Put back exactly what a run changed.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Undo(UndoArgs),
+    /// List the runs that changed servers, or show one.
+    Runs(RunsArgs),
+    /// Plan, review and apply in one conversation on the terminal.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Enforce(EnforceArgs),
+    /// List, show and update servers, as `az postgres server` did.
     #[command(subcommand)]
     Server(ServerCommand),
     /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
@@ -235,6 +256,9 @@ pub(crate) enum ServerCommand {
     List(ServerListArgs),
     /// Show one server.
     Show(ServerShowArgs),
+    /// Change whether one server enforces encryption: planned, applied and verified like any other change.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Update(ServerUpdateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -371,6 +395,8 @@ pub(crate) struct ControlsArgs {
 pub(crate) enum RoleCommand {
     /// The role for `hostssl audit`: it can read what the audit reads and nothing else.
     Audit(RoleArgs),
+    /// The role for planning and applying: it can also change the parameters that hostssl changes, and nothing else.
+    Remediate(RoleArgs),
 }
 
 #[derive(Debug, Args)]
@@ -409,6 +435,9 @@ pub(crate) struct SimulateArgs {
     /// Time before each answer, in milliseconds.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub(crate) latency: Option<u64>,
+    /// Time that each write takes from its acceptance to its end, in milliseconds.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=86_400_000))]
+    pub(crate) operation_time: Option<u64>,
     /// Throttle reads: so many at once and so many a second for each subscription, such as 20:4.
     #[arg(long, value_name = "N:PER_SECOND", value_parser = throttle)]
     pub(crate) throttle: Option<(u32, f64)>,

@@ -46,6 +46,17 @@ pub(crate) async fn connect(
     Ok(connect_whole(connect, tenants, limits, talk).await?.tenants)
 }
 
+/// The same, with the signal that stops the clients.
+pub(crate) async fn connect_stoppable(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    talk: &TalkArgs,
+) -> Result<(Vec<Tenant>, StopSignal), CliError> {
+    let connected = connect_whole(connect, tenants, limits, talk).await?;
+    Ok((connected.tenants, connected.stop))
+}
+
 /// As [`connect`], for a command that needs more than the clients.
 pub(crate) async fn connect_whole(
     connect: &ConnectArgs,
@@ -151,7 +162,7 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
             }
             () = interrupted() => {
                 give.send_replace(Some(Stop::Interrupted));
-                anstream::eprintln!("interrupted: reporting what was seen; interrupt again to end at once");
+                anstream::eprintln!("interrupted: settling what is under way, then reporting; interrupt again to end at once");
             }
         }
         interrupted().await;

@@ -4,11 +4,15 @@
 //! output, and chooses the exit code. It decides nothing about servers.
 
 mod args;
+mod changing;
 mod commands;
 mod connect;
 mod error;
 mod exit;
+mod plan_file;
 mod progress;
+mod run_progress;
+mod state;
 mod stdout;
 mod usage;
 mod wire;
@@ -46,6 +50,12 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
 fn run(cli: &Cli) -> Result<Exit, error::CliError> {
     match &cli.command {
         Command::Audit(args) => commands::audit::run(args, &cli.talk),
+        Command::Plan(args) => commands::plan::run(args, &cli.talk),
+        Command::Apply(args) => commands::apply::apply(args, &cli.talk),
+        Command::Resume(args) => commands::apply::resume(args, &cli.talk),
+        Command::Undo(args) => commands::apply::undo(args, &cli.talk),
+        Command::Runs(args) => commands::runs::run(args, &cli.talk),
+        Command::Enforce(args) => commands::enforce::run(args, &cli.talk),
         Command::Server(command) => commands::server::run(command, &cli.talk),
         Command::Probe(args) => commands::probe::run(args, &cli.talk),
         Command::Explain(args) => commands::explain::run(args, &cli.talk),

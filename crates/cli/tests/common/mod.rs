@@ -60,6 +60,11 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Waits for the end after a signal that leaves no choice.
+    pub fn wait_for_signalled_end(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None, "it was ended by a signal");
+    }
+
     /// Goes away as a reader.
     pub fn close_stdout(&mut self) {
         self.stdout = None;
