@@ -61,7 +61,7 @@ fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
         return Ok(());
     };
     let identity = Wanted::new("127.0.0.1").ip("127.0.0.1").by(&root("Benchmark root"));
-    let settings = ["listen_addresses=0.0.0.0", "max_connections=200", "log_min_messages=panic"];
+    let settings = ["listen_addresses=0.0.0.0", "max_connections=200"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let port = server.address.port();
     runtime.block_on(measure("PostgreSQL 15", port, 1_000, Options::default()))?;
