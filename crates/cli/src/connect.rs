@@ -26,6 +26,16 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Re
     result
 }
 
+/// What a command has to work with.
+pub(crate) struct Connected {
+    /// The tenants, signed in.
+    pub(crate) tenants: Vec<Tenant>,
+    /// Given when the run is to end.
+    pub(crate) stop: StopSignal,
+    /// The simulated Azure that stands in for the real one, if it does.
+    pub(crate) simulation: Option<Simulation>,
+}
+
 /// Signs in to every tenant that is asked for and says on stderr who that is.
 pub(crate) async fn connect(
     connect: &ConnectArgs,
@@ -33,7 +43,7 @@ pub(crate) async fn connect(
     limits: &LimitArgs,
     talk: &TalkArgs,
 ) -> Result<Vec<Tenant>, CliError> {
-    Ok(connect_stoppable(connect, tenants, limits, talk).await?.0)
+    Ok(connect_whole(connect, tenants, limits, talk).await?.tenants)
 }
 
 /// The same, with the signal that stops the clients.
@@ -43,10 +53,25 @@ pub(crate) async fn connect_stoppable(
     limits: &LimitArgs,
     talk: &TalkArgs,
 ) -> Result<(Vec<Tenant>, StopSignal), CliError> {
+    let connected = connect_whole(connect, tenants, limits, talk).await?;
+    Ok((connected.tenants, connected.stop))
+}
+
+/// As [`connect`], for a command that needs more than the clients.
+pub(crate) async fn connect_whole(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    talk: &TalkArgs,
+) -> Result<Connected, CliError> {
     let stop = stop_signal(limits);
     let limits = Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() };
+    let mut simulation = None;
     let signed_in = match &connect.simulate {
-        Some(scenario) => simulated_tenants(scenario, tenants, &limits, &stop).await?,
+        Some(scenario) => {
+            let made = simulation.insert(Simulation::new(named_scenario(scenario)?));
+            simulated_tenants(made, scenario, tenants, &limits, &stop).await?
+        }
         None => real_tenants(connect, tenants, &limits, &stop).await?,
     };
     if !talk.quiet {
@@ -56,7 +81,7 @@ pub(crate) async fn connect_stoppable(
             anstream::eprintln!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
         }
     }
-    Ok((signed_in, stop))
+    Ok(Connected { tenants: signed_in, stop, simulation })
 }
 
 async fn real_tenants(
@@ -94,24 +119,24 @@ async fn real_tenants(
 
 /// Clients of a simulated Azure inside this process: no socket, no account.
 async fn simulated_tenants(
+    simulation: &Simulation,
     scenario: &str,
     tenants: &[String],
     limits: &Limits,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    let simulation = Simulation::new(named_scenario(scenario)?);
     let mut cloud = Cloud::named("AzureCloud")?;
     cloud.name = format!("simulated:{scenario}");
     let wanted =
         if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
     let mut signed_in = Vec::new();
     for tenant in wanted {
-        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(&simulation, tenant));
+        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation, tenant));
         let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
             CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
         })?;
         let principal = Principal { method: "simulated".to_owned(), ..principal_of(token.token.secret(), "simulated") };
-        let transport = Transport::new(Arc::new(SimTransport::new(&simulation)));
+        let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
         let arm = Arm::new(cloud.clone(), credential, transport, limits.clone(), stop.clone());
         signed_in.push(Tenant { arm, principal });
     }

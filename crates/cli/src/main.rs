@@ -15,6 +15,7 @@ mod run_progress;
 mod state;
 mod stdout;
 mod usage;
+mod wire;
 
 use args::{Cli, Command};
 use clap::Parser;
