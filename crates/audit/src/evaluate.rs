@@ -52,5 +52,7 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
         findings,
         server: posture.server.clone(),
+        readings: posture.readings.clone(),
+        primary: primary.cloned().map(Box::new),
     }
 }

@@ -1,6 +1,8 @@
 //! The result of an audit.
 
-use crate::{Finding, Gap, Outcome, Scope, Server, Subscription, TlsVersion};
+use crate::{
+    Finding, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription, TlsVersion,
+};
 use std::sync::Arc;
 
 /// Who looked.
@@ -123,6 +125,18 @@ pub struct ServerReport {
     pub outcome: Outcome,
     /// What each control found.
     pub findings: Vec<Finding>,
+    /// The facts that were judged, so that they can be kept and judged again.
+    pub readings: Vec<(ParameterName, Reading<Parameter>)>,
+    /// Of a replica: what was observed of its primary.
+    pub primary: Option<Box<Reading<Posture>>>,
+}
+
+impl ServerReport {
+    /// What was observed of the server.
+    #[must_use]
+    pub fn posture(&self) -> Posture {
+        Posture { server: self.server.clone(), readings: self.readings.clone() }
+    }
 }
 
 /// What an audit found, and what it could not see.
