@@ -50,8 +50,7 @@ impl Configuration {
         }
         properties.insert("value".to_owned(), self.properties.value.as_deref().into());
         if !self.properties.is_config_pending_restart.is_null() {
-            properties
-                .insert("isConfigPendingRestart".to_owned(), self.properties.is_config_pending_restart.clone());
+            properties.insert("isConfigPendingRestart".to_owned(), self.properties.is_config_pending_restart.clone());
         }
         answer.insert("properties".to_owned(), properties.into());
         excerpt(&answer.into())
