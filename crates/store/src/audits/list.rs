@@ -10,6 +10,7 @@ use crate::StoreError;
 use hostssl_model::{Principal, Summary};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
+use std::collections::BTreeMap;
 
 const AUDIT: &str = "SELECT num, id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, \
                      pass, fail, unknown, enforced, not_enforced, unseen FROM audits";
@@ -200,28 +201,39 @@ pub(crate) fn servers(
     Ok(ServerPage { rows, total: tally.servers(), tally })
 }
 
+/// One pass over the servers; what each value has in number is added up here.
 pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Facets, StoreError> {
-    let pairs = |column: &str| -> Result<Vec<(String, u64)>, StoreError> {
-        let sql = format!(
-            "SELECT {column}, count(*) FROM observations o JOIN servers s ON s.num = o.server WHERE o.audit = ?1 \
-             AND {column} <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let rows = statement.query_map([audit.num], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    };
     let mut statement = connection.prepare_cached(
-        "SELECT n.id, n.name, (SELECT count(*) FROM observations o JOIN servers s ON s.num = o.server \
-         WHERE FALSE) FROM audit_subscriptions n WHERE n.audit = ?1 ORDER BY n.name COLLATE NOCASE, n.id",
+        "SELECT s.kind, o.state, o.reason, s.subscription, count(*) FROM observations o \
+         JOIN servers s ON s.num = o.server WHERE o.audit = ?1 GROUP BY 1, 2, 3, 4",
     )?;
-    let mut subscriptions: Vec<(String, String, u64)> = statement
-        .query_map([audit.num], |row| Ok((row.get(0)?, row.get(1)?, unsigned(row.get(2)?))))?
-        .collect::<Result<_, _>>()?;
-    let counted: std::collections::HashMap<String, u64> = pairs("s.subscription")?.into_iter().collect();
-    for (id, _, count) in &mut subscriptions {
-        *count = counted.get(id).copied().unwrap_or_default();
+    let mut rows = statement.query([audit.num])?;
+    let mut counted: [BTreeMap<String, u64>; 4] = Default::default();
+    while let Some(row) = rows.next()? {
+        let servers = unsigned(row.get(4)?);
+        for (index, counts) in counted.iter_mut().enumerate() {
+            *counts.entry(row.get(index)?).or_default() += servers;
+        }
     }
-    Ok(Facets { kinds: pairs("s.kind")?, states: pairs("o.state")?, reasons: pairs("o.reason")?, subscriptions })
+    let [kinds, states, reasons, of_subscriptions] = counted;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name FROM audit_subscriptions WHERE audit = ?1 ORDER BY name COLLATE NOCASE, id",
+    )?;
+    let subscriptions = statement
+        .query_map([audit.num], |row| {
+            let id: String = row.get(0)?;
+            let servers = of_subscriptions.get(&id).copied().unwrap_or_default();
+            Ok((id, row.get(1)?, servers))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Facets { kinds: by_count(kinds), states: by_count(states), reasons: by_count(reasons), subscriptions })
+}
+
+/// The most frequent first; the empty one is none.
+fn by_count(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut counts: Vec<_> = counts.into_iter().filter(|(value, _)| !value.is_empty()).collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 pub(crate) fn server(
@@ -253,10 +265,11 @@ pub(crate) fn server(
 }
 
 pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<Vec<HistoryEntry>, StoreError> {
+    // CROSS JOIN keeps the order: a look into each audit, not through all observations.
     let mut statement = connection.prepare_cached(
         "SELECT a.id, a.run, a.profile, o.state, o.outcome, o.enforcement, o.tls, o.reason, \
          coalesce(lead(o.facts) OVER (ORDER BY a.started_ms DESC, a.num DESC) <> o.facts, FALSE) \
-         FROM audits a JOIN observations o ON o.audit = a.num \
+         FROM audits a CROSS JOIN observations o ON o.audit = a.num \
          WHERE o.server = (SELECT num FROM servers WHERE key = ?1) ORDER BY a.started_ms DESC, a.num DESC LIMIT ?2",
     )?;
     let mut rows = statement.query(params![key, count])?;

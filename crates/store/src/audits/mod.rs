@@ -24,7 +24,7 @@ use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Connections for reading that are kept open.
 const READERS: usize = 4;
@@ -35,6 +35,7 @@ pub struct AuditStore {
     directory: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    facets: Mutex<Option<(i64, Arc<Facets>)>>,
 }
 
 impl AuditStore {
@@ -47,7 +48,7 @@ impl AuditStore {
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         prepare(directory)?;
         let writer = open_for_audits(directory)?;
-        Ok(Self { directory: directory.into(), writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self { directory: directory.into(), writer: Mutex::new(writer), readers: Mutex::default(), facets: Mutex::default() })
     }
 
     /// The state directory.
@@ -143,8 +144,16 @@ impl AuditStore {
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn facets(&self, audit: &AuditEntry) -> Result<Facets, StoreError> {
-        self.read(|connection| list::facets(connection, audit))
+    pub fn facets(&self, audit: &AuditEntry) -> Result<Arc<Facets>, StoreError> {
+        // A kept audit never changes, and nearly everybody looks at the latest.
+        if let Some((num, facets)) = &*lock(&self.facets)
+            && *num == audit.num
+        {
+            return Ok(facets.clone());
+        }
+        let facets = Arc::new(self.read(|connection| list::facets(connection, audit))?);
+        *lock(&self.facets) = Some((audit.num, facets.clone()));
+        Ok(facets)
     }
 
     /// One server as an audit saw it; `None` when the audit did not.

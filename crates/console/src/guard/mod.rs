@@ -1,0 +1,34 @@
+//! Who may ask what. Every request goes through these layers, outermost first, so that no page can forget one:
+//!
+//! 1. [`host`]: the request names this console (DNS rebinding), and a change comes from one of its own pages;
+//! 2. [`session`]: somebody has signed in;
+//! 3. [`form`]: a change carries the token of its session, and is small;
+//! 4. [`changes`]: servers are changed only where that is allowed.
+//!
+//! [`headers`] goes around all of them and tells the browser what the pages may do: next to nothing.
+
+mod form;
+mod headers;
+mod host;
+mod session;
+
+pub(crate) use form::{Fields, check_form};
+pub(crate) use headers::{PAGE_POLICY, set_headers};
+pub(crate) use host::check_host;
+pub(crate) use session::{Session, Sessions, cookie_name, require_session, session_cookie};
+
+use crate::reply::Failure;
+use crate::state::Shared;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::SocketAddr;
+
+/// Who is connected. Set by the listener, never by the client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// In front of every route that changes servers: nothing passes unless the console was started with `--allow-changes`.
+pub(crate) async fn changes(State(shared): State<Shared>, request: Request, next: Next) -> Result<Response, Failure> {
+    if shared.options.allow_changes { Ok(next.run(request).await) } else { Err(Failure::read_only()) }
+}
