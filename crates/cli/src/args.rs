@@ -62,6 +62,8 @@ pub(crate) enum Command {
     /// Print the custom role that a task needs, as JSON for `az role definition create`.
     #[command(subcommand)]
     Role(RoleCommand),
+    /// Serve the console: see it and decide it in a browser.
+    Serve(Box<crate::commands::serve::ServeArgs>),
     /// Serve a simulated Azure on this machine, for trying and testing.
     Simulate(SimulateArgs),
     /// Print the completion script of a shell.
@@ -96,6 +98,8 @@ pub(crate) struct AuditArgs {
     /// JMESPath query over the JSON report.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) keep: crate::state::KeepArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]

@@ -34,11 +34,7 @@ pub(crate) async fn connect(
     talk: &TalkArgs,
 ) -> Result<Vec<Tenant>, CliError> {
     let stop = stop_signal(limits);
-    let limits = Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() };
-    let signed_in = match &connect.simulate {
-        Some(scenario) => simulated_tenants(scenario, tenants, &limits, &stop).await?,
-        None => real_tenants(connect, tenants, &limits, &stop).await?,
-    };
+    let signed_in = connect_until(connect, tenants, limits, &stop).await?;
     if !talk.quiet {
         for Tenant { arm, principal } in &signed_in {
             let tenant = principal.tenant.as_deref().unwrap_or("unknown");
@@ -47,6 +43,32 @@ pub(crate) async fn connect(
         }
     }
     Ok(signed_in)
+}
+
+/// Signs in to every tenant that is asked for; the clients end when the signal is given.
+pub(crate) async fn connect_until(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    match &connect.simulate {
+        Some(scenario) => {
+            let simulation = Simulation::new(named_scenario(scenario)?);
+            let transport = Transport::new(Arc::new(SimTransport::new(&simulation)));
+            tenants_of(&simulation, transport, scenario, tenants, limits, stop).await
+        }
+        None => real_tenants(connect, tenants, &of_azure(limits), stop).await,
+    }
+}
+
+fn of_azure(limits: &LimitArgs) -> Limits {
+    Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() }
+}
+
+/// Done when the user wants an end.
+pub(crate) async fn stopped_by_user() {
+    interrupted().await;
 }
 
 async fn real_tenants(
@@ -83,26 +105,27 @@ async fn real_tenants(
 }
 
 /// Clients of a simulated Azure inside this process: no socket, no account.
-async fn simulated_tenants(
+pub(crate) async fn tenants_of(
+    simulation: &Simulation,
+    transport: Transport,
     scenario: &str,
     tenants: &[String],
-    limits: &Limits,
+    limits: &LimitArgs,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    let simulation = Simulation::new(named_scenario(scenario)?);
+    let limits = of_azure(limits);
     let mut cloud = Cloud::named("AzureCloud")?;
     cloud.name = format!("simulated:{scenario}");
     let wanted =
         if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
     let mut signed_in = Vec::new();
     for tenant in wanted {
-        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(&simulation, tenant));
+        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation, tenant));
         let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
             CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
         })?;
         let principal = Principal { method: "simulated".to_owned(), ..principal_of(token.token.secret(), "simulated") };
-        let transport = Transport::new(Arc::new(SimTransport::new(&simulation)));
-        let arm = Arm::new(cloud.clone(), credential, transport, limits.clone(), stop.clone());
+        let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
         signed_in.push(Tenant { arm, principal });
     }
     Ok(signed_in)

@@ -34,6 +34,17 @@ impl CliError {
         }
     }
 
+    /// What happened and what to do, on one line.
+    pub(crate) fn on_one_line(&self) -> String {
+        let message = one_line(&self.message);
+        self.hint.as_ref().map_or_else(|| message.clone(), |hint| format!("{message} ({hint})"))
+    }
+
+    /// What happened, and what to do.
+    pub(crate) fn parts(&self) -> (String, String) {
+        (one_line(&self.message), self.hint.clone().unwrap_or_default())
+    }
+
     /// Tells the error on stderr.
     pub(crate) fn tell(&self) -> Exit {
         let message = one_line(&self.message);
@@ -62,6 +73,13 @@ fn chain(error: &dyn Error) -> String {
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     hostssl_report::safe(&words.join(" ")).into_owned()
+}
+
+impl From<hostssl_store::StoreError> for CliError {
+    fn from(error: hostssl_store::StoreError) -> Self {
+        let hint = error.hint();
+        Self::failed(&error, hint)
+    }
 }
 
 impl From<ScopeError> for CliError {

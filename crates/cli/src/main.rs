@@ -9,6 +9,8 @@ mod connect;
 mod error;
 mod exit;
 mod progress;
+mod simulated;
+mod state;
 mod stdout;
 mod usage;
 
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     if cli.talk.verbose {
         start_logging();
     }
-    match run(&cli) {
+    match run(cli) {
         Ok(exit) => exit.into(),
         Err(error) => error.tell().into(),
     }
@@ -42,16 +44,17 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
     anstream::eprintln!("hint: please report it with the command that you ran");
 }
 
-fn run(cli: &Cli) -> Result<Exit, error::CliError> {
-    match &cli.command {
-        Command::Audit(args) => commands::audit::run(args, &cli.talk),
-        Command::Server(command) => commands::server::run(command, &cli.talk),
-        Command::Probe(args) => commands::probe::run(args, &cli.talk),
-        Command::Explain(args) => commands::explain::run(args, &cli.talk),
-        Command::Controls(args) => commands::controls::run(args, &cli.talk),
-        Command::Role(command) => commands::role::run(command, &cli.talk),
-        Command::Simulate(args) => commands::simulate::run(args, &cli.talk),
-        Command::Completion { shell } => commands::generate::completion(*shell),
+fn run(cli: Cli) -> Result<Exit, error::CliError> {
+    match cli.command {
+        Command::Audit(args) => commands::audit::run(&args, &cli.talk),
+        Command::Server(command) => commands::server::run(&command, &cli.talk),
+        Command::Probe(args) => commands::probe::run(&args, &cli.talk),
+        Command::Explain(args) => commands::explain::run(&args, &cli.talk),
+        Command::Controls(args) => commands::controls::run(&args, &cli.talk),
+        Command::Role(command) => commands::role::run(&command, &cli.talk),
+        Command::Serve(args) => commands::serve::run(*args, &cli.talk),
+        Command::Simulate(args) => commands::simulate::run(&args, &cli.talk),
+        Command::Completion { shell } => commands::generate::completion(shell),
         Command::Man => commands::generate::manual(),
     }
 }

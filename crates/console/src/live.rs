@@ -128,6 +128,11 @@ impl Live {
             hint: "start it again when the machine has less to do".into(),
         })?;
         let report = runtime.block_on(async {
+            let (stop, deadline) = (self.stop.clone(), shared.options.deadline);
+            tokio::spawn(async move {
+                tokio::time::sleep(deadline).await;
+                stop.send_replace(Some(Stop::Deadline));
+            });
             let tenants = (shared.connect)(self.stop.subscribe()).await?;
             let request = AuditRequest {
                 scope: shared.options.scope.clone(),

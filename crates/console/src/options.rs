@@ -4,6 +4,7 @@ use hostssl_audit::Profile;
 use hostssl_model::Scope;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How to serve the console.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Options {
     pub scope: Scope,
     /// By which rules they judge.
     pub profile: Profile,
+    /// When an audit that is started here is ended, with a report of what was seen.
+    pub deadline: Duration,
     /// How many audits to keep; all when `None`.
     pub retain: Option<u32>,
     /// What to say on every page when this is a simulation.

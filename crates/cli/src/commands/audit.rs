@@ -49,6 +49,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         .await;
         progress.finish();
         let report = result?;
+        args.keep.keep(&report, args.connect.simulate.is_some(), talk);
         match rows {
             Some(rows) => stdout::tolerate(rows.finish())?,
             None => write(&report, args, query.as_ref(), talk)?,

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 
 /// The policy of every answer: scripts, styles, pictures and requests of this origin only, nothing inline, no frames,
 /// forms to this origin only (W3C, Content Security Policy Level 3).
-pub(crate) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Sets what is missing.

@@ -21,7 +21,11 @@ struct Names<'a> {
 }
 
 /// Refuses requests that name another host, and changes that come from elsewhere.
-pub(crate) async fn check_host(State(shared): State<Shared>, request: Request, next: Next) -> Result<Response, Failure> {
+pub(crate) async fn check_host(
+    State(shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
     let options = &shared.options;
     let names = Names {
         listen: SocketAddr::new(options.listen.ip(), shared.port),

@@ -13,9 +13,9 @@ mod host;
 mod session;
 
 pub(crate) use form::{Fields, check_form};
-pub(crate) use headers::{PAGE_POLICY, set_headers};
+pub(crate) use headers::set_headers;
 pub(crate) use host::check_host;
-pub(crate) use session::{Session, Sessions, cookie_name, require_session, session_cookie};
+pub(crate) use session::{Session, Sessions, require_session, session_cookie};
 
 use crate::reply::Failure;
 use crate::state::Shared;
