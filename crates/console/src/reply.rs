@@ -3,8 +3,10 @@
 use crate::live::Trouble;
 use crate::view::Shell;
 use askama::Template;
+use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use hostssl_store::StoreError;
 use std::borrow::Cow;
@@ -234,11 +236,30 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let template = FailurePage { shell: Shell::bare(self.title.to_string()), failure: &self };
+impl Failure {
+    /// The failure in the frame of whoever looks.
+    pub(crate) fn framed(&self, shell: Shell) -> Response {
+        let template = FailurePage { shell: shell.titled(self.title.to_string(), ""), failure: self };
         let html = template.render().unwrap_or_else(|_| "A defect of hostssl.".to_owned());
         (self.status, Html(visible(&html).into_owned())).into_response()
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.framed(Shell::default());
+        // For whoever knows more of the frame.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Puts failures into the frame of whoever is signed in.
+pub(crate) async fn frame_failures(shell: Shell, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => failure.framed(shell),
+        None => response,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::guard::{self, check_form, check_host, require_session, set_headers};
 use crate::pages::{account, controls, export, overview, resources, run, runs, server};
-use crate::reply::{Failure, asset};
+use crate::reply::{Failure, asset, frame_failures};
 use crate::state::Shared;
 use crate::view::find_asset;
 use axum::Router;
@@ -38,6 +38,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(check_form))
+        .layer(middleware::from_fn_with_state(shared.clone(), frame_failures))
         .layer(middleware::from_fn_with_state(shared.clone(), require_session));
     Router::new()
         .route("/sign-in", get(account::sign_in))

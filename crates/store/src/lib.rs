@@ -12,7 +12,7 @@ mod reader;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, ServerChange,
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
     ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredFinding, StoredGap,
     StoredReading, Tally, server_key,
 };

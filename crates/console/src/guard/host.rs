@@ -143,7 +143,9 @@ mod tests {
         let comes = |tls: bool, proxied: bool, origins: &[&str]| {
             let names = Names { listen: "127.0.0.1:8443".parse().unwrap(), hosts: &[], tls, proxied };
             let mut headers = HeaderMap::new();
-            origins.iter().for_each(|origin| drop(headers.append(ORIGIN, origin.parse().unwrap())));
+            for origin in origins {
+                headers.append(ORIGIN, origin.parse().unwrap());
+            }
             names.comes_from_here(&headers, &"localhost:8443".parse().unwrap())
         };
         assert!(comes(false, false, &["http://localhost:8443"]));

@@ -32,3 +32,46 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) async fn changes(State(shared): State<Shared>, request: Request, next: Next) -> Result<Response, Failure> {
     if shared.options.allow_changes { Ok(next.run(request).await) } else { Err(Failure::read_only()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use futures::FutureExt as _;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tower::ServiceExt as _;
+
+    /// Routes that change servers come behind the layer; it lets nothing through unless that is allowed.
+    #[tokio::test]
+    async fn nothing_changes_servers_unless_it_is_allowed() {
+        for (allow_changes, status) in [(false, StatusCode::FORBIDDEN), (true, StatusCode::OK)] {
+            let directory = tempfile::tempdir().unwrap();
+            let options = Options {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                hosts: Vec::new(),
+                tls: None,
+                proxies: None,
+                allow_changes,
+                scope: hostssl_model::Scope::default(),
+                profile: hostssl_audit::Profile::find("baseline").unwrap(),
+                deadline: Duration::from_secs(1),
+                retain: None,
+                simulated: None,
+                version: String::new(),
+            };
+            let store = hostssl_store::AuditStore::open(directory.path()).unwrap();
+            let shared = Shared::new(options, 1, store, Arc::new(|_| async { Ok(Vec::new()) }.boxed_local()));
+            let app = Router::new()
+                .route("/change", post(|| async { "changed" }))
+                .layer(axum::middleware::from_fn_with_state(shared.clone(), changes))
+                .with_state(shared);
+            let request = Request::post("/change").body(Body::empty()).unwrap();
+            assert_eq!(app.oneshot(request).await.unwrap().status(), status);
+        }
+    }
+}

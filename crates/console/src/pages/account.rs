@@ -63,7 +63,8 @@ pub(crate) async fn link(State(shared): State<Shared>, shell: Shell) -> Result<R
 pub(crate) async fn theme(Extension(fields): Extension<Fields>) -> Response {
     let back = fields.value("here");
     // A path of this console, and not another host by `//` or `/\`.
-    let ours = back.starts_with('/') && !back.starts_with("//") && !back.contains('\\');
+    let harmless = |c: char| c.is_ascii_graphic() && c != '\\';
+    let ours = back.starts_with('/') && !back.starts_with("//") && back.chars().all(harmless);
     let mut response = see_other(if ours { back } else { "/" });
     response.headers_mut().append(SET_COOKIE, theme_cookie(fields.value("theme")));
     response

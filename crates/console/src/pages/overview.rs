@@ -8,11 +8,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use hostssl_store::{
-    AuditEntry, AuditStore, Enforcement, GapGroup, Page, ServerChange, ServerFilter, ServerSort, StoreError,
+    AuditEntry, AuditStore, Enforcement, Page, PlaceGap, ServerChange, ServerFilter, ServerSort, StoreError,
 };
 
 /// Servers on the overview; the rest is a link away.
 const SHOWN: u32 = 8;
+/// Places that were not seen; the rest is on the run's page.
+const PLACES: u32 = 6;
 /// Runs in the chart.
 const RUNS: u32 = 30;
 
@@ -33,10 +35,11 @@ struct Latest {
     subscriptions: String,
     bar: Bar,
     trend: Trend,
-    not_enforced: Vec<Row>,
+    not_enforced: Vec<(Ago, Row)>,
     more: u64,
     reasons: Vec<(String, &'static str, String)>,
-    gaps: Vec<GapGroup>,
+    places: Vec<Place>,
+    unseen: String,
     changes: Option<Changes>,
 }
 
@@ -44,6 +47,16 @@ struct Figure {
     badge: Badge,
     number: String,
     enforcement: &'static str,
+}
+
+/// A place that was not seen, or not whole.
+struct Place {
+    name: String,
+    what: String,
+    permissions: Vec<String>,
+    /// Whether servers may have been missed.
+    missed: bool,
+    is_subscription: bool,
 }
 
 struct Changes {
@@ -63,6 +76,7 @@ fn look(store: &AuditStore) -> Result<Option<Latest>, StoreError> {
     let page = store.servers(&audit, &filter, ServerSort::Since, false, Page { number: 0, size: SHOWN })?;
     let facets = store.facets(&audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
+    let places: Vec<Place> = store.place_gaps(&audit, PLACES)?.into_iter().map(Place::from).collect();
     let tally = audit.tally;
     let figure = |enforcement: Enforcement, servers: u64| Figure {
         badge: enforcement.into(),
@@ -82,14 +96,14 @@ fn look(store: &AuditStore) -> Result<Option<Latest>, StoreError> {
         bar: Bar::of(&tally),
         trend: Trend::of(&store.trend(&audit, RUNS)?),
         more: page.total.saturating_sub(page.rows.len() as u64),
-        not_enforced: page.rows.into_iter().map(Row::from).collect(),
+        not_enforced: page.rows.into_iter().map(|row| (Ago::new(row.since_ms), Row::from(row))).collect(),
         reasons: facets
             .reasons
             .iter()
             .map(|(reason, servers)| (reason.clone(), words_of(reason), count(*servers)))
             .collect(),
-        // What of whole subscriptions was not seen; the servers are counted by their own reasons.
-        gaps: store.gap_groups(&audit)?.into_iter().filter(|gap| is_of_a_place(&gap.scope)).collect(),
+        unseen: unseen(audit.summary.unknown, &places),
+        places,
         changes,
         audit,
     }))
@@ -100,9 +114,33 @@ fn words_of(reason: &str) -> &'static str {
     hostssl_model::Reason::from_code(reason).map_or("not known to this version", |reason| reason_words(reason.as_str()))
 }
 
-/// Whether the id is not that of a server.
-fn is_of_a_place(scope: &str) -> bool {
-    !scope.to_ascii_lowercase().contains("/providers/")
+impl From<PlaceGap> for Place {
+    fn from(gap: PlaceGap) -> Self {
+        let is_subscription = gap.scope.to_ascii_lowercase().starts_with("/subscriptions/");
+        let name = match (gap.name, gap.scope.as_str()) {
+            (Some(name), _) => name,
+            (None, "/subscriptions") => "All subscriptions".to_owned(),
+            (None, scope) => scope.to_owned(),
+        };
+        // Azure's own words come behind a colon, and are long; the run's page has them.
+        let first = gap.detail.split(": ").next().unwrap_or_default();
+        let what = match gap.count {
+            1 => first.to_owned(),
+            count => format!("{count} lists cannot be read"),
+        };
+        Self { name, what, permissions: gap.permissions, missed: gap.reason != "not-offered", is_subscription }
+    }
+}
+
+/// What was not seen, in one phrase.
+fn unseen(servers: u64, places: &[Place]) -> String {
+    let missed = |subscription: bool| {
+        places.iter().filter(|place| place.missed && place.is_subscription == subscription).count() as u64
+    };
+    let told = [(servers, "server"), (missed(true), "subscription"), (missed(false), "other place")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0);
+    told.map(|(number, noun)| plural(number, noun)).collect::<Vec<_>>().join(", ")
 }
 
 fn changes(store: &AuditStore, audit: &AuditEntry, previous: AuditEntry) -> Result<Changes, StoreError> {

@@ -1,11 +1,12 @@
 //! All resources: every server of an audit, filtered, sorted and paged by what stands in the address.
 
 use super::{Asked, Paging, Row};
-use crate::reply::{Failure, page};
+use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, count};
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use hostssl_model::Outcome;
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerSort, StoreError};
@@ -65,14 +66,26 @@ struct Found {
 pub(crate) async fn show(
     State(shared): State<Shared>,
     Asked(view): Asked<View>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
     shell: Shell,
 ) -> Result<Response, Failure> {
+    let by_script = headers.contains_key("hx-request");
+    let link = view.link();
+    // A form sends its empty fields too; the address that is shared has none.
+    if !by_script && query.is_some_and(|query| query.split('&').any(|pair| pair.is_empty() || pair.ends_with('='))) {
+        return Ok(see_other(&link));
+    }
     let asked = view.clone();
     let found = shared.ask(move |store| look(store, &asked)).await?;
     if found.is_none() && !view.run.is_empty() {
         return Err(super::runs::no_such_run());
     }
-    page(&Resources { shell: shell.titled("All resources", "resources"), view, found })
+    let mut response = page(&Resources { shell: shell.titled("All resources", "resources"), view, found })?;
+    if let Some(link) = by_script.then(|| HeaderValue::from_str(&link).ok()).flatten() {
+        response.headers_mut().insert("hx-replace-url", link);
+    }
+    Ok(response)
 }
 
 fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {

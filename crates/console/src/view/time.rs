@@ -14,6 +14,13 @@ impl When {
     }
 }
 
+impl When {
+    /// The day alone.
+    pub(crate) fn day(self) -> String {
+        self.time().strftime("%-d %b").to_string()
+    }
+}
+
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.time();

@@ -3,7 +3,7 @@
 use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
 use super::save::{outcome_code, outcome_from};
 use super::types::{
-    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, Page, ServerChange, ServerDetail, ServerFilter,
+    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange, ServerDetail, ServerFilter,
     ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 use crate::StoreError;
@@ -331,6 +331,32 @@ pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<
             count: unsigned(row.get(2)?),
             detail: row.get(3)?,
             scope: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn place_gaps(
+    connection: &Connection,
+    audit: &AuditEntry,
+    count: u32,
+) -> Result<Vec<PlaceGap>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT g.scope, n.name, g.reason, count(*), group_concat(DISTINCT g.permission), min(g.detail) \
+         FROM audit_gaps g LEFT JOIN audit_subscriptions n ON n.audit = g.audit \
+           AND lower(g.scope) = '/subscriptions/' || n.id \
+         WHERE g.audit = ?1 AND g.scope NOT LIKE '%/providers/%' \
+         GROUP BY g.scope, g.reason ORDER BY g.reason = 'not-offered', count(*) DESC, n.name LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![audit.num, count], |row| {
+        let permissions: Option<String> = row.get(4)?;
+        Ok(PlaceGap {
+            scope: row.get(0)?,
+            name: row.get(1)?,
+            reason: row.get(2)?,
+            count: unsigned(row.get(3)?),
+            permissions: permissions.iter().flat_map(|list| list.split(',')).map(ToOwned::to_owned).collect(),
+            detail: row.get(5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -13,7 +13,7 @@ mod types;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, ServerChange, ServerDetail,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange, ServerDetail,
     ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 
@@ -205,6 +205,15 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn gap_groups(&self, audit: &AuditEntry) -> Result<Vec<GapGroup>, StoreError> {
         self.read(|connection| list::gap_groups(connection, audit))
+    }
+
+    /// What of whole places an audit could not see, at most `count`. Gaps of single servers are not among them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn place_gaps(&self, audit: &AuditEntry, count: u32) -> Result<Vec<PlaceGap>, StoreError> {
+        self.read(|connection| list::place_gaps(connection, audit, count))
     }
 
     /// What an audit could not see, and how many things that are.

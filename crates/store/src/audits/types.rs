@@ -316,6 +316,23 @@ pub struct GapGroup {
     pub scope: String,
 }
 
+/// What of a place, such as a subscription, was not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceGap {
+    /// Its id.
+    pub scope: String,
+    /// The subscription's name, when it is a subscription that is known.
+    pub name: Option<String>,
+    /// The stable code of the reason.
+    pub reason: String,
+    /// How many looks failed.
+    pub count: u64,
+    /// The actions that are missing.
+    pub permissions: Vec<String>,
+    /// One line of one of them.
+    pub detail: String,
+}
+
 /// How one control ended on all servers of an audit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ControlTally {
