@@ -34,6 +34,7 @@ def main(hostssl, az_single, az_flexible):
     for account in accounts:
         compare_subscription(hostssl, az_single, az_flexible, account["id"])
     compare_update(hostssl, az_single, az_flexible, accounts)
+    compare_our_update(hostssl, az_single, az_flexible)
     print(f"{passed} passed, 0 failed")
 
 
@@ -128,6 +129,26 @@ def compare_update(hostssl, az_single, az_flexible, accounts):
             check("after az parameter set", json.loads(shown), "Enabled")
             return
     sys.exit("FAILED: no server was there to be written to")
+
+
+def compare_our_update(hostssl, az_single, az_flexible):
+    """What hostssl writes, the Azure CLI reads; and `server update` prints what `az postgres server update` prints."""
+    single = ("--name", "pg-archive-legacy", "--resource-group", "rg-finance-prod")
+    ours = run(hostssl, "-q", "server", "update", *single, "--ssl-enforcement", "Enabled")
+    theirs = run(az_single, "postgres", "server", "show", *single, "-o", "json")
+    compare_documents("server update Enabled", json.loads(ours), json.loads(theirs), {"sslEnforcement"})
+    check("az postgres server show", json.loads(theirs)["sslEnforcement"], "Enabled")
+    theirs = run(az_single, "postgres", "server", "update", *single, "--ssl-enforcement", "Disabled", "-o", "json")
+    run(hostssl, "-q", "server", "update", *single, "--ssl-enforcement", "Enabled")
+    ours = run(hostssl, "-q", "server", "update", *single, "--ssl-enforcement", "Disabled")
+    compare_documents("server update Disabled", json.loads(ours), json.loads(theirs), {"sslEnforcement"})
+    check("the members' order", list(json.loads(ours)), sorted(json.loads(ours)))
+
+    flexible = ("pg-catalog-prod", "rg-shop-prod")
+    run(hostssl, "-q", "server", "update", "-n", flexible[0], "-g", flexible[1], "--ssl-enforcement", "Enabled")
+    parameter = ("-s", flexible[0], "-g", flexible[1], "-n", "require_secure_transport", "--query", "value", "-o", "tsv")
+    value = run(az_flexible, "postgres", "flexible-server", "parameter", "show", *parameter)
+    check("az parameter show", value.strip().lower(), "on")
 
 
 main(*sys.argv[1:])

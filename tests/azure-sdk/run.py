@@ -64,6 +64,23 @@ def all_servers(clients, subscriptions, scope):
     return found
 
 
+def read_back(servers, report, member):
+    """Compares the value of every step that was written with what the SDK of its server reads."""
+    written = [step for step in report["steps"] if step["status"] in ("applied", "undone")]
+    check("some steps were written", bool(written), True)
+    for step in written:
+        kind, client, server = servers[step["server"].lower()]
+        group = server.id.split("/")[4]
+        if kind == "single":
+            current = client.servers.get(group, server.name)
+            attribute = {"sslEnforcement": "ssl_enforcement", "minimalTlsVersion": "minimal_tls_version"}
+            value = getattr(current, attribute[step["parameter"]])
+            value = getattr(value, "value", value)
+        else:
+            value = client.configurations.get(group, server.name, step["parameter"]).value
+        check(f"{step['server']} {step['parameter']}", value.lower(), step[member].lower())
+
+
 def main(binary):
     folder = tempfile.mkdtemp(prefix="hostssl-sdk-")
     simulator = subprocess.Popen(
@@ -120,6 +137,15 @@ def main(binary):
         client.configurations.begin_update(group, server.name, "require_secure_transport", body).result(30)
         shown = hostssl(binary, "server", "show", "-n", server.name, "-g", group)
         check("after the SDK's write", shown["sslEnforcement"], "Enabled")
+
+        # And what hostssl writes is what the SDKs read back.
+        state = os.path.join(folder, "state")
+        plan = os.path.join(folder, "plan.json")
+        planned = hostssl(binary, "plan", "--out", plan, "--output", "json")
+        applied = hostssl(binary, "apply", plan, "--approve", planned["hash"], "--state", state, "--output", "json")
+        read_back(theirs, applied, "after")
+        undone = hostssl(binary, "undo", applied["run"], "--yes", "--state", state, "--output", "json")
+        read_back(theirs, undone, "before")
     finally:
         simulator.terminate()
         simulator.wait(10)

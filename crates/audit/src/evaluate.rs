@@ -51,8 +51,8 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         minimal_tls_version: minimal_tls_version(posture),
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
         findings,
-        server: posture.server.clone(),
         readings: posture.readings.clone(),
+        server: posture.server.clone(),
         primary: primary.cloned().map(Box::new),
     }
 }

@@ -155,6 +155,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
             SubscriptionPart::CheckName => only(post, Operation::Capabilities),
             SubscriptionPart::Locks(_) => only(get, Operation::ListLocks),
             SubscriptionPart::Policies(_) => only(get, Operation::ListPolicies),
+            SubscriptionPart::Permissions(_) => only(get, Operation::ListPermissions),
             SubscriptionPart::Server(_, kind, _, part) => match part {
                 ServerPart::Itself if get => Some(Operation::GetServer),
                 ServerPart::Itself => only(method == Method::PATCH, Operation::UpdateServer),
@@ -168,6 +169,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
                 ServerPart::Capabilities => only(get, Operation::Capabilities),
                 ServerPart::Locks => only(get, Operation::ListLocks),
                 ServerPart::Policies => only(get, Operation::ListPolicies),
+                ServerPart::Permissions => only(get, Operation::ListPermissions),
             },
         },
     }

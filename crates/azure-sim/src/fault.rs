@@ -279,6 +279,16 @@ impl Rules {
         struck
     }
 
+    /// Whether a rule forbids an operation at a place, without using the rule up.
+    pub(crate) fn forbids(&self, operation: Operation, place: Place<'_>) -> bool {
+        self.0.iter().any(|rule| {
+            rule.fault == Fault::Forbidden
+                && rule.left != Some(0)
+                && rule.operations.as_ref().is_some_and(|operations| operations.contains(&operation))
+                && rule.scope.covers(place)
+        })
+    }
+
     /// The scopes and faults of the rules in force, for the lists of locks and policies.
     pub(crate) fn in_force(&self) -> impl Iterator<Item = (&ResolvedScope, &Fault)> {
         self.0.iter().filter(|rule| rule.left != Some(0)).map(|rule| (&rule.scope, &rule.fault))

@@ -44,6 +44,8 @@ pub enum Operation {
     ListLocks,
     /// Policy assignments on a scope.
     ListPolicies,
+    /// What the caller may do at a scope.
+    ListPermissions,
     /// What can be made in a location, whether a name is free.
     Capabilities,
     /// A write to a server or to a parameter group.
@@ -108,6 +110,7 @@ impl Operation {
             Self::Capabilities => format!("{provider}/locations/capabilities/read"),
             Self::ListLocks => "Microsoft.Authorization/locks/read".to_owned(),
             Self::ListPolicies => "Microsoft.Authorization/policyAssignments/read".to_owned(),
+            Self::ListPermissions => "Microsoft.Authorization/permissions/read".to_owned(),
             Self::ManagementGroups => "Microsoft.Management/managementGroups/read".to_owned(),
             Self::ResourceGraph => "Microsoft.ResourceGraph/resources/read".to_owned(),
             Self::ResourceGroups => "Microsoft.Resources/subscriptions/resourceGroups/read".to_owned(),

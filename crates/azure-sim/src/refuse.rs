@@ -107,7 +107,7 @@ pub(crate) fn version(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
             "The api-version query parameter (?api-version=) is required for all requests.",
         ));
     };
-    if matches!(call.operation, Operation::ListLocks | Operation::ListPolicies) {
+    if matches!(call.operation, Operation::ListLocks | Operation::ListPolicies | Operation::ListPermissions) {
         // These belong to Microsoft.Authorization, whose versions are its own.
         return None;
     }

@@ -56,7 +56,10 @@ pub type StopSignal = watch::Receiver<Option<Stop>>;
 
 /// A client of one cloud's Resource Manager under one identity.
 #[derive(Debug, Clone)]
-pub struct Arm(Arc<Inner>);
+pub struct Arm {
+    inner: Arc<Inner>,
+    stop: StopSignal,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -65,7 +68,6 @@ struct Inner {
     limits: Limits,
     limiter: Limiter,
     under_way: Semaphore,
-    stop: StopSignal,
     versions: Versions,
     sent: AtomicU64,
     refused: AtomicU64,
@@ -113,46 +115,53 @@ impl Arm {
             ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
         let pipeline =
             Pipeline::new(Some("hostssl"), Some(env!("CARGO_PKG_VERSION")), options, Vec::new(), vec![bearer], None);
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             under_way: Semaphore::new(limits.concurrency.max(1)),
             cloud,
             pipeline,
             limits,
             limiter: Limiter::new(),
-            stop,
             versions: Versions::default(),
             sent: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-        }))
+        });
+        Self { inner, stop }
+    }
+
+    /// The same client, with the same pacing, under another signal. Whoever changes servers follows what is under way to
+    /// its end, also after a run that only reads would have stopped.
+    #[must_use]
+    pub fn with_stop(&self, stop: StopSignal) -> Self {
+        Self { inner: self.inner.clone(), stop }
     }
 
     /// The cloud.
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
-        &self.0.cloud
+        &self.inner.cloud
     }
 
     /// What it may use.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.inner.limits
     }
 
     /// The api-versions that this Resource Manager turned out to know.
     pub(crate) fn versions(&self) -> &Versions {
-        &self.0.versions
+        &self.inner.versions
     }
 
     /// How many requests were sent, and how many of them Azure refused with 429.
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
-        (self.0.sent.load(Ordering::Relaxed), self.0.refused.load(Ordering::Relaxed))
+        (self.inner.sent.load(Ordering::Relaxed), self.inner.refused.load(Ordering::Relaxed))
     }
 
     /// The URL of a path below Resource Manager. Each part of the path is escaped, so that a name cannot leave its place.
     #[must_use]
     pub fn url<'a>(&self, path: impl IntoIterator<Item = &'a str>, api_version: &str) -> Url {
-        let mut url = self.0.cloud.arm_endpoint.clone();
+        let mut url = self.inner.cloud.arm_endpoint.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -192,14 +201,14 @@ impl Arm {
         quota: &Quota,
         repeat: Repeat,
     ) -> Result<Answer, ArmError> {
-        if !self.0.cloud.owns(&url) {
+        if !self.inner.cloud.owns(&url) {
             let host = url.host_str().unwrap_or("nowhere").to_owned();
             return Err(ArmError::Malformed(format!(
                 "it points to {}, which is not Resource Manager",
                 one_line(&host)
             )));
         }
-        let mut stop = self.0.stop.clone();
+        let mut stop = self.stop.clone();
         let start = Instant::now();
         let refused = AtomicU32::new(0);
         tokio::select! {
@@ -222,7 +231,7 @@ impl Arm {
         repeat: Repeat,
         refused: &AtomicU32,
     ) -> Result<Answer, ArmError> {
-        let limits = &self.0.limits;
+        let limits = &self.inner.limits;
         let start = Instant::now();
         let (mut failures, mut token_refused) = (0, false);
         loop {
@@ -260,18 +269,18 @@ impl Arm {
     }
 
     async fn attempt(&self, method: Method, url: &Url, body: Option<&str>, quota: &Quota) -> Result<Next, ArmError> {
-        let permit = self.0.limiter.permit(quota).await;
-        let Ok(_under_way) = self.0.under_way.acquire().await else {
+        let permit = self.inner.limiter.permit(quota).await;
+        let Ok(_under_way) = self.inner.under_way.acquire().await else {
             return Err(ArmError::Network("the client was closed".to_owned()));
         };
-        self.0.sent.fetch_add(1, Ordering::Relaxed);
+        self.inner.sent.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::new(url.clone(), method);
         request.insert_header("accept", "application/json");
         if let Some(body) = body {
             request.insert_header("content-type", "application/json");
             request.set_body(body.to_owned());
         }
-        let Ok(answer) = timeout(self.0.limits.request_timeout, self.send(&mut request)).await else {
+        let Ok(answer) = timeout(self.inner.limits.request_timeout, self.send(&mut request)).await else {
             return Ok(Next::Silence);
         };
         match answer {
@@ -285,14 +294,14 @@ impl Arm {
     async fn send(&self, request: &mut Request) -> Result<Answer, ArmError> {
         let options = PipelineStreamOptions { skip_checks: true, ..PipelineStreamOptions::default() };
         let response =
-            self.0.pipeline.stream(&Context::new(), request, Some(options)).await.map_err(transport_error)?;
-        read_whole(response, self.0.limits.body_bytes).await
+            self.inner.pipeline.stream(&Context::new(), request, Some(options)).await.map_err(transport_error)?;
+        read_whole(response, self.inner.limits.body_bytes).await
     }
 
     fn judge(&self, answer: Answer, permit: Permit, quota: &Quota) -> Next {
         let retry_after = answer.retry_after();
         if answer.status == 429 {
-            self.0.refused.fetch_add(1, Ordering::Relaxed);
+            self.inner.refused.fetch_add(1, Ordering::Relaxed);
             // Without Retry-After: the message of some providers names the seconds, but not in a form to rely on.
             let hold = retry_after.unwrap_or(Duration::from_secs(5));
             permit.refused(hold);

@@ -118,8 +118,23 @@ impl Refusal {
             .collect()
     }
 
+    /// The policy assignment that denied the request, out of "… Policy identifiers: '[{"policyAssignment":{"name":"X", …".
+    #[must_use]
+    pub fn policy_assignment(&self) -> Option<&str> {
+        let (_, rest) = self.message.split_once(r#""policyAssignment":{"name":""#)?;
+        rest.split_once('"').map(|(name, _)| name).filter(|name| !name.is_empty())
+    }
+
+    /// What is locked, out of "… because following scope(s) are locked: 'X'. …".
+    #[must_use]
+    pub fn locked_scope(&self) -> Option<&str> {
+        let (_, rest) = self.message.split_once("are locked: '")?;
+        rest.split_once('\'').map(|(scope, _)| scope).filter(|scope| !scope.is_empty())
+    }
+
     /// The action that was forbidden, out of "… does not have authorization to perform action 'X' over scope …".
-    fn forbidden_action(&self) -> Option<&str> {
+    #[must_use]
+    pub fn forbidden_action(&self) -> Option<&str> {
         let (_, rest) = self.message.split_once("perform action '")?;
         let (action, _) = rest.split_once('\'')?;
         let plain = action.chars().all(|c| c.is_ascii_alphanumeric() || "./*-_".contains(c));

@@ -2,6 +2,7 @@
 //!
 //! The only crate that knows Resource Manager. It reports facts, as `hostssl-model` values, and judges nothing.
 
+mod authorization;
 mod bucket;
 mod client;
 mod cloud;
@@ -18,13 +19,14 @@ mod sign_in;
 mod subscriptions;
 mod transport;
 
+pub use authorization::{Lock, Permission, allows, list_locks, list_permissions};
 pub use client::{Arm, Limits, StopSignal};
 pub use cloud::{Cloud, InvalidCloud};
 pub use error::{ArmError, Refusal, Stop};
 pub use limiter::Quota;
 pub use operation::{Accepted, OperationHandle, Progress, poll, write};
 pub use paging::Listing;
-pub use parameters::read_parameters;
+pub use parameters::{WriteParameterError, read_parameter, read_parameters, write_parameter};
 pub use resource_graph::{GraphRow, query_servers};
 pub use resource_type::ResourceType;
 pub use servers::{Listed, NotAServer, get_document, list_documents, list_servers, read_server};

@@ -1,11 +1,12 @@
 //! The parameters of one server, read by name: the whole list is about 400 KB a server.
 
-use crate::servers::read_server;
-use crate::{Arm, ArmError, Listed, Quota, ResourceType, permissions};
+use crate::servers::{get_in_known_version, read_server};
+use crate::{Accepted, Arm, ArmError, Listed, Quota, ResourceType, permissions, write};
+use azure_core::http::Method;
 use futures::future::join_all;
 use hostssl_model::{Blind, Kind, Parameter, ParameterName, Reading, Reason, ResourceId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Reads these settings of a server and returns one reading for each, in order. What could not be read is a reading too.
 pub async fn read_parameters(
@@ -26,6 +27,83 @@ pub async fn read_parameters(
         Kind::CosmosCluster => read_cluster_configuration(arm, &server.id, names).await,
         Kind::Horizon => read_parameter_group(arm, listed, names).await,
     }
+}
+
+/// Reads one setting of a server of which the id and the kind are known.
+///
+/// # Errors
+///
+/// The [`Blind`] that says why it was not seen. A HorizonDB cluster's settings are in a parameter group, of which its id
+/// says nothing.
+pub async fn read_parameter(arm: &Arm, id: &ResourceId, kind: Kind, name: ParameterName) -> Result<Parameter, Blind> {
+    let reading = match kind {
+        Kind::Flexible | Kind::ElasticCluster => Some(read_configuration(arm, id, name).await),
+        Kind::Single => read_single_server(arm, id, &[name]).await.pop().map(|(_, reading)| reading),
+        Kind::CosmosCluster => read_cluster_configuration(arm, id, &[name]).await.pop().map(|(_, reading)| reading),
+        Kind::Horizon => None,
+    };
+    match reading {
+        Some(Reading::Known(parameter)) => Ok(parameter),
+        Some(Reading::Unknown(blind)) => Err(blind),
+        None => Err(not_returned(name)),
+    }
+}
+
+/// Sends one write of a setting. Whether it has the wished effect is only known by reading again.
+///
+/// # Errors
+///
+/// [`WriteParameterError`]; its [`ArmError`] as for [`write`].
+pub async fn write_parameter(
+    arm: &Arm,
+    id: &ResourceId,
+    kind: Kind,
+    name: ParameterName,
+    value: &str,
+) -> Result<Accepted, WriteParameterError> {
+    let (resource_type, tail, body) = match (kind, name) {
+        (Kind::Flexible | Kind::ElasticCluster, _) => {
+            let body = json!({"properties": {"value": value, "source": "user-override"}});
+            (ResourceType::FlexibleServers, Some(["configurations", name.as_str()]), body)
+        }
+        (Kind::Single, ParameterName::SslEnforcement) => {
+            (ResourceType::Servers, None, json!({"properties": {"sslEnforcement": value}}))
+        }
+        (Kind::Single, ParameterName::MinimalTlsVersion) => {
+            (ResourceType::Servers, None, json!({"properties": {"minimalTlsVersion": value}}))
+        }
+        (Kind::CosmosCluster, ParameterName::SslMinProtocolVersion | ParameterName::NodeSslMinProtocolVersion) => {
+            let of_nodes = name == ParameterName::NodeSslMinProtocolVersion;
+            let part = if of_nodes { "nodeConfigurations" } else { "coordinatorConfigurations" };
+            let tail = [part, ParameterName::SslMinProtocolVersion.as_str()];
+            (ResourceType::ServerGroups, Some(tail), json!({"properties": {"value": value}}))
+        }
+        _ => return Err(WriteParameterError::NotWritable { kind, name }),
+    };
+    let version = arm.versions().current(resource_type);
+    let url = arm.url(segments(id).chain(tail.into_iter().flatten()), version);
+    Ok(write(arm, Method::Patch, url, &body, &id.subscription()).await?)
+}
+
+/// A setting was not written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteParameterError {
+    /// Nothing was sent: this kind of server has no such setting that a write could change.
+    #[error("{name} of {kind} cannot be written")]
+    NotWritable {
+        /// The kind of server.
+        kind: Kind,
+        /// The setting.
+        name: ParameterName,
+    },
+    /// What [`write`] says.
+    #[error(transparent)]
+    Arm(#[from] ArmError),
+}
+
+/// The path of a resource, as the client takes it.
+fn segments(id: &ResourceId) -> impl Iterator<Item = &str> {
+    id.as_str().split('/').skip(1)
 }
 
 #[derive(Deserialize)]
@@ -82,10 +160,9 @@ fn with_excerpt(value: &str, entry: &impl Serialize) -> Parameter {
 }
 
 async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> Reading<Parameter> {
-    let path = id.as_str().split('/').skip(1).chain(["configurations", name.as_str()]);
-    let version = arm.versions().current(ResourceType::FlexibleServers);
-    let quota = Quota::Reads(id.subscription());
-    match arm.get::<Configuration>(arm.url(path, version), &quota).await {
+    let url = |version: &str| arm.url(segments(id).chain(["configurations", name.as_str()]), version);
+    let answer = get_in_known_version(arm, &id.subscription(), ResourceType::FlexibleServers, url).await;
+    match answer {
         Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => Reading::Unknown(
             Blind::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
         ),
@@ -105,8 +182,9 @@ async fn read_single_server(
     id: &ResourceId,
     names: &[ParameterName],
 ) -> Vec<(ParameterName, Reading<Parameter>)> {
-    let url = arm.url(id.as_str().split('/').skip(1), arm.versions().current(ResourceType::Servers));
-    let document: Result<Value, ArmError> = arm.get(url, &Quota::Reads(id.subscription())).await;
+    let url = |version: &str| arm.url(segments(id), version);
+    let document: Result<Value, ArmError> =
+        get_in_known_version(arm, &id.subscription(), ResourceType::Servers, url).await;
     let listed = document.map(|document| read_server(&document.to_string(), ResourceType::Servers));
     let reading = |name: ParameterName| match &listed {
         Ok(Ok(listed)) => listed.posture.reading(name).cloned().unwrap_or_else(|| Reading::Unknown(not_returned(name))),
@@ -139,9 +217,10 @@ async fn read_cluster_configuration(
     id: &ResourceId,
     names: &[ParameterName],
 ) -> Vec<(ParameterName, Reading<Parameter>)> {
-    let path = id.as_str().split('/').skip(1).chain(["configurations", ParameterName::SslMinProtocolVersion.as_str()]);
-    let url = arm.url(path, arm.versions().current(ResourceType::ServerGroups));
-    let answer = arm.get::<ClusterConfiguration>(url, &Quota::Reads(id.subscription())).await;
+    let path = || segments(id).chain(["configurations", ParameterName::SslMinProtocolVersion.as_str()]);
+    let (subscription, url) = (id.subscription(), |version: &str| arm.url(path(), version));
+    let answer: Result<ClusterConfiguration, _> =
+        get_in_known_version(arm, &subscription, ResourceType::ServerGroups, url).await;
     let reading = |name: ParameterName| {
         let role = match name {
             ParameterName::SslMinProtocolVersion => "Coordinator",
@@ -187,7 +266,7 @@ async fn read_parameter_group(
         let blind = Blind::new(Reason::NotReturned, "Azure does not say which parameter group the cluster uses");
         return names.iter().map(|name| (*name, Reading::Unknown(blind.clone()))).collect();
     };
-    let url = arm.url(group.as_str().split('/').skip(1), arm.versions().current(ResourceType::HorizonClusters));
+    let url = arm.url(segments(group), arm.versions().current(ResourceType::HorizonClusters));
     let answer = arm.get::<GroupDocument>(url, &Quota::Reads(group.subscription())).await;
     let reading = |name: ParameterName| match &answer {
         Ok(document) => {

@@ -1,5 +1,7 @@
 //! The permissions that the requests of this crate need, each under the name that Azure's roles use.
 
+use hostssl_model::{Kind, ParameterName};
+
 /// List subscriptions.
 pub const READ_SUBSCRIPTIONS: &str = "Microsoft.Resources/subscriptions/read";
 /// List what is below a management group.
@@ -20,6 +22,48 @@ pub const READ_HORIZON_CLUSTERS: &str = "Microsoft.HorizonDb/clusters/read";
 pub const READ_PARAMETER_GROUPS: &str = "Microsoft.HorizonDb/parameterGroups/read";
 /// Query Resource Graph, which shows what the identity can read anyway.
 pub const QUERY_RESOURCE_GRAPH: &str = "Microsoft.ResourceGraph/resources/read";
+
+/// Change a parameter of a flexible server.
+pub const WRITE_CONFIGURATIONS: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/write";
+/// Change a single server. Azure offers nothing narrower: whoever has it can also reset the administrator's password.
+pub const WRITE_SERVERS: &str = "Microsoft.DBforPostgreSQL/servers/write";
+/// Change a parameter of an Azure Cosmos DB for PostgreSQL cluster's coordinator.
+pub const WRITE_COORDINATOR_CONFIGURATIONS: &str =
+    "Microsoft.DBforPostgreSQL/serverGroupsv2/coordinatorConfigurations/write";
+/// Change a parameter of an Azure Cosmos DB for PostgreSQL cluster's workers.
+pub const WRITE_NODE_CONFIGURATIONS: &str = "Microsoft.DBforPostgreSQL/serverGroupsv2/nodeConfigurations/write";
+/// Ask how an operation is doing. It must be granted on the subscription: the status is not below the server.
+pub const READ_OPERATIONS: &str = "Microsoft.DBforPostgreSQL/locations/azureAsyncOperation/read";
+/// The same by the other address.
+pub const READ_OPERATION_RESULTS: &str = "Microsoft.DBforPostgreSQL/locations/operationResults/read";
+/// List locks, so that a plan leaves out what is locked.
+pub const READ_LOCKS: &str = "Microsoft.Authorization/locks/read";
+/// Ask what the identity itself may do, so that a run that may not write is refused before its first write.
+pub const READ_PERMISSIONS: &str = "Microsoft.Authorization/permissions/read";
+
+/// What planning and applying needs beside [`AUDIT`].
+pub const REMEDIATE: [&str; 8] = [
+    WRITE_CONFIGURATIONS,
+    WRITE_SERVERS,
+    WRITE_COORDINATOR_CONFIGURATIONS,
+    WRITE_NODE_CONFIGURATIONS,
+    READ_OPERATIONS,
+    READ_OPERATION_RESULTS,
+    READ_LOCKS,
+    READ_PERMISSIONS,
+];
+
+/// The permission that a write of this setting needs; `None` where nothing can be written.
+#[must_use]
+pub fn write_action(kind: Kind, name: ParameterName) -> Option<&'static str> {
+    match (kind, name) {
+        (Kind::Flexible | Kind::ElasticCluster, _) => Some(WRITE_CONFIGURATIONS),
+        (Kind::Single, ParameterName::SslEnforcement | ParameterName::MinimalTlsVersion) => Some(WRITE_SERVERS),
+        (Kind::CosmosCluster, ParameterName::SslMinProtocolVersion) => Some(WRITE_COORDINATOR_CONFIGURATIONS),
+        (Kind::CosmosCluster, ParameterName::NodeSslMinProtocolVersion) => Some(WRITE_NODE_CONFIGURATIONS),
+        _ => None,
+    }
+}
 
 /// What an audit by the lists of each subscription needs, and no more.
 pub const AUDIT: [&str; 8] = [

@@ -9,7 +9,7 @@ use hostssl_model::{
     SubscriptionId,
 };
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 /// A server as it was listed: with the readings that the list itself holds.
@@ -66,6 +66,16 @@ pub async fn get_document(
         let parent = ["subscriptions", subscription.as_str(), "resourceGroups", resource_group, "providers"];
         arm.url(parent.into_iter().chain([resource_type.provider(), resource_type.name(), name]), version)
     };
+    get_in_known_version(arm, subscription, resource_type, url).await
+}
+
+/// Reads a document in the newest api-version that this program and that Resource Manager both know.
+pub(crate) async fn get_in_known_version<T: DeserializeOwned>(
+    arm: &Arm,
+    subscription: &SubscriptionId,
+    resource_type: ResourceType,
+    url: impl Fn(&str) -> Url,
+) -> Result<T, ArmError> {
     let quota = Quota::Reads(subscription.clone());
     let mut version = arm.versions().current(resource_type);
     loop {

@@ -1,5 +1,9 @@
 //! The command line: one definition for parsing, help, completions and the manual page.
 
+mod remediation;
+
+pub(crate) use remediation::*;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -49,7 +53,24 @@ pub(crate) enum Command {
     /// Audit every PostgreSQL server in scope.
     #[command(after_help = crate::exit::HELP)]
     Audit(AuditArgs),
-    /// List and show servers, as `az postgres server` did.
+    /// Plan what would make every server in scope enforce encryption. Writes nothing to Azure.
+    #[command(after_help = crate::exit::PLAN_HELP)]
+    Plan(PlanArgs),
+    /// Apply a plan: wave by wave, each value re-read before and after, every step journalled.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Apply(ApplyArgs),
+    /// Go on with a run that was interrupted: settles by reading what was under way.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Resume(ResumeArgs),
+    /// Put back exactly what a run changed.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Undo(UndoArgs),
+    /// List the runs that changed servers, or show one.
+    Runs(RunsArgs),
+    /// Plan, review and apply in one conversation on the terminal.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Enforce(EnforceArgs),
+    /// List, show and update servers, as `az postgres server` did.
     #[command(subcommand)]
     Server(ServerCommand),
     /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
@@ -99,7 +120,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
     #[command(flatten)]
-    pub(crate) keep: crate::state::KeepArgs,
+    pub(crate) keep: crate::keep::KeepArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
@@ -107,7 +128,7 @@ pub(crate) struct AuditArgs {
 }
 
 /// Where to look. Without any of these: every subscription that the identity can see.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Scope options")]
 pub(crate) struct ScopeArgs {
     /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
@@ -124,7 +145,7 @@ pub(crate) struct ScopeArgs {
     pub(crate) resource_group: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// End the run after this time, with a report of what was seen, such as 90s, 10m or 1h.
@@ -136,7 +157,7 @@ pub(crate) struct LimitArgs {
 }
 
 /// How to reach Azure.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection options")]
 pub(crate) struct ConnectArgs {
     /// How to sign in. There is no fallback to another way.
@@ -221,6 +242,9 @@ pub(crate) enum ServerCommand {
     List(ServerListArgs),
     /// Show one server.
     Show(ServerShowArgs),
+    /// Change whether one server enforces encryption: planned, applied and verified like any other change.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Update(ServerUpdateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -348,6 +372,8 @@ pub(crate) struct ControlsArgs {
 pub(crate) enum RoleCommand {
     /// The role for `hostssl audit`: it can read what the audit reads and nothing else.
     Audit(RoleArgs),
+    /// The role for planning and applying: it can also change the parameters that hostssl changes, and nothing else.
+    Remediate(RoleArgs),
 }
 
 #[derive(Debug, Args)]
@@ -386,6 +412,9 @@ pub(crate) struct SimulateArgs {
     /// Time before each answer, in milliseconds.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub(crate) latency: Option<u64>,
+    /// Time that each write takes from its acceptance to its end, in milliseconds.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=86_400_000))]
+    pub(crate) operation_time: Option<u64>,
     /// Throttle reads: so many at once and so many a second for each subscription, such as 20:4.
     #[arg(long, value_name = "N:PER_SECOND", value_parser = throttle)]
     pub(crate) throttle: Option<(u32, f64)>,

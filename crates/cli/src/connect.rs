@@ -33,6 +33,16 @@ pub(crate) async fn connect(
     limits: &LimitArgs,
     talk: &TalkArgs,
 ) -> Result<Vec<Tenant>, CliError> {
+    Ok(connect_stoppable(connect, tenants, limits, talk).await?.0)
+}
+
+/// The same, with the signal that stops the clients.
+pub(crate) async fn connect_stoppable(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    talk: &TalkArgs,
+) -> Result<(Vec<Tenant>, StopSignal), CliError> {
     let stop = stop_signal(limits);
     let signed_in = connect_until(connect, tenants, limits, &stop).await?;
     if !talk.quiet {
@@ -42,7 +52,7 @@ pub(crate) async fn connect(
             anstream::eprintln!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
         }
     }
-    Ok(signed_in)
+    Ok((signed_in, stop))
 }
 
 /// Signs in to every tenant that is asked for; the clients end when the signal is given.
@@ -150,7 +160,7 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
             }
             () = interrupted() => {
                 give.send_replace(Some(Stop::Interrupted));
-                anstream::eprintln!("interrupted: reporting what was seen; interrupt again to end at once");
+                anstream::eprintln!("interrupted: settling what is under way, then reporting; interrupt again to end at once");
             }
         }
         interrupted().await;

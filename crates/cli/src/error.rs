@@ -2,8 +2,12 @@
 
 use crate::exit::Exit;
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
-use hostssl_engine::{ScopeError, ShowError};
+use hostssl_engine::{PlanError, RemediationError, ScopeError, ShowError};
+use hostssl_model::ResourceId;
+use hostssl_remedy::{ExecuteError, InvalidPlan, JournalError, LeftOut, LeftOutReason, NotApproved};
+use hostssl_store::StoreError;
 use std::error::Error;
+use std::path::Path;
 
 /// An error that ends the command.
 #[derive(Debug)]
@@ -24,6 +28,33 @@ impl CliError {
         Self { exit: Exit::Failed, message: chain(error), hint: Some(hint.into()) }
     }
 
+    /// Nothing was written, and nothing is broken: something stands in the way, or somebody said no.
+    pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A file that is no plan, or not one that may be applied.
+    pub(crate) fn invalid_plan(path: &Path, error: &InvalidPlan) -> Self {
+        let hint = match error {
+            InvalidPlan::Edited { .. } => "a plan is never edited: make it again with `hostssl plan`",
+            InvalidPlan::OtherVersion(_) => "make it again with this hostssl",
+            _ => "make it again with `hostssl plan`",
+        };
+        Self::usage(format!("{}: {}", path.display(), chain(error)), hint)
+    }
+
+    /// A server whose update was left out of its plan.
+    pub(crate) fn left_out(server: &ResourceId, left_out: &LeftOut) -> Self {
+        let message = format!("{} is not changed: {}: {}", server.name(), left_out.reason.as_str(), left_out.detail);
+        let (exit, hint) = match left_out.reason {
+            LeftOutReason::NotSupported => (Exit::Usage, "choose a value that this kind of server offers"),
+            LeftOutReason::Unknown => (Exit::Incomplete, "`hostssl audit --server NAME` says what could not be seen"),
+            LeftOutReason::Locked => (Exit::Findings, "remove the lock, or ask who set it"),
+            _ => (Exit::Findings, "mend that first"),
+        };
+        Self { exit, message, hint: Some(hint.to_owned()) }
+    }
+
     /// The run was stopped before anybody was signed in, so there is nothing to report.
     pub(crate) fn stopped_while_signing_in() -> Self {
         let hint = "check that the sign-in authority can be reached, and --deadline";
@@ -32,12 +63,6 @@ impl CliError {
             message: "the run was stopped while signing in".to_owned(),
             hint: Some(hint.to_owned()),
         }
-    }
-
-    /// What happened and what to do, on one line.
-    pub(crate) fn on_one_line(&self) -> String {
-        let message = one_line(&self.message);
-        self.hint.as_ref().map_or_else(|| message.clone(), |hint| format!("{message} ({hint})"))
     }
 
     /// What happened, and what to do.
@@ -73,13 +98,6 @@ fn chain(error: &dyn Error) -> String {
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     hostssl_report::safe(&words.join(" ")).into_owned()
-}
-
-impl From<hostssl_store::StoreError> for CliError {
-    fn from(error: hostssl_store::StoreError) -> Self {
-        let hint = error.hint();
-        Self::failed(&error, hint)
-    }
 }
 
 impl From<ScopeError> for CliError {
@@ -131,6 +149,70 @@ impl From<SignInError> for CliError {
                 "run `az login`, choose another way with --auth, or try it without an account: --simulate".to_owned()
             }
             _ => "check the identity and the tenant, or choose another way with --auth".to_owned(),
+        };
+        Self::failed(&error, hint)
+    }
+}
+
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Scope(error) => error.into(),
+            PlanError::Invalid(error) => Self::usage(chain(&error), "choose other bounds"),
+        }
+    }
+}
+
+impl From<NotApproved> for CliError {
+    fn from(error: NotApproved) -> Self {
+        Self::usage(chain(&error), "review this plan with `hostssl plan show` and approve its own hash")
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let hint = error.hint();
+        let exit = if matches!(error, StoreError::NoSuchRun(_)) { Exit::Usage } else { Exit::Failed };
+        Self { exit, message: chain(&error), hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<RemediationError> for CliError {
+    fn from(error: RemediationError) -> Self {
+        match error {
+            RemediationError::Mismatch(_) => {
+                Self::usage(error.to_string(), "make the plan again here and now, with `hostssl plan`")
+            }
+            RemediationError::NotPermitted(_) => Self::refused(
+                error.to_string(),
+                "ask for the role that `hostssl role remediate` prints, or plan without these servers",
+            ),
+            RemediationError::Execute(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExecuteError> for CliError {
+    fn from(error: ExecuteError) -> Self {
+        let hint = match &error {
+            ExecuteError::Journal { source: JournalError::NoSuchRun(_), .. } => {
+                return Self::usage(chain(&error), "`hostssl runs` lists the runs");
+            }
+            ExecuteError::Journal { source: JournalError::Unfinished(run), .. } => format!("hostssl resume {run}"),
+            ExecuteError::Journal { source: JournalError::Full(_), .. } => {
+                "make room; then `hostssl resume` settles what was under way".to_owned()
+            }
+            ExecuteError::Journal { .. } => {
+                "mend the state directory, then `hostssl runs` and `hostssl resume`".to_owned()
+            }
+            ExecuteError::Damaged(_) => {
+                "keep a copy of the state directory, and look at the servers by hand".to_owned()
+            }
+            ExecuteError::NothingToResume(run) => {
+                return Self::usage(chain(&error), format!("hostssl runs show {run}"));
+            }
+            ExecuteError::NotEnded(run) => return Self::usage(chain(&error), format!("hostssl resume {run}")),
+            ExecuteError::Defect(_) => "please report it with the command that you ran".to_owned(),
         };
         Self::failed(&error, hint)
     }

@@ -1,6 +1,7 @@
 //! How the program ends. These codes are an interface: scripts and pipelines decide by them.
 
 use hostssl_model::AuditReport;
+use hostssl_remedy::RunOutcome;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -16,6 +17,8 @@ pub(crate) enum Exit {
     Findings,
     /// Nothing that was seen fails, but not everything was seen. Never 0 when blind.
     Incomplete,
+    /// An undo could not put something back: a person is needed.
+    Stuck,
 }
 
 impl Exit {
@@ -27,6 +30,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Findings => 3,
             Self::Incomplete => 4,
+            Self::Stuck => 5,
         }
     }
 
@@ -38,6 +42,18 @@ impl Exit {
             Self::Incomplete
         } else {
             Self::AllPass
+        }
+    }
+}
+
+impl Exit {
+    /// How a run that changes servers ended.
+    pub(crate) fn of_run(outcome: RunOutcome) -> Self {
+        match outcome {
+            RunOutcome::Done => Self::AllPass,
+            RunOutcome::Failed => Self::Findings,
+            RunOutcome::Incomplete | RunOutcome::Open => Self::Incomplete,
+            RunOutcome::Stuck => Self::Stuck,
         }
     }
 }
@@ -55,3 +71,30 @@ pub(crate) const HELP: &str = "Exit codes:
   2  wrong usage
   3  something fails a control
   4  nothing seen fails, but not everything was seen";
+
+/// The same for commands that plan.
+pub(crate) const PLAN_HELP: &str = "Exit codes:
+  0  everything was seen, and the plan is made, also if it is empty
+  1  the tool failed (no sign-in, no Azure, no disk)
+  2  wrong usage
+  4  the plan is made, but not everything was seen";
+
+/// The same for commands that change servers.
+pub(crate) const CHANGE_HELP: &str = "Exit codes:
+  0  every step has the wanted value, by reading it back
+  1  the tool failed, or refused before the first write
+  2  wrong usage, or a plan that is not for here and now
+  3  a step was refused, failed or timed out
+  4  a step was not started or left alone, or must be settled with `hostssl resume`
+  5  an undo could not put something back: a person is needed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_needs_a_person_has_a_code_of_its_own() {
+        let codes = [RunOutcome::Done, RunOutcome::Incomplete, RunOutcome::Failed, RunOutcome::Open, RunOutcome::Stuck];
+        assert_eq!(codes.map(|outcome| Exit::of_run(outcome).code()), [0, 4, 3, 4, 5]);
+    }
+}

@@ -4,11 +4,15 @@
 //! output, and chooses the exit code. It decides nothing about servers.
 
 mod args;
+mod changing;
 mod commands;
 mod connect;
 mod error;
 mod exit;
+mod keep;
+mod plan_file;
 mod progress;
+mod run_progress;
 mod simulated;
 mod state;
 mod stdout;
@@ -28,7 +32,7 @@ fn main() -> ExitCode {
     if cli.talk.verbose {
         start_logging();
     }
-    match run(cli) {
+    match run(&cli) {
         Ok(exit) => exit.into(),
         Err(error) => error.tell().into(),
     }
@@ -44,17 +48,23 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
     anstream::eprintln!("hint: please report it with the command that you ran");
 }
 
-fn run(cli: Cli) -> Result<Exit, error::CliError> {
-    match cli.command {
-        Command::Audit(args) => commands::audit::run(&args, &cli.talk),
-        Command::Server(command) => commands::server::run(&command, &cli.talk),
-        Command::Probe(args) => commands::probe::run(&args, &cli.talk),
-        Command::Explain(args) => commands::explain::run(&args, &cli.talk),
-        Command::Controls(args) => commands::controls::run(&args, &cli.talk),
-        Command::Role(command) => commands::role::run(&command, &cli.talk),
-        Command::Serve(args) => commands::serve::run(*args, &cli.talk),
-        Command::Simulate(args) => commands::simulate::run(&args, &cli.talk),
-        Command::Completion { shell } => commands::generate::completion(shell),
+fn run(cli: &Cli) -> Result<Exit, error::CliError> {
+    match &cli.command {
+        Command::Audit(args) => commands::audit::run(args, &cli.talk),
+        Command::Plan(args) => commands::plan::run(args, &cli.talk),
+        Command::Apply(args) => commands::apply::apply(args, &cli.talk),
+        Command::Resume(args) => commands::apply::resume(args, &cli.talk),
+        Command::Undo(args) => commands::apply::undo(args, &cli.talk),
+        Command::Runs(args) => commands::runs::run(args, &cli.talk),
+        Command::Enforce(args) => commands::enforce::run(args, &cli.talk),
+        Command::Server(command) => commands::server::run(command, &cli.talk),
+        Command::Probe(args) => commands::probe::run(args, &cli.talk),
+        Command::Explain(args) => commands::explain::run(args, &cli.talk),
+        Command::Controls(args) => commands::controls::run(args, &cli.talk),
+        Command::Role(command) => commands::role::run(command, &cli.talk),
+        Command::Serve(args) => commands::serve::run(args, &cli.talk),
+        Command::Simulate(args) => commands::simulate::run(args, &cli.talk),
+        Command::Completion { shell } => commands::generate::completion(*shell),
         Command::Man => commands::generate::manual(),
     }
 }

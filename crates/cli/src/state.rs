@@ -1,78 +1,44 @@
-//! The state directory: where it is, and keeping audits in it.
+//! Where runs are kept.
 
-use crate::args::TalkArgs;
+use crate::args::StateArgs;
 use crate::error::CliError;
-use clap::Args;
-use hostssl_model::AuditReport;
-use hostssl_store::{AuditStore, StoreError};
-use std::path::{Path, PathBuf};
-
-/// Where audits, plans and journals are kept.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "State options")]
-pub(crate) struct StateArgs {
-    /// The directory where runs are kept; otherwise the system's place for state.
-    #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]
-    pub(crate) state: Option<PathBuf>,
-}
-
-/// Whether and how an audit is kept.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "State options")]
-pub(crate) struct KeepArgs {
-    #[command(flatten)]
-    pub(crate) directory: StateArgs,
-    /// Do not keep this run. A simulated one is kept only with --state.
-    #[arg(long)]
-    pub(crate) no_save: bool,
-    /// Keep so many runs and delete older ones; all are kept without it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) retain: Option<u32>,
-}
+use etcetera::BaseStrategy as _;
+use hostssl_remedy::RunId;
+use hostssl_store::{Store, StoreReader};
+use jiff::Timestamp;
+use std::path::PathBuf;
 
 impl StateArgs {
-    /// The state directory, or `None` where the system has no place for it.
-    pub(crate) fn path(&self) -> Option<PathBuf> {
-        self.state.clone().or_else(default_directory)
-    }
-}
-
-impl KeepArgs {
-    /// Keeps the report. A report that cannot be kept is told and not lost: it was written already, or will be.
-    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool, talk: &TalkArgs) {
-        if self.no_save || (simulated && self.directory.state.is_none()) {
-            return;
+    /// The state directory. Runs of a simulation are kept apart from real ones.
+    pub(crate) fn directory(&self, simulated: bool) -> Result<PathBuf, CliError> {
+        if let Some(directory) = &self.state {
+            return Ok(directory.clone());
         }
-        // Without a home, as in a container, there is no place that anybody would look for it in.
-        let Some(directory) = self.directory.path() else { return };
-        if let Err(error) = save(&directory, report, self.retain)
-            && !talk.quiet
-        {
-            anstream::eprintln!("warning: this run was not kept: {}", CliError::from(error).on_one_line());
-        }
+        let base = etcetera::choose_base_strategy()
+            .map_err(|error| CliError::failed(&error, "name a state directory with --state"))?;
+        let own = base.state_dir().unwrap_or_else(|| base.data_dir()).join("hostssl");
+        Ok(if simulated { own.join("simulated") } else { own })
+    }
+
+    /// Opens it for changing servers.
+    pub(crate) fn open(&self, simulated: bool) -> Result<Store, CliError> {
+        Ok(Store::open(&self.directory(simulated)?)?)
+    }
+
+    /// Opens it for reading.
+    pub(crate) fn read(&self, simulated: bool) -> Result<StoreReader, CliError> {
+        Ok(StoreReader::open(&self.directory(simulated)?)?)
     }
 }
 
-fn save(directory: &Path, report: &AuditReport, retain: Option<u32>) -> Result<(), StoreError> {
-    let store = AuditStore::open(directory)?;
-    store.save(report)?;
-    if let Some(retain) = retain {
-        store.prune(retain)?;
-    }
-    Ok(())
+/// A name for a new run: when it began, and four digits against two in one second. Names grow with time.
+pub(crate) fn new_run() -> Result<RunId, CliError> {
+    let unique = uuid::Uuid::now_v7().simple().to_string();
+    let tail = unique.get(unique.len() - 4..).unwrap_or_default();
+    run_id(&format!("{}-{tail}", Timestamp::now().strftime("%Y%m%d-%H%M%S")))
 }
 
-/// The place of the system: `XDG_STATE_HOME` (XDG Base Directory Specification), `~/Library/Application Support`, or
-/// `%LOCALAPPDATA%`.
-fn default_directory() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        let of_xdg = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
-        of_xdg.or_else(|| variable("HOME").map(|home| home.join(".local/state")))
-    };
-    base.map(|base| base.join("hostssl"))
+/// The run that the user names.
+pub(crate) fn run_id(text: &str) -> Result<RunId, CliError> {
+    RunId::new(text).map_err(|error| CliError::usage(format!("`{text}`: {error}"), "`hostssl runs` lists the runs"))
 }

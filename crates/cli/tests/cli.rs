@@ -1,6 +1,6 @@
 //! The `hostssl` command as users and scripts meet it, against the simulated Azure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
-#![allow(unreachable_pub, missing_docs, reason = "a module of this test")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
 
 mod common;
 

@@ -2,6 +2,7 @@
 //! `cargo bench -p hostssl-console`. The state is made by another process, so that its memory is not counted.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise and tells")]
+#![allow(dead_code, reason = "modules of tests, shared with them")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -116,7 +117,11 @@ async fn readers(served: &Served, visitor: &Visitor<'_>) {
     let (worst, _) = tokio::join!(all, visitor.post("/runs", ""));
     let pages = READERS * 4;
     let each = began.elapsed() / u32::try_from(pages).unwrap();
-    println!("{READERS} readers, {pages} pages: {:?}, {each:?} a page, worst {:?}", began.elapsed(), worst.iter().max());
+    println!(
+        "{READERS} readers, {pages} pages: {:?}, {each:?} a page, worst {:?}",
+        began.elapsed(),
+        worst.iter().max()
+    );
 }
 
 /// The memory of this process at its most, in MB.

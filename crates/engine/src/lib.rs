@@ -4,10 +4,12 @@
 mod audit;
 mod documents;
 mod event;
+mod remediation;
 mod scope;
 mod subscription;
 
 pub use audit::{AuditRequest, Discovery, Stamp, audit};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
+pub use remediation::{NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, make_plan};
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};

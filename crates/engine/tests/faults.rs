@@ -1,12 +1,15 @@
 //! The audit against everything that can go wrong in the simulated Azure: nothing is dropped, nothing blind passes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+mod common;
+
 use azure_core::http::Transport;
+use common::{limits, scenario, tenant};
 use hostssl_audit::Profile;
 use hostssl_azure::{Arm, Cloud, Limits, Stop};
 use hostssl_azure_sim::{
-    Fault, FaultRule, FaultScope, Fleet, FleetSize, FleetSource, Kind as SimKind, Operation, ProviderState, Scenario,
-    Server, SimCredential, SimTransport, Simulation, Subscription, Tenant as SimTenant,
+    Fault, FaultRule, FaultScope, FleetSize, FleetSource, Kind as SimKind, Operation, ProviderState, Scenario, Server,
+    SimCredential, SimTransport, Simulation,
 };
 use hostssl_engine::{AuditRequest, Discovery, Stamp, Tenant, audit};
 use hostssl_model::{AuditReport, Kind, Outcome, Principal, Reason, Scope, SslEnforcement};
@@ -15,33 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-const SUBSCRIPTION: &str = "20000000-0000-4000-8000-0000000000aa";
-const TENANT: &str = "10000000-0000-4000-8000-0000000000aa";
 const ID: &str = "/subscriptions/20000000-0000-4000-8000-0000000000aa/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/flexibleServers/orders";
-
-/// One tenant, one subscription, these servers.
-fn scenario(servers: Vec<Server>) -> Scenario {
-    let subscription =
-        Subscription { id: SUBSCRIPTION.into(), name: "Only".into(), servers, ..Subscription::default() };
-    let tenant =
-        SimTenant { id: TENANT.into(), name: "T".into(), subscriptions: vec![subscription], ..SimTenant::default() };
-    Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] }))
-}
 
 fn two_servers() -> Scenario {
     scenario(vec![Server::new(SimKind::Flexible, "rg", "orders"), Server::new(SimKind::Flexible, "rg", "billing")])
-}
-
-fn tenant(simulation: &Simulation, limits: Limits, stop: watch::Receiver<Option<Stop>>) -> Tenant {
-    let id = simulation.tenant_ids().remove(0);
-    let credential = Arc::new(SimCredential::new(simulation, id));
-    let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
-    let arm = Arm::new(Cloud::named("AzureCloud").unwrap(), credential, transport, limits, stop);
-    Tenant { arm, principal: Principal::default() }
-}
-
-fn limits() -> Limits {
-    Limits { request_timeout: Duration::from_secs(5), refusals: 3, body_bytes: 4 << 20, pages: 50, ..Limits::default() }
 }
 
 async fn run(simulation: &Simulation, request: &AuditRequest) -> AuditReport {

@@ -125,14 +125,14 @@ pub struct ServerReport {
     pub outcome: Outcome,
     /// What each control found.
     pub findings: Vec<Finding>,
-    /// The facts that were judged, so that they can be kept and judged again.
+    /// What was read, or why it was not: the facts that the findings rest on.
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,
     /// Of a replica: what was observed of its primary.
     pub primary: Option<Box<Reading<Posture>>>,
 }
 
 impl ServerReport {
-    /// What was observed of the server.
+    /// The facts without the judgement.
     #[must_use]
     pub fn posture(&self) -> Posture {
         Posture { server: self.server.clone(), readings: self.readings.clone() }

@@ -104,6 +104,8 @@ pub enum LeftOutReason {
     Unknown,
     /// The finding is waived.
     Waived,
+    /// It has the value and waits for a restart, which hostssl never does.
+    NeedsRestart,
     /// Azure has no such setting, or no such value, for this kind of server.
     NotSupported,
     /// It would be one server more than the plan may touch.
@@ -116,13 +118,14 @@ pub enum LeftOutReason {
 
 impl LeftOutReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AlreadyRight,
         Self::Stopped,
         Self::NotReady,
         Self::Locked,
         Self::Unknown,
         Self::Waived,
+        Self::NeedsRestart,
         Self::NotSupported,
         Self::OverLimit,
         Self::OtherTenant,
@@ -139,6 +142,7 @@ impl LeftOutReason {
             Self::Locked => "locked",
             Self::Unknown => "unknown",
             Self::Waived => "waived",
+            Self::NeedsRestart => "needs-restart",
             Self::NotSupported => "not-supported",
             Self::OverLimit => "over-limit",
             Self::OtherTenant => "other-tenant",

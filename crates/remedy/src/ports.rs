@@ -3,6 +3,7 @@
 use crate::{RequestId, SafeText, Step};
 use async_trait::async_trait;
 use hostssl_model::{Blind, Kind, Parameter, ParameterName, ResourceId};
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,19 +26,19 @@ impl<'a> From<&'a Step> for ParameterRef<'a> {
 
 /// What to ask when waiting for an operation: in practice a signed URL. It lives in memory only: it cannot be printed,
 /// serialised or compared.
-pub struct OperationHandle(Box<str>);
+pub struct OperationHandle(Box<dyn Any + Send + Sync>);
 
 impl OperationHandle {
     /// Wraps what the writer needs to poll the operation.
     #[must_use]
-    pub fn new(secret: impl Into<Box<str>>) -> Self {
-        Self(secret.into())
+    pub fn new<T: Any + Send + Sync>(secret: T) -> Self {
+        Self(Box::new(secret))
     }
 
-    /// For the writer that made it.
+    /// For the writer that made it; `None` when another one did.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
+    pub fn expose<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
     }
 }
 

@@ -5,10 +5,11 @@
 mod common;
 
 use async_trait::async_trait;
+use common::clock::VirtualClock;
 use common::fleet::*;
 use common::harness::{Harness, set_traps};
 use common::journal::MemoryJournal;
-use common::world::{Fault, VirtualClock, World};
+use common::world::{Fault, World};
 use hostssl_model::{Kind, ParameterName as Name, Posture};
 use hostssl_remedy::{
     Approved, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, Judge, NewRun,

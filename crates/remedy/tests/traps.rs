@@ -4,10 +4,11 @@
 
 mod common;
 
+use common::clock::VirtualClock;
 use common::fleet::*;
 use common::harness::{Harness, expected, set_traps};
 use common::journal::MemoryJournal;
-use common::world::{Fault, VirtualClock, World};
+use common::world::{Fault, World};
 use hostssl_model::{Kind, ParameterName as Name};
 use hostssl_remedy::{Plan, Report, Status};
 use std::time::Duration;

@@ -7,7 +7,9 @@ pub mod audit_json;
 pub mod audit_text;
 mod columns;
 pub mod output;
+pub mod plan_text;
 mod query;
+pub mod run_text;
 pub mod server_document;
 mod style;
 

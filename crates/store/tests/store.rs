@@ -5,9 +5,10 @@
 #[path = "../../remedy/tests/common/mod.rs"]
 mod common;
 
+use common::clock::VirtualClock;
 use common::fleet::*;
 use common::harness::Harness;
-use common::world::{Fault, SIGNATURE, VirtualClock, World};
+use common::world::{Fault, SIGNATURE, World};
 use hostssl_model::Kind;
 use hostssl_remedy::{
     Act, Approved, Direction, Ending, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal,

@@ -80,6 +80,8 @@ pub(crate) enum SubscriptionPart<'a> {
     Locks(Option<&'a str>),
     /// Policy assignments on a subscription or resource group.
     Policies(Option<&'a str>),
+    /// What the caller may do on a subscription or resource group.
+    Permissions(Option<&'a str>),
 }
 
 /// What is asked of a server.
@@ -101,6 +103,8 @@ pub(crate) enum ServerPart<'a> {
     Locks,
     /// Policy assignments on it.
     Policies,
+    /// What the caller may do with it.
+    Permissions,
 }
 
 /// Whose parameter is meant: only server groups tell nodes apart.

@@ -125,7 +125,7 @@ fn authorization<'a>(kind: &str, group: Option<&'a str>) -> Option<SubscriptionP
     } else if is(kind, "policyAssignments") {
         Some(SubscriptionPart::Policies(group))
     } else {
-        None
+        is(kind, "permissions").then_some(SubscriptionPart::Permissions(group))
     }
 }
 
@@ -135,8 +135,10 @@ fn server_part<'a>(kind: Kind, segments: &[&'a str]) -> Option<ServerPart<'a>> {
         [providers, provider, part] if is(providers, "providers") && is(provider, "Microsoft.Authorization") => {
             if is(part, "locks") {
                 Some(ServerPart::Locks)
+            } else if is(part, "policyAssignments") {
+                Some(ServerPart::Policies)
             } else {
-                is(part, "policyAssignments").then_some(ServerPart::Policies)
+                is(part, "permissions").then_some(ServerPart::Permissions)
             }
         }
         // HorizonDB keeps its parameters inside the parameter group.

@@ -2,8 +2,9 @@
 
 use crate::call::Call;
 use crate::estate::Record;
-use crate::fault::{Fault, ResolvedScope};
+use crate::fault::{Fault, Place, ResolvedScope};
 use crate::json::{put, quoted};
+use crate::operation::Operation;
 use crate::reply::Reply;
 use crate::simulation::Inner;
 
@@ -47,6 +48,28 @@ pub(super) fn policies(
             id = quoted(&format!("{scope}/providers/Microsoft.Authorization/policyAssignments/simulated-deny"))
         );
     })
+}
+
+/// What the caller may do at a place: everything but the writes that are forbidden there or on a server below, because
+/// what is granted above holds below.
+pub(super) fn permissions(simulation: &Inner, place: Place<'_>) -> Reply {
+    let rules = simulation.rules();
+    let estate = &simulation.estate;
+    let subscription = place.subscription.and_then(|index| estate.subscriptions.get(index));
+    let below = subscription.into_iter().flat_map(|subscription| estate.servers_of(subscription));
+    let below = below.filter(|(_, record)| place.group.is_none_or(|group| record.group().eq_ignore_ascii_case(group)));
+    let below = below.filter(|(index, _)| place.server.is_none_or(|server| server == *index));
+    let places: Vec<Place<'_>> =
+        below.map(|(index, record)| Place { server: Some(index), group: Some(record.group()), ..place }).collect();
+    let forbids = |operation| places.iter().chain([&place]).any(|place| rules.forbids(operation, *place));
+    let mut excluded: Vec<&str> = Vec::new();
+    if forbids(Operation::UpdateServer) {
+        excluded.extend([r#""Microsoft.DBforPostgreSQL/servers/write""#, r#""*/flexibleServers/write""#]);
+    }
+    if forbids(Operation::UpdateConfiguration) {
+        excluded.push(r#""*Configurations/write""#);
+    }
+    Reply::json(format!(r#"{{"value":[{{"actions":["*"],"notActions":[{}]}}]}}"#, excluded.join(",")))
 }
 
 /// Scopes and labels of the rules in force that touch a scope.

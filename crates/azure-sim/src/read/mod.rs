@@ -9,13 +9,14 @@ pub(crate) use configurations::{no_such_parameter, plain, render_configuration, 
 pub(crate) use groups::group_names;
 pub(crate) use provider::unavailable;
 
-use assignments::{locks, policies};
+use assignments::{locks, permissions, policies};
 use configurations::{configuration, configurations};
 use groups::{management_group, management_groups};
 use provider::{CAPABILITIES, check_name, provider};
 
 use crate::call::Call;
 use crate::estate::{Record, SubscriptionRecord, TenantRecord};
+use crate::fault::Place;
 use crate::fleet::{GraphView, Kind};
 use crate::graph;
 use crate::long_running;
@@ -107,6 +108,9 @@ fn under_subscription(
         SubscriptionPart::CheckName => check_name(call, simulation),
         SubscriptionPart::Locks(in_group) => locks(call, simulation, index, in_group, None),
         SubscriptionPart::Policies(in_group) => policies(call, simulation, index, in_group, None),
+        SubscriptionPart::Permissions(in_group) => {
+            permissions(simulation, Place { subscription: Some(index), group: in_group, server: None })
+        }
     }
 }
 
@@ -166,5 +170,6 @@ fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, pa
             let group = Some(record.group());
             policies(call, simulation, record.subscription as usize, group, Some((index, record)))
         }
+        ServerPart::Permissions => permissions(simulation, call.place),
     }
 }

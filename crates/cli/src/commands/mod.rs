@@ -1,11 +1,16 @@
 //! The commands, one module each.
 
+pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod controls;
+pub(crate) mod enforce;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod role;
+pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod server;
+pub(crate) mod server_update;
 pub(crate) mod simulate;

@@ -12,18 +12,28 @@ use serde_json::json;
 const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
 
 pub(crate) fn run(command: &RoleCommand, talk: &TalkArgs) -> Result<Exit, CliError> {
-    let RoleCommand::Audit(args) = command;
+    let (args, name, description, more): (_, _, _, &[&str]) = match command {
+        RoleCommand::Audit(args) => {
+            (args, "hostssl auditor", "Reads what `hostssl audit` reads, and nothing else.", &[])
+        }
+        RoleCommand::Remediate(args) => (
+            args,
+            "hostssl remediator",
+            "Reads what `hostssl plan` reads and changes what `hostssl apply` changes.",
+            &permissions::REMEDIATE,
+        ),
+    };
     let scopes = scopes(args);
-    let mut actions = permissions::AUDIT.to_vec();
+    let mut actions = [&permissions::AUDIT[..], more].concat();
     // A role that can be assigned on a subscription alone may not hold permissions on management groups.
     if !args.management_group.is_empty() {
         actions.push(permissions::READ_DESCENDANTS);
     }
     // Members in the form and the case that `az role definition create` takes.
     let role = json!({
-        "Name": "hostssl auditor",
+        "Name": name,
         "IsCustom": true,
-        "Description": "Reads what `hostssl audit` reads, and nothing else.",
+        "Description": description,
         "Actions": actions,
         "NotActions": [],
         "DataActions": [],

@@ -1,11 +1,10 @@
 //! `hostssl serve`: the console in a browser.
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, TalkArgs};
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, StateArgs, TalkArgs};
 use crate::connect::{block_on, connect_until, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::Simulated;
-use crate::state::StateArgs;
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
@@ -16,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
     /// Where to listen. Loopback unless another address is named; everybody who looks must sign in.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
@@ -55,7 +54,7 @@ pub(crate) struct ServeArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-pub(crate) fn run(args: ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let profile = Profile::find(&args.profile).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
@@ -68,14 +67,14 @@ pub(crate) fn run(args: ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
                 let temporary = TemporaryDirectory::new()?;
                 (temporary.0.clone(), Some(temporary))
             }
-            _ => (args.state.path().ok_or_else(no_directory)?, None),
+            _ => (args.state.directory(simulated.is_some())?, None),
         };
         if let Some(simulated) = &simulated {
             let store = AuditStore::open(&directory)?;
             simulated.make_history(&store, &profile, talk).await?;
         }
-        let options = options(&args, profile, simulated.as_ref());
-        let console = Console::bind(options, &directory, connector(args, simulated)).await.map_err(told)?;
+        let options = options(args, profile, simulated.as_ref());
+        let console = Console::bind(options, &directory, connector(args.clone(), simulated)).await.map_err(told)?;
         announce(&console, &directory, talk);
         console.run(stopped_by_user()).await;
         Ok(Exit::AllPass)
@@ -141,10 +140,6 @@ fn told(error: ServeError) -> CliError {
         }
         ServeError::Random(_) => CliError::failed(&error, "this is a defect of the machine"),
     }
-}
-
-fn no_directory() -> CliError {
-    CliError::usage("there is no place for the state", "name a directory with --state")
 }
 
 fn header(name: &str) -> Result<String, String> {

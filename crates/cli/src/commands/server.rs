@@ -15,6 +15,7 @@ pub(crate) fn run(command: &ServerCommand, talk: &TalkArgs) -> Result<Exit, CliE
     match command {
         ServerCommand::List(args) => list(args, talk),
         ServerCommand::Show(args) => show(args, talk),
+        ServerCommand::Update(args) => super::server_update::run(args, talk),
     }
 }
 
@@ -50,7 +51,8 @@ fn show(args: &ServerShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     Ok(tell_gaps(&gaps))
 }
 
-fn shape(document: &Document) -> Value {
+/// A document in the shape that `az postgres server` printed.
+pub(crate) fn shape(document: &Document) -> Value {
     server_document(&document.raw, document.ssl_enforcement, document.minimal_tls_version)
 }
 

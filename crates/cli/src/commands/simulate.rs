@@ -75,6 +75,9 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario, CliError> {
     if let Some(latency) = args.latency {
         scenario.latency = Duration::from_millis(latency);
     }
+    if let Some(time) = args.operation_time {
+        scenario.writes.duration = Duration::from_millis(time);
+    }
     if let Some((capacity, per_second)) = args.throttle {
         let reads = Rate { capacity, per_second };
         scenario.throttle = Some(Throttle { reads, ..scenario.throttle.unwrap_or_default() });

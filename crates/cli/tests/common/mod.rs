@@ -18,6 +18,8 @@ pub struct Done {
 pub fn hostssl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hostssl"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+    // Audits are kept by default, and not among the runs of whoever tests.
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -58,6 +60,11 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Waits for the end after a signal that leaves no choice.
+    pub fn wait_for_signalled_end(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None, "it was ended by a signal");
     }
 
     /// Goes away as a reader.

@@ -234,7 +234,7 @@ fn parse(bytes: &[u8]) -> Answer {
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_owned());
     }
-    let chunked = headers.get("transfer-encoding").is_some();
+    let chunked = headers.contains_key("transfer-encoding");
     let body = if chunked { unchunk(body) } else { body.to_owned() };
     Answer { status, headers, body }
 }

@@ -55,11 +55,19 @@ pub(super) fn decide(
             Decision::LeaveOut(LeftOutReason::NotSupported, "TLS cannot be turned off there".into())
         }
         Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it has this value".into()),
+        Goal::Fix { .. } if settings.iter().any(|name| waits_for_restart(posture, *name)) => Decision::LeaveOut(
+            LeftOutReason::NeedsRestart,
+            "it has the value, which takes effect when somebody restarts the server".into(),
+        ),
         Goal::Fix { .. } => Decision::LeaveOut(
             LeftOutReason::Unknown,
             "the finding fails although every setting reaches the value to set: the profile asks for more".into(),
         ),
     }]
+}
+
+fn waits_for_restart(posture: &Posture, name: ParameterName) -> bool {
+    matches!(posture.reading(name), Some(Reading::Known(parameter)) if parameter.pending_restart)
 }
 
 /// A token is one tenant's, so a plan is one tenant's too.
@@ -115,7 +123,9 @@ fn judge_state(server: &Server) -> Option<Decision> {
         let detail = "Azure neither tells nor changes the settings of a stopped server: start it and plan again";
         return Some(Decision::LeaveOut(LeftOutReason::Stopped, detail.into()));
     }
-    let ready = state.as_str().eq_ignore_ascii_case("Ready");
+    // A HorizonDB cluster has no state of its own, only whether its last provisioning succeeded.
+    let ready = if server.kind == Kind::Horizon { "Succeeded" } else { "Ready" };
+    let ready = state.as_str().eq_ignore_ascii_case(ready);
     (!ready).then(|| Decision::LeaveOut(LeftOutReason::NotReady, format!("its state is {}", state.as_str())))
 }
 
@@ -163,6 +173,9 @@ fn decide_setting(
         judge_clients(inputs, &posture.server.id, control)
     };
     let mut why = format!("{name} is {before}; {clients}");
+    if spelling(name, now).is_none() {
+        why.push_str(&format!("; Azure offers {before} no more, so undo cannot put it back"));
+    }
     if parameter.pending_restart {
         disposition = disposition.max(Disposition::NeedsRestart);
         why.push_str("; an earlier change of it still waits for a restart, so this one may too");

@@ -1,7 +1,8 @@
 //! Applies, crashes, resumes and checks: the same for the journal in memory and for the one on disk.
 
+use super::clock::VirtualClock;
 use super::journal::CrashingJournal;
-use super::world::{Fault, SIGNATURE, VirtualClock, World};
+use super::world::{Fault, SIGNATURE, World};
 use hostssl_model::Posture;
 use hostssl_remedy::{
     Approved, Ending, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, LoadedRun, Phase, Plan, Report,

@@ -1,6 +1,6 @@
 //! A journal in memory, and one that crashes around another.
 
-use super::world::Crash;
+use super::crash::Crash;
 use async_trait::async_trait;
 use hostssl_remedy::{Event, Journal, JournalError, NewRun, Phase, Record, RunId, RunState, StoredRun};
 use std::collections::BTreeMap;

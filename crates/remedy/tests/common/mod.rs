@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+pub mod clock;
+pub mod crash;
 pub mod fleet;
 pub mod harness;
 pub mod journal;

@@ -1,8 +1,9 @@
 //! One seed, one case: a fleet, its traps, the pace, the crashes, and then the way back.
 
+use super::clock::VirtualClock;
 use super::fleet::*;
 use super::harness::{Harness, Seed, expected, set_traps};
-use super::world::{Fault, VirtualClock, World, Write};
+use super::world::{Fault, World, Write};
 use hostssl_model::{Kind, Posture};
 use hostssl_remedy::{Journal, PlanOptions, Status, StepReport};
 use std::time::Duration;

@@ -1,17 +1,14 @@
-//! An Azure of a few lines, in virtual time, with every trap; and a way to crash at every point of a run.
+//! An Azure of a few lines, in virtual time, with every trap.
 
-use super::fleet::NOW_MS;
+use super::crash::Crash;
 use async_trait::async_trait;
 use hostssl_model::{Blind, Parameter, ParameterName, Posture, Reading, Reason, ResourceId};
 use hostssl_remedy::{
-    Accepted, Clock, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText,
-    WriteError,
+    Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
 };
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What a signed URL looks like. Nothing that is kept may hold its signature.
@@ -94,67 +91,6 @@ impl Fault {
         Self::Late,
         Self::Synchronous,
     ];
-}
-
-/// Crashes at one point: whoever gets there never goes on, and everybody else is dropped by the harness.
-#[derive(Default)]
-pub struct Crash {
-    passed: AtomicU64,
-    at: AtomicU64,
-    fired: Notify,
-}
-
-impl Crash {
-    /// Crash at the `at`th point from now on; 0 for never.
-    pub fn arm(&self, at: u64) {
-        self.passed.store(0, Ordering::SeqCst);
-        self.at.store(at, Ordering::SeqCst);
-    }
-
-    /// How many points were passed since it was armed.
-    pub fn passed(&self) -> u64 {
-        self.passed.load(Ordering::SeqCst)
-    }
-
-    pub async fn point(&self) {
-        if self.passed.fetch_add(1, Ordering::SeqCst) + 1 == self.at.load(Ordering::SeqCst) {
-            self.fired.notify_one();
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Runs until it ends, or until the crash: then `None`, and it is dropped where it stands.
-    pub async fn survive<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            () = self.fired.notified() => None,
-            done = work => Some(done),
-        }
-    }
-}
-
-/// Virtual time: Tokio's paused clock.
-pub struct VirtualClock(Instant);
-
-impl VirtualClock {
-    pub fn new() -> Self {
-        Self(Instant::now())
-    }
-}
-
-#[async_trait]
-impl Clock for VirtualClock {
-    fn now_ms(&self) -> i64 {
-        NOW_MS + 60_000 + i64::try_from(self.0.elapsed().as_millis()).unwrap()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
 }
 
 type Place = (ResourceId, ParameterName);
@@ -369,7 +305,7 @@ impl State {
     }
 
     fn poll(&self, handle: &OperationHandle) -> Result<Progress, PollError> {
-        let path = handle.expose().split('?').next().unwrap();
+        let path = handle.expose::<String>().unwrap().split('?').next().unwrap();
         let number: usize = path.rsplit('/').next().unwrap().parse().unwrap();
         let (ends, fault) = self.history[number - 1];
         match fault {

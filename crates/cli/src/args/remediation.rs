@@ -1,0 +1,276 @@
+//! The options of everything that plans, changes, or tells of changes.
+
+use super::{ConnectArgs, Discovery, LimitArgs, ScopeArgs, TableArgs, ValueArgs, duration, name};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct PlanArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<PlanCommand>,
+    #[command(flatten)]
+    pub(crate) make: MakePlanArgs,
+    /// Where to write the plan; otherwise hostssl-plan-HASH.json in this folder, unless --output prints it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Show a plan file.
+    Show(PlanShowArgs),
+    /// Check a plan file as a reviewer would: independent of what made it, without asking Azure.
+    #[command(after_help = "Exit codes:\n  0  nothing to complain about\n  2  no plan\n  3  complaints")]
+    Check(PlanCheckArgs),
+}
+
+/// What to plan, and how much of it.
+#[derive(Debug, Args)]
+pub(crate) struct MakePlanArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Servers of this name only; may be repeated.
+    #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
+    pub(crate) server: Vec<String>,
+    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
+    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    pub(crate) profile: String,
+    /// Mend this control only: require-secure-transport or minimum-tls-version; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(crate) control: Vec<String>,
+    /// How to find servers.
+    #[arg(long, value_enum, default_value_t = Discovery::Lists)]
+    pub(crate) discovery: Discovery,
+    /// Servers in the first wave, which must end well before the second begins.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
+    pub(crate) canary_size: u32,
+    /// Servers in each later wave.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
+    pub(crate) wave_size: u32,
+    /// Servers that the plan may touch, at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
+    pub(crate) max_servers: Option<u32>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanShowArgs {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanCheckArgs {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// Complain when the servers were looked at longer ago than this.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) max_age: Duration,
+    /// Complain when it touches more servers than this.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_servers: Option<u32>,
+    /// Complain when it is for another cloud.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cloud: Option<String>,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
+
+/// Where runs are kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StateArgs {
+    /// The state directory; otherwise hostssl's own below the user's state directory.
+    #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// How to go through a plan.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pace")]
+pub(crate) struct PaceArgs {
+    /// Servers of a wave changed at once; never more than one write at a time on a server.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max_parallel: u16,
+    /// Begin nothing new after this many steps that were refused, failed or timed out.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_failures: u32,
+    /// Begin nothing new after this time, such as 30m or 8h; what is under way is settled.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) deadline: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// The hash of the plan that was reviewed: approves exactly that plan. Otherwise it is asked for on the terminal.
+    #[arg(long, value_name = "HASH")]
+    pub(crate) approve: Option<String>,
+    /// Refuse a plan for which the servers were looked at longer ago than this.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) max_age: Duration,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    /// The tenant, by id or domain. Otherwise the home tenant.
+    #[arg(long, value_name = "TENANT", value_parser = name)]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run; `hostssl runs` lists them.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Only settle what was under way; leave alone what had not begun.
+    #[arg(long)]
+    pub(crate) settle_only: bool,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    /// The tenant, by id or domain. Otherwise the home tenant.
+    #[arg(long, value_name = "TENANT", value_parser = name)]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// The run; `hostssl runs` lists them.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Do not ask.
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    /// The tenant, by id or domain. Otherwise the home tenant.
+    #[arg(long, value_name = "TENANT", value_parser = name)]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct RunsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// The runs of simulations, which are kept apart where no state directory is named.
+    #[arg(long)]
+    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Show a run: every step, and the receipts of its writes.
+    Show(RunsShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsShowArgs {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// A run of a simulation, which is kept apart where no state directory is named.
+    #[arg(long)]
+    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnforceArgs {
+    #[command(flatten)]
+    pub(crate) make: MakePlanArgs,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Enforcement {
+    #[value(name = "Enabled")]
+    Enabled,
+    #[value(name = "Disabled")]
+    Disabled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MinimalTls {
+    #[value(name = "TLS1_0")]
+    Tls1_0,
+    #[value(name = "TLS1_1")]
+    Tls1_1,
+    #[value(name = "TLS1_2")]
+    Tls1_2,
+    #[value(name = "TLS1_3")]
+    Tls1_3,
+    /// Single servers only: any version.
+    #[value(name = "TLSEnforcementDisabled")]
+    EnforcementDisabled,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerUpdateArgs {
+    /// The server.
+    #[arg(long, short = 'n', value_name = "NAME", value_parser = name)]
+    pub(crate) name: String,
+    /// Its resource group.
+    #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
+    pub(crate) resource_group: String,
+    /// Whether clients must use TLS. Of a flexible server this sets require_secure_transport.
+    #[arg(long, value_enum, ignore_case = true, required_unless_present = "minimal_tls_version")]
+    pub(crate) ssl_enforcement: Option<Enforcement>,
+    /// The lowest TLS version. Of a flexible server this sets ssl_min_protocol_version.
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) minimal_tls_version: Option<MinimalTls>,
+    /// Its subscription, by id or name; otherwise every subscription is searched.
+    #[arg(long, value_name = "ID|NAME", value_parser = name)]
+    pub(crate) subscription: Vec<String>,
+    /// The tenant, by id or domain. Otherwise the home tenant.
+    #[arg(long, value_name = "TENANT", value_parser = name)]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}

@@ -1,0 +1,159 @@
+//! What every command that changes servers has in common: sign-in, journal, progress, the report and the exit code.
+
+use crate::args::{ConnectArgs, LimitArgs, PaceArgs, TableArgs, TalkArgs};
+use crate::connect::connect_stoppable;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::run_progress::RunProgress;
+use crate::stdout;
+use hostssl_engine::{Remediation, RemediationError, Tenant};
+use hostssl_model::Blind;
+use hostssl_remedy::{ExecuteError, ExecutorOptions, Plan, Report, SystemClock};
+use hostssl_report::output::Format;
+use hostssl_report::{run_text, safe};
+use hostssl_store::Store;
+use std::io::{self, IsTerminal, Write as _};
+use tokio::sync::watch;
+
+/// Signed in to one tenant.
+pub(crate) struct Site {
+    /// For reading: an interrupt stops its requests.
+    pub(crate) reading: Tenant,
+    /// For changing: what is under way is followed to its end.
+    pub(crate) changing: Tenant,
+    /// Turns true at an interrupt or when the time is up.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Signs in to the one tenant that a change is about.
+pub(crate) async fn connect_site(
+    connect: &ConnectArgs,
+    tenant: &[String],
+    limits: &LimitArgs,
+    talk: &TalkArgs,
+) -> Result<Site, CliError> {
+    if tenant.len() > 1 {
+        return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant on its own"));
+    }
+    let (mut tenants, mut stopped) = connect_stoppable(connect, tenant, limits, talk).await?;
+    let Some(reading) = tenants.pop() else {
+        return Err(CliError::usage("there is no tenant to sign in to", "name one with --tenant"));
+    };
+    // Its other end is dropped, so that this client is never stopped.
+    let never = watch::channel(None).1;
+    let changing = Tenant { arm: reading.arm.with_stop(never), principal: reading.principal.clone() };
+    let (give, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        if stopped.wait_for(Option::is_some).await.is_ok() {
+            give.send_replace(true);
+        }
+        // While this end is kept, the signal stays as it is.
+        give.closed().await;
+    });
+    Ok(Site { reading, changing, stop })
+}
+
+/// Does something with everything that it takes to change servers.
+pub(crate) async fn change(
+    site: &Site,
+    store: &Store,
+    pace: &PaceArgs,
+    plan: &Plan,
+    talk: &TalkArgs,
+    work: impl AsyncFnOnce(&Remediation<'_>) -> Result<Report, RemediationError>,
+) -> Result<Report, CliError> {
+    let progress = RunProgress::new(plan, talk);
+    let clock = SystemClock::new();
+    let remediation = Remediation {
+        tenant: &site.changing,
+        journal: store,
+        clock: &clock,
+        judge: None,
+        events: &progress,
+        on_untold: &|blind| tell_untold(blind, talk),
+        stop: site.stop.clone(),
+        options: ExecutorOptions {
+            max_parallel: usize::from(pace.max_parallel),
+            max_failures: usize::try_from(pace.max_failures).unwrap_or(usize::MAX),
+            ..ExecutorOptions::default()
+        },
+    };
+    let done = work(&remediation).await;
+    progress.finish();
+    match done {
+        Ok(report) => Ok(report),
+        Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
+            // What was done until then is in no journal's hands any more, so it is told before the error.
+            let _ = run_text::write(&mut io::stderr().lock(), &partial, hostssl_report::Palette::Plain);
+            Err(ExecuteError::Journal { source, partial: None }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell_untold(blind: &Blind, talk: &TalkArgs) {
+    if !talk.quiet {
+        let why = match &blind.missing_permission {
+            Some(permission) => format!("needs {permission}"),
+            None => safe(&blind.detail).into_owned(),
+        };
+        anstream::eprintln!("warning: Azure does not say what this identity may change: {}: {why}", blind.reason);
+    }
+}
+
+/// Writes the report of a run and says how the command ends.
+pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(value.query.as_deref())?;
+    let palette = stdout::palette(talk);
+    let format = Format::from(value.output);
+    if query.is_none() && format == Format::Table {
+        stdout::write(|out| run_text::write(out, report, palette))?;
+    } else {
+        let document = to_value(report)?;
+        // Without a query, a list of the whole document would show no step.
+        let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
+        stdout::write_value(rows, query.as_ref(), format, palette)?;
+        if !talk.quiet {
+            let summary = report.summary;
+            anstream::eprintln!(
+                "run {}: {} of {} steps applied, {} already, {} undone",
+                report.run,
+                summary.applied,
+                summary.steps,
+                summary.already,
+                summary.undone
+            );
+        }
+    }
+    Ok(Exit::of_run(report.outcome))
+}
+
+/// A document of ours as a JSON value.
+pub(crate) fn to_value(document: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(document)
+        .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))
+}
+
+/// Asks on the terminal. Nothing but the whole word counts.
+///
+/// # Errors
+///
+/// When there is no terminal to ask on, with `instead` as what to do.
+pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() || !stdout::stderr_is_terminal() {
+        return Err(CliError::usage("there is no terminal to ask for approval on", instead));
+    }
+    anstream::eprint!("{question} Type yes to go on: ");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.map_err(|error| CliError::failed(&error, instead.to_owned()))?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+}
+
+impl PaceArgs {
+    /// The limits of the client that goes with it.
+    pub(crate) fn limits(&self) -> LimitArgs {
+        LimitArgs { deadline: self.deadline, concurrency: 256 }
+    }
+}

@@ -1,0 +1,99 @@
+//! `hostssl apply`, `resume` and `undo`.
+
+use crate::args::{ApplyArgs, ResumeArgs, TalkArgs, UndoArgs};
+use crate::changing::{ask, change, connect_site, write_report};
+use crate::connect::block_on;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::{new_run, run_id};
+use crate::{plan_file, stdout};
+use hostssl_remedy::{Approved, ExecuteError, Journal as _, LoadedRun, Plan, Rest, RunId};
+use hostssl_report::plan_text;
+use hostssl_store::Store;
+
+/// `hostssl apply`.
+pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    stdout::query(args.value.query.as_deref())?;
+    let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
+    let approved = match &args.approve {
+        Some(hash) => Approved::new(plan.clone(), hash)?,
+        None => approve(&plan, &format!("review it with `hostssl plan show`, then add --approve {}", plan.hash()))?,
+    };
+    if plan.is_empty() {
+        anstream::eprintln!("the plan writes nothing, so there is nothing to apply");
+        return Ok(Exit::AllPass);
+    }
+    let report = block_on(async {
+        let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+        let store = args.state.open(args.connect.simulate.is_some())?;
+        let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
+        let run = new_run()?;
+        if !talk.quiet {
+            anstream::eprintln!("run {run}");
+        }
+        let work = async |remediation: &hostssl_engine::Remediation<'_>| {
+            remediation.apply(&approved, &run, args.max_age).await
+        };
+        change(&site, &store, &args.pace, &plan, talk, work).await
+    })?;
+    write_report(&report, &args.value, talk)
+}
+
+/// Shows a plan on the terminal and asks.
+pub(crate) fn approve(plan: &Plan, instead: &str) -> Result<Approved<Plan>, CliError> {
+    if stdout::stderr_is_terminal() {
+        let mut text = Vec::new();
+        let _ = plan_text::write(&mut text, plan, hostssl_report::Palette::Plain);
+        anstream::eprintln!("{}", String::from_utf8_lossy(&text));
+    }
+    let servers = plan.servers();
+    let servers = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
+    if !plan.is_empty() && !ask(&format!("This changes {servers}."), instead)? {
+        return Err(CliError::refused("not approved, so nothing was written", "a plan that was made is still good"));
+    }
+    // What was shown is what is approved.
+    Ok(Approved::new(plan.clone(), plan.hash().as_str())?)
+}
+
+/// `hostssl resume`.
+pub(crate) fn resume(args: &ResumeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    stdout::query(args.value.query.as_deref())?;
+    let run = run_id(&args.run)?;
+    let report = block_on(async {
+        let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+        let store = args.state.open(args.connect.simulate.is_some())?;
+        let loaded = load(&store, &run).await?;
+        let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
+        let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
+        let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.resume(&run, rest).await;
+        change(&site, &store, &args.pace, &loaded.plan, talk, work).await
+    })?;
+    write_report(&report, &args.value, talk)
+}
+
+/// `hostssl undo`.
+pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    stdout::query(args.value.query.as_deref())?;
+    let run = run_id(&args.run)?;
+    let report = block_on(async {
+        let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+        let store = args.state.open(args.connect.simulate.is_some())?;
+        let loaded = load(&store, &run).await?;
+        if !args.yes {
+            let applied = loaded.report().summary.applied;
+            let question = format!("This puts back what run {run} changed ({applied} steps) and may loosen servers.");
+            if !ask(&question, "add --yes")? {
+                return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
+            }
+        }
+        let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
+        let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.undo(&run).await;
+        change(&site, &store, &args.pace, &loaded.plan, talk, work).await
+    })?;
+    write_report(&report, &args.value, talk)
+}
+
+async fn load(store: &Store, run: &RunId) -> Result<LoadedRun, CliError> {
+    let stored = store.load(run).await.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+    Ok(stored.load().map_err(ExecuteError::Damaged)?)
+}

@@ -1,0 +1,45 @@
+//! `hostssl enforce`: plan, review and apply in one conversation.
+
+use super::apply::approve;
+use super::plan::{plan_for, tell_unseen};
+use crate::args::{EnforceArgs, TalkArgs};
+use crate::changing::{change, connect_site, write_report};
+use crate::connect::block_on;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::new_run;
+use crate::stdout;
+
+pub(crate) fn run(args: &EnforceArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let request = args.make.request()?;
+    stdout::query(args.value.query.as_deref())?;
+    let done = block_on(async {
+        let store = args.state.open(args.make.connect.simulate.is_some())?;
+        let site = connect_site(&args.make.connect, &args.make.scope.tenant, &args.pace.limits(), talk).await?;
+        let planned = plan_for(&site.reading, &request, talk).await?;
+        let seen = tell_unseen(&planned);
+        if planned.plan.is_empty() {
+            super::plan::write(&planned.plan, &args.value, talk)?;
+            return Ok((None, seen));
+        }
+        let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
+        let approved = approve(&planned.plan, instead)?;
+        let run = new_run()?;
+        if !talk.quiet {
+            anstream::eprintln!("run {run}");
+        }
+        let work = async |remediation: &hostssl_engine::Remediation<'_>| {
+            // What was just planned is fresh, however long the review took: every value is re-read.
+            remediation.apply(&approved, &run, std::time::Duration::MAX).await
+        };
+        let report = change(&site, &store, &args.pace, &planned.plan, talk, work).await?;
+        Ok((Some(report), seen))
+    })?;
+    match done {
+        (None, seen) => Ok(seen),
+        (Some(report), seen) => match write_report(&report, &args.value, talk)? {
+            Exit::AllPass => Ok(seen),
+            other => Ok(other),
+        },
+    }
+}

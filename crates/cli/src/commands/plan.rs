@@ -1,0 +1,205 @@
+//! `hostssl plan`.
+
+use crate::args::{Discovery, MakePlanArgs, PlanArgs, PlanCheckArgs, PlanCommand, TableArgs, TalkArgs};
+use crate::changing::connect_site;
+use crate::connect::block_on;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::{plan_file, stdout};
+use hostssl_audit::Profile;
+use hostssl_engine::{PlanRequest, Planned, Stamp, Tenant, make_plan};
+use hostssl_remedy::{Clock as _, FixableControl, Goal, Lint, LintContext, Plan, PlanOptions, SystemClock, lint};
+use hostssl_report::output::Format;
+use hostssl_report::{Column, Palette, plan_text, safe, write_columns};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub(crate) fn run(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    match &args.command {
+        Some(PlanCommand::Show(args)) => {
+            write(&plan_file::read(&args.plan)?, &args.value, talk)?;
+            Ok(Exit::AllPass)
+        }
+        Some(PlanCommand::Check(args)) => check(args, talk),
+        None => make(args, talk),
+    }
+}
+
+fn make(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let request = args.make.request()?;
+    stdout::query(args.value.query.as_deref())?;
+    let planned = block_on(async {
+        let site = connect_site(&args.make.connect, &args.make.scope.tenant, &args.limits, talk).await?;
+        plan_for(&site.reading, &request, talk).await
+    })?;
+    let plan = &planned.plan;
+    write(plan, &args.value, talk)?;
+    let shown = Format::from(args.value.output) == Format::Table && args.value.query.is_none();
+    let seen = tell_unseen(&planned);
+    if args.out.is_some() || (shown && !plan.is_empty()) {
+        let path = plan_file::write(plan, args.out.as_deref())?;
+        if !talk.quiet {
+            let path = path.display();
+            anstream::eprintln!("written to {path}");
+            if !plan.is_empty() {
+                anstream::eprintln!("next: hostssl plan check {path}");
+                anstream::eprintln!("      hostssl apply {path} --approve {}", plan.hash());
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// Looks and plans, with progress.
+pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &TalkArgs) -> Result<Planned, CliError> {
+    let mut progress = Progress::new(talk);
+    let now = || format!("{:.6}", Timestamp::now());
+    let stamp = Stamp {
+        id: uuid::Uuid::now_v7().to_string(),
+        started_at: now(),
+        now: &now,
+        tool_version: env!("CARGO_PKG_VERSION"),
+    };
+    let planned = make_plan(tenant, request, stamp, &mut |event| progress.on(&event)).await;
+    progress.finish();
+    Ok(planned?)
+}
+
+/// What could not be seen is told even with --quiet: the plan alone would look whole.
+pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
+    stdout::warn_of_gaps(&planned.unseen);
+    let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !is_server(&gap.scope)).cloned().collect();
+    stdout::warn_of_gaps(&of_scope);
+    if planned.audit.run.complete { Exit::AllPass } else { Exit::Incomplete }
+}
+
+/// A server that was not seen is in the plan, among those left out.
+fn is_server(scope: &str) -> bool {
+    hostssl_model::ResourceId::try_from(scope).is_ok()
+}
+
+impl MakePlanArgs {
+    /// What to plan.
+    pub(crate) fn request(&self) -> Result<PlanRequest, CliError> {
+        let profile = Profile::find(&self.profile).map_err(|error| {
+            let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
+            CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+        })?;
+        if self.canary_size > self.wave_size {
+            return Err(CliError::usage(
+                "--canary-size is more than --wave-size",
+                "the canary is the small wave that goes first",
+            ));
+        }
+        Ok(PlanRequest {
+            scope: self.scope.scope(&self.server),
+            goal: Goal::Fix { controls: self.controls(&profile)?, minimum_tls: profile.settings.minimum_tls },
+            profile,
+            options: PlanOptions {
+                canary_size: self.canary_size,
+                wave_size: self.wave_size,
+                max_servers: self.max_servers,
+            },
+            discovery: match self.discovery {
+                Discovery::Lists => hostssl_engine::Discovery::Lists,
+                Discovery::Graph => hostssl_engine::Discovery::Graph,
+            },
+        })
+    }
+
+    fn controls(&self, profile: &Profile) -> Result<Vec<FixableControl>, CliError> {
+        let in_profile = |control: &FixableControl| profile.controls.iter().any(|one| one.id == control.id());
+        let fixable: Vec<FixableControl> = FixableControl::ALL.into_iter().filter(in_profile).collect();
+        let names = || fixable.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        for id in &self.control {
+            if !fixable.iter().any(|control| control.id() == id) {
+                return Err(CliError::usage(
+                    format!("`{id}` is no control of {profile} that a write can mend"),
+                    format!("those are {}", names()),
+                ));
+            }
+        }
+        let wanted =
+            |control: &FixableControl| self.control.is_empty() || self.control.iter().any(|id| id == control.id());
+        Ok(fixable.iter().copied().filter(wanted).collect())
+    }
+}
+
+/// Writes a plan for people or for programs.
+pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &TalkArgs) -> Result<(), CliError> {
+    let query = stdout::query(value.query.as_deref())?;
+    let palette = stdout::palette(talk);
+    let format = Format::from(value.output);
+    match (format, &query) {
+        (Format::Table, None) => stdout::write(|out| plan_text::write(out, plan, palette)),
+        // To the byte what --out writes.
+        (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
+        _ => {
+            let document: Value = serde_json::from_str(&plan.to_json())
+                .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
+            let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
+            stdout::write_value(rows, query.as_ref(), format, palette)
+        }
+    }
+}
+
+fn check(args: &PlanCheckArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let plan = plan_file::read(&args.plan)?;
+    let complaints = lint(
+        &plan,
+        &LintContext {
+            now_ms: SystemClock::new().now_ms(),
+            max_age: args.max_age,
+            max_servers: args.max_servers,
+            cloud: args.cloud.as_deref(),
+            subscriptions: &[],
+            servers: None,
+        },
+    );
+    write_complaints(&plan, &complaints, &args.value, talk)?;
+    let bad = complaints.iter().any(|complaint| !complaint.code.is_warning());
+    Ok(if bad { Exit::Findings } else { Exit::AllPass })
+}
+
+fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &TalkArgs) -> Result<(), CliError> {
+    let query = stdout::query(value.query.as_deref())?;
+    let palette = stdout::palette(talk);
+    let format = Format::from(value.output);
+    if query.is_some() || format != Format::Table {
+        let rows: Vec<Value> = complaints.iter().map(|one| complaint_value(plan, one)).collect();
+        return stdout::write_value(&Value::Array(rows), query.as_ref(), format, palette);
+    }
+    stdout::write(|out| {
+        if complaints.is_empty() {
+            let steps = plan.steps().len();
+            return writeln!(out, "plan {}: {steps} steps, nothing to complain about", plan.hash());
+        }
+        let headings = ["CODE", "STEP", "SERVER", "COMPLAINT"];
+        let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
+        rows.extend(complaints.iter().map(|one| complaint_row(plan, one, palette)));
+        write_columns(out, "", &rows)
+    })
+}
+
+fn complaint_row(plan: &Plan, one: &Lint, palette: Palette) -> Vec<Column> {
+    let outcome = if one.code.is_warning() { hostssl_model::Outcome::Unknown } else { hostssl_model::Outcome::Fail };
+    let step = one.step.and_then(|id| plan.step(id));
+    let code = one.code.as_str();
+    vec![
+        Column::painted(code, palette.outcome(outcome, code)),
+        Column::plain(one.step.map_or("-".to_owned(), |id| id.to_string())),
+        Column::plain(safe(step.map_or("-", |step| step.server.name()))),
+        Column::plain(safe(one.message.as_str())),
+    ]
+}
+
+fn complaint_value(plan: &Plan, one: &Lint) -> Value {
+    json!({
+        "code": one.code.as_str(),
+        "warning": one.code.is_warning(),
+        "step": one.step,
+        "server": one.step.and_then(|id| plan.step(id)).map(|step| step.server.to_string()),
+        "message": one.message.as_str(),
+    })
+}

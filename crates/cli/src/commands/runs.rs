@@ -1,0 +1,157 @@
+//! `hostssl runs`.
+
+use crate::args::{RunsArgs, RunsCommand, RunsShowArgs, TableArgs, TalkArgs};
+use crate::changing::to_value;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::run_id;
+use crate::stdout;
+use hostssl_remedy::{Direction, ExecuteError, Report};
+use hostssl_report::output::Format;
+use hostssl_report::{Column, Palette, run_text, safe, write_columns};
+use hostssl_store::{Receipt, RunEntry, StoreError, StoreReader};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+pub(crate) fn run(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    match &args.command {
+        Some(RunsCommand::Show(args)) => show(args, talk),
+        None => list(args, talk),
+    }
+}
+
+fn list(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let runs = match StoreReader::open(&args.state.directory(args.simulated)?) {
+        Ok(reader) => reader.runs()?,
+        Err(StoreError::NoState(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let palette = stdout::palette(talk);
+    let format = Format::from(args.value.output);
+    if query.is_none() && format == Format::Table {
+        stdout::write(|out| write_list(out, &runs, palette))?;
+    } else {
+        let rows = Value::Array(runs.iter().rev().map(entry_value).collect());
+        stdout::write_value(&rows, query.as_ref(), format, palette)?;
+    }
+    let unfinished = runs.iter().find(|run| run.phase.is_unfinished());
+    if let (Some(run), false) = (unfinished, talk.quiet) {
+        anstream::eprintln!("next: hostssl resume {}    # it has not ended", run.id);
+    }
+    Ok(Exit::AllPass)
+}
+
+/// The newest first.
+fn write_list(out: &mut dyn Write, runs: &[RunEntry], palette: Palette) -> io::Result<()> {
+    if runs.is_empty() {
+        return writeln!(out, "no runs yet: `hostssl plan` and `hostssl apply` make one");
+    }
+    let headings = ["RUN", "PHASE", "STEPS", "STARTED", "LAST", "BY", "PLAN"];
+    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
+    for run in runs.iter().rev() {
+        rows.push(vec![
+            Column::plain(run.id.as_str()),
+            Column::plain(run.phase.as_str()),
+            Column::plain(run.steps.to_string()),
+            Column::plain(instant(run.started_at_ms)),
+            Column::plain(instant(run.last_at_ms)),
+            Column::plain(safe(&run.principal.name)),
+            Column::plain(run.plan.as_str().get(..12).unwrap_or_default()),
+        ]);
+    }
+    write_columns(out, "", &rows)
+}
+
+fn entry_value(run: &RunEntry) -> Value {
+    json!({
+        "run": run.id.as_str(),
+        "plan": run.plan.as_str(),
+        "phase": run.phase.as_str(),
+        "steps": run.steps,
+        "principal": run.principal.name,
+        "startedAt": instant(run.started_at_ms),
+        "lastAt": instant(run.last_at_ms),
+    })
+}
+
+/// Milliseconds since 1970 in RFC 3339, to the second.
+fn instant(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn show(args: &RunsShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let run = run_id(&args.run)?;
+    let reader = args.state.read(args.simulated)?;
+    let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
+    let receipts = reader.receipts(&run)?;
+    let report = loaded.report();
+    write_run(&report, &receipts, &args.value, query.as_ref(), talk)?;
+    Ok(Exit::AllPass)
+}
+
+fn write_run(
+    report: &Report,
+    receipts: &[Receipt],
+    value: &TableArgs,
+    query: Option<&hostssl_report::Query>,
+    talk: &TalkArgs,
+) -> Result<(), CliError> {
+    let palette = stdout::palette(talk);
+    let format = Format::from(value.output);
+    if query.is_none() && format == Format::Table {
+        return stdout::write(|out| {
+            run_text::write(out, report, palette)?;
+            write_receipts(out, receipts, palette)
+        });
+    }
+    let mut document = to_value(report)?;
+    if let Some(members) = document.as_object_mut() {
+        members.insert("receipts".to_owned(), Value::Array(receipts.iter().map(receipt_value).collect()));
+    }
+    let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
+    stdout::write_value(rows, query, format, palette)
+}
+
+fn write_receipts(out: &mut dyn Write, receipts: &[Receipt], palette: Palette) -> io::Result<()> {
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", palette.bold("Receipts"))?;
+    let headings = ["STEP", "WAY", "SENT", "FOUND", "READ BACK", "AT", "REQUEST ID"];
+    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
+    for receipt in receipts {
+        rows.push(vec![
+            Column::plain(receipt.step.to_string()),
+            Column::plain(way(receipt)),
+            Column::plain(instant(receipt.intended_at_ms)),
+            Column::plain(safe(&receipt.value_before)),
+            Column::plain(safe(receipt.value_after.as_deref().unwrap_or("-"))),
+            Column::plain(receipt.observed_at_ms.map_or("-".to_owned(), instant)),
+            Column::plain(safe(receipt.request_id.as_deref().unwrap_or("-"))),
+        ]);
+    }
+    write_columns(out, "  ", &rows)
+}
+
+fn way(receipt: &Receipt) -> &'static str {
+    match receipt.direction {
+        Direction::Apply => "apply",
+        Direction::Undo => "undo",
+    }
+}
+
+fn receipt_value(receipt: &Receipt) -> Value {
+    json!({
+        "step": receipt.step,
+        "direction": way(receipt),
+        "sentAt": instant(receipt.intended_at_ms),
+        "before": receipt.value_before,
+        "requestId": receipt.request_id,
+        "acceptedAt": receipt.accepted_at_ms.map(instant),
+        "after": receipt.value_after,
+        "readBackAt": receipt.observed_at_ms.map(instant),
+    })
+}

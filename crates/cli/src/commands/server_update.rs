@@ -1,0 +1,125 @@
+//! `hostssl server update`: one server, planned, applied and verified like any other change.
+
+use super::plan::plan_for;
+use super::server::shape;
+use crate::args::{Enforcement, MinimalTls, PaceArgs, ServerUpdateArgs, TalkArgs};
+use crate::changing::{Site, change, connect_site};
+use crate::connect::block_on;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::new_run;
+use crate::stdout;
+use hostssl_audit::Profile;
+use hostssl_engine::{Discovery, Document, PlanRequest, show_server_document};
+use hostssl_model::{ResourceId, Scope, TlsVersion};
+use hostssl_remedy::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome};
+use std::time::Duration;
+
+pub(crate) fn run(args: &ServerUpdateArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let (document, exit) = block_on(async {
+        let tenant: Vec<String> = args.tenant.iter().cloned().collect();
+        let store = args.state.open(args.connect.simulate.is_some())?;
+        let site = connect_site(&args.connect, &tenant, &args.limits, talk).await?;
+        let server = find(&site, args, &args.subscription).await?;
+        let subscription = [server.subscription().to_string()];
+        let plan = plan_for(&site.reading, &request(args, &subscription)?, talk).await?.plan;
+        let left_out = plan.left_out().iter().find(|one| one.reason != LeftOutReason::AlreadyRight);
+        if let Some(left_out) = left_out {
+            return Err(CliError::left_out(&server, left_out));
+        }
+        if let Some(by_hand) = plan.steps().iter().find(|step| !step.is_executable()) {
+            return Err(CliError::refused(
+                format!("{} is not changed: {}", server.name(), by_hand.why),
+                "change it by hand, then run this again to verify",
+            ));
+        }
+        let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, talk).await?) };
+        let document = show(&site, args, &subscription).await?;
+        let exit = tell(&server, report.as_ref(), talk);
+        Ok((document, exit))
+    })?;
+    stdout::write_value(&shape(&document), query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
+    Ok(exit)
+}
+
+async fn apply(
+    site: &Site,
+    store: &hostssl_store::Store,
+    args: &ServerUpdateArgs,
+    plan: &Plan,
+    talk: &TalkArgs,
+) -> Result<Report, CliError> {
+    // Who names one server and one value has approved what is planned for it.
+    let approved = Approved::new(plan.clone(), plan.hash().as_str())?;
+    let pace = PaceArgs { max_parallel: 1, max_failures: 1, deadline: args.limits.deadline };
+    let run = new_run()?;
+    let work =
+        async |remediation: &hostssl_engine::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;
+    change(site, store, &pace, plan, talk, work).await
+}
+
+/// What the change came to, beside the metadata on stdout.
+fn tell(server: &ResourceId, report: Option<&Report>, talk: &TalkArgs) -> Exit {
+    let Some(report) = report else {
+        if !talk.quiet {
+            anstream::eprintln!("{} has this value already: nothing was written", server.name());
+        }
+        return Exit::AllPass;
+    };
+    for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
+        let reason = hostssl_report::safe(step.reason.as_deref().unwrap_or("no reason was given"));
+        anstream::eprintln!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
+    }
+    if report.outcome == RunOutcome::Open {
+        anstream::eprintln!("hint: hostssl resume {}", report.run);
+    } else if !talk.quiet && report.summary.applied > 0 {
+        anstream::eprintln!(
+            "run {}: verified by reading it back; hostssl undo {} puts it back",
+            report.run,
+            report.run
+        );
+    }
+    Exit::of_run(report.outcome)
+}
+
+async fn find(site: &Site, args: &ServerUpdateArgs, subscription: &[String]) -> Result<ResourceId, CliError> {
+    let document = show(site, args, subscription).await?;
+    let id = document.raw["id"].as_str().unwrap_or_default();
+    ResourceId::try_from(id).map_err(|error| CliError::failed(&error, "Azure answered with a server without an id"))
+}
+
+async fn show(site: &Site, args: &ServerUpdateArgs, subscription: &[String]) -> Result<Document, CliError> {
+    let tenants = [site.reading.clone()];
+    let scope = Scope { subscriptions: subscription.to_vec(), ..Scope::default() };
+    let found = show_server_document(&tenants, &scope, &args.resource_group, &args.name).await?;
+    found.documents.into_iter().next().ok_or_else(|| {
+        CliError::usage(format!("there is no server `{}`", args.name), "`hostssl server list -o table` shows the names")
+    })
+}
+
+fn request(args: &ServerUpdateArgs, subscription: &[String]) -> Result<PlanRequest, CliError> {
+    let profile = Profile::find("baseline").map_err(|error| CliError::failed(&error, "this is a defect of hostssl"))?;
+    let at = |version| Floor::At(version);
+    Ok(PlanRequest {
+        scope: Scope {
+            subscriptions: subscription.to_vec(),
+            resource_groups: vec![args.resource_group.clone()],
+            servers: vec![args.name.clone()],
+            ..Scope::default()
+        },
+        profile,
+        goal: Goal::Set {
+            enforcement: args.ssl_enforcement.map(|wanted| wanted == Enforcement::Enabled),
+            minimum_tls: args.minimal_tls_version.map(|wanted| match wanted {
+                MinimalTls::Tls1_0 => at(TlsVersion::Tls1_0),
+                MinimalTls::Tls1_1 => at(TlsVersion::Tls1_1),
+                MinimalTls::Tls1_2 => at(TlsVersion::Tls1_2),
+                MinimalTls::Tls1_3 => at(TlsVersion::Tls1_3),
+                MinimalTls::EnforcementDisabled => Floor::None,
+            }),
+        },
+        options: PlanOptions { canary_size: 1, wave_size: 1, max_servers: Some(1) },
+        discovery: Discovery::Lists,
+    })
+}

@@ -1,0 +1,71 @@
+//! Plan files on the disk.
+
+use crate::error::CliError;
+use hostssl_remedy::{MAX_PLAN_BYTES, Plan};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Digits of the hash in the name of a plan file that was given none.
+const HASH_IN_NAME: usize = 12;
+
+/// Reads a plan and holds it to everything that can be checked without asking anybody.
+pub(crate) fn read(path: &Path) -> Result<Plan, CliError> {
+    read_from(&open(path)?, path)
+}
+
+/// The same, and keeps everybody else from applying that file until the lock is dropped.
+pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, File), CliError> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(CliError::refused(
+                format!("another hostssl is applying {}", path.display()),
+                "wait until it has ended; `hostssl runs` lists the runs",
+            ));
+        }
+        Err(TryLockError::Error(error)) => {
+            return Err(CliError::failed(&error, "the plan file cannot be locked: copy it to a local disk"));
+        }
+    }
+    Ok((read_from(&file, path)?, file))
+}
+
+fn open(path: &Path) -> Result<File, CliError> {
+    File::open(path).map_err(|error| {
+        CliError::usage(format!("{}: {error}", path.display()), "`hostssl plan` makes a plan file and says its name")
+    })
+}
+
+fn read_from(file: &File, path: &Path) -> Result<Plan, CliError> {
+    let mut text = String::new();
+    // One byte more than is accepted, so that too much is seen.
+    let limit = u64::try_from(MAX_PLAN_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_string(&mut text).map_err(|error| {
+        CliError::usage(format!("{}: {error}", path.display()), "a plan file is the JSON that `hostssl plan` writes")
+    })?;
+    Plan::parse(&text).map_err(|error| CliError::invalid_plan(path, &error))
+}
+
+/// Writes a plan to a file that is not there yet: a plan never changes, so its file does not either.
+pub(crate) fn write(plan: &Plan, path: Option<&Path>) -> Result<PathBuf, CliError> {
+    let hash = plan.hash().as_str();
+    let named = || PathBuf::from(format!("hostssl-plan-{}.json", hash.get(..HASH_IN_NAME).unwrap_or(hash)));
+    let path = path.map_or_else(named, Path::to_path_buf);
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(plan.to_json().as_bytes()).and_then(|()| file.sync_all()));
+    match written {
+        Ok(()) => Ok(path),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(CliError::usage(
+            format!("{} is there already, and a plan is never overwritten", path.display()),
+            "name another file with --out",
+        )),
+        Err(error) => {
+            Err(CliError::failed(&error, format!("{} cannot be written; name another with --out", path.display())))
+        }
+    }
+}

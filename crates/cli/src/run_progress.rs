@@ -1,0 +1,79 @@
+//! A run's progress on stderr: a bar on a terminal, otherwise a line for each wave and for each step that did not end
+//! well.
+
+use crate::args::TalkArgs;
+use crate::stdout::stderr_is_terminal;
+use hostssl_remedy::{Act, Ending, Event, EventSink, ExecutionEvent, Plan, Record};
+use hostssl_report::safe;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+
+/// Follows the events of a run.
+pub(crate) struct RunProgress<'a> {
+    plan: &'a Plan,
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl<'a> RunProgress<'a> {
+    pub(crate) fn new(plan: &'a Plan, talk: &TalkArgs) -> Self {
+        let shown = stderr_is_terminal() && !talk.quiet && !talk.verbose;
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let steps = plan.steps().iter().filter(|step| step.is_executable()).count();
+        let bar = ProgressBar::with_draw_target(Some(steps as u64), target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} steps {wide_bar} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        if shown {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self { plan, bar, quiet: talk.quiet }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn tell(&self, line: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| anstream::eprintln!("{line}"));
+        }
+    }
+
+    fn recorded(&self, record: &Record) {
+        let Event::Step { step, act: Act::Ended { ending }, .. } = &record.event else { return };
+        let Some(step) = self.plan.step(*step) else { return };
+        self.bar.inc(u64::from(step.is_executable()));
+        let name = safe(step.server.name());
+        match ending {
+            Ending::Reached { .. } | Ending::Already | Ending::NotStarted { .. } => {}
+            Ending::Changed { found } => {
+                self.tell(&format!("{name}: left alone: {} is {} now", step.parameter, safe(found.as_str())));
+            }
+            Ending::Refused { by, name: what, .. } => {
+                self.tell(&format!("{name}: refused: {} {}", by.as_str(), safe(what.as_str())));
+            }
+            Ending::Failed { detail } => self.tell(&format!("{name}: failed: {}", safe(detail.as_str()))),
+            Ending::TimedOut { detail } => self.tell(&format!("{name}: timed out: {}", safe(detail.as_str()))),
+        }
+    }
+}
+
+impl EventSink for RunProgress<'_> {
+    fn emit(&self, event: &ExecutionEvent<'_>) {
+        match event {
+            ExecutionEvent::Wave { wave, servers } => {
+                let servers = if *servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
+                self.bar.set_message(format!("wave {wave}: {servers}"));
+                if self.bar.is_hidden() {
+                    self.tell(&format!("wave {wave}: {servers}"));
+                }
+            }
+            ExecutionEvent::Recorded(record) => self.recorded(record),
+            ExecutionEvent::Waiting { step, why, delay } => {
+                let name = safe(step.server.name());
+                self.bar.set_message(format!("{name}: {why}, again in {} s", delay.as_secs()));
+            }
+        }
+    }
+}

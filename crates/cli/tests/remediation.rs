@@ -1,0 +1,304 @@
+//! Planning and changing, as users and scripts meet it, across processes that share a served simulated Azure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{Done, Simulator, simulator};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// A simulated Azure, a state directory and plan files.
+struct Site {
+    simulator: Simulator,
+}
+
+impl Site {
+    fn new(arguments: &[&str]) -> Self {
+        Self { simulator: simulator(arguments) }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.simulator.folder().join(name).display().to_string()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        self.simulator.run_with(arguments, &[("HOSTSSL_STATE", &self.path("state"))])
+    }
+
+    fn start(&self, arguments: &[&str]) -> common::Running {
+        let state = self.path("state");
+        let with_state: Vec<&str> = arguments.iter().copied().chain(["--state", &state]).collect();
+        self.simulator.start(&with_state)
+    }
+
+    /// Plans, and returns the plan's file and hash.
+    fn plan(&self, name: &str, more: &[&str]) -> (String, String) {
+        let file = self.path(name);
+        let done = self.run(&[&["plan", "--out", &file, "-o", "json"], more].concat());
+        assert!(matches!(done.code, 0 | 4), "{}", done.stderr);
+        let plan: Value = serde_json::from_str(&done.stdout).unwrap();
+        assert_eq!(done.stdout, std::fs::read_to_string(&file).unwrap(), "what is printed is what is written");
+        (file, plan["hash"].as_str().unwrap().to_owned())
+    }
+
+    fn outcome(&self, server: &str) -> String {
+        let done = self.run(&["audit", "--server", server, "-o", "tsv", "--query", "servers[0].sslEnforcement"]);
+        done.stdout.trim().to_owned()
+    }
+
+    fn runs(&self) -> Vec<Value> {
+        serde_json::from_str(&self.run(&["runs", "-o", "json"]).stdout).unwrap()
+    }
+}
+
+fn json(done: &Done) -> Value {
+    serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {} {}", done.stdout, done.stderr))
+}
+
+#[test]
+fn plan_apply_verify_undo() {
+    let site = Site::new(&["demo"]);
+    let (file, hash) = site.plan("plan.json", &[]);
+    assert_eq!(site.run(&["plan", "check", &file]).code, 0);
+    let shown = site.run(&["plan", "show", &file, "-o", "json"]);
+    assert_eq!(shown.stdout, std::fs::read_to_string(&file).unwrap());
+    // Planning wrote nothing.
+    assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
+
+    let applied = site.run(&["apply", &file, "--approve", &hash, "-o", "json"]);
+    assert_eq!(applied.code, 4, "one step is for a person: {}", applied.stderr);
+    let report = json(&applied);
+    assert_eq!(report["plan"], hash.as_str());
+    assert_eq!((&report["summary"]["failed"], &report["summary"]["notStarted"]), (&0.into(), &1.into()));
+    assert_eq!(site.outcome("pg-catalog-prod"), "Enabled");
+    let again = site.run(&["plan", "-o", "json"]);
+    let again = json(&again);
+    assert!(again["waves"].as_array().unwrap().is_empty(), "{again}");
+
+    let run = report["run"].as_str().unwrap();
+    let shown = json(&site.run(&["runs", "show", run, "-o", "json"]));
+    assert_eq!(shown["steps"], report["steps"]);
+    let receipts = shown["receipts"].as_array().unwrap();
+    assert_eq!(receipts.len() as u64, report["summary"]["applied"].as_u64().unwrap());
+    assert!(receipts.iter().all(|receipt| receipt["requestId"].is_string() && receipt["after"].is_string()));
+
+    assert_eq!(site.run(&["undo", run]).code, 2, "nobody can be asked");
+    let undone = site.run(&["undo", run, "--yes", "-o", "json"]);
+    assert_eq!(undone.code, 0, "{}", undone.stderr);
+    assert_eq!(json(&undone)["summary"]["undone"], report["summary"]["applied"]);
+    assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
+    assert_eq!(site.runs()[0]["phase"], "undo-finished");
+    assert_eq!(site.run(&["resume", run]).code, 2);
+}
+
+#[test]
+fn one_server_is_updated_as_the_procedure_says_for_both_generations() {
+    let site = Site::new(&["demo"]);
+    for (name, group) in [("pg-archive-legacy", "rg-finance-prod"), ("pg-catalog-prod", "rg-shop-prod")] {
+        let update = ["server", "update", "--name", name, "--resource-group", group, "--ssl-enforcement"];
+        let done = site.run(&[&update[..], &["Enabled"]].concat());
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        let printed = json(&done);
+        assert_eq!((&printed["name"], &printed["sslEnforcement"]), (&name.into(), &"Enabled".into()));
+        let shown = json(&site.run(&["server", "show", "-n", name, "-g", group]));
+        assert_eq!(printed, shown, "it prints what show prints");
+        let again = site.run(&[&update[..], &["enabled"]].concat());
+        assert_eq!((again.code, again.stderr.contains("nothing was written")), (0, true), "{}", again.stderr);
+        assert_eq!(site.run(&[&update[..], &["Disabled"]].concat()).code, 0);
+        assert_eq!(site.outcome(name), "Disabled");
+    }
+    assert_eq!(site.runs().len(), 4);
+    let refused = [
+        (["pg-ledger-prod", "rg-finance-prod"], "TLS1_3", 3, "locked"),
+        (["pg-catalog-stage", "rg-shop-stage"], "TLS1_2", 3, "stopped"),
+        (["pg-archive-legacy", "rg-finance-prod"], "TLS1_3", 2, "cannot be TLS 1.3"),
+        (["pg-payroll-prod", "rg-finance-prod"], "TLS1_3", 4, "permission"),
+        (["no-such-server", "rg-finance-prod"], "TLS1_2", 2, "there is no PostgreSQL server"),
+    ];
+    for ([name, group], version, code, why) in refused {
+        let done = site.run(&["server", "update", "-n", name, "-g", group, "--minimal-tls-version", version]);
+        assert_eq!((done.code, done.stdout.as_str()), (code, ""), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains(why) && done.stderr.contains("hint: "), "{name}: {}", done.stderr);
+    }
+    assert_eq!(site.runs().len(), 4, "what is refused begins no run");
+}
+
+#[test]
+fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
+    let site = Site::new(&["demo"]);
+    let (file, hash) = site.plan("plan.json", &[]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = site.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let edited = write("edited.json", &text.replacen("\"after\": \"on\"", "\"after\": \"off\"", 1));
+    let truncated = write("truncated.json", &text[..text.len() / 2]);
+    let newer = write("newer.json", &text.replace("hostssl/plan/v1", "hostssl/plan/v9"));
+    let binary = site.path("binary.json");
+    std::fs::write(&binary, [0xff, 0x00, 0x80]).unwrap();
+    let cases: Vec<(Vec<&str>, &str)> = vec![
+        (vec!["apply", &edited, "--approve", &hash], "changed after it was made"),
+        (vec!["apply", &truncated, "--approve", &hash], "cut off"),
+        (vec!["apply", &newer, "--approve", &hash], "this hostssl knows hostssl/plan/v1"),
+        (vec!["apply", &binary, "--approve", &hash], "binary.json"),
+        (vec!["apply", "no-such-file.json", "--approve", &hash], "no-such-file.json"),
+        (vec!["apply", &file, "--approve", "abc"], "not the hash of a plan"),
+        (vec!["apply", &file], "no terminal to ask"),
+        (vec!["apply", &file, "--approve", &hash, "--max-age", "1s"], "plan again"),
+        (vec!["apply", &file, "--approve", &hash, "--simulate"], "the plan is for custom, this is simulated:demo"),
+        (vec!["plan", "check", &edited], "changed after it was made"),
+        (vec!["plan", "--control", "replica-parity"], "no control of baseline@1 that a write can mend"),
+        (vec!["plan", "--canary-size", "9", "--wave-size", "3"], "--canary-size is more"),
+        (vec!["plan", "--out", &file], "never overwritten"),
+        (vec!["undo", "no-such-run", "--yes"], "no run no-such-run"),
+        (vec!["undo", "No Run", "--yes"], "`No Run`"),
+        (vec!["resume", "no-such-run"], "no run no-such-run"),
+        (vec!["runs", "show", "no-such-run"], "no run no-such-run"),
+    ];
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    for (arguments, why) in cases {
+        let done = site.run(&arguments);
+        assert_eq!(done.code, 2, "{arguments:?}: {}", done.stderr);
+        assert!(done.stderr.contains(why) && done.stderr.contains("hint: "), "{arguments:?}: {}", done.stderr);
+    }
+    let other = hash.chars().rev().collect::<String>();
+    assert_eq!(site.run(&["apply", &file, "--approve", &other]).code, 2);
+    assert!(site.runs().is_empty(), "no run began");
+    assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_trusted_is_refused_before_the_first_write() {
+    let site = Site::new(&["demo"]);
+    let (file, hash) = site.plan("plan.json", &[]);
+    let bad = |name: &str, make: &dyn Fn(&PathBuf)| {
+        let path = site.simulator.folder().join(name);
+        make(&path);
+        path.display().to_string()
+    };
+    let cases = [
+        (bad("a-file", &|path| std::fs::write(path, "x").unwrap()), "a-file cannot be used"),
+        (
+            bad("foreign", &|path| {
+                std::fs::create_dir(path).unwrap();
+                std::fs::write(path.join("hostssl.db"), "this is no database, and it is long enough to look like one")
+                    .unwrap();
+            }),
+            "damaged",
+        ),
+        (
+            bad("exposed", &|path| {
+                std::fs::create_dir(path).unwrap();
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+                std::fs::set_permissions(path, mode).unwrap();
+            }),
+            "other users may write",
+        ),
+        ("/proc/hostssl".to_owned(), "cannot be used"),
+    ];
+    for (state, why) in cases {
+        let done = site.run(&["apply", &file, "--approve", &hash, "--state", &state]);
+        assert_eq!(done.code, 1, "{state}: {}", done.stderr);
+        assert!(done.stderr.contains(why) && done.stderr.contains("hint: "), "{state}: {}", done.stderr);
+    }
+    assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
+}
+
+#[test]
+fn an_identity_that_may_not_write_is_refused_before_the_first_write() {
+    let site = Site::new(&["readonly"]);
+    let (file, hash) = site.plan("plan.json", &[]);
+    let done = site.run(&["apply", &file, "--approve", &hash]);
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("so nothing was written"), "{}", done.stderr);
+    assert!(done.stderr.contains("hint: ask for the role that `hostssl role remediate` prints"), "{}", done.stderr);
+    assert!(site.runs().is_empty());
+}
+
+#[test]
+fn the_role_for_changing_adds_only_what_changing_needs() {
+    let actions = |command: &str| {
+        let role = json(&common::run(&["role", command, "--subscription", "s"]));
+        role["Actions"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (audit, remediate) = (actions("audit"), actions("remediate"));
+    assert!(audit.iter().all(|action| action.ends_with("/read") && remediate.contains(action)));
+    let writes: Vec<&String> = remediate.iter().filter(|action| !action.ends_with("/read")).collect();
+    assert_eq!(writes.len(), 4, "{writes:?}");
+    assert!(writes.iter().all(|action| action.ends_with("/write")));
+}
+
+/// Long enough that everything below happens while the writes are under way.
+const SLOW: [&str; 3] = ["demo", "--operation-time", "4000"];
+
+#[test]
+fn a_run_that_was_killed_is_resumed_and_nothing_is_written_twice() {
+    let site = Site::new(&SLOW);
+    let (file, hash) = site.plan("plan.json", &["--server", "pg-catalog-prod"]);
+    let mut running = site.start(&["apply", &file, "--approve", &hash]);
+    running.wait_for_stderr("wave 1");
+    while site.runs().first().is_none_or(|run| receipts(&site, run).is_empty()) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    running.signal("KILL");
+    running.wait_for_signalled_end();
+
+    let run = site.runs()[0]["run"].as_str().unwrap().to_owned();
+    let blocked = site.run(&["apply", &file, "--approve", &hash]);
+    assert_eq!(blocked.code, 1);
+    assert!(blocked.stderr.contains(&format!("hint: hostssl resume {run}")), "{}", blocked.stderr);
+    assert_eq!(site.run(&["undo", &run, "--yes"]).code, 2, "it must be settled first");
+
+    let resumed = site.run(&["resume", &run, "-o", "json"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!(json(&resumed)["steps"][0]["status"], "applied");
+    assert_eq!(site.outcome("pg-catalog-prod"), "Enabled");
+    let run = &site.runs()[0];
+    assert_eq!(run["phase"], "finished");
+    assert_eq!(receipts(&site, run).len(), 1, "one write, one receipt");
+}
+
+fn receipts(site: &Site, run: &Value) -> Vec<Value> {
+    let shown = site.run(&["runs", "show", run["run"].as_str().unwrap(), "-o", "json"]);
+    json(&shown)["receipts"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_interrupt_settles_what_is_under_way_and_begins_nothing_new() {
+    let site = Site::new(&SLOW);
+    let (file, hash) = site.plan("plan.json", &["--wave-size", "1"]);
+    let mut running = site.start(&["apply", &file, "--approve", &hash, "-o", "json"]);
+    running.wait_for_stderr("wave 1");
+    while site.runs().first().is_none_or(|run| receipts(&site, run).is_empty()) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    let report = json(&done);
+    assert_eq!((&report["summary"]["applied"], &report["summary"]["open"]), (&1.into(), &0.into()), "{report}");
+    assert_eq!(report["steps"][1]["status"], "not-started");
+    assert_eq!(site.runs()[0]["phase"], "finished", "nothing is left to settle");
+}
+
+#[test]
+fn two_processes_cannot_apply_with_one_state_directory_or_one_plan() {
+    let site = Site::new(&SLOW);
+    let (file, hash) = site.plan("plan.json", &["--server", "pg-catalog-prod"]);
+    let (other, other_hash) = site.plan("other.json", &["--server", "pg-keycloak"]);
+    let mut first = site.start(&["apply", &file, "--approve", &hash]);
+    first.wait_for_stderr("wave 1");
+    let same_state = site.run(&["apply", &other, "--approve", &other_hash]);
+    assert_eq!(same_state.code, 1);
+    assert!(same_state.stderr.contains("another hostssl (process "), "{}", same_state.stderr);
+    let same_plan = site.run(&["apply", &file, "--approve", &hash, "--state", &site.path("other-state")]);
+    assert_eq!(same_plan.code, 1);
+    assert!(same_plan.stderr.contains("another hostssl is applying"), "{}", same_plan.stderr);
+    let done = first.finish();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(site.outcome("pg-keycloak"), "Disabled");
+}

@@ -1,0 +1,10 @@
+//! Changing servers: plan, apply, resume, undo.
+
+mod apply;
+mod plan;
+mod preflight;
+mod writer;
+
+pub use apply::{Remediation, RemediationError};
+pub use plan::{PlanError, PlanRequest, Planned, make_plan};
+pub use preflight::NotPermitted;
