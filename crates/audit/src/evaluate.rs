@@ -54,5 +54,6 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         wire: posture.wire.clone(),
         readings: posture.readings.clone(),
         server: posture.server.clone(),
+        primary: primary.cloned().map(Box::new),
     }
 }

@@ -35,7 +35,7 @@ fn known(value: &str) -> Reading<Parameter> {
 }
 
 fn waiting(value: &str) -> Reading<Parameter> {
-    Reading::Known(Parameter { value: value.into(), pending_restart: true })
+    Reading::Known(Parameter { pending_restart: true, ..Parameter::in_effect(value) })
 }
 
 fn forbidden() -> Reading<Parameter> {

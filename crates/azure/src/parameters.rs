@@ -5,8 +5,8 @@ use crate::{Accepted, Arm, ArmError, Listed, Quota, ResourceType, permissions, w
 use azure_core::http::Method;
 use futures::future::join_all;
 use hostssl_model::{Blind, Kind, Parameter, ParameterName, Reading, Reason, ResourceId};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 /// Reads these settings of a server and returns one reading for each, in order. What could not be read is a reading too.
 pub async fn read_parameters(
@@ -111,6 +111,36 @@ struct Configuration {
     #[serde(default)]
     name: Option<String>,
     properties: ConfigurationProperties,
+    /// The other members, for the excerpt.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Configuration {
+    /// The answer without what is the same for every server: descriptions and links.
+    fn excerpt(&self) -> String {
+        let mut answer = self.rest.clone();
+        answer.remove("systemData");
+        answer.insert("name".to_owned(), self.name.as_deref().into());
+        let mut properties = self.properties.rest.clone();
+        for of_every_server in ["description", "documentationLink"] {
+            properties.remove(of_every_server);
+        }
+        properties.insert("value".to_owned(), self.properties.value.as_deref().into());
+        if !self.properties.is_config_pending_restart.is_null() {
+            properties.insert("isConfigPendingRestart".to_owned(), self.properties.is_config_pending_restart.clone());
+        }
+        answer.insert("properties".to_owned(), properties.into());
+        excerpt(&answer.into())
+    }
+}
+
+/// The longest excerpt that is kept, in bytes.
+const MAX_EXCERPT: usize = 4 << 10;
+
+/// A value as text; nothing when it is too long to be what it should be.
+fn excerpt(value: &Value) -> String {
+    Some(value.to_string()).filter(|text| text.len() <= MAX_EXCERPT).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -120,6 +150,13 @@ struct ConfigurationProperties {
     // Old providers send the text "True" here instead of a boolean.
     #[serde(default)]
     is_config_pending_restart: Value,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// A value in effect, with the entry of Azure's answer that holds it.
+fn with_excerpt(value: &str, entry: &impl Serialize) -> Parameter {
+    Parameter::in_effect(value).with_excerpt(excerpt(&serde_json::to_value(entry).unwrap_or_default()))
 }
 
 async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> Reading<Parameter> {
@@ -129,10 +166,12 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
         Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => Reading::Unknown(
             Blind::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
         ),
-        Ok(Configuration {
-            properties: ConfigurationProperties { value: Some(value), is_config_pending_restart },
-            ..
-        }) => Reading::Known(Parameter { value: value.into(), pending_restart: is_true(&is_config_pending_restart) }),
+        Ok(configuration) if configuration.properties.value.is_some() => {
+            let properties = &configuration.properties;
+            let parameter = Parameter::in_effect(properties.value.as_deref().unwrap_or_default());
+            let pending_restart = is_true(&properties.is_config_pending_restart);
+            Reading::Known(Parameter { pending_restart, ..parameter.with_excerpt(configuration.excerpt()) })
+        }
         Ok(_) => Reading::Unknown(not_returned(name)),
         Err(error) => Reading::Unknown(unseen(&error, permissions::READ_CONFIGURATIONS)),
     }
@@ -166,7 +205,7 @@ struct ClusterConfigurationProperties {
     server_role_group_configurations: Vec<RoleConfiguration>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct RoleConfiguration {
     role: String,
     value: Option<String>,
@@ -193,8 +232,11 @@ async fn read_cluster_configuration(
             Err(error) => return Reading::Unknown(unseen(error, permissions::READ_SERVER_GROUP_CONFIGURATIONS)),
         };
         let of_role = configuration.properties.server_role_group_configurations.iter();
-        let value = of_role.filter(|c| c.role.eq_ignore_ascii_case(role)).find_map(|c| c.value.as_deref());
-        value.map_or_else(|| Reading::Unknown(not_returned(name)), |value| Reading::Known(Parameter::in_effect(value)))
+        let found = of_role.filter(|c| c.role.eq_ignore_ascii_case(role)).find_map(|c| Some((c, c.value.as_deref()?)));
+        match found {
+            Some((configuration, value)) => Reading::Known(with_excerpt(value, configuration)),
+            None => Reading::Unknown(not_returned(name)),
+        }
     };
     names.iter().map(|name| (*name, reading(*name))).collect()
 }
@@ -209,7 +251,7 @@ struct GroupProperties {
     parameters: Vec<GroupParameter>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct GroupParameter {
     name: String,
     value: Option<String>,
@@ -230,8 +272,8 @@ async fn read_parameter_group(
         Ok(document) => {
             let mut parameters = document.properties.parameters.iter();
             let found = parameters.find(|parameter| parameter.name.eq_ignore_ascii_case(name.as_str()));
-            match found.and_then(|parameter| parameter.value.as_deref()) {
-                Some(value) => Reading::Known(Parameter::in_effect(value)),
+            match found.and_then(|parameter| Some((parameter, parameter.value.as_deref()?))) {
+                Some((parameter, value)) => Reading::Known(with_excerpt(value, parameter)),
                 None => Reading::Unknown(not_returned(name)),
             }
         }

@@ -247,7 +247,10 @@ fn replication(properties: &Properties) -> (Role, Option<ResourceId>) {
 fn properties_of_single_server(properties: &Properties) -> Vec<(ParameterName, Reading<Parameter>)> {
     let reading = |name: ParameterName, value: &Option<String>| {
         let reading = match value {
-            Some(value) => Reading::Known(Parameter::in_effect(value)),
+            Some(value) => {
+                let excerpt = serde_json::json!({ "properties": { name.as_str(): value } }).to_string();
+                Reading::Known(Parameter::in_effect(value).with_excerpt(excerpt))
+            }
             None => Reading::Unknown(Blind::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))),
         };
         (name, reading)

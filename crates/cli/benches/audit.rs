@@ -20,9 +20,9 @@ struct Case {
     runs: usize,
 }
 
-const ENFORCEMENT: &[&str] = &["audit", "-q", "-o", "none", "--control", "require-secure-transport"];
-const DECLARED: &[&str] = &["audit", "-q", "-o", "none"];
-const JSON: &[&str] = &["audit", "-q", "-o", "json"];
+const ENFORCEMENT: &[&str] = &["audit", "-q", "--no-save", "-o", "none", "--control", "require-secure-transport"];
+const DECLARED: &[&str] = &["audit", "-q", "--no-save", "-o", "none"];
+const JSON: &[&str] = &["audit", "-q", "--no-save", "-o", "json"];
 
 const CASES: &[Case] = &[
     Case {

@@ -86,6 +86,8 @@ pub(crate) enum Command {
     /// Print the custom role that a task needs, as JSON for `az role definition create`.
     #[command(subcommand)]
     Role(RoleCommand),
+    /// Serve the console: see it and decide it in a browser.
+    Serve(Box<crate::commands::serve::ServeArgs>),
     /// Serve a simulated Azure on this machine, for trying and testing.
     Simulate(SimulateArgs),
     /// Print the completion script of a shell.
@@ -124,6 +126,8 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) wire: WireArgs,
     #[command(flatten)]
+    pub(crate) keep: crate::keep::KeepArgs,
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
@@ -142,7 +146,7 @@ pub(crate) struct WireArgs {
 }
 
 /// Where to look. Without any of these: every subscription that the identity can see.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Scope options")]
 pub(crate) struct ScopeArgs {
     /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
@@ -159,7 +163,7 @@ pub(crate) struct ScopeArgs {
     pub(crate) resource_group: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// End the run after this time, with a report of what was seen, such as 90s, 10m or 1h.
@@ -171,7 +175,7 @@ pub(crate) struct LimitArgs {
 }
 
 /// How to reach Azure.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection options")]
 pub(crate) struct ConnectArgs {
     /// How to sign in. There is no fallback to another way.

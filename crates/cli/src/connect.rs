@@ -65,15 +65,8 @@ pub(crate) async fn connect_whole(
     talk: &TalkArgs,
 ) -> Result<Connected, CliError> {
     let stop = stop_signal(limits);
-    let limits = Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() };
-    let mut simulation = None;
-    let signed_in = match &connect.simulate {
-        Some(scenario) => {
-            let made = simulation.insert(Simulation::new(named_scenario(scenario)?));
-            simulated_tenants(made, scenario, tenants, &limits, &stop).await?
-        }
-        None => real_tenants(connect, tenants, &limits, &stop).await?,
-    };
+    let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);
+    let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await?;
     if !talk.quiet {
         for Tenant { arm, principal } in &signed_in {
             let tenant = principal.tenant.as_deref().unwrap_or("unknown");
@@ -82,6 +75,42 @@ pub(crate) async fn connect_whole(
         }
     }
     Ok(Connected { tenants: signed_in, stop, simulation })
+}
+
+/// Signs in to every tenant that is asked for; the clients end when the signal is given.
+pub(crate) async fn connect_until(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);
+    tenants_until(connect, simulation.as_ref(), tenants, limits, stop).await
+}
+
+async fn tenants_until(
+    connect: &ConnectArgs,
+    simulation: Option<&Simulation>,
+    tenants: &[String],
+    limits: &LimitArgs,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    match (simulation, &connect.simulate) {
+        (Some(simulation), Some(scenario)) => {
+            let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
+            tenants_of(simulation, transport, scenario, tenants, limits, stop).await
+        }
+        _ => real_tenants(connect, tenants, &of_azure(limits), stop).await,
+    }
+}
+
+fn of_azure(limits: &LimitArgs) -> Limits {
+    Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() }
+}
+
+/// Done when the user wants an end.
+pub(crate) async fn stopped_by_user() {
+    interrupted().await;
 }
 
 async fn real_tenants(
@@ -118,13 +147,15 @@ async fn real_tenants(
 }
 
 /// Clients of a simulated Azure inside this process: no socket, no account.
-async fn simulated_tenants(
+pub(crate) async fn tenants_of(
     simulation: &Simulation,
+    transport: Transport,
     scenario: &str,
     tenants: &[String],
-    limits: &Limits,
+    limits: &LimitArgs,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
+    let limits = of_azure(limits);
     let mut cloud = Cloud::named("AzureCloud")?;
     cloud.name = format!("simulated:{scenario}");
     let wanted =
@@ -136,8 +167,7 @@ async fn simulated_tenants(
             CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
         })?;
         let principal = Principal { method: "simulated".to_owned(), ..principal_of(token.token.secret(), "simulated") };
-        let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
-        let arm = Arm::new(cloud.clone(), credential, transport, limits.clone(), stop.clone());
+        let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
         signed_in.push(Tenant { arm, principal });
     }
     Ok(signed_in)

@@ -65,6 +65,11 @@ impl CliError {
         }
     }
 
+    /// What happened, and what to do.
+    pub(crate) fn parts(&self) -> (String, String) {
+        (one_line(&self.message), self.hint.clone().unwrap_or_default())
+    }
+
     /// Tells the error on stderr.
     pub(crate) fn tell(&self) -> Exit {
         let message = one_line(&self.message);

@@ -9,9 +9,11 @@ mod commands;
 mod connect;
 mod error;
 mod exit;
+mod keep;
 mod plan_file;
 mod progress;
 mod run_progress;
+mod simulated;
 mod state;
 mod stdout;
 mod usage;
@@ -61,6 +63,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Explain(args) => commands::explain::run(args, &cli.talk),
         Command::Controls(args) => commands::controls::run(args, &cli.talk),
         Command::Role(command) => commands::role::run(command, &cli.talk),
+        Command::Serve(args) => commands::serve::run(args, &cli.talk),
         Command::Simulate(args) => commands::simulate::run(args, &cli.talk),
         Command::Completion { shell } => commands::generate::completion(*shell),
         Command::Man => commands::generate::manual(),

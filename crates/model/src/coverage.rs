@@ -49,6 +49,26 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 16] = [
+        Self::Stopped,
+        Self::Permission,
+        Self::Vanished,
+        Self::Creating,
+        Self::Busy,
+        Self::Throttled,
+        Self::Deadline,
+        Self::Interrupted,
+        Self::Network,
+        Self::SignIn,
+        Self::AzureError,
+        Self::MalformedAnswer,
+        Self::NotReturned,
+        Self::NotOffered,
+        Self::EventuallyConsistent,
+        Self::NoSubscription,
+    ];
+
     /// The stable code, as it stands in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -74,6 +94,12 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::Inconclusive => "inconclusive",
         }
+    }
+
+    /// The reason with this code, as [`Reason::as_str`] writes it.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == code)
     }
 
     /// Whether something may have been missed for this reason. [`Reason::NotOffered`] is told but leaves a run complete:

@@ -1,6 +1,7 @@
 //! The settings that decide about encryption in transit, under the names that Azure gives them.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A setting that hostssl reads. PostgreSQL parameters keep their own names; the two properties of a single server
 /// keep theirs.
@@ -67,19 +68,36 @@ impl fmt::Display for ParameterName {
 }
 
 /// What Azure declares for one setting of one server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Parameter {
     /// The value as Azure spelled it. Compare without case: `on` and `ON` are one value.
     pub value: Box<str>,
     /// Whether a change waits for a restart, so that the running server still does something else.
     pub pending_restart: bool,
+    /// The part of Azure's answer that says so, as JSON, kept as evidence; `None` where there is none.
+    pub excerpt: Option<Arc<str>>,
 }
+
+/// Two are equal when they declare the same, whatever else Azure wrote beside it.
+impl PartialEq for Parameter {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value && self.pending_restart == other.pending_restart
+    }
+}
+
+impl Eq for Parameter {}
 
 impl Parameter {
     /// A value that is in effect.
     #[must_use]
     pub fn in_effect(value: &str) -> Self {
-        Self { value: value.into(), pending_restart: false }
+        Self { value: value.into(), pending_restart: false, excerpt: None }
+    }
+
+    /// The same with the part of Azure's answer that says so.
+    #[must_use]
+    pub fn with_excerpt(self, excerpt: impl Into<Arc<str>>) -> Self {
+        Self { excerpt: Some(excerpt.into()), ..self }
     }
 
     /// Whether the value is `text`, in any letter case.

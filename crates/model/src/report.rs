@@ -130,6 +130,8 @@ pub struct ServerReport {
     pub wire: Vec<WireObservation>,
     /// What was read, or why it was not: the facts that the findings rest on.
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,
+    /// Of a replica: what was observed of its primary.
+    pub primary: Option<Box<Reading<Posture>>>,
 }
 
 impl ServerReport {

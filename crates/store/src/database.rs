@@ -2,16 +2,19 @@
 
 use crate::StoreError;
 use crate::directory::{database_path, prepare_database};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
 
 /// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
 const APPLICATION: i64 = 0x686f_7374;
 /// One script for each version, from version 1 on. A script never changes once it was released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 /// How long a read waits for the writer, which in WAL mode it need not but in corner cases.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an audit that is to be kept waits for another one, or for a journal's commit.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The version that this program writes.
 pub(crate) fn version() -> i64 {
@@ -31,6 +34,23 @@ pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreErro
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // macOS: a plain fsync does not empty the drive's cache.
+    connection.pragma_update(None, "fullfsync", true)?;
+    migrate(&mut connection, found)?;
+    Ok(connection)
+}
+
+/// Opens the database to keep audits in it. That needs no lock: an audit changes no server, and SQLite lets one
+/// transaction at a time write.
+pub(crate) fn open_for_audits(directory: &Path) -> Result<Connection, StoreError> {
+    let path = database_path(directory);
+    prepare_database(&path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&path, flags)?;
+    configure(&connection)?;
+    connection.busy_timeout(WRITE_TIMEOUT)?;
+    let found = check_identity(&connection, &path)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "fullfsync", true)?;
     migrate(&mut connection, found)?;
     Ok(connection)
@@ -78,10 +98,15 @@ fn check_soundness(connection: &Connection) -> Result<(), StoreError> {
     if told == "ok" { Ok(()) } else { Err(StoreError::Corrupt(told.chars().take(200).collect())) }
 }
 
-/// Runs the scripts that are missing, each in one transaction with its number.
+/// Runs the scripts that are missing, each in one transaction with its number. Several processes may open one directory
+/// at the same time: whoever gets the write lock second finds the work done.
 fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     for (number, script) in (1_i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if now >= number {
+            continue;
+        }
         transaction.execute_batch(script)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", number)?;

@@ -64,6 +64,9 @@ pub enum StoreError {
     /// There is no run of this name.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
+    /// An audit of this id is kept already.
+    #[error("audit {0} is kept already")]
+    AuditExists(String),
     /// A run of this name exists.
     #[error("there is a run {0} already")]
     RunExists(RunId),
@@ -95,6 +98,7 @@ impl StoreError {
             }
             Self::Database(_) | Self::Closed => "try again; if it stays, name another directory with --state",
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
+            Self::AuditExists(_) => "nothing is to be done",
             Self::RunExists(_) => "give the run another name",
             Self::Unfinished(_) => "`hostssl resume` settles it",
         }

@@ -11,6 +11,11 @@ mod error;
 mod reader;
 mod writer;
 
+pub use audits::{
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap,
+    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredCertificate,
+    StoredFinding, StoredGap, StoredListener, StoredReading, StoredWire, Tally, server_key,
+};
 pub use error::StoreError;
 pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};
 

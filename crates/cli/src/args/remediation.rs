@@ -88,7 +88,7 @@ pub(crate) struct PlanCheckArgs {
 }
 
 /// Where runs are kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StateArgs {
     /// The state directory; otherwise hostssl's own below the user's state directory.
     #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]

@@ -51,10 +51,13 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         .await;
         progress.finish();
         let report = result?;
-        match rows {
-            Some(rows) => stdout::tolerate(rows.finish())?,
-            None => write(&report, args, query.as_ref(), talk)?,
-        }
+        let written = match rows {
+            Some(rows) => stdout::tolerate(rows.finish()),
+            None => write(&report, args, query.as_ref(), talk),
+        };
+        // Behind the output, which somebody waits for, and whether or not that could be written.
+        args.keep.keep(&report, args.connect.simulate.is_some(), talk);
+        written?;
         // Table and JSON hold what was not seen; the others would look whole.
         if matches!(args.output, AuditFormat::Csv | AuditFormat::Tsv | AuditFormat::None) || query.is_some() {
             stdout::warn_of_gaps(&report.gaps);

@@ -10,6 +10,7 @@ pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod role;
 pub(crate) mod runs;
+pub(crate) mod serve;
 pub(crate) mod server;
 pub(crate) mod server_update;
 pub(crate) mod simulate;

@@ -18,6 +18,8 @@ pub struct Done {
 pub fn hostssl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hostssl"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+    // Audits are kept by default, and not among the runs of whoever tests.
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

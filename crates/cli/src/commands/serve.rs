@@ -1,0 +1,172 @@
+//! `hostssl serve`: the console in a browser.
+
+use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, StateArgs, TalkArgs};
+use crate::connect::{block_on, connect_until, stopped_by_user};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::simulated::Simulated;
+use clap::Args;
+use futures::FutureExt as _;
+use hostssl_audit::Profile;
+use hostssl_azure::StopSignal;
+use hostssl_console::{Connect, Console, Options, Proxies, ServeError, TlsFiles, Trouble};
+use hostssl_store::AuditStore;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen. Loopback unless another address is named; everybody who looks must sign in.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// A name, beside the address, under which browsers reach it, such as console.example; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// The certificate chain in PEM, the leaf first.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The header in which a proxy that signs people in says who they are.
+    #[arg(long, value_name = "NAME", requires = "trusted_proxy", value_parser = header)]
+    pub(crate) trusted_user_header: Option<String>,
+    /// The address of that proxy; may be repeated. The header of anybody else is ignored.
+    #[arg(long, value_name = "ADDR", requires = "trusted_user_header")]
+    pub(crate) trusted_proxy: Vec<IpAddr>,
+    /// Let those who sign in change servers. Otherwise the console only reads.
+    #[arg(long)]
+    pub(crate) allow_changes: bool,
+    /// The rules of audits that are started here, as name or name@version.
+    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    pub(crate) profile: String,
+    /// Keep so many runs and delete older ones; all are kept without it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) retain: Option<u32>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let profile = Profile::find(&args.profile).map_err(|error| {
+        let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
+        CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+    })?;
+    block_on(async {
+        let simulated = args.connect.simulate.as_deref().map(Simulated::new).transpose()?;
+        // A simulation's runs are nobody's: they go with the process, unless a directory is named.
+        let (directory, _temporary) = match (&simulated, &args.state.state) {
+            (Some(_), None) => {
+                let temporary = TemporaryDirectory::new()?;
+                (temporary.0.clone(), Some(temporary))
+            }
+            _ => (args.state.directory(simulated.is_some())?, None),
+        };
+        if let Some(simulated) = &simulated {
+            let store = AuditStore::open(&directory)?;
+            simulated.make_history(&store, &profile, talk).await?;
+        }
+        let options = options(args, profile, simulated.as_ref());
+        let console = Console::bind(options, &directory, connector(args.clone(), simulated)).await.map_err(told)?;
+        announce(&console, &directory, talk);
+        console.run(stopped_by_user()).await;
+        Ok(Exit::AllPass)
+    })
+}
+
+fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) -> Options {
+    Options {
+        listen: args.listen,
+        hosts: args.host.clone(),
+        tls: args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
+        proxies: args
+            .trusted_user_header
+            .clone()
+            .map(|header| Proxies { header, addresses: args.trusted_proxy.clone() }),
+        allow_changes: args.allow_changes,
+        scope: args.scope.scope(&[]),
+        profile,
+        deadline: args.limits.deadline,
+        retain: args.retain,
+        simulated: simulated.map(|simulated| hostssl_console::Simulated { scenario: simulated.scenario().to_owned() }),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// What signs in for each audit that is started from a page.
+fn connector(args: ServeArgs, simulated: Option<Simulated>) -> Connect {
+    let shared = Arc::new((args, simulated));
+    Arc::new(move |stop: StopSignal| {
+        let shared = shared.clone();
+        async move {
+            let (args, simulated) = &*shared;
+            let tenants = match simulated {
+                Some(simulated) => simulated.tenants(&args.limits, &stop, true).await,
+                None => connect_until(&args.connect, &args.scope.tenant, &args.limits, &stop).await,
+            };
+            tenants.map_err(|error| {
+                let (what, hint) = error.parts();
+                Trouble { what, hint }
+            })
+        }
+        .boxed_local()
+    })
+}
+
+fn announce(console: &Console, directory: &std::path::Path, talk: &TalkArgs) {
+    if !talk.quiet {
+        anstream::eprintln!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
+    }
+    // Without the link nobody can sign in, so it is not talk.
+    anstream::eprintln!("sign in, once, within an hour: {}", console.link());
+}
+
+fn told(error: ServeError) -> CliError {
+    match error {
+        ServeError::Store(error) => error.into(),
+        ServeError::Bind { .. } => CliError::failed(
+            &error,
+            "another program, or another hostssl serve, may have the port: choose one with --listen ADDR:PORT",
+        ),
+        ServeError::Pem { .. } | ServeError::Tls(_) => {
+            CliError::failed(&error, "--tls-cert takes the chain and --tls-key its private key, both in PEM")
+        }
+        ServeError::Random(_) => CliError::failed(&error, "this is a defect of the machine"),
+    }
+}
+
+fn header(name: &str) -> Result<String, String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 100 || !name.chars().all(token) {
+        return Err("a header's name has letters, digits and hyphens".to_owned());
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+/// A directory of this process's own that goes with it.
+struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    fn new() -> Result<Self, CliError> {
+        let path = std::env::temp_dir().join(format!("hostssl-serve-{}", uuid::Uuid::new_v4()));
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(|error| CliError::failed(&error, "name a directory with --state"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        // What cannot be deleted is in the system's place for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

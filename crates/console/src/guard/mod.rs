@@ -1,0 +1,77 @@
+//! Who may ask what. Every request goes through these layers, outermost first, so that no page can forget one:
+//!
+//! 1. [`host`]: the request names this console (DNS rebinding), and a change comes from one of its own pages;
+//! 2. [`session`]: somebody has signed in;
+//! 3. [`form`]: a change carries the token of its session, and is small;
+//! 4. [`changes`]: servers are changed only where that is allowed.
+//!
+//! [`headers`] goes around all of them and tells the browser what the pages may do: next to nothing.
+
+mod form;
+mod headers;
+mod host;
+mod session;
+
+pub(crate) use form::{Fields, check_form};
+pub(crate) use headers::set_headers;
+pub(crate) use host::check_host;
+pub(crate) use session::{Session, Sessions, require_session, session_cookie};
+
+use crate::reply::Failure;
+use crate::state::Shared;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::SocketAddr;
+
+/// Who is connected. Set by the listener, never by the client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// In front of every route that changes servers: nothing passes unless the console was started with `--allow-changes`.
+pub(crate) async fn changes(State(shared): State<Shared>, request: Request, next: Next) -> Result<Response, Failure> {
+    if shared.options.allow_changes { Ok(next.run(request).await) } else { Err(Failure::read_only()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use futures::FutureExt as _;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tower::ServiceExt as _;
+
+    /// Routes that change servers come behind the layer; it lets nothing through unless that is allowed.
+    #[tokio::test]
+    async fn nothing_changes_servers_unless_it_is_allowed() {
+        for (allow_changes, status) in [(false, StatusCode::FORBIDDEN), (true, StatusCode::OK)] {
+            let directory = tempfile::tempdir().unwrap();
+            let options = Options {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                hosts: Vec::new(),
+                tls: None,
+                proxies: None,
+                allow_changes,
+                scope: hostssl_model::Scope::default(),
+                profile: hostssl_audit::Profile::find("baseline").unwrap(),
+                deadline: Duration::from_secs(1),
+                retain: None,
+                simulated: None,
+                version: String::new(),
+            };
+            let store = hostssl_store::AuditStore::open(directory.path()).unwrap();
+            let shared = Shared::new(options, 1, store, Arc::new(|_| async { Ok(Vec::new()) }.boxed_local()));
+            let app = Router::new()
+                .route("/change", post(|| async { "changed" }))
+                .layer(axum::middleware::from_fn_with_state(shared.clone(), changes))
+                .with_state(shared);
+            let request = Request::post("/change").body(Body::empty()).unwrap();
+            assert_eq!(app.oneshot(request).await.unwrap().status(), status);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What `hostssl serve` may be told.
+
+use hostssl_audit::Profile;
+use hostssl_model::Scope;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to serve the console.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Names, beside the address, under which browsers reach it; any other name in a request is refused.
+    pub hosts: Vec<String>,
+    /// The certificate and key of the console itself; without them it speaks http.
+    pub tls: Option<TlsFiles>,
+    /// Who signs people in, when that is a proxy in front.
+    pub proxies: Option<Proxies>,
+    /// Whether servers may be changed from here.
+    pub allow_changes: bool,
+    /// Where audits that are started here look.
+    pub scope: Scope,
+    /// By which rules they judge.
+    pub profile: Profile,
+    /// When an audit that is started here is ended, with a report of what was seen.
+    pub deadline: Duration,
+    /// How many audits to keep; all when `None`.
+    pub retain: Option<u32>,
+    /// What to say on every page when this is a simulation.
+    pub simulated: Option<Simulated>,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// The files of the console's own certificate.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The chain in PEM, the leaf first.
+    pub certificate: PathBuf,
+    /// The private key in PEM.
+    pub key: PathBuf,
+}
+
+/// A proxy in front that signs people in and says who they are.
+#[derive(Debug, Clone)]
+pub struct Proxies {
+    /// The header with the person's name, in lower case.
+    pub header: String,
+    /// The addresses that may say so. The header of anybody else is not looked at.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The simulation that is shown.
+#[derive(Debug, Clone)]
+pub struct Simulated {
+    /// The scenario.
+    pub scenario: String,
+}

@@ -1,0 +1,100 @@
+//! Exports: what is shown, in every format of a report.
+
+use super::Asked;
+use super::resources::{View, audit_of};
+use super::runs::no_such_run;
+use crate::reply::Failure;
+use crate::state::Shared;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use hostssl_model::AuditReport;
+use hostssl_report::audit_csv::CsvWriter;
+use hostssl_report::output::{Format, write_value};
+use hostssl_report::{Palette, audit_json, audit_text};
+use hostssl_store::ServerFilter;
+use serde::Deserialize;
+use std::io;
+
+/// Which format, of what is otherwise in the address.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    format: String,
+}
+
+/// Name in the address, ending of the file, and its type.
+const FORMATS: [(&str, &str, &str); 5] = [
+    ("csv", "csv", "text/csv; charset=utf-8"),
+    ("json", "json", "application/json"),
+    ("yaml", "yaml", "application/yaml"),
+    ("tsv", "tsv", "text/tab-separated-values; charset=utf-8"),
+    ("table", "txt", "text/plain; charset=utf-8"),
+];
+
+/// The servers of a view of all resources.
+pub(crate) async fn resources(
+    State(shared): State<Shared>,
+    Asked(wanted): Asked<Wanted>,
+    Asked(view): Asked<View>,
+) -> Result<Response, Failure> {
+    export(&shared, wanted, view.run.clone(), view.filter()).await
+}
+
+/// A whole run.
+pub(crate) async fn run(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, Failure> {
+    export(&shared, wanted, id, ServerFilter::default()).await
+}
+
+async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilter) -> Result<Response, Failure> {
+    let (name, ending, kind) =
+        *FORMATS.iter().find(|(name, _, _)| *name == wanted.format).ok_or_else(Failure::bad_address)?;
+    let _turn = shared.reports.acquire().await.map_err(|_| Failure::defect())?;
+    let report = shared
+        .ask(move |store| match audit_of(store, &run)? {
+            Some(audit) => store.report(&audit, &filter).map(Some),
+            None => Ok(None),
+        })
+        .await?
+        .ok_or_else(no_such_run)?;
+    let file = format!("hostssl-{}.{ending}", report.run.started_at.get(..10).unwrap_or("audit"));
+    let body = tokio::task::spawn_blocking(move || {
+        let mut out = Vec::new();
+        write(&mut out, &report, name).map(|()| out)
+    });
+    let body = body.await.ok().and_then(Result::ok).ok_or_else(Failure::defect)?;
+    let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\""))];
+    Ok((headers, Body::from(body)).into_response())
+}
+
+fn write(out: &mut Vec<u8>, report: &AuditReport, format: &str) -> io::Result<()> {
+    let format = match format {
+        "csv" => return write_csv(out, report),
+        "json" => return audit_json::write(out, report),
+        "table" => return audit_text::write(out, report, Palette::Plain),
+        "tsv" => Format::Tsv,
+        _ => Format::Yaml,
+    };
+    let value = audit_json::value(report).map_err(io::Error::other)?;
+    // A list of the whole document would show no server.
+    let shown = if format == Format::Tsv { value.get("servers").unwrap_or(&value) } else { &value };
+    write_value(out, shown, format, &[], Palette::Plain)
+}
+
+fn write_csv(out: &mut Vec<u8>, report: &AuditReport) -> io::Result<()> {
+    let (mut writer, written) = CsvWriter::new(out);
+    written?;
+    // Servers stand in the order of the subscriptions.
+    for servers in report.servers.chunk_by(|a, b| a.server.subscription() == b.server.subscription()) {
+        let Some(first) = servers.first() else { continue };
+        let id = first.server.subscription();
+        if let Some(subscription) = report.subscriptions.iter().find(|one| one.id == id) {
+            writer.write(subscription, servers)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! The pages, one module each: a question to the store, a template, nothing else.
+
+pub(crate) mod account;
+pub(crate) mod controls;
+pub(crate) mod export;
+pub(crate) mod overview;
+pub(crate) mod resources;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod server;
+
+use crate::reply::Failure;
+use crate::view::{Badge, When, count, kind_word, tls_word};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use hostssl_store::ServerRow;
+use serde::de::DeserializeOwned;
+
+/// What stands behind the question mark.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(asked)| Self(asked)).map_err(|_: QueryRejection| Failure::bad_address())
+    }
+}
+
+/// A server in a table.
+pub(crate) struct Row {
+    pub(crate) server: ServerRow,
+    pub(crate) badge: Badge,
+    pub(crate) kind: String,
+    pub(crate) tls: String,
+    pub(crate) since: When,
+}
+
+impl From<ServerRow> for Row {
+    fn from(server: ServerRow) -> Self {
+        Self {
+            badge: server.enforcement.into(),
+            kind: kind_word(&server.kind).to_owned(),
+            tls: tls_word(&server.minimal_tls).to_owned(),
+            since: When(server.since_ms),
+            server,
+        }
+    }
+}
+
+/// Where a list is, and where it goes on.
+pub(crate) struct Paging {
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) total: String,
+    /// The address of the page before.
+    pub(crate) before: Option<String>,
+    /// The address of the next page.
+    pub(crate) after: Option<String>,
+}
+
+impl Paging {
+    /// For the page of this number, from 0, of so many rows; `link` is the address of a page.
+    pub(crate) fn new(number: u32, size: u32, total: u64, link: impl Fn(u32) -> String) -> Self {
+        let from = u64::from(number) * u64::from(size);
+        let to = (from + u64::from(size)).min(total);
+        Self {
+            first: count(if total == 0 { 0 } else { (from + 1).min(total) }),
+            last: count(to),
+            total: count(total),
+            before: number.checked_sub(1).map(&link),
+            after: (to < total).then(|| link(number.saturating_add(1))),
+        }
+    }
+
+    pub(crate) fn has_pages(&self) -> bool {
+        self.before.is_some() || self.after.is_some()
+    }
+}

@@ -1,0 +1,239 @@
+//! All resources: every server of an audit, filtered, sorted and paged by what stands in the address.
+
+use super::{Asked, Paging, Row};
+use crate::reply::{Failure, page, see_other};
+use crate::state::Shared;
+use crate::view::{Ago, Badge, Bar, Shell, count};
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use hostssl_model::Outcome;
+use hostssl_store::{AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerSort, StoreError};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Rows on a page.
+const SIZE: u32 = 100;
+/// The longest search that is taken.
+const MAX_SEARCH: usize = 200;
+
+/// The view, as it stands in the address. Whatever is not there is as if empty.
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub(crate) struct View {
+    pub(crate) q: String,
+    pub(crate) kind: String,
+    pub(crate) subscription: String,
+    pub(crate) enforcement: String,
+    pub(crate) outcome: String,
+    pub(crate) state: String,
+    pub(crate) reason: String,
+    pub(crate) sort: String,
+    pub(crate) dir: String,
+    pub(crate) run: String,
+    pub(crate) page: u32,
+}
+
+/// A column that can be sorted by.
+pub(crate) struct Heading {
+    title: &'static str,
+    link: String,
+    sorted: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "resources.html")]
+struct Resources {
+    shell: Shell,
+    view: View,
+    found: Option<Found>,
+}
+
+struct Found {
+    audit: AuditEntry,
+    ago: Ago,
+    facets: Arc<Facets>,
+    rows: Vec<Row>,
+    total: u64,
+    figures: [(Enforcement, Badge, String); 3],
+    bar: Bar,
+    paging: Paging,
+    headings: Vec<Heading>,
+    all: String,
+}
+
+pub(crate) async fn show(
+    State(shared): State<Shared>,
+    Asked(view): Asked<View>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    let by_script = headers.contains_key("hx-request");
+    let link = view.link();
+    // A form sends its empty fields too; the address that is shared has none.
+    if !by_script && query.is_some_and(|query| query.split('&').any(|pair| pair.is_empty() || pair.ends_with('='))) {
+        return Ok(see_other(&link));
+    }
+    let asked = view.clone();
+    let found = shared.ask(move |store| look(store, &asked)).await?;
+    if found.is_none() && !view.run.is_empty() {
+        return Err(super::runs::no_such_run());
+    }
+    let mut response = page(&Resources { shell: shell.titled("All resources", "resources"), view, found })?;
+    if let Some(link) = by_script.then(|| HeaderValue::from_str(&link).ok()).flatten() {
+        response.headers_mut().insert("hx-replace-url", link);
+    }
+    Ok(response)
+}
+
+fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
+    let Some(audit) = audit_of(store, &view.run)? else { return Ok(None) };
+    let (sort, descending) = view.sort();
+    let page = Page { number: view.page, size: SIZE };
+    let servers = store.servers(&audit, &view.filter(), sort, descending, page)?;
+    let tally = servers.tally;
+    Ok(Some(Found {
+        ago: Ago::new(audit.started_ms),
+        facets: store.facets(&audit)?,
+        paging: Paging::new(view.page, SIZE, servers.total, |page| view.at_page(page)),
+        total: servers.total,
+        figures: [
+            (Enforcement::Enforced, tally.enforced),
+            (Enforcement::NotEnforced, tally.not_enforced),
+            (Enforcement::Unknown, tally.unknown),
+        ]
+        .map(|(enforcement, servers)| (enforcement, enforcement.into(), count(servers))),
+        bar: Bar::of(&tally),
+        headings: view.headings(),
+        all: count(audit.tally.servers()),
+        rows: servers.rows.into_iter().map(Row::from).collect(),
+        audit,
+    }))
+}
+
+/// The audit of this id; without one, the latest.
+pub(crate) fn audit_of(store: &AuditStore, id: &str) -> Result<Option<AuditEntry>, StoreError> {
+    if id.is_empty() { store.latest() } else { store.audit(id) }
+}
+
+/// Columns, their names in addresses, and what they sort by.
+const COLUMNS: [(&str, &str, ServerSort); 8] = [
+    ("Name", "name", ServerSort::Name),
+    ("Enforcement", "", ServerSort::Urgency),
+    ("Min. TLS", "tls", ServerSort::Tls),
+    ("Type", "kind", ServerSort::Kind),
+    ("Resource group", "group", ServerSort::ResourceGroup),
+    ("Subscription", "subscription", ServerSort::Subscription),
+    ("State", "state", ServerSort::State),
+    ("Since", "since", ServerSort::Since),
+];
+
+impl View {
+    /// What the store is asked for. Words that are none ask for nothing.
+    pub(crate) fn filter(&self) -> ServerFilter {
+        let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Unknown];
+        ServerFilter {
+            search: self.q.trim().chars().take(MAX_SEARCH).collect(),
+            kinds: Some(self.kind.clone()).filter(|kind| !kind.is_empty()).into_iter().collect(),
+            subscription: self.subscription.to_ascii_lowercase(),
+            outcome: outcomes.into_iter().find(|outcome| outcome.as_str() == self.outcome),
+            enforcement: Enforcement::from_word(&self.enforcement),
+            state: self.state.clone(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    fn sort(&self) -> (ServerSort, bool) {
+        let sort = COLUMNS.into_iter().find(|(_, word, _)| *word == self.sort).map(|(_, _, sort)| sort);
+        (sort.unwrap_or_default(), self.dir == "desc")
+    }
+
+    fn headings(&self) -> Vec<Heading> {
+        let (sort, descending) = self.sort();
+        let heading = |(title, word, by): (&'static str, &str, ServerSort)| {
+            let here = by == sort;
+            let dir = if here && !descending { "desc" } else { "" };
+            let next = Self { sort: word.to_owned(), dir: dir.to_owned(), page: 0, ..self.clone() };
+            let sorted = match (here, descending) {
+                (false, _) => "",
+                (true, false) => "ascending",
+                (true, true) => "descending",
+            };
+            Heading { title, link: next.link(), sorted }
+        };
+        COLUMNS.into_iter().map(heading).collect()
+    }
+
+    /// Whether anything narrows the list.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.filter() != ServerFilter::default()
+    }
+
+    /// The fields that are set, as they stand behind a question mark.
+    pub(crate) fn query(&self) -> String {
+        let page = if self.page == 0 { String::new() } else { self.page.to_string() };
+        let fields = [
+            ("q", self.q.as_str()),
+            ("kind", &self.kind),
+            ("subscription", &self.subscription),
+            ("enforcement", &self.enforcement),
+            ("outcome", &self.outcome),
+            ("state", &self.state),
+            ("reason", &self.reason),
+            ("sort", &self.sort),
+            ("dir", &self.dir),
+            ("run", &self.run),
+            ("page", &page),
+        ];
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
+        query.finish()
+    }
+
+    /// The address of this view.
+    pub(crate) fn link(&self) -> String {
+        let query = self.query();
+        if query.is_empty() { "/resources".to_owned() } else { format!("/resources?{query}") }
+    }
+
+    /// The address of another page of it.
+    pub(crate) fn at_page(&self, page: u32) -> String {
+        Self { page, ..self.clone() }.link()
+    }
+
+    /// The address of the file with what is shown, in this format.
+    pub(crate) fn export(&self, format: &str) -> String {
+        let query = Self { page: 0, sort: String::new(), dir: String::new(), ..self.clone() }.query();
+        format!("/resources/export?format={format}{}{query}", if query.is_empty() { "" } else { "&" })
+    }
+
+    fn with_enforcement(&self, enforcement: &Enforcement) -> String {
+        let word = if self.enforcement == enforcement.as_str() { "" } else { enforcement.as_str() };
+        Self { enforcement: word.to_owned(), page: 0, ..self.clone() }.link()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_its_address() {
+        let view = View { q: "a&b=c".into(), sort: "name".into(), page: 2, ..View::default() };
+        assert_eq!(view.link(), "/resources?q=a%26b%3Dc&sort=name&page=2");
+        assert_eq!(view.export("csv"), "/resources/export?format=csv&q=a%26b%3Dc");
+        assert_eq!(View::default().link(), "/resources");
+        let uri = view.link().parse().unwrap();
+        assert_eq!(axum::extract::Query::<View>::try_from_uri(&uri).unwrap().0, view);
+    }
+
+    #[test]
+    fn the_sorted_column_turns_round() {
+        let view = View { sort: "name".into(), ..View::default() };
+        let headings = view.headings();
+        assert_eq!((headings[0].sorted, headings[0].link.as_str()), ("ascending", "/resources?sort=name&dir=desc"));
+        assert_eq!((headings[1].sorted, headings[1].link.as_str()), ("", "/resources"));
+    }
+}

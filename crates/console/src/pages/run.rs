@@ -1,0 +1,227 @@
+//! One run: live while it goes on, then what it found; and the same facts judged by other rules.
+
+use super::overview::change_words;
+use super::runs::{no_such_run, scope_words};
+use super::{Asked, Paging};
+use crate::live::{End, Live, Progress};
+use crate::reply::{Failure, page, see_other};
+use crate::state::Shared;
+use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use hostssl_audit::Profile;
+use hostssl_model::Summary;
+use hostssl_store::{AuditEntry, ControlTally, Enforcement, GapGroup, Page, ServerChange, StoredGap};
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Gaps on a page.
+const GAPS: u32 = 50;
+/// Changes on a page.
+const CHANGES: u32 = 50;
+/// Between two events of a live page.
+const PACE: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Looked {
+    page: u32,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct By {
+    profile: String,
+}
+
+#[derive(Template)]
+#[template(path = "run_live.html")]
+struct LivePage {
+    shell: Shell,
+    live: Arc<Live>,
+    progress: Progress,
+    started: When,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    shell: Shell,
+    audit: AuditEntry,
+    at: When,
+    bar: Bar,
+    figures: [(&'static str, Badge, String); 3],
+    length: String,
+    scope: String,
+    coverage: &'static str,
+    servers: String,
+    subscriptions: String,
+    people: String,
+    controls: Vec<(String, ControlTally)>,
+    groups: Vec<GapGroup>,
+    gaps: Vec<StoredGap>,
+    paging: Paging,
+    previous: Option<AuditEntry>,
+    changes: Vec<(ServerChange, &'static str, Badge)>,
+    more_changes: u64,
+    profiles: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "run_judged.html")]
+struct JudgedPage {
+    shell: Shell,
+    audit: AuditEntry,
+    at: When,
+    profile: Profile,
+    summary: Summary,
+    /// Servers whose worst control differs.
+    differ: Vec<(String, String, Badge, Badge)>,
+    more: u64,
+    total: u64,
+}
+
+pub(crate) async fn show(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Asked(looked): Asked<Looked>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    if let Some(live) = shared.live().filter(|live| live.id == id) {
+        let progress = live.progress();
+        match &progress.end {
+            None => {
+                let started = When(live.started_ms);
+                return page(&LivePage { shell: shell.titled("Audit under way", "runs"), live, progress, started });
+            }
+            Some(End::Lost(trouble)) => return Err(Failure::lost_audit(trouble)),
+            Some(End::Kept) => {}
+        }
+    }
+    kept(&shared, id, looked, shell).await
+}
+
+async fn kept(shared: &Shared, id: String, looked: Looked, shell: Shell) -> Result<Response, Failure> {
+    let found = shared
+        .ask(move |store| {
+            let Some(audit) = store.audit(&id)? else { return Ok(None) };
+            let previous = store.previous(&audit)?;
+            let changes = match &previous {
+                Some(previous) => store.changes(&audit, previous, CHANGES)?,
+                None => (Vec::new(), 0),
+            };
+            let gaps = store.gaps(&audit, Page { number: looked.page, size: GAPS })?;
+            let controls = store.control_tallies(&audit)?;
+            Ok(Some((controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
+        })
+        .await?;
+    let (controls, groups, (gaps, gaps_in_all), previous, (changes, all_changes), audit) =
+        found.ok_or_else(no_such_run)?;
+    let changes = changes.into_iter().map(|change| {
+        let (words, badge) = change_words(&change);
+        (change, words, badge)
+    });
+    let changes: Vec<_> = changes.collect();
+    page(&RunPage {
+        shell: shell.titled("Audit", "runs"),
+        at: When(audit.started_ms),
+        bar: Bar::of(&audit.tally),
+        length: length(&audit.started_at, &audit.finished_at),
+        scope: scope_words(&audit),
+        coverage: coverage_of(&audit),
+        servers: plural(audit.tally.servers(), "server"),
+        subscriptions: plural(audit.subscriptions, "subscription"),
+        people: audit
+            .principals
+            .iter()
+            .map(|one| format!("{} ({})", one.name, one.method))
+            .collect::<Vec<_>>()
+            .join(", "),
+        controls,
+        groups,
+        gaps,
+        paging: Paging::new(looked.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
+        figures: [
+            (Enforcement::Enforced, audit.tally.enforced),
+            (Enforcement::NotEnforced, audit.tally.not_enforced),
+            (Enforcement::Unknown, audit.tally.unknown),
+        ]
+        .map(|(enforcement, servers)| (enforcement.as_str(), enforcement.into(), count(servers))),
+        previous,
+        more_changes: all_changes.saturating_sub(changes.len() as u64),
+        changes,
+        profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
+        audit,
+    })
+}
+
+/// The same facts, judged by other rules, without looking at Azure.
+pub(crate) async fn judged(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Asked(by): Asked<By>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    let profile = Profile::find(&by.profile).map_err(|_| Failure::bad_address())?;
+    let _turn = shared.reports.acquire().await.map_err(|_| Failure::defect())?;
+    let rules = profile.clone();
+    let found = shared
+        .ask(move |store| {
+            let Some(audit) = store.audit(&id)? else { return Ok(None) };
+            let before = store.report(&audit, &hostssl_store::ServerFilter::default())?;
+            let outcomes: Vec<_> = before.servers.into_iter().map(|server| server.outcome).collect();
+            let after = store.judge(&audit, &rules)?;
+            let mut differ = Vec::new();
+            let mut total = 0_u64;
+            for (was, server) in outcomes.into_iter().zip(&after.servers) {
+                if was != server.outcome {
+                    total += 1;
+                    if differ.len() < 100 {
+                        let key = hostssl_store::server_key(&server.server.id);
+                        let name = server.server.name().to_owned();
+                        differ.push((key, name, Badge::from(was), Badge::from(server.outcome)));
+                    }
+                }
+            }
+            Ok(Some((audit, after.summary, differ, total)))
+        })
+        .await?;
+    let (audit, summary, differ, total) = found.ok_or_else(no_such_run)?;
+    let (at, more) = (When(audit.started_ms), total.saturating_sub(differ.len() as u64));
+    let shell = shell.titled(format!("Judged by {profile}"), "runs");
+    page(&JudgedPage { shell, audit, at, profile, summary, differ, more, total })
+}
+
+/// Stops the audit under way. What was seen until then is kept.
+pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    if let Some(live) = shared.running().filter(|live| live.id == id) {
+        live.stop();
+    }
+    see_other(&format!("/runs/{id}"))
+}
+
+/// The progress of the audit under way, as server-sent events (WHATWG HTML, 9.2). The last one says that it ended.
+pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let live = shared.live().filter(|live| live.id == id).ok_or_else(no_such_run)?;
+    let permit = shared.live_pages.clone().try_acquire_owned().map_err(|_| Failure::too_many())?;
+    let events =
+        stream::unfold((live.follow(), true, false, permit), |(mut progress, first, ended, permit)| async move {
+            if ended || (!first && progress.changed().await.is_err()) {
+                return None;
+            }
+            let now = progress.borrow_and_update().clone();
+            let ended = now.end.is_some();
+            if !ended {
+                // Progress is for eyes: a few times a second is enough for fifty of them.
+                tokio::time::sleep(PACE).await;
+            }
+            let name = if ended { "end" } else { "progress" };
+            let event = Event::default().event(name).data(serde_json::to_string(&now).unwrap_or_default());
+            Some((Ok::<_, Infallible>(event), (progress, false, ended, permit)))
+        });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+}

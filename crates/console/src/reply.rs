@@ -1,0 +1,275 @@
+//! What goes back: pages, failures that say what to do, and the files of the console itself.
+
+use crate::live::Trouble;
+use crate::view::Shell;
+use askama::Template;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use hostssl_store::StoreError;
+use std::borrow::Cow;
+
+/// A page from its template.
+///
+/// Names from Azure are anybody's: the template engine makes them text, and here whatever would turn the direction of
+/// writing or move a cursor is made visible, in every page, because no page can leave it out.
+///
+/// # Errors
+///
+/// A defect of the console, as a page.
+pub(crate) fn page(template: &impl Template) -> Result<Response, Failure> {
+    let html = template.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be rendered");
+        Failure::defect()
+    })?;
+    Ok(Html(visible(&html).into_owned()).into_response())
+}
+
+/// Makes harmful characters visible. Line feeds are the template's own.
+fn visible(html: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{61c}' | '\u{180e}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if html.contains(harmful) { Cow::Owned(html.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(html) }
+}
+
+/// Sends the browser to a page of this console with a GET (RFC 9110, 15.4.4).
+pub(crate) fn see_other(path: &str) -> Response {
+    match HeaderValue::from_str(path) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
+        Err(_) => Failure::defect().into_response(),
+    }
+}
+
+/// A file of the console's own.
+pub(crate) fn asset(kind: &'static str, body: &'static str) -> Response {
+    // Its address holds its hash, so that it may be kept for ever.
+    let cache = (axum::http::header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    ([(CONTENT_TYPE, HeaderValue::from_static(kind)), cache], body).into_response()
+}
+
+/// A page that says what happened, what was not done, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    title: Cow<'static, str>,
+    what: Cow<'static, str>,
+    todo: Cow<'static, str>,
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage<'a> {
+    shell: Shell,
+    failure: &'a Failure,
+}
+
+impl Failure {
+    fn new(
+        status: StatusCode,
+        title: impl Into<Cow<'static, str>>,
+        what: impl Into<Cow<'static, str>>,
+        todo: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, title: title.into(), what: what.into(), todo: todo.into() }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "Not found",
+            "There is no such page.",
+            "Check the address, or go on from the overview.",
+        )
+    }
+
+    /// Something of Azure's or of the past that is not kept here.
+    pub(crate) fn nothing_kept(what: &'static str, todo: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found", what, todo)
+    }
+
+    pub(crate) fn signed_out() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Sign in",
+            "This console shows itself to those who signed in. You have not, or your session has ended.",
+            "Open the link that hostssl serve printed when it started. It works once; start hostssl serve again for a new one, or ask somebody who is signed in for a link.",
+        )
+    }
+
+    pub(crate) fn used_link() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "This link was used",
+            "A sign-in link works once, for an hour.",
+            "If you used it in this browser, go on to the overview. Otherwise start hostssl serve again, or ask somebody who is signed in for a link.",
+        )
+    }
+
+    pub(crate) fn wrong_host() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "Another host",
+            "The request names a host that this console does not answer to.",
+            "Use the address that hostssl serve printed. If people reach it under another name, start it with --host NAME.",
+        )
+    }
+
+    pub(crate) fn wrong_origin() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Nothing was done",
+            "The form did not come from a page of this console.",
+            "Open the page in this console and send it from there.",
+        )
+    }
+
+    pub(crate) fn wrong_token() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Nothing was done",
+            "The form does not belong to your session. You may have signed in again since the page was opened.",
+            "Go back, load the page again, and send the form again.",
+        )
+    }
+
+    pub(crate) fn wrong_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Nothing was done", "Pages are read or sent forms.", "Use the pages.")
+    }
+
+    pub(crate) fn bad_form() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Nothing was done",
+            "What was sent is no form of this console.",
+            "Go back and send the form from its page.",
+        )
+    }
+
+    pub(crate) fn bad_address() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "The address cannot be read",
+            "A part behind the question mark has a value that it cannot have.",
+            "Go on from the page itself; it makes addresses that can be shared.",
+        )
+    }
+
+    pub(crate) fn too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "Nothing was done",
+            "What was sent is larger than any form of this console.",
+            "Choose fewer at once.",
+        )
+    }
+
+    pub(crate) fn too_slow() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "It took too long",
+            "The console did not answer in time.",
+            "Load the page again. If it stays, the disk of the state directory may be slow or full.",
+        )
+    }
+
+    pub(crate) fn too_many() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many at once",
+            "As many people as this console can take are doing the same.",
+            "Load the page again in a moment.",
+        )
+    }
+
+    pub(crate) fn read_only() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Nothing was changed",
+            "This console only reads.",
+            "Start it with hostssl serve --allow-changes to change servers from here.",
+        )
+    }
+
+    pub(crate) fn defect() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "A defect of hostssl",
+            "The page could not be made.",
+            "Load it again. If it stays, please report it with what the console wrote to its terminal.",
+        )
+    }
+
+    pub(crate) fn lost_audit(trouble: &Trouble) -> Self {
+        let what = sentence(&trouble.what);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This audit is not kept", what, sentence(&trouble.hint))
+    }
+}
+
+/// A fragment as a sentence.
+pub(crate) fn sentence(fragment: &str) -> String {
+    let mut chars = fragment.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if fragment.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "the state cannot be used");
+        // The directory's path is this machine's, and no visitor's concern.
+        let what = match &error {
+            StoreError::NoState(_) | StoreError::Foreign(_) | StoreError::Exposed(_) | StoreError::Directory { .. } => {
+                "the state directory cannot be used".to_owned()
+            }
+            other => other.to_string(),
+        };
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The state cannot be read",
+            sentence(&what),
+            format!("Nothing was lost by looking. {}", sentence(error.hint())),
+        )
+    }
+}
+
+impl Failure {
+    /// The failure in the frame of whoever looks.
+    pub(crate) fn framed(&self, shell: Shell) -> Response {
+        let template = FailurePage { shell: shell.titled(self.title.to_string(), ""), failure: self };
+        let html = template.render().unwrap_or_else(|_| "A defect of hostssl.".to_owned());
+        (self.status, Html(visible(&html).into_owned())).into_response()
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.framed(Shell::default());
+        // For whoever knows more of the frame.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Puts failures into the frame of whoever is signed in.
+pub(crate) async fn frame_failures(shell: Shell, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => failure.framed(shell),
+        None => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn harmful_characters_become_visible() {
+        assert_eq!(visible("a\u{202e}b\u{7}c\u{2067}\nd\té"), "a\u{fffd}b\u{fffd}c\u{fffd}\nd\u{fffd}é");
+        assert!(matches!(visible("<p>Größe</p>\n"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,82 @@
+//! Every address of the console, and the layers in front of it.
+
+use crate::guard::{self, check_form, check_host, require_session, set_headers};
+use crate::pages::{account, controls, export, overview, resources, run, runs, server};
+use crate::reply::{Failure, asset, frame_failures};
+use crate::state::Shared;
+use crate::view::find_asset;
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use std::time::Duration;
+
+/// How long a page may take. Exports and judging again read a whole audit.
+const PAGE_TIME: Duration = Duration::from_secs(30);
+
+/// The console as a service.
+pub(crate) fn router(shared: Shared) -> Router {
+    let pages = Router::new()
+        .route("/", get(overview::show))
+        .route("/resources", get(resources::show))
+        .route("/resources/export", get(export::resources))
+        .route("/servers/{key}", get(server::show))
+        .route("/servers/{key}/{tab}", get(server::tab))
+        .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs/{id}", get(run::show))
+        .route("/runs/{id}/stop", post(run::stop))
+        .route("/runs/{id}/events", get(run::events))
+        .route("/runs/{id}/export", get(export::run))
+        .route("/runs/{id}/judged", get(run::judged))
+        .route("/controls", get(controls::list))
+        .route("/controls/{id}", get(controls::show))
+        .route("/links", post(account::link))
+        .route("/theme", post(account::theme))
+        .route("/sign-out", post(account::sign_out))
+        .merge(changing(&shared))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(check_form))
+        .layer(middleware::from_fn_with_state(shared.clone(), frame_failures))
+        .layer(middleware::from_fn_with_state(shared.clone(), require_session));
+    Router::new()
+        .route("/sign-in", get(account::sign_in))
+        .route("/assets/{hash}/{name}", get(file))
+        .merge(pages)
+        .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(shared.clone(), check_host))
+        .layer(middleware::from_fn_with_state(shared.clone(), with_headers))
+        .with_state(shared)
+}
+
+/// The routes that change servers: all of them go into the first router, behind the one layer that asks whether that is
+/// allowed. There are none yet.
+fn changing(shared: &Shared) -> Router<Shared> {
+    Router::new().layer(middleware::from_fn_with_state(shared.clone(), guard::changes))
+}
+
+async fn not_found() -> Failure {
+    Failure::not_found()
+}
+
+async fn wrong_method() -> Failure {
+    Failure::wrong_method()
+}
+
+async fn file(Path((_, name)): Path<(String, String)>) -> Response {
+    match find_asset(&name) {
+        Some(found) => asset(found.kind, found.body),
+        None => Failure::not_found().into_response(),
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Result<Response, Failure> {
+    tokio::time::timeout(PAGE_TIME, next.run(request)).await.map_err(|_| Failure::too_slow())
+}
+
+async fn with_headers(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    set_headers(response.headers_mut(), shared.options.tls.is_some());
+    response
+}

@@ -1,0 +1,218 @@
+//! The console on a port: bounded connections, bounded times, with or without TLS.
+
+use crate::guard::Peer;
+use crate::live::Connect;
+use crate::options::{Options, TlsFiles};
+use crate::routes::router;
+use crate::state::Shared;
+use axum::extract::Request;
+use axum::http::Request as HttpRequest;
+use hostssl_store::{AuditStore, StoreError};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls_pki_types::pem::{self, PemObject as _};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+/// Connections at once. Further ones wait in the system's queue.
+const MAX_CONNECTIONS: usize = 512;
+/// The largest head of a request, in bytes.
+const MAX_HEAD: usize = 32 << 10;
+/// A client that cannot finish a handshake in this time is dropped.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The same for the head of a request, which over HTTP/1 includes the idle time before it.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a stop waits for answers under way.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The console cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address is taken or may not be used.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the certificate cannot be used.
+    #[error("{path} is no PEM file that can be used")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: pem::Error,
+    },
+    /// Certificate and key do not work together.
+    #[error("the certificate and the key cannot be used")]
+    Tls(#[source] rustls::Error),
+    /// The system gives no random bytes, so that nobody could sign in safely.
+    #[error("the system gives no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+/// A console that has its port and waits to be run.
+pub struct Console {
+    shared: Shared,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    link: String,
+}
+
+impl Console {
+    /// Opens the state, takes the port and makes the first link for signing in.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] with what cannot be had.
+    pub async fn bind(options: Options, state: &Path, connect: Connect) -> Result<Self, ServeError> {
+        let tls = options.tls.as_ref().map(acceptor).transpose()?;
+        let store = AuditStore::open(state)?;
+        let address = options.listen;
+        let bind = |source| ServeError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let port = listener.local_addr().map_err(bind)?.port();
+        let shared = Shared::new(options, port, store, connect);
+        let token = shared.sessions.new_link().map_err(ServeError::Random)?;
+        let link = format!("{}/sign-in?token={token}", base(&shared));
+        Ok(Self { shared, listener, tls, link })
+    }
+
+    /// The address of the console.
+    #[must_use]
+    pub fn address(&self) -> String {
+        base(&self.shared)
+    }
+
+    /// The link that signs in, once.
+    #[must_use]
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+
+    /// Serves until `stop` is done. An audit under way is told to stop and ends with the process.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let app = router(self.shared.clone());
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let place = tokio::select! {
+                () = &mut stop => break,
+                Ok(place) = places.clone().acquire_owned() => place,
+            };
+            let (stream, peer) = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of file descriptors, most likely: a pause lets connections end.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            // Without it a small answer may wait for the client's acknowledgement of the one before.
+            let _ = stream.set_nodelay(true);
+            let (tls, app, watcher) = (self.tls.clone(), app.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                let ended = match tls {
+                    Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => converse(stream, peer, app, watcher).await,
+                        Ok(Err(error)) => Err(error.into()),
+                        Err(late) => Err(late.into()),
+                    },
+                    None => converse(stream, peer, app, watcher).await,
+                };
+                if let Err(error) = ended {
+                    tracing::debug!(error, "a connection ended early");
+                }
+                drop(place);
+            });
+        }
+        if let Some(live) = self.shared.running() {
+            live.stop();
+        }
+        drop(self.listener);
+        // Live pages go on for ever, so this time is up whenever somebody watches.
+        let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    app: axum::Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let service = tower::service_fn(move |request: HttpRequest<hyper::body::Incoming>| {
+        let mut request: Request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        app.clone().oneshot(request)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(MAX_HEAD)
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(HEAD))
+        .max_concurrent_streams(100)
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+    watcher.watch(connection).await
+}
+
+fn base(shared: &Shared) -> String {
+    let options = &shared.options;
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let ip = options.listen.ip();
+    let host = match options.hosts.first() {
+        Some(host) => host.clone(),
+        None if ip.is_ipv6() => format!("[{ip}]"),
+        None => ip.to_string(),
+    };
+    // A name that brings its own port stands for another one, of a proxy in front.
+    if host.starts_with('[') || !host.contains(':') {
+        format!("{scheme}://{host}:{}", shared.port)
+    } else {
+        format!("{scheme}://{host}")
+    }
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
+    let pem = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| ServeError::Pem { path, source }
+    };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect)
+        .map_err(pem(&files.certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(pem(&files.key))?;
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(ServeError::Tls)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

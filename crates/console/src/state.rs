@@ -1,0 +1,89 @@
+//! What all requests share.
+
+use crate::guard::Sessions;
+use crate::live::{Connect, Live};
+use crate::options::Options;
+use crate::reply::Failure;
+use hostssl_store::{AuditStore, StoreError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Live pages at once. Each holds a connection; the others must still get in.
+const LIVE_PAGES: usize = 200;
+/// Whole reports being exported or judged again at once: each may hold an audit's servers in memory.
+const REPORTS_AT_ONCE: usize = 2;
+
+/// What all requests share. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    /// The port that was had.
+    pub(crate) port: u16,
+    pub(crate) store: AuditStore,
+    pub(crate) sessions: Sessions,
+    pub(crate) connect: Connect,
+    pub(crate) live_pages: Arc<Semaphore>,
+    pub(crate) reports: Semaphore,
+    live: Mutex<Option<Arc<Live>>>,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options, port: u16, store: AuditStore, connect: Connect) -> Self {
+        Self(Arc::new(Inner {
+            options,
+            port,
+            store,
+            sessions: Sessions::default(),
+            connect,
+            live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
+            reports: Semaphore::new(REPORTS_AT_ONCE),
+            live: Mutex::default(),
+        }))
+    }
+
+    /// Asks the store where waiting for the disk holds nobody up.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&AuditStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let shared = self.clone();
+        let answer = tokio::task::spawn_blocking(move || question(&shared.store)).await;
+        match answer {
+            Ok(answer) => answer.map_err(Failure::from),
+            Err(_) => Err(Failure::defect()),
+        }
+    }
+
+    /// The audit that was started here last, under way or ended.
+    pub(crate) fn live(&self) -> Option<Arc<Live>> {
+        self.lock().clone()
+    }
+
+    /// The audit under way.
+    pub(crate) fn running(&self) -> Option<Arc<Live>> {
+        self.live().filter(|live| live.is_running())
+    }
+
+    /// Puts a new audit in place unless one is under way; returns the one that is there then, and whether it is new.
+    pub(crate) fn put_live(&self, new: Arc<Live>) -> (Arc<Live>, bool) {
+        let mut slot = self.lock();
+        match slot.as_ref().filter(|live| live.is_running()) {
+            Some(running) => (running.clone(), false),
+            None => (slot.insert(new).clone(), true),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,107 @@
+//! The frame of a page: who looks, where they are, and what every page says.
+
+use super::asset_path;
+use crate::guard::Session;
+use crate::reply::Failure;
+use crate::state::Shared;
+use axum::extract::FromRequestParts;
+use axum::http::header::COOKIE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+
+/// What the frame needs to know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shell {
+    /// The page's title.
+    pub(crate) title: String,
+    /// The entry of the navigation that the page belongs to.
+    pub(crate) section: &'static str,
+    /// Who looks; `None` on pages for those who have not signed in.
+    pub(crate) person: Option<String>,
+    /// Whether a proxy signed them in, so that signing out here means nothing.
+    pub(crate) by_proxy: bool,
+    /// The token for forms.
+    pub(crate) csrf: String,
+    /// `light`, `dark`, or empty for the system's.
+    pub(crate) theme: &'static str,
+    /// The page's own address, for coming back.
+    pub(crate) here: String,
+    /// The scenario, when this is a simulation.
+    pub(crate) simulated: Option<String>,
+    /// The audit under way, unless this is its page.
+    pub(crate) running: Option<String>,
+    /// Whether servers may be changed from here.
+    pub(crate) allow_changes: bool,
+    /// The version of the program.
+    pub(crate) version: String,
+}
+
+impl Shell {
+    /// The frame of a page that anybody may see.
+    pub(crate) fn bare(title: String) -> Self {
+        Self { title, ..Self::default() }
+    }
+
+    /// The frame with the page's title and its place.
+    pub(crate) fn titled(self, title: impl Into<String>, section: &'static str) -> Self {
+        Self { title: title.into(), section, ..self }
+    }
+
+    /// The address of one of the console's files.
+    pub(crate) fn file(&self, name: &str) -> String {
+        asset_path(name)
+    }
+
+    /// Marks the entry of the navigation where the reader is.
+    pub(crate) fn current(&self, section: &str) -> bool {
+        self.section == section
+    }
+}
+
+impl FromRequestParts<Shared> for Shell {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let session = parts.extensions.get::<Session>().ok_or_else(Failure::signed_out)?;
+        let options = &shared.options;
+        Ok(Self {
+            title: String::new(),
+            section: "",
+            person: Some(session.person().to_owned()),
+            by_proxy: session.by_proxy(),
+            csrf: session.token().to_owned(),
+            theme: theme(&parts.headers),
+            here: parts.uri.path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default(),
+            simulated: options.simulated.as_ref().map(|simulated| simulated.scenario.clone()),
+            running: shared
+                .running()
+                .map(|live| live.id.clone())
+                .filter(|id| parts.uri.path() != format!("/runs/{id}")),
+            allow_changes: options.allow_changes,
+            version: options.version.clone(),
+        })
+    }
+}
+
+const THEME: &str = "hostssl-theme";
+
+fn theme(headers: &HeaderMap) -> &'static str {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let value = lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("hostssl-theme="));
+    match value {
+        Some("dark") => "dark",
+        Some("light") => "light",
+        _ => "",
+    }
+}
+
+/// The cookie that remembers a theme; anything but light and dark forgets it.
+pub(crate) fn theme_cookie(theme: &str) -> HeaderValue {
+    let (value, age) = match theme {
+        "dark" => ("dark", 31_536_000),
+        "light" => ("light", 31_536_000),
+        _ => ("", 0),
+    };
+    HeaderValue::from_str(&format!("{THEME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict"))
+        .unwrap_or(HeaderValue::from_static(""))
+}

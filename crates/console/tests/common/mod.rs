@@ -1,0 +1,251 @@
+//! A console on a free port of loopback over a simulated Azure, and a client that sends what it is told to.
+
+use futures::FutureExt as _;
+use hostssl_audit::Profile;
+use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure_sim::{Fleet, FleetSource, Kind, Scenario, Server, SimCredential, SimTransport, Simulation};
+use hostssl_azure_sim::{Subscription, Tenant as SimTenant};
+use hostssl_console::{Connect, Console, Options, Trouble};
+use hostssl_engine::Tenant;
+use hostssl_model::{Principal, Scope};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A name that would do harm if it were anything but text.
+pub(crate) const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}gnp.\u{7}";
+
+pub(crate) fn options() -> Options {
+    Options {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        hosts: Vec::new(),
+        tls: None,
+        proxies: None,
+        allow_changes: false,
+        scope: Scope::default(),
+        profile: Profile::find("baseline").unwrap(),
+        deadline: Duration::from_secs(60),
+        retain: None,
+        simulated: None,
+        version: "0.0.0-test".into(),
+    }
+}
+
+/// Two subscriptions, one of a hostile name, with three servers.
+pub(crate) fn simulation(latency: Duration) -> Simulation {
+    let subscription = |id: u32, name: &str, servers| Subscription {
+        id: format!("20000000-0000-4000-8000-00000000000{id}"),
+        name: name.to_owned(),
+        servers,
+        ..Subscription::default()
+    };
+    let off = Server::new(Kind::Flexible, "rg-a", "pg-off").with("require_secure_transport", "off");
+    let on = Server::new(Kind::Flexible, "rg-a", "pg-on");
+    let tenant = SimTenant {
+        id: "10000000-0000-4000-8000-000000000001".into(),
+        name: "Contoso".into(),
+        groups: Vec::new(),
+        subscriptions: vec![
+            subscription(1, "Alpha", vec![off, on]),
+            subscription(2, HOSTILE, vec![Server::new(Kind::Flexible, "rg-b", "pg-other")]),
+        ],
+    };
+    let scenario = Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] }));
+    Simulation::new(Scenario { latency, ..scenario })
+}
+
+/// Signs in to a simulation.
+pub(crate) fn connector(simulation: Simulation) -> Connect {
+    Arc::new(move |stop| {
+        let simulation = simulation.clone();
+        async move {
+            let credential = Arc::new(SimCredential::new(&simulation, "10000000-0000-4000-8000-000000000001"));
+            let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
+            let cloud =
+                Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
+            let arm = Arm::new(cloud, credential, transport, Limits::default(), stop);
+            let principal = Principal { name: HOSTILE.into(), method: "simulated".into(), ..Principal::default() };
+            Ok(vec![Tenant { arm, principal }])
+        }
+        .boxed_local()
+    })
+}
+
+#[allow(dead_code, reason = "only one of the test binaries stops audits on the way")]
+/// The same behind a gate: nobody is signed in before it is opened, so that an audit lasts as long as a test wants.
+pub(crate) fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
+    let (gate, opened) = watch::channel(false);
+    let behind: Connect = Arc::new(move |stop| {
+        let (connect, mut opened) = (connect.clone(), opened.clone());
+        async move {
+            let _ = opened.wait_for(|open| *open).await;
+            connect(stop).await
+        }
+        .boxed_local()
+    });
+    (gate, behind)
+}
+
+/// A console that is being served.
+pub(crate) struct Served {
+    pub(crate) port: u16,
+    pub(crate) link: String,
+    pub(crate) directory: TempDir,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) async fn serve(options: Options) -> Served {
+    serve_over(options, connector(simulation(Duration::ZERO))).await
+}
+
+pub(crate) async fn serve_over(options: Options, connect: Connect) -> Served {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, link, task) = serve_in(options, connect, directory.path()).await;
+    Served { port, link, directory, task }
+}
+
+async fn serve_in(options: Options, connect: Connect, directory: &Path) -> (u16, String, JoinHandle<()>) {
+    let console = Console::bind(options, directory, connect).await.unwrap();
+    let port = console.address().rsplit(':').next().unwrap().parse().unwrap();
+    let link = console.link().split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap();
+    (port, link, tokio::spawn(console.run(std::future::pending())))
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, Vec<String>>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|values| values.first()).map_or("", String::as_str)
+    }
+
+    /// The cookies that it sets, as `name=value`.
+    pub(crate) fn cookies(&self) -> String {
+        let set = self.headers.get("set-cookie").into_iter().flatten();
+        set.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The token in its forms.
+    pub(crate) fn csrf(&self) -> String {
+        let behind = self.body.split_once("name=\"csrf\" value=\"").unwrap().1;
+        behind.split('"').next().unwrap().to_owned()
+    }
+}
+
+impl Served {
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Sends a request as it is and reads the answer to its end.
+    pub(crate) async fn raw(&self, request: &str) -> Answer {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        exchange(stream, request).await
+    }
+
+    /// Sends a request with these lines of the head.
+    pub(crate) async fn send(&self, method: &str, path: &str, lines: &[(&str, &str)], body: &str) -> Answer {
+        let host = self.host();
+        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !lines.iter().any(|(name, _)| *name == "host") {
+            request.push_str(&format!("host: {host}\r\n"));
+        }
+        lines.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+        if !body.is_empty() {
+            request.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        self.raw(&format!("{request}\r\n{body}")).await
+    }
+
+    /// Signs in by the link.
+    pub(crate) async fn visitor(&self) -> Visitor<'_> {
+        let answer = self.send("GET", &self.link, &[], "").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        Visitor { served: self, cookie: answer.cookies() }
+    }
+}
+
+/// Somebody who is signed in.
+pub(crate) struct Visitor<'a> {
+    pub(crate) served: &'a Served,
+    pub(crate) cookie: String,
+}
+
+impl Visitor<'_> {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.served.send("GET", path, &[("cookie", &self.cookie)], "").await
+    }
+
+    /// Sends a form as a page of the console does.
+    pub(crate) async fn post(&self, path: &str, fields: &str) -> Answer {
+        let csrf = self.get("/runs").await.csrf();
+        let origin = format!("http://{}", self.served.host());
+        self.post_as(path, &origin, &format!("csrf={csrf}{fields}")).await
+    }
+
+    pub(crate) async fn post_as(&self, path: &str, origin: &str, body: &str) -> Answer {
+        let form = "application/x-www-form-urlencoded";
+        let lines = [("cookie", self.cookie.as_str()), ("origin", origin), ("content-type", form)];
+        self.served.send("POST", path, &lines, body).await
+    }
+
+    /// Starts an audit and waits until it is kept; its address.
+    pub(crate) async fn audit(&self) -> String {
+        let started = self.post("/runs", "").await;
+        assert_eq!(started.status, 303, "{}", started.body);
+        let address = started.header("location").to_owned();
+        let events = self.get(&format!("{address}/events")).await;
+        assert!(events.body.contains("event: end"), "{}", events.body);
+        address
+    }
+}
+
+pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> Answer {
+    // A server that refuses early may close before it has read everything.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    parse(&bytes)
+}
+
+fn parse(bytes: &[u8]) -> Answer {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap_or(0);
+    let mut headers: HashMap<String, Vec<String>> = HashMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_owned());
+    }
+    let chunked = headers.contains_key("transfer-encoding");
+    let body = if chunked { unchunk(body) } else { body.to_owned() };
+    Answer { status, headers, body }
+}
+
+fn unchunk(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, behind)) = rest.split_once("\r\n") {
+        let Ok(size) = usize::from_str_radix(size, 16) else { break };
+        let Some(chunk) = behind.get(..size) else { break };
+        body.push_str(chunk);
+        rest = behind.get(size + 2..).unwrap_or_default();
+    }
+    body
+}

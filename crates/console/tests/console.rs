@@ -1,0 +1,183 @@
+//! What the pages do: audits that are followed and stopped, lists, and bad input.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+
+use common::{connector, gated, options, serve, serve_over, simulation};
+use futures::FutureExt as _;
+use hostssl_console::{Connect, Console, ServeError, Trouble};
+use hostssl_store::{AuditStore, Page, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+const ALL: Page = Page { number: 0, size: 100 };
+
+#[tokio::test]
+async fn an_empty_console_says_what_fills_it() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    for (path, words) in [
+        ("/", "No audit yet"),
+        ("/resources", "once an audit has looked"),
+        ("/runs", "No run yet"),
+        ("/controls", "not audited"),
+    ] {
+        let answer = visitor.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.body.contains(words), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_is_followed_to_its_end_and_then_shown() {
+    let (gate, connect) = gated(connector(simulation(Duration::ZERO)));
+    let served = serve_over(options(), connect).await;
+    let visitor = served.visitor().await;
+    let started = visitor.post("/runs", "").await;
+    let address = started.header("location").to_owned();
+    let live = visitor.get(&address).await;
+    assert!(live.body.contains("Audit under way") && live.body.contains("data-live"), "{}", live.body);
+    assert!(visitor.get("/").await.body.contains(&format!("class=\"running\" href=\"{address}\"")));
+    let followed = format!("{address}/events");
+    let (events, ()) = tokio::join!(visitor.get(&followed), async {
+        gate.send_replace(true);
+    });
+    assert_eq!(events.header("content-type"), "text/event-stream");
+    assert!(events.body.trim_end().contains(r#""looked":3"#) && events.body.contains("event: end"), "{}", events.body);
+    let page = visitor.get(&address).await.body;
+    assert!(page.contains("3 servers in 2 subscriptions"), "{page}");
+    let overview = visitor.get("/").await.body;
+    assert!(overview.contains("3 servers in 2 subscriptions") && overview.contains("pg-off"));
+}
+
+#[tokio::test]
+async fn a_form_posted_twice_starts_one_audit() {
+    let (gate, connect) = gated(connector(simulation(Duration::ZERO)));
+    let served = serve_over(options(), connect).await;
+    let visitor = served.visitor().await;
+    let (one, two) = tokio::join!(visitor.post("/runs", ""), visitor.post("/runs", ""));
+    assert_eq!(one.header("location"), two.header("location"));
+    gate.send_replace(true);
+    visitor.get(&format!("{}/events", one.header("location"))).await;
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    assert_eq!(store.audits(ALL).unwrap().1, 1);
+}
+
+#[tokio::test]
+async fn a_stopped_audit_keeps_what_was_seen_and_says_so() {
+    let served = serve_over(options(), connector(simulation(Duration::from_secs(3)))).await;
+    let visitor = served.visitor().await;
+    let address = visitor.post("/runs", "").await.header("location").to_owned();
+    assert_eq!(visitor.post(&format!("{address}/stop"), "").await.status, 303);
+    let events = visitor.get(&format!("{address}/events")).await;
+    assert!(events.body.contains("event: end"));
+    let page = visitor.get(&address).await.body;
+    assert!(page.contains("stopped before its end"), "{page}");
+    // Stopping what has ended is no error, and does nothing.
+    assert_eq!(visitor.post(&format!("{address}/stop"), "").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_is_told_with_what_to_do() {
+    let refuse: Connect = Arc::new(|_| {
+        async { Err(Trouble { what: "the Azure CLI refused".into(), hint: "run `az login`".into() }) }.boxed_local()
+    });
+    let served = serve_over(options(), refuse).await;
+    let visitor = served.visitor().await;
+    let address = visitor.post("/runs", "").await.header("location").to_owned();
+    visitor.get(&format!("{address}/events")).await;
+    let page = visitor.get(&address).await;
+    assert_eq!(page.status, 503);
+    assert!(page.body.contains("The Azure CLI refused.") && page.body.contains("Run `az login`."), "{}", page.body);
+    assert!(page.body.contains("aria-label=\"Main\""), "the frame is there");
+    assert!(visitor.get("/runs").await.body.contains("Audit now"), "and it can be tried again");
+}
+
+#[tokio::test]
+async fn a_state_that_is_gone_is_told_and_nothing_is_lost_silently() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    std::fs::write(served.directory.path().join("hostssl.db"), vec![b'x'; 65536]).unwrap();
+    let _ = std::fs::remove_file(served.directory.path().join("hostssl.db-wal"));
+    let page = visitor.get("/resources").await;
+    // A connection that is open may still see what it has read; a page is either right or says what is wrong.
+    assert!(
+        page.status == 200 || (page.status == 503 && page.body.contains("The state cannot be read")),
+        "{}",
+        page.status
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_served_is_told_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let nobody = || connector(simulation(Duration::ZERO));
+    let first = Console::bind(options(), directory.path(), nobody()).await.unwrap();
+    let port = first.address().rsplit(':').next().unwrap().parse().unwrap();
+    let mut same = options();
+    same.listen.set_port(port);
+    let taken = Console::bind(same, directory.path(), nobody()).await.err().unwrap();
+    assert!(matches!(taken, ServeError::Bind { .. }), "{taken}");
+    let newer = tempfile::tempdir().unwrap();
+    drop(AuditStore::open(newer.path()).unwrap());
+    let database = rusqlite_version(newer.path(), 99);
+    assert!(database);
+    let refused = Console::bind(options(), newer.path(), nobody()).await.err().unwrap();
+    assert!(matches!(refused, ServeError::Store(StoreError::NewerVersion { found: 99, .. })), "{refused}");
+}
+
+/// Writes the version into the database's header, bytes 60 to 63, big-endian (SQLite, "Database File Format", 1.3).
+fn rusqlite_version(directory: &std::path::Path, version: u32) -> bool {
+    let path = directory.join("hostssl.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[60..64].copy_from_slice(&version.to_be_bytes());
+    std::fs::write(path, bytes).is_ok()
+}
+
+#[tokio::test]
+async fn lists_are_filtered_sorted_and_paged_by_the_address() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let names = |html: &str| -> Vec<String> {
+        let rows = html.split("<bdi>").skip(1).map(|row| row.split("</bdi>").next().unwrap().to_owned());
+        rows.filter(|name| name.starts_with("pg-")).collect()
+    };
+    let get = |path: &'static str| async { names(&visitor.get(path).await.body) };
+    assert_eq!(get("/resources?sort=name").await, ["pg-off", "pg-on", "pg-other"]);
+    assert_eq!(get("/resources?sort=name&dir=desc").await, ["pg-other", "pg-on", "pg-off"]);
+    assert_eq!(get("/resources?enforcement=not-enforced").await, ["pg-off"]);
+    assert_eq!(get("/resources?q=RG-B").await, ["pg-other"]);
+    assert_eq!(get("/resources?page=1").await, [""; 0]);
+    assert!(visitor.get("/resources?page=1").await.body.contains("No more servers"));
+    assert!(visitor.get("/resources?q=nothing").await.body.contains("No server matches"));
+    assert_eq!(visitor.get("/resources?page=x").await.status, 400);
+    assert_eq!(visitor.get("/resources?page=4294967295").await.status, 200);
+    assert_eq!(visitor.get("/resources?run=no-such-run").await.status, 404);
+    assert_eq!(visitor.get("/resources/export?format=exe").await.status, 400);
+    let csv = visitor.get("/resources/export?format=csv&enforcement=not-enforced").await.body;
+    assert!(csv.contains("pg-off") && !csv.contains("pg-on"), "{csv}");
+}
+
+#[tokio::test]
+async fn a_server_has_its_evidence_and_another_profile_judges_the_same_facts() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    let run = visitor.audit().await;
+    let list = visitor.get("/resources?q=pg-off").await.body;
+    let key = list.split("href=\"/servers/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let evidence = visitor.get(&format!("/servers/{key}/evidence")).await.body;
+    assert!(
+        evidence.contains("require_secure_transport = off") && evidence.contains("the excerpt is the one"),
+        "{evidence}"
+    );
+    assert!(visitor.get(&format!("/servers/{key}/connection-security")).await.body.contains("class=\"off\">DISABLED"));
+    assert_eq!(visitor.get(&format!("/servers/{key}/no-such-tab")).await.status, 404);
+    assert_eq!(visitor.get("/servers/0123456789").await.status, 404);
+    let judged = visitor.get(&format!("{run}/judged?profile=strict%401")).await.body;
+    assert!(judged.contains("2 servers judged differently"), "{judged}");
+    assert_eq!(visitor.get(&format!("{run}/judged?profile=none")).await.status, 400);
+    assert_eq!(visitor.get("/runs/none/judged?profile=strict").await.status, 404);
+}

@@ -1,0 +1,355 @@
+//! What is kept of an audit, as JSON. Frozen: members may be added, with a default for documents without them.
+//!
+//! These structs are apart from the model on purpose: the model may change, and what was kept must still be read.
+
+use super::wire::StoredListener;
+use crate::StoreError;
+use hostssl_model as model;
+use hostssl_model::{
+    Blind, Confidence, Finding, MinimalTlsVersion, Outcome, Parameter, ParameterName, Posture, Reading, Reason,
+    ResourceId, Severity, SslEnforcement, TlsVersion,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What was observed of a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Facts {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) location: String,
+    pub(crate) state: Option<String>,
+    pub(crate) fqdn: Option<String>,
+    pub(crate) role: String,
+    pub(crate) primary: Option<String>,
+    pub(crate) readings: Vec<StoredReading>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) wire: Vec<StoredListener>,
+    #[serde(default)]
+    pub(crate) of_primary: Option<Box<OfPrimary>>,
+}
+
+/// What was observed of a replica's primary.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum OfPrimary {
+    Seen(Facts),
+    Unseen(StoredBlind),
+}
+
+/// One look at one setting.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredReading {
+    /// The setting, under [`ParameterName::key`].
+    pub setting: String,
+    /// The value as Azure spelled it, when it was seen.
+    pub value: Option<String>,
+    /// Whether a change waits for a restart.
+    #[serde(default)]
+    pub pending_restart: bool,
+    /// The part of Azure's answer that says so.
+    pub excerpt: Option<String>,
+    /// The SHA-256 of the excerpt, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Why it was not seen.
+    pub blind: Option<StoredBlind>,
+}
+
+/// Why something was not seen.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredBlind {
+    /// The stable code of the reason.
+    pub reason: String,
+    /// The action that is missing, when that is the reason.
+    pub missing_permission: Option<String>,
+    /// One line for people.
+    pub detail: String,
+}
+
+/// What the controls said about a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Judgement {
+    pub(crate) ssl_enforcement: String,
+    pub(crate) minimal_tls_version: Option<String>,
+    pub(crate) outcome: String,
+    pub(crate) findings: Vec<StoredFinding>,
+}
+
+/// What one control said.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredFinding {
+    /// The id of the control.
+    pub control: String,
+    /// `pass`, `fail`, `unknown` or `not-applicable`.
+    pub outcome: String,
+    /// `high`, `medium` or `low`.
+    pub severity: String,
+    /// Whether the wire confirmed it.
+    #[serde(default)]
+    pub wire_confirmed: bool,
+    /// What was seen.
+    pub observed: Option<String>,
+    /// What would pass.
+    pub expected: Option<String>,
+    /// Why it is unknown.
+    pub blind: Option<StoredBlind>,
+}
+
+/// The run's own facts: who, where, when, by what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoredRun {
+    pub(crate) started_at: String,
+    pub(crate) finished_at: String,
+    pub(crate) principals: Vec<StoredPrincipal>,
+    pub(crate) tool_version: String,
+    pub(crate) complete: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoredPrincipal {
+    pub(crate) name: String,
+    pub(crate) object_id: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) method: String,
+}
+
+/// Where an audit looked; equal texts are equal scopes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoredScope {
+    pub(crate) tenants: Vec<String>,
+    pub(crate) management_groups: Vec<String>,
+    pub(crate) subscriptions: Vec<String>,
+    pub(crate) resource_groups: Vec<String>,
+    pub(crate) servers: Vec<String>,
+}
+
+impl From<&model::Scope> for StoredScope {
+    fn from(scope: &model::Scope) -> Self {
+        Self {
+            tenants: scope.tenants.clone(),
+            management_groups: scope.management_groups.clone(),
+            subscriptions: scope.subscriptions.clone(),
+            resource_groups: scope.resource_groups.clone(),
+            servers: scope.servers.clone(),
+        }
+    }
+}
+
+impl From<StoredScope> for model::Scope {
+    fn from(scope: StoredScope) -> Self {
+        Self {
+            tenants: scope.tenants,
+            management_groups: scope.management_groups,
+            subscriptions: scope.subscriptions,
+            resource_groups: scope.resource_groups,
+            servers: scope.servers,
+        }
+    }
+}
+
+impl From<&Blind> for StoredBlind {
+    fn from(blind: &Blind) -> Self {
+        Self {
+            reason: blind.reason.as_str().to_owned(),
+            missing_permission: blind.missing_permission.as_deref().map(ToOwned::to_owned),
+            detail: blind.detail.to_string(),
+        }
+    }
+}
+
+impl StoredBlind {
+    /// The model's form. A reason of another version is kept in its detail.
+    pub(crate) fn blind(&self) -> Blind {
+        let reason = Reason::from_code(&self.reason).unwrap_or(Reason::AzureError);
+        Blind {
+            reason,
+            missing_permission: self.missing_permission.as_deref().map(Into::into),
+            detail: self.detail.as_str().into(),
+        }
+    }
+}
+
+impl Facts {
+    pub(crate) fn of(posture: &Posture, primary: Option<&Reading<Posture>>) -> Self {
+        let server = &posture.server;
+        Self {
+            id: server.id.as_str().to_owned(),
+            kind: server.kind.as_str().to_owned(),
+            location: server.location.to_string(),
+            state: server.state.as_ref().map(|state| state.as_str().to_owned()),
+            fqdn: server.fqdn.as_deref().map(ToOwned::to_owned),
+            role: server.role.as_str().to_owned(),
+            primary: server.primary.as_ref().map(|id| id.as_str().to_owned()),
+            readings: posture.readings.iter().map(|(name, reading)| StoredReading::of(*name, reading)).collect(),
+            wire: posture.wire.iter().map(StoredListener::from).collect(),
+            of_primary: primary.map(|reading| {
+                Box::new(match reading {
+                    Reading::Known(posture) => OfPrimary::Seen(Self::of(posture, None)),
+                    Reading::Unknown(blind) => OfPrimary::Unseen(blind.into()),
+                })
+            }),
+        }
+    }
+
+    /// What was observed at `observed_at`, to be judged again, with what was observed of the primary.
+    pub(crate) fn posture(&self, observed_at: &str) -> Result<(Posture, Option<Reading<Posture>>), StoreError> {
+        let id = |text: &str| ResourceId::try_from(text).map_err(|_| corrupt("an id"));
+        let kind = model::Kind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
+        let server = model::Server {
+            id: id(&self.id)?,
+            kind: kind.ok_or_else(|| corrupt("a kind of server"))?,
+            location: self.location.as_str().into(),
+            state: self.state.as_deref().map(model::ServerState::new),
+            fqdn: self.fqdn.as_deref().map(Into::into),
+            role: match self.role.as_str() {
+                "primary" => model::Role::Primary,
+                "replica" => model::Role::Replica,
+                _ => model::Role::None,
+            },
+            primary: self.primary.as_deref().map(id).transpose()?,
+        };
+        let readings = self.readings.iter().map(StoredReading::reading).collect::<Result<_, _>>()?;
+        let primary = match self.of_primary.as_deref() {
+            None => None,
+            Some(OfPrimary::Seen(facts)) => Some(Reading::Known(facts.posture(observed_at)?.0)),
+            Some(OfPrimary::Unseen(blind)) => Some(Reading::Unknown(blind.blind())),
+        };
+        let wire = self.wire.iter().map(|look| look.observation(observed_at)).collect::<Result<_, _>>()?;
+        Ok((Posture { server, readings, wire }, primary))
+    }
+}
+
+impl StoredReading {
+    fn of(name: ParameterName, reading: &Reading<Parameter>) -> Self {
+        let setting = name.key().to_owned();
+        match reading {
+            Reading::Known(parameter) => Self {
+                setting,
+                value: Some(parameter.value.to_string()),
+                pending_restart: parameter.pending_restart,
+                excerpt: parameter.excerpt.as_deref().map(ToOwned::to_owned),
+                sha256: parameter.excerpt.as_deref().map(|excerpt| hex(&Sha256::digest(excerpt))),
+                blind: None,
+            },
+            Reading::Unknown(blind) => Self {
+                setting,
+                value: None,
+                pending_restart: false,
+                excerpt: None,
+                sha256: None,
+                blind: Some(blind.into()),
+            },
+        }
+    }
+
+    fn reading(&self) -> Result<(ParameterName, Reading<Parameter>), StoreError> {
+        let name = ParameterName::from_key(&self.setting).ok_or_else(|| corrupt("a setting"))?;
+        let reading = match (&self.value, &self.blind) {
+            (Some(value), _) => Reading::Known(Parameter {
+                pending_restart: self.pending_restart,
+                excerpt: self.excerpt.as_deref().map(Into::into),
+                ..Parameter::in_effect(value)
+            }),
+            (None, Some(blind)) => Reading::Unknown(blind.blind()),
+            (None, None) => return Err(corrupt("a reading")),
+        };
+        Ok((name, reading))
+    }
+
+    /// Whether the excerpt is the one that was hashed; `None` when there is none.
+    #[must_use]
+    pub fn excerpt_is_sound(&self) -> Option<bool> {
+        let (excerpt, hash) = (self.excerpt.as_ref()?, self.sha256.as_ref()?);
+        Some(hex(&Sha256::digest(excerpt)) == *hash)
+    }
+}
+
+impl Judgement {
+    pub(crate) fn of(report: &model::ServerReport) -> Self {
+        Self {
+            ssl_enforcement: report.ssl_enforcement.as_str().to_owned(),
+            minimal_tls_version: report.minimal_tls_version.as_azure().map(ToOwned::to_owned),
+            outcome: report.outcome.as_str().to_owned(),
+            findings: report.findings.iter().map(StoredFinding::of).collect(),
+        }
+    }
+
+    pub(crate) fn ssl_enforcement(&self) -> SslEnforcement {
+        match self.ssl_enforcement.as_str() {
+            "Enabled" => SslEnforcement::Enabled,
+            "Disabled" => SslEnforcement::Disabled,
+            _ => SslEnforcement::Unknown,
+        }
+    }
+
+    pub(crate) fn minimal_tls_version(&self) -> MinimalTlsVersion {
+        match self.minimal_tls_version.as_deref() {
+            Some("TLSEnforcementDisabled") => MinimalTlsVersion::EnforcementDisabled,
+            Some(text) => TlsVersion::from_azure(text).map_or(MinimalTlsVersion::Unknown, MinimalTlsVersion::AtLeast),
+            None => MinimalTlsVersion::Unknown,
+        }
+    }
+}
+
+impl StoredFinding {
+    fn of(finding: &Finding) -> Self {
+        Self {
+            control: finding.control.to_owned(),
+            outcome: finding.outcome.as_str().to_owned(),
+            severity: finding.severity.as_str().to_owned(),
+            wire_confirmed: finding.confidence == Confidence::WireConfirmed,
+            observed: finding.observed.as_deref().map(ToOwned::to_owned),
+            expected: finding.expected.as_deref().map(ToOwned::to_owned),
+            blind: finding.blind.as_ref().map(Into::into),
+        }
+    }
+
+    pub(crate) fn finding(&self) -> Result<Finding, StoreError> {
+        let control = hostssl_audit::find(&self.control).ok_or_else(|| corrupt("a control"))?;
+        let text = |text: &Option<String>| text.clone().map(Into::into);
+        Ok(Finding {
+            control: control.id,
+            outcome: outcome(&self.outcome),
+            severity: match self.severity.as_str() {
+                "low" => Severity::Low,
+                "medium" => Severity::Medium,
+                _ => Severity::High,
+            },
+            confidence: if self.wire_confirmed { Confidence::WireConfirmed } else { Confidence::Declared },
+            observed: text(&self.observed),
+            expected: text(&self.expected),
+            blind: self.blind.as_ref().map(StoredBlind::blind),
+        })
+    }
+}
+
+/// The outcome of this name. A word of another version is not seen, and never a pass.
+pub(crate) fn outcome(word: &str) -> Outcome {
+    match word {
+        "pass" => Outcome::Pass,
+        "fail" => Outcome::Fail,
+        "not-applicable" => Outcome::NotApplicable,
+        _ => Outcome::Unknown,
+    }
+}
+
+/// Reads a document that was kept.
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("a document of an audit: {error}")))
+}
+
+pub(crate) fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("{what} of an audit is not known"))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,282 @@
+//! Keeps audits: what was observed, what followed from it, and what could not be seen.
+//!
+//! Keeping one needs no lock: an audit changes no server, so `hostssl audit` may run beside a console or an apply with
+//! the same directory. Facts are kept apart from judgement and each once, under its hash: a hundred audits of servers
+//! that did not change take little more room than one, and what was observed can be judged again under other rules.
+
+mod document;
+mod list;
+mod report;
+mod save;
+mod types;
+mod wire;
+
+pub use document::{StoredBlind, StoredFinding, StoredReading};
+pub use save::server_key;
+pub use types::{
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
+    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+};
+pub use wire::{StoredCertificate, StoredListener, StoredWire};
+
+use crate::StoreError;
+use crate::database::{open_for_audits, open_for_reading};
+use crate::directory::prepare;
+use hostssl_audit::Profile;
+use hostssl_model::AuditReport;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Connections for reading that are kept open.
+const READERS: usize = 4;
+
+/// The kept audits of a state directory. Every call may wait for the disk: in async code, call it where that is allowed.
+#[derive(Debug)]
+pub struct AuditStore {
+    directory: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    facets: Mutex<Option<(i64, Arc<Facets>)>>,
+}
+
+impl AuditStore {
+    /// Opens a state directory; makes it, or brings it up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the directory is not this user's alone to write, or is of a newer version, or of another
+    /// program, or when the disk says no.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        prepare(directory)?;
+        let writer = open_for_audits(directory)?;
+        Ok(Self {
+            directory: directory.into(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            facets: Mutex::default(),
+        })
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Keeps an audit, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::AuditExists`] when one of this id is kept already, [`StoreError::Full`] and whatever the disk says.
+    pub fn save(&self, report: &AuditReport) -> Result<AuditId, StoreError> {
+        save::save(&mut lock(&self.writer), report)
+    }
+
+    /// Deletes all but the newest `retain` audits. Returns how many were deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written.
+    pub fn prune(&self, retain: u32) -> Result<u64, StoreError> {
+        save::prune(&mut lock(&self.writer), retain)
+    }
+
+    /// Audits, the newest first, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn audits(&self, page: Page) -> Result<(Vec<AuditEntry>, u64), StoreError> {
+        self.read(|connection| list::audits(connection, page))
+    }
+
+    /// One audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn audit(&self, id: &str) -> Result<Option<AuditEntry>, StoreError> {
+        self.read(|connection| list::audit(connection, id))
+    }
+
+    /// The audit that says most about the present: the newest that nothing narrowed and nobody stopped; where there is
+    /// none, the newest that nothing narrowed, and then the newest.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn latest(&self) -> Result<Option<AuditEntry>, StoreError> {
+        self.read(list::latest)
+    }
+
+    /// The newest audit before this one that looked at the same scope and was not stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn previous(&self, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
+        self.read(|connection| Ok(list::comparable(connection, audit, 2)?.into_iter().nth(1)))
+    }
+
+    /// This audit and those before it that looked at the same scope and were not stopped, at most `count`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn trend(&self, audit: &AuditEntry, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut entries = self.read(|connection| list::comparable(connection, audit, count))?;
+        entries.reverse();
+        Ok(entries)
+    }
+
+    /// Servers of an audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn servers(
+        &self,
+        audit: &AuditEntry,
+        filter: &ServerFilter,
+        sort: ServerSort,
+        descending: bool,
+        page: Page,
+    ) -> Result<ServerPage, StoreError> {
+        self.read(|connection| list::servers(connection, audit, filter, sort, descending, page))
+    }
+
+    /// What the servers of an audit can be filtered by.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn facets(&self, audit: &AuditEntry) -> Result<Arc<Facets>, StoreError> {
+        // A kept audit never changes, and nearly everybody looks at the latest.
+        if let Some((num, facets)) = &*lock(&self.facets)
+            && *num == audit.num
+        {
+            return Ok(facets.clone());
+        }
+        let facets = Arc::new(self.read(|connection| list::facets(connection, audit))?);
+        *lock(&self.facets) = Some((audit.num, facets.clone()));
+        Ok(facets)
+    }
+
+    /// One server as an audit saw it; `None` when the audit did not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn server(&self, audit: &AuditEntry, key: &str) -> Result<Option<ServerDetail>, StoreError> {
+        self.read(|connection| list::server(connection, audit, key))
+    }
+
+    /// The newest audit that saw a server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn last_audit_of(&self, key: &str) -> Result<Option<AuditEntry>, StoreError> {
+        self.read(|connection| list::last_audit_of(connection, key))
+    }
+
+    /// A server through the newest `count` audits that saw it, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn history(&self, key: &str, count: u32) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.read(|connection| list::history(connection, key, count))
+    }
+
+    /// Servers whose enforcement differs between two audits, what was switched off first, at most `count`; and how many
+    /// there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn changes(
+        &self,
+        audit: &AuditEntry,
+        previous: &AuditEntry,
+        count: u32,
+    ) -> Result<(Vec<ServerChange>, u64), StoreError> {
+        self.read(|connection| list::changes(connection, audit, previous, count))
+    }
+
+    /// What an audit could not see, by reason and permission.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn gap_groups(&self, audit: &AuditEntry) -> Result<Vec<GapGroup>, StoreError> {
+        self.read(|connection| list::gap_groups(connection, audit))
+    }
+
+    /// What of whole places an audit could not see, at most `count`. Gaps of single servers are not among them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn place_gaps(&self, audit: &AuditEntry, count: u32) -> Result<Vec<PlaceGap>, StoreError> {
+        self.read(|connection| list::place_gaps(connection, audit, count))
+    }
+
+    /// What an audit could not see, and how many things that are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn gaps(&self, audit: &AuditEntry, page: Page) -> Result<(Vec<StoredGap>, u64), StoreError> {
+        self.read(|connection| list::gaps(connection, audit, page))
+    }
+
+    /// How each control ended on the servers of an audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn control_tallies(&self, audit: &AuditEntry) -> Result<Vec<(String, ControlTally)>, StoreError> {
+        self.read(|connection| report::control_tallies(connection, audit))
+    }
+
+    /// The report as it was, with the servers that pass the filter: for every format of a report. The summary counts
+    /// those servers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn report(&self, audit: &AuditEntry, filter: &ServerFilter) -> Result<AuditReport, StoreError> {
+        self.read(|connection| report::report(connection, audit, filter, None))
+    }
+
+    /// Judges what an audit observed by other rules, without looking again. What the rules need and nobody read is
+    /// unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn judge(&self, audit: &AuditEntry, profile: &Profile) -> Result<AuditReport, StoreError> {
+        self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = lock(&self.readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open_for_reading(&self.directory)?,
+        };
+        let done = work(&connection);
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS {
+            readers.push(connection);
+        }
+        done
+    }
+}
+
+/// A panic of a holder leaves no half-made change behind: SQLite rolls back what was not committed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

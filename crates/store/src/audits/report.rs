@@ -1,0 +1,129 @@
+//! A kept audit as the report that it was, or judged again.
+
+use super::document::{self, Facts, Judgement};
+use super::list::{condition, unsigned};
+use super::types::{AuditEntry, ControlTally, ServerFilter};
+use crate::StoreError;
+use hostssl_audit::{Profile, server_report};
+use hostssl_model::{
+    AuditReport, Gap, Outcome, Run, ServerReport, Subscription, SubscriptionId, SubscriptionState, Summary,
+};
+use rusqlite::{Connection, params_from_iter};
+use std::sync::Arc;
+
+/// The report of an audit; with a profile, judged by that.
+pub(crate) fn report(
+    connection: &Connection,
+    audit: &AuditEntry,
+    filter: &ServerFilter,
+    profile: Option<&Profile>,
+) -> Result<AuditReport, StoreError> {
+    let (condition, values) = condition(audit, filter);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT f.document, j.document FROM observations o JOIN servers s ON s.num = o.server \
+         LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription \
+         JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement WHERE {condition} \
+         ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id"
+    ))?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut servers = Vec::new();
+    let mut summary = Summary::default();
+    while let Some(row) = rows.next()? {
+        let facts: Facts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let server = match profile {
+            Some(profile) => judge(&facts, profile, &audit.started_at)?,
+            None => {
+                let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+                as_it_was(&facts, &judgement, &audit.started_at)?
+            }
+        };
+        summary.count(server.outcome);
+        servers.push(server);
+    }
+    let run = Run {
+        id: audit.id.clone(),
+        started_at: audit.started_at.clone(),
+        finished_at: audit.finished_at.clone(),
+        principals: audit.principals.clone(),
+        cloud: audit.cloud.clone(),
+        scope: audit.scope.clone(),
+        profile: profile.map_or_else(|| audit.profile.clone(), ToString::to_string),
+        tool_version: audit.tool_version.clone(),
+        complete: audit.complete,
+    };
+    let (subscriptions, gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
+    Ok(AuditReport { run, summary, subscriptions, servers, gaps })
+}
+
+fn judge(facts: &Facts, profile: &Profile, observed_at: &str) -> Result<ServerReport, StoreError> {
+    let (posture, primary) = facts.posture(observed_at)?;
+    Ok(server_report(&posture, primary.as_ref(), profile))
+}
+
+fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<ServerReport, StoreError> {
+    let (posture, primary) = facts.posture(observed_at)?;
+    Ok(ServerReport {
+        server: posture.server,
+        ssl_enforcement: judgement.ssl_enforcement(),
+        minimal_tls_version: judgement.minimal_tls_version(),
+        outcome: document::outcome(&judgement.outcome),
+        findings: judgement.findings.iter().map(document::StoredFinding::finding).collect::<Result<_, _>>()?,
+        readings: posture.readings,
+        wire: posture.wire,
+        primary: primary.map(Box::new),
+    })
+}
+
+fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, tenant, state FROM audit_subscriptions WHERE audit = ?1 ORDER BY lower(name), id",
+    )?;
+    let rows = statement.query_map([audit.num], |row| {
+        let text = |index| row.get::<_, String>(index);
+        let state: Option<String> = row.get(3)?;
+        Ok(Arc::new(Subscription {
+            id: SubscriptionId::new(&text(0)?),
+            name: text(1)?.into(),
+            tenant: text(2)?.into(),
+            state: state.map_or(SubscriptionState::Enabled, |word| SubscriptionState::Other(word.into())),
+        }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn gaps(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Gap>, StoreError> {
+    let every = super::types::Page { number: 0, size: u32::MAX };
+    let (gaps, _) = super::list::gaps(connection, audit, every)?;
+    Ok(gaps.into_iter().map(|gap| Gap { scope: gap.scope.into(), blind: gap.blind.blind() }).collect())
+}
+
+/// Judgements are few, however many servers there are: each is read once and counted.
+pub(crate) fn control_tallies(
+    connection: &Connection,
+    audit: &AuditEntry,
+) -> Result<Vec<(String, ControlTally)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT j.document, c.servers FROM (SELECT judgement, count(*) AS servers FROM observations \
+         WHERE audit = ?1 GROUP BY judgement) c JOIN judgements j ON j.num = c.judgement",
+    )?;
+    let mut rows = statement.query([audit.num])?;
+    let mut tallies: Vec<(String, ControlTally)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let judgement: Judgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let servers = unsigned(row.get(1)?);
+        for finding in judgement.findings {
+            let index = tallies.iter().position(|(control, _)| *control == finding.control).unwrap_or_else(|| {
+                tallies.push((finding.control.clone(), ControlTally::default()));
+                tallies.len() - 1
+            });
+            let Some((_, tally)) = tallies.get_mut(index) else { continue };
+            match document::outcome(&finding.outcome) {
+                Outcome::Pass => tally.pass += servers,
+                Outcome::Fail => tally.fail += servers,
+                Outcome::Unknown => tally.unknown += servers,
+                Outcome::NotApplicable => tally.not_applicable += servers,
+            }
+        }
+    }
+    Ok(tallies)
+}

@@ -1,0 +1,271 @@
+//! Keeps an audit: one transaction, all or nothing.
+
+use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
+use super::types::{AuditId, Enforcement, Tally};
+use crate::StoreError;
+use hostssl_model::{AuditReport, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Keeps the report and returns the audit's id.
+pub(crate) fn save(connection: &mut Connection, report: &AuditReport) -> Result<AuditId, StoreError> {
+    // Whoever writes in between would make the first write of a deferred transaction fail.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let started_ms = report.run.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
+    let mut tally = Tally::default();
+    report.servers.iter().for_each(|server| tally.count(Enforcement::of(server)));
+    let audit = insert_audit(&transaction, report, started_ms, tally)?;
+    insert_subscriptions(&transaction, audit, report)?;
+    insert_gaps(&transaction, audit, report)?;
+    for server in &report.servers {
+        insert_server(&transaction, audit, started_ms, server)?;
+    }
+    transaction.commit()?;
+    Ok(report.run.id.clone())
+}
+
+/// Deletes all but the newest `retain` audits and what nothing refers to any more. Returns how many were deleted.
+pub(crate) fn prune(connection: &mut Connection, retain: u32) -> Result<u64, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let old: Vec<i64> = transaction
+        .prepare("SELECT num FROM audits ORDER BY started_ms DESC, num DESC LIMIT -1 OFFSET ?1")?
+        .query_map([retain], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for audit in &old {
+        for table in ["observations", "audit_gaps", "audit_subscriptions"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE audit = ?1"), [audit])?;
+        }
+        transaction.execute("DELETE FROM audits WHERE num = ?1", [audit])?;
+    }
+    if !old.is_empty() {
+        transaction.execute_batch(
+            "DELETE FROM facts WHERE num NOT IN (SELECT facts FROM observations);
+             DELETE FROM judgements WHERE num NOT IN (SELECT judgement FROM observations);
+             DELETE FROM servers WHERE num NOT IN (SELECT server FROM observations);",
+        )?;
+    }
+    transaction.commit()?;
+    Ok(old.len() as u64)
+}
+
+fn insert_audit(
+    transaction: &Transaction<'_>,
+    report: &AuditReport,
+    started_ms: i64,
+    tally: Tally,
+) -> Result<i64, StoreError> {
+    let run = &report.run;
+    let Scope { tenants: _, management_groups, subscriptions, resource_groups, servers } = &run.scope;
+    let whole = [management_groups, subscriptions, resource_groups, servers].iter().all(|names| names.is_empty());
+    let ends_early = |reason| matches!(reason, Reason::Interrupted | Reason::Deadline);
+    let stopped = report.gaps.iter().any(|gap| ends_early(gap.blind.reason));
+    let stored = StoredRun {
+        started_at: run.started_at.clone(),
+        finished_at: run.finished_at.clone(),
+        principals: run.principals.iter().map(principal).collect(),
+        tool_version: run.tool_version.clone(),
+        complete: run.complete,
+    };
+    let inserted = transaction.execute(
+        "INSERT INTO audits (id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, pass, \
+         fail, unknown, enforced, not_enforced, unseen) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (id) DO NOTHING",
+        params![
+            run.id,
+            started_ms,
+            run.cloud,
+            json(&StoredScope::from(&run.scope))?,
+            run.profile,
+            json(&stored)?,
+            whole,
+            stopped,
+            count(report.subscriptions.len() as u64),
+            count(report.summary.servers),
+            count(report.summary.pass),
+            count(report.summary.fail),
+            count(report.summary.unknown),
+            count(tally.enforced),
+            count(tally.not_enforced),
+            count(tally.unknown),
+        ],
+    )?;
+    if inserted == 0 {
+        return Err(StoreError::AuditExists(run.id.clone()));
+    }
+    Ok(transaction.last_insert_rowid())
+}
+
+fn principal(principal: &hostssl_model::Principal) -> StoredPrincipal {
+    StoredPrincipal {
+        name: principal.name.clone(),
+        object_id: principal.object_id.clone(),
+        tenant: principal.tenant.clone(),
+        method: principal.method.clone(),
+    }
+}
+
+fn insert_subscriptions(transaction: &Transaction<'_>, audit: i64, report: &AuditReport) -> Result<(), StoreError> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO audit_subscriptions (audit, id, name, tenant, state) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for one in &report.subscriptions {
+        let state = match &one.state {
+            SubscriptionState::Enabled => None,
+            SubscriptionState::Other(word) => Some(word.to_string()),
+        };
+        insert.execute(params![audit, one.id.as_str(), &*one.name, &*one.tenant, state])?;
+    }
+    Ok(())
+}
+
+fn insert_gaps(transaction: &Transaction<'_>, audit: i64, report: &AuditReport) -> Result<(), StoreError> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO audit_gaps (audit, seq, scope, reason, permission, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (seq, gap) in (0_i64..).zip(&report.gaps) {
+        let blind = &gap.blind;
+        let permission = blind.missing_permission.as_deref();
+        insert.execute(params![audit, seq, &*gap.scope, blind.reason.as_str(), permission, &*blind.detail])?;
+    }
+    Ok(())
+}
+
+fn insert_server(
+    transaction: &Transaction<'_>,
+    audit: i64,
+    started_ms: i64,
+    report: &ServerReport,
+) -> Result<(), StoreError> {
+    let posture = report.posture();
+    let facts = json(&Facts::of(&posture, report.primary.as_deref()))?;
+    let facts = keep_document(transaction, "facts", &facts)?;
+    let judgement = keep_document(transaction, "judgements", &json(&Judgement::of(report))?)?;
+    let enforcement = Enforcement::of(report);
+    let (server, last) = keep_server(transaction, report)?;
+    let since = since(transaction, server, last, enforcement)?.unwrap_or(started_ms);
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO observations (audit, server, facts, judgement, outcome, enforcement, tls, state, \
+             reason, since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            audit,
+            server,
+            facts,
+            judgement,
+            outcome_code(report.outcome),
+            enforcement.code(),
+            report.minimal_tls_version.as_azure().unwrap_or_default(),
+            report.server.state.as_ref().map_or("", |state| state.as_str()),
+            reason(report),
+            since,
+        ])?;
+    transaction.prepare_cached("UPDATE servers SET last_audit = ?2 WHERE num = ?1")?.execute([server, audit])?;
+    Ok(())
+}
+
+/// Why the server was not seen, if it was not: of the control that matters most, or else of the first that says.
+fn reason(report: &ServerReport) -> &'static str {
+    let blind = |finding: &&hostssl_model::Finding| finding.blind.is_some();
+    let mut unseen = report.findings.iter().filter(blind);
+    let first = unseen.clone().next();
+    let main = unseen.find(|finding| finding.control == "require-secure-transport").or(first);
+    main.and_then(|finding| finding.blind.as_ref()).map_or("", |blind| blind.reason.as_str())
+}
+
+/// The row of a server, and the audit that saw it last.
+fn keep_server(transaction: &Transaction<'_>, report: &ServerReport) -> Result<(i64, Option<i64>), StoreError> {
+    let server = &report.server;
+    let known = transaction
+        .prepare_cached("SELECT num, last_audit FROM servers WHERE id = ?1")?
+        .query_row([server.id.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let group = server.id.resource_group();
+    if let Some((num, last)) = known {
+        let update = "UPDATE servers SET spelled = ?2, resource_group = ?3, kind = ?4, location = ?5 WHERE num = ?1 \
+                      AND (spelled, resource_group, kind, location) IS NOT (?2, ?3, ?4, ?5)";
+        let values = params![num, server.id.as_str(), group, server.kind.as_str(), &*server.location];
+        transaction.prepare_cached(update)?.execute(values)?;
+        return Ok((num, last));
+    }
+    transaction
+        .prepare_cached(
+            "INSERT INTO servers (id, key, spelled, name, resource_group, subscription, kind, location) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            server.id.to_lowercase(),
+            server_key(&server.id),
+            server.id.as_str(),
+            server.name(),
+            group,
+            server.subscription().as_str(),
+            server.kind.as_str(),
+            &*server.location,
+        ])?;
+    Ok((transaction.last_insert_rowid(), None))
+}
+
+/// The name of a server in addresses: 20 hexadecimal digits of the SHA-256 of its id in lower case.
+#[must_use]
+pub fn server_key(id: &ResourceId) -> String {
+    super::document::hex(&Sha256::digest(id.to_lowercase())).chars().take(20).collect()
+}
+
+/// Since when the enforcement is what it is, if the audit before saw the same.
+fn since(
+    transaction: &Transaction<'_>,
+    server: i64,
+    last: Option<i64>,
+    enforcement: Enforcement,
+) -> Result<Option<i64>, StoreError> {
+    let Some(last) = last else { return Ok(None) };
+    let before: Option<(i64, i64)> = transaction
+        .prepare_cached("SELECT enforcement, since_ms FROM observations WHERE audit = ?1 AND server = ?2")?
+        .query_row([last, server], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(before.filter(|(code, _)| *code == enforcement.code()).map(|(_, since)| since))
+}
+
+/// The number of a document that is kept under its hash.
+fn keep_document(transaction: &Transaction<'_>, table: &str, document: &str) -> Result<i64, StoreError> {
+    let hash = Sha256::digest(document);
+    let known = transaction
+        .prepare_cached(&format!("SELECT num FROM {table} WHERE hash = ?1"))?
+        .query_row([hash.as_slice()], |row| row.get(0))
+        .optional()?;
+    if let Some(num) = known {
+        return Ok(num);
+    }
+    transaction
+        .prepare_cached(&format!("INSERT INTO {table} (hash, document) VALUES (?1, ?2)"))?
+        .execute(params![hash.as_slice(), document])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+pub(crate) fn outcome_code(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::NotApplicable => 0,
+        Outcome::Pass => 1,
+        Outcome::Unknown => 2,
+        Outcome::Fail => 3,
+    }
+}
+
+pub(crate) fn outcome_from(code: i64) -> Outcome {
+    match code {
+        0 => Outcome::NotApplicable,
+        1 => Outcome::Pass,
+        3 => Outcome::Fail,
+        _ => Outcome::Unknown,
+    }
+}
+
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(format!("an audit cannot be written: {error}")))
+}

@@ -1,0 +1,337 @@
+//! Kept audits: what goes in comes out, is found, is judged again, and goes when it should.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "common/estate.rs"]
+mod estate;
+
+use estate::{Estate, forbidden};
+use hostssl_audit::Profile;
+use hostssl_model::{AuditReport, Gap, Outcome, Scope};
+use hostssl_store::{
+    AuditStore, Enforcement, Page, ServerFilter, ServerSort, Store, StoreError, StoreReader, server_key,
+};
+use std::path::Path;
+use std::sync::Arc;
+
+const ALL: Page = Page { number: 0, size: 1000 };
+
+fn save(store: &AuditStore, report: &AuditReport) -> hostssl_store::AuditEntry {
+    store.audit(&store.save(report).unwrap()).unwrap().unwrap()
+}
+
+fn names(store: &AuditStore, audit: &hostssl_store::AuditEntry, filter: &ServerFilter) -> Vec<String> {
+    let page = store.servers(audit, filter, ServerSort::Name, false, ALL).unwrap();
+    assert_eq!(page.total, page.rows.len() as u64);
+    page.rows.into_iter().map(|row| row.name).collect()
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let report = Estate::small().report(1);
+    let audit = save(&store, &report);
+    assert_eq!(audit.tally.servers(), report.summary.servers);
+    assert_eq!((audit.summary, audit.complete, audit.whole, audit.stopped), (report.summary, false, true, false));
+    let back = store.report(&audit, &ServerFilter::default()).unwrap();
+    // The order within a report is that of the subscriptions' names and the ids, which the estate keeps.
+    assert_eq!(format!("{back:#?}"), format!("{report:#?}"));
+    assert!(matches!(store.save(&report), Err(StoreError::AuditExists(_))));
+}
+
+#[test]
+fn facts_are_judged_again_by_other_rules() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let estate = Estate::small();
+    let audit = save(&store, &estate.report(1));
+    let strict = Profile::find("strict").unwrap();
+    let again = store.judge(&audit, &strict).unwrap();
+    let direct = estate.report_by(1, &strict);
+    assert_eq!(again.run.profile, "strict@1");
+    assert_eq!(format!("{:#?}", again.servers), format!("{:#?}", direct.servers));
+    assert!(again.summary.fail > store.report(&audit, &ServerFilter::default()).unwrap().summary.fail);
+}
+
+#[test]
+fn servers_are_found_sorted_and_paged() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let audit = save(&store, &Estate::small().report(1));
+    let with = |change: fn(&mut ServerFilter)| {
+        let mut filter = ServerFilter::default();
+        change(&mut filter);
+        names(&store, &audit, &filter)
+    };
+    assert_eq!(with(|f| f.enforcement = Some(Enforcement::NotEnforced)), ["catalog", "replica"]);
+    assert_eq!(with(|f| f.enforcement = Some(Enforcement::Unknown)), ["payroll"]);
+    assert_eq!(with(|f| f.reason = "permission".into()), ["payroll"]);
+    assert_eq!(with(|f| f.kinds = vec!["single".into(), "horizon".into()]), ["Legacy"]);
+    assert_eq!(with(|f| f.outcome = Some(Outcome::Unknown)), ["payroll"]);
+    assert_eq!(with(|f| f.search = "LEGA".into()), ["Legacy"]);
+    assert_eq!(with(|f| f.search = "finance".into()), ["Legacy", "payroll"]);
+    assert_eq!(with(|f| f.search = "%".into()), [""; 0]);
+    assert_eq!(with(|f| f.search = "' OR 1=1 --".into()), [""; 0]);
+    assert_eq!(with(|f| f.state = "Ready".into()).len(), 5);
+    assert_eq!(with(|f| f.subscription = estate::SUBSCRIPTIONS[1].1.into()), ["Legacy", "payroll"]);
+
+    let page = |sort, descending, number, size| {
+        store.servers(&audit, &ServerFilter::default(), sort, descending, Page { number, size }).unwrap()
+    };
+    let first = page(ServerSort::Urgency, false, 0, 2);
+    assert_eq!((first.rows.len(), first.total), (2, 5));
+    assert!(first.rows.iter().all(|row| row.enforcement == Enforcement::NotEnforced));
+    assert_eq!(page(ServerSort::Urgency, true, 0, 1).rows[0].enforcement, Enforcement::Enforced);
+    let mut seen: Vec<String> =
+        (0..3).flat_map(|number| page(ServerSort::Tls, true, number, 2).rows).map(|row| row.name).collect();
+    seen.sort();
+    assert_eq!(seen, ["Legacy", "catalog", "orders", "payroll", "replica"]);
+    for sort in [ServerSort::ResourceGroup, ServerSort::Subscription, ServerSort::Kind, ServerSort::State] {
+        let key = |row: &hostssl_store::ServerRow| match sort {
+            ServerSort::ResourceGroup => row.resource_group.to_lowercase(),
+            ServerSort::Subscription => row.subscription.to_lowercase(),
+            ServerSort::Kind => row.kind.clone(),
+            _ => row.state.to_lowercase(),
+        };
+        let rows = page(sort, false, 0, 100).rows;
+        assert!(rows.is_sorted_by_key(key), "{sort:?}");
+    }
+    let facets = store.facets(&audit).unwrap();
+    assert_eq!(facets.kinds, [("flexible".to_owned(), 4), ("single".to_owned(), 1)]);
+    assert_eq!(facets.subscriptions.iter().map(|(_, _, count)| count).sum::<u64>(), 5);
+}
+
+#[test]
+fn one_server_with_its_evidence_and_its_history() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let mut estate = Estate::small();
+    let first = save(&store, &estate.report(1));
+    save(&store, &estate.report(2));
+    estate.set("catalog", "on");
+    let third = save(&store, &estate.report(3));
+    let key = server_key(&estate.id("catalog"));
+    let server = store.server(&third, &key).unwrap().unwrap();
+    assert_eq!(server.row.name, "catalog");
+    let reading = &server.readings[0];
+    assert_eq!((reading.setting.as_str(), reading.value.as_deref()), ("require_secure_transport", Some("on")));
+    assert!(reading.excerpt.as_ref().unwrap().contains("user-override"));
+    assert_eq!(reading.excerpt_is_sound(), Some(true));
+    let changed = hostssl_store::StoredReading { excerpt: Some("{}".into()), ..reading.clone() };
+    assert_eq!(changed.excerpt_is_sound(), Some(false));
+    let history = store.history(&key, 10).unwrap();
+    let told: Vec<_> = history.iter().map(|entry| (entry.enforcement, entry.changed)).collect();
+    let (yes, no) = (Enforcement::Enforced, Enforcement::NotEnforced);
+    assert_eq!(told, [(yes, true), (no, false), (no, false)]);
+    assert_eq!(store.last_audit_of(&key).unwrap().unwrap().id, third.id);
+    // Since the first audit for what never changed, since the third for what did.
+    let since = |name: &str| store.server(&third, &server_key(&estate.id(name))).unwrap().unwrap().row.since_ms;
+    assert_eq!((since("replica"), since("catalog")), (first.started_ms, third.started_ms));
+    assert!(store.server(&third, "no such key").unwrap().is_none());
+
+    let (changes, total) = store.changes(&third, &first, 10).unwrap();
+    assert_eq!(total, 1);
+    assert_eq!((changes[0].row.name.as_str(), changes[0].before, changes[0].after), ("catalog", Some(no), Some(yes)));
+    assert_eq!(store.previous(&third).unwrap().unwrap().started_ms, first.started_ms + 60_000);
+    let trend: Vec<u64> = store.trend(&third, 30).unwrap().iter().map(|entry| entry.tally.enforced).collect();
+    assert_eq!(trend, [2, 2, 3]);
+}
+
+#[test]
+fn a_server_that_comes_and_one_that_goes_are_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let mut estate = Estate::small();
+    let first = save(&store, &estate.report(1));
+    estate.remove("orders");
+    estate.add("fresh", "off");
+    let second = save(&store, &estate.report(2));
+    let (changes, total) = store.changes(&second, &first, 1).unwrap();
+    assert_eq!((changes.len(), total), (1, 2), "the count is of all");
+    let (changes, _) = store.changes(&second, &first, 10).unwrap();
+    let told: Vec<_> = changes.iter().map(|c| (c.row.name.as_str(), c.before, c.after)).collect();
+    let (yes, no) = (Some(Enforcement::Enforced), Some(Enforcement::NotEnforced));
+    assert_eq!(told, [("fresh", None, no), ("orders", yes, None)]);
+}
+
+#[test]
+fn the_latest_is_one_that_says_something_about_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    assert!(store.latest().unwrap().is_none());
+    let estate = Estate::small();
+    let mut narrow = estate.report(1);
+    narrow.run.scope = Scope { servers: vec!["orders".into()], ..Scope::default() };
+    let narrow = save(&store, &narrow);
+    assert_eq!(store.latest().unwrap().unwrap().id, narrow.id, "better than nothing");
+    let mut stopped = estate.report(2);
+    let blind = hostssl_model::Blind::new(hostssl_model::Reason::Interrupted, "stopped");
+    stopped.gaps.push(Gap { scope: "/subscriptions".into(), blind });
+    let stopped = save(&store, &stopped);
+    assert!(stopped.stopped);
+    assert_eq!(store.latest().unwrap().unwrap().id, stopped.id);
+    let whole = save(&store, &estate.report(3));
+    let mut later = estate.report(4);
+    later.gaps = stopped_gaps();
+    save(&store, &later);
+    assert_eq!(store.latest().unwrap().unwrap().id, whole.id);
+    assert!(store.previous(&whole).unwrap().is_none(), "neither the narrow nor the stopped one is comparable");
+}
+
+fn stopped_gaps() -> Vec<Gap> {
+    let blind = hostssl_model::Blind::new(hostssl_model::Reason::Deadline, "time was up");
+    vec![Gap { scope: "/subscriptions".into(), blind }]
+}
+
+#[test]
+fn gaps_are_told_by_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let audit = save(&store, &Estate::small().report(1));
+    let groups = store.gap_groups(&audit).unwrap();
+    assert_eq!(groups.len(), 1);
+    assert_eq!((groups[0].reason.as_str(), groups[0].count), ("permission", 1));
+    assert_eq!(groups[0].permission.as_deref(), forbidden().missing_permission.as_deref());
+    let (gaps, total) = store.gaps(&audit, ALL).unwrap();
+    assert_eq!((gaps.len(), total), (1, 1));
+    let tallies = store.control_tallies(&audit).unwrap();
+    let (_, switch) = tallies.iter().find(|(control, _)| control == "require-secure-transport").unwrap();
+    assert_eq!((switch.pass, switch.fail, switch.unknown), (2, 2, 1));
+}
+
+#[test]
+fn old_audits_go_with_what_only_they_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let mut estate = Estate::small();
+    estate.add("gone", "on");
+    for minute in 1..=3 {
+        save(&store, &estate.report(minute));
+    }
+    estate.remove("gone");
+    let last = save(&store, &estate.report(4));
+    let count = |table: &str| {
+        let path = directory.path().join("hostssl.db");
+        let sql = format!("SELECT count(*) FROM {table}");
+        rusqlite::Connection::open(path).unwrap().query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((count("audits"), count("facts"), count("servers")), (4, 6, 6));
+    assert_eq!(store.prune(1).unwrap(), 3);
+    assert_eq!((count("audits"), count("facts"), count("servers"), count("observations")), (1, 5, 5, 5));
+    assert_eq!(store.prune(1).unwrap(), 0);
+    assert_eq!(store.latest().unwrap().unwrap().id, last.id);
+    assert_eq!(store.report(&last, &ServerFilter::default()).unwrap().servers.len(), 5);
+}
+
+#[test]
+fn audits_are_kept_while_another_process_changes_servers() {
+    let directory = tempfile::tempdir().unwrap();
+    let changing = Store::open(directory.path()).unwrap();
+    let stores: Vec<_> = (0..4).map(|_| AuditStore::open(directory.path()).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for (number, store) in stores.iter().enumerate() {
+            scope.spawn(move || {
+                for minute in 0..5 {
+                    store.save(&Estate::small().report(number as u64 * 10 + minute)).unwrap();
+                    store.latest().unwrap().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(stores[0].audits(ALL).unwrap().1, 20);
+    assert!(changing.reader().runs().unwrap().is_empty());
+}
+
+#[test]
+fn many_processes_may_make_a_directory_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Arc::new(directory.path().join("state"));
+    let opened: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || AuditStore::open(&path).map(drop))
+        })
+        .map(|thread| thread.join().unwrap())
+        .collect();
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+}
+
+#[test]
+fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
+    let directory = tempfile::tempdir().unwrap();
+    released(directory.path());
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 2 })));
+    let store = AuditStore::open(directory.path()).unwrap();
+    let audit = save(&store, &Estate::small().report(1));
+    assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
+    let runs = StoreReader::open(directory.path()).unwrap().runs().unwrap();
+    assert_eq!(runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run-1"]);
+}
+
+fn released(directory: &Path) {
+    let connection = rusqlite::Connection::open(directory.join("hostssl.db")).unwrap();
+    connection.execute_batch(include_str!("fixtures/v1.sql")).unwrap();
+}
+
+#[test]
+fn a_directory_of_a_newer_version_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    AuditStore::open(directory.path()).unwrap();
+    let connection = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    let error = AuditStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::NewerVersion { found: 99, .. }));
+}
+
+/// Run with `cargo test --release -p hostssl-store --test audits -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn the_cost_of_a_hundred_audits_of_ten_thousand_servers() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let mut estate = Estate::large(10_000);
+    let began = std::time::Instant::now();
+    for minute in 0..100 {
+        // One in a hundred servers changes between two audits.
+        estate.flip(minute as usize, 100);
+        store.save(&estate.report(minute)).unwrap();
+    }
+    println!("one audit kept in {:?}", began.elapsed() / 100);
+    let bytes = std::fs::metadata(directory.path().join("hostssl.db")).unwrap().len();
+    println!("{} MB on disk", bytes >> 20);
+    let audit = store.latest().unwrap().unwrap();
+    let previous = store.previous(&audit).unwrap().unwrap();
+    let time = |what: &str, work: &dyn Fn()| {
+        work();
+        let began = std::time::Instant::now();
+        for _ in 0..10 {
+            work();
+        }
+        println!("{what}: {:?}", began.elapsed() / 10);
+    };
+    let sorts = [ServerSort::Urgency, ServerSort::Name, ServerSort::Subscription, ServerSort::Since];
+    for sort in sorts {
+        let page = Page { number: 2, size: 100 };
+        time(&format!("servers by {sort:?}"), &|| {
+            store.servers(&audit, &ServerFilter::default(), sort, false, page).unwrap();
+        });
+    }
+    let search = ServerFilter { search: "server-0099".into(), ..ServerFilter::default() };
+    time("search", &|| {
+        store.servers(&audit, &search, ServerSort::Name, false, ALL).unwrap();
+    });
+    time("facets", &|| drop(store.facets(&audit).unwrap()));
+    time("latest", &|| drop(store.latest().unwrap()));
+    time("trend", &|| drop(store.trend(&audit, 30).unwrap()));
+    time("changes", &|| drop(store.changes(&audit, &previous, 20).unwrap()));
+    time("controls", &|| drop(store.control_tallies(&audit).unwrap()));
+    time("gap groups", &|| drop(store.gap_groups(&audit).unwrap()));
+    let key = server_key(&estate.id("server-00042"));
+    time("history", &|| drop(store.history(&key, 100).unwrap()));
+    time("server", &|| drop(store.server(&audit, &key).unwrap()));
+    time("report", &|| drop(store.report(&audit, &ServerFilter::default()).unwrap()));
+    let began = std::time::Instant::now();
+    store.prune(50).unwrap();
+    println!("50 of 100 pruned in {:?}", began.elapsed());
+}

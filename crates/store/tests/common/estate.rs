@@ -1,0 +1,175 @@
+//! Estates of servers and the reports of audits of them.
+
+use hostssl_audit::{Profile, server_report};
+use hostssl_model::{
+    AuditReport, Blind, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
+    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+};
+use std::sync::Arc;
+
+/// In the order of the names.
+pub(crate) const SUBSCRIPTIONS: [(&str, &str); 2] =
+    [("Alpha", "11111111-1111-4111-8111-111111111111"), ("Finance", "22222222-2222-4222-8222-222222222222")];
+
+/// The reason of the server that nobody may read.
+pub(crate) fn forbidden() -> Blind {
+    let mut blind = Blind::new(Reason::Permission, "Azure answered HTTP 403");
+    blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+    blind
+}
+
+/// Servers as they are.
+pub(crate) struct Estate(Vec<Posture>);
+
+impl Estate {
+    /// Five servers: two enforce, two do not, one cannot be read.
+    pub(crate) fn small() -> Self {
+        let mut estate = Self(Vec::new());
+        estate.add("catalog", "off");
+        estate.add("orders", "on");
+        let primary = estate.id("orders");
+        estate.add("replica", "off");
+        let replica = estate.find("replica");
+        (replica.server.role, replica.server.primary) = (Role::Replica, Some(primary));
+        let mut legacy = posture(1, "Legacy", Kind::Single);
+        legacy.readings = vec![
+            (Name::SslEnforcement, Reading::Known(Parameter::in_effect("Enabled"))),
+            (Name::MinimalTlsVersion, Reading::Known(Parameter::in_effect("TLS1_2"))),
+        ];
+        let mut payroll = posture(1, "payroll", Kind::Flexible);
+        payroll.readings = [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion]
+            .map(|name| (name, Reading::Unknown(forbidden())))
+            .to_vec();
+        estate.0.extend([legacy, payroll]);
+        estate.sort();
+        estate
+    }
+
+    /// Many servers, one in ten of which does not enforce.
+    pub(crate) fn large(servers: usize) -> Self {
+        let mut estate = Self(Vec::new());
+        for number in 0..servers {
+            estate.add(&format!("server-{number:05}"), if number % 10 == 0 { "off" } else { "on" });
+        }
+        estate
+    }
+
+    pub(crate) fn add(&mut self, name: &str, require: &str) {
+        let mut posture = posture(0, name, Kind::Flexible);
+        posture.readings = vec![
+            (Name::RequireSecureTransport, switch(require)),
+            (Name::SslMinProtocolVersion, known("TLSv1.2")),
+            (Name::SslMaxProtocolVersion, known("")),
+        ];
+        self.0.push(posture);
+        self.sort();
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|posture| posture.server.name() != name);
+    }
+
+    pub(crate) fn set(&mut self, name: &str, require: &str) {
+        self.find(name).readings[0].1 = switch(require);
+    }
+
+    /// Turns the switch of every `step`th server, beginning with the `first`.
+    pub(crate) fn flip(&mut self, first: usize, step: usize) {
+        for posture in self.0.iter_mut().skip(first).step_by(step) {
+            let on = matches!(&posture.readings[0].1, Reading::Known(parameter) if parameter.is("on"));
+            posture.readings[0].1 = switch(if on { "off" } else { "on" });
+        }
+    }
+
+    pub(crate) fn id(&self, name: &str) -> ResourceId {
+        self.0.iter().find(|posture| posture.server.name() == name).unwrap().server.id.clone()
+    }
+
+    /// The report of an audit in this minute, by the baseline.
+    pub(crate) fn report(&self, minute: u64) -> AuditReport {
+        self.report_by(minute, &Profile::find("baseline").unwrap())
+    }
+
+    /// The same by another profile.
+    pub(crate) fn report_by(&self, minute: u64, profile: &Profile) -> AuditReport {
+        let primary = |posture: &Posture| {
+            let id = posture.server.primary.as_ref()?;
+            self.0.iter().find(|other| other.server.id == *id).cloned().map(Reading::Known)
+        };
+        let servers: Vec<_> =
+            self.0.iter().map(|posture| server_report(posture, primary(posture).as_ref(), profile)).collect();
+        let mut summary = Summary::default();
+        servers.iter().for_each(|server| summary.count(server.outcome));
+        let unseen = |posture: &&Posture| matches!(posture.readings[0].1, Reading::Unknown(_));
+        let gap = |posture: &Posture| Gap { scope: posture.server.id.as_str().into(), blind: forbidden() };
+        let gaps: Vec<Gap> = self.0.iter().filter(unseen).map(gap).collect();
+        let at = |second: u64| {
+            format!("2026-11-{:02}T{:02}:{:02}:{second:02}Z", 1 + minute / 1440, minute / 60 % 24, minute % 60)
+        };
+        let run = Run {
+            id: format!("01890000-0000-7000-8000-{minute:012}"),
+            started_at: at(0),
+            finished_at: at(2),
+            principals: vec![Principal {
+                name: "reader@contoso.example".into(),
+                object_id: None,
+                tenant: Some("t".into()),
+                method: "cli".into(),
+            }],
+            cloud: "AzureCloud".into(),
+            scope: Scope::default(),
+            profile: profile.to_string(),
+            tool_version: "0.1.0".into(),
+            complete: gaps.is_empty(),
+        };
+        let subscription = |(name, id): &(&str, &str)| {
+            Arc::new(Subscription {
+                id: SubscriptionId::new(id),
+                name: (*name).into(),
+                tenant: "t".into(),
+                state: SubscriptionState::Enabled,
+            })
+        };
+        let subscriptions = SUBSCRIPTIONS.iter().map(subscription).collect();
+        AuditReport { run, summary, subscriptions, servers, gaps }
+    }
+
+    fn find(&mut self, name: &str) -> &mut Posture {
+        self.0.iter_mut().find(|posture| posture.server.name() == name).unwrap()
+    }
+
+    fn sort(&mut self) {
+        self.0.sort_by_key(|posture| posture.server.id.to_lowercase());
+    }
+}
+
+fn switch(value: &str) -> Reading<Parameter> {
+    let excerpt =
+        format!(r#"{{"name":"require_secure_transport","properties":{{"source":"user-override","value":"{value}"}}}}"#);
+    Reading::Known(Parameter::in_effect(value).with_excerpt(excerpt))
+}
+
+fn known(value: &str) -> Reading<Parameter> {
+    Reading::Known(Parameter::in_effect(value))
+}
+
+fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
+    let of_type = if kind == Kind::Single { "servers" } else { "flexibleServers" };
+    let (group, subscription) = (["Shop", "Finance"][subscription], SUBSCRIPTIONS[subscription].1);
+    let id = format!(
+        "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.DBforPostgreSQL/{of_type}/{name}"
+    );
+    Posture {
+        server: Server {
+            id: ResourceId::try_from(id.as_str()).unwrap(),
+            kind,
+            location: "westeurope".into(),
+            state: Some(ServerState::new("Ready")),
+            fqdn: Some(format!("{name}.postgres.database.azure.com").into()),
+            role: Role::None,
+            primary: None,
+        },
+        readings: Vec::new(),
+        wire: Vec::new(),
+    }
+}

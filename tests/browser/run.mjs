@@ -1,0 +1,262 @@
+// Drives the console in a real browser over a simulated Azure: node run.mjs PROGRAM
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { startBrowser, startConsole } from "./driver.mjs";
+
+const [program] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const server = await startConsole(program, ["--simulate"]);
+const browser = await startBrowser();
+const tests = [];
+const test = (name, run) => tests.push({ name, run });
+
+// Whatever the page's own policy forbids, or asks of another host, fails the test that is running.
+let complaints = [];
+async function open(path = "/") {
+  const page = await browser.newPage();
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(message.text()); });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(server.origin) && !request.url().startsWith("data:")) complaints.push(`asks ${request.url()}`);
+  });
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.goto(server.origin + path, { waitUntil: "load" });
+  return page;
+}
+const text = (page, selector) => page.$eval(selector, (node) => node.textContent.trim());
+const texts = (page, selector) => page.$$eval(selector, (nodes) => nodes.map((node) => node.textContent.trim()));
+const href = (page, selector) => page.$eval(selector, (node) => node.getAttribute("href"));
+const settled = (page, wanted, argument) => page.waitForFunction(wanted, { timeout: 15000, polling: 50 }, argument);
+
+let addresses;
+
+test("signing in by the link, once", async () => {
+  const page = await open();
+  assert.equal(await text(page, "h1"), "Sign in");
+  complaints = complaints.filter((line) => !line.includes("401"));
+  await page.goto(server.link, { waitUntil: "load" });
+  await page.waitForSelector("nav[aria-label=Main]");
+  assert.equal(await text(page, "h1"), "24 servers in 4 subscriptions");
+  const cookies = await page.browserContext().cookies();
+  const session = cookies.find((cookie) => cookie.name.startsWith("hostssl-") && cookie.name !== "hostssl-theme");
+  assert.ok(session.httpOnly && session.sameSite === "Strict");
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  await page.goto(server.link);
+  assert.equal(await text(page, "h1"), "This link was used");
+  complaints = complaints.filter((line) => !line.includes("401"));
+});
+
+test("the overview tells what is enforced, what is not, and what was not seen", async () => {
+  const page = await open();
+  assert.deepEqual(await texts(page, ".figure .n"), ["13", "7", "4"]);
+  assert.match(await text(page, ".partial"), /Not everything was seen: 4 servers, 1 subscription/);
+  assert.ok((await texts(page, ".changes li")).some((line) => line.includes("switched off") && line.includes("pg-ledger-prod")));
+  assert.match(await text(page, ".simulated"), /Simulated/);
+  await page.click(".trend summary");
+  assert.equal((await page.$$(".trend tbody tr")).length, 14);
+  await page.click(".figure.no");
+  await page.waitForSelector("#results");
+  assert.match(page.url(), /enforcement=not-enforced/);
+  assert.equal((await page.$$("#results tbody tr")).length, 7);
+});
+
+test("resources are searched, filtered, sorted, and the address can be shared", async () => {
+  const page = await open("/resources");
+  assert.match(await text(page, "[role=status]"), /24 servers/);
+  await page.type("[name=q]", "prod");
+  await settled(page, () => /of 24 servers/.test(document.querySelector("[role=status]").textContent));
+  assert.equal((await page.$$("#results tbody tr")).length, 10);
+  assert.equal(await page.evaluate(() => document.activeElement.name), "q", "typing goes on");
+  await settled(page, () => new URLSearchParams(location.search).get("q") === "prod");
+  await page.select("[name=kind]", "single");
+  await settled(page, () => document.querySelectorAll("#results tbody tr").length === 1);
+  assert.deepEqual(await texts(page, "#results tbody th"), ["pg-archive-legacy"]);
+  const shared = await open(new URL(page.url()).pathname + new URL(page.url()).search);
+  assert.deepEqual(await texts(shared, "#results tbody th"), ["pg-archive-legacy"]);
+  assert.equal(await shared.$eval("[name=kind]", (select) => select.value), "single");
+  await shared.close();
+  await page.bringToFront();
+  await page.goto(server.origin + "/resources");
+  await page.click("#results thead a");
+  await settled(page, () => document.querySelector("#results thead th").getAttribute("aria-sort") === "ascending");
+  const names = await texts(page, "#results tbody th");
+  assert.deepEqual(names, [...names].sort());
+});
+
+test("a server: its switch, its evidence, its history", async () => {
+  const page = await open("/resources?q=pg-ledger-prod");
+  await Promise.all([page.waitForNavigation(), page.click("#results tbody a")]);
+  assert.match(await text(page, "h1"), /pg-ledger-prod/);
+  const to = async (tab) => { await Promise.all([page.waitForNavigation(), page.click(`.tabs a[href$="${tab}"]`)]); };
+  await to("connection-security");
+  assert.equal(await text(page, ".toggle .off"), "DISABLED");
+  await to("wire");
+  assert.match(await text(page, "main h2"), /Nobody has looked/);
+  await to("evidence");
+  assert.match(await text(page, "pre"), /"value":"off"/);
+  assert.match(await text(page, "main"), /the excerpt is the one that was hashed/);
+  await to("history");
+  assert.equal((await page.$$("tbody tr")).length, 14);
+  assert.equal(await text(page, "tbody tr:first-child td:last-child"), "changed");
+});
+
+test("an audit is followed live and its page shows what it found", async () => {
+  const page = await open("/runs");
+  await Promise.all([page.waitForNavigation(), page.click("button.main")]);
+  assert.equal(await text(page, "h1"), "Audit under way");
+  const address = page.url();
+  await settled(page, () => Number(document.querySelector("[data-p=looked]")?.textContent) > 0 || !document.querySelector("[data-live]"));
+  await settled(page, () => !document.querySelector("[data-live]") && document.querySelector("h1")?.textContent.startsWith("Audit of"));
+  assert.equal(page.url(), address);
+  assert.match(await text(page, "main .muted"), /24 servers in 4 subscriptions/);
+});
+
+test("an audit is stopped and says that it was", async () => {
+  const page = await open("/runs");
+  await Promise.all([page.waitForNavigation(), page.click("button.main")]);
+  await Promise.all([page.waitForNavigation(), page.click("form[action$='/stop'] button")]);
+  await settled(page, () => document.querySelector("h1")?.textContent.startsWith("Audit of"));
+  assert.match(await text(page, ".partial"), /stopped before its end/);
+  // The overview stays with the last audit that saw everything it could.
+  await page.goto(server.origin + "/");
+  assert.equal(await text(page, "h1"), "24 servers in 4 subscriptions");
+});
+
+test("the facts of a run are judged by other rules", async () => {
+  const page = await open(addresses.run);
+  await page.select("[name=profile]", "strict@1");
+  await Promise.all([page.waitForNavigation(), page.click(".inline button")]);
+  assert.match(await text(page, "h1"), /strict@1/);
+  assert.ok((await page.$$("main section:last-child tbody tr")).length > 0);
+});
+
+test("the theme is remembered and changes nothing else", async () => {
+  const page = await open("/controls");
+  await page.click("details.menu summary");
+  await Promise.all([page.waitForNavigation(), page.click("button[name=theme][value=dark]")]);
+  assert.equal(new URL(page.url()).pathname, "/controls");
+  assert.equal(await page.$eval("html", (node) => node.dataset.theme), "dark");
+  await page.click("details.menu summary");
+  await Promise.all([page.waitForNavigation(), page.click("button[name=theme][value='']")]);
+  assert.equal(await page.$eval("html", (node) => node.dataset.theme ?? ""), "");
+});
+
+test("everything can be read without JavaScript", async () => {
+  const page = await browser.newPage();
+  await page.setJavaScriptEnabled(false);
+  for (const path of Object.values(addresses)) {
+    const answer = await page.goto(server.origin + path);
+    assert.ok(answer.ok(), path);
+    assert.ok((await page.$$("h1")).length === 1, path);
+  }
+  await page.goto(server.origin + "/resources");
+  await page.type("[name=q]", "pg-grafana");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  assert.equal((await page.$$("#results tbody tr")).length, 1);
+  await page.close();
+});
+
+test("the keyboard reaches the content, the navigation and the menus", async () => {
+  const page = await open();
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.focus("details.menu summary");
+  await page.keyboard.press("Enter");
+  assert.ok(await page.$eval("details.menu", (menu) => menu.open));
+  await page.keyboard.press("Escape");
+  assert.ok(!(await page.$eval("details.menu", (menu) => menu.open)));
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "SUMMARY");
+});
+
+test("no page is wider than a narrow screen", async () => {
+  const page = await open();
+  await page.setViewport({ width: 390, height: 800 });
+  for (const path of Object.values(addresses)) {
+    await page.goto(server.origin + path);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(content <= screen, `${path} is ${content} wide`);
+  }
+});
+
+for (const scheme of ["light", "dark"]) {
+  test(`no serious violation of accessibility, ${scheme}`, async () => {
+    const page = await open();
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    for (const path of Object.values(addresses)) {
+      await page.goto(server.origin + path, { waitUntil: "load" });
+      // Through the debugger, because the page's policy forbids foreign scripts.
+      await page.evaluate(axe);
+      const found = await page.evaluate(() => axe.run(document));
+      const serious = found.violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
+      const told = serious.map((v) => `${v.id}: ${v.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+      assert.deepEqual(told, [], path);
+    }
+  });
+}
+
+test("another name for this address is refused", async () => {
+  const page = await browser.newPage();
+  const answer = await page.goto(`http://rebound.test:${new URL(server.origin).port}/`);
+  assert.equal(answer.status(), 421);
+  await page.close();
+});
+
+test("a form of another site does nothing", async () => {
+  const before = await texts(await open("/runs"), "tbody th");
+  const page = await browser.newPage();
+  await page.goto("data:text/html,<form method=post action='" + server.origin + "/runs'><button>x</button></form>");
+  const [answer] = await Promise.all([page.waitForNavigation(), page.click("button")]);
+  assert.ok([401, 403].includes(answer.status()), String(answer.status()));
+  assert.deepEqual(await texts(await open("/runs"), "tbody th"), before);
+  await page.close();
+});
+
+test("a connection that is lost is told, and the page goes on when it is back", async () => {
+  const page = await open("/runs");
+  await page.setRequestInterception(true);
+  let lost = true;
+  page.on("request", (request) => (lost && request.url().endsWith("/events") ? request.abort() : request.continue()));
+  await Promise.all([page.waitForNavigation(), page.click("button.main")]);
+  await settled(page, () => /connection to the console was lost/.test(document.querySelector("[data-word]")?.textContent));
+  lost = false;
+  await settled(page, () => document.querySelector("h1")?.textContent.startsWith("Audit of"));
+  complaints = complaints.filter((line) => !line.includes("ERR_FAILED"));
+});
+
+let failed = 0;
+try {
+  for (const { name, run } of tests) {
+    complaints = [];
+    try {
+      await run();
+      assert.deepEqual(complaints, [], "the browser complained");
+      console.log(`ok      ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED  ${name}\n${error.stack}`);
+    }
+    if (!addresses) {
+      const page = await open("/resources?q=pg-catalog-prod");
+      const off = await href(page, "#results tbody a");
+      await page.goto(server.origin + "/resources?reason=permission");
+      const unseen = await href(page, "#results tbody a");
+      await page.goto(server.origin + "/runs");
+      const run = await href(page, "tbody a");
+      addresses = {
+        overview: "/", resources: "/resources", nothing: "/resources?q=nothing", server: off, security: `${off}/connection-security`,
+        unknown: `${unseen}/connection-security`, wire: `${off}/wire`, evidence: `${off}/evidence`, history: `${off}/history`,
+        runs: "/runs", run, judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
+      };
+      await page.close();
+    }
+    for (const page of await browser.pages()) if (page.url() !== "about:blank") await page.close();
+  }
+} finally {
+  await browser.close();
+  await server.stop();
+}
+console.log(`${tests.length - failed} of ${tests.length} pass`);
+process.exitCode = failed ? 1 : 0;
