@@ -12,8 +12,8 @@ mod reader;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
-    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredFinding, StoredGap,
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap,
+    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredFinding, StoredGap,
     StoredReading, Tally, server_key,
 };
 pub use error::StoreError;

@@ -216,9 +216,8 @@ pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Face
         }
     }
     let [kinds, states, reasons, of_subscriptions] = counted;
-    let mut statement = connection.prepare_cached(
-        "SELECT id, name FROM audit_subscriptions WHERE audit = ?1 ORDER BY name COLLATE NOCASE, id",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT id, name FROM audit_subscriptions WHERE audit = ?1 ORDER BY name COLLATE NOCASE, id")?;
     let subscriptions = statement
         .query_map([audit.num], |row| {
             let id: String = row.get(0)?;
@@ -336,11 +335,7 @@ pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(crate) fn place_gaps(
-    connection: &Connection,
-    audit: &AuditEntry,
-    count: u32,
-) -> Result<Vec<PlaceGap>, StoreError> {
+pub(crate) fn place_gaps(connection: &Connection, audit: &AuditEntry, count: u32) -> Result<Vec<PlaceGap>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT g.scope, n.name, g.reason, count(*), group_concat(DISTINCT g.permission), min(g.detail) \
          FROM audit_gaps g LEFT JOIN audit_subscriptions n ON n.audit = g.audit \

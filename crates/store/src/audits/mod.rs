@@ -13,8 +13,8 @@ mod types;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange, ServerDetail,
-    ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
+    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 
 use crate::StoreError;
@@ -48,7 +48,12 @@ impl AuditStore {
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         prepare(directory)?;
         let writer = open_for_audits(directory)?;
-        Ok(Self { directory: directory.into(), writer: Mutex::new(writer), readers: Mutex::default(), facets: Mutex::default() })
+        Ok(Self {
+            directory: directory.into(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            facets: Mutex::default(),
+        })
     }
 
     /// The state directory.
