@@ -44,14 +44,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits until a line on stderr begins so.
-    pub fn wait_for_stderr(&mut self, begin: &str) {
+    /// Waits until a line on stderr begins so, and returns it.
+    pub fn wait_for_stderr(&mut self, begin: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(self.stderr.read_line(&mut line).unwrap() > 0, "ended before `{begin}`: {}", self.seen);
             self.seen.push_str(&line);
             if line.starts_with(begin) {
-                return;
+                return line;
             }
         }
     }

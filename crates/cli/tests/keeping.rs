@@ -1,0 +1,117 @@
+//! Audits are kept, by whoever looks: the command line and the console share a state directory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{hostssl, run, start};
+use hostssl_store::{AuditStore, Page, ServerFilter};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+const ALL: Page = Page { number: 0, size: 100 };
+
+/// A directory that goes with the test.
+struct State(PathBuf);
+
+impl State {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hostssl-keeping-{}-{name}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn store(&self) -> AuditStore {
+        AuditStore::open(&self.0).unwrap()
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn an_audit_is_kept_as_it_was_reported() {
+    let state = State::new("kept");
+    let done = run(&["audit", "--simulate", "--state", state.path(), "-o", "json", "-q"]);
+    assert_eq!((done.code, done.stderr.as_str()), (3, ""));
+    let store = state.store();
+    let audit = store.latest().unwrap().unwrap();
+    assert!(done.stdout.contains(&audit.id));
+    let mut again = Vec::new();
+    hostssl_report::audit_json::write(&mut again, &store.report(&audit, &ServerFilter::default()).unwrap()).unwrap();
+    assert_eq!(String::from_utf8(again).unwrap(), done.stdout);
+}
+
+#[test]
+fn so_many_audits_are_kept_and_none_where_it_is_said_so() {
+    let state = State::new("retain");
+    let audit =
+        |more: &[&str]| run(&[&["audit", "--simulate", "enforced", "--state", state.path(), "-q"], more].concat());
+    for _ in 0..3 {
+        assert_eq!(audit(&["--retain", "2"]).code, 0);
+    }
+    assert_eq!(audit(&["--no-save"]).code, 0);
+    assert_eq!(state.store().audits(ALL).unwrap().1, 2);
+    assert_eq!(audit(&["--retain", "0"]).code, 2);
+}
+
+#[test]
+fn an_audit_that_cannot_be_kept_is_reported_all_the_same() {
+    let state = State::new("file");
+    let file = state.0.join("file");
+    std::fs::write(&file, "no directory").unwrap();
+    let done = run(&["audit", "--simulate", "--state", file.to_str().unwrap(), "-o", "csv"]);
+    assert_eq!(done.code, 3);
+    assert!(done.stdout.contains("pg-orders-prod"));
+    assert!(done.stderr.contains("warning: this audit was not kept: "), "{}", done.stderr);
+    assert!(done.stderr.contains("--state"), "{}", done.stderr);
+}
+
+#[test]
+fn the_console_shows_a_past_and_signs_in_by_its_link() {
+    let mut console = start(hostssl().args(["serve", "--simulate", "--listen", "127.0.0.1:0"]));
+    let told = console.wait_for_stderr("sign in, once");
+    let link = told.split_whitespace().last().unwrap();
+    let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let get = |path: &str, cookie: &str| {
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let signed_in = get(&format!("/{path}"), "");
+    let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
+    let overview = get("/", cookie);
+    assert!(overview.contains("24 servers in 4 subscriptions") && overview.contains("Simulated."));
+    assert_eq!(overview.matches("<tr><td><a href=\"/runs/").count(), 14, "the past");
+    console.signal("TERM");
+    assert_eq!(console.finish().code, 0);
+}
+
+#[test]
+fn what_cannot_be_served_is_one_line_and_a_hint() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (arguments, code, words) in [
+        (&["--listen", &address][..], 1, "cannot listen on"),
+        (&["--tls-cert", "missing.pem", "--tls-key", "missing.pem"], 1, "missing.pem is no PEM file"),
+        (&["--tls-cert", "missing.pem"], 2, "--tls-key"),
+        (&["--trusted-user-header", "x-user"], 2, "--trusted-proxy"),
+        (&["--trusted-user-header", "bad header", "--trusted-proxy", "127.0.0.1"], 2, "letters, digits"),
+        (&["--profile", "lax"], 2, "there is no profile"),
+        (&["--listen", "nowhere"], 2, "--listen"),
+    ] {
+        let done = run(&[&["serve", "-q", "--simulate"], arguments].concat());
+        assert_eq!(done.code, code, "{arguments:?}: {}", done.stderr);
+        assert!(done.stderr.contains(words), "{arguments:?}: {}", done.stderr);
+    }
+}
