@@ -273,8 +273,8 @@ fn what_hostssl_must_not_write_is_left_to_people() {
         steps(&plan),
         [
             "1 free ssl_min_protocol_version TLSv1.2>TLSv1.3 breaks-clients",
-            "0 horizon require_secure_transport off>on manual",
             "0 capped ssl_min_protocol_version TLSv1.2>TLSv1.3 manual",
+            "0 horizon require_secure_transport off>on manual",
         ]
     );
     assert_eq!(plan.waves().count(), 1);

@@ -190,7 +190,7 @@ async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
     let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
     let report = report.unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started", "not-started"]);
-    assert_eq!(report.steps[1].reason.as_deref(), Some("the run was interrupted before"));
+    assert_eq!(report.steps[1].reason.as_deref(), Some("the run was interrupted, or its time was up, before"));
     assert_eq!(report.outcome, RunOutcome::Incomplete);
     case.harness().check(&report, |_| Fault::None).await;
 }

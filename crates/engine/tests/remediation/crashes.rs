@@ -305,7 +305,9 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
     for ((line, step), applied) in undone.steps.iter().zip(world.plan.steps()).zip(&report.steps) {
         let context = format!("{line:?}: {:?}, crashes {crashes:?}, {crashes_of_undo:?}", world.trap(step));
         let twice_lost = crashes_of_undo.len() >= 2 && line.status == Status::Stuck;
-        assert!(line.status == Status::Undone || line.status == applied.status || twice_lost, "{context}");
+        // What was accepted and not seen to end may still come through, for all that anybody knows.
+        let may_come = applied.status == Status::TimedOut && line.status == Status::Stuck;
+        assert!(line.status == Status::Undone || line.status == applied.status || twice_lost || may_come, "{context}");
         let right = if line.status == Status::Already { &step.after } else { &step.before };
         assert!(twice_lost || world.value(step) == **right, "{context}");
         assert!(world.taken(step, &step.undo) <= 1, "put back twice: {context}");

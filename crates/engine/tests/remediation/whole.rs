@@ -77,6 +77,25 @@ async fn undo_leaves_alone_what_somebody_changed_since() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_that_may_still_come_through_is_not_undone_before_a_day_has_passed() {
+    use hostssl_azure_sim::{Fault, FaultRule};
+    let case = Case::flexible(&["orders"]);
+    let plan = case.plan(switch()).await;
+    let never = Fault::OperationTakes { duration: std::time::Duration::from_hours(2) };
+    case.simulation.inject(FaultRule::on_server(id("orders"), never)).unwrap();
+    let report = case.apply(&plan).await;
+    assert_eq!(report.steps[0].status, Status::TimedOut);
+    let undone = case.undo().await;
+    assert_eq!((undone.outcome, undone.steps[0].status), (RunOutcome::Stuck, Status::Stuck), "{undone:?}");
+    // It does come through, and is then put back.
+    tokio::time::sleep(std::time::Duration::from_hours(3)).await;
+    assert_eq!(case.value("orders"), "on");
+    case.simulation.clear_faults();
+    let undone = case.undo().await;
+    assert_eq!((undone.outcome, case.value("orders").as_str()), (RunOutcome::Done, "off"), "{undone:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_undo_that_fails_is_stuck_and_may_be_tried_again() {
     use hostssl_azure_sim::{Fault, FaultRule};
     let case = Case::flexible(&["billing", "orders"]);

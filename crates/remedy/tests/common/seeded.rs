@@ -79,7 +79,10 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
         let place = (planned.server.clone(), planned.parameter);
         let stuck = step.status == Status::Stuck;
         // Two crashes before a write was sent look like two lost writes.
-        assert!(!stuck || crashes.len() >= 2 || fault_of(step) == Fault::NeverEnds, "{step:?} {crashes:?}");
+        // What was accepted and not seen to end may still come through, for all that anybody knows.
+        let may_come = report.steps.iter().any(|applied| applied.id == step.id && applied.status == Status::TimedOut);
+        let expected = crashes.len() >= 2 || fault_of(step) == Fault::NeverEnds || may_come;
+        assert!(!stuck || expected, "{step:?} {crashes:?}");
         if !stuck && fault_of(step) != Fault::NeverEnds {
             assert!(now.eq_ignore_ascii_case(&before[&place]), "{step:?}: {now}, before {}", before[&place]);
         }
