@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 /// Live pages at once. Each holds a connection; the others must still get in.
 const LIVE_PAGES: usize = 200;
 /// Whole reports being exported or judged again at once: each may hold an audit's servers in memory.
-const REPORTS_AT_ONCE: usize = 2;
+const REPORTS_AT_ONCE: usize = 1;
 
 /// Questions to the store at once. Each has a connection to the database with its cache, and more at once than there are
 /// processors makes nobody's answer come sooner.
@@ -29,7 +29,7 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     pub(crate) connect: Connect,
     pub(crate) live_pages: Arc<Semaphore>,
-    pub(crate) reports: Semaphore,
+    pub(crate) reports: Arc<Semaphore>,
     questions: Semaphore,
     live: Mutex<Option<Arc<Live>>>,
 }
@@ -51,7 +51,7 @@ impl Shared {
             sessions: Sessions::default(),
             connect,
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
-            reports: Semaphore::new(REPORTS_AT_ONCE),
+            reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
             live: Mutex::default(),
         }))

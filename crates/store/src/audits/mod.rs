@@ -36,9 +36,11 @@ pub struct AuditStore {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     facets: Mutex<Option<(i64, Arc<Facets>)>>,
-    changes: Mutex<Option<((i64, i64, u32), Changes)>>,
+    changes: Mutex<Option<(Compared, Changes)>>,
 }
 
+/// Two audits by number, and how many changes were asked for.
+type Compared = (i64, i64, u32);
 /// Servers that changed, and how many there are.
 type Changes = (Vec<ServerChange>, u64);
 
