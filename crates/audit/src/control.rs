@@ -30,6 +30,8 @@ pub struct Control {
 pub struct Settings {
     /// The lowest protocol version that a server may accept.
     pub minimum_tls: TlsVersion,
+    /// The days that a certificate must last at least.
+    pub expiry_days: u32,
 }
 
 /// The facts that a control looks at.

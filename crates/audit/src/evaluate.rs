@@ -1,5 +1,6 @@
 //! From facts to findings.
 
+use crate::wire::bears_out;
 use crate::{Evidence, Profile, Verdict, minimal_tls_version, ssl_enforcement};
 use hostssl_model::{Confidence, Finding, Kind, Outcome, ParameterName, Posture, Reading, Role, ServerReport};
 
@@ -27,15 +28,14 @@ pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: 
                 Verdict::Unknown(blind) => (Outcome::Unknown, None, None, Some(blind)),
                 Verdict::NotApplicable => (Outcome::NotApplicable, None, None, None),
             };
-            Finding {
-                control: control.id,
-                outcome,
-                severity: control.severity,
-                confidence: Confidence::Declared,
-                observed,
-                expected,
-                blind,
-            }
+            let decided = matches!(outcome, Outcome::Pass | Outcome::Fail);
+            let seen = decided && control.is_of_the_wire();
+            let confidence = if seen || bears_out(control.id, outcome, &evidence, &profile.settings) {
+                Confidence::WireConfirmed
+            } else {
+                Confidence::Declared
+            };
+            Finding { control: control.id, outcome, severity: control.severity, confidence, observed, expected, blind }
         })
         .collect()
 }
@@ -51,6 +51,7 @@ pub fn server_report(posture: &Posture, primary: Option<&Reading<Posture>>, prof
         minimal_tls_version: minimal_tls_version(posture),
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
         findings,
+        wire: posture.wire.clone(),
         readings: posture.readings.clone(),
         server: posture.server.clone(),
         primary: primary.cloned().map(Box::new),

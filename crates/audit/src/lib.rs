@@ -10,6 +10,7 @@ mod declared;
 mod evaluate;
 mod mapping;
 mod profile;
+mod wire;
 
 pub use control::{Control, Evidence, Settings, Verdict};
 pub use controls::{ALL, find};

@@ -34,44 +34,62 @@ impl Profile {
     /// Every profile, the default first.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let everything = ALL.to_vec();
+        let of = |wire: bool| ALL.into_iter().filter(|control| wire || !control.is_of_the_wire()).collect::<Vec<_>>();
         let only = |id: &str| ALL.into_iter().filter(|control| control.id == id).collect();
-        let tls12 = Settings { minimum_tls: TlsVersion::Tls1_2 };
+        let tls12 = Settings { minimum_tls: TlsVersion::Tls1_2, expiry_days: 30 };
+        let tls13 = Settings { minimum_tls: TlsVersion::Tls1_3, ..tls12 };
+        let profile =
+            |name, version, description, controls, settings| Self { name, version, description, controls, settings };
         vec![
-            Self {
-                name: "baseline",
-                version: "1",
-                description: "every control; TLS 1.2 or newer",
-                controls: everything.clone(),
-                settings: tls12,
-            },
-            Self {
-                name: "strict",
-                version: "1",
-                description: "every control; TLS 1.3 only",
-                controls: everything,
-                settings: Settings { minimum_tls: TlsVersion::Tls1_3 },
-            },
-            Self {
-                name: "cis-azure-foundations",
-                version: "3.0.0",
-                description: "CIS Microsoft Azure Foundations Benchmark 3.0.0, 5.2.1; earlier versions ask the same as 4.3.1",
-                controls: only("require-secure-transport"),
-                settings: tls12,
-            },
+            profile("baseline", "1", "every control of what is declared; TLS 1.2 or newer", of(false), tls12),
+            profile("baseline", "2", "baseline@1 and every control of the wire", of(true), tls12),
+            profile("strict", "1", "every control of what is declared; TLS 1.3 only", of(false), tls13),
+            profile("strict", "2", "strict@1 and every control of the wire", of(true), tls13),
+            profile(
+                "cis-azure-foundations",
+                "3.0.0",
+                "CIS Microsoft Azure Foundations Benchmark 3.0.0, 5.2.1; earlier versions ask the same as 4.3.1",
+                only("require-secure-transport"),
+                tls12,
+            ),
         ]
     }
 
-    /// Finds a profile by `name@version`, or by its name alone.
+    /// Finds a profile by `name@version`, or by its name alone: then the newest version, of those that need nothing but
+    /// what is declared unless `wire` says that the wire is looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProfile`] when there is none.
+    pub fn find_for(name: &str, wire: bool) -> Result<Self, UnknownProfile> {
+        let named = |profile: &Self| profile.name == name && (wire || !profile.asks_the_wire());
+        Self::all()
+            .into_iter()
+            .rev()
+            .find(|profile| profile.to_string() == name || named(profile))
+            .ok_or_else(|| UnknownProfile(name.chars().take(80).collect()))
+    }
+
+    /// Finds a profile for a run that does not look at the wire. See [`find_for`](Self::find_for).
     ///
     /// # Errors
     ///
     /// [`UnknownProfile`] when there is none.
     pub fn find(name: &str) -> Result<Self, UnknownProfile> {
-        Self::all()
-            .into_iter()
-            .find(|profile| profile.to_string() == name || profile.name == name)
-            .ok_or_else(|| UnknownProfile(name.chars().take(80).collect()))
+        Self::find_for(name, false)
+    }
+
+    /// Whether a control of it judges what was seen on the wire.
+    #[must_use]
+    pub fn asks_the_wire(&self) -> bool {
+        self.controls.iter().any(|control| control.is_of_the_wire())
+    }
+
+    /// The profile with other days that a certificate must last.
+    #[must_use]
+    pub fn with_expiry_days(mut self, days: u32) -> Self {
+        self.settings.expiry_days = days;
+        self
     }
 
     /// Keeps only these controls of the profile. An empty list keeps all.
@@ -106,7 +124,36 @@ mod tests {
     fn a_profile_is_found_by_name_with_or_without_its_version() {
         assert_eq!(Profile::find("baseline").unwrap().to_string(), "baseline@1");
         assert_eq!(Profile::find("strict@1").unwrap().settings.minimum_tls, TlsVersion::Tls1_3);
-        assert_eq!(Profile::find("baseline@2").unwrap_err().to_string(), "there is no profile `baseline@2`");
+        assert_eq!(Profile::find("baseline@9").unwrap_err().to_string(), "there is no profile `baseline@9`");
+    }
+
+    #[test]
+    fn a_name_alone_asks_of_the_wire_only_what_is_looked_at() {
+        assert_eq!(Profile::find_for("baseline", true).unwrap().to_string(), "baseline@2");
+        assert_eq!(Profile::find_for("strict", true).unwrap().controls.len(), ALL.len());
+        assert_eq!(Profile::find_for("baseline@1", true).unwrap().to_string(), "baseline@1");
+        assert_eq!(Profile::find("baseline@2").unwrap().to_string(), "baseline@2");
+        assert_eq!(
+            Profile::find_for("cis-azure-foundations", true).unwrap().to_string(),
+            "cis-azure-foundations@3.0.0"
+        );
+    }
+
+    #[test]
+    fn a_released_profile_never_changes() {
+        let ids = |name: &str| -> Vec<&str> {
+            Profile::find(name).unwrap().controls.iter().map(|control| control.id).collect()
+        };
+        let declared = [
+            "require-secure-transport",
+            "minimum-tls-version",
+            "maximum-tls-version",
+            "pending-restart",
+            "replica-parity",
+        ];
+        assert_eq!(ids("baseline@1"), declared);
+        assert_eq!(ids("strict@1"), declared);
+        assert_eq!(ids("cis-azure-foundations@3.0.0"), ["require-secure-transport"]);
     }
 
     #[test]

@@ -4,11 +4,14 @@
 
 use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
 use hostssl_model::{
-    Blind, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
+    Blind, Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role,
+    Server,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+
+mod wire_cases;
 
 fn server(kind: Kind, role: Role, name: &str) -> Server {
     let id = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/t/{name}");
@@ -24,7 +27,7 @@ fn server(kind: Kind, role: Role, name: &str) -> Server {
 }
 
 fn posture(kind: Kind, role: Role, readings: &[(Name, Reading<Parameter>)]) -> Posture {
-    Posture { server: server(kind, role, "orders"), readings: readings.to_vec() }
+    Posture { server: server(kind, role, "orders"), readings: readings.to_vec(), wire: Vec::new() }
 }
 
 fn known(value: &str) -> Reading<Parameter> {
@@ -50,13 +53,17 @@ fn flexible(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter
 }
 
 /// A name, the posture of a server, and what was seen of its primary.
-type Case = (&'static str, Posture, Option<Reading<Posture>>);
+pub(crate) type Case = (&'static str, Posture, Option<Reading<Posture>>);
 
 fn cases() -> Vec<Case> {
     use Kind::{CosmosCluster, ElasticCluster, Flexible, Horizon, Single};
     let of = |kind, readings: &[_]| (posture(kind, Role::None, readings), None);
     let replica = |kind, own: &[_], primarys: &[_]| {
-        let primary = Posture { server: server(kind, Role::Primary, "orders-primary"), readings: primarys.to_vec() };
+        let primary = Posture {
+            server: server(kind, Role::Primary, "orders-primary"),
+            readings: primarys.to_vec(),
+            wire: Vec::new(),
+        };
         (posture(kind, Role::Replica, own), Some(Reading::Known(primary)))
     };
     let single = |enforcement: &str, floor: &str| {
@@ -108,10 +115,11 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_control_on_every_case() {
-    let profiles = [Profile::find("baseline").unwrap(), Profile::find("strict").unwrap()];
     for control in ALL {
+        let wire = control.is_of_the_wire();
+        let profiles = ["baseline", "strict"].map(|name| Profile::find_for(name, wire).unwrap());
         let mut text = String::new();
-        for (case, posture, primary) in cases() {
+        for (case, posture, primary) in if wire { wire_cases::cases() } else { cases() } {
             writeln!(text, "{case}").unwrap();
             let mut last = String::new();
             for profile in &profiles {
@@ -138,8 +146,8 @@ fn every_control_on_every_case() {
 
 #[test]
 fn unknown_has_a_reason_and_nothing_else_does() {
-    let profile = Profile::find("baseline").unwrap();
-    for (case, posture, primary) in cases() {
+    let profile = Profile::find_for("baseline", true).unwrap();
+    for (case, posture, primary) in cases().into_iter().chain(wire_cases::cases()) {
         for finding in evaluate(&posture, primary.as_ref(), &profile) {
             assert_eq!(finding.outcome == Outcome::Unknown, finding.blind.is_some(), "{case}: {}", finding.control);
             assert_eq!(finding.outcome == Outcome::Fail, finding.expected.is_some(), "{case}: {}", finding.control);
@@ -149,16 +157,42 @@ fn unknown_has_a_reason_and_nothing_else_does() {
 
 #[test]
 fn without_readings_nothing_passes_that_needs_one() {
-    let profile = Profile::find("baseline").unwrap();
+    let profile = Profile::find_for("baseline", true).unwrap();
     for kind in Kind::ALL {
         for role in [Role::None, Role::Primary, Role::Replica] {
             for finding in evaluate(&posture(kind, role, &[]), None, &profile) {
                 let needs = (find(finding.control).unwrap().needs)(kind, role);
-                if !needs.is_empty() {
+                if !needs.is_empty() || find(finding.control).unwrap().is_of_the_wire() {
                     assert_eq!(finding.outcome, Outcome::Unknown, "{kind} {role:?} {}", finding.control);
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_wire_raises_the_confidence_of_what_it_bears_out() {
+    use Confidence::{Declared, WireConfirmed};
+    let profile = Profile::find("baseline").unwrap();
+    let confidence = |posture: &Posture, control: &str| {
+        let findings = evaluate(posture, None, &profile);
+        findings.into_iter().find(|finding| finding.control == control).unwrap().confidence
+    };
+    for (case, posture, _) in wire_cases::cases() {
+        let (switch, floor) = match case {
+            "as declared" | "two addresses, a pooler" | "declared off, and so it is" => (WireConfirmed, WireConfirmed),
+            "the pooler takes plaintext" => (Declared, WireConfirmed),
+            "a single server with old versions" => (WireConfirmed, WireConfirmed),
+            "declared on, plaintext taken" | "declared off, plaintext refused" => (Declared, WireConfirmed),
+            _ => continue,
+        };
+        let (control, floor_control) = ("require-secure-transport", "minimum-tls-version");
+        assert_eq!((confidence(&posture, control), confidence(&posture, floor_control)), (switch, floor), "{case}");
+        // What the wire cannot know stays a declaration.
+        assert_eq!(confidence(&posture, "pending-restart"), Declared, "{case}");
+    }
+    for (case, posture, _) in cases() {
+        assert_eq!(confidence(&posture, "require-secure-transport"), Declared, "{case}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::server::RunningServer;
 use crate::token::CLIENT_ID;
+use crate::wire::{Listening, POOLER, Wire};
 
 /// Why the files for the clients could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,8 @@ pub struct ClientFiles {
     pub ca: PathBuf,
     /// A configuration directory for the Azure CLI in which the simulation is the only cloud.
     pub azure_config: PathBuf,
+    /// The PostgreSQL listeners, a connection string on each line, where [`write_listeners`] was asked for them.
+    pub listeners: PathBuf,
 }
 
 /// Writes the certificate authority and a configuration for the Azure CLI into `directory`, which is made if need be.
@@ -33,7 +36,11 @@ pub struct ClientFiles {
 ///
 /// [`WriteError`] names the file that could not be written.
 pub fn write_files(server: &RunningServer, directory: &Path) -> Result<ClientFiles, WriteError> {
-    let files = ClientFiles { ca: directory.join("ca.pem"), azure_config: directory.join("azure") };
+    let files = ClientFiles {
+        ca: directory.join("ca.pem"),
+        azure_config: directory.join("azure"),
+        listeners: directory.join("servers.txt"),
+    };
     fs::create_dir_all(&files.azure_config)
         .map_err(|source| WriteError { path: files.azure_config.clone(), source })?;
     let base = &server.base_url;
@@ -55,6 +62,33 @@ pub fn write_files(server: &RunningServer, directory: &Path) -> Result<ClientFil
         fs::write(&path, text).map_err(|source| WriteError { path, source })?;
     }
     Ok(files)
+}
+
+/// Writes the PostgreSQL listeners, for `hostssl probe --targets` and for psql, and adds their authorities to those of
+/// `files`.
+///
+/// # Errors
+///
+/// [`WriteError`] names the file that could not be written.
+pub fn write_listeners(
+    server: &RunningServer,
+    wire: &Wire,
+    listening: &Listening,
+    files: &ClientFiles,
+) -> Result<(), WriteError> {
+    let bundle = wire.roots().iter().fold(server.ca_pem.clone(), |bundle, root| bundle + &root.pem);
+    let mut lines = "# the listeners of the simulated servers on this machine, as connection strings\n".to_owned();
+    for listener in &listening.listeners {
+        if listener.port == POOLER {
+            lines += "# its pooler\n";
+        }
+        lines += &listener.connection_string();
+        lines.push('\n');
+    }
+    for (path, text) in [(&files.ca, bundle), (&files.listeners, lines)] {
+        fs::write(path, text).map_err(|source| WriteError { path: path.clone(), source })?;
+    }
+    Ok(())
 }
 
 /// The environment variables with which hostssl, the Azure CLI and the Azure SDKs meet the simulation. The secret is a

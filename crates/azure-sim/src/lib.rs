@@ -35,13 +35,14 @@ mod simulation;
 mod throttle;
 mod token;
 mod transport;
+mod wire;
 mod write;
 
-pub use environment::{ClientFiles, WriteError, environment, write_files};
+pub use environment::{ClientFiles, WriteError, environment, write_files, write_listeners};
 pub use fault::{Fault, FaultRule, FaultScope};
 pub use fleet::{
     Fleet, FleetSize, FleetSource, GraphView, Kind, ManagementGroup, Mix, ProviderState, Server, ServerState,
-    Subscription, SubscriptionState, Tenant,
+    Subscription, SubscriptionState, Tenant, WireQuirk,
 };
 pub use journal::{RequestKey, Requests, WriteRecord};
 pub use operation::Operation;
@@ -51,3 +52,4 @@ pub use simulation::{Simulation, SimulationError};
 pub use throttle::{GraphQuota, Rate, Throttle};
 pub use token::CLIENT_ID;
 pub use transport::{SimCredential, SimTransport};
+pub use wire::{ListenError, Listener, Listening, Root, Wire, WireError};

@@ -213,7 +213,7 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
     };
     Ok(Listed {
         parameter_group: parameter_group.and_then(|id| ResourceId::try_from(id).ok()),
-        posture: Posture { server, readings },
+        posture: Posture { server, readings, wire: Vec::new() },
     })
 }
 

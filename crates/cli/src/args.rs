@@ -74,6 +74,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Server(ServerCommand),
     /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
+    ///
+    /// Endpoints are written in the order in which they are done. A table of up to 1,000 is sorted instead, failures first.
+    /// A query, and formats other than table and json, need all of them in memory.
     #[command(after_help = crate::exit::HELP)]
     Probe(ProbeArgs),
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password or trust store.
@@ -104,7 +107,8 @@ pub(crate) struct AuditArgs {
     /// Look at servers of this name only; may be repeated.
     #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
     pub(crate) server: Vec<String>,
-    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
+    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version. A name alone is its newest
+    /// version, of those that judge the wire with --probe only.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
     /// Judge by this control of the profile only; may be repeated.
@@ -120,11 +124,25 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
     #[command(flatten)]
+    pub(crate) wire: WireArgs,
+    #[command(flatten)]
     pub(crate) keep: crate::keep::KeepArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+/// What an audit asks of the wire.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Wire options")]
+pub(crate) struct WireArgs {
+    /// Probe the listeners of every server found, 5432 and 6432, without credentials, and judge by what they do too.
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Fail certificates with fewer days left than this [default: 30].
+    #[arg(long, value_name = "DAYS", requires = "probe")]
+    pub(crate) expiry_days: Option<u32>,
 }
 
 /// Where to look. Without any of these: every subscription that the identity can see.
@@ -294,10 +312,12 @@ pub(crate) struct ValueArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProbeArgs {
-    /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped.
+    /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped. The bare name of
+    /// an Azure server stands for its two ports, 5432 and 6432.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// Read targets from a file, one a line, or from standard input with -.
+    /// Read targets from a file, one a line, or from standard input with -. They are read as there is room, and a line that
+    /// names no target is told and makes the run incomplete.
     #[arg(long = "targets", value_name = "FILE")]
     pub(crate) targets_file: Option<PathBuf>,
     /// Name this user; may be repeated. Otherwise postgres. A user that cannot exist is always named too.
@@ -312,12 +332,19 @@ pub(crate) struct ProbeArgs {
     /// Enumerate cipher suites and groups too: one connection each.
     #[arg(long)]
     pub(crate) ciphers: bool,
+    /// Ask everything: --ciphers, direct TLS without ALPN, GSSENCRequest, and a startup stuffed behind the SSLRequest, which
+    /// servers log as a violation of the protocol.
+    #[arg(long)]
+    pub(crate) thorough: bool,
     /// Print the exchange message by message.
     #[arg(long)]
     pub(crate) transcript: bool,
-    /// Trust the certificates in this PEM file beside the system's.
+    /// Trust the certificates in this PEM file beside the system's and the roots of Azure.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Fail certificates with fewer days left than this.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) expiry_days: Option<u32>,
     /// Connections at once to one server.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) connections: u16,

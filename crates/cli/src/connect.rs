@@ -26,6 +26,16 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Re
     result
 }
 
+/// What a command has to work with.
+pub(crate) struct Connected {
+    /// The tenants, signed in.
+    pub(crate) tenants: Vec<Tenant>,
+    /// Given when the run is to end.
+    pub(crate) stop: StopSignal,
+    /// The simulated Azure that stands in for the real one, if it does.
+    pub(crate) simulation: Option<Simulation>,
+}
+
 /// Signs in to every tenant that is asked for and says on stderr who that is.
 pub(crate) async fn connect(
     connect: &ConnectArgs,
@@ -33,7 +43,7 @@ pub(crate) async fn connect(
     limits: &LimitArgs,
     talk: &TalkArgs,
 ) -> Result<Vec<Tenant>, CliError> {
-    Ok(connect_stoppable(connect, tenants, limits, talk).await?.0)
+    Ok(connect_whole(connect, tenants, limits, talk).await?.tenants)
 }
 
 /// The same, with the signal that stops the clients.
@@ -43,8 +53,20 @@ pub(crate) async fn connect_stoppable(
     limits: &LimitArgs,
     talk: &TalkArgs,
 ) -> Result<(Vec<Tenant>, StopSignal), CliError> {
+    let connected = connect_whole(connect, tenants, limits, talk).await?;
+    Ok((connected.tenants, connected.stop))
+}
+
+/// As [`connect`], for a command that needs more than the clients.
+pub(crate) async fn connect_whole(
+    connect: &ConnectArgs,
+    tenants: &[String],
+    limits: &LimitArgs,
+    talk: &TalkArgs,
+) -> Result<Connected, CliError> {
     let stop = stop_signal(limits);
-    let signed_in = connect_until(connect, tenants, limits, &stop).await?;
+    let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);
+    let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await?;
     if !talk.quiet {
         for Tenant { arm, principal } in &signed_in {
             let tenant = principal.tenant.as_deref().unwrap_or("unknown");
@@ -52,7 +74,7 @@ pub(crate) async fn connect_stoppable(
             anstream::eprintln!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
         }
     }
-    Ok((signed_in, stop))
+    Ok(Connected { tenants: signed_in, stop, simulation })
 }
 
 /// Signs in to every tenant that is asked for; the clients end when the signal is given.
@@ -62,13 +84,23 @@ pub(crate) async fn connect_until(
     limits: &LimitArgs,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    match &connect.simulate {
-        Some(scenario) => {
-            let simulation = Simulation::new(named_scenario(scenario)?);
-            let transport = Transport::new(Arc::new(SimTransport::new(&simulation)));
-            tenants_of(&simulation, transport, scenario, tenants, limits, stop).await
+    let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);
+    tenants_until(connect, simulation.as_ref(), tenants, limits, stop).await
+}
+
+async fn tenants_until(
+    connect: &ConnectArgs,
+    simulation: Option<&Simulation>,
+    tenants: &[String],
+    limits: &LimitArgs,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    match (simulation, &connect.simulate) {
+        (Some(simulation), Some(scenario)) => {
+            let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
+            tenants_of(simulation, transport, scenario, tenants, limits, stop).await
         }
-        None => real_tenants(connect, tenants, &of_azure(limits), stop).await,
+        _ => real_tenants(connect, tenants, &of_azure(limits), stop).await,
     }
 }
 

@@ -17,6 +17,7 @@ mod simulated;
 mod state;
 mod stdout;
 mod usage;
+mod wire;
 
 use args::{Cli, Command};
 use clap::Parser;

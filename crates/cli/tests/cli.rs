@@ -148,7 +148,7 @@ fn controls_and_role() {
     let page = run(&["controls", "replica-parity"]).stdout;
     assert!(page.starts_with("# replica-parity\n"), "{page}");
     let described: Value = serde_json::from_str(&run(&["controls", "-o", "json"]).stdout).unwrap();
-    assert_eq!(described.as_array().unwrap().len(), 5);
+    assert_eq!(described.as_array().unwrap().len(), 10);
     let role: Value = serde_json::from_str(&run(&["role", "audit", "--subscription", "s"]).stdout).unwrap();
     assert_eq!(role["AssignableScopes"], serde_json::json!(["/subscriptions/s"]));
     // Whatever an audit may find missing is in the role.

@@ -1,7 +1,7 @@
 //! The audit: every server in scope, what it declares, and what could not be seen.
 
 use crate::subscription::{SubscriptionAudit, Work, audit_subscription};
-use crate::{Event, ScopeError, Tenant, resolve_scope};
+use crate::{Event, ScopeError, Tenant, WireProbe, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_audit::Profile;
@@ -64,6 +64,21 @@ pub async fn audit(
     stamp: Stamp<'_>,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<AuditReport, ScopeError> {
+    audit_and_probe(tenants, request, None, stamp, on_event).await
+}
+
+/// Audits everything in scope, and looks at the listeners of each server on the wire where `wire` is given.
+///
+/// # Errors
+///
+/// As [`audit`].
+pub async fn audit_and_probe(
+    tenants: &[Tenant],
+    request: &AuditRequest,
+    wire: Option<&WireProbe>,
+    stamp: Stamp<'_>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<AuditReport, ScopeError> {
     let visible = resolve_scope(tenants, &request.scope).await?;
     let mut gaps = visible.gaps;
     on_event(Event::Subscriptions(visible.subscriptions.len()));
@@ -76,7 +91,8 @@ pub async fn audit(
     let events = &events;
     let looks = visible.subscriptions.iter().enumerate().map(|(index, (subscription, tenant))| {
         let listed = found.as_mut().map(|found| found.remove(&subscription.id).unwrap_or_default());
-        let work = Work { arm: &tenant.arm, subscription, scope: &request.scope, profile: &request.profile, listed };
+        let work =
+            Work { arm: &tenant.arm, subscription, scope: &request.scope, profile: &request.profile, listed, wire };
         async move {
             let done = audit_subscription(work, &|event| (events.borrow_mut())(event)).await;
             (events.borrow_mut())(Event::Subscription(index, subscription, &done.servers));

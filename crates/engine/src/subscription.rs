@@ -1,8 +1,8 @@
 //! The audit of one subscription.
 
-use crate::Event;
+use crate::{Event, WireProbe};
 use futures::StreamExt;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use futures::stream;
 use hostssl_audit::{Profile, needed_parameters, server_report};
 use hostssl_azure::{Arm, GraphRow, Listed, ResourceType, list_servers, read_parameters};
@@ -19,6 +19,8 @@ pub(crate) struct Work<'a> {
     pub(crate) profile: &'a Profile,
     /// The servers, when they were found already.
     pub(crate) listed: Option<Vec<(ResourceType, GraphRow)>>,
+    /// Looks at the listeners of each server, if that is asked for.
+    pub(crate) wire: Option<&'a WireProbe>,
 }
 
 /// What was found in one subscription.
@@ -50,7 +52,15 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
         .map(|listed| async move {
             let mut names = needed_parameters(profile, listed.posture.server.kind, listed.posture.server.role);
             names.extend(primaries_ref.get(&listed.posture.server.id).into_iter().flatten());
-            let listed = read_settings(work.arm, listed, names).await;
+            let probed = work.wire.map(|wire| (wire, listed.posture.server.clone()));
+            let look = async {
+                match &probed {
+                    Some((wire, server)) => wire.look(work.arm, server).await,
+                    None => Vec::new(),
+                }
+            };
+            let (mut listed, looks) = join(read_settings(work.arm, listed, names), look).await;
+            listed.posture.wire = looks;
             on_event(Event::Looked);
             listed
         })
@@ -209,7 +219,8 @@ async fn read_primaries_elsewhere(
                 primary: None,
                 ..replica.clone()
             };
-            let listed = Listed { posture: Posture { server, readings: Vec::new() }, parameter_group: None };
+            let listed =
+                Listed { posture: Posture { server, readings: Vec::new(), wire: Vec::new() }, parameter_group: None };
             Some((id, Reading::Known(read_settings(arm, listed, names).await.posture)))
         }
     });

@@ -38,6 +38,14 @@ pub enum Reason {
     EventuallyConsistent,
     /// The identity sees no subscription at all.
     NoSubscription,
+    /// The wire was not looked at.
+    NotProbed,
+    /// The server's name has no address, as seen from here: a private zone, most likely.
+    Unresolved,
+    /// No connection to the server from here: a firewall, a network, a host that is down.
+    Unreachable,
+    /// The server answered on the wire, and what it answered decides nothing.
+    Inconclusive,
 }
 
 impl Reason {
@@ -81,6 +89,10 @@ impl Reason {
             Self::NotOffered => "not-offered",
             Self::EventuallyConsistent => "eventually-consistent",
             Self::NoSubscription => "no-subscription",
+            Self::NotProbed => "not-probed",
+            Self::Unresolved => "unresolved",
+            Self::Unreachable => "unreachable",
+            Self::Inconclusive => "inconclusive",
         }
     }
 

@@ -72,6 +72,17 @@ pub enum Confidence {
     WireConfirmed,
 }
 
+impl Confidence {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::WireConfirmed => "wire-confirmed",
+        }
+    }
+}
+
 /// A control's outcome on one server.
 #[derive(Debug, Clone)]
 pub struct Finding {

@@ -12,6 +12,7 @@ mod report;
 mod scope;
 mod server;
 mod tls;
+mod wire;
 
 pub use coverage::{Blind, Gap, Reason};
 pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
@@ -22,3 +23,4 @@ pub use report::{AuditReport, MinimalTlsVersion, Principal, Run, ServerReport, S
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Kind, Role, Server, ServerState};
 pub use tls::TlsVersion;
+pub use wire::{Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion};

@@ -1,6 +1,6 @@
 //! Everything that was observed of one server, folded together.
 
-use crate::{Blind, Parameter, ParameterName, Server};
+use crate::{Blind, Parameter, ParameterName, Server, WireObservation};
 
 /// One look at a value: it was seen, or it was not and the reason is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Posture {
     pub server: Server,
     /// What was read, at most one reading a name.
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,
+    /// What was seen on the wire, a look for each listener. Empty when nobody looked.
+    pub wire: Vec<WireObservation>,
 }
 
 impl Posture {

@@ -2,6 +2,7 @@
 
 use crate::{
     Finding, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription, TlsVersion,
+    WireObservation,
 };
 use std::sync::Arc;
 
@@ -125,6 +126,8 @@ pub struct ServerReport {
     pub outcome: Outcome,
     /// What each control found.
     pub findings: Vec<Finding>,
+    /// What was seen on the wire. Empty when nobody looked.
+    pub wire: Vec<WireObservation>,
     /// What was read, or why it was not: the facts that the findings rest on.
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,
     /// Of a replica: what was observed of its primary.
@@ -135,7 +138,7 @@ impl ServerReport {
     /// The facts without the judgement.
     #[must_use]
     pub fn posture(&self) -> Posture {
-        Posture { server: self.server.clone(), readings: self.readings.clone() }
+        Posture { server: self.server.clone(), readings: self.readings.clone(), wire: self.wire.clone() }
     }
 }
 

@@ -9,20 +9,27 @@ use crate::attempt::{Attempt, Reason};
 use crate::certificate::{Evidence, RootStore, judge};
 use crate::facts::{Enumerated, Facts, Handshake};
 use crate::report::{
-    ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode, SslRequestOutcome,
-    StartupResult, Support, TlsReport, TransportAnswer, Verdict, VersionSupport, Weakness,
+    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode,
+    SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, Verdict, VersionSupport,
+    Weakness,
 };
 use crate::target::Target;
 use crate::transcript::Line;
 use crate::verdict::{best_encrypted, decide, worst_plaintext};
+
+/// By what certificates are judged.
+pub(crate) struct Judging<'a> {
+    pub(crate) roots: &'a [RootStore],
+    pub(crate) now: i64,
+    pub(crate) expiry_days: Option<u32>,
+}
 
 /// The report of `facts`.
 pub(crate) fn assemble(
     target: &Target,
     address: Option<IpAddr>,
     facts: &Facts,
-    roots: &[RootStore],
-    now: i64,
+    judging: &Judging<'_>,
     transcript: Option<Vec<Line>>,
 ) -> EndpointReport {
     let decision = decide(facts);
@@ -31,8 +38,8 @@ pub(crate) fn assemble(
     let evidence = Evidence {
         chain,
         host: &target.host,
-        roots,
-        now,
+        roots: judging.roots,
+        now: judging.now,
         key_proof: match handshake {
             Some(handshake) => match &handshake.key_proof {
                 Ok(()) => Ok(()),
@@ -49,6 +56,9 @@ pub(crate) fn assemble(
     let tls = tls_report(facts, &decision.startups).filter(|_| decision.verdict != Verdict::NotPostgresql);
     let mut weaknesses = transport_weaknesses(facts, &decision.startups, tls.as_ref());
     weaknesses.extend(of_certificate);
+    if certificate.as_ref().is_some_and(|certificate| expires_soon(certificate, judging)) {
+        weaknesses.push(Weakness::CertificateExpiresSoon);
+    }
     weaknesses.sort_unstable();
     weaknesses.dedup();
     let mistaken_for_s = decision.verdict == Verdict::NotPostgresql && facts.ssl == SslRequestOutcome::S;
@@ -58,6 +68,7 @@ pub(crate) fn assemble(
         port: target.port,
         address: address.map(|address| address.to_string()),
         verdict: decision.verdict,
+        unreachable: facts.unreachable.as_ref().map(unreachable),
         reason: safe_str(&decision.reason),
         // A banner that begins with S.
         ssl_request: if mistaken_for_s { SslRequestOutcome::Garbage } else { facts.ssl },
@@ -71,6 +82,23 @@ pub(crate) fn assemble(
     }
 }
 
+/// Whether a certificate that is still valid ends within the days that were asked about.
+fn expires_soon(certificate: &CertificateReport, judging: &Judging<'_>) -> bool {
+    match (certificate.days_left(judging.now), judging.expiry_days) {
+        (Some(left), Some(days)) => !certificate.expired && left < i64::from(days),
+        _ => false,
+    }
+}
+
+fn unreachable(reason: &Reason) -> Unreachable {
+    match reason {
+        Reason::Resolve(_) | Reason::Timeout("resolving the name") => Unreachable::Unresolved,
+        Reason::ConnectionRefused => Unreachable::Refused,
+        Reason::Timeout(_) => Unreachable::Timeout,
+        _ => Unreachable::Network,
+    }
+}
+
 /// The report of a target whose name has no address.
 pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
     EndpointReport {
@@ -79,6 +107,7 @@ pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
         port: target.port,
         address: None,
         verdict: Verdict::Unreachable,
+        unreachable: Some(unreachable(reason)),
         reason: safe_str(&reason.to_string()),
         ssl_request: SslRequestOutcome::NotSent,
         plaintext: TransportAnswer::default(),
@@ -95,6 +124,7 @@ pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
 pub(crate) fn unfinished(target: &Target) -> EndpointReport {
     EndpointReport {
         verdict: Verdict::Inconclusive,
+        unreachable: None,
         reason: "the probe ended before its time".to_owned(),
         ..unresolved(target, &Reason::NotAsked)
     }

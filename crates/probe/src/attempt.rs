@@ -51,6 +51,9 @@ pub enum Reason {
     /// The name has no address.
     #[error("the name does not resolve: {0}")]
     Resolve(String),
+    /// Nothing listens there.
+    #[error("no connection: connection refused")]
+    ConnectionRefused,
     /// No connection could be made.
     #[error("no connection: {0}")]
     Connect(String),

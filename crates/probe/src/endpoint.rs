@@ -1,15 +1,16 @@
 //! One endpoint in the course of being probed: how it is reached, and how long that may take.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{Attempt, Reason};
+use crate::dial::Connection;
 use crate::options::Options;
 use crate::report::SslRequestOutcome;
 use crate::tls_client::TlsClient;
@@ -44,7 +45,7 @@ impl Endpoint<'_> {
     /// Opens a connection, when its turn among those to the server has come. The name is for the transcript.
     ///
     /// Returns the time that the connection took with it: about one round trip.
-    pub(crate) async fn connect(&self, name: impl FnOnce() -> String) -> Result<(Wire<TcpStream>, Duration), Reason> {
+    pub(crate) async fn connect(&self, name: impl FnOnce() -> String) -> Result<(Wire<Connection>, Duration), Reason> {
         let permit = match timeout_at(self.deadline, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) if Instant::now() < self.deadline => permit,
             // The semaphore is never closed.
@@ -54,17 +55,18 @@ impl Endpoint<'_> {
         let begin = Instant::now();
         let deadline = (begin + self.options.job_timeout).min(self.deadline);
         let connect_deadline = (begin + self.options.connect_timeout).min(deadline);
-        match timeout_at(connect_deadline, TcpStream::connect(self.address)).await {
+        match timeout_at(connect_deadline, self.options.dialer.connect(self.host, self.address)).await {
             Ok(Ok(stream)) => {
                 let round_trip = begin.elapsed();
                 pen.event("connected", || self.address.to_string());
-                // Small messages, each of which is waited for. A failure costs time and nothing else.
-                let _ = stream.set_nodelay(true);
                 Ok((Wire::new(stream, deadline, pen, permit), round_trip))
             }
             Ok(Err(error)) => {
                 pen.event("not connected", || error.kind().to_string());
-                Err(Reason::Connect(error.kind().to_string()))
+                Err(match error.kind() {
+                    ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
+                    kind => Reason::Connect(kind.to_string()),
+                })
             }
             Err(_) => {
                 pen.event("not connected", || "deadline passed".to_owned());
@@ -78,7 +80,7 @@ impl Endpoint<'_> {
         &self,
         opening: Opening,
         name: impl FnOnce() -> String,
-    ) -> Result<Wire<TcpStream>, Reason> {
+    ) -> Result<Wire<Connection>, Reason> {
         let (mut wire, _) = self.connect(name).await?;
         if opening != Opening::SslRequest {
             return Ok(wire);

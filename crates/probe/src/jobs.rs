@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hostssl_pgwire::frontend::{GSSENC_REQUEST, SSL_REQUEST};
 use hostssl_pgwire::negotiation::{GssReply, SslReply};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::answer::StartupReply;
 use crate::attempt::{Attempt, Reason};
+use crate::dial::Connection;
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
@@ -131,7 +131,7 @@ async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Ope
 /// for a client certificate comes only there.
 async fn over_tls(
     endpoint: &Endpoint<'_>,
-    wire: Wire<TcpStream>,
+    wire: Wire<Connection>,
     startup: &Startup,
     offer: Offer,
     alpn: bool,
@@ -146,11 +146,11 @@ async fn over_tls(
     }
 }
 
-type TlsWire = Wire<tokio_rustls::client::TlsStream<TcpStream>>;
+type TlsWire = Wire<tokio_rustls::client::TlsStream<Connection>>;
 
 async fn shake_hands(
     endpoint: &Endpoint<'_>,
-    wire: Wire<TcpStream>,
+    wire: Wire<Connection>,
     offer: Offer,
     alpn: bool,
 ) -> Result<(TlsWire, Handshake), HandshakeFault> {

@@ -29,6 +29,7 @@ mod answer;
 mod assemble;
 pub mod attempt;
 pub mod certificate;
+pub mod dial;
 mod endpoint;
 pub mod explain;
 mod facts;
@@ -47,4 +48,4 @@ mod wire;
 
 pub use hostssl_pgwire::frontend::Replication;
 pub use options::Options;
-pub use prober::{Prober, ProberError, probe_many};
+pub use prober::{Prober, ProberError, probe_many, probe_stream};

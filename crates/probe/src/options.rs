@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hostssl_pgwire::frontend::Replication;
 
-use crate::certificate::RootStore;
+use crate::certificate::{RootFiles, RootStore};
+use crate::dial::{Dial, Network};
 use crate::facts::Startup;
 use crate::target::Target;
 
@@ -52,6 +53,12 @@ pub struct Options {
     pub transcript: bool,
     /// The roots to judge certificates by.
     pub roots: Arc<[RootStore]>,
+    /// The roots of targets that name a file of their own; they replace `roots` for those targets, as in libpq.
+    pub root_files: RootFiles,
+    /// Days within which the end of a certificate's validity is a weakness; not looked at when absent.
+    pub expiry_days: Option<u32>,
+    /// How hosts are found and reached.
+    pub dialer: Arc<dyn Dial>,
     /// The time to judge certificates at, in seconds since 1970; the clock's when absent.
     pub now: Option<i64>,
 }
@@ -78,6 +85,9 @@ impl Default for Options {
             groups: false,
             transcript: false,
             roots: Arc::default(),
+            root_files: RootFiles::default(),
+            expiry_days: None,
+            dialer: Arc::new(Network),
             now: None,
         }
     }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::assemble::{assemble, unfinished, unresolved};
+use crate::assemble::{Judging, assemble, unfinished, unresolved};
 use crate::attempt::Reason;
 use crate::endpoint::Endpoint;
 use crate::limiter::Limiter;
@@ -83,7 +84,7 @@ impl Prober {
         if let Some(ip) = target.address.or_else(|| target.host_ip()) {
             return Ok(vec![SocketAddr::new(ip, target.port)]);
         }
-        let lookup = tokio::net::lookup_host((target.host.as_str(), target.port));
+        let lookup = self.options.dialer.resolve(&target.host, target.port);
         let found = match timeout(self.options.connect_timeout, lookup).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return Err(Reason::Resolve(error.to_string())),
@@ -122,7 +123,13 @@ impl Prober {
             SslNegotiation::Direct => rounds::by_direct_tls(&endpoint, &startups).await,
         };
         let now = self.options.now.unwrap_or_else(clock);
-        assemble(target, Some(address.ip()), &facts, &self.options.roots, now, recorder.finish())
+        let own = target.root_certificate.as_deref().and_then(|name| self.options.root_files.get(name));
+        let judgement = Judging {
+            roots: own.as_deref().unwrap_or(&self.options.roots),
+            now,
+            expiry_days: self.options.expiry_days,
+        };
+        assemble(target, Some(address.ip()), &facts, &judgement, recorder.finish())
     }
 }
 
@@ -139,21 +146,43 @@ pub fn probe_many<I>(
     prober: Arc<Prober>,
     targets: I,
     concurrency: usize,
-) -> impl futures::Stream<Item = EndpointReport> + Send + Unpin
+) -> impl Stream<Item = EndpointReport> + Send + Unpin
 where
     I: IntoIterator<Item = Target>,
     I::IntoIter: Send + 'static,
 {
-    let state = (Running::default(), targets.into_iter());
-    let step = move |(mut running, mut targets): (Running, I::IntoIter)| {
+    probe_stream(prober, stream::iter(targets), concurrency)
+}
+
+/// As [`probe_many`], for targets that come one by one: reports are yielded while the next target is waited for.
+pub fn probe_stream<S>(
+    prober: Arc<Prober>,
+    targets: S,
+    concurrency: usize,
+) -> impl Stream<Item = EndpointReport> + Send + Unpin
+where
+    S: Stream<Item = Target> + Send + 'static,
+{
+    let concurrency = concurrency.max(1);
+    let state = (Running::default(), Box::pin(targets.fuse()));
+    let step = move |(mut running, mut targets): (Running, Pin<Box<stream::Fuse<S>>>)| {
         let prober = Arc::clone(&prober);
         async move {
-            while running.tasks.len() < concurrency.max(1) {
-                let Some(target) = targets.next() else { break };
-                running.start(&prober, target);
+            loop {
+                let (busy, room) = (!running.tasks.is_empty(), running.tasks.len() < concurrency);
+                tokio::select! {
+                    biased;
+                    target = targets.next(), if room && !targets.is_done() => {
+                        if let Some(target) = target {
+                            running.start(&prober, target);
+                        }
+                    }
+                    reports = running.next(), if busy => {
+                        return Some((stream::iter(reports.unwrap_or_default()), (running, targets)));
+                    }
+                    else => return None,
+                }
             }
-            let reports = running.next().await?;
-            Some((stream::iter(reports), (running, targets)))
         }
     };
     Box::pin(stream::unfold(state, step).flatten())

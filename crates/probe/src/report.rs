@@ -1,11 +1,12 @@
 //! The result of a probe, in the form that is serialised. Consumers rely on these names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::transcript::Line;
 
 /// What an endpoint does with encryption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// In clear every probed startup is refused; over TLS at least one is let in to authentication.
@@ -24,8 +25,21 @@ pub enum Verdict {
     Unreachable,
 }
 
+/// Why an endpoint could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unreachable {
+    /// The name has no address, as seen from here.
+    Unresolved,
+    /// Nothing listens on the port.
+    Refused,
+    /// No answer in time: a firewall that drops, a host that is down.
+    Timeout,
+    /// Another error of the network.
+    Network,
+}
+
 /// What came after `SSLRequest`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum SslRequestOutcome {
     /// The server offers TLS.
     S,
@@ -51,7 +65,7 @@ pub enum SslRequestOutcome {
 }
 
 /// Whether a startup was let in to authentication over one transport.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It was turned away for its transport or address, before authentication.
@@ -64,7 +78,8 @@ pub enum Outcome {
 }
 
 /// The answer to a startup over one transport.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct TransportAnswer {
     /// Whether it was let in.
     pub outcome: Outcome,
@@ -81,7 +96,7 @@ pub struct TransportAnswer {
 }
 
 /// Replication as a startup asks for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplicationMode {
     /// An ordinary connection.
@@ -94,7 +109,8 @@ pub enum ReplicationMode {
 }
 
 /// The two answers to one startup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct StartupResult {
     /// The user named.
     pub user: String,
@@ -109,7 +125,7 @@ pub struct StartupResult {
 }
 
 /// Whether a server accepted what it was asked about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Support {
     /// It did.
@@ -122,7 +138,8 @@ pub enum Support {
 }
 
 /// Whether one version of TLS can be negotiated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct VersionSupport {
     /// `SSLv3`, `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.
     pub version: String,
@@ -131,7 +148,8 @@ pub struct VersionSupport {
 }
 
 /// The suites or groups that can be negotiated in one version, in the order in which the server chose them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Enumeration {
     /// The version.
     pub version: String,
@@ -142,8 +160,9 @@ pub struct Enumeration {
 }
 
 /// What a handshake agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Negotiated {
     /// The version, such as `TLSv1.3`.
     pub version: Option<String>,
@@ -156,7 +175,7 @@ pub struct Negotiated {
 }
 
 /// Whether the server wants a certificate of the client, by TLS or by `pg_hba.conf`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientCertificate {
     /// It does not ask.
@@ -171,8 +190,9 @@ pub enum ClientCertificate {
 }
 
 /// What is known of the server's TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct TlsReport {
     /// Each version from SSL 3.0 to TLS 1.3.
     pub versions: Vec<VersionSupport>,
@@ -203,7 +223,8 @@ pub struct TlsReport {
 }
 
 /// One rule's judgement of a certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Judgement {
     /// Whether the rule accepts it; null when it could not be judged.
     pub ok: Option<bool>,
@@ -212,7 +233,8 @@ pub struct Judgement {
 }
 
 /// Whether the chain verifies with one store of roots alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RootCheck {
     /// The name that the caller gave to the store.
     pub store: String,
@@ -221,8 +243,9 @@ pub struct RootCheck {
 }
 
 /// The server's certificate and its judgement.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct CertificateReport {
     /// As libpq judges it with `sslmode=verify-full`.
     pub verify_full: Judgement,
@@ -243,6 +266,9 @@ pub struct CertificateReport {
     pub not_before: Option<String>,
     /// The last second of its validity, RFC 3339 in UTC.
     pub not_after: Option<String>,
+    /// The last second of its validity, in seconds since 1970. Not serialised: `not_after` says it.
+    #[serde(skip)]
+    pub expires_at: Option<i64>,
     /// `RSA`, `EC`, `Ed25519` and so on.
     pub key_type: Option<String>,
     /// The size of the key in bits.
@@ -263,8 +289,16 @@ pub struct CertificateReport {
     pub chain: Vec<Vec<u8>>,
 }
 
+impl CertificateReport {
+    /// Whole days from `now`, in seconds since 1970, to the end of its validity; negative when that has passed.
+    #[must_use]
+    pub fn days_left(&self, now: i64) -> Option<i64> {
+        Some(self.expires_at?.saturating_sub(now).div_euclid(86_400))
+    }
+}
+
 /// A fact that weakens the protection of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Weakness {
@@ -288,6 +322,8 @@ pub enum Weakness {
     NoForwardSecrecy,
     /// The certificate's time is over.
     CertificateExpired,
+    /// The certificate's time is over within the days that were asked about.
+    CertificateExpiresSoon,
     /// The certificate's time has not come.
     CertificateNotYetValid,
     /// The certificate is signed with its own key.
@@ -317,8 +353,9 @@ pub enum Weakness {
 }
 
 /// The result of probing one address of one target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct EndpointReport {
     /// The target as `host:port`.
     pub target: String,
@@ -330,6 +367,9 @@ pub struct EndpointReport {
     pub address: Option<String>,
     /// The verdict. It covers the users and databases in `startups`, as seen from here, and no others.
     pub verdict: Verdict,
+    /// Why no connection could be made, for whoever decides by it. Not serialised: `reason` says it.
+    #[serde(skip)]
+    pub unreachable: Option<Unreachable>,
     /// Why.
     pub reason: String,
     /// What came after `SSLRequest`.

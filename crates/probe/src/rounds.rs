@@ -84,7 +84,9 @@ pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &[Startup])
     let run = jobs::encrypted(endpoint, opener, opening, Offer::Modern).await;
     facts.direct = jobs::direct_answer(&run);
     let unreachable = match &run.reply {
-        Attempt::Failed(reason @ (Reason::Connect(_) | Reason::Timeout("connecting"))) => Some(reason.clone()),
+        Attempt::Failed(reason @ (Reason::ConnectionRefused | Reason::Connect(_) | Reason::Timeout("connecting"))) => {
+            Some(reason.clone())
+        }
         _ => None,
     };
     set_encrypted(&mut facts, 0, run);

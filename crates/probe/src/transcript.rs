@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hostssl_pgwire::text::safe_str;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The most lines that are kept of one endpoint.
 const MAX_LINES: usize = 2000;
 
 /// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// From us to the server.
@@ -22,8 +23,9 @@ pub enum Direction {
 }
 
 /// One line of a transcript.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Line {
     /// Microseconds since the probe of the endpoint began.
     pub micros: u64,

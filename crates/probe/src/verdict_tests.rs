@@ -155,7 +155,7 @@ fn what_is_no_postgresql() {
     ssh.talks_first = true;
     assert_eq!(decide(&ssh).verdict, Verdict::NotPostgresql);
     let mut gone = facts(SslRequestOutcome::NotSent, &[(not_offered(), not_offered())]);
-    gone.unreachable = Some(Reason::Connect("connection refused".into()));
+    gone.unreachable = Some(Reason::ConnectionRefused);
     assert_eq!(decide(&gone).verdict, Verdict::Unreachable);
 }
 

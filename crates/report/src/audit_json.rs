@@ -8,6 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 
+mod wire;
+
+use wire::Look;
+
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/audit/v1";
 
@@ -103,6 +107,9 @@ struct Server<'a> {
     /// The worst control: fail, then unknown, then pass.
     outcome: ServerOutcome,
     findings: Vec<Finding<'a>>,
+    /// What its listeners did on the wire; only when the run looked at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wire: Vec<Look<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -113,6 +120,8 @@ struct Finding<'a> {
     control: &'static str,
     outcome: Outcome,
     severity: Severity,
+    /// What the evidence is: what Azure declares, or what the wire showed as well.
+    confidence: Confidence,
     /// What was seen.
     observed: Option<&'a str>,
     /// What would pass; only when the outcome is fail.
@@ -187,6 +196,13 @@ enum Severity {
     Low,
     Medium,
     High,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Confidence {
+    Declared,
+    WireConfirmed,
 }
 
 /// The JSON Schema of the format.
@@ -294,6 +310,7 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
                 model::Outcome::Pass | model::Outcome::NotApplicable => ServerOutcome::Pass,
             },
             findings: report.findings.iter().map(|finding| Finding::new(finding, &server.id)).collect(),
+            wire: report.wire.iter().map(Look::from).collect(),
         }
     }
 }
@@ -312,6 +329,10 @@ impl<'a> Finding<'a> {
                 model::Severity::Low => Severity::Low,
                 model::Severity::Medium => Severity::Medium,
                 model::Severity::High => Severity::High,
+            },
+            confidence: match finding.confidence {
+                model::Confidence::Declared => Confidence::Declared,
+                model::Confidence::WireConfirmed => Confidence::WireConfirmed,
             },
             observed: finding.observed.as_deref(),
             expected: finding.expected.as_deref(),

@@ -1,7 +1,7 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
 use crate::{Column, Palette, safe, write_columns};
-use hostssl_model::{AuditReport, Blind, Gap, MinimalTlsVersion, Outcome, Reason, ServerReport, Subscription};
+use hostssl_model::{AuditReport, Blind, Gap, MinimalTlsVersion, Outcome, Reading, Reason, ServerReport, Subscription};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -50,20 +50,22 @@ fn write_subscription(
 ) -> io::Result<()> {
     let name = palette.bold(&safe(&subscription.name));
     writeln!(out, "{name}  {}", palette.faint(subscription.id.as_str()))?;
-    let headings = ["OUTCOME", "SERVER", "RESOURCE GROUP", "KIND", "STATE", "SSL", "MIN TLS", "WHY"];
-    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).to_vec()];
+    let probed = servers.iter().any(|report| !report.wire.is_empty());
+    let headings = ["OUTCOME", "SERVER", "RESOURCE GROUP", "KIND", "STATE", "SSL", "MIN TLS", "WIRE", "WHY"];
+    let headings = headings.into_iter().filter(|heading| probed || *heading != "WIRE");
+    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).collect()];
     for report in servers {
-        rows.extend(server_rows(report, palette));
+        rows.extend(server_rows(report, probed, palette));
     }
     write_columns(out, "  ", &rows)?;
     writeln!(out)
 }
 
 /// One row for a server, and one more for each further reason.
-fn server_rows(report: &ServerReport, palette: Palette) -> Vec<Vec<Column>> {
+fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec<Column>> {
     let server = &report.server;
     let outcome = report.outcome.as_str();
-    let first = vec![
+    let mut first = vec![
         Column::painted(outcome, palette.outcome(report.outcome, outcome)),
         Column::plain(safe(server.name())),
         Column::plain(safe(server.id.resource_group())),
@@ -75,34 +77,72 @@ fn server_rows(report: &ServerReport, palette: Palette) -> Vec<Vec<Column>> {
             other => other.as_azure().unwrap_or("-"),
         }),
     ];
+    if probed {
+        first.push(Column::plain(on_the_wire(report)));
+    }
+    let columns = first.len();
     let mut whys = whys(report).into_iter();
     let mut rows = vec![first];
     if let (Some(row), Some(why)) = (rows.first_mut(), whys.next()) {
         row.push(Column::plain(why));
     }
     rows.extend(whys.map(|why| {
-        let mut row = vec![Column::default(); 7];
+        let mut row = vec![Column::default(); columns];
         row.push(Column::plain(why));
         row
     }));
     rows
 }
 
+/// What the listeners do with clients in clear: one word where all do the same, otherwise the word of 5432 and what others
+/// do.
+fn on_the_wire(report: &ServerReport) -> String {
+    let mut words: Vec<(u16, &str)> = Vec::new();
+    for look in &report.wire {
+        let word = match &look.listener {
+            Reading::Known(listener) => listener.transport.as_str(),
+            Reading::Unknown(_) => "unseen",
+        };
+        if !words.contains(&(look.port, word)) {
+            words.push((look.port, word));
+        }
+    }
+    let Some(&(port, first)) = words.first() else {
+        return "-".to_owned();
+    };
+    let others = words.iter().skip(1).filter(|(_, word)| *word != first);
+    others.fold(first.to_owned(), |mut text, (other, word)| {
+        text += &if *other == port { format!(", {word}") } else { format!(", {other} {word}") };
+        text
+    })
+}
+
 /// What failed, then what is unknown; the same reason once.
 fn whys(report: &ServerReport) -> Vec<String> {
     let mut whys = Vec::new();
     for outcome in [Outcome::Fail, Outcome::Unknown] {
+        let mut told: Vec<(Reason, Option<&str>)> = Vec::new();
         for finding in report.findings.iter().filter(|finding| finding.outcome == outcome) {
+            if let Some(blind) = &finding.blind {
+                let reason = (blind.reason, blind.missing_permission.as_deref());
+                if told.contains(&reason) {
+                    continue;
+                }
+                told.push(reason);
+            }
             let why = match (&finding.blind, &finding.observed) {
                 (Some(blind), _) => format!("{}: {}", blind.reason, why_blind(blind)),
                 (None, Some(observed)) => safe(observed).into_owned(),
                 (None, None) => finding.control.to_owned(),
             };
-            // A replica that differs in what already failed by itself is told with its control.
-            let why = if finding.control == "replica-parity" && outcome == Outcome::Fail {
-                format!("differs from its primary: {why}")
-            } else {
-                why
+            // What may have failed by itself already is told with its control.
+            let why = match finding.control {
+                "replica-parity" if outcome == Outcome::Fail => format!("differs from its primary: {why}"),
+                "declared-matches-wire" if outcome == Outcome::Fail => {
+                    whys.retain(|told| *told != why);
+                    format!("not as declared: {why}")
+                }
+                _ => why,
             };
             if !whys.contains(&why) {
                 whys.push(why);
@@ -198,7 +238,9 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) ->
 /// The command to run next, where there is one.
 fn write_next(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     let findings = || report.servers.iter().flat_map(|server| &server.findings);
-    let worst = findings().filter(|f| f.outcome == Outcome::Fail).max_by_key(|finding| finding.severity);
+    // Of equals the first: what is declared comes before what follows from it.
+    let failed = findings().filter(|finding| finding.outcome == Outcome::Fail);
+    let worst = failed.min_by_key(|finding| std::cmp::Reverse(finding.severity));
     let forbidden = report.gaps.iter().any(|gap| gap.blind.reason == Reason::Permission);
     if let Some(finding) = worst {
         writeln!(out, "\nnext: hostssl controls {}", finding.control)?;

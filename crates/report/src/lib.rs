@@ -8,6 +8,8 @@ pub mod audit_text;
 mod columns;
 pub mod output;
 pub mod plan_text;
+pub mod probe_json;
+pub mod probe_text;
 mod query;
 pub mod run_text;
 pub mod server_document;

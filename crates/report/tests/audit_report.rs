@@ -3,8 +3,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Blind, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
-    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    Acceptance, AuditReport, Blind, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
+    ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    TlsVersion, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 use hostssl_report::audit_csv::CsvWriter;
 use hostssl_report::{Palette, audit_json, audit_text};
@@ -40,6 +41,7 @@ fn posture(
             primary: None,
         },
         readings: readings.to_vec(),
+        wire: Vec::new(),
     }
 }
 
@@ -55,8 +57,42 @@ fn unseen(blind: &Blind) -> Vec<(Name, Reading<Parameter>)> {
         .to_vec()
 }
 
+/// One listener that does as declared, and a pooler that does not.
+fn looks() -> Vec<WireObservation> {
+    let listener = |transport, why: &str, days_left| WireListener {
+        transport,
+        why: why.into(),
+        versions: vec![
+            (WireVersion::Ssl3, Acceptance::Refused),
+            (WireVersion::Tls(TlsVersion::Tls1_2), Acceptance::Accepted),
+            (WireVersion::Tls(TlsVersion::Tls1_3), Acceptance::Unknown),
+        ],
+        certificate: Some(WireCertificate {
+            verify_full: Some(true),
+            reason: None,
+            not_after: Some("2026-12-24T09:00:00Z".into()),
+            days_left: Some(days_left),
+            root: Some("CN=A root".into()),
+        }),
+    };
+    let look = |port, listener| WireObservation {
+        port,
+        address: Some("198.18.0.7".into()),
+        observed_at: "2026-11-24T09:00:01Z".into(),
+        listener,
+    };
+    vec![
+        look(5432, Reading::Known(listener(WireTransport::Enforced, "all refused", 120))),
+        look(6432, Reading::Known(listener(WireTransport::Optional, "accepted in clear: user \u{1b}[2J", 9))),
+    ]
+}
+
 fn report() -> AuditReport {
-    let profile = Profile::find("baseline").unwrap();
+    report_of_run(false)
+}
+
+fn report_of_run(probed: bool) -> AuditReport {
+    let profile = Profile::find_for("baseline", probed).unwrap();
     let mut forbidden = Blind::new(Reason::Permission, "Azure answered HTTP 403 AuthorizationFailed: no authorization");
     forbidden.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
     let stopped = Blind::new(Reason::Stopped, "the server is stopped");
@@ -65,13 +101,29 @@ fn report() -> AuditReport {
         (Name::SslEnforcement, Reading::Known(Parameter::in_effect("Disabled"))),
         (Name::MinimalTlsVersion, Reading::Known(Parameter::in_effect("TLSEnforcementDisabled"))),
     ];
-    let servers = [
+    let mut servers = [
         posture(0, "billing", Kind::Flexible, "Ready", &values("on", "TLSv1.2", "")),
         posture(0, "ledger", Kind::Flexible, "Stopped", &unseen(&stopped)),
         posture(0, "orders", Kind::Flexible, "Ready", &values("off", "TLSv1.2", "TLSv1.2")),
         posture(1, "hidden", Kind::ElasticCluster, "Ready", &unseen(&forbidden)),
         single,
     ];
+    if probed {
+        let blind = |reason, detail| {
+            vec![WireObservation {
+                port: 5432,
+                address: None,
+                observed_at: "2026-11-24T09:00:01Z".into(),
+                listener: Reading::Unknown(Blind::new(reason, detail)),
+            }]
+        };
+        servers[0].wire = looks();
+        servers[1].wire = blind(Reason::Stopped, "the server is stopped; it has no listeners");
+        servers[2].wire = looks().split_off(1);
+        servers[2].wire[0].port = 5432;
+        servers[3].wire = looks().drain(..1).collect();
+        servers[4].wire = blind(Reason::Unreachable, "no answer before the deadline while connecting");
+    }
     let servers: Vec<_> = servers.iter().map(|posture| server_report(posture, None, &profile)).collect();
     let mut summary = Summary::default();
     servers.iter().for_each(|server| summary.count(server.outcome));
@@ -157,6 +209,22 @@ fn json_version_1() {
 }
 
 #[test]
+fn declared_and_wire_side_by_side() {
+    let report = report_of_run(true);
+    let mut out = Vec::new();
+    audit_text::write(&mut out, &report, Palette::Plain).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains('\u{1b}'), "harmful characters reach the terminal");
+    insta::assert_snapshot!("text_of_a_probed_run", text);
+    let mut out = Vec::new();
+    audit_json::write(&mut out, &report).unwrap();
+    let json: Value = serde_json::from_slice(&out).unwrap();
+    insta::assert_json_snapshot!("json_of_a_probed_server", json["servers"][0]);
+    assert!(json["servers"][1]["wire"][0]["verdict"].is_null());
+    assert_eq!(json["servers"][1]["wire"][0]["reason"], "stopped");
+}
+
+#[test]
 fn csv() {
     let report = report();
     let mut out = Vec::new();
@@ -186,8 +254,10 @@ fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
 
     let validator = jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
     let report: Value = serde_json::from_str(&json()).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    for report in [&report, &audit_json::value(&report_of_run(true)).unwrap()] {
+        let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
     // The schema can refuse.
     let mut wrong = report;
     wrong["servers"][0]["outcome"] = "fine".into();

@@ -13,8 +13,8 @@ mod writer;
 
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap,
-    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredFinding, StoredGap,
-    StoredReading, Tally, server_key,
+    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredCertificate,
+    StoredFinding, StoredGap, StoredListener, StoredReading, StoredWire, Tally, server_key,
 };
 pub use error::StoreError;
 pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};

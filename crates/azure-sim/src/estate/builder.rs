@@ -76,6 +76,7 @@ impl Builder {
             nodes: server.nodes,
             private: server.private,
             graph: server.graph,
+            quirks: server.quirks.into(),
             tags: server.tags.into(),
             replica_of,
             parameter_group,

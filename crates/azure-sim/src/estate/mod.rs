@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::fleet::{
-    FleetSource, GraphView, Kind, ManagementGroup, ProviderState, ServerState, SubscriptionState, generate,
+    FleetSource, GraphView, Kind, ManagementGroup, ProviderState, ServerState, SubscriptionState, WireQuirk, generate,
 };
 use crate::operation::Change;
 use crate::parameters::Parameter;
@@ -63,6 +63,7 @@ pub(crate) struct Record {
     pub(crate) nodes: u8,
     pub(crate) private: bool,
     pub(crate) graph: GraphView,
+    pub(crate) quirks: Box<[WireQuirk]>,
     pub(crate) tags: Box<[(String, String)]>,
     pub(crate) replica_of: Option<Box<str>>,
     pub(crate) parameter_group: Option<Box<str>>,

@@ -1,6 +1,8 @@
 //! The demonstration fleet: a small company with the usual mixture of care and neglect.
 
-use super::{Fleet, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription, Tenant};
+use super::{
+    Fleet, GraphView, Kind, ManagementGroup, ProviderState, Server, ServerState, Subscription, Tenant, WireQuirk,
+};
 use crate::fault::{Fault, FaultRule};
 use crate::operation::Operation;
 
@@ -40,6 +42,7 @@ pub(crate) fn enforced() -> Fleet {
             server.pending_restart.clear();
             server.parameters.clear();
             server.graph = GraphView::Current;
+            server.quirks.clear();
             if server.kind == Kind::Single {
                 server.parameters = vec![
                     ("sslEnforcement".to_owned(), "Enabled".to_owned()),
@@ -87,14 +90,18 @@ fn production() -> Subscription {
     let shop = |name: &str| pg("rg-shop-prod", name).tagged("environment", "production");
     let finance = |name: &str| pg("rg-finance-prod", name).tagged("environment", "production");
     let servers = vec![
-        shop("pg-orders-prod"),
+        shop("pg-orders-prod").with("pgbouncer.enabled", "true"),
         Server {
             // Somebody turned enforcement off on the replica to get a report out.
             replica_of: Some("pg-orders-prod".to_owned()),
             ..shop("pg-orders-prod-replica").at("northeurope").with("require_secure_transport", "off")
         },
         shop("pg-catalog-prod").with("require_secure_transport", "off"),
-        shop("pg-search-prod").with("ssl_min_protocol_version", "TLSv1.3"),
+        // Its pooler does not keep to what the server declares.
+        shop("pg-search-prod")
+            .with("ssl_min_protocol_version", "TLSv1.3")
+            .with("pgbouncer.enabled", "true")
+            .quirky(WireQuirk::PoolerPlaintextAccepted),
         shop("pg-shipping-prod").with("ssl_max_protocol_version", "TLSv1.2"),
         Server { nodes: 4, ..shop("pg-events-prod").at("swedencentral") },
         Server { private: true, ..finance("pg-ledger-prod").with("require_secure_transport", "off") },
@@ -102,7 +109,10 @@ fn production() -> Subscription {
         Server {
             version: 14,
             pending_restart: vec!["shared_preload_libraries".to_owned(), "max_connections".to_owned()],
-            ..finance("pg-invoices-prod").with("max_connections", "500").with("require_secure_transport", "ON")
+            ..finance("pg-invoices-prod")
+                .with("max_connections", "500")
+                .with("require_secure_transport", "ON")
+                .quirky(WireQuirk::PlaintextAccepted)
         },
         Server::new(Kind::Single, "rg-finance-prod", "pg-archive-legacy")
             .with("sslEnforcement", "Disabled")
@@ -123,7 +133,10 @@ fn staging() -> Subscription {
         Server { state: ServerState::Provisioning, graph: GraphView::Missing, ..shop("pg-returns-stage") },
         Server { graph: GraphView::Stale, ..shop("pg-cart-review-811") },
         shop("pg-cart-review-812"),
-        Server { version: 16, ..shop("pg-search-stage").with("require_secure_transport", "on") },
+        Server {
+            version: 16,
+            ..shop("pg-search-stage").with("require_secure_transport", "on").quirky(WireQuirk::CertificateOfOtherName)
+        },
         Server {
             pending_restart: vec!["ssl_min_protocol_version".to_owned()],
             ..shop("pg-shipping-stage").with("ssl_min_protocol_version", "TLSv1.3")
@@ -161,7 +174,7 @@ fn platform() -> Subscription {
         Server::new(Kind::ParameterGroup, data, "horizon-relaxed")
             .at("westus2")
             .with("require_secure_transport", "off"),
-        pg("rg-identity", "pg-grafana"),
+        pg("rg-identity", "pg-grafana").quirky(WireQuirk::CertificateExpiresSoon),
         pg("rg-identity", "pg-keycloak").with("require_secure_transport", "off"),
     ];
     subscription(PLATFORM, "Contoso Platform", "contoso-platform", servers)

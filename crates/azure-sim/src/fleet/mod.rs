@@ -185,6 +185,8 @@ pub struct Server {
     pub tags: Vec<(String, String)>,
     /// What Resource Graph knows of it.
     pub graph: GraphView,
+    /// Where its listeners do something else than it declares, or have a certificate to complain about.
+    pub quirks: Vec<WireQuirk>,
 }
 
 impl Server {
@@ -205,6 +207,7 @@ impl Server {
             parameter_group: None,
             tags: Vec::new(),
             graph: GraphView::Current,
+            quirks: Vec::new(),
         }
     }
 
@@ -212,6 +215,13 @@ impl Server {
     #[must_use]
     pub fn with(mut self, parameter: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((parameter.into(), value.into()));
+        self
+    }
+
+    /// The same server with a quirk of its listeners.
+    #[must_use]
+    pub fn quirky(mut self, quirk: WireQuirk) -> Self {
+        self.quirks.push(quirk);
         self
     }
 
@@ -314,6 +324,19 @@ impl ServerState {
             Self::Provisioning => "Provisioning",
         }
     }
+}
+
+/// What a server's listeners do that its parameters do not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireQuirk {
+    /// PostgreSQL lets clients in without TLS, whatever is declared.
+    PlaintextAccepted,
+    /// The built-in pooler lets clients in without TLS, whatever is declared.
+    PoolerPlaintextAccepted,
+    /// The certificate ends in nine days.
+    CertificateExpiresSoon,
+    /// The certificate names another server.
+    CertificateOfOtherName,
 }
 
 /// What Resource Graph, which lags behind ARM, knows of a server.

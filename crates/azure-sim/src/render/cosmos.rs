@@ -27,7 +27,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         out,
         r#","serverNames":[{{"name":{},"fullyQualifiedDomainName":{}}}"#,
         quoted(&format!("{name}-c")),
-        quoted(&format!("c-{name}.simulated.postgres.cosmos.azure.com"))
+        quoted(&host_name(record))
     );
     for node in 0..record.nodes {
         put!(
@@ -38,4 +38,9 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         );
     }
     out.push_str("]}");
+}
+
+/// The name of the coordinator, to which clients connect.
+pub(super) fn host_name(record: &Record) -> String {
+    format!("c-{}.simulated.postgres.cosmos.azure.com", record.name())
 }

@@ -52,7 +52,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
 }
 
 /// The name to connect to. In a virtual network it is in a private zone, whose first label says nothing.
-fn host_name(record: &Record) -> String {
+pub(super) fn host_name(record: &Record) -> String {
     if record.private {
         format!("{}.contoso.postgres.database.azure.com", record.name())
     } else {

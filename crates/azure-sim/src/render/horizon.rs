@@ -13,13 +13,18 @@ pub(super) fn cluster(out: &mut String, record: &Record, mutable: &Mutable) {
         out,
         r#"{{"administratorLogin":"horizonadmin","version":"{}","vCores":4,"replicaCount":2,"zonePlacementPolicy":"BestEffort","state":"{state}","fullyQualifiedDomainName":{},"readonlyEndpoint":{},"provisioningState":"Succeeded""#,
         record.version,
-        quoted(&format!("{name}.simulated.{}.horizondb.azure.com", record.location)),
+        quoted(&host_name(record)),
         quoted(&format!("{name}-ro.{}.horizondb.azure.com", record.location))
     );
     if let Some(group) = &record.parameter_group {
         put!(out, r#","parameterGroup":{{"id":{}}}"#, quoted(group));
     }
     out.push('}');
+}
+
+/// The name to connect to.
+pub(super) fn host_name(record: &Record) -> String {
+    format!("{}.simulated.{}.horizondb.azure.com", record.name(), record.location)
 }
 
 /// A parameter group's properties.

@@ -38,6 +38,16 @@ pub(crate) fn server(out: &mut String, record: &Record) {
     put!(out, r#","type":"{}/{}"}}"#, record.kind.provider(), record.kind.type_segment());
 }
 
+/// The name that clients connect to; of a cluster, that of its coordinator.
+pub(crate) fn host_name(record: &Record) -> String {
+    match record.kind {
+        Kind::Flexible => flexible::host_name(record),
+        Kind::Single => single::host_name(record),
+        Kind::Cosmos => cosmos::host_name(record),
+        Kind::Horizon | Kind::ParameterGroup => horizon::host_name(record),
+    }
+}
+
 /// The properties alone, as Resource Graph has them.
 pub(crate) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
     match record.kind {

@@ -30,7 +30,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         put!(out, r#","{}":{}"#, property.name, quoted(mutable.current(property).value));
     }
     put!(out, r#","userVisibleState":"{state}","fullyQualifiedDomainName":"#);
-    string(out, &format!("{}.postgres.database.azure.com", record.name()));
+    string(out, &host_name(record));
     put!(
         out,
         r#","earliestRestoreDate":"2026-04-01T04:00:00.000+00:00","replicationRole":"{role}","masterServerId":{}"#,
@@ -41,4 +41,9 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         r#","replicaCapacity":{},"byokEnforcement":"Disabled","privateEndpointConnections":[],"infrastructureEncryption":"Disabled"}}"#,
         if record.is_replica() { 0 } else { 5 }
     );
+}
+
+/// The name to connect to.
+pub(super) fn host_name(record: &Record) -> String {
+    format!("{}.postgres.database.azure.com", record.name())
 }

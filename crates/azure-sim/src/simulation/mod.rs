@@ -176,6 +176,11 @@ impl Simulation {
         self.0.issue(tenant, client, audience)
     }
 
+    /// What is behind it, for the listeners.
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
     fn record(&self, id: &str) -> Result<&Record, SimulationError> {
         let found = self.0.estate.server_by_id(id);
         found.map(|(_, record)| record).ok_or_else(|| SimulationError::NoSuchResource(id.to_owned()))

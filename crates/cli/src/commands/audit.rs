@@ -1,13 +1,14 @@
 //! `hostssl audit`.
 
 use crate::args::{AuditArgs, AuditFormat, Discovery, TalkArgs};
-use crate::connect::{block_on, connect};
+use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::stdout;
+use crate::wire::probe_of_audit;
 use hostssl_audit::Profile;
-use hostssl_engine::{AuditRequest, Event, Stamp, audit};
+use hostssl_engine::{AuditRequest, Event, Stamp, audit_and_probe};
 use hostssl_model::{AuditReport, ServerReport, Subscription};
 use hostssl_report::audit_csv::CsvWriter;
 use hostssl_report::output::Format;
@@ -23,7 +24,8 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
     }
     block_on(async {
-        let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let connected = connect_whole(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let wire = args.wire.probe.then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref())).transpose()?;
         let request = AuditRequest {
             scope: args.scope.scope(&args.server),
             profile,
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             now: &now,
             tool_version: env!("CARGO_PKG_VERSION"),
         };
-        let result = audit(&tenants, &request, stamp, &mut |event| {
+        let result = audit_and_probe(&connected.tenants, &request, wire.as_ref(), stamp, &mut |event| {
             progress.on(&event);
             if let (Some(rows), Event::Subscription(index, subscription, servers)) = (&mut rows, event) {
                 rows.push(index, subscription, servers);
@@ -69,10 +71,23 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
 
 fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
     let names = |items: Vec<String>| items.join(", ");
-    let profile = Profile::find(&args.profile).map_err(|error| {
+    let wire = args.wire.probe;
+    let needs_probe = |what: String| CliError::usage(what, "add --probe: it is judged by what the wire shows");
+    let profile = Profile::find_for(&args.profile, wire).map_err(|error| {
         let known = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", names(known)))
     })?;
+    if !wire && profile.asks_the_wire() {
+        return Err(needs_probe(format!("{profile} looks at the wire")));
+    }
+    let of_the_wire = |id: &&String| hostssl_audit::find(id).is_some_and(|control| control.is_of_the_wire());
+    if let Some(id) = args.control.iter().find(of_the_wire).filter(|_| !wire) {
+        return Err(needs_probe(format!("control {id} looks at the wire")));
+    }
+    let profile = match args.wire.expiry_days {
+        Some(days) => profile.with_expiry_days(days),
+        None => profile,
+    };
     let known = profile.controls.iter().map(|control| control.id.to_owned()).collect();
     let hint = format!("controls of {profile} are {}", names(known));
     profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))

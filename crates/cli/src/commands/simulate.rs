@@ -6,11 +6,12 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_azure_sim::{
-    FleetSize, FleetSource, Rate, Scenario, ServeOptions, Simulation, Throttle, environment, serve, write_files,
+    FleetSize, FleetSource, Listening, Rate, Scenario, ServeOptions, Simulation, Throttle, Wire, environment, serve,
+    write_files, write_listeners,
 };
 use hostssl_report::{Column, write_columns};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
@@ -26,6 +27,10 @@ pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError
         let directory = directory(args);
         let unwritable = |error: &dyn std::error::Error| CliError::failed(error, "choose another folder with --dir");
         let files = write_files(&server, &directory).map_err(|error| unwritable(&error))?;
+        let wire = Wire::new(server.simulation()).map_err(|error| CliError::failed(&error, "please report it"))?;
+        let listening =
+            wire.listen().await.map_err(|error| CliError::failed(&error, "raise the limit of open files"))?;
+        write_listeners(&server, &wire, &listening, &files).map_err(|error| unwritable(&error))?;
         let script = script(&environment(&server, &files));
         let env_file = directory.join("env.sh");
         std::fs::write(&env_file, &script).map_err(|error| unwritable(&error))?;
@@ -33,6 +38,7 @@ pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError
         if !talk.quiet {
             let (address, scenario) = (&server.base_url, &args.scenario);
             anstream::eprintln!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
+            tell_listeners(&listening, &files.listeners);
             anstream::eprintln!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
@@ -40,6 +46,15 @@ pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError
         server.shutdown().await;
         Ok(Exit::AllPass)
     })
+}
+
+fn tell_listeners(listening: &Listening, file: &Path) {
+    let count = listening.listeners.len();
+    let left_out = match listening.left_out {
+        0 => String::new(),
+        more => format!(", {more} more servers have none"),
+    };
+    anstream::eprintln!("{count} PostgreSQL listeners on this machine{left_out}: {}", file.display());
 }
 
 fn list(talk: &TalkArgs) -> Result<Exit, CliError> {

@@ -17,6 +17,7 @@ pub(super) fn describe(certificate: &X509Certificate<'_>, now: i64) -> Certifica
         self_signed: self_issued && certificate.verify_signature(None).is_ok(),
         not_before: rfc3339(validity.not_before.timestamp()),
         not_after: rfc3339(validity.not_after.timestamp()),
+        expires_at: Some(validity.not_after.timestamp()),
         key_type: Some(key_type),
         key_bits,
         signature_algorithm: Some(signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string())),

@@ -1,15 +1,19 @@
 //! What is to be said about a server's certificate. Pure: certificates in DER and a time in, a report out.
 
+mod azure;
 mod chain;
 mod describe;
 pub mod name;
+mod root_files;
 mod roots;
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+pub use azure::{AZURE_ROOTS, azure_roots};
 pub use name::{CertificateName, NameMatch};
+pub use root_files::RootFiles;
 pub use roots::{RootError, RootStore};
 
 use crate::report::{CertificateReport, Judgement, RootCheck, Weakness};

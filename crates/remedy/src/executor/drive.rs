@@ -251,7 +251,9 @@ fn may_pass(reason: Reason) -> bool {
         | Reason::AzureError
         | Reason::MalformedAnswer
         | Reason::NotReturned
-        | Reason::Creating => true,
+        | Reason::Creating
+        | Reason::Unreachable
+        | Reason::Inconclusive => true,
         Reason::Stopped
         | Reason::Permission
         | Reason::Vanished
@@ -259,7 +261,9 @@ fn may_pass(reason: Reason) -> bool {
         | Reason::SignIn
         | Reason::NotOffered
         | Reason::EventuallyConsistent
-        | Reason::NoSubscription => false,
+        | Reason::NoSubscription
+        | Reason::NotProbed
+        | Reason::Unresolved => false,
     }
 }
 

@@ -38,7 +38,7 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         primary: None,
     };
     let readings = values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(value)))).collect();
-    Posture { server, readings }
+    Posture { server, readings, wire: Vec::new() }
 }
 
 pub fn flexible(name: &str, require: &str, floor: &str) -> Posture {

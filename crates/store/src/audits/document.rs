@@ -2,6 +2,7 @@
 //!
 //! These structs are apart from the model on purpose: the model may change, and what was kept must still be read.
 
+use super::wire::StoredListener;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
@@ -23,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) role: String,
     pub(crate) primary: Option<String>,
     pub(crate) readings: Vec<StoredReading>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) wire: Vec<StoredListener>,
     #[serde(default)]
     pub(crate) of_primary: Option<Box<OfPrimary>>,
 }
@@ -186,6 +189,7 @@ impl Facts {
             role: server.role.as_str().to_owned(),
             primary: server.primary.as_ref().map(|id| id.as_str().to_owned()),
             readings: posture.readings.iter().map(|(name, reading)| StoredReading::of(*name, reading)).collect(),
+            wire: posture.wire.iter().map(StoredListener::from).collect(),
             of_primary: primary.map(|reading| {
                 Box::new(match reading {
                     Reading::Known(posture) => OfPrimary::Seen(Self::of(posture, None)),
@@ -195,8 +199,8 @@ impl Facts {
         }
     }
 
-    /// What was observed, to be judged again, with what was observed of the primary.
-    pub(crate) fn posture(&self) -> Result<(Posture, Option<Reading<Posture>>), StoreError> {
+    /// What was observed at `observed_at`, to be judged again, with what was observed of the primary.
+    pub(crate) fn posture(&self, observed_at: &str) -> Result<(Posture, Option<Reading<Posture>>), StoreError> {
         let id = |text: &str| ResourceId::try_from(text).map_err(|_| corrupt("an id"));
         let kind = model::Kind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
         let server = model::Server {
@@ -215,10 +219,11 @@ impl Facts {
         let readings = self.readings.iter().map(StoredReading::reading).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {
             None => None,
-            Some(OfPrimary::Seen(facts)) => Some(Reading::Known(facts.posture()?.0)),
+            Some(OfPrimary::Seen(facts)) => Some(Reading::Known(facts.posture(observed_at)?.0)),
             Some(OfPrimary::Unseen(blind)) => Some(Reading::Unknown(blind.blind())),
         };
-        Ok((Posture { server, readings }, primary))
+        let wire = self.wire.iter().map(|look| look.observation(observed_at)).collect::<Result<_, _>>()?;
+        Ok((Posture { server, readings, wire }, primary))
     }
 }
 

@@ -284,6 +284,7 @@ pub(crate) fn server(
         role: facts.role,
         primary: facts.primary,
         readings: facts.readings,
+        wire: facts.wire,
         findings: judgement.findings,
     }))
 }

@@ -9,6 +9,7 @@ mod list;
 mod report;
 mod save;
 mod types;
+mod wire;
 
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
@@ -16,6 +17,7 @@ pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
     ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
+pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};

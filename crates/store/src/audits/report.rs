@@ -31,10 +31,10 @@ pub(crate) fn report(
     while let Some(row) = rows.next()? {
         let facts: Facts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let server = match profile {
-            Some(profile) => judge(&facts, profile)?,
+            Some(profile) => judge(&facts, profile, &audit.started_at)?,
             None => {
                 let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-                as_it_was(&facts, &judgement)?
+                as_it_was(&facts, &judgement, &audit.started_at)?
             }
         };
         summary.count(server.outcome);
@@ -55,13 +55,13 @@ pub(crate) fn report(
     Ok(AuditReport { run, summary, subscriptions, servers, gaps })
 }
 
-fn judge(facts: &Facts, profile: &Profile) -> Result<ServerReport, StoreError> {
-    let (posture, primary) = facts.posture()?;
+fn judge(facts: &Facts, profile: &Profile, observed_at: &str) -> Result<ServerReport, StoreError> {
+    let (posture, primary) = facts.posture(observed_at)?;
     Ok(server_report(&posture, primary.as_ref(), profile))
 }
 
-fn as_it_was(facts: &Facts, judgement: &Judgement) -> Result<ServerReport, StoreError> {
-    let (posture, primary) = facts.posture()?;
+fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<ServerReport, StoreError> {
+    let (posture, primary) = facts.posture(observed_at)?;
     Ok(ServerReport {
         server: posture.server,
         ssl_enforcement: judgement.ssl_enforcement(),
@@ -69,6 +69,7 @@ fn as_it_was(facts: &Facts, judgement: &Judgement) -> Result<ServerReport, Store
         outcome: document::outcome(&judgement.outcome),
         findings: judgement.findings.iter().map(document::StoredFinding::finding).collect::<Result<_, _>>()?,
         readings: posture.readings,
+        wire: posture.wire,
         primary: primary.map(Box::new),
     })
 }

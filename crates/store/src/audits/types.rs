@@ -1,6 +1,7 @@
 //! What lists and pages ask for, and what they get.
 
 use super::document::{StoredBlind, StoredFinding, StoredReading};
+use super::wire::StoredListener;
 use hostssl_model::{Outcome, Principal, Scope, ServerReport, SslEnforcement, Summary};
 
 /// The id of a kept audit: the run's id.
@@ -254,6 +255,8 @@ pub struct ServerDetail {
     pub primary: Option<String>,
     /// What was read.
     pub readings: Vec<StoredReading>,
+    /// What was seen on the wire; empty when nobody looked.
+    pub wire: Vec<StoredListener>,
     /// What the controls said.
     pub findings: Vec<StoredFinding>,
 }

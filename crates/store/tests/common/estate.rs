@@ -170,5 +170,6 @@ fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
             primary: None,
         },
         readings: Vec::new(),
+        wire: Vec::new(),
     }
 }

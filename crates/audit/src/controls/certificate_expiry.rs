@@ -1,0 +1,40 @@
+//! `certificate-expiry`: on the wire, the certificate lasts longer than the profile's days.
+
+use crate::wire::{inconclusive, judge_listeners, without_tls};
+use crate::{Control, Evidence, Settings, Verdict};
+use hostssl_model::{Severity, WireListener};
+
+pub(crate) const CONTROL: Control = Control {
+    id: "certificate-expiry",
+    title: "on the wire, the certificate does not expire soon",
+    severity: Severity::Medium,
+    needs: |_, _| &[],
+    judge,
+    mappings: &[],
+    documentation: include_str!("../../../../docs/controls/certificate-expiry.md"),
+};
+
+fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Verdict {
+    judge_listeners(evidence, |listener| judge_listener(listener, settings.expiry_days))
+}
+
+fn judge_listener(listener: &WireListener, days: u32) -> Verdict {
+    let Some(certificate) = &listener.certificate else {
+        return without_tls(listener);
+    };
+    let Some(left) = certificate.days_left else {
+        return inconclusive("the end of the certificate's validity cannot be read");
+    };
+    if left < i64::from(days) {
+        let observed = match left {
+            ..0 => format!("the certificate expired {} ago", in_days(-left)),
+            _ => format!("the certificate expires in {}", in_days(left)),
+        };
+        return Verdict::fail(observed, format!("more than {} left", in_days(i64::from(days))));
+    }
+    Verdict::pass(format!("the certificate lasts more than {}", in_days(i64::from(days))))
+}
+
+fn in_days(days: i64) -> String {
+    format!("{days} day{}", if days == 1 { "" } else { "s" })
+}

@@ -1,0 +1,31 @@
+//! `certificate-valid`: on the wire, a client with `sslmode=verify-full` is satisfied.
+
+use crate::wire::{inconclusive, judge_listeners, without_tls};
+use crate::{Control, Evidence, Settings, Verdict};
+use hostssl_model::{Severity, WireListener};
+
+pub(crate) const CONTROL: Control = Control {
+    id: "certificate-valid",
+    title: "on the wire, the certificate satisfies sslmode=verify-full",
+    severity: Severity::Medium,
+    needs: |_, _| &[],
+    judge,
+    mappings: &[],
+    documentation: include_str!("../../../../docs/controls/certificate-valid.md"),
+};
+
+fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+    judge_listeners(evidence, judge_listener)
+}
+
+fn judge_listener(listener: &WireListener) -> Verdict {
+    let Some(certificate) = &listener.certificate else {
+        return without_tls(listener);
+    };
+    let reason = || certificate.reason.as_deref().unwrap_or("the certificate was not judged").to_owned();
+    match certificate.verify_full {
+        Some(true) => Verdict::pass("the certificate is valid"),
+        Some(false) => Verdict::fail(reason(), "a certificate that sslmode=verify-full takes"),
+        None => inconclusive(&reason()),
+    }
+}

@@ -1,0 +1,135 @@
+//! `declared-matches-wire`: the server does what Azure declares.
+
+use crate::wire::{inconclusive, judge_listeners};
+use crate::{Control, Evidence, Settings, Verdict};
+use hostssl_model::ParameterName::{
+    MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
+};
+use hostssl_model::{
+    Acceptance, Blind, Kind, ParameterName, Reason, Role, Severity, TlsVersion, WireListener, WireTransport,
+    WireVersion,
+};
+
+pub(crate) const CONTROL: Control = Control {
+    id: "declared-matches-wire",
+    title: "on the wire, the server does what Azure declares",
+    severity: Severity::High,
+    needs,
+    judge,
+    mappings: &[],
+    documentation: include_str!("../../../../docs/controls/declared-matches-wire.md"),
+};
+
+fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
+    match kind {
+        Kind::Flexible | Kind::ElasticCluster => {
+            &[RequireSecureTransport, SslMinProtocolVersion, SslMaxProtocolVersion]
+        }
+        Kind::Horizon => &[RequireSecureTransport, SslMinProtocolVersion],
+        Kind::Single => &[SslEnforcement, MinimalTlsVersion],
+        // The coordinator's, to which clients connect.
+        Kind::CosmosCluster => &[SslMinProtocolVersion],
+    }
+}
+
+fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+    let declared = Declared::of(evidence);
+    judge_listeners(evidence, |listener| judge_listener(listener, &declared))
+}
+
+/// What Azure declares, each part as far as it was read.
+struct Declared {
+    enforced: Result<(bool, String), Blind>,
+    floor: Result<Option<(TlsVersion, String)>, Blind>,
+    cap: Result<Option<(TlsVersion, String)>, Blind>,
+}
+
+impl Declared {
+    fn of(evidence: &Evidence<'_>) -> Self {
+        let kind = evidence.posture.server.kind;
+        let switch = |name, [on, off]: [&str; 2]| {
+            let parameter = evidence.parameter(name)?;
+            if !parameter.is(on) && !parameter.is(off) {
+                let detail = format!("{name} has the unknown value `{}`", shown(&parameter.value));
+                return Err(Blind::new(Reason::MalformedAnswer, detail));
+            }
+            Ok((parameter.is(on), format!("{name} = {}", shown(&parameter.value))))
+        };
+        let bound = |name: ParameterName| {
+            let parameter = evidence.parameter(name)?;
+            let version = match name {
+                MinimalTlsVersion => TlsVersion::from_azure(&parameter.value),
+                _ => TlsVersion::from_postgresql(&parameter.value),
+            };
+            // What names no version, such as an empty cap, bounds nothing.
+            Ok(version.map(|version| (version, format!("{name} = {}", shown(&parameter.value)))))
+        };
+        let (enforced, floor) = match kind {
+            Kind::Single => (switch(SslEnforcement, ["Enabled", "Disabled"]), bound(MinimalTlsVersion)),
+            Kind::CosmosCluster => {
+                (Ok((true, "TLS is required by the platform".to_owned())), bound(SslMinProtocolVersion))
+            }
+            _ => (switch(RequireSecureTransport, ["on", "off"]), bound(SslMinProtocolVersion)),
+        };
+        let capped = matches!(kind, Kind::Flexible | Kind::ElasticCluster);
+        Self { enforced, floor, cap: if capped { bound(SslMaxProtocolVersion) } else { Ok(None) } }
+    }
+}
+
+fn judge_listener(listener: &WireListener, declared: &Declared) -> Verdict {
+    let versions = versions_outside(listener, declared);
+    let transport = match (listener.transport, &declared.enforced) {
+        (WireTransport::BrokenTls | WireTransport::Inconclusive, _) => Err(inconclusive(&listener.why)),
+        (_, Err(blind)) => Err(Verdict::Unknown(blind.clone())),
+        (WireTransport::Enforced, Ok((false, declared))) => {
+            Ok(Some(("plaintext is refused".to_owned(), declared.clone())))
+        }
+        (WireTransport::Optional | WireTransport::PlaintextOnly, Ok((true, declared))) => {
+            Ok(Some((listener.why.to_string(), declared.clone())))
+        }
+        _ => Ok(None),
+    };
+    let mut differing: Vec<(String, String)> = Vec::new();
+    let mut unknown = None;
+    for part in [transport, versions] {
+        match part {
+            Ok(found) => differing.extend(found),
+            Err(verdict) => unknown = unknown.or(Some(verdict)),
+        }
+    }
+    if !differing.is_empty() {
+        let (seen, declared): (Vec<_>, Vec<_>) = differing.into_iter().unzip();
+        return Verdict::fail(seen.join(", "), format!("as declared: {}", declared.join(", ")));
+    }
+    unknown.unwrap_or_else(|| Verdict::pass("as declared"))
+}
+
+/// Versions that are accepted and lie outside what is declared, with what declares it.
+fn versions_outside(listener: &WireListener, declared: &Declared) -> Result<Option<(String, String)>, Verdict> {
+    if listener.versions.is_empty() {
+        return Ok(None);
+    }
+    let (floor, cap) = match (&declared.floor, &declared.cap) {
+        (Ok(floor), Ok(cap)) => (floor, cap),
+        (Err(blind), _) | (_, Err(blind)) => return Err(Verdict::Unknown(blind.clone())),
+    };
+    let below = |version| floor.as_ref().is_some_and(|(floor, _)| version < WireVersion::Tls(*floor));
+    let above = |version| cap.as_ref().is_some_and(|(cap, _)| version > WireVersion::Tls(*cap));
+    let accepted = |outside: &dyn Fn(WireVersion) -> bool| {
+        let versions = listener.versions.iter();
+        let outside = versions.filter(|(version, seen)| outside(*version) && *seen == Acceptance::Accepted);
+        outside.map(|(version, _)| version.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let (low, high) = (accepted(&below), accepted(&above));
+    let declaration = |bound: &Option<(TlsVersion, String)>| bound.as_ref().map_or("", |(_, text)| text).to_owned();
+    match (low.is_empty(), high.is_empty()) {
+        (false, _) => Ok(Some((format!("accepts {low}"), declaration(floor)))),
+        (true, false) => Ok(Some((format!("accepts {high}"), declaration(cap)))),
+        (true, true) => Ok(None),
+    }
+}
+
+fn shown(value: &str) -> String {
+    let text: String = value.trim().chars().filter(|c| !c.is_control()).take(40).collect();
+    if text.is_empty() { "(not set)".into() } else { text }
+}

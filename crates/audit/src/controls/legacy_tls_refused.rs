@@ -1,0 +1,38 @@
+//! `legacy-tls-refused`: on the wire, nothing below the profile's version is accepted.
+
+use crate::wire::{inconclusive, judge_listeners, without_tls};
+use crate::{Control, Evidence, Settings, Verdict};
+use hostssl_model::{Acceptance, Severity, TlsVersion, WireListener, WireVersion};
+
+pub(crate) const CONTROL: Control = Control {
+    id: "legacy-tls-refused",
+    title: "on the wire, old protocol versions are refused",
+    severity: Severity::Medium,
+    needs: |_, _| &[],
+    judge,
+    mappings: &[],
+    documentation: include_str!("../../../../docs/controls/legacy-tls-refused.md"),
+};
+
+fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Verdict {
+    judge_listeners(evidence, |listener| judge_listener(listener, settings.minimum_tls))
+}
+
+fn judge_listener(listener: &WireListener, minimum: TlsVersion) -> Verdict {
+    if listener.versions.is_empty() {
+        return without_tls(listener);
+    }
+    let old = |wanted| {
+        let versions = listener.versions.iter();
+        let old = versions.filter(move |(version, seen)| *version < WireVersion::Tls(minimum) && *seen == wanted);
+        old.map(|(version, _)| version.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let (accepted, unknown) = (old(Acceptance::Accepted), old(Acceptance::Unknown));
+    if !accepted.is_empty() {
+        return Verdict::fail(format!("accepts {accepted}"), format!("nothing below {minimum}"));
+    }
+    if !unknown.is_empty() {
+        return inconclusive(&format!("it gave no answer about {unknown}"));
+    }
+    Verdict::pass(format!("nothing below {minimum} is accepted"))
+}

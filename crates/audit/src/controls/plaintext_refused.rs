@@ -1,0 +1,30 @@
+//! `plaintext-refused`: on the wire, no client gets in without TLS.
+
+use crate::wire::{inconclusive, judge_listeners};
+use crate::{Control, Evidence, Settings, Verdict};
+use hostssl_model::{Severity, WireListener, WireTransport};
+
+pub(crate) const CONTROL: Control = Control {
+    id: "plaintext-refused",
+    title: "on the wire, clients in clear are refused",
+    severity: Severity::High,
+    needs: |_, _| &[],
+    judge,
+    mappings: &[],
+    documentation: include_str!("../../../../docs/controls/plaintext-refused.md"),
+};
+
+fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+    judge_listeners(evidence, judge_listener)
+}
+
+fn judge_listener(listener: &WireListener) -> Verdict {
+    match listener.transport {
+        WireTransport::Enforced => Verdict::pass("plaintext is refused"),
+        WireTransport::Optional | WireTransport::PlaintextOnly => {
+            Verdict::fail(listener.why.to_string(), "plaintext is refused on every listener")
+        }
+        // That a client in clear is refused proves nothing where nobody gets in over TLS either.
+        WireTransport::BrokenTls | WireTransport::Inconclusive => inconclusive(&listener.why),
+    }
+}

@@ -1,0 +1,135 @@
+//! `hostssl probe`: proves on the wire whether endpoints enforce TLS.
+//!
+//! Targets are read as there is room to probe them, and endpoints are written as they are done: a million of them take no
+//! more memory than a hundred.
+
+mod sink;
+mod targets;
+
+use crate::args::{ProbeArgs, Replication, TalkArgs};
+use crate::connect::block_on;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use crate::wire::{prober, roots};
+use futures::StreamExt;
+use hostssl_model::Outcome;
+use hostssl_probe::certificate::RootFiles;
+use hostssl_probe::report::{EndpointReport, Weakness};
+use hostssl_probe::{Options, probe_stream};
+use hostssl_report::probe_text::outcome;
+use sink::Sink;
+use std::sync::Arc;
+use std::time::Duration;
+use targets::Targets;
+
+pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let root_files = RootFiles::default();
+    let targets = Targets::open(args, &root_files)?;
+    let prober = Arc::new(prober(options(args, root_files)?)?);
+    let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
+    block_on(async {
+        let poolers = targets.poolers();
+        let (stream, unread) = targets.stream();
+        let mut reports = probe_stream(prober, stream, args.parallel.into());
+        let mut tally = Tally::default();
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        loop {
+            let report = tokio::select! {
+                report = reports.next() => report,
+                _ = &mut interrupt => {
+                    anstream::eprintln!("interrupted: {} endpoints were done", tally.endpoints);
+                    tally.incomplete = true;
+                    None
+                }
+            };
+            let Some(report) = report else { break };
+            if poolers.is_absent(&report) {
+                continue;
+            }
+            tally.count(&report);
+            if !sink.write(report)? {
+                // Nobody reads on.
+                tally.incomplete = true;
+                break;
+            }
+        }
+        drop(reports);
+        if unread.any() {
+            tally.incomplete = true;
+        }
+        if tally.endpoints == 0 && !tally.incomplete {
+            return Err(targets::none());
+        }
+        sink.finish()?;
+        Ok(tally.exit())
+    })
+}
+
+/// What decides about the exit code.
+#[derive(Default)]
+struct Tally {
+    endpoints: u64,
+    worst: Option<Outcome>,
+    /// Not everything that was asked for was done.
+    incomplete: bool,
+}
+
+impl Tally {
+    fn count(&mut self, report: &EndpointReport) {
+        self.endpoints += 1;
+        // It is there only when --expiry-days asked about it.
+        let expires = report.weaknesses.contains(&Weakness::CertificateExpiresSoon);
+        let found = if expires { Outcome::Fail } else { outcome(report.verdict) };
+        self.worst = self.worst.max(Some(found));
+    }
+
+    /// 0 only when every endpoint is proven to enforce TLS.
+    fn exit(&self) -> Exit {
+        match self.worst {
+            Some(Outcome::Fail) => Exit::Findings,
+            Some(Outcome::Pass) if !self.incomplete => Exit::AllPass,
+            _ => Exit::Incomplete,
+        }
+    }
+}
+
+fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError> {
+    let base = match (args.thorough, args.ciphers) {
+        (true, _) => Options::thorough(),
+        (false, true) => Options { cipher_suites: true, groups: true, ..Options::default() },
+        (false, false) => Options::default(),
+    };
+    let mut options = Options {
+        transcript: args.transcript,
+        connections_per_server: args.connections.into(),
+        endpoint_timeout: args.timeout,
+        job_timeout: args.timeout.min(Duration::from_secs(10)),
+        connect_timeout: args.timeout.min(Duration::from_secs(5)),
+        expiry_days: args.expiry_days,
+        roots: roots(args.ca_file.as_deref())?.into(),
+        root_files,
+        ..base
+    };
+    if !args.user.is_empty() {
+        options.users.clone_from(&args.user);
+    }
+    if !args.database.is_empty() {
+        options.databases.clone_from(&args.database);
+    }
+    if !args.replication.is_empty() {
+        options.replication = args.replication.iter().map(|replication| (*replication).into()).collect();
+    }
+    Ok(options)
+}
+
+impl From<Replication> for hostssl_probe::Replication {
+    fn from(replication: Replication) -> Self {
+        match replication {
+            Replication::None => Self::None,
+            Replication::Physical => Self::Physical,
+            Replication::Logical => Self::Logical,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Where probed endpoints go.
+
+use crate::args::ValueFormat;
+use crate::error::CliError;
+use crate::stdout;
+use hostssl_probe::report::EndpointReport;
+use hostssl_report::output::Format;
+use hostssl_report::probe_text::TableWriter;
+use hostssl_report::{Palette, Query, probe_json};
+use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
+
+type Out = BufWriter<Stdout>;
+
+/// Takes endpoints one by one. A table and JSON are written as they come; a query and the other formats need the whole.
+pub(super) enum Sink {
+    Table(TableWriter<Out>),
+    Json(probe_json::Writer<Out>),
+    Whole { reports: Vec<EndpointReport>, query: Option<Query>, format: Format, palette: Palette },
+    Nothing,
+}
+
+impl Sink {
+    pub(super) fn new(output: ValueFormat, query: Option<Query>, palette: Palette) -> Self {
+        let out = || BufWriter::with_capacity(64 << 10, io::stdout());
+        match output {
+            ValueFormat::Table if query.is_none() => Self::Table(TableWriter::new(out(), palette)),
+            ValueFormat::Json if query.is_none() => Self::Json(probe_json::Writer::new(out())),
+            ValueFormat::None => Self::Nothing,
+            other => Self::Whole { reports: Vec::new(), query, format: other.into(), palette },
+        }
+    }
+
+    /// Takes one endpoint. False when the reader of standard output has gone away.
+    pub(super) fn write(&mut self, mut report: EndpointReport) -> Result<bool, CliError> {
+        let written = match self {
+            Self::Table(table) => table.write(report),
+            Self::Json(writer) => writer.write(&report),
+            Self::Whole { reports, .. } => {
+                // The certificates themselves are not shown.
+                if let Some(certificate) = &mut report.certificate {
+                    certificate.chain = Vec::new();
+                }
+                reports.push(report);
+                Ok(())
+            }
+            Self::Nothing => Ok(()),
+        };
+        let gone = written.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe);
+        stdout::tolerate(written)?;
+        Ok(!gone)
+    }
+
+    /// Ends the output.
+    pub(super) fn finish(self) -> Result<(), CliError> {
+        match self {
+            Self::Table(table) => stdout::tolerate(table.finish()),
+            Self::Json(writer) => stdout::tolerate(writer.finish()),
+            Self::Whole { reports, query, format, palette } => {
+                let value = probe_json::value(&reports)
+                    .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
+                // Without a query, a list of the whole document would show no endpoint.
+                let rows = if query.is_none() && format == Format::Tsv { &value["endpoints"] } else { &value };
+                stdout::write_value(rows, query.as_ref(), format, palette)
+            }
+            Self::Nothing => stdout::tolerate(io::stdout().flush()),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What to probe: targets of the command line, then those of a file, which is read as there is room for more.
+
+use crate::args::ProbeArgs;
+use crate::error::CliError;
+use crate::wire::{roots_of_file, system_roots};
+use futures::stream::{self, Stream, StreamExt};
+use hostssl_probe::certificate::RootFiles;
+use hostssl_probe::report::{EndpointReport, Unreachable};
+use hostssl_probe::target::Target;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// The longest line of a file of targets, in bytes: a file without line breaks is not read into memory.
+const MAX_LINE: u64 = 8 << 10;
+/// Targets that are read ahead of the probing.
+const READ_AHEAD: usize = 64;
+/// The port of Azure's built-in PgBouncer.
+const POOLER: u16 = 6432;
+/// The ends of the names of Azure's servers, in all its clouds.
+const AZURE_SUFFIXES: [&str; 5] = [
+    ".postgres.database.azure.com",
+    ".postgres.database.usgovcloudapi.net",
+    ".postgres.database.chinacloudapi.cn",
+    ".postgres.database.sovcloud-api.fr",
+    ".postgres.cosmos.azure.com",
+];
+/// Lines that are complained about one by one.
+const MOST_COMPLAINTS: u64 = 10;
+
+/// Targets, of which those of a file are still to be read.
+pub(super) struct Targets {
+    named: Vec<Target>,
+    file: Option<Lines>,
+    reading: Reading,
+}
+
+/// What the reading of targets leaves for others.
+#[derive(Clone, Default)]
+struct Reading {
+    root_files: RootFiles,
+    poolers: Poolers,
+}
+
+/// Counts the lines that could not be used.
+#[derive(Clone, Default)]
+pub(super) struct Unread(Arc<AtomicU64>);
+
+impl Unread {
+    /// Whether there were any, with a word about those that were not told.
+    pub(super) fn any(&self) -> bool {
+        let count = self.0.load(Ordering::Relaxed);
+        if count > MOST_COMPLAINTS {
+            anstream::eprintln!("warning: {} more lines could not be used", count - MOST_COMPLAINTS);
+        }
+        count > 0
+    }
+
+    fn tell(&self, place: &str, line: u64, why: &str) {
+        if self.0.fetch_add(1, Ordering::Relaxed) < MOST_COMPLAINTS {
+            anstream::eprintln!("warning: not probed: {place}, line {line}: {why}");
+        }
+    }
+}
+
+/// The ports of poolers that nobody named: those of Azure servers that were given by their bare names. A server without a
+/// pooler refuses the connection, and that is not worth a line.
+#[derive(Clone, Default)]
+pub(super) struct Poolers(Arc<Mutex<HashSet<String>>>);
+
+impl Poolers {
+    /// The target of the pooler that may be beside `target`, if `text` is the bare name of an Azure server.
+    fn beside(&self, text: &str, target: &Target) -> Option<Target> {
+        let bare = text.trim() == target.host && target.address.is_none();
+        let host = target.host.to_ascii_lowercase();
+        if !bare || !AZURE_SUFFIXES.iter().any(|suffix| host.ends_with(suffix)) {
+            return None;
+        }
+        let pooler = Target { port: POOLER, ..target.clone() };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pooler.display());
+        Some(pooler)
+    }
+
+    /// Whether the report is that of a pooler which nobody named and which is not there.
+    pub(super) fn is_absent(&self, report: &EndpointReport) -> bool {
+        let supposed = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&report.target);
+        supposed && report.unreachable == Some(Unreachable::Refused)
+    }
+}
+
+impl Targets {
+    /// Reads the targets of the command line, and opens the file.
+    pub(super) fn open(args: &ProbeArgs, root_files: &RootFiles) -> Result<Self, CliError> {
+        let reading = Reading { root_files: root_files.clone(), poolers: Poolers::default() };
+        let mut named = Vec::new();
+        for text in &args.targets {
+            let hint = "targets look like host, host:port, postgresql://host/db";
+            named.extend(reading.parse(text).map_err(|why| CliError::usage(why, hint))?);
+        }
+        let file = args.targets_file.as_deref().map(Lines::open).transpose()?;
+        if named.is_empty() && file.is_none() {
+            return Err(none());
+        }
+        Ok(Self { named, file, reading })
+    }
+
+    /// The poolers that are supposed while the targets are read.
+    pub(super) fn poolers(&self) -> Poolers {
+        self.reading.poolers.clone()
+    }
+
+    /// The targets as they are read. A file is read by a thread of its own: standard input may keep it waiting.
+    pub(super) fn stream(self) -> (impl Stream<Item = Target> + Send + 'static, Unread) {
+        let unread = Unread::default();
+        let (sender, receiver) = mpsc::channel(READ_AHEAD);
+        if let Some(lines) = self.file {
+            let (unread, reading) = (unread.clone(), self.reading);
+            // It ends with the file, or when nobody takes its targets any more.
+            std::thread::spawn(move || lines.send_all(&reading, &sender, &unread));
+        }
+        let read = stream::unfold(receiver, |mut receiver| async {
+            let target = receiver.recv().await?;
+            Some((target, receiver))
+        });
+        (stream::iter(self.named).chain(read), unread)
+    }
+}
+
+/// The error of a command without a target.
+pub(super) fn none() -> CliError {
+    CliError::usage("no target was given", "name one, such as db.example:5432, or use --targets FILE")
+}
+
+impl Reading {
+    /// Reads a target, and the roots that it names. Whatever is wrong is told without the text, which may hold a password.
+    fn parse(&self, text: &str) -> Result<Vec<Target>, String> {
+        let mut targets = Target::parse(text).map_err(|error| error.to_string())?;
+        for name in targets.iter().filter_map(|target| target.root_certificate.as_deref()) {
+            if self.root_files.get(name).is_some() {
+                continue;
+            }
+            let store = match name {
+                "system" => {
+                    system_roots().ok_or_else(|| "the system has no roots for sslrootcert=system".to_owned())?
+                }
+                path => roots_of_file(Path::new(path)).map_err(|why| format!("sslrootcert: {why}"))?,
+            };
+            self.root_files.insert(name, Arc::from([store]));
+        }
+        let pooler = targets.first().and_then(|target| self.poolers.beside(text, target));
+        targets.extend(pooler);
+        Ok(targets)
+    }
+}
+
+/// A file of targets, one a line. Empty lines and those that begin with # are none.
+struct Lines {
+    place: String,
+    reader: Box<dyn BufRead + Send>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, CliError> {
+        if path.as_os_str() == "-" {
+            let place = "standard input".to_owned();
+            return Ok(Self { place, reader: Box::new(BufReader::new(io::stdin())) });
+        }
+        let unreadable = |error: io::Error| {
+            CliError::usage(format!("{}: {error}", path.display()), "--targets takes a file with a target a line, or -")
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.is_dir() {
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self { place: path.display().to_string(), reader: Box::new(BufReader::new(file)) })
+    }
+
+    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<Target>, unread: &Unread) {
+        for number in 1.. {
+            let line = match self.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => return,
+                Err(error) => return unread.tell(&self.place, number, &error.to_string()),
+            };
+            let targets = match line {
+                Line::TooLong => Err("the line is too long".to_owned()),
+                Line::Text(text) if text.trim().is_empty() || text.trim_start().starts_with('#') => Ok(Vec::new()),
+                Line::Text(text) => reading.parse(&text),
+            };
+            match targets {
+                Ok(targets) => {
+                    for target in targets {
+                        if sender.blocking_send(target).is_err() {
+                            return;
+                        }
+                    }
+                }
+                Err(why) => unread.tell(&self.place, number, &why),
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> io::Result<Option<Line>> {
+        let mut line = Vec::new();
+        if self.reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        if line.ends_with(b"\n") || u64::try_from(line.len()).is_ok_and(|length| length < MAX_LINE) {
+            return Ok(Some(Line::Text(String::from_utf8_lossy(&line).into_owned())));
+        }
+        loop {
+            line.clear();
+            let read = self.reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
+            if read == 0 || line.ends_with(b"\n") {
+                return Ok(Some(Line::TooLong));
+            }
+        }
+    }
+}
+
+enum Line {
+    Text(String),
+    TooLong,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_one_by_one_and_long_ones_skipped() {
+        let long = "x".repeat(20_000);
+        let text = format!("# a comment\n\n db.example:6432 \n{long}\nhost=/tmp password=hunter2\na,b\nlast");
+        let lines = Lines { place: "list".into(), reader: Box::new(io::Cursor::new(text)) };
+        let (sender, mut receiver) = mpsc::channel(8);
+        let unread = Unread::default();
+        lines.send_all(&Reading::default(), &sender, &unread);
+        drop(sender);
+        let mut targets = Vec::new();
+        while let Some(target) = receiver.blocking_recv() {
+            targets.push(target.display());
+        }
+        assert_eq!(targets, ["db.example:6432", "last:5432"]);
+        assert!(unread.any());
+        assert_eq!(unread.0.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_bare_azure_name_stands_for_both_ports() {
+        let displayed = |text: &str| -> Vec<String> {
+            Reading::default().parse(text).unwrap().iter().map(Target::display).collect()
+        };
+        let host = "pg-orders.postgres.database.azure.com";
+        assert_eq!(displayed(host), [format!("{host}:5432"), format!("{host}:6432")]);
+        assert_eq!(displayed(&format!("{host}:5432")), [format!("{host}:5432")]);
+        assert_eq!(displayed(&format!("postgresql://{host}/shop")), [format!("{host}:5432")]);
+        assert_eq!(displayed("db.example"), ["db.example:5432"]);
+    }
+}

@@ -1,0 +1,200 @@
+//! What the wire shows: `audit --probe` and `probe`, against the listeners of the simulated Azure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module shared by the tests")]
+
+mod common;
+
+use common::{hostssl, run, simulator, start};
+use serde_json::Value;
+use std::io::Write as _;
+
+const AUDIT_SCHEMA: &str = include_str!("../../../docs/schemas/audit-v1.schema.json");
+const PROBE_SCHEMA: &str = include_str!("../../../docs/schemas/probe-v1.schema.json");
+
+fn keeps_to(schema: &str, report: &Value) {
+    let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+fn audit(arguments: &[&str]) -> Value {
+    let done = run(&[&["audit", "--probe", "-o", "json", "--simulate"], arguments].concat());
+    serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr))
+}
+
+fn server<'a>(report: &'a Value, name: &str) -> &'a Value {
+    report["servers"].as_array().unwrap().iter().find(|server| server["name"] == name).unwrap()
+}
+
+fn finding<'a>(report: &'a Value, name: &str, control: &str) -> &'a Value {
+    let findings = server(report, name)["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["control"] == control).unwrap()
+}
+
+#[test]
+fn the_demonstration_with_the_wire() {
+    let done = run(&["audit", "--simulate", "--probe"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    insta::assert_snapshot!(done.stdout);
+}
+
+#[test]
+fn declared_and_wire_are_compared_and_raise_confidence() {
+    let report = audit(&[]);
+    keeps_to(AUDIT_SCHEMA, &report);
+    assert_eq!(report["run"]["profile"], "baseline@2");
+    for (name, control, outcome) in [
+        ("pg-orders-prod", "declared-matches-wire", "pass"),
+        ("pg-orders-prod", "plaintext-refused", "pass"),
+        ("pg-search-prod", "require-secure-transport", "pass"),
+        ("pg-search-prod", "declared-matches-wire", "fail"),
+        ("pg-invoices-prod", "declared-matches-wire", "fail"),
+        ("pg-catalog-prod", "declared-matches-wire", "pass"),
+        ("pg-catalog-prod", "plaintext-refused", "fail"),
+        ("pg-archive-legacy", "legacy-tls-refused", "fail"),
+        ("pg-audit-trail", "legacy-tls-refused", "pass"),
+        ("pg-audit-trail", "plaintext-refused", "pass"),
+        ("pg-grafana", "certificate-expiry", "fail"),
+        ("pg-grafana", "certificate-valid", "pass"),
+        ("pg-search-stage", "certificate-valid", "fail"),
+        ("citus-telemetry", "declared-matches-wire", "pass"),
+        ("horizon-sandbox", "declared-matches-wire", "pass"),
+    ] {
+        assert_eq!(finding(&report, name, control)["outcome"], outcome, "{name} {control}");
+    }
+    for (name, reason) in
+        [("pg-ledger-prod", "unresolved"), ("pg-catalog-stage", "stopped"), ("pg-returns-stage", "creating")]
+    {
+        assert_eq!(finding(&report, name, "plaintext-refused")["reason"], reason, "{name}");
+    }
+    let confidence = |name| &finding(&report, name, "require-secure-transport")["confidence"];
+    assert_eq!(confidence("pg-orders-prod"), "wire-confirmed");
+    assert_eq!(confidence("pg-catalog-prod"), "wire-confirmed");
+    assert_eq!(confidence("pg-search-prod"), "declared");
+    let looks = server(&report, "pg-orders-prod")["wire"].as_array().unwrap();
+    assert_eq!(looks.iter().map(|look| look["port"].as_u64().unwrap()).collect::<Vec<_>>(), [5432, 6432]);
+    assert!(looks[0]["certificate"]["root"].as_str().unwrap().contains("Simulated Azure"));
+    // Without a look there is no word of it.
+    let declared: Value = serde_json::from_str(&run(&["audit", "--simulate", "-o", "json"]).stdout).unwrap();
+    assert_eq!(declared["run"]["profile"], "baseline@1");
+    assert!(server(&declared, "pg-orders-prod")["wire"].is_null());
+    assert_eq!(finding(&declared, "pg-orders-prod", "require-secure-transport")["confidence"], "declared");
+}
+
+#[test]
+fn profiles_days_and_exit_codes_of_a_probed_audit() {
+    let code = |arguments: &[&str]| run(&[&["audit", "-q", "-o", "none", "--simulate"], arguments].concat()).code;
+    let one = ["enforced", "--server", "pg-orders-prod", "--probe"];
+    assert_eq!(code(&one), 0);
+    assert_eq!(code(&[&one[..], &["--profile", "strict"]].concat()), 3, "TLS 1.2 is accepted");
+    assert_eq!(code(&[&one[..], &["--expiry-days", "400"]].concat()), 3, "180 days are left");
+    assert_eq!(code(&[&one[..], &["--profile", "baseline@1"]].concat()), 0);
+    assert_eq!(code(&["enforced", "--server", "pg-ledger-prod", "--probe"]), 4, "it is in a virtual network");
+    let report =
+        audit(&["enforced", "--server", "pg-grafana", "--control", "certificate-expiry", "--expiry-days", "7"]);
+    assert_eq!(report["servers"][0]["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(report["servers"][0]["outcome"], "pass");
+    for mistake in [
+        &["--profile", "baseline@2"][..],
+        &["--control", "plaintext-refused"],
+        &["--expiry-days", "7"],
+        &["--probe", "--ca-file", "/no/such/file"],
+    ] {
+        let done = run(&[&["audit", "--simulate", "enforced"], mistake].concat());
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{mistake:?}: {}", done.stderr);
+        assert!(done.stderr.contains("hint: "), "{mistake:?}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_deadline_leaves_the_rest_of_the_wire_unknown() {
+    let report = audit(&["fleet", "--deadline", "1500ms"]);
+    keeps_to(AUDIT_SCHEMA, &report);
+    assert_eq!(report["run"]["complete"], false);
+    let reasons: Vec<&Value> = report["gaps"].as_array().unwrap().iter().map(|gap| &gap["reason"]).collect();
+    assert!(reasons.iter().any(|reason| *reason == "deadline"), "{reasons:?}");
+}
+
+#[test]
+fn the_served_listeners_answer_the_prober_by_their_names() {
+    let simulator = simulator(&["demo"]);
+    let list = simulator.folder().join("servers.txt");
+    let list = list.to_str().unwrap();
+    let done = simulator.run(&["probe", "--targets", list, "-o", "json"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    keeps_to(PROBE_SCHEMA, &report);
+    let endpoints = report["endpoints"].as_array().unwrap();
+    let of = |name: &'static str| {
+        endpoints.iter().filter(move |endpoint| endpoint["host"].as_str().unwrap().starts_with(name))
+    };
+    let verdicts =
+        |name: &'static str| of(name).map(|endpoint| endpoint["verdict"].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(verdicts("pg-orders-prod.").len(), 2, "the server and its pooler");
+    assert!(verdicts("pg-orders-prod.").iter().all(|verdict| *verdict == "enforced"));
+    assert!(verdicts("pg-search-prod.").contains(&"optional") && verdicts("pg-search-prod.").contains(&"enforced"));
+    assert_eq!(verdicts("pg-archive-legacy."), ["optional"]);
+    let orders = of("pg-orders-prod.").next().unwrap();
+    assert_eq!(orders["certificate"]["verifyFull"]["ok"], true, "{orders}");
+    assert_eq!(orders["tls"]["negotiated"]["version"], "TLSv1.3");
+    // A server that is stopped closes the connection.
+    assert_eq!(verdicts("pg-catalog-stage."), ["inconclusive"]);
+}
+
+#[test]
+fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
+    let simulator = simulator(&["enforced"]);
+    let all = std::fs::read_to_string(simulator.folder().join("servers.txt")).unwrap();
+    let line = all.lines().find(|line| line.contains("pg-orders-prod.")).unwrap();
+    let ca = simulator.variable("HOSTSSL_CA_FILE");
+    let probe = |text: &str, more: &[&str]| {
+        let mut command = hostssl();
+        command.args(["probe", "--targets", "-"]).args(more).stdin(std::process::Stdio::piped());
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let done = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+    };
+    assert_eq!(probe(line, &[]).0, 0);
+    let (code, _, said) = probe(&format!("host=/tmp password=hunter2\n{line}\n"), &[]);
+    assert_eq!(code, 4);
+    assert!(said.contains("standard input, line 1: a unix-domain socket") && !said.contains("hunter2"), "{said}");
+    assert_eq!(probe("# nothing\n\n", &[]).0, 2);
+    // The roots that a connection string names replace the others.
+    let verified = |line: &str, more: &[&str]| {
+        let report: Value = serde_json::from_str(&probe(line, &[&["-o", "json"], more].concat()).1).unwrap();
+        report["endpoints"][0]["certificate"]["verifyFull"]["ok"].clone()
+    };
+    assert_eq!(verified(line, &[]), false);
+    assert_eq!(verified(&format!("{line} sslrootcert={ca}"), &[]), true);
+    assert_eq!(verified(&format!("{line} sslrootcert=system"), &["--ca-file", &ca]), false);
+    assert_eq!(verified(line, &["--ca-file", &ca]), true);
+    let missing = run(&["probe", &format!("{line} sslrootcert=/no/such/file")]);
+    assert_eq!(missing.code, 2, "{}", missing.stderr);
+    // Days left are looked at when they are asked for.
+    assert_eq!(probe(line, &["--expiry-days", "30"]).0, 0);
+    let (code, table, _) = probe(line, &["--expiry-days", "365"]);
+    assert_eq!(code, 3);
+    assert!(table.contains("weakness: certificate-expires-soon"), "{table}");
+}
+
+#[test]
+fn an_interrupted_probe_ends_in_a_valid_document() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = listener.local_addr().unwrap();
+    let refused = "127.0.0.1:1";
+    let probe = start(hostssl().args(["probe", refused, &silent.to_string(), "-o", "json", "--parallel", "1"]));
+    // The second target is being probed when its connection arrives.
+    drop(listener.accept().unwrap());
+    let held = listener.accept().unwrap();
+    probe.signal("INT");
+    let done = probe.finish();
+    drop(held);
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    keeps_to(PROBE_SCHEMA, &report);
+    assert_eq!(report["endpoints"].as_array().unwrap().len(), 1);
+    assert!(done.stderr.contains("interrupted: 1 endpoints were done"), "{}", done.stderr);
+}

@@ -1,0 +1,129 @@
+//! What was seen on the wire, as it stands in the audit's JSON.
+
+use hostssl_model as model;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One look at one listener.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Look<'a> {
+    /// 5432, or 6432 of a pooler.
+    port: u16,
+    /// The address looked at; null when none was found.
+    address: Option<&'a str>,
+    /// RFC 3339.
+    observed_at: &'a str,
+    /// What it does with clients in clear; null when it was not seen.
+    verdict: Option<Verdict>,
+    /// Why it was not seen: a stable word, the same as in `gaps`. Null when it was.
+    reason: Option<&'static str>,
+    /// One line for people: why the verdict, or why there is none.
+    detail: &'a str,
+    /// The versions that it was asked about, the oldest first. Empty when none was.
+    versions: Vec<Version>,
+    /// Its certificate; null when none was seen.
+    certificate: Option<Certificate<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    /// Clients in clear are refused, and TLS leads on.
+    Enforced,
+    /// Clients in clear are let in, and TLS is there.
+    Optional,
+    /// Clients in clear are let in, and there is no TLS.
+    PlaintextOnly,
+    /// It offers TLS, and then no handshake is possible or safe.
+    BrokenTls,
+    /// It answers, and what it answers decides nothing.
+    Inconclusive,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Version {
+    /// `SSLv3`, `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.
+    version: &'static str,
+    support: Support,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Support {
+    Accepted,
+    Refused,
+    Unknown,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Certificate<'a> {
+    /// Whether libpq's `sslmode=verify-full` takes it; null when that could not be judged.
+    verify_full: Option<bool>,
+    /// Why not, or what decided.
+    reason: Option<&'a str>,
+    /// RFC 3339.
+    not_after: Option<&'a str>,
+    /// Whole days that are left; negative when it has expired.
+    days_left: Option<i64>,
+    /// The root in which its chain ends, RFC 4514.
+    root: Option<&'a str>,
+}
+
+impl<'a> From<&'a model::WireObservation> for Look<'a> {
+    fn from(look: &'a model::WireObservation) -> Self {
+        let (seen, blind) = match &look.listener {
+            model::Reading::Known(listener) => (Some(listener), None),
+            model::Reading::Unknown(blind) => (None, Some(blind)),
+        };
+        Self {
+            port: look.port,
+            address: look.address.as_deref(),
+            observed_at: &look.observed_at,
+            verdict: seen.map(|listener| match listener.transport {
+                model::WireTransport::Enforced => Verdict::Enforced,
+                model::WireTransport::Optional => Verdict::Optional,
+                model::WireTransport::PlaintextOnly => Verdict::PlaintextOnly,
+                model::WireTransport::BrokenTls => Verdict::BrokenTls,
+                model::WireTransport::Inconclusive => Verdict::Inconclusive,
+            }),
+            reason: blind.map(|blind| blind.reason.as_str()),
+            detail: seen.map(|listener| listener.why.as_ref()).or(blind.map(|b| b.detail.as_ref())).unwrap_or_default(),
+            versions: seen.iter().flat_map(|listener| &listener.versions).map(Version::from).collect(),
+            certificate: seen.and_then(|listener| listener.certificate.as_ref()).map(Certificate::from),
+        }
+    }
+}
+
+impl From<&(model::WireVersion, model::Acceptance)> for Version {
+    fn from((version, seen): &(model::WireVersion, model::Acceptance)) -> Self {
+        Self {
+            version: match version {
+                model::WireVersion::Ssl3 => "SSLv3",
+                model::WireVersion::Tls(version) => version.as_postgresql(),
+            },
+            support: match seen {
+                model::Acceptance::Accepted => Support::Accepted,
+                model::Acceptance::Refused => Support::Refused,
+                model::Acceptance::Unknown => Support::Unknown,
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a model::WireCertificate> for Certificate<'a> {
+    fn from(certificate: &'a model::WireCertificate) -> Self {
+        Self {
+            verify_full: certificate.verify_full,
+            reason: certificate.reason.as_deref(),
+            not_after: certificate.not_after.as_deref(),
+            days_left: certificate.days_left,
+            root: certificate.root.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Probed endpoints for people: failures first, what weakens each below, the counts at the end.
+
+use crate::{Column, Palette, safe, write_columns};
+use hostssl_model::Outcome;
+use hostssl_probe::certificate::AZURE_ROOTS;
+use hostssl_probe::report::{EndpointReport, Verdict};
+use serde_json::Value;
+use std::io::{self, Write};
+use unicode_width::UnicodeWidthStr;
+
+/// Endpoints that are held to be sorted. What comes after them is written as it comes, without details.
+const MOST_HELD: usize = 1_000;
+
+/// What a verdict means for an exit code.
+#[must_use]
+pub fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Enforced => Outcome::Pass,
+        Verdict::Optional | Verdict::PlaintextOnly | Verdict::BrokenTls => Outcome::Fail,
+        Verdict::Inconclusive | Verdict::NotPostgresql | Verdict::Unreachable => Outcome::Unknown,
+    }
+}
+
+/// Failures first, then what is not known.
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::PlaintextOnly => 0,
+        Verdict::Optional => 1,
+        Verdict::BrokenTls => 2,
+        Verdict::Inconclusive => 3,
+        Verdict::NotPostgresql => 4,
+        Verdict::Unreachable => 5,
+        Verdict::Enforced => 6,
+    }
+}
+
+/// Writes endpoints as a table. Up to 1,000 are sorted; of more, the first 1,000 are, and the rest follows in the order in
+/// which it is done, so that the memory does not grow with their number.
+#[derive(Debug)]
+pub struct TableWriter<W: Write> {
+    out: W,
+    palette: Palette,
+    held: Vec<EndpointReport>,
+    /// The widths of the columns, once rows are written as they come.
+    widths: Option<Vec<usize>>,
+    failed: u64,
+    unknown: u64,
+    passed: u64,
+}
+
+impl<W: Write> TableWriter<W> {
+    /// A table on `out`.
+    pub fn new(out: W, palette: Palette) -> Self {
+        Self { out, palette, held: Vec::new(), widths: None, failed: 0, unknown: 0, passed: 0 }
+    }
+
+    /// Takes one endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the writer returns.
+    pub fn write(&mut self, mut report: EndpointReport) -> io::Result<()> {
+        match outcome(report.verdict) {
+            Outcome::Fail => self.failed += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Pass | Outcome::NotApplicable => self.passed += 1,
+        }
+        if let Some(widths) = &self.widths {
+            let mut row = texts(&report);
+            for (cell, width) in row.iter_mut().zip(widths) {
+                let missing = width.saturating_sub(cell.width());
+                cell.extend(std::iter::repeat_n(' ', missing));
+            }
+            write_columns(&mut self.out, "", &[columns(row, report.verdict, self.palette)])?;
+            return self.out.flush();
+        }
+        // The certificates themselves are not shown.
+        if let Some(certificate) = &mut report.certificate {
+            certificate.chain = Vec::new();
+        }
+        self.held.push(report);
+        if self.held.len() > MOST_HELD {
+            self.widths = Some(self.write_held()?);
+            self.held = Vec::new();
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was held, the details, and the counts.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the writer returns.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.widths.is_none() {
+            self.write_held()?;
+            for report in &self.held {
+                write_details(&mut self.out, report, self.palette)?;
+            }
+        }
+        let count = self.failed + self.unknown + self.passed;
+        let Self { failed, unknown, passed, .. } = self;
+        writeln!(self.out, "\n{count} endpoints: {failed} not enforced, {unknown} unknown, {passed} enforced")?;
+        if self.widths.is_some() {
+            let held = MOST_HELD + 1;
+            writeln!(
+                self.out,
+                "the first {held} are sorted, failures first; the rest is in the order in which it was done; -o json has \
+                 the details"
+            )?;
+        }
+        writeln!(
+            self.out,
+            "the proof covers the users and databases that were named, as seen from this machine; no password was sent"
+        )?;
+        self.out.flush()
+    }
+
+    /// Writes the table of what is held and returns the widths of its columns.
+    fn write_held(&mut self) -> io::Result<Vec<usize>> {
+        self.held.sort_by(|a, b| {
+            let key = |report: &EndpointReport| (rank(report.verdict), report.target.clone(), report.address.clone());
+            key(a).cmp(&key(b))
+        });
+        let headings = ["VERDICT", "TARGET", "ADDRESS", "TLS", "CERTIFICATE", "WHY"];
+        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
+        let mut rows = vec![headings.map(|h| Column::painted(h, self.palette.faint(h))).to_vec()];
+        for report in &self.held {
+            let texts = texts(report);
+            for (width, text) in widths.iter_mut().zip(&texts) {
+                *width = text.width().max(*width);
+            }
+            rows.push(columns(texts, report.verdict, self.palette));
+        }
+        write_columns(&mut self.out, "", &rows)?;
+        Ok(widths)
+    }
+}
+
+fn texts(report: &EndpointReport) -> [String; 6] {
+    let tls = report.tls.as_ref().and_then(|tls| tls.negotiated.as_ref()).and_then(|n| n.version.as_deref());
+    let certificate = report.certificate.as_ref().map_or("-", |certificate| match certificate.verify_full.ok {
+        Some(true) => "verify-full",
+        Some(false) => "not valid",
+        None => "not judged",
+    });
+    [
+        word(report.verdict),
+        safe(&report.target).into_owned(),
+        report.address.clone().unwrap_or_else(|| "-".to_owned()),
+        tls.unwrap_or("-").to_owned(),
+        certificate.to_owned(),
+        safe(&report.reason).into_owned(),
+    ]
+}
+
+fn columns(texts: [String; 6], verdict: Verdict, palette: Palette) -> Vec<Column> {
+    let mut texts = texts.into_iter();
+    let verdict = texts.next().map(|text| Column::painted(text.clone(), palette.outcome(outcome(verdict), &text)));
+    verdict.into_iter().chain(texts.map(Column::plain)).collect()
+}
+
+/// What weakens an endpoint, in which of Azure's roots its chain ends, and the transcript where it was asked for.
+fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette) -> io::Result<()> {
+    let roots = azure_roots(report);
+    if report.weaknesses.is_empty() && report.transcript.is_none() && roots.is_none() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", palette.bold(&safe(&report.target)))?;
+    if let Some(reason) = report.certificate.as_ref().and_then(|c| c.verify_full.reason.as_deref()) {
+        writeln!(out, "  certificate: {}", safe(reason))?;
+    }
+    if let Some(roots) = roots {
+        writeln!(out, "  roots: {roots}")?;
+    }
+    for weakness in &report.weaknesses {
+        writeln!(out, "  weakness: {}", word(weakness))?;
+    }
+    let lines = report.transcript.iter().flatten();
+    let rows: Vec<Vec<Column>> = lines
+        .map(|line| {
+            let millis = f64::from(u32::try_from(line.micros).unwrap_or(u32::MAX)) / 1000.0;
+            vec![
+                Column::plain(format!("{millis:>9.3} ms")),
+                Column::plain(safe(&line.connection)),
+                Column::plain(word(line.direction)),
+                Column::plain(safe(&line.message)),
+                Column::plain(safe(&line.text)),
+            ]
+        })
+        .collect();
+    write_columns(out, "  ", &rows)
+}
+
+/// Which of Azure's roots alone is enough for a client, when one of them is.
+fn azure_roots(report: &EndpointReport) -> Option<String> {
+    let checks = &report.certificate.as_ref()?.root_checks;
+    let of = |verifies: bool| -> Vec<&str> {
+        let azure = checks.iter().filter(|check| AZURE_ROOTS.contains(&check.store.as_str()));
+        azure.filter(|check| check.verifies == verifies).map(|check| check.store.as_str()).collect()
+    };
+    let (enough, not_enough) = (of(true), of(false));
+    if enough.is_empty() {
+        return None;
+    }
+    let tail = match not_enough.as_slice() {
+        [] => String::new(),
+        names => format!("; not with only {}", names.join(" or ")),
+    };
+    Some(format!("verifies with only {}{tail}", enough.join(" or ")))
+}
+
+/// The word that JSON has for it.
+fn word(value: impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
