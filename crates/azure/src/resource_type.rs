@@ -1,6 +1,7 @@
 //! The resource types that are PostgreSQL servers, and the api-versions to ask for them.
 
 use crate::{ArmError, Refusal, permissions};
+use hostssl_model::Kind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A resource type of Resource Manager that holds PostgreSQL servers.
@@ -19,6 +20,17 @@ pub enum ResourceType {
 impl ResourceType {
     /// Every type, in the order in which they are listed.
     pub const ALL: [Self; 4] = [Self::FlexibleServers, Self::Servers, Self::ServerGroups, Self::HorizonClusters];
+
+    /// The type of a kind of server.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Flexible | Kind::ElasticCluster => Self::FlexibleServers,
+            Kind::Single => Self::Servers,
+            Kind::CosmosCluster => Self::ServerGroups,
+            Kind::Horizon => Self::HorizonClusters,
+        }
+    }
 
     /// The resource provider.
     #[must_use]

@@ -1,18 +1,20 @@
 //! What every command that changes servers has in common: sign-in, journal, progress, the report and the exit code.
 
 use crate::args::{ConnectArgs, LimitArgs, PaceArgs, TableArgs, TalkArgs};
-use crate::connect::connect_stoppable;
+use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::run_progress::RunProgress;
-use crate::stdout;
-use hostssl_engine::{Remediation, RemediationError, Tenant};
+use crate::{stdout, wire};
+use hostssl_azure_sim::Simulation;
+use hostssl_engine::{Remediation, RemediationError, Tenant, WireJudge};
 use hostssl_model::Blind;
-use hostssl_remedy::{ExecuteError, ExecutorOptions, Plan, Report, SystemClock};
+use hostssl_remedy::{ExecuteError, ExecutorOptions, Judge, Plan, Report, SystemClock};
 use hostssl_report::output::Format;
 use hostssl_report::{run_text, safe};
 use hostssl_store::Store;
 use std::io::{self, IsTerminal, Write as _};
+use std::path::PathBuf;
 use tokio::sync::watch;
 
 /// Signed in to one tenant.
@@ -23,6 +25,10 @@ pub(crate) struct Site {
     pub(crate) changing: Tenant,
     /// Turns true at an interrupt or when the time is up.
     pub(crate) stop: watch::Receiver<bool>,
+    /// The simulated Azure that stands in for the real one, if it does.
+    simulation: Option<Simulation>,
+    /// Trusted beside the roots of the system and of Azure.
+    ca_file: Option<PathBuf>,
 }
 
 /// Signs in to the one tenant that a change is about.
@@ -35,7 +41,7 @@ pub(crate) async fn connect_site(
     if tenant.len() > 1 {
         return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant on its own"));
     }
-    let (mut tenants, mut stopped) = connect_stoppable(connect, tenant, limits, talk).await?;
+    let Connected { mut tenants, stop: mut stopped, simulation } = connect_whole(connect, tenant, limits, talk).await?;
     let Some(reading) = tenants.pop() else {
         return Err(CliError::usage("there is no tenant to sign in to", "name one with --tenant"));
     };
@@ -50,7 +56,16 @@ pub(crate) async fn connect_site(
         // While this end is kept, the signal stays as it is.
         give.closed().await;
     });
-    Ok(Site { reading, changing, stop })
+    Ok(Site { reading, changing, stop, simulation, ca_file: connect.ca_file.clone() })
+}
+
+impl Site {
+    /// The wire as the judge. Like the client, it is not stopped by an interrupt.
+    fn judge(&self) -> Result<WireJudge, CliError> {
+        let never = watch::channel(None).1;
+        let probe = wire::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref())?;
+        Ok(WireJudge { tenant: self.changing.clone(), probe })
+    }
 }
 
 /// Does something with everything that it takes to change servers.
@@ -58,17 +73,19 @@ pub(crate) async fn change(
     site: &Site,
     store: &Store,
     pace: &PaceArgs,
+    probe: bool,
     plan: &Plan,
     talk: &TalkArgs,
     work: impl AsyncFnOnce(&Remediation<'_>) -> Result<Report, RemediationError>,
 ) -> Result<Report, CliError> {
     let progress = RunProgress::new(plan, talk);
     let clock = SystemClock::new();
+    let judge = if probe { Some(site.judge()?) } else { None };
     let remediation = Remediation {
         tenant: &site.changing,
         journal: store,
         clock: &clock,
-        judge: None,
+        judge: judge.as_ref().map(|judge| judge as &dyn Judge),
         events: &progress,
         on_untold: &|blind| tell_untold(blind, talk),
         stop: site.stop.clone(),

@@ -46,17 +46,6 @@ pub(crate) async fn connect(
     Ok(connect_whole(connect, tenants, limits, talk).await?.tenants)
 }
 
-/// The same, with the signal that stops the clients.
-pub(crate) async fn connect_stoppable(
-    connect: &ConnectArgs,
-    tenants: &[String],
-    limits: &LimitArgs,
-    talk: &TalkArgs,
-) -> Result<(Vec<Tenant>, StopSignal), CliError> {
-    let connected = connect_whole(connect, tenants, limits, talk).await?;
-    Ok((connected.tenants, connected.stop))
-}
-
 /// As [`connect`], for a command that needs more than the clients.
 pub(crate) async fn connect_whole(
     connect: &ConnectArgs,

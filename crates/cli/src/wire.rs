@@ -3,7 +3,8 @@
 use crate::connect::Connected;
 use crate::error::CliError;
 use futures::future::{BoxFuture, FutureExt};
-use hostssl_azure_sim::Wire;
+use hostssl_azure::StopSignal;
+use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_engine::{Moment, WireProbe};
 use hostssl_probe::certificate::{RootStore, azure_roots};
 use hostssl_probe::dial::{Connection, Dial};
@@ -18,9 +19,18 @@ const ENDPOINTS_AT_ONCE: usize = 128;
 
 /// The look at the wire of an audit. With a simulated Azure its listeners are asked, in this process.
 pub(crate) fn probe_of_audit(connected: &Connected, ca_file: Option<&Path>) -> Result<WireProbe, CliError> {
+    probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file)
+}
+
+/// The same until `stop` is given.
+pub(crate) fn probe_of(
+    simulation: Option<&Simulation>,
+    stop: StopSignal,
+    ca_file: Option<&Path>,
+) -> Result<WireProbe, CliError> {
     let mut roots = roots(ca_file)?;
     let mut options = Options::default();
-    if let Some(simulation) = &connected.simulation {
+    if let Some(simulation) = simulation {
         let wire = Wire::new(simulation).map_err(|error| CliError::failed(&error, DEFECT))?;
         for root in wire.roots() {
             roots.extend(RootStore::from_der(root.name, vec![root.der.clone()]));
@@ -29,7 +39,7 @@ pub(crate) fn probe_of_audit(connected: &Connected, ca_file: Option<&Path>) -> R
     }
     options.roots = roots.into();
     let prober = prober(options)?;
-    Ok(WireProbe::new(prober, ENDPOINTS_AT_ONCE, connected.stop.clone(), now))
+    Ok(WireProbe::new(prober, ENDPOINTS_AT_ONCE, stop, now))
 }
 
 /// Makes a prober.

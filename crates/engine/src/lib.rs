@@ -12,6 +12,8 @@ mod wire;
 pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
-pub use remediation::{NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, make_plan};
+pub use remediation::{
+    NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, WireJudge, make_plan,
+};
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use wire::{Moment, WireProbe};

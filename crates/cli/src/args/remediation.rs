@@ -110,6 +110,15 @@ pub(crate) struct PaceArgs {
     pub(crate) deadline: Duration,
 }
 
+/// Who has the last word.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Wire options")]
+pub(crate) struct JudgeArgs {
+    /// Let the wire have the last word: a step that the server's listeners contradict has failed.
+    #[arg(long)]
+    pub(crate) probe: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
     /// The plan file.
@@ -123,6 +132,8 @@ pub(crate) struct ApplyArgs {
     pub(crate) max_age: Duration,
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
@@ -144,6 +155,8 @@ pub(crate) struct ResumeArgs {
     pub(crate) settle_only: bool,
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
@@ -217,6 +230,8 @@ pub(crate) struct EnforceArgs {
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) value: TableArgs,
@@ -265,6 +280,8 @@ pub(crate) struct ServerUpdateArgs {
     /// The tenant, by id or domain. Otherwise the home tenant.
     #[arg(long, value_name = "TENANT", value_parser = name)]
     pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
     #[command(flatten)]
     pub(crate) value: ValueArgs,
     #[command(flatten)]

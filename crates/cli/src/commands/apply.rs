@@ -34,7 +34,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         let work = async |remediation: &hostssl_engine::Remediation<'_>| {
             remediation.apply(&approved, &run, args.max_age).await
         };
-        change(&site, &store, &args.pace, &plan, talk, work).await
+        change(&site, &store, &args.pace, args.judge.probe, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }
@@ -66,7 +66,7 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &TalkArgs) -> Result<Exit, CliErro
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
         let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.resume(&run, rest).await;
-        change(&site, &store, &args.pace, &loaded.plan, talk, work).await
+        change(&site, &store, &args.pace, args.judge.probe, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }
@@ -88,7 +88,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         }
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.undo(&run).await;
-        change(&site, &store, &args.pace, &loaded.plan, talk, work).await
+        change(&site, &store, &args.pace, false, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &TalkArgs) -> Result<Exit, CliError>
             // What was just planned is fresh, however long the review took: every value is re-read.
             remediation.apply(&approved, &run, std::time::Duration::MAX).await
         };
-        let report = change(&site, &store, &args.pace, &planned.plan, talk, work).await?;
+        let report = change(&site, &store, &args.pace, args.judge.probe, &planned.plan, talk, work).await?;
         Ok((Some(report), seen))
     })?;
     match done {

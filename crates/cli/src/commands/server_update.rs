@@ -56,7 +56,7 @@ async fn apply(
     let run = new_run()?;
     let work =
         async |remediation: &hostssl_engine::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;
-    change(site, store, &pace, plan, talk, work).await
+    change(site, store, &pace, args.judge.probe, plan, talk, work).await
 }
 
 /// What the change came to, beside the metadata on stdout.
