@@ -103,6 +103,10 @@ pub(crate) fn reason_words(reason: &str) -> &str {
         "not-returned" => "Azure left the value out",
         "not-offered" => "the provider is not registered there: nothing was missed",
         "eventually-consistent" => "found by Resource Graph, which cannot vouch for completeness",
+        "not-probed" => "the wire was not looked at",
+        "unresolved" => "the host name leads nowhere from here",
+        "unreachable" => "no connection to the server from here",
+        "inconclusive" => "the server’s answers prove nothing",
         "no-subscription" => "no subscription can be seen",
         other => other,
     }
