@@ -114,7 +114,7 @@ fn tell_untold(blind: &Blind, talk: &TalkArgs) {
             Some(permission) => format!("needs {permission}"),
             None => safe(&blind.detail).into_owned(),
         };
-        anstream::eprintln!("warning: Azure does not say what this identity may change: {}: {why}", blind.reason);
+        say!("warning: Azure does not say what this identity may change: {}: {why}", blind.reason);
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &TalkArgs) 
         stdout::write_value(rows, query.as_ref(), format, palette)?;
         if !talk.quiet {
             let summary = report.summary;
-            anstream::eprintln!(
+            say!(
                 "run {}: {} of {} steps applied, {} already, {} undone",
                 report.run,
                 summary.applied,
@@ -160,8 +160,11 @@ pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
     if !io::stdin().is_terminal() || !stdout::stderr_is_terminal() {
         return Err(CliError::usage("there is no terminal to ask for approval on", instead));
     }
-    anstream::eprint!("{question} Type yes to go on: ");
-    let _ = io::stderr().flush();
+    // Whatever was typed before the question was read is no answer to it.
+    #[cfg(unix)]
+    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+    let mut stderr = anstream::stderr();
+    let _ = write!(stderr, "{question} Type yes to go on: ").and_then(|()| stderr.flush());
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.map_err(|error| CliError::failed(&error, instead.to_owned()))?;

@@ -60,7 +60,7 @@ pub(crate) async fn connect_whole(
         for Tenant { arm, principal } in &signed_in {
             let tenant = principal.tenant.as_deref().unwrap_or("unknown");
             let (name, method, cloud) = (&principal.name, &principal.method, &arm.cloud().name);
-            anstream::eprintln!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
+            say!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
         }
     }
     Ok(Connected { tenants: signed_in, stop, simulation })
@@ -178,10 +178,11 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
+                say!("the time of --deadline is up: settling what is under way, then reporting");
             }
             () = interrupted() => {
                 give.send_replace(Some(Stop::Interrupted));
-                anstream::eprintln!("interrupted: settling what is under way, then reporting; interrupt again to end at once");
+                say!("interrupted: settling what is under way, then reporting; interrupt again to end at once");
             }
         }
         interrupted().await;

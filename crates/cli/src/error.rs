@@ -73,9 +73,9 @@ impl CliError {
     /// Tells the error on stderr.
     pub(crate) fn tell(&self) -> Exit {
         let message = one_line(&self.message);
-        anstream::eprintln!("error: {message}");
+        say!("error: {message}");
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("hint: {hint}");
+            say!("hint: {hint}");
         }
         self.exit
     }
@@ -183,9 +183,13 @@ impl From<RemediationError> for CliError {
             RemediationError::Mismatch(_) => {
                 Self::usage(error.to_string(), "make the plan again here and now, with `hostssl plan`")
             }
+            RemediationError::OtherPlace(_) => Self::usage(
+                error.to_string(),
+                "sign in where the run was made, with --tenant and --cloud, or add --simulate",
+            ),
             RemediationError::NotPermitted(_) => Self::refused(
                 error.to_string(),
-                "ask for the role that `hostssl role remediate` prints, or plan without these servers",
+                "ask for the role that `hostssl role remediate` prints, or plan without them: --except NAME",
             ),
             RemediationError::Execute(error) => error.into(),
         }

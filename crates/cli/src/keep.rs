@@ -30,7 +30,7 @@ impl KeepArgs {
         if let Err(error) = kept
             && !talk.quiet
         {
-            anstream::eprintln!("warning: this audit was not kept: {}", error.on_one_line());
+            say!("warning: this audit was not kept: {}", error.on_one_line());
         }
     }
 }

@@ -3,6 +3,9 @@
 //! This crate is the shell around the engine: it reads arguments and environment, signs in, shows progress, writes
 //! output, and chooses the exit code. It decides nothing about servers.
 
+#[macro_use]
+mod talk;
+
 mod args;
 mod changing;
 mod commands;
@@ -45,8 +48,8 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
     let file = panic.location().map_or("unknown", |location| location.file());
     let place = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let line = panic.location().map_or(0, std::panic::Location::line);
-    anstream::eprintln!("error: internal defect at {place}:{line}");
-    anstream::eprintln!("hint: please report it with the command that you ran");
+    say!("error: internal defect at {place}:{line}");
+    say!("hint: please report it with the command that you ran");
 }
 
 fn run(cli: &Cli) -> Result<Exit, error::CliError> {

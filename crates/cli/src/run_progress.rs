@@ -36,7 +36,7 @@ impl<'a> RunProgress<'a> {
 
     fn tell(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| anstream::eprintln!("{line}"));
+            self.bar.suspend(|| say!("{line}"));
         }
     }
 

@@ -63,7 +63,7 @@ impl Simulated {
         let servers = self.simulation.server_ids();
         let past = if servers.len() > LARGE { &PAST[PAST.len() - 3..] } else { &PAST[..] };
         if !talk.quiet {
-            anstream::eprintln!("simulating a past of {} audits of {} servers", past.len(), servers.len());
+            say!("simulating a past of {} audits of {} servers", past.len(), servers.len());
         }
         let (_never, stop) = watch::channel(None);
         let limits = LimitArgs { deadline: Duration::from_secs(3600), concurrency: 256 };

@@ -8,16 +8,19 @@ use hostssl_store::{Store, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
+/// The part of a state directory for runs of `--simulate`: what was simulated must not hold up what is real.
+const SIMULATED: &str = "simulated";
+
 impl StateArgs {
     /// The state directory. Runs of a simulation are kept apart from real ones.
     pub(crate) fn directory(&self, simulated: bool) -> Result<PathBuf, CliError> {
         if let Some(directory) = &self.state {
-            return Ok(directory.clone());
+            return Ok(if simulated { directory.join(SIMULATED) } else { directory.clone() });
         }
         let base = etcetera::choose_base_strategy()
             .map_err(|error| CliError::failed(&error, "name a state directory with --state"))?;
         let own = base.state_dir().unwrap_or_else(|| base.data_dir()).join("hostssl");
-        Ok(if simulated { own.join("simulated") } else { own })
+        Ok(if simulated { own.join(SIMULATED) } else { own })
     }
 
     /// Opens it for changing servers.

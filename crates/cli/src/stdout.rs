@@ -70,10 +70,10 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
             Some(permission) => format!("needs {permission}"),
             None => gap.blind.detail.to_string(),
         };
-        anstream::eprintln!("warning: not seen: {}: {}: {}", safe(&gap.scope), gap.blind.reason, safe(&why));
+        say!("warning: not seen: {}: {}: {}", safe(&gap.scope), gap.blind.reason, safe(&why));
     }
     if blinding.len() > GAPS_TOLD {
-        anstream::eprintln!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
+        say!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
     }
     !blinding.is_empty()
 }

@@ -14,8 +14,8 @@ pub(crate) fn tell(error: &Error) -> Exit {
         return Exit::Usage;
     }
     let (message, hint) = shorten(&text);
-    anstream::eprintln!("error: {message}");
-    anstream::eprintln!("hint: {hint}");
+    say!("error: {message}");
+    say!("hint: {hint}");
     Exit::Usage
 }
 

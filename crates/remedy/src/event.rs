@@ -188,7 +188,7 @@ impl NotStarted {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Interrupted => "the run was interrupted before",
+            Self::Interrupted => "the run was interrupted, or its time was up, before",
             Self::TooManyFailures => "too many steps had failed before",
             Self::CanaryFailed => "the first wave did not end well",
             Self::ReplicaSetNotDone => "a server of its replica set, whose turn was before, did not end well",

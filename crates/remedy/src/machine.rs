@@ -76,7 +76,8 @@ impl StepState {
         let ours = self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, Ending::Changed { .. }));
         let settled = match self.undo.as_ref().map(Track::ending) {
             None => false,
-            Some(Some(ending)) => ending.is_success() || matches!(ending, Ending::Changed { .. }),
+            // What somebody else had changed may be this run's value again.
+            Some(Some(ending)) => ending.is_success(),
             Some(None) => true,
         };
         ours && !settled

@@ -162,6 +162,10 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
         }
         steps.push(step_report(step, at, status, reason));
     }
+    // A run that has not ended must be resumed, also when no write of it is under way.
+    if matches!(state.phase(), Phase::Applying | Phase::Undoing) {
+        outcome = outcome.max(RunOutcome::Open);
+    }
     Report { schema: "hostssl/apply/v1", run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome }
 }
 
@@ -249,7 +253,10 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
             Some(format!("left alone: the value is {found}, which is not the run's"))
         }
         Ending::Changed { found } => Some(format!("the value is {found}, neither the one planned for nor the new one")),
-        Ending::Refused { by: RefusedBy::Stopped, detail, .. } => Some(format!("stopped: {detail}")),
+        Ending::Refused { by: RefusedBy::Stopped, detail, .. } => {
+            let detail = detail.as_str();
+            Some(if detail.starts_with("stopped") { detail.to_owned() } else { format!("stopped: {detail}") })
+        }
         Ending::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
         Ending::Failed { detail } | Ending::TimedOut { detail } => Some(detail.to_string()),
         Ending::NotStarted { why } => Some(why.as_str().to_owned()),

@@ -35,7 +35,7 @@ pub fn write(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<(
 }
 
 fn write_steps<'a>(out: &mut dyn Write, steps: impl Iterator<Item = &'a Step>, palette: Palette) -> io::Result<()> {
-    let headings = ["STEP", "SERVER", "RESOURCE GROUP", "PARAMETER", "CHANGE", "DISPOSITION", "WHY"];
+    let headings = ["STEP", "SERVER", "RESOURCE GROUP", "SUBSCRIPTION", "PARAMETER", "CHANGE", "DISPOSITION", "WHY"];
     let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
     for step in steps {
         let disposition = step.disposition.as_str();
@@ -51,6 +51,7 @@ fn write_steps<'a>(out: &mut dyn Write, steps: impl Iterator<Item = &'a Step>, p
             Column::plain(step.id.to_string()),
             Column::plain(safe(step.server.name())),
             Column::plain(safe(step.server.resource_group())),
+            Column::plain(step.server.subscription().to_string()),
             Column::plain(step.parameter.as_str()),
             Column::plain(safe(&format!("{} -> {}", step.before, step.after))),
             Column::painted(disposition, palette.outcome(colour, disposition)),

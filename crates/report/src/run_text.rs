@@ -14,7 +14,7 @@ pub fn write(out: &mut dyn Write, report: &Report, palette: Palette) -> io::Resu
     let mut steps: Vec<&StepReport> = report.steps.iter().collect();
     steps.sort_by_key(|step| urgency(step.status));
     if !steps.is_empty() {
-        let headings = ["STATUS", "SERVER", "RESOURCE GROUP", "PARAMETER", "CHANGE", "REASON"];
+        let headings = ["STATUS", "SERVER", "RESOURCE GROUP", "SUBSCRIPTION", "PARAMETER", "CHANGE", "REASON"];
         let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
         rows.extend(steps.into_iter().map(|step| row(step, palette)));
         write_columns(out, "  ", &rows)?;
@@ -40,6 +40,7 @@ fn row(step: &StepReport, palette: Palette) -> Vec<Column> {
         Column::painted(status, palette.outcome(outcome(step.status), status)),
         Column::plain(safe(id.as_ref().map_or(step.server.as_str(), ResourceId::name))),
         Column::plain(safe(id.as_ref().map_or("-", ResourceId::resource_group))),
+        Column::plain(id.as_ref().map_or("-".to_owned(), |id| id.subscription().to_string())),
         Column::plain(safe(&step.parameter)),
         Column::plain(safe(&format!("{from} -> {to}"))),
         Column::plain(safe(step.reason.as_deref().unwrap_or_default())),
@@ -95,6 +96,9 @@ fn next(report: &Report) -> Option<String> {
     match report.outcome {
         RunOutcome::Open => Some(format!("hostssl resume {run}    # settles what is under way")),
         RunOutcome::Stuck => Some(format!("look at the servers that are stuck, then hostssl undo {run}")),
+        RunOutcome::Incomplete if by_hand(report) => {
+            Some(format!("change the rest by hand; hostssl undo {run} puts back what was applied"))
+        }
         RunOutcome::Failed | RunOutcome::Incomplete if report.summary.applied > 0 => {
             Some(format!("hostssl plan, for the rest; or hostssl undo {run}, to put back what was applied"))
         }
@@ -106,4 +110,11 @@ fn next(report: &Report) -> Option<String> {
         }
         RunOutcome::Done => None,
     }
+}
+
+/// Whether everything that hostssl writes is done, and only steps for people are left.
+fn by_hand(report: &Report) -> bool {
+    let manual = hostssl_remedy::NotStarted::Manual.as_str();
+    let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already);
+    report.steps.iter().all(|step| done(step) || step.reason.as_deref() == Some(manual))
 }

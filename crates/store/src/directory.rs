@@ -52,6 +52,38 @@ pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
     Ok(ExclusiveLock { _file: file })
 }
 
+/// The database's file as it was opened, to be told from another one of its name.
+#[derive(Debug)]
+pub(crate) struct DatabaseFile {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl DatabaseFile {
+    /// The file that is there now.
+    pub(crate) fn of(directory: &Path) -> Self {
+        let path = database_path(directory);
+        Self { identity: identity(&path), path }
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if identity(&self.path) == self.identity { Ok(()) } else { Err(StoreError::Gone(self.path.clone())) }
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.exists().then_some((0, 0))
+}
+
 /// Makes the database's file before SQLite does, so that it is private from the first moment; SQLite gives its
 /// companions the same permissions.
 pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {

@@ -73,6 +73,12 @@ pub enum StoreError {
     /// An earlier run has not ended.
     #[error("run {0} has not ended")]
     Unfinished(RunId),
+    /// Another process has written to a run that this one writes, in spite of the lock.
+    #[error("another process has written to run {0} too")]
+    NotAlone(RunId),
+    /// The database's file is not there any more, or another one is in its place.
+    #[error("{0} was removed or replaced while it was used")]
+    Gone(PathBuf),
     /// The store was closed, or its thread has ended.
     #[error("the state is closed")]
     Closed,
@@ -97,6 +103,8 @@ impl StoreError {
                 "keep a copy, restore the directory from a backup, and make a new plan: a plan reads the servers as they are"
             }
             Self::Database(_) | Self::Closed => "try again; if it stays, name another directory with --state",
+            Self::NotAlone(_) => "end the other process, then `hostssl resume` settles what was under way",
+            Self::Gone(_) => "look at the servers with `hostssl audit`: what was done since is in no journal",
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
             Self::AuditExists(_) => "nothing is to be done",
             Self::RunExists(_) => "give the run another name",

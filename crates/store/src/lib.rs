@@ -20,6 +20,7 @@ pub use error::StoreError;
 pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};
 
 use async_trait::async_trait;
+use directory::DatabaseFile;
 use hostssl_remedy::{Journal, JournalError, NewRun, Record, RunId, StoredRun};
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl Store {
         let lock = directory::lock(directory)?;
         let connection = database::open_for_writing(directory)?;
         let reader = StoreReader::open(directory)?;
-        let writer = Writer::start(connection, lock)
+        let writer = Writer::start(connection, DatabaseFile::of(directory), lock)
             .map_err(|source| StoreError::Directory { path: directory.into(), source: Arc::new(source) })?;
         Ok(Self { reader, writer })
     }
@@ -76,6 +77,9 @@ impl Journal for Store {
     }
 
     async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
-        Ok(self.reader.load(run)?)
+        let stored = self.reader.load(run)?;
+        let last = i64::try_from(stored.records.len()).unwrap_or(i64::MAX);
+        self.writer.keep(Request::Read { run: run.clone(), last }).await?;
+        Ok(stored)
     }
 }

@@ -1,8 +1,10 @@
 //! The one thread that writes. What several steps want kept at the same time goes to the disk in one commit.
 
 use crate::StoreError;
+use crate::directory::DatabaseFile;
 use hostssl_remedy::{Act, Direction, Event, Record, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -16,6 +18,13 @@ pub(crate) const MAX_RECORD: usize = 64 * 1024;
 pub(crate) enum Request {
     /// A new run.
     Begin(Box<Begin>),
+    /// A run was read, up to this record: what is appended next must follow it.
+    Read {
+        /// Which.
+        run: RunId,
+        /// The number of its last record.
+        last: i64,
+    },
     /// More of a run.
     Append {
         /// Which.
@@ -24,6 +33,10 @@ pub(crate) enum Request {
         records: Vec<Record>,
     },
 }
+
+/// What this process knows of the runs that it writes: the number of the last record of each. Whoever finds another number
+/// in the database is not alone, whatever became of the lock.
+type Known = HashMap<RunId, i64>;
 
 /// A new run.
 pub(crate) struct Begin {
@@ -45,10 +58,14 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread. `guard` lives as long as the thread does.
-    pub(crate) fn start(connection: Connection, guard: impl Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        connection: Connection,
+        file: DatabaseFile,
+        guard: impl Send + 'static,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new().name("hostssl-journal".into()).spawn(move || {
-            work(connection, &queue);
+            work(connection, &file, &queue);
             drop(guard);
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
@@ -73,11 +90,21 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, queue: &Receiver<Job>) {
+fn work(mut connection: Connection, file: &DatabaseFile, queue: &Receiver<Job>) {
+    let mut known = Known::new();
     while let Ok(first) = queue.recv() {
         let jobs: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
         let (requests, replies): (Vec<Request>, Vec<_>) = jobs.into_iter().unzip();
-        let results = keep_all(&mut connection, &requests);
+        // What is kept in a file that has no name any more is lost.
+        let results = match file.check() {
+            Ok(()) => keep_all(&mut connection, &mut known, &requests),
+            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
+        };
+        if requests.iter().any(|request| matches!(request, Request::Begin(_))) {
+            // That a run began must not stand in the log alone, which a copy or a careless hand may leave out. A reader
+            // may keep the log from being emptied; then it is emptied later.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
         for (reply, result) in replies.into_iter().zip(results) {
             // Whoever does not wait for the answer any more was stopped.
             let _ = reply.send(result);
@@ -86,7 +113,8 @@ fn work(mut connection: Connection, queue: &Receiver<Job>) {
 }
 
 /// One commit for all; a request that cannot be kept is undone alone.
-fn keep_all(connection: &mut Connection, requests: &[Request]) -> Vec<Result<(), StoreError>> {
+fn keep_all(connection: &mut Connection, known: &mut Known, requests: &[Request]) -> Vec<Result<(), StoreError>> {
+    let mut next = known.clone();
     let all = |error: StoreError| requests.iter().map(|_| Err(error.clone())).collect();
     let mut transaction = match connection.transaction() {
         Ok(transaction) => transaction,
@@ -94,8 +122,13 @@ fn keep_all(connection: &mut Connection, requests: &[Request]) -> Vec<Result<(),
     };
     let mut results = Vec::with_capacity(requests.len());
     for request in requests {
-        match keep_one(&mut transaction, request) {
-            Err(error @ (StoreError::NoSuchRun(_) | StoreError::RunExists(_) | StoreError::Unfinished(_))) => {
+        match keep_one(&mut transaction, &mut next, request) {
+            Err(
+                error @ (StoreError::NoSuchRun(_)
+                | StoreError::RunExists(_)
+                | StoreError::Unfinished(_)
+                | StoreError::NotAlone(_)),
+            ) => {
                 results.push(Err(error));
             }
             // A full disk may have ended the whole transaction already: nothing of it is kept.
@@ -104,18 +137,27 @@ fn keep_all(connection: &mut Connection, requests: &[Request]) -> Vec<Result<(),
         }
     }
     match transaction.commit() {
-        Ok(()) => results,
+        Ok(()) => {
+            *known = next;
+            results
+        }
         Err(error) => all(error.into()),
     }
 }
 
-fn keep_one(transaction: &mut Transaction<'_>, request: &Request) -> Result<(), StoreError> {
+fn keep_one(transaction: &mut Transaction<'_>, known: &mut Known, request: &Request) -> Result<(), StoreError> {
     let savepoint = transaction.savepoint()?;
-    match request {
-        Request::Begin(begin) => keep_begin(&savepoint, begin)?,
-        Request::Append { run, records } => keep_records(&savepoint, run, records)?,
-    }
-    Ok(savepoint.commit()?)
+    let (run, last) = match request {
+        Request::Begin(begin) => {
+            keep_begin(&savepoint, begin)?;
+            (&begin.run, 1)
+        }
+        Request::Read { run, last } => (run, *last),
+        Request::Append { run, records } => (run, keep_records(&savepoint, run, known.get(run).copied(), records)?),
+    };
+    savepoint.commit()?;
+    known.insert(run.clone(), last);
+    Ok(())
 }
 
 fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> {
@@ -134,11 +176,20 @@ fn keep_begin(connection: &Connection, begin: &Begin) -> Result<(), StoreError> 
     insert_record(connection, &begin.run, 1, &begin.first)
 }
 
-fn keep_records(connection: &Connection, run: &RunId, records: &[Record]) -> Result<(), StoreError> {
+/// Appends, and returns the number of the last record.
+fn keep_records(
+    connection: &Connection,
+    run: &RunId,
+    known: Option<i64>,
+    records: &[Record],
+) -> Result<i64, StoreError> {
     let last = "SELECT max(seq) FROM journal WHERE run = ?1";
     let last: Option<i64> = connection.prepare_cached(last)?.query_row([run.as_str()], |row| row.get(0))?;
-    let last = last.ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
-    for (seq, record) in (last + 1..).zip(records) {
+    let mut last = last.ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
+    if known.is_some_and(|known| known != last) {
+        return Err(StoreError::NotAlone(run.clone()));
+    }
+    for (seq, record) in (last.saturating_add(1)..).zip(records) {
         let phase = match &record.event {
             Event::RunStarted | Event::RunResumed => None,
             Event::RunFinished => Some("finished"),
@@ -156,8 +207,9 @@ fn keep_records(connection: &Connection, run: &RunId, records: &[Record]) -> Res
         if let Some(phase) = phase {
             connection.prepare_cached("UPDATE runs SET phase = ?2 WHERE id = ?1")?.execute([run.as_str(), phase])?;
         }
+        last = seq;
     }
-    Ok(())
+    Ok(last)
 }
 
 fn insert_record(connection: &Connection, run: &RunId, seq: i64, record: &Record) -> Result<(), StoreError> {
@@ -248,7 +300,7 @@ mod tests {
     fn a_full_disk_keeps_all_or_nothing_and_says_so() {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = open_for_writing(directory.path()).unwrap();
-        assert!(matches!(keep_all(&mut connection, &[begin()])[..], [Ok(())]));
+        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[begin()])[..], [Ok(())]));
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         connection.pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
         let count = |connection: &Connection| -> i64 {
@@ -256,10 +308,10 @@ mod tests {
         };
         let before = count(&connection);
         // The first of the two would fit alone; their commit is one.
-        let results = keep_all(&mut connection, &[append(1), append(2000)]);
+        let results = keep_all(&mut connection, &mut Known::new(), &[append(1), append(2000)]);
         assert!(matches!(results[..], [Err(StoreError::Full(_)), Err(StoreError::Full(_))]), "{results:?}");
         assert_eq!(count(&connection), before);
-        assert!(matches!(keep_all(&mut connection, &[append(1)])[..], [Ok(())]));
+        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Ok(())]));
         assert_eq!(count(&connection), before + 1);
     }
 
@@ -268,6 +320,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut connection = open_for_writing(directory.path()).unwrap();
         connection.pragma_update(None, "query_only", true).unwrap();
-        assert!(matches!(keep_all(&mut connection, &[begin()])[..], [Err(StoreError::ReadOnly(_))]));
+        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[begin()])[..], [Err(StoreError::ReadOnly(_))]));
     }
 }

@@ -38,6 +38,9 @@ pub(crate) struct MakePlanArgs {
     /// Servers of this name only; may be repeated.
     #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
     pub(crate) server: Vec<String>,
+    /// Leave servers of this name out; may be repeated.
+    #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
+    pub(crate) except: Vec<String>,
     /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
@@ -105,7 +108,7 @@ pub(crate) struct PaceArgs {
     /// Begin nothing new after this many steps that were refused, failed or timed out.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_failures: u32,
-    /// Begin nothing new after this time, such as 30m or 8h; what is under way is settled.
+    /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) deadline: Duration,
 }
@@ -176,8 +179,12 @@ pub(crate) struct UndoArgs {
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) pace: PaceArgs,
+    /// Servers put back at once; never more than one write at a time on a server.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max_parallel: u16,
+    /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) deadline: Duration,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
@@ -196,7 +203,7 @@ pub(crate) struct RunsArgs {
     pub(crate) command: Option<RunsCommand>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// The runs of simulations, which are kept apart where no state directory is named.
+    /// The runs of --simulate, which are kept apart.
     #[arg(long)]
     pub(crate) simulated: bool,
     #[command(flatten)]
@@ -216,7 +223,7 @@ pub(crate) struct RunsShowArgs {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// A run of a simulation, which is kept apart where no state directory is named.
+    /// A run of --simulate, which is kept apart.
     #[arg(long)]
     pub(crate) simulated: bool,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `hostssl apply`, `resume` and `undo`.
 
-use crate::args::{ApplyArgs, ResumeArgs, TalkArgs, UndoArgs};
+use crate::args::{ApplyArgs, PaceArgs, ResumeArgs, TalkArgs, UndoArgs};
 use crate::changing::{ask, change, connect_site, write_report};
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -20,7 +20,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         None => approve(&plan, &format!("review it with `hostssl plan show`, then add --approve {}", plan.hash()))?,
     };
     if plan.is_empty() {
-        anstream::eprintln!("the plan writes nothing, so there is nothing to apply");
+        say!("the plan writes nothing, so there is nothing to apply");
         return Ok(Exit::AllPass);
     }
     let report = block_on(async {
@@ -29,7 +29,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let run = new_run()?;
         if !talk.quiet {
-            anstream::eprintln!("run {run}");
+            say!("run {run}");
         }
         let work = async |remediation: &hostssl_engine::Remediation<'_>| {
             remediation.apply(&approved, &run, args.max_age).await
@@ -44,12 +44,15 @@ pub(crate) fn approve(plan: &Plan, instead: &str) -> Result<Approved<Plan>, CliE
     if stdout::stderr_is_terminal() {
         let mut text = Vec::new();
         let _ = plan_text::write(&mut text, plan, hostssl_report::Palette::Plain);
-        anstream::eprintln!("{}", String::from_utf8_lossy(&text));
+        say!("{}", String::from_utf8_lossy(&text));
     }
     let servers = plan.servers();
     let servers = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
     if !plan.is_empty() && !ask(&format!("This changes {servers}."), instead)? {
-        return Err(CliError::refused("not approved, so nothing was written", "a plan that was made is still good"));
+        return Err(CliError::refused(
+            "not approved, so nothing was written",
+            "nothing has changed; plan again when you are ready",
+        ));
     }
     // What was shown is what is approved.
     Ok(Approved::new(plan.clone(), plan.hash().as_str())?)
@@ -75,20 +78,29 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &TalkArgs) -> Result<Exit, CliErro
 pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
+    // Whatever fails, the others are put back all the same.
+    let pace = PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, deadline: args.deadline };
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let loaded = load(&store, &run).await?;
         if !args.yes {
-            let applied = loaded.report().summary.applied;
-            let question = format!("This puts back what run {run} changed ({applied} steps) and may loosen servers.");
-            if !ask(&question, "add --yes")? {
+            let report = loaded.report();
+            let mut text = Vec::new();
+            let _ = hostssl_report::run_text::write(&mut text, &report, hostssl_report::Palette::Plain);
+            say!("{}", String::from_utf8_lossy(&text));
+            let applied = report.summary.applied;
+            let steps = if applied == 1 { "1 step".to_owned() } else { format!("{applied} steps") };
+            if !ask(
+                &format!("This puts back the {steps} that run {run} applied, and so may loosen servers."),
+                "add --yes",
+            )? {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }
         }
-        let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
+        let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
         let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.undo(&run).await;
-        change(&site, &store, &args.pace, false, &loaded.plan, talk, work).await
+        change(&site, &store, &pace, false, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }

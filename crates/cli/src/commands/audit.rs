@@ -119,7 +119,7 @@ fn write(report: &AuditReport, args: &AuditArgs, query: Option<&Query>, talk: &T
 fn tell_summary(report: &AuditReport) {
     let summary = &report.summary;
     let coverage = if report.run.complete { "complete" } else { "incomplete" };
-    anstream::eprintln!(
+    say!(
         "{} servers in {} subscriptions: {} fail, {} unknown, {} pass; coverage {coverage}",
         summary.servers,
         report.subscriptions.len(),

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         let approved = approve(&planned.plan, instead)?;
         let run = new_run()?;
         if !talk.quiet {
-            anstream::eprintln!("run {run}");
+            say!("run {run}");
         }
         let work = async |remediation: &hostssl_engine::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.

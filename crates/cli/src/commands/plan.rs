@@ -41,10 +41,10 @@ fn make(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         let path = plan_file::write(plan, args.out.as_deref())?;
         if !talk.quiet {
             let path = path.display();
-            anstream::eprintln!("written to {path}");
+            say!("written to {path}");
             if !plan.is_empty() {
-                anstream::eprintln!("next: hostssl plan check {path}");
-                anstream::eprintln!("      hostssl apply {path} --approve {}", plan.hash());
+                say!("next: hostssl plan check {path}");
+                say!("      hostssl apply {path} --approve {}", plan.hash());
             }
         }
     }
@@ -94,6 +94,7 @@ impl MakePlanArgs {
         }
         Ok(PlanRequest {
             scope: self.scope.scope(&self.server),
+            except: self.except.clone(),
             goal: Goal::Fix { controls: self.controls(&profile)?, minimum_tls: profile.settings.minimum_tls },
             profile,
             options: PlanOptions {

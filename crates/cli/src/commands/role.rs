@@ -42,7 +42,7 @@ pub(crate) fn run(command: &RoleCommand, talk: &TalkArgs) -> Result<Exit, CliErr
     });
     stdout::write_value(&role, None, Format::Json, stdout::palette(talk))?;
     if !talk.quiet && args.subscription.is_empty() && args.management_group.is_empty() {
-        anstream::eprintln!("hint: name where it can be assigned, with --subscription or --management-group");
+        say!("hint: name where it can be assigned, with --subscription or --management-group");
     }
     Ok(Exit::AllPass)
 }

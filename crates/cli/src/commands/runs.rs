@@ -38,7 +38,7 @@ fn list(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     }
     let unfinished = runs.iter().find(|run| run.phase.is_unfinished());
     if let (Some(run), false) = (unfinished, talk.quiet) {
-        anstream::eprintln!("next: hostssl resume {}    # it has not ended", run.id);
+        say!("next: hostssl resume {}    # it has not ended", run.id);
     }
     Ok(Exit::AllPass)
 }

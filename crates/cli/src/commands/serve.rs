@@ -122,10 +122,10 @@ fn connector(args: ServeArgs, simulated: Option<Simulated>) -> Connect {
 
 fn announce(console: &Console, directory: &std::path::Path, talk: &TalkArgs) {
     if !talk.quiet {
-        anstream::eprintln!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
+        say!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
     }
     // Without the link nobody can sign in, so it is not talk.
-    anstream::eprintln!("sign in, once, within an hour: {}", console.link());
+    say!("sign in, once, within an hour: {}", console.link());
 }
 
 fn told(error: ServeError) -> CliError {

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
 use hostssl_audit::Profile;
-use hostssl_engine::{Discovery, Document, PlanRequest, show_server_document};
+use hostssl_engine::{Discovery, Document, PlanRequest, Tenant, show_server_document};
 use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_remedy::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome};
 use std::time::Duration;
@@ -35,10 +35,16 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &TalkArgs) -> Result<Exit, CliE
             ));
         }
         let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, talk).await?) };
-        let document = show(&site, args, &subscription).await?;
+        // What became of the change is told first, whatever happens to the last look.
         let exit = tell(&server, report.as_ref(), talk);
+        let document = show(&site.changing, args, &subscription).await;
         Ok((document, exit))
     })?;
+    let document = match document {
+        Ok(document) => document,
+        Err(error) if exit == Exit::AllPass => return Err(error),
+        Err(_) => return Ok(exit),
+    };
     stdout::write_value(&shape(&document), query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
     Ok(exit)
 }
@@ -63,36 +69,32 @@ async fn apply(
 fn tell(server: &ResourceId, report: Option<&Report>, talk: &TalkArgs) -> Exit {
     let Some(report) = report else {
         if !talk.quiet {
-            anstream::eprintln!("{} has this value already: nothing was written", server.name());
+            say!("{} has this value already: nothing was written", server.name());
         }
         return Exit::AllPass;
     };
     for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
         let reason = hostssl_report::safe(step.reason.as_deref().unwrap_or("no reason was given"));
-        anstream::eprintln!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
+        say!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
     }
     if report.outcome == RunOutcome::Open {
-        anstream::eprintln!("hint: hostssl resume {}", report.run);
+        say!("hint: hostssl resume {}", report.run);
     } else if !talk.quiet && report.summary.applied > 0 {
-        anstream::eprintln!(
-            "run {}: verified by reading it back; hostssl undo {} puts it back",
-            report.run,
-            report.run
-        );
+        say!("run {}: verified by reading it back; hostssl undo {} puts it back", report.run, report.run);
     }
     Exit::of_run(report.outcome)
 }
 
 async fn find(site: &Site, args: &ServerUpdateArgs, subscription: &[String]) -> Result<ResourceId, CliError> {
-    let document = show(site, args, subscription).await?;
+    let document = show(&site.reading, args, subscription).await?;
     let id = document.raw["id"].as_str().unwrap_or_default();
     ResourceId::try_from(id).map_err(|error| CliError::failed(&error, "Azure answered with a server without an id"))
 }
 
-async fn show(site: &Site, args: &ServerUpdateArgs, subscription: &[String]) -> Result<Document, CliError> {
-    let tenants = [site.reading.clone()];
+async fn show(tenant: &Tenant, args: &ServerUpdateArgs, subscription: &[String]) -> Result<Document, CliError> {
+    let tenants = std::slice::from_ref(tenant);
     let scope = Scope { subscriptions: subscription.to_vec(), ..Scope::default() };
-    let found = show_server_document(&tenants, &scope, &args.resource_group, &args.name).await?;
+    let found = show_server_document(tenants, &scope, &args.resource_group, &args.name).await?;
     found.documents.into_iter().next().ok_or_else(|| {
         CliError::usage(format!("there is no server `{}`", args.name), "`hostssl server list -o table` shows the names")
     })
@@ -108,6 +110,7 @@ fn request(args: &ServerUpdateArgs, subscription: &[String]) -> Result<PlanReque
             servers: vec![args.name.clone()],
             ..Scope::default()
         },
+        except: Vec::new(),
         profile,
         goal: Goal::Set {
             enforcement: args.ssl_enforcement.map(|wanted| wanted == Enforcement::Enabled),

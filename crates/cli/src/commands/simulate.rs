@@ -37,9 +37,9 @@ pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError
         stdout::write(|out| write!(out, "{script}"))?;
         if !talk.quiet {
             let (address, scenario) = (&server.base_url, &args.scenario);
-            anstream::eprintln!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
+            say!("simulated Azure, scenario {scenario}, on {address}; Ctrl-C ends it");
             tell_listeners(&listening, &files.listeners);
-            anstream::eprintln!("next, in another shell: . {} && hostssl audit", env_file.display());
+            say!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
         tokio::signal::ctrl_c().await.map_err(|error| CliError::failed(&error, "the system gives no signals"))?;
@@ -54,7 +54,7 @@ fn tell_listeners(listening: &Listening, file: &Path) {
         0 => String::new(),
         more => format!(", {more} more servers have none"),
     };
-    anstream::eprintln!("{count} PostgreSQL listeners on this machine{left_out}: {}", file.display());
+    say!("{count} PostgreSQL listeners on this machine{left_out}: {}", file.display());
 }
 
 fn list(talk: &TalkArgs) -> Result<Exit, CliError> {

@@ -33,9 +33,12 @@ pub struct Remediation<'a> {
 /// Nothing was written, or the journal refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RemediationError {
-    /// The plan, or the run, is not for here and now.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    /// The plan is not for here and now.
+    #[error("{}", all(.0))]
     Mismatch(Vec<Mismatch>),
+    /// The run was made elsewhere.
+    #[error("{}", all(.0))]
+    OtherPlace(Vec<Mismatch>),
     /// The identity may not change some of the servers.
     #[error(
         "the identity may not change {} of the servers, so nothing was written: {}",
@@ -46,6 +49,15 @@ pub enum RemediationError {
     /// The run could not go on.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+}
+
+fn all(mismatches: &[Mismatch]) -> String {
+    mismatches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What hostssl writes of a plan.
+fn executable(plan: &Plan) -> Vec<&Step> {
+    plan.steps().iter().filter(|step| step.is_executable()).collect()
 }
 
 /// The first few.
@@ -74,8 +86,7 @@ impl Remediation<'_> {
         let principal = &self.tenant.principal;
         let id = principal.object_id.as_deref().unwrap_or(&principal.name);
         self.check_context(plan, Some(id), max_age)?;
-        let steps: Vec<&Step> = plan.steps().iter().filter(|step| step.is_executable()).collect();
-        self.check_permissions(&steps).await?;
+        self.check_permissions(&executable(plan)).await?;
         Ok(self.executor(&self.writer()).apply(approved, run, principal).await?)
     }
 
@@ -95,7 +106,8 @@ impl Remediation<'_> {
     ///
     /// [`RemediationError`], [`ExecuteError::NotEnded`] among them.
     pub async fn undo(&self, run: &RunId) -> Result<Report, RemediationError> {
-        self.check_run(run).await?;
+        let plan = self.check_run(run).await?;
+        self.check_permissions(&executable(&plan)).await?;
         Ok(self.executor(&self.writer()).undo(run).await?)
     }
 
@@ -116,11 +128,15 @@ impl Remediation<'_> {
     }
 
     /// Whoever continues or takes back a run may be another person and come much later, but must be in the same place.
-    async fn check_run(&self, run: &RunId) -> Result<(), RemediationError> {
+    async fn check_run(&self, run: &RunId) -> Result<Plan, RemediationError> {
         let stored = self.journal.load(run).await;
         let stored = stored.map_err(|source| ExecuteError::Journal { source, partial: None })?;
         let loaded = stored.load().map_err(ExecuteError::Damaged)?;
-        self.check_context(&loaded.plan, None, Duration::MAX)
+        match self.check_context(&loaded.plan, None, Duration::MAX) {
+            Err(RemediationError::Mismatch(mismatches)) => Err(RemediationError::OtherPlace(mismatches)),
+            Err(error) => Err(error),
+            Ok(()) => Ok(loaded.plan),
+        }
     }
 
     fn check_context(&self, plan: &Plan, principal: Option<&str>, max_age: Duration) -> Result<(), RemediationError> {

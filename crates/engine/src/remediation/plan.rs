@@ -4,8 +4,10 @@ use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
 use hostssl_audit::{Profile, find};
 use hostssl_azure::{list_locks, permissions};
-use hostssl_model::{AuditReport, Gap, Outcome, Posture, Scope, SubscriptionId, TlsVersion};
-use hostssl_remedy::{FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, plan};
+use hostssl_model::{AuditReport, Gap, Outcome, Posture, Scope, ServerReport, SubscriptionId, TlsVersion};
+use hostssl_remedy::{
+    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What to plan.
@@ -13,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct PlanRequest {
     /// Where.
     pub scope: Scope,
+    /// Servers that are left out, by name: their findings are accepted.
+    pub except: Vec<String>,
     /// The rules that judge.
     pub profile: Profile,
     /// What for.
@@ -65,7 +69,7 @@ pub async fn make_plan(
     };
     let audit = audit(tenants, &looked, stamp, on_event).await?;
     let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
-    let postures: Vec<Posture> = audit.servers.iter().map(hostssl_model::ServerReport::posture).collect();
+    let postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     let targets: Vec<Target<'_>> = postures
         .iter()
         .zip(&audit.servers)
@@ -75,7 +79,7 @@ pub async fn make_plan(
         goal: request.goal.clone(),
         targets: &targets,
         subscriptions: &audit.subscriptions,
-        waived: &[],
+        waived: &waived(&audit, request),
         clients: &BTreeMap::new(),
         locks: &locks,
         options: request.options,
@@ -87,6 +91,19 @@ pub async fn make_plan(
         profile: &request.profile.to_string(),
     })?;
     Ok(Planned { plan, audit, unseen })
+}
+
+/// The findings of the servers that are left out.
+fn waived(audit: &AuditReport, request: &PlanRequest) -> Vec<WaivedFinding> {
+    let named = |name: &str| request.except.iter().any(|one| one.eq_ignore_ascii_case(name));
+    let servers = audit.servers.iter().filter(|report| named(report.server.name()));
+    let controls = request.goal.controls();
+    let waive = |report: &ServerReport, control: &FixableControl| WaivedFinding {
+        server: report.server.id.clone(),
+        control: *control,
+        detail: "it was to be left out".to_owned(),
+    };
+    servers.flat_map(|report| controls.iter().map(move |control| waive(report, control))).collect()
 }
 
 /// The controls whose settings the planner reads. A floor above TLS 1.2 may stand above a server's cap, so that the cap is

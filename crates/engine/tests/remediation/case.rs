@@ -70,6 +70,7 @@ impl Case {
         let profile = if strict { "strict" } else { "baseline" };
         let request = PlanRequest {
             scope: Scope::default(),
+            except: Vec::new(),
             profile: Profile::find(profile).unwrap(),
             goal,
             options: self.options,

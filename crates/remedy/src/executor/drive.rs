@@ -116,6 +116,11 @@ impl<'a> Drive<'a> {
             return self.end(Ending::NotStarted { why: NotStarted::Interrupted }).await;
         }
         match self.look().await {
+            Sight::Wanted(_) if clean && self.may_still_take_effect(track) => {
+                let detail = "the value from before is there, but the run's own write was accepted and was not seen to \
+                              end: it may still take effect";
+                self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
+            }
             Sight::Wanted(_) if clean => self.end(Ending::Already).await,
             Sight::Wanted(parameter) => self.observed(&parameter).await,
             Sight::Before(_) if self.is_interrupted() => Ok(Next::Leave),
@@ -126,6 +131,12 @@ impl<'a> Drive<'a> {
             Sight::Other(found) => self.end(Ending::Changed { found }).await,
             Sight::Blind(blind) => self.could_not_read_before_writing(&blind, clean).await,
         }
+    }
+
+    /// Whether an accepted write of the way there may still come through on the way back.
+    fn may_still_take_effect(&self, track: &Track) -> bool {
+        let longest = i64::try_from(self.executor.options.longest_operation.as_millis()).unwrap_or(i64::MAX);
+        track.running_since_ms.is_some_and(|since| self.executor.clock.now_ms().saturating_sub(since) < longest)
     }
 
     /// Records the intent, then writes. The one place where anything is written.

@@ -28,6 +28,9 @@ pub struct ExecutorOptions {
     /// the old one, it is written once more. Longer than any operation takes; a write while one still runs is refused
     /// by Azure besides, because a server takes one operation at a time.
     pub grace: Duration,
+    /// How long an operation that nobody has seen end may still take effect. Within it, a value that is back to what it was
+    /// is no proof that it stays so.
+    pub longest_operation: Duration,
     /// How long the wire may contradict the new value.
     pub judge_patience: Duration,
     /// How long what is under way may take after the user interrupted.
@@ -49,6 +52,7 @@ impl Default for ExecutorOptions {
             operation_patience: Duration::from_mins(15),
             verify_patience: Duration::from_mins(1),
             grace: Duration::from_mins(5),
+            longest_operation: Duration::from_hours(24),
             judge_patience: Duration::from_mins(1),
             stop_patience: Duration::from_secs(30),
             first_wait: Duration::from_secs(1),

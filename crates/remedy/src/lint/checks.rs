@@ -151,7 +151,7 @@ pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'
     }
     let canary = held.values().next().map_or(0, BTreeSet::len);
     let rest = wave_of.len() - canary;
-    if canary as u64 > u64::from(plan.options().canary_size) || (rest > 0 && canary > rest) {
+    if canary as u64 > u64::from(plan.options().canary_size) || (wave_of.len() > 1 && canary > rest) {
         say(LintCode::CanaryTooLarge, None, format!("{canary} servers in the first wave, {rest} in the others"));
     }
     for (wave, servers) in held.iter().skip(1) {

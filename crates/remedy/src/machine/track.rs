@@ -54,6 +54,9 @@ pub struct Track {
     /// When the last write of an earlier track was about to be sent, if that one ended without anybody knowing whether
     /// the write took effect. What is read soon after may still change by itself.
     pub unsettled_since_ms: Option<i64>,
+    /// When the last write of an earlier track was about to be sent, if Azure accepted that one and nobody has seen its
+    /// operation end. It may still take effect, long after.
+    pub running_since_ms: Option<i64>,
 }
 
 impl Track {
@@ -65,6 +68,7 @@ impl Track {
             last_intent_ms: None,
             request_id: None,
             unsettled_since_ms: None,
+            running_since_ms: None,
         }
     }
 
@@ -76,7 +80,9 @@ impl Track {
         } else {
             self.unsettled_since_ms
         };
-        Self { unsettled_since_ms: unsettled, ..Self::new() }
+        let accepted = self.touched && timed_out && self.unanswered == 0;
+        let running = if accepted { self.last_intent_ms } else { self.running_since_ms };
+        Self { unsettled_since_ms: unsettled, running_since_ms: running, ..Self::new() }
     }
 
     /// How it ended, when it has.

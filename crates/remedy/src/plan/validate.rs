@@ -2,8 +2,9 @@
 
 use super::context::unix_ms;
 use super::{Disposition, Draft, Step};
-use crate::setting::{meaning, same_value, settings_of, spelling};
-use hostssl_model::{ParameterName, ResourceId};
+use crate::Goal;
+use crate::setting::{Meaning, meaning, same_value, settings_of, spelling};
+use hostssl_model::{Kind, ParameterName, ResourceId, Scope};
 use std::collections::{HashMap, HashSet};
 
 /// The most steps of a plan.
@@ -23,7 +24,10 @@ pub(super) fn validate(draft: &Draft) -> Result<(), String> {
         if usize::try_from(step.id).ok() != Some(position + 1) {
             return Err(at("ids must count up from 1"));
         }
+        check_server(step).map_err(|fault| at(&fault))?;
         check_values(step).map_err(|fault| at(&fault))?;
+        check_scope(&draft.scope, &step.server).map_err(&at)?;
+        check_goal(&draft.goal, step).map_err(&at)?;
         if !draft.goal.controls().contains(&step.control) {
             return Err(at("its control is not among those that the plan mends"));
         }
@@ -78,6 +82,54 @@ fn check_head(draft: &Draft) -> Result<(), String> {
     }
     if draft.steps.len() > MAX_STEPS || draft.left_out.len() > 2 * MAX_STEPS {
         return Err(format!("more than {MAX_STEPS} steps"));
+    }
+    Ok(())
+}
+
+/// A step is about a server of its kind, and about nothing else that Azure has.
+fn check_server(step: &Step) -> Result<(), String> {
+    let of_kind = match step.kind {
+        Kind::Flexible | Kind::ElasticCluster => "Microsoft.DBforPostgreSQL/flexibleServers",
+        Kind::Single => "Microsoft.DBforPostgreSQL/servers",
+        Kind::CosmosCluster => "Microsoft.DBforPostgreSQL/serverGroupsv2",
+        Kind::Horizon => "Microsoft.HorizonDb/clusters",
+    };
+    let segments: Vec<&str> = step.server.as_str().split('/').collect();
+    let [_, _, _, _, _, _, provider, resource_type, name] = segments[..] else {
+        return Err(format!("{} is not the id of a server", step.server));
+    };
+    if !format!("{provider}/{resource_type}").eq_ignore_ascii_case(of_kind) {
+        return Err(format!("{} is not a {}", step.server, step.kind));
+    }
+    // Server names are letters, digits and hyphens ("Naming rules and restrictions for Azure resources").
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err("the name of its server is none".into());
+    }
+    if step.kind == Kind::Horizon && step.is_executable() {
+        return Err("a HorizonDB cluster is changed by hand".into());
+    }
+    Ok(())
+}
+
+/// A step is about a server that was asked for, as far as names tell. A subscription may be named by its display name.
+fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
+    let id = server.subscription();
+    let is_id = |text: &String| text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let by_id = !scope.subscriptions.is_empty() && scope.subscriptions.iter().all(is_id);
+    if by_id && !scope.subscriptions.iter().any(|one| one.eq_ignore_ascii_case(id.as_str())) {
+        return Err("its server is in no subscription of the plan's scope");
+    }
+    if !scope.admits(server.resource_group(), server.name()) {
+        return Err("its server is outside the plan's scope");
+    }
+    Ok(())
+}
+
+/// A plan that mends findings only ever makes servers stricter.
+fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
+    let rank = |value| meaning(step.parameter, value).map(Meaning::strictness);
+    if matches!(goal, Goal::Fix { .. }) && rank(&step.after) <= rank(&step.before) {
+        return Err("it loosens, and the plan is to mend findings");
     }
     Ok(())
 }

@@ -124,8 +124,8 @@ fn judge_state(server: &Server) -> Option<Decision> {
         return Some(Decision::LeaveOut(LeftOutReason::Stopped, detail.into()));
     }
     // A HorizonDB cluster has no state of its own, only whether its last provisioning succeeded.
-    let ready = if server.kind == Kind::Horizon { "Succeeded" } else { "Ready" };
-    let ready = state.as_str().eq_ignore_ascii_case(ready);
+    let is = |word: &str| state.as_str().eq_ignore_ascii_case(word);
+    let ready = is("Ready") || (server.kind == Kind::Horizon && is("Succeeded"));
     (!ready).then(|| Decision::LeaveOut(LeftOutReason::NotReady, format!("its state is {}", state.as_str())))
 }
 

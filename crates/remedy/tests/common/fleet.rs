@@ -22,7 +22,8 @@ pub fn id(kind: Kind, name: &str) -> ResourceId {
         Kind::CosmosCluster => "serverGroupsv2",
         Kind::Horizon => "clusters",
     };
-    let text = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/{resource_type}/{name}");
+    let provider = if kind == Kind::Horizon { "Microsoft.HorizonDb" } else { "Microsoft.DBforPostgreSQL" };
+    let text = format!("/subscriptions/s/resourceGroups/g/providers/{provider}/{resource_type}/{name}");
     ResourceId::try_from(text.as_str()).unwrap()
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             let report = tokio::select! {
                 report = reports.next() => report,
                 _ = &mut interrupt => {
-                    anstream::eprintln!("interrupted: {} endpoints were done", tally.endpoints);
+                    say!("interrupted: {} endpoints were done", tally.endpoints);
                     tally.incomplete = true;
                     None
                 }

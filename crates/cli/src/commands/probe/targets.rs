@@ -55,14 +55,14 @@ impl Unread {
     pub(super) fn any(&self) -> bool {
         let count = self.0.load(Ordering::Relaxed);
         if count > MOST_COMPLAINTS {
-            anstream::eprintln!("warning: {} more lines could not be used", count - MOST_COMPLAINTS);
+            say!("warning: {} more lines could not be used", count - MOST_COMPLAINTS);
         }
         count > 0
     }
 
     fn tell(&self, place: &str, line: u64, why: &str) {
         if self.0.fetch_add(1, Ordering::Relaxed) < MOST_COMPLAINTS {
-            anstream::eprintln!("warning: not probed: {place}, line {line}: {why}");
+            say!("warning: not probed: {place}, line {line}: {why}");
         }
     }
 }

@@ -1,0 +1,10 @@
+//! Talk on stderr.
+
+/// Writes a line to stderr. What cannot be said, because nobody listens or the disk behind it is full, must not stop what is
+/// being done.
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr().lock(), $($argument)*);
+    }};
+}
