@@ -92,7 +92,7 @@ test("a server: its switch, its evidence, its history", async () => {
   await to("connection-security");
   assert.equal(await text(page, ".toggle .off"), "DISABLED");
   await to("wire");
-  assert.match(await text(page, "main h2"), /Nobody has looked/);
+  assert.match(await text(page, "main h2"), /did not look at the wire/);
   await to("evidence");
   assert.match(await text(page, "pre"), /"value":"off"/);
   assert.match(await text(page, "main"), /the excerpt is the one that was hashed/);

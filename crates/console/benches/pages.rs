@@ -71,14 +71,14 @@ async fn measure() {
         page(&visitor, &path, TIMES).await;
     }
     println!("memory after every page: {} MB", memory());
-    readers(&served, &visitor).await;
-    println!("memory after {READERS} readers: {} MB", memory());
     println!("\nnot pages, but whole reports:");
     page(&visitor, &format!("/runs/{run}/judged?profile=strict"), 3).await;
-    for format in ["csv", "json"] {
-        page(&visitor, &format!("/resources/export?format={format}"), 3).await;
+    for format in ["csv", "json", "yaml"] {
+        page(&visitor, &format!("/runs/{run}/export?format={format}"), 3).await;
     }
-    println!("memory after whole reports: {} MB", memory());
+    println!("memory after whole reports: {} MB\n", memory());
+    readers(&served, &visitor).await;
+    println!("memory after {READERS} readers: {} MB", memory());
 }
 
 async fn page(visitor: &Visitor<'_>, path: &str, times: usize) {

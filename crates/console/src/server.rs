@@ -36,6 +36,9 @@ const HEAD: Duration = Duration::from_secs(30);
 /// How long a stop waits for answers under way.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How long a stop waits for an audit under way to be kept.
+const KEEP: Duration = Duration::from_secs(10);
+
 /// The console cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -107,7 +110,7 @@ impl Console {
         &self.link
     }
 
-    /// Serves until `stop` is done. An audit under way is told to stop and ends with the process.
+    /// Serves until `stop` is done. An audit under way is told to stop, and what it has seen is kept.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let app = router(self.shared.clone());
         let graceful = GracefulShutdown::new();
@@ -148,12 +151,16 @@ impl Console {
                 drop(place);
             });
         }
-        if let Some(live) = self.shared.running() {
+        let live = self.shared.running();
+        if let Some(live) = &live {
             live.stop();
         }
         drop(self.listener);
-        // Live pages go on for ever, so this time is up whenever somebody watches.
+        // Live pages end with their audit, and what that has seen is kept before the process goes.
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+        if let Some(live) = live {
+            let _ = tokio::time::timeout(KEEP, live.follow().wait_for(|progress| progress.end.is_some())).await;
+        }
     }
 }
 

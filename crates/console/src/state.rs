@@ -11,7 +11,11 @@ use tokio::sync::Semaphore;
 /// Live pages at once. Each holds a connection; the others must still get in.
 const LIVE_PAGES: usize = 200;
 /// Whole reports being exported or judged again at once: each may hold an audit's servers in memory.
-const REPORTS_AT_ONCE: usize = 2;
+const REPORTS_AT_ONCE: usize = 1;
+
+/// Questions to the store at once. Each has a connection to the database with its cache, and more at once than there are
+/// processors makes nobody's answer come sooner.
+const QUESTIONS_AT_ONCE: usize = 4;
 
 /// What all requests share. Clones are the same.
 #[derive(Clone)]
@@ -25,7 +29,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     pub(crate) connect: Connect,
     pub(crate) live_pages: Arc<Semaphore>,
-    pub(crate) reports: Semaphore,
+    pub(crate) reports: Arc<Semaphore>,
+    questions: Semaphore,
     live: Mutex<Option<Arc<Live>>>,
 }
 
@@ -46,7 +51,8 @@ impl Shared {
             sessions: Sessions::default(),
             connect,
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
-            reports: Semaphore::new(REPORTS_AT_ONCE),
+            reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
+            questions: Semaphore::new(QUESTIONS_AT_ONCE),
             live: Mutex::default(),
         }))
     }
@@ -56,6 +62,7 @@ impl Shared {
         &self,
         question: impl FnOnce(&AuditStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
+        let _turn = self.0.questions.acquire().await.map_err(|_| Failure::defect())?;
         let shared = self.clone();
         let answer = tokio::task::spawn_blocking(move || question(&shared.store)).await;
         match answer {

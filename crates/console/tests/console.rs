@@ -79,6 +79,26 @@ async fn a_stopped_audit_keeps_what_was_seen_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_console_that_is_ended_keeps_what_its_audit_saw() {
+    let directory = tempfile::tempdir().unwrap();
+    let slow = connector(simulation(Duration::from_secs(20)));
+    let console = Console::bind(options(), directory.path(), slow).await.unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (address, link) = (console.address(), console.link().to_owned());
+    let running = tokio::spawn(console.run(async {
+        let _ = stopped.await;
+    }));
+    let served = common::Served::of(&address, &link, directory, tokio::spawn(async {}));
+    let visitor = served.visitor().await;
+    visitor.post("/runs", "").await;
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let (audits, _) = store.audits(ALL).unwrap();
+    assert_eq!(audits.iter().map(|audit| audit.stopped).collect::<Vec<_>>(), [true]);
+}
+
+#[tokio::test]
 async fn a_sign_in_that_fails_is_told_with_what_to_do() {
     let refuse: Connect = Arc::new(|_| {
         async { Err(Trouble { what: "the Azure CLI refused".into(), hint: "run `az login`".into() }) }.boxed_local()

@@ -50,7 +50,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Stopped,
         Self::Permission,
         Self::Vanished,
@@ -67,6 +67,10 @@ impl Reason {
         Self::NotOffered,
         Self::EventuallyConsistent,
         Self::NoSubscription,
+        Self::NotProbed,
+        Self::Unresolved,
+        Self::Unreachable,
+        Self::Inconclusive,
     ];
 
     /// The stable code, as it stands in JSON.
@@ -141,4 +145,42 @@ pub struct Gap {
     pub scope: Arc<str>,
     /// Why.
     pub blind: Blind,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new reason does not compile here before it is counted, and then belongs into [`Reason::ALL`].
+    #[test]
+    fn every_reason_is_read_back_from_its_code() {
+        let number = |reason: Reason| match reason {
+            Reason::Stopped => 0,
+            Reason::Permission => 1,
+            Reason::Vanished => 2,
+            Reason::Creating => 3,
+            Reason::Busy => 4,
+            Reason::Throttled => 5,
+            Reason::Deadline => 6,
+            Reason::Interrupted => 7,
+            Reason::Network => 8,
+            Reason::SignIn => 9,
+            Reason::AzureError => 10,
+            Reason::MalformedAnswer => 11,
+            Reason::NotReturned => 12,
+            Reason::NotOffered => 13,
+            Reason::EventuallyConsistent => 14,
+            Reason::NoSubscription => 15,
+            Reason::NotProbed => 16,
+            Reason::Unresolved => 17,
+            Reason::Unreachable => 18,
+            Reason::Inconclusive => 19,
+        };
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(number(reason), index);
+            assert_eq!(Reason::from_code(reason.as_str()), Some(reason));
+        }
+        assert_eq!(Reason::ALL.len(), 20);
+        assert_eq!(Reason::from_code("of another version"), None);
+    }
 }

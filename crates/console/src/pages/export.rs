@@ -9,13 +9,22 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use futures::stream;
 use hostssl_model::AuditReport;
 use hostssl_report::audit_csv::CsvWriter;
 use hostssl_report::output::{Format, write_value};
 use hostssl_report::{Palette, audit_json, audit_text};
 use hostssl_store::ServerFilter;
 use serde::Deserialize;
-use std::io;
+use std::io::{self, BufWriter, Write};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// How much is sent at once, in bytes.
+const PIECE: usize = 64 << 10;
+/// How long a reader may take for a piece. Others wait for their turn.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which format, of what is otherwise in the address.
 #[derive(Debug, Deserialize)]
@@ -53,7 +62,7 @@ pub(crate) async fn run(
 async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilter) -> Result<Response, Failure> {
     let (name, ending, kind) =
         *FORMATS.iter().find(|(name, _, _)| *name == wanted.format).ok_or_else(Failure::bad_address)?;
-    let _turn = shared.reports.acquire().await.map_err(|_| Failure::defect())?;
+    let turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
     let report = shared
         .ask(move |store| match audit_of(store, &run)? {
             Some(audit) => store.report(&audit, &filter).map(Some),
@@ -62,16 +71,44 @@ async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilt
         .await?
         .ok_or_else(no_such_run)?;
     let file = format!("hostssl-{}.{ending}", report.run.started_at.get(..10).unwrap_or("audit"));
-    let body = tokio::task::spawn_blocking(move || {
-        let mut out = Vec::new();
-        write(&mut out, &report, name).map(|()| out)
+    let (pieces, sent) = mpsc::channel(4);
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::with_capacity(PIECE, Pieces { pieces: pieces.clone(), runtime });
+        if let Err(error) = write(&mut out, &report, name).and_then(|()| out.flush()) {
+            tracing::debug!(%error, "an export ended early");
+            // The browser must not take the part for the whole. Whoever went away does not hear it.
+            let _ = pieces.try_send(Err(error));
+        }
+        drop(turn);
     });
-    let body = body.await.ok().and_then(Result::ok).ok_or_else(Failure::defect)?;
+    let pieces = stream::unfold(sent, |mut sent| async { sent.recv().await.map(|piece| (piece, sent)) });
     let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\""))];
-    Ok((headers, Body::from(body)).into_response())
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-fn write(out: &mut Vec<u8>, report: &AuditReport, format: &str) -> io::Result<()> {
+/// Hands what is written to the connection, piece by piece, so that no file is ever in memory whole.
+struct Pieces {
+    pieces: mpsc::Sender<io::Result<Vec<u8>>>,
+    runtime: Handle,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let send = tokio::time::timeout(PATIENCE, self.pieces.send(Ok(bytes.to_vec())));
+        match self.runtime.block_on(send) {
+            Ok(Ok(())) => Ok(bytes.len()),
+            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write(out: &mut dyn Write, report: &AuditReport, format: &str) -> io::Result<()> {
     let format = match format {
         "csv" => return write_csv(out, report),
         "json" => return audit_json::write(out, report),
@@ -85,7 +122,7 @@ fn write(out: &mut Vec<u8>, report: &AuditReport, format: &str) -> io::Result<()
     write_value(out, shown, format, &[], Palette::Plain)
 }
 
-fn write_csv(out: &mut Vec<u8>, report: &AuditReport) -> io::Result<()> {
+fn write_csv(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     let (mut writer, written) = CsvWriter::new(out);
     written?;
     // Servers stand in the order of the subscriptions.

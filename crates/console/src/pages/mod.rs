@@ -17,6 +17,9 @@ use axum::http::request::Parts;
 use hostssl_store::ServerRow;
 use serde::de::DeserializeOwned;
 
+/// Changes that are asked for. The overview shows the first of them: one question, which the store remembers, for both.
+pub(crate) const CHANGES: u32 = 50;
+
 /// What stands behind the question mark.
 pub(crate) struct Asked<T>(pub(crate) T);
 

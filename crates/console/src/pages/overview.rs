@@ -1,6 +1,6 @@
 //! Overview: which servers enforce, which do not, which cannot be seen, and what changed.
 
-use super::Row;
+use super::{CHANGES, Row};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, coverage_of, plural, reason_words};
@@ -144,7 +144,8 @@ fn unseen(servers: u64, places: &[Place]) -> String {
 }
 
 fn changes(store: &AuditStore, audit: &AuditEntry, previous: AuditEntry) -> Result<Changes, StoreError> {
-    let (listed, total) = store.changes(audit, &previous, SHOWN)?;
+    let (mut listed, total) = store.changes(audit, &previous, CHANGES)?;
+    listed.truncate(SHOWN as usize);
     let more = total.saturating_sub(listed.len() as u64);
     let listed = listed.into_iter().map(|change| {
         let (words, after) = change_words(&change);

@@ -2,7 +2,7 @@
 
 use super::overview::change_words;
 use super::runs::{no_such_run, scope_words};
-use super::{Asked, Paging};
+use super::{Asked, CHANGES, Paging};
 use crate::live::{End, Live, Progress};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -22,8 +22,6 @@ use std::time::Duration;
 
 /// Gaps on a page.
 const GAPS: u32 = 50;
-/// Changes on a page.
-const CHANGES: u32 = 50;
 /// Between two events of a live page.
 const PACE: Duration = Duration::from_millis(200);
 

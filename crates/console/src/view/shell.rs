@@ -7,7 +7,7 @@ use crate::state::Shared;
 use axum::extract::FromRequestParts;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 
 /// What the frame needs to know.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +71,11 @@ impl FromRequestParts<Shared> for Shell {
             by_proxy: session.by_proxy(),
             csrf: session.token().to_owned(),
             theme: theme(&parts.headers),
-            here: parts.uri.path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default(),
+            // What was posted cannot be come back to.
+            here: match parts.uri.path_and_query() {
+                Some(path) if parts.method == Method::GET => path.as_str().to_owned(),
+                _ => "/".to_owned(),
+            },
             simulated: options.simulated.as_ref().map(|simulated| simulated.scenario.clone()),
             running: shared
                 .running()

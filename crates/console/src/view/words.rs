@@ -31,6 +31,17 @@ pub(crate) fn outcome_badge(outcome: &str) -> Badge {
     }
 }
 
+/// The word of what a listener does with clients without TLS. Only a proof is green.
+pub(crate) fn transport_badge(transport: &str) -> Badge {
+    match transport {
+        "enforced" => Badge { class: "yes", shape: "✓", word: "refuses plaintext" },
+        "optional" => Badge { class: "no", shape: "✕", word: "lets plaintext in" },
+        "plaintext-only" => Badge { class: "no", shape: "✕", word: "has no TLS" },
+        "broken-tls" => Badge { class: "no", shape: "✕", word: "TLS is broken" },
+        _ => Badge { class: "unknown", shape: "?", word: "inconclusive" },
+    }
+}
+
 impl From<Outcome> for Badge {
     fn from(outcome: Outcome) -> Self {
         outcome_badge(outcome.as_str())
@@ -92,6 +103,10 @@ pub(crate) fn reason_words(reason: &str) -> &str {
         "not-returned" => "Azure left the value out",
         "not-offered" => "the provider is not registered there: nothing was missed",
         "eventually-consistent" => "found by Resource Graph, which cannot vouch for completeness",
+        "not-probed" => "the wire was not looked at",
+        "unresolved" => "the host name leads nowhere from here",
+        "unreachable" => "no connection to the server from here",
+        "inconclusive" => "the server’s answers prove nothing",
         "no-subscription" => "no subscription can be seen",
         other => other,
     }

@@ -9,7 +9,6 @@ use hostssl_console::{Connect, Console, Options, Trouble};
 use hostssl_engine::Tenant;
 use hostssl_model::{Principal, Scope};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -112,15 +111,9 @@ pub(crate) async fn serve(options: Options) -> Served {
 
 pub(crate) async fn serve_over(options: Options, connect: Connect) -> Served {
     let directory = tempfile::tempdir().unwrap();
-    let (port, link, task) = serve_in(options, connect, directory.path()).await;
-    Served { port, link, directory, task }
-}
-
-async fn serve_in(options: Options, connect: Connect, directory: &Path) -> (u16, String, JoinHandle<()>) {
-    let console = Console::bind(options, directory, connect).await.unwrap();
-    let port = console.address().rsplit(':').next().unwrap().parse().unwrap();
-    let link = console.link().split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap();
-    (port, link, tokio::spawn(console.run(std::future::pending())))
+    let console = Console::bind(options, directory.path(), connect).await.unwrap();
+    let (address, link) = (console.address(), console.link().to_owned());
+    Served::of(&address, &link, directory, tokio::spawn(console.run(std::future::pending())))
 }
 
 /// An answer.
@@ -150,6 +143,13 @@ impl Answer {
 }
 
 impl Served {
+    /// A console at an address with its link, in a directory, served by a task.
+    pub(crate) fn of(address: &str, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        let link = link.split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap();
+        Self { port, link, directory, task }
+    }
+
     pub(crate) fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

@@ -92,6 +92,7 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
 
 const ROW: &str = "s.key, s.spelled, s.name, s.resource_group, s.subscription, coalesce(n.name, s.subscription), \
                    s.kind, s.location, o.state, o.outcome, o.enforcement, o.tls, o.reason, o.since_ms";
+const SERVERS: &str = "observations o JOIN servers s ON s.num = o.server";
 const TABLES: &str = "observations o JOIN servers s ON s.num = o.server \
                       LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription";
 
@@ -180,13 +181,37 @@ pub(crate) fn servers(
         ServerSort::Urgency => format!("{by}, s.name COLLATE NOCASE, s.num"),
         _ => format!("{by} {direction}, s.name COLLATE NOCASE, s.num"),
     };
+    // Finding the rows of a page looks at every server of the audit, so it joins no more than it must.
+    let by_subscription = sort == ServerSort::Subscription;
+    let tables = if by_subscription || !filter.search.is_empty() { TABLES } else { SERVERS };
     let mut paged = values.clone();
     paged.extend([Value::Integer(page.size.into()), Value::Integer(offset(page))]);
     let (limit, skip) = (values.len() + 1, values.len() + 2);
-    let sql = format!("SELECT {ROW} FROM {TABLES} WHERE {condition} ORDER BY {order} LIMIT ?{limit} OFFSET ?{skip}");
+    let sql = format!(
+        "SELECT {ROW} FROM (SELECT o.server FROM {tables} WHERE {condition} ORDER BY {order} LIMIT ?{limit} OFFSET ?{skip}) \
+         p JOIN {TABLES} WHERE o.audit = ?1 AND o.server = p.server ORDER BY {order}"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(paged), server_row)?.collect::<Result<_, _>>()?;
-    let sql = format!("SELECT o.enforcement, count(*) FROM {TABLES} WHERE {condition} GROUP BY 1");
+    let tally =
+        if *filter == ServerFilter::default() { audit.tally } else { tally(connection, &condition, values, filter)? };
+    Ok(ServerPage { rows, total: tally.servers(), tally })
+}
+
+/// How many servers pass a filter.
+fn tally(
+    connection: &Connection,
+    condition: &str,
+    values: Vec<Value>,
+    filter: &ServerFilter,
+) -> Result<Tally, StoreError> {
+    let of_servers = !filter.kinds.is_empty() || !filter.subscription.is_empty();
+    let tables = match (filter.search.is_empty(), of_servers) {
+        (false, _) => TABLES,
+        (true, true) => SERVERS,
+        (true, false) => "observations o",
+    };
+    let sql = format!("SELECT o.enforcement, count(*) FROM {tables} WHERE {condition} GROUP BY 1");
     let mut tally = Tally::default();
     let mut statement = connection.prepare_cached(&sql)?;
     let mut counts = statement.query(params_from_iter(values))?;
@@ -198,7 +223,7 @@ pub(crate) fn servers(
             Enforcement::Unknown => tally.unknown += count,
         }
     }
-    Ok(ServerPage { rows, total: tally.servers(), tally })
+    Ok(tally)
 }
 
 /// One pass over the servers; what each value has in number is added up here.

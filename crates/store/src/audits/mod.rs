@@ -38,7 +38,13 @@ pub struct AuditStore {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     facets: Mutex<Option<(i64, Arc<Facets>)>>,
+    changes: Mutex<Option<(Compared, Changes)>>,
 }
+
+/// Two audits by number, and how many changes were asked for.
+type Compared = (i64, i64, u32);
+/// Servers that changed, and how many there are.
+type Changes = (Vec<ServerChange>, u64);
 
 impl AuditStore {
     /// Opens a state directory; makes it, or brings it up to date.
@@ -55,6 +61,7 @@ impl AuditStore {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             facets: Mutex::default(),
+            changes: Mutex::default(),
         })
     }
 
@@ -202,7 +209,15 @@ impl AuditStore {
         previous: &AuditEntry,
         count: u32,
     ) -> Result<(Vec<ServerChange>, u64), StoreError> {
-        self.read(|connection| list::changes(connection, audit, previous, count))
+        let asked = (audit.num, previous.num, count);
+        if let Some((known, changes)) = &*lock(&self.changes)
+            && *known == asked
+        {
+            return Ok(changes.clone());
+        }
+        let changes = self.read(|connection| list::changes(connection, audit, previous, count))?;
+        *lock(&self.changes) = Some((asked, changes.clone()));
+        Ok(changes)
     }
 
     /// What an audit could not see, by reason and permission.
