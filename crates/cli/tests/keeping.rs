@@ -27,7 +27,7 @@ impl State {
     }
 
     fn store(&self) -> AuditStore {
-        AuditStore::open(&self.0).unwrap()
+        AuditStore::open(&self.0.join("simulated")).unwrap()
     }
 }
 

@@ -180,6 +180,51 @@ async fn one_failed_append_does_not_take_others_with_it() {
     assert_eq!(store.load(&run).await.unwrap().records.len(), 3);
 }
 
+#[tokio::test]
+async fn two_processes_that_lost_the_lock_do_not_write_one_run() {
+    let directory = directory();
+    let (run, plan) = (run_id("run-1"), sample_plan());
+    let first = Store::open(directory.path()).unwrap();
+    begin(&first, &run, &plan).await.unwrap();
+    // Somebody takes the lock file for a left-over.
+    std::fs::remove_file(directory.path().join("hostssl.lock")).unwrap();
+    let second = Store::open(directory.path()).unwrap();
+    second.load(&run).await.unwrap();
+    second.append(&run, &[record(Event::RunResumed)]).await.unwrap();
+    let refused = first.append(&run, &[record(Event::RunFinished)]).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("NotAlone"), "{refused:?}");
+    // And the other way round: what was read is not the end any more.
+    first.load(&run).await.unwrap();
+    first.append(&run, &[record(Event::RunResumed)]).await.unwrap();
+    let refused = second.append(&run, &[record(Event::RunFinished)]).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("NotAlone"), "{refused:?}");
+    assert!(first.load(&run).await.unwrap().load().is_ok(), "the journal makes sense all the same");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_journal_that_was_removed_keeps_nothing_more() {
+    let directory = directory();
+    let (run, plan) = (run_id("run-1"), sample_plan());
+    let store = Store::open(directory.path()).unwrap();
+    begin(&store, &run, &plan).await.unwrap();
+    std::fs::remove_file(directory.path().join("hostssl.db")).unwrap();
+    let refused = store.append(&run, &[record(Event::RunFinished)]).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("Gone"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn that_a_run_began_stands_in_the_database_itself() {
+    let directory = directory();
+    let (run, plan) = (run_id("run-1"), sample_plan());
+    let store = Store::open(directory.path()).unwrap();
+    begin(&store, &run, &plan).await.unwrap();
+    let copy = self::directory();
+    std::fs::copy(directory.path().join("hostssl.db"), copy.path().join("hostssl.db")).unwrap();
+    let runs = Store::open(copy.path()).unwrap().reader().runs().unwrap();
+    assert!(runs.iter().any(|entry| entry.id == run && entry.phase.is_unfinished()));
+}
+
 fn raw(directory: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(directory.join("hostssl.db")).unwrap()
 }
