@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Put back exactly what a run changed.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Undo(UndoArgs),
-    /// List the runs that changed servers, or show one.
+    /// List what was run, audits and applies; show one, or judge an audit again.
     Runs(RunsArgs),
     /// Plan, review and apply in one conversation on the terminal.
     #[command(after_help = crate::exit::CHANGE_HELP)]

@@ -1,6 +1,6 @@
 //! Standard output: data only.
 
-use crate::args::{Colour, TalkArgs, ValueFormat};
+use crate::args::{AuditFormat, Colour, TalkArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_model::Gap;
 use hostssl_report::output::Format;
@@ -79,6 +79,22 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
 }
 
 const QUERY_HINT: &str = "queries are JMESPath, such as '[*].{name:name, ssl:sslEnforcement}'";
+
+impl AuditFormat {
+    /// The format for values; `None` for csv, which only reports have.
+    pub(crate) fn format(self) -> Option<Format> {
+        Some(match self {
+            Self::Table => Format::Table,
+            Self::Json => Format::Json,
+            Self::Jsonc => Format::Jsonc,
+            Self::Yaml => Format::Yaml,
+            Self::Yamlc => Format::Yamlc,
+            Self::Tsv => Format::Tsv,
+            Self::None => Format::None,
+            Self::Csv => return None,
+        })
+    }
+}
 
 impl From<ValueFormat> for Format {
     fn from(format: ValueFormat) -> Self {

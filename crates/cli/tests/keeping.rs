@@ -26,6 +26,7 @@ impl State {
         self.0.to_str().unwrap()
     }
 
+    /// What was simulated is kept apart.
     fn store(&self) -> AuditStore {
         AuditStore::open(&self.0.join("simulated")).unwrap()
     }
@@ -48,6 +49,41 @@ fn an_audit_is_kept_as_it_was_reported() {
     let mut again = Vec::new();
     hostssl_report::audit_json::write(&mut again, &store.report(&audit, &ServerFilter::default()).unwrap()).unwrap();
     assert_eq!(String::from_utf8(again).unwrap(), done.stdout);
+}
+
+#[test]
+fn a_kept_audit_is_listed_shown_and_judged_again() {
+    let state = State::new("judged");
+    let state = state.path();
+    let audited = run(&["audit", "--simulate", "--state", state, "-o", "json", "-q"]);
+    let kept = |arguments: &[&str]| run(&[&["runs"], arguments, &["--simulated", "--state", state, "-q"]].concat());
+    let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
+    let (id, first) = (listed[0]["run"].as_str().unwrap(), &listed[0]);
+    assert_eq!((&first["kind"], &first["servers"]), (&"audit".into(), &24.into()), "{listed}");
+    let table = kept(&[]).stdout;
+    assert!(table.starts_with("RUN ") && table.contains(" KIND ") && table.contains("24 servers: "), "{table}");
+    assert_eq!(kept(&["show", id, "-o", "json"]).stdout, audited.stdout);
+    let text = run(&["audit", "--simulate", "--no-save", "-q"]).stdout;
+    assert_eq!(kept(&["show", id]).stdout.lines().count(), text.lines().count());
+    assert!(kept(&["show", id, "-o", "csv"]).stdout.starts_with("subscription,subscriptionId,"));
+
+    // By the same rules, nothing changes; by others, only the judgement does, and the exit code follows it.
+    let same = kept(&["judge", id, "--profile", "baseline@1", "-o", "json"]);
+    assert_eq!((same.code, same.stdout), (3, audited.stdout));
+    let strict = kept(&["judge", id, "--profile", "strict", "-o", "json"]);
+    let strict: serde_json::Value = serde_json::from_str(&strict.stdout).unwrap();
+    assert_eq!(strict["run"]["profile"], "strict@1", "it did not look at the wire");
+    assert!(strict["summary"]["fail"].as_u64() > first["fail"].as_u64(), "{}", strict["summary"]);
+    for (arguments, words) in [
+        (&["judge", id, "--profile", "lax"][..], "profiles are"),
+        (&["judge", "no-such-run", "--profile", "strict"], "no run no-such-run"),
+        (&["judge", id], "--profile"),
+        (&["show", id, "-o", "csv", "--query", "run"], "--query does not go with"),
+    ] {
+        let done = kept(arguments);
+        assert_eq!(done.code, 2, "{arguments:?}: {}", done.stderr);
+        assert!(done.stderr.contains(words), "{arguments:?}: {}", done.stderr);
+    }
 }
 
 #[test]

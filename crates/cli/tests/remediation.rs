@@ -49,7 +49,8 @@ impl Site {
     }
 
     fn runs(&self) -> Vec<Value> {
-        serde_json::from_str(&self.run(&["runs", "-o", "json"]).stdout).unwrap()
+        let all: Vec<Value> = serde_json::from_str(&self.run(&["runs", "-o", "json"]).stdout).unwrap();
+        all.into_iter().filter(|run| run["kind"] == "apply").collect()
     }
 }
 

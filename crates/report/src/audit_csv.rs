@@ -1,7 +1,7 @@
 //! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
 
 use crate::safe;
-use hostssl_model::{ServerReport, Subscription};
+use hostssl_model::{AuditReport, ServerReport, Subscription};
 use std::io::{self, Write};
 
 const HEADINGS: [&str; 18] = [
@@ -24,6 +24,25 @@ const HEADINGS: [&str; 18] = [
     "reason",
     "id",
 ];
+
+/// Writes a whole report.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    let (mut writer, written) = CsvWriter::new(out);
+    written?;
+    // Servers stand in the order of the subscriptions.
+    for servers in report.servers.chunk_by(|a, b| a.server.subscription() == b.server.subscription()) {
+        let Some(first) = servers.first() else { continue };
+        let id = first.server.subscription();
+        if let Some(subscription) = report.subscriptions.iter().find(|one| one.id == id) {
+            writer.write(subscription, servers)?;
+        }
+    }
+    Ok(())
+}
 
 /// Writes rows of CSV (RFC 4180) to a writer.
 pub struct CsvWriter<W: Write>(csv::Writer<W>);

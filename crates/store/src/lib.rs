@@ -9,6 +9,7 @@ mod database;
 mod directory;
 mod error;
 mod reader;
+mod runs;
 mod writer;
 
 pub use audits::{
@@ -18,6 +19,7 @@ pub use audits::{
 };
 pub use error::StoreError;
 pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};
+pub use runs::KeptRun;
 
 use async_trait::async_trait;
 use directory::DatabaseFile;

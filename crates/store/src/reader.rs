@@ -103,12 +103,7 @@ impl StoreReader {
     /// [`StoreError`] when the state cannot be read.
     pub fn runs(&self) -> Result<Vec<RunEntry>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT id, plan, steps, principal, phase, \
-             (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1), \
-             (SELECT at_ms FROM journal WHERE run = id ORDER BY seq DESC LIMIT 1) \
-             FROM runs ORDER BY id",
-        )?;
+        let mut statement = connection.prepare_cached(&format!("{ENTRY} ORDER BY id"))?;
         let rows = statement.query_map([], |row| Ok(entry_of(row)))?;
         rows.map(|row| row.map_err(StoreError::from)?).collect()
     }
@@ -169,9 +164,19 @@ impl StoreReader {
     }
 
     /// A connection has no state that a panic elsewhere could leave half-done.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+const ENTRY: &str = "SELECT id, plan, steps, principal, phase, \
+                     (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1), \
+                     (SELECT at_ms FROM journal WHERE run = id ORDER BY seq DESC LIMIT 1) FROM runs";
+
+/// One run for a list.
+pub(crate) fn entry_of_run(connection: &Connection, run: &RunId) -> Result<Option<RunEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("{ENTRY} WHERE id = ?1"))?;
+    statement.query_row([run.as_str()], |row| Ok(entry_of(row))).optional()?.transpose()
 }
 
 fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {

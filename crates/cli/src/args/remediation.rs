@@ -1,6 +1,6 @@
 //! The options of everything that plans, changes, or tells of changes.
 
-use super::{ConnectArgs, Discovery, LimitArgs, ScopeArgs, TableArgs, ValueArgs, duration, name};
+use super::{AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, TableArgs, ValueArgs, duration, name};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -212,8 +212,11 @@ pub(crate) struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
-    /// Show a run: every step, and the receipts of its writes.
+    /// Show a run: of an apply every step and the receipts of its writes, of an audit its report.
     Show(RunsShowArgs),
+    /// Judge what a kept audit saw by other rules. Asks Azure nothing.
+    #[command(after_help = crate::exit::HELP)]
+    Judge(RunsJudgeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -227,7 +230,35 @@ pub(crate) struct RunsShowArgs {
     #[arg(long)]
     pub(crate) simulated: bool,
     #[command(flatten)]
-    pub(crate) value: TableArgs,
+    pub(crate) value: KeptArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsJudgeArgs {
+    /// The audit.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The rules to judge by, as name or name@version.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// A run of --simulate, which is kept apart.
+    #[arg(long)]
+    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) value: KeptArgs,
+}
+
+/// How to write what is kept.
+#[derive(Debug, Args)]
+pub(crate) struct KeptArgs {
+    /// Output format. Only audits have csv.
+    #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true)]
+    pub(crate) output: AuditFormat,
+    /// JMESPath query over the JSON report.
+    #[arg(long, value_name = "JMESPATH")]
+    pub(crate) query: Option<String>,
 }
 
 #[derive(Debug, Args)]

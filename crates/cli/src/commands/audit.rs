@@ -12,7 +12,7 @@ use hostssl_engine::{AuditRequest, Event, Stamp, audit_and_probe};
 use hostssl_model::{AuditReport, ServerReport, Subscription};
 use hostssl_report::audit_csv::CsvWriter;
 use hostssl_report::output::Format;
-use hostssl_report::{Query, audit_json, audit_text};
+use hostssl_report::{Query, audit_csv, audit_json, audit_text};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         let report = result?;
         let written = match rows {
             Some(rows) => stdout::tolerate(rows.finish()),
-            None => write(&report, args, query.as_ref(), talk),
+            None => write(&report, args.output, query.as_ref(), talk),
         };
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.keep.keep(&report, args.connect.simulate.is_some(), talk);
@@ -93,21 +93,24 @@ fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
     profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))
 }
 
-fn write(report: &AuditReport, args: &AuditArgs, query: Option<&Query>, talk: &TalkArgs) -> Result<(), CliError> {
+/// Writes a report in one of its formats.
+pub(crate) fn write(
+    report: &AuditReport,
+    output: AuditFormat,
+    query: Option<&Query>,
+    talk: &TalkArgs,
+) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
-    let format = match args.output {
+    match output {
         AuditFormat::Table if query.is_none() => {
             return stdout::write(|out| audit_text::write(out, report, palette));
         }
         AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
-        AuditFormat::None | AuditFormat::Csv => return Ok(()),
-        AuditFormat::Table => Format::Table,
-        AuditFormat::Json => Format::Json,
-        AuditFormat::Jsonc => Format::Jsonc,
-        AuditFormat::Yaml => Format::Yaml,
-        AuditFormat::Yamlc => Format::Yamlc,
-        AuditFormat::Tsv => Format::Tsv,
-    };
+        AuditFormat::Csv => return stdout::write(|out| audit_csv::write(out, report)),
+        AuditFormat::None => return Ok(()),
+        _ => {}
+    }
+    let Some(format) = output.format() else { return Ok(()) };
     let value = audit_json::value(report)
         .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
     // Without a query, a table or list of the whole document would show no server.

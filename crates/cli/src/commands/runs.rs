@@ -1,6 +1,9 @@
 //! `hostssl runs`.
 
-use crate::args::{RunsArgs, RunsCommand, RunsShowArgs, TableArgs, TalkArgs};
+mod audits;
+mod list;
+
+use crate::args::{KeptArgs, RunsArgs, RunsCommand, RunsShowArgs, TalkArgs};
 use crate::changing::to_value;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -9,7 +12,7 @@ use crate::stdout;
 use hostssl_remedy::{Direction, ExecuteError, Report};
 use hostssl_report::output::Format;
 use hostssl_report::{Column, Palette, run_text, safe, write_columns};
-use hostssl_store::{Receipt, RunEntry, StoreError, StoreReader};
+use hostssl_store::Receipt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -17,63 +20,9 @@ use std::io::{self, Write};
 pub(crate) fn run(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     match &args.command {
         Some(RunsCommand::Show(args)) => show(args, talk),
-        None => list(args, talk),
+        Some(RunsCommand::Judge(args)) => audits::judge(args, talk),
+        None => list::write(args, talk),
     }
-}
-
-fn list(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
-    let query = stdout::query(args.value.query.as_deref())?;
-    let runs = match StoreReader::open(&args.state.directory(args.simulated)?) {
-        Ok(reader) => reader.runs()?,
-        Err(StoreError::NoState(_)) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    let palette = stdout::palette(talk);
-    let format = Format::from(args.value.output);
-    if query.is_none() && format == Format::Table {
-        stdout::write(|out| write_list(out, &runs, palette))?;
-    } else {
-        let rows = Value::Array(runs.iter().rev().map(entry_value).collect());
-        stdout::write_value(&rows, query.as_ref(), format, palette)?;
-    }
-    let unfinished = runs.iter().find(|run| run.phase.is_unfinished());
-    if let (Some(run), false) = (unfinished, talk.quiet) {
-        say!("next: hostssl resume {}    # it has not ended", run.id);
-    }
-    Ok(Exit::AllPass)
-}
-
-/// The newest first.
-fn write_list(out: &mut dyn Write, runs: &[RunEntry], palette: Palette) -> io::Result<()> {
-    if runs.is_empty() {
-        return writeln!(out, "no runs yet: `hostssl plan` and `hostssl apply` make one");
-    }
-    let headings = ["RUN", "PHASE", "STEPS", "STARTED", "LAST", "BY", "PLAN"];
-    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-    for run in runs.iter().rev() {
-        rows.push(vec![
-            Column::plain(run.id.as_str()),
-            Column::plain(run.phase.as_str()),
-            Column::plain(run.steps.to_string()),
-            Column::plain(instant(run.started_at_ms)),
-            Column::plain(instant(run.last_at_ms)),
-            Column::plain(safe(&run.principal.name)),
-            Column::plain(run.plan.as_str().get(..12).unwrap_or_default()),
-        ]);
-    }
-    write_columns(out, "", &rows)
-}
-
-fn entry_value(run: &RunEntry) -> Value {
-    json!({
-        "run": run.id.as_str(),
-        "plan": run.plan.as_str(),
-        "phase": run.phase.as_str(),
-        "steps": run.steps,
-        "principal": run.principal.name,
-        "startedAt": instant(run.started_at_ms),
-        "lastAt": instant(run.last_at_ms),
-    })
 }
 
 /// Milliseconds since 1970 in RFC 3339, to the second.
@@ -85,6 +34,9 @@ fn show(args: &RunsShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
     let reader = args.state.read(args.simulated)?;
+    if let Some(audit) = reader.audit(run.as_str())? {
+        return audits::show(&reader, &audit, &args.value, talk);
+    }
     let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
     let receipts = reader.receipts(&run)?;
     let report = loaded.report();
@@ -95,12 +47,14 @@ fn show(args: &RunsShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
 fn write_run(
     report: &Report,
     receipts: &[Receipt],
-    value: &TableArgs,
+    value: &KeptArgs,
     query: Option<&hostssl_report::Query>,
     talk: &TalkArgs,
 ) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
-    let format = Format::from(value.output);
+    let format = value.output.format().ok_or_else(|| {
+        CliError::usage("a run that changed servers has no csv", "use --output tsv, or json for all of it")
+    })?;
     if query.is_none() && format == Format::Table {
         return stdout::write(|out| {
             run_text::write(out, report, palette)?;

@@ -11,9 +11,8 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use hostssl_model::AuditReport;
-use hostssl_report::audit_csv::CsvWriter;
 use hostssl_report::output::{Format, write_value};
-use hostssl_report::{Palette, audit_json, audit_text};
+use hostssl_report::{Palette, audit_csv, audit_json, audit_text};
 use hostssl_store::ServerFilter;
 use serde::Deserialize;
 use std::io::{self, BufWriter, Write};
@@ -110,7 +109,7 @@ impl Write for Pieces {
 
 fn write(out: &mut dyn Write, report: &AuditReport, format: &str) -> io::Result<()> {
     let format = match format {
-        "csv" => return write_csv(out, report),
+        "csv" => return audit_csv::write(out, report),
         "json" => return audit_json::write(out, report),
         "table" => return audit_text::write(out, report, Palette::Plain),
         "tsv" => Format::Tsv,
@@ -120,18 +119,4 @@ fn write(out: &mut dyn Write, report: &AuditReport, format: &str) -> io::Result<
     // A list of the whole document would show no server.
     let shown = if format == Format::Tsv { value.get("servers").unwrap_or(&value) } else { &value };
     write_value(out, shown, format, &[], Palette::Plain)
-}
-
-fn write_csv(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
-    let (mut writer, written) = CsvWriter::new(out);
-    written?;
-    // Servers stand in the order of the subscriptions.
-    for servers in report.servers.chunk_by(|a, b| a.server.subscription() == b.server.subscription()) {
-        let Some(first) = servers.first() else { continue };
-        let id = first.server.subscription();
-        if let Some(subscription) = report.subscriptions.iter().find(|one| one.id == id) {
-            writer.write(subscription, servers)?;
-        }
-    }
-    Ok(())
 }

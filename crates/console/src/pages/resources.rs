@@ -29,6 +29,7 @@ pub(crate) struct View {
     pub(crate) outcome: String,
     pub(crate) state: String,
     pub(crate) reason: String,
+    pub(crate) wire: String,
     pub(crate) sort: String,
     pub(crate) dir: String,
     pub(crate) run: String,
@@ -142,6 +143,7 @@ impl View {
             enforcement: Enforcement::from_word(&self.enforcement),
             state: self.state.clone(),
             reason: self.reason.clone(),
+            wire: self.wire.clone(),
         }
     }
 
@@ -182,6 +184,7 @@ impl View {
             ("outcome", &self.outcome),
             ("state", &self.state),
             ("reason", &self.reason),
+            ("wire", &self.wire),
             ("sort", &self.sort),
             ("dir", &self.dir),
             ("run", &self.run),

@@ -31,6 +31,12 @@ pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, Stor
     Ok(entries(connection, &sql, &[])?.pop())
 }
 
+/// Whether an audit looked at the wire of any server.
+pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM observations WHERE audit = ?1 AND wire <> '')";
+    Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
+}
+
 pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option<AuditEntry>, StoreError> {
     let sql = format!("{AUDIT} WHERE num = (SELECT last_audit FROM servers WHERE key = ?1)");
     Ok(entries(connection, &sql, &[&key])?.pop())
@@ -91,10 +97,14 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
 }
 
 const ROW: &str = "s.key, s.spelled, s.name, s.resource_group, s.subscription, coalesce(n.name, s.subscription), \
-                   s.kind, s.location, o.state, o.outcome, o.enforcement, o.tls, o.reason, o.since_ms";
+                   s.kind, s.location, o.state, o.outcome, o.enforcement, o.tls, o.reason, o.since_ms, o.wire";
 const SERVERS: &str = "observations o JOIN servers s ON s.num = o.server";
 const TABLES: &str = "observations o JOIN servers s ON s.num = o.server \
                       LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription";
+
+/// The worst first, and what nobody looked at last.
+const BY_WIRE: &str = "CASE o.wire WHEN 'plaintext-only' THEN 0 WHEN 'optional' THEN 1 WHEN 'broken-tls' THEN 2 \
+                       WHEN 'inconclusive' THEN 3 WHEN 'unseen' THEN 4 WHEN 'enforced' THEN 5 ELSE 6 END";
 
 fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
     Ok(ServerRow {
@@ -112,6 +122,7 @@ fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
         minimal_tls: row.get(11)?,
         reason: row.get(12)?,
         since_ms: row.get(13)?,
+        wire: row.get(14)?,
     })
 }
 
@@ -123,7 +134,12 @@ pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, V
         values.push(value);
         sql.push_str(&format!(" AND {column} = ?{}", values.len()));
     };
-    let texts = [("s.subscription", &filter.subscription), ("o.state", &filter.state), ("o.reason", &filter.reason)];
+    let texts = [
+        ("s.subscription", &filter.subscription),
+        ("o.state", &filter.state),
+        ("o.reason", &filter.reason),
+        ("o.wire", &filter.wire),
+    ];
     for (column, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
         equal(column, Value::Text(text.clone()));
     }
@@ -174,6 +190,7 @@ pub(crate) fn servers(
         ServerSort::Kind => "s.kind",
         ServerSort::State => "o.state COLLATE NOCASE",
         ServerSort::Tls => "o.tls",
+        ServerSort::Wire => BY_WIRE,
         ServerSort::Since => "o.since_ms",
     };
     let order = match sort {
@@ -229,18 +246,18 @@ fn tally(
 /// One pass over the servers; what each value has in number is added up here.
 pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Facets, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.kind, o.state, o.reason, s.subscription, count(*) FROM observations o \
-         JOIN servers s ON s.num = o.server WHERE o.audit = ?1 GROUP BY 1, 2, 3, 4",
+        "SELECT s.kind, o.state, o.reason, s.subscription, o.wire, count(*) FROM observations o \
+         JOIN servers s ON s.num = o.server WHERE o.audit = ?1 GROUP BY 1, 2, 3, 4, 5",
     )?;
     let mut rows = statement.query([audit.num])?;
-    let mut counted: [BTreeMap<String, u64>; 4] = Default::default();
+    let mut counted: [BTreeMap<String, u64>; 5] = Default::default();
     while let Some(row) = rows.next()? {
-        let servers = unsigned(row.get(4)?);
+        let servers = unsigned(row.get(5)?);
         for (index, counts) in counted.iter_mut().enumerate() {
             *counts.entry(row.get(index)?).or_default() += servers;
         }
     }
-    let [kinds, states, reasons, of_subscriptions] = counted;
+    let [kinds, states, reasons, of_subscriptions, wires] = counted;
     let mut statement = connection
         .prepare_cached("SELECT id, name FROM audit_subscriptions WHERE audit = ?1 ORDER BY name COLLATE NOCASE, id")?;
     let subscriptions = statement
@@ -250,7 +267,13 @@ pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Face
             Ok((id, row.get(1)?, servers))
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Facets { kinds: by_count(kinds), states: by_count(states), reasons: by_count(reasons), subscriptions })
+    Ok(Facets {
+        kinds: by_count(kinds),
+        states: by_count(states),
+        reasons: by_count(reasons),
+        wires: by_count(wires),
+        subscriptions,
+    })
 }
 
 /// The most frequent first; the empty one is none.
@@ -272,7 +295,7 @@ pub(crate) fn server(
     let found = connection
         .prepare_cached(&sql)?
         .query_row(params![audit.num, key], |row| {
-            Ok((server_row(row)?, row.get::<_, String>(14)?, row.get::<_, String>(15)?))
+            Ok((server_row(row)?, row.get::<_, String>(15)?, row.get::<_, String>(16)?))
         })
         .optional()?;
     let Some((row, facts, judgement)) = found else { return Ok(None) };
@@ -338,8 +361,8 @@ pub(crate) fn changes(
     let (mut found, mut total) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let enforcement = |index| row.get::<_, Option<i64>>(index).map(|code| code.map(Enforcement::from_code));
-        found.push(ServerChange { row: server_row(row)?, before: enforcement(14)?, after: enforcement(15)? });
-        total = unsigned(row.get(16)?);
+        found.push(ServerChange { row: server_row(row)?, before: enforcement(15)?, after: enforcement(16)? });
+        total = unsigned(row.get(17)?);
     }
     Ok((found, total))
 }

@@ -11,6 +11,9 @@ mod save;
 mod types;
 mod wire;
 
+pub(crate) use list::{audit as audit_of, looked_at_the_wire};
+pub(crate) use report::report as report_of;
+
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
@@ -276,7 +279,7 @@ impl AuditStore {
         self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = lock(&self.readers).pop();
         let connection = match idle {
             Some(connection) => connection,

@@ -2,6 +2,7 @@
 
 use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
 use super::types::{AuditId, Enforcement, Tally};
+use super::wire::worst_listener;
 use crate::StoreError;
 use hostssl_model::{AuditReport, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -147,7 +148,7 @@ fn insert_server(
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO observations (audit, server, facts, judgement, outcome, enforcement, tls, state, \
-             reason, since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             reason, wire, since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             audit,
@@ -159,6 +160,7 @@ fn insert_server(
             report.minimal_tls_version.as_azure().unwrap_or_default(),
             report.server.state.as_ref().map_or("", |state| state.as_str()),
             reason(report),
+            worst_listener(&report.wire),
             since,
         ])?;
     transaction.prepare_cached("UPDATE servers SET last_audit = ?2 WHERE num = ?1")?.execute([server, audit])?;

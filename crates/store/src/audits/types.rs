@@ -166,6 +166,9 @@ pub struct ServerRow {
     pub reason: String,
     /// Since when its enforcement is so, as far as kept audits tell, in milliseconds since 1970-01-01T00:00:00Z.
     pub since_ms: i64,
+    /// What its worst listener does with clients without TLS: the verdict's word, `unseen` when one could not be seen and
+    /// none is worse, empty when nobody looked.
+    pub wire: String,
 }
 
 /// Which servers to list. Empty means all.
@@ -185,6 +188,8 @@ pub struct ServerFilter {
     pub state: String,
     /// Why it was not seen.
     pub reason: String,
+    /// What its worst listener does, in the words of [`ServerRow::wire`].
+    pub wire: String,
 }
 
 /// What a list of servers is sorted by.
@@ -205,6 +210,8 @@ pub enum ServerSort {
     State,
     /// By the lowest TLS version.
     Tls,
+    /// By what its worst listener does, the worst first.
+    Wire,
     /// By how long it has been so.
     Since,
 }
@@ -238,6 +245,8 @@ pub struct Facets {
     pub states: Vec<(String, u64)>,
     /// Reasons why servers were not seen.
     pub reasons: Vec<(String, u64)>,
+    /// What the worst listener does.
+    pub wires: Vec<(String, u64)>,
     /// Subscriptions: id, name and servers.
     pub subscriptions: Vec<(String, String, u64)>,
 }

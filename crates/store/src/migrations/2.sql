@@ -80,6 +80,8 @@ CREATE TABLE observations (
     tls TEXT NOT NULL,
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
+    -- What its worst listener does; empty when nobody looked at the wire.
+    wire TEXT NOT NULL,
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (audit, server)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,57 @@
+//! Audits that are kept: shown as they were, or judged again by other rules.
+
+use crate::args::{AuditFormat, KeptArgs, RunsJudgeArgs, TalkArgs};
+use crate::commands::audit;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::run_id;
+use crate::stdout;
+use hostssl_audit::Profile;
+use hostssl_store::{AuditEntry, StoreError, StoreReader};
+
+/// Writes an audit as `hostssl audit` did.
+pub(super) fn show(
+    reader: &StoreReader,
+    audit: &AuditEntry,
+    value: &KeptArgs,
+    talk: &TalkArgs,
+) -> Result<Exit, CliError> {
+    write(reader, audit, None, value, talk)?;
+    Ok(Exit::AllPass)
+}
+
+pub(super) fn judge(args: &RunsJudgeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let run = run_id(&args.run)?;
+    let reader = args.state.read(args.simulated)?;
+    let Some(audit) = reader.audit(run.as_str())? else {
+        let changes_servers = reader.runs()?.iter().any(|one| one.id == run);
+        return Err(if changes_servers {
+            CliError::usage(format!("run {run} changed servers: it saw nothing to judge"), "name an audit instead")
+        } else {
+            StoreError::NoSuchRun(run).into()
+        });
+    };
+    // A name alone is its newest version whose controls can find what they ask for.
+    let wire = reader.looked_at_the_wire(&audit)?;
+    let profile = Profile::find_for(&args.profile, wire).map_err(|error| {
+        let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
+        CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+    })?;
+    write(&reader, &audit, Some(&profile), &args.value, talk)
+}
+
+fn write(
+    reader: &StoreReader,
+    audit: &AuditEntry,
+    profile: Option<&Profile>,
+    value: &KeptArgs,
+    talk: &TalkArgs,
+) -> Result<Exit, CliError> {
+    let query = stdout::query(value.query.as_deref())?;
+    if query.is_some() && value.output == AuditFormat::Csv {
+        return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
+    }
+    let report = reader.audit_report(audit, profile)?;
+    audit::write(&report, value.output, query.as_ref(), talk)?;
+    Ok(Exit::of_audit(&report))
+}

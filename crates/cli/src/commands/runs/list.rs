@@ -1,0 +1,121 @@
+//! The list of what was run: audits and applies together, the newest first.
+
+use super::instant;
+use crate::args::{RunsArgs, TalkArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use hostssl_report::output::Format;
+use hostssl_report::{Column, Palette, safe, write_columns};
+use hostssl_store::{AuditEntry, KeptRun, Page, RunEntry, StoreError, StoreReader};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// All of them.
+const ALL: Page = Page { number: 0, size: u32::MAX };
+
+pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.value.query.as_deref())?;
+    let runs = match StoreReader::open(&args.state.directory(args.simulated)?) {
+        Ok(reader) => reader.kept_runs(ALL)?.0,
+        Err(StoreError::NoState(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let palette = stdout::palette(talk);
+    let format = Format::from(args.value.output);
+    if query.is_none() && format == Format::Table {
+        stdout::write(|out| table(out, &runs, palette))?;
+    } else {
+        stdout::write_value(&Value::Array(runs.iter().map(value).collect()), query.as_ref(), format, palette)?;
+    }
+    let unfinished = runs.iter().find_map(|run| match run {
+        KeptRun::Apply(run) if run.phase.is_unfinished() => Some(&run.id),
+        _ => None,
+    });
+    if let (Some(run), false) = (unfinished, talk.quiet) {
+        say!("next: hostssl resume {run}    # it has not ended");
+    }
+    Ok(Exit::AllPass)
+}
+
+fn table(out: &mut dyn Write, runs: &[KeptRun], palette: Palette) -> io::Result<()> {
+    if runs.is_empty() {
+        return writeln!(out, "no runs yet: `hostssl audit` and `hostssl apply` make one");
+    }
+    let headings = ["RUN", "KIND", "CAME TO", "STARTED", "LAST", "BY", "RULES OR PLAN"];
+    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
+    rows.extend(runs.iter().map(|run| {
+        let [came_to, started, last, by, what] = match run {
+            KeptRun::Audit(audit) => of_audit(audit),
+            KeptRun::Apply(run) => of_apply(run),
+        };
+        let cells = [run.id(), run.kind(), &came_to, &started, &last, &by, &what];
+        cells.map(|cell| Column::plain(safe(cell))).to_vec()
+    }));
+    write_columns(out, "", &rows)
+}
+
+fn of_audit(audit: &AuditEntry) -> [String; 5] {
+    let summary = &audit.summary;
+    let servers = if summary.servers == 1 { "server" } else { "servers" };
+    let found = format!(
+        "{} {servers}: {} fail, {} unknown, {} pass; {}",
+        summary.servers,
+        summary.fail,
+        summary.unknown,
+        summary.pass,
+        coverage(audit)
+    );
+    [found, instant(audit.started_ms), ended(audit), people(audit), audit.profile.clone()]
+}
+
+fn of_apply(run: &RunEntry) -> [String; 5] {
+    let steps = if run.steps == 1 { "step" } else { "steps" };
+    let plan = run.plan.as_str().get(..12).unwrap_or_default().to_owned();
+    let came_to = format!("{}, {} {steps}", run.phase.as_str(), run.steps);
+    [came_to, instant(run.started_at_ms), instant(run.last_at_ms), run.principal.name.clone(), plan]
+}
+
+fn value(run: &KeptRun) -> Value {
+    match run {
+        KeptRun::Audit(audit) => json!({
+            "run": audit.id,
+            "kind": run.kind(),
+            "profile": audit.profile,
+            "coverage": coverage(audit),
+            "servers": audit.summary.servers,
+            "fail": audit.summary.fail,
+            "unknown": audit.summary.unknown,
+            "pass": audit.summary.pass,
+            "principal": people(audit),
+            "startedAt": instant(audit.started_ms),
+            "lastAt": ended(audit),
+        }),
+        KeptRun::Apply(apply) => json!({
+            "run": apply.id.as_str(),
+            "kind": run.kind(),
+            "plan": apply.plan.as_str(),
+            "phase": apply.phase.as_str(),
+            "steps": apply.steps,
+            "principal": apply.principal.name,
+            "startedAt": instant(apply.started_at_ms),
+            "lastAt": instant(apply.last_at_ms),
+        }),
+    }
+}
+
+fn coverage(audit: &AuditEntry) -> &'static str {
+    match (audit.complete, audit.stopped) {
+        (true, _) => "complete",
+        (false, true) => "stopped early",
+        (false, false) => "incomplete",
+    }
+}
+
+fn ended(audit: &AuditEntry) -> String {
+    audit.finished_at.parse::<jiff::Timestamp>().map_or_else(|_| "-".to_owned(), |at| instant(at.as_millisecond()))
+}
+
+fn people(audit: &AuditEntry) -> String {
+    audit.principals.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,121 @@
+//! One list of everything that was run: audits, and what changed servers.
+
+use crate::audits::{audit_of, report_of};
+use crate::reader::entry_of_run;
+use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
+use hostssl_audit::Profile;
+use hostssl_model::AuditReport;
+use hostssl_remedy::RunId;
+use rusqlite::{Connection, params};
+
+/// A run of either kind.
+#[derive(Debug, Clone)]
+pub enum KeptRun {
+    /// It looked.
+    Audit(Box<AuditEntry>),
+    /// It changed servers, or was to.
+    Apply(Box<RunEntry>),
+}
+
+impl KeptRun {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Audit(audit) => &audit.id,
+            Self::Apply(run) => run.id.as_str(),
+        }
+    }
+
+    /// The word for people and JSON: `audit` or `apply`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit",
+            Self::Apply(_) => "apply",
+        }
+    }
+}
+
+impl AuditStore {
+    /// Audits and applies together, the newest first, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
+        self.read(|connection| kept_runs(connection, page))
+    }
+
+    /// Whether an audit looked at the wire of any server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn looked_at_the_wire(&self, audit: &AuditEntry) -> Result<bool, StoreError> {
+        self.read(|connection| crate::audits::looked_at_the_wire(connection, audit))
+    }
+}
+
+impl StoreReader {
+    /// Audits and applies together, the newest first, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn kept_runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
+        kept_runs(&self.lock(), page)
+    }
+
+    /// One kept audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn audit(&self, id: &str) -> Result<Option<AuditEntry>, StoreError> {
+        audit_of(&self.lock(), id)
+    }
+
+    /// Whether an audit looked at the wire of any server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn looked_at_the_wire(&self, audit: &AuditEntry) -> Result<bool, StoreError> {
+        crate::audits::looked_at_the_wire(&self.lock(), audit)
+    }
+
+    /// The report of a kept audit as it was; with a profile, judged by that, without looking again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn audit_report(&self, audit: &AuditEntry, profile: Option<&Profile>) -> Result<AuditReport, StoreError> {
+        report_of(&self.lock(), audit, &ServerFilter::default(), profile)
+    }
+}
+
+/// A page of both kinds. What is deleted while the page is read is left out.
+fn kept_runs(connection: &Connection, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
+    let total = "SELECT (SELECT count(*) FROM audits) + (SELECT count(*) FROM runs)";
+    let total: i64 = connection.query_row(total, [], |row| row.get(0))?;
+    let mut statement = connection.prepare_cached(
+        "SELECT 0 AS applies, id, started_ms AS at FROM audits UNION ALL \
+         SELECT 1, id, (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1) FROM runs \
+         ORDER BY at DESC, id DESC LIMIT ?1 OFFSET ?2",
+    )?;
+    let skip = i64::from(page.number) * i64::from(page.size);
+    let rows = statement.query_map(params![page.size, skip], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let named: Vec<(bool, String)> = rows.collect::<Result<_, _>>()?;
+    let mut found = Vec::with_capacity(named.len());
+    for (applies, id) in named {
+        let run = if applies {
+            let id = RunId::new(&id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            entry_of_run(connection, &id)?.map(|run| KeptRun::Apply(Box::new(run)))
+        } else {
+            audit_of(connection, &id)?.map(|audit| KeptRun::Audit(Box::new(audit)))
+        };
+        found.extend(run);
+    }
+    Ok((found, u64::try_from(total).unwrap_or_default()))
+}
