@@ -53,7 +53,7 @@ pub async fn read_parameter(arm: &Arm, id: &ResourceId, kind: Kind, name: Parame
 ///
 /// # Errors
 ///
-/// [`WriteParameterError`]; its [`ArmError`] as for [`write`].
+/// [`WriteParameterError`]; its [`ArmError`] as for [`write()`].
 pub async fn write_parameter(
     arm: &Arm,
     id: &ResourceId,
@@ -96,7 +96,7 @@ pub enum WriteParameterError {
         /// The setting.
         name: ParameterName,
     },
-    /// What [`write`] says.
+    /// What [`write()`] says.
     #[error(transparent)]
     Arm(#[from] ArmError),
 }
