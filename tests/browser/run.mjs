@@ -131,6 +131,23 @@ test("the facts of a run are judged by other rules", async () => {
   assert.ok((await page.$$("main section:last-child tbody tr")).length > 0);
 });
 
+test("the wire is looked at when that is asked for", async () => {
+  const page = await open("/runs");
+  await page.click("[name=probe]");
+  await Promise.all([page.waitForNavigation(), page.click("button.main")]);
+  await settled(page, () => document.querySelector("h1")?.textContent.startsWith("Audit of"));
+  await page.goto(server.origin + "/resources?q=pg-catalog-prod");
+  assert.match(await text(page, "main table tbody tr"), /lets plaintext in/);
+  await Promise.all([page.waitForNavigation(), page.click("main table tbody th a")]);
+  const key = new URL(page.url()).pathname;
+  await page.goto(server.origin + key + "/wire");
+  assert.match(await text(page, "main"), /5432/);
+  assert.match(await text(page, "main"), /TLS 1\.3/);
+  await Promise.all([page.waitForNavigation(), page.click("form[action$='/probe'] button")]);
+  await settled(page, () => document.querySelector("h1")?.textContent.startsWith("Audit of"));
+  assert.match(await text(page, "main .muted"), /1 server/);
+});
+
 test("the theme is remembered and changes nothing else", async () => {
   const page = await open("/controls");
   await page.click("details.menu summary");

@@ -33,6 +33,10 @@ impl Simulated {
         Ok(Self { scenario: scenario.to_owned(), simulation: Simulation::new(named_scenario(scenario)?) })
     }
 
+    pub(crate) fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+
     pub(crate) fn scenario(&self) -> &str {
         &self.scenario
     }

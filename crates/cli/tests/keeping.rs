@@ -117,20 +117,46 @@ fn the_console_shows_a_past_and_signs_in_by_its_link() {
     let told = console.wait_for_stderr("sign in, once");
     let link = told.split_whitespace().last().unwrap();
     let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let get = |path: &str, cookie: &str| {
-        let mut stream = TcpStream::connect(host).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    let signed_in = get(&format!("/{path}"), "");
+    let signed_in = get(host, &format!("/{path}"), "");
     let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
-    let overview = get("/", cookie);
+    let overview = get(host, "/", cookie);
     assert!(overview.contains("24 servers in 4 subscriptions") && overview.contains("Simulated."));
     assert_eq!(overview.matches("<tr><td><a href=\"/runs/").count(), 14, "the past");
     console.signal("TERM");
     assert_eq!(console.finish().code, 0);
+}
+
+#[test]
+fn what_changed_servers_is_among_the_runs_of_the_console() {
+    let state = State::new("applies");
+    let plan = state.0.join("plan.json").display().to_string();
+    let planned = run(&["plan", "--simulate", "--server", "pg-catalog-prod", "-q", "-o", "json", "--out", &plan]);
+    let hash = planned.stdout.split("\"hash\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let applied = run(&["apply", &plan, "--approve", &hash, "--simulate", "--state", state.path(), "-q"]);
+    assert_eq!(applied.code, 0, "{}", applied.stderr);
+    let id = applied.stdout.split("run ").nth(1).unwrap().split(':').next().unwrap();
+    let mut console =
+        start(hostssl().args(["serve", "--simulate", "--listen", "127.0.0.1:0", "--state", state.path()]));
+    let told = console.wait_for_stderr("sign in, once");
+    let link = told.split_whitespace().last().unwrap();
+    let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let signed_in = get(host, &format!("/{path}"), "");
+    let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
+    assert!(get(host, "/runs", cookie).contains(&format!("href=\"/applies/{id}\"")));
+    let shown = get(host, &format!("/applies/{id}"), cookie);
+    assert!(shown.contains("pg-catalog-prod") && shown.contains("applied") && shown.contains("Receipts"), "{shown}");
+    assert!(get(host, "/applies/no-such-run", cookie).starts_with("HTTP/1.1 404"));
+    console.signal("TERM");
+    assert_eq!(console.finish().code, 0);
+}
+
+/// One answer of the console, whole.
+fn get(host: &str, path: &str, cookie: &str) -> String {
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]

@@ -14,5 +14,5 @@ mod state;
 mod view;
 
 pub use live::{Connect, Trouble};
-pub use options::{Options, Proxies, Simulated, TlsFiles};
+pub use options::{Options, Proxies, Simulated, TlsFiles, WireLook};
 pub use server::{Console, ServeError};

@@ -3,8 +3,8 @@
 use crate::state::Shared;
 use futures::future::LocalBoxFuture;
 use hostssl_azure::{Stop, StopSignal};
-use hostssl_engine::{AuditRequest, Discovery, Event, Stamp, Tenant, audit};
-use hostssl_model::{AuditReport, Outcome};
+use hostssl_engine::{AuditRequest, Discovery, Event, Stamp, Tenant, audit_and_probe};
+use hostssl_model::{AuditReport, Outcome, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
@@ -58,17 +58,28 @@ pub(crate) struct Live {
     pub(crate) id: String,
     pub(crate) started_ms: i64,
     pub(crate) started_by: String,
+    wanted: Wanted,
     progress: watch::Sender<Progress>,
     stop: watch::Sender<Option<Stop>>,
 }
 
+/// What an audit is to look at.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// Where.
+    pub(crate) scope: Scope,
+    /// Whether at the wire too, if the console can.
+    pub(crate) probe: bool,
+}
+
 impl Live {
     /// Starts an audit, or returns the one that is under way: a form that is posted twice starts one.
-    pub(crate) fn start(shared: &Shared, by: &str) -> Arc<Self> {
+    pub(crate) fn start(shared: &Shared, by: &str, wanted: Wanted) -> Arc<Self> {
         let live = Arc::new(Self {
             id: uuid::Uuid::now_v7().to_string(),
             started_ms: Timestamp::now().as_millisecond(),
             started_by: by.to_owned(),
+            wanted,
             progress: watch::Sender::new(Progress::default()),
             stop: watch::Sender::new(None),
         });
@@ -134,9 +145,11 @@ impl Live {
                 stop.send_replace(Some(Stop::Deadline));
             });
             let tenants = (shared.connect)(self.stop.subscribe()).await?;
+            let look = shared.options.wire.as_ref().filter(|_| self.wanted.probe);
+            let probe = look.map(|look| (look.probe)(self.stop.subscribe())).transpose()?;
             let request = AuditRequest {
-                scope: shared.options.scope.clone(),
-                profile: shared.options.profile.clone(),
+                scope: self.wanted.scope.clone(),
+                profile: look.map_or(&shared.options.profile, |look| &look.profile).clone(),
                 discovery: Discovery::Lists,
             };
             let stamp = Stamp {
@@ -145,7 +158,8 @@ impl Live {
                 now: &|| format!("{:.6}", Timestamp::now()),
                 tool_version: &shared.options.version,
             };
-            audit(&tenants, &request, stamp, &mut |event| self.note(&event)).await.map_err(|error| Trouble {
+            let done = audit_and_probe(&tenants, &request, probe.as_ref(), stamp, &mut |event| self.note(&event)).await;
+            done.map_err(|error| Trouble {
                 what: error.to_string(),
                 hint: "start the console with another scope".into(),
             })

@@ -1,9 +1,14 @@
 //! What `hostssl serve` may be told.
 
+use crate::live::Trouble;
 use hostssl_audit::Profile;
+use hostssl_azure::StopSignal;
+use hostssl_engine::WireProbe;
 use hostssl_model::Scope;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How to serve the console.
@@ -23,6 +28,8 @@ pub struct Options {
     pub scope: Scope,
     /// By which rules they judge.
     pub profile: Profile,
+    /// How to look at the wire, when audits may.
+    pub wire: Option<WireLook>,
     /// When an audit that is started here is ended, with a report of what was seen.
     pub deadline: Duration,
     /// How many audits to keep; all when `None`.
@@ -31,6 +38,21 @@ pub struct Options {
     pub simulated: Option<Simulated>,
     /// The version of the program.
     pub version: String,
+}
+
+/// The look at the wire of audits that are started here.
+#[derive(Clone)]
+pub struct WireLook {
+    /// By which rules audits judge that look.
+    pub profile: Profile,
+    /// Makes the probe of one audit, which ends with its signal.
+    pub probe: Arc<dyn Fn(StopSignal) -> Result<WireProbe, Trouble> + Send + Sync>,
+}
+
+impl fmt::Debug for WireLook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireLook").field("profile", &self.profile).finish_non_exhaustive()
+    }
 }
 
 /// The files of the console's own certificate.

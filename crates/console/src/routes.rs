@@ -1,7 +1,7 @@
 //! Every address of the console, and the layers in front of it.
 
 use crate::guard::{self, check_form, check_host, require_session, set_headers};
-use crate::pages::{account, controls, export, overview, resources, run, runs, server};
+use crate::pages::{account, apply, controls, export, overview, resources, run, runs, server};
 use crate::reply::{Failure, asset, frame_failures};
 use crate::state::Shared;
 use crate::view::find_asset;
@@ -23,12 +23,14 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/resources/export", get(export::resources))
         .route("/servers/{key}", get(server::show))
         .route("/servers/{key}/{tab}", get(server::tab))
+        .route("/servers/{key}/probe", post(server::probe))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/{id}", get(run::show))
         .route("/runs/{id}/stop", post(run::stop))
         .route("/runs/{id}/events", get(run::events))
         .route("/runs/{id}/export", get(export::run))
         .route("/runs/{id}/judged", get(run::judged))
+        .route("/applies/{id}", get(apply::show))
         .route("/controls", get(controls::list))
         .route("/controls/{id}", get(controls::show))
         .route("/links", post(account::link))

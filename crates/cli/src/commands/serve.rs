@@ -5,11 +5,12 @@ use crate::connect::{block_on, connect_until, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::Simulated;
+use crate::wire::probe_of;
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
-use hostssl_console::{Connect, Console, Options, Proxies, ServeError, TlsFiles, Trouble};
+use hostssl_console::{Connect, Console, Options, Proxies, ServeError, TlsFiles, Trouble, WireLook};
 use hostssl_store::AuditStore;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -73,7 +74,9 @@ pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             let store = AuditStore::open(&directory)?;
             simulated.make_history(&store, &profile, talk).await?;
         }
-        let options = options(args, profile, simulated.as_ref());
+        let simulated = simulated.map(Arc::new);
+        let wire = Some(wire_look(args, simulated.clone())?);
+        let options = Options { wire, ..options(args, profile, simulated.as_deref()) };
         let console = Console::bind(options, &directory, connector(args.clone(), simulated)).await.map_err(told)?;
         announce(&console, &directory, talk);
         console.run(stopped_by_user()).await;
@@ -93,6 +96,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
         allow_changes: args.allow_changes,
         scope: args.scope.scope(&[]),
         profile,
+        wire: None,
         deadline: args.limits.deadline,
         retain: args.retain,
         simulated: simulated.map(|simulated| hostssl_console::Simulated { scenario: simulated.scenario().to_owned() }),
@@ -100,8 +104,23 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
     }
 }
 
+/// What looks at the wire for audits that are to. Its rules are those of the audits, in the version that judges the wire.
+fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<WireLook, CliError> {
+    let ca_file = args.connect.ca_file.clone();
+    let profile =
+        Profile::find_for(&args.profile, true).map_err(|error| CliError::failed(&error, "name another one"))?;
+    let probe = move |stop: StopSignal| {
+        let simulation = simulated.as_ref().map(|simulated| simulated.simulation());
+        probe_of(simulation, stop, ca_file.as_deref()).map_err(|error| {
+            let (what, hint) = error.parts();
+            Trouble { what, hint }
+        })
+    };
+    Ok(WireLook { profile, probe: Arc::new(probe) })
+}
+
 /// What signs in for each audit that is started from a page.
-fn connector(args: ServeArgs, simulated: Option<Simulated>) -> Connect {
+fn connector(args: ServeArgs, simulated: Option<Arc<Simulated>>) -> Connect {
     let shared = Arc::new((args, simulated));
     Arc::new(move |stop: StopSignal| {
         let shared = shared.clone();

@@ -58,6 +58,7 @@ mod tests {
                 proxies: None,
                 allow_changes,
                 scope: hostssl_model::Scope::default(),
+                wire: None,
                 profile: hostssl_audit::Profile::find("baseline").unwrap(),
                 deadline: Duration::from_secs(1),
                 retain: None,

@@ -1,6 +1,7 @@
 //! The pages, one module each: a question to the store, a template, nothing else.
 
 pub(crate) mod account;
+pub(crate) mod apply;
 pub(crate) mod controls;
 pub(crate) mod export;
 pub(crate) mod overview;
@@ -10,7 +11,7 @@ pub(crate) mod runs;
 pub(crate) mod server;
 
 use crate::reply::Failure;
-use crate::view::{Badge, When, count, kind_word, tls_word};
+use crate::view::{Badge, When, count, kind_word, tls_word, transport_badge};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -38,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) badge: Badge,
     pub(crate) kind: String,
     pub(crate) tls: String,
+    /// What its worst listener does; `None` when nobody looked.
+    pub(crate) wire: Option<Badge>,
     pub(crate) since: When,
 }
 
@@ -47,6 +50,7 @@ impl From<ServerRow> for Row {
             badge: server.enforcement.into(),
             kind: kind_word(&server.kind).to_owned(),
             tls: tls_word(&server.minimal_tls).to_owned(),
+            wire: (!server.wire.is_empty()).then(|| transport_badge(&server.wire)),
             since: When(server.since_ms),
             server,
         }

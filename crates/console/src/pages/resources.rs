@@ -120,9 +120,10 @@ pub(crate) fn audit_of(store: &AuditStore, id: &str) -> Result<Option<AuditEntry
 }
 
 /// Columns, their names in addresses, and what they sort by.
-const COLUMNS: [(&str, &str, ServerSort); 8] = [
+const COLUMNS: [(&str, &str, ServerSort); 9] = [
     ("Name", "name", ServerSort::Name),
     ("Enforcement", "", ServerSort::Urgency),
+    ("Wire", "wire", ServerSort::Wire),
     ("Min. TLS", "tls", ServerSort::Tls),
     ("Type", "kind", ServerSort::Kind),
     ("Resource group", "group", ServerSort::ResourceGroup),

@@ -1,16 +1,16 @@
-//! Runs: every audit that is kept, and the way to a new one.
+//! Runs: every audit and every change that is kept, and the way to a new audit.
 
 use super::{Asked, Paging};
-use crate::guard::Session;
-use crate::live::Live;
+use crate::guard::{Fields, Session};
+use crate::live::{Live, Wanted};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Bar, Shell, When, count, coverage_of, length};
+use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_store::{AuditEntry, Page};
+use hostssl_store::{AuditEntry, KeptRun, Page, RunEntry, RunPhase};
 use serde::Deserialize;
 
 /// Rows on a page.
@@ -26,11 +26,26 @@ pub(crate) struct Numbered {
 #[template(path = "runs.html")]
 struct Runs {
     shell: Shell,
-    runs: Vec<RunRow>,
+    runs: Vec<Entry>,
     paging: Paging,
 }
 
-struct RunRow {
+/// A run of either kind in the list.
+enum Entry {
+    Audit(Box<AuditRow>),
+    Apply(Box<ApplyRow>),
+}
+
+struct ApplyRow {
+    run: RunEntry,
+    at: When,
+    steps: String,
+    phase: Badge,
+    plan: String,
+    length: String,
+}
+
+struct AuditRow {
     audit: AuditEntry,
     at: When,
     bar: Bar,
@@ -48,17 +63,56 @@ pub(crate) async fn list(
     Asked(numbered): Asked<Numbered>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let (audits, total) = shared.ask(move |store| store.audits(Page { number: numbered.page, size: SIZE })).await?;
+    let (runs, total) = shared.ask(move |store| store.runs(Page { number: numbered.page, size: SIZE })).await?;
     let paging = Paging::new(numbered.page, SIZE, total, |page| format!("/runs?page={page}"));
-    page(&Runs { shell: shell.titled("Runs", "runs"), runs: audits.into_iter().map(RunRow::from).collect(), paging })
+    page(&Runs { shell: shell.titled("Runs", "runs"), runs: runs.into_iter().map(Entry::from).collect(), paging })
 }
 
 /// Starts an audit. An audit reads Azure and changes no server.
-pub(crate) async fn start(State(shared): State<Shared>, Extension(session): Extension<Session>) -> Response {
-    see_other(&format!("/runs/{}", Live::start(&shared, session.person()).id))
+pub(crate) async fn start(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Response {
+    let wanted = Wanted { scope: shared.options.scope.clone(), probe: !fields.value("probe").is_empty() };
+    see_other(&format!("/runs/{}", Live::start(&shared, session.person(), wanted).id))
 }
 
-impl From<AuditEntry> for RunRow {
+impl From<KeptRun> for Entry {
+    fn from(run: KeptRun) -> Self {
+        match run {
+            KeptRun::Audit(audit) => Self::Audit(Box::new(AuditRow::from(*audit))),
+            KeptRun::Apply(run) => Self::Apply(Box::new(ApplyRow::from(*run))),
+        }
+    }
+}
+
+impl From<RunEntry> for ApplyRow {
+    fn from(run: RunEntry) -> Self {
+        let rfc3339 = |ms| jiff::Timestamp::from_millisecond(ms).map(|at| at.to_string()).unwrap_or_default();
+        Self {
+            at: When(run.started_at_ms),
+            steps: plural(run.steps.into(), "step"),
+            phase: phase_badge(run.phase),
+            plan: run.plan.as_str().chars().take(12).collect(),
+            length: length(&rfc3339(run.started_at_ms), &rfc3339(run.last_at_ms)),
+            run,
+        }
+    }
+}
+
+/// Where an apply stands. That it ended does not say that every step went well, so that nothing is green here.
+fn phase_badge(phase: RunPhase) -> Badge {
+    let (class, shape, word) = match phase {
+        RunPhase::Applying => ("unknown", "?", "not ended"),
+        RunPhase::Finished => ("none", "–", "ended"),
+        RunPhase::Undoing => ("unknown", "?", "undo not ended"),
+        RunPhase::UndoFinished => ("none", "–", "undo ended"),
+    };
+    Badge { class, shape, word }
+}
+
+impl From<AuditEntry> for AuditRow {
     fn from(audit: AuditEntry) -> Self {
         Self {
             at: When(audit.started_ms),

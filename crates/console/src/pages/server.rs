@@ -1,12 +1,16 @@
 //! One server: its tabs.
 
 use super::{Asked, Row};
-use crate::reply::{Failure, page};
+use crate::guard::Session;
+use crate::live::{Live, Wanted};
+use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Shell, Strip, When, kind_words, outcome_badge, tls_word};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hostssl_model::Scope;
 use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, StoredFinding, StoredReading};
 use serde::Deserialize;
 
@@ -154,13 +158,39 @@ pub(crate) async fn tab(
     }
 }
 
-async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Shell) -> Result<(Shell, Head), Failure> {
-    let unknown = || {
-        Failure::nothing_kept(
-            "No audit that is kept here has seen this server.",
-            "It may be in another state directory, or the audits that saw it were deleted. Look among all resources.",
-        )
+/// Starts an audit of this server alone that looks at the wire.
+pub(crate) async fn probe(
+    State(shared): State<Shared>,
+    Path(key): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
+    let asked = key.clone();
+    let found = shared
+        .ask(move |store| {
+            let Some(audit) = store.last_audit_of(&asked)? else { return Ok(None) };
+            store.server(&audit, &asked)
+        })
+        .await?;
+    let row = found.ok_or_else(never_seen)?.row;
+    let scope = Scope {
+        tenants: shared.options.scope.tenants.clone(),
+        subscriptions: vec![row.subscription_id],
+        resource_groups: vec![row.resource_group],
+        servers: vec![row.name],
+        ..Scope::default()
     };
+    let live = Live::start(&shared, session.person(), Wanted { scope, probe: true });
+    Ok(see_other(&format!("/runs/{}", live.id)))
+}
+
+fn never_seen() -> Failure {
+    Failure::nothing_kept(
+        "No audit that is kept here has seen this server.",
+        "It may be in another state directory, or the audits that saw it were deleted. Look among all resources.",
+    )
+}
+
+async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Shell) -> Result<(Shell, Head), Failure> {
     let found = shared
         .ask(move |store| {
             let Some(newest) = store.last_audit_of(&key)? else { return Ok(None) };
@@ -171,7 +201,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
             Ok(detail.map(|detail| (audit.id == newest.id, gone, audit, detail)))
         })
         .await?;
-    let (newest, gone, audit, detail) = found.ok_or_else(unknown)?;
+    let (newest, gone, audit, detail) = found.ok_or_else(never_seen)?;
     let row = Row::from(detail.row.clone());
     let title = match TABS.iter().find(|(name, _)| *name == tab) {
         Some((name, title)) if !name.is_empty() => format!("{} · {title}", row.server.name),

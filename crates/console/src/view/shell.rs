@@ -30,6 +30,8 @@ pub(crate) struct Shell {
     pub(crate) simulated: Option<String>,
     /// The audit under way, unless this is its page.
     pub(crate) running: Option<String>,
+    /// Whether audits that are started here may look at the wire.
+    pub(crate) can_probe: bool,
     /// Whether servers may be changed from here.
     pub(crate) allow_changes: bool,
     /// The version of the program.
@@ -81,6 +83,7 @@ impl FromRequestParts<Shared> for Shell {
                 .running()
                 .map(|live| live.id.clone())
                 .filter(|id| parts.uri.path() != format!("/runs/{id}")),
+            can_probe: options.wire.is_some(),
             allow_changes: options.allow_changes,
             version: options.version.clone(),
         })

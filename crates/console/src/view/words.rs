@@ -38,6 +38,7 @@ pub(crate) fn transport_badge(transport: &str) -> Badge {
         "optional" => Badge { class: "no", shape: "✕", word: "lets plaintext in" },
         "plaintext-only" => Badge { class: "no", shape: "✕", word: "has no TLS" },
         "broken-tls" => Badge { class: "no", shape: "✕", word: "TLS is broken" },
+        "unseen" => Badge { class: "unknown", shape: "?", word: "not reached" },
         _ => Badge { class: "unknown", shape: "?", word: "inconclusive" },
     }
 }

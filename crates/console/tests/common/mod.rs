@@ -29,6 +29,7 @@ pub(crate) fn options() -> Options {
         allow_changes: false,
         scope: Scope::default(),
         profile: Profile::find("baseline").unwrap(),
+        wire: None,
         deadline: Duration::from_secs(60),
         retain: None,
         simulated: None,
