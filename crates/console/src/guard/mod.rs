@@ -60,7 +60,6 @@ mod tests {
                 scope: hostssl_model::Scope::default(),
                 wire: None,
                 profile: hostssl_audit::Profile::find("baseline").unwrap(),
-                wire: None,
                 deadline: Duration::from_secs(1),
                 retain: None,
                 simulated: None,
