@@ -36,9 +36,6 @@ pub(crate) struct ServeArgs {
     /// The address of that proxy; may be repeated. The header of anybody else is ignored.
     #[arg(long, value_name = "ADDR", requires = "trusted_user_header")]
     pub(crate) trusted_proxy: Vec<IpAddr>,
-    /// Let those who sign in change servers. Otherwise the console only reads.
-    #[arg(long)]
-    pub(crate) allow_changes: bool,
     /// The rules of audits that are started here, as name or name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
@@ -93,7 +90,8 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
             .trusted_user_header
             .clone()
             .map(|header| Proxies { header, addresses: args.trusted_proxy.clone() }),
-        allow_changes: args.allow_changes,
+        // No page changes servers yet.
+        allow_changes: false,
         scope: args.scope.scope(&[]),
         profile,
         wire: None,
