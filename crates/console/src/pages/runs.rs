@@ -74,7 +74,9 @@ pub(crate) async fn start(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Response {
-    let wanted = Wanted { scope: shared.options.scope.clone(), probe: !fields.value("probe").is_empty() };
+    // Rules of the wire could only say unknown without a look at it.
+    let probe = !fields.value("probe").is_empty() || shared.options.profile.asks_the_wire();
+    let wanted = Wanted { scope: shared.options.scope.clone(), probe };
     see_other(&format!("/runs/{}", Live::start(&shared, session.person(), wanted).id))
 }
 

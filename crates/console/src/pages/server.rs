@@ -164,11 +164,13 @@ pub(crate) async fn probe(
     Path(key): Path<String>,
     Extension(session): Extension<Session>,
 ) -> Result<Response, Failure> {
-    let asked = key.clone();
+    if shared.options.wire.is_none() {
+        return Err(Failure::not_found());
+    }
     let found = shared
         .ask(move |store| {
-            let Some(audit) = store.last_audit_of(&asked)? else { return Ok(None) };
-            store.server(&audit, &asked)
+            let Some(audit) = store.last_audit_of(&key)? else { return Ok(None) };
+            store.server(&audit, &key)
         })
         .await?;
     let row = found.ok_or_else(never_seen)?.row;

@@ -1,0 +1,207 @@
+//! What is kept beside audits: changes of servers, and what was seen on the wire.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[allow(dead_code, reason = "shared with others")]
+mod common;
+
+use common::{Served, Visitor, connector, options, serve, serve_over, simulation};
+use futures::future::{BoxFuture, FutureExt as _};
+use hostssl_audit::Profile;
+use hostssl_azure::{Stop, StopSignal};
+use hostssl_azure_sim::{Simulation, Wire};
+use hostssl_console::{Options, WireLook};
+use hostssl_engine::{AuditRequest, Discovery, Moment, PlanRequest, Stamp, WireProbe, audit_and_probe, make_plan};
+use hostssl_model::Scope;
+use hostssl_probe::Prober;
+use hostssl_probe::certificate::RootStore;
+use hostssl_probe::dial::{Connection, Dial};
+use hostssl_remedy::{Event, FixableControl, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
+use hostssl_store::{AuditStore, KeptRun, Page, Store};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The simulated listeners.
+#[derive(Debug)]
+struct Listeners(Wire);
+
+impl Dial for Listeners {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let found = self.0.resolve(host).map(|ip| vec![SocketAddr::new(ip, port)]);
+        std::future::ready(found.ok_or_else(|| io::ErrorKind::NotFound.into())).boxed()
+    }
+
+    fn connect<'a>(&'a self, _: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Connection>> {
+        let connected = self.0.connect(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        std::future::ready(connected.map(Connection::Memory)).boxed()
+    }
+}
+
+fn probe(simulation: &Simulation, stop: StopSignal) -> WireProbe {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let wire = Wire::new(simulation).unwrap();
+    let roots: Vec<_> =
+        wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
+    let options =
+        hostssl_probe::Options { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
+    let clock = || Moment { text: now(), seconds: jiff::Timestamp::now().as_second() };
+    WireProbe::new(Prober::new(options).unwrap(), 8, stop, clock)
+}
+
+fn now() -> String {
+    format!("{:.6}", jiff::Timestamp::now())
+}
+
+fn probing(simulation: &Simulation) -> Options {
+    let simulation = simulation.clone();
+    let look = WireLook {
+        profile: Profile::find_for("baseline", true).unwrap(),
+        probe: Arc::new(move |stop| Ok(probe(&simulation, stop))),
+    };
+    Options { wire: Some(look), ..options() }
+}
+
+async fn key_of(visitor: &Visitor<'_>, name: &str) -> String {
+    let list = visitor.get(&format!("/resources?q={name}")).await.body;
+    list.split("href=\"/servers/").nth(1).unwrap().split(['"', '/', '?']).next().unwrap().to_owned()
+}
+
+/// Waits until the run at this address is kept.
+async fn ended(visitor: &Visitor<'_>, address: &str) {
+    let events = visitor.get(&format!("{address}/events")).await;
+    assert!(events.body.contains("event: end"), "{}", events.body);
+}
+
+fn audits(served: &Served) -> Vec<hostssl_store::AuditEntry> {
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    store.audits(Page { number: 0, size: 100 }).unwrap().0
+}
+
+/// The command line's `audit --probe`, kept in the directory of the console.
+#[tokio::test]
+async fn the_wire_tab_shows_what_an_audit_saw() {
+    let simulation = simulation(Duration::ZERO);
+    let served = serve_over(options(), connector(simulation.clone())).await;
+    let (_never, stop) = watch::channel::<Option<Stop>>(None);
+    let tenants = connector(simulation.clone())(stop.clone()).await.unwrap();
+    let profile = Profile::find_for("baseline", true).unwrap();
+    let request = AuditRequest { scope: Scope::default(), profile, discovery: Discovery::Lists };
+    let stamp = Stamp { id: "probed".into(), started_at: now(), now: &now, tool_version: "0" };
+    let wire = probe(&simulation, stop);
+    let report = audit_and_probe(&tenants, &request, Some(&wire), stamp, &mut |_| ()).await.unwrap();
+    AuditStore::open(served.directory.path()).unwrap().save(&report).unwrap();
+
+    let visitor = served.visitor().await;
+    let of = |name: &'static str| async {
+        let key = key_of(&visitor, name).await;
+        visitor.get(&format!("/servers/{key}/wire")).await.body
+    };
+    let (off, on) = (of("pg-off").await, of("pg-on").await);
+    assert!(off.contains("Port 5432") && off.contains("lets plaintext in"), "{off}");
+    assert!(on.contains("refuses plaintext") && !on.contains("lets plaintext in"), "{on}");
+    for seen in
+        ["TLS 1.2</th><td>accepted", "TLS 1.1</th><td>refused", "as <code>verify-full</code> wants it", "Valid until"]
+    {
+        assert!(on.contains(seen), "{seen}: {on}");
+    }
+    assert!(!on.contains("did not look at the wire") && !on.contains("Probe again"), "this console cannot probe");
+
+    let names = |html: &str| html.matches("<th scope=\"row\">").count();
+    let optional = visitor.get("/resources?wire=optional").await.body;
+    assert!(names(&optional) == 1 && optional.contains("pg-off") && optional.contains("lets plaintext in (1)"));
+    let enforced = visitor.get("/resources?wire=enforced&sort=name").await.body;
+    assert!(names(&enforced) == 2 && !enforced.contains("pg-off"), "{enforced}");
+    assert_eq!(names(&visitor.get("/resources?wire=broken-tls").await.body), 0);
+    let sorted = visitor.get("/resources?sort=wire").await.body;
+    assert!(sorted.find("pg-off").unwrap() < sorted.find("pg-on").unwrap(), "the worst first");
+    let csv = visitor.get("/resources/export?format=csv&wire=optional").await.body;
+    assert!(csv.contains("pg-off") && !csv.contains("pg-on"));
+}
+
+#[tokio::test]
+async fn an_audit_probes_when_its_box_is_checked() {
+    let simulation = simulation(Duration::ZERO);
+    let served = serve_over(probing(&simulation), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    assert!(visitor.get("/runs").await.body.contains("name=\"probe\""));
+    ended(&visitor, visitor.post("/runs", "").await.header("location")).await;
+    let key = key_of(&visitor, "pg-off").await;
+    let unseen = visitor.get(&format!("/servers/{key}/wire")).await.body;
+    assert!(unseen.contains("did not look at the wire") && unseen.contains("Probe this server"), "{unseen}");
+    assert!(visitor.get("/resources").await.body.contains("not looked at"));
+
+    ended(&visitor, visitor.post("/runs", "&probe=yes").await.header("location")).await;
+    let profiles: Vec<_> = audits(&served).into_iter().map(|audit| audit.profile).collect();
+    assert_eq!(profiles, ["baseline@2", "baseline@1"]);
+    let seen = visitor.get(&format!("/servers/{key}/wire")).await.body;
+    assert!(seen.contains("lets plaintext in") && seen.contains("Probe again"), "{seen}");
+
+    // One server alone; the overview stays with the audit of everything.
+    simulation.set_parameter(&pg_off(&simulation), "require_secure_transport", "on").unwrap();
+    ended(&visitor, visitor.post(&format!("/servers/{key}/probe"), "").await.header("location")).await;
+    let newest = audits(&served).remove(0);
+    assert_eq!((newest.scope.servers, newest.tally.servers(), newest.whole), (vec!["pg-off".to_owned()], 1, false));
+    let again = visitor.get(&format!("/servers/{key}/wire")).await.body;
+    assert!(again.contains("refuses plaintext") && !again.contains("lets plaintext in"), "{again}");
+    assert!(visitor.get("/").await.body.contains("3 servers in 2 subscriptions"));
+    assert_eq!(visitor.post("/servers/0123456789/probe", "").await.status, 404);
+}
+
+fn pg_off(simulation: &Simulation) -> String {
+    simulation.server_ids().into_iter().find(|id| id.ends_with("/pg-off")).unwrap()
+}
+
+#[tokio::test]
+async fn a_console_that_cannot_probe_offers_none() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    assert!(!visitor.get("/runs").await.body.contains("name=\"probe\""));
+    // A form that was made up is an audit without a look at the wire.
+    ended(&visitor, visitor.post("/runs", "&probe=yes").await.header("location")).await;
+    assert_eq!(audits(&served)[0].profile, "baseline@1");
+    let key = key_of(&visitor, "pg-off").await;
+    assert_eq!(visitor.post(&format!("/servers/{key}/probe"), "").await.status, 404);
+}
+
+#[tokio::test]
+async fn audits_and_applies_are_one_list() {
+    let simulation = simulation(Duration::ZERO);
+    let served = serve_over(options(), connector(simulation.clone())).await;
+    let visitor = served.visitor().await;
+    let first = visitor.audit().await;
+    let (_never, stop) = watch::channel::<Option<Stop>>(None);
+    let mut tenant = connector(simulation)(stop).await.unwrap().remove(0);
+    // No plan holds the name that the console's audits have here.
+    tenant.principal.name = "alice <b>".into();
+    let stamp = Stamp { id: "look".into(), started_at: now(), now: &now, tool_version: "0" };
+    let request = PlanRequest {
+        scope: Scope::default(),
+        except: Vec::new(),
+        profile: Profile::find("baseline").unwrap(),
+        goal: Goal::Set { enforcement: Some(true), minimum_tls: None },
+        options: PlanOptions::default(),
+        discovery: Discovery::Lists,
+    };
+    assert_eq!(request.goal.controls(), [FixableControl::RequireSecureTransport]);
+    let plan = make_plan(&tenant, &request, stamp, &mut |_| ()).await.unwrap().plan;
+    let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::RunStarted };
+    let run = RunId::new("20261125-050000-abcd").unwrap();
+    let store = Store::open(served.directory.path()).unwrap();
+    store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &record }).await.unwrap();
+    let second = visitor.audit().await;
+
+    let page = visitor.get("/runs").await.body;
+    let at = |address: &str| page.find(&format!("href=\"{address}\"")).unwrap();
+    assert!(at(&second) < at("/applies/20261125-050000-abcd"), "the newest first");
+    assert!(at("/applies/20261125-050000-abcd") < at(&first));
+    assert!(page.contains("1 step of a plan") && page.contains("not ended"), "{page}");
+    assert!(page.contains("alice &#60;b&#62;"), "names are text: {page}");
+    let shown = visitor.get("/applies/20261125-050000-abcd").await;
+    assert!(shown.status == 200 && shown.body.contains("pg-off"), "{}", shown.body);
+    assert_eq!(visitor.get("/applies/no-such-run").await.status, 404);
+    let (kept, total) = store.reader().kept_runs(Page { number: 1, size: 1 }).unwrap();
+    assert_eq!((kept.iter().map(KeptRun::kind).collect::<Vec<_>>(), total), (vec!["apply"], 3));
+}
