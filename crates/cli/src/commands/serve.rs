@@ -14,6 +14,10 @@ use hostssl_store::AuditStore;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A plan on a page is reviewed and applied, or made again.
+const MAX_PLAN_AGE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
@@ -94,6 +98,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
         scope: args.scope.scope(&[]),
         profile,
         deadline: args.limits.deadline,
+        max_plan_age: MAX_PLAN_AGE,
         retain: args.retain,
         simulated: simulated.map(|simulated| hostssl_console::Simulated { scenario: simulated.scenario().to_owned() }),
         version: env!("CARGO_PKG_VERSION").to_owned(),

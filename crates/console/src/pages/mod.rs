@@ -1,9 +1,11 @@
 //! The pages, one module each: a question to the store, a template, nothing else.
 
 pub(crate) mod account;
+pub(crate) mod apply;
 pub(crate) mod controls;
 pub(crate) mod export;
 pub(crate) mod overview;
+pub(crate) mod plan;
 pub(crate) mod resources;
 pub(crate) mod run;
 pub(crate) mod runs;

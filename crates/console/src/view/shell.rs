@@ -30,6 +30,8 @@ pub(crate) struct Shell {
     pub(crate) simulated: Option<String>,
     /// The audit under way, unless this is its page.
     pub(crate) running: Option<String>,
+    /// The run that changes servers now, unless this is its page.
+    pub(crate) changing: Option<String>,
     /// Whether servers may be changed from here.
     pub(crate) allow_changes: bool,
     /// The version of the program.
@@ -81,6 +83,11 @@ impl FromRequestParts<Shared> for Shell {
                 .running()
                 .map(|live| live.id.clone())
                 .filter(|id| parts.uri.path() != format!("/runs/{id}")),
+            changing: shared
+                .changes
+                .running()
+                .map(|change| change.run.to_string())
+                .filter(|run| parts.uri.path() != format!("/applies/{run}")),
             allow_changes: options.allow_changes,
             version: options.version.clone(),
         })
