@@ -83,6 +83,7 @@ pub(crate) async fn change(
     let judge = if probe { Some(site.judge()?) } else { None };
     let remediation = Remediation {
         tenant: &site.changing,
+        on_behalf: None,
         journal: store,
         clock: &clock,
         judge: judge.as_ref().map(|judge| judge as &dyn Judge),

@@ -1,15 +1,17 @@
 // Times in the reader's zone, copy buttons, and live progress. Pages are whole without it.
 (() => {
   "use strict";
+  const all = (root, selector) => root.querySelectorAll(selector);
+  const on = document.addEventListener.bind(document);
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
   const refine = (root) => {
-    for (const time of root.querySelectorAll("time[datetime]:not([data-keep],[data-done])")) {
+    for (const time of all(root, "time[datetime]:not([data-keep],[data-done])")) {
       time.dataset.done = "";
       time.textContent = format.format(new Date(time.dateTime));
     }
-    for (const button of root.querySelectorAll("button[data-copy][hidden]")) button.hidden = !navigator.clipboard;
-    for (const code of root.querySelectorAll("code[data-origin]")) {
+    for (const button of all(root, "button[data-copy][hidden]")) button.hidden = !navigator.clipboard;
+    for (const code of all(root, "code[data-origin]")) {
       code.textContent = new URL(code.textContent, location.href).href;
       code.removeAttribute("data-origin");
       const button = code.parentElement.querySelector("button[data-copy]");
@@ -17,20 +19,24 @@
     }
   };
 
-  document.addEventListener("click", async (event) => {
+  on("click", async (event) => {
     const button = event.target.closest("button[data-copy]");
     if (button) {
       await navigator.clipboard.writeText(button.dataset.copy);
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = "Copy"; }, 1500);
     }
+    if (event.target.closest("[data-clear]")) {
+      keep([]);
+      choose();
+    }
     // A menu closes when the reader goes elsewhere.
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
+    for (const menu of all(document, "details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
   });
 
-  document.addEventListener("keydown", (event) => {
+  on("keydown", (event) => {
     if (event.key !== "Escape") return;
     const menu = document.querySelector("details.menu[open]");
     if (menu) {
@@ -45,11 +51,15 @@
     const events = new EventSource(panel.dataset.live);
     events.addEventListener("progress", (event) => {
       const now = JSON.parse(event.data);
-      for (const place of panel.querySelectorAll("[data-p]")) place.textContent = now[place.dataset.p] ?? "…";
+      for (const place of all(panel, "[data-p]")) place.textContent = now[place.dataset.p] ?? "…";
       const bar = panel.querySelector("[data-bar]");
       bar.max = Math.max(now.found, 1);
       bar.value = now.looked;
-      const said = now.stopping ? "Stopping: what was seen is being kept." : calm;
+      for (const [step, at] of Object.entries(now.steps ?? {})) {
+        const place = panel.querySelector(`[data-step="${Number(step)}"]`);
+        if (place) place.textContent = at;
+      }
+      const said = now.stopping ? panel.dataset.stopping : calm;
       if (word.textContent !== said) word.textContent = said;
     });
     events.addEventListener("end", () => {
@@ -57,12 +67,51 @@
       location.reload();
     });
     events.onerror = () => {
-      word.textContent = "The connection to the console was lost. The audit goes on; this page tries again by itself.";
+      word.textContent = `The connection to the console was lost. ${panel.dataset.what} goes on; this page tries again by itself.`;
     };
   };
 
+  // Save and Discard are for what differs.
+  const watchForm = (form) => {
+    const state = () => new URLSearchParams(new FormData(form)).toString();
+    const before = state();
+    const check = () => all(form, "[data-needs-change]").forEach((button) => { button.disabled = state() === before; });
+    form.addEventListener("change", check);
+    form.addEventListener("reset", () => setTimeout(check));
+    check();
+  };
+
+  // Chosen servers stay chosen on other pages of the list, in this tab, until a plan is asked for.
+  const kept = "hostssl-chosen";
+  const chosen = () => new Set((sessionStorage.getItem(kept) ?? "").split(" ").filter(Boolean));
+  const keep = (keys) => sessionStorage.setItem(kept, [...keys].join(" "));
+  const choose = () => {
+    const [form, keys] = [document.querySelector("form[data-choose]"), chosen()];
+    if (!form) return;
+    for (const box of all(form, "input[name=server]")) box.checked = keys.has(box.value);
+    form.querySelector("[data-chosen]").textContent = keys.size ? ` (${keys.size})` : "";
+    form.querySelector("[data-clear]").hidden = !keys.size;
+  };
+  on("change", ({ target }) => {
+    if (!target.matches("[data-choose] input[name=server]")) return;
+    const keys = chosen();
+    keys[target.checked ? "add" : "delete"](target.value);
+    keep(keys);
+    choose();
+  });
+  on("submit", ({ target: form, submitter }) => {
+    if (!form.matches("form[data-choose]")) return;
+    for (const value of submitter?.name === "all" ? [] : chosen()) {
+      form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "server", value }));
+    }
+    keep([]);
+  });
+  addEventListener("pageshow", choose);
+  on("htmx:after:swap", choose);
+
+  for (const form of all(document, "form[data-save]")) watchForm(form);
   refine(document);
-  for (const panel of document.querySelectorAll("[data-live]")) follow(panel);
+  for (const panel of all(document, "[data-live]")) follow(panel);
   new MutationObserver((changes) => {
     for (const change of changes) {
       for (const node of change.addedNodes) if (node.nodeType === 1) refine(node.parentElement ?? node);

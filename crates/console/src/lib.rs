@@ -3,10 +3,13 @@
 //! It decides nothing about servers. Pages show what the store keeps, audits are the engine's, and exports are the
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
+mod changing;
+mod follow;
 mod guard;
 mod live;
 mod options;
 mod pages;
+mod planning;
 mod reply;
 mod routes;
 mod server;

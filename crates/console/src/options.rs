@@ -32,6 +32,8 @@ pub struct Options {
     pub wire: Option<WireLook>,
     /// When an audit that is started here is ended, with a report of what was seen.
     pub deadline: Duration,
+    /// The greatest age of what a plan rests on when it is applied.
+    pub max_plan_age: Duration,
     /// How many audits to keep; all when `None`.
     pub retain: Option<u32>,
     /// What to say on every page when this is a simulation.

@@ -194,6 +194,80 @@ impl Failure {
         )
     }
 
+    pub(crate) fn nothing_to_save() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Nothing to save",
+            "The server has these values already, as far as the newest look at it says. Nothing was changed.",
+            "Go back and choose another value, or audit again to look anew.",
+        )
+    }
+
+    pub(crate) fn nothing_chosen() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "No server was chosen",
+            "A plan is for servers. Nothing was changed.",
+            "Go back to All resources and choose some.",
+        )
+    }
+
+    pub(crate) fn too_many_chosen(most: usize) -> Self {
+        let what = format!("A plan from here is for {most} servers at most. Nothing was changed.");
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Too many servers",
+            what,
+            "Narrow the list, and plan for one part at a time.",
+        )
+    }
+
+    pub(crate) fn large_canary() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "The canary is too large",
+            "The canary is the small wave that goes first: it holds no more servers than the others. Nothing was changed.",
+            "Go back and choose a smaller canary or larger waves.",
+        )
+    }
+
+    pub(crate) fn empty_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Nothing to apply",
+            "The plan writes nothing. Nothing was changed.",
+            "Go back to the plan: it says why each server is left out.",
+        )
+    }
+
+    pub(crate) fn not_this_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Another plan was approved",
+            "The hash that was sent is not the hash of this plan. Nothing was changed.",
+            "Load the plan again, review it, and apply it from there.",
+        )
+    }
+
+    pub(crate) fn stale_plan(most: std::time::Duration) -> Self {
+        let what = format!(
+            "The servers were looked at longer ago than the {} that are allowed, and may have changed since. Nothing was changed.",
+            crate::view::plural(most.as_secs() / 60, "minute")
+        );
+        Self::new(StatusCode::CONFLICT, "This plan is too old", what, "Go back to the plan and choose Plan again.")
+    }
+
+    pub(crate) fn change_under_way(run: &hostssl_remedy::RunId) -> Self {
+        let todo = format!("Wait until it has ended; it stands at /applies/{run}.");
+        let what = "This console is changing servers already, one run at a time. Nothing was changed by this form.";
+        Self::new(StatusCode::CONFLICT, "Another change is under way", what, todo)
+    }
+
+    pub(crate) fn not_begun(trouble: &Trouble) -> Self {
+        let (what, todo) = (sentence(&trouble.what), sentence(&trouble.hint));
+        Self::new(StatusCode::CONFLICT, "This run did not begin", what, todo)
+    }
+
     pub(crate) fn defect() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,7 +1,7 @@
 //! Every address of the console, and the layers in front of it.
 
 use crate::guard::{self, check_form, check_host, require_session, set_headers};
-use crate::pages::{account, apply, controls, export, overview, resources, run, runs, server};
+use crate::pages::{account, apply, controls, export, overview, plan, resources, run, runs, server};
 use crate::reply::{Failure, asset, frame_failures};
 use crate::state::Shared;
 use crate::view::find_asset;
@@ -30,7 +30,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/runs/{id}/events", get(run::events))
         .route("/runs/{id}/export", get(export::run))
         .route("/runs/{id}/judged", get(run::judged))
-        .route("/applies/{id}", get(apply::show))
+        .route("/plans/{id}/events", get(plan::events))
+        .route("/plans/{id}/file", get(plan::file))
+        .route("/applies/{run}", get(apply::show))
+        .route("/applies/{run}/events", get(apply::events))
         .route("/controls", get(controls::list))
         .route("/controls/{id}", get(controls::show))
         .route("/links", post(account::link))
@@ -52,10 +55,21 @@ pub(crate) fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// The routes that change servers: all of them go into the first router, behind the one layer that asks whether that is
-/// allowed. There are none yet.
+/// The routes that lead to changed servers: all that is posted here is behind the one layer that asks whether that is
+/// allowed.
 fn changing(shared: &Shared) -> Router<Shared> {
-    Router::new().layer(middleware::from_fn_with_state(shared.clone(), guard::changes))
+    let changes = middleware::from_fn_with_state(shared.clone(), guard::changes);
+    let posts = Router::new()
+        .route("/servers/{key}/plan", post(plan::for_one))
+        .route("/plans/{id}/stop", post(plan::stop))
+        .route("/plans/{id}/again", post(plan::again))
+        .route("/plans/{id}/apply", post(plan::apply))
+        .route("/applies/{run}/stop", post(apply::stop))
+        .route("/applies/{run}/undo", post(apply::undo))
+        .route("/applies/{run}/resume", post(apply::resume))
+        .layer(changes.clone());
+    let plans = post(plan::for_many).layer(changes);
+    posts.route("/plans", plans.get(plan::list)).route("/plans/{id}", get(plan::show))
 }
 
 async fn not_found() -> Failure {

@@ -38,6 +38,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How long a stop waits for an audit under way to be kept.
 const KEEP: Duration = Duration::from_secs(10);
+/// How long a stop waits for servers being changed; longer than the executor gives what is under way.
+const SETTLE: Duration = Duration::from_secs(45);
 
 /// The console cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -155,11 +157,20 @@ impl Console {
         if let Some(live) = &live {
             live.stop();
         }
+        let change = self.shared.changes.running();
+        if let Some(change) = &change {
+            change.stop();
+        }
+        self.shared.plans.all().iter().for_each(|planning| planning.stop());
         drop(self.listener);
         // Live pages end with their audit, and what that has seen is kept before the process goes.
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
         if let Some(live) = live {
             let _ = tokio::time::timeout(KEEP, live.follow().wait_for(|progress| progress.end.is_some())).await;
+        }
+        if let Some(change) = change {
+            // What is not settled by then is resumed: the journal has it.
+            let _ = tokio::time::timeout(SETTLE, change.follow().wait_for(|progress| progress.end.is_some())).await;
         }
     }
 }

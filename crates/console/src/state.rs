@@ -1,8 +1,10 @@
 //! What all requests share.
 
+use crate::changing::Changes;
 use crate::guard::Sessions;
 use crate::live::{Connect, Live};
 use crate::options::Options;
+use crate::planning::Plans;
 use crate::reply::Failure;
 use hostssl_store::{AuditStore, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +30,8 @@ pub(crate) struct Inner {
     pub(crate) store: AuditStore,
     pub(crate) sessions: Sessions,
     pub(crate) connect: Connect,
+    pub(crate) plans: Plans,
+    pub(crate) changes: Changes,
     pub(crate) live_pages: Arc<Semaphore>,
     pub(crate) reports: Arc<Semaphore>,
     questions: Semaphore,
@@ -50,6 +54,8 @@ impl Shared {
             store,
             sessions: Sessions::default(),
             connect,
+            plans: Plans::default(),
+            changes: Changes::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),

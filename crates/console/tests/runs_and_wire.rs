@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[allow(dead_code, reason = "shared with others")]
 mod common;
 
 use common::{Served, Visitor, connector, options, serve, serve_over, simulation};

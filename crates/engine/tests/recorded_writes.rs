@@ -105,6 +105,7 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
     let (_interrupt, stop) = watch::channel(false);
     let remediation = Remediation {
         tenant: &tenant,
+        on_behalf: None,
         journal: &MemoryJournal::default(),
         clock: &VirtualClock::new(),
         judge: None,

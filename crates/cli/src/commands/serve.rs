@@ -15,6 +15,10 @@ use hostssl_store::AuditStore;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A plan on a page is reviewed and applied, or made again.
+const MAX_PLAN_AGE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
@@ -36,6 +40,9 @@ pub(crate) struct ServeArgs {
     /// The address of that proxy; may be repeated. The header of anybody else is ignored.
     #[arg(long, value_name = "ADDR", requires = "trusted_user_header")]
     pub(crate) trusted_proxy: Vec<IpAddr>,
+    /// Let those who sign in change servers. Otherwise the console only reads.
+    #[arg(long)]
+    pub(crate) allow_changes: bool,
     /// The rules of audits that are started here, as name or name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
@@ -90,12 +97,12 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
             .trusted_user_header
             .clone()
             .map(|header| Proxies { header, addresses: args.trusted_proxy.clone() }),
-        // No page changes servers yet.
-        allow_changes: false,
+        allow_changes: args.allow_changes,
         scope: args.scope.scope(&[]),
         profile,
         wire: None,
         deadline: args.limits.deadline,
+        max_plan_age: MAX_PLAN_AGE,
         retain: args.retain,
         simulated: simulated.map(|simulated| hostssl_console::Simulated { scenario: simulated.scenario().to_owned() }),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -28,6 +28,11 @@ impl Fields {
     pub(crate) fn value(&self, name: &str) -> &str {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
+
+    /// Every value of a field.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Lets a POST pass when it is a form with the token of its session.

@@ -61,6 +61,7 @@ mod tests {
                 wire: None,
                 profile: hostssl_audit::Profile::find("baseline").unwrap(),
                 deadline: Duration::from_secs(1),
+                max_plan_age: Duration::from_secs(3600),
                 retain: None,
                 simulated: None,
                 version: String::new(),

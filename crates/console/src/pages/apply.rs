@@ -1,33 +1,71 @@
-//! One run that changed servers: every step, and the receipt of every write. For reading.
+//! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
 use super::runs::no_such_run;
-use crate::reply::{Failure, page};
+use crate::changing::{Change, End, Order, Progress, Work};
+use crate::follow::follow;
+use crate::guard::{Fields, Session};
+use crate::live::Trouble;
+use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Badge, Shell, When, plural};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_remedy::{Direction, LoadedRun, Report, RunId, RunOutcome, Status, StepReport};
-use hostssl_store::{Receipt, StoreError, StoreReader};
+use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepState};
+use hostssl_store::{AuditStore, Receipt, StoreError, StoreReader, server_key};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Steps on a page.
+const SHOWN: usize = 200;
+
+#[derive(Template)]
+#[template(path = "apply_live.html")]
+struct LivePage {
+    shell: Shell,
+    change: Arc<Change>,
+    progress: Progress,
+    started: When,
+    title: &'static str,
+    steps: Vec<(u32, String, &'static str, String, String, &'static str)>,
+    more: usize,
+}
 
 #[derive(Template)]
 #[template(path = "apply.html")]
-struct ApplyPage {
+struct RunPage {
     shell: Shell,
-    report: Report,
+    run: String,
+    plan: String,
     by: String,
-    cloud: String,
+    began: When,
+    last: When,
+    last_ms: i64,
+    badge: Badge,
+    said: &'static str,
+    todo: &'static str,
+    counts: Vec<(&'static str, u32)>,
     steps: Vec<StepRow>,
-    receipts: Vec<ReceiptRow>,
-    counts: String,
-    next: Option<String>,
+    more: usize,
+    /// How many steps there are to put back.
+    undoable: usize,
+    undo_label: String,
+    can_undo: bool,
+    can_resume: bool,
+    trouble: Option<Trouble>,
 }
 
 struct StepRow {
-    badge: Badge,
+    id: u32,
+    key: String,
     server: String,
-    group: String,
-    step: StepReport,
+    parameter: String,
+    before: String,
+    after: String,
+    badge: Badge,
+    reason: Option<String>,
+    receipts: Vec<ReceiptRow>,
 }
 
 struct ReceiptRow {
@@ -42,77 +80,236 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let run = RunId::new(&id).map_err(|_| no_such_run())?;
-    let found = shared
-        .ask(move |store| {
-            let journal = match StoreReader::open(store.directory()) {
-                Err(StoreError::NoState(_)) => return Ok(None),
-                opened => opened?,
-            };
-            let stored = match journal.load(&run) {
-                Err(StoreError::NoSuchRun(_)) => return Ok(None),
-                loaded => loaded?,
-            };
-            let by = stored.principal.name.clone();
-            let loaded = stored.load().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            Ok(Some((by, loaded, journal.receipts(&run)?)))
-        })
-        .await?;
-    let (by, loaded, receipts) = found.ok_or_else(no_such_run)?;
-    page(&apply_page(shell, by, &loaded, receipts))
-}
-
-fn apply_page(shell: Shell, by: String, loaded: &LoadedRun, receipts: Vec<Receipt>) -> ApplyPage {
-    let report = loaded.report();
-    let mut steps: Vec<StepRow> = report.steps.iter().cloned().map(StepRow::from).collect();
-    // What needs a person comes first.
-    steps.sort_by_key(|row| match row.badge.class {
-        "no" => 0,
-        "unknown" => 1,
-        _ => 2,
-    });
-    let receipts = receipts.into_iter().map(ReceiptRow::from).collect();
-    ApplyPage {
-        shell: shell.titled(format!("Apply {}", report.run), "runs"),
-        by,
-        cloud: loaded.plan.cloud().to_owned(),
-        counts: plural(report.summary.steps.into(), "step"),
-        next: next(&report),
-        steps,
-        receipts,
-        report,
+    let change = shared.changes.find(&id);
+    if let Some(change) = change.clone().filter(|change| change.is_running()) {
+        return live(shell, change);
     }
-}
-
-/// The command to run next, where there is one: a run is continued and taken back on the command line.
-fn next(report: &Report) -> Option<String> {
-    match report.outcome {
-        RunOutcome::Open => Some(format!("hostssl resume {}", report.run)),
-        RunOutcome::Stuck => Some(format!("hostssl undo {}", report.run)),
-        _ if report.summary.applied > 0 => Some(format!("hostssl undo {}", report.run)),
+    let trouble = change.and_then(|change| match change.progress().end {
+        Some(End::Lost(trouble)) => Some(trouble),
         _ => None,
+    });
+    match (shared.ask(move |store| read(store, &id)).await?, trouble) {
+        (Some((loaded, receipts)), trouble) => {
+            // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
+            page(&told(shell, &loaded, receipts, trouble))
+        }
+        (None, Some(trouble)) => Err(Failure::not_begun(&trouble)),
+        (None, None) => Err(no_such_run()),
     }
 }
 
-impl From<StepReport> for StepRow {
-    fn from(step: StepReport) -> Self {
-        let (class, shape) = match step.status {
-            Status::Applied | Status::Already | Status::Undone => ("yes", "✓"),
-            Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
-            Status::ChangedSincePlan | Status::NotStarted => ("unknown", "?"),
-        };
-        let segment = |index| step.server.split('/').nth(index).unwrap_or_default().to_owned();
-        Self { badge: Badge { class, shape, word: step.status.as_str() }, server: segment(8), group: segment(4), step }
+fn live(shell: Shell, change: Arc<Change>) -> Result<Response, Failure> {
+    let progress = change.progress();
+    let undo = change.way == Direction::Undo;
+    let row = |step: &Step| {
+        let (from, to) = if undo { (&step.after, &step.undo) } else { (&step.before, &step.after) };
+        let word = progress.words.get(&step.id).copied().unwrap_or("waiting");
+        (step.id, step.server.name().to_owned(), step.parameter.as_str(), from.to_string(), to.to_string(), word)
+    };
+    let executable = change.plan.steps().iter().filter(|step| step.is_executable());
+    let title = if undo { "Undo under way" } else { "Change under way" };
+    page(&LivePage {
+        shell: shell.titled(title, "runs"),
+        title,
+        started: When(change.started_ms),
+        steps: executable.clone().take(SHOWN).map(row).collect(),
+        more: executable.count().saturating_sub(SHOWN),
+        progress: progress.clone(),
+        change,
+    })
+}
+
+/// How far it is, as server-sent events.
+pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let change = shared.changes.find(&id).ok_or_else(no_such_run)?;
+    let mut before = Arc::new(BTreeMap::new());
+    follow(&shared, change.follow(), move |now| (now.told(&mut before), now.end.is_some()))
+}
+
+/// Begins nothing new; what is under way is followed.
+pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    if let Some(change) = shared.changes.find(&id).filter(|change| change.is_running()) {
+        change.stop();
     }
+    see_other(&format!("/applies/{id}"))
+}
+
+/// Puts back what the run changed.
+pub(crate) async fn undo(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    go_on(&shared, id, &session, &fields, Work::Undo).await
+}
+
+/// Goes on with a run that was broken off.
+pub(crate) async fn resume(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    go_on(&shared, id, &session, &fields, Work::Resume).await
+}
+
+async fn go_on(
+    shared: &Shared,
+    id: String,
+    session: &Session,
+    fields: &Fields,
+    work: Work,
+) -> Result<Response, Failure> {
+    let address = format!("/applies/{id}");
+    let asked = id.clone();
+    let (loaded, _) = shared.ask(move |store| read(store, &asked)).await?.ok_or_else(no_such_run)?;
+    // A form that is posted twice, or from a page that is not how the run stands any more, does nothing.
+    if fields.value("seen") != loaded.times_ms.1.to_string() {
+        return Ok(see_other(&address));
+    }
+    let order = Order {
+        run: loaded.id,
+        plan: loaded.plan,
+        work,
+        by: session.person().to_owned(),
+        on_behalf: None,
+        max_failures: 1,
+    };
+    match Change::start(shared, order) {
+        Ok(_) => Ok(see_other(&address)),
+        Err(running) if running.run.as_str() == id => Ok(see_other(&address)),
+        Err(running) => Err(Failure::change_under_way(&running.run)),
+    }
+}
+
+fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)>, StoreError> {
+    let Ok(run) = RunId::new(id) else { return Ok(None) };
+    let reader = match StoreReader::open(store.directory()) {
+        Err(StoreError::NoState(_)) => return Ok(None),
+        opened => opened?,
+    };
+    let stored = match reader.load(&run) {
+        Err(StoreError::NoSuchRun(_)) => return Ok(None),
+        stored => stored?,
+    };
+    let receipts = reader.receipts(&run)?;
+    let loaded = stored.load().map_err(|error| StoreError::Corrupt(crate::planning::chain(&error)))?;
+    Ok(Some((loaded, receipts)))
+}
+
+fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {
+    let report = loaded.report();
+    let phase = loaded.state.phase();
+    let undoing = matches!(phase, Phase::Undoing | Phase::UndoFinished);
+    let (badge, said, todo) = outcome_words(report.outcome, undoing);
+    let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
+    for receipt in receipts {
+        by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
+    }
+    let mut steps: Vec<StepRow> = Vec::with_capacity(report.steps.len());
+    for (step, told) in loaded.plan.steps().iter().zip(report.steps) {
+        steps.push(StepRow {
+            id: step.id,
+            key: server_key(&step.server),
+            server: step.server.name().to_owned(),
+            parameter: told.parameter,
+            before: told.before,
+            after: told.after,
+            badge: status_badge(told.status),
+            reason: told.reason,
+            receipts: by_step.remove(&step.id).unwrap_or_default(),
+        });
+    }
+    // What needs a person comes first.
+    steps.sort_by_key(|row| (row.badge.class == "yes", row.id));
+    let more = steps.len().saturating_sub(SHOWN);
+    steps.truncate(SHOWN);
+    let undoable = loaded.state.steps().iter().filter(|step: &&StepState| step.is_undoable()).count();
+    let summary = report.summary;
+    let counts = [
+        ("applied", summary.applied),
+        ("already right", summary.already),
+        ("changed since the plan", summary.changed_since_plan),
+        ("refused", summary.refused),
+        ("failed", summary.failed),
+        ("timed out", summary.timed_out),
+        ("not started", summary.not_started),
+        ("undone", summary.undone),
+        ("stuck", summary.stuck),
+        ("open", summary.open),
+    ];
+    let can_resume = matches!(phase, Phase::Applying | Phase::Undoing);
+    RunPage {
+        shell: shell.titled(if undoing { "Undone run" } else { "Run" }, "runs"),
+        run: report.run,
+        plan: report.plan,
+        by: format!("{} ({})", loaded.principal.name, loaded.principal.method),
+        began: When(loaded.times_ms.0),
+        last: When(loaded.times_ms.1),
+        last_ms: loaded.times_ms.1,
+        badge,
+        said,
+        todo,
+        counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        steps,
+        more,
+        undoable,
+        undo_label: format!("Undo {}", plural(undoable as u64, "step")),
+        can_undo: !can_resume && undoable > 0,
+        can_resume,
+        trouble,
+    }
+}
+
+fn outcome_words(outcome: RunOutcome, undoing: bool) -> (Badge, &'static str, &'static str) {
+    let (yes, unknown) = (("yes", "✓"), ("unknown", "?"));
+    let ((class, shape), word, said, todo) = match (outcome, undoing) {
+        (RunOutcome::Done, false) => {
+            (yes, "verified", "Every step was written and read back, or was right already.", "")
+        }
+        (RunOutcome::Done, true) => (yes, "undone", "What this run had changed was put back and read back.", ""),
+        (RunOutcome::Incomplete, _) => (
+            unknown,
+            "incomplete",
+            "Some steps were not started, or were left alone because somebody else changed the value.",
+            "Look at the steps below, then plan again for the rest.",
+        ),
+        (RunOutcome::Failed, _) => (
+            ("no", "✕"),
+            "failed",
+            "Some steps were refused, failed or timed out.",
+            "Mend what stands in the way, named below, then plan again; or undo what was applied.",
+        ),
+        (RunOutcome::Open, _) => (
+            unknown,
+            "not ended",
+            "The run has not ended: a write may still be under way.",
+            "Resume it: that settles by reading what was under way, writes nothing twice, and goes on. No other run can begin before.",
+        ),
+        (RunOutcome::Stuck, _) => (
+            ("no", "✕"),
+            "stuck",
+            "Something could not be put back.",
+            "Look at the steps below. Where a write that nobody saw end may still take effect, undo again later; otherwise set the value by hand.",
+        ),
+    };
+    (Badge { class, shape, word }, said, todo)
+}
+
+fn status_badge(status: Status) -> Badge {
+    let (class, shape) = match status {
+        Status::Applied | Status::Already | Status::Undone => ("yes", "✓"),
+        Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
+        Status::ChangedSincePlan | Status::NotStarted => ("unknown", "?"),
+    };
+    Badge { class, shape, word: status.as_str() }
 }
 
 impl From<Receipt> for ReceiptRow {
     fn from(receipt: Receipt) -> Self {
         Self {
-            way: match receipt.direction {
-                Direction::Apply => "apply",
-                Direction::Undo => "undo",
-            },
+            way: if receipt.direction == Direction::Undo { "undo" } else { "apply" },
             sent: When(receipt.intended_at_ms),
             read_back: receipt.observed_at_ms.map(When),
             receipt,

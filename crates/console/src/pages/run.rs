@@ -3,27 +3,22 @@
 use super::overview::change_words;
 use super::runs::{no_such_run, scope_words};
 use super::{Asked, CHANGES, Paging};
+use crate::follow::follow;
 use crate::live::{End, Live, Progress};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use futures::stream;
+use axum::response::Response;
 use hostssl_audit::Profile;
 use hostssl_model::Summary;
 use hostssl_store::{AuditEntry, ControlTally, Enforcement, GapGroup, Page, ServerChange, StoredGap};
 use serde::Deserialize;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Gaps on a page.
 const GAPS: u32 = 50;
-/// Between two events of a live page.
-const PACE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -202,24 +197,8 @@ pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -
     see_other(&format!("/runs/{id}"))
 }
 
-/// The progress of the audit under way, as server-sent events (WHATWG HTML, 9.2). The last one says that it ended.
+/// The progress of the audit under way, as server-sent events. The last one says that it ended.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
     let live = shared.live().filter(|live| live.id == id).ok_or_else(no_such_run)?;
-    let permit = shared.live_pages.clone().try_acquire_owned().map_err(|_| Failure::too_many())?;
-    let events =
-        stream::unfold((live.follow(), true, false, permit), |(mut progress, first, ended, permit)| async move {
-            if ended || (!first && progress.changed().await.is_err()) {
-                return None;
-            }
-            let now = progress.borrow_and_update().clone();
-            let ended = now.end.is_some();
-            if !ended {
-                // Progress is for eyes: a few times a second is enough for fifty of them.
-                tokio::time::sleep(PACE).await;
-            }
-            let name = if ended { "end" } else { "progress" };
-            let event = Event::default().event(name).data(serde_json::to_string(&now).unwrap_or_default());
-            Some((Ok::<_, Infallible>(event), (progress, false, ended, permit)))
-        });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+    follow(&shared, live.follow(), |now| (serde_json::to_string(now).unwrap_or_default(), now.end.is_some()))
 }

@@ -72,6 +72,16 @@ struct SecurityTab {
     shell: Shell,
     head: Head,
     switch: Switch,
+    /// What *Save* offers, where it is there.
+    form: Option<SaveForm>,
+}
+
+/// The portal's form for this kind of server.
+struct SaveForm {
+    /// Azure's words for the floors that this kind offers, and people's.
+    floors: &'static [(&'static str, &'static str)],
+    /// Whether the floor is none of these, or was not seen.
+    other: bool,
 }
 
 #[derive(Template)]
@@ -134,7 +144,10 @@ pub(crate) async fn tab(
     let (tab, _) = *TABS.iter().find(|(name, _)| *name == tab && !tab.is_empty()).ok_or_else(Failure::not_found)?;
     let (shell, head) = head(&shared, key, at, tab, shell).await?;
     match tab {
-        "connection-security" => page(&SecurityTab { shell, switch: Switch::of(&head.detail), head }),
+        "connection-security" => {
+            let form = SaveForm::of(&head).filter(|_| shell.allow_changes);
+            page(&SecurityTab { shell, switch: Switch::of(&head.detail), form, head })
+        }
         "wire" => {
             let command = head.detail.fqdn.as_ref().map(|fqdn| format!("hostssl probe {fqdn}"));
             page(&WireTab { shell, head, command })
@@ -220,6 +233,24 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
         gone,
     };
     Ok((shell.titled(title, "resources"), head))
+}
+
+impl SaveForm {
+    /// There is one where hostssl writes these settings, for the server as it was seen last.
+    fn of(head: &Head) -> Option<Self> {
+        let floors: &[(&str, &str)] = match head.row.server.kind.as_str() {
+            "flexible" | "elastic-cluster" => &[("TLS1_2", "TLS 1.2"), ("TLS1_3", "TLS 1.3")],
+            "single" => &[
+                ("TLSEnforcementDisabled", "any"),
+                ("TLS1_0", "TLS 1.0"),
+                ("TLS1_1", "TLS 1.1"),
+                ("TLS1_2", "TLS 1.2"),
+            ],
+            _ => return None,
+        };
+        let other = !floors.iter().any(|(word, _)| *word == head.row.server.minimal_tls);
+        (head.newest && !head.gone).then_some(Self { floors, other })
+    }
 }
 
 impl Switch {

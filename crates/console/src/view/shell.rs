@@ -32,6 +32,8 @@ pub(crate) struct Shell {
     pub(crate) running: Option<String>,
     /// Whether audits that are started here may look at the wire.
     pub(crate) can_probe: bool,
+    /// The run that changes servers now, unless this is its page.
+    pub(crate) changing: Option<String>,
     /// Whether servers may be changed from here.
     pub(crate) allow_changes: bool,
     /// The version of the program.
@@ -84,6 +86,11 @@ impl FromRequestParts<Shared> for Shell {
                 .map(|live| live.id.clone())
                 .filter(|id| parts.uri.path() != format!("/runs/{id}")),
             can_probe: options.wire.is_some(),
+            changing: shared
+                .changes
+                .running()
+                .map(|change| change.run.to_string())
+                .filter(|run| parts.uri.path() != format!("/applies/{run}")),
             allow_changes: options.allow_changes,
             version: options.version.clone(),
         })

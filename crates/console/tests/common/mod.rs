@@ -1,5 +1,7 @@
 //! A console on a free port of loopback over a simulated Azure, and a client that sends what it is told to.
 
+#![allow(dead_code, reason = "each test binary uses what it needs of this")]
+
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::{Arm, Cloud, Limits};
@@ -31,6 +33,7 @@ pub(crate) fn options() -> Options {
         profile: Profile::find("baseline").unwrap(),
         wire: None,
         deadline: Duration::from_secs(60),
+        max_plan_age: Duration::from_secs(3600),
         retain: None,
         simulated: None,
         version: "0.0.0-test".into(),
@@ -77,7 +80,6 @@ pub(crate) fn connector(simulation: Simulation) -> Connect {
     })
 }
 
-#[allow(dead_code, reason = "only one of the test binaries stops audits on the way")]
 /// The same behind a gate: nobody is signed in before it is opened, so that an audit lasts as long as a test wants.
 pub(crate) fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
     let (gate, opened) = watch::channel(false);

@@ -3,7 +3,7 @@
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
-use hostssl_model::Blind;
+use hostssl_model::{Blind, Principal};
 use hostssl_remedy::{
     Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, Mismatch, Plan, PlanContext,
     Report, Rest, RunId, Step, StopSignal,
@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Remediation<'a> {
     /// Where, and as whom. Its client must not be stopped by an interrupt: what is under way is followed to its end.
     pub tenant: &'a Tenant,
+    /// Who ordered it, when the identity acts for somebody: the journal then has both.
+    pub on_behalf: Option<&'a str>,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
     /// Tells the time.
@@ -87,7 +89,11 @@ impl Remediation<'_> {
         let id = principal.object_id.as_deref().unwrap_or(&principal.name);
         self.check_context(plan, Some(id), max_age)?;
         self.check_permissions(&executable(plan)).await?;
-        Ok(self.executor(&self.writer()).apply(approved, run, principal).await?)
+        let by = match self.on_behalf {
+            Some(person) => Principal { name: format!("{person} via {}", principal.name), ..principal.clone() },
+            None => principal.clone(),
+        };
+        Ok(self.executor(&self.writer()).apply(approved, run, &by).await?)
     }
 
     /// Goes on with a run that was stopped.

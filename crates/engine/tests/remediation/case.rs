@@ -100,6 +100,7 @@ impl Case {
         let (_interrupt, stop) = watch::channel(false);
         let remediation = Remediation {
             tenant: &self.tenant,
+            on_behalf: None,
             journal: &self.journal,
             clock: &self.clock,
             judge: None,

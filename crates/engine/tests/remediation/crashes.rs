@@ -219,6 +219,7 @@ impl World {
         (options.first_wait, options.longest_wait) = (Duration::from_secs(4), Duration::from_secs(40));
         let remediation = Remediation {
             tenant: &tenant,
+            on_behalf: None,
             journal: &journal,
             clock: &self.clock,
             judge: None,

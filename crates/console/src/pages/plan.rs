@@ -1,0 +1,220 @@
+//! Plans: asked for, made, reviewed, approved.
+
+mod ask;
+mod review;
+
+pub(crate) use ask::{again, for_many, for_one};
+
+use super::Asked;
+use crate::changing::{Change, Order, Work};
+use crate::follow::follow;
+use crate::guard::{Fields, Session};
+use crate::live::Trouble;
+use crate::planning::{Made, Planning, Progress, Ready};
+use crate::reply::{Failure, page, see_other};
+use crate::state::Shared;
+use crate::view::{Ago, Shell, When, plural};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use hostssl_remedy::{Approved, Plan, RunId};
+use jiff::Timestamp;
+use review::Review;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Failed steps after which a run stops, at most.
+const MAX_FAILURES: usize = 10_000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Nothing {}
+
+#[derive(Template)]
+#[template(path = "plans.html")]
+struct PlansPage {
+    shell: Shell,
+    plans: Vec<PlanRow>,
+}
+
+struct PlanRow {
+    id: String,
+    at: When,
+    by: String,
+    what: String,
+    state: String,
+    run: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "plan_live.html")]
+struct PlanningPage {
+    shell: Shell,
+    planning: Arc<Planning>,
+    progress: Progress,
+}
+
+#[derive(Template)]
+#[template(path = "plan_lost.html")]
+struct LostPage {
+    shell: Shell,
+    planning: Arc<Planning>,
+    trouble: Trouble,
+}
+
+#[derive(Template)]
+#[template(path = "plan.html")]
+struct PlanPage {
+    shell: Shell,
+    planning: Arc<Planning>,
+    ready: Arc<Ready>,
+    review: Review,
+    looked: Ago,
+    /// Whether it is too old to be applied.
+    stale: bool,
+    /// The run that applied it.
+    run: Option<String>,
+}
+
+/// Every plan that is kept.
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    Asked(_): Asked<Nothing>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    let row = |planning: Arc<Planning>| {
+        let ready = planning.ready();
+        let state = match (&ready, planning.progress().end) {
+            (Some(ready), _) if ready.plan.is_empty() => "nothing to write".to_owned(),
+            (Some(ready), _) if is_stale(&shared, &ready.plan) => "too old to be applied".to_owned(),
+            (Some(_), _) => "to be reviewed".to_owned(),
+            (None, Some(_)) => "could not be made".to_owned(),
+            (None, None) => "being made".to_owned(),
+        };
+        let run = applied(&planning).map(|change| change.run.to_string());
+        PlanRow {
+            id: planning.id.clone(),
+            at: When(planning.started_ms),
+            by: planning.by.clone(),
+            what: match &ready {
+                Some(ready) => review::effect(&ready.plan),
+                None => plural(planning.wanted.servers.len() as u64, "server"),
+            },
+            state: if run.is_some() { "applied".to_owned() } else { state },
+            run,
+        }
+    };
+    let plans = shared.plans.all().into_iter().map(row).collect();
+    page(&PlansPage { shell: shell.titled("Plans", "plans"), plans })
+}
+
+/// One plan, being made or to be reviewed.
+pub(crate) async fn show(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let progress = planning.progress();
+    match progress.end.clone() {
+        None => page(&PlanningPage { shell: shell.titled("Planning", "plans"), planning, progress }),
+        Some(Made::Lost(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), planning, trouble }),
+        Some(Made::Ready(ready)) => {
+            let review = Review::of(&ready.plan, shared.options.max_plan_age);
+            let observed = ready.plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
+            page(&PlanPage {
+                shell: shell.titled(review.title.clone(), "plans"),
+                stale: is_stale(&shared, &ready.plan),
+                run: applied(&planning).map(|change| change.run.to_string()),
+                looked: Ago::new(observed),
+                review,
+                ready,
+                planning,
+            })
+        }
+    }
+}
+
+/// How far the planning is, as server-sent events.
+pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    follow(&shared, planning.follow(), |now| (serde_json::to_string(now).unwrap_or_default(), now.end.is_some()))
+}
+
+/// Gives up planning.
+pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    if planning.progress().end.is_none() {
+        planning.stop();
+    }
+    Ok(see_other(&format!("/plans/{id}")))
+}
+
+/// The plan's file, to the byte what `hostssl plan --out` writes.
+pub(crate) async fn file(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let ready = planning.ready().ok_or_else(no_such_plan)?;
+    let head = [(CONTENT_TYPE, "application/json"), (CONTENT_DISPOSITION, "attachment; filename=\"plan.json\"")];
+    Ok((head, ready.plan.to_json()).into_response())
+}
+
+/// Approves the plan whose hash is named and begins its run; a form that is posted twice begins one.
+pub(crate) async fn apply(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let ready = planning.ready().ok_or_else(no_such_plan)?;
+    let approved = Approved::new(ready.plan.clone(), fields.value("hash")).map_err(|_| Failure::not_this_plan())?;
+    let max_failures = match fields.value("max-failures") {
+        "" => 1,
+        text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,
+    };
+    let mut slot = planning.run();
+    if let Some(change) = slot.as_ref().filter(|change| !change.came_to_nothing()) {
+        return Ok(see_other(&format!("/applies/{}", change.run)));
+    }
+    if ready.plan.is_empty() {
+        return Err(Failure::empty_plan());
+    }
+    if is_stale(&shared, &ready.plan) {
+        return Err(Failure::stale_plan(shared.options.max_plan_age));
+    }
+    let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
+    let order = Order {
+        run,
+        plan: ready.plan.clone(),
+        work: Work::Apply(Box::new(approved)),
+        by: session.person().to_owned(),
+        on_behalf: session.by_proxy().then(|| session.person().to_owned()),
+        max_failures,
+    };
+    let change = Change::start(&shared, order).map_err(|running| Failure::change_under_way(&running.run))?;
+    let address = format!("/applies/{}", change.run);
+    *slot = Some(change);
+    Ok(see_other(&address))
+}
+
+/// The run that applied it, unless that came to nothing.
+fn applied(planning: &Planning) -> Option<Arc<Change>> {
+    planning.run().as_ref().filter(|change| !change.came_to_nothing()).cloned()
+}
+
+/// Whether what the plan rests on is older than is accepted. Whoever applies it asks again, by the same rule.
+fn is_stale(shared: &Shared, plan: &Plan) -> bool {
+    let observed = plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
+    let age = Timestamp::now().as_millisecond().saturating_sub(observed);
+    Duration::from_millis(u64::try_from(age).unwrap_or(0)) > shared.options.max_plan_age
+}
+
+pub(super) fn no_such_plan() -> Failure {
+    Failure::nothing_kept(
+        "No plan of this name is kept.",
+        "Plans are kept until the console ends, the newest fifty of them. Nothing was changed by it. Plan again from the server or from All resources.",
+    )
+}

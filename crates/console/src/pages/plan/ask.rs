@@ -1,0 +1,159 @@
+//! What is to be planned: one server's settings, or many servers.
+
+use super::no_such_plan;
+use crate::guard::{Fields, Session};
+use crate::pages::resources::{View, audit_of};
+use crate::planning::{Planning, Wanted};
+use crate::reply::{Failure, see_other};
+use crate::state::Shared;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hostssl_model::{Scope, TlsVersion};
+use hostssl_remedy::{FixableControl, Floor, Goal, PlanOptions};
+use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Servers of one plan, at most.
+const MAX_SERVERS: usize = 10_000;
+/// Servers of a wave, at most.
+const MAX_WAVE: u32 = 1_000;
+
+/// *Save* on a server's page: sets what differs from what the page showed.
+pub(crate) async fn for_one(
+    State(shared): State<Shared>,
+    Path(key): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let back = format!("/servers/{key}/connection-security");
+    let row = shared.ask(move |store| newest(store, &key)).await?.ok_or_else(Failure::not_found)?;
+    let wanted = match fields.value("enforcement") {
+        "" => None,
+        "enabled" => Some(true),
+        "disabled" => Some(false),
+        _ => return Err(Failure::bad_form()),
+    };
+    let is = match row.enforcement {
+        Enforcement::Enforced => Some(true),
+        Enforcement::NotEnforced => Some(false),
+        Enforcement::Unknown => None,
+    };
+    let minimum = fields.value("minimum");
+    let enforcement = wanted.filter(|wanted| is != Some(*wanted));
+    let minimum_tls = if minimum == row.minimal_tls { None } else { floor(minimum)? };
+    if enforcement.is_none() && minimum_tls.is_none() {
+        return Err(Failure::nothing_to_save());
+    }
+    let goal = Goal::Set { enforcement, minimum_tls };
+    let options = PlanOptions { canary_size: 1, wave_size: 1, max_servers: Some(1) };
+    let planning = Planning::start(&shared, session.person(), wanted_of(&[row], goal, options, back));
+    Ok(see_other(&format!("/plans/{}", planning.id)))
+}
+
+/// Servers chosen among all resources, or all that match a view.
+pub(crate) async fn for_many(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let query = format!("/resources?{}", fields.value("view"));
+    let uri = query.parse().map_err(|_| Failure::bad_form())?;
+    let view = axum::extract::Query::<View>::try_from_uri(&uri).map_err(|_| Failure::bad_form())?.0;
+    let back = view.link();
+    let keys: BTreeSet<String> = match fields.value("all") {
+        "" => fields.values("server").map(str::to_owned).collect(),
+        _ => BTreeSet::new(),
+    };
+    if fields.value("all").is_empty() && keys.is_empty() {
+        return Err(Failure::nothing_chosen());
+    }
+    let rows = shared.ask(move |store| chosen(store, &view, &keys)).await?;
+    if rows.is_empty() {
+        return Err(Failure::nothing_chosen());
+    }
+    if rows.len() > MAX_SERVERS {
+        return Err(Failure::too_many_chosen(MAX_SERVERS));
+    }
+    let controls = vec![FixableControl::RequireSecureTransport];
+    let goal = Goal::Fix { controls, minimum_tls: shared.options.profile.settings.minimum_tls };
+    let planning = Planning::start(&shared, session.person(), wanted_of(&rows, goal, PlanOptions::default(), back));
+    Ok(see_other(&format!("/plans/{}", planning.id)))
+}
+
+/// The same servers, looked at again, perhaps at another pace.
+pub(crate) async fn again(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let mut wanted = shared.plans.find(&id).ok_or_else(no_such_plan)?.wanted.clone();
+    if let Goal::Fix { controls, .. } = &mut wanted.goal
+        && !fields.value("wave").is_empty()
+    {
+        let number = |name: &str| fields.value(name).parse().ok().filter(|n| (1..=MAX_WAVE).contains(n));
+        let (canary, wave) = number("canary").zip(number("wave")).ok_or_else(Failure::bad_form)?;
+        if canary > wave {
+            return Err(Failure::large_canary());
+        }
+        wanted.options = PlanOptions { canary_size: canary, wave_size: wave, ..wanted.options };
+        *controls = vec![FixableControl::RequireSecureTransport];
+        if !fields.value("minimum").is_empty() {
+            controls.push(FixableControl::MinimumTlsVersion);
+        }
+    }
+    let planning = Planning::start(&shared, session.person(), wanted);
+    Ok(see_other(&format!("/plans/{}", planning.id)))
+}
+
+fn newest(store: &AuditStore, key: &str) -> Result<Option<ServerRow>, StoreError> {
+    let Some(audit) = store.last_audit_of(key)? else { return Ok(None) };
+    Ok(store.server(&audit, key)?.map(|detail| detail.row))
+}
+
+/// The rows of these keys; without keys, all of the view.
+fn chosen(store: &AuditStore, view: &View, keys: &BTreeSet<String>) -> Result<Vec<ServerRow>, StoreError> {
+    let Some(audit) = audit_of(store, &view.run)? else { return Ok(Vec::new()) };
+    if keys.is_empty() {
+        let page = Page { number: 0, size: u32::try_from(MAX_SERVERS + 1).unwrap_or(u32::MAX) };
+        return Ok(store.servers(&audit, &view.filter(), ServerSort::Name, false, page)?.rows);
+    }
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        rows.extend(store.server(&audit, key)?.map(|detail| detail.row));
+    }
+    Ok(rows)
+}
+
+fn wanted_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) -> Wanted {
+    let each = |of: fn(&ServerRow) -> &String| -> Vec<String> {
+        rows.iter().map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    };
+    Wanted {
+        servers: Arc::new(rows.iter().map(|row| row.id.to_ascii_lowercase()).collect()),
+        scope: Scope {
+            subscriptions: each(|row| &row.subscription_id),
+            resource_groups: each(|row| &row.resource_group),
+            servers: each(|row| &row.name),
+            ..Scope::default()
+        },
+        goal,
+        options,
+        back,
+    }
+}
+
+/// A floor in Azure's words; empty leaves it alone.
+fn floor(word: &str) -> Result<Option<Floor>, Failure> {
+    Ok(Some(match word {
+        "" => return Ok(None),
+        "TLS1_0" => Floor::At(TlsVersion::Tls1_0),
+        "TLS1_1" => Floor::At(TlsVersion::Tls1_1),
+        "TLS1_2" => Floor::At(TlsVersion::Tls1_2),
+        "TLS1_3" => Floor::At(TlsVersion::Tls1_3),
+        "TLSEnforcementDisabled" => Floor::None,
+        _ => return Err(Failure::bad_form()),
+    }))
+}

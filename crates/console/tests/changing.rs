@@ -1,0 +1,423 @@
+//! Changing servers over HTTP, against the simulated Azure: from *Save* to *Undo*, and everything that stands in between.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+
+use common::{Answer, Served, Visitor, gated, options, serve_over};
+use futures::FutureExt as _;
+use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure_sim::{
+    Fault, FaultRule, Fleet, FleetSource, Kind, Scenario, Server, SimCredential, SimTransport, Simulation,
+    Subscription, Tenant as SimTenant,
+};
+use hostssl_console::{Connect, Options, Proxies, Trouble};
+use hostssl_engine::Tenant;
+use hostssl_model::Principal;
+use hostssl_store::{Store, StoreReader};
+use std::sync::Arc;
+use std::time::Duration;
+
+const TENANT: &str = "10000000-0000-4000-8000-000000000001";
+const OFF: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-off";
+const OLD: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/servers/pg-old";
+
+fn allowed() -> Options {
+    Options { allow_changes: true, ..options() }
+}
+
+/// Both generations, and a server for each trap of a bulk plan.
+fn estate() -> Simulation {
+    let off = |name: &str| Server::new(Kind::Flexible, "rg-a", name).with("require_secure_transport", "off");
+    let old = Server::new(Kind::Single, "rg-a", "pg-old")
+        .with("sslEnforcement", "Disabled")
+        .with("minimalTlsVersion", "TLSEnforcementDisabled");
+    let subscription = Subscription {
+        id: "20000000-0000-4000-8000-000000000001".into(),
+        name: "Alpha".into(),
+        servers: vec![off("pg-off"), off("pg-off-2"), old, Server::new(Kind::Flexible, "rg-a", "pg-on")],
+        ..Subscription::default()
+    };
+    let tenant =
+        SimTenant { id: TENANT.into(), name: "Contoso".into(), groups: Vec::new(), subscriptions: vec![subscription] };
+    Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
+}
+
+fn connector(simulation: &Simulation) -> Connect {
+    let simulation = simulation.clone();
+    Arc::new(move |stop| {
+        let simulation = simulation.clone();
+        async move {
+            let credential = Arc::new(SimCredential::new(&simulation, TENANT));
+            let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
+            let cloud =
+                Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
+            let arm = Arm::new(cloud, credential, transport, Limits::default(), stop);
+            let principal = Principal {
+                name: "reader@contoso.example".into(),
+                object_id: Some("30000000-0000-4000-8000-000000000001".into()),
+                tenant: Some(TENANT.into()),
+                method: "simulated".into(),
+            };
+            Ok(vec![Tenant { arm, principal }])
+        }
+        .boxed_local()
+    })
+}
+
+async fn key(visitor: &Visitor<'_>, name: &str) -> String {
+    let list = visitor.get(&format!("/resources?q={name}&sort=name")).await.body;
+    list.split("href=\"/servers/").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// Waits until what was asked for is made or done: events end then.
+async fn ended(visitor: &Visitor<'_>, answer: &Answer) -> (String, Answer) {
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let address = answer.header("location").to_owned();
+    let events = visitor.get(&format!("{address}/events")).await;
+    assert!(events.body.contains("event: end"), "{}", events.body);
+    let page = visitor.get(&address).await;
+    (address, page)
+}
+
+fn field(page: &str, name: &str) -> String {
+    let behind = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
+    behind.split('"').next().unwrap().to_owned()
+}
+
+async fn save(visitor: &Visitor<'_>, server: &str, fields: &str) -> (String, Answer) {
+    let key = key(visitor, server).await;
+    let asked = visitor.post(&format!("/servers/{key}/plan"), fields).await;
+    ended(visitor, &asked).await
+}
+
+async fn apply(visitor: &Visitor<'_>, plan: &(String, Answer)) -> Answer {
+    let hash = field(&plan.1.body, "hash");
+    visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await
+}
+
+#[tokio::test]
+async fn both_generations_are_saved_verified_and_undone() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    for (server, id, parameter, on, off) in [
+        ("pg-off", OFF, "require_secure_transport", "on", "off"),
+        ("pg-old", OLD, "sslEnforcement", "Enabled", "Disabled"),
+    ] {
+        let key = key(&visitor, server).await;
+        let tab = format!("/servers/{key}/connection-security");
+        let page = visitor.get(&tab).await.body;
+        assert!(page.contains("value=\"disabled\" checked") && page.contains(">Save<"), "{page}");
+        let minimum = page.split("selected").next().unwrap().rsplit("value=\"").next().unwrap();
+        let minimum = minimum.split('"').next().unwrap();
+        let fields = format!("&enforcement=enabled&minimum={minimum}");
+        let asked = visitor.post(&format!("/servers/{key}/plan"), &fields).await;
+        let plan = ended(&visitor, &asked).await;
+        assert!(plan.1.body.contains("Apply: Enforce TLS on pg-o"), "{}", plan.1.body);
+        assert!(plan.1.body.contains("What could break") && plan.1.body.contains(parameter), "{}", plan.1.body);
+        assert_eq!(simulation.parameter(id, parameter).unwrap(), off, "planning wrote");
+        let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+        assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+        assert!(run.1.body.contains("read back <code>"), "{}", run.1.body);
+        assert_eq!(simulation.parameter(id, parameter).unwrap(), on);
+        // The server's page knows at once.
+        assert!(visitor.get(&tab).await.body.contains("value=\"enabled\" checked"));
+        let undo = visitor.post(&format!("{}/undo", run.0), &format!("&seen={}", field(&run.1.body, "seen"))).await;
+        let undone = ended(&visitor, &undo).await;
+        assert!(undone.1.body.contains("<h1>Undone") && !undone.1.body.contains("Undo…"), "{}", undone.1.body);
+        assert_eq!(simulation.parameter(id, parameter).unwrap(), off);
+        assert!(visitor.get(&tab).await.body.contains("value=\"disabled\" checked"));
+    }
+}
+
+#[tokio::test]
+async fn the_minimum_tls_version_is_saved_alone() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-old", "&enforcement=disabled&minimum=TLS1_2").await;
+    assert!(plan.1.body.contains("Apply: Set the minimum TLS version of pg-old"), "{}", plan.1.body);
+    ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert_eq!(simulation.parameter(OLD, "minimalTlsVersion").unwrap(), "TLS1_2");
+    assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Disabled");
+    // What is as it was saves nothing.
+    let key = key(&visitor, "pg-old").await;
+    let asked = visitor.post(&format!("/servers/{key}/plan"), "&enforcement=disabled&minimum=TLS1_2").await;
+    assert_eq!(asked.status, 409);
+    assert!(asked.body.contains("Nothing to save"));
+}
+
+#[tokio::test]
+async fn a_console_that_only_reads_has_no_buttons_and_takes_no_change() {
+    let simulation = estate();
+    let served = serve_over(options(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let key = key(&visitor, "pg-off").await;
+    for path in ["/".to_owned(), "/resources".into(), "/plans".into(), format!("/servers/{key}/connection-security")] {
+        let page = visitor.get(&path).await;
+        assert_eq!(page.status, 200, "{path}");
+        for button in [">Save<", "Plan to enforce", "name=\"server\"", "/plan\"", "action=\"/plans"] {
+            assert!(!page.body.contains(button), "{path} has {button}");
+        }
+    }
+    for path in [
+        format!("/servers/{key}/plan"),
+        "/plans".into(),
+        "/plans/x/apply".into(),
+        "/plans/x/again".into(),
+        "/plans/x/stop".into(),
+        "/applies/x/undo".into(),
+        "/applies/x/resume".into(),
+        "/applies/x/stop".into(),
+    ] {
+        let answer = visitor.post(&path, "&enforcement=enabled&all=1").await;
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(answer.body.contains("--allow-changes"), "{path}");
+    }
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+}
+
+#[tokio::test]
+async fn no_change_without_the_token_of_the_session() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let origin = format!("http://{}", served.host());
+    let hash = field(&plan.1.body, "hash");
+    let address = format!("{}/apply", plan.0);
+    for body in [format!("hash={hash}"), format!("csrf=x&hash={hash}")] {
+        assert_eq!(visitor.post_as(&address, &origin, &body).await.status, 403);
+    }
+    let right = format!("csrf={}&hash={hash}", plan.1.csrf());
+    assert_eq!(visitor.post_as(&address, "http://evil.example", &right).await.status, 403);
+    assert!(StoreReader::open(served.directory.path()).unwrap().runs().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_form_posted_twice_begins_one_run() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let (one, two) = tokio::join!(apply(&visitor, &plan), apply(&visitor, &plan));
+    assert_eq!(one.header("location"), two.header("location"));
+    let run = ended(&visitor, &one).await;
+    // Also after its end, and so with undo.
+    assert_eq!(apply(&visitor, &plan).await.header("location"), run.0);
+    let seen = format!("&seen={}", field(&run.1.body, "seen"));
+    let undo = format!("{}/undo", run.0);
+    let (one, _) = tokio::join!(visitor.post(&undo, &seen), visitor.post(&undo, &seen));
+    ended(&visitor, &one).await;
+    visitor.post(&undo, &seen).await;
+    let reader = StoreReader::open(served.directory.path()).unwrap();
+    let runs = reader.runs().unwrap();
+    assert_eq!(runs.len(), 1);
+    let stored = reader.load(&runs[0].id).unwrap();
+    let undos = stored.records.iter().filter(|one| one.event == hostssl_remedy::Event::UndoStarted).count();
+    assert_eq!(undos, 1);
+    assert_eq!(reader.receipts(&runs[0].id).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_approved_is_what_was_shown_and_not_too_old() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    for hash in ["", "x", &"0".repeat(64)] {
+        let answer = visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
+        assert_eq!(answer.status, 409, "{hash}");
+        assert!(answer.body.contains("Another plan was approved"));
+    }
+    assert_eq!(visitor.post("/plans/none/apply", "&hash=x").await.status, 404);
+
+    let old = Options { max_plan_age: Duration::ZERO, ..allowed() };
+    let served = serve_over(old, connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1").await;
+    let plan = ended(&visitor, &asked).await;
+    assert!(plan.1.body.contains("too old to be applied") && !plan.1.body.contains("name=\"hash\""), "{}", plan.1.body);
+    let file = visitor.get(&format!("{}/file", plan.0)).await;
+    let hash = file.body.split("\"hash\"").nth(1).unwrap().split('"').nth(1).unwrap().to_owned();
+    let answer = visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(answer.body.contains("This plan is too old") && answer.body.contains("Plan again"), "{}", answer.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+}
+
+#[tokio::test]
+async fn somebody_elses_change_is_left_alone() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-old", "&minimum=TLS1_2").await;
+    simulation.set_parameter(OLD, "minimalTlsVersion", "TLS1_1").unwrap();
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("changed-since-plan") && run.1.body.contains("incomplete"), "{}", run.1.body);
+    assert_eq!(simulation.parameter(OLD, "minimalTlsVersion").unwrap(), "TLS1_1");
+}
+
+#[tokio::test]
+async fn a_state_directory_in_use_is_told_and_the_plan_waits() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let other = Store::open(served.directory.path()).unwrap();
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert_eq!(run.1.status, 409);
+    assert!(run.1.body.contains("another hostssl") && run.1.body.contains("Wait until it has ended"), "{}", run.1.body);
+    drop(other);
+    let again = visitor.get(&plan.0).await;
+    let run = ended(&visitor, &apply(&visitor, &(plan.0, again)).await).await;
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+}
+
+#[tokio::test]
+async fn many_servers_are_planned_by_waves_enforced_and_undone() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    assert_eq!(visitor.post("/plans", "").await.status, 400);
+    let overview = visitor.get("/").await.body;
+    assert!(overview.contains("Plan to enforce 3"), "{overview}");
+    // All that match, with a server that is right already.
+    let asked = visitor.post("/plans", "&all=1&view=q%3Dpg-o").await;
+    let plan = ended(&visitor, &asked).await;
+    for words in ["Enforce on 3 servers", "Wave 1, the canary: 1 server", "Wave 2: 2 servers", "right already"] {
+        assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
+    }
+    let again = visitor.post(&format!("{}/again", plan.0), "&canary=2&wave=1").await;
+    assert_eq!(again.status, 400);
+    let again = visitor.post(&format!("{}/again", plan.0), "&canary=1&wave=1").await;
+    let plan = ended(&visitor, &again).await;
+    assert!(plan.1.body.contains("Wave 3: 1 server"), "{}", plan.1.body);
+    let file = visitor.get(&format!("{}/file", plan.0)).await;
+    let hash = field(&plan.1.body, "hash");
+    assert!(file.body.contains(&hash) && file.header("content-disposition").starts_with("attachment"));
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("<h1>Verified") && run.1.body.contains("Undo 3 steps"), "{}", run.1.body);
+    assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
+    let seen = field(&run.1.body, "seen");
+    let undone = visitor.post(&format!("{}/undo", run.0), &format!("&seen={seen}")).await;
+    let undone = ended(&visitor, &undone).await;
+    assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+    assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Disabled");
+}
+
+#[tokio::test]
+async fn chosen_servers_alone_are_planned() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let (one, two) = (key(&visitor, "pg-old").await, key(&visitor, "pg-off-2").await);
+    let asked = visitor.post("/plans", &format!("&server={one}&server={two}")).await;
+    let plan = ended(&visitor, &asked).await;
+    assert!(plan.1.body.contains("Enforce on 2 servers") && plan.1.body.contains("pg-off-2"), "{}", plan.1.body);
+    let file = visitor.get(&format!("{}/file", plan.0)).await.body;
+    assert!(!file.contains(&format!("{OFF}\"")), "{file}");
+}
+
+#[tokio::test]
+async fn a_change_under_way_is_shown_stopped_and_alone() {
+    let simulation = estate();
+    let (gate, connect) = gated(connector(&simulation));
+    let served = serve_over(allowed(), connect).await;
+    let visitor = served.visitor().await;
+    gate.send_replace(true);
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let other = save(&visitor, "pg-old", "&enforcement=enabled").await;
+    gate.send_replace(false);
+    let started = apply(&visitor, &plan).await;
+    let address = started.header("location").to_owned();
+    let live = visitor.get(&address).await.body;
+    assert!(live.contains("Change under way") && live.contains("data-live") && live.contains(">Stop<"), "{live}");
+    assert!(live.contains("http-equiv=\"refresh\""), "without a script nobody would see the end");
+    assert!(visitor.get("/").await.body.contains(&format!("class=\"running\" href=\"{address}\"")));
+    let second = apply(&visitor, &other).await;
+    assert_eq!(second.status, 409);
+    assert!(second.body.contains("Another change is under way"));
+    visitor.post(&format!("{address}/stop"), "").await;
+    let run = ended(&visitor, &started).await;
+    assert!(run.1.body.contains("This run did not begin"), "{}", run.1.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+    assert!(StoreReader::open(served.directory.path()).unwrap().runs().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_azure_refuses_is_told_step_by_step() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-old", "&enforcement=enabled").await;
+    simulation.inject(FaultRule::on_server(OLD, Fault::ReadOnlyLock)).unwrap();
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("refused") && run.1.body.contains("lock"), "{}", run.1.body);
+    assert!(!run.1.body.contains("Undo…"), "there is nothing to undo");
+}
+
+#[tokio::test]
+async fn the_journal_has_the_person_whom_a_proxy_names() {
+    let simulation = estate();
+    let proxies = Proxies { header: "x-forwarded-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()] };
+    let served = serve_over(Options { proxies: Some(proxies), ..allowed() }, connector(&simulation)).await;
+    let ada = Ada::new(&served).await;
+    let events = ada.post("/runs", "").await.header("location").to_owned();
+    ada.get(&format!("{events}/events")).await;
+    let plan = ada.post("/plans", "&all=1").await.header("location").to_owned();
+    ada.get(&format!("{plan}/events")).await;
+    let page = ada.get(&plan).await;
+    let hash = field(&page.body, "hash");
+    let run = ada.post(&format!("{plan}/apply"), &format!("&hash={hash}")).await.header("location").to_owned();
+    ada.get(&format!("{run}/events")).await;
+    let page = ada.get(&run).await.body;
+    assert!(page.contains("ada@contoso.example via reader@contoso.example"), "{page}");
+    let runs = StoreReader::open(served.directory.path()).unwrap().runs().unwrap();
+    assert_eq!(runs[0].principal.name, "ada@contoso.example via reader@contoso.example");
+}
+
+/// Somebody whom the proxy signs in.
+struct Ada<'a> {
+    served: &'a Served,
+    cookie: String,
+    csrf: String,
+}
+
+impl<'a> Ada<'a> {
+    async fn new(served: &'a Served) -> Self {
+        let first = served.send("GET", "/runs", &[("x-forwarded-user", "ada@contoso.example")], "").await;
+        Self { served, cookie: first.cookies(), csrf: first.csrf() }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        let lines = [("x-forwarded-user", "ada@contoso.example"), ("cookie", self.cookie.as_str())];
+        self.served.send("GET", path, &lines, "").await
+    }
+
+    async fn post(&self, path: &str, fields: &str) -> Answer {
+        let origin = format!("http://{}", self.served.host());
+        let lines = [
+            ("x-forwarded-user", "ada@contoso.example"),
+            ("cookie", self.cookie.as_str()),
+            ("origin", origin.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        self.served.send("POST", path, &lines, &format!("csrf={}{fields}", self.csrf)).await
+    }
+}
