@@ -321,7 +321,7 @@ pub(crate) struct ProbeArgs {
     #[arg(long = "targets", value_name = "FILE")]
     pub(crate) targets_file: Option<PathBuf>,
     /// Name this user; may be repeated. Otherwise postgres. A user that cannot exist is always named too.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) user: Vec<String>,
     /// Name this database; may be repeated. Otherwise postgres.
     #[arg(long, value_name = "NAME")]

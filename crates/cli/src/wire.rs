@@ -70,9 +70,20 @@ pub(crate) fn system_roots() -> Option<RootStore> {
     RootStore::from_der("system", certificates).ok()
 }
 
+/// The largest file of certificates that is read, in bytes: the whole of Mozilla's roots is a fraction of it.
+const LARGEST_CA_FILE: u64 = 16 << 20;
+
 /// The roots in a file of PEM certificates, or why there are none.
 pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("the CA file {} cannot be read: {error}", path.display()))?;
+    let unreadable = |error: &dyn std::fmt::Display| format!("the CA file {} cannot be read: {error}", path.display());
+    // A list of targets may name any file: nothing endless, and nothing that waits.
+    match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Err(unreadable(&"it is no regular file")),
+        Ok(metadata) if metadata.len() > LARGEST_CA_FILE => return Err(unreadable(&"it is larger than 16 MiB")),
+        Ok(_) => {}
+        Err(error) => return Err(unreadable(&error)),
+    }
+    let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
     RootStore::from_pem(path.display().to_string(), &pem).map_err(|error| error.to_string())
 }
 

@@ -7,7 +7,7 @@ use hostssl_model::{
     WireTransport, WireVersion,
 };
 use hostssl_probe::Prober;
-use hostssl_probe::report::{CertificateReport, EndpointReport, Support, Unreachable, Verdict};
+use hostssl_probe::report::{CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
 use hostssl_probe::target::Target;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -157,6 +157,8 @@ fn observation(report: EndpointReport, now: &Moment) -> Option<WireObservation> 
         Verdict::Enforced => Some(WireTransport::Enforced),
         Verdict::Optional => Some(WireTransport::Optional),
         Verdict::PlaintextOnly => Some(WireTransport::PlaintextOnly),
+        // Nobody gets usable TLS there, and clients that come in clear are let in.
+        Verdict::BrokenTls if report.plaintext.outcome == Outcome::Allowed => Some(WireTransport::PlaintextOnly),
         Verdict::BrokenTls => Some(WireTransport::BrokenTls),
         Verdict::Inconclusive | Verdict::NotPostgresql => Some(WireTransport::Inconclusive),
         Verdict::Unreachable => None,

@@ -85,10 +85,13 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         }
         // pgpool (pool_hba.c).
         ("XX000", _) if message == "client authentication failed" && names_pool_hba(error) => Signal::Refused,
-        // Before pg_hba.conf, or none of its business: resources (53), operator (57), system (58), internal (XX),
-        // connection (08), feature not supported (0A).
-        _ if ["53", "57", "58", "XX", "08", "0A"].iter().any(|class| code.starts_with(class)) => Signal::Unknown,
-        _ => Signal::Allowed,
+        // A startup without a user name is refused before pg_hba.conf is looked at.
+        ("28000", Some("ProcessStartupPacket")) => Signal::Unknown,
+        // Only what PostgreSQL raises behind pg_hba.conf proves that a line let the startup in: a wrong password or no such
+        // role (28), no such database (3D), no right to connect (42), a database that takes no connections (55). Every
+        // other code, known or not, proves nothing.
+        _ if ["28", "3D", "42", "55"].iter().any(|class| code.starts_with(class)) => Signal::Allowed,
+        _ => Signal::Unknown,
     }
 }
 

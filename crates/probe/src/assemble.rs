@@ -82,10 +82,10 @@ pub(crate) fn assemble(
     }
 }
 
-/// Whether a certificate that is still valid ends within the days that were asked about.
+/// Whether a certificate has ended, or ends within the days that were asked about.
 fn expires_soon(certificate: &CertificateReport, judging: &Judging<'_>) -> bool {
     match (certificate.days_left(judging.now), judging.expiry_days) {
-        (Some(left), Some(days)) => !certificate.expired && left < i64::from(days),
+        (Some(left), Some(days)) => certificate.expired || left < i64::from(days),
         _ => false,
     }
 }

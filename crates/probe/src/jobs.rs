@@ -89,7 +89,23 @@ pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Att
     if is_busy(&reply) && pause(endpoint).await {
         return plaintext_once(endpoint, startup).await;
     }
+    let mut reply = reply;
+    // A terminator closes every time. What a bad network loses is not lost every time, and one answer is worth more than
+    // any number of silences.
+    for _ in 0..SILENCES {
+        if !is_silent(&reply) {
+            break;
+        }
+        reply = plaintext_once(endpoint, startup).await;
+    }
     reply
+}
+
+/// How often a startup in clear that was closed without a word is sent again.
+const SILENCES: u32 = 3;
+
+fn is_silent(reply: &Attempt<StartupReply>) -> bool {
+    matches!(reply, Attempt::Failed(Reason::Closed(_) | Reason::Reset(_)))
 }
 
 async fn plaintext_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {

@@ -135,12 +135,15 @@ impl Options {
                 add(user, Some(database), Replication::None);
             }
         }
-        let (user, database) = (users.first().copied().unwrap_or(random_user), databases.first().copied());
+        // Every user that was named, because a line for replication is often one user's; by default the well-known one.
+        let named = target.user.iter().chain(&self.users).count().max(1);
         for replication in &self.replication {
-            match replication {
-                Replication::None => {}
-                Replication::Physical => add(user, None, Replication::Physical),
-                Replication::Logical => add(user, database, Replication::Logical),
+            for user in users.iter().take(named) {
+                match replication {
+                    Replication::None => {}
+                    Replication::Physical => add(user, None, Replication::Physical),
+                    Replication::Logical => add(user, databases.first().copied(), Replication::Logical),
+                }
             }
         }
         startups

@@ -39,7 +39,9 @@ fn verdict(facts: &Facts, startups: &[StartupResult]) -> (Verdict, String) {
         return (Verdict::NotPostgresql, with_note(what, facts.ssl_note.as_deref()));
     }
     if let Some(why) = broken_tls(facts) {
-        return (Verdict::BrokenTls, why);
+        let hole = startups.iter().find(|startup| startup.plaintext.outcome == Outcome::Allowed);
+        let open = hole.map(|hole| format!("; accepted in clear: {}", describe(hole))).unwrap_or_default();
+        return (Verdict::BrokenTls, format!("{why}{open}"));
     }
     let in_clear = |outcome| startups.iter().filter(move |startup| startup.plaintext.outcome == outcome);
     if let Some(hole) = in_clear(Outcome::Allowed).next() {
@@ -53,7 +55,15 @@ fn verdict(facts: &Facts, startups: &[StartupResult]) -> (Verdict, String) {
         let demand = startups.iter().any(|startup| startup.encrypted.authentication.as_deref() == Some("cert"));
         let tail = if demand { ", where a client certificate is demanded" } else { "" };
         let count = startups.len();
-        let what = format!("all {count} plaintext startups probed are refused and TLS reaches authentication{tail}");
+        let wordless = |startup: &&StartupResult| {
+            startup.plaintext.sqlstate.is_none() && startup.plaintext.authentication.is_none()
+        };
+        let closed = match startups.iter().filter(wordless).count() {
+            0 => String::new(),
+            closed => format!(", {closed} of them closed without a word every time"),
+        };
+        let what =
+            format!("all {count} plaintext startups probed are refused{closed} and TLS reaches authentication{tail}");
         return (Verdict::Enforced, what);
     }
     (Verdict::Inconclusive, nothing_allowed(facts, startups))

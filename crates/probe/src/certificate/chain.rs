@@ -161,6 +161,9 @@ impl Search<'_> {
         if !may_issue(issuer) {
             return Err(ChainFault::NotAnIssuer);
         }
+        if !serves_servers(issuer) {
+            return Err(ChainFault::Purpose);
+        }
         let limit = issuer.basic_constraints().ok().flatten().and_then(|extension| extension.value.path_len_constraint);
         if limit.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| issuers_below > limit)) {
             return Err(ChainFault::PathLength);
@@ -210,8 +213,26 @@ fn is_well_signed(der: &[u8], certificate: &X509Certificate<'_>) -> bool {
     same && certificate.signature_value.unused_bits == 0
 }
 
-/// OpenSSL's purpose "sslserver": without an extended key usage everything goes.
+/// OpenSSL's purpose "sslserver" for a leaf (check_purpose_ssl_server in v3_purp.c): each extension that is there must allow
+/// it, and one that is not there allows everything.
 fn is_for_servers(certificate: &X509Certificate<'_>) -> bool {
+    let may_shake_hands = match certificate.key_usage() {
+        Ok(None) => true,
+        Ok(Some(extension)) => {
+            let usage = extension.value;
+            usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
+        }
+        Err(_) => false,
+    };
+    let netscape = certificate.extensions().iter().all(|extension| match extension.parsed_extension() {
+        ParsedExtension::NSCertType(kind) => kind.ssl_server(),
+        _ => true,
+    });
+    serves_servers(certificate) && may_shake_hands && netscape
+}
+
+/// Whether the extended key usage, of a leaf or of an issuer, is there for servers or not at all.
+fn serves_servers(certificate: &X509Certificate<'_>) -> bool {
     match certificate.extended_key_usage() {
         Ok(None) => true,
         Ok(Some(extension)) => extension.value.server_auth || extension.value.any,

@@ -129,10 +129,16 @@ fn verify_full(
     } else if !name_match.is_match() {
         Some(format!("the certificate does not name \"{}\"", safe_str(evidence.host)))
     } else {
-        evidence.key_proof.err().map(|why| format!("the server's proof of its key could not be checked: {why}"))
+        None
     };
+    let unproven = evidence.key_proof.err();
     match (fault, name_match) {
         (Some(reason), _) => Judgement { ok: Some(false), reason: Some(reason) },
+        // An algorithm that this program has not is no fault of the server: a false signature ends the handshake.
+        (None, _) if unproven.is_some() => Judgement {
+            ok: None,
+            reason: unproven.map(|why| format!("the server's proof of its key could not be checked: {why}")),
+        },
         (None, _) if report.chain_ok.is_none() => {
             Judgement { ok: None, reason: Some("no roots were given to judge the chain".to_owned()) }
         }

@@ -167,6 +167,12 @@ impl Parameters {
             // Passwords, passfile, sslkey and whatever else: of no use to a probe without credentials.
             _ => return Ok(()),
         };
+        // What is named goes over the wire in clear: nothing that looks as if it held a password may.
+        let lower = value.to_ascii_lowercase();
+        let in_clear = matches!(keyword, "user" | "dbname");
+        if in_clear && (lower.contains("password=") || lower.contains("://") || value.contains(';')) {
+            return Err(TargetError::Syntax("a user or database that looks like a connection string"));
+        }
         *slot = (!value.is_empty()).then_some(value);
         Ok(())
     }

@@ -17,6 +17,10 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
         Some((authority, path)) => (authority, Some(path)),
         None => (text, None),
     };
+    // A password that holds one of them must be escaped; otherwise a part of it would be taken for the host.
+    if [path, query].into_iter().flatten().any(|rest| rest.contains('@')) {
+        return Err(TargetError::Syntax("an @ behind the first / or ?: escape those of a password"));
+    }
     let hosts = match authority.rsplit_once('@') {
         Some((credentials, hosts)) => {
             let user = credentials.split_once(':').map_or(credentials, |(user, _password)| user);

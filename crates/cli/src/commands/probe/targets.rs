@@ -87,7 +87,7 @@ impl Poolers {
 
     /// Whether the report is that of a pooler which nobody named and which is not there.
     pub(super) fn is_absent(&self, report: &EndpointReport) -> bool {
-        let supposed = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&report.target);
+        let supposed = self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&report.target);
         supposed && report.unreachable == Some(Unreachable::Refused)
     }
 }
