@@ -5,7 +5,7 @@ use crate::live::Trouble;
 use crate::state::Shared;
 use hostssl_azure::Stop;
 use hostssl_engine::{Discovery, Event, PlanError, PlanRequest, Planned, Stamp, Tenant, make_plan};
-use hostssl_model::Scope;
+use hostssl_model::{Reason, Scope};
 use hostssl_remedy::{Goal, Plan, PlanOptions};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -225,6 +225,8 @@ impl Planning {
         let missing = missing.map(|id| format!("{id}: Azure does not list it now"));
         let of_servers = |scope: &str| hostssl_model::ResourceId::try_from(scope).is_ok();
         let gaps = planned.audit.gaps.iter().filter(|gap| !of_servers(&gap.scope)).chain(&planned.unseen);
+        // Where a kind of server is not offered, none was missed.
+        let gaps = gaps.filter(|gap| gap.blind.reason != Reason::NotOffered);
         let unseen = gaps.map(|gap| format!("{}: {}", gap.scope, gap.blind.detail)).chain(missing).collect();
         Ok(Ready { plan: planned.plan, unseen })
     }

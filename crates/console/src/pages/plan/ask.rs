@@ -131,11 +131,13 @@ fn wanted_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String)
     let each = |of: fn(&ServerRow) -> &String| -> Vec<String> {
         rows.iter().map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     };
+    // Azure is asked for each resource group on its own, so that more than one is dearer than the whole subscription.
+    let groups = Some(each(|row| &row.resource_group)).filter(|groups| groups.len() == 1).unwrap_or_default();
     Wanted {
         servers: Arc::new(rows.iter().map(|row| row.id.to_ascii_lowercase()).collect()),
         scope: Scope {
             subscriptions: each(|row| &row.subscription_id),
-            resource_groups: each(|row| &row.resource_group),
+            resource_groups: groups,
             servers: each(|row| &row.name),
             ..Scope::default()
         },
