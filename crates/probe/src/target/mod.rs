@@ -369,6 +369,10 @@ mod tests {
             "postgres://u:hunter2@db:port/x",
             "postgres://u:hunter2@/x",
             "postgres://u:hunter2%@db/x",
+            "postgres://u:hunter2/3@db/x",
+            "postgres://u:hun?hunter2@db/x",
+            "host=db dbname='postgres://u:hunter2@other/x'",
+            "host=db user='x;Password=hunter2'",
         ] {
             let said = match Target::parse(text) {
                 Ok(targets) => format!("{targets:?}"),
