@@ -27,7 +27,11 @@ pub(crate) async fn lookup(service: &str) -> io::Result<Vec<(String, u16)>> {
 async fn ask(resolver: &TokioResolver, service: &str) -> io::Result<Vec<(String, u16)>> {
     // With the dot at its end the name is taken as it is, and not tried in the domains of the system's configuration.
     let name = format!("{}.", service.trim_end_matches('.'));
-    let found = resolver.lookup(name, RecordType::SRV).await.map_err(io::Error::other)?;
+    let found = match resolver.lookup(name, RecordType::SRV).await {
+        Ok(found) => found,
+        Err(error) if error.is_no_records_found() => return Ok(Vec::new()),
+        Err(error) => return Err(io::Error::other(error)),
+    };
     let mut hosts: Vec<_> = found
         .answers()
         .iter()
