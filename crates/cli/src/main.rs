@@ -12,6 +12,7 @@ mod commands;
 mod connect;
 mod error;
 mod exit;
+mod files;
 mod keep;
 mod plan_file;
 mod progress;

@@ -196,5 +196,5 @@ fn an_interrupted_probe_ends_in_a_valid_document() {
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
     keeps_to(PROBE_SCHEMA, &report);
     assert_eq!(report["endpoints"].as_array().unwrap().len(), 1);
-    assert!(done.stderr.contains("interrupted: 1 endpoints were done"), "{}", done.stderr);
+    assert!(done.stderr.contains("interrupted: 1 endpoint was done"), "{}", done.stderr);
 }

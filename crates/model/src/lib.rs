@@ -23,4 +23,6 @@ pub use report::{AuditReport, MinimalTlsVersion, Principal, Run, ServerReport, S
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Kind, Role, Server, ServerState};
 pub use tls::TlsVersion;
-pub use wire::{Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion};
+pub use wire::{
+    Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, worst_listener,
+};

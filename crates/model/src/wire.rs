@@ -109,3 +109,46 @@ pub struct WireCertificate {
     /// The root in which its chain ends.
     pub root: Option<Arc<str>>,
 }
+
+/// The word of a listener of which nothing was seen.
+const UNSEEN: &str = "unseen";
+
+/// The word of the worst listener; empty when there is none. What was not seen is worse than what is
+/// proved.
+#[must_use]
+pub fn worst_listener(looks: &[WireObservation]) -> &'static str {
+    let word = |look: &WireObservation| match &look.listener {
+        Reading::Known(listener) => listener.transport.as_str(),
+        Reading::Unknown(_) => UNSEEN,
+    };
+    let rank = |word: &&str| match *word {
+        "plaintext-only" => 5,
+        "optional" => 4,
+        "broken-tls" => 3,
+        "inconclusive" => 2,
+        "enforced" => 0,
+        _ => 1,
+    };
+    looks.iter().map(word).max_by_key(rank).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Blind, Reason};
+
+    #[test]
+    fn the_worst_listener_speaks_for_the_server() {
+        let look = |listener| WireObservation { port: 5432, address: None, observed_at: "".into(), listener };
+        let seen = |transport| {
+            look(Reading::Known(WireListener { transport, why: "".into(), versions: Vec::new(), certificate: None }))
+        };
+        let unseen = || look(Reading::Unknown(Blind::new(Reason::Unreachable, "no answer")));
+        assert_eq!(worst_listener(&[]), "");
+        assert_eq!(worst_listener(&[seen(WireTransport::Enforced)]), "enforced");
+        assert_eq!(worst_listener(&[seen(WireTransport::Enforced), unseen()]), "unseen");
+        assert_eq!(worst_listener(&[seen(WireTransport::Optional), unseen()]), "optional");
+        let all = [WireTransport::BrokenTls, WireTransport::PlaintextOnly, WireTransport::Optional].map(seen);
+        assert_eq!(worst_listener(&all), "plaintext-only");
+    }
+}

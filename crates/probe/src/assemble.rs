@@ -120,6 +120,17 @@ pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
     }
 }
 
+/// The report of an address beyond the first `most` of a name.
+pub(crate) fn unasked(target: &Target, address: IpAddr, most: usize) -> EndpointReport {
+    EndpointReport {
+        verdict: Verdict::Inconclusive,
+        unreachable: None,
+        address: Some(address.to_string()),
+        reason: format!("not probed: the name has more than {most} addresses; name this one as hostaddr"),
+        ..unresolved(target, &Reason::NotAsked)
+    }
+}
+
 /// The report of a target whose probe did not come to its end: a fault of this program, or the end of its runtime.
 pub(crate) fn unfinished(target: &Target) -> EndpointReport {
     EndpointReport {

@@ -13,6 +13,8 @@ use futures::future::{BoxFuture, FutureExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::srv;
+
 /// Finds the addresses of hosts and opens connections to them. Time-outs are the caller's: both futures may be dropped at
 /// any time.
 pub trait Dial: fmt::Debug + Send + Sync {
@@ -22,6 +24,15 @@ pub trait Dial: fmt::Debug + Send + Sync {
     ///
     /// Whatever the resolver says; a name without an address is an error or an empty list.
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+
+    /// The hosts and ports of a service, which is a name such as `_postgresql._tcp.example.com`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the resolver says; where nothing is said, that services cannot be looked up.
+    fn services<'a>(&'a self, _service: &'a str) -> BoxFuture<'a, io::Result<Vec<(String, u16)>>> {
+        futures::future::ready(Err(io::ErrorKind::Unsupported.into())).boxed()
+    }
 
     /// Opens a connection to `address`, which belongs to `host`.
     ///
@@ -39,6 +50,10 @@ pub struct Network;
 impl Dial for Network {
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }.boxed()
+    }
+
+    fn services<'a>(&'a self, service: &'a str) -> BoxFuture<'a, io::Result<Vec<(String, u16)>>> {
+        srv::lookup(service).boxed()
     }
 
     fn connect<'a>(&'a self, _host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Connection>> {

@@ -40,6 +40,7 @@ mod options;
 mod prober;
 pub mod report;
 mod rounds;
+mod srv;
 pub mod target;
 mod tls_client;
 pub mod transcript;

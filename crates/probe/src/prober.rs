@@ -10,18 +10,19 @@ use futures::stream::{self, Stream, StreamExt as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::assemble::{Judging, assemble, unfinished, unresolved};
+use crate::assemble::{Judging, assemble, unasked, unfinished, unresolved};
 use crate::attempt::Reason;
 use crate::endpoint::Endpoint;
 use crate::limiter::Limiter;
 use crate::options::Options;
 use crate::report::EndpointReport;
 use crate::rounds;
+use crate::srv::is_service;
 use crate::target::{SslNegotiation, Target};
 use crate::tls_client::TlsClient;
 use crate::transcript::Recorder;
 
-/// The most addresses of one name that are probed.
+/// The most addresses of one name that are probed. Those beyond are reported as not probed.
 const MAX_ADDRESSES: usize = 16;
 
 /// Probes endpoints. One prober serves any number of them, at once or in turn, and keeps the number of connections to each
@@ -59,16 +60,44 @@ impl Prober {
         &self.random_user
     }
 
-    /// Probes every address of `target`. A name without an address yields one report that says so.
+    /// Probes every address of `target`, or of every host of the service that it names. A name without an address yields one
+    /// report that says so.
     ///
     /// Cancel by dropping the future: it owns all that it opened.
     pub async fn probe(&self, target: &Target) -> Vec<EndpointReport> {
+        if target.address.is_some() || !is_service(&target.host) {
+            return self.probe_host(target).await;
+        }
+        match self.hosts_of(&target.host).await {
+            Ok(hosts) => {
+                let mut reports = Vec::new();
+                for (host, port) in hosts {
+                    reports.extend(self.probe_host(&Target { host, port, ..target.clone() }).await);
+                }
+                reports
+            }
+            Err(reason) => vec![unresolved(target, &reason)],
+        }
+    }
+
+    async fn hosts_of(&self, service: &str) -> Result<Vec<(String, u16)>, Reason> {
+        match timeout(self.options.connect_timeout, self.options.dialer.services(service)).await {
+            Ok(Ok(hosts)) if hosts.is_empty() => Err(Reason::Resolve("it has no SRV record".to_owned())),
+            Ok(Ok(hosts)) => Ok(hosts),
+            Ok(Err(error)) => Err(Reason::Resolve(error.to_string())),
+            Err(_) => Err(Reason::Timeout("resolving the name")),
+        }
+    }
+
+    async fn probe_host(&self, target: &Target) -> Vec<EndpointReport> {
         match self.resolve(target).await {
             Ok(addresses) => {
                 let mut reports = Vec::with_capacity(addresses.len());
-                for address in addresses {
-                    reports.push(self.probe_address(target, address).await);
+                let (probed, beyond) = addresses.split_at(addresses.len().min(MAX_ADDRESSES));
+                for address in probed {
+                    reports.push(self.probe_address(target, *address).await);
                 }
+                reports.extend(beyond.iter().map(|address| unasked(target, address.ip(), MAX_ADDRESSES)));
                 reports
             }
             Err(reason) => vec![unresolved(target, &reason)],
@@ -92,7 +121,7 @@ impl Prober {
         };
         let mut addresses = Vec::new();
         for address in found {
-            if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+            if !addresses.contains(&address) {
                 addresses.push(address);
             }
         }

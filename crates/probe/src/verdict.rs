@@ -90,7 +90,16 @@ fn nothing_allowed(facts: &Facts, startups: &[StartupResult]) -> String {
     if facts.ssl == SslRequestOutcome::N {
         return "plaintext is refused and the server offers no TLS: an address rule, or nobody is let in".to_owned();
     }
+    let newest = facts.versions.iter().rev().find(|(_, support)| support.completed() == Some(&true));
     match startups.iter().find(|startup| startup.encrypted.outcome == Outcome::Unknown) {
+        Some(unknown) if facts.handshake.completed().is_none() && newest.is_some() => {
+            let version = newest.map(|(version, _)| version.name()).unwrap_or_default();
+            let what = format!(
+                "plaintext is refused; the server speaks {version}, by a cipher suite, group or signature that hostssl does not \
+                 have"
+            );
+            with_note(&what, unknown.encrypted.note.as_deref())
+        }
         Some(unknown) => {
             with_note("plaintext is refused; over TLS, no decisive answer", unknown.encrypted.note.as_deref())
         }

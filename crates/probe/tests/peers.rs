@@ -14,9 +14,11 @@ use common::{
     ClientCertificates, Peer, Script, error, first_packet, modern, probe, quick, refusal, scram, tls_server,
     wait_for_end,
 };
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::frontend::InitialPacket;
+use hostssl_probe::dial::{Connection, Dial, Network};
 use hostssl_probe::report::{ClientCertificate, Outcome, SslRequestOutcome as Ssl, Support, Verdict, Weakness};
 use hostssl_probe::target::{SslNegotiation, Target};
 use hostssl_probe::{Options, Prober, probe_many};
@@ -533,4 +535,56 @@ async fn many_targets_come_as_a_stream() {
         drawn += 1;
     }
     assert_eq!(drawn, 200);
+}
+
+/// The network, with one service and one name of many addresses.
+#[derive(Debug)]
+struct Announced {
+    hosts: Vec<(String, u16)>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Dial for Announced {
+    fn resolve<'a>(&'a self, _: &'a str, port: u16) -> BoxFuture<'a, std::io::Result<Vec<SocketAddr>>> {
+        let at = |address: &SocketAddr| SocketAddr::new(address.ip(), port);
+        std::future::ready(Ok(self.addresses.iter().map(at).collect())).boxed()
+    }
+
+    fn services<'a>(&'a self, _: &'a str) -> BoxFuture<'a, std::io::Result<Vec<(String, u16)>>> {
+        std::future::ready(Ok(self.hosts.clone())).boxed()
+    }
+
+    fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, std::io::Result<Connection>> {
+        Network.connect(host, address)
+    }
+}
+
+#[tokio::test]
+async fn every_host_of_a_service() {
+    let peer = Script::enforcing(modern()).peer().await;
+    let port = peer.address.port();
+    let hosts = vec![("a.example".to_owned(), port), ("b.example".to_owned(), port)];
+    let dialer = Arc::new(Announced { hosts, addresses: vec![peer.address] });
+    let prober = Prober::new(Options { dialer, ..quick() }).unwrap();
+    let reports = prober.probe(&Target::new("_postgresql._tcp.example", 5432)).await;
+    let found: Vec<_> = reports.iter().map(|report| (report.host.as_str(), report.verdict)).collect();
+    assert_eq!(found, [("a.example", Verdict::Enforced), ("b.example", Verdict::Enforced)]);
+
+    let nowhere = Arc::new(Announced { hosts: Vec::new(), addresses: Vec::new() });
+    let prober = Prober::new(Options { dialer: nowhere, ..quick() }).unwrap();
+    let reports = prober.probe(&Target::new("_postgresql._tcp.example", 5432)).await;
+    assert_eq!((reports.len(), reports[0].verdict), (1, Verdict::Unreachable));
+    assert_eq!(reports[0].target, "_postgresql._tcp.example");
+}
+
+#[tokio::test]
+async fn addresses_beyond_the_first_are_told() {
+    // Nothing listens on the port of any.
+    let addresses = (1..=18).map(|last| SocketAddr::from(([127, 0, 0, last], 1))).collect();
+    let dialer = Arc::new(Announced { hosts: Vec::new(), addresses });
+    let prober = Prober::new(Options { dialer, ..quick() }).unwrap();
+    let reports = prober.probe(&Target::new("many.example", 1)).await;
+    let unprobed: Vec<_> = reports.iter().filter(|report| report.verdict == Verdict::Inconclusive).collect();
+    assert_eq!((reports.len(), unprobed.len()), (18, 2));
+    assert_eq!(unprobed[0].address.as_deref(), Some("127.0.0.17"));
 }

@@ -372,7 +372,7 @@ async fn pgpool() {
 /// The judgement of certificates, beside what psql says of the same server.
 mod certificates {
     use super::*;
-    use common::pki::intermediate;
+    use common::pki::{by_openssl, intermediate, intermediate_for_clients};
     use hostssl_probe::Prober;
     use hostssl_probe::target::Target;
 
@@ -407,6 +407,7 @@ mod certificates {
     fn cases() -> Vec<Case> {
         let (mine, other) = (root("Mine"), root("Other"));
         let middle = intermediate("Middle", &mine);
+        let of_clients = intermediate_for_clients("Of clients", &mine);
         let good = || Wanted::new("db.example").dns("db.example");
         let itself = good().self_signed();
         let case = |name, identity, host, expected, weaknesses| Case {
@@ -489,6 +490,28 @@ mod certificates {
                 (false, false),
                 &[Weakness::CertificateHostMismatch],
             ),
+            case(
+                "for clients alone",
+                good().for_clients().by(&mine),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateUntrusted],
+            ),
+            // webpki, which stands for RFC 9525 here, does not look at the key usage of a server's certificate.
+            case(
+                "a key usage without handshakes",
+                good().for_signing_lists().by(&mine),
+                "db.example",
+                (false, true),
+                &[Weakness::CertificateUntrusted],
+            ),
+            case(
+                "an issuer for clients alone",
+                good().by_with(&of_clients, &[&of_clients]),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateUntrusted],
+            ),
             case("wildcard", Wanted::new("x").dns("*.eu.example").by(&mine), "db.eu.example", (true, true), &[]),
             case(
                 "wildcard over two labels",
@@ -527,6 +550,40 @@ mod certificates {
                 Some(psql) => {
                     let accepted = psql_accepts(psql, &case, server.address.port());
                     assert_eq!(accepted, case.expected.0, "{}: psql judges otherwise", case.name);
+                }
+                None => skip("psql"),
+            }
+        }
+    }
+
+    /// What only OpenSSL can check is neither good nor bad to us.
+    #[tokio::test]
+    async fn algorithms_that_we_do_not_have() {
+        let Some(bin) = pg15() else { return };
+        let psql = common::servers::program("psql");
+        let server = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+        let (rsa, ed448) = (["-newkey", "rsa:2048"], ["-newkey", "ed448"]);
+        let p521 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
+        let p256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+        for (name, issuer, leaf) in [
+            ("issued by P-521", &p521[..], &p256[..]),
+            ("issued by Ed448", &ed448[..], &rsa[..]),
+            ("a key on P-521", &p256[..], &p521[..]),
+        ] {
+            let (roots, identity) = by_openssl(issuer, leaf);
+            server.reload("hostssl all all all scram-sha-256", Some(&identity));
+            let store = RootStore::from_pem("test", roots.as_bytes()).unwrap();
+            let target =
+                Target { address: Some(server.address.ip()), ..Target::new("db.example", server.address.port()) };
+            let prober = Prober::new(Options { roots: Arc::from([store]), ..options() }).unwrap();
+            let report = prober.probe(&target).await.remove(0);
+            assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+            let certificate = report.certificate.unwrap();
+            assert_eq!((certificate.verify_full.ok, certificate.rfc9525.ok), (None, None), "{name}: {certificate:?}");
+            let case = Case { name, identity, host: "db.example", roots, expected: (true, true), weaknesses: &[] };
+            match &psql {
+                Some(psql) => {
+                    assert!(psql_accepts(psql, &case, server.address.port()), "{name}: psql judges otherwise")
                 }
                 None => skip("psql"),
             }

@@ -1,10 +1,10 @@
 //! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
 
 use crate::safe;
-use hostssl_model::{AuditReport, ServerReport, Subscription};
+use hostssl_model::{AuditReport, ServerReport, Subscription, worst_listener};
 use std::io::{self, Write};
 
-const HEADINGS: [&str; 18] = [
+const HEADINGS: [&str; 20] = [
     "subscription",
     "subscriptionId",
     "resourceGroup",
@@ -23,6 +23,8 @@ const HEADINGS: [&str; 18] = [
     "observed",
     "reason",
     "id",
+    "confidence",
+    "wire",
 ];
 
 /// Writes a whole report.
@@ -65,7 +67,7 @@ impl<W: Write> CsvWriter<W> {
             let server = &report.server;
             for finding in &report.findings {
                 let reason = finding.blind.as_ref().map_or("", |blind| blind.reason.as_str());
-                let cells: [&str; 18] = [
+                let cells: [&str; 20] = [
                     &subscription.name,
                     subscription.id.as_str(),
                     server.id.resource_group(),
@@ -84,6 +86,8 @@ impl<W: Write> CsvWriter<W> {
                     finding.observed.as_deref().unwrap_or_default(),
                     reason,
                     server.id.as_str(),
+                    finding.confidence.as_str(),
+                    worst_listener(&report.wire),
                 ];
                 self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }

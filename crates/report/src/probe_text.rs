@@ -101,7 +101,8 @@ impl<W: Write> TableWriter<W> {
         }
         let count = self.failed + self.unknown + self.passed;
         let Self { failed, unknown, passed, .. } = self;
-        writeln!(self.out, "\n{count} endpoints: {failed} not enforced, {unknown} unknown, {passed} enforced")?;
+        let plural = if count == 1 { "" } else { "s" };
+        writeln!(self.out, "\n{count} endpoint{plural}: {failed} not enforced, {unknown} unknown, {passed} enforced")?;
         if self.widths.is_some() {
             let held = MOST_HELD + 1;
             writeln!(

@@ -30,9 +30,9 @@ fn judge_listener(listener: &WireListener, days: u32) -> Verdict {
             ..0 => format!("the certificate expired {} ago", in_days(-left)),
             _ => format!("the certificate expires in {}", in_days(left)),
         };
-        return Verdict::fail(observed, format!("more than {} left", in_days(i64::from(days))));
+        return Verdict::fail(observed, format!("at least {} left", in_days(i64::from(days))));
     }
-    Verdict::pass(format!("the certificate lasts more than {}", in_days(i64::from(days))))
+    Verdict::pass(format!("the certificate lasts at least {}", in_days(i64::from(days))))
 }
 
 fn in_days(days: i64) -> String {

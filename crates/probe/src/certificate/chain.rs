@@ -4,8 +4,11 @@
 //! RFC 9525. This builder follows OpenSSL where the two differ in ways that servers in the field show: a self-signed
 //! certificate that is itself among the roots, certificates of version 1 as roots, a leaf that may issue.
 
+use x509_parser::error::X509Error;
 use x509_parser::extensions::ParsedExtension;
-use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
+use x509_parser::oid_registry::OID_SIG_ED25519;
+use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo, X509Certificate, X509Version};
+use x509_parser::public_key::PublicKey;
 
 use super::roots::RootStore;
 
@@ -28,6 +31,9 @@ pub(crate) enum ChainFault {
     MissingIssuer,
     #[error("the issuer's key does not verify the signature")]
     Signature,
+    /// No fault of the server: the question stays open.
+    #[error("a signature is by an algorithm or a key size that hostssl cannot check")]
+    Unsupported,
     #[error("an issuer has expired")]
     IssuerExpired,
     #[error("an issuer is not valid yet")]
@@ -61,9 +67,13 @@ pub(crate) fn build(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result
     if !is_for_servers(leaf) {
         return Err(ChainFault::Purpose);
     }
-    let mut search = Search { others, stores, now, signatures: 0, worst: None };
+    let mut search = Search { others, stores, now, signatures: 0, unsupported: false, worst: None };
     let root = search.extend(leaf_der, leaf, 0, &mut Vec::new());
-    root.ok_or_else(|| search.worst.unwrap_or(ChainFault::MissingIssuer))
+    root.ok_or_else(|| match search {
+        // A path may lead on behind the signature that could not be checked.
+        Search { unsupported: true, .. } => ChainFault::Unsupported,
+        Search { worst, .. } => worst.unwrap_or(ChainFault::MissingIssuer),
+    })
 }
 
 struct Search<'a> {
@@ -71,6 +81,8 @@ struct Search<'a> {
     stores: &'a [&'a RootStore],
     now: i64,
     signatures: usize,
+    /// Whether a signature could not be checked for want of its algorithm.
+    unsupported: bool,
     /// The fault of the path that came furthest.
     worst: Option<ChainFault>,
 }
@@ -181,7 +193,28 @@ impl Search<'_> {
         if self.signatures > MAX_SIGNATURES {
             return Err(ChainFault::TooComplex);
         }
-        certificate.verify_signature(Some(issuer.public_key())).map_err(|_| ChainFault::Signature)
+        match certificate.verify_signature(Some(issuer.public_key())) {
+            Ok(()) => Ok(()),
+            Err(X509Error::SignatureUnsupportedAlgorithm) => self.open_question(),
+            Err(_) if !is_checkable(issuer.public_key()) => self.open_question(),
+            Err(_) => Err(ChainFault::Signature),
+        }
+    }
+
+    fn open_question(&mut self) -> Result<(), ChainFault> {
+        self.unsupported = true;
+        Err(ChainFault::Unsupported)
+    }
+}
+
+/// Whether the cryptography behind this crate can check signatures of the key: RSA of 1024 to 8192 bits, P-256, P-384 and
+/// Ed25519 (the algorithms of ring). OpenSSL can check more.
+fn is_checkable(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => (1024..=8192).contains(&rsa.key_size()),
+        Ok(PublicKey::EC(point)) => matches!(point.key_size(), 256 | 384),
+        Ok(PublicKey::Unknown(_)) => key.algorithm.algorithm == OID_SIG_ED25519,
+        Ok(_) | Err(_) => false,
     }
 }
 

@@ -130,3 +130,17 @@ fn signature_algorithm(oid: &str) -> String {
 fn rfc3339(seconds: i64) -> Option<String> {
     jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }
+
+/// What webpki says, in words: its errors print the names of their variants, such as `UnknownIssuer` for "unknown issuer".
+pub(super) fn in_words(error: &webpki::Error) -> String {
+    let variant = format!("{error:?}");
+    let name = variant.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}

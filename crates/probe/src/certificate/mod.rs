@@ -61,14 +61,14 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<(CertificateReport, Vec<Weakness
     let name_match = name::match_host(evidence.host, &names.alternative, names.common.as_deref());
     report.host_ok = Some(name_match.is_match());
     let path = judge_chain(evidence, &mut report);
-    let strict = judge_strictly(evidence, &report);
+    let strict = judge_strictly(evidence);
     if matches!(strict, Err(Strict::NameConstraint)) && report.chain_ok == Some(true) {
         // OpenSSL keeps name constraints too, and our own builder does not know them.
         report.chain_ok = Some(false);
     }
 
     report.verify_full = verify_full(evidence, &report, &name_match, path.as_ref().err());
-    report.rfc9525 = rfc9525(evidence, &report, &strict, &name_match);
+    report.rfc9525 = rfc9525(evidence, &report, &strict, &name_match, path == Err(ChainFault::Unsupported));
     if report.host_ok == Some(false) {
         weaknesses.push(Weakness::CertificateHostMismatch);
     } else if matches!(strict, Err(Strict::Name(_))) {
@@ -93,7 +93,11 @@ fn judge_chain(evidence: &Evidence<'_>, report: &mut CertificateReport) -> Resul
     }
     let all: Vec<_> = evidence.roots.iter().collect();
     let path = chain::build(evidence.chain, &all, evidence.now);
-    report.chain_ok = Some(path.is_ok());
+    report.chain_ok = match path {
+        Ok(_) => Some(true),
+        Err(ChainFault::Unsupported) => None,
+        Err(_) => Some(false),
+    };
     if evidence.roots.len() > 1 {
         report.root_checks = all
             .iter()
@@ -114,7 +118,11 @@ fn verify_full(
     name_match: &NameMatch,
     chain: Option<&ChainFault>,
 ) -> Judgement {
-    let fault = if let Some(fault) = chain {
+    let open = match chain {
+        Some(ChainFault::Unsupported) => Some(ChainFault::Unsupported.to_string()),
+        _ => evidence.key_proof.err().map(unproven),
+    };
+    let fault = if let Some(fault) = chain.filter(|fault| **fault != ChainFault::Unsupported) {
         Some(fault.to_string())
     } else if report.chain_ok == Some(false) {
         Some("a name constraint of an issuer excludes the name".to_owned())
@@ -131,14 +139,10 @@ fn verify_full(
     } else {
         None
     };
-    let unproven = evidence.key_proof.err();
     match (fault, name_match) {
         (Some(reason), _) => Judgement { ok: Some(false), reason: Some(reason) },
-        // An algorithm that this program has not is no fault of the server: a false signature ends the handshake.
-        (None, _) if unproven.is_some() => Judgement {
-            ok: None,
-            reason: unproven.map(|why| format!("the server's proof of its key could not be checked: {why}")),
-        },
+        // What this program cannot check is no fault of the server: a false signature ends the handshake.
+        (None, _) if open.is_some() => Judgement { ok: None, reason: open },
         (None, _) if report.chain_ok.is_none() => {
             Judgement { ok: None, reason: Some("no roots were given to judge the chain".to_owned()) }
         }
@@ -150,6 +154,10 @@ fn verify_full(
     }
 }
 
+fn unproven(why: &str) -> String {
+    format!("the server's proof of its key could not be checked: {why}")
+}
+
 /// Why webpki refuses.
 #[derive(Debug)]
 enum Strict {
@@ -159,14 +167,14 @@ enum Strict {
 }
 
 /// RFC 5280 and RFC 9525 by webpki. The chain is not judged without roots; the name is always.
-fn judge_strictly(evidence: &Evidence<'_>, report: &CertificateReport) -> Result<(), Strict> {
+fn judge_strictly(evidence: &Evidence<'_>) -> Result<(), Strict> {
     let chain_fault = |error: webpki::Error| match error {
         webpki::Error::NameConstraintViolation => Strict::NameConstraint,
-        error => Strict::Chain(error.to_string()),
+        error => Strict::Chain(describe::in_words(&error)),
     };
     let leaf = CertificateDer::from(evidence.chain.first().map(Vec::as_slice).unwrap_or_default());
     let leaf = webpki::EndEntityCert::try_from(&leaf).map_err(chain_fault)?;
-    if report.chain_ok.is_some() {
+    if !evidence.roots.is_empty() {
         let anchors: Vec<_> = evidence.roots.iter().flat_map(|store| store.anchors().iter().cloned()).collect();
         let between: Vec<_> =
             evidence.chain.iter().skip(1).take(16).map(|der| CertificateDer::from(der.as_slice())).collect();
@@ -186,18 +194,20 @@ fn rfc9525(
     report: &CertificateReport,
     strict: &Result<(), Strict>,
     name_match: &NameMatch,
+    unsupported: bool,
 ) -> Judgement {
+    let open = |reason: String| Judgement { ok: None, reason: Some(reason) };
     let reason = match strict {
+        Err(Strict::Chain(_)) if unsupported => return open(ChainFault::Unsupported.to_string()),
         Err(Strict::Chain(why)) => safe_str(why),
         Err(Strict::NameConstraint) => "a name constraint of an issuer excludes the name".to_owned(),
         Err(Strict::Name(why)) if *name_match == NameMatch::CommonName => {
             format!("{why}; the common name does not count")
         }
         Err(Strict::Name(why)) => why.clone(),
-        Ok(()) if evidence.key_proof.is_err() => "the server's proof of its key could not be checked".to_owned(),
-        Ok(()) if report.chain_ok.is_none() => {
-            return Judgement { ok: None, reason: Some("no roots were given to judge the chain".to_owned()) };
-        }
+        Ok(()) if unsupported => return open(ChainFault::Unsupported.to_string()),
+        Ok(()) if report.chain_ok.is_none() => return open("no roots were given to judge the chain".to_owned()),
+        Ok(()) if evidence.key_proof.is_err() => return open(unproven(evidence.key_proof.err().unwrap_or_default())),
         Ok(()) => {
             return Judgement { ok: Some(true), reason: None };
         }

@@ -238,14 +238,14 @@ fn without_roots_the_chain_is_not_judged() {
 }
 
 #[test]
-fn a_key_that_was_not_proven_is_not_trusted() {
+fn a_key_that_was_not_proven_leaves_the_question_open() {
     let root = root("Root");
     let roots = [store("mine", &[&root])];
     let chain = [leaf(&good(), &root)];
     let evidence =
         Evidence { chain: &chain, host: "db.example", roots: &roots, now: NOW, key_proof: Err("unsupported") };
     let (report, weaknesses) = judge(&evidence).unwrap();
-    assert_eq!((report.verify_full.ok, report.rfc9525.ok), (Some(false), Some(false)));
+    assert_eq!((report.verify_full.ok, report.rfc9525.ok), (None, None));
     assert_eq!(weaknesses, [Weakness::CertificateKeyUnproven]);
 }
 

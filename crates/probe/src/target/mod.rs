@@ -8,6 +8,8 @@ mod uri;
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::srv::is_service;
+
 /// The port of PostgreSQL.
 pub const DEFAULT_PORT: u16 = 5432;
 
@@ -117,10 +119,13 @@ impl Target {
         Ok(vec![Self::new(checked_host(host)?, port)])
     }
 
-    /// The target in one form for all: `host:port`, with brackets around an IPv6 address.
+    /// The target in one form for all: `host:port`, with brackets around an IPv6 address; a service by its name alone,
+    /// since its records have the ports.
     #[must_use]
     pub fn display(&self) -> String {
-        if self.host.contains(':') {
+        if self.address.is_none() && is_service(&self.host) {
+            self.host.clone()
+        } else if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
@@ -364,6 +369,10 @@ mod tests {
             "postgres://u:hunter2@db:port/x",
             "postgres://u:hunter2@/x",
             "postgres://u:hunter2%@db/x",
+            "postgres://u:hunter2/3@db/x",
+            "postgres://u:hun?hunter2@db/x",
+            "host=db dbname='postgres://u:hunter2@other/x'",
+            "host=db user='x;Password=hunter2'",
         ] {
             let said = match Target::parse(text) {
                 Ok(targets) => format!("{targets:?}"),

@@ -1,8 +1,8 @@
 //! Certificates, good and faulty.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 
 use super::servers::Identity;
@@ -33,6 +33,13 @@ fn issuing(name: &str) -> CertificateParams {
 
 pub(crate) fn root(name: &str) -> Issuer {
     CertifiedIssuer::self_signed(issuing(name), KeyPair::generate().unwrap()).unwrap()
+}
+
+/// An issuer whose certificates are for clients alone.
+pub(crate) fn intermediate_for_clients(name: &str, by: &Issuer) -> Issuer {
+    let mut params = issuing(name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), by).unwrap()
 }
 
 pub(crate) fn intermediate(name: &str, by: &Issuer) -> Issuer {
@@ -70,6 +77,17 @@ impl Wanted {
         self
     }
 
+    pub(crate) fn for_clients(mut self) -> Self {
+        self.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self
+    }
+
+    /// Whose key may do nothing that a handshake needs.
+    pub(crate) fn for_signing_lists(mut self) -> Self {
+        self.params.key_usages = vec![KeyUsagePurpose::CrlSign];
+        self
+    }
+
     pub(crate) fn key(mut self, key: KeyPair) -> Self {
         self.key = key;
         self
@@ -101,4 +119,29 @@ pub(crate) fn rsa_key(bits: u32) -> KeyPair {
         .output()
         .unwrap();
     KeyPair::from_pem(&String::from_utf8(output.stdout).unwrap()).unwrap()
+}
+
+/// A root with a key of `issuer` (as openssl's -newkey names it, with its options) and what it issued to `db.example`, by
+/// openssl: neither rcgen nor ring has the algorithms. Returns the root's PEM too.
+pub(crate) fn by_openssl(issuer: &[&str], leaf: &[&str]) -> (String, Identity) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, arguments: &[&str]| {
+        let output = std::process::Command::new("openssl")
+            .current_dir(folder.path())
+            .args(["req", "-x509", "-nodes", "-days", "30", "-keyout"])
+            .args([&format!("{name}.key"), "-out", &format!("{name}.pem")])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read_to_string(folder.path().join(format!("{name}.pem"))).unwrap()
+    };
+    let root = run("root", &[issuer, &["-subj", "/CN=By openssl"]].concat());
+    let of_root = ["-CA", "root.pem", "-CAkey", "root.key", "-subj", "/CN=db.example", "-addext"];
+    let chain = run(
+        "leaf",
+        &[leaf, &of_root, &["subjectAltName=DNS:db.example", "-addext", "basicConstraints=CA:FALSE"]].concat(),
+    );
+    let key = std::fs::read_to_string(folder.path().join("leaf.key")).unwrap();
+    (root, Identity { chain, key, client_roots: None })
 }

@@ -2,9 +2,8 @@
 
 use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
 use super::types::{AuditId, Enforcement, Tally};
-use super::wire::worst_listener;
 use crate::StoreError;
-use hostssl_model::{AuditReport, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState};
+use hostssl_model::{AuditReport, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState, worst_listener};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};

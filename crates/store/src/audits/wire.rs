@@ -70,26 +70,6 @@ const VERSIONS: [WireVersion; 5] = [
     WireVersion::Tls(TlsVersion::Tls1_3),
 ];
 
-/// The word of a listener of which nothing was seen.
-const UNSEEN: &str = "unseen";
-
-/// The word of the worst listener; empty when there is none. What was not seen is worse than what is proved.
-pub(crate) fn worst_listener(looks: &[WireObservation]) -> &'static str {
-    let word = |look: &WireObservation| match &look.listener {
-        Reading::Known(listener) => listener.transport.as_str(),
-        Reading::Unknown(_) => UNSEEN,
-    };
-    let rank = |word: &&str| match *word {
-        "plaintext-only" => 5,
-        "optional" => 4,
-        "broken-tls" => 3,
-        "inconclusive" => 2,
-        "enforced" => 0,
-        _ => 1,
-    };
-    looks.iter().map(word).max_by_key(rank).unwrap_or_default()
-}
-
 impl From<&WireObservation> for StoredListener {
     fn from(look: &WireObservation) -> Self {
         let address = look.address.as_deref().map(ToOwned::to_owned);
@@ -181,21 +161,6 @@ impl StoredCertificate {
 mod tests {
     use super::*;
     use hostssl_model::{Blind, Reason};
-
-    #[test]
-    fn the_worst_listener_speaks_for_the_server() {
-        let look = |listener| WireObservation { port: 5432, address: None, observed_at: "".into(), listener };
-        let seen = |transport| {
-            look(Reading::Known(WireListener { transport, why: "".into(), versions: Vec::new(), certificate: None }))
-        };
-        let unseen = || look(Reading::Unknown(Blind::new(Reason::Unreachable, "no answer")));
-        assert_eq!(worst_listener(&[]), "");
-        assert_eq!(worst_listener(&[seen(WireTransport::Enforced)]), "enforced");
-        assert_eq!(worst_listener(&[seen(WireTransport::Enforced), unseen()]), "unseen");
-        assert_eq!(worst_listener(&[seen(WireTransport::Optional), unseen()]), "optional");
-        let all: Vec<_> = TRANSPORTS.into_iter().map(seen).collect();
-        assert_eq!(worst_listener(&all), "plaintext-only");
-    }
 
     #[test]
     fn what_is_kept_is_what_was_seen() {

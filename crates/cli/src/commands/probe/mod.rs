@@ -10,9 +10,10 @@ use crate::args::{ProbeArgs, Replication, TalkArgs};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::files::endpoints_at_once;
 use crate::stdout;
 use crate::wire::{prober, roots};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::RootFiles;
 use hostssl_probe::report::{EndpointReport, Weakness};
@@ -27,19 +28,23 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;
-    let prober = Arc::new(prober(options(args, root_files)?)?);
-    let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
+    let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
     block_on(async {
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c().fuse());
+        // It takes hold when it is polled: from now on, an interrupt ends with a whole report.
+        let _ = futures::poll!(interrupt.as_mut());
+        let prober = Arc::new(prober(options(args, root_files)?)?);
+        let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
-        let mut reports = probe_stream(prober, stream, args.parallel.into());
+        let mut reports = probe_stream(prober, stream, parallel);
         let mut tally = Tally::default();
-        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             let report = tokio::select! {
                 report = reports.next() => report,
                 _ = &mut interrupt => {
-                    say!("interrupted: {} endpoints were done", tally.endpoints);
+                    let plural = if tally.endpoints == 1 { " was" } else { "s were" };
+                    say!("interrupted: {} endpoint{plural} done", tally.endpoints);
                     tally.incomplete = true;
                     None
                 }

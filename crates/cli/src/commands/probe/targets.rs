@@ -76,7 +76,7 @@ impl Poolers {
     /// The target of the pooler that may be beside `target`, if `text` is the bare name of an Azure server.
     fn beside(&self, text: &str, target: &Target) -> Option<Target> {
         let bare = text.trim() == target.host && target.address.is_none();
-        let host = target.host.to_ascii_lowercase();
+        let host = target.host.trim_end_matches('.').to_ascii_lowercase();
         if !bare || !AZURE_SUFFIXES.iter().any(|suffix| host.ends_with(suffix)) {
             return None;
         }
@@ -189,7 +189,8 @@ impl Lines {
             let targets = match line {
                 Line::TooLong => Err("the line is too long".to_owned()),
                 Line::Text(text) if text.trim().is_empty() || text.trim_start().starts_with('#') => Ok(Vec::new()),
-                Line::Text(text) => reading.parse(&text),
+                // Editors of Windows begin a file with a byte order mark.
+                Line::Text(text) => reading.parse(text.strip_prefix('\u{feff}').unwrap_or(&text)),
             };
             match targets {
                 Ok(targets) => {
@@ -234,7 +235,8 @@ mod tests {
     #[test]
     fn lines_are_read_one_by_one_and_long_ones_skipped() {
         let long = "x".repeat(20_000);
-        let text = format!("# a comment\n\n db.example:6432 \n{long}\nhost=/tmp password=hunter2\na,b\nlast");
+        let text =
+            format!("\u{feff}first\n# a comment\n\n db.example:6432 \n{long}\nhost=/tmp password=hunter2\na,b\nlast");
         let lines = Lines { place: "list".into(), reader: Box::new(io::Cursor::new(text)) };
         let (sender, mut receiver) = mpsc::channel(8);
         let unread = Unread::default();
@@ -244,7 +246,7 @@ mod tests {
         while let Some(target) = receiver.blocking_recv() {
             targets.push(target.display());
         }
-        assert_eq!(targets, ["db.example:6432", "last:5432"]);
+        assert_eq!(targets, ["first:5432", "db.example:6432", "last:5432"]);
         assert!(unread.any());
         assert_eq!(unread.0.load(Ordering::Relaxed), 3);
     }
