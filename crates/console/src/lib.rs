@@ -10,6 +10,7 @@ mod live;
 mod options;
 mod pages;
 mod planning;
+mod readiness;
 mod reply;
 mod routes;
 mod server;

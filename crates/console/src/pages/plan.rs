@@ -4,6 +4,7 @@ mod ask;
 mod review;
 
 pub(crate) use ask::{again, for_many, for_one};
+pub(crate) use review::words as left_out_words;
 
 use super::Asked;
 use crate::changing::{Change, Order, Work};
