@@ -2,7 +2,7 @@
 //!
 //! A plan looks again, and at more: locks, and what the identity may write.
 
-use hostssl_model::{AuditReport, Posture, ServerReport, TlsVersion};
+use hostssl_model::{AuditReport, Posture, Principal, Scope, ServerReport, TlsVersion};
 use hostssl_remedy::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, plan};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ const ONE_WAVE: u32 = 1_000_000;
 pub(crate) struct Readiness {
     /// The audit's id.
     pub(crate) audit: String,
+    /// Whether the planner could not be asked about all of them.
+    pub(crate) untold: bool,
     /// How many servers a plan would write to.
     pub(crate) ready: u64,
     /// The keys of the first of them, in the order of the list.
@@ -36,7 +38,7 @@ pub(crate) struct ReadyServer {
     pub(crate) parameter: &'static str,
     pub(crate) before: String,
     pub(crate) after: String,
-    /// What is in the way of nothing, but is to be known: that it is a replica.
+    /// Whether it is a replica.
     pub(crate) replica: bool,
 }
 
@@ -62,14 +64,22 @@ impl Readiness {
         let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
         let report = store.report(audit, &filter)?;
         let mut found = Self { audit: audit.id.clone(), ..Self::default() };
+        let scope = Scope::default();
         let postures: Vec<Posture> = report.servers.iter().map(ServerReport::posture).collect();
         let targets: Vec<Target<'_>> = postures
             .iter()
             .zip(&report.servers)
             .map(|(posture, report)| Target { posture, findings: &report.findings })
             .collect();
-        // A plan is for one tenant, so that each is asked about.
-        for principal in &audit.principals {
+        // A plan is for one tenant, so that each is asked about. Names do not matter, and must not be in the way.
+        let tenants: BTreeSet<Option<&str>> = audit.principals.iter().map(|one| one.tenant.as_deref()).collect();
+        for tenant in tenants {
+            let principal = Principal {
+                name: "reader".to_owned(),
+                object_id: None,
+                tenant: tenant.map(str::to_owned),
+                method: "kept".to_owned(),
+            };
             let inputs = PlanInputs {
                 goal: Goal::Fix {
                     controls: vec![FixableControl::RequireSecureTransport],
@@ -83,14 +93,17 @@ impl Readiness {
                 options: PlanOptions { canary_size: 1, wave_size: ONE_WAVE, max_servers: None },
                 created_at: &audit.started_at,
                 observed_at: &audit.started_at,
-                principal,
+                principal: &principal,
                 cloud: &audit.cloud,
-                scope: &audit.scope,
+                scope: &scope,
                 profile: &audit.profile,
             };
             match plan(&inputs) {
                 Ok(plan) => found.count(&plan, &report),
-                Err(error) => tracing::warn!(%error, "the planner takes nothing of a kept audit"),
+                Err(error) => {
+                    tracing::warn!(%error, "the planner takes nothing of a kept audit");
+                    found.untold = true;
+                }
             }
         }
         Ok(found)

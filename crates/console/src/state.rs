@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use crate::changing::Changes;
+use crate::exchanges::Exchanges;
 use crate::guard::Sessions;
 use crate::live::{Connect, Live};
 use crate::options::Options;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) connect: Connect,
     pub(crate) plans: Plans,
     pub(crate) changes: Changes,
+    pub(crate) exchanges: Exchanges,
     pub(crate) live_pages: Arc<Semaphore>,
     pub(crate) reports: Arc<Semaphore>,
     questions: Semaphore,
@@ -58,6 +60,7 @@ impl Shared {
             connect,
             plans: Plans::default(),
             changes: Changes::default(),
+            exchanges: Exchanges::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),

@@ -7,13 +7,13 @@ use crate::guard::{Fields, Session};
 use crate::live::Trouble;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Badge, Shell, When, plural};
+use crate::view::{Badge, Shell, When, plural, transport_badge};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepState};
-use hostssl_store::{AuditStore, Receipt, StoreError, StoreReader, server_key};
+use hostssl_store::{AuditStore, NewestLook, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -54,6 +54,8 @@ struct RunPage {
     can_undo: bool,
     can_resume: bool,
     trouble: Option<Trouble>,
+    /// Whether the wire of any server was looked at since.
+    looked: bool,
 }
 
 struct StepRow {
@@ -65,6 +67,8 @@ struct StepRow {
     after: String,
     badge: Badge,
     reason: Option<String>,
+    /// What the wire did since.
+    wire: Option<Badge>,
     receipts: Vec<ReceiptRow>,
 }
 
@@ -91,7 +95,10 @@ pub(crate) async fn show(
     match (shared.ask(move |store| read(store, &id)).await?, trouble) {
         (Some((loaded, receipts)), trouble) => {
             // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
-            page(&told(shell, &loaded, receipts, trouble))
+            let mut told = told(shell, &loaded, receipts, trouble);
+            let keys: Vec<String> = told.steps.iter().map(|row| row.key.clone()).collect();
+            told.look(&shared.ask(move |store| store.newest_looks(&keys)).await?);
+            page(&told)
         }
         (None, Some(trouble)) => Err(Failure::not_begun(&trouble)),
         (None, None) => Err(no_such_run()),
@@ -218,6 +225,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
             after: told.after,
             badge: status_badge(told.status),
             reason: told.reason,
+            wire: None,
             receipts: by_step.remove(&step.id).unwrap_or_default(),
         });
     }
@@ -259,6 +267,18 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         can_undo: !can_resume && undoable > 0,
         can_resume,
         trouble,
+        looked: false,
+    }
+}
+
+impl RunPage {
+    /// Adds what the wire did after the last entry of the run.
+    fn look(&mut self, looks: &BTreeMap<String, NewestLook>) {
+        for row in &mut self.steps {
+            let look = looks.get(&row.key).filter(|look| look.started_ms >= self.last_ms && !look.wire.is_empty());
+            row.wire = look.map(|look| transport_badge(&look.wire));
+            self.looked |= row.wire.is_some();
+        }
     }
 }
 
