@@ -1,5 +1,6 @@
 //! An audit that was started here: under way in a thread of its own, followed by pages, stopped from a page.
 
+use crate::planning::chain;
 use crate::state::Shared;
 use futures::future::LocalBoxFuture;
 use hostssl_azure::{Stop, StopSignal};
@@ -209,7 +210,7 @@ impl Drop for EndsAnyway<'_> {
 
 fn keep(shared: &Shared, report: &AuditReport) -> Result<(), Trouble> {
     let lost = |error: hostssl_store::StoreError| Trouble {
-        what: format!("the audit was done and could not be kept: {error}"),
+        what: format!("the audit was done and could not be kept: {}", chain(&error)),
         hint: error.hint().to_owned(),
     };
     shared.store.save(report).map_err(lost)?;

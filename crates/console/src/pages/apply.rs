@@ -1,5 +1,6 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
+use super::plan::plan_of;
 use super::runs::no_such_run;
 use crate::changing::{Change, End, Order, Progress, Work};
 use crate::follow::follow;
@@ -88,6 +89,7 @@ pub(crate) async fn show(
     if let Some(change) = change.clone().filter(|change| change.is_running()) {
         return live(shell, change);
     }
+    let plan = change.as_ref().and_then(|change| plan_of(&shared, change));
     let trouble = change.and_then(|change| match change.progress().end {
         Some(End::Lost(trouble)) => Some(trouble),
         _ => None,
@@ -100,7 +102,10 @@ pub(crate) async fn show(
             told.look(&shared.ask(move |store| store.newest_looks(&keys)).await?);
             page(&told)
         }
-        (None, Some(trouble)) => Err(Failure::not_begun(&trouble)),
+        (None, Some(trouble)) => {
+            let failure = Failure::not_begun(&trouble);
+            Err(plan.map_or(failure.clone(), |plan| failure.leading_to(plan, "Back to the plan")))
+        }
         (None, None) => Err(no_such_run()),
     }
 }

@@ -49,6 +49,11 @@ struct Head {
 }
 
 impl Head {
+    /// Since when it is as it is, as far as kept audits tell.
+    fn since(&self) -> When {
+        When(self.row.server.since_ms)
+    }
+
     fn tabs(&self) -> Vec<(String, &'static str, bool)> {
         let run = if self.newest { String::new() } else { format!("?run={}", self.audit.id) };
         let key = &self.row.server.key;
