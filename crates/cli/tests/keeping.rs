@@ -215,7 +215,7 @@ fn a_disk_that_takes_no_more_is_told_and_what_was_kept_stays() {
     let state = State::new("full");
     run(&["audit", "--simulate", "--state", state.path(), "-q"]);
     let before = state.store().audits(ALL).unwrap().1;
-    let full = "trap '' XFSZ; ulimit -f 40; exec \"$0\" \"$@\"";
+    let full = "trap '' XFSZ; ulimit -f 66; exec \"$0\" \"$@\"";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", full]).arg(env!("CARGO_BIN_EXE_hostssl"));
     command.args(["serve", "--simulate", "--listen", "127.0.0.1:0", "--state", state.path()]);

@@ -76,7 +76,7 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     let visitor = served.visitor().await;
     visitor.audit().await;
     assert!(visitor.get("/").await.body.contains("4 servers in 1 subscription"));
-    simulation.inject(FaultRule::on_server(OFF, Fault::Unavailable { status: 403 })).unwrap();
+    simulation.inject(FaultRule::on_server(OFF, Fault::ConnectionReset)).unwrap();
     let run = visitor.audit().await;
     let page = visitor.get(&run).await.body;
     assert!(page.contains("incomplete") && page.contains("What was not seen"), "{page}");
