@@ -5,7 +5,7 @@ import { startBrowser, startConsole } from "./driver.mjs";
 
 const [program, folder, ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-const server = await startConsole(program, ["--simulate"]);
+const server = await startConsole(program, ["--simulate", "--allow-changes"]);
 const browser = await startBrowser();
 const page = await browser.newPage();
 await page.goto(server.link);

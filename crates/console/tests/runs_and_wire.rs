@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use hostssl_audit::Profile;
 use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::{Simulation, Wire};
-use hostssl_console::{Options, WireLook};
+use hostssl_console::{Exchange, Message, Options, WireLook};
 use hostssl_engine::{AuditRequest, Discovery, Moment, PlanRequest, Stamp, WireProbe, audit_and_probe, make_plan};
 use hostssl_model::Scope;
 use hostssl_probe::Prober;
@@ -59,8 +59,21 @@ fn probing(simulation: &Simulation) -> Options {
     let look = WireLook {
         profile: Profile::find_for("baseline", true).unwrap(),
         probe: Arc::new(move |stop| Ok(probe(&simulation, stop))),
+        exchange: Some(Arc::new(|host, port| std::future::ready(vec![said(&host, port)]).boxed())),
     };
     Options { wire: Some(look), ..options() }
+}
+
+/// An exchange with more than a page takes.
+fn said(host: &str, port: u16) -> Exchange {
+    let message = |number: u64| Message {
+        micros: number * 1_500,
+        connection: "tls, user \"postgres\"".into(),
+        direction: "received",
+        name: "ErrorResponse".into(),
+        text: format!("<b>{host}</b> {number} {}", "x".repeat(2_000)),
+    };
+    Exchange { port, address: None, verdict: "refused".into(), messages: (0..1_000).map(message).collect() }
 }
 
 async fn key_of(visitor: &Visitor<'_>, name: &str) -> String {
@@ -145,6 +158,10 @@ async fn an_audit_probes_when_its_box_is_checked() {
     assert_eq!((newest.scope.servers, newest.tally.servers(), newest.whole), (vec!["pg-off".to_owned()], 1, false));
     let again = visitor.get(&format!("/servers/{key}/wire")).await.body;
     assert!(again.contains("refuses plaintext") && !again.contains("lets plaintext in"), "{again}");
+    assert!(again.contains("message by message (200)") && again.contains("ErrorResponse"), "{again}");
+    assert!(!again.contains("<b>pg-off") && !again.contains(&"x".repeat(200)), "whatever a listener says is text, and short");
+    assert!(again.len() < 100_000, "{}", again.len());
+    assert!(!seen.contains("message by message (200)"), "an audit of everything writes nothing down");
     assert!(visitor.get("/").await.body.contains("3 servers in 2 subscriptions"));
     assert_eq!(visitor.post("/servers/0123456789/probe", "").await.status, 404);
 }

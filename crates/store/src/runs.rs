@@ -6,7 +6,7 @@ use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, St
 use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
 use hostssl_remedy::RunId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// A run of either kind.
 #[derive(Debug, Clone)]
@@ -45,6 +45,21 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
         self.read(|connection| kept_runs(connection, page))
+    }
+
+    /// The run that changed servers last, by its last entry in the journal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn last_change(&self) -> Result<Option<RunEntry>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT run FROM journal GROUP BY run ORDER BY max(at_ms) DESC, run DESC LIMIT 1";
+            let found: Option<String> = connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+            let Some(id) = found else { return Ok(None) };
+            let id = RunId::new(&id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            entry_of_run(connection, &id)
+        })
     }
 
     /// Whether an audit looked at the wire of any server.

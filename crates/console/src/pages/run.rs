@@ -62,6 +62,8 @@ struct RunPage {
     changes: Vec<(ServerChange, &'static str, Badge)>,
     more_changes: u64,
     profiles: Vec<String>,
+    /// The server by key and name, when it was probed alone from here.
+    server: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -84,7 +86,9 @@ pub(crate) async fn show(
     Asked(looked): Asked<Looked>,
     shell: Shell,
 ) -> Result<Response, Failure> {
+    let mut server = None;
     if let Some(live) = shared.live().filter(|live| live.id == id) {
+        server.clone_from(&live.wanted.server);
         let progress = live.progress();
         match &progress.end {
             None => {
@@ -95,10 +99,16 @@ pub(crate) async fn show(
             Some(End::Kept) => {}
         }
     }
-    kept(&shared, id, looked, shell).await
+    kept(&shared, id, looked, server, shell).await
 }
 
-async fn kept(shared: &Shared, id: String, looked: Looked, shell: Shell) -> Result<Response, Failure> {
+async fn kept(
+    shared: &Shared,
+    id: String,
+    looked: Looked,
+    server: Option<(String, String)>,
+    shell: Shell,
+) -> Result<Response, Failure> {
     let found = shared
         .ask(move |store| {
             let Some(audit) = store.audit(&id)? else { return Ok(None) };
@@ -147,6 +157,7 @@ async fn kept(shared: &Shared, id: String, looked: Looked, shell: Shell) -> Resu
         previous,
         more_changes: all_changes.saturating_sub(changes.len() as u64),
         changes,
+        server,
         profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
         audit,
     })

@@ -76,7 +76,7 @@ pub(crate) async fn start(
 ) -> Response {
     // Rules of the wire could only say unknown without a look at it.
     let probe = !fields.value("probe").is_empty() || shared.options.profile.asks_the_wire();
-    let wanted = Wanted { scope: shared.options.scope.clone(), probe };
+    let wanted = Wanted { scope: shared.options.scope.clone(), probe, server: None };
     see_other(&format!("/runs/{}", Live::start(&shared, session.person(), wanted).id))
 }
 

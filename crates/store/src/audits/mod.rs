@@ -17,7 +17,7 @@ pub(crate) use report::report as report_of;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange,
     ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 pub use wire::{StoredCertificate, StoredListener, StoredWire};
@@ -28,6 +28,7 @@ use crate::directory::prepare;
 use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -189,6 +190,15 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn last_audit_of(&self, key: &str) -> Result<Option<AuditEntry>, StoreError> {
         self.read(|connection| list::last_audit_of(connection, key))
+    }
+
+    /// What the newest audit that saw it says of each of these servers, by key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_looks(&self, keys: &[String]) -> Result<BTreeMap<String, NewestLook>, StoreError> {
+        self.read(|connection| list::newest_looks(connection, keys))
     }
 
     /// A server through the newest `count` audits that saw it, the newest first.

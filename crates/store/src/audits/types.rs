@@ -293,6 +293,17 @@ pub struct HistoryEntry {
     pub changed: bool,
 }
 
+/// What the newest audit that saw a server says of it, for lists of what was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewestLook {
+    /// When that audit began, in milliseconds since 1970-01-01T00:00:00Z.
+    pub started_ms: i64,
+    /// Whether the server enforces.
+    pub enforcement: Enforcement,
+    /// What its worst listener does, in the words of [`ServerRow::wire`].
+    pub wire: String,
+}
+
 /// A server whose enforcement differs between two audits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerChange {

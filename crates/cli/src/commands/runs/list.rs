@@ -11,14 +11,16 @@ use hostssl_store::{AuditEntry, KeptRun, Page, RunEntry, StoreError, StoreReader
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// All of them.
-const ALL: Page = Page { number: 0, size: u32::MAX };
-
 pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
-    let runs = match StoreReader::open(&args.state.directory(args.simulated)?) {
-        Ok(reader) => reader.kept_runs(ALL)?.0,
-        Err(StoreError::NoState(_)) => Vec::new(),
+    let size = if args.all { u32::MAX } else { args.limit };
+    let (runs, total, unfinished) = match StoreReader::open(&args.state.directory(args.simulated)?) {
+        Ok(reader) => {
+            let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
+            // It may be older than what is listed.
+            (runs, total, reader.runs()?.into_iter().rev().find(|run| run.phase.is_unfinished()))
+        }
+        Err(StoreError::NoState(_)) => (Vec::new(), 0, None),
         Err(error) => return Err(error.into()),
     };
     let palette = stdout::palette(talk);
@@ -28,12 +30,13 @@ pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> 
     } else {
         stdout::write_value(&Value::Array(runs.iter().map(value).collect()), query.as_ref(), format, palette)?;
     }
-    let unfinished = runs.iter().find_map(|run| match run {
-        KeptRun::Apply(run) if run.phase.is_unfinished() => Some(&run.id),
-        _ => None,
-    });
+    let older = total.saturating_sub(runs.len() as u64);
+    if older > 0 && !talk.quiet {
+        let noun = if older == 1 { "run is" } else { "runs are" };
+        say!("the newest {} of {total}; {older} older {noun} not listed: --all, or --limit {total}", runs.len());
+    }
     if let (Some(run), false) = (unfinished, talk.quiet) {
-        say!("next: hostssl resume {run}    # it has not ended");
+        say!("next: hostssl resume {}    # it has not ended", run.id);
     }
     Ok(Exit::AllPass)
 }

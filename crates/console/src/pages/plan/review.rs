@@ -169,7 +169,7 @@ fn left_out(plan: &Plan) -> Vec<Reason> {
     reasons.into_iter().map(told).collect()
 }
 
-fn words(reason: LeftOutReason) -> &'static str {
+pub(crate) fn words(reason: LeftOutReason) -> &'static str {
     match reason {
         LeftOutReason::AlreadyRight => "right already",
         LeftOutReason::Stopped => "stopped",
