@@ -52,6 +52,32 @@ fn an_audit_is_kept_as_it_was_reported() {
 }
 
 #[test]
+fn a_probe_is_kept_as_it_was_reported() {
+    let state = State::new("probed");
+    let state = state.path();
+    let targets = ["postgresql://me:hunter2@127.0.0.1:1/shop", "127.0.0.1:2"];
+    let probed = run(&[&["probe", "-o", "json", "--state", state][..], &targets].concat());
+    assert_eq!(probed.code, 4, "{}", probed.stderr);
+    let kept = |arguments: &[&str]| run(&[&["runs"], arguments, &["--state", state, "-q"]].concat());
+    let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
+    let run = &listed[0];
+    assert_eq!((&run["kind"], &run["endpoints"], &run["unknown"]), (&"probe".into(), &2.into(), &2.into()));
+    assert_eq!(run["coverage"], "complete");
+    let shown = kept(&["show", run["run"].as_str().unwrap(), "-o", "json"]);
+    assert_eq!(shown.stdout, probed.stdout);
+    let table = kept(&["show", run["run"].as_str().unwrap()]).stdout;
+    assert!(table.contains("unreachable") && table.contains("2 endpoints"), "{table}");
+    assert!(!shown.stdout.contains("hunter2"));
+
+    let unkept = common::run(&["probe", "127.0.0.1:1", "--no-save", "--state", state]);
+    assert_eq!(unkept.code, 4);
+    let pruned = common::run(&["probe", "127.0.0.1:1", "--retain", "1", "--state", state]);
+    assert_eq!((pruned.code, pruned.stderr.as_str()), (4, ""));
+    let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["endpoints"]), (1, &1.into()));
+}
+
+#[test]
 fn a_kept_audit_is_listed_shown_and_judged_again() {
     let state = State::new("judged");
     let state = state.path();

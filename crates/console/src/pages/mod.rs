@@ -6,6 +6,7 @@ pub(crate) mod controls;
 pub(crate) mod export;
 pub(crate) mod overview;
 pub(crate) mod plan;
+pub(crate) mod probe;
 pub(crate) mod resources;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -17,8 +17,8 @@ pub(crate) use report::report as report_of;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange,
-    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap,
+    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
@@ -81,7 +81,7 @@ impl AuditStore {
     ///
     /// [`StoreError::AuditExists`] when one of this id is kept already, [`StoreError::Full`] and whatever the disk says.
     pub fn save(&self, report: &AuditReport) -> Result<AuditId, StoreError> {
-        save::save(&mut lock(&self.writer), report)
+        self.write(|connection| save::save(connection, report))
     }
 
     /// Deletes all but the newest `retain` audits. Returns how many were deleted.
@@ -90,7 +90,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn prune(&self, retain: u32) -> Result<u64, StoreError> {
-        save::prune(&mut lock(&self.writer), retain)
+        self.write(|connection| save::prune(connection, retain))
     }
 
     /// Audits, the newest first, and how many there are.
@@ -287,6 +287,13 @@ impl AuditStore {
     /// [`StoreError::Corrupt`] when what is kept makes no sense.
     pub fn judge(&self, audit: &AuditEntry, profile: &Profile) -> Result<AuditReport, StoreError> {
         self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
+    }
+
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&mut lock(&self.writer))
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
