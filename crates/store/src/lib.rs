@@ -13,7 +13,7 @@ mod runs;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap,
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Rejudged, Page, PlaceGap,
     ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredCertificate,
     StoredFinding, StoredGap, StoredListener, StoredReading, StoredWire, Tally, server_key,
 };

@@ -1,6 +1,6 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
-use super::plan::plan_of;
+use super::plan::{effect, plan_of};
 use super::runs::no_such_run;
 use crate::changing::{Change, End, Order, Progress, Work};
 use crate::follow::follow;
@@ -38,6 +38,8 @@ struct LivePage {
 struct RunPage {
     shell: Shell,
     run: String,
+    /// What the plan does, in words.
+    effect: String,
     plan: String,
     by: String,
     began: When,
@@ -256,6 +258,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     RunPage {
         shell: shell.titled(if undoing { "Undone run" } else { "Run" }, "runs"),
         run: report.run,
+        effect: effect(&loaded.plan),
         plan: report.plan,
         by: format!("{} ({})", loaded.principal.name, loaded.principal.method),
         began: When(loaded.times_ms.0),
