@@ -159,7 +159,10 @@ async fn an_audit_probes_when_its_box_is_checked() {
     let again = visitor.get(&format!("/servers/{key}/wire")).await.body;
     assert!(again.contains("refuses plaintext") && !again.contains("lets plaintext in"), "{again}");
     assert!(again.contains("message by message (200)") && again.contains("ErrorResponse"), "{again}");
-    assert!(!again.contains("<b>pg-off") && !again.contains(&"x".repeat(200)), "whatever a listener says is text, and short");
+    assert!(
+        !again.contains("<b>pg-off") && !again.contains(&"x".repeat(200)),
+        "whatever a listener says is text, and short"
+    );
     assert!(again.len() < 100_000, "{}", again.len());
     assert!(!seen.contains("message by message (200)"), "an audit of everything writes nothing down");
     assert!(visitor.get("/").await.body.contains("3 servers in 2 subscriptions"));

@@ -52,7 +52,8 @@ async fn a_sign_in_that_expires_stops_what_needs_azure_and_no_page() {
     let audit = ended(&visitor, &visitor.post("/runs", "").await).await.1;
     assert!(audit.status == 503 && audit.body.contains("The sign-in has expired."), "{}", audit.body);
     let lost = save(&visitor, "pg-off", "&enforcement=enabled").await;
-    for words in ["There is no plan", "The sign-in has expired.", "Run `az login`", "Nothing was written", "Plan again"] {
+    for words in ["There is no plan", "The sign-in has expired.", "Run `az login`", "Nothing was written", "Plan again"]
+    {
         assert!(lost.1.body.contains(words), "{words}: {}", lost.1.body);
     }
     let run = ended(&visitor, &apply(&visitor, &plan).await).await.1;
@@ -202,5 +203,4 @@ async fn undo_from_a_page_of_before_does_nothing() {
     let answer = visitor.post(&format!("{}/undo", run.0), "&seen=1").await;
     assert_eq!((answer.status, answer.header("location")), (303, run.0.as_str()));
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
-
 }

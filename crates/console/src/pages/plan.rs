@@ -171,9 +171,8 @@ pub(crate) async fn apply(
 ) -> Result<Response, Failure> {
     let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
     let ready = planning.ready().ok_or_else(no_such_plan)?;
-    let approved = Approved::new(ready.plan.clone(), fields.value("hash")).map_err(|_| {
-        Failure::not_this_plan().leading_to(format!("/plans/{id}"), "Show the plan")
-    })?;
+    let approved = Approved::new(ready.plan.clone(), fields.value("hash"))
+        .map_err(|_| Failure::not_this_plan().leading_to(format!("/plans/{id}"), "Show the plan"))?;
     let max_failures = match fields.value("max-failures") {
         "" => 1,
         text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,

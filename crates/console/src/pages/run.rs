@@ -13,7 +13,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_audit::Profile;
 use hostssl_model::Summary;
-use hostssl_store::{AuditEntry, ControlTally, Enforcement, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap};
+use hostssl_store::{
+    AuditEntry, ControlTally, Enforcement, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap,
+};
 use serde::Deserialize;
 use std::sync::Arc;
 

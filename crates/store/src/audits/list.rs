@@ -3,8 +3,8 @@
 use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
 use super::save::{outcome_code, outcome_from};
 use super::types::{
-    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail, ServerFilter,
-    ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail,
+    ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 use crate::StoreError;
 use hostssl_model::{Principal, Summary};
@@ -43,7 +43,10 @@ pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option
 }
 
 /// What the newest audit says of each of these servers that it saw.
-pub(crate) fn newest_looks(connection: &Connection, keys: &[String]) -> Result<BTreeMap<String, NewestLook>, StoreError> {
+pub(crate) fn newest_looks(
+    connection: &Connection,
+    keys: &[String],
+) -> Result<BTreeMap<String, NewestLook>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT a.started_ms, o.enforcement, o.wire FROM servers s JOIN audits a ON a.num = s.last_audit \
          JOIN observations o ON o.audit = a.num AND o.server = s.num WHERE s.key = ?1",

@@ -17,8 +17,8 @@ pub(crate) use report::report as report_of;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page, PlaceGap, Rejudged, ServerChange,
-    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
+    PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
@@ -297,6 +297,10 @@ impl AuditStore {
     /// [`StoreError::Corrupt`] when what is kept makes no sense.
     pub fn rejudge(&self, audit: &AuditEntry, profile: &Profile, count: usize) -> Result<Rejudged, StoreError> {
         self.read(|connection| report::rejudge(connection, audit, profile, count))
+    }
+
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&lock(&self.writer))
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
