@@ -10,7 +10,7 @@ use hostssl_remedy::{
     Act, Approved, Clock as _, Direction, Ending, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError,
     Plan, Record, Report, Rest, RunId, SystemClock,
 };
-use hostssl_store::Store;
+use hostssl_store::{Order as KeptOrder, OrderAct, Store};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -216,6 +216,10 @@ impl Change {
                 what: format!("nothing was written: {error}"),
                 hint: error.hint().to_owned(),
             })?;
+            shared.store.keep_order(&self.ordered(order)).map_err(|error| Trouble {
+                what: format!("nothing was written: {}", chain(&error)),
+                hint: error.hint().to_owned(),
+            })?;
             let (stop, deadline) = (self.stop.clone(), shared.options.deadline);
             tokio::spawn(async move {
                 tokio::time::sleep(deadline).await;
@@ -244,6 +248,21 @@ impl Change {
         });
         runtime.shutdown_background();
         done
+    }
+
+    /// The order as it is kept: with the person, who may be another one than began the run.
+    fn ordered(&self, order: &Order) -> KeptOrder {
+        KeptOrder {
+            run: self.run.clone(),
+            at_ms: self.started_ms,
+            act: match order.work {
+                Work::Apply(_) => OrderAct::Apply,
+                Work::Undo => OrderAct::Undo,
+                Work::Resume => OrderAct::Resume,
+            },
+            person: self.by.clone(),
+            plan: self.plan.hash().clone(),
+        }
     }
 
     async fn change(&self, shared: &Shared, order: &Order, tenant: &Tenant, store: &Store) -> Result<Report, Trouble> {

@@ -9,7 +9,7 @@ use common::{Answer, Served, gated, options, serve_over};
 use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, save};
 use hostssl_azure_sim::{Fault, FaultRule};
 use hostssl_console::{Options, Proxies};
-use hostssl_store::{Store, StoreReader};
+use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
 use std::time::Duration;
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     let simulation = estate();
     let proxies = Proxies { header: "x-forwarded-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()] };
     let served = serve_over(Options { proxies: Some(proxies), ..allowed() }, connector(&simulation)).await;
-    let ada = Ada::new(&served).await;
+    let ada = Person::new(&served, "ada@contoso.example").await;
     let events = ada.post("/runs", "").await.header("location").to_owned();
     ada.get(&format!("{events}/events")).await;
     let plan = ada.post("/plans", "&all=1").await.header("location").to_owned();
@@ -306,30 +306,48 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     assert!(page.contains("ada@contoso.example via reader@contoso.example"), "{page}");
     let runs = StoreReader::open(served.directory.path()).unwrap().runs().unwrap();
     assert_eq!(runs[0].principal.name, "ada@contoso.example via reader@contoso.example");
+    // Whoever takes it back is another person, and that is kept too.
+    let bob = Person::new(&served, "bob@contoso.example").await;
+    let page = bob.get(&run).await;
+    let undo = bob.post(&format!("{run}/undo"), &format!("&seen={}", field(&page.body, "seen"))).await;
+    assert_eq!(undo.status, 303);
+    bob.get(&format!("{run}/events")).await;
+    let page = bob.get(&run).await.body;
+    assert!(page.contains("<h1>Undone"), "{page}");
+    assert!(page.contains("by <bdi>ada@contoso.example</bdi>") && page.contains("by <bdi>bob@contoso.example</bdi>"));
+    let orders = AuditStore::open(served.directory.path()).unwrap().orders(&runs[0].id).unwrap();
+    let told: Vec<_> = orders.iter().map(|one| (one.act, one.person.as_str(), &one.plan)).collect();
+    let plan = &runs[0].plan;
+    assert_eq!(
+        told,
+        [(OrderAct::Apply, "ada@contoso.example", plan), (OrderAct::Undo, "bob@contoso.example", plan)],
+        "what was approved, by whom"
+    );
 }
 
 /// Somebody whom the proxy signs in.
-struct Ada<'a> {
+struct Person<'a> {
     served: &'a Served,
+    name: &'static str,
     cookie: String,
     csrf: String,
 }
 
-impl<'a> Ada<'a> {
-    async fn new(served: &'a Served) -> Self {
-        let first = served.send("GET", "/runs", &[("x-forwarded-user", "ada@contoso.example")], "").await;
-        Self { served, cookie: first.cookies(), csrf: first.csrf() }
+impl<'a> Person<'a> {
+    async fn new(served: &'a Served, name: &'static str) -> Self {
+        let first = served.send("GET", "/runs", &[("x-forwarded-user", name)], "").await;
+        Self { served, name, cookie: first.cookies(), csrf: first.csrf() }
     }
 
     async fn get(&self, path: &str) -> Answer {
-        let lines = [("x-forwarded-user", "ada@contoso.example"), ("cookie", self.cookie.as_str())];
+        let lines = [("x-forwarded-user", self.name), ("cookie", self.cookie.as_str())];
         self.served.send("GET", path, &lines, "").await
     }
 
     async fn post(&self, path: &str, fields: &str) -> Answer {
         let origin = format!("http://{}", self.served.host());
         let lines = [
-            ("x-forwarded-user", "ada@contoso.example"),
+            ("x-forwarded-user", self.name),
             ("cookie", self.cookie.as_str()),
             ("origin", origin.as_str()),
             ("content-type", "application/x-www-form-urlencoded"),

@@ -1,8 +1,8 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
-use super::plan::plan_of;
+use super::plan::{effect, plan_of};
 use super::runs::no_such_run;
-use crate::changing::{Change, End, Order, Progress, Work};
+use crate::changing::{Change, End, Order as NewOrder, Progress, Work};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::live::Trouble;
@@ -14,7 +14,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepState};
-use hostssl_store::{AuditStore, NewestLook, Receipt, StoreError, StoreReader, server_key};
+use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ struct LivePage {
 struct RunPage {
     shell: Shell,
     run: String,
+    /// What the plan does, in words.
+    effect: String,
     plan: String,
     by: String,
     began: When,
@@ -57,6 +59,8 @@ struct RunPage {
     trouble: Option<Trouble>,
     /// Whether the wire of any server was looked at since.
     looked: bool,
+    /// Who ordered what, and when.
+    orders: Vec<(&'static str, String, When)>,
 }
 
 struct StepRow {
@@ -99,7 +103,11 @@ pub(crate) async fn show(
             // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
             let mut told = told(shell, &loaded, receipts, trouble);
             let keys: Vec<String> = told.steps.iter().map(|row| row.key.clone()).collect();
-            told.look(&shared.ask(move |store| store.newest_looks(&keys)).await?);
+            let run = loaded.id.clone();
+            let (looks, orders) =
+                shared.ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?))).await?;
+            told.look(&looks);
+            told.orders = orders.into_iter().map(order_row).collect();
             page(&told)
         }
         (None, Some(trouble)) => {
@@ -180,7 +188,7 @@ async fn go_on(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
-    let order = Order {
+    let order = NewOrder {
         run: loaded.id,
         plan: loaded.plan,
         work,
@@ -256,6 +264,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     RunPage {
         shell: shell.titled(if undoing { "Undone run" } else { "Run" }, "runs"),
         run: report.run,
+        effect: effect(&loaded.plan),
         plan: report.plan,
         by: format!("{} ({})", loaded.principal.name, loaded.principal.method),
         began: When(loaded.times_ms.0),
@@ -273,6 +282,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         can_resume,
         trouble,
         looked: false,
+        orders: Vec::new(),
     }
 }
 
@@ -285,6 +295,15 @@ impl RunPage {
             self.looked |= row.wire.is_some();
         }
     }
+}
+
+fn order_row(order: Order) -> (&'static str, String, When) {
+    let words = match order.act {
+        OrderAct::Apply => "approved and applied",
+        OrderAct::Undo => "undone",
+        OrderAct::Resume => "resumed",
+    };
+    (words, order.person, When(order.at_ms))
 }
 
 fn outcome_words(outcome: RunOutcome, undoing: bool) -> (Badge, &'static str, &'static str) {

@@ -4,7 +4,7 @@ mod ask;
 mod review;
 
 pub(crate) use ask::{again, for_many, for_one};
-pub(crate) use review::words as left_out_words;
+pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
 use crate::changing::{Change, Order, Work};
@@ -101,7 +101,7 @@ pub(crate) async fn list(
             at: When(planning.started_ms),
             by: planning.by.clone(),
             what: match &ready {
-                Some(ready) => review::effect(&ready.plan),
+                Some(ready) => effect(&ready.plan),
                 None => plural(planning.wanted.servers.len() as u64, "server"),
             },
             state: if run.is_some() { "applied".to_owned() } else { state },

@@ -17,8 +17,8 @@ pub(crate) use report::report as report_of;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap,
-    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
+    PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
@@ -287,6 +287,16 @@ impl AuditStore {
     /// [`StoreError::Corrupt`] when what is kept makes no sense.
     pub fn judge(&self, audit: &AuditEntry, profile: &Profile) -> Result<AuditReport, StoreError> {
         self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
+    }
+
+    /// Judges what an audit observed by other rules and counts, naming the first `count` servers that end differently.
+    /// Unlike [`judge`](Self::judge) it holds one server at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn rejudge(&self, audit: &AuditEntry, profile: &Profile, count: usize) -> Result<Rejudged, StoreError> {
+        self.read(|connection| report::rejudge(connection, audit, profile, count))
     }
 
     pub(crate) fn write<T>(

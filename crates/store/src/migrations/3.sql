@@ -1,24 +1,20 @@
--- Probes that were kept. `asked` says in JSON with which names; `finished_ms` is empty while one runs, and for ever when it
--- was killed.
-CREATE TABLE probes (
+-- Who ordered what of a run, in a console where several people sign in. Written before the run is touched, so that an order
+-- may stand here of which nothing came. Rows are only ever added.
+CREATE TABLE orders (
     num INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    started_ms INTEGER NOT NULL,
-    finished_ms INTEGER,
-    tool_version TEXT NOT NULL,
-    asked TEXT NOT NULL,
-    complete INTEGER NOT NULL,
-    pass INTEGER NOT NULL,
-    fail INTEGER NOT NULL,
-    unknown INTEGER NOT NULL
+    run TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    act TEXT NOT NULL CHECK (act IN ('apply', 'undo', 'resume')),
+    person TEXT NOT NULL,
+    plan TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX probes_by_time ON probes (started_ms, num);
+CREATE INDEX orders_of_run ON orders (run, num);
 
--- The endpoints in the order in which they were done, each as its report in JSON.
-CREATE TABLE probe_endpoints (
-    probe INTEGER NOT NULL REFERENCES probes (num),
-    seq INTEGER NOT NULL,
-    document TEXT NOT NULL,
-    PRIMARY KEY (probe, seq)
-) STRICT, WITHOUT ROWID;
+CREATE TRIGGER orders_are_not_changed BEFORE UPDATE ON orders BEGIN
+    SELECT RAISE (ABORT, 'orders are append-only');
+END;
+
+CREATE TRIGGER orders_are_not_taken_back BEFORE DELETE ON orders BEGIN
+    SELECT RAISE (ABORT, 'orders are append-only');
+END;

@@ -104,7 +104,7 @@ impl Review {
 }
 
 /// What a plan does, as it stands on the button.
-pub(super) fn effect(plan: &Plan) -> String {
+pub(crate) fn effect(plan: &Plan) -> String {
     let mut steps = plan.steps().iter().filter(|step| step.is_executable());
     let only = steps.next().filter(|_| steps.next().is_none());
     let servers = plan.servers() as u64;
