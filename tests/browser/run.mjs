@@ -53,6 +53,9 @@ test("the overview tells what is enforced, what is not, and what was not seen", 
   assert.match(await text(page, ".partial"), /Not everything was seen: 4 servers, 1 subscription/);
   assert.ok((await texts(page, ".changes li")).some((line) => line.includes("switched off") && line.includes("pg-ledger-prod")));
   assert.match(await text(page, ".simulated"), /Simulated/);
+  assert.match(await text(page, "#h-ready"), /6 of 7 not enforced/);
+  assert.match(await text(page, "main"), /Nobody has counted the clients of these servers/);
+  assert.ok((await texts(page, ".why li")).some((line) => /missing permission/.test(line) && line.includes("pg-payroll-prod")));
   await page.click(".trend summary");
   assert.equal((await page.$$(".trend tbody tr")).length, 14);
   await page.click(".figure.no");
@@ -92,13 +95,15 @@ test("a server: its switch, its evidence, its history", async () => {
   await to("connection-security");
   assert.equal(await text(page, ".toggle .off"), "DISABLED");
   await to("wire");
-  assert.match(await text(page, "main h2"), /did not look at the wire/);
+  assert.match(await text(page, "main"), /not reached|the host name leads nowhere|unresolved/, "it is private, and seen from elsewhere");
   await to("evidence");
   assert.match(await text(page, "pre"), /"value":"off"/);
   assert.match(await text(page, "main"), /the excerpt is the one that was hashed/);
   await to("history");
   assert.equal((await page.$$("tbody tr")).length, 14);
   assert.equal(await text(page, "tbody tr:first-child td:last-child"), "changed");
+  await page.goto(server.origin + addresses.unlooked);
+  assert.match(await text(page, "main h2"), /did not look at the wire/);
 });
 
 test("an audit is followed live and its page shows what it found", async () => {
@@ -146,6 +151,22 @@ test("the wire is looked at when that is asked for", async () => {
   await Promise.all([page.waitForNavigation(), page.click("form[action$='/probe'] button")]);
   await settled(page, () => document.querySelector("h1")?.textContent.startsWith("Audit of"));
   assert.match(await text(page, "main .muted"), /1 server/);
+  await Promise.all([page.waitForNavigation(), page.click(`a.main[href="${key}/wire"]`)]);
+  await page.click(".exchange summary");
+  const messages = await texts(page, ".exchange[open] tbody tr");
+  assert.ok(messages.some((line) => line.includes("StartupMessage")) && messages.some((line) => line.includes("ClientHello")));
+  addresses.exchange = `${key}/wire`;
+});
+
+test("the past has a plan that was applied and one that was taken back", async () => {
+  const page = await open("/runs");
+  const runs = await page.$$eval("tbody a[href^='/applies/']", (links) => links.map((link) => link.getAttribute("href")));
+  assert.equal(runs.length, 2);
+  await page.goto(server.origin + runs[0]);
+  assert.match(await text(page, "h1"), /^Undone/);
+  await page.goto(server.origin + runs[1]);
+  assert.match(await text(page, "h1"), /^Verified/);
+  assert.match(await text(page, "main"), /read back/);
 });
 
 test("the theme is remembered and changes nothing else", async () => {
@@ -262,10 +283,13 @@ try {
       const unseen = await href(page, "#results tbody a");
       await page.goto(server.origin + "/runs");
       const run = await href(page, "tbody a");
+      const [undone, applied] = await page.$$eval("tbody a[href^='/applies/']", (links) => links.map((link) => link.getAttribute("href")));
+      const audits = await page.$$eval("tbody a[href^='/runs/']", (links) => links.map((link) => link.getAttribute("href")));
+      const earlier = audits.at(-1).replace("/runs/", "");
       addresses = {
         overview: "/", resources: "/resources", nothing: "/resources?q=nothing", server: off, security: `${off}/connection-security`,
         unknown: `${unseen}/connection-security`, wire: `${off}/wire`, evidence: `${off}/evidence`, history: `${off}/history`,
-        runs: "/runs", run, judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
+        runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
       };
       await page.close();
     }

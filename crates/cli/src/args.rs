@@ -357,6 +357,8 @@ pub(crate) struct ProbeArgs {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) keep: crate::keep::KeepArgs,
 }
 
 /// The output options of a command whose reader is a person.

@@ -1,21 +1,23 @@
-//! Keeping audits in the state directory.
+//! Keeping audits and probes in the state directory.
 
 use crate::args::{StateArgs, TalkArgs};
 use crate::error::CliError;
 use clap::Args;
-use hostssl_model::AuditReport;
-use hostssl_store::{AuditStore, StoreError};
+use hostssl_model::{AuditReport, Outcome};
+use hostssl_probe::report::EndpointReport;
+use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, StoreError};
+use jiff::Timestamp;
 use std::path::Path;
 
-/// Whether and how an audit is kept.
+/// Whether and how a run is kept.
 #[derive(Debug, Args)]
 pub(crate) struct KeepArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// Do not keep this audit. A simulated one is kept only with --state.
+    /// Do not keep this run. A simulated audit is kept only with --state.
     #[arg(long, help_heading = "State options")]
     pub(crate) no_save: bool,
-    /// Keep so many audits and delete older ones; all are kept without it.
+    /// Keep so many runs of this kind and delete older ones; all are kept without it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "State options")]
     pub(crate) retain: Option<u32>,
 }
@@ -31,6 +33,81 @@ impl KeepArgs {
             && !talk.quiet
         {
             say!("warning: this audit was not kept: {}", error.on_one_line());
+        }
+    }
+}
+
+/// Endpoints that are kept at once: a commit waits for the disk.
+const BATCH: usize = 256;
+
+/// Keeps a probe while it goes on. What cannot be kept is told once, and the probe goes on all the same.
+pub(crate) struct ProbeKeeper {
+    kept: Option<(AuditStore, String)>,
+    waiting: Vec<ProbedEndpoint>,
+    retain: Option<u32>,
+    quiet: bool,
+}
+
+impl ProbeKeeper {
+    /// Keeps that a probe has begun which asks `asked`.
+    pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value, talk: &TalkArgs) -> Self {
+        let mut keeper = Self { kept: None, waiting: Vec::new(), retain: args.retain, quiet: talk.quiet };
+        if !args.no_save {
+            let probe = NewProbe {
+                id: uuid::Uuid::now_v7().to_string(),
+                started_ms: Timestamp::now().as_millisecond(),
+                tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+                asked: asked.to_string(),
+            };
+            let begun = args.state.directory(false).and_then(|directory| {
+                let store = AuditStore::open(&directory)?;
+                store.begin_probe(&probe)?;
+                Ok(store)
+            });
+            match begun {
+                Ok(store) => keeper.kept = Some((store, probe.id)),
+                Err(error) => keeper.give_up(&error),
+            }
+        }
+        keeper
+    }
+
+    /// Keeps one endpoint, with the next others.
+    pub(crate) fn add(&mut self, report: &EndpointReport, outcome: Outcome) {
+        if self.kept.is_none() {
+            return;
+        }
+        match serde_json::to_string(report) {
+            Ok(document) => self.waiting.push(ProbedEndpoint { outcome, document }),
+            Err(error) => self.give_up(&CliError::failed(&error, "this is a defect of hostssl; please report it")),
+        }
+        if self.waiting.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Keeps what waits, and that the probe has ended.
+    pub(crate) fn end(mut self, complete: bool) {
+        self.flush();
+        let Some((store, id)) = &self.kept else { return };
+        let ended = store.end_probe(id, Timestamp::now().as_millisecond(), complete);
+        let pruned = ended.and_then(|()| self.retain.map_or(Ok(0), |retain| store.prune_probes(retain)));
+        if let Err(error) = pruned {
+            self.give_up(&error.into());
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some((store, id)) = &self.kept else { return };
+        if let Err(error) = store.add_endpoints(id, &std::mem::take(&mut self.waiting)) {
+            self.give_up(&error.into());
+        }
+    }
+
+    fn give_up(&mut self, error: &CliError) {
+        self.kept = None;
+        if !self.quiet {
+            say!("warning: this probe was not kept: {}", error.on_one_line());
         }
     }
 }

@@ -5,9 +5,13 @@ use crate::error::CliError;
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{Simulation, Wire};
+use hostssl_console::{Exchange, Message, TakeExchange};
 use hostssl_engine::{Moment, WireProbe};
 use hostssl_probe::certificate::{RootStore, azure_roots};
 use hostssl_probe::dial::{Connection, Dial};
+use hostssl_probe::report::EndpointReport;
+use hostssl_probe::target::Target;
+use hostssl_probe::transcript::{Direction, Line};
 use hostssl_probe::{Options, Prober};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,6 +32,49 @@ pub(crate) fn probe_of(
     stop: StopSignal,
     ca_file: Option<&Path>,
 ) -> Result<WireProbe, CliError> {
+    let prober = prober(options_of(simulation, ca_file)?)?;
+    Ok(WireProbe::new(prober, ENDPOINTS_AT_ONCE, stop, now))
+}
+
+/// What writes down the exchange with a listener, for the console.
+pub(crate) fn exchange_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<TakeExchange, CliError> {
+    let options = Options { transcript: true, ..options_of(simulation, ca_file)? };
+    let prober = Arc::new(prober(options)?);
+    Ok(Arc::new(move |host: String, port: u16| {
+        let prober = Arc::clone(&prober);
+        async move {
+            let Some(target) = Target::parse(&host).ok().and_then(|mut targets| targets.pop()) else {
+                return Vec::new();
+            };
+            let reports = prober.probe(&Target { port, ..target }).await;
+            reports.into_iter().map(exchange).collect()
+        }
+        .boxed()
+    }))
+}
+
+fn exchange(report: EndpointReport) -> Exchange {
+    let message = |line: Line| Message {
+        micros: line.micros,
+        connection: line.connection,
+        direction: match line.direction {
+            Direction::Sent => "sent",
+            Direction::Received => "received",
+            Direction::Event => "event",
+        },
+        name: line.message,
+        text: line.text,
+    };
+    Exchange {
+        port: report.port,
+        address: report.address,
+        verdict: report.reason,
+        messages: report.transcript.into_iter().flatten().map(message).collect(),
+    }
+}
+
+/// What is asked, and of whom. With a simulated Azure its listeners are asked, in this process.
+fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<Options, CliError> {
     let mut roots = roots(ca_file)?;
     let mut options = Options::default();
     if let Some(simulation) = simulation {
@@ -38,8 +85,7 @@ pub(crate) fn probe_of(
         options.dialer = Arc::new(Simulated(wire));
     }
     options.roots = roots.into();
-    let prober = prober(options)?;
-    Ok(WireProbe::new(prober, ENDPOINTS_AT_ONCE, stop, now))
+    Ok(options)
 }
 
 /// Makes a prober.

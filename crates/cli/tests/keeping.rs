@@ -52,6 +52,32 @@ fn an_audit_is_kept_as_it_was_reported() {
 }
 
 #[test]
+fn a_probe_is_kept_as_it_was_reported() {
+    let state = State::new("probed");
+    let state = state.path();
+    let targets = ["postgresql://me:hunter2@127.0.0.1:1/shop", "127.0.0.1:2"];
+    let probed = run(&[&["probe", "-o", "json", "--state", state][..], &targets].concat());
+    assert_eq!(probed.code, 4, "{}", probed.stderr);
+    let kept = |arguments: &[&str]| run(&[&["runs"], arguments, &["--state", state, "-q"]].concat());
+    let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
+    let run = &listed[0];
+    assert_eq!((&run["kind"], &run["endpoints"], &run["unknown"]), (&"probe".into(), &2.into(), &2.into()));
+    assert_eq!(run["coverage"], "complete");
+    let shown = kept(&["show", run["run"].as_str().unwrap(), "-o", "json"]);
+    assert_eq!(shown.stdout, probed.stdout);
+    let table = kept(&["show", run["run"].as_str().unwrap()]).stdout;
+    assert!(table.contains("unreachable") && table.contains("2 endpoints"), "{table}");
+    assert!(!shown.stdout.contains("hunter2"));
+
+    let unkept = common::run(&["probe", "127.0.0.1:1", "--no-save", "--state", state]);
+    assert_eq!(unkept.code, 4);
+    let pruned = common::run(&["probe", "127.0.0.1:1", "--retain", "1", "--state", state]);
+    assert_eq!((pruned.code, pruned.stderr.as_str()), (4, ""));
+    let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["endpoints"]), (1, &1.into()));
+}
+
+#[test]
 fn a_kept_audit_is_listed_shown_and_judged_again() {
     let state = State::new("judged");
     let state = state.path();
@@ -84,6 +110,23 @@ fn a_kept_audit_is_listed_shown_and_judged_again() {
         assert_eq!(done.code, 2, "{arguments:?}: {}", done.stderr);
         assert!(done.stderr.contains(words), "{arguments:?}: {}", done.stderr);
     }
+}
+
+#[test]
+fn a_list_of_runs_is_bounded_and_says_what_it_leaves_out() {
+    let state = State::new("limit");
+    for _ in 0..3 {
+        run(&["audit", "--simulate", "enforced", "--state", state.path(), "-q"]);
+    }
+    let list = |more: &[&str]| run(&[&["runs", "--simulated", "--state", state.path()], more].concat());
+    let bounded = list(&["--limit", "2"]);
+    assert_eq!(bounded.stdout.lines().count(), 3, "{}", bounded.stdout);
+    assert!(bounded.stderr.contains("the newest 2 of 3; 1 older run is not listed: --all"), "{}", bounded.stderr);
+    for whole in [list(&["--all"]), list(&[])] {
+        assert_eq!((whole.stdout.lines().count(), whole.stderr.as_str()), (4, ""));
+    }
+    assert_eq!(list(&["--limit", "0"]).code, 2);
+    assert_eq!(list(&["--all", "--limit", "2"]).code, 2);
 }
 
 #[test]
@@ -122,6 +165,16 @@ fn the_console_shows_a_past_and_signs_in_by_its_link() {
     let overview = get(host, "/", cookie);
     assert!(overview.contains("24 servers in 4 subscriptions") && overview.contains("Simulated."));
     assert_eq!(overview.matches("<tr><td><a href=\"/runs/").count(), 14, "the past");
+    assert!(overview.contains("Ready to enforce") && overview.contains("6 of 7 not enforced"), "{overview}");
+    // The past has looks at the wire, a plan that was applied, and one that was taken back.
+    assert!(get(host, "/resources", cookie).contains("lets plaintext in"));
+    let runs = get(host, "/runs", cookie);
+    let changes: Vec<&str> = runs.split("href=\"/applies/").skip(1).map(|row| row.split('"').next().unwrap()).collect();
+    let titles = changes.iter().map(|run| {
+        let page = get(host, &format!("/applies/{run}"), cookie);
+        page.split("<h1>").nth(1).unwrap().split([' ', '<']).next().unwrap().to_owned()
+    });
+    assert_eq!(titles.collect::<Vec<_>>(), ["Undone", "Verified"]);
     console.signal("TERM");
     assert_eq!(console.finish().code, 0);
 }
@@ -171,9 +224,58 @@ fn what_cannot_be_served_is_one_line_and_a_hint() {
         (&["--trusted-user-header", "bad header", "--trusted-proxy", "127.0.0.1"], 2, "letters, digits"),
         (&["--profile", "lax"], 2, "there is no profile"),
         (&["--listen", "nowhere"], 2, "--listen"),
+        // Nobody may make a directory there, and no file is one.
+        (&["--state", "/proc/hostssl"], 1, "make the directory writable for this user, or name another with --state"),
+        (&["--state", "/dev/null"], 1, "name another with --state"),
     ] {
         let done = run(&[&["serve", "-q", "--simulate"], arguments].concat());
         assert_eq!(done.code, code, "{arguments:?}: {}", done.stderr);
         assert!(done.stderr.contains(words), "{arguments:?}: {}", done.stderr);
     }
+}
+
+/// The size of files that a process may write is bounded: what a full disk is like. The signal for it is ignored, so that
+/// the write fails instead.
+#[test]
+fn a_disk_that_takes_no_more_is_told_and_what_was_kept_stays() {
+    let state = State::new("full");
+    run(&["audit", "--simulate", "--state", state.path(), "-q"]);
+    let before = state.store().audits(ALL).unwrap().1;
+    let full = "trap '' XFSZ; ulimit -f 66; exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", full]).arg(env!("CARGO_BIN_EXE_hostssl"));
+    command.args(["serve", "--simulate", "--listen", "127.0.0.1:0", "--state", state.path()]);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let mut console = start(&mut command);
+    let told = console.wait_for_stderr("sign in, once");
+    let link = told.split_whitespace().last().unwrap();
+    let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let signed_in = get(host, &format!("/{path}"), "");
+    let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
+    let csrf = get(host, "/runs", cookie).split("name=\"csrf\" value=\"").nth(1).unwrap()[..64].to_owned();
+    let started = post(host, "/runs", cookie, &format!("csrf={csrf}"));
+    let run = started.split("location: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    get(host, &format!("{run}/events"), cookie);
+    let page = get(host, run, cookie);
+    assert!(page.starts_with("HTTP/1.1 503"), "{page}");
+    assert!(page.contains("This audit is not kept") && page.contains("could not be kept"), "{page}");
+    assert!(get(host, "/", cookie).contains("24 servers in 4 subscriptions"), "what was kept is shown");
+    console.signal("TERM");
+    assert_eq!(console.finish().code, 0);
+    assert_eq!(state.store().audits(ALL).unwrap().1, before);
+}
+
+/// One form sent to the console.
+fn post(host: &str, path: &str, cookie: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\norigin: http://{host}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

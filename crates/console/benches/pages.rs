@@ -62,6 +62,7 @@ async fn measure() {
         "/resources?enforcement=not-enforced&page=5".to_owned(),
         format!("/servers/{key}"),
         format!("/servers/{key}/connection-security"),
+        format!("/servers/{key}/wire"),
         format!("/servers/{key}/evidence"),
         format!("/servers/{key}/history"),
         "/runs".to_owned(),

@@ -4,12 +4,13 @@
 use crate::live::Trouble;
 use crate::planning::{chain, no_thread, runtime};
 use crate::state::Shared;
-use hostssl_engine::{AuditRequest, Discovery, Remediation, RemediationError, Stamp, Tenant, audit};
+use hostssl_azure::Stop;
+use hostssl_engine::{AuditRequest, Discovery, Remediation, RemediationError, Stamp, Tenant, audit_and_probe};
 use hostssl_remedy::{
     Act, Approved, Clock as _, Direction, Ending, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError,
     Plan, Record, Report, Rest, RunId, SystemClock,
 };
-use hostssl_store::Store;
+use hostssl_store::{Order as KeptOrder, OrderAct, Store};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,10 @@ use tokio::sync::watch;
 const MAX_CHANGES: usize = 20;
 /// How long the look afterwards may take.
 const LOOK: Duration = Duration::from_secs(120);
+/// How much of it the wire may take; what was not looked at by then is unknown.
+const WIRE: Duration = Duration::from_secs(60);
+/// Servers of a plan up to which the wire is looked at afterwards.
+const MAX_PROBED: usize = 500;
 
 /// What is done to a run.
 pub(crate) enum Work {
@@ -211,6 +216,10 @@ impl Change {
                 what: format!("nothing was written: {error}"),
                 hint: error.hint().to_owned(),
             })?;
+            shared.store.keep_order(&self.ordered(order)).map_err(|error| Trouble {
+                what: format!("nothing was written: {}", chain(&error)),
+                hint: error.hint().to_owned(),
+            })?;
             let (stop, deadline) = (self.stop.clone(), shared.options.deadline);
             tokio::spawn(async move {
                 tokio::time::sleep(deadline).await;
@@ -239,6 +248,21 @@ impl Change {
         });
         runtime.shutdown_background();
         done
+    }
+
+    /// The order as it is kept: with the person, who may be another one than began the run.
+    fn ordered(&self, order: &Order) -> KeptOrder {
+        KeptOrder {
+            run: self.run.clone(),
+            at_ms: self.started_ms,
+            act: match order.work {
+                Work::Apply(_) => OrderAct::Apply,
+                Work::Undo => OrderAct::Undo,
+                Work::Resume => OrderAct::Resume,
+            },
+            person: self.by.clone(),
+            plan: self.plan.hash().clone(),
+        }
     }
 
     async fn change(&self, shared: &Shared, order: &Order, tenant: &Tenant, store: &Store) -> Result<Report, Trouble> {
@@ -274,16 +298,25 @@ impl Change {
         })
     }
 
-    /// Keeps how the servers are now, so that their pages are true.
+    /// Keeps how the servers are now, on the wire too if the console can look there, so that their pages are true.
     async fn look_again(&self, shared: &Shared, tenant: &Tenant, report: &Report) {
         let summary = report.summary;
         if summary.applied + summary.undone + summary.changed_since_plan + summary.open == 0 {
             return;
         }
         self.say("Looking at the servers again");
+        let look = shared.options.wire.as_ref().filter(|_| self.plan.servers() <= MAX_PROBED);
+        let (give, stop) = watch::channel(None);
+        tokio::spawn(async move {
+            tokio::time::sleep(WIRE).await;
+            give.send_replace(Some(Stop::Deadline));
+            // While this end is kept, the signal stays as it is.
+            give.closed().await;
+        });
+        let probe = look.and_then(|look| (look.probe)(stop).ok());
         let request = AuditRequest {
             scope: self.plan.scope().clone(),
-            profile: shared.options.profile.clone(),
+            profile: look.filter(|_| probe.is_some()).map_or(&shared.options.profile, |look| &look.profile).clone(),
             discovery: Discovery::Lists,
         };
         let stamp = Stamp {
@@ -293,7 +326,8 @@ impl Change {
             tool_version: &shared.options.version,
         };
         let mut unheard = |_: hostssl_engine::Event<'_>| ();
-        let looked = audit(std::slice::from_ref(tenant), &request, stamp, &mut unheard);
+        let tenants = std::slice::from_ref(tenant);
+        let looked = audit_and_probe(tenants, &request, probe.as_ref(), stamp, &mut unheard);
         match tokio::time::timeout(LOOK, looked).await {
             Ok(Ok(report)) => {
                 if let Err(error) = shared.store.save(&report) {

@@ -4,12 +4,14 @@
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
 mod changing;
+mod exchanges;
 mod follow;
 mod guard;
 mod live;
 mod options;
 mod pages;
 mod planning;
+mod readiness;
 mod reply;
 mod routes;
 mod server;
@@ -17,5 +19,5 @@ mod state;
 mod view;
 
 pub use live::{Connect, Trouble};
-pub use options::{Options, Proxies, Simulated, TlsFiles, WireLook};
+pub use options::{Exchange, Message, Options, Proxies, Simulated, TakeExchange, TlsFiles, WireLook};
 pub use server::{Console, ServeError};

@@ -1,5 +1,6 @@
 //! An audit that was started here: under way in a thread of its own, followed by pages, stopped from a page.
 
+use crate::planning::chain;
 use crate::state::Shared;
 use futures::future::LocalBoxFuture;
 use hostssl_azure::{Stop, StopSignal};
@@ -58,7 +59,7 @@ pub(crate) struct Live {
     pub(crate) id: String,
     pub(crate) started_ms: i64,
     pub(crate) started_by: String,
-    wanted: Wanted,
+    pub(crate) wanted: Wanted,
     progress: watch::Sender<Progress>,
     stop: watch::Sender<Option<Stop>>,
 }
@@ -70,6 +71,8 @@ pub(crate) struct Wanted {
     pub(crate) scope: Scope,
     /// Whether at the wire too, if the console can.
     pub(crate) probe: bool,
+    /// The one server, by key and name, that it is about.
+    pub(crate) server: Option<(String, String)>,
 }
 
 impl Live {
@@ -159,10 +162,19 @@ impl Live {
                 tool_version: &shared.options.version,
             };
             let done = audit_and_probe(&tenants, &request, probe.as_ref(), stamp, &mut |event| self.note(&event)).await;
-            done.map_err(|error| Trouble {
+            let report = done.map_err(|error| Trouble {
                 what: error.to_string(),
                 hint: "start the console with another scope".into(),
-            })
+            })?;
+            let exchange = look.and_then(|look| look.exchange.as_ref());
+            if let Some((take, (key, _))) = exchange.zip(self.wanted.server.as_ref()) {
+                let mut stopped = self.stop.subscribe();
+                tokio::select! {
+                    () = shared.exchanges.take(take, &report, key) => {}
+                    _ = stopped.wait_for(Option::is_some) => {}
+                }
+            }
+            Ok(report)
         });
         runtime.shutdown_background();
         report
@@ -198,7 +210,7 @@ impl Drop for EndsAnyway<'_> {
 
 fn keep(shared: &Shared, report: &AuditReport) -> Result<(), Trouble> {
     let lost = |error: hostssl_store::StoreError| Trouble {
-        what: format!("the audit was done and could not be kept: {error}"),
+        what: format!("the audit was done and could not be kept: {}", chain(&error)),
         hint: error.hint().to_owned(),
     };
     shared.store.save(report).map_err(lost)?;

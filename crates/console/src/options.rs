@@ -1,6 +1,7 @@
 //! What `hostssl serve` may be told.
 
 use crate::live::Trouble;
+use futures::future::BoxFuture;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
 use hostssl_engine::WireProbe;
@@ -49,6 +50,39 @@ pub struct WireLook {
     pub profile: Profile,
     /// Makes the probe of one audit, which ends with its signal.
     pub probe: Arc<dyn Fn(StopSignal) -> Result<WireProbe, Trouble> + Send + Sync>,
+    /// Writes down the exchange with one listener, message by message; without it there is none to show.
+    pub exchange: Option<TakeExchange>,
+}
+
+/// Asks one listener, by its host's name and port, and writes down what was said, one exchange for each address.
+pub type TakeExchange = Arc<dyn Fn(String, u16) -> BoxFuture<'static, Vec<Exchange>> + Send + Sync>;
+
+/// What was said to a listener and what it answered.
+#[derive(Debug, Clone, Default)]
+pub struct Exchange {
+    /// The port.
+    pub port: u16,
+    /// The address, when one was found.
+    pub address: Option<String>,
+    /// The verdict's word, and why.
+    pub verdict: String,
+    /// The messages, in the order of time.
+    pub messages: Vec<Message>,
+}
+
+/// One message, or something that happened to a connection.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Microseconds since the exchange began.
+    pub micros: u64,
+    /// The connection, by the question that it asks.
+    pub connection: String,
+    /// Whether it was `sent`, `received`, or is an `event`.
+    pub direction: &'static str,
+    /// The message by its name in the protocol.
+    pub name: String,
+    /// What it says, with whatever is not text escaped.
+    pub text: String,
 }
 
 impl fmt::Debug for WireLook {

@@ -58,6 +58,8 @@ pub(crate) struct Failure {
     title: Cow<'static, str>,
     what: Cow<'static, str>,
     todo: Cow<'static, str>,
+    /// Where to go on, and the words for it.
+    next: (Cow<'static, str>, &'static str),
 }
 
 #[derive(Template)]
@@ -74,7 +76,13 @@ impl Failure {
         what: impl Into<Cow<'static, str>>,
         todo: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, title: title.into(), what: what.into(), todo: todo.into() }
+        let next = (Cow::Borrowed("/"), "Overview");
+        Self { status, title: title.into(), what: what.into(), todo: todo.into(), next }
+    }
+
+    /// With another page to go on with.
+    pub(crate) fn leading_to(self, address: impl Into<Cow<'static, str>>, words: &'static str) -> Self {
+        Self { next: (address.into(), words), ..self }
     }
 
     pub(crate) fn not_found() -> Self {
@@ -97,6 +105,16 @@ impl Failure {
             "Sign in",
             "This console shows itself to those who signed in. You have not, or your session has ended.",
             "Open the link that hostssl serve printed when it started. It works once; start hostssl serve again for a new one, or ask somebody who is signed in for a link.",
+        )
+    }
+
+    /// A form of somebody whose session has ended meanwhile.
+    pub(crate) fn signed_out_of_form() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Nothing was done",
+            "Your session has ended since the page was opened, so the form was not taken.",
+            "Sign in again with a new link: ask somebody who is signed in for one, or start hostssl serve again. Then go back, load the page again, and send the form.",
         )
     }
 
@@ -210,6 +228,7 @@ impl Failure {
             "A plan is for servers. Nothing was changed.",
             "Go back to All resources and choose some.",
         )
+        .leading_to("/resources", "All resources")
     }
 
     pub(crate) fn too_many_chosen(most: usize) -> Self {
@@ -258,9 +277,10 @@ impl Failure {
     }
 
     pub(crate) fn change_under_way(run: &hostssl_remedy::RunId) -> Self {
-        let todo = format!("Wait until it has ended; it stands at /applies/{run}.");
+        let todo = "Wait until it has ended, or stop it on its page; then send the form again.";
         let what = "This console is changing servers already, one run at a time. Nothing was changed by this form.";
-        Self::new(StatusCode::CONFLICT, "Another change is under way", what, todo)
+        let page = format!("/applies/{run}");
+        Self::new(StatusCode::CONFLICT, "Another change is under way", what, todo).leading_to(page, "Show that change")
     }
 
     pub(crate) fn not_begun(trouble: &Trouble) -> Self {

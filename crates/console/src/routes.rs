@@ -1,7 +1,7 @@
 //! Every address of the console, and the layers in front of it.
 
 use crate::guard::{self, check_form, check_host, require_session, set_headers};
-use crate::pages::{account, apply, controls, export, overview, plan, resources, run, runs, server};
+use crate::pages::{account, apply, controls, export, overview, plan, probe, resources, run, runs, server};
 use crate::reply::{Failure, asset, frame_failures};
 use crate::state::Shared;
 use crate::view::find_asset;
@@ -30,6 +30,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/runs/{id}/events", get(run::events))
         .route("/runs/{id}/export", get(export::run))
         .route("/runs/{id}/judged", get(run::judged))
+        .route("/probes/{id}", get(probe::show))
         .route("/plans/{id}/events", get(plan::events))
         .route("/plans/{id}/file", get(plan::file))
         .route("/applies/{run}", get(apply::show))

@@ -1,12 +1,14 @@
 //! What all requests share.
 
 use crate::changing::Changes;
+use crate::exchanges::Exchanges;
 use crate::guard::Sessions;
 use crate::live::{Connect, Live};
 use crate::options::Options;
 use crate::planning::Plans;
+use crate::readiness::Readiness;
 use crate::reply::Failure;
-use hostssl_store::{AuditStore, StoreError};
+use hostssl_store::{AuditEntry, AuditStore, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
@@ -32,10 +34,12 @@ pub(crate) struct Inner {
     pub(crate) connect: Connect,
     pub(crate) plans: Plans,
     pub(crate) changes: Changes,
+    pub(crate) exchanges: Exchanges,
     pub(crate) live_pages: Arc<Semaphore>,
     pub(crate) reports: Arc<Semaphore>,
     questions: Semaphore,
     live: Mutex<Option<Arc<Live>>>,
+    readiness: Mutex<Option<Arc<Readiness>>>,
 }
 
 impl std::ops::Deref for Shared {
@@ -56,10 +60,12 @@ impl Shared {
             connect,
             plans: Plans::default(),
             changes: Changes::default(),
+            exchanges: Exchanges::default(),
             live_pages: Arc::new(Semaphore::new(LIVE_PAGES)),
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
             live: Mutex::default(),
+            readiness: Mutex::default(),
         }))
     }
 
@@ -75,6 +81,21 @@ impl Shared {
             Ok(answer) => answer.map_err(Failure::from),
             Err(_) => Err(Failure::defect()),
         }
+    }
+
+    /// Which servers of an audit a plan could change. What an audit saw does not change, so that this is found out once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub(crate) fn readiness(&self, store: &AuditStore, audit: &AuditEntry) -> Result<Arc<Readiness>, StoreError> {
+        let mut known = self.0.readiness.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.audit == audit.id) {
+            return Ok(known.clone());
+        }
+        let found = Arc::new(Readiness::of(store, audit)?);
+        *known = Some(found.clone());
+        Ok(found)
     }
 
     /// The audit that was started here last, under way or ended.

@@ -3,98 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
+mod estate;
 
-use common::{Answer, Served, Visitor, gated, options, serve_over};
-use futures::FutureExt as _;
-use hostssl_azure::{Arm, Cloud, Limits};
-use hostssl_azure_sim::{
-    Fault, FaultRule, Fleet, FleetSource, Kind, Scenario, Server, SimCredential, SimTransport, Simulation,
-    Subscription, Tenant as SimTenant,
-};
-use hostssl_console::{Connect, Options, Proxies, Trouble};
-use hostssl_engine::Tenant;
-use hostssl_model::Principal;
-use hostssl_store::{Store, StoreReader};
-use std::sync::Arc;
+use common::{Answer, Served, gated, options, serve_over};
+use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, save};
+use hostssl_azure_sim::{Fault, FaultRule};
+use hostssl_console::{Options, Proxies};
+use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
 use std::time::Duration;
-
-const TENANT: &str = "10000000-0000-4000-8000-000000000001";
-const OFF: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-off";
-const OLD: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/servers/pg-old";
-
-fn allowed() -> Options {
-    Options { allow_changes: true, ..options() }
-}
-
-/// Both generations, and a server for each trap of a bulk plan.
-fn estate() -> Simulation {
-    let off = |name: &str| Server::new(Kind::Flexible, "rg-a", name).with("require_secure_transport", "off");
-    let old = Server::new(Kind::Single, "rg-a", "pg-old")
-        .with("sslEnforcement", "Disabled")
-        .with("minimalTlsVersion", "TLSEnforcementDisabled");
-    let subscription = Subscription {
-        id: "20000000-0000-4000-8000-000000000001".into(),
-        name: "Alpha".into(),
-        servers: vec![off("pg-off"), off("pg-off-2"), old, Server::new(Kind::Flexible, "rg-a", "pg-on")],
-        ..Subscription::default()
-    };
-    let tenant =
-        SimTenant { id: TENANT.into(), name: "Contoso".into(), groups: Vec::new(), subscriptions: vec![subscription] };
-    Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
-}
-
-fn connector(simulation: &Simulation) -> Connect {
-    let simulation = simulation.clone();
-    Arc::new(move |stop| {
-        let simulation = simulation.clone();
-        async move {
-            let credential = Arc::new(SimCredential::new(&simulation, TENANT));
-            let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
-            let cloud =
-                Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
-            let arm = Arm::new(cloud, credential, transport, Limits::default(), stop);
-            let principal = Principal {
-                name: "reader@contoso.example".into(),
-                object_id: Some("30000000-0000-4000-8000-000000000001".into()),
-                tenant: Some(TENANT.into()),
-                method: "simulated".into(),
-            };
-            Ok(vec![Tenant { arm, principal }])
-        }
-        .boxed_local()
-    })
-}
-
-async fn key(visitor: &Visitor<'_>, name: &str) -> String {
-    let list = visitor.get(&format!("/resources?q={name}&sort=name")).await.body;
-    list.split("href=\"/servers/").nth(1).unwrap().split('"').next().unwrap().to_owned()
-}
-
-/// Waits until what was asked for is made or done: events end then.
-async fn ended(visitor: &Visitor<'_>, answer: &Answer) -> (String, Answer) {
-    assert_eq!(answer.status, 303, "{}", answer.body);
-    let address = answer.header("location").to_owned();
-    let events = visitor.get(&format!("{address}/events")).await;
-    assert!(events.body.contains("event: end"), "{}", events.body);
-    let page = visitor.get(&address).await;
-    (address, page)
-}
-
-fn field(page: &str, name: &str) -> String {
-    let behind = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
-    behind.split('"').next().unwrap().to_owned()
-}
-
-async fn save(visitor: &Visitor<'_>, server: &str, fields: &str) -> (String, Answer) {
-    let key = key(visitor, server).await;
-    let asked = visitor.post(&format!("/servers/{key}/plan"), fields).await;
-    ended(visitor, &asked).await
-}
-
-async fn apply(visitor: &Visitor<'_>, plan: &(String, Answer)) -> Answer {
-    let hash = field(&plan.1.body, "hash");
-    visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await
-}
 
 #[tokio::test]
 async fn both_generations_are_saved_verified_and_undone() {
@@ -377,7 +293,7 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     let simulation = estate();
     let proxies = Proxies { header: "x-forwarded-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()] };
     let served = serve_over(Options { proxies: Some(proxies), ..allowed() }, connector(&simulation)).await;
-    let ada = Ada::new(&served).await;
+    let ada = Person::new(&served, "ada@contoso.example").await;
     let events = ada.post("/runs", "").await.header("location").to_owned();
     ada.get(&format!("{events}/events")).await;
     let plan = ada.post("/plans", "&all=1").await.header("location").to_owned();
@@ -390,30 +306,48 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     assert!(page.contains("ada@contoso.example via reader@contoso.example"), "{page}");
     let runs = StoreReader::open(served.directory.path()).unwrap().runs().unwrap();
     assert_eq!(runs[0].principal.name, "ada@contoso.example via reader@contoso.example");
+    // Whoever takes it back is another person, and that is kept too.
+    let bob = Person::new(&served, "bob@contoso.example").await;
+    let page = bob.get(&run).await;
+    let undo = bob.post(&format!("{run}/undo"), &format!("&seen={}", field(&page.body, "seen"))).await;
+    assert_eq!(undo.status, 303);
+    bob.get(&format!("{run}/events")).await;
+    let page = bob.get(&run).await.body;
+    assert!(page.contains("<h1>Undone"), "{page}");
+    assert!(page.contains("by <bdi>ada@contoso.example</bdi>") && page.contains("by <bdi>bob@contoso.example</bdi>"));
+    let orders = AuditStore::open(served.directory.path()).unwrap().orders(&runs[0].id).unwrap();
+    let told: Vec<_> = orders.iter().map(|one| (one.act, one.person.as_str(), &one.plan)).collect();
+    let plan = &runs[0].plan;
+    assert_eq!(
+        told,
+        [(OrderAct::Apply, "ada@contoso.example", plan), (OrderAct::Undo, "bob@contoso.example", plan)],
+        "what was approved, by whom"
+    );
 }
 
 /// Somebody whom the proxy signs in.
-struct Ada<'a> {
+struct Person<'a> {
     served: &'a Served,
+    name: &'static str,
     cookie: String,
     csrf: String,
 }
 
-impl<'a> Ada<'a> {
-    async fn new(served: &'a Served) -> Self {
-        let first = served.send("GET", "/runs", &[("x-forwarded-user", "ada@contoso.example")], "").await;
-        Self { served, cookie: first.cookies(), csrf: first.csrf() }
+impl<'a> Person<'a> {
+    async fn new(served: &'a Served, name: &'static str) -> Self {
+        let first = served.send("GET", "/runs", &[("x-forwarded-user", name)], "").await;
+        Self { served, name, cookie: first.cookies(), csrf: first.csrf() }
     }
 
     async fn get(&self, path: &str) -> Answer {
-        let lines = [("x-forwarded-user", "ada@contoso.example"), ("cookie", self.cookie.as_str())];
+        let lines = [("x-forwarded-user", self.name), ("cookie", self.cookie.as_str())];
         self.served.send("GET", path, &lines, "").await
     }
 
     async fn post(&self, path: &str, fields: &str) -> Answer {
         let origin = format!("http://{}", self.served.host());
         let lines = [
-            ("x-forwarded-user", "ada@contoso.example"),
+            ("x-forwarded-user", self.name),
             ("cookie", self.cookie.as_str()),
             ("origin", origin.as_str()),
             ("content-type", "application/x-www-form-urlencoded"),

@@ -9,14 +9,14 @@ use futures::future::{BoxFuture, FutureExt as _};
 use hostssl_audit::Profile;
 use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::{Simulation, Wire};
-use hostssl_console::{Options, WireLook};
+use hostssl_console::{Exchange, Message, Options, WireLook};
 use hostssl_engine::{AuditRequest, Discovery, Moment, PlanRequest, Stamp, WireProbe, audit_and_probe, make_plan};
-use hostssl_model::Scope;
+use hostssl_model::{Outcome, Scope};
 use hostssl_probe::Prober;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Connection, Dial};
 use hostssl_remedy::{Event, FixableControl, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
-use hostssl_store::{AuditStore, KeptRun, Page, Store};
+use hostssl_store::{AuditStore, KeptRun, NewProbe, Page, ProbedEndpoint, Store};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -59,8 +59,21 @@ fn probing(simulation: &Simulation) -> Options {
     let look = WireLook {
         profile: Profile::find_for("baseline", true).unwrap(),
         probe: Arc::new(move |stop| Ok(probe(&simulation, stop))),
+        exchange: Some(Arc::new(|host, port| std::future::ready(vec![said(&host, port)]).boxed())),
     };
     Options { wire: Some(look), ..options() }
+}
+
+/// An exchange with more than a page takes.
+fn said(host: &str, port: u16) -> Exchange {
+    let message = |number: u64| Message {
+        micros: number * 1_500,
+        connection: "tls, user \"postgres\"".into(),
+        direction: "received",
+        name: "ErrorResponse".into(),
+        text: format!("<b>{host}</b> {number} {}", "x".repeat(2_000)),
+    };
+    Exchange { port, address: None, verdict: "refused".into(), messages: (0..1_000).map(message).collect() }
 }
 
 async fn key_of(visitor: &Visitor<'_>, name: &str) -> String {
@@ -145,6 +158,13 @@ async fn an_audit_probes_when_its_box_is_checked() {
     assert_eq!((newest.scope.servers, newest.tally.servers(), newest.whole), (vec!["pg-off".to_owned()], 1, false));
     let again = visitor.get(&format!("/servers/{key}/wire")).await.body;
     assert!(again.contains("refuses plaintext") && !again.contains("lets plaintext in"), "{again}");
+    assert!(again.contains("message by message (200)") && again.contains("ErrorResponse"), "{again}");
+    assert!(
+        !again.contains("<b>pg-off") && !again.contains(&"x".repeat(200)),
+        "whatever a listener says is text, and short"
+    );
+    assert!(again.len() < 100_000, "{}", again.len());
+    assert!(!seen.contains("message by message (200)"), "an audit of everything writes nothing down");
     assert!(visitor.get("/").await.body.contains("3 servers in 2 subscriptions"));
     assert_eq!(visitor.post("/servers/0123456789/probe", "").await.status, 404);
 }
@@ -203,4 +223,29 @@ async fn audits_and_applies_are_one_list() {
     assert_eq!(visitor.get("/applies/no-such-run").await.status, 404);
     let (kept, total) = store.reader().kept_runs(Page { number: 1, size: 1 }).unwrap();
     assert_eq!((kept.iter().map(KeptRun::kind).collect::<Vec<_>>(), total), (vec!["apply"], 3));
+}
+
+/// What `hostssl probe` kept in the directory of the console.
+#[tokio::test]
+async fn a_kept_probe_has_a_page() {
+    let served = serve_over(options(), connector(simulation(Duration::ZERO))).await;
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let asked = r#"{"users":["<b>me</b>"],"databases":["postgres"],"replication":["physical"]}"#.to_owned();
+    store.begin_probe(&NewProbe { id: "probed".into(), started_ms: 0, tool_version: "0".into(), asked }).unwrap();
+    let document = |number: u64| {
+        let reason = "accepted in clear: <script>";
+        format!(r#"{{"target":"db{number}.example:5432","verdict":"optional","reason":"{reason}","more":[]}}"#)
+    };
+    let endpoint = |number| ProbedEndpoint { outcome: Outcome::Fail, document: document(number) };
+    store.add_endpoints("probed", &(0..60).map(endpoint).collect::<Vec<_>>()).unwrap();
+
+    let visitor = served.visitor().await;
+    let list = visitor.get("/runs").await.body;
+    assert!(list.contains("/probes/probed") && list.contains("60 endpoints"), "{list}");
+    let page = visitor.get("/probes/probed").await.body;
+    assert!(page.contains("db49.example") && !page.contains("db50.example"), "a page holds 50");
+    assert!(page.contains("it has not ended") && page.contains("lets plaintext in"), "{page}");
+    assert!(!page.contains("<script>") && !page.contains("<b>me</b>"), "what others named is text");
+    assert!(visitor.get("/probes/probed?page=1").await.body.contains("db59.example"));
+    assert_eq!(visitor.get("/probes/none").await.status, 404);
 }

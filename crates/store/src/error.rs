@@ -91,7 +91,7 @@ impl StoreError {
         match self {
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
-            Self::OlderVersion { .. } => "any command that changes servers brings it up to date",
+            Self::OlderVersion { .. } => "any command that keeps a run brings it up to date",
             Self::NoState(_) => "nothing was applied yet, or --state names another directory",
             Self::Foreign(_) => "name another directory with --state",
             Self::Exposed(_) => "take the right to write from group and others (chmod go-w), or name another directory",

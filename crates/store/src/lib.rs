@@ -8,16 +8,21 @@ mod audits;
 mod database;
 mod directory;
 mod error;
+mod orders;
+mod probes;
 mod reader;
 mod runs;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap,
-    ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredBlind, StoredCertificate,
-    StoredFinding, StoredGap, StoredListener, StoredReading, StoredWire, Tally, server_key,
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise,
+    NewestLook, Page, PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort,
+    StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredReading, StoredWire, Tally,
+    server_key,
 };
 pub use error::StoreError;
+pub use orders::{Order, OrderAct};
+pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};
 pub use runs::KeptRun;
 

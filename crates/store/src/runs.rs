@@ -1,18 +1,21 @@
-//! One list of everything that was run: audits, and what changed servers.
+//! One list of everything that was run: audits, probes, and what changed servers.
 
 use crate::audits::{audit_of, report_of};
+use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
 use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
 use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
 use hostssl_remedy::RunId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-/// A run of either kind.
+/// A run of any kind.
 #[derive(Debug, Clone)]
 pub enum KeptRun {
     /// It looked.
     Audit(Box<AuditEntry>),
+    /// It looked at endpoints on the wire that were named one by one.
+    Probe(Box<ProbeEntry>),
     /// It changed servers, or was to.
     Apply(Box<RunEntry>),
 }
@@ -23,28 +26,45 @@ impl KeptRun {
     pub fn id(&self) -> &str {
         match self {
             Self::Audit(audit) => &audit.id,
+            Self::Probe(probe) => &probe.id,
             Self::Apply(run) => run.id.as_str(),
         }
     }
 
-    /// The word for people and JSON: `audit` or `apply`.
+    /// The word for people and JSON: `audit`, `probe` or `apply`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Audit(_) => "audit",
+            Self::Probe(_) => "probe",
             Self::Apply(_) => "apply",
         }
     }
 }
 
 impl AuditStore {
-    /// Audits and applies together, the newest first, and how many there are.
+    /// Audits, probes and applies together, the newest first, and how many there are.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
         self.read(|connection| kept_runs(connection, page))
+    }
+
+    /// The run that changed servers last, by its last entry in the journal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn last_change(&self) -> Result<Option<RunEntry>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT run FROM journal GROUP BY run ORDER BY max(at_ms) DESC, run DESC LIMIT 1";
+            let found: Option<String> = connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+            let Some(id) = found else { return Ok(None) };
+            let id = RunId::new(&id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            entry_of_run(connection, &id)
+        })
     }
 
     /// Whether an audit looked at the wire of any server.
@@ -58,7 +78,7 @@ impl AuditStore {
 }
 
 impl StoreReader {
-    /// Audits and applies together, the newest first, and how many there are.
+    /// Audits, probes and applies together, the newest first, and how many there are.
     ///
     /// # Errors
     ///
@@ -95,25 +115,28 @@ impl StoreReader {
     }
 }
 
-/// A page of both kinds. What is deleted while the page is read is left out.
+/// A page of all kinds. What is deleted while the page is read is left out.
 fn kept_runs(connection: &Connection, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
-    let total = "SELECT (SELECT count(*) FROM audits) + (SELECT count(*) FROM runs)";
+    let total = "SELECT (SELECT count(*) FROM audits) + (SELECT count(*) FROM runs) + (SELECT count(*) FROM probes)";
     let total: i64 = connection.query_row(total, [], |row| row.get(0))?;
     let mut statement = connection.prepare_cached(
-        "SELECT 0 AS applies, id, started_ms AS at FROM audits UNION ALL \
-         SELECT 1, id, (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1) FROM runs \
+        "SELECT 0 AS kind, id, started_ms AS at FROM audits UNION ALL \
+         SELECT 1, id, started_ms FROM probes UNION ALL \
+         SELECT 2, id, (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1) FROM runs \
          ORDER BY at DESC, id DESC LIMIT ?1 OFFSET ?2",
     )?;
     let skip = i64::from(page.number) * i64::from(page.size);
     let rows = statement.query_map(params![page.size, skip], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let named: Vec<(bool, String)> = rows.collect::<Result<_, _>>()?;
+    let named: Vec<(u8, String)> = rows.collect::<Result<_, _>>()?;
     let mut found = Vec::with_capacity(named.len());
-    for (applies, id) in named {
-        let run = if applies {
-            let id = RunId::new(&id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            entry_of_run(connection, &id)?.map(|run| KeptRun::Apply(Box::new(run)))
-        } else {
-            audit_of(connection, &id)?.map(|audit| KeptRun::Audit(Box::new(audit)))
+    for (kind, id) in named {
+        let run = match kind {
+            0 => audit_of(connection, &id)?.map(|audit| KeptRun::Audit(Box::new(audit))),
+            1 => probe_of(connection, &id)?.map(|probe| KeptRun::Probe(Box::new(probe))),
+            _ => {
+                let id = RunId::new(&id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                entry_of_run(connection, &id)?.map(|run| KeptRun::Apply(Box::new(run)))
+            }
         };
         found.extend(run);
     }

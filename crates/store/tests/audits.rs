@@ -261,7 +261,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 2 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 3 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &Estate::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
@@ -334,4 +334,33 @@ fn the_cost_of_a_hundred_audits_of_ten_thousand_servers() {
     let began = std::time::Instant::now();
     store.prune(50).unwrap();
     println!("50 of 100 pruned in {:?}", began.elapsed());
+}
+
+#[test]
+fn orders_are_kept_with_the_person_and_never_changed() {
+    use hostssl_remedy::{PlanHash, RunId};
+    use hostssl_store::{Order, OrderAct};
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let (run, other) = (RunId::new("one").unwrap(), RunId::new("two").unwrap());
+    let plan = PlanHash::new(&"a".repeat(64)).unwrap();
+    let order = |run: &RunId, at_ms, act, person: &str| Order {
+        run: run.clone(),
+        at_ms,
+        act,
+        person: person.to_owned(),
+        plan: plan.clone(),
+    };
+    let given = [
+        order(&run, 5, OrderAct::Apply, "ada"),
+        order(&run, 3, OrderAct::Resume, "o'; DROP TABLE orders"),
+        order(&run, 9, OrderAct::Undo, "bob"),
+    ];
+    store.keep_order(&order(&other, 1, OrderAct::Apply, "eve")).unwrap();
+    given.iter().for_each(|one| store.keep_order(one).unwrap());
+    assert_eq!(store.orders(&run).unwrap(), given);
+    let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    for sql in ["DELETE FROM orders", "UPDATE orders SET person = 'mallory'"] {
+        assert!(raw.execute(sql, []).unwrap_err().to_string().contains("append-only"), "{sql}");
+    }
 }

@@ -206,6 +206,12 @@ pub(crate) struct RunsArgs {
     /// The runs of --simulate, which are kept apart.
     #[arg(long)]
     pub(crate) simulated: bool,
+    /// List so many runs, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    /// List all of them.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) value: TableArgs,
 }

@@ -2,6 +2,7 @@
 
 mod audits;
 mod list;
+mod probes;
 
 use crate::args::{KeptArgs, RunsArgs, RunsCommand, RunsShowArgs, TalkArgs};
 use crate::changing::to_value;
@@ -36,6 +37,9 @@ fn show(args: &RunsShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let reader = args.state.read(args.simulated)?;
     if let Some(audit) = reader.audit(run.as_str())? {
         return audits::show(&reader, &audit, &args.value, talk);
+    }
+    if let Some(probe) = reader.probe(run.as_str())? {
+        return probes::show(&reader, &probe, &args.value, talk);
     }
     let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
     let receipts = reader.receipts(&run)?;

@@ -5,7 +5,7 @@ use crate::connect::{block_on, connect_until, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::Simulated;
-use crate::wire::probe_of;
+use crate::wire::{exchange_of, probe_of};
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
@@ -114,6 +114,7 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<Wire
     let ca_file = args.connect.ca_file.clone();
     let profile =
         Profile::find_for(&args.profile, true).map_err(|error| CliError::failed(&error, "name another one"))?;
+    let exchange = exchange_of(simulated.as_ref().map(|simulated| simulated.simulation()), ca_file.as_deref())?;
     let probe = move |stop: StopSignal| {
         let simulation = simulated.as_ref().map(|simulated| simulated.simulation());
         probe_of(simulation, stop, ca_file.as_deref()).map_err(|error| {
@@ -121,7 +122,7 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<Wire
             Trouble { what, hint }
         })
     };
-    Ok(WireLook { profile, probe: Arc::new(probe) })
+    Ok(WireLook { profile, probe: Arc::new(probe), exchange: Some(exchange) })
 }
 
 /// What signs in for each audit that is started from a page.

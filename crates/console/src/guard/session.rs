@@ -6,7 +6,7 @@ use crate::reply::Failure;
 use crate::state::Shared;
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
@@ -131,6 +131,7 @@ pub(crate) async fn require_session(
             let (secret, session) = shared.sessions.begin(&person, true).ok_or_else(Failure::defect)?;
             (session, Some(secret))
         }
+        (_, None) if request.method() == Method::POST => return Err(Failure::signed_out_of_form()),
         (_, None) => return Err(Failure::signed_out()),
     };
     request.extensions_mut().insert(session);

@@ -1,19 +1,20 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
+use super::plan::{effect, plan_of};
 use super::runs::no_such_run;
-use crate::changing::{Change, End, Order, Progress, Work};
+use crate::changing::{Change, End, Order as NewOrder, Progress, Work};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::live::Trouble;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Badge, Shell, When, plural};
+use crate::view::{Badge, Shell, When, plural, transport_badge};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepState};
-use hostssl_store::{AuditStore, Receipt, StoreError, StoreReader, server_key};
+use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ struct LivePage {
 struct RunPage {
     shell: Shell,
     run: String,
+    /// What the plan does, in words.
+    effect: String,
     plan: String,
     by: String,
     began: When,
@@ -54,6 +57,10 @@ struct RunPage {
     can_undo: bool,
     can_resume: bool,
     trouble: Option<Trouble>,
+    /// Whether the wire of any server was looked at since.
+    looked: bool,
+    /// Who ordered what, and when.
+    orders: Vec<(&'static str, String, When)>,
 }
 
 struct StepRow {
@@ -65,6 +72,8 @@ struct StepRow {
     after: String,
     badge: Badge,
     reason: Option<String>,
+    /// What the wire did since.
+    wire: Option<Badge>,
     receipts: Vec<ReceiptRow>,
 }
 
@@ -84,6 +93,7 @@ pub(crate) async fn show(
     if let Some(change) = change.clone().filter(|change| change.is_running()) {
         return live(shell, change);
     }
+    let plan = change.as_ref().and_then(|change| plan_of(&shared, change));
     let trouble = change.and_then(|change| match change.progress().end {
         Some(End::Lost(trouble)) => Some(trouble),
         _ => None,
@@ -91,9 +101,19 @@ pub(crate) async fn show(
     match (shared.ask(move |store| read(store, &id)).await?, trouble) {
         (Some((loaded, receipts)), trouble) => {
             // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
-            page(&told(shell, &loaded, receipts, trouble))
+            let mut told = told(shell, &loaded, receipts, trouble);
+            let keys: Vec<String> = told.steps.iter().map(|row| row.key.clone()).collect();
+            let run = loaded.id.clone();
+            let (looks, orders) =
+                shared.ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?))).await?;
+            told.look(&looks);
+            told.orders = orders.into_iter().map(order_row).collect();
+            page(&told)
         }
-        (None, Some(trouble)) => Err(Failure::not_begun(&trouble)),
+        (None, Some(trouble)) => {
+            let failure = Failure::not_begun(&trouble);
+            Err(plan.map_or(failure.clone(), |plan| failure.leading_to(plan, "Back to the plan")))
+        }
         (None, None) => Err(no_such_run()),
     }
 }
@@ -168,7 +188,7 @@ async fn go_on(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
-    let order = Order {
+    let order = NewOrder {
         run: loaded.id,
         plan: loaded.plan,
         work,
@@ -218,6 +238,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
             after: told.after,
             badge: status_badge(told.status),
             reason: told.reason,
+            wire: None,
             receipts: by_step.remove(&step.id).unwrap_or_default(),
         });
     }
@@ -243,6 +264,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     RunPage {
         shell: shell.titled(if undoing { "Undone run" } else { "Run" }, "runs"),
         run: report.run,
+        effect: effect(&loaded.plan),
         plan: report.plan,
         by: format!("{} ({})", loaded.principal.name, loaded.principal.method),
         began: When(loaded.times_ms.0),
@@ -259,7 +281,29 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         can_undo: !can_resume && undoable > 0,
         can_resume,
         trouble,
+        looked: false,
+        orders: Vec::new(),
     }
+}
+
+impl RunPage {
+    /// Adds what the wire did after the last entry of the run.
+    fn look(&mut self, looks: &BTreeMap<String, NewestLook>) {
+        for row in &mut self.steps {
+            let look = looks.get(&row.key).filter(|look| look.started_ms >= self.last_ms && !look.wire.is_empty());
+            row.wire = look.map(|look| transport_badge(&look.wire));
+            self.looked |= row.wire.is_some();
+        }
+    }
+}
+
+fn order_row(order: Order) -> (&'static str, String, When) {
+    let words = match order.act {
+        OrderAct::Apply => "approved and applied",
+        OrderAct::Undo => "undone",
+        OrderAct::Resume => "resumed",
+    };
+    (words, order.person, When(order.at_ms))
 }
 
 fn outcome_words(outcome: RunOutcome, undoing: bool) -> (Badge, &'static str, &'static str) {

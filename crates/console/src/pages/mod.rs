@@ -6,13 +6,14 @@ pub(crate) mod controls;
 pub(crate) mod export;
 pub(crate) mod overview;
 pub(crate) mod plan;
+pub(crate) mod probe;
 pub(crate) mod resources;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod server;
 
 use crate::reply::Failure;
-use crate::view::{Badge, When, count, kind_word, tls_word, transport_badge};
+use crate::view::{Ago, Badge, count, kind_word, tls_word, transport_badge};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -42,7 +43,7 @@ pub(crate) struct Row {
     pub(crate) tls: String,
     /// What its worst listener does; `None` when nobody looked.
     pub(crate) wire: Option<Badge>,
-    pub(crate) since: When,
+    pub(crate) since: Ago,
 }
 
 impl From<ServerRow> for Row {
@@ -52,7 +53,7 @@ impl From<ServerRow> for Row {
             kind: kind_word(&server.kind).to_owned(),
             tls: tls_word(&server.minimal_tls).to_owned(),
             wire: (!server.wire.is_empty()).then(|| transport_badge(&server.wire)),
-            since: When(server.since_ms),
+            since: Ago::new(server.since_ms),
             server,
         }
     }

@@ -1,6 +1,8 @@
 //! Overview: which servers enforce, which do not, which cannot be seen, and what changed.
 
-use super::{CHANGES, Row};
+use super::CHANGES;
+use super::plan::left_out_words;
+use crate::readiness::{Others, Readiness};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, coverage_of, plural, reason_words};
@@ -8,11 +10,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use hostssl_store::{
-    AuditEntry, AuditStore, Enforcement, Page, PlaceGap, ServerChange, ServerFilter, ServerSort, StoreError,
+    AuditEntry, AuditStore, Enforcement, Facets, Page, PlaceGap, ServerChange, ServerFilter, ServerSort, StoreError,
 };
+use std::sync::Arc;
 
-/// Servers on the overview; the rest is a link away.
+/// Changes on the overview; the rest is a link away.
 const SHOWN: u32 = 8;
+/// Servers that are named for each reason why they were not seen.
+const UNSEEN: u32 = 3;
 /// Places that were not seen; the rest is on the run's page.
 const PLACES: u32 = 6;
 /// Runs in the chart.
@@ -35,12 +40,34 @@ struct Latest {
     subscriptions: String,
     bar: Bar,
     trend: Trend,
-    not_enforced: Vec<(Ago, Row)>,
+    readiness: Arc<Readiness>,
+    /// Servers that are ready and not named.
     more: u64,
-    reasons: Vec<(String, &'static str, String)>,
+    /// What keeps the others that do not enforce from being ready, with those servers.
+    not_ready: Vec<(&'static str, &'static str, Unready)>,
+    /// Servers that were not seen, by reason.
+    reasons: Vec<Reason>,
+    /// The run that changed servers after the audit, and when.
+    changed: Option<(String, Ago)>,
     places: Vec<Place>,
     unseen: String,
     changes: Option<Changes>,
+}
+
+/// Servers that no plan writes to.
+struct Unready {
+    servers: String,
+    first: Vec<(String, String)>,
+    more: u64,
+}
+
+/// Why servers were not seen, and which.
+struct Reason {
+    code: String,
+    words: &'static str,
+    servers: String,
+    first: Vec<(String, String)>,
+    more: bool,
 }
 
 struct Figure {
@@ -66,15 +93,16 @@ struct Changes {
 }
 
 pub(crate) async fn show(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
-    let latest = shared.ask(look).await?;
+    let asker = shared.clone();
+    let latest = shared.ask(move |store| look(&asker, store)).await?;
     page(&Overview { shell: shell.titled("Overview", "overview"), latest })
 }
 
-fn look(store: &AuditStore) -> Result<Option<Latest>, StoreError> {
+fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreError> {
     let Some(audit) = store.latest()? else { return Ok(None) };
-    let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
-    let page = store.servers(&audit, &filter, ServerSort::Since, false, Page { number: 0, size: SHOWN })?;
     let facets = store.facets(&audit)?;
+    let readiness = shared.readiness(store, &audit)?;
+    let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
     let places: Vec<Place> = store.place_gaps(&audit, PLACES)?.into_iter().map(Place::from).collect();
     let tally = audit.tally;
@@ -95,18 +123,57 @@ fn look(store: &AuditStore) -> Result<Option<Latest>, StoreError> {
         subscriptions: plural(audit.subscriptions, "subscription"),
         bar: Bar::of(&tally),
         trend: Trend::of(&store.trend(&audit, RUNS)?),
-        more: page.total.saturating_sub(page.rows.len() as u64),
-        not_enforced: page.rows.into_iter().map(|row| (Ago::new(row.since_ms), Row::from(row))).collect(),
-        reasons: facets
-            .reasons
-            .iter()
-            .map(|(reason, servers)| (reason.clone(), words_of(reason), count(*servers)))
-            .collect(),
+        more: readiness.ready.saturating_sub(readiness.first.len() as u64),
+        not_ready: not_ready(&readiness),
+        readiness,
+        reasons: reasons(store, &audit, &facets)?,
+        changed,
         unseen: unseen(audit.summary.unknown, &places),
         places,
         changes,
         audit,
     }))
+}
+
+/// The run that changed servers last, if that was after the audit began: what the audit says of them is not true any more.
+pub(crate) fn changed_after(store: &AuditStore, audit: &AuditEntry) -> Result<Option<(String, Ago)>, StoreError> {
+    let last = store.last_change()?.filter(|run| run.last_at_ms > audit.started_ms);
+    Ok(last.map(|run| (run.id.to_string(), Ago::new(run.last_at_ms))))
+}
+
+fn not_ready(readiness: &Readiness) -> Vec<(&'static str, &'static str, Unready)> {
+    let unready = |others: &Others| Unready {
+        servers: plural(others.servers, "server"),
+        first: others.first.clone(),
+        more: others.servers.saturating_sub(others.first.len() as u64),
+    };
+    let by_hand = ("set by hand", "hostssl writes no setting of such clusters", &readiness.by_hand);
+    let left_out = readiness.left_out.iter().map(|(reason, others)| (left_out_words(*reason), "", others));
+    std::iter::once(by_hand)
+        .filter(|(.., others)| others.servers > 0)
+        .chain(left_out)
+        .map(|(words, why, others)| (words, why, unready(others)))
+        .collect()
+}
+
+/// The reasons, each with the first servers that it is about.
+fn reasons(store: &AuditStore, audit: &AuditEntry, facets: &Facets) -> Result<Vec<Reason>, StoreError> {
+    let named = |code: &String| -> Result<Vec<(String, String)>, StoreError> {
+        let filter = ServerFilter { reason: code.clone(), ..ServerFilter::default() };
+        let rows = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: UNSEEN })?.rows;
+        Ok(rows.into_iter().map(|row| (row.key, row.name)).collect())
+    };
+    let reason = |(code, servers): &(String, u64)| {
+        let first = named(code)?;
+        Ok(Reason {
+            words: words_of(code),
+            servers: count(*servers),
+            more: *servers > first.len() as u64,
+            first,
+            code: code.clone(),
+        })
+    };
+    facets.reasons.iter().map(reason).collect()
 }
 
 /// The words of a reason that this version knows.

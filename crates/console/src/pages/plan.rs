@@ -4,6 +4,7 @@ mod ask;
 mod review;
 
 pub(crate) use ask::{again, for_many, for_one};
+pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
 use crate::changing::{Change, Order, Work};
@@ -100,7 +101,7 @@ pub(crate) async fn list(
             at: When(planning.started_ms),
             by: planning.by.clone(),
             what: match &ready {
-                Some(ready) => review::effect(&ready.plan),
+                Some(ready) => effect(&ready.plan),
                 None => plural(planning.wanted.servers.len() as u64, "server"),
             },
             state: if run.is_some() { "applied".to_owned() } else { state },
@@ -170,7 +171,8 @@ pub(crate) async fn apply(
 ) -> Result<Response, Failure> {
     let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
     let ready = planning.ready().ok_or_else(no_such_plan)?;
-    let approved = Approved::new(ready.plan.clone(), fields.value("hash")).map_err(|_| Failure::not_this_plan())?;
+    let approved = Approved::new(ready.plan.clone(), fields.value("hash"))
+        .map_err(|_| Failure::not_this_plan().leading_to(format!("/plans/{id}"), "Show the plan"))?;
     let max_failures = match fields.value("max-failures") {
         "" => 1,
         text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,
@@ -180,10 +182,11 @@ pub(crate) async fn apply(
         return Ok(see_other(&format!("/applies/{}", change.run)));
     }
     if ready.plan.is_empty() {
-        return Err(Failure::empty_plan());
+        return Err(Failure::empty_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
     }
     if is_stale(&shared, &ready.plan) {
-        return Err(Failure::stale_plan(shared.options.max_plan_age));
+        let stale = Failure::stale_plan(shared.options.max_plan_age);
+        return Err(stale.leading_to(format!("/plans/{id}"), "Show the plan"));
     }
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
     let order = Order {
@@ -210,6 +213,12 @@ fn is_stale(shared: &Shared, plan: &Plan) -> bool {
     let observed = plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
     let age = Timestamp::now().as_millisecond().saturating_sub(observed);
     Duration::from_millis(u64::try_from(age).unwrap_or(0)) > shared.options.max_plan_age
+}
+
+/// The address of the plan that a change was to apply, when that is kept.
+pub(crate) fn plan_of(shared: &Shared, change: &Arc<Change>) -> Option<String> {
+    let is_its = |planning: &&Arc<Planning>| planning.run().as_ref().is_some_and(|one| Arc::ptr_eq(one, change));
+    shared.plans.all().iter().find(is_its).map(|planning| format!("/plans/{}", planning.id))
 }
 
 pub(super) fn no_such_plan() -> Failure {

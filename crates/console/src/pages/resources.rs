@@ -1,5 +1,6 @@
 //! All resources: every server of an audit, filtered, sorted and paged by what stands in the address.
 
+use super::overview::changed_after;
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -62,6 +63,8 @@ struct Found {
     paging: Paging,
     headings: Vec<Heading>,
     all: String,
+    /// The run that changed servers after the latest audit, and when.
+    changed: Option<(String, Ago)>,
 }
 
 pub(crate) async fn show(
@@ -109,6 +112,7 @@ fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
         bar: Bar::of(&tally),
         headings: view.headings(),
         all: count(audit.tally.servers()),
+        changed: if view.run.is_empty() { changed_after(store, &audit)? } else { None },
         rows: servers.rows.into_iter().map(Row::from).collect(),
         audit,
     }))

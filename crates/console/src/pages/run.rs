@@ -13,12 +13,16 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_audit::Profile;
 use hostssl_model::Summary;
-use hostssl_store::{AuditEntry, ControlTally, Enforcement, GapGroup, Page, ServerChange, StoredGap};
+use hostssl_store::{
+    AuditEntry, ControlTally, Enforcement, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap,
+};
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// Gaps on a page.
 const GAPS: u32 = 50;
+/// Servers that are named of those that other rules judge differently.
+const DIFFER: usize = 100;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -62,6 +66,8 @@ struct RunPage {
     changes: Vec<(ServerChange, &'static str, Badge)>,
     more_changes: u64,
     profiles: Vec<String>,
+    /// The server by key and name, when it was probed alone from here.
+    server: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -84,7 +90,9 @@ pub(crate) async fn show(
     Asked(looked): Asked<Looked>,
     shell: Shell,
 ) -> Result<Response, Failure> {
+    let mut server = None;
     if let Some(live) = shared.live().filter(|live| live.id == id) {
+        server.clone_from(&live.wanted.server);
         let progress = live.progress();
         match &progress.end {
             None => {
@@ -95,10 +103,16 @@ pub(crate) async fn show(
             Some(End::Kept) => {}
         }
     }
-    kept(&shared, id, looked, shell).await
+    kept(&shared, id, looked, server, shell).await
 }
 
-async fn kept(shared: &Shared, id: String, looked: Looked, shell: Shell) -> Result<Response, Failure> {
+async fn kept(
+    shared: &Shared,
+    id: String,
+    looked: Looked,
+    server: Option<(String, String)>,
+    shell: Shell,
+) -> Result<Response, Failure> {
     let found = shared
         .ask(move |store| {
             let Some(audit) = store.audit(&id)? else { return Ok(None) };
@@ -147,6 +161,7 @@ async fn kept(shared: &Shared, id: String, looked: Looked, shell: Shell) -> Resu
         previous,
         more_changes: all_changes.saturating_sub(changes.len() as u64),
         changes,
+        server,
         profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
         audit,
     })
@@ -165,25 +180,13 @@ pub(crate) async fn judged(
     let found = shared
         .ask(move |store| {
             let Some(audit) = store.audit(&id)? else { return Ok(None) };
-            let before = store.report(&audit, &hostssl_store::ServerFilter::default())?;
-            let outcomes: Vec<_> = before.servers.into_iter().map(|server| server.outcome).collect();
-            let after = store.judge(&audit, &rules)?;
-            let mut differ = Vec::new();
-            let mut total = 0_u64;
-            for (was, server) in outcomes.into_iter().zip(&after.servers) {
-                if was != server.outcome {
-                    total += 1;
-                    if differ.len() < 100 {
-                        let key = hostssl_store::server_key(&server.server.id);
-                        let name = server.server.name().to_owned();
-                        differ.push((key, name, Badge::from(was), Badge::from(server.outcome)));
-                    }
-                }
-            }
-            Ok(Some((audit, after.summary, differ, total)))
+            let judged = store.rejudge(&audit, &rules, DIFFER)?;
+            Ok(Some((audit, judged)))
         })
         .await?;
-    let (audit, summary, differ, total) = found.ok_or_else(no_such_run)?;
+    let (audit, Rejudged { summary, total, differ }) = found.ok_or_else(no_such_run)?;
+    let row = |one: JudgedOtherwise| (one.key, one.name, Badge::from(one.before), Badge::from(one.after));
+    let differ: Vec<_> = differ.into_iter().map(row).collect();
     let (at, more) = (When(audit.started_ms), total.saturating_sub(differ.len() as u64));
     let shell = shell.titled(format!("Judged by {profile}"), "runs");
     page(&JudgedPage { shell, audit, at, profile, summary, differ, more, total })

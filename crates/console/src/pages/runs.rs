@@ -1,4 +1,4 @@
-//! Runs: every audit and every change that is kept, and the way to a new audit.
+//! Runs: every audit, probe and change that is kept, and the way to a new audit.
 
 use super::{Asked, Paging};
 use crate::guard::{Fields, Session};
@@ -10,7 +10,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_store::{AuditEntry, KeptRun, Page, RunEntry, RunPhase};
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, RunPhase};
 use serde::Deserialize;
 
 /// Rows on a page.
@@ -30,10 +30,22 @@ struct Runs {
     paging: Paging,
 }
 
-/// A run of either kind in the list.
+/// A run of any kind in the list.
 enum Entry {
     Audit(Box<AuditRow>),
+    Probe(Box<ProbeRow>),
     Apply(Box<ApplyRow>),
+}
+
+struct ProbeRow {
+    probe: ProbeEntry,
+    at: When,
+    endpoints: String,
+    enforced: String,
+    not_enforced: String,
+    unknown: String,
+    coverage: &'static str,
+    length: String,
 }
 
 struct ApplyRow {
@@ -76,7 +88,7 @@ pub(crate) async fn start(
 ) -> Response {
     // Rules of the wire could only say unknown without a look at it.
     let probe = !fields.value("probe").is_empty() || shared.options.profile.asks_the_wire();
-    let wanted = Wanted { scope: shared.options.scope.clone(), probe };
+    let wanted = Wanted { scope: shared.options.scope.clone(), probe, server: None };
     see_other(&format!("/runs/{}", Live::start(&shared, session.person(), wanted).id))
 }
 
@@ -84,14 +96,38 @@ impl From<KeptRun> for Entry {
     fn from(run: KeptRun) -> Self {
         match run {
             KeptRun::Audit(audit) => Self::Audit(Box::new(AuditRow::from(*audit))),
+            KeptRun::Probe(probe) => Self::Probe(Box::new(ProbeRow::from(*probe))),
             KeptRun::Apply(run) => Self::Apply(Box::new(ApplyRow::from(*run))),
         }
     }
 }
 
+impl From<ProbeEntry> for ProbeRow {
+    fn from(probe: ProbeEntry) -> Self {
+        let coverage = match (probe.complete, probe.finished_ms) {
+            (true, _) => "complete",
+            (false, Some(_)) => "incomplete",
+            (false, None) => "stopped",
+        };
+        Self {
+            at: When(probe.started_ms),
+            endpoints: plural(probe.endpoints(), "endpoint"),
+            enforced: count(probe.pass),
+            not_enforced: count(probe.fail),
+            unknown: count(probe.unknown),
+            coverage,
+            length: probe.finished_ms.map(|end| length(&rfc3339(probe.started_ms), &rfc3339(end))).unwrap_or_default(),
+            probe,
+        }
+    }
+}
+
+fn rfc3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map(|at| at.to_string()).unwrap_or_default()
+}
+
 impl From<RunEntry> for ApplyRow {
     fn from(run: RunEntry) -> Self {
-        let rfc3339 = |ms| jiff::Timestamp::from_millisecond(ms).map(|at| at.to_string()).unwrap_or_default();
         Self {
             at: When(run.started_at_ms),
             steps: plural(run.steps.into(), "step"),

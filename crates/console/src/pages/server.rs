@@ -1,8 +1,10 @@
 //! One server: its tabs.
 
 use super::{Asked, Row};
+use crate::exchanges::Taken;
 use crate::guard::Session;
 use crate::live::{Live, Wanted};
+use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Shell, Strip, When, kind_words, outcome_badge, tls_word};
@@ -11,7 +13,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::Scope;
-use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, StoredFinding, StoredReading};
+use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, StoredFinding, StoredListener, StoredReading};
 use serde::Deserialize;
 
 /// Runs in the history.
@@ -47,6 +49,11 @@ struct Head {
 }
 
 impl Head {
+    /// Since when it is as it is, as far as kept audits tell.
+    fn since(&self) -> When {
+        When(self.row.server.since_ms)
+    }
+
     fn tabs(&self) -> Vec<(String, &'static str, bool)> {
         let run = if self.newest { String::new() } else { format!("?run={}", self.audit.id) };
         let key = &self.row.server.key;
@@ -89,7 +96,17 @@ struct SaveForm {
 struct WireTab {
     shell: Shell,
     head: Head,
+    listeners: Vec<Listener>,
     command: Option<String>,
+    /// Whether a probe from here writes down the exchange.
+    writes_down: bool,
+}
+
+/// A listener with what was said to it.
+struct Listener {
+    seen: StoredListener,
+    until: Option<When>,
+    exchanges: Vec<Exchange>,
 }
 
 #[derive(Template)]
@@ -150,7 +167,10 @@ pub(crate) async fn tab(
         }
         "wire" => {
             let command = head.detail.fqdn.as_ref().map(|fqdn| format!("hostssl probe {fqdn}"));
-            page(&WireTab { shell, head, command })
+            let taken = shared.exchanges.find(&head.row.server.key).filter(|taken| taken.run == head.audit.id);
+            let listeners = head.detail.wire.iter().map(|seen| Listener::of(seen, taken.as_deref())).collect();
+            let writes_down = shared.options.wire.as_ref().is_some_and(|look| look.exchange.is_some());
+            page(&WireTab { shell, head, listeners, command, writes_down })
         }
         "evidence" => {
             let sound = |reading: &StoredReading| (reading.clone(), reading.excerpt_is_sound());
@@ -187,6 +207,7 @@ pub(crate) async fn probe(
         })
         .await?;
     let row = found.ok_or_else(never_seen)?.row;
+    let server = Some((row.key.clone(), row.name.clone()));
     let scope = Scope {
         tenants: shared.options.scope.tenants.clone(),
         subscriptions: vec![row.subscription_id],
@@ -194,8 +215,24 @@ pub(crate) async fn probe(
         servers: vec![row.name],
         ..Scope::default()
     };
-    let live = Live::start(&shared, session.person(), Wanted { scope, probe: true });
+    let live = Live::start(&shared, session.person(), Wanted { scope, probe: true, server });
     Ok(see_other(&format!("/runs/{}", live.id)))
+}
+
+impl Listener {
+    fn of(seen: &StoredListener, taken: Option<&Taken>) -> Self {
+        let certificate = seen.seen.as_ref().and_then(|wire| wire.certificate.as_ref());
+        let until = certificate.and_then(|one| one.not_after.as_deref()?.parse::<jiff::Timestamp>().ok());
+        let said = taken.iter().flat_map(|taken| &taken.listeners);
+        let here = |one: &&Exchange| {
+            one.port == seen.port && (one.address.is_none() || seen.address.is_none() || one.address == seen.address)
+        };
+        Self {
+            until: until.map(|time| When(time.as_millisecond())),
+            exchanges: said.filter(here).cloned().collect(),
+            seen: seen.clone(),
+        }
+    }
 }
 
 fn never_seen() -> Failure {

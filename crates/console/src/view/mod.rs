@@ -9,7 +9,7 @@ mod words;
 pub(crate) use assets::{asset_path, find_asset};
 pub(crate) use chart::{Bar, Strip, Trend};
 pub(crate) use shell::{Shell, theme_cookie};
-pub(crate) use time::{Ago, When, length};
+pub(crate) use time::{Ago, When, length, millis};
 pub(crate) use words::{
     Badge, count, coverage_of, kind_word, kind_words, outcome_badge, plural, reason_words, tls_word, transport_badge,
 };

@@ -69,6 +69,11 @@ fn ago(seconds: i64) -> String {
     }
 }
 
+/// Microseconds as milliseconds with one digit behind the point.
+pub(crate) fn millis(micros: &u64) -> String {
+    format!("{}.{}", micros / 1000, micros % 1000 / 100)
+}
+
 /// The time between two moments in RFC 3339, in words.
 pub(crate) fn length(from: &str, to: &str) -> String {
     let ms = |text: &str| text.parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);

@@ -3,8 +3,8 @@
 use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
 use super::save::{outcome_code, outcome_from};
 use super::types::{
-    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange, ServerDetail, ServerFilter,
-    ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail,
+    ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 use crate::StoreError;
 use hostssl_model::{Principal, Summary};
@@ -40,6 +40,31 @@ pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) ->
 pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option<AuditEntry>, StoreError> {
     let sql = format!("{AUDIT} WHERE num = (SELECT last_audit FROM servers WHERE key = ?1)");
     Ok(entries(connection, &sql, &[&key])?.pop())
+}
+
+/// What the newest audit says of each of these servers that it saw.
+pub(crate) fn newest_looks(
+    connection: &Connection,
+    keys: &[String],
+) -> Result<BTreeMap<String, NewestLook>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT a.started_ms, o.enforcement, o.wire FROM servers s JOIN audits a ON a.num = s.last_audit \
+         JOIN observations o ON o.audit = a.num AND o.server = s.num WHERE s.key = ?1",
+    )?;
+    let mut found = BTreeMap::new();
+    for key in keys {
+        let look = |row: &Row<'_>| {
+            Ok(NewestLook {
+                started_ms: row.get(0)?,
+                enforcement: Enforcement::from_code(row.get(1)?),
+                wire: row.get(2)?,
+            })
+        };
+        if let Some(look) = statement.query_row([key], look).optional()? {
+            found.insert(key.clone(), look);
+        }
+    }
+    Ok(found)
 }
 
 /// This audit and those before it of the same scope, newest first; stopped ones are left out but for this one.

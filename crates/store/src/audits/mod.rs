@@ -17,8 +17,8 @@ pub(crate) use report::report as report_of;
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, Page, PlaceGap, ServerChange,
-    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
+    PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
@@ -28,6 +28,7 @@ use crate::directory::prepare;
 use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,7 +81,7 @@ impl AuditStore {
     ///
     /// [`StoreError::AuditExists`] when one of this id is kept already, [`StoreError::Full`] and whatever the disk says.
     pub fn save(&self, report: &AuditReport) -> Result<AuditId, StoreError> {
-        save::save(&mut lock(&self.writer), report)
+        self.write(|connection| save::save(connection, report))
     }
 
     /// Deletes all but the newest `retain` audits. Returns how many were deleted.
@@ -89,7 +90,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be written.
     pub fn prune(&self, retain: u32) -> Result<u64, StoreError> {
-        save::prune(&mut lock(&self.writer), retain)
+        self.write(|connection| save::prune(connection, retain))
     }
 
     /// Audits, the newest first, and how many there are.
@@ -191,6 +192,15 @@ impl AuditStore {
         self.read(|connection| list::last_audit_of(connection, key))
     }
 
+    /// What the newest audit that saw it says of each of these servers, by key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_looks(&self, keys: &[String]) -> Result<BTreeMap<String, NewestLook>, StoreError> {
+        self.read(|connection| list::newest_looks(connection, keys))
+    }
+
     /// A server through the newest `count` audits that saw it, the newest first.
     ///
     /// # Errors
@@ -277,6 +287,23 @@ impl AuditStore {
     /// [`StoreError::Corrupt`] when what is kept makes no sense.
     pub fn judge(&self, audit: &AuditEntry, profile: &Profile) -> Result<AuditReport, StoreError> {
         self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
+    }
+
+    /// Judges what an audit observed by other rules and counts, naming the first `count` servers that end differently.
+    /// Unlike [`judge`](Self::judge) it holds one server at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn rejudge(&self, audit: &AuditEntry, profile: &Profile, count: usize) -> Result<Rejudged, StoreError> {
+        self.read(|connection| report::rejudge(connection, audit, profile, count))
+    }
+
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&mut lock(&self.writer))
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

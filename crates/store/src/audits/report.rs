@@ -2,7 +2,8 @@
 
 use super::document::{self, Facts, Judgement};
 use super::list::{condition, unsigned};
-use super::types::{AuditEntry, ControlTally, ServerFilter};
+use super::save::outcome_from;
+use super::types::{AuditEntry, ControlTally, JudgedOtherwise, Rejudged, ServerFilter};
 use crate::StoreError;
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
@@ -53,6 +54,35 @@ pub(crate) fn report(
     };
     let (subscriptions, gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
     Ok(AuditReport { run, summary, subscriptions, servers, gaps })
+}
+
+/// Judges the servers of an audit by a profile and counts; of those that end differently it names the first `count`.
+pub(crate) fn rejudge(
+    connection: &Connection,
+    audit: &AuditEntry,
+    profile: &Profile,
+    count: usize,
+) -> Result<Rejudged, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.key, s.name, o.outcome, f.document FROM observations o JOIN servers s ON s.num = o.server \
+         JOIN facts f ON f.num = o.facts WHERE o.audit = ?1 ORDER BY s.name COLLATE NOCASE, s.num",
+    )?;
+    let mut rows = statement.query([audit.num])?;
+    let mut found = Rejudged::default();
+    while let Some(row) = rows.next()? {
+        let facts: Facts = document::read(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let after = judge(&facts, profile, &audit.started_at)?.outcome;
+        let before = outcome_from(row.get(2)?);
+        found.summary.count(after);
+        if before == after {
+            continue;
+        }
+        found.total += 1;
+        if found.differ.len() < count {
+            found.differ.push(JudgedOtherwise { key: row.get(0)?, name: row.get(1)?, before, after });
+        }
+    }
+    Ok(found)
 }
 
 fn judge(facts: &Facts, profile: &Profile, observed_at: &str) -> Result<ServerReport, StoreError> {

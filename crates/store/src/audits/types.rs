@@ -293,6 +293,17 @@ pub struct HistoryEntry {
     pub changed: bool,
 }
 
+/// What the newest audit that saw a server says of it, for lists of what was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewestLook {
+    /// When that audit began, in milliseconds since 1970-01-01T00:00:00Z.
+    pub started_ms: i64,
+    /// Whether the server enforces.
+    pub enforcement: Enforcement,
+    /// What its worst listener does, in the words of [`ServerRow::wire`].
+    pub wire: String,
+}
+
 /// A server whose enforcement differs between two audits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerChange {
@@ -343,6 +354,30 @@ pub struct PlaceGap {
     pub permissions: Vec<String>,
     /// One line of one of them.
     pub detail: String,
+}
+
+/// An audit judged by other rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejudged {
+    /// Servers by the worst of their controls, by those rules.
+    pub summary: Summary,
+    /// How many servers end differently than they did then.
+    pub total: u64,
+    /// The first of those, by name.
+    pub differ: Vec<JudgedOtherwise>,
+}
+
+/// A server that ends differently by other rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedOtherwise {
+    /// Its key.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Its worst control then.
+    pub before: Outcome,
+    /// Its worst control by the other rules.
+    pub after: Outcome,
 }
 
 /// How one control ended on all servers of an audit.

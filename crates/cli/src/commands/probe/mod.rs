@@ -11,6 +11,7 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::files::endpoints_at_once;
+use crate::keep::ProbeKeeper;
 use crate::stdout;
 use crate::wire::{prober, roots};
 use futures::{FutureExt, StreamExt};
@@ -19,7 +20,7 @@ use hostssl_probe::certificate::RootFiles;
 use hostssl_probe::report::{EndpointReport, Weakness};
 use hostssl_probe::{Options, probe_stream};
 use hostssl_report::probe_text::outcome;
-use sink::Sink;
+pub(crate) use sink::Sink;
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
@@ -33,7 +34,10 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c().fuse());
         // It takes hold when it is polled: from now on, an interrupt ends with a whole report.
         let _ = futures::poll!(interrupt.as_mut());
-        let prober = Arc::new(prober(options(args, root_files)?)?);
+        let options = options(args, root_files)?;
+        let asked = asked(&options);
+        let prober = Arc::new(prober(options)?);
+        let mut keeper = ProbeKeeper::begin(&args.keep, &asked, talk);
         let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
@@ -53,7 +57,8 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             if poolers.is_absent(&report) {
                 continue;
             }
-            tally.count(&report);
+            let found = tally.count(&report);
+            keeper.add(&report, found);
             if !sink.write(report)? {
                 // Nobody reads on.
                 tally.incomplete = true;
@@ -64,6 +69,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         if unread.any() {
             tally.incomplete = true;
         }
+        keeper.end(!tally.incomplete);
         if tally.endpoints == 0 && !tally.incomplete {
             return Err(targets::none());
         }
@@ -82,12 +88,14 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, report: &EndpointReport) {
+    /// Counts an endpoint and returns what it came to.
+    fn count(&mut self, report: &EndpointReport) -> Outcome {
         self.endpoints += 1;
         // It is there only when --expiry-days asked about it.
         let expires = report.weaknesses.contains(&Weakness::CertificateExpiresSoon);
         let found = if expires { Outcome::Fail } else { outcome(report.verdict) };
         self.worst = self.worst.max(Some(found));
+        found
     }
 
     /// 0 only when every endpoint is proven to enforce TLS.
@@ -98,6 +106,21 @@ impl Tally {
             _ => Exit::Incomplete,
         }
     }
+}
+
+/// What is asked of every endpoint, for whoever reads a kept probe.
+fn asked(options: &Options) -> serde_json::Value {
+    let replication = options.replication.iter().map(|kind| match kind {
+        hostssl_probe::Replication::None => "none",
+        hostssl_probe::Replication::Physical => "physical",
+        hostssl_probe::Replication::Logical => "logical",
+    });
+    serde_json::json!({
+        "users": options.users,
+        "databases": options.databases,
+        "replication": replication.collect::<Vec<_>>(),
+        "expiryDays": options.expiry_days,
+    })
 }
 
 fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError> {

@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 type Out = BufWriter<Stdout>;
 
 /// Takes endpoints one by one. A table and JSON are written as they come; a query and the other formats need the whole.
-pub(super) enum Sink {
+pub(crate) enum Sink {
     Table(TableWriter<Out>),
     Json(probe_json::Writer<Out>),
     Whole { reports: Vec<EndpointReport>, query: Option<Query>, format: Format, palette: Palette },
@@ -21,17 +21,24 @@ pub(super) enum Sink {
 
 impl Sink {
     pub(super) fn new(output: ValueFormat, query: Option<Query>, palette: Palette) -> Self {
-        let out = || BufWriter::with_capacity(64 << 10, io::stdout());
         match output {
-            ValueFormat::Table if query.is_none() => Self::Table(TableWriter::new(out(), palette)),
-            ValueFormat::Json if query.is_none() => Self::Json(probe_json::Writer::new(out())),
             ValueFormat::None => Self::Nothing,
-            other => Self::Whole { reports: Vec::new(), query, format: other.into(), palette },
+            other => Self::of(other.into(), query, palette),
+        }
+    }
+
+    /// The same for what is not `none`.
+    pub(crate) fn of(format: Format, query: Option<Query>, palette: Palette) -> Self {
+        let out = || BufWriter::with_capacity(64 << 10, io::stdout());
+        match format {
+            Format::Table if query.is_none() => Self::Table(TableWriter::new(out(), palette)),
+            Format::Json if query.is_none() => Self::Json(probe_json::Writer::new(out())),
+            format => Self::Whole { reports: Vec::new(), query, format, palette },
         }
     }
 
     /// Takes one endpoint. False when the reader of standard output has gone away.
-    pub(super) fn write(&mut self, mut report: EndpointReport) -> Result<bool, CliError> {
+    pub(crate) fn write(&mut self, mut report: EndpointReport) -> Result<bool, CliError> {
         let written = match self {
             Self::Table(table) => table.write(report),
             Self::Json(writer) => writer.write(&report),
@@ -51,7 +58,7 @@ impl Sink {
     }
 
     /// Ends the output.
-    pub(super) fn finish(self) -> Result<(), CliError> {
+    pub(crate) fn finish(self) -> Result<(), CliError> {
         match self {
             Self::Table(table) => stdout::tolerate(table.finish()),
             Self::Json(writer) => stdout::tolerate(writer.finish()),

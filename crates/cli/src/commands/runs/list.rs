@@ -1,4 +1,4 @@
-//! The list of what was run: audits and applies together, the newest first.
+//! The list of what was run: audits, probes and applies together, the newest first.
 
 use super::instant;
 use crate::args::{RunsArgs, TalkArgs};
@@ -7,18 +7,20 @@ use crate::exit::Exit;
 use crate::stdout;
 use hostssl_report::output::Format;
 use hostssl_report::{Column, Palette, safe, write_columns};
-use hostssl_store::{AuditEntry, KeptRun, Page, RunEntry, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// All of them.
-const ALL: Page = Page { number: 0, size: u32::MAX };
-
 pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
-    let runs = match StoreReader::open(&args.state.directory(args.simulated)?) {
-        Ok(reader) => reader.kept_runs(ALL)?.0,
-        Err(StoreError::NoState(_)) => Vec::new(),
+    let size = if args.all { u32::MAX } else { args.limit };
+    let (runs, total, unfinished) = match StoreReader::open(&args.state.directory(args.simulated)?) {
+        Ok(reader) => {
+            let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
+            // It may be older than what is listed.
+            (runs, total, reader.runs()?.into_iter().rev().find(|run| run.phase.is_unfinished()))
+        }
+        Err(StoreError::NoState(_)) => (Vec::new(), 0, None),
         Err(error) => return Err(error.into()),
     };
     let palette = stdout::palette(talk);
@@ -28,25 +30,27 @@ pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> 
     } else {
         stdout::write_value(&Value::Array(runs.iter().map(value).collect()), query.as_ref(), format, palette)?;
     }
-    let unfinished = runs.iter().find_map(|run| match run {
-        KeptRun::Apply(run) if run.phase.is_unfinished() => Some(&run.id),
-        _ => None,
-    });
+    let older = total.saturating_sub(runs.len() as u64);
+    if older > 0 && !talk.quiet {
+        let noun = if older == 1 { "run is" } else { "runs are" };
+        say!("the newest {} of {total}; {older} older {noun} not listed: --all, or --limit {total}", runs.len());
+    }
     if let (Some(run), false) = (unfinished, talk.quiet) {
-        say!("next: hostssl resume {run}    # it has not ended");
+        say!("next: hostssl resume {}    # it has not ended", run.id);
     }
     Ok(Exit::AllPass)
 }
 
 fn table(out: &mut dyn Write, runs: &[KeptRun], palette: Palette) -> io::Result<()> {
     if runs.is_empty() {
-        return writeln!(out, "no runs yet: `hostssl audit` and `hostssl apply` make one");
+        return writeln!(out, "no runs yet: `hostssl audit`, `hostssl probe` and `hostssl apply` make one");
     }
     let headings = ["RUN", "KIND", "CAME TO", "STARTED", "LAST", "BY", "RULES OR PLAN"];
     let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
     rows.extend(runs.iter().map(|run| {
         let [came_to, started, last, by, what] = match run {
             KeptRun::Audit(audit) => of_audit(audit),
+            KeptRun::Probe(probe) => of_probe(probe),
             KeptRun::Apply(run) => of_apply(run),
         };
         let cells = [run.id(), run.kind(), &came_to, &started, &last, &by, &what];
@@ -67,6 +71,28 @@ fn of_audit(audit: &AuditEntry) -> [String; 5] {
         coverage(audit)
     );
     [found, instant(audit.started_ms), ended(audit), people(audit), audit.profile.clone()]
+}
+
+fn of_probe(probe: &ProbeEntry) -> [String; 5] {
+    let endpoints = if probe.endpoints() == 1 { "endpoint" } else { "endpoints" };
+    let found = format!(
+        "{} {endpoints}: {} not enforced, {} unknown, {} enforced; {}",
+        probe.endpoints(),
+        probe.fail,
+        probe.unknown,
+        probe.pass,
+        probe_coverage(probe)
+    );
+    let ended = probe.finished_ms.map_or_else(|| "-".to_owned(), instant);
+    [found, instant(probe.started_ms), ended, "-".to_owned(), "the wire".to_owned()]
+}
+
+fn probe_coverage(probe: &ProbeEntry) -> &'static str {
+    match (probe.complete, probe.finished_ms) {
+        (true, _) => "complete",
+        (false, Some(_)) => "incomplete",
+        (false, None) => "not ended",
+    }
 }
 
 fn of_apply(run: &RunEntry) -> [String; 5] {
@@ -90,6 +116,17 @@ fn value(run: &KeptRun) -> Value {
             "principal": people(audit),
             "startedAt": instant(audit.started_ms),
             "lastAt": ended(audit),
+        }),
+        KeptRun::Probe(probe) => json!({
+            "run": probe.id,
+            "kind": run.kind(),
+            "coverage": probe_coverage(probe),
+            "endpoints": probe.endpoints(),
+            "notEnforced": probe.fail,
+            "unknown": probe.unknown,
+            "enforced": probe.pass,
+            "startedAt": instant(probe.started_ms),
+            "lastAt": probe.finished_ms.map(instant),
         }),
         KeptRun::Apply(apply) => json!({
             "run": apply.id.as_str(),

@@ -104,7 +104,7 @@ impl Review {
 }
 
 /// What a plan does, as it stands on the button.
-pub(super) fn effect(plan: &Plan) -> String {
+pub(crate) fn effect(plan: &Plan) -> String {
     let mut steps = plan.steps().iter().filter(|step| step.is_executable());
     let only = steps.next().filter(|_| steps.next().is_none());
     let servers = plan.servers() as u64;
@@ -169,7 +169,7 @@ fn left_out(plan: &Plan) -> Vec<Reason> {
     reasons.into_iter().map(told).collect()
 }
 
-fn words(reason: LeftOutReason) -> &'static str {
+pub(crate) fn words(reason: LeftOutReason) -> &'static str {
     match reason {
         LeftOutReason::AlreadyRight => "right already",
         LeftOutReason::Stopped => "stopped",

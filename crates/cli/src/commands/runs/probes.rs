@@ -1,0 +1,50 @@
+//! Probes that are kept, shown as they were.
+
+use crate::args::{KeptArgs, TalkArgs};
+use crate::commands::probe::Sink;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use hostssl_probe::report::EndpointReport;
+use hostssl_store::{Page, ProbeEntry, StoreReader};
+
+/// Endpoints that are read at once.
+const SIZE: u32 = 256;
+
+/// Writes a probe as `hostssl probe` did.
+pub(super) fn show(
+    reader: &StoreReader,
+    probe: &ProbeEntry,
+    value: &KeptArgs,
+    talk: &TalkArgs,
+) -> Result<Exit, CliError> {
+    let query = stdout::query(value.query.as_deref())?;
+    let format = value
+        .output
+        .format()
+        .ok_or_else(|| CliError::usage("a probe has no csv", "use --output tsv, or json for all of it"))?;
+    let mut sink = Sink::of(format, query, stdout::palette(talk));
+    for number in 0.. {
+        let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;
+        if documents.is_empty() {
+            break;
+        }
+        for document in documents {
+            let mut report: EndpointReport = serde_json::from_str(&document)
+                .map_err(|error| CliError::failed(&error, "the state is damaged, or of a newer hostssl"))?;
+            // It is in the document as text alone.
+            if let Some(certificate) = &mut report.certificate {
+                let end = certificate.not_after.as_deref().and_then(|end| end.parse::<jiff::Timestamp>().ok());
+                certificate.expires_at = end.map(jiff::Timestamp::as_second);
+            }
+            if !sink.write(report)? {
+                return Ok(Exit::AllPass);
+            }
+        }
+    }
+    if probe.finished_ms.is_none() && !talk.quiet {
+        say!("warning: this probe has not ended: it is under way, or it was killed");
+    }
+    sink.finish()?;
+    Ok(Exit::AllPass)
+}

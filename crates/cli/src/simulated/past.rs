@@ -1,0 +1,256 @@
+//! What happened in a simulated estate before the console was started: audits over a month, two of them with a look at the
+//! wire, a plan that was applied, and one that was applied and taken back. Done by the engine, with a clock that is behind.
+
+use super::Simulated;
+use crate::args::{LimitArgs, TalkArgs};
+use crate::error::CliError;
+use crate::wire::probe_of;
+use hostssl_audit::Profile;
+use hostssl_engine::{
+    AuditRequest, Discovery, PlanRequest, Planned, Remediation, Stamp, Tenant, audit_and_probe, make_plan,
+};
+use hostssl_model::Scope;
+use hostssl_remedy::{Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, PlanOptions, RunId};
+use hostssl_store::{AuditStore, Store};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How long ago the audits of the past were, in hours; the newest last.
+const PAST: [i64; 14] = [720, 670, 612, 556, 503, 441, 388, 335, 270, 219, 164, 98, 47, 3];
+/// Estates beyond this many servers get a short past: each audit of it takes its time.
+const LARGE: usize = 500;
+/// Servers whose setting changed, at most.
+const MAX_CHANGES: usize = 60;
+/// How long a change was left before it was taken back.
+const REGRET: SignedDuration = SignedDuration::from_mins(42);
+/// The longest wait of the executor: the simulation answers at once.
+const WAIT: Duration = Duration::from_millis(20);
+
+impl Simulated {
+    /// Gives the estate a past, unless the directory has one.
+    pub(crate) async fn make_history(
+        &self,
+        store: &AuditStore,
+        profile: &Profile,
+        talk: &TalkArgs,
+    ) -> Result<(), CliError> {
+        if store.latest()?.is_some() {
+            return Ok(());
+        }
+        let servers = self.simulation.server_ids();
+        let large = servers.len() > LARGE;
+        let hours = if large { &PAST[PAST.len() - 3..] } else { &PAST[..] };
+        if !talk.quiet {
+            say!("simulating a past of {} audits of {} servers", hours.len(), servers.len());
+        }
+        let (_never, stop) = watch::channel(None);
+        let limits = LimitArgs { deadline: Duration::from_secs(3600), concurrency: 256 };
+        let tenants = self.tenants(&limits, &stop, false).await?;
+        let past = Past { simulated: self, store, profile, tenants };
+        past.make(hours, &servers, !large).await
+    }
+
+    fn set(&self, change: &Setting, before: bool) {
+        let value = if before { change.before } else { &change.now };
+        // The server was found with this parameter a moment ago.
+        let _ = self.simulation.set_parameter(&change.server, change.parameter, value);
+    }
+}
+
+/// A setting that was otherwise until the audit of this number.
+struct Setting {
+    server: String,
+    parameter: &'static str,
+    before: &'static str,
+    now: String,
+    at: usize,
+}
+
+/// A past that is being made.
+struct Past<'a> {
+    simulated: &'a Simulated,
+    store: &'a AuditStore,
+    profile: &'a Profile,
+    tenants: Vec<Tenant>,
+}
+
+impl Past<'_> {
+    async fn make(&self, hours: &[i64], servers: &[String], probed: bool) -> Result<(), CliError> {
+        let (settings, off) = self.settings(servers, hours.len());
+        settings.iter().for_each(|setting| self.simulated.set(setting, true));
+        let (applied, undone) = (hours.len() / 2 + 1, hours.len() - 2);
+        for (index, ago) in hours.iter().enumerate() {
+            // Half-way between this audit and the one before.
+            let between = ago + (hours.get(index.wrapping_sub(1)).unwrap_or(ago) - ago) / 2;
+            if index == applied {
+                let planned = settings.iter().filter(|one| (applied..applied + 3).contains(&one.at));
+                let planned: Vec<&str> = planned.map(|one| one.server.as_str()).collect();
+                self.change(&planned, between, false).await?;
+            }
+            if index == undone {
+                self.change(off.iter().map(String::as_str).next_back().as_slice(), between, true).await?;
+            }
+            settings.iter().filter(|one| one.at == index).for_each(|one| self.simulated.set(one, false));
+            let last = index + 1 == hours.len();
+            let wire = probed && (last || index == applied + 1);
+            self.look(Scope::default(), before_now(*ago), wire).await?;
+        }
+        Ok(())
+    }
+
+    /// What was different once: of servers whose switch can be turned, some were off and were turned on one after the
+    /// other, and one that is off now was on until lately. And those that are off and always were.
+    fn settings(&self, servers: &[String], audits: usize) -> (Vec<Setting>, Vec<String>) {
+        let (mut settings, mut off_now) = (Vec::new(), Vec::new());
+        let mut off_until_lately = true;
+        for id in servers {
+            let switch = ["require_secure_transport", "sslEnforcement"]
+                .into_iter()
+                .find_map(|name| self.simulated.simulation.parameter(id, name).ok().map(|value| (name, value)));
+            let Some((parameter, now)) = switch else { continue };
+            let (on, off) = if parameter == "sslEnforcement" { ("Enabled", "Disabled") } else { ("on", "off") };
+            let is_on = now.eq_ignore_ascii_case(on);
+            let number = settings.len();
+            let (before, at) = match (is_on, off_until_lately) {
+                (true, _) => (off, 1 + number * 2 % (audits - 1).max(1)),
+                (false, true) => {
+                    off_until_lately = false;
+                    (on, audits - 1)
+                }
+                (false, false) => {
+                    off_now.push(id.clone());
+                    continue;
+                }
+            };
+            if number < MAX_CHANGES {
+                settings.push(Setting { server: id.clone(), parameter, before, now, at });
+            }
+        }
+        (settings, off_now)
+    }
+
+    async fn look(&self, scope: Scope, began: Timestamp, wire: bool) -> Result<(), CliError> {
+        let probe = match wire {
+            true => Some(probe_of(Some(&self.simulated.simulation), watch::channel(None).1, None)?),
+            false => None,
+        };
+        let named = self.profile.to_string();
+        let name = named.split('@').next().unwrap_or_default();
+        let profile = Profile::find_for(name, wire).unwrap_or_else(|_| self.profile.clone());
+        let request = AuditRequest { scope, profile, discovery: Discovery::Lists };
+        let (id, started_at) = (id_at(began), format!("{began:.6}"));
+        let now = move || format!("{:.6}", began + SignedDuration::from_millis(2_400));
+        let stamp = Stamp { id, started_at, now: &now, tool_version: env!("CARGO_PKG_VERSION") };
+        let report = audit_and_probe(&self.tenants, &request, probe.as_ref(), stamp, &mut |_| ()).await?;
+        self.store.save(&report)?;
+        Ok(())
+    }
+
+    /// Plans to enforce on these servers, applies that, and takes it back when somebody regretted it.
+    async fn change(&self, servers: &[&str], hours: i64, regretted: bool) -> Result<(), CliError> {
+        let Some(tenant) = self.tenants.first() else { return Ok(()) };
+        let Some(scope) = scope_of(servers) else { return Ok(()) };
+        let clock = Behind::new(before_now(hours));
+        let planned = self.plan(tenant, &scope, &clock).await?;
+        if planned.plan.is_empty() {
+            return Ok(());
+        }
+        let Ok(approved) = Approved::new(planned.plan.clone(), planned.plan.hash().as_str()) else { return Ok(()) };
+        let run = RunId::new(&id_at(clock.now())).map_err(|error| CliError::failed(&error, "this is a defect"))?;
+        let journal = Store::open(self.store.directory())?;
+        remediation(tenant, &journal, &clock).apply(&approved, &run, Duration::from_secs(3600)).await?;
+        self.look(scope.clone(), clock.now(), false).await?;
+        if regretted {
+            let later = Behind::new(clock.now() + REGRET);
+            remediation(tenant, &journal, &later).undo(&run).await?;
+            self.look(scope, later.now(), false).await?;
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, tenant: &Tenant, scope: &Scope, clock: &Behind) -> Result<Planned, CliError> {
+        let request = PlanRequest {
+            scope: scope.clone(),
+            except: Vec::new(),
+            profile: self.profile.clone(),
+            goal: Goal::Fix {
+                controls: vec![FixableControl::RequireSecureTransport],
+                minimum_tls: self.profile.settings.minimum_tls,
+            },
+            options: PlanOptions::default(),
+            discovery: Discovery::Lists,
+        };
+        let now = || format!("{:.6}", clock.now());
+        let stamp =
+            Stamp { id: id_at(clock.now()), started_at: now(), now: &now, tool_version: env!("CARGO_PKG_VERSION") };
+        Ok(make_plan(tenant, &request, stamp, &mut |_| ()).await?)
+    }
+}
+
+fn remediation<'a>(tenant: &'a Tenant, journal: &'a Store, clock: &'a Behind) -> Remediation<'a> {
+    Remediation {
+        tenant,
+        on_behalf: None,
+        journal,
+        clock,
+        judge: None,
+        events: &|_: &ExecutionEvent<'_>| (),
+        on_untold: &|_| (),
+        stop: watch::channel(false).1,
+        options: ExecutorOptions { max_failures: usize::MAX, ..ExecutorOptions::default() },
+    }
+}
+
+/// The scope that has these servers; none without a server.
+fn scope_of(servers: &[&str]) -> Option<Scope> {
+    let part = |id: &str, number: usize| id.split('/').nth(number).unwrap_or_default().to_owned();
+    let each = |number: usize| -> Vec<String> {
+        servers.iter().map(|id| part(id, number)).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let scope = Scope { subscriptions: each(2), servers: each(8), ..Scope::default() };
+    (!servers.is_empty()).then_some(scope)
+}
+
+fn before_now(hours: i64) -> Timestamp {
+    Timestamp::now() - SignedDuration::from_hours(hours)
+}
+
+/// An id that sorts by its time as those of real runs do.
+fn id_at(at: Timestamp) -> String {
+    let seconds = u64::try_from(at.as_second()).unwrap_or_default();
+    let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds)).to_string()
+}
+
+/// A clock that shows another time and does not wait long.
+struct Behind {
+    from: Timestamp,
+    began: Instant,
+}
+
+impl Behind {
+    fn new(from: Timestamp) -> Self {
+        Self { from, began: Instant::now() }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.from + self.began.elapsed()
+    }
+}
+
+#[async_trait::async_trait]
+impl Clock for Behind {
+    fn now_ms(&self) -> i64 {
+        self.now().as_millisecond()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration.min(WAIT)).await;
+    }
+}

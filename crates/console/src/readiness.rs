@@ -1,0 +1,150 @@
+//! Which servers that do not enforce could be enforced today: what the planner says of the facts that an audit kept.
+//!
+//! A plan looks again, and at more: locks, and what the identity may write.
+
+use hostssl_model::{AuditReport, Posture, Principal, Scope, ServerReport, TlsVersion};
+use hostssl_remedy::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, plan};
+use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Servers of each sort that are named.
+pub(crate) const NAMED: usize = 8;
+/// Servers of a wave, where waves do not matter.
+const ONE_WAVE: u32 = 1_000_000;
+
+/// Which servers of an audit a plan to enforce would write to.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness {
+    /// The audit's id.
+    pub(crate) audit: String,
+    /// Whether the planner could not be asked about all of them.
+    pub(crate) untold: bool,
+    /// How many servers a plan would write to.
+    pub(crate) ready: u64,
+    /// The keys of the first of them, in the order of the list.
+    pub(crate) first: Vec<ReadyServer>,
+    /// Those that are set by hand, because hostssl does not write there.
+    pub(crate) by_hand: Others,
+    /// Why the planner leaves others out.
+    pub(crate) left_out: Vec<(LeftOutReason, Others)>,
+}
+
+/// A server that a plan would write to.
+#[derive(Debug)]
+pub(crate) struct ReadyServer {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) subscription: String,
+    pub(crate) parameter: &'static str,
+    pub(crate) before: String,
+    pub(crate) after: String,
+    /// Whether it is a replica.
+    pub(crate) replica: bool,
+}
+
+/// Other servers: how many, and the first of them by key and name.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    pub(crate) servers: u64,
+    pub(crate) first: Vec<(String, String)>,
+}
+
+impl Others {
+    fn add(&mut self, key: String, name: &str) {
+        self.servers += 1;
+        if self.first.len() < NAMED {
+            self.first.push((key, name.to_owned()));
+        }
+    }
+}
+
+impl Readiness {
+    /// Asks the planner about the servers of an audit that do not enforce.
+    pub(crate) fn of(store: &AuditStore, audit: &AuditEntry) -> Result<Self, StoreError> {
+        let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
+        let report = store.report(audit, &filter)?;
+        let mut found = Self { audit: audit.id.clone(), ..Self::default() };
+        let scope = Scope::default();
+        let postures: Vec<Posture> = report.servers.iter().map(ServerReport::posture).collect();
+        let targets: Vec<Target<'_>> = postures
+            .iter()
+            .zip(&report.servers)
+            .map(|(posture, report)| Target { posture, findings: &report.findings })
+            .collect();
+        // A plan is for one tenant, so that each is asked about. Names do not matter, and must not be in the way.
+        let tenants: BTreeSet<Option<&str>> = audit.principals.iter().map(|one| one.tenant.as_deref()).collect();
+        for tenant in tenants {
+            let principal = Principal {
+                name: "reader".to_owned(),
+                object_id: None,
+                tenant: tenant.map(str::to_owned),
+                method: "kept".to_owned(),
+            };
+            let inputs = PlanInputs {
+                goal: Goal::Fix {
+                    controls: vec![FixableControl::RequireSecureTransport],
+                    minimum_tls: TlsVersion::Tls1_2,
+                },
+                targets: &targets,
+                subscriptions: &report.subscriptions,
+                waived: &[],
+                locks: &[],
+                clients: &BTreeMap::new(),
+                options: PlanOptions { canary_size: 1, wave_size: ONE_WAVE, max_servers: None },
+                created_at: &audit.started_at,
+                observed_at: &audit.started_at,
+                principal: &principal,
+                cloud: &audit.cloud,
+                scope: &scope,
+                profile: &audit.profile,
+            };
+            match plan(&inputs) {
+                Ok(plan) => found.count(&plan, &report),
+                Err(error) => {
+                    tracing::warn!(%error, "the planner takes nothing of a kept audit");
+                    found.untold = true;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn count(&mut self, plan: &hostssl_remedy::Plan, report: &AuditReport) {
+        let named = |id: &hostssl_model::SubscriptionId| {
+            let found = report.subscriptions.iter().find(|one| one.id == *id);
+            found.map_or_else(|| id.to_string(), |one| one.name.to_string())
+        };
+        let mut seen = BTreeSet::new();
+        for step in plan.steps().iter().filter(|step| seen.insert(step.server.clone())) {
+            let key = server_key(&step.server);
+            if !step.is_executable() {
+                self.by_hand.add(key, step.server.name());
+                continue;
+            }
+            self.ready += 1;
+            if self.first.len() < NAMED {
+                self.first.push(ReadyServer {
+                    key,
+                    name: step.server.name().to_owned(),
+                    subscription: named(&step.server.subscription()),
+                    parameter: step.parameter.as_str(),
+                    before: step.before.to_string(),
+                    after: step.after.to_string(),
+                    replica: step.replica_of.is_some(),
+                });
+            }
+        }
+        // Another tenant's servers are in the turn of its own principal.
+        for one in plan.left_out().iter().filter(|one| one.reason != LeftOutReason::OtherTenant) {
+            let others = match self.left_out.iter_mut().find(|(reason, _)| *reason == one.reason) {
+                Some((_, others)) => others,
+                None => {
+                    self.left_out.push((one.reason, Others::default()));
+                    let Some((_, others)) = self.left_out.last_mut() else { continue };
+                    others
+                }
+            };
+            others.add(server_key(&one.server), one.server.name());
+        }
+    }
+}

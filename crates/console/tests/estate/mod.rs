@@ -1,0 +1,93 @@
+//! An estate to change, and the way from *Save* to the end of a run.
+
+#![allow(dead_code, reason = "each test binary uses what it needs of this")]
+
+use super::common::{Answer, Visitor, options};
+use futures::FutureExt as _;
+use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure_sim::{
+    Fleet, FleetSource, Kind, Scenario, Server, SimCredential, SimTransport, Simulation, Subscription,
+    Tenant as SimTenant,
+};
+use hostssl_console::{Connect, Options, Trouble};
+use hostssl_engine::Tenant;
+use hostssl_model::Principal;
+use std::sync::Arc;
+
+pub(crate) const TENANT: &str = "10000000-0000-4000-8000-000000000001";
+pub(crate) const OFF: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-off";
+pub(crate) const OLD: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/servers/pg-old";
+
+pub(crate) fn allowed() -> Options {
+    Options { allow_changes: true, ..options() }
+}
+
+/// Both generations, and a server for each trap of a bulk plan.
+pub(crate) fn estate() -> Simulation {
+    let off = |name: &str| Server::new(Kind::Flexible, "rg-a", name).with("require_secure_transport", "off");
+    let old = Server::new(Kind::Single, "rg-a", "pg-old")
+        .with("sslEnforcement", "Disabled")
+        .with("minimalTlsVersion", "TLSEnforcementDisabled");
+    let subscription = Subscription {
+        id: "20000000-0000-4000-8000-000000000001".into(),
+        name: "Alpha".into(),
+        servers: vec![off("pg-off"), off("pg-off-2"), old, Server::new(Kind::Flexible, "rg-a", "pg-on")],
+        ..Subscription::default()
+    };
+    let tenant =
+        SimTenant { id: TENANT.into(), name: "Contoso".into(), groups: Vec::new(), subscriptions: vec![subscription] };
+    Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
+}
+
+pub(crate) fn connector(simulation: &Simulation) -> Connect {
+    let simulation = simulation.clone();
+    Arc::new(move |stop| {
+        let simulation = simulation.clone();
+        async move {
+            let credential = Arc::new(SimCredential::new(&simulation, TENANT));
+            let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
+            let cloud =
+                Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
+            let arm = Arm::new(cloud, credential, transport, Limits::default(), stop);
+            let principal = Principal {
+                name: "reader@contoso.example".into(),
+                object_id: Some("30000000-0000-4000-8000-000000000001".into()),
+                tenant: Some(TENANT.into()),
+                method: "simulated".into(),
+            };
+            Ok(vec![Tenant { arm, principal }])
+        }
+        .boxed_local()
+    })
+}
+
+pub(crate) async fn key(visitor: &Visitor<'_>, name: &str) -> String {
+    let list = visitor.get(&format!("/resources?q={name}&sort=name")).await.body;
+    list.split("href=\"/servers/").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// Waits until what was asked for is made or done: events end then.
+pub(crate) async fn ended(visitor: &Visitor<'_>, answer: &Answer) -> (String, Answer) {
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let address = answer.header("location").to_owned();
+    let events = visitor.get(&format!("{address}/events")).await;
+    assert!(events.body.contains("event: end"), "{}", events.body);
+    let page = visitor.get(&address).await;
+    (address, page)
+}
+
+pub(crate) fn field(page: &str, name: &str) -> String {
+    let behind = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
+    behind.split('"').next().unwrap().to_owned()
+}
+
+pub(crate) async fn save(visitor: &Visitor<'_>, server: &str, fields: &str) -> (String, Answer) {
+    let key = key(visitor, server).await;
+    let asked = visitor.post(&format!("/servers/{key}/plan"), fields).await;
+    ended(visitor, &asked).await
+}
+
+pub(crate) async fn apply(visitor: &Visitor<'_>, plan: &(String, Answer)) -> Answer {
+    let hash = field(&plan.1.body, "hash");
+    visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await
+}

@@ -1,0 +1,206 @@
+//! What goes wrong while somebody looks: each has its page with the next step, and nothing is written twice or lost.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+mod estate;
+
+use common::{Served, serve_over};
+use estate::{OFF, TENANT, allowed, apply, connector, ended, estate, field, key, save};
+use futures::FutureExt as _;
+use hostssl_audit::Profile;
+use hostssl_azure_sim::{Fault, FaultRule, Simulation};
+use hostssl_console::{Connect, Trouble};
+use hostssl_engine::{Discovery, PlanRequest, Stamp, make_plan};
+use hostssl_model::Scope;
+use hostssl_remedy::{Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
+use hostssl_store::{Store, StoreReader};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+
+/// A sign-in that expires when it is told to.
+fn expiring(connect: Connect) -> (Arc<AtomicBool>, Connect) {
+    let expired = Arc::new(AtomicBool::new(false));
+    let asked = expired.clone();
+    let behind: Connect = Arc::new(move |stop| {
+        let (connect, asked) = (connect.clone(), asked.clone());
+        async move {
+            if asked.load(Ordering::SeqCst) {
+                let hint = "run `az login`, then do it again".to_owned();
+                return Err(Trouble { what: "the sign-in has expired".to_owned(), hint });
+            }
+            connect(stop).await
+        }
+        .boxed_local()
+    });
+    (expired, behind)
+}
+
+#[tokio::test]
+async fn a_sign_in_that_expires_stops_what_needs_azure_and_no_page() {
+    let simulation = estate();
+    let (expired, connect) = expiring(connector(&simulation));
+    let served = serve_over(allowed(), connect).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    expired.store(true, Ordering::SeqCst);
+    for path in ["/", "/resources", "/runs", "/plans"] {
+        assert_eq!(visitor.get(path).await.status, 200, "{path} shows what is kept");
+    }
+    let audit = ended(&visitor, &visitor.post("/runs", "").await).await.1;
+    assert!(audit.status == 503 && audit.body.contains("The sign-in has expired."), "{}", audit.body);
+    let lost = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    for words in ["There is no plan", "The sign-in has expired.", "Run `az login`", "Nothing was written", "Plan again"]
+    {
+        assert!(lost.1.body.contains(words), "{words}: {}", lost.1.body);
+    }
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await.1;
+    assert_eq!(run.status, 409);
+    for words in ["This run did not begin", "Run `az login`", "Back to the plan", &format!("href=\"{}\"", plan.0)] {
+        assert!(run.body.contains(words), "{words}: {}", run.body);
+    }
+    assert!(StoreReader::open(served.directory.path()).unwrap().runs().unwrap().is_empty());
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+    // Signed in again, the same plan goes on from where it was.
+    expired.store(false, Ordering::SeqCst);
+    let again = visitor.get(&plan.0).await;
+    let run = ended(&visitor, &apply(&visitor, &(plan.0, again)).await).await;
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+}
+
+#[tokio::test]
+async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    assert!(visitor.get("/").await.body.contains("4 servers in 1 subscription"));
+    simulation.inject(FaultRule::on_server(OFF, Fault::ConnectionReset)).unwrap();
+    let run = visitor.audit().await;
+    let page = visitor.get(&run).await.body;
+    assert!(page.contains("incomplete") && page.contains("What was not seen"), "{page}");
+    let overview = visitor.get("/").await.body;
+    assert!(overview.contains("Not everything was seen"), "{overview}");
+    // A server that was not seen is in no plan, and the plan says so.
+    let asked = visitor.post("/plans", "&all=1").await;
+    let plan = ended(&visitor, &asked).await.1.body;
+    assert!(plan.contains("not known what it does today"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_form_after_the_session_has_ended_does_nothing_and_says_so() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let (csrf, hash) = (plan.1.csrf(), field(&plan.1.body, "hash"));
+    visitor.post("/sign-out", "").await;
+    let origin = format!("http://{}", served.host());
+    let late = visitor.post_as(&format!("{}/apply", plan.0), &origin, &format!("csrf={csrf}&hash={hash}")).await;
+    assert_eq!(late.status, 401);
+    for words in ["Nothing was done", "Your session has ended", "Sign in again"] {
+        assert!(late.body.contains(words), "{words}: {}", late.body);
+    }
+    assert!(StoreReader::open(served.directory.path()).unwrap().runs().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_audit_that_a_change_has_overtaken_says_so() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    assert!(visitor.get("/").await.body.contains("Plan to enforce 3<"));
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    for path in ["/", "/resources"] {
+        let page = visitor.get(path).await.body;
+        assert!(page.contains("after this audit") && page.contains(&format!("href=\"{}\"", run.0)), "{path}: {page}");
+    }
+    visitor.audit().await;
+    for path in ["/", "/resources"] {
+        assert!(!visitor.get(path).await.body.contains("after this audit"), "{path}");
+    }
+}
+
+/// A run of which the journal has the beginning: its process was killed.
+async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId {
+    let now = || format!("{:.6}", jiff::Timestamp::now());
+    let tenant = connector(simulation)(watch::channel(None).1).await.unwrap().remove(0);
+    let request = PlanRequest {
+        scope: Scope { servers: vec!["pg-off".into()], ..Scope::default() },
+        except: Vec::new(),
+        profile: Profile::find("baseline").unwrap(),
+        goal: Goal::Set { enforcement: Some(true), minimum_tls: None },
+        options: PlanOptions::default(),
+        discovery: Discovery::Lists,
+    };
+    let stamp = Stamp { id: "look".into(), started_at: now(), now: &now, tool_version: "0" };
+    let plan = make_plan(&tenant, &request, stamp, &mut |_| ()).await.unwrap().plan;
+    assert_eq!(plan.principal().tenant.as_deref(), Some(TENANT));
+    let run = RunId::new(id).unwrap();
+    let first = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::RunStarted };
+    let store = Store::open(served.directory.path()).unwrap();
+    store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+    run
+}
+
+#[tokio::test]
+async fn a_run_that_was_broken_off_is_resumed_once() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let run = broken_off(&served, &simulation, "broken-off").await;
+    let address = format!("/applies/{run}");
+    let page = visitor.get(&address).await.body;
+    assert!(page.contains(">Resume<") && page.contains("not ended") && !page.contains("Undo…"), "{page}");
+    // Nothing else begins before, and the page says what to do first.
+    let other = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let refused = ended(&visitor, &apply(&visitor, &other).await).await.1.body;
+    assert!(refused.contains("Resume run broken-off first"), "{refused}");
+    let seen = format!("&seen={}", field(&page, "seen"));
+    let resume = format!("{address}/resume");
+    let (one, two) = tokio::join!(visitor.post(&resume, &seen), visitor.post(&resume, &seen));
+    assert_eq!((one.status, two.status), (303, 303));
+    let done = ended(&visitor, &one).await.1.body;
+    assert!(done.contains("<h1>Verified") && !done.contains(">Resume<"), "{done}");
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
+    visitor.post(&resume, &seen).await;
+    let reader = StoreReader::open(served.directory.path()).unwrap();
+    let records = reader.load(&run).unwrap().records;
+    assert_eq!(records.iter().filter(|one| one.event == Event::RunResumed).count(), 1);
+    assert_eq!(reader.receipts(&run).unwrap().len(), 1, "nothing is written twice");
+}
+
+#[tokio::test]
+async fn a_plan_that_went_stale_on_the_screen_leads_back_to_planning_again() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let wrong = visitor.post(&format!("{}/apply", plan.0), "&hash=0").await;
+    assert!(wrong.status == 409 && wrong.body.contains(&format!("href=\"{}\"", plan.0)), "{}", wrong.body);
+    // What is kept of a server has changed under the page: Save from an old page is for what differs now.
+    ended(&visitor, &apply(&visitor, &plan).await).await;
+    let key = key(&visitor, "pg-off-2").await;
+    let late = visitor.post(&format!("/servers/{key}/plan"), "&enforcement=enabled").await;
+    assert!(late.status == 409 && late.body.contains("Nothing to save"), "{}", late.body);
+}
+
+#[tokio::test]
+async fn undo_from_a_page_of_before_does_nothing() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    let answer = visitor.post(&format!("{}/undo", run.0), "&seen=1").await;
+    assert_eq!((answer.status, answer.header("location")), (303, run.0.as_str()));
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
+}
