@@ -3,8 +3,15 @@
 //! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not looked into here.
 
 use crate::{AuditStore, Page, StoreError, StoreReader};
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use hostssl_model::Outcome;
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use std::io::{Read as _, Write as _};
+
+/// The longest report that is read back, in bytes: one with a transcript of everything is far below.
+const MAX_DOCUMENT: u64 = 64 << 20;
 
 /// A probe that begins.
 #[derive(Debug, Clone)]
@@ -90,7 +97,7 @@ impl AuditStore {
                 transaction.prepare_cached("INSERT INTO probe_endpoints (probe, seq, document) VALUES (?1, ?2, ?3)")?;
             let mut tally = [0_i64; 3];
             for (seq, endpoint) in (done..).zip(endpoints) {
-                insert.execute(params![num, seq, endpoint.document])?;
+                insert.execute(params![num, seq, deflated(&endpoint.document)])?;
                 let [pass, fail, unknown] = &mut tally;
                 *match endpoint.outcome {
                     Outcome::Pass => pass,
@@ -207,6 +214,23 @@ fn endpoints(connection: &Connection, probe: &str, page: Page) -> Result<Vec<Str
         "SELECT document FROM probe_endpoints WHERE probe = (SELECT num FROM probes WHERE id = ?1) AND seq >= ?2 \
          ORDER BY seq LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![probe, skip, page.size], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = statement.query_map(params![probe, skip, page.size], |row| row.get::<_, Vec<u8>>(0))?;
+    rows.map(|row| inflated(&row?)).collect()
+}
+
+/// Reports are much alike within: a hundred thousand of them take a fraction of their size.
+fn deflated(document: &str) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    // A vector takes what it is given.
+    let _ = encoder.write_all(document.as_bytes());
+    encoder.finish().unwrap_or_default()
+}
+
+fn inflated(bytes: &[u8]) -> Result<String, StoreError> {
+    let mut document = String::new();
+    ZlibDecoder::new(bytes)
+        .take(MAX_DOCUMENT)
+        .read_to_string(&mut document)
+        .map_err(|error| StoreError::Corrupt(format!("a probed endpoint cannot be read: {error}")))?;
+    Ok(document)
 }

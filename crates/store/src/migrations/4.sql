@@ -15,10 +15,10 @@ CREATE TABLE probes (
 
 CREATE INDEX probes_by_time ON probes (started_ms, num);
 
--- The endpoints in the order in which they were done, each as its report in JSON.
+-- The endpoints in the order in which they were done, each as its report in JSON, compressed by zlib.
 CREATE TABLE probe_endpoints (
     probe INTEGER NOT NULL REFERENCES probes (num),
     seq INTEGER NOT NULL,
-    document TEXT NOT NULL,
+    document BLOB NOT NULL,
     PRIMARY KEY (probe, seq)
 ) STRICT, WITHOUT ROWID;
