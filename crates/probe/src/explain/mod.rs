@@ -6,6 +6,7 @@
 //! quoted names counts, as users choose those. Nothing of a text is repeated in its explanation, so an explanation can be
 //! shown on a terminal whatever the text holds.
 
+mod attempts;
 #[cfg(test)]
 mod corpus;
 mod matching;
@@ -104,7 +105,8 @@ pub fn explain(text: &str) -> Explanation {
 /// Explains all that `text` tells, the most telling cause first and red herrings last. Empty for an unknown text.
 #[must_use]
 pub fn explain_all(text: &str) -> Vec<Explanation> {
-    let mut found = matching::all(&text::comparable(text));
+    let text = text::comparable(text);
+    let mut found = matching::all(&text);
     // The heavier decides; among equals the first in the text, as names that users chose come after the message.
     found.sort_by_key(|found| (std::cmp::Reverse(found.reading.weight), found.at));
     let mut distinct: Vec<Found> = Vec::new();
@@ -135,6 +137,11 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
                             error that is left says why TLS fails.";
         }
     }
+    // Whatever the known attempts tell, the one that is not known may be the one over TLS.
+    if top <= Weight::PlaintextRefused && attempts::any_unknown(&text) {
+        all.iter_mut().for_each(set_aside);
+        all.insert(0, unknown_attempt());
+    }
     all.sort_by_key(|explanation| explanation.red_herring);
     all
 }
@@ -149,20 +156,35 @@ fn explanation(found: &Found, top: Weight) -> Explanation {
         why: format!("It says: {}.", found.matched),
         advice: reading.advice,
         matched: found.matched.clone(),
-        red_herring: reading.weight < top && reading.weight <= Weight::PlaintextRefused,
+        red_herring: false,
     };
-    if explanation.red_herring {
-        explanation.why.push_str(" The text names a better reason.");
-        if reading.cause == Cause::TlsEnforced {
-            // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in clear; with `allow` it
-            // does so the other way round. The refusal of plaintext is no sign of a client without TLS then.
-            explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
-                                   what counts is the other error, that of the attempt over TLS.";
-            explanation.advice =
-                "Mend the other error. Set sslmode=require or stricter, so that no attempt in clear is made.";
-        }
+    if reading.weight < top && reading.weight <= Weight::PlaintextRefused {
+        set_aside(&mut explanation);
     }
     explanation
+}
+
+/// Marks the companion of a better reason.
+fn set_aside(explanation: &mut Explanation) {
+    explanation.red_herring = true;
+    explanation.why.push_str(" Another message of the text counts more.");
+    if explanation.cause == Cause::TlsEnforced {
+        // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in clear; with `allow` it does so
+        // the other way round. The refusal of plaintext is no sign of a client without TLS then.
+        explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
+                               what counts is the other error, that of the attempt over TLS.";
+        explanation.advice =
+            "Mend the other error. Set sslmode=require or stricter, so that no attempt in clear is made.";
+    }
+}
+
+fn unknown_attempt() -> Explanation {
+    Explanation {
+        meaning: "The text tells of several attempts. One failed with a message that is not known here, and it is likely the \
+                  one that counts.",
+        why: "One attempt holds no known message, and those of the others do not say why it failed.".to_owned(),
+        ..unknown()
+    }
 }
 
 fn unknown() -> Explanation {
@@ -271,6 +293,22 @@ mod tests {
         let found = explain_all(&format!("FATAL: {entry}, SSL encryption\nFATAL: {entry}, no encryption"));
         assert_eq!(found[0].cause, Cause::AddressRule);
         assert!(found[1].red_herring, "TLS was used and refused for the address");
+    }
+
+    #[test]
+    fn an_attempt_that_is_not_known_counts_more_than_a_refusal_of_plaintext() {
+        let frame = "connection to server at \"db\" (1.2.3.4), port 5432 failed: ";
+        let plain = "FATAL:  no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", no encryption";
+        let odd = "FATAL:  nobody has heard of this";
+        for text in [format!("{frame}{odd}\n{frame}{plain}"), format!("psql: error: {frame}{plain}\n{frame}{odd}")] {
+            let found = explain_all(&text);
+            assert_eq!((found[0].cause, found[1].cause), (Cause::Unknown, Cause::TlsEnforced), "{text}");
+            assert!(!found[0].red_herring && found[1].red_herring);
+        }
+        assert_eq!(explain(&format!("{frame}{plain}\n{frame}{plain}")).cause, Cause::TlsEnforced, "two addresses");
+        assert_eq!(explain(&format!("{odd}\n{plain}")).cause, Cause::TlsEnforced, "no attempts, a log");
+        let refused = format!("{frame}Connection refused\n{frame}{odd}");
+        assert_eq!(explain(&refused).cause, Cause::Unknown);
     }
 
     #[test]

@@ -48,7 +48,7 @@ macro_rules! readings {
 // Plaintext is refused.
 readings! {
     NO_ENTRY_PLAIN: TlsEnforced, PlaintextRefused, High,
-        "pg_hba.conf lets this login not in without TLS. A firewall rule can look the same in clear: only the same login over TLS tells them apart.",
+        "No line of pg_hba.conf lets this login in without TLS. A firewall rule can look the same in clear: only the same login over TLS tells them apart.",
         "Set sslmode=require, or better verify-full, in the client.";
     REJECT_PLAIN: TlsEnforced, PlaintextRefused, High,
         "A line of pg_hba.conf rejects connections without TLS from this address.",
@@ -113,6 +113,9 @@ readings! {
     CLIENT_CERTIFICATE: ClientCertificate, Refused, High,
         "The server demands a certificate of the client. Azure never does: this is another server, or a proxy.",
         "Give the client sslcert and sslkey.";
+    NO_CLIENT_ROOTS: ClientCertificate, Refused, High,
+        "The server demands a certificate of the client, and has no roots of its own to check it by.",
+        "Set ssl_ca_file in the server, or change the line of pg_hba.conf that demands the certificate.";
     CLIENT_CERTIFICATE_ALERT: ClientCertificate, TlsReason, High,
         "The server demands a certificate of the client in the TLS handshake. Azure never does: this is another server, or a proxy.",
         "Give the client sslcert and sslkey.";

@@ -20,6 +20,7 @@ pub(super) const TABLE: Table = &[
         &[&["peer authentication failed"], &["ident authentication failed"], &["gssapi authentication failed"]],
     ),
     (&r::CLIENT_CERTIFICATE, &[&["requires a valid client certificate"], &["certificate authentication failed"]]),
+    (&r::NO_CLIENT_ROOTS, &[&["client certificates can only be checked if a root certificate store"]]),
     (&r::NO_SUCH_ROLE, &[&["role \"\" does not exist"], &["role \"\" is not permitted to log in"]]),
     (&r::NO_SUCH_DATABASE, &[&["database \"\" does not exist"]]),
     (&r::PERMISSION, &[&["permission denied for database"], &["user does not have connect privilege"]]),

@@ -20,6 +20,7 @@ pub(super) const TABLE: Table = &[
         &r::CLIENT_SETUP,
         &[
             &["invalid sslmode value"],
+            &["invalid ssl protocol version range"],
             &["sslmode value", "invalid when ssl support is not compiled in"],
             &["weak sslmode", "may not be used with"],
             &["private key file", "has group or world access"],
