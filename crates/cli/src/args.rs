@@ -79,7 +79,11 @@ pub(crate) enum Command {
     /// A query, and formats other than table and json, need all of them in memory.
     #[command(after_help = crate::exit::HELP)]
     Probe(ProbeArgs),
-    /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password or trust store.
+    /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
+    ///
+    /// Takes the text as arguments or from standard input, with log prefixes and colours, in several lines, of psql and of
+    /// drivers. What is in quotes is a name and does not count. Nothing is sent anywhere.
+    #[command(after_help = crate::commands::explain::HELP)]
     Explain(ExplainArgs),
     /// List the controls, or explain one.
     Controls(ControlsArgs),
@@ -381,9 +385,9 @@ pub(crate) enum Replication {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The error, as the client printed it.
-    #[arg(required = true, value_name = "ERROR TEXT")]
-    pub(crate) text: Vec<String>,
+    /// The error, as the client printed it; `-`, or nothing, to read it from standard input.
+    #[arg(value_name = "ERROR TEXT")]
+    pub(crate) text: Vec<std::ffi::OsString>,
     /// Output format.
     #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
     pub(crate) output: ValueFormat,

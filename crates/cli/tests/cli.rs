@@ -327,8 +327,55 @@ fn a_probe_tells_what_the_wire_does() {
 fn an_error_is_explained() {
     let error = r#"FATAL: no pg_hba.conf entry for host "203.0.113.9", user "app", database "shop", no encryption"#;
     let done = run(&["explain", error]);
-    assert!(done.stdout.starts_with("tls-enforced"), "{}", done.stdout);
+    assert!(done.stdout.starts_with("tls-enforced (confidence: high)\n"), "{}", done.stdout);
+    for part in ["What: ", "Why:  It says: no pg_hba.conf entry ... no encryption.", "Next: Set sslmode=require"] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
     let herring = run(&["explain", &format!("FATAL: password authentication failed for user \"app\" {error}")]);
     assert!(herring.stdout.starts_with("password") && herring.stdout.contains("red herring"), "{}", herring.stdout);
     assert!(run(&["explain", "something", "else"]).stdout.starts_with("unknown"));
+}
+
+/// Runs `hostssl explain` with these arguments and bytes on standard input.
+fn explain_input(args: &[&str], input: &[u8]) -> std::process::Output {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut command = hostssl();
+    command.arg("explain").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may stop reading before the end.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_error_is_read_from_standard_input() {
+    let error = b"2026-11-25 09:00:00 UTC [7] \x1b[31mFATAL:\x1b[0m  no pg_hba.conf entry for host \"1.2.3.4\",\n user \"f\xfcr\", \
+                  database \"\x1b[2J\", no encryption\n";
+    for args in [&[][..], &["-"], &["-", "-o", "table"]] {
+        let done = explain_input(args, error);
+        assert_eq!(done.status.code(), Some(0), "{args:?}");
+        assert!(done.stdout.starts_with(b"tls-enforced"), "{}", String::from_utf8_lossy(&done.stdout));
+        assert!(done.stderr.is_empty() && !done.stdout.contains(&0x1b), "nothing of the text reaches the terminal");
+    }
+    let found: Value = serde_json::from_slice(&explain_input(&["-o", "json"], error).stdout).unwrap();
+    assert_eq!((&found[0]["cause"], &found[0]["confidence"]), (&"tls-enforced".into(), &"high".into()));
+}
+
+#[test]
+fn input_that_is_long_or_empty() {
+    let mut log = error_line("app");
+    log.resize(300 << 10, b'x');
+    let done = explain_input(&[], &log);
+    assert!(done.stdout.starts_with(b"password"), "{}", String::from_utf8_lossy(&done.stdout));
+    assert_eq!(String::from_utf8(done.stderr).unwrap(), "warning: only the first 64 KiB are looked at\n");
+    for args in [&[][..], &["-"]] {
+        let done = explain_input(args, b" \n");
+        assert_eq!(done.status.code(), Some(2), "no text is a mistake in the use");
+        assert!(String::from_utf8_lossy(&done.stderr).contains("hostssl explain < error.txt"));
+    }
+}
+
+fn error_line(user: &str) -> Vec<u8> {
+    format!("FATAL: password authentication failed for user \"{user}\"\n").into_bytes()
 }

@@ -4,11 +4,23 @@ use crate::args::{ExplainArgs, TalkArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_probe::explain::{explain, explain_all};
+use hostssl_probe::explain::{Explanation, explain, explain_all};
+use hostssl_report::Palette;
+use serde::Serialize;
 use serde_json::Value;
+use std::io::{self, IsTerminal, Read, Write};
+
+/// Shown below the help.
+pub(crate) const HELP: &str = "Examples:
+  hostssl explain 'FATAL: no pg_hba.conf entry for host \"203.0.113.9\", user \"app\", database \"shop\", no encryption'
+  psql 'host=db.example dbname=shop' 2>&1 >/dev/null | hostssl explain
+  hostssl explain - < error.txt";
+
+/// The most bytes of standard input that are read. The first error of a log is in it, or nobody would paste it.
+const MAX_INPUT: u64 = 64 << 10;
 
 pub(crate) fn run(args: &ExplainArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
-    let text = args.text.join(" ");
+    let text = text(args)?;
     let mut found = explain_all(&text);
     if found.is_empty() {
         found.push(explain(&text));
@@ -20,18 +32,79 @@ pub(crate) fn run(args: &ExplainArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         stdout::write_value(&all, None, args.output.into(), palette)?;
         return Ok(Exit::AllPass);
     }
-    stdout::write(|out| {
-        for explanation in &found {
-            let cause = match serde_json::to_value(explanation.cause) {
-                Ok(Value::String(cause)) => cause,
-                _ => String::new(),
-            };
-            let note = if explanation.red_herring { " (a red herring here)" } else { "" };
-            writeln!(out, "{}{note}", palette.bold(&cause))?;
-            writeln!(out, "  {}", explanation.meaning)?;
-            writeln!(out, "  {}", explanation.advice)?;
-        }
-        Ok(())
-    })?;
+    // An explanation holds no word of the text, so there is nothing to make safe for the terminal.
+    stdout::write(|out| found.iter().try_for_each(|explanation| write_one(out, explanation, palette)))?;
     Ok(Exit::AllPass)
+}
+
+/// The text of the arguments or of standard input.
+fn text(args: &ExplainArgs) -> Result<String, CliError> {
+    let given: Vec<_> = args.text.iter().map(|part| part.to_string_lossy()).collect();
+    let is_input = given.is_empty() || matches!(given.as_slice(), [only] if only == "-");
+    let text = if !is_input {
+        given.join(" ")
+    } else if given.is_empty() && io::stdin().is_terminal() {
+        return Err(no_text());
+    } else {
+        read(io::stdin().lock()).map_err(|error| {
+            CliError::failed(&error, "standard input could not be read; give the text as an argument")
+        })?
+    };
+    if text.trim().is_empty() { Err(no_text()) } else { Ok(text) }
+}
+
+fn no_text() -> CliError {
+    CliError::usage(
+        "there is no text to explain",
+        "give the error in quotes (hostssl explain 'FATAL: ...'), or on standard input (hostssl explain < error.txt)",
+    )
+}
+
+/// Reads text of any encoding as far as it is text.
+fn read(input: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    input.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_INPUT {
+        say!("warning: only the first {} KiB are looked at", MAX_INPUT >> 10);
+    }
+    // Windows PowerShell redirects into UTF-16.
+    if let [0xff, 0xfe, units @ ..] = bytes.as_slice() {
+        let units =
+            units.chunks_exact(2).map(|pair| pair.iter().rev().fold(0, |unit, byte| unit << 8 | u16::from(*byte)));
+        return Ok(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect());
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Writes one explanation: what it is, why it is this, what to do next.
+fn write_one(out: &mut dyn Write, explanation: &Explanation, palette: Palette) -> io::Result<()> {
+    let note = if explanation.red_herring { ", a red herring here" } else { "" };
+    let cause = palette.bold(&word(explanation.cause));
+    writeln!(out, "{cause} (confidence: {}{note})", word(explanation.confidence))?;
+    writeln!(out, "  What: {}", explanation.meaning)?;
+    writeln!(out, "  Why:  {}", explanation.why)?;
+    writeln!(out, "  Next: {}", explanation.advice)
+}
+
+/// A value as JSON names it.
+fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_of_any_encoding_is_text_and_bounded() {
+        assert_eq!(read(&b"a\xff\xfeb"[..]).unwrap(), "a\u{fffd}\u{fffd}b");
+        let utf16: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain("Größe".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        assert_eq!(read(utf16.as_slice()).unwrap(), "Größe");
+        assert_eq!(read(&b"\xff\xfea"[..]).unwrap(), "");
+        assert!(read(io::repeat(b'x')).unwrap().len() as u64 <= MAX_INPUT + 1);
+    }
 }

@@ -1,13 +1,24 @@
-//! What an error message of a client means: which of firewall, `pg_hba.conf`, TLS, password or trust store it is.
+//! What an error message of a client means: firewall, `pg_hba.conf`, TLS, password, trust store, name, address, resources,
+//! or no refusal of a server at all.
 //!
-//! Pure: text in, explanations out. The texts are those of PostgreSQL, of its gateways on Azure, of libpq and of the
-//! drivers' TLS libraries, in English. They are matched loosely, as people paste them cut and wrapped.
+//! Pure: text in, explanations out. The texts are those of PostgreSQL, of its gateways on Azure, of its poolers, of libpq and
+//! of the drivers with their TLS libraries; of PostgreSQL's own translations the few that decide. Only what is outside
+//! quoted names counts, as users choose those. Nothing of a text is repeated in its explanation, so an explanation can be
+//! shown on a terminal whatever the text holds.
 
+mod attempts;
+#[cfg(test)]
+mod corpus;
+mod matching;
+mod readings;
 mod rules;
+mod sqlstate;
+mod text;
 
 use serde::Serialize;
 
-use rules::RULES;
+use matching::Found;
+use readings::Weight;
 
 /// Who or what refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -18,15 +29,19 @@ pub enum Cause {
     TlsEnforced,
     /// A rule on addresses, users or databases: a firewall, an allow list, `pg_hba.conf`. Not TLS.
     AddressRule,
+    /// A rule of `pg_hba.conf`, of which the text does not tell whether it is about TLS.
+    PgHba,
     /// The password, or the token in its place.
     Password,
+    /// Authentication was passed, and the user lacks a privilege.
+    Permission,
     /// The client has no roots, or others than the server's chain ends in.
     TrustStore,
     /// The certificate names another host.
     HostName,
     /// A signature or key in the chain is too weak for the client's rules.
     WeakAlgorithm,
-    /// The certificate's time is over, or a clock is wrong.
+    /// The certificate's time is over or has not begun, or a clock is wrong.
     Expired,
     /// The server demands a certificate of the client.
     ClientCertificate,
@@ -36,14 +51,30 @@ pub enum Cause {
     NoCommonTls,
     /// The peer broke off the handshake, or does not speak TLS or PostgreSQL there.
     Handshake,
+    /// The client's own settings, files or build; no server refused.
+    ClientSetup,
     /// The server has no slots or is not up yet.
     Busy,
     /// The user or database does not exist: authentication was reached.
     NoSuchRoleOrDatabase,
-    /// No connection could be made at all.
+    /// No connection could be made at all: address, port, name or route.
     Unreachable,
+    /// The connection was closed without a word of why.
+    Closed,
     /// None that this program knows.
     Unknown,
+}
+
+/// How sure an explanation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// The text fits, and others would fit as well.
+    Low,
+    /// The usual meaning of the text; another is possible.
+    Medium,
+    /// The text says it.
+    High,
 }
 
 /// What an error message means.
@@ -51,12 +82,16 @@ pub enum Cause {
 pub struct Explanation {
     /// Who or what refused.
     pub cause: Cause,
-    /// What happened, in a sentence.
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// What happened, in a sentence or two.
     pub meaning: &'static str,
+    /// Why it is this, in a sentence: the words that tell.
+    pub why: String,
     /// What to do about it.
     pub advice: &'static str,
-    /// The part of the text that tells.
-    pub matched: &'static str,
+    /// The words, in lower case, or the SQLSTATE code that tell. Never taken from the text.
+    pub matched: String,
     /// It is the companion of another error in the same text and not to be acted on.
     pub red_herring: bool,
 }
@@ -64,101 +99,180 @@ pub struct Explanation {
 /// Explains `text` by its most telling cause; [`Cause::Unknown`] when no message in it is known.
 #[must_use]
 pub fn explain(text: &str) -> Explanation {
-    explain_all(text).into_iter().next().unwrap_or(UNKNOWN)
+    explain_all(text).into_iter().next().unwrap_or_else(unknown)
 }
 
 /// Explains all that `text` tells, the most telling cause first and red herrings last. Empty for an unknown text.
 #[must_use]
 pub fn explain_all(text: &str) -> Vec<Explanation> {
-    // Wrapped lines must not part what belongs together. An error of megabytes is none.
-    let head: String = text.chars().take(MAX_TEXT).collect();
-    let text = head.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    let mut found: Vec<Explanation> = Vec::new();
-    for rule in RULES {
-        let [first, ..] = rule.needles else { continue };
-        let matches = rule.needles.iter().all(|needle| text.contains(needle));
-        if matches && found.iter().all(|known| known.cause != rule.cause) {
-            found.push(Explanation {
-                cause: rule.cause,
-                meaning: rule.meaning,
-                advice: rule.advice,
-                matched: first,
-                red_herring: false,
-            });
+    let text = text::comparable(text);
+    let mut found = matching::all(&text);
+    // The heavier decides; among equals the first in the text, as names that users chose come after the message.
+    found.sort_by_key(|found| (std::cmp::Reverse(found.reading.weight), found.at));
+    let mut distinct: Vec<Found> = Vec::new();
+    for found in found {
+        if distinct.iter().all(|known| known.reading.cause != found.reading.cause) {
+            distinct.push(found);
         }
     }
-    mark_red_herrings(&mut found);
-    found
+    let Some(top) = distinct.first().map(|found| found.reading.weight) else { return Vec::new() };
+    // What only wraps a reason says nothing beside it.
+    let weighs = |distinct: &[Found], weight| distinct.iter().any(|found| found.reading.weight == weight);
+    let (reason, failure) = (weighs(&distinct, Weight::TlsReason), weighs(&distinct, Weight::TlsFailure));
+    distinct.retain(|found| match found.reading.weight {
+        Weight::Hint => top == Weight::Hint,
+        Weight::TlsWrapper => !reason && !failure,
+        Weight::TlsFailure => !reason,
+        _ => true,
+    });
+    let rivals = distinct.iter().filter(|found| found.reading.weight == top).count() > 1;
+    let alone = distinct.len() == 1;
+    let mut all: Vec<Explanation> = distinct.iter().map(|found| explanation(found, top)).collect();
+    if let Some(first) = all.first_mut() {
+        if rivals {
+            first.confidence = first.confidence.min(Confidence::Medium);
+        }
+        if first.cause == Cause::TlsEnforced && !alone {
+            first.advice = "Set sslmode=require, or better verify-full, in the client: then no attempt in clear is made, and an \
+                            error that is left says why TLS fails.";
+        }
+    }
+    // Whatever the known attempts tell, the one that is not known may be the one over TLS.
+    if top <= Weight::PlaintextRefused && attempts::any_unknown(&text) {
+        all.iter_mut().for_each(set_aside);
+        all.insert(0, unknown_attempt());
+    }
+    all.sort_by_key(|explanation| explanation.red_herring);
+    all
 }
 
-const UNKNOWN: Explanation = Explanation {
-    cause: Cause::Unknown,
-    meaning: "The text matches no message that is known here.",
-    advice: "Look for a SQLSTATE code in it, or probe the server to see what it does.",
-    matched: "",
-    red_herring: false,
-};
-
-/// The most characters of a text that are looked at.
-const MAX_TEXT: usize = 20_000;
-
-/// libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in clear. The second error then says
-/// that plaintext is refused, and is no sign of a client without TLS.
-fn mark_red_herrings(found: &mut [Explanation]) {
-    let real = |cause| {
-        matches!(cause, Cause::Password | Cause::NoSuchRoleOrDatabase | Cause::ClientCertificate | Cause::AddressRule)
+/// Says what was found, in a text whose most telling message weighs `top`.
+fn explanation(found: &Found, top: Weight) -> Explanation {
+    let reading = found.reading;
+    let mut explanation = Explanation {
+        cause: reading.cause,
+        confidence: reading.confidence,
+        meaning: reading.meaning,
+        why: format!("It says: {}.", found.matched),
+        advice: reading.advice,
+        matched: found.matched.clone(),
+        red_herring: false,
     };
-    if found.iter().any(|explanation| real(explanation.cause)) {
-        for explanation in found.iter_mut().filter(|explanation| explanation.cause == Cause::TlsEnforced) {
-            explanation.red_herring = true;
-            explanation.meaning = "With sslmode=prefer the client tried TLS, failed for another reason, and then tried without TLS, \
-                 which the server refuses. The other error is the one that counts.";
-            explanation.advice =
-                "Mend the other error. Set sslmode=require or stricter, so that the second attempt is not made.";
-        }
-        found.sort_by_key(|explanation| explanation.red_herring);
+    if reading.weight < top && reading.weight <= Weight::PlaintextRefused {
+        set_aside(&mut explanation);
+    }
+    explanation
+}
+
+/// Marks the companion of a better reason.
+fn set_aside(explanation: &mut Explanation) {
+    explanation.red_herring = true;
+    explanation.why.push_str(" Another message of the text counts more.");
+    if explanation.cause == Cause::TlsEnforced {
+        // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in clear; with `allow` it does so
+        // the other way round. The refusal of plaintext is no sign of a client without TLS then.
+        explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
+                               what counts is the other error, that of the attempt over TLS.";
+        explanation.advice =
+            "Mend the other error. Set sslmode=require or stricter, so that no attempt in clear is made.";
+    }
+}
+
+fn unknown_attempt() -> Explanation {
+    Explanation {
+        meaning: "The text tells of several attempts. One failed with a message that is not known here, and it is likely the \
+                  one that counts.",
+        why: "One attempt holds no known message, and those of the others do not say why it failed.".to_owned(),
+        ..unknown()
+    }
+}
+
+fn unknown() -> Explanation {
+    Explanation {
+        cause: Cause::Unknown,
+        confidence: Confidence::Low,
+        meaning: "The text matches no message that is known here.",
+        why: "None of the known messages and codes is in it, outside of quoted names.".to_owned(),
+        advice: "Paste the whole message with its SQLSTATE code, untranslated (lc_messages=C in the server, LC_ALL=C in the \
+                 client), or see what the server does: hostssl probe HOST.",
+        matched: String::new(),
+        red_herring: false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use corpus::{CLIENTS, NAMES, PAIRS, SERVER, TRANSLATED, WRAPPED};
     use proptest::prelude::*;
+    use rules::rules;
+
+    /// Compares each text with its cause, and tells all that differ at once.
+    fn check(texts: impl IntoIterator<Item = (String, Cause)>) {
+        let wrong: Vec<String> = texts
+            .into_iter()
+            .filter(|(text, cause)| explain(text).cause != *cause)
+            .map(|(text, cause)| format!("{cause:?}, not {:?}: {text}", explain(&text).cause))
+            .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    fn owned(table: &[(&str, Cause)]) -> Vec<(String, Cause)> {
+        table.iter().map(|(text, cause)| ((*text).to_owned(), *cause)).collect()
+    }
 
     #[test]
-    fn what_users_paste() {
-        for (text, cause) in [
-            ("FATAL: SSL connection is required. Please specify SSL options and retry.", Cause::TlsEnforced),
-            (
-                "psql: error: FATAL:  no pg_hba.conf entry for host \"1.2.3.4\", user \"u\", database \"d\", no encryption",
-                Cause::TlsEnforced,
-            ),
-            ("no pg_hba.conf entry for host \"1.2.3.4\", user \"u\",\n  database \"d\", SSL off", Cause::TlsEnforced),
-            ("no pg_hba.conf entry for host \"1.2.3.4\", user \"u\", database \"d\", SSL on", Cause::AddressRule),
-            ("no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", SSL encryption", Cause::AddressRule),
-            (
-                "pg_hba.conf rejects connection for host \"h\", user \"u\", database \"d\", no encryption",
-                Cause::TlsEnforced,
-            ),
-            ("root certificate file \"/root/.postgresql/root.crt\" does not exist", Cause::TrustStore),
-            ("SSL error: certificate verify failed", Cause::TrustStore),
-            ("self signed certificate in certificate chain", Cause::TrustStore),
-            ("rejected by the provided RemoteCertificateValidationCallback", Cause::TrustStore),
-            ("Certificates do not conform to algorithm constraints", Cause::WeakAlgorithm),
-            ("ERR_TLS_CERT_ALTNAME_INVALID", Cause::HostName),
-            ("server certificate for \"x\" does not match host name \"y\"", Cause::HostName),
-            ("FATAL: connection requires a valid client certificate", Cause::ClientCertificate),
-            ("server does not support SSL, but SSL was required", Cause::NoTlsOnServer),
-            ("ERROR: SSL required", Cause::TlsEnforced),
-            ("FATAL: role \"x\" does not exist", Cause::NoSuchRoleOrDatabase),
-            ("FATAL: sorry, too many clients already", Cause::Busy),
-            ("tlsv1 alert protocol version", Cause::NoCommonTls),
-            ("connect ECONNREFUSED: Connection refused", Cause::Unreachable),
-            ("the moon is full", Cause::Unknown),
-            ("", Cause::Unknown),
-        ] {
-            assert_eq!(explain(text).cause, cause, "{text}");
-        }
+    fn texts_of_servers_and_poolers() {
+        check(owned(SERVER));
+    }
+
+    #[test]
+    fn texts_of_drivers_and_tls_libraries() {
+        check(owned(CLIENTS));
+    }
+
+    #[test]
+    fn translations_and_codes() {
+        check(owned(TRANSLATED));
+    }
+
+    #[test]
+    fn names_that_users_chose_do_not_count() {
+        check(owned(NAMES));
+    }
+
+    #[test]
+    fn prefixes_escapes_and_encodings_do_not_matter() {
+        check(owned(WRAPPED));
+    }
+
+    #[test]
+    fn the_decisive_line_decides_in_both_orders() {
+        let prefix = "connection to server at \"db\" (1.2.3.4), port 5432 failed: ";
+        check(PAIRS.iter().flat_map(|(one, other, cause)| {
+            [
+                (format!("{one}\n{other}"), *cause),
+                (format!("{other}\n{one}"), *cause),
+                (format!("psql: error: {prefix}{one}\n{prefix}{other}"), *cause),
+                (format!("psql: error: {prefix}{other}\n{prefix}{one}"), *cause),
+            ]
+        }));
+    }
+
+    #[test]
+    fn every_known_text_keeps_its_cause_in_a_log_line() {
+        let known = SERVER.iter().chain(CLIENTS).chain(TRANSLATED).filter(|(_, cause)| *cause != Cause::Unknown);
+        check(known.flat_map(|(text, cause)| {
+            [
+                (
+                    format!(
+                        "2026-11-25T09:09:55Z \u{1b}[31mERROR\u{1b}[0m [main] a.b.C - {text}\n    at a.b(C.java:1)\n"
+                    ),
+                    *cause,
+                ),
+                (serde_json::json!({ "time": 1, "message": text, "pid": 2 }).to_string(), *cause),
+            ]
+        }));
     }
 
     #[test]
@@ -170,7 +284,7 @@ mod tests {
         assert_eq!(found[0].cause, Cause::Password);
         assert!(!found[0].red_herring);
         assert_eq!(found[1].cause, Cause::TlsEnforced);
-        assert!(found[1].red_herring);
+        assert!(found[1].red_herring && found[1].meaning.contains("prefer"));
     }
 
     #[test]
@@ -182,19 +296,103 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_can_be_met() {
-        for rule in RULES {
-            let text = rule.needles.join(" ");
-            assert!(rule.needles.iter().all(|needle| *needle == needle.to_lowercase()), "{:?}", rule.needles);
+    fn an_attempt_that_is_not_known_counts_more_than_a_refusal_of_plaintext() {
+        let frame = "connection to server at \"db\" (1.2.3.4), port 5432 failed: ";
+        let plain = "FATAL:  no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", no encryption";
+        let odd = "FATAL:  nobody has heard of this";
+        for text in [format!("{frame}{odd}\n{frame}{plain}"), format!("psql: error: {frame}{plain}\n{frame}{odd}")] {
             let found = explain_all(&text);
-            assert!(found.iter().any(|explanation| explanation.cause == rule.cause), "{text}");
+            assert_eq!((found[0].cause, found[1].cause), (Cause::Unknown, Cause::TlsEnforced), "{text}");
+            assert!(!found[0].red_herring && found[1].red_herring);
+        }
+        assert_eq!(explain(&format!("{frame}{plain}\n{frame}{plain}")).cause, Cause::TlsEnforced, "two addresses");
+        assert_eq!(explain(&format!("{odd}\n{plain}")).cause, Cause::TlsEnforced, "no attempts, a log");
+        let refused = format!("{frame}Connection refused\n{frame}{odd}");
+        assert_eq!(explain(&refused).cause, Cause::Unknown);
+    }
+
+    #[test]
+    fn two_reasons_of_one_weight_lower_the_confidence() {
+        let one = "FATAL: password authentication failed for user \"u\"";
+        let two = format!("{one}\nFATAL: database \"d\" does not exist");
+        assert_eq!(explain(one).confidence, Confidence::High);
+        assert_eq!(explain(&two).confidence, Confidence::Medium);
+        assert!(explain_all(&two).iter().all(|explanation| !explanation.red_herring));
+    }
+
+    /// A text of a rule's own words.
+    fn phrase(parts: &[&str]) -> String {
+        parts.iter().map(|part| part.trim_end_matches('*')).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_rule_can_be_met() {
+        for rule in rules() {
+            let text = phrase(rule.parts);
+            assert_eq!(text, text.to_lowercase(), "rules are compared in lower case");
+            let all = matching::all(&text::comparable(&text));
+            assert!(all.iter().any(|found| std::ptr::eq(found.reading, rule.reading)), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_explanation_says_what_why_and_what_next() {
+        for (text, _) in SERVER.iter().chain(CLIENTS).chain(TRANSLATED).chain(NAMES).chain(WRAPPED) {
+            for explanation in explain_all(text).into_iter().chain([explain(text)]) {
+                for part in [explanation.meaning, &explanation.why, explanation.advice] {
+                    assert!(part.ends_with('.') && part.len() > 10 && !part.contains("  "), "{part}");
+                }
+                assert_eq!(explanation.cause == Cause::Unknown, explanation.matched.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_quoted_phrase_of_a_rule_is_a_name() {
+        for rule in rules() {
+            // What is in these quotes closes them.
+            let phrase = phrase(rule.parts).replace('"', "");
+            for text in [format!("\"{phrase}\""), format!("user \"{phrase}\", x"), format!("Benutzer »{phrase}« y")] {
+                assert_eq!(explain_all(&text), [], "{text}");
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn never_panics(text in "\\PC{0,200}") {
+        fn never_panics(text in any::<String>()) {
             prop_assert!(!explain(&text).meaning.is_empty());
+        }
+
+        #[test]
+        fn never_panics_on_what_looks_like_messages(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    Just("\"".to_owned()), Just("\\\"".to_owned()), Just("»".to_owned()), Just("«".to_owned()),
+                    Just("`".to_owned()), Just("'".to_owned()), Just("\n".to_owned()), Just("\u{1b}[".to_owned()),
+                    Just("message: ".to_owned()), Just("sqlstate ".to_owned()), Just("28000".to_owned()),
+                    Just(", 用户\"".to_owned()), prop::sample::select(rules().map(|rule| phrase(rule.parts)).collect::<Vec<_>>()),
+                    any::<String>(),
+                ],
+                0..24,
+            )
+        ) {
+            let all = explain_all(&pieces.concat());
+            prop_assert!(all.is_sorted_by_key(|explanation| explanation.red_herring));
+            prop_assert!(all.first().is_none_or(|explanation| !explanation.red_herring));
+        }
+
+        #[test]
+        fn a_name_never_decides(index in 0..1000_usize, before in "[a-z ]{0,20}", after in "[a-z ]{0,20}") {
+            let count = rules().count();
+            let phrase = rules().nth(index % count).map(|rule| phrase(rule.parts).replace('"', "")).unwrap_or_default();
+            for entry in [
+                format!("FATAL:  database \"{before}{phrase}{after}\" does not exist"),
+                format!("FATAL:  role \"{before} {phrase} {after}\" does not exist"),
+            ] {
+                prop_assert_eq!(explain_all(&entry).len(), 1, "{}", entry);
+                prop_assert_eq!(explain(&entry).cause, Cause::NoSuchRoleOrDatabase);
+            }
         }
     }
 }

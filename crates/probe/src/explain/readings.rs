@@ -1,0 +1,211 @@
+//! What the known messages mean, each meaning once.
+
+use super::{Cause, Confidence};
+
+/// How much a message tells beside others of the same text. The heaviest decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// What happened and not why: closed, timed out, busy. Also what is said before any rule is looked at.
+    Symptom,
+    /// Who spoke, and not what: dropped when anything heavier is found.
+    Hint,
+    /// Plaintext was refused. Clients that try both TLS and plaintext show it beside the reason why TLS failed.
+    PlaintextRefused,
+    /// Something failed in TLS: the frame around a reason.
+    TlsWrapper,
+    /// A kind of failure of TLS, of which the text may hold the reason.
+    TlsFailure,
+    /// Why TLS failed.
+    TlsReason,
+    /// A rule refused the login although TLS was used.
+    Refused,
+    /// Authentication was reached: nothing before it can be the matter.
+    Authenticated,
+}
+
+/// The meaning of a message.
+pub(super) struct Reading {
+    pub(super) cause: Cause,
+    pub(super) weight: Weight,
+    pub(super) confidence: Confidence,
+    pub(super) meaning: &'static str,
+    pub(super) advice: &'static str,
+}
+
+/// Defines readings, one a line of facts and two of sentences.
+macro_rules! readings {
+    ($($name:ident: $cause:ident, $weight:ident, $confidence:ident, $meaning:literal, $advice:literal;)*) => {
+        $(pub(super) static $name: Reading = Reading {
+            cause: Cause::$cause,
+            weight: Weight::$weight,
+            confidence: Confidence::$confidence,
+            meaning: $meaning,
+            advice: $advice,
+        };)*
+    };
+}
+
+// Plaintext is refused.
+readings! {
+    NO_ENTRY_PLAIN: TlsEnforced, PlaintextRefused, High,
+        "No line of pg_hba.conf lets this login in without TLS. A firewall rule can look the same in clear: only the same login over TLS tells them apart.",
+        "Set sslmode=require, or better verify-full, in the client.";
+    REJECT_PLAIN: TlsEnforced, PlaintextRefused, High,
+        "A line of pg_hba.conf rejects connections without TLS from this address.",
+        "Set sslmode=require, or better verify-full, in the client.";
+    GATEWAY_PLAIN: TlsEnforced, PlaintextRefused, High,
+        "The server, or the gateway before it, demands TLS and the client came without.",
+        "Set sslmode=require, or better verify-full, in the client.";
+    POOLER_PLAIN: TlsEnforced, PlaintextRefused, High,
+        "The pooler demands TLS and the client came without.",
+        "Set sslmode=require, or better verify-full, in the client.";
+}
+
+// A rule refused.
+readings! {
+    NO_ENTRY_TLS: AddressRule, Refused, High,
+        "The client did use TLS. The server lets no such user, database and address in: a firewall, an allow list or pg_hba.conf.",
+        "Add the client's address to the firewall rules of the server, or use the private network. TLS is not the matter.";
+    REJECT_TLS: AddressRule, Refused, High,
+        "A line of pg_hba.conf rejects this user, database or address although the client used TLS.",
+        "Look at the reject lines of pg_hba.conf. TLS is not the matter.";
+    NO_ENTRY_GSS: AddressRule, Refused, High,
+        "The client came with GSSAPI encryption, for which the server has no rule.",
+        "Set gssencmode=disable in the client, and use TLS.";
+    NO_ENTRY: PgHba, Hint, Low,
+        "No rule of pg_hba.conf, or of a firewall that speaks like it, lets this login in. The words that tell whether TLS was used are missing.",
+        "Get the whole line: it ends in \"no encryption\" (use TLS) or \"SSL encryption\" (the address or user is the matter).";
+    INVALID_AUTHORIZATION: PgHba, Hint, Low,
+        "The server refused the login: a rule of pg_hba.conf, most often, or a user that does not exist. The code is the same for TLS, address and user.",
+        "Get the message beside the code, or see whether plaintext is refused: hostssl probe HOST.";
+    OTHER_METHOD: PgHba, Authenticated, High,
+        "The line of pg_hba.conf that fits demands another way of signing in than a password.",
+        "Change the method of that line (scram-sha-256 for passwords), or connect as the user that it expects.";
+}
+
+// Authentication was reached.
+readings! {
+    PASSWORD: Password, Authenticated, High,
+        "The server let the connection in and refused the password or token.",
+        "Check the user name and the password; a token of Microsoft Entra ends after about an hour.";
+    TOKEN: Password, Authenticated, High,
+        "The server let the connection in and refused the access token that came as password.",
+        "Get a new token for the resource of open source databases, and pass it unchanged.";
+    NO_PASSWORD: Password, Authenticated, High,
+        "The server asked for a password, and the client has none, or none that is text.",
+        "Give the client a password: check the variable or the connection string that should hold it.";
+    USER_FORM: Password, Authenticated, Medium,
+        "An Azure single server wants the user name with the server's name behind it.",
+        "Write the user as user@server, or check the user name.";
+    PERMISSION: Permission, Authenticated, High,
+        "The login was accepted, and the user lacks a privilege.",
+        "Grant it, such as CONNECT on the database. TLS and firewall are not the matter.";
+    NO_SUCH_ROLE: NoSuchRoleOrDatabase, Authenticated, High,
+        "Authentication was reached or passed; the user does not exist.",
+        "Check the user name.";
+    NO_SUCH_DATABASE: NoSuchRoleOrDatabase, Authenticated, High,
+        "Authentication was reached or passed; the database does not exist.",
+        "Check the database name.";
+}
+
+// Certificates.
+readings! {
+    CLIENT_CERTIFICATE: ClientCertificate, Refused, High,
+        "The server demands a certificate of the client. Azure never does: this is another server, or a proxy.",
+        "Give the client sslcert and sslkey.";
+    NO_CLIENT_ROOTS: ClientCertificate, Refused, High,
+        "The server demands a certificate of the client, and has no roots of its own to check it by.",
+        "Set ssl_ca_file in the server, or change the line of pg_hba.conf that demands the certificate.";
+    CLIENT_CERTIFICATE_ALERT: ClientCertificate, TlsReason, High,
+        "The server demands a certificate of the client in the TLS handshake. Azure never does: this is another server, or a proxy.",
+        "Give the client sslcert and sslkey.";
+    NO_ROOT_FILE: TrustStore, Symptom, High,
+        "The client is to verify the server's certificate (sslmode=verify-ca or verify-full), and has no file of roots. No server refused.",
+        "Name a file of roots by sslrootcert, or the system's by sslrootcert=system (libpq 16 and later).";
+    UNTRUSTED: TrustStore, TlsReason, High,
+        "The chain ends in a root that the client does not trust. Enforcement is not the matter.",
+        "Give the client the root of the server's chain. Do not turn verification off.";
+    UNVERIFIED: TrustStore, TlsFailure, Medium,
+        "The client refuses the server's certificate, most often as it does not trust the root of the chain. Enforcement is not the matter.",
+        "Give the client the root of the server's chain; look at dates and names too: hostssl probe HOST. Do not turn verification off.";
+    OTHER_SIDE_DISTRUSTS: TrustStore, TlsReason, Medium,
+        "The side that sent this alert does not trust the certificate that it was shown: in a server's log it is the client that distrusts the server, in a client it is the server that refuses the client's certificate.",
+        "Give the sender of the alert the root of the other's chain, or the client another sslcert.";
+    HOST_NAME: HostName, TlsReason, High,
+        "The certificate names another host than the one connected to.",
+        "Connect by the server's full name, not by its address or a privatelink name.";
+    NO_SERVER_NAME: HostName, TlsReason, Medium,
+        "What answered knows no server of the name that the client asked for.",
+        "Connect by the server's full name; a proxy that chooses by name needs it in the TLS handshake (SNI).";
+    EXPIRED: Expired, TlsReason, High,
+        "A certificate of the chain has expired or is not valid yet, or the clock of the verifying side is wrong.",
+        "Check the clock and the dates of the chain: hostssl probe HOST.";
+    WEAK: WeakAlgorithm, TlsReason, High,
+        "A certificate of the chain has a signature (often SHA-1) or key that the client's rules forbid.",
+        "Renew the chain on the server's side; do not weaken the client's rules.";
+}
+
+// The TLS handshake.
+readings! {
+    NO_TLS: NoTlsOnServer, TlsReason, High,
+        "The client demands TLS and the server answered that it has none.",
+        "Turn ssl on in the server. A proxy or pooler in between may be what answered.";
+    NO_COMMON_TLS: NoCommonTls, TlsReason, High,
+        "Client and server have no version of TLS or no cipher suite in common.",
+        "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only. Look at ssl_ciphers of the server too.";
+    HANDSHAKE_FAILURE: NoCommonTls, TlsReason, Medium,
+        "The peer found nothing acceptable in the client's offer: versions, cipher suites, groups, or a certificate of the client that it misses.",
+        "See what the server takes (hostssl probe HOST), and update the client's TLS library.";
+    NOT_TLS: Handshake, TlsReason, High,
+        "What answered does not speak TLS or PostgreSQL where that was expected.",
+        "Check host and port, and whether the client begins with TLS at once (sslnegotiation=direct) at a server that has it not.";
+    NO_ALPN: Handshake, TlsReason, High,
+        "What answered speaks TLS at once, and is no PostgreSQL that does (ALPN).",
+        "Leave sslnegotiation=direct out, or check what is between client and server.";
+    BROKEN_OFF: Handshake, TlsFailure, Medium,
+        "The peer, or something in between, broke off the TLS connection.",
+        "Look for a proxy, a firewall that inspects TLS, or a server without direct TLS; see hostssl probe HOST --transcript.";
+    TLS_FAILED: Handshake, TlsWrapper, Low,
+        "TLS failed, for a reason that is not known here or not in the text.",
+        "Look for the cause in the lines below it, or see what the server does: hostssl probe HOST --transcript.";
+    STUFFED: Handshake, TlsReason, Medium,
+        "Bytes in clear came behind the request for TLS: a defect of the client, a proxy, or somebody in between.",
+        "Look for a proxy in between, and update the client.";
+    OTHER_PROTOCOL: Handshake, Symptom, Low,
+        "The server does not know what the client asked first (GSSAPI encryption or a newer protocol). Clients go on without it.",
+        "Look at the other errors. Set gssencmode=disable if it is the only one.";
+    CLIENT_SETUP: ClientSetup, TlsReason, High,
+        "The client's own settings, files or build are the matter. No server refused.",
+        "Correct the setting that the message names. sslmode is one of disable, allow, prefer, require, verify-ca, verify-full.";
+    OLD_CLIENT: ClientSetup, Refused, High,
+        "The client does not know a way of signing in or a setting that the server has.",
+        "Update the driver, or leave the setting that is named out.";
+}
+
+// No slot, no route, no word.
+readings! {
+    TOO_MANY: Busy, Symptom, High,
+        "The server or pooler has no slot left. A server says so before it looks at any rule on TLS.",
+        "Try again later; think of a pooler.";
+    NOT_UP: Busy, Symptom, High,
+        "The server is starting, stopping or recovering.",
+        "Try again later.";
+    BACKEND_DOWN: Busy, Symptom, Medium,
+        "The pooler could not get a connection to the server behind it in time.",
+        "Look at the pooler's log for what the server says to it.";
+    CONNECTION_REFUSED: Unreachable, Symptom, High,
+        "Nothing listens on that address and port, or a firewall says so. It is no answer of PostgreSQL.",
+        "Check host and port, and whether the server runs.";
+    NO_ANSWER: Unreachable, Symptom, High,
+        "No answer came: a firewall that drops, a server on a private network, or a stopped one.",
+        "Check the firewall rules of the server and the route to it.";
+    NO_ADDRESS: Unreachable, Symptom, High,
+        "The name has no address here. Private servers have one only on their own network.",
+        "Check the name, and the private DNS zone where the client runs.";
+    NO_SOCKET: Unreachable, Symptom, High,
+        "The client looked for a server on its own machine, and none has a socket there.",
+        "Name the host of the server; without one the client takes its own machine.";
+    CLOSED: Closed, Symptom, Low,
+        "The connection was closed without a word of why: a server that crashed or stopped, a time limit, a proxy or a firewall.",
+        "Look at the server's log at that time, and see what the server does: hostssl probe HOST.";
+}
