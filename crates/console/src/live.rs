@@ -214,6 +214,10 @@ fn keep(shared: &Shared, report: &AuditReport) -> Result<(), Trouble> {
         hint: error.hint().to_owned(),
     };
     shared.store.save(report).map_err(lost)?;
+    // The overview asks for it next.
+    if let Ok(Some(latest)) = shared.store.latest() {
+        shared.readiness(&latest);
+    }
     if let Some(retain) = shared.options.retain
         && let Err(error) = shared.store.prune(retain)
     {

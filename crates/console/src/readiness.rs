@@ -2,13 +2,16 @@
 //!
 //! A plan looks again, and at more: locks, and what the identity may write.
 
-use hostssl_model::{AuditReport, Posture, Principal, Scope, ServerReport, TlsVersion};
+use hostssl_model::{Posture, Principal, Scope, ServerReport, Subscription, TlsVersion};
 use hostssl_remedy::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, plan};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Servers of each sort that are named.
 pub(crate) const NAMED: usize = 8;
+/// Servers that are planned at once: the memory stays small, however many there are.
+const AT_ONCE: usize = 200;
 /// Servers of a wave, where waves do not matter.
 const ONE_WAVE: u32 = 1_000_000;
 
@@ -59,16 +62,30 @@ impl Others {
 }
 
 impl Readiness {
-    /// Asks the planner about the servers of an audit that do not enforce.
+    /// Asks the planner about the servers of an audit that do not enforce, some at a time.
     pub(crate) fn of(store: &AuditStore, audit: &AuditEntry) -> Result<Self, StoreError> {
         let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
-        let report = store.report(audit, &filter)?;
+        let subscriptions = store.subscriptions(audit)?;
         let mut found = Self { audit: audit.id.clone(), ..Self::default() };
+        let mut some = Vec::with_capacity(AT_ONCE);
+        store.each_server(audit, &filter, &mut |server| {
+            some.push(server);
+            if some.len() == AT_ONCE {
+                found.ask(audit, &subscriptions, &some);
+                some.clear();
+            }
+        })?;
+        found.ask(audit, &subscriptions, &some);
+        found.left_out.sort_by_key(|(reason, _)| *reason);
+        Ok(found)
+    }
+
+    fn ask(&mut self, audit: &AuditEntry, subscriptions: &[Arc<Subscription>], servers: &[ServerReport]) {
         let scope = Scope::default();
-        let postures: Vec<Posture> = report.servers.iter().map(ServerReport::posture).collect();
+        let postures: Vec<Posture> = servers.iter().map(ServerReport::posture).collect();
         let targets: Vec<Target<'_>> = postures
             .iter()
-            .zip(&report.servers)
+            .zip(servers)
             .map(|(posture, report)| Target { posture, findings: &report.findings })
             .collect();
         // A plan is for one tenant, so that each is asked about. Names do not matter, and must not be in the way.
@@ -86,7 +103,7 @@ impl Readiness {
                     minimum_tls: TlsVersion::Tls1_2,
                 },
                 targets: &targets,
-                subscriptions: &report.subscriptions,
+                subscriptions,
                 waived: &[],
                 locks: &[],
                 clients: &BTreeMap::new(),
@@ -99,19 +116,18 @@ impl Readiness {
                 profile: &audit.profile,
             };
             match plan(&inputs) {
-                Ok(plan) => found.count(&plan, &report),
+                Ok(plan) => self.count(&plan, subscriptions),
                 Err(error) => {
                     tracing::warn!(%error, "the planner takes nothing of a kept audit");
-                    found.untold = true;
+                    self.untold = true;
                 }
             }
         }
-        Ok(found)
     }
 
-    fn count(&mut self, plan: &hostssl_remedy::Plan, report: &AuditReport) {
+    fn count(&mut self, plan: &hostssl_remedy::Plan, subscriptions: &[Arc<Subscription>]) {
         let named = |id: &hostssl_model::SubscriptionId| {
-            let found = report.subscriptions.iter().find(|one| one.id == *id);
+            let found = subscriptions.iter().find(|one| one.id == *id);
             found.map_or_else(|| id.to_string(), |one| one.name.to_string())
         };
         let mut seen = BTreeSet::new();

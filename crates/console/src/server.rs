@@ -95,6 +95,10 @@ impl Console {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let port = listener.local_addr().map_err(bind)?.port();
         let shared = Shared::new(options, port, store, connect);
+        // By the time somebody has signed in, it is known.
+        if let Some(latest) = shared.store.latest()? {
+            shared.readiness(&latest);
+        }
         let token = shared.sessions.new_link().map_err(ServeError::Random)?;
         let link = format!("{}/sign-in?token={token}", base(&shared));
         Ok(Self { shared, listener, tls, link })

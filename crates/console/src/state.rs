@@ -9,13 +9,17 @@ use crate::planning::Plans;
 use crate::readiness::Readiness;
 use crate::reply::Failure;
 use hostssl_store::{AuditEntry, AuditStore, StoreError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Live pages at once. Each holds a connection; the others must still get in.
 const LIVE_PAGES: usize = 200;
 /// Whole reports being exported or judged again at once: each may hold an audit's servers in memory.
 const REPORTS_AT_ONCE: usize = 1;
+
+/// How long a page waits for what takes longer in a large estate.
+const READY: Duration = Duration::from_millis(25);
 
 /// Questions to the store at once. Each has a connection to the database with its cache, and more at once than there are
 /// processors makes nobody's answer come sooner.
@@ -40,6 +44,8 @@ pub(crate) struct Inner {
     questions: Semaphore,
     live: Mutex<Option<Arc<Live>>>,
     readiness: Mutex<Option<Arc<Readiness>>>,
+    /// The audit whose readiness is being found out, or was.
+    asked: Mutex<Option<String>>,
 }
 
 impl std::ops::Deref for Shared {
@@ -66,6 +72,7 @@ impl Shared {
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
             live: Mutex::default(),
             readiness: Mutex::default(),
+            asked: Mutex::default(),
         }))
     }
 
@@ -83,19 +90,46 @@ impl Shared {
         }
     }
 
-    /// Which servers of an audit a plan could change. What an audit saw does not change, so that this is found out once.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the state cannot be read.
-    pub(crate) fn readiness(&self, store: &AuditStore, audit: &AuditEntry) -> Result<Arc<Readiness>, StoreError> {
-        let mut known = self.0.readiness.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.as_ref().filter(|known| known.audit == audit.id) {
-            return Ok(known.clone());
+    /// Which servers of an audit a plan could change. What an audit saw does not change, so that this is found out once; of a
+    /// large estate that takes longer than a page may, and goes on behind it: then there is no answer yet.
+    pub(crate) fn readiness(&self, audit: &AuditEntry) -> Option<Arc<Readiness>> {
+        if let Some(known) = self.known_readiness(&audit.id) {
+            return Some(known);
         }
-        let found = Arc::new(Readiness::of(store, audit)?);
-        *known = Some(found.clone());
-        Ok(found)
+        let (tell, told) = mpsc::channel();
+        let is_asked = {
+            let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.replace(audit.id.clone()).is_some_and(|id| id == audit.id)
+        };
+        if !is_asked {
+            let (shared, audit) = (self.clone(), audit.clone());
+            let work = move || {
+                match Readiness::of(&shared.store, &audit) {
+                    Ok(found) => shared.know(Arc::new(found)),
+                    Err(error) => {
+                        tracing::warn!(%error, "which servers are ready cannot be told");
+                        // The next page asks again.
+                        shared.0.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    }
+                }
+                // Nobody may wait any more.
+                let _ = tell.send(());
+            };
+            if std::thread::Builder::new().name("hostssl-ready".into()).spawn(work).is_err() {
+                self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
+        }
+        let _ = told.recv_timeout(READY);
+        self.known_readiness(&audit.id)
+    }
+
+    fn known_readiness(&self, audit: &str) -> Option<Arc<Readiness>> {
+        let known = self.0.readiness.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|known| known.audit == audit).cloned()
+    }
+
+    fn know(&self, found: Arc<Readiness>) {
+        *self.0.readiness.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
     }
 
     /// The audit that was started here last, under way or ended.

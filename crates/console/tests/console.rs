@@ -156,6 +156,17 @@ fn rusqlite_version(directory: &std::path::Path, version: u32) -> bool {
     std::fs::write(path, bytes).is_ok()
 }
 
+/// The latest audit in YAML, as one value.
+fn whole_yaml(served: &common::Served) -> String {
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let audit = store.latest().unwrap().unwrap();
+    let report = store.report(&audit, &hostssl_store::ServerFilter::default()).unwrap();
+    let value = hostssl_report::audit_json::value(&report).unwrap();
+    let (mut out, format) = (Vec::new(), hostssl_report::output::Format::Yaml);
+    hostssl_report::output::write_value(&mut out, &value, format, &[], hostssl_report::Palette::Plain).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
 #[tokio::test]
 async fn lists_are_filtered_sorted_and_paged_by_the_address() {
     let served = serve(options()).await;
@@ -177,6 +188,8 @@ async fn lists_are_filtered_sorted_and_paged_by_the_address() {
     assert_eq!(visitor.get("/resources?page=4294967295").await.status, 200);
     assert_eq!(visitor.get("/resources?run=no-such-run").await.status, 404);
     assert_eq!(visitor.get("/resources/export?format=exe").await.status, 400);
+    let yaml = visitor.get("/resources/export?format=yaml").await.body;
+    assert_eq!(yaml, whole_yaml(&served), "in parts it is the document that the command line writes");
     let csv = visitor.get("/resources/export?format=csv&enforcement=not-enforced").await.body;
     assert!(csv.contains("pg-off") && !csv.contains("pg-on"), "{csv}");
 }

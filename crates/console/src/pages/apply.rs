@@ -299,9 +299,9 @@ impl RunPage {
 
 fn order_row(order: Order) -> (&'static str, String, When) {
     let words = match order.act {
-        OrderAct::Apply => "approved and applied",
-        OrderAct::Undo => "undone",
-        OrderAct::Resume => "resumed",
+        OrderAct::Apply => "Approved",
+        OrderAct::Undo => "Undo asked for",
+        OrderAct::Resume => "Resume asked for",
     };
     (words, order.person, When(order.at_ms))
 }

@@ -15,6 +15,7 @@ use hostssl_report::output::{Format, write_value};
 use hostssl_report::{Palette, audit_csv, audit_json, audit_text};
 use hostssl_store::ServerFilter;
 use serde::Deserialize;
+use serde_json::Value;
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -22,6 +23,8 @@ use tokio::sync::mpsc;
 
 /// How much is sent at once, in bytes.
 const PIECE: usize = 64 << 10;
+/// Servers that are values at once.
+const AT_ONCE: usize = 100;
 /// How long a reader may take for a piece. Others wait for their turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -74,7 +77,7 @@ async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilt
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(PIECE, Pieces { pieces: pieces.clone(), runtime });
-        if let Err(error) = write(&mut out, &report, name).and_then(|()| out.flush()) {
+        if let Err(error) = write(&mut out, report, name).and_then(|()| out.flush()) {
             tracing::debug!(%error, "an export ended early");
             // The browser must not take the part for the whole. Whoever went away does not hear it.
             let _ = pieces.try_send(Err(error));
@@ -107,16 +110,83 @@ impl Write for Pieces {
     }
 }
 
-fn write(out: &mut dyn Write, report: &AuditReport, format: &str) -> io::Result<()> {
+fn write(out: &mut dyn Write, report: AuditReport, format: &str) -> io::Result<()> {
+    let report = match format {
+        "yaml" => return write_yaml(out, report),
+        _ => &report,
+    };
     let format = match format {
         "csv" => return audit_csv::write(out, report),
         "json" => return audit_json::write(out, report),
         "table" => return audit_text::write(out, report, Palette::Plain),
-        "tsv" => Format::Tsv,
-        _ => Format::Yaml,
+        _ => Format::Tsv,
     };
     let value = audit_json::value(report).map_err(io::Error::other)?;
     // A list of the whole document would show no server.
     let shown = if format == Format::Tsv { value.get("servers").unwrap_or(&value) } else { &value };
     write_value(out, shown, format, &[], Palette::Plain)
+}
+
+/// Writes the document of `hostssl audit -o yaml` with some servers at a time: as values, all of them would take many times
+/// the memory of the report. A sequence may stand at the indentation of its key (YAML 1.2.2, 8.2.1), so that the parts make
+/// one document.
+fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
+    let servers = std::mem::take(&mut report.servers);
+    let Value::Object(whole) = audit_json::value(&report).map_err(io::Error::other)? else { return Ok(()) };
+    let yaml = |out: &mut dyn Write, value: Value| write_value(out, &value, Format::Yaml, &[], Palette::Plain);
+    if servers.is_empty() {
+        return yaml(out, Value::Object(whole));
+    }
+    let mut rest = servers.into_iter();
+    for (name, value) in whole {
+        if name != "servers" {
+            yaml(out, Value::Object([(name, value)].into_iter().collect()))?;
+            continue;
+        }
+        writeln!(out, "servers:")?;
+        loop {
+            report.servers = rest.by_ref().take(AT_ONCE).collect();
+            if report.servers.is_empty() {
+                break;
+            }
+            let value = audit_json::value(&report).map_err(io::Error::other)?;
+            yaml(out, value.get("servers").cloned().unwrap_or_default())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::{Run, Summary};
+
+    fn report() -> AuditReport {
+        AuditReport {
+            run: Run {
+                id: "run".into(),
+                started_at: "2026-11-25T00:00:00Z".into(),
+                finished_at: "2026-11-25T00:00:01Z".into(),
+                principals: Vec::new(),
+                cloud: "AzureCloud".into(),
+                scope: hostssl_model::Scope::default(),
+                profile: "baseline@1".into(),
+                tool_version: "0".into(),
+                complete: true,
+            },
+            summary: Summary::default(),
+            subscriptions: Vec::new(),
+            servers: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_empty_report_is_the_same_document() {
+        let (mut parts, mut whole) = (Vec::new(), Vec::new());
+        write_yaml(&mut parts, report()).unwrap();
+        let value = audit_json::value(&report()).unwrap();
+        write_value(&mut whole, &value, Format::Yaml, &[], Palette::Plain).unwrap();
+        assert_eq!(String::from_utf8(parts).unwrap(), String::from_utf8(whole).unwrap());
+    }
 }

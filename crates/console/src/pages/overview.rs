@@ -40,7 +40,8 @@ struct Latest {
     subscriptions: String,
     bar: Bar,
     trend: Trend,
-    readiness: Arc<Readiness>,
+    /// `None` while it is being worked out.
+    readiness: Option<Arc<Readiness>>,
     /// Servers that are ready and not named.
     more: u64,
     /// What keeps the others that do not enforce from being ready, with those servers.
@@ -101,7 +102,7 @@ pub(crate) async fn show(State(shared): State<Shared>, shell: Shell) -> Result<R
 fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreError> {
     let Some(audit) = store.latest()? else { return Ok(None) };
     let facets = store.facets(&audit)?;
-    let readiness = shared.readiness(store, &audit)?;
+    let readiness = shared.readiness(&audit);
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
     let places: Vec<Place> = store.place_gaps(&audit, PLACES)?.into_iter().map(Place::from).collect();
@@ -123,8 +124,8 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         subscriptions: plural(audit.subscriptions, "subscription"),
         bar: Bar::of(&tally),
         trend: Trend::of(&store.trend(&audit, RUNS)?),
-        more: readiness.ready.saturating_sub(readiness.first.len() as u64),
-        not_ready: not_ready(&readiness),
+        more: readiness.as_ref().map_or(0, |one| one.ready.saturating_sub(one.first.len() as u64)),
+        not_ready: readiness.as_ref().map(|one| not_ready(one)).unwrap_or_default(),
         readiness,
         reasons: reasons(store, &audit, &facets)?,
         changed,

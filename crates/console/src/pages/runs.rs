@@ -160,10 +160,20 @@ impl From<AuditEntry> for AuditRow {
             unknown: count(audit.tally.unknown),
             coverage: coverage_of(&audit),
             length: length(&audit.started_at, &audit.finished_at),
-            scope: scope_words(&audit),
+            scope: scope_brief(&audit),
             people: audit.principals.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
             audit,
         }
+    }
+}
+
+/// Where an audit looked, as short as a list wants it: the servers, when they were named.
+fn scope_brief(audit: &AuditEntry) -> String {
+    match audit.scope.servers.as_slice() {
+        [] if audit.whole => "everything".to_owned(),
+        [] => scope_words(audit),
+        [name] => name.clone(),
+        names => plural(names.len() as u64, "server"),
     }
 }
 

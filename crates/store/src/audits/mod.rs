@@ -26,7 +26,7 @@ use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
 use crate::directory::prepare;
 use hostssl_audit::Profile;
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditReport, ServerReport, Subscription};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -287,6 +287,30 @@ impl AuditStore {
     /// [`StoreError::Corrupt`] when what is kept makes no sense.
     pub fn judge(&self, audit: &AuditEntry, profile: &Profile) -> Result<AuditReport, StoreError> {
         self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
+    }
+
+    /// Hands over the servers of an audit that pass the filter, as they were, one by one: for whoever needs no more than one
+    /// at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn each_server(
+        &self,
+        audit: &AuditEntry,
+        filter: &ServerFilter,
+        take: &mut dyn FnMut(ServerReport),
+    ) -> Result<(), StoreError> {
+        self.read(|connection| report::each_server(connection, audit, filter, None, take))
+    }
+
+    /// The subscriptions of an audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn subscriptions(&self, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {
+        self.read(|connection| report::subscriptions(connection, audit))
     }
 
     /// Judges what an audit observed by other rules and counts, naming the first `count` servers that end differently.

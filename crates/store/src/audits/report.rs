@@ -19,28 +19,12 @@ pub(crate) fn report(
     filter: &ServerFilter,
     profile: Option<&Profile>,
 ) -> Result<AuditReport, StoreError> {
-    let (condition, values) = condition(audit, filter);
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT f.document, j.document FROM observations o JOIN servers s ON s.num = o.server \
-         LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription \
-         JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement WHERE {condition} \
-         ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id"
-    ))?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let mut servers = Vec::new();
     let mut summary = Summary::default();
-    while let Some(row) = rows.next()? {
-        let facts: Facts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-        let server = match profile {
-            Some(profile) => judge(&facts, profile, &audit.started_at)?,
-            None => {
-                let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-                as_it_was(&facts, &judgement, &audit.started_at)?
-            }
-        };
+    each_server(connection, audit, filter, profile, &mut |server| {
         summary.count(server.outcome);
         servers.push(server);
-    }
+    })?;
     let run = Run {
         id: audit.id.clone(),
         started_at: audit.started_at.clone(),
@@ -54,6 +38,35 @@ pub(crate) fn report(
     };
     let (subscriptions, gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
     Ok(AuditReport { run, summary, subscriptions, servers, gaps })
+}
+
+/// Hands over the servers of an audit that pass the filter one by one, in the order of the report.
+pub(crate) fn each_server(
+    connection: &Connection,
+    audit: &AuditEntry,
+    filter: &ServerFilter,
+    profile: Option<&Profile>,
+    take: &mut dyn FnMut(ServerReport),
+) -> Result<(), StoreError> {
+    let (condition, values) = condition(audit, filter);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT f.document, j.document FROM observations o JOIN servers s ON s.num = o.server \
+         LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription \
+         JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement WHERE {condition} \
+         ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id"
+    ))?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        let facts: Facts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        take(match profile {
+            Some(profile) => judge(&facts, profile, &audit.started_at)?,
+            None => {
+                let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+                as_it_was(&facts, &judgement, &audit.started_at)?
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Judges the servers of an audit by a profile and counts; of those that end differently it names the first `count`.
@@ -104,7 +117,7 @@ fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<
     })
 }
 
-fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {
+pub(crate) fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, name, tenant, state FROM audit_subscriptions WHERE audit = ?1 ORDER BY lower(name), id",
     )?;
