@@ -8,6 +8,7 @@ use hostssl_probe::report::EndpointReport;
 use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, StoreError};
 use jiff::Timestamp;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Whether and how a run is kept.
 #[derive(Debug, Args)]
@@ -37,13 +38,14 @@ impl KeepArgs {
     }
 }
 
-/// Endpoints that are kept at once: a commit waits for the disk.
+/// Endpoints that are kept at once, or those of a second: a commit waits for the disk.
 const BATCH: usize = 256;
 
 /// Keeps a probe while it goes on. What cannot be kept is told once, and the probe goes on all the same.
 pub(crate) struct ProbeKeeper {
     kept: Option<(AuditStore, String)>,
     waiting: Vec<ProbedEndpoint>,
+    flushed: Instant,
     retain: Option<u32>,
     quiet: bool,
 }
@@ -51,7 +53,8 @@ pub(crate) struct ProbeKeeper {
 impl ProbeKeeper {
     /// Keeps that a probe has begun which asks `asked`.
     pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value, talk: &TalkArgs) -> Self {
-        let mut keeper = Self { kept: None, waiting: Vec::new(), retain: args.retain, quiet: talk.quiet };
+        let mut keeper =
+            Self { kept: None, waiting: Vec::new(), flushed: Instant::now(), retain: args.retain, quiet: talk.quiet };
         if !args.no_save {
             let probe = NewProbe {
                 id: uuid::Uuid::now_v7().to_string(),
@@ -81,7 +84,7 @@ impl ProbeKeeper {
             Ok(document) => self.waiting.push(ProbedEndpoint { outcome, document }),
             Err(error) => self.give_up(&CliError::failed(&error, "this is a defect of hostssl; please report it")),
         }
-        if self.waiting.len() >= BATCH {
+        if self.waiting.len() >= BATCH || self.flushed.elapsed() > Duration::from_secs(1) {
             self.flush();
         }
     }
@@ -98,6 +101,7 @@ impl ProbeKeeper {
     }
 
     fn flush(&mut self) {
+        self.flushed = Instant::now();
         let Some((store, id)) = &self.kept else { return };
         if let Err(error) = store.add_endpoints(id, &std::mem::take(&mut self.waiting)) {
             self.give_up(&error.into());

@@ -67,6 +67,10 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         // Protocol 2: an error from before the server had read anything.
         return Signal::Unknown;
     };
+    // What is no SQLSTATE (five digits or capitals; PostgreSQL, appendix A) has no class.
+    if code.len() != 5 || !code.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
+        return Signal::Unknown;
+    }
     match (code, routine) {
         // ClientAuthentication (auth.c) raises 28000 for three things: no line, a reject line, and a line that demands a
         // certificate. The first two name the file and the user; the third names neither.
@@ -79,7 +83,7 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         }
         ("28000", None) => Signal::Unclear,
         // pgbouncer (client.c) has one code for nearly everything, and looks at TLS before it looks at names.
-        ("08P01", None) if message == "SSL required" => Signal::Refused,
+        ("08P01", None) if message == "SSL required" || message == "login rejected" => Signal::Refused,
         ("08P01", None) if message.starts_with("no such database") || message.starts_with("no such user") => {
             Signal::Allowed
         }

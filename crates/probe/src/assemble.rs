@@ -37,7 +37,7 @@ pub(crate) fn assemble(
     let chain = handshake.map_or(&facts.hello_chain, |handshake| &handshake.chain);
     let evidence = Evidence {
         chain,
-        host: &target.host,
+        host: if target.named { &target.host } else { "" },
         roots: judging.roots,
         now: judging.now,
         key_proof: match handshake {

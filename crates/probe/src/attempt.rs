@@ -75,6 +75,9 @@ pub enum Reason {
     /// No TLS handshake could be completed.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
+    /// The key of the certificate did not sign the handshake: no client goes on.
+    #[error("the TLS handshake failed: the server's signature is false")]
+    FalseSignature,
     /// TLS went as far as to the server's demand for a certificate of ours.
     #[error("the server demands a client certificate")]
     ClientCertificate,

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use hostssl_pgwire::tls::{Alert, CipherSuite, ClientHello, KeyShare, NamedGroup, ServerFlight, TlsVersion};
 
 use crate::attempt::{Attempt, Reason};
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::Enumerated;
+use crate::jobs::wait;
 use crate::tls_client::ALPN;
 
 /// What is known of versions after a run of hellos.
@@ -19,6 +21,9 @@ pub(crate) struct VersionsSeen {
     pub(crate) certificate_requested: bool,
 }
 
+/// What is waited for when a close is an answer. Before it, the server had not seen the version.
+const CLIENT_HELLO: &str = "waiting for the answer to a ClientHello";
+
 /// Sends one ClientHello and reads the answer.
 async fn hello(
     endpoint: &Endpoint<'_>,
@@ -27,7 +32,6 @@ async fn hello(
     suites: &[CipherSuite],
     groups: &[NamedGroup],
 ) -> Result<ServerFlight, Reason> {
-    const WHAT: &str = "waiting for the answer to a ClientHello";
     let alpn: &[&[u8]] = if opening == (Opening::Direct { alpn: true }) { &[ALPN] } else { &[] };
     let bytes = ClientHello {
         version,
@@ -43,7 +47,7 @@ async fn hello(
     .map_err(|error| Reason::Encode(error.to_string()))?;
     let mut wire = endpoint.connect_for_tls(opening, || format!("ClientHello {version}")).await?;
     wire.pen.sent("ClientHello", || format!("{version}, {} suites, {} groups", suites.len(), groups.len()));
-    wire.send(&bytes, WHAT).await?;
+    wire.send(&bytes, CLIENT_HELLO).await?;
     loop {
         match ServerFlight::decode(wire.buffer()) {
             Ok(Some(flight)) => {
@@ -51,7 +55,7 @@ async fn hello(
                 wire.close().await;
                 return Ok(flight);
             }
-            Ok(None) => wire.receive(WHAT).await?,
+            Ok(None) => wire.receive(CLIENT_HELLO).await?,
             Err(error) => {
                 wire.pen.received("other bytes", || hostssl_pgwire::text::safe(wire.buffer()));
                 return Err(Reason::Protocol(error.to_string()));
@@ -112,7 +116,16 @@ fn everything(version: TlsVersion) -> Everything {
 /// Asks about `version` alone.
 async fn ask(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Result<ServerFlight, Reason> {
     let all = all_of(version);
-    hello(endpoint, opening, version, &all.suites, &all.groups).await
+    let ask = || hello(endpoint, opening, version, &all.suites, &all.groups);
+    let mut flight = ask().await;
+    // A loss on the way, or a limit on connections, looks like the refusal of an old server. That one refuses every time.
+    for pause in [Duration::from_millis(100), Duration::from_millis(400)] {
+        if !matches!(flight, Err(Reason::Closed(_) | Reason::Reset(_))) || !wait(endpoint, pause).await {
+            break;
+        }
+        flight = ask().await;
+    }
+    flight
 }
 
 /// Asks about the versions in `wanted` one by one, the newest first.
@@ -171,7 +184,7 @@ fn accepted(flight: &Result<ServerFlight, Reason>, version: TlsVersion) -> Attem
             Some(_) => Attempt::Failed(Reason::Protocol("the server chose a version that was not offered".to_owned())),
             None => Attempt::Completed(false),
         },
-        Err(Reason::Closed(_) | Reason::Reset(_)) => Attempt::Completed(false),
+        Err(Reason::Closed(CLIENT_HELLO) | Reason::Reset(CLIENT_HELLO)) => Attempt::Completed(false),
         Err(reason) => attempt(Err(reason.clone())),
     }
 }

@@ -48,7 +48,14 @@ pub(crate) struct TlsRun {
 
 /// Connects, listens, sends `SSLRequest`, and goes on with `startup` as the answer allows.
 pub(crate) async fn first(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
-    let run = first_once(endpoint, startup).await?;
+    let mut run = first_once(endpoint, startup).await?;
+    // A close or a reset may be a loss on the way.
+    for _ in 0..2 {
+        if !is_lost(&run) || !wait(endpoint, Duration::from_millis(200)).await {
+            break;
+        }
+        run = first_once(endpoint, startup).await.unwrap_or(run);
+    }
     let busy = match &run {
         First::Negotiated(_, Some(FirstStartup::Plaintext(reply))) => is_busy(reply),
         First::Negotiated(_, Some(FirstStartup::Encrypted(run))) => is_busy(&run.reply),
@@ -60,6 +67,14 @@ pub(crate) async fn first(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<
         return Ok(run);
     }
     first_once(endpoint, startup).await.or(Ok(run))
+}
+
+fn is_lost(run: &First) -> bool {
+    let outcome = match run {
+        First::Negotiated(negotiation, None) => negotiation.outcome,
+        _ => return false,
+    };
+    matches!(outcome, SslRequestOutcome::Closed | SslRequestOutcome::Reset)
 }
 
 async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
@@ -89,22 +104,36 @@ pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Att
     if is_busy(&reply) && pause(endpoint).await {
         return plaintext_once(endpoint, startup).await;
     }
-    let mut reply = reply;
-    // A terminator closes every time. What a bad network loses is not lost every time, and one answer is worth more than
-    // any number of silences.
-    for _ in 0..SILENCES {
-        if !is_silent(&reply) {
+    reply
+}
+
+/// Sends a startup in clear that was closed without a word again and again, the pauses longer each time, while no other
+/// connection to the server is open. A terminator closes every time; a bad network or a limit on connections does not, and
+/// one answer is worth more than any number of silences.
+pub(crate) async fn plaintext_again(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {
+    let mut reply = Attempt::NotScheduled(Reason::EndpointDeadline);
+    for pause in SILENCES {
+        if !wait(endpoint, pause).await {
             break;
         }
         reply = plaintext_once(endpoint, startup).await;
+        if !is_silent(&reply) {
+            break;
+        }
     }
     reply
 }
 
-/// How often a startup in clear that was closed without a word is sent again.
-const SILENCES: u32 = 3;
+/// The pauses before a startup in clear that was closed without a word is sent again.
+const SILENCES: [Duration; 5] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+];
 
-fn is_silent(reply: &Attempt<StartupReply>) -> bool {
+pub(crate) fn is_silent(reply: &Attempt<StartupReply>) -> bool {
     matches!(reply, Attempt::Failed(Reason::Closed(_) | Reason::Reset(_)))
 }
 
@@ -200,9 +229,9 @@ async fn shake_hands(
 pub(crate) fn direct_answer(run: &TlsRun) -> Attempt<bool> {
     match &run.reply {
         Attempt::Completed(_) | Attempt::Failed(Reason::ClientCertificate) => Attempt::Completed(true),
-        Attempt::Failed(Reason::Closed(_) | Reason::Reset(_) | Reason::Handshake(_) | Reason::Protocol(_)) => {
-            Attempt::Completed(false)
-        }
+        Attempt::Failed(
+            Reason::Closed(_) | Reason::Reset(_) | Reason::Handshake(_) | Reason::FalseSignature | Reason::Protocol(_),
+        ) => Attempt::Completed(false),
         Attempt::Failed(reason) => Attempt::Failed(reason.clone()),
         Attempt::NotScheduled(reason) => Attempt::NotScheduled(reason.clone()),
     }
@@ -260,7 +289,12 @@ pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup)
         let answered = match wire.startup_reply().await {
             Ok(StartupReply::Authentication(_)) => true,
             Ok(StartupReply::Error(error)) => !error.protocol_2 && error.code.as_deref() != Some("08P01"),
-            Err(_) => false,
+            Err(Reason::Closed(_) | Reason::Reset(_)) => false,
+            // Silence may be slowness.
+            Err(reason) => {
+                wire.close().await;
+                return Err(reason);
+            }
         };
         wire.close().await;
         Ok(answered)
@@ -274,7 +308,11 @@ fn is_busy(reply: &Attempt<StartupReply>) -> bool {
 
 /// Waits before a retry; false when the endpoint's time does not allow it.
 async fn pause(endpoint: &Endpoint<'_>) -> bool {
-    let wake = Instant::now() + endpoint.options.retry_delay;
+    wait(endpoint, endpoint.options.retry_delay).await
+}
+
+pub(crate) async fn wait(endpoint: &Endpoint<'_>, pause: Duration) -> bool {
+    let wake = Instant::now() + pause;
     if wake >= endpoint.deadline {
         return false;
     }

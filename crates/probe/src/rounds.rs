@@ -162,6 +162,7 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Fac
         list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
     }
     run_all(endpoint, list, facts).await;
+    silences_again(endpoint, startups, facts).await;
     if !may_shake_hands(facts) {
         copy_handshake_failure(facts);
     }
@@ -182,7 +183,13 @@ fn first_is_allowed(facts: &Facts) -> bool {
 fn may_shake_hands(facts: &Facts) -> bool {
     !matches!(
         facts.handshake,
-        Attempt::Failed(Reason::Handshake(_) | Reason::ClientCertificate | Reason::Timeout(_) | Reason::Protocol(_))
+        Attempt::Failed(
+            Reason::Handshake(_)
+                | Reason::FalseSignature
+                | Reason::ClientCertificate
+                | Reason::Timeout(_)
+                | Reason::Protocol(_)
+        )
     )
 }
 
@@ -288,6 +295,18 @@ async fn enumerate(endpoint: &Endpoint<'_>, opening: Opening, facts: &mut Facts)
         let jobs: Vec<BoxFuture<'_, _>> =
             with_groups.map(|version| hello_jobs::groups(endpoint, opening, *version).boxed()).collect();
         facts.groups = Some(stream::iter(jobs).buffered(limit).collect().await);
+    }
+}
+
+/// What was closed in clear without a word is asked again alone, one after the other.
+async fn silences_again(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Facts) {
+    for (index, startup) in startups.iter().enumerate() {
+        let silent = facts.startups.get(index).is_some_and(|startup| jobs::is_silent(&startup.plaintext));
+        if silent {
+            let reply = jobs::plaintext_again(endpoint, startup).await;
+            // A deadline that came first leaves the silence what it was: no proof.
+            set_plaintext(facts, index, reply);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! the chain. Nothing secret is ever sent over such a connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use hostssl_pgwire::tls::{CipherSuite, NamedGroup, TlsVersion};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::attempt::Reason;
+use crate::certificate::is_checkable;
 use crate::facts::Handshake;
 
 /// The protocol name of PostgreSQL for ALPN.
@@ -125,6 +127,14 @@ struct Seen {
     certificate_requested: bool,
 }
 
+impl Seen {
+    /// Whether the key of the server's certificate is one whose signatures can be checked here.
+    fn is_checkable(&self) -> bool {
+        let leaf = self.chain.first().and_then(|der| X509Certificate::from_der(der).ok());
+        leaf.is_some_and(|(_, leaf)| is_checkable(leaf.public_key()))
+    }
+}
+
 impl Capture {
     fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
         Self { algorithms, seen: Mutex::default() }
@@ -167,6 +177,7 @@ impl Capture {
         let reason = match (tls, alert) {
             // Up to TLS 1.2 the server's demand ends the handshake itself.
             (_, Some(alert)) if seen.certificate_requested && is_demand(alert) => Reason::ClientCertificate,
+            (Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)), _) => Reason::FalseSignature,
             (Some(error), _) => Reason::Handshake(error.to_string()),
             (None, _) => Reason::from_io(error, "shaking hands"),
         };
@@ -183,8 +194,11 @@ impl Capture {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         match &proof {
             Ok(_) => self.seen().key_proof = Some(Ok(())),
-            // The key of the certificate did not make it: not a weakness but a lie.
-            Err(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) => return proof,
+            // The key of the certificate did not make it: not a weakness but a lie. ring says the same of keys that it
+            // cannot read.
+            Err(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) if self.seen().is_checkable() => {
+                return proof;
+            }
             // A key or an algorithm that we cannot check. Go on, to see the rest, and remember.
             Err(error) => self.seen().key_proof = Some(Err(error.to_string())),
         }

@@ -79,10 +79,12 @@ fn plaintext_allowed(facts: &Facts, startups: &[StartupResult], hole: &StartupRe
         (Verdict::Optional, what)
     } else if tls && holes.all(|startup| startup.encrypted.outcome == Outcome::Refused) {
         (Verdict::PlaintextOnly, format!("{what}; refused over TLS"))
-    } else if tls || matches!(facts.ssl, SslRequestOutcome::Timeout | SslRequestOutcome::NotSent) {
-        (Verdict::Optional, format!("{what}; what TLS does could not be seen"))
-    } else {
+    } else if facts.ssl == SslRequestOutcome::N {
         (Verdict::PlaintextOnly, format!("{what}; the server offers no TLS"))
+    } else if matches!(facts.ssl, SslRequestOutcome::Closed | SslRequestOutcome::Reset) {
+        (Verdict::PlaintextOnly, format!("{what}; the server closes every connection that asks for TLS"))
+    } else {
+        (Verdict::Optional, format!("{what}; what TLS does could not be seen"))
     }
 }
 
@@ -118,10 +120,17 @@ fn broken_tls(facts: &Facts) -> Option<String> {
     }
     let failure = match &facts.handshake {
         Attempt::Failed(
-            reason @ (Reason::Handshake(_) | Reason::Closed(_) | Reason::Reset(_) | Reason::Protocol(_)),
+            reason @ (Reason::Handshake(_)
+            | Reason::FalseSignature
+            | Reason::Closed(_)
+            | Reason::Reset(_)
+            | Reason::Protocol(_)),
         ) => reason,
         _ => return None,
     };
+    if *failure == Reason::FalseSignature {
+        return Some(format!("the server offers TLS, but {failure}"));
+    }
     let accepted = |from: TlsVersion| {
         facts
             .versions
@@ -156,6 +165,8 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
         // The demand for a certificate is a line of pg_hba.conf that only TLS can meet.
         Signal::Refused | Signal::ClientCertificate => Outcome::Refused,
         Signal::Silent | Signal::Unclear if tls == Signal::Allowed => Outcome::Refused,
+        // Closed every time in clear, and turned away over TLS: nobody is let in by it.
+        Signal::Silent if tls == Signal::Refused => Outcome::Refused,
         Signal::Silent | Signal::Unclear | Signal::Unknown => Outcome::Unknown,
     };
     StartupResult {

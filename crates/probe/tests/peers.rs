@@ -588,3 +588,46 @@ async fn addresses_beyond_the_first_are_told() {
     assert_eq!((reports.len(), unprobed.len()), (18, 2));
     assert_eq!(unprobed[0].address.as_deref(), Some("127.0.0.17"));
 }
+
+/// Closes startups in clear without a word for a moment after each TLS connection, as a limit on connections does.
+#[tokio::test]
+async fn plaintext_that_is_closed_only_while_others_are_connected() {
+    let script = Script { plaintext: scram(false), ..Script::enforcing(modern()) };
+    let busy_until = Arc::new(std::sync::Mutex::new(Instant::now()));
+    let peer = Peer::start(move |stream, _| {
+        let (script, busy_until) = (script.clone(), busy_until.clone());
+        async move {
+            let mut head = [0; 8];
+            while stream.peek(&mut head).await? < 8 {}
+            let asks_for_tls = head == [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
+            if asks_for_tls {
+                *busy_until.lock().unwrap() = Instant::now() + Duration::from_millis(300);
+            } else if Instant::now() < *busy_until.lock().unwrap() {
+                return Ok(());
+            }
+            script.serve(stream).await
+        }
+    })
+    .await;
+    let report = probe(peer.address, quick()).await;
+    assert_eq!(report.verdict, Verdict::Optional, "{}", report.reason);
+}
+
+/// Loses connections before it reads a byte: that says nothing about versions, and nothing about TLS.
+#[tokio::test]
+async fn lost_connections_are_no_refusals() {
+    for lost in [[0, 100].as_slice(), &[3, 4, 7], &[1, 2, 5, 6], &[4, 5, 6, 7, 8, 9, 10, 11, 12, 13]] {
+        let script = Script { plaintext: scram(false), ..Script::enforcing(modern()) };
+        let peer = Peer::start(move |stream, index| {
+            let script = script.clone();
+            async move { if lost.contains(&index) { drop_quietly(stream) } else { script.serve(stream).await } }
+        })
+        .await;
+        let report = probe(peer.address, quick()).await;
+        assert_eq!(report.verdict, Verdict::Optional, "{lost:?}: {}", report.reason);
+        let versions = report.tls.unwrap().versions;
+        for version in versions.iter().filter(|version| ["TLSv1.2", "TLSv1.3"].contains(&version.version.as_str())) {
+            assert_ne!(version.support, Support::Refused, "{lost:?}: {}", version.version);
+        }
+    }
+}

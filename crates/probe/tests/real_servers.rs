@@ -497,6 +497,13 @@ mod certificates {
                 (false, false),
                 &[Weakness::CertificateUntrusted],
             ),
+            case(
+                "for any purpose",
+                good().for_anything().by(&mine),
+                "db.example",
+                (false, false),
+                &[Weakness::CertificateUntrusted],
+            ),
             // webpki, which stands for RFC 9525 here, does not look at the key usage of a server's certificate.
             case(
                 "a key usage without handshakes",

@@ -6,14 +6,16 @@
 
 use x509_parser::error::X509Error;
 use x509_parser::extensions::ParsedExtension;
-use x509_parser::oid_registry::OID_SIG_ED25519;
+use x509_parser::oid_registry::{OID_SIG_ED25519, Oid};
 use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo, X509Certificate, X509Version};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::X509Name;
 
+use super::describe::{has_weak_key, has_weak_signature};
 use super::roots::RootStore;
 
-/// The most certificates in a path; OpenSSL's own limit is 100.
-const MAX_DEPTH: usize = 10;
+/// The most certificates in a path. OpenSSL's own limit is 100: what is longer than this stays open.
+const MAX_DEPTH: usize = 20;
 
 /// The most signatures checked for one chain: a hostile one may offer many issuers of one name.
 const MAX_SIGNATURES: usize = 40;
@@ -46,13 +48,35 @@ pub(crate) enum ChainFault {
     Purpose,
     #[error("a critical extension is unknown")]
     CriticalExtension,
-    #[error("the chain takes too many steps")]
+    #[error("a certificate of the chain has a key or a signature too weak for OpenSSL's security level 2")]
+    Weak,
+    /// No fault of the server: the question stays open.
+    #[error("the chain takes more steps than hostssl goes")]
     TooComplex,
+    /// OpenSSL takes the first issuer that fits and does not turn back; which one is first depends on its version.
+    #[error("several issuers of one name: which of them OpenSSL follows could not be decided")]
+    Ambiguous,
 }
 
-/// Builds a path from the first of `sent` to a root in `stores`, at `now` in seconds since 1970. Returns the subject of
-/// the root. The dates of the first certificate are not looked at.
-pub(crate) fn build(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result<String, ChainFault> {
+impl ChainFault {
+    /// Whether it is no fault but a question that this program cannot answer.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Unsupported | Self::TooComplex | Self::Ambiguous)
+    }
+}
+
+/// A path to a root.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// The subject of the root.
+    pub(crate) root: String,
+    /// Whether an issuer constrains the names that it may issue for.
+    pub(crate) constrained: bool,
+}
+
+/// Builds a path from the first of `sent` to a root in `stores`, at `now` in seconds since 1970. The dates of the first
+/// certificate are not looked at.
+pub(crate) fn build(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result<Path, ChainFault> {
     let mut parsed = Vec::with_capacity(sent.len());
     for der in sent.iter().take(MAX_DEPTH * 2) {
         match X509Certificate::from_der(der) {
@@ -67,13 +91,15 @@ pub(crate) fn build(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result
     if !is_for_servers(leaf) {
         return Err(ChainFault::Purpose);
     }
-    let mut search = Search { others, stores, now, signatures: 0, unsupported: false, worst: None };
-    let root = search.extend(leaf_der, leaf, 0, &mut Vec::new());
-    root.ok_or_else(|| match search {
-        // A path may lead on behind the signature that could not be checked.
-        Search { unsupported: true, .. } => ChainFault::Unsupported,
-        Search { worst, .. } => worst.unwrap_or(ChainFault::MissingIssuer),
-    })
+    let mut search =
+        Search { others, stores, now, signatures: 0, open: None, constrained: false, turned_back: false, worst: None };
+    match (search.extend(leaf_der, leaf, 0, &mut Vec::new()), search.open) {
+        (Some(_), _) if search.turned_back => Err(ChainFault::Ambiguous),
+        (Some(root), _) => Ok(Path { root, constrained: search.constrained }),
+        // A path may lead on behind what could not be checked.
+        (None, Some(open)) => Err(open),
+        (None, None) => Err(search.worst.unwrap_or(ChainFault::MissingIssuer)),
+    }
 }
 
 struct Search<'a> {
@@ -81,8 +107,12 @@ struct Search<'a> {
     stores: &'a [&'a RootStore],
     now: i64,
     signatures: usize,
-    /// Whether a signature could not be checked for want of its algorithm.
-    unsupported: bool,
+    /// What could not be checked.
+    open: Option<ChainFault>,
+    /// Whether an issuer that was looked at constrains names.
+    constrained: bool,
+    /// Whether an issuer that fitted by its name led nowhere.
+    turned_back: bool,
     /// The fault of the path that came furthest.
     worst: Option<ChainFault>,
 }
@@ -98,12 +128,14 @@ impl Search<'_> {
         if has_unknown_critical(certificate) {
             return self.fail(ChainFault::CriticalExtension);
         }
-        let self_issued = certificate.issuer().as_raw() == certificate.subject().as_raw();
-        let trusted = |raw: &[u8]| self.stores.iter().flat_map(|store| store.with_subject(raw)).collect::<Vec<_>>();
-        if self_issued && trusted(certificate.subject().as_raw()).contains(&der) {
+        let wanted = canonical(certificate.issuer());
+        let self_issued = wanted == canonical(certificate.subject());
+        let trusted: Vec<_> = self.stores.iter().flat_map(|store| store.with_subject(&wanted)).collect();
+        if self_issued && trusted.contains(&der) {
             return Some(certificate.subject().to_string());
         }
         if used.len() >= MAX_DEPTH {
+            self.open = Some(ChainFault::TooComplex);
             return self.fail(ChainFault::TooComplex);
         }
         let mut fault = match (self_issued, used.is_empty()) {
@@ -111,11 +143,19 @@ impl Search<'_> {
             (true, false) => ChainFault::SelfSignedRoot,
             _ => ChainFault::MissingIssuer,
         };
-        for root_der in trusted(certificate.issuer().as_raw()) {
+        for root_der in trusted {
             let Ok((_, root)) = X509Certificate::from_der(root_der) else {
                 continue;
             };
-            if root.issuer().as_raw() != root.subject().as_raw() {
+            if !fits(certificate, &root) {
+                continue;
+            }
+            if has_unknown_critical(&root) {
+                fault = ChainFault::CriticalExtension;
+                self.turned_back = true;
+                continue;
+            }
+            if canonical(root.issuer()) != canonical(root.subject()) {
                 // libpq does not allow partial chains: a certificate that is not self-issued ends no path. OpenSSL still
                 // uses it as a step.
                 match self.step((der, certificate), &root, issuers_below) {
@@ -129,17 +169,19 @@ impl Search<'_> {
                     }
                     Err(found) => fault = found,
                 }
+                self.turned_back = true;
                 continue;
             }
             match self.step((der, certificate), &root, issuers_below) {
                 Ok(()) => return Some(root.subject().to_string()),
                 Err(found) => fault = found,
             }
+            self.turned_back = true;
         }
         let others = self.others;
         for (index, (issuer_der, issuer)) in others.iter().enumerate() {
-            if used.contains(&index) || issuer.subject().as_raw() != certificate.issuer().as_raw() || *issuer_der == der
-            {
+            let named = canonical(issuer.subject()) == wanted && fits(certificate, issuer);
+            if used.contains(&index) || !named || *issuer_der == der {
                 continue;
             }
             match self.step((der, certificate), issuer, issuers_below) {
@@ -154,6 +196,7 @@ impl Search<'_> {
                 }
                 Err(found) => fault = found,
             }
+            self.turned_back = true;
         }
         self.fail(fault)
     }
@@ -186,33 +229,76 @@ impl Search<'_> {
         if issuer.validity().not_before.timestamp() > self.now {
             return Err(ChainFault::IssuerNotYetValid);
         }
+        self.constrained |= !matches!(issuer.name_constraints(), Ok(None));
         if !is_well_signed(der, certificate) {
             return Err(ChainFault::Signature);
         }
         self.signatures += 1;
         if self.signatures > MAX_SIGNATURES {
-            return Err(ChainFault::TooComplex);
+            return self.open_question(ChainFault::TooComplex);
+        }
+        // The root's own signature is not looked at; every key and all other signatures are (check_chain in x509_vfy.c).
+        if has_weak_key(issuer) || has_weak_signature(certificate) {
+            return Err(ChainFault::Weak);
         }
         match certificate.verify_signature(Some(issuer.public_key())) {
             Ok(()) => Ok(()),
-            Err(X509Error::SignatureUnsupportedAlgorithm) => self.open_question(),
-            Err(_) if !is_checkable(issuer.public_key()) => self.open_question(),
+            Err(X509Error::SignatureUnsupportedAlgorithm) => self.open_question(ChainFault::Unsupported),
+            Err(_) if !is_checkable(issuer.public_key()) => self.open_question(ChainFault::Unsupported),
             Err(_) => Err(ChainFault::Signature),
         }
     }
 
-    fn open_question(&mut self) -> Result<(), ChainFault> {
-        self.unsupported = true;
-        Err(ChainFault::Unsupported)
+    fn open_question(&mut self, fault: ChainFault) -> Result<(), ChainFault> {
+        self.open = Some(fault.clone());
+        Err(fault)
     }
 }
 
-/// Whether the cryptography behind this crate can check signatures of the key: RSA of 1024 to 8192 bits, P-256, P-384 and
-/// Ed25519 (the algorithms of ring). OpenSSL can check more.
-fn is_checkable(key: &SubjectPublicKeyInfo<'_>) -> bool {
+/// A name as OpenSSL compares it (x509_name_canon): without regard to case, to the kind of string, and to spaces beyond one.
+pub(super) fn canonical(name: &X509Name<'_>) -> Vec<u8> {
+    let mut canonical = Vec::new();
+    for set in name.iter_rdn() {
+        canonical.push(1);
+        for attribute in set.iter() {
+            canonical.extend(attribute.attr_type().as_bytes());
+            canonical.push(0);
+            match attribute.as_str() {
+                Ok(text) => {
+                    let words: Vec<_> = text.split_ascii_whitespace().collect();
+                    canonical.extend(words.join(" ").to_ascii_lowercase().bytes());
+                }
+                Err(_) => canonical.extend(attribute.as_slice()),
+            }
+            canonical.push(2);
+        }
+    }
+    canonical
+}
+
+/// Whether what `certificate` says of its issuer's key and serial number is true of `issuer` (X509_check_akid).
+fn fits(certificate: &X509Certificate<'_>, issuer: &X509Certificate<'_>) -> bool {
+    let told = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(told) => Some(told),
+        _ => None,
+    });
+    let Some(told) = told else { return true };
+    let own = issuer.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(own) => Some(own),
+        _ => None,
+    });
+    let other_key = told.key_identifier.as_ref().zip(own).is_some_and(|(told, own)| told.0 != own.0);
+    let other_serial = told.authority_cert_serial.is_some_and(|serial| serial != issuer.raw_serial());
+    !other_key && !other_serial
+}
+
+/// Whether the cryptography behind this crate can check signatures of the key: RSA of 2048 to 8192 bits, uncompressed points on
+/// P-256 and P-384, and Ed25519 (the algorithms of ring). OpenSSL can check more.
+pub(crate) fn is_checkable(key: &SubjectPublicKeyInfo<'_>) -> bool {
     match key.parsed() {
-        Ok(PublicKey::RSA(rsa)) => (1024..=8192).contains(&rsa.key_size()),
-        Ok(PublicKey::EC(point)) => matches!(point.key_size(), 256 | 384),
+        Ok(PublicKey::RSA(rsa)) => (2048..=8192).contains(&rsa.key_size()),
+        // 4 begins an uncompressed point (SEC 1, 2.3.3), the one form that ring reads.
+        Ok(PublicKey::EC(point)) => matches!(point.key_size(), 256 | 384) && point.data().first() == Some(&4),
         Ok(PublicKey::Unknown(_)) => key.algorithm.algorithm == OID_SIG_ED25519,
         Ok(_) | Err(_) => false,
     }
@@ -222,15 +308,19 @@ fn is_checkable(key: &SubjectPublicKeyInfo<'_>) -> bool {
 /// self-issued.
 fn may_issue(certificate: &X509Certificate<'_>) -> bool {
     if certificate.version() != X509Version::V3 {
-        return certificate.issuer().as_raw() == certificate.subject().as_raw();
+        return canonical(certificate.issuer()) == canonical(certificate.subject());
     }
-    let is_ca = certificate.basic_constraints().ok().flatten().is_some_and(|extension| extension.value.ca);
     let may_sign = match certificate.key_usage() {
-        Ok(None) => true,
-        Ok(Some(extension)) => extension.value.key_cert_sign(),
-        Err(_) => false,
+        Ok(None) => None,
+        Ok(Some(extension)) => Some(extension.value.key_cert_sign()),
+        Err(_) => Some(false),
     };
-    is_ca && may_sign
+    match certificate.basic_constraints() {
+        Ok(Some(extension)) => extension.value.ca && may_sign != Some(false),
+        // OpenSSL's check_ca: without basic constraints, the right to sign certificates is enough.
+        Ok(None) => may_sign == Some(true),
+        Err(_) => false,
+    }
 }
 
 /// What X509_verify asks of a signature before it looks at the key: the algorithm is, byte for byte, the one that was
@@ -264,11 +354,17 @@ fn is_for_servers(certificate: &X509Certificate<'_>) -> bool {
     serves_servers(certificate) && may_shake_hands && netscape
 }
 
+/// Netscape's and Microsoft's "server gated crypto".
+fn is_gated_crypto(usage: &Oid<'_>) -> bool {
+    ["2.16.840.1.113730.4.1", "1.3.6.1.4.1.311.10.3.3"].contains(&usage.to_id_string().as_str())
+}
+
 /// Whether the extended key usage, of a leaf or of an issuer, is there for servers or not at all.
 fn serves_servers(certificate: &X509Certificate<'_>) -> bool {
     match certificate.extended_key_usage() {
         Ok(None) => true,
-        Ok(Some(extension)) => extension.value.server_auth || extension.value.any,
+        // OpenSSL does not take anyExtendedKeyUsage for it, and takes the two that once unlocked strong ciphers.
+        Ok(Some(extension)) => extension.value.server_auth || extension.value.other.iter().any(is_gated_crypto),
         Err(_) => false,
     }
 }

@@ -52,11 +52,22 @@ pub(super) fn refused_by_openssl(report: &CertificateReport) -> Option<String> {
         let (kind, bits) = (report.key_type.as_deref().unwrap_or("its"), report.key_bits.unwrap_or_default());
         return Some(format!("{kind} key of {bits} bits, too weak for OpenSSL's security level 2"));
     }
-    if weak_signature(report) && !report.self_signed {
+    if weak_signature(report) && report.subject != report.issuer {
         let algorithm = report.signature_algorithm.as_deref().unwrap_or("its signature");
         return Some(format!("{algorithm} is too weak for OpenSSL's security level 2"));
     }
     None
+}
+
+/// The same of any certificate of a chain.
+pub(super) fn has_weak_key(certificate: &X509Certificate<'_>) -> bool {
+    let (kind, bits) = key(certificate);
+    is_weak_key(&kind, bits)
+}
+
+/// The same of any certificate of a chain.
+pub(super) fn has_weak_signature(certificate: &X509Certificate<'_>) -> bool {
+    is_weak_signature(&signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string()))
 }
 
 fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
@@ -64,16 +75,23 @@ fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
 }
 
 fn weak_key(report: &CertificateReport) -> bool {
-    let least = match report.key_type.as_deref() {
-        Some("RSA" | "DSA") => 2048,
-        Some("EC") => 224,
+    report.key_type.as_deref().is_some_and(|kind| is_weak_key(kind, report.key_bits))
+}
+
+fn is_weak_key(kind: &str, bits: Option<u32>) -> bool {
+    let least = match kind {
+        "RSA" | "DSA" => 2048,
+        "EC" => 224,
         _ => 0,
     };
-    report.key_bits.is_some_and(|bits| bits < least)
+    bits.is_some_and(|bits| bits < least)
 }
 
 fn weak_signature(report: &CertificateReport) -> bool {
-    let algorithm = report.signature_algorithm.as_deref().unwrap_or_default();
+    report.signature_algorithm.as_deref().is_some_and(is_weak_signature)
+}
+
+fn is_weak_signature(algorithm: &str) -> bool {
     ["md2", "md4", "md5", "sha1", "SHA1"].iter().any(|weak| algorithm.contains(weak))
 }
 
@@ -128,7 +146,12 @@ fn signature_algorithm(oid: &str) -> String {
 }
 
 fn rfc3339(seconds: i64) -> Option<String> {
-    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+    /// The last second of the year 9999: "no end" (RFC 5280, section 4.1.2.5), and more than jiff's clock has.
+    const NO_END: i64 = 253_402_300_799;
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => Some(time.to_string()),
+        Err(_) => (seconds == NO_END).then(|| "9999-12-31T23:59:59Z".to_owned()),
+    }
 }
 
 /// What webpki says, in words: its errors print the names of their variants, such as `UnknownIssuer` for "unknown issuer".

@@ -18,6 +18,7 @@ pub use roots::{RootError, RootStore};
 
 use crate::report::{CertificateReport, Judgement, RootCheck, Weakness};
 use chain::ChainFault;
+pub(crate) use chain::is_checkable;
 use hostssl_pgwire::text::safe_str;
 
 /// What a judgement rests on.
@@ -25,7 +26,7 @@ use hostssl_pgwire::text::safe_str;
 pub struct Evidence<'a> {
     /// The certificates as the server sent them, in DER, its own first.
     pub chain: &'a [Vec<u8>],
-    /// The host as the user named it.
+    /// The host as the user named it; empty when only an address was given.
     pub host: &'a str,
     /// The roots to trust. None at all leaves the chain unjudged.
     pub roots: &'a [RootStore],
@@ -67,8 +68,12 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<(CertificateReport, Vec<Weakness
         report.chain_ok = Some(false);
     }
 
-    report.verify_full = verify_full(evidence, &report, &name_match, path.as_ref().err());
-    report.rfc9525 = rfc9525(evidence, &report, &strict, &name_match, path == Err(ChainFault::Unsupported));
+    // OpenSSL holds constraints against the common name too, and webpki stops at its first complaint.
+    let undecided = name_match == NameMatch::CommonName || matches!(strict, Err(Strict::Chain(_)));
+    let constraints_are_open = path == Ok(true) && undecided;
+    report.verify_full = verify_full(evidence, &report, &name_match, path.as_ref().err(), constraints_are_open);
+    let open = path.as_ref().err().filter(|fault| fault.is_open());
+    report.rfc9525 = rfc9525(evidence, &report, &strict, &name_match, open);
     if report.host_ok == Some(false) {
         weaknesses.push(Weakness::CertificateHostMismatch);
     } else if matches!(strict, Err(Strict::Name(_))) {
@@ -86,16 +91,16 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<(CertificateReport, Vec<Weakness
     Some((report, weaknesses))
 }
 
-/// Builds the path by OpenSSL's rules, with all stores and with each alone.
-fn judge_chain(evidence: &Evidence<'_>, report: &mut CertificateReport) -> Result<(), ChainFault> {
+/// Builds the path by OpenSSL's rules, with all stores and with each alone. Returns whether an issuer constrains names.
+fn judge_chain(evidence: &Evidence<'_>, report: &mut CertificateReport) -> Result<bool, ChainFault> {
     if evidence.roots.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let all: Vec<_> = evidence.roots.iter().collect();
     let path = chain::build(evidence.chain, &all, evidence.now);
     report.chain_ok = match path {
         Ok(_) => Some(true),
-        Err(ChainFault::Unsupported) => None,
+        Err(ref fault) if fault.is_open() => None,
         Err(_) => Some(false),
     };
     if evidence.roots.len() > 1 {
@@ -107,9 +112,9 @@ fn judge_chain(evidence: &Evidence<'_>, report: &mut CertificateReport) -> Resul
             })
             .collect();
     }
-    let root = path?;
-    report.root = Some(safe_str(&root));
-    Ok(())
+    let path = path?;
+    report.root = Some(safe_str(&path.root));
+    Ok(path.constrained)
 }
 
 fn verify_full(
@@ -117,12 +122,14 @@ fn verify_full(
     report: &CertificateReport,
     name_match: &NameMatch,
     chain: Option<&ChainFault>,
+    constraints_are_open: bool,
 ) -> Judgement {
-    let open = match chain {
-        Some(ChainFault::Unsupported) => Some(ChainFault::Unsupported.to_string()),
-        _ => evidence.key_proof.err().map(unproven),
+    let open = match chain.filter(|fault| fault.is_open()) {
+        Some(fault) => Some(fault.to_string()),
+        None if constraints_are_open => Some(CONSTRAINED.to_owned()),
+        None => evidence.key_proof.err().map(unproven),
     };
-    let fault = if let Some(fault) = chain.filter(|fault| **fault != ChainFault::Unsupported) {
+    let fault = if let Some(fault) = chain.filter(|fault| !fault.is_open()) {
         Some(fault.to_string())
     } else if report.chain_ok == Some(false) {
         Some("a name constraint of an issuer excludes the name".to_owned())
@@ -132,6 +139,8 @@ fn verify_full(
         Some("the certificate is not valid yet".to_owned())
     } else if let Some(weak) = describe::refused_by_openssl(report) {
         Some(weak)
+    } else if evidence.host.is_empty() {
+        Some("no host name was given to judge it by; libpq refuses hostaddr alone".to_owned())
     } else if let NameMatch::Malformed(fault) = name_match {
         Some((*fault).to_owned())
     } else if !name_match.is_match() {
@@ -153,6 +162,8 @@ fn verify_full(
         (None, _) => Judgement { ok: Some(true), reason: None },
     }
 }
+
+const CONSTRAINED: &str = "an issuer constrains names, and whether this one is excluded could not be decided";
 
 fn unproven(why: &str) -> String {
     format!("the server's proof of its key could not be checked: {why}")
@@ -194,18 +205,19 @@ fn rfc9525(
     report: &CertificateReport,
     strict: &Result<(), Strict>,
     name_match: &NameMatch,
-    unsupported: bool,
+    chain: Option<&ChainFault>,
 ) -> Judgement {
     let open = |reason: String| Judgement { ok: None, reason: Some(reason) };
     let reason = match strict {
-        Err(Strict::Chain(_)) if unsupported => return open(ChainFault::Unsupported.to_string()),
+        Err(Strict::Chain(_)) if chain == Some(&ChainFault::Unsupported) => {
+            return open(ChainFault::Unsupported.to_string());
+        }
         Err(Strict::Chain(why)) => safe_str(why),
         Err(Strict::NameConstraint) => "a name constraint of an issuer excludes the name".to_owned(),
         Err(Strict::Name(why)) if *name_match == NameMatch::CommonName => {
             format!("{why}; the common name does not count")
         }
         Err(Strict::Name(why)) => why.clone(),
-        Ok(()) if unsupported => return open(ChainFault::Unsupported.to_string()),
         Ok(()) if report.chain_ok.is_none() => return open("no roots were given to judge the chain".to_owned()),
         Ok(()) if evidence.key_proof.is_err() => return open(unproven(evidence.key_proof.err().unwrap_or_default())),
         Ok(()) => {
@@ -214,6 +226,9 @@ fn rfc9525(
     };
     Judgement { ok: Some(false), reason: Some(reason) }
 }
+
+/// The tag of a DNS name among the general names (RFC 5280, section 4.2.1.6).
+const DNS_NAME: u32 = 2;
 
 /// The names in a certificate.
 struct Names {
@@ -230,6 +245,8 @@ impl Names {
                 .iter()
                 .filter_map(|name| match name {
                     GeneralName::DNSName(name) => Some(CertificateName::Dns(name.as_bytes().to_vec())),
+                    // A DNS name all the same for libpq, which then leaves the common name alone.
+                    GeneralName::Invalid(tag, bytes) if tag.0 == DNS_NAME => Some(CertificateName::Dns(bytes.to_vec())),
                     GeneralName::IPAddress(bytes) => Some(CertificateName::Ip(bytes.to_vec())),
                     _ => None,
                 })

@@ -1,5 +1,6 @@
 //! The roots that a chain may end in, as the caller gives them.
 
+use super::chain::canonical;
 use std::collections::HashMap;
 
 use rustls_pki_types::pem::PemObject as _;
@@ -40,7 +41,7 @@ impl RootStore {
             let Ok((_, certificate)) = X509Certificate::from_der(&der) else {
                 continue;
             };
-            let subject = certificate.subject().as_raw().to_vec();
+            let subject = canonical(certificate.subject());
             if let Ok(anchor) = webpki::anchor_from_trusted_cert(&CertificateDer::from(der.as_slice())) {
                 store.anchors.push(anchor.to_owned());
             }
@@ -60,6 +61,8 @@ impl RootStore {
     /// [`RootError`] when the text is malformed or holds no certificate.
     pub fn from_pem(name: impl Into<String>, pem: &[u8]) -> Result<Self, RootError> {
         let name = name.into();
+        // Editors of Windows begin a file with a byte order mark.
+        let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(pem);
         let certificates: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(pem).map(|item| item.map(|der| der.to_vec())).collect();
         Self::from_der(name.clone(), certificates.map_err(|_| RootError::Pem(name))?)
@@ -71,9 +74,9 @@ impl RootStore {
         &self.name
     }
 
-    /// The roots whose subject is `raw`, in DER.
-    pub(crate) fn with_subject(&self, raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let indices = self.by_subject.get(raw).map(Vec::as_slice).unwrap_or_default();
+    /// The roots with this subject in its canonical form, in DER.
+    pub(crate) fn with_subject(&self, canonical: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let indices = self.by_subject.get(canonical).map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|&index| self.certificates.get(index)).map(Vec::as_slice)
     }
 
@@ -92,7 +95,7 @@ mod tests {
         let certificate = rcgen::CertificateParams::new(vec!["a".into()]).unwrap().self_signed(&key).unwrap();
         let store = RootStore::from_pem("mine", certificate.pem().as_bytes()).unwrap();
         let (_, parsed) = X509Certificate::from_der(certificate.der()).unwrap();
-        assert_eq!(store.with_subject(parsed.subject().as_raw()).count(), 1);
+        assert_eq!(store.with_subject(&canonical(parsed.subject())).count(), 1);
         assert_eq!(store.with_subject(b"other").count(), 0);
         assert_eq!(store.name(), "mine");
     }

@@ -35,6 +35,9 @@ pub struct Target {
     pub port: u16,
     /// The address to connect to in place of looking the host up (libpq's `hostaddr`).
     pub address: Option<IpAddr>,
+    /// Whether there is a host to judge the certificate by. With `hostaddr` alone there is none, and libpq's `verify-full`
+    /// refuses to begin.
+    pub named: bool,
     /// The user of the connection string, to be probed in the first place.
     pub user: Option<String>,
     /// The database of the connection string.
@@ -90,6 +93,7 @@ impl Target {
             host: host.into(),
             port,
             address: None,
+            named: true,
             user: None,
             database: None,
             root_certificate: None,
@@ -175,7 +179,11 @@ impl Parameters {
         // What is named goes over the wire in clear: nothing that looks as if it held a password may.
         let lower = value.to_ascii_lowercase();
         let in_clear = matches!(keyword, "user" | "dbname");
-        if in_clear && (lower.contains("password=") || lower.contains("://") || value.contains(';')) {
+        if in_clear
+            && (["password=", "pwd="].iter().any(|word| lower.contains(word))
+                || lower.contains("://")
+                || value.contains(';'))
+        {
             return Err(TargetError::Syntax("a user or database that looks like a connection string"));
         }
         *slot = (!value.is_empty()).then_some(value);
@@ -207,7 +215,7 @@ impl Parameters {
                 Some(text) => Some(text.parse().map_err(|_| TargetError::HostAddress)?),
             };
             let host = match (hosts.get(index).map(String::as_str), address) {
-                // libpq judges the certificate against host, or against hostaddr when there is no host.
+                // Shown in place of a host.
                 (None | Some(""), Some(address)) => address.to_string(),
                 (None | Some(""), None) => return Err(TargetError::NoHost),
                 (Some(host), _) => checked_host(host)?.to_owned(),
@@ -217,6 +225,7 @@ impl Parameters {
                 Some(text) => parse_port(text)?,
             };
             targets.push(Target {
+                named: hosts.get(index).is_some_and(|host| !host.is_empty()),
                 address,
                 user: self.user.clone(),
                 database: self.database.clone(),
@@ -328,7 +337,8 @@ mod tests {
         assert_eq!(target.display(), "db.example:6432");
         assert_eq!(target.user.as_deref(), Some("al 'ice"));
         assert_eq!(target.address, "192.0.2.1".parse().ok());
-        assert_eq!(one("hostaddr=192.0.2.1").host, "192.0.2.1");
+        let unnamed = one("hostaddr=192.0.2.1");
+        assert_eq!((unnamed.host.as_str(), unnamed.named), ("192.0.2.1", false));
         let both = Target::parse("host=a,b port=1,2").unwrap();
         assert_eq!(both.iter().map(Target::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
     }
@@ -373,6 +383,7 @@ mod tests {
             "postgres://u:hun?hunter2@db/x",
             "host=db dbname='postgres://u:hunter2@other/x'",
             "host=db user='x;Password=hunter2'",
+            "host=db dbname='x pwd=hunter2'",
         ] {
             let said = match Target::parse(text) {
                 Ok(targets) => format!("{targets:?}"),

@@ -82,6 +82,11 @@ impl Wanted {
         self
     }
 
+    pub(crate) fn for_anything(mut self) -> Self {
+        self.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any];
+        self
+    }
+
     /// Whose key may do nothing that a handshake needs.
     pub(crate) fn for_signing_lists(mut self) -> Self {
         self.params.key_usages = vec![KeyUsagePurpose::CrlSign];

@@ -133,8 +133,9 @@ fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError>
         transcript: args.transcript,
         connections_per_server: args.connections.into(),
         endpoint_timeout: args.timeout,
-        job_timeout: args.timeout.min(Duration::from_secs(10)),
-        connect_timeout: args.timeout.min(Duration::from_secs(5)),
+        // One job that is kept waiting leaves time for the others.
+        job_timeout: (args.timeout / 3).min(Duration::from_secs(10)),
+        connect_timeout: (args.timeout / 3).min(Duration::from_secs(5)),
         expiry_days: args.expiry_days,
         roots: roots(args.ca_file.as_deref())?.into(),
         root_files,
