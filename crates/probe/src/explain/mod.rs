@@ -129,10 +129,12 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
     let alone = distinct.len() == 1;
     let mut all: Vec<Explanation> = distinct.iter().map(|found| explanation(found, top)).collect();
     if let Some(first) = all.first_mut() {
-        if rivals {
+        // Beside a failure without a reason, plaintext may have been the second try of a client with TLS.
+        let doubtful = first.cause == Cause::TlsEnforced && !alone;
+        if rivals || doubtful {
             first.confidence = first.confidence.min(Confidence::Medium);
         }
-        if first.cause == Cause::TlsEnforced && !alone {
+        if doubtful {
             first.advice = "Set sslmode=require, or better verify-full, in the client: then no attempt in clear is made, and an \
                             error that is left says why TLS fails.";
         }

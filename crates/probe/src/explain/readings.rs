@@ -153,6 +153,9 @@ readings! {
     NO_COMMON_TLS: NoCommonTls, TlsReason, High,
         "Client and server have no version of TLS or no cipher suite in common.",
         "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only. Look at ssl_ciphers of the server too.";
+    MAYBE_NO_COMMON_TLS: NoCommonTls, Symptom, Medium,
+        "If this is said of TLS, client and server have no version of it in common.",
+        "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only.";
     HANDSHAKE_FAILURE: NoCommonTls, TlsReason, Medium,
         "The peer found nothing acceptable in the client's offer: versions, cipher suites, groups, or a certificate of the client that it misses.",
         "See what the server takes (hostssl probe HOST), and update the client's TLS library.";

@@ -39,7 +39,7 @@ pub(super) const TABLE: Table = &[
             &["the hostname", "could not be verified"],
             &["no subject alternative names"],
             &["no subject alternative dns name"],
-            &["no name matching"],
+            &["no name matching", "found"],
         ],
     ),
     (&r::TLS_FAILED, &[&["sslhandshakeexception"], &["sslexception"]]),

@@ -9,6 +9,7 @@ pub(super) const TABLE: Table = &[
         &[
             &["connection refused"],
             &["econnrefused"],
+            &["connectionrefusederror"],
             &["check that the hostname and port are correct"],
             &["is the server running on that host"],
             &["is the server running on host"],
