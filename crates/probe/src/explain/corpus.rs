@@ -218,6 +218,16 @@ pub(super) const CLIENTS: &[(&str, Cause)] = &[
     ("pg8000.exceptions.InterfaceError: Server refuses SSL", NoTlsOnServer),
     ("FATAL:  client certificates can only be checked if a root certificate store is available", ClientCertificate),
     ("unsupported protocol", NoCommonTls),
+    (
+        "P1000: Authentication failed against database server at `db`, the provided credentials for `u` are not valid.",
+        Password,
+    ),
+    ("Error opening a TLS connection: bad certificate format", Handshake),
+    ("SSL handshake failed", Handshake),
+    (
+        "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.",
+        TrustStore,
+    ),
     // Rust.
     ("error performing TLS handshake: server does not support TLS", NoTlsOnServer),
     (

@@ -318,6 +318,8 @@ mod tests {
         let one = "FATAL: password authentication failed for user \"u\"";
         let two = format!("{one}\nFATAL: database \"d\" does not exist");
         assert_eq!(explain(one).confidence, Confidence::High);
+        assert_eq!(explain("connection timed out").confidence, Confidence::High);
+        assert_eq!(explain("request timed out after 30000ms").confidence, Confidence::Low, "it may be a pool");
         assert_eq!(explain(&two).confidence, Confidence::Medium);
         assert!(explain_all(&two).iter().all(|explanation| !explanation.red_herring));
     }

@@ -202,6 +202,9 @@ readings! {
     NO_ANSWER: Unreachable, Symptom, High,
         "No answer came: a firewall that drops, a server on a private network, or a stopped one.",
         "Check the firewall rules of the server and the route to it.";
+    MAYBE_NO_ANSWER: Unreachable, Symptom, Low,
+        "Something took too long: most often no answer came, as of a firewall that drops or a server on a private network. A pool of connections that is used up says the same.",
+        "Check the firewall rules of the server and the route to it, then the size of the pool.";
     NO_ADDRESS: Unreachable, Symptom, High,
         "The name has no address here. Private servers have one only on their own network.",
         "Check the name, and the private DNS zone where the client runs.";
