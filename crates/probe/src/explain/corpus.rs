@@ -214,6 +214,20 @@ pub(super) const CLIENTS: &[(&str, Cause)] = &[
     ("SQLSTATE[08006] [7] FATAL:  password authentication failed for user \"u\"", Password),
     ("SQLSTATE[08006] [7] could not connect to server: Connection timed out", Unreachable),
     ("SQLSTATE[08006] [7]", Unknown),
+    ("ConnectionRefusedError: [Errno 111] Connect call failed ('127.0.0.1', 1)", Unreachable),
+    ("pg8000.exceptions.InterfaceError: Server refuses SSL", NoTlsOnServer),
+    ("FATAL:  client certificates can only be checked if a root certificate store is available", ClientCertificate),
+    ("unsupported protocol", NoCommonTls),
+    (
+        "P1000: Authentication failed against database server at `db`, the provided credentials for `u` are not valid.",
+        Password,
+    ),
+    ("Error opening a TLS connection: bad certificate format", Handshake),
+    ("SSL handshake failed", Handshake),
+    (
+        "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.",
+        TrustStore,
+    ),
     // Rust.
     ("error performing TLS handshake: server does not support TLS", NoTlsOnServer),
     (
@@ -397,6 +411,12 @@ pub(super) const PAIRS: &[(&str, &str, Cause)] = &[
 
 /// Names that users chose.
 pub(super) const NAMES: &[(&str, Cause)] = &[
+    (
+        r#"FATAL:  no pg_hba.conf entry for host "h", user "a" password authentication failed for user "b", database "d", no encryption"#,
+        TlsEnforced,
+    ),
+    (r#"FATAL:  role "a" password authentication failed "b" does not exist"#, NoSuchRoleOrDatabase),
+    (r#"FATAL:  database "a" no pg_hba.conf entry "b", SSL encryption" does not exist"#, NoSuchRoleOrDatabase),
     (r#"FATAL:  database "password authentication failed" does not exist"#, NoSuchRoleOrDatabase),
     (r#"FATAL:  role "no pg_hba.conf entry" does not exist"#, NoSuchRoleOrDatabase),
     (r#"FATAL:  password authentication failed for user "no pg_hba.conf entry, no encryption""#, Password),
@@ -411,7 +431,7 @@ pub(super) const NAMES: &[(&str, Cause)] = &[
     ("FATAL:  Datenbank »password authentication failed« existiert nicht", NoSuchRoleOrDatabase),
     ("FATAL:  Datenbank »password authentication failed« gibt es", Unknown),
     ("Failed to open database 'password authentication failed'", Unknown),
-    (r#"FATAL:  password authentication failed for user "a" database "b" does not exist"#, Password),
+    (r#"FATAL:  password authentication failed for user "a" database "b" does not exist""#, Password),
     (r#"could not translate host name "connection refused" to address: Name or service not known"#, Unreachable),
     (r#"the user said "password authentication failed" and left"#, Unknown),
     (r#"database "28P01" is fine"#, Unknown),
@@ -420,6 +440,22 @@ pub(super) const NAMES: &[(&str, Cause)] = &[
 
 /// Wrappings of one message: prefixes, escapes, and encodings.
 pub(super) const WRAPPED: &[(&str, Cause)] = &[
+    (
+        "2026-11-25 09:00:00.000 UTC,\"u\",\"d\",77,\"1.2.3.4:5\",66f.1,2,\"authentication\",2026-11-25 09:00:00 UTC,3/8,0,FATAL,28000,\"no pg_hba.conf entry for host \"\"1.2.3.4\"\", user \"\"u\"\", database \"\"password authentication failed\"\", no encryption\",,,,,,,,,\"\",\"client backend\",,0",
+        TlsEnforced,
+    ),
+    (
+        "no pg_hba.conf entry for host &quot;h&quot;, user &quot;password authentication failed&quot;, database &quot;d&quot;, no encryption",
+        TlsEnforced,
+    ),
+    (
+        "HTTP request GET /x: FATAL: no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", no encryption",
+        TlsEnforced,
+    ),
+    (
+        "pg8000.exceptions.DatabaseError: {'S': 'FATAL', 'C': '28P01', 'M': 'password authentication failed for user \"u\"'}",
+        Password,
+    ),
     (
         "2026-11-25 09:09:55.123 UTC [4711] app@shop FATAL:  no pg_hba.conf entry for host \"1.2.3.4\", user \"app\", database \"shop\", no encryption",
         TlsEnforced,

@@ -1,14 +1,16 @@
 //! Finds the rules that a text meets.
 
-use super::readings::Reading;
+use super::readings::{Reading, Weight};
 use super::rules::rules;
 use super::sqlstate;
 
 /// A message that was found.
 pub(super) struct Found {
     pub(super) reading: &'static Reading,
-    /// Where, in bytes of the comparable text.
+    /// Where it begins, in bytes of the comparable text.
     pub(super) at: usize,
+    /// Where its last part ends.
+    end: usize,
     /// The rule's own words.
     pub(super) matched: String,
 }
@@ -16,21 +18,28 @@ pub(super) struct Found {
 /// All that is met in a comparable text, by words and by codes.
 pub(super) fn all(text: &str) -> Vec<Found> {
     let by_words = rules().filter_map(|rule| {
-        let at = find(text, rule.parts)?;
-        Some(Found { reading: rule.reading, at, matched: quote(rule.parts) })
+        let (at, end) = find(text, rule.parts)?;
+        Some(Found { reading: rule.reading, at, end, matched: quote(rule.parts) })
     });
     let by_codes = sqlstate::all(text).map(|(code, reading, at)| {
         let matched = format!("SQLSTATE {}", code.to_uppercase());
-        Found { reading, at, matched }
+        Found { reading, at, end: at + code.len(), matched }
     });
-    by_words.chain(by_codes).collect()
+    let found: Vec<Found> = by_words.chain(by_codes).collect();
+    // What stands between the parts of a server's message is of a name, with quotes in it.
+    let names = |found: &&Found| {
+        matches!(found.reading.weight, Weight::PlaintextRefused | Weight::Refused | Weight::Authenticated)
+    };
+    let spans: Vec<(usize, usize)> = found.iter().filter(names).map(|found| (found.at, found.end)).collect();
+    let inside = |found: &Found| spans.iter().any(|(at, end)| *at < found.at && found.end < *end);
+    found.into_iter().filter(|found| !inside(found)).collect()
 }
 
 /// How far apart the parts of one message may be: the names between them count two characters each.
 const MAX_GAP: usize = 240;
 
-/// Finds the first place where the parts follow each other as one message.
-fn find(text: &str, parts: &[&str]) -> Option<usize> {
+/// Finds the first place where the parts follow each other as one message, and where that ends.
+fn find(text: &str, parts: &[&str]) -> Option<(usize, usize)> {
     let (first, others) = parts.split_first()?;
     let mut from = 0;
     while let Some((at, end)) = word(text, from, first) {
@@ -39,8 +48,8 @@ fn find(text: &str, parts: &[&str]) -> Option<usize> {
         let reach = word(text, end, first).map_or(reach, |(next, _)| next.min(reach));
         let window = text.get(..reach)?;
         let met = others.iter().try_fold(end, |end, part| word(window, end, part).map(|(_, end)| end));
-        if met.is_some() {
-            return Some(at);
+        if let Some(met) = met {
+            return Some((at, met));
         }
         from = end;
     }
@@ -82,12 +91,12 @@ mod tests {
 
     #[test]
     fn parts_follow_each_other_within_one_message() {
-        assert_eq!(find("x a b", &["a", "b"]), Some(2));
+        assert_eq!(find("x a b", &["a", "b"]), Some((2, 5)));
         assert_eq!(find("b a", &["a", "b"]), None);
-        assert_eq!(find("a c a b", &["a", "b"]), Some(4), "the nearest");
+        assert_eq!(find("a c a b", &["a", "b"]), Some((4, 7)), "the nearest");
         assert_eq!(find(&format!("a {} b", "x ".repeat(MAX_GAP)), &["a", "b"]), None);
         assert_eq!(find("ssl only", &["ssl on"]), None);
-        assert_eq!(find("ssl only", &["ssl on*"]), Some(0));
-        assert_eq!(find("の認証に失敗", &["認証"]), Some(3));
+        assert_eq!(find("ssl only", &["ssl on*"]), Some((0, 6)));
+        assert_eq!(find("の認証に失敗", &["認証"]), Some((3, 9)));
     }
 }

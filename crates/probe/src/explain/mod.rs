@@ -129,10 +129,12 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
     let alone = distinct.len() == 1;
     let mut all: Vec<Explanation> = distinct.iter().map(|found| explanation(found, top)).collect();
     if let Some(first) = all.first_mut() {
-        if rivals {
+        // Beside a failure without a reason, plaintext may have been the second try of a client with TLS.
+        let doubtful = first.cause == Cause::TlsEnforced && !alone;
+        if rivals || doubtful {
             first.confidence = first.confidence.min(Confidence::Medium);
         }
-        if first.cause == Cause::TlsEnforced && !alone {
+        if doubtful {
             first.advice = "Set sslmode=require, or better verify-full, in the client: then no attempt in clear is made, and an \
                             error that is left says why TLS fails.";
         }
@@ -316,6 +318,8 @@ mod tests {
         let one = "FATAL: password authentication failed for user \"u\"";
         let two = format!("{one}\nFATAL: database \"d\" does not exist");
         assert_eq!(explain(one).confidence, Confidence::High);
+        assert_eq!(explain("connection timed out").confidence, Confidence::High);
+        assert_eq!(explain("request timed out after 30000ms").confidence, Confidence::Low, "it may be a pool");
         assert_eq!(explain(&two).confidence, Confidence::Medium);
         assert!(explain_all(&two).iter().all(|explanation| !explanation.red_herring));
     }

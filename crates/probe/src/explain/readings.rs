@@ -153,6 +153,9 @@ readings! {
     NO_COMMON_TLS: NoCommonTls, TlsReason, High,
         "Client and server have no version of TLS or no cipher suite in common.",
         "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only. Look at ssl_ciphers of the server too.";
+    MAYBE_NO_COMMON_TLS: NoCommonTls, Symptom, Medium,
+        "If this is said of TLS, client and server have no version of it in common.",
+        "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only.";
     HANDSHAKE_FAILURE: NoCommonTls, TlsReason, Medium,
         "The peer found nothing acceptable in the client's offer: versions, cipher suites, groups, or a certificate of the client that it misses.",
         "See what the server takes (hostssl probe HOST), and update the client's TLS library.";
@@ -199,6 +202,9 @@ readings! {
     NO_ANSWER: Unreachable, Symptom, High,
         "No answer came: a firewall that drops, a server on a private network, or a stopped one.",
         "Check the firewall rules of the server and the route to it.";
+    MAYBE_NO_ANSWER: Unreachable, Symptom, Low,
+        "Something took too long: most often no answer came, as of a firewall that drops or a server on a private network. A pool of connections that is used up says the same.",
+        "Check the firewall rules of the server and the route to it, then the size of the pool.";
     NO_ADDRESS: Unreachable, Symptom, High,
         "The name has no address here. Private servers have one only on their own network.",
         "Check the name, and the private DNS zone where the client runs.";

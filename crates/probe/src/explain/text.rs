@@ -45,6 +45,9 @@ fn without_escapes(text: &str) -> String {
             // A title: to BEL or ST, or nothing more is to be seen.
             let end = after.find(['\u{7}', '\u{1b}', '\u{9c}']).unwrap_or(after.len());
             rest = after.get(end..).unwrap_or_default();
+        } else if let Some(after) = ["&quot;", "&#34;"].iter().find_map(|entity| rest.strip_prefix(entity)) {
+            plain.push('"');
+            rest = after;
         } else if let Some(after) = ["\\r", "\\n", "\\t"].iter().find_map(|escape| rest.strip_prefix(escape)) {
             plain.push(' ');
             rest = after;
@@ -145,11 +148,23 @@ fn between(text: &str, end: char, limit: usize) -> Option<(&str, &str)> {
 
 /// Handles what follows a double quote; `read` is the text before it. Returns what is still to be read.
 fn double_quoted<'t>(read: &str, after: &'t str, out: &mut String, depth: usize) -> &'t str {
+    if let Some((field, rest)) = csv_field(read, after)
+        && depth < MAX_DEPTH
+    {
+        out.push(' ');
+        mask(&field, out, depth + 1);
+        out.push(' ');
+        return rest;
+    }
     // In JSON and in debug output the quotes of names have backslashes, and close with as many.
     let slashes = read.len() - read.trim_end_matches('\\').len();
     let opens = depth < MAX_DEPTH && announces_message(read);
     let is_value =
         read.trim_end_matches(['\\', ' ']).ends_with(['(', '[', '{', ':', '=', ',']) || read.trim().is_empty();
+    // The end of a name with quotes in it: none begins within a word and before a space.
+    if read.ends_with(|c: char| c.is_ascii_alphanumeric()) && after.starts_with(' ') {
+        return named(out, after);
+    }
     let Some((inner, rest, escaped)) =
         to_closing(after, slashes, if opens || is_value { MAX_QUOTED } else { MAX_NAME })
     else {
@@ -166,6 +181,26 @@ fn double_quoted<'t>(read: &str, after: &'t str, out: &mut String, depth: usize)
     }
     out.truncate(out.trim_end_matches('\\').len());
     named(out, rest)
+}
+
+/// A field of PostgreSQL's csvlog that holds quotes, which are doubled there, and what follows it.
+fn csv_field<'t>(read: &str, after: &'t str) -> Option<(String, &'t str)> {
+    if !(read.ends_with(',') || read.is_empty() || read.ends_with('\n')) {
+        return None;
+    }
+    let window = after.get(..after.floor_char_boundary(MAX_QUOTED))?;
+    let mut skip = false;
+    for (at, _) in window.match_indices('"') {
+        let rest = after.get(at + 1..)?;
+        if skip || rest.starts_with('"') {
+            skip = !skip;
+            continue;
+        }
+        let field = after.get(..at)?;
+        let ends = rest.is_empty() || rest.starts_with([',', '\n']);
+        return (ends && field.contains("\"\"")).then(|| (field.replace("\"\"", "\""), rest));
+    }
+    None
 }
 
 /// What follows a name that was cut: nothing of its line may count.

@@ -39,7 +39,7 @@ pub(super) const TABLE: Table = &[
             &["the hostname", "could not be verified"],
             &["no subject alternative names"],
             &["no subject alternative dns name"],
-            &["no name matching"],
+            &["no name matching", "found"],
         ],
     ),
     (&r::TLS_FAILED, &[&["sslhandshakeexception"], &["sslexception"]]),
@@ -93,9 +93,27 @@ pub(super) const TABLE: Table = &[
     (&r::UNVERIFIED, &[&["invalid peer certificate"]]),
     (&r::CLIENT_SETUP, &[&["was built without tls support"]]),
     (&r::TLS_FAILED, &[&["error performing tls handshake"], &["attempting to establish a tls connection"]]),
+    // Prisma, and what many say.
+    (&r::PASSWORD, &[&["authentication failed against database server"]]),
+    (
+        &r::TLS_FAILED,
+        &[
+            &["error opening a tls connection"],
+            &["ssl handshake failed"],
+            &["tls handshake failed"],
+            &["tls handshake error"],
+        ],
+    ),
     // Old libpq below any of them.
     (&r::OLD_CLIENT, &[&["scram authentication requires libpq"]]),
     // Windows: Schannel.
-    (&r::UNTRUSTED, &[&["issued by an authority that is not trusted"], &["sec_e_untrusted_root"]]),
+    (
+        &r::UNTRUSTED,
+        &[
+            &["issued by an authority that is not trusted"],
+            &["root certificate which is not trusted"],
+            &["sec_e_untrusted_root"],
+        ],
+    ),
     (&r::HOST_NAME, &[&["the target principal name is incorrect"], &["sec_e_wrong_principal"]]),
 ];

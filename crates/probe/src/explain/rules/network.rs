@@ -9,6 +9,7 @@ pub(super) const TABLE: Table = &[
         &[
             &["connection refused"],
             &["econnrefused"],
+            &["connectionrefusederror"],
             &["check that the hostname and port are correct"],
             &["is the server running on that host"],
             &["is the server running on host"],
@@ -18,17 +19,18 @@ pub(super) const TABLE: Table = &[
     (
         &r::NO_ANSWER,
         &[
-            &["timed out"],
+            &["connection timed out"],
+            &["operation timed out"],
             &["timeout expired"],
             &["etimedout"],
             &["i/o timeout"],
-            &["context deadline exceeded"],
             &["no route to host"],
             &["network is unreachable"],
             &["ehostunreach"],
             &["enetunreach"],
         ],
     ),
+    (&r::MAYBE_NO_ANSWER, &[&["timed out"], &["context deadline exceeded"], &["can't reach database server"]]),
     (
         &r::NO_ADDRESS,
         &[

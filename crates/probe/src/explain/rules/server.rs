@@ -21,8 +21,15 @@ pub(super) const TABLE: Table = &[
     ),
     (&r::CLIENT_CERTIFICATE, &[&["requires a valid client certificate"], &["certificate authentication failed"]]),
     (&r::NO_CLIENT_ROOTS, &[&["client certificates can only be checked if a root certificate store"]]),
-    (&r::NO_SUCH_ROLE, &[&["role \"\" does not exist"], &["role \"\" is not permitted to log in"]]),
-    (&r::NO_SUCH_DATABASE, &[&["database \"\" does not exist"]]),
+    (
+        &r::NO_SUCH_ROLE,
+        &[
+            &["role \"\" does not exist"],
+            &["fatal: role \"\"", "\"\" does not exist"],
+            &["role \"\" is not permitted to log in"],
+        ],
+    ),
+    (&r::NO_SUCH_DATABASE, &[&["database \"\" does not exist"], &["fatal: database \"\"", "\"\" does not exist"]]),
     (&r::PERMISSION, &[&["permission denied for database"], &["user does not have connect privilege"]]),
     (
         &r::TOO_MANY,
@@ -63,7 +70,7 @@ pub(super) const TABLE: Table = &[
     (&r::USER_FORM, &[&["invalid username specified"]]),
     // pgbouncer and pgpool.
     (&r::POOLER_PLAIN, &[&["ssl required"], &["no pool_hba.conf entry", "ssl off"]]),
-    (&r::NO_TLS, &[&["server refused ssl"]]),
+    (&r::NO_TLS, &[&["server refused ssl"], &["server refuses ssl"]]),
     (&r::PASSWORD, &[&["wrong password type"], &["sasl authentication failed"]]),
     (&r::NO_SUCH_DATABASE, &[&["no such database"]]),
     (&r::NO_SUCH_ROLE, &[&["no such user"]]),

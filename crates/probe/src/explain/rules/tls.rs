@@ -61,7 +61,7 @@ pub(super) const TABLE: Table = &[
     (
         &r::NO_COMMON_TLS,
         &[
-            &["unsupported protocol"],
+            &["ssl", "unsupported protocol"],
             &["unsupported_protocol"],
             &["alert protocol version"],
             &["alert: protocol_version"],
@@ -69,7 +69,7 @@ pub(super) const TABLE: Table = &[
             &["protocol version not supported"],
             &["unsupported protocol version"],
             &["no protocols available"],
-            &["version too low"],
+            &["ssl", "version too low"],
             &["no shared cipher"],
             &["no cipher match"],
             &["no appropriate protocol"],
@@ -81,6 +81,7 @@ pub(super) const TABLE: Table = &[
             &["peer is incompatible"],
         ],
     ),
+    (&r::MAYBE_NO_COMMON_TLS, &[&["unsupported protocol"], &["version too low"]]),
     (
         &r::HANDSHAKE_FAILURE,
         &[
@@ -122,8 +123,8 @@ pub(super) const TABLE: Table = &[
         &[
             &["wrong version number"],
             &["wrong_version_number"],
-            &["packet length too long"],
-            &["http request"],
+            &["ssl", "packet length too long"],
+            &["ssl routines", "http request"],
             &["first record does not look like a tls handshake"],
             &["unsupported or unrecognized ssl message"],
             &["corrupt message of type invalidcontenttype"],
