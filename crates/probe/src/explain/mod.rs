@@ -79,6 +79,7 @@ pub enum Confidence {
 
 /// What an error message means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// Who or what refused.
     pub cause: Cause,
