@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{Scope, TlsVersion};
 use hostssl_remedy::{FixableControl, Floor, Goal, PlanOptions};
-use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError};
+use hostssl_store::{AuditStore, Page, ServerRow, ServerSort, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,14 +35,16 @@ pub(crate) async fn for_one(
         "disabled" => Some(false),
         _ => return Err(Failure::bad_form()),
     };
-    let is = match row.enforcement {
-        Enforcement::Enforced => Some(true),
-        Enforcement::NotEnforced => Some(false),
-        Enforcement::Unknown => None,
+    // What the page showed, and not what is true by now: whoever left a field alone asked for nothing.
+    let shown = match fields.value("shown-enforcement") {
+        "enforced" => Some(true),
+        "not-enforced" => Some(false),
+        "unknown" => None,
+        _ => return Err(Failure::bad_form()),
     };
     let minimum = fields.value("minimum");
-    let enforcement = wanted.filter(|wanted| is != Some(*wanted));
-    let minimum_tls = if minimum == row.minimal_tls { None } else { floor(minimum)? };
+    let enforcement = wanted.filter(|wanted| shown != Some(*wanted));
+    let minimum_tls = if minimum == fields.value("shown-minimum") { None } else { floor(minimum)? };
     if enforcement.is_none() && minimum_tls.is_none() {
         return Err(Failure::nothing_to_save());
     }
@@ -61,6 +63,9 @@ pub(crate) async fn for_many(
     let query = format!("/resources?{}", fields.value("view"));
     let uri = query.parse().map_err(|_| Failure::bad_form())?;
     let view = axum::extract::Query::<View>::try_from_uri(&uri).map_err(|_| Failure::bad_form())?.0;
+    if !view.is_understood() {
+        return Err(Failure::bad_form());
+    }
     let back = view.link();
     let keys: BTreeSet<String> = match fields.value("all") {
         "" => fields.values("server").map(str::to_owned).collect(),
