@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{Scope, TlsVersion};
 use hostssl_remedy::{FixableControl, Floor, Goal, PlanOptions};
-use hostssl_store::{AuditStore, Page, ServerRow, ServerSort, StoreError};
+use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,7 +35,13 @@ pub(crate) async fn for_one(
         "disabled" => Some(false),
         _ => return Err(Failure::bad_form()),
     };
-    // What the page showed, and not what is true by now: whoever left a field alone asked for nothing.
+    let is = match row.enforcement {
+        Enforcement::Enforced => Some(true),
+        Enforcement::NotEnforced => Some(false),
+        Enforcement::Unknown => None,
+    };
+    // Against what the page showed too, and not only against what is true by now: whoever left a field alone asked for
+    // nothing.
     let shown = match fields.value("shown-enforcement") {
         "enforced" => Some(true),
         "not-enforced" => Some(false),
@@ -43,8 +49,9 @@ pub(crate) async fn for_one(
         _ => return Err(Failure::bad_form()),
     };
     let minimum = fields.value("minimum");
-    let enforcement = wanted.filter(|wanted| shown != Some(*wanted));
-    let minimum_tls = if minimum == fields.value("shown-minimum") { None } else { floor(minimum)? };
+    let enforcement = wanted.filter(|wanted| shown != Some(*wanted) && is != Some(*wanted));
+    let left_alone = minimum == fields.value("shown-minimum") || minimum == row.minimal_tls;
+    let minimum_tls = if left_alone { None } else { floor(minimum)? };
     if enforcement.is_none() && minimum_tls.is_none() {
         return Err(Failure::nothing_to_save());
     }
