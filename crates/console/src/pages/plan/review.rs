@@ -105,7 +105,7 @@ impl Review {
 
 /// What a plan does, as it stands on the button.
 pub(crate) fn effect(plan: &Plan) -> String {
-    let off = |step: &&Step| step.control == FixableControl::RequireSecureTransport && !is_on(&step.after.to_string());
+    let off = |step: &&Step| step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref());
     if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(off) {
         return format!("Stop enforcing TLS on {}", step.server.name());
     }
@@ -142,7 +142,7 @@ fn row(step: &Step) -> Row {
     let why = step.why.as_str();
     let badge = match step.disposition {
         Disposition::OnlineSafe
-            if step.control == FixableControl::RequireSecureTransport && !is_on(&step.after.to_string()) =>
+            if step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref()) =>
         {
             Badge { class: "no", shape: "!", word: "lets plaintext in" }
         }
