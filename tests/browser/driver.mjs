@@ -1,14 +1,33 @@
 // Starts the console and a browser for it.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import puppeteer from "puppeteer-core";
 
 const browsers = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-export async function startConsole(program, args = []) {
+// A simulated Azure in a process of its own, signed in to and written over HTTPS as the real one is.
+export async function startAzure(program) {
+  const folder = mkdtempSync(join(tmpdir(), "hostssl-azure-"));
+  const child = spawn(program, ["simulate", "demo", "--port", "0", "--dir", folder], { stdio: "ignore" });
+  const file = join(folder, "env.sh");
+  for (const end = Date.now() + 20000; !existsSync(file) || !readFileSync(file, "utf8").includes("SSL_CERT_FILE"); ) {
+    if (Date.now() > end || child.exitCode !== null) throw new Error("the simulator did not start");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const env = Object.fromEntries([...readFileSync(file, "utf8").matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
+  const stop = () => new Promise((resolve) => {
+    child.on("exit", () => { rmSync(folder, { recursive: true, force: true }); resolve(); });
+    child.kill("SIGTERM");
+  });
+  return { env, folder, stop };
+}
+
+export async function startConsole(program, args = [], env = {}) {
   const child = spawn(program, ["serve", "--listen", "127.0.0.1:0", ...args], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, ...env },
   });
   let told = "";
   const link = await new Promise((resolve, reject) => {

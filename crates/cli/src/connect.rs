@@ -127,7 +127,8 @@ async fn real_tenants(
         let mut stopped = stop.clone();
         let SignedIn { credential, principal } = tokio::select! {
             signed_in = sign_in.sign_in() => signed_in?,
-            _ = stopped.wait_for(Option::is_some) => return Err(CliError::stopped_while_signing_in()),
+            // Where nobody is left who could give the word, it never comes.
+            Ok(_) = stopped.wait_for(Option::is_some) => return Err(CliError::stopped_while_signing_in()),
         };
         let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
         signed_in.push(Tenant { arm, principal });

@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -201,6 +201,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .keep_alive_interval(Some(HEAD))
         .max_concurrent_streams(100)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
+    // Who connects and says nothing is not waited for: before the first bytes, no other limit holds.
+    let mut stream = BufReader::new(stream);
+    tokio::time::timeout(HEAD, stream.fill_buf()).await??;
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
     watcher.watch(connection).await
 }
@@ -211,6 +214,9 @@ fn base(shared: &Shared) -> String {
     let ip = options.listen.ip();
     let host = match options.hosts.first() {
         Some(host) => host.clone(),
+        // Every address of this machine: the one that surely leads here.
+        None if ip.is_unspecified() && ip.is_ipv6() => "[::1]".to_owned(),
+        None if ip.is_unspecified() => "127.0.0.1".to_owned(),
         None if ip.is_ipv6() => format!("[{ip}]"),
         None => ip.to_string(),
     };

@@ -6,7 +6,7 @@ mod common;
 mod estate;
 
 use common::{Answer, Served, gated, options, serve_over};
-use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, save};
+use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, save, with_shown};
 use hostssl_azure_sim::{Fault, FaultRule};
 use hostssl_console::{Options, Proxies};
 use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
@@ -29,6 +29,7 @@ async fn both_generations_are_saved_verified_and_undone() {
         let minimum = page.split("selected").next().unwrap().rsplit("value=\"").next().unwrap();
         let minimum = minimum.split('"').next().unwrap();
         let fields = format!("&enforcement=enabled&minimum={minimum}");
+        let fields = with_shown(&visitor, &key, &fields).await;
         let asked = visitor.post(&format!("/servers/{key}/plan"), &fields).await;
         let plan = ended(&visitor, &asked).await;
         assert!(plan.1.body.contains("Apply: Enforce TLS on pg-o"), "{}", plan.1.body);
@@ -61,7 +62,8 @@ async fn the_minimum_tls_version_is_saved_alone() {
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Disabled");
     // What is as it was saves nothing.
     let key = key(&visitor, "pg-old").await;
-    let asked = visitor.post(&format!("/servers/{key}/plan"), "&enforcement=disabled&minimum=TLS1_2").await;
+    let fields = with_shown(&visitor, &key, "&enforcement=disabled&minimum=TLS1_2").await;
+    let asked = visitor.post(&format!("/servers/{key}/plan"), &fields).await;
     assert_eq!(asked.status, 409);
     assert!(asked.body.contains("Nothing to save"));
 }
@@ -353,5 +355,40 @@ impl<'a> Person<'a> {
             ("content-type", "application/x-www-form-urlencoded"),
         ];
         self.served.send("POST", path, &lines, &format!("csrf={}{fields}", self.csrf)).await
+    }
+}
+
+/// A page that shows DISABLED while a colleague enabled it: whoever saves only another version must not switch it off.
+#[tokio::test]
+async fn what_was_left_alone_on_a_stale_page_is_left_alone() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let key = key(&visitor, "pg-old").await;
+    let stale = with_shown(&visitor, &key, "&enforcement=disabled&minimum=TLS1_2").await;
+    let plan = save(&visitor, "pg-old", "&enforcement=enabled").await;
+    ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
+
+    let asked = visitor.post(&format!("/servers/{key}/plan"), &stale).await;
+    let plan = ended(&visitor, &asked).await;
+    assert!(plan.1.body.contains("Apply: Set the minimum TLS version of pg-old"), "{}", plan.1.body);
+    ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
+
+    // To switch it off is named as that, whatever else is set with it.
+    let plan = save(&visitor, "pg-old", "&enforcement=disabled&minimum=TLS1_1").await;
+    assert!(plan.1.body.contains("Apply: Stop enforcing TLS on pg-old"), "{}", plan.1.body);
+}
+
+#[tokio::test]
+async fn words_that_nobody_understands_choose_no_servers() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    for view in ["enforcement%3Dzzz", "outcome%3Dzzz"] {
+        assert_eq!(visitor.post("/plans", &format!("&all=1&view={view}")).await.status, 400, "{view}");
     }
 }

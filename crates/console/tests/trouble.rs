@@ -188,7 +188,8 @@ async fn a_plan_that_went_stale_on_the_screen_leads_back_to_planning_again() {
     // What is kept of a server has changed under the page: Save from an old page is for what differs now.
     ended(&visitor, &apply(&visitor, &plan).await).await;
     let key = key(&visitor, "pg-off-2").await;
-    let late = visitor.post(&format!("/servers/{key}/plan"), "&enforcement=enabled").await;
+    let fields = "&enforcement=enabled&shown-enforcement=not-enforced";
+    let late = visitor.post(&format!("/servers/{key}/plan"), fields).await;
     assert!(late.status == 409 && late.body.contains("Nothing to save"), "{}", late.body);
 }
 

@@ -87,8 +87,13 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Makes the database's file before SQLite does, so that it is private from the first moment; SQLite gives its
 /// companions the same permissions.
 pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {
-    let opened = open_private(path).and_then(|file| make_private(&file));
-    opened.map_err(|source| StoreError::Directory { path: path.into(), source: Arc::new(source) })
+    // A file that is there is never opened here: to close any descriptor of a file drops all locks that this process has on
+    // it (fcntl(2), "Traditional record locks"), SQLite's among them, and then another process may delete the log in use.
+    let made = match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => make_private(path),
+        made => made.map(drop),
+    };
+    made.map_err(|source| StoreError::Directory { path: path.into(), source: Arc::new(source) })
 }
 
 fn holder(file: &mut File) -> Option<u32> {
@@ -97,22 +102,28 @@ fn holder(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+/// For this user alone, if the file is made.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
 }
 
 #[cfg(unix)]
-fn make_private(file: &File) -> io::Result<()> {
+fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+    if std::fs::metadata(path)?.permissions().mode() & 0o777 == 0o600 {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
 #[cfg(not(unix))]
-fn make_private(_: &File) -> io::Result<()> {
+fn make_private(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -364,3 +364,24 @@ fn orders_are_kept_with_the_person_and_never_changed() {
         assert!(raw.execute(sql, []).unwrap_err().to_string().contains("append-only"), "{sql}");
     }
 }
+
+/// SQLite's locks are those of the process: whoever opens and closes the file beside it takes them away, and the next
+/// reader of another process deletes the log in use.
+#[cfg(target_os = "linux")]
+#[test]
+fn opening_it_again_leaves_the_locks_alone() {
+    use std::os::unix::fs::MetadataExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    save(&store, &Estate::small().report(1));
+    let inode = std::fs::metadata(directory.path().join("hostssl.db")).unwrap().ino();
+    let locks = || {
+        let held = std::fs::read_to_string("/proc/locks").unwrap();
+        held.lines().filter(|line| line.contains(&format!(":{inode} "))).count()
+    };
+    let before = locks();
+    assert!(before > 0, "a connection in WAL mode holds a lock on the file");
+    drop(Store::open(directory.path()).unwrap());
+    drop(AuditStore::open(directory.path()).unwrap());
+    assert_eq!(locks(), before);
+}

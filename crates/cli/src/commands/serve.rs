@@ -83,6 +83,11 @@ pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         let options = Options { wire, ..options(args, profile, simulated.as_deref()) };
         let console = Console::bind(options, &directory, connector(args.clone(), simulated)).await.map_err(told)?;
         announce(&console, &directory, talk);
+        if args.tls_cert.is_none() && !args.listen.ip().is_loopback() {
+            say!(
+                "warning: the link and the session go over the network in clear; --tls-cert and --tls-key encrypt them"
+            );
+        }
         console.run(stopped_by_user()).await;
         Ok(Exit::AllPass)
     })

@@ -54,7 +54,15 @@ pub(crate) async fn sign_out(State(shared): State<Shared>, Extension(session): E
 }
 
 /// Makes a link for another browser.
-pub(crate) async fn link(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
+pub(crate) async fn link(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    // Whoever signs in elsewhere by it would have no name.
+    if session.by_proxy() {
+        return Err(Failure::not_found());
+    }
     let token = shared.sessions.new_link().map_err(|_| Failure::defect())?;
     page(&NewLink { shell: shell.titled("Sign in elsewhere", ""), path: format!("/sign-in?token={token}") })
 }

@@ -193,7 +193,7 @@ async fn go_on(
         plan: loaded.plan,
         work,
         by: session.person().to_owned(),
-        on_behalf: None,
+        on_behalf: session.by_proxy().then(|| session.person().to_owned()),
         max_failures: 1,
     };
     match Change::start(shared, order) {

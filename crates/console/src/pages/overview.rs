@@ -19,7 +19,7 @@ const SHOWN: u32 = 8;
 /// Servers that are named for each reason why they were not seen.
 const UNSEEN: u32 = 3;
 /// Places that were not seen; the rest is on the run's page.
-const PLACES: u32 = 6;
+const PLACES: usize = 6;
 /// Runs in the chart.
 const RUNS: u32 = 30;
 
@@ -50,6 +50,10 @@ struct Latest {
     reasons: Vec<Reason>,
     /// The run that changed servers after the audit, and when.
     changed: Option<(String, Ago)>,
+    /// Servers that are declared to enforce TLS and do not, as the wire showed.
+    contradicted: u64,
+    /// How many more there are.
+    more_places: usize,
     places: Vec<Place>,
     unseen: String,
     changes: Option<Changes>,
@@ -105,7 +109,11 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     let readiness = shared.readiness(&audit);
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
-    let places: Vec<Place> = store.place_gaps(&audit, PLACES)?.into_iter().map(Place::from).collect();
+    let mut places: Vec<Place> = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from).collect();
+    let unseen = unseen(audit.summary.unknown, &places);
+    let contradicted = contradicted(store, &audit)?;
+    let more_places = places.len().saturating_sub(PLACES);
+    places.truncate(PLACES);
     let tally = audit.tally;
     let figure = |enforcement: Enforcement, servers: u64| Figure {
         badge: enforcement.into(),
@@ -129,7 +137,9 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         readiness,
         reasons: reasons(store, &audit, &facets)?,
         changed,
-        unseen: unseen(audit.summary.unknown, &places),
+        unseen,
+        more_places,
+        contradicted,
         places,
         changes,
         audit,
@@ -209,6 +219,17 @@ fn unseen(servers: u64, places: &[Place]) -> String {
         .into_iter()
         .filter(|(number, _)| *number > 0);
     told.map(|(number, noun)| plural(number, noun)).collect::<Vec<_>>().join(", ")
+}
+
+/// How many of the servers that are declared to enforce TLS let clients in without it, as the audit saw on the wire.
+fn contradicted(store: &AuditStore, audit: &AuditEntry) -> Result<u64, StoreError> {
+    let mut servers = 0;
+    for wire in ["optional", "plaintext-only"] {
+        let enforcement = Some(Enforcement::Enforced);
+        let filter = ServerFilter { enforcement, wire: wire.to_owned(), ..ServerFilter::default() };
+        servers += store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: 1 })?.total;
+    }
+    Ok(servers)
 }
 
 fn changes(store: &AuditStore, audit: &AuditEntry, previous: AuditEntry) -> Result<Changes, StoreError> {

@@ -152,6 +152,14 @@ impl View {
         }
     }
 
+    /// Whether every word of the filter is one: what nobody understands must not choose servers for a change.
+    pub(crate) fn is_understood(&self) -> bool {
+        let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Unknown];
+        let outcome = self.outcome.is_empty() || outcomes.iter().any(|outcome| outcome.as_str() == self.outcome);
+        let enforcement = self.enforcement.is_empty() || Enforcement::from_word(&self.enforcement).is_some();
+        outcome && enforcement
+    }
+
     fn sort(&self) -> (ServerSort, bool) {
         let sort = COLUMNS.into_iter().find(|(_, word, _)| *word == self.sort).map(|(_, _, sort)| sort);
         (sort.unwrap_or_default(), self.dir == "desc")

@@ -83,8 +83,17 @@ pub(crate) fn field(page: &str, name: &str) -> String {
 
 pub(crate) async fn save(visitor: &Visitor<'_>, server: &str, fields: &str) -> (String, Answer) {
     let key = key(visitor, server).await;
-    let asked = visitor.post(&format!("/servers/{key}/plan"), fields).await;
+    let fields = with_shown(visitor, &key, fields).await;
+    let asked = visitor.post(&format!("/servers/{key}/plan"), &fields).await;
     ended(visitor, &asked).await
+}
+
+/// The fields as a browser posts them: with what the page shows now.
+pub(crate) async fn with_shown(visitor: &Visitor<'_>, key: &str, fields: &str) -> String {
+    let page = visitor.get(&format!("/servers/{key}/connection-security")).await.body;
+    let enforcement = field(&page, "shown-enforcement");
+    let minimum = if fields.contains("minimum=") { field(&page, "shown-minimum") } else { String::new() };
+    format!("{fields}&shown-enforcement={enforcement}&shown-minimum={minimum}")
 }
 
 pub(crate) async fn apply(visitor: &Visitor<'_>, plan: &(String, Answer)) -> Answer {

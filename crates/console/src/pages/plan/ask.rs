@@ -40,9 +40,18 @@ pub(crate) async fn for_one(
         Enforcement::NotEnforced => Some(false),
         Enforcement::Unknown => None,
     };
+    // Against what the page showed too, and not only against what is true by now: whoever left a field alone asked for
+    // nothing.
+    let shown = match fields.value("shown-enforcement") {
+        "enforced" => Some(true),
+        "not-enforced" => Some(false),
+        "unknown" => None,
+        _ => return Err(Failure::bad_form()),
+    };
     let minimum = fields.value("minimum");
-    let enforcement = wanted.filter(|wanted| is != Some(*wanted));
-    let minimum_tls = if minimum == row.minimal_tls { None } else { floor(minimum)? };
+    let enforcement = wanted.filter(|wanted| shown != Some(*wanted) && is != Some(*wanted));
+    let left_alone = minimum == fields.value("shown-minimum") || minimum == row.minimal_tls;
+    let minimum_tls = if left_alone { None } else { floor(minimum)? };
     if enforcement.is_none() && minimum_tls.is_none() {
         return Err(Failure::nothing_to_save());
     }
@@ -61,6 +70,9 @@ pub(crate) async fn for_many(
     let query = format!("/resources?{}", fields.value("view"));
     let uri = query.parse().map_err(|_| Failure::bad_form())?;
     let view = axum::extract::Query::<View>::try_from_uri(&uri).map_err(|_| Failure::bad_form())?.0;
+    if !view.is_understood() {
+        return Err(Failure::bad_form());
+    }
     let back = view.link();
     let keys: BTreeSet<String> = match fields.value("all") {
         "" => fields.values("server").map(str::to_owned).collect(),

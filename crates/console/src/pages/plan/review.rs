@@ -105,17 +105,16 @@ impl Review {
 
 /// What a plan does, as it stands on the button.
 pub(crate) fn effect(plan: &Plan) -> String {
+    let off = |step: &&Step| step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref());
+    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(off) {
+        return format!("Stop enforcing TLS on {}", step.server.name());
+    }
     let mut steps = plan.steps().iter().filter(|step| step.is_executable());
     let only = steps.next().filter(|_| steps.next().is_none());
     let servers = plan.servers() as u64;
     match (plan.goal(), only) {
         (Goal::Set { .. }, Some(step)) if step.control == FixableControl::RequireSecureTransport => {
-            let on = ["on", "enabled"].iter().any(|word| step.after.eq_ignore_ascii_case(word));
-            if on {
-                format!("Enforce TLS on {}", step.server.name())
-            } else {
-                format!("Stop enforcing TLS on {}", step.server.name())
-            }
+            format!("Enforce TLS on {}", step.server.name())
         }
         (Goal::Set { .. }, Some(step)) => format!("Set the minimum TLS version of {}", step.server.name()),
         (Goal::Fix { controls, .. }, _) if controls.as_slice() == [FixableControl::RequireSecureTransport] => {
@@ -123,6 +122,10 @@ pub(crate) fn effect(plan: &Plan) -> String {
         }
         _ => format!("Change {}", plural(servers, "server")),
     }
+}
+
+fn is_on(value: &str) -> bool {
+    ["on", "enabled"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 fn wave(steps: &[Step], room: &mut usize) -> Wave {
@@ -138,6 +141,11 @@ fn row(step: &Step) -> Row {
     let stated = format!("{} is {}; ", step.parameter, step.before);
     let why = step.why.as_str();
     let badge = match step.disposition {
+        Disposition::OnlineSafe
+            if step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref()) =>
+        {
+            Badge { class: "no", shape: "!", word: "lets plaintext in" }
+        }
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "online-safe" },
         Disposition::BreaksClients => Badge { class: "unknown", shape: "!", word: "may break clients" },
         Disposition::NeedsRestart => Badge { class: "unknown", shape: "↻", word: "needs a restart" },
