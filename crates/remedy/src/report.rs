@@ -129,6 +129,9 @@ pub struct StepReport {
     pub reason: Option<String>,
     /// The id of the last write that Azure accepted.
     pub request_id: Option<String>,
+    /// Whether an undo is to put it back, or did.
+    #[serde(skip)]
+    pub undoing: bool,
 }
 
 impl LoadedRun {
@@ -180,6 +183,7 @@ fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<Strin
         status,
         reason,
         request_id: request_id.map(|id| id.as_str().to_owned()),
+        undoing: at.undo.is_some(),
     }
 }
 
@@ -215,20 +219,27 @@ fn judge(step: &StepState) -> (Status, Option<String>) {
     let undoing = step.undo.is_some();
     let track = step.undo.as_ref().unwrap_or(&step.apply);
     let Some(ending) = track.ending() else {
-        return judge_unended(track);
+        return if undoing { judge_unended_undo(&step.apply, track) } else { judge_unended(track) };
     };
     let status = match ending {
         Ending::Reached { .. } | Ending::Already if undoing => Status::Undone,
+        Ending::Refused { .. } | Ending::Failed { .. } | Ending::TimedOut { .. } if undoing => Status::Stuck,
+        _ => applied(ending),
+    };
+    (status, reason(ending, undoing))
+}
+
+/// What an ending means on the way there.
+fn applied(ending: &Ending) -> Status {
+    match ending {
         Ending::Reached { .. } => Status::Applied,
         Ending::Already => Status::Already,
         Ending::Changed { .. } => Status::ChangedSincePlan,
         Ending::NotStarted { .. } => Status::NotStarted,
-        Ending::Refused { .. } | Ending::Failed { .. } | Ending::TimedOut { .. } if undoing => Status::Stuck,
         Ending::Refused { .. } => Status::Refused,
         Ending::Failed { .. } => Status::Failed,
         Ending::TimedOut { .. } => Status::TimedOut,
-    };
-    (status, reason(ending, undoing))
+    }
 }
 
 /// A step that has not ended is never reported as done.
@@ -240,6 +251,28 @@ fn judge_unended(track: &Track) -> (Status, Option<String>) {
             (Status::TimedOut, "the value is there and the wire was not asked yet: resume the run")
         }
         _ => (Status::TimedOut, "the write may have been accepted, its answer was not seen: resume the run"),
+    };
+    (status, Some(reason.to_owned()))
+}
+
+/// A step that is to be put back and was not yet: what the run had made of it still stands, unless the write that puts it
+/// back is, or may be, under way.
+fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
+    let (status, reason) = match undo.stage {
+        _ if !undo.is_open() => {
+            let status = apply.ending().map_or(Status::NotStarted, applied);
+            (status, "not put back yet, its turn has not come: resume the run")
+        }
+        Stage::InFlight => {
+            (Status::TimedOut, "Azure accepted the write that puts it back, and it is still under way: resume the run")
+        }
+        Stage::Observed { .. } => {
+            (Status::TimedOut, "the value from before is there again, and that was not written down: resume the run")
+        }
+        _ => (
+            Status::TimedOut,
+            "the write that puts it back may have been accepted, its answer was not seen: resume the run",
+        ),
     };
     (status, Some(reason.to_owned()))
 }
@@ -260,5 +293,51 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
         Ending::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
         Ending::Failed { detail } | Ending::TimedOut { detail } => Some(detail.to_string()),
         Ending::NotStarted { why } => Some(why.as_str().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Act, Direction, Event, Record, SafeText};
+
+    /// A step that was applied, and then put back up to these acts.
+    fn undone_up_to(acts: &[Act]) -> StepState {
+        let mut state = RunState::new(1);
+        let mut go = |event| state.advance(&Record { at_ms: 0, event }).unwrap();
+        let step = |direction, act| Event::Step { step: 1, direction, act };
+        let text = || SafeText::new("on");
+        go(Event::RunStarted);
+        for act in [
+            Act::Intent { found: text() },
+            Act::Accepted { request_id: None },
+            Act::Observed { found: text(), pending_restart: false },
+            Act::Ended { ending: Ending::Reached { note: None } },
+        ] {
+            go(step(Direction::Apply, act));
+        }
+        go(Event::RunFinished);
+        go(Event::UndoStarted);
+        acts.iter().for_each(|act| go(step(Direction::Undo, act.clone())));
+        state.step(1).unwrap().clone()
+    }
+
+    #[test]
+    fn an_undo_that_was_broken_off_says_of_each_step_what_stands_there() {
+        let waiting = judge(&undone_up_to(&[]));
+        assert_eq!(waiting.0, Status::Applied);
+        assert!(waiting.1.unwrap().starts_with("not put back yet"));
+        let text = || SafeText::new("on");
+        let (intent, accepted) = (Act::Intent { found: text() }, Act::Accepted { request_id: None });
+        let observed = Act::Observed { found: text(), pending_restart: false };
+        for (acts, words) in [
+            (&[intent.clone()][..], "its answer was not seen"),
+            (&[intent.clone(), accepted.clone()], "still under way"),
+            (&[intent, accepted, observed], "there again"),
+        ] {
+            let (status, reason) = judge(&undone_up_to(acts));
+            assert_eq!(status, Status::TimedOut);
+            assert!(reason.unwrap().contains(words), "{words}");
+        }
     }
 }

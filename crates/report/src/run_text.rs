@@ -21,7 +21,8 @@ pub fn write(out: &mut dyn Write, report: &Report, palette: Palette) -> io::Resu
         writeln!(out)?;
     }
     let run = palette.bold(&safe(&report.run));
-    writeln!(out, "run {run}: {}", counts(&report.summary, palette))?;
+    let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
+    writeln!(out, "run {run}: {}{open}", counts(&report.summary, palette))?;
     match next(report) {
         Some(next) => writeln!(out, "\nnext: {next}"),
         None => Ok(()),
@@ -31,11 +32,7 @@ pub fn write(out: &mut dyn Write, report: &Report, palette: Palette) -> io::Resu
 fn row(step: &StepReport, palette: Palette) -> Vec<Column> {
     let id = ResourceId::try_from(step.server.as_str()).ok();
     let status = step.status.as_str();
-    let (from, to) = if matches!(step.status, Status::Undone | Status::Stuck) {
-        (&step.after, &step.before)
-    } else {
-        (&step.before, &step.after)
-    };
+    let (from, to) = if step.undoing { (&step.after, &step.before) } else { (&step.before, &step.after) };
     vec![
         Column::painted(status, palette.outcome(outcome(step.status), status)),
         Column::plain(safe(id.as_ref().map_or(step.server.as_str(), ResourceId::name))),
@@ -90,10 +87,18 @@ fn counts(summary: &RunSummary, palette: Palette) -> String {
     if told.is_empty() { "nothing was to be done".to_owned() } else { told.join(", ") }
 }
 
+/// Whether an undo was begun and not ended: it goes on, or whoever did it was stopped.
+fn is_open_undo(report: &Report) -> bool {
+    report.outcome == RunOutcome::Open && report.steps.iter().any(|step| step.undoing)
+}
+
 /// The command to run next, where there is one.
 fn next(report: &Report) -> Option<String> {
     let run = &report.run;
     match report.outcome {
+        RunOutcome::Open if is_open_undo(report) => {
+            Some(format!("hostssl resume {run}    # settles what is under way and goes on putting back"))
+        }
         RunOutcome::Open => Some(format!("hostssl resume {run}    # settles what is under way")),
         RunOutcome::Stuck => Some(format!("look at the servers that are stuck, then hostssl undo {run}")),
         RunOutcome::Incomplete if by_hand(report) => {
