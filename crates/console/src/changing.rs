@@ -10,7 +10,7 @@ use hostssl_remedy::{
     Act, Approved, Clock as _, Direction, Ending, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError,
     Plan, Record, Report, Rest, RunId, SystemClock,
 };
-use hostssl_store::{Order as KeptOrder, OrderAct, Store};
+use hostssl_store::{Order as KeptOrder, OrderAct, Store, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -211,15 +211,15 @@ impl Change {
     fn work(&self, shared: &Shared, order: &Order) -> Result<(), Trouble> {
         let runtime = runtime()?;
         let done = runtime.block_on(async {
-            // First of all, because whoever else changes servers with this directory goes first.
-            let store = Store::open(shared.store.directory()).map_err(|error| Trouble {
-                what: format!("nothing was written: {error}"),
-                hint: error.hint().to_owned(),
-            })?;
-            shared.store.keep_order(&self.ordered(order)).map_err(|error| Trouble {
+            let untouched = |error: StoreError| Trouble {
                 what: format!("nothing was written: {}", chain(&error)),
                 hint: error.hint().to_owned(),
-            })?;
+            };
+            // To open a directory that was moved away would make another one.
+            shared.store.check().map_err(untouched)?;
+            // Before Azure is asked anything, because whoever else changes servers with this directory goes first.
+            let store = Store::open(shared.store.directory()).map_err(untouched)?;
+            shared.store.keep_order(&self.ordered(order)).map_err(untouched)?;
             let (stop, deadline) = (self.stop.clone(), shared.options.deadline);
             tokio::spawn(async move {
                 tokio::time::sleep(deadline).await;

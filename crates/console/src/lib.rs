@@ -19,5 +19,5 @@ mod state;
 mod view;
 
 pub use live::{Connect, Trouble};
-pub use options::{Exchange, Message, Options, Proxies, Simulated, TakeExchange, TlsFiles, WireLook};
+pub use options::{Exchange, Message, Options, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook};
 pub use server::{Console, ServeError};

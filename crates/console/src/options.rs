@@ -21,6 +21,8 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// The certificate and key of the console itself; without them it speaks http.
     pub tls: Option<TlsFiles>,
+    /// The one address under which browsers reach it, when something in front of it has another than the console itself.
+    pub public: Option<PublicUrl>,
     /// Who signs people in, when that is a proxy in front.
     pub proxies: Option<Proxies>,
     /// Whether servers may be changed from here.
@@ -41,6 +43,86 @@ pub struct Options {
     pub simulated: Option<Simulated>,
     /// The version of the program.
     pub version: String,
+}
+
+impl Options {
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            hosts: Vec::new(),
+            tls: None,
+            public: None,
+            proxies: None,
+            allow_changes: false,
+            scope: Scope::default(),
+            wire: None,
+            profile: Profile::find("baseline").unwrap(),
+            deadline: Duration::from_secs(1),
+            max_plan_age: Duration::from_secs(3600),
+            retain: None,
+            simulated: None,
+            version: String::new(),
+        }
+    }
+
+    /// Whether browsers speak TLS, with the console itself or with what is in front of it.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.public.as_ref().map_or(self.tls.is_some(), |public| public.tls)
+    }
+}
+
+/// Scheme, name and port of the address in the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// Whether it is `https`.
+    pub tls: bool,
+    /// The name, and the port where it is not the scheme's own: what a browser says in `Host`.
+    pub authority: String,
+}
+
+impl PublicUrl {
+    /// Whether this is its name and port; browsers leave the scheme's own port out, proxies may not.
+    pub(crate) fn is(&self, other: &axum::http::uri::Authority) -> bool {
+        let default = if self.tls { 443 } else { 80 };
+        let other = match other.port_u16() {
+            Some(port) if port != default => other.as_str(),
+            _ => other.host(),
+        };
+        self.authority.eq_ignore_ascii_case(other)
+    }
+}
+
+impl std::str::FromStr for PublicUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "a scheme, a name and perhaps a port, and no path, such as https://console.example";
+        let url: axum::http::Uri = text.parse().map_err(|_| WRONG)?;
+        let tls = match url.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(WRONG),
+        };
+        let authority = url.authority().filter(|authority| !authority.as_str().contains('@')).ok_or(WRONG)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || authority.host().is_empty() {
+            return Err(WRONG);
+        }
+        let default = if tls { 443 } else { 80 };
+        let authority = match authority.port() {
+            None => authority.host().to_ascii_lowercase(),
+            Some(port) if port.as_u16() == default => authority.host().to_ascii_lowercase(),
+            Some(port) => format!("{}:{}", authority.host().to_ascii_lowercase(), port.as_u16()),
+        };
+        Ok(Self { tls, authority })
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+    }
 }
 
 /// The look at the wire of audits that are started here.
@@ -114,4 +196,26 @@ pub struct Proxies {
 pub struct Simulated {
     /// The scenario.
     pub scenario: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_is_scheme_name_and_port() {
+        for (text, told) in [
+            ("https://Console.Example", "https://console.example"),
+            ("https://console.example:443/", "https://console.example"),
+            ("https://console.example:8443", "https://console.example:8443"),
+            ("http://[2001:db8::1]:80", "http://[2001:db8::1]"),
+        ] {
+            assert_eq!(text.parse::<PublicUrl>().unwrap().to_string(), told);
+        }
+        for text in
+            ["console.example", "ftp://console.example", "https://console.example/path", "https://a@b", "https://", ""]
+        {
+            assert!(text.parse::<PublicUrl>().is_err(), "{text}");
+        }
+    }
 }

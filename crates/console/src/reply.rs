@@ -259,6 +259,15 @@ impl Failure {
         )
     }
 
+    pub(crate) fn unsound_plan() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "The plan was refused",
+            "The second opinion on this plan found something that must not be applied. Nothing was changed.",
+            "Go back to the plan: it says what is wrong, and how to plan again.",
+        )
+    }
+
     pub(crate) fn not_this_plan() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -318,6 +327,9 @@ impl From<StoreError> for Failure {
         let what = match &error {
             StoreError::NoState(_) | StoreError::Foreign(_) | StoreError::Exposed(_) | StoreError::Directory { .. } => {
                 "the state directory cannot be used".to_owned()
+            }
+            StoreError::Gone(_) => {
+                "the state directory was removed, moved or replaced while the console used it".to_owned()
             }
             other => other.to_string(),
         };

@@ -94,6 +94,9 @@ async fn in_time(request: Request, next: Next) -> Result<Response, Failure> {
 
 async fn with_headers(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    set_headers(response.headers_mut(), shared.options.tls.is_some());
+    let options = &shared.options;
+    // A browser would hold every other port of `localhost` to it too (RFC 6797, 8.1.1 leaves out addresses alone).
+    let named = options.public.is_some() || !options.hosts.is_empty();
+    set_headers(response.headers_mut(), options.is_secure() && named);
     response
 }

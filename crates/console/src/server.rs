@@ -2,7 +2,7 @@
 
 use crate::guard::Peer;
 use crate::live::Connect;
-use crate::options::{Options, TlsFiles};
+use crate::options::{Options, Proxies, TlsFiles};
 use crate::routes::router;
 use crate::state::Shared;
 use axum::extract::Request;
@@ -14,19 +14,28 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 /// Connections at once. Further ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Of those, how many may come from one address; whoever has more is turned away. This machine's own, and proxies that bring
+/// everybody's, may have them all.
+const MAX_OF_ONE: usize = 64;
+/// A client that takes nothing of its answer for this long is dropped.
+const UNREAD: Duration = Duration::from_secs(30);
+/// Requests at once over one HTTP/2 connection.
+const MAX_STREAMS: u32 = 32;
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 32 << 10;
 /// A client that cannot finish a handshake in this time is dropped.
@@ -82,18 +91,25 @@ pub struct Console {
 }
 
 impl Console {
-    /// Opens the state, takes the port and makes the first link for signing in.
+    /// Takes the port.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Bind`] when somebody else has it, or it may not be used.
+    pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+        TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
+    }
+
+    /// Opens the state, and makes the first link for signing in.
     ///
     /// # Errors
     ///
     /// [`ServeError`] with what cannot be had.
-    pub async fn bind(options: Options, state: &Path, connect: Connect) -> Result<Self, ServeError> {
+    pub fn new(options: Options, listener: TcpListener, state: &Path, connect: Connect) -> Result<Self, ServeError> {
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
         let store = AuditStore::open(state)?;
         let address = options.listen;
-        let bind = |source| ServeError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
-        let port = listener.local_addr().map_err(bind)?.port();
+        let port = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?.port();
         let shared = Shared::new(options, port, store, connect);
         // By the time somebody has signed in, it is known.
         if let Some(latest) = shared.store.latest()? {
@@ -121,6 +137,7 @@ impl Console {
         let app = router(self.shared.clone());
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let visitors = Arc::new(Visitors::default());
         let mut stop = std::pin::pin!(stop);
         loop {
             let place = tokio::select! {
@@ -139,6 +156,10 @@ impl Console {
                     }
                 },
             };
+            let Some(visit) = visitors.enter(peer.ip(), &self.shared.options) else {
+                tracing::debug!(%peer, "too many connections of one address");
+                continue;
+            };
             // Without it a small answer may wait for the client's acknowledgement of the one before.
             let _ = stream.set_nodelay(true);
             let (tls, app, watcher) = (self.tls.clone(), app.clone(), graceful.watcher());
@@ -154,7 +175,7 @@ impl Console {
                 if let Err(error) = ended {
                     tracing::debug!(error, "a connection ended early");
                 }
-                drop(place);
+                drop((place, visit));
             });
         }
         let live = self.shared.running();
@@ -179,6 +200,40 @@ impl Console {
     }
 }
 
+/// How many connections each address has.
+#[derive(Default)]
+struct Visitors(Mutex<HashMap<IpAddr, usize>>);
+
+/// One of them, until it is dropped.
+struct Visit(Arc<Visitors>, IpAddr);
+
+impl Visitors {
+    fn enter(self: &Arc<Self>, address: IpAddr, options: &Options) -> Option<Visit> {
+        let address = address.to_canonical();
+        let is_proxy = |proxies: &Proxies| proxies.addresses.iter().any(|one| one.to_canonical() == address);
+        let free = address.is_loopback() || options.proxies.as_ref().is_some_and(is_proxy);
+        let mut visitors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = visitors.entry(address).or_default();
+        if *count >= MAX_OF_ONE && !free {
+            return None;
+        }
+        *count += 1;
+        Some(Visit(self.clone(), address))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut visitors = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = visitors.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                visitors.remove(&self.1);
+            }
+        }
+    }
+}
+
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: SocketAddr,
@@ -199,17 +254,22 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(HEAD))
-        .max_concurrent_streams(100)
+        .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
     // Who connects and says nothing is not waited for: before the first bytes, no other limit holds.
     let mut stream = BufReader::new(stream);
     tokio::time::timeout(HEAD, stream.fill_buf()).await??;
+    let mut stream = Box::pin(TimeoutWriter::new(stream));
+    stream.as_mut().set_timeout_pinned(Some(UNREAD));
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
     watcher.watch(connection).await
 }
 
 fn base(shared: &Shared) -> String {
     let options = &shared.options;
+    if let Some(public) = &options.public {
+        return public.to_string();
+    }
     let scheme = if options.tls.is_some() { "https" } else { "http" };
     let ip = options.listen.ip();
     let host = match options.hosts.first() {
@@ -243,4 +303,27 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
         .map_err(ServeError::Tls)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_its_share_and_gives_it_back() {
+        let options = Options::for_tests();
+        let visitors = Arc::new(Visitors::default());
+        let stranger = "192.0.2.7".parse().unwrap();
+        let mut visits: Vec<Visit> = (0..MAX_OF_ONE).filter_map(|_| visitors.enter(stranger, &options)).collect();
+        assert_eq!(visits.len(), MAX_OF_ONE);
+        assert!(visitors.enter("::ffff:192.0.2.7".parse().unwrap(), &options).is_none());
+        assert!(visitors.enter("192.0.2.8".parse().unwrap(), &options).is_some());
+        visits.pop();
+        assert!(visitors.enter(stranger, &options).is_some());
+        let here = "127.0.0.1".parse().unwrap();
+        let many: Vec<_> = (0..2 * MAX_OF_ONE).map(|_| visitors.enter(here, &options)).collect();
+        assert!(many.iter().all(Option::is_some));
+        drop((visits, many));
+        assert!(visitors.0.lock().unwrap().is_empty());
+    }
 }

@@ -181,7 +181,7 @@ async fn somebody_elses_change_is_left_alone() {
     let plan = save(&visitor, "pg-old", "&minimum=TLS1_2").await;
     simulation.set_parameter(OLD, "minimalTlsVersion", "TLS1_1").unwrap();
     let run = ended(&visitor, &apply(&visitor, &plan).await).await;
-    assert!(run.1.body.contains("changed-since-plan") && run.1.body.contains("incomplete"), "{}", run.1.body);
+    assert!(run.1.body.contains("changed since the plan") && run.1.body.contains("incomplete"), "{}", run.1.body);
     assert_eq!(simulation.parameter(OLD, "minimalTlsVersion").unwrap(), "TLS1_1");
 }
 

@@ -6,8 +6,9 @@ mod common;
 
 use common::{connector, gated, options, serve, serve_over, simulation};
 use futures::FutureExt as _;
-use hostssl_console::{Connect, Console, ServeError, Trouble};
+use hostssl_console::{Connect, Console, Options, ServeError, Trouble};
 use hostssl_store::{AuditStore, Page, StoreError};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,13 +83,13 @@ async fn a_stopped_audit_keeps_what_was_seen_and_says_so() {
 async fn a_console_that_is_ended_keeps_what_its_audit_saw() {
     let directory = tempfile::tempdir().unwrap();
     let slow = connector(simulation(Duration::from_secs(20)));
-    let console = Console::bind(options(), directory.path(), slow).await.unwrap();
+    let console = console(options(), directory.path(), slow).await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let (address, link) = (console.address(), console.link().to_owned());
+    let (port, link) = (port_of(&console), console.link().to_owned());
     let running = tokio::spawn(console.run(async {
         let _ = stopped.await;
     }));
-    let served = common::Served::of(&address, &link, directory, tokio::spawn(async {}));
+    let served = common::Served::of(port, &link, directory, tokio::spawn(async {}));
     let visitor = served.visitor().await;
     visitor.post("/runs", "").await;
     stop.send(()).unwrap();
@@ -134,22 +135,31 @@ async fn a_state_that_is_gone_is_told_and_nothing_is_lost_silently() {
 async fn what_cannot_be_served_is_told_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let nobody = || connector(simulation(Duration::ZERO));
-    let first = Console::bind(options(), directory.path(), nobody()).await.unwrap();
-    let port = first.address().rsplit(':').next().unwrap().parse().unwrap();
+    let first = console(options(), directory.path(), nobody()).await.unwrap();
     let mut same = options();
-    same.listen.set_port(port);
-    let taken = Console::bind(same, directory.path(), nobody()).await.err().unwrap();
+    same.listen.set_port(port_of(&first));
+    let taken = console(same, directory.path(), nobody()).await.err().unwrap();
     assert!(matches!(taken, ServeError::Bind { .. }), "{taken}");
     let newer = tempfile::tempdir().unwrap();
     drop(AuditStore::open(newer.path()).unwrap());
     let database = rusqlite_version(newer.path(), 99);
     assert!(database);
-    let refused = Console::bind(options(), newer.path(), nobody()).await.err().unwrap();
+    let refused = console(options(), newer.path(), nobody()).await.err().unwrap();
     assert!(matches!(refused, ServeError::Store(StoreError::NewerVersion { found: 99, .. })), "{refused}");
 }
 
+/// Takes the port and opens the state.
+async fn console(options: Options, directory: &Path, connect: Connect) -> Result<Console, ServeError> {
+    let listener = Console::listen(options.listen).await?;
+    Console::new(options, listener, directory, connect)
+}
+
+fn port_of(console: &Console) -> u16 {
+    console.address().rsplit(':').next().unwrap().parse().unwrap()
+}
+
 /// Writes the version into the database's header, bytes 60 to 63, big-endian (SQLite, "Database File Format", 1.3).
-fn rusqlite_version(directory: &std::path::Path, version: u32) -> bool {
+fn rusqlite_version(directory: &Path, version: u32) -> bool {
     let path = directory.join("hostssl.db");
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[60..64].copy_from_slice(&version.to_be_bytes());

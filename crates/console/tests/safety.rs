@@ -43,6 +43,9 @@ async fn who_has_not_signed_in_sees_nothing() {
 async fn a_link_signs_in_once_and_its_cookie_is_kept_from_scripts_and_other_sites() {
     let served = serve(options()).await;
     assert_eq!(served.send("GET", "/sign-in?token=guess", &[], "").await.status, 401);
+    // Whoever only looks ahead does not use it up.
+    assert_eq!(served.send("HEAD", &served.link, &[], "").await.status, 401);
+    assert_eq!(served.send("GET", &served.link, &[("sec-purpose", "prefetch;prerender")], "").await.status, 401);
     let first = served.send("GET", &served.link, &[], "").await;
     assert_eq!(first.status, 200);
     let cookie = first.header("set-cookie");
@@ -238,6 +241,30 @@ async fn a_person_is_whom_a_trusted_proxy_names_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_with_tls_its_name_is_the_consoles() {
+    let public = Some("https://console.example".parse().unwrap());
+    let console = Options { public, ..options() };
+    let served = serve(console).await;
+    let named = [("host", "console.example")];
+    let answer = served.send("GET", &served.link, &named, "").await;
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with("__Host-hostssl-") && cookie.contains("; Secure"), "{cookie}");
+    assert!(answer.header("strict-transport-security").starts_with("max-age="));
+    let cookie = answer.cookies();
+    let page = served.send("GET", "/runs", &[named[0], ("cookie", &cookie)], "").await;
+    assert_eq!(page.status, 200);
+    let form = "application/x-www-form-urlencoded";
+    for (origin, status) in
+        [("https://console.example", 303), ("http://console.example", 403), ("https://evil.example", 403)]
+    {
+        let lines = [named[0], ("cookie", &cookie), ("origin", origin), ("content-type", form)];
+        let answer = served.send("POST", "/runs", &lines, &format!("csrf={}", page.csrf())).await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+    assert_eq!(served.send("GET", "/", &[("host", "evil.example"), ("cookie", &cookie)], "").await.status, 421);
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_refused() {
     let served = serve(options()).await;
     let visitor = served.visitor().await;
@@ -277,7 +304,8 @@ async fn with_tls_the_cookie_is_for_tls_alone() {
     let (certificate, private) = (files.path().join("c.pem"), files.path().join("k.pem"));
     std::fs::write(&certificate, key.cert.pem()).unwrap();
     std::fs::write(&private, key.signing_key.serialize_pem()).unwrap();
-    let served = serve(Options { tls: Some(TlsFiles { certificate, key: private }), ..options() }).await;
+    let tls = Some(TlsFiles { certificate, key: private });
+    let served = serve(Options { tls, hosts: vec!["localhost".into()], ..options() }).await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(key.cert.der().clone()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

@@ -205,3 +205,59 @@ async fn undo_from_a_page_of_before_does_nothing() {
     assert_eq!((answer.status, answer.header("location")), (303, run.0.as_str()));
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
 }
+
+/// As after `kill -9` in the middle of an undo: the journal has its beginning.
+#[tokio::test]
+async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    let address = ended(&visitor, &apply(&visitor, &plan).await).await.0;
+    let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
+    {
+        let store = Store::open(served.directory.path()).unwrap();
+        store.load(&run).await.unwrap();
+        let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::UndoStarted };
+        store.append(&run, std::slice::from_ref(&record)).await.unwrap();
+    }
+    let page = visitor.get(&address).await.body;
+    for words in ["<h1>Undo ", "undo not ended", ">Resume the undo<", "not put back yet", "<dt>applied</dt><dd>1</dd>"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(page.contains("from </span>on</del> <ins><span class=\"hid\">to </span>off"), "{page}");
+    let seen = format!("&seen={}", field(&page, "seen"));
+    let done = ended(&visitor, &visitor.post(&format!("{address}/resume"), &seen).await).await.1.body;
+    assert!(done.contains("<h1>Undone"), "{done}");
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+}
+
+#[tokio::test]
+async fn a_state_directory_that_was_moved_away_is_told_and_no_other_is_made() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (here, there) = (served.directory.path(), elsewhere.path().join("moved"));
+    std::fs::rename(here, &there).unwrap();
+    for path in ["/", "/resources", "/runs"] {
+        let page = visitor.get(path).await;
+        assert!(page.status == 503 && page.body.contains("removed, moved or replaced"), "{path}: {}", page.body);
+    }
+    // The form's token stands on pages that need no state.
+    let applied = visitor.get(&plan.0).await;
+    let origin = format!("http://{}", served.host());
+    let fields = format!("csrf={}&hash={}", applied.csrf(), field(&applied.body, "hash"));
+    let asked = visitor.post_as(&format!("{}/apply", plan.0), &origin, &fields).await;
+    let told = ended(&visitor, &asked).await.1.body;
+    assert!(told.contains("removed or replaced"), "{told}");
+    assert!(!here.exists(), "another state was made");
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+    // Put back, it goes on.
+    std::fs::rename(&there, here).unwrap();
+    assert_eq!(visitor.get("/resources").await.status, 200);
+}

@@ -134,6 +134,17 @@ pub struct StepReport {
     pub undoing: bool,
 }
 
+impl Report {
+    /// Whether all that hostssl writes is done, and only steps for people are left.
+    #[must_use]
+    pub fn is_left_to_people(&self) -> bool {
+        let manual = crate::NotStarted::Manual.as_str();
+        let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already);
+        let left = |step: &StepReport| step.reason.as_deref() == Some(manual);
+        self.steps.iter().any(left) && self.steps.iter().all(|step| done(step) || left(step))
+    }
+}
+
 impl LoadedRun {
     /// What became of the run so far.
     #[must_use]

@@ -101,7 +101,7 @@ fn next(report: &Report) -> Option<String> {
         }
         RunOutcome::Open => Some(format!("hostssl resume {run}    # settles what is under way")),
         RunOutcome::Stuck => Some(format!("look at the servers that are stuck, then hostssl undo {run}")),
-        RunOutcome::Incomplete if by_hand(report) => {
+        RunOutcome::Incomplete if report.is_left_to_people() => {
             Some(format!("change the rest by hand; hostssl undo {run} puts back what was applied"))
         }
         RunOutcome::Failed | RunOutcome::Incomplete if report.summary.applied > 0 => {
@@ -115,11 +115,4 @@ fn next(report: &Report) -> Option<String> {
         }
         RunOutcome::Done => None,
     }
-}
-
-/// Whether everything that hostssl writes is done, and only steps for people are left.
-fn by_hand(report: &Report) -> bool {
-    let manual = hostssl_remedy::NotStarted::Manual.as_str();
-    let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already);
-    report.steps.iter().all(|step| done(step) || step.reason.as_deref() == Some(manual))
 }

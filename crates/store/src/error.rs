@@ -104,7 +104,9 @@ impl StoreError {
             }
             Self::Database(_) | Self::Closed => "try again; if it stays, name another directory with --state",
             Self::NotAlone(_) => "end the other process, then `hostssl resume` settles what was under way",
-            Self::Gone(_) => "look at the servers with `hostssl audit`: what was done since is in no journal",
+            Self::Gone(_) => {
+                "put the state directory back, or start hostssl again with one that stays; if servers were being changed, `hostssl audit` shows how they are: what was done since is in no journal"
+            }
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
             Self::AuditExists(_) => "nothing is to be done",
             Self::RunExists(_) => "give the run another name",

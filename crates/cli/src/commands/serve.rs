@@ -10,7 +10,7 @@ use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
-use hostssl_console::{Connect, Console, Options, Proxies, ServeError, TlsFiles, Trouble, WireLook};
+use hostssl_console::{Connect, Console, Options, Proxies, PublicUrl, ServeError, TlsFiles, Trouble, WireLook};
 use hostssl_store::AuditStore;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ pub(crate) struct ServeArgs {
     /// A name, beside the address, under which browsers reach it, such as console.example; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
+    /// The address in the browser, when a proxy in front has another, such as https://console.example.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<PublicUrl>,
     /// The certificate chain in PEM, the leaf first.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -65,6 +68,8 @@ pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
     })?;
     block_on(async {
+        // Before the simulation's past is made, which takes longer than to say that the port is taken.
+        let listener = Console::listen(args.listen).await.map_err(told)?;
         let simulated = args.connect.simulate.as_deref().map(Simulated::new).transpose()?;
         // A simulation's runs are nobody's: they go with the process, unless a directory is named.
         let (directory, _temporary) = match (&simulated, &args.state.state) {
@@ -81,9 +86,10 @@ pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         let simulated = simulated.map(Arc::new);
         let wire = Some(wire_look(args, simulated.clone())?);
         let options = Options { wire, ..options(args, profile, simulated.as_deref()) };
-        let console = Console::bind(options, &directory, connector(args.clone(), simulated)).await.map_err(told)?;
+        let clear = !options.is_secure() && !args.listen.ip().is_loopback();
+        let console = Console::new(options, listener, &directory, connector(args.clone(), simulated)).map_err(told)?;
         announce(&console, &directory, talk);
-        if args.tls_cert.is_none() && !args.listen.ip().is_loopback() {
+        if clear {
             say!(
                 "warning: the link and the session go over the network in clear; --tls-cert and --tls-key encrypt them"
             );
@@ -98,6 +104,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
         listen: args.listen,
         hosts: args.host.clone(),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
+        public: args.public_url.clone(),
         proxies: args
             .trusted_user_header
             .clone()

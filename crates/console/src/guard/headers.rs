@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, HeaderValue};
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Sets what is missing.
-pub(crate) fn set_headers(headers: &mut HeaderMap, tls: bool) {
+/// Sets what is missing; `strict` tells browsers to use nothing but TLS from now on.
+pub(crate) fn set_headers(headers: &mut HeaderMap, strict: bool) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
@@ -25,7 +25,7 @@ pub(crate) fn set_headers(headers: &mut HeaderMap, tls: bool) {
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
     set(CACHE_CONTROL, "no-store");
-    if tls {
+    if strict {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
 }

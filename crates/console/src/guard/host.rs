@@ -1,5 +1,6 @@
 //! Whether a request is meant for this console, and whether a change comes from one of its pages.
 
+use crate::options::PublicUrl;
 use crate::reply::Failure;
 use crate::state::Shared;
 use axum::extract::{Request, State};
@@ -15,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 struct Names<'a> {
     listen: SocketAddr,
     hosts: &'a [String],
+    public: Option<&'a PublicUrl>,
     tls: bool,
     /// Somebody in front may speak TLS and another port.
     proxied: bool,
@@ -30,6 +32,7 @@ pub(crate) async fn check_host(
     let names = Names {
         listen: SocketAddr::new(options.listen.ip(), shared.port),
         hosts: &options.hosts,
+        public: options.public.as_ref(),
         tls: options.tls.is_some(),
         proxied: options.proxies.is_some(),
     };
@@ -63,6 +66,9 @@ impl Names<'_> {
         if name.as_str().contains('@') {
             return false;
         }
+        if self.public.is_some_and(|public| public.is(name)) {
+            return true;
+        }
         let host = name.host().trim_start_matches('[').trim_end_matches(']');
         let port = name.port_u16();
         let given = |given: &&String| {
@@ -89,6 +95,13 @@ impl Names<'_> {
     fn comes_from_here(&self, headers: &HeaderMap, named: &Authority) -> bool {
         let Some(origin) = only(headers, &ORIGIN) else { return false };
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
+        // What is in front may or may not hand on the name that the browser used; its origin is one, whatever the name.
+        if let Some(public) = self.public {
+            let is_public = authority.parse().is_ok_and(|authority| public.is(&authority));
+            if is_public || public.is(named) {
+                return is_public && (scheme == "https") == public.tls;
+            }
+        }
         let scheme_fits = match scheme {
             "https" => self.tls || self.proxied,
             "http" => !self.tls,
@@ -104,7 +117,7 @@ mod tests {
 
     fn answers(listen: &str, hosts: &[&str], name: &str) -> bool {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let names = Names { listen: listen.parse().unwrap(), hosts: &hosts, tls: false, proxied: false };
+        let names = Names { listen: listen.parse().unwrap(), hosts: &hosts, public: None, tls: false, proxied: false };
         names.answers_to(&name.parse().unwrap())
     }
 
@@ -141,7 +154,7 @@ mod tests {
     #[test]
     fn a_change_must_say_that_it_comes_from_here() {
         let comes = |tls: bool, proxied: bool, origins: &[&str]| {
-            let names = Names { listen: "127.0.0.1:8443".parse().unwrap(), hosts: &[], tls, proxied };
+            let names = Names { listen: "127.0.0.1:8443".parse().unwrap(), hosts: &[], public: None, tls, proxied };
             let mut headers = HeaderMap::new();
             for origin in origins {
                 headers.append(ORIGIN, origin.parse().unwrap());
@@ -162,5 +175,33 @@ mod tests {
             assert!(!comes(false, false, origins), "{origins:?}");
         }
         assert!(!comes(true, false, &["http://localhost:8443"]));
+    }
+
+    #[test]
+    fn behind_something_with_a_name_of_its_own_that_name_counts() {
+        let public: PublicUrl = "https://console.example".parse().unwrap();
+        let listen = "127.0.0.1:8443".parse().unwrap();
+        let names = Names { listen, hosts: &[], public: Some(&public), tls: false, proxied: false };
+        for (name, answered) in [
+            ("console.example", true),
+            ("Console.Example:443", true),
+            ("console.example:8443", false),
+            ("evil.example", false),
+            ("127.0.0.1:8443", true),
+        ] {
+            assert_eq!(names.answers_to(&name.parse().unwrap()), answered, "{name}");
+        }
+        for (origin, here) in [
+            ("https://console.example", true),
+            ("http://console.example", false),
+            ("https://evil.example", false),
+            ("https://console.example:444", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap())]);
+            // A proxy may ask under the address, as many do unless they are told otherwise.
+            for named in ["console.example", "127.0.0.1:8443"] {
+                assert_eq!(names.comes_from_here(&headers, &named.parse().unwrap()), here, "{origin}");
+            }
+        }
     }
 }

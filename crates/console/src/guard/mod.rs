@@ -43,7 +43,6 @@ mod tests {
     use axum::routing::post;
     use futures::FutureExt as _;
     use std::sync::Arc;
-    use std::time::Duration;
     use tower::ServiceExt as _;
 
     /// Routes that change servers come behind the layer; it lets nothing through unless that is allowed.
@@ -51,21 +50,7 @@ mod tests {
     async fn nothing_changes_servers_unless_it_is_allowed() {
         for (allow_changes, status) in [(false, StatusCode::FORBIDDEN), (true, StatusCode::OK)] {
             let directory = tempfile::tempdir().unwrap();
-            let options = Options {
-                listen: "127.0.0.1:0".parse().unwrap(),
-                hosts: Vec::new(),
-                tls: None,
-                proxies: None,
-                allow_changes,
-                scope: hostssl_model::Scope::default(),
-                wire: None,
-                profile: hostssl_audit::Profile::find("baseline").unwrap(),
-                deadline: Duration::from_secs(1),
-                max_plan_age: Duration::from_secs(3600),
-                retain: None,
-                simulated: None,
-                version: String::new(),
-            };
+            let options = Options { allow_changes, ..Options::for_tests() };
             let store = hostssl_store::AuditStore::open(directory.path()).unwrap();
             let shared = Shared::new(options, 1, store, Arc::new(|_| async { Ok(Vec::new()) }.boxed_local()));
             let app = Router::new()

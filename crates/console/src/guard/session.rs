@@ -157,13 +157,13 @@ fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -
 /// The cookie's name. Cookies do not tell ports apart, so the port is part of it: two consoles on one machine do not sign
 /// each other out. `__Host-` makes browsers hold to Secure, this host, and the whole path (RFC 6265bis, 4.1.3.2).
 pub(crate) fn cookie_name(options: &Options, port: u16) -> String {
-    if options.tls.is_some() { format!("__Host-hostssl-{port}") } else { format!("hostssl-{port}") }
+    if options.is_secure() { format!("__Host-hostssl-{port}") } else { format!("hostssl-{port}") }
 }
 
 /// The header that gives the browser its session; an empty secret takes it away.
 pub(crate) fn session_cookie(options: &Options, port: u16, secret: &str) -> Option<HeaderValue> {
     let name = cookie_name(options, port);
-    let secure = if options.tls.is_some() { "; Secure" } else { "" };
+    let secure = if options.is_secure() { "; Secure" } else { "" };
     let age = if secret.is_empty() { 0 } else { LIFETIME.as_secs() };
     HeaderValue::from_str(&format!("{name}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")).ok()
 }

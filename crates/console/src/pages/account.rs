@@ -8,6 +8,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -34,13 +35,26 @@ struct NewLink {
 /// back when a redirect goes on from another site's link, such as one in a chat.
 pub(crate) async fn sign_in(
     State(shared): State<Shared>,
+    method: Method,
+    headers: HeaderMap,
     super::Asked(link): super::Asked<Link>,
 ) -> Result<Response, Failure> {
+    if method == Method::HEAD || is_ahead(&headers) {
+        return Err(Failure::signed_out());
+    }
     let secret = shared.sessions.sign_in(&link.token).ok_or_else(Failure::used_link)?;
     let mut response = page(&SignedIn { shell: Shell::bare("Signed in".to_owned()) })?;
     let cookie = session_cookie(&shared.options, shared.port, &secret).ok_or_else(Failure::defect)?;
     response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)
+}
+
+/// Whether the browser asks before anybody has opened the link (W3C, Prefetch, `Sec-Purpose`; older ones say `Purpose`).
+fn is_ahead(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose", "x-moz"]
+        .iter()
+        .flat_map(|name| headers.get_all(*name))
+        .any(|value| value.as_bytes().starts_with(b"prefetch"))
 }
 
 /// Ends the session.

@@ -46,6 +46,9 @@ struct RunPage {
     last: When,
     last_ms: i64,
     badge: Badge,
+    heading: &'static str,
+    /// Whether the run was, or is to be, put back.
+    undoing: bool,
     said: &'static str,
     todo: &'static str,
     counts: Vec<(&'static str, u32)>,
@@ -221,8 +224,9 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)
 fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
-    let undoing = matches!(phase, Phase::Undoing | Phase::UndoFinished);
-    let (badge, said, todo) = outcome_words(report.outcome, undoing);
+    let by_hand = report.is_left_to_people();
+    let way = if matches!(phase, Phase::Undoing | Phase::UndoFinished) { Direction::Undo } else { Direction::Apply };
+    let (badge, said, todo) = outcome_words(report.outcome, way, by_hand);
     let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
     for receipt in receipts {
         by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
@@ -234,8 +238,8 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
             key: server_key(&step.server),
             server: step.server.name().to_owned(),
             parameter: told.parameter,
-            before: told.before,
-            after: told.after,
+            before: if told.undoing { told.after.clone() } else { told.before.clone() },
+            after: if told.undoing { told.before } else { told.after },
             badge: status_badge(told.status),
             reason: told.reason,
             wire: None,
@@ -261,8 +265,14 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         ("open", summary.open),
     ];
     let can_resume = matches!(phase, Phase::Applying | Phase::Undoing);
+    let heading = match (report.outcome, way) {
+        (RunOutcome::Done, Direction::Apply) => "Verified",
+        (RunOutcome::Done, Direction::Undo) => "Undone",
+        (_, Direction::Apply) => "Run",
+        (_, Direction::Undo) => "Undo",
+    };
     RunPage {
-        shell: shell.titled(if undoing { "Undone run" } else { "Run" }, "runs"),
+        shell: shell.titled(heading, "runs"),
         run: report.run,
         effect: effect(&loaded.plan),
         plan: report.plan,
@@ -271,6 +281,8 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         last: When(loaded.times_ms.1),
         last_ms: loaded.times_ms.1,
         badge,
+        heading,
+        undoing: way == Direction::Undo,
         said,
         todo,
         counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
@@ -306,33 +318,53 @@ fn order_row(order: Order) -> (&'static str, String, When) {
     (words, order.person, When(order.at_ms))
 }
 
-fn outcome_words(outcome: RunOutcome, undoing: bool) -> (Badge, &'static str, &'static str) {
-    let (yes, unknown) = (("yes", "✓"), ("unknown", "?"));
-    let ((class, shape), word, said, todo) = match (outcome, undoing) {
-        (RunOutcome::Done, false) => {
+fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, &'static str, &'static str) {
+    let (yes, no, unknown) = (("yes", "✓"), ("no", "✕"), ("unknown", "?"));
+    let ((class, shape), word, said, todo) = match (outcome, way) {
+        (RunOutcome::Done, Direction::Apply) => {
             (yes, "verified", "Every step was written and read back, or was right already.", "")
         }
-        (RunOutcome::Done, true) => (yes, "undone", "What this run had changed was put back and read back.", ""),
-        (RunOutcome::Incomplete, _) => (
+        (RunOutcome::Done, Direction::Undo) => {
+            (yes, "undone", "What this run had changed was put back and read back.", "")
+        }
+        (RunOutcome::Incomplete, Direction::Apply) if by_hand => (
+            unknown,
+            "rest by hand",
+            "Every value that hostssl writes was written and read back, or was right already. The other steps are not hostssl’s to write.",
+            "Do those by hand, as the steps below say, then audit again.",
+        ),
+        (RunOutcome::Incomplete, Direction::Apply) => (
             unknown,
             "incomplete",
             "Some steps were not started, or were left alone because somebody else changed the value.",
             "Look at the steps below, then plan again for the rest.",
         ),
+        (RunOutcome::Incomplete, Direction::Undo) => (
+            unknown,
+            "incomplete",
+            "Some steps were not put back, because nothing was begun any more or because somebody else changed the value since.",
+            "Look at the steps below. What is left to put back can be undone again.",
+        ),
         (RunOutcome::Failed, _) => (
-            ("no", "✕"),
+            no,
             "failed",
             "Some steps were refused, failed or timed out.",
             "Mend what stands in the way, named below, then plan again; or undo what was applied.",
         ),
-        (RunOutcome::Open, _) => (
+        (RunOutcome::Open, Direction::Apply) => (
             unknown,
             "not ended",
-            "The run has not ended: a write may still be under way.",
+            "The run has not ended: it goes on elsewhere, or whoever applied it was stopped, and a write may still be under way.",
             "Resume it: that settles by reading what was under way, writes nothing twice, and goes on. No other run can begin before.",
         ),
+        (RunOutcome::Open, Direction::Undo) => (
+            unknown,
+            "undo not ended",
+            "The undo has not ended: it goes on elsewhere, or whoever undid the run was stopped, and some servers still have the run’s value.",
+            "Resume it: that settles by reading what was under way, writes nothing twice, and puts back the rest. No other run can begin before.",
+        ),
         (RunOutcome::Stuck, _) => (
-            ("no", "✕"),
+            no,
             "stuck",
             "Something could not be put back.",
             "Look at the steps below. Where a write that nobody saw end may still take effect, undo again later; otherwise set the value by hand.",
@@ -347,7 +379,17 @@ fn status_badge(status: Status) -> Badge {
         Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
         Status::ChangedSincePlan | Status::NotStarted => ("unknown", "?"),
     };
-    Badge { class, shape, word: status.as_str() }
+    Badge { class, shape, word: status_words(status) }
+}
+
+/// The status in words, where its name in JSON is none.
+fn status_words(status: Status) -> &'static str {
+    match status {
+        Status::ChangedSincePlan => "changed since the plan",
+        Status::TimedOut => "timed out",
+        Status::NotStarted => "not started",
+        other => other.as_str(),
+    }
 }
 
 impl From<Receipt> for ReceiptRow {

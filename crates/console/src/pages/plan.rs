@@ -188,6 +188,9 @@ pub(crate) async fn apply(
         let stale = Failure::stale_plan(shared.options.max_plan_age);
         return Err(stale.leading_to(format!("/plans/{id}"), "Show the plan"));
     }
+    if !Review::of(&ready.plan, shared.options.max_plan_age).sound {
+        return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
+    }
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
     let order = Order {
         run,

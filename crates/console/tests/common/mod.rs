@@ -27,6 +27,7 @@ pub(crate) fn options() -> Options {
         listen: "127.0.0.1:0".parse().unwrap(),
         hosts: Vec::new(),
         tls: None,
+        public: None,
         proxies: None,
         allow_changes: false,
         scope: Scope::default(),
@@ -114,9 +115,11 @@ pub(crate) async fn serve(options: Options) -> Served {
 
 pub(crate) async fn serve_over(options: Options, connect: Connect) -> Served {
     let directory = tempfile::tempdir().unwrap();
-    let console = Console::bind(options, directory.path(), connect).await.unwrap();
-    let (address, link) = (console.address(), console.link().to_owned());
-    Served::of(&address, &link, directory, tokio::spawn(console.run(std::future::pending())))
+    let listener = Console::listen(options.listen).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let console = Console::new(options, listener, directory.path(), connect).unwrap();
+    let link = console.link().to_owned();
+    Served::of(port, &link, directory, tokio::spawn(console.run(std::future::pending())))
 }
 
 /// An answer.
@@ -146,9 +149,8 @@ impl Answer {
 }
 
 impl Served {
-    /// A console at an address with its link, in a directory, served by a task.
-    pub(crate) fn of(address: &str, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
-        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+    /// A console on a port with its link, in a directory, served by a task.
+    pub(crate) fn of(port: u16, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
         let link = link.split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap();
         Self { port, link, directory, task }
     }

@@ -24,7 +24,7 @@ pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
-use crate::directory::prepare;
+use crate::directory::{DatabaseFile, prepare};
 use hostssl_audit::Profile;
 use hostssl_model::{AuditReport, ServerReport, Subscription};
 use rusqlite::Connection;
@@ -39,6 +39,7 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub struct AuditStore {
     directory: PathBuf,
+    file: DatabaseFile,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     facets: Mutex<Option<(i64, Arc<Facets>)>>,
@@ -62,6 +63,7 @@ impl AuditStore {
         let writer = open_for_audits(directory)?;
         Ok(Self {
             directory: directory.into(),
+            file: DatabaseFile::of(directory),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             facets: Mutex::default(),
@@ -73,6 +75,16 @@ impl AuditStore {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Whether what was opened is still there: what is kept in a file that was removed is lost, and what stands in its
+    /// place is something else. Every call asks; whoever opens the directory by other means asks first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Gone`] when it is not.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.file.check()
     }
 
     /// Keeps an audit, whole or not at all.
@@ -327,10 +339,12 @@ impl AuditStore {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.check()?;
         work(&mut lock(&self.writer))
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.check()?;
         let idle = lock(&self.readers).pop();
         let connection = match idle {
             Some(connection) => connection,
