@@ -211,11 +211,13 @@ test("the keyboard reaches the content, the navigation and the menus", async () 
 
 test("no page is wider than a narrow screen", async () => {
   const page = await open();
-  await page.setViewport({ width: 390, height: 800 });
-  for (const path of Object.values(addresses)) {
-    await page.goto(server.origin + path);
-    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    assert.ok(content <= screen, `${path} is ${content} wide`);
+  for (const width of [320, 390]) {
+    await page.setViewport({ width, height: 800 });
+    for (const path of Object.values(addresses)) {
+      await page.goto(server.origin + path);
+      const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(content <= screen, `${path} is ${content} wide on ${screen}`);
+    }
   }
 });
 
