@@ -29,7 +29,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct TalkArgs {
-    /// Say nothing on stderr but errors.
+    /// Say nothing on stderr but errors, and what could not be seen.
     #[arg(long, short = 'q', global = true)]
     pub(crate) quiet: bool,
     /// Tell on stderr what is sent to Azure; tokens are left out.

@@ -30,7 +30,7 @@
       keep([]);
       choose();
     }
-    // A menu closes when the reader goes elsewhere.
+    // A menu closes from outside.
     for (const menu of all(document, "details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
@@ -67,7 +67,7 @@
       location.reload();
     });
     events.onerror = () => {
-      word.textContent = `The connection to the console was lost. ${panel.dataset.what} goes on; this page tries again by itself.`;
+      word.textContent = `The connection to the console was lost. ${panel.dataset.what} goes on unless the console has ended too. This page tries again by itself.`;
     };
   };
 

@@ -398,7 +398,7 @@ fn trouble_of(error: &RemediationError) -> Trouble {
         }
         RemediationError::Execute(error) => match error {
             ExecuteError::Journal { source: JournalError::Unfinished(run), .. } => {
-                format!("resume run {run} first: it stands among the runs, at /applies/{run}")
+                format!("resume run {run} first: it has not ended")
             }
             ExecuteError::Journal { .. } => "mend the state directory, then resume the run if it had begun".to_owned(),
             ExecuteError::Damaged(_) => {

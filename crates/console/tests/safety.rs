@@ -265,6 +265,21 @@ async fn behind_a_proxy_with_tls_its_name_is_the_consoles() {
 }
 
 #[tokio::test]
+async fn an_address_that_nobody_understands_shows_nothing_rather_than_everything() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    for query in ["enforcement=bogus", "outcome=bogus", "sort=bogus", "dir=bogus"] {
+        for path in [format!("/resources?{query}"), format!("/resources/export?format=csv&{query}")] {
+            let answer = visitor.get(&path).await;
+            assert!(answer.status == 400 && !answer.body.contains("pg-o"), "{path}: {}", answer.body);
+        }
+    }
+    let file = visitor.get("/resources/export?format=json&enforcement=not-enforced").await;
+    assert!(file.header("content-disposition").contains("-filtered.json"));
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_refused() {
     let served = serve(options()).await;
     let visitor = served.visitor().await;

@@ -161,7 +161,14 @@ async fn a_run_that_was_broken_off_is_resumed_once() {
     // Nothing else begins before, and the page says what to do first.
     let other = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
     let refused = ended(&visitor, &apply(&visitor, &other).await).await.1.body;
-    assert!(refused.contains("Resume run broken-off first"), "{refused}");
+    assert!(
+        refused.contains("Resume run broken-off first") && refused.contains(&format!("href=\"{address}\"")),
+        "{refused}"
+    );
+    for path in ["/", "/resources"] {
+        let page = visitor.get(path).await.body;
+        assert!(page.contains("has not ended") && page.contains(&format!("href=\"{address}\"")), "{path}: {page}");
+    }
     let seen = format!("&seen={}", field(&page, "seen"));
     let resume = format!("{address}/resume");
     let (one, two) = tokio::join!(visitor.post(&resume, &seen), visitor.post(&resume, &seen));

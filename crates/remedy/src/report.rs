@@ -1,6 +1,6 @@
 //! What became of a run: `hostssl/apply/v1`, made from the plan and the state that the journal gives.
 
-use crate::{Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
+use crate::{Ending, LoadedRun, NotStarted, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -138,10 +138,17 @@ impl Report {
     /// Whether all that hostssl writes is done, and only steps for people are left.
     #[must_use]
     pub fn is_left_to_people(&self) -> bool {
-        let manual = crate::NotStarted::Manual.as_str();
         let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already);
-        let left = |step: &StepReport| step.reason.as_deref() == Some(manual);
+        let left = StepReport::is_by_hand;
         self.steps.iter().any(left) && self.steps.iter().all(|step| done(step) || left(step))
+    }
+}
+
+impl StepReport {
+    /// Whether nothing was written because hostssl does not write there.
+    #[must_use]
+    pub fn is_by_hand(&self) -> bool {
+        self.status == Status::NotStarted && self.reason.as_deref() == Some(NotStarted::Manual.as_str())
     }
 }
 

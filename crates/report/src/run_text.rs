@@ -101,6 +101,9 @@ fn next(report: &Report) -> Option<String> {
         }
         RunOutcome::Open => Some(format!("hostssl resume {run}    # settles what is under way")),
         RunOutcome::Stuck => Some(format!("look at the servers that are stuck, then hostssl undo {run}")),
+        RunOutcome::Incomplete if report.is_left_to_people() && report.summary.applied == 0 => {
+            Some("change the rest by hand; hostssl writes nothing there".to_owned())
+        }
         RunOutcome::Incomplete if report.is_left_to_people() => {
             Some(format!("change the rest by hand; hostssl undo {run} puts back what was applied"))
         }

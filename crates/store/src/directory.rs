@@ -116,7 +116,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    if std::fs::metadata(path)?.permissions().mode() & 0o777 == 0o600 {
+    if std::fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
         return Ok(());
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))

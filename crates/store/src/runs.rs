@@ -52,6 +52,22 @@ impl AuditStore {
         self.read(|connection| kept_runs(connection, page))
     }
 
+    /// The run that must be resumed, or end, before anything else may change servers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn unfinished(&self) -> Result<Option<RunEntry>, StoreError> {
+        self.read(|connection| {
+            let run: Option<String> = connection
+                .prepare_cached("SELECT id FROM runs WHERE phase IN ('applying', 'undoing')")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            let Some(run) = run.and_then(|run| RunId::new(&run).ok()) else { return Ok(None) };
+            entry_of_run(connection, &run)
+        })
+    }
+
     /// The run that changed servers last, by its last entry in the journal.
     ///
     /// # Errors

@@ -44,7 +44,11 @@ fn make(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             say!("written to {path}");
             if !plan.is_empty() {
                 say!("next: hostssl plan check {path}");
-                say!("      hostssl apply {path} --approve {}", plan.hash());
+                let simulate = match &args.make.connect.simulate {
+                    Some(scenario) => format!(" --simulate {scenario}"),
+                    None => String::new(),
+                };
+                say!("      hostssl apply {path} --approve {}{simulate}", plan.hash());
             }
         }
     }

@@ -26,7 +26,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
     /// A name, beside the address, under which browsers reach it, such as console.example; may be repeated.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host)]
     pub(crate) host: Vec<String>,
     /// The address in the browser, when a proxy in front has another, such as https://console.example.
     #[arg(long, value_name = "URL")]
@@ -177,6 +177,11 @@ fn told(error: ServeError) -> CliError {
         }
         ServeError::Random(_) => CliError::failed(&error, "this is a defect of the machine"),
     }
+}
+
+fn host(name: &str) -> Result<String, String> {
+    let is_name = !name.contains('/') && format!("http://{name}").parse::<PublicUrl>().is_ok();
+    if is_name { Ok(name.to_owned()) } else { Err("a name, perhaps with a port, such as console.example".to_owned()) }
 }
 
 fn header(name: &str) -> Result<String, String> {

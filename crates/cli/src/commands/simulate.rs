@@ -26,13 +26,18 @@ pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError
             .map_err(|error| CliError::failed(&error, "choose another port with --port, or leave it out"))?;
         let directory = directory(args);
         let unwritable = |error: &dyn std::error::Error| CliError::failed(error, "choose another folder with --dir");
+        // Whoever waits for it must not read that of an earlier simulation, whose port nobody answers any more.
+        let env_file = directory.join("env.sh");
+        match std::fs::remove_file(&env_file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(&error)),
+            _ => {}
+        }
         let files = write_files(&server, &directory).map_err(|error| unwritable(&error))?;
         let wire = Wire::new(server.simulation()).map_err(|error| CliError::failed(&error, "please report it"))?;
         let listening =
             wire.listen().await.map_err(|error| CliError::failed(&error, "raise the limit of open files"))?;
         write_listeners(&server, &wire, &listening, &files).map_err(|error| unwritable(&error))?;
         let script = script(&environment(&server, &files));
-        let env_file = directory.join("env.sh");
         std::fs::write(&env_file, &script).map_err(|error| unwritable(&error))?;
         stdout::write(|out| write!(out, "{script}"))?;
         if !talk.quiet {

@@ -115,9 +115,17 @@ pub(crate) async fn show(
         }
         (None, Some(trouble)) => {
             let failure = Failure::not_begun(&trouble);
+            // What keeps it from beginning may be the state itself; that is told already.
+            if let Ok(Some(run)) = shared.ask(AuditStore::unfinished).await {
+                return Err(failure.leading_to(format!("/applies/{}", run.id), "Show the run that has not ended"));
+            }
             Err(plan.map_or(failure.clone(), |plan| failure.leading_to(plan, "Back to the plan")))
         }
-        (None, None) => Err(no_such_run()),
+        (None, None) => Err(Failure::nothing_kept(
+            "No run of this name is kept here.",
+            "If the console ended while it was signing in for it, nothing was written: plan again. It may also be in another state directory. Look among all runs.",
+        )
+        .leading_to("/runs", "Runs")),
     }
 }
 
@@ -224,15 +232,18 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)
 fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
-    let by_hand = report.is_left_to_people();
+    let only_by_hand = report.is_left_to_people();
+    let by_hand = report.steps.iter().filter(|step| step.is_by_hand()).count();
+    let by_hand = u32::try_from(by_hand).unwrap_or(u32::MAX);
     let way = if matches!(phase, Phase::Undoing | Phase::UndoFinished) { Direction::Undo } else { Direction::Apply };
-    let (badge, said, todo) = outcome_words(report.outcome, way, by_hand);
+    let (badge, said, todo) = outcome_words(report.outcome, way, only_by_hand);
     let mut by_step: BTreeMap<u32, Vec<ReceiptRow>> = BTreeMap::new();
     for receipt in receipts {
         by_step.entry(receipt.step).or_default().push(ReceiptRow::from(receipt));
     }
     let mut steps: Vec<StepRow> = Vec::with_capacity(report.steps.len());
     for (step, told) in loaded.plan.steps().iter().zip(report.steps) {
+        let badge = if told.is_by_hand() { BY_HAND } else { status_badge(told.status) };
         steps.push(StepRow {
             id: step.id,
             key: server_key(&step.server),
@@ -240,7 +251,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
             parameter: told.parameter,
             before: if told.undoing { told.after.clone() } else { told.before.clone() },
             after: if told.undoing { told.before } else { told.after },
-            badge: status_badge(told.status),
+            badge,
             reason: told.reason,
             wire: None,
             receipts: by_step.remove(&step.id).unwrap_or_default(),
@@ -259,7 +270,8 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         ("refused", summary.refused),
         ("failed", summary.failed),
         ("timed out", summary.timed_out),
-        ("not started", summary.not_started),
+        ("not started", summary.not_started.saturating_sub(by_hand)),
+        ("by hand", by_hand),
         ("undone", summary.undone),
         ("stuck", summary.stuck),
         ("open", summary.open),
@@ -267,6 +279,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     let can_resume = matches!(phase, Phase::Applying | Phase::Undoing);
     let heading = match (report.outcome, way) {
         (RunOutcome::Done, Direction::Apply) => "Verified",
+        _ if only_by_hand => "Verified",
         (RunOutcome::Done, Direction::Undo) => "Undone",
         (_, Direction::Apply) => "Run",
         (_, Direction::Undo) => "Undo",
@@ -372,6 +385,9 @@ fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, 
     };
     (Badge { class, shape, word }, said, todo)
 }
+
+/// A step that hostssl does not write.
+const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "by hand" };
 
 fn status_badge(status: Status) -> Badge {
     let (class, shape) = match status {

@@ -49,6 +49,9 @@ pub(crate) async fn resources(
     Asked(wanted): Asked<Wanted>,
     Asked(view): Asked<View>,
 ) -> Result<Response, Failure> {
+    if !view.is_understood() {
+        return Err(Failure::bad_address());
+    }
     export(&shared, wanted, view.run.clone(), view.filter()).await
 }
 
@@ -64,6 +67,7 @@ pub(crate) async fn run(
 async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilter) -> Result<Response, Failure> {
     let (name, ending, kind) =
         *FORMATS.iter().find(|(name, _, _)| *name == wanted.format).ok_or_else(Failure::bad_address)?;
+    let is_part = filter != ServerFilter::default();
     let turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
     let report = shared
         .ask(move |store| match audit_of(store, &run)? {
@@ -72,7 +76,8 @@ async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilt
         })
         .await?
         .ok_or_else(no_such_run)?;
-    let file = format!("hostssl-{}.{ending}", report.run.started_at.get(..10).unwrap_or("audit"));
+    let part = if is_part { "-filtered" } else { "" };
+    let file = format!("hostssl-{}{part}.{ending}", report.run.started_at.get(..10).unwrap_or("audit"));
     let (pieces, sent) = mpsc::channel(4);
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {

@@ -10,7 +10,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use hostssl_store::{
-    AuditEntry, AuditStore, Enforcement, Facets, Page, PlaceGap, ServerChange, ServerFilter, ServerSort, StoreError,
+    AuditEntry, AuditStore, Enforcement, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
+    StoreError,
 };
 use std::sync::Arc;
 
@@ -28,6 +29,16 @@ const RUNS: u32 = 30;
 struct Overview {
     shell: Shell,
     latest: Option<Latest>,
+}
+
+/// A run that changed servers after an audit, or has not ended.
+pub(crate) struct Overtaken {
+    pub(crate) run: String,
+    pub(crate) ago: Ago,
+    /// Whether it must end before any other may begin.
+    pub(crate) open: bool,
+    /// Whether it is being put back.
+    pub(crate) undoing: bool,
 }
 
 /// The latest audit and what follows from it.
@@ -49,7 +60,7 @@ struct Latest {
     /// Servers that were not seen, by reason.
     reasons: Vec<Reason>,
     /// The run that changed servers after the audit, and when.
-    changed: Option<(String, Ago)>,
+    changed: Option<Overtaken>,
     /// Servers that are declared to enforce TLS and do not, as the wire showed.
     contradicted: u64,
     /// How many more there are.
@@ -147,9 +158,17 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
 }
 
 /// The run that changed servers last, if that was after the audit began: what the audit says of them is not true any more.
-pub(crate) fn changed_after(store: &AuditStore, audit: &AuditEntry) -> Result<Option<(String, Ago)>, StoreError> {
-    let last = store.last_change()?.filter(|run| run.last_at_ms > audit.started_ms);
-    Ok(last.map(|run| (run.id.to_string(), Ago::new(run.last_at_ms))))
+pub(crate) fn changed_after(store: &AuditStore, audit: &AuditEntry) -> Result<Option<Overtaken>, StoreError> {
+    let last = match store.unfinished()? {
+        Some(run) => Some(run),
+        None => store.last_change()?.filter(|run| run.last_at_ms > audit.started_ms),
+    };
+    Ok(last.map(|run| Overtaken {
+        run: run.id.to_string(),
+        ago: Ago::new(run.last_at_ms),
+        open: run.phase.is_unfinished(),
+        undoing: run.phase == RunPhase::Undoing,
+    }))
 }
 
 fn not_ready(readiness: &Readiness) -> Vec<(&'static str, &'static str, Unready)> {

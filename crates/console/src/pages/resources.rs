@@ -1,6 +1,6 @@
 //! All resources: every server of an audit, filtered, sorted and paged by what stands in the address.
 
-use super::overview::changed_after;
+use super::overview::{Overtaken, changed_after};
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -64,7 +64,7 @@ struct Found {
     headings: Vec<Heading>,
     all: String,
     /// The run that changed servers after the latest audit, and when.
-    changed: Option<(String, Ago)>,
+    changed: Option<Overtaken>,
 }
 
 pub(crate) async fn show(
@@ -74,6 +74,9 @@ pub(crate) async fn show(
     headers: HeaderMap,
     shell: Shell,
 ) -> Result<Response, Failure> {
+    if !view.is_understood() {
+        return Err(Failure::bad_address());
+    }
     let by_script = headers.contains_key("hx-request");
     let link = view.link();
     // A form sends its empty fields too; the address that is shared has none.
@@ -152,12 +155,14 @@ impl View {
         }
     }
 
-    /// Whether every word of the filter is one: what nobody understands must not choose servers for a change.
+    /// Whether every word that is one of a few is one of them: what nobody understands must not choose servers for a change,
+    /// and a shared address must not show others than it was made for.
     pub(crate) fn is_understood(&self) -> bool {
         let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Unknown];
         let outcome = self.outcome.is_empty() || outcomes.iter().any(|outcome| outcome.as_str() == self.outcome);
         let enforcement = self.enforcement.is_empty() || Enforcement::from_word(&self.enforcement).is_some();
-        outcome && enforcement
+        let sort = COLUMNS.iter().any(|(_, word, _)| *word == self.sort);
+        outcome && enforcement && sort && matches!(self.dir.as_str(), "" | "desc")
     }
 
     fn sort(&self) -> (ServerSort, bool) {

@@ -24,6 +24,10 @@ pub(super) fn judge(args: &RunsJudgeArgs, talk: &TalkArgs) -> Result<Exit, CliEr
     let run = run_id(&args.run)?;
     let reader = args.state.read(args.simulated)?;
     let Some(audit) = reader.audit(run.as_str())? else {
+        if reader.probe(run.as_str())?.is_some() {
+            let what = format!("run {run} is a probe: it saw the wire and no parameter to judge");
+            return Err(CliError::usage(what, "name an audit instead"));
+        }
         let changes_servers = reader.runs()?.iter().any(|one| one.id == run);
         return Err(if changes_servers {
             CliError::usage(format!("run {run} changed servers: it saw nothing to judge"), "name an audit instead")
