@@ -148,7 +148,7 @@ impl From<SignInError> for CliError {
             SignInError::Refused { method: "cli", .. } => {
                 "run `az login`, choose another way with --auth, or try it without an account: --simulate".to_owned()
             }
-            _ => "check the identity and the tenant, or choose another way with --auth".to_owned(),
+            _ => "check the identity, the tenant, and that the sign-in address can be reached; or choose another way with --auth".to_owned(),
         };
         Self::failed(&error, hint)
     }

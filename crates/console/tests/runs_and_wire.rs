@@ -216,7 +216,7 @@ async fn audits_and_applies_are_one_list() {
     let at = |address: &str| page.find(&format!("href=\"{address}\"")).unwrap();
     assert!(at(&second) < at("/applies/20261125-050000-abcd"), "the newest first");
     assert!(at("/applies/20261125-050000-abcd") < at(&first));
-    assert!(page.contains("1 step of a plan") && page.contains("not ended"), "{page}");
+    assert!(page.contains("1 step: 0 written") && page.contains("not ended"), "{page}");
     assert!(page.contains("alice &#60;b&#62;"), "names are text: {page}");
     let shown = visitor.get("/applies/20261125-050000-abcd").await;
     assert!(shown.status == 200 && shown.body.contains("pg-off"), "{}", shown.body);

@@ -103,15 +103,29 @@ fn is_right(one: &LeftOut) -> bool {
     matches!(one.reason, LeftOutReason::AlreadyRight | LeftOutReason::NotSupported)
 }
 
+/// Each server that gets nothing written, counted once: by hand, or by what keeps it out; a server that is right in one
+/// way and cannot be put right in another is not right.
+fn left_out_counts(plan: &Plan) -> Vec<String> {
+    let planned = |executable| plan.steps().iter().filter(move |step| step.is_executable() == executable);
+    let written: BTreeSet<_> = planned(true).map(|step| &step.server).collect();
+    let by_hand: BTreeSet<_> = planned(false).map(|step| &step.server).filter(|one| !written.contains(one)).collect();
+    let mut reasons = BTreeMap::new();
+    for one in plan.left_out() {
+        if !written.contains(&one.server) && !by_hand.contains(&one.server) {
+            let key = (is_right(one), one.reason);
+            reasons.entry(&one.server).and_modify(|known| *known = key.min(*known)).or_insert(key);
+        }
+    }
+    let mut counts: BTreeMap<LeftOutReason, usize> = BTreeMap::new();
+    reasons.values().for_each(|(_, reason)| *counts.entry(*reason).or_default() += 1);
+    let by_hand = (!by_hand.is_empty()).then(|| format!("{} by hand", by_hand.len()));
+    by_hand.into_iter().chain(counts.iter().map(|(reason, count)| format!("{count} {}", reason.as_str()))).collect()
+}
+
 fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
     let steps = plan.steps().iter().filter(|step| step.is_executable()).count();
     let waves = plan.waves().count();
-    let mut counts: BTreeMap<LeftOutReason, BTreeSet<_>> = BTreeMap::new();
-    for one in plan.left_out() {
-        counts.entry(one.reason).or_default().insert(&one.server);
-    }
-    let left: Vec<String> =
-        counts.iter().map(|(reason, servers)| format!("{} {}", servers.len(), reason.as_str())).collect();
+    let left = left_out_counts(plan);
     let what = format!("{}, {} in {}", plural(plan.servers(), "server"), plural(steps, "step"), plural(waves, "wave"));
     let what = if plan.is_empty() { "nothing to write".to_owned() } else { what };
     let left = if left.is_empty() { String::new() } else { format!("; left out: {}", left.join(", ")) };

@@ -27,6 +27,10 @@ pub struct RunEntry {
     pub principal: Principal,
     /// Where it stands.
     pub phase: RunPhase,
+    /// How many values were written and read back.
+    pub written: u32,
+    /// How many were put back and read back.
+    pub put_back: u32,
     /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub started_at_ms: i64,
     /// When the last record was written.
@@ -171,7 +175,11 @@ impl StoreReader {
 
 const ENTRY: &str = "SELECT id, plan, steps, principal, phase, \
                      (SELECT at_ms FROM journal WHERE run = id ORDER BY seq LIMIT 1), \
-                     (SELECT at_ms FROM journal WHERE run = id ORDER BY seq DESC LIMIT 1) FROM runs";
+                     (SELECT at_ms FROM journal WHERE run = id ORDER BY seq DESC LIMIT 1), \
+                     (SELECT count(DISTINCT step) FROM receipts WHERE run = id AND direction = 'apply' \
+                      AND observed_at_ms IS NOT NULL), \
+                     (SELECT count(DISTINCT step) FROM receipts WHERE run = id AND direction = 'undo' \
+                      AND observed_at_ms IS NOT NULL) FROM runs";
 
 /// One run for a list.
 pub(crate) fn entry_of_run(connection: &Connection, run: &RunId) -> Result<Option<RunEntry>, StoreError> {
@@ -196,6 +204,8 @@ fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {
         },
         started_at_ms: row.get(5)?,
         last_at_ms: row.get(6)?,
+        written: row.get(7)?,
+        put_back: row.get(8)?,
     })
 }
 

@@ -98,6 +98,9 @@ pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }
         }
+        if !loaded.state.steps().iter().any(hostssl_remedy::StepState::is_undoable) && !talk.quiet {
+            say!("run {run} wrote nothing that is still to be put back");
+        }
         let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
         let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.undo(&run).await;
         change(&site, &store, &pace, false, &loaded.plan, talk, work).await

@@ -130,7 +130,7 @@ impl From<RunEntry> for ApplyRow {
     fn from(run: RunEntry) -> Self {
         Self {
             at: When(run.started_at_ms),
-            steps: plural(run.steps.into(), "step"),
+            steps: steps_of(&run),
             phase: phase_badge(run.phase),
             plan: run.plan.as_str().chars().take(12).collect(),
             length: length(&rfc3339(run.started_at_ms), &rfc3339(run.last_at_ms)),
@@ -189,6 +189,15 @@ pub(crate) fn scope_words(audit: &AuditEntry) -> String {
     let told = parts.into_iter().filter(|(_, names)| !names.is_empty());
     let told: Vec<String> = told.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
     if told.is_empty() { "everything visible".to_owned() } else { told.join("; ") }
+}
+
+/// How many steps its plan has, and what came of them.
+fn steps_of(run: &RunEntry) -> String {
+    let steps = plural(run.steps.into(), "step");
+    match (run.written, run.put_back) {
+        (written, 0) => format!("{steps}: {written} written"),
+        (written, back) => format!("{steps}: {written} written, {back} put back"),
+    }
 }
 
 pub(crate) fn no_such_run() -> Failure {

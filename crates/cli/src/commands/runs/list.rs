@@ -10,11 +10,13 @@ use hostssl_report::{Column, Palette, safe, write_columns};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use serde_json::{Value, json};
 use std::io::{self, Write};
+use std::path::Path;
 
 pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let size = if args.all { u32::MAX } else { args.limit };
-    let (runs, total, unfinished) = match StoreReader::open(&args.state.directory(args.simulated)?) {
+    let directory = args.state.directory(args.simulated)?;
+    let (runs, total, unfinished) = match StoreReader::open(&directory) {
         Ok(reader) => {
             let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
             // It may be older than what is listed.
@@ -26,7 +28,7 @@ pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> 
     let palette = stdout::palette(talk);
     let format = Format::from(args.value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write(|out| table(out, &runs, palette))?;
+        stdout::write(|out| table(out, &runs, &directory, palette))?;
     } else {
         stdout::write_value(&Value::Array(runs.iter().map(value).collect()), query.as_ref(), format, palette)?;
     }
@@ -41,9 +43,11 @@ pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> 
     Ok(Exit::AllPass)
 }
 
-fn table(out: &mut dyn Write, runs: &[KeptRun], palette: Palette) -> io::Result<()> {
+fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, palette: Palette) -> io::Result<()> {
     if runs.is_empty() {
-        return writeln!(out, "no runs yet: `hostssl audit`, `hostssl probe` and `hostssl apply` make one");
+        let place = directory.display().to_string();
+        let make = "`hostssl audit`, `hostssl probe` and `hostssl apply` make one";
+        return writeln!(out, "no runs are kept in {}: {make}; simulated ones with --state alone", safe(&place));
     }
     let headings = ["RUN", "KIND", "CAME TO", "STARTED", "LAST", "BY", "RULES OR PLAN"];
     let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
@@ -98,7 +102,8 @@ fn probe_coverage(probe: &ProbeEntry) -> &'static str {
 fn of_apply(run: &RunEntry) -> [String; 5] {
     let steps = if run.steps == 1 { "step" } else { "steps" };
     let plan = run.plan.as_str().get(..12).unwrap_or_default().to_owned();
-    let came_to = format!("{}, {} {steps}", run.phase.as_str(), run.steps);
+    let back = if run.put_back > 0 { format!(", {} put back", run.put_back) } else { String::new() };
+    let came_to = format!("{}, {} {steps}: {} written{back}", run.phase.as_str(), run.steps, run.written);
     [came_to, instant(run.started_at_ms), instant(run.last_at_ms), run.principal.name.clone(), plan]
 }
 
@@ -134,6 +139,8 @@ fn value(run: &KeptRun) -> Value {
             "plan": apply.plan.as_str(),
             "phase": apply.phase.as_str(),
             "steps": apply.steps,
+            "written": apply.written,
+            "putBack": apply.put_back,
             "principal": apply.principal.name,
             "startedAt": instant(apply.started_at_ms),
             "lastAt": instant(apply.last_at_ms),
