@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditReport, ServerReport};
 use hostssl_report::output::{Format, write_value};
 use hostssl_report::{Palette, audit_csv, audit_json, audit_text};
 use hostssl_store::ServerFilter;
@@ -116,24 +116,35 @@ impl Write for Pieces {
 }
 
 fn write(out: &mut dyn Write, report: AuditReport, format: &str) -> io::Result<()> {
-    let report = match format {
-        "yaml" => return write_yaml(out, report),
-        _ => &report,
-    };
-    let format = match format {
-        "csv" => return audit_csv::write(out, report),
-        "json" => return audit_json::write(out, report),
-        "table" => return audit_text::write(out, report, Palette::Plain),
-        _ => Format::Tsv,
-    };
-    let value = audit_json::value(report).map_err(io::Error::other)?;
-    // A list of the whole document would show no server.
-    let shown = if format == Format::Tsv { value.get("servers").unwrap_or(&value) } else { &value };
-    write_value(out, shown, format, &[], Palette::Plain)
+    match format {
+        "yaml" => write_yaml(out, report),
+        "csv" => audit_csv::write(out, &report),
+        "json" => audit_json::write(out, &report),
+        "table" => audit_text::write(out, &report, Palette::Plain),
+        _ => write_tsv(out, report),
+    }
 }
 
-/// Writes the document of `hostssl audit -o yaml` with some servers at a time: as values, all of them would take many times
-/// the memory of the report. A sequence may stand at the indentation of its key (YAML 1.2.2, 8.2.1), so that the parts make
+/// Writes a row for each server, some at a time. A list of the whole document would show no server.
+fn write_tsv(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
+    let mut rest = std::mem::take(&mut report.servers).into_iter();
+    while let Some(servers) = some_of(&mut rest, &mut report)? {
+        write_value(out, &servers, Format::Tsv, &[], Palette::Plain)?;
+    }
+    Ok(())
+}
+
+/// The next servers as values: all of them at once would take many times the memory of the report.
+fn some_of(rest: &mut impl Iterator<Item = ServerReport>, report: &mut AuditReport) -> io::Result<Option<Value>> {
+    report.servers = rest.take(AT_ONCE).collect();
+    if report.servers.is_empty() {
+        return Ok(None);
+    }
+    let mut value = audit_json::value(report).map_err(io::Error::other)?;
+    Ok(value.get_mut("servers").map(Value::take))
+}
+
+/// Writes the document of `hostssl audit -o yaml` with some servers at a time. A sequence may stand at the indentation of its key (YAML 1.2.2, 8.2.1), so that the parts make
 /// one document.
 fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
     let servers = std::mem::take(&mut report.servers);
@@ -149,13 +160,8 @@ fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
             continue;
         }
         writeln!(out, "servers:")?;
-        loop {
-            report.servers = rest.by_ref().take(AT_ONCE).collect();
-            if report.servers.is_empty() {
-                break;
-            }
-            let value = audit_json::value(&report).map_err(io::Error::other)?;
-            yaml(out, value.get("servers").cloned().unwrap_or_default())?;
+        while let Some(servers) = some_of(&mut rest, &mut report)? {
+            yaml(out, servers)?;
         }
     }
     Ok(())
