@@ -1,19 +1,23 @@
 //! Servers being changed: an approved plan applied, a run put back or gone on with. In a thread of its own, one at a time,
 //! with the lock of the state directory held no longer than that.
 
+mod standing;
+
+pub(crate) use standing::Standing;
+
 use crate::live::Trouble;
 use crate::planning::{chain, no_thread, runtime};
 use crate::state::Shared;
 use hostssl_azure::Stop;
 use hostssl_engine::{AuditRequest, Discovery, Remediation, RemediationError, Stamp, Tenant, audit_and_probe};
 use hostssl_remedy::{
-    Act, Approved, Clock as _, Direction, Ending, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError,
-    Plan, Record, Report, Rest, RunId, SystemClock,
+    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError, Plan,
+    Record, Report, Rest, RunId, SystemClock,
 };
 use hostssl_store::{Order as KeptOrder, OrderAct, Store, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -93,6 +97,8 @@ pub(crate) struct Change {
     pub(crate) run: RunId,
     pub(crate) plan: Plan,
     pub(crate) way: Direction,
+    /// The steps that go that way.
+    pub(crate) steps: BTreeSet<u32>,
     pub(crate) by: String,
     pub(crate) started_ms: i64,
     progress: watch::Sender<Progress>,
@@ -104,6 +110,8 @@ pub(crate) struct Order {
     pub(crate) run: RunId,
     pub(crate) plan: Plan,
     pub(crate) work: Work,
+    /// Where the run stands before.
+    pub(crate) standing: Standing,
     /// Who is signed in to the console.
     pub(crate) by: String,
     /// The name for the journal, when it knows more than the tenant's identity.
@@ -147,16 +155,23 @@ impl Change {
     ///
     /// The change that is under way already.
     pub(crate) fn start(shared: &Shared, order: Order) -> Result<Arc<Self>, Arc<Self>> {
-        let steps = order.plan.steps().iter().filter(|step| step.is_executable()).count();
-        let way = if matches!(order.work, Work::Undo) { Direction::Undo } else { Direction::Apply };
-        let note = "Signing in".to_owned();
+        let Standing { way, steps, ended, failed, words } = order.standing.clone();
+        let progress = Progress {
+            steps: steps.len(),
+            ended,
+            failed,
+            note: "Signing in".to_owned(),
+            words: Arc::new(words),
+            ..Progress::default()
+        };
         let change = Arc::new(Self {
             run: order.run.clone(),
             plan: order.plan.clone(),
             way,
+            steps,
             by: order.by.clone(),
             started_ms: Timestamp::now().as_millisecond(),
-            progress: watch::Sender::new(Progress { steps, note, ..Progress::default() }),
+            progress: watch::Sender::new(progress),
             stop: watch::Sender::new(false),
         });
         shared.changes.add(change.clone())?;
@@ -272,7 +287,7 @@ impl Change {
         let untold = |blind: &hostssl_model::Blind| {
             tracing::warn!(detail = %blind.detail, "Azure does not say what this identity may change");
         };
-        let max_failures = if matches!(order.work, Work::Undo) { usize::MAX } else { order.max_failures };
+        let max_failures = if self.way == Direction::Undo { usize::MAX } else { order.max_failures };
         let remediation = Remediation {
             tenant,
             on_behalf: order.on_behalf.as_deref(),
@@ -357,33 +372,12 @@ impl Change {
         self.progress.send_modify(|progress| {
             progress.begun = true;
             let Event::Step { step, act, .. } = &record.event else { return };
-            let executable = self.plan.step(*step).is_some_and(hostssl_remedy::Step::is_executable);
-            if let (Act::Ended { ending }, true) = (act, executable) {
+            if let (Act::Ended { ending }, true) = (act, self.steps.contains(step)) {
                 progress.ended = (progress.ended + 1).min(progress.steps);
                 progress.failed += usize::from(ending.is_failure());
             }
-            Arc::make_mut(&mut progress.words).insert(*step, word_of(act, self.way));
+            Arc::make_mut(&mut progress.words).insert(*step, standing::word_of(act, self.way));
         });
-    }
-}
-
-/// Where a step stands, in a word or two.
-fn word_of(act: &Act, way: Direction) -> &'static str {
-    match act {
-        Act::Intent { .. } => "writing",
-        Act::Accepted { .. } => "accepted, under way",
-        Act::Rejected { .. } => "not taken",
-        Act::Observed { .. } => "reading back",
-        Act::Ended { ending } => match ending {
-            Ending::Reached { .. } if way == Direction::Undo => "put back",
-            Ending::Reached { .. } => "verified",
-            Ending::Already => "was right already",
-            Ending::Changed { .. } => "changed by somebody else",
-            Ending::Refused { .. } => "refused",
-            Ending::Failed { .. } => "failed",
-            Ending::TimedOut { .. } => "timed out",
-            Ending::NotStarted { .. } => "not started",
-        },
     }
 }
 

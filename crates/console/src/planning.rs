@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) options: PlanOptions,
     /// The page that it was asked for on.
     pub(crate) back: String,
+    /// How many servers were chosen that the audit does not have.
+    pub(crate) lost: usize,
 }
 
 /// How far the planning is.
@@ -227,7 +229,13 @@ impl Planning {
         let gaps = planned.audit.gaps.iter().filter(|gap| !of_servers(&gap.scope)).chain(&planned.unseen);
         // Where a kind of server is not offered, none was missed.
         let gaps = gaps.filter(|gap| gap.blind.reason != Reason::NotOffered);
-        let unseen = gaps.map(|gap| format!("{}: {}", gap.scope, gap.blind.detail)).chain(missing).collect();
+        let lost = match self.wanted.lost {
+            0 => None,
+            1 => Some("1 chosen server: the newest audit does not have it".to_owned()),
+            lost => Some(format!("{lost} chosen servers: the newest audit does not have them")),
+        };
+        let gaps = gaps.map(|gap| format!("{}: {}", gap.scope, gap.blind.detail));
+        let unseen = gaps.chain(missing).chain(lost).collect();
         Ok(Ready { plan: planned.plan, unseen })
     }
 

@@ -292,6 +292,11 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "Another change is under way", what, todo).leading_to(page, "Show that change")
     }
 
+    pub(crate) fn broken_off(trouble: &Trouble) -> Self {
+        let todo = format!("Values may have been sent to Azure before. {}", sentence(&trouble.hint));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This run was broken off", sentence(&trouble.what), todo)
+    }
+
     pub(crate) fn not_begun(trouble: &Trouble) -> Self {
         let (what, todo) = (sentence(&trouble.what), sentence(&trouble.hint));
         Self::new(StatusCode::CONFLICT, "This run did not begin", what, todo)

@@ -5,7 +5,7 @@
 mod common;
 mod estate;
 
-use common::{Served, serve_over};
+use common::{Served, gated, serve_over};
 use estate::{OFF, TENANT, allowed, apply, connector, ended, estate, field, key, save};
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
@@ -13,7 +13,7 @@ use hostssl_azure_sim::{Fault, FaultRule, Simulation};
 use hostssl_console::{Connect, Trouble};
 use hostssl_engine::{Discovery, PlanRequest, Stamp, make_plan};
 use hostssl_model::Scope;
-use hostssl_remedy::{Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
+use hostssl_remedy::{Act, Direction, Ending, Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId, SafeText};
 use hostssl_store::{Store, StoreReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -241,6 +241,76 @@ async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
 }
 
+/// Whoever resumes sees at once what had ended before, and which way it goes.
+#[tokio::test]
+async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
+    let simulation = estate();
+    let (gate, connect) = gated(connector(&simulation));
+    gate.send_replace(true);
+    let served = serve_over(allowed(), connect).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = ended(&visitor, &visitor.post("/plans", "&view=enforcement%3Dnot-enforced&all=1").await).await;
+    let address = ended(&visitor, &apply(&visitor, &plan).await).await.0;
+    let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
+    {
+        let store = Store::open(served.directory.path()).unwrap();
+        store.load(&run).await.unwrap();
+        let text = || SafeText::new("on");
+        let of_step = |act| Event::Step { step: 1, direction: Direction::Undo, act };
+        let events = [
+            Event::UndoStarted,
+            of_step(Act::Intent { found: text() }),
+            of_step(Act::Accepted { request_id: None }),
+            of_step(Act::Observed { found: text(), pending_restart: false }),
+            of_step(Act::Ended { ending: Ending::Reached { note: None } }),
+        ];
+        let at_ms = jiff::Timestamp::now().as_millisecond();
+        store.append(&run, &events.map(|event| Record { at_ms, event })).await.unwrap();
+    }
+    gate.send_replace(false);
+    let page = visitor.get(&address).await.body;
+    let resumed = visitor.post(&format!("{address}/resume"), &format!("&seen={}", field(&page, "seen"))).await;
+    let live = visitor.get(&address).await.body;
+    for words in ["Undo under way", "data-p=\"looked\">1<", "data-p=\"found\">3<", ">put back<", "to </span>off"] {
+        assert!(live.contains(words), "{words}: {live}");
+    }
+    assert!(!live.contains("to </span>on"), "{live}");
+    gate.send_replace(true);
+    assert!(ended(&visitor, &resumed).await.1.body.contains("<h1>Undone"));
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_refused_is_not_told_once_the_run_went_on() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off", "&enforcement=enabled").await;
+    let (address, page) = ended(&visitor, &apply(&visitor, &plan).await).await;
+    let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
+    let other = Store::open(served.directory.path()).unwrap();
+    let undo = visitor.post(&format!("{address}/undo"), &format!("&seen={}", field(&page.body, "seen"))).await;
+    assert!(ended(&visitor, &undo).await.1.body.contains("Nothing was written: another hostssl"));
+    // The other one goes on.
+    other.load(&run).await.unwrap();
+    let at_ms = jiff::Timestamp::now().as_millisecond() + 1;
+    other.append(&run, &[Record { at_ms, event: Event::UndoStarted }]).await.unwrap();
+    assert!(!visitor.get(&address).await.body.contains("another hostssl"));
+}
+
+#[tokio::test]
+async fn chosen_servers_that_are_not_there_any_more_are_named_in_the_plan() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let key = key(&visitor, "pg-off").await;
+    let asked = visitor.post("/plans", &format!("&server=0123456789abcdef0123&server={key}")).await;
+    let plan = ended(&visitor, &asked).await.1.body;
+    assert!(plan.contains("Not everything was seen") && plan.contains("1 chosen server"), "{plan}");
+}
+
 #[tokio::test]
 async fn a_state_directory_that_was_moved_away_is_told_and_no_other_is_made() {
     let simulation = estate();
@@ -261,7 +331,7 @@ async fn a_state_directory_that_was_moved_away_is_told_and_no_other_is_made() {
     let fields = format!("csrf={}&hash={}", applied.csrf(), field(&applied.body, "hash"));
     let asked = visitor.post_as(&format!("{}/apply", plan.0), &origin, &fields).await;
     let told = ended(&visitor, &asked).await.1.body;
-    assert!(told.contains("removed or replaced"), "{told}");
+    assert!(told.contains("did not begin") && told.contains("removed or replaced"), "{told}");
     assert!(!here.exists(), "another state was made");
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
     // Put back, it goes on.

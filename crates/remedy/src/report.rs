@@ -132,6 +132,9 @@ pub struct StepReport {
     /// Whether an undo is to put it back, or did.
     #[serde(skip)]
     pub undoing: bool,
+    /// Whether a write is, or may be, still under way.
+    #[serde(skip)]
+    pub open: bool,
 }
 
 impl Report {
@@ -202,6 +205,7 @@ fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<Strin
         reason,
         request_id: request_id.map(|id| id.as_str().to_owned()),
         undoing: at.undo.is_some(),
+        open: at.undo.as_ref().unwrap_or(&at.apply).is_open(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::plan::{effect, plan_of};
 use super::runs::no_such_run;
-use crate::changing::{Change, End, Order as NewOrder, Progress, Work};
+use crate::changing::{Change, End, Order as NewOrder, Progress, Standing, Work};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::live::Trouble;
@@ -13,7 +13,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepState};
+use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepReport, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,12 +97,16 @@ pub(crate) async fn show(
         return live(shell, change);
     }
     let plan = change.as_ref().and_then(|change| plan_of(&shared, change));
-    let trouble = change.and_then(|change| match change.progress().end {
-        Some(End::Lost(trouble)) => Some(trouble),
+    let attempt = change.and_then(|change| match change.progress() {
+        Progress { end: Some(End::Lost(trouble)), begun, .. } => Some((trouble, begun, change.started_ms)),
         _ => None,
     });
-    match (shared.ask(move |store| read(store, &id)).await?, trouble) {
-        (Some((loaded, receipts)), trouble) => {
+    match (shared.ask(move |store| read(store, &id)).await, attempt) {
+        (Ok(Some((loaded, receipts))), attempt) => {
+            // What kept somebody from working on it is past once the journal has more.
+            let trouble = attempt
+                .filter(|(_, begun, started_ms)| *begun || loaded.times_ms.1 <= *started_ms)
+                .map(|(trouble, ..)| trouble);
             // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
             let mut told = told(shell, &loaded, receipts, trouble);
             let keys: Vec<String> = told.steps.iter().map(|row| row.key.clone()).collect();
@@ -113,7 +117,8 @@ pub(crate) async fn show(
             told.orders = orders.into_iter().map(order_row).collect();
             page(&told)
         }
-        (None, Some(trouble)) => {
+        (_, Some((trouble, true, _))) => Err(Failure::broken_off(&trouble)),
+        (_, Some((trouble, false, _))) => {
             let failure = Failure::not_begun(&trouble);
             // What keeps it from beginning may be the state itself; that is told already.
             if let Ok(Some(run)) = shared.ask(AuditStore::unfinished).await {
@@ -121,7 +126,8 @@ pub(crate) async fn show(
             }
             Err(plan.map_or(failure.clone(), |plan| failure.leading_to(plan, "Back to the plan")))
         }
-        (None, None) => Err(Failure::nothing_kept(
+        (Err(failure), None) => Err(failure),
+        (Ok(None), None) => Err(Failure::nothing_kept(
             "No run of this name is kept here.",
             "If the console ended while it was signing in for it, nothing was written: plan again. It may also be in another state directory. Look among all runs.",
         )
@@ -137,14 +143,14 @@ fn live(shell: Shell, change: Arc<Change>) -> Result<Response, Failure> {
         let word = progress.words.get(&step.id).copied().unwrap_or("waiting");
         (step.id, step.server.name().to_owned(), step.parameter.as_str(), from.to_string(), to.to_string(), word)
     };
-    let executable = change.plan.steps().iter().filter(|step| step.is_executable());
+    let going = change.plan.steps().iter().filter(|step| change.steps.contains(&step.id));
     let title = if undo { "Undo under way" } else { "Change under way" };
     page(&LivePage {
         shell: shell.titled(title, "runs"),
         title,
         started: When(change.started_ms),
-        steps: executable.clone().take(SHOWN).map(row).collect(),
-        more: executable.count().saturating_sub(SHOWN),
+        steps: going.clone().take(SHOWN).map(row).collect(),
+        more: going.count().saturating_sub(SHOWN),
         progress: progress.clone(),
         change,
     })
@@ -199,7 +205,12 @@ async fn go_on(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
+    let standing = match work {
+        Work::Undo => Standing::to_undo(&loaded),
+        Work::Resume | Work::Apply(_) => Standing::to_resume(&loaded),
+    };
     let order = NewOrder {
+        standing,
         run: loaded.id,
         plan: loaded.plan,
         work,
@@ -216,6 +227,7 @@ async fn go_on(
 
 fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)>, StoreError> {
     let Ok(run) = RunId::new(id) else { return Ok(None) };
+    store.check()?;
     let reader = match StoreReader::open(store.directory()) {
         Err(StoreError::NoState(_)) => return Ok(None),
         opened => opened?,
@@ -233,7 +245,8 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     let report = loaded.report();
     let phase = loaded.state.phase();
     let only_by_hand = report.is_left_to_people();
-    let by_hand = report.steps.iter().filter(|step| step.is_by_hand()).count();
+    let is_by_hand = |step: &Step, told: &StepReport| !step.is_executable() && told.status == Status::NotStarted;
+    let by_hand = loaded.plan.steps().iter().zip(&report.steps).filter(|(step, told)| is_by_hand(step, told)).count();
     let by_hand = u32::try_from(by_hand).unwrap_or(u32::MAX);
     let way = if matches!(phase, Phase::Undoing | Phase::UndoFinished) { Direction::Undo } else { Direction::Apply };
     let (badge, said, todo) = outcome_words(report.outcome, way, only_by_hand);
@@ -243,7 +256,11 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     }
     let mut steps: Vec<StepRow> = Vec::with_capacity(report.steps.len());
     for (step, told) in loaded.plan.steps().iter().zip(report.steps) {
-        let badge = if told.is_by_hand() { BY_HAND } else { status_badge(told.status) };
+        let badge = match &told {
+            told if is_by_hand(step, told) => BY_HAND,
+            told if told.open => OPEN,
+            told => status_badge(told.status),
+        };
         steps.push(StepRow {
             id: step.id,
             key: server_key(&step.server),
@@ -269,12 +286,12 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         ("changed since the plan", summary.changed_since_plan),
         ("refused", summary.refused),
         ("failed", summary.failed),
-        ("timed out", summary.timed_out),
+        ("timed out", summary.timed_out.saturating_sub(summary.open)),
         ("not started", summary.not_started.saturating_sub(by_hand)),
         ("by hand", by_hand),
         ("undone", summary.undone),
         ("stuck", summary.stuck),
-        ("open", summary.open),
+        ("not settled", summary.open),
     ];
     let can_resume = matches!(phase, Phase::Applying | Phase::Undoing);
     let heading = match (report.outcome, way) {
@@ -385,6 +402,9 @@ fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, 
     };
     (Badge { class, shape, word }, said, todo)
 }
+
+/// A step with a write that is, or may be, under way.
+const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
 
 /// A step that hostssl does not write.
 const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "by hand" };

@@ -7,7 +7,7 @@ pub(crate) use ask::{again, for_many, for_one};
 pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
-use crate::changing::{Change, Order, Work};
+use crate::changing::{Change, Order, Standing, Work};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::live::Trouble;
@@ -196,6 +196,7 @@ pub(crate) async fn apply(
         run,
         plan: ready.plan.clone(),
         work: Work::Apply(Box::new(approved)),
+        standing: Standing::new(&ready.plan),
         by: session.person().to_owned(),
         on_behalf: session.by_proxy().then(|| session.person().to_owned()),
         max_failures,

@@ -81,6 +81,7 @@ pub(crate) async fn for_many(
     if fields.value("all").is_empty() && keys.is_empty() {
         return Err(Failure::nothing_chosen());
     }
+    let chosen_keys = keys.len();
     let rows = shared.ask(move |store| chosen(store, &view, &keys)).await?;
     if rows.is_empty() {
         return Err(Failure::nothing_chosen());
@@ -90,7 +91,9 @@ pub(crate) async fn for_many(
     }
     let controls = vec![FixableControl::RequireSecureTransport];
     let goal = Goal::Fix { controls, minimum_tls: shared.options.profile.settings.minimum_tls };
-    let planning = Planning::start(&shared, session.person(), wanted_of(&rows, goal, PlanOptions::default(), back));
+    let lost = chosen_keys.saturating_sub(rows.len());
+    let wanted = Wanted { lost, ..wanted_of(&rows, goal, PlanOptions::default(), back) };
+    let planning = Planning::start(&shared, session.person(), wanted);
     Ok(see_other(&format!("/plans/{}", planning.id)))
 }
 
@@ -156,6 +159,7 @@ fn wanted_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String)
         goal,
         options,
         back,
+        lost: 0,
     }
 }
 

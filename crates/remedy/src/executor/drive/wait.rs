@@ -2,7 +2,7 @@
 
 use super::{Drive, Next};
 use crate::ExecutorOptions;
-use crate::executor::Halt;
+use crate::executor::{ExecutionEvent, Halt};
 use std::time::Duration;
 
 /// No wait is shorter, so that a `Retry-After: 0` makes no busy loop.
@@ -88,6 +88,8 @@ impl Drive<'_> {
             if self.is_interrupted() {
                 return Ok(Next::Leave);
             }
+            let why = "an earlier write of this step may still take effect";
+            self.executor.events.emit(&ExecutionEvent::Waiting { step: self.step, why, delay: left });
             self.pause(left).await;
         }
     }
