@@ -6,7 +6,7 @@ mod common;
 mod estate;
 
 use common::{Served, gated, serve_over};
-use estate::{OFF, TENANT, allowed, apply, connector, ended, estate, field, key, save};
+use estate::{OFF, OLD, TENANT, allowed, apply, connector, ended, estate, field, key, save};
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{Fault, FaultRule, Simulation};
@@ -337,4 +337,35 @@ async fn a_state_directory_that_was_moved_away_is_told_and_no_other_is_made() {
     // Put back, it goes on.
     std::fs::rename(&there, here).unwrap();
     assert_eq!(visitor.get("/resources").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_run_that_loses_its_state_on_the_way_is_broken_off_and_not_one_that_did_not_begin() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-old", "&enforcement=enabled").await;
+    let started = apply(&visitor, &plan).await;
+    let address = started.header("location").to_owned();
+    loop {
+        let live = visitor.get(&address).await.body;
+        assert!(live.contains("Change under way"), "it ended before it was seen: {live}");
+        if live.contains("accepted, under way") {
+            break;
+        }
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (here, there) = (served.directory.path(), elsewhere.path().join("moved"));
+    std::fs::rename(here, &there).unwrap();
+    let page = ended(&visitor, &started).await.1;
+    assert!(page.body.contains("This run was broken off"), "{}", page.body);
+    assert!(page.body.contains("Values may have been sent"), "{}", page.body);
+    // Put back, it stands as what it is, and is resumed.
+    std::fs::rename(&there, here).unwrap();
+    let page = visitor.get(&address).await.body;
+    assert!(page.contains("not ended") && page.contains("not settled") && page.contains(">Resume<"), "{page}");
+    let resume = visitor.post(&format!("{address}/resume"), &format!("&seen={}", field(&page, "seen"))).await;
+    assert!(ended(&visitor, &resume).await.1.body.contains("<h1>Verified"));
+    assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
 }

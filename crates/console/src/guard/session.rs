@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// How long a one-time link can be used.
 const LINK_LIFETIME: Duration = Duration::from_secs(3600);
-/// Sessions at once; beyond, the oldest ends.
+/// Sessions at once; beyond, the person's oldest ends, or else the oldest.
 const MAX_SESSIONS: usize = 2000;
 /// The longest name of a person that a proxy may give.
 const MAX_NAME: usize = 200;
@@ -95,7 +95,11 @@ impl Sessions {
         let mut sessions = lock(&self.sessions);
         sessions.retain(|_, session| session.0.began.elapsed() < LIFETIME);
         if sessions.len() >= MAX_SESSIONS {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.0.began).map(|(key, _)| *key);
+            // Whoever keeps no cookie, such as a check of health behind the proxy, pushes out nobody else.
+            let oldest = sessions
+                .iter()
+                .min_by_key(|(_, session)| (session.person() != person, session.0.began))
+                .map(|(key, _)| *key);
             oldest.map(|key| sessions.remove(&key));
         }
         sessions.insert(digest(&secret), session.clone());
@@ -207,11 +211,18 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_too_many_sessions() {
+    fn there_are_never_too_many_sessions_and_nobody_pushes_out_others() {
         let sessions = Sessions::default();
         let (first, _) = sessions.begin("first", false).unwrap();
+        let (own, _) = sessions.begin("another", true).unwrap();
         for _ in 0..MAX_SESSIONS {
-            sessions.begin("another", false).unwrap();
+            sessions.begin("another", true).unwrap();
+        }
+        assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
+        assert!(sessions.find(&first).is_some() && sessions.find(&own).is_none());
+        // Where everybody is somebody else, the oldest ends.
+        for n in 0..MAX_SESSIONS {
+            sessions.begin(&format!("person {n}"), true).unwrap();
         }
         assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
         assert!(sessions.find(&first).is_none());
