@@ -28,7 +28,7 @@ pub(crate) struct ServeArgs {
     /// A name, beside the address, under which browsers reach it, such as console.example; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = host)]
     pub(crate) host: Vec<String>,
-    /// The address in the browser, when a proxy in front has another, such as https://console.example.
+    /// The address in the browser when a proxy in front has another: scheme, name and, unless it is the usual one, port.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<PublicUrl>,
     /// The certificate chain in PEM, the leaf first.
