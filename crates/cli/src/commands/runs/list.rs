@@ -47,7 +47,7 @@ fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, palette: Palet
     if runs.is_empty() {
         let place = directory.display().to_string();
         let make = "`hostssl audit`, `hostssl probe` and `hostssl apply` make one";
-        return writeln!(out, "no runs are kept in {}: {make}; simulated ones with --state alone", safe(&place));
+        return writeln!(out, "no runs are kept in {}: {make}; --simulated lists those of simulations", safe(&place));
     }
     let headings = ["RUN", "KIND", "CAME TO", "STARTED", "LAST", "BY", "RULES OR PLAN"];
     let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
