@@ -3,6 +3,7 @@
 use crate::audits::{audit_of, report_of};
 use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
+use crate::writer::unfinished_run;
 use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
 use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
@@ -58,14 +59,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn unfinished(&self) -> Result<Option<RunEntry>, StoreError> {
-        self.read(|connection| {
-            let run: Option<String> = connection
-                .prepare_cached("SELECT id FROM runs WHERE phase IN ('applying', 'undoing')")?
-                .query_row([], |row| row.get(0))
-                .optional()?;
-            let Some(run) = run.and_then(|run| RunId::new(&run).ok()) else { return Ok(None) };
-            entry_of_run(connection, &run)
-        })
+        self.read(unfinished)
     }
 
     /// The run that changed servers last, by its last entry in the journal.
@@ -93,6 +87,11 @@ impl AuditStore {
     }
 }
 
+fn unfinished(connection: &Connection) -> Result<Option<RunEntry>, StoreError> {
+    let Some(run) = unfinished_run(connection, None)? else { return Ok(None) };
+    entry_of_run(connection, &run)
+}
+
 impl StoreReader {
     /// Audits, probes and applies together, the newest first, and how many there are.
     ///
@@ -101,6 +100,15 @@ impl StoreReader {
     /// [`StoreError`] when the state cannot be read.
     pub fn kept_runs(&self, page: Page) -> Result<(Vec<KeptRun>, u64), StoreError> {
         kept_runs(&self.lock(), page)
+    }
+
+    /// The run that must be resumed, or end, before anything else may change servers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn unfinished(&self) -> Result<Option<RunEntry>, StoreError> {
+        unfinished(&self.lock())
     }
 
     /// One kept audit.

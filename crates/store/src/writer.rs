@@ -222,14 +222,18 @@ fn insert_record(connection: &Connection, run: &RunId, seq: i64, record: &Record
 
 /// While a run has not ended, no other may change servers: what it left under way could be theirs as well.
 fn refuse_unfinished(connection: &Connection, but: Option<&RunId>) -> Result<(), StoreError> {
+    match unfinished_run(connection, but)? {
+        None => Ok(()),
+        Some(run) => Err(StoreError::Unfinished(run)),
+    }
+}
+
+/// A run that has not ended, other than this one.
+pub(crate) fn unfinished_run(connection: &Connection, but: Option<&RunId>) -> Result<Option<RunId>, StoreError> {
     let other = "SELECT id FROM runs WHERE phase IN ('applying', 'undoing') AND id IS NOT ?1 LIMIT 1";
     let other: Option<String> =
         connection.prepare_cached(other)?.query_row([but.map(RunId::as_str)], |row| row.get(0)).optional()?;
-    match other.map(|id| RunId::new(&id)) {
-        None => Ok(()),
-        Some(Ok(run)) => Err(StoreError::Unfinished(run)),
-        Some(Err(error)) => Err(StoreError::Corrupt(error.to_string())),
-    }
+    other.map(|id| RunId::new(&id)).transpose().map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// Keeps the proof of a write up to date with what the journal says of it.

@@ -20,7 +20,7 @@ pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> 
         Ok(reader) => {
             let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
             // It may be older than what is listed.
-            (runs, total, reader.runs()?.into_iter().rev().find(|run| run.phase.is_unfinished()))
+            (runs, total, reader.unfinished()?)
         }
         Err(StoreError::NoState(_)) => (Vec::new(), 0, None),
         Err(error) => return Err(error.into()),
