@@ -1,6 +1,6 @@
 //! What became of a run: `hostssl/apply/v1`, made from the plan and the state that the journal gives.
 
-use crate::{Ending, LoadedRun, NotStarted, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
+use crate::{Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -135,23 +135,17 @@ pub struct StepReport {
     /// Whether a write is, or may be, still under way.
     #[serde(skip)]
     pub open: bool,
+    /// Whether nothing was written because hostssl does not write there.
+    #[serde(skip)]
+    pub by_hand: bool,
 }
 
 impl Report {
-    /// Whether all that hostssl writes is done, and only steps for people are left.
+    /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
     pub fn is_left_to_people(&self) -> bool {
-        let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already);
-        let left = StepReport::is_by_hand;
-        self.steps.iter().any(left) && self.steps.iter().all(|step| done(step) || left(step))
-    }
-}
-
-impl StepReport {
-    /// Whether nothing was written because hostssl does not write there.
-    #[must_use]
-    pub fn is_by_hand(&self) -> bool {
-        self.status == Status::NotStarted && self.reason.as_deref() == Some(NotStarted::Manual.as_str())
+        let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already) && !step.undoing;
+        self.outcome == RunOutcome::Incomplete && self.steps.iter().all(|step| done(step) || step.by_hand)
     }
 }
 
@@ -206,6 +200,7 @@ fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<Strin
         request_id: request_id.map(|id| id.as_str().to_owned()),
         undoing: at.undo.is_some(),
         open: at.undo.as_ref().unwrap_or(&at.apply).is_open(),
+        by_hand: !step.is_executable() && status == Status::NotStarted,
     }
 }
 
@@ -361,5 +356,45 @@ mod tests {
             assert_eq!(status, Status::TimedOut);
             assert!(reason.unwrap().contains(words), "{words}");
         }
+    }
+
+    fn line(status: Status, undoing: bool, by_hand: bool) -> StepReport {
+        let text = || "x".to_owned();
+        StepReport {
+            id: 1,
+            server: text(),
+            parameter: text(),
+            before: text(),
+            after: text(),
+            status,
+            reason: None,
+            request_id: None,
+            undoing,
+            open: false,
+            by_hand,
+        }
+    }
+
+    #[test]
+    fn only_an_applied_run_that_has_ended_is_left_to_people() {
+        let report = |outcome, steps| Report {
+            schema: "hostssl/apply/v1",
+            run: "run".to_owned(),
+            plan: "plan".to_owned(),
+            summary: RunSummary::default(),
+            steps,
+            outcome,
+        };
+        let hand = || line(Status::NotStarted, false, true);
+        let applied = |undoing| line(Status::Applied, undoing, false);
+        let left = |outcome, steps| report(outcome, steps).is_left_to_people();
+        assert!(left(RunOutcome::Incomplete, vec![applied(false), hand()]));
+        assert!(left(RunOutcome::Incomplete, vec![line(Status::Already, false, false), hand()]));
+        // One that was broken off looks the same, step by step.
+        assert!(!left(RunOutcome::Open, vec![applied(false), hand()]));
+        assert!(!left(RunOutcome::Open, vec![applied(true), hand()]));
+        assert!(!left(RunOutcome::Incomplete, vec![applied(true), hand()]));
+        assert!(!left(RunOutcome::Done, vec![applied(false)]));
+        assert!(!left(RunOutcome::Incomplete, vec![line(Status::NotStarted, false, false), hand()]));
     }
 }

@@ -1,5 +1,7 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
+mod words;
+
 use super::plan::{effect, plan_of};
 use super::runs::no_such_run;
 use crate::changing::{Change, End, Order as NewOrder, Progress, Standing, Work};
@@ -13,10 +15,11 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status, Step, StepReport, StepState};
+use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use words::{outcome_words, step_badge};
 
 /// Steps on a page.
 const SHOWN: usize = 200;
@@ -103,9 +106,10 @@ pub(crate) async fn show(
     });
     match (shared.ask(move |store| read(store, &id)).await, attempt) {
         (Ok(Some((loaded, receipts))), attempt) => {
-            // What kept somebody from working on it is past once the journal has more.
+            // What kept somebody from working on it is past once it has ended, or the journal has more.
+            let is_open = matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing);
             let trouble = attempt
-                .filter(|(_, begun, started_ms)| *begun || loaded.times_ms.1 <= *started_ms)
+                .filter(|(_, begun, started_ms)| if *begun { is_open } else { loaded.times_ms.1 <= *started_ms })
                 .map(|(trouble, ..)| trouble);
             // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
             let mut told = told(shell, &loaded, receipts, trouble);
@@ -245,8 +249,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     let report = loaded.report();
     let phase = loaded.state.phase();
     let only_by_hand = report.is_left_to_people();
-    let is_by_hand = |step: &Step, told: &StepReport| !step.is_executable() && told.status == Status::NotStarted;
-    let by_hand = loaded.plan.steps().iter().zip(&report.steps).filter(|(step, told)| is_by_hand(step, told)).count();
+    let by_hand = report.steps.iter().filter(|step| step.by_hand).count();
     let by_hand = u32::try_from(by_hand).unwrap_or(u32::MAX);
     let way = if matches!(phase, Phase::Undoing | Phase::UndoFinished) { Direction::Undo } else { Direction::Apply };
     let (badge, said, todo) = outcome_words(report.outcome, way, only_by_hand);
@@ -256,18 +259,15 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     }
     let mut steps: Vec<StepRow> = Vec::with_capacity(report.steps.len());
     for (step, told) in loaded.plan.steps().iter().zip(report.steps) {
-        let badge = match &told {
-            told if is_by_hand(step, told) => BY_HAND,
-            told if told.open => OPEN,
-            told => status_badge(told.status),
-        };
+        let badge = step_badge(&told);
+        let (before, after) = if told.undoing { (told.after, told.before) } else { (told.before, told.after) };
         steps.push(StepRow {
             id: step.id,
             key: server_key(&step.server),
             server: step.server.name().to_owned(),
             parameter: told.parameter,
-            before: if told.undoing { told.after.clone() } else { told.before.clone() },
-            after: if told.undoing { told.before } else { told.after },
+            before,
+            after,
             badge,
             reason: told.reason,
             wire: None,
@@ -296,7 +296,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
     let can_resume = matches!(phase, Phase::Applying | Phase::Undoing);
     let heading = match (report.outcome, way) {
         (RunOutcome::Done, Direction::Apply) => "Verified",
-        _ if only_by_hand => "Verified",
+        (RunOutcome::Incomplete, Direction::Apply) if only_by_hand => "Verified",
         (RunOutcome::Done, Direction::Undo) => "Undone",
         (_, Direction::Apply) => "Run",
         (_, Direction::Undo) => "Undo",
@@ -346,86 +346,6 @@ fn order_row(order: Order) -> (&'static str, String, When) {
         OrderAct::Resume => "Resume asked for",
     };
     (words, order.person, When(order.at_ms))
-}
-
-fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, &'static str, &'static str) {
-    let (yes, no, unknown) = (("yes", "✓"), ("no", "✕"), ("unknown", "?"));
-    let ((class, shape), word, said, todo) = match (outcome, way) {
-        (RunOutcome::Done, Direction::Apply) => {
-            (yes, "verified", "Every step was written and read back, or was right already.", "")
-        }
-        (RunOutcome::Done, Direction::Undo) => {
-            (yes, "undone", "What this run had changed was put back and read back.", "")
-        }
-        (RunOutcome::Incomplete, Direction::Apply) if by_hand => (
-            unknown,
-            "rest by hand",
-            "Every value that hostssl writes was written and read back, or was right already. The other steps are not hostssl’s to write.",
-            "Do those by hand, as the steps below say, then audit again.",
-        ),
-        (RunOutcome::Incomplete, Direction::Apply) => (
-            unknown,
-            "incomplete",
-            "Some steps were not started, or were left alone because somebody else changed the value.",
-            "Look at the steps below, then plan again for the rest.",
-        ),
-        (RunOutcome::Incomplete, Direction::Undo) => (
-            unknown,
-            "incomplete",
-            "Some steps were not put back, because nothing was begun any more or because somebody else changed the value since.",
-            "Look at the steps below. What is left to put back can be undone again.",
-        ),
-        (RunOutcome::Failed, _) => (
-            no,
-            "failed",
-            "Some steps were refused, failed or timed out.",
-            "Mend what stands in the way, named below, then plan again; or undo what was applied.",
-        ),
-        (RunOutcome::Open, Direction::Apply) => (
-            unknown,
-            "not ended",
-            "The run has not ended: it goes on elsewhere, or whoever applied it was stopped, and a write may still be under way.",
-            "Resume it: that settles by reading what was under way, writes nothing twice, and goes on. No other run can begin before.",
-        ),
-        (RunOutcome::Open, Direction::Undo) => (
-            unknown,
-            "undo not ended",
-            "The undo has not ended: it goes on elsewhere, or whoever undid the run was stopped, and some servers still have the run’s value.",
-            "Resume it: that settles by reading what was under way, writes nothing twice, and puts back the rest. No other run can begin before.",
-        ),
-        (RunOutcome::Stuck, _) => (
-            no,
-            "stuck",
-            "Something could not be put back.",
-            "Look at the steps below. Where a write that nobody saw end may still take effect, undo again later; otherwise set the value by hand.",
-        ),
-    };
-    (Badge { class, shape, word }, said, todo)
-}
-
-/// A step with a write that is, or may be, under way.
-const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
-
-/// A step that hostssl does not write.
-const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "by hand" };
-
-fn status_badge(status: Status) -> Badge {
-    let (class, shape) = match status {
-        Status::Applied | Status::Already | Status::Undone => ("yes", "✓"),
-        Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
-        Status::ChangedSincePlan | Status::NotStarted => ("unknown", "?"),
-    };
-    Badge { class, shape, word: status_words(status) }
-}
-
-/// The status in words, where its name in JSON is none.
-fn status_words(status: Status) -> &'static str {
-    match status {
-        Status::ChangedSincePlan => "changed since the plan",
-        Status::TimedOut => "timed out",
-        Status::NotStarted => "not started",
-        other => other.as_str(),
-    }
 }
 
 impl From<Receipt> for ReceiptRow {

@@ -1,0 +1,94 @@
+//! What a run and its steps came to, in words and badges.
+
+use crate::view::Badge;
+use hostssl_remedy::{Direction, RunOutcome, Status, StepReport};
+
+/// How a run stands: its badge, what happened, and what to do. `by_hand` is that only steps for people are left.
+pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, &'static str, &'static str) {
+    let (yes, no, unknown) = (("yes", "✓"), ("no", "✕"), ("unknown", "?"));
+    let ((class, shape), word, said, todo) = match (outcome, way) {
+        (RunOutcome::Done, Direction::Apply) => {
+            (yes, "verified", "Every step was written and read back, or was right already.", "")
+        }
+        (RunOutcome::Done, Direction::Undo) => {
+            (yes, "undone", "What this run had changed was put back and read back.", "")
+        }
+        (RunOutcome::Incomplete, Direction::Apply) if by_hand => (
+            unknown,
+            "rest by hand",
+            "Every value that hostssl writes was written and read back, or was right already. The other steps are not hostssl’s to write.",
+            "Do those by hand, as the steps below say, then audit again.",
+        ),
+        (RunOutcome::Incomplete, Direction::Apply) => (
+            unknown,
+            "incomplete",
+            "Some steps were not started, or were left alone because somebody else changed the value.",
+            "Look at the steps below, then plan again for the rest.",
+        ),
+        (RunOutcome::Incomplete, Direction::Undo) => (
+            unknown,
+            "incomplete",
+            "Some steps were not put back, because nothing was begun any more or because somebody else changed the value since.",
+            "Look at the steps below. What is left to put back can be undone again.",
+        ),
+        (RunOutcome::Failed, _) => (
+            no,
+            "failed",
+            "Some steps were refused, failed or timed out.",
+            "Mend what stands in the way, named below, then plan again; or undo what was applied.",
+        ),
+        (RunOutcome::Open, Direction::Apply) => (
+            unknown,
+            "not ended",
+            "The run has not ended: it goes on elsewhere, or whoever applied it was stopped, and a write may still be under way.",
+            "Resume it: that settles by reading what was under way, writes nothing twice, and goes on. No other run can begin before.",
+        ),
+        (RunOutcome::Open, Direction::Undo) => (
+            unknown,
+            "undo not ended",
+            "The undo has not ended: it goes on elsewhere, or whoever undid the run was stopped, and some servers still have the run’s value.",
+            "Resume it: that settles by reading what was under way, writes nothing twice, and puts back the rest. No other run can begin before.",
+        ),
+        (RunOutcome::Stuck, _) => (
+            no,
+            "stuck",
+            "Something could not be put back.",
+            "Look at the steps below. Where a write that nobody saw end may still take effect, undo again later; otherwise set the value by hand.",
+        ),
+    };
+    (Badge { class, shape, word }, said, todo)
+}
+
+/// How a step stands.
+pub(super) fn step_badge(told: &StepReport) -> Badge {
+    match told {
+        told if told.by_hand => BY_HAND,
+        told if told.open => OPEN,
+        told => status_badge(told.status),
+    }
+}
+
+/// A step with a write that is, or may be, under way.
+const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
+
+/// A step that hostssl does not write.
+const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "by hand" };
+
+fn status_badge(status: Status) -> Badge {
+    let (class, shape) = match status {
+        Status::Applied | Status::Already | Status::Undone => ("yes", "✓"),
+        Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
+        Status::ChangedSincePlan | Status::NotStarted => ("unknown", "?"),
+    };
+    Badge { class, shape, word: status_words(status) }
+}
+
+/// The status in words, where its name in JSON is none.
+fn status_words(status: Status) -> &'static str {
+    match status {
+        Status::ChangedSincePlan => "changed since the plan",
+        Status::TimedOut => "timed out",
+        Status::NotStarted => "not started",
+        other => other.as_str(),
+    }
+}
