@@ -1,7 +1,7 @@
 //! Error messages as people paste them.
 #![no_main]
 
-use hostssl_probe::explain::explain;
+use hostssl_explain::explain;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -2,7 +2,7 @@
 
 use crate::Mapping;
 use hostssl_model::{
-    Blind, ControlId, Kind, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion,
+    ControlId, Kind, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion, Unchecked,
 };
 use std::borrow::Cow;
 
@@ -48,18 +48,18 @@ impl Evidence<'_> {
     ///
     /// # Errors
     ///
-    /// The [`Blind`] that stands in for the value.
-    pub fn parameter(&self, name: ParameterName) -> Result<&Parameter, Blind> {
+    /// The [`Unchecked`] that stands in for the value.
+    pub fn parameter(&self, name: ParameterName) -> Result<&Parameter, Unchecked> {
         parameter(self.posture, name)
     }
 }
 
 /// The reading of a setting in a posture, or the reason why there is none.
-pub(crate) fn parameter(posture: &Posture, name: ParameterName) -> Result<&Parameter, Blind> {
+pub(crate) fn parameter(posture: &Posture, name: ParameterName) -> Result<&Parameter, Unchecked> {
     match posture.reading(name) {
         Some(Reading::Known(parameter)) => Ok(parameter),
         Some(Reading::Unknown(blind)) => Err(blind.clone()),
-        None => Err(Blind::new(Reason::NotReturned, format!("{name} was not read"))),
+        None => Err(Unchecked::new(Reason::NotReturned, format!("{name} was not read"))),
     }
 }
 
@@ -79,7 +79,7 @@ pub enum Verdict {
         expected: Cow<'static, str>,
     },
     /// Not seen.
-    Unknown(Blind),
+    Unknown(Unchecked),
     /// The control has nothing to say about this server.
     NotApplicable,
 }
@@ -98,6 +98,6 @@ impl Verdict {
     /// Unknown because Azure's answer holds a value that this program does not know.
     pub(crate) fn unreadable(name: ParameterName, value: &str) -> Self {
         let shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
-        Self::Unknown(Blind::new(Reason::MalformedAnswer, format!("{name} has the unknown value `{shown}`")))
+        Self::Unknown(Unchecked::new(Reason::MalformedAnswer, format!("{name} has the unknown value `{shown}`")))
     }
 }

@@ -1,6 +1,6 @@
 //! From facts to findings.
 
-use crate::wire::bears_out;
+use crate::listeners::bears_out;
 use crate::{Evidence, Profile, Verdict, minimal_tls_version, ssl_enforcement};
 use hostssl_model::{Confidence, Finding, Kind, Outcome, ParameterName, Posture, Reading, Role, ServerReport};
 

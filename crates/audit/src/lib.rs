@@ -8,9 +8,9 @@ mod control;
 mod controls;
 mod declared;
 mod evaluate;
+mod listeners;
 mod mapping;
 mod profile;
-mod wire;
 
 pub use control::{Control, Evidence, Settings, Verdict};
 pub use controls::{ALL, find};

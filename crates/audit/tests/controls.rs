@@ -4,8 +4,8 @@
 
 use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
 use hostssl_model::{
-    Blind, Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role,
-    Server,
+    Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
+    Unchecked,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -39,7 +39,7 @@ fn waiting(value: &str) -> Reading<Parameter> {
 }
 
 fn forbidden() -> Reading<Parameter> {
-    let mut blind = Blind::new(Reason::Permission, "the client has no authorization");
+    let mut blind = Unchecked::new(Reason::Permission, "the client has no authorization");
     blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
     Reading::Unknown(blind)
 }
@@ -104,7 +104,7 @@ fn cases() -> Vec<Case> {
         ("replica, drifted, rest forbidden", replica(Flexible, &half, &flexible("off", "TLSv1.2", ""))),
         ("replica, equal, rest forbidden", replica(Flexible, &half, &flexible("on", "TLSv1.2", ""))),
         ("replica, primary not seen", {
-            let blind = Blind::new(Reason::Vanished, "ResourceNotFound");
+            let blind = Unchecked::new(Reason::Vanished, "ResourceNotFound");
             (posture(Flexible, Role::Replica, &flexible("on", "TLSv1.2", "")), Some(Reading::Unknown(blind)))
         }),
         ("replica, primary not named", (posture(Flexible, Role::Replica, &flexible("on", "TLSv1.2", "")), None)),

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::listeners::{Listening, POOLER, Wire};
 use crate::server::RunningServer;
 use crate::token::CLIENT_ID;
-use crate::wire::{Listening, POOLER, Wire};
 
 /// Why the files for the clients could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -20,6 +20,7 @@ mod graph;
 mod headers;
 mod journal;
 mod json;
+mod listeners;
 mod long_running;
 mod operation;
 mod parameters;
@@ -35,7 +36,6 @@ mod simulation;
 mod throttle;
 mod token;
 mod transport;
-mod wire;
 mod write;
 
 pub use environment::{ClientFiles, WriteError, environment, write_files, write_listeners};
@@ -45,6 +45,7 @@ pub use fleet::{
     Subscription, SubscriptionState, Tenant, WireQuirk,
 };
 pub use journal::{RequestKey, Requests, WriteRecord};
+pub use listeners::{ListenError, Listener, Listening, Root, Wire, WireError};
 pub use operation::Operation;
 pub use scenario::{Scenario, Writes};
 pub use server::{RunningServer, ServeError, ServeOptions, serve};
@@ -52,4 +53,3 @@ pub use simulation::{Simulation, SimulationError};
 pub use throttle::{GraphQuota, Rate, Throttle};
 pub use token::CLIENT_ID;
 pub use transport::{SimCredential, SimTransport};
-pub use wire::{ListenError, Listener, Listening, Root, Wire, WireError};

@@ -1,6 +1,6 @@
 //! What can go wrong between hostssl and Resource Manager, and whose fault it is.
 
-use hostssl_model::{Blind, Reason};
+use hostssl_model::{Reason, Unchecked};
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
@@ -152,7 +152,7 @@ impl ArmError {
     /// The reason for a report. `action` is the permission that the request needs: it is named when Azure forbids the
     /// request without saying which permission is missing.
     #[must_use]
-    pub fn blind(&self, action: &str) -> Blind {
+    pub fn blind(&self, action: &str) -> Unchecked {
         let detail = self.to_string();
         let reason = match self {
             Self::Throttled { .. } => Reason::Throttled,
@@ -165,12 +165,12 @@ impl ArmError {
                 let reason = reason_of(refusal);
                 if reason == Reason::Permission {
                     let missing = refusal.forbidden_action().unwrap_or(action);
-                    return Blind { reason, missing_permission: Some(missing.into()), detail: detail.into() };
+                    return Unchecked { reason, missing_permission: Some(missing.into()), detail: detail.into() };
                 }
                 reason
             }
         };
-        Blind::new(reason, detail)
+        Unchecked::new(reason, detail)
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn blind(status: u16, body: &str) -> Blind {
+    fn blind(status: u16, body: &str) -> Unchecked {
         ArmError::Refused(Refusal::read(status, body.as_bytes(), None)).blind("assumed/read")
     }
 

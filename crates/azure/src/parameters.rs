@@ -4,7 +4,7 @@ use crate::servers::{get_in_known_version, read_server};
 use crate::{Accepted, Arm, ArmError, Listed, Quota, ResourceType, permissions, write};
 use azure_core::http::Method;
 use futures::future::join_all;
-use hostssl_model::{Blind, Kind, Parameter, ParameterName, Reading, Reason, ResourceId};
+use hostssl_model::{Kind, Parameter, ParameterName, Reading, Reason, ResourceId, Unchecked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -33,9 +33,14 @@ pub async fn read_parameters(
 ///
 /// # Errors
 ///
-/// The [`Blind`] that says why it was not seen. A HorizonDB cluster's settings are in a parameter group, of which its id
+/// The [`Unchecked`] that says why it was not seen. A HorizonDB cluster's settings are in a parameter group, of which its id
 /// says nothing.
-pub async fn read_parameter(arm: &Arm, id: &ResourceId, kind: Kind, name: ParameterName) -> Result<Parameter, Blind> {
+pub async fn read_parameter(
+    arm: &Arm,
+    id: &ResourceId,
+    kind: Kind,
+    name: ParameterName,
+) -> Result<Parameter, Unchecked> {
     let reading = match kind {
         Kind::Flexible | Kind::ElasticCluster => Some(read_configuration(arm, id, name).await),
         Kind::Single => read_single_server(arm, id, &[name]).await.pop().map(|(_, reading)| reading),
@@ -164,7 +169,7 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
     let answer = get_in_known_version(arm, &id.subscription(), ResourceType::FlexibleServers, url).await;
     match answer {
         Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => Reading::Unknown(
-            Blind::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
+            Unchecked::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
         ),
         Ok(configuration) if configuration.properties.value.is_some() => {
             let properties = &configuration.properties;
@@ -188,7 +193,7 @@ async fn read_single_server(
     let listed = document.map(|document| read_server(&document.to_string(), ResourceType::Servers));
     let reading = |name: ParameterName| match &listed {
         Ok(Ok(listed)) => listed.posture.reading(name).cloned().unwrap_or_else(|| Reading::Unknown(not_returned(name))),
-        Ok(Err(odd)) => Reading::Unknown(Blind::new(Reason::MalformedAnswer, odd.0.as_str())),
+        Ok(Err(odd)) => Reading::Unknown(Unchecked::new(Reason::MalformedAnswer, odd.0.as_str())),
         Err(error) => Reading::Unknown(unseen(error, ResourceType::Servers.read_action())),
     };
     names.iter().map(|name| (*name, reading(*name))).collect()
@@ -263,7 +268,7 @@ async fn read_parameter_group(
     names: &[ParameterName],
 ) -> Vec<(ParameterName, Reading<Parameter>)> {
     let Some(group) = &listed.parameter_group else {
-        let blind = Blind::new(Reason::NotReturned, "Azure does not say which parameter group the cluster uses");
+        let blind = Unchecked::new(Reason::NotReturned, "Azure does not say which parameter group the cluster uses");
         return names.iter().map(|name| (*name, Reading::Unknown(blind.clone()))).collect();
     };
     let url = arm.url(segments(group), arm.versions().current(ResourceType::HorizonClusters));
@@ -287,13 +292,13 @@ fn is_true(value: &Value) -> bool {
 }
 
 /// Why a setting of a server that was listed was not seen. That server exists, so its type is offered.
-fn unseen(error: &ArmError, action: &str) -> Blind {
+fn unseen(error: &ArmError, action: &str) -> Unchecked {
     let blind = error.blind(action);
-    if blind.reason == Reason::NotOffered { Blind { reason: Reason::AzureError, ..blind } } else { blind }
+    if blind.reason == Reason::NotOffered { Unchecked { reason: Reason::AzureError, ..blind } } else { blind }
 }
 
-fn not_returned(name: ParameterName) -> Blind {
-    Blind::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))
+fn not_returned(name: ParameterName) -> Unchecked {
+    Unchecked::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))
 }
 
 #[cfg(test)]

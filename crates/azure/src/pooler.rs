@@ -2,7 +2,7 @@
 
 use crate::servers::get_in_known_version;
 use crate::{Arm, ResourceType, permissions};
-use hostssl_model::{Blind, Reason, ResourceId};
+use hostssl_model::{Reason, ResourceId, Unchecked};
 use serde_json::Value;
 
 /// The parameter that turns the built-in PgBouncer on (Azure, "PgBouncer in Azure Database for PostgreSQL").
@@ -13,8 +13,8 @@ const NAME: &str = "pgbouncer.enabled";
 ///
 /// # Errors
 ///
-/// The [`Blind`] that says why it was not seen.
-pub async fn read_pooler_enabled(arm: &Arm, id: &ResourceId) -> Result<bool, Blind> {
+/// The [`Unchecked`] that says why it was not seen.
+pub async fn read_pooler_enabled(arm: &Arm, id: &ResourceId) -> Result<bool, Unchecked> {
     let path = || id.as_str().split('/').skip(1).chain(["configurations", NAME]);
     let url = |version: &str| arm.url(path(), version);
     let answer = get_in_known_version(arm, &id.subscription(), ResourceType::FlexibleServers, url).await;
@@ -28,6 +28,6 @@ pub async fn read_pooler_enabled(arm: &Arm, id: &ResourceId) -> Result<bool, Bli
     match answer["properties"]["value"].as_str().map(str::to_ascii_lowercase).as_deref() {
         Some("true" | "on") => Ok(true),
         Some("false" | "off") => Ok(false),
-        _ => Err(Blind::new(Reason::MalformedAnswer, format!("{NAME} has a value that is neither true nor false"))),
+        _ => Err(Unchecked::new(Reason::MalformedAnswer, format!("{NAME} has a value that is neither true nor false"))),
     }
 }

@@ -5,8 +5,8 @@ use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota, ResourceType};
 use azure_core::http::Url;
 use hostssl_model::{
-    Blind, Kind, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Server, ServerState,
-    SubscriptionId,
+    Kind, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Server, ServerState, SubscriptionId,
+    Unchecked,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -251,7 +251,9 @@ fn properties_of_single_server(properties: &Properties) -> Vec<(ParameterName, R
                 let excerpt = serde_json::json!({ "properties": { name.as_str(): value } }).to_string();
                 Reading::Known(Parameter::in_effect(value).with_excerpt(excerpt))
             }
-            None => Reading::Unknown(Blind::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))),
+            None => {
+                Reading::Unknown(Unchecked::new(Reason::NotReturned, format!("Azure left {name} out of its answer")))
+            }
         };
         (name, reading)
     };
@@ -306,7 +308,7 @@ mod tests {
         let listed = read(r#"{"sslEnforcement":"Disabled","userVisibleState":"Ready"}"#, ResourceType::Servers);
         assert!(matches!(
             listed.posture.reading(ParameterName::MinimalTlsVersion),
-            Some(Reading::Unknown(Blind { reason: Reason::NotReturned, .. }))
+            Some(Reading::Unknown(Unchecked { reason: Reason::NotReturned, .. }))
         ));
     }
 }

@@ -22,13 +22,13 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) talk: TalkArgs,
+    pub(crate) talk: OutputArgs,
 }
 
 /// What to say, and how.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output options")]
-pub(crate) struct TalkArgs {
+pub(crate) struct OutputArgs {
     /// Say nothing on stderr but errors, and what could not be seen.
     #[arg(long, short = 'q', global = true)]
     pub(crate) quiet: bool,

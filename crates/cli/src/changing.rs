@@ -1,17 +1,17 @@
 //! What every command that changes servers has in common: sign-in, journal, progress, the report and the exit code.
 
-use crate::args::{ConnectArgs, LimitArgs, PaceArgs, TableArgs, TalkArgs};
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, TableArgs};
 use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::run_progress::RunProgress;
-use crate::{stdout, wire};
+use crate::{probing, stdout};
 use hostssl_azure_sim::Simulation;
-use hostssl_engine::{Remediation, RemediationError, Tenant, WireJudge};
-use hostssl_model::Blind;
-use hostssl_remedy::{ExecuteError, ExecutorOptions, Judge, Plan, Report, SystemClock};
-use hostssl_report::output::Format;
-use hostssl_report::{run_text, safe};
+use hostssl_formats::output::Format;
+use hostssl_formats::{run_text, safe};
+use hostssl_model::Unchecked;
+use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
+use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, SystemClock};
 use hostssl_store::Store;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(crate) async fn connect_site(
     connect: &ConnectArgs,
     tenant: &[String],
     limits: &LimitArgs,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Site, CliError> {
     if tenant.len() > 1 {
         return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant on its own"));
@@ -63,7 +63,7 @@ impl Site {
     /// The wire as the judge. Like the client, it is not stopped by an interrupt.
     fn judge(&self) -> Result<WireJudge, CliError> {
         let never = watch::channel(None).1;
-        let probe = wire::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref())?;
+        let probe = probing::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref())?;
         Ok(WireJudge { tenant: self.changing.clone(), probe })
     }
 }
@@ -75,7 +75,7 @@ pub(crate) async fn change(
     pace: &PaceArgs,
     probe: bool,
     plan: &Plan,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
     work: impl AsyncFnOnce(&Remediation<'_>) -> Result<Report, RemediationError>,
 ) -> Result<Report, CliError> {
     let progress = RunProgress::new(plan, talk);
@@ -102,14 +102,14 @@ pub(crate) async fn change(
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
             // What was done until then is in no journal's hands any more, so it is told before the error.
-            let _ = run_text::write(&mut io::stderr().lock(), &partial, hostssl_report::Palette::Plain);
+            let _ = run_text::write(&mut io::stderr().lock(), &partial, hostssl_formats::Palette::Plain);
             Err(ExecuteError::Journal { source, partial: None }.into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn tell_untold(blind: &Blind, talk: &TalkArgs) {
+fn tell_untold(blind: &Unchecked, talk: &OutputArgs) {
     if !talk.quiet {
         let why = match &blind.missing_permission {
             Some(permission) => format!("needs {permission}"),
@@ -120,7 +120,7 @@ fn tell_untold(blind: &Blind, talk: &TalkArgs) {
 }
 
 /// Writes the report of a run and says how the command ends.
-pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);

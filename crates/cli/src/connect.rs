@@ -1,6 +1,6 @@
 //! From the connection options to signed-in clients.
 
-use crate::args::{Auth, ConnectArgs, LimitArgs, ScopeArgs, TalkArgs};
+use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs};
 use crate::error::CliError;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
@@ -8,8 +8,8 @@ use hostssl_azure::{
     Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, Stop, StopSignal, https_transport, principal_of,
 };
 use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
-use hostssl_engine::Tenant;
 use hostssl_model::{Principal, Scope};
+use hostssl_ops::Tenant;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -41,7 +41,7 @@ pub(crate) async fn connect(
     connect: &ConnectArgs,
     tenants: &[String],
     limits: &LimitArgs,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Vec<Tenant>, CliError> {
     Ok(connect_whole(connect, tenants, limits, talk).await?.tenants)
 }
@@ -51,7 +51,7 @@ pub(crate) async fn connect_whole(
     connect: &ConnectArgs,
     tenants: &[String],
     limits: &LimitArgs,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Connected, CliError> {
     let stop = stop_signal(limits);
     let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);

@@ -2,9 +2,9 @@
 
 use crate::exit::Exit;
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
-use hostssl_engine::{PlanError, RemediationError, ScopeError, ShowError};
 use hostssl_model::ResourceId;
-use hostssl_remedy::{ExecuteError, InvalidPlan, JournalError, LeftOut, LeftOutReason, NotApproved};
+use hostssl_ops::{PlanError, RemediationError, ScopeError, ShowError};
+use hostssl_remediation::{ExecuteError, InvalidPlan, JournalError, LeftOut, LeftOutReason, NotApproved};
 use hostssl_store::StoreError;
 use std::error::Error;
 use std::path::Path;
@@ -97,7 +97,7 @@ fn chain(error: &dyn Error) -> String {
 
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    hostssl_report::safe(&words.join(" ")).into_owned()
+    hostssl_formats::safe(&words.join(" ")).into_owned()
 }
 
 impl From<ScopeError> for CliError {

@@ -1,7 +1,7 @@
 //! How the program ends. These codes are an interface: scripts and pipelines decide by them.
 
 use hostssl_model::AuditReport;
-use hostssl_remedy::RunOutcome;
+use hostssl_remediation::RunOutcome;
 use std::process::ExitCode;
 
 /// How a command ended.

@@ -1,6 +1,6 @@
 //! Keeping audits and probes in the state directory.
 
-use crate::args::{StateArgs, TalkArgs};
+use crate::args::{OutputArgs, StateArgs};
 use crate::error::CliError;
 use clap::Args;
 use hostssl_model::{AuditReport, Outcome};
@@ -25,7 +25,7 @@ pub(crate) struct KeepArgs {
 
 impl KeepArgs {
     /// Keeps the report. One that cannot be kept is told, and the report is written all the same.
-    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool, talk: &TalkArgs) {
+    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool, talk: &OutputArgs) {
         if self.no_save || (simulated && self.state.state.is_none()) {
             return;
         }
@@ -52,7 +52,7 @@ pub(crate) struct ProbeKeeper {
 
 impl ProbeKeeper {
     /// Keeps that a probe has begun which asks `asked`.
-    pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value, talk: &TalkArgs) -> Self {
+    pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value, talk: &OutputArgs) -> Self {
         let mut keeper =
             Self { kept: None, waiting: Vec::new(), flushed: Instant::now(), retain: args.retain, quiet: talk.quiet };
         if !args.no_save {

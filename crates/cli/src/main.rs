@@ -15,13 +15,13 @@ mod exit;
 mod files;
 mod keep;
 mod plan_file;
+mod probing;
 mod progress;
 mod run_progress;
 mod simulated;
 mod state;
 mod stdout;
 mod usage;
-mod wire;
 
 use args::{Cli, Command};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Plan files on the disk.
 
 use crate::error::CliError;
-use hostssl_remedy::{MAX_PLAN_BYTES, Plan};
+use hostssl_remediation::{MAX_PLAN_BYTES, Plan};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Progress on stderr, when that is a terminal.
 
-use crate::args::TalkArgs;
+use crate::args::OutputArgs;
 use crate::stdout::stderr_is_terminal;
-use hostssl_engine::Event;
 use hostssl_model::Outcome;
+use hostssl_ops::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(talk: &TalkArgs) -> Self {
+    pub(crate) fn new(talk: &OutputArgs) -> Self {
         let shown = stderr_is_terminal() && !talk.quiet && !talk.verbose;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);

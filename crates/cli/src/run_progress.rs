@@ -1,10 +1,10 @@
 //! A run's progress on stderr: a bar on a terminal, otherwise a line for each wave and for each step that did not end
 //! well.
 
-use crate::args::TalkArgs;
+use crate::args::OutputArgs;
 use crate::stdout::stderr_is_terminal;
-use hostssl_remedy::{Act, Ending, Event, EventSink, ExecutionEvent, Plan, Record};
-use hostssl_report::safe;
+use hostssl_formats::safe;
+use hostssl_remediation::{Act, Ending, Event, EventSink, ExecutionEvent, Plan, Record};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) struct RunProgress<'a> {
 }
 
 impl<'a> RunProgress<'a> {
-    pub(crate) fn new(plan: &'a Plan, talk: &TalkArgs) -> Self {
+    pub(crate) fn new(plan: &'a Plan, talk: &OutputArgs) -> Self {
         let shown = stderr_is_terminal() && !talk.quiet && !talk.verbose;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let steps = plan.steps().iter().filter(|step| step.is_executable()).count();

@@ -9,7 +9,7 @@ use crate::error::CliError;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{SimTransport, Simulation};
-use hostssl_engine::Tenant;
+use hostssl_ops::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::args::StateArgs;
 use crate::error::CliError;
 use etcetera::BaseStrategy as _;
-use hostssl_remedy::RunId;
+use hostssl_remediation::RunId;
 use hostssl_store::{Store, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;

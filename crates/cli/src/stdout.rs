@@ -1,10 +1,10 @@
 //! Standard output: data only.
 
-use crate::args::{AuditFormat, Colour, TalkArgs, ValueFormat};
+use crate::args::{AuditFormat, Colour, OutputArgs, ValueFormat};
 use crate::error::CliError;
+use hostssl_formats::output::Format;
+use hostssl_formats::{Palette, Query, safe};
 use hostssl_model::Gap;
-use hostssl_report::output::Format;
-use hostssl_report::{Palette, Query, safe};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 /// Writes to standard output through a buffer. A reader that went away, such as `head`, is no error.
@@ -24,7 +24,7 @@ pub(crate) fn tolerate(written: io::Result<()>) -> Result<(), CliError> {
 }
 
 /// The palette for standard output.
-pub(crate) fn palette(talk: &TalkArgs) -> Palette {
+pub(crate) fn palette(talk: &OutputArgs) -> Palette {
     let on = match talk.color {
         Colour::Always => true,
         Colour::Never => false,
@@ -53,10 +53,10 @@ pub(crate) fn write_value(
     palette: Palette,
 ) -> Result<(), CliError> {
     let Some(query) = query else {
-        return write(|out| hostssl_report::output::write_value(out, value, format, &[], palette));
+        return write(|out| hostssl_formats::output::write_value(out, value, format, &[], palette));
     };
     let found = query.apply(value).map_err(|error| CliError::usage(error.to_string(), QUERY_HINT))?;
-    write(|out| hostssl_report::output::write_value(out, &found, format, query.columns(), palette))
+    write(|out| hostssl_formats::output::write_value(out, &found, format, query.columns(), palette))
 }
 
 /// Gaps that are told one by one.

@@ -47,7 +47,7 @@ fn an_audit_is_kept_as_it_was_reported() {
     let audit = store.latest().unwrap().unwrap();
     assert!(done.stdout.contains(&audit.id));
     let mut again = Vec::new();
-    hostssl_report::audit_json::write(&mut again, &store.report(&audit, &ServerFilter::default()).unwrap()).unwrap();
+    hostssl_formats::audit_json::write(&mut again, &store.report(&audit, &ServerFilter::default()).unwrap()).unwrap();
     assert_eq!(String::from_utf8(again).unwrap(), done.stdout);
 }
 

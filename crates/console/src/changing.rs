@@ -9,8 +9,8 @@ use crate::live::Trouble;
 use crate::planning::{chain, no_thread, runtime};
 use crate::state::Shared;
 use hostssl_azure::Stop;
-use hostssl_engine::{AuditRequest, Discovery, Remediation, RemediationError, Stamp, Tenant, audit_and_probe};
-use hostssl_remedy::{
+use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Stamp, Tenant, audit_and_probe};
+use hostssl_remediation::{
     Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError, Plan,
     Record, Report, Rest, RunId, SystemClock,
 };
@@ -284,7 +284,7 @@ impl Change {
         self.say("Asking Azure what the identity may change");
         let clock = SystemClock::new();
         let events = |event: &ExecutionEvent<'_>| self.note(event);
-        let untold = |blind: &hostssl_model::Blind| {
+        let untold = |blind: &hostssl_model::Unchecked| {
             tracing::warn!(detail = %blind.detail, "Azure does not say what this identity may change");
         };
         let max_failures = if self.way == Direction::Undo { usize::MAX } else { order.max_failures };
@@ -340,7 +340,7 @@ impl Change {
             now: &|| format!("{:.6}", Timestamp::now()),
             tool_version: &shared.options.version,
         };
-        let mut unheard = |_: hostssl_engine::Event<'_>| ();
+        let mut unheard = |_: hostssl_ops::Event<'_>| ();
         let tenants = std::slice::from_ref(tenant);
         let looked = audit_and_probe(tenants, &request, probe.as_ref(), stamp, &mut unheard);
         match tokio::time::timeout(LOOK, looked).await {
@@ -361,7 +361,7 @@ impl Change {
                 self.say(&format!("Wave {wave}: {servers} {noun}"));
             }
             ExecutionEvent::Waiting { step, why, delay } => {
-                let name = hostssl_report::safe(step.server.name());
+                let name = hostssl_formats::safe(step.server.name());
                 self.say(&format!("{name}: {why}; again in {} s", delay.as_secs()));
             }
             ExecutionEvent::Recorded(record) => self.recorded(record),

@@ -4,8 +4,8 @@ use crate::live::Trouble;
 use futures::future::BoxFuture;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
-use hostssl_engine::WireProbe;
 use hostssl_model::Scope;
+use hostssl_ops::ListenerProbe;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -131,7 +131,7 @@ pub struct WireLook {
     /// By which rules audits judge that look.
     pub profile: Profile,
     /// Makes the probe of one audit, which ends with its signal.
-    pub probe: Arc<dyn Fn(StopSignal) -> Result<WireProbe, Trouble> + Send + Sync>,
+    pub probe: Arc<dyn Fn(StopSignal) -> Result<ListenerProbe, Trouble> + Send + Sync>,
     /// Writes down the exchange with one listener, message by message; without it there is none to show.
     pub exchange: Option<TakeExchange>,
 }

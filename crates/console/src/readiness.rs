@@ -3,7 +3,7 @@
 //! A plan looks again, and at more: locks, and what the identity may write.
 
 use hostssl_model::{Posture, Principal, Scope, ServerReport, Subscription, TlsVersion};
-use hostssl_remedy::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, plan};
+use hostssl_remediation::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, plan};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -125,7 +125,7 @@ impl Readiness {
         }
     }
 
-    fn count(&mut self, plan: &hostssl_remedy::Plan, subscriptions: &[Arc<Subscription>]) {
+    fn count(&mut self, plan: &hostssl_remediation::Plan, subscriptions: &[Arc<Subscription>]) {
         let named = |id: &hostssl_model::SubscriptionId| {
             let found = subscriptions.iter().find(|one| one.id == *id);
             found.map_or_else(|| id.to_string(), |one| one.name.to_string())

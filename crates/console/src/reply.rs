@@ -285,7 +285,7 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "This plan is too old", what, "Go back to the plan and choose Plan again.")
     }
 
-    pub(crate) fn change_under_way(run: &hostssl_remedy::RunId) -> Self {
+    pub(crate) fn change_under_way(run: &hostssl_remediation::RunId) -> Self {
         let todo = "Wait until it has ended, or stop it on its page; then send the form again.";
         let what = "This console is changing servers already, one run at a time. Nothing was changed by this form.";
         let page = format!("/applies/{run}");

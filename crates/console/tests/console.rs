@@ -171,9 +171,9 @@ fn whole_yaml(served: &common::Served) -> String {
     let store = AuditStore::open(served.directory.path()).unwrap();
     let audit = store.latest().unwrap().unwrap();
     let report = store.report(&audit, &hostssl_store::ServerFilter::default()).unwrap();
-    let value = hostssl_report::audit_json::value(&report).unwrap();
-    let (mut out, format) = (Vec::new(), hostssl_report::output::Format::Yaml);
-    hostssl_report::output::write_value(&mut out, &value, format, &[], hostssl_report::Palette::Plain).unwrap();
+    let value = hostssl_formats::audit_json::value(&report).unwrap();
+    let (mut out, format) = (Vec::new(), hostssl_formats::output::Format::Yaml);
+    hostssl_formats::output::write_value(&mut out, &value, format, &[], hostssl_formats::Palette::Plain).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -10,12 +10,12 @@ use hostssl_audit::Profile;
 use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_console::{Exchange, Message, Options, WireLook};
-use hostssl_engine::{AuditRequest, Discovery, Moment, PlanRequest, Stamp, WireProbe, audit_and_probe, make_plan};
 use hostssl_model::{Outcome, Scope};
+use hostssl_ops::{AuditRequest, Discovery, ListenerProbe, Moment, PlanRequest, Stamp, audit_and_probe, make_plan};
 use hostssl_probe::Prober;
 use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::{Connection, Dial};
-use hostssl_remedy::{Event, FixableControl, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
+use hostssl_probe::dial::{Dial, Stream};
+use hostssl_remediation::{Event, FixableControl, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
 use hostssl_store::{AuditStore, KeptRun, NewProbe, Page, ProbedEndpoint, Store};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,13 +33,13 @@ impl Dial for Listeners {
         std::future::ready(found.ok_or_else(|| io::ErrorKind::NotFound.into())).boxed()
     }
 
-    fn connect<'a>(&'a self, _: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Connection>> {
+    fn connect<'a>(&'a self, _: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
         let connected = self.0.connect(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        std::future::ready(connected.map(Connection::Memory)).boxed()
+        std::future::ready(connected.map(Stream::Memory)).boxed()
     }
 }
 
-fn probe(simulation: &Simulation, stop: StopSignal) -> WireProbe {
+fn probe(simulation: &Simulation, stop: StopSignal) -> ListenerProbe {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let wire = Wire::new(simulation).unwrap();
     let roots: Vec<_> =
@@ -47,7 +47,7 @@ fn probe(simulation: &Simulation, stop: StopSignal) -> WireProbe {
     let options =
         hostssl_probe::Options { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
     let clock = || Moment { text: now(), seconds: jiff::Timestamp::now().as_second() };
-    WireProbe::new(Prober::new(options).unwrap(), 8, stop, clock)
+    ListenerProbe::new(Prober::new(options).unwrap(), 8, stop, clock)
 }
 
 fn now() -> String {

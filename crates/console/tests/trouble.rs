@@ -11,9 +11,11 @@ use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{Fault, FaultRule, Simulation};
 use hostssl_console::{Connect, Trouble};
-use hostssl_engine::{Discovery, PlanRequest, Stamp, make_plan};
 use hostssl_model::Scope;
-use hostssl_remedy::{Act, Direction, Ending, Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId, SafeText};
+use hostssl_ops::{Discovery, PlanRequest, Stamp, make_plan};
+use hostssl_remediation::{
+    Act, Direction, Ending, Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId, SafeText,
+};
 use hostssl_store::{Store, StoreReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub enum Reason {
     /// The server is stopped, and Azure does not tell a stopped server's parameters.
     Stopped,
-    /// The identity lacks a permission, which [`Blind::missing_permission`] names.
+    /// The identity lacks a permission, which [`Unchecked::missing_permission`] names.
     Permission,
     /// It was listed and is gone now (HTTP 404).
     Vanished,
@@ -122,7 +122,7 @@ impl fmt::Display for Reason {
 
 /// One failed look: why, which permission would mend it, and what Azure said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blind {
+pub struct Unchecked {
     /// Why nothing was seen.
     pub reason: Reason,
     /// The exact action that is missing, such as `Microsoft.DBforPostgreSQL/flexibleServers/configurations/read`.
@@ -131,7 +131,7 @@ pub struct Blind {
     pub detail: Arc<str>,
 }
 
-impl Blind {
+impl Unchecked {
     /// A failed look with a reason and one line for people.
     pub fn new(reason: Reason, detail: impl Into<Arc<str>>) -> Self {
         Self { reason, missing_permission: None, detail: detail.into() }
@@ -144,7 +144,7 @@ pub struct Gap {
     /// What was not seen: the id of a subscription, a server, or a tenant.
     pub scope: Arc<str>,
     /// Why.
-    pub blind: Blind,
+    pub blind: Unchecked,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a control found on a server.
 
-use crate::{Blind, ResourceId};
+use crate::{ResourceId, Unchecked};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
@@ -99,7 +99,7 @@ pub struct Finding {
     /// What would pass, in the same words.
     pub expected: Option<Cow<'static, str>>,
     /// Why nothing was seen; present exactly when the outcome is [`Outcome::Unknown`].
-    pub blind: Option<Blind>,
+    pub blind: Option<Unchecked>,
 }
 
 impl Finding {

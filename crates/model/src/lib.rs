@@ -6,23 +6,23 @@
 mod coverage;
 mod finding;
 mod id;
+mod listener;
 mod parameter;
 mod posture;
 mod report;
 mod scope;
 mod server;
 mod tls;
-mod wire;
 
-pub use coverage::{Blind, Gap, Reason};
+pub use coverage::{Gap, Reason, Unchecked};
 pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
+pub use listener::{
+    Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, worst_listener,
+};
 pub use parameter::{Parameter, ParameterName};
 pub use posture::{Posture, Reading};
 pub use report::{AuditReport, MinimalTlsVersion, Principal, Run, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Kind, Role, Server, ServerState};
 pub use tls::TlsVersion;
-pub use wire::{
-    Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, worst_listener,
-};

@@ -1,6 +1,6 @@
 //! Everything that was observed of one server, folded together.
 
-use crate::{Blind, Parameter, ParameterName, Server, WireObservation};
+use crate::{Parameter, ParameterName, Server, Unchecked, WireObservation};
 
 /// One look at a value: it was seen, or it was not and the reason is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub enum Reading<T> {
     /// The value was seen.
     Known(T),
     /// The value was not seen.
-    Unknown(Blind),
+    Unknown(Unchecked),
 }
 
 /// All observations of one server. Facts only: controls judge them.

@@ -1,6 +1,6 @@
 //! How hosts are found and reached: the one seam below the prober.
 //!
-//! Everything above works on a [`Connection`] and does not know what is behind it. [`Network`] is the operating system's;
+//! Everything above works on a [`Stream`] and does not know what is behind it. [`Network`] is the operating system's;
 //! a simulated estate hands out ends of streams in memory, so that ten thousand servers need no sockets and no DNS.
 
 use std::fmt;
@@ -40,7 +40,7 @@ pub trait Dial: fmt::Debug + Send + Sync {
     ///
     /// [`io::ErrorKind::ConnectionRefused`] when nothing listens there, and whatever else keeps a connection from being
     /// made.
-    fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Connection>>;
+    fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>>;
 }
 
 /// The system's resolver and TCP.
@@ -56,12 +56,12 @@ impl Dial for Network {
         srv::lookup(service).boxed()
     }
 
-    fn connect<'a>(&'a self, _host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Connection>> {
+    fn connect<'a>(&'a self, _host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
         async move {
             let stream = TcpStream::connect(address).await?;
             // Small messages, each of which is waited for. A failure costs time and nothing else.
             let _ = stream.set_nodelay(true);
-            Ok(Connection::Tcp(stream))
+            Ok(Stream::Tcp(stream))
         }
         .boxed()
     }
@@ -69,14 +69,14 @@ impl Dial for Network {
 
 /// A connection in the clear.
 #[derive(Debug)]
-pub enum Connection {
+pub enum Stream {
     /// Over the network.
     Tcp(TcpStream),
     /// To a peer in this process.
     Memory(DuplexStream),
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, into),
@@ -85,7 +85,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),

@@ -10,12 +10,12 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{Attempt, Reason};
-use crate::dial::Connection;
+use crate::connection::Connection;
+use crate::dial::Stream;
 use crate::options::Options;
 use crate::report::SslRequestOutcome;
 use crate::tls_client::TlsClient;
 use crate::transcript::Recorder;
-use crate::wire::Wire;
 
 /// How TLS is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,10 @@ impl Endpoint<'_> {
     /// Opens a connection, when its turn among those to the server has come. The name is for the transcript.
     ///
     /// Returns the time that the connection took with it: about one round trip.
-    pub(crate) async fn connect(&self, name: impl FnOnce() -> String) -> Result<(Wire<Connection>, Duration), Reason> {
+    pub(crate) async fn connect(
+        &self,
+        name: impl FnOnce() -> String,
+    ) -> Result<(Connection<Stream>, Duration), Reason> {
         let permit = match timeout_at(self.deadline, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) if Instant::now() < self.deadline => permit,
             // The semaphore is never closed.
@@ -59,7 +62,7 @@ impl Endpoint<'_> {
             Ok(Ok(stream)) => {
                 let round_trip = begin.elapsed();
                 pen.event("connected", || self.address.to_string());
-                Ok((Wire::new(stream, deadline, pen, permit), round_trip))
+                Ok((Connection::new(stream, deadline, pen, permit), round_trip))
             }
             Ok(Err(error)) => {
                 pen.event("not connected", || error.kind().to_string());
@@ -80,7 +83,7 @@ impl Endpoint<'_> {
         &self,
         opening: Opening,
         name: impl FnOnce() -> String,
-    ) -> Result<Wire<Connection>, Reason> {
+    ) -> Result<Connection<Stream>, Reason> {
         let (mut wire, _) = self.connect(name).await?;
         if opening != Opening::SslRequest {
             return Ok(wire);

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::answer::StartupReply;
 use crate::attempt::{Attempt, Reason};
-use crate::dial::Connection;
+use crate::connection::{Connection, Negotiation, connection_name};
+use crate::dial::Stream;
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
 use crate::tls_client::{HandshakeFault, Offer};
-use crate::wire::{Negotiation, Wire, connection_name};
 
 /// How long to wait for unasked bytes: about a round trip, as a peer that talks first sends at once.
 const LISTEN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
@@ -176,7 +176,7 @@ async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Ope
 /// for a client certificate comes only there.
 async fn over_tls(
     endpoint: &Endpoint<'_>,
-    wire: Wire<Connection>,
+    wire: Connection<Stream>,
     startup: &Startup,
     offer: Offer,
     alpn: bool,
@@ -191,11 +191,11 @@ async fn over_tls(
     }
 }
 
-type TlsWire = Wire<tokio_rustls::client::TlsStream<Connection>>;
+type TlsWire = Connection<tokio_rustls::client::TlsStream<Stream>>;
 
 async fn shake_hands(
     endpoint: &Endpoint<'_>,
-    wire: Wire<Connection>,
+    wire: Connection<Stream>,
     offer: Offer,
     alpn: bool,
 ) -> Result<(TlsWire, Handshake), HandshakeFault> {

@@ -29,9 +29,9 @@ mod answer;
 mod assemble;
 pub mod attempt;
 pub mod certificate;
+mod connection;
 pub mod dial;
 mod endpoint;
-pub mod explain;
 mod facts;
 mod hello_jobs;
 mod jobs;
@@ -45,7 +45,6 @@ pub mod target;
 mod tls_client;
 pub mod transcript;
 mod verdict;
-mod wire;
 
 pub use hostssl_pgwire::frontend::Replication;
 pub use options::Options;

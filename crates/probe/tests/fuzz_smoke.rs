@@ -2,49 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a corpus that cannot be read is a failed test")]
 
-use std::path::PathBuf;
-
 use hostssl_probe::certificate::{Evidence, RootStore, judge};
-use hostssl_probe::explain::explain;
 use hostssl_probe::target::Target;
-
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
-    let mut files: Vec<_> = std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty());
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
-}
-
-/// xorshift64: the same mutations in every run.
-fn next(state: &mut u64, bound: usize) -> usize {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state % bound.max(1) as u64) as usize
-}
-
-fn smoke(name: &str, mutations: usize, decode: impl Fn(&[u8])) {
-    let mut state = 0x9e37_79b9_7f4a_7c15;
-    let corpus = corpus(name);
-    for input in &corpus {
-        decode(input);
-    }
-    for _ in 0..mutations {
-        let mut input = corpus[next(&mut state, corpus.len())].clone();
-        for _ in 0..=next(&mut state, 3) {
-            let at = next(&mut state, input.len());
-            match next(&mut state, 4) {
-                0 => input.truncate(at),
-                1 => input.insert(at.min(input.len()), next(&mut state, 256) as u8),
-                _ if input.is_empty() => {}
-                2 => input[at] = [0, 0xff, 0x7f, 0x80][next(&mut state, 4)],
-                _ => input[at] ^= 1 << next(&mut state, 8),
-            }
-        }
-        decode(&input);
-    }
-}
+use hostssl_test_support::corpus::smoke;
 
 #[test]
 fn target() {
@@ -65,9 +25,4 @@ fn certificate() {
             Evidence { chain: &chain, host: "db.example", roots: &roots, now: 1_790_000_000, key_proof: Ok(()) };
         assert!(judge(&evidence).is_some());
     });
-}
-
-#[test]
-fn explanation() {
-    smoke("explain", 3000, |bytes| assert!(!explain(&String::from_utf8_lossy(bytes)).meaning.is_empty()));
 }

@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::frontend::InitialPacket;
-use hostssl_probe::dial::{Connection, Dial, Network};
+use hostssl_probe::dial::{Dial, Network, Stream};
 use hostssl_probe::report::{ClientCertificate, Outcome, SslRequestOutcome as Ssl, Support, Verdict, Weakness};
 use hostssl_probe::target::{SslNegotiation, Target};
 use hostssl_probe::{Options, Prober, probe_many};
@@ -554,7 +554,7 @@ impl Dial for Announced {
         std::future::ready(Ok(self.hosts.clone())).boxed()
     }
 
-    fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, std::io::Result<Connection>> {
+    fn connect<'a>(&'a self, host: &'a str, address: SocketAddr) -> BoxFuture<'a, std::io::Result<Stream>> {
         Network.connect(host, address)
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with the state directory, and what to do about it.
 
-use hostssl_remedy::{JournalError, RunId};
+use hostssl_remediation::{JournalError, RunId};
 use rusqlite::ErrorCode;
 use std::io;
 use std::path::PathBuf;

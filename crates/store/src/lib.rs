@@ -1,7 +1,7 @@
 //! Keeps runs, plans, the journal and its receipts, in SQLite in a state directory.
 //!
 //! The directory belongs to one user, and at most one process at a time may change servers with it. [`Store`] is that
-//! one; [`StoreReader`] reads beside it. No token and no signed URL is kept: the types of `hostssl-remedy` that are
+//! one; [`StoreReader`] reads beside it. No token and no signed URL is kept: the types of `hostssl-remediation` that are
 //! kept cannot hold one.
 
 mod audits;
@@ -17,8 +17,8 @@ mod writer;
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise,
     NewestLook, Page, PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort,
-    StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredReading, StoredWire, Tally,
-    server_key,
+    StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredReading,
+    Tally, server_key,
 };
 pub use error::StoreError;
 pub use orders::{Order, OrderAct};
@@ -28,7 +28,7 @@ pub use runs::KeptRun;
 
 use async_trait::async_trait;
 use directory::DatabaseFile;
-use hostssl_remedy::{Journal, JournalError, NewRun, Record, RunId, StoredRun};
+use hostssl_remediation::{Journal, JournalError, NewRun, Record, RunId, StoredRun};
 use std::path::Path;
 use std::sync::Arc;
 use writer::{Begin, Request, Writer};

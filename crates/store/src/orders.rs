@@ -2,7 +2,7 @@
 //! person.
 
 use crate::{AuditStore, StoreError};
-use hostssl_remedy::{PlanHash, RunId};
+use hostssl_remediation::{PlanHash, RunId};
 use rusqlite::params;
 
 /// What was ordered.

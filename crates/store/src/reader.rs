@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::database::open_for_reading;
 use crate::writer::MAX_RECORD;
 use hostssl_model::Principal;
-use hostssl_remedy::{Direction, PlanHash, Record, RunId, StoredRun};
+use hostssl_remediation::{Direction, PlanHash, Record, RunId, StoredRun};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Value, json};
 use std::path::Path;

@@ -7,7 +7,7 @@ use crate::writer::unfinished_run;
 use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
 use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
-use hostssl_remedy::RunId;
+use hostssl_remediation::RunId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// A run of any kind.

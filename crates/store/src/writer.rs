@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::directory::DatabaseFile;
-use hostssl_remedy::{Act, Direction, Event, Record, RunId};
+use hostssl_remediation::{Act, Direction, Event, Record, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -262,7 +262,7 @@ fn keep_receipt(
         }
         Act::Accepted { request_id } => {
             let update = format!("UPDATE receipts SET request_id = ?4, accepted_at_ms = ?5 WHERE {LAST}");
-            let request_id = request_id.as_ref().map(hostssl_remedy::RequestId::as_str);
+            let request_id = request_id.as_ref().map(hostssl_remediation::RequestId::as_str);
             connection.prepare_cached(&update)?.execute(params![run, step, direction, request_id, at_ms])?;
         }
         // It was certainly no write.

@@ -166,7 +166,7 @@ fn the_latest_is_one_that_says_something_about_everything() {
     let narrow = save(&store, &narrow);
     assert_eq!(store.latest().unwrap().unwrap().id, narrow.id, "better than nothing");
     let mut stopped = estate.report(2);
-    let blind = hostssl_model::Blind::new(hostssl_model::Reason::Interrupted, "stopped");
+    let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Interrupted, "stopped");
     stopped.gaps.push(Gap { scope: "/subscriptions".into(), blind });
     let stopped = save(&store, &stopped);
     assert!(stopped.stopped);
@@ -180,7 +180,7 @@ fn the_latest_is_one_that_says_something_about_everything() {
 }
 
 fn stopped_gaps() -> Vec<Gap> {
-    let blind = hostssl_model::Blind::new(hostssl_model::Reason::Deadline, "time was up");
+    let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Deadline, "time was up");
     vec![Gap { scope: "/subscriptions".into(), blind }]
 }
 
@@ -338,7 +338,7 @@ fn the_cost_of_a_hundred_audits_of_ten_thousand_servers() {
 
 #[test]
 fn orders_are_kept_with_the_person_and_never_changed() {
-    use hostssl_remedy::{PlanHash, RunId};
+    use hostssl_remediation::{PlanHash, RunId};
     use hostssl_store::{Order, OrderAct};
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();

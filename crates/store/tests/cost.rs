@@ -3,19 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "../../remedy/tests/common/mod.rs"]
-mod common;
-
 use async_trait::async_trait;
-use common::fleet::*;
-use common::journal::MemoryJournal;
-use hostssl_model::{Blind, Parameter};
-use hostssl_remedy::{
+use hostssl_model::{Parameter, Unchecked};
+use hostssl_remediation::{
     Accepted, Approved, Event, ExecutionEvent, Executor, ExecutorOptions, Journal, NewRun, OperationHandle,
     ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, RequestId, RunId, SystemClock,
     WriteError,
 };
 use hostssl_store::Store;
+use hostssl_test_support::fleet::*;
+use hostssl_test_support::journal::MemoryJournal;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -27,7 +24,7 @@ struct Instantly(Mutex<HashSet<String>>);
 
 #[async_trait]
 impl ParameterWriter for Instantly {
-    async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Blind> {
+    async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         let written = self.0.lock().unwrap().contains(at.server.as_str());
         Ok(Parameter::in_effect(if written { "on" } else { "off" }))
     }

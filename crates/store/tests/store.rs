@@ -2,19 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "../../remedy/tests/common/mod.rs"]
-mod common;
-
-use common::clock::VirtualClock;
-use common::fleet::*;
-use common::harness::Harness;
-use common::world::{Fault, SIGNATURE, World};
 use hostssl_model::Kind;
-use hostssl_remedy::{
+use hostssl_remediation::{
     Act, Approved, Direction, Ending, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal,
     JournalError, NewRun, Plan, Record, RequestId, RunId, RunOutcome, SafeText,
 };
 use hostssl_store::{RunPhase, Store, StoreError, StoreReader};
+use hostssl_test_support::clock::VirtualClock;
+use hostssl_test_support::fleet::*;
+use hostssl_test_support::harness::Harness;
+use hostssl_test_support::world::{Fault, SIGNATURE, World};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,7 +58,7 @@ fn crashes_and_seeds_on_the_real_store() {
         let directory = directory();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let store = Store::open(directory.path()).unwrap();
-        runtime.block_on(common::seeded::survive(seed * 7919, &store));
+        runtime.block_on(hostssl_test_support::seeded::survive(seed * 7919, &store));
         drop(store);
         let kept = bytes(directory.path());
         assert!(holds(&kept, "hostssl/plan/v1"));
@@ -265,7 +262,7 @@ async fn a_plan_that_was_changed_in_the_store_is_refused() {
         stop,
         options: ExecutorOptions::default(),
     };
-    let resumed = executor.resume(&run, hostssl_remedy::Rest::Continue).await;
+    let resumed = executor.resume(&run, hostssl_remediation::Rest::Continue).await;
     assert!(matches!(resumed, Err(ExecuteError::Damaged(_))));
     assert!(world.accepted().is_empty());
 }
@@ -413,7 +410,7 @@ async fn an_approved_plan_is_applied_and_kept_in_real_time() {
     let executor = Executor {
         writer: &world,
         journal: &store,
-        clock: &hostssl_remedy::SystemClock::new(),
+        clock: &hostssl_remediation::SystemClock::new(),
         judge: None,
         events: &|_: &ExecutionEvent<'_>| {},
         stop,

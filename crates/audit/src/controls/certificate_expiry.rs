@@ -1,6 +1,6 @@
 //! `certificate-expiry`: on the wire, the certificate lasts longer than the profile's days.
 
-use crate::wire::{inconclusive, judge_listeners, without_tls};
+use crate::listeners::{inconclusive, judge_listeners, without_tls};
 use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::{Severity, WireListener};
 

@@ -1,6 +1,6 @@
 //! `certificate-valid`: on the wire, a client with `sslmode=verify-full` is satisfied.
 
-use crate::wire::{inconclusive, judge_listeners, without_tls};
+use crate::listeners::{inconclusive, judge_listeners, without_tls};
 use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::{Severity, WireListener};
 

@@ -1,12 +1,12 @@
 //! `declared-matches-wire`: the server does what Azure declares.
 
-use crate::wire::{inconclusive, judge_listeners};
+use crate::listeners::{inconclusive, judge_listeners};
 use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::ParameterName::{
     MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
 use hostssl_model::{
-    Acceptance, Blind, Kind, ParameterName, Reason, Role, Severity, TlsVersion, WireListener, WireTransport,
+    Acceptance, Kind, ParameterName, Reason, Role, Severity, TlsVersion, Unchecked, WireListener, WireTransport,
     WireVersion,
 };
 
@@ -39,9 +39,9 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
 
 /// What Azure declares, each part as far as it was read.
 struct Declared {
-    enforced: Result<(bool, String), Blind>,
-    floor: Result<Option<(TlsVersion, String)>, Blind>,
-    cap: Result<Option<(TlsVersion, String)>, Blind>,
+    enforced: Result<(bool, String), Unchecked>,
+    floor: Result<Option<(TlsVersion, String)>, Unchecked>,
+    cap: Result<Option<(TlsVersion, String)>, Unchecked>,
 }
 
 impl Declared {
@@ -51,7 +51,7 @@ impl Declared {
             let parameter = evidence.parameter(name)?;
             if !parameter.is(on) && !parameter.is(off) {
                 let detail = format!("{name} has the unknown value `{}`", shown(&parameter.value));
-                return Err(Blind::new(Reason::MalformedAnswer, detail));
+                return Err(Unchecked::new(Reason::MalformedAnswer, detail));
             }
             Ok((parameter.is(on), format!("{name} = {}", shown(&parameter.value))))
         };

@@ -1,6 +1,6 @@
 //! `legacy-tls-refused`: on the wire, nothing below the profile's version is accepted.
 
-use crate::wire::{inconclusive, judge_listeners, without_tls};
+use crate::listeners::{inconclusive, judge_listeners, without_tls};
 use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::{Acceptance, Severity, TlsVersion, WireListener, WireVersion};
 

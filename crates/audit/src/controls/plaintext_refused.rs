@@ -1,6 +1,6 @@
 //! `plaintext-refused`: on the wire, no client gets in without TLS.
 
-use crate::wire::{inconclusive, judge_listeners};
+use crate::listeners::{inconclusive, judge_listeners};
 use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::{Severity, WireListener, WireTransport};
 

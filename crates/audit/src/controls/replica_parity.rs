@@ -5,7 +5,7 @@ use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::ParameterName::{
     MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
-use hostssl_model::{Blind, Kind, ParameterName, Reading, Reason, Role, Severity};
+use hostssl_model::{Kind, ParameterName, Reading, Reason, Role, Severity, Unchecked};
 
 pub(crate) const CONTROL: Control = Control {
     id: "replica-parity",
@@ -37,7 +37,10 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
         Some(Reading::Known(primary)) => primary,
         Some(Reading::Unknown(blind)) => return Verdict::Unknown(blind.clone()),
         None => {
-            return Verdict::Unknown(Blind::new(Reason::NotReturned, "Azure does not say which server it replicates"));
+            return Verdict::Unknown(Unchecked::new(
+                Reason::NotReturned,
+                "Azure does not say which server it replicates",
+            ));
         }
     };
     let mut here = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::{Case, flexible, forbidden, known, posture};
 use hostssl_model::{
-    Acceptance, Blind, Kind, ParameterName as Name, Posture, Reading, Reason, Role, TlsVersion, WireCertificate,
+    Acceptance, Kind, ParameterName as Name, Posture, Reading, Reason, Role, TlsVersion, Unchecked, WireCertificate,
     WireListener, WireObservation, WireTransport, WireVersion,
 };
 
@@ -53,7 +53,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let of = |kind, readings: &[_], looks| seen(posture(kind, Role::None, readings), looks);
     let on = || flexible("on", "TLSv1.2", "");
     let only = |listener| vec![(5432, Known(listener))];
-    let blind = |reason, detail: &str| vec![(5432, Unknown(Blind::new(reason, detail)))];
+    let blind = |reason, detail: &str| vec![(5432, Unknown(Unchecked::new(reason, detail)))];
     let mut two_addresses = of(Flexible, &on(), vec![(5432, Known(good())), (6432, Known(good()))]);
     two_addresses.wire.push(look(5432, "198.18.0.2", Known(good())));
     let single = |enforcement: &str, floor: &str| {
@@ -120,7 +120,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ("in a virtual network", of(Flexible, &on(), blind(Reason::Unresolved, "the name does not resolve"))),
         ("stopped", of(Flexible, &on(), blind(Reason::Stopped, "the server is stopped"))),
         ("the pooler fails, the server was not reached", {
-            let unreachable = Unknown(Blind::new(Reason::Unreachable, "no answer before the deadline"));
+            let unreachable = Unknown(Unchecked::new(Reason::Unreachable, "no answer before the deadline"));
             of(Flexible, &on(), vec![(5432, unreachable), (6432, Known(open()))])
         }),
     ];

@@ -1,18 +1,18 @@
 //! `hostssl apply`, `resume` and `undo`.
 
-use crate::args::{ApplyArgs, PaceArgs, ResumeArgs, TalkArgs, UndoArgs};
+use crate::args::{ApplyArgs, OutputArgs, PaceArgs, ResumeArgs, UndoArgs};
 use crate::changing::{ask, change, connect_site, write_report};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::{new_run, run_id};
 use crate::{plan_file, stdout};
-use hostssl_remedy::{Approved, ExecuteError, Journal as _, LoadedRun, Plan, Rest, RunId};
-use hostssl_report::plan_text;
+use hostssl_formats::plan_text;
+use hostssl_remediation::{Approved, ExecuteError, Journal as _, LoadedRun, Plan, Rest, RunId};
 use hostssl_store::Store;
 
 /// `hostssl apply`.
-pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
     let approved = match &args.approve {
@@ -31,9 +31,8 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         if !talk.quiet {
             say!("run {run}");
         }
-        let work = async |remediation: &hostssl_engine::Remediation<'_>| {
-            remediation.apply(&approved, &run, args.max_age).await
-        };
+        let work =
+            async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
         change(&site, &store, &args.pace, args.judge.probe, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
@@ -43,7 +42,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &TalkArgs) -> Result<Exit, CliError>
 pub(crate) fn approve(plan: &Plan, instead: &str) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {
         let mut text = Vec::new();
-        let _ = plan_text::write(&mut text, plan, hostssl_report::Palette::Plain);
+        let _ = plan_text::write(&mut text, plan, hostssl_formats::Palette::Plain);
         say!("{}", String::from_utf8_lossy(&text));
     }
     let servers = plan.servers();
@@ -59,7 +58,7 @@ pub(crate) fn approve(plan: &Plan, instead: &str) -> Result<Approved<Plan>, CliE
 }
 
 /// `hostssl resume`.
-pub(crate) fn resume(args: &ResumeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
     let report = block_on(async {
@@ -68,14 +67,14 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &TalkArgs) -> Result<Exit, CliErro
         let loaded = load(&store, &run).await?;
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
-        let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.resume(&run, rest).await;
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(&run, rest).await;
         change(&site, &store, &args.pace, args.judge.probe, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }
 
 /// `hostssl undo`.
-pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
     // Whatever fails, the others are put back all the same.
@@ -87,7 +86,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
         if !args.yes {
             let report = loaded.report();
             let mut text = Vec::new();
-            let _ = hostssl_report::run_text::write(&mut text, &report, hostssl_report::Palette::Plain);
+            let _ = hostssl_formats::run_text::write(&mut text, &report, hostssl_formats::Palette::Plain);
             say!("{}", String::from_utf8_lossy(&text));
             let applied = report.summary.applied;
             let steps = if applied == 1 { "1 step".to_owned() } else { format!("{applied} steps") };
@@ -98,11 +97,11 @@ pub(crate) fn undo(args: &UndoArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }
         }
-        if !loaded.state.steps().iter().any(hostssl_remedy::StepState::is_undoable) && !talk.quiet {
+        if !loaded.state.steps().iter().any(hostssl_remediation::StepState::is_undoable) && !talk.quiet {
             say!("run {run} wrote nothing that is still to be put back");
         }
         let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
-        let work = async |remediation: &hostssl_engine::Remediation<'_>| remediation.undo(&run).await;
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(&run).await;
         change(&site, &store, &pace, false, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)

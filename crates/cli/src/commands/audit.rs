@@ -1,23 +1,23 @@
 //! `hostssl audit`.
 
-use crate::args::{AuditArgs, AuditFormat, Discovery, TalkArgs};
+use crate::args::{AuditArgs, AuditFormat, Discovery, OutputArgs};
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::probing::probe_of_audit;
 use crate::progress::Progress;
 use crate::stdout;
-use crate::wire::probe_of_audit;
 use hostssl_audit::Profile;
-use hostssl_engine::{AuditRequest, Event, Stamp, audit_and_probe};
+use hostssl_formats::audit_csv::CsvWriter;
+use hostssl_formats::output::Format;
+use hostssl_formats::{Query, audit_csv, audit_json, audit_text};
 use hostssl_model::{AuditReport, ServerReport, Subscription};
-use hostssl_report::audit_csv::CsvWriter;
-use hostssl_report::output::Format;
-use hostssl_report::{Query, audit_csv, audit_json, audit_text};
+use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
 
-pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let profile = profile(args)?;
     let query = stdout::query(args.query.as_deref())?;
     if query.is_some() && args.output == AuditFormat::Csv {
@@ -30,8 +30,8 @@ pub(crate) fn run(args: &AuditArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
             scope: args.scope.scope(&args.server),
             profile,
             discovery: match args.discovery {
-                Discovery::Lists => hostssl_engine::Discovery::Lists,
-                Discovery::Graph => hostssl_engine::Discovery::Graph,
+                Discovery::Lists => hostssl_ops::Discovery::Lists,
+                Discovery::Graph => hostssl_ops::Discovery::Graph,
             },
         };
         let mut progress = Progress::new(talk);
@@ -98,7 +98,7 @@ pub(crate) fn write(
     report: &AuditReport,
     output: AuditFormat,
     query: Option<&Query>,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
     match output {

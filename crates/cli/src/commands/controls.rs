@@ -1,14 +1,14 @@
 //! `hostssl controls`.
 
-use crate::args::{ControlsArgs, TalkArgs, ValueFormat};
+use crate::args::{ControlsArgs, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_audit::{ALL, Control, find};
-use hostssl_report::{Column, write_columns};
+use hostssl_formats::{Column, write_columns};
 use serde_json::{Value, json};
 
-pub(crate) fn run(args: &ControlsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let Some(id) = &args.id else {
         return list(args.output, talk);
     };
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ControlsArgs, talk: &TalkArgs) -> Result<Exit, CliError
     Ok(Exit::AllPass)
 }
 
-fn list(format: ValueFormat, talk: &TalkArgs) -> Result<Exit, CliError> {
+fn list(format: ValueFormat, talk: &OutputArgs) -> Result<Exit, CliError> {
     let palette = stdout::palette(talk);
     if format != ValueFormat::Table {
         let all: Vec<Value> = ALL.iter().map(|control| describe(control)).collect();

@@ -2,7 +2,7 @@
 
 use super::apply::approve;
 use super::plan::{plan_for, tell_unseen};
-use crate::args::{EnforceArgs, TalkArgs};
+use crate::args::{EnforceArgs, OutputArgs};
 use crate::changing::{change, connect_site, write_report};
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
 
-pub(crate) fn run(args: &EnforceArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let request = args.make.request()?;
     stdout::query(args.value.query.as_deref())?;
     let done = block_on(async {
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &TalkArgs) -> Result<Exit, CliError>
         if !talk.quiet {
             say!("run {run}");
         }
-        let work = async |remediation: &hostssl_engine::Remediation<'_>| {
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.
             remediation.apply(&approved, &run, std::time::Duration::MAX).await
         };

@@ -1,11 +1,11 @@
 //! `hostssl explain`: what an error that a client saw means.
 
-use crate::args::{ExplainArgs, TalkArgs, ValueFormat};
+use crate::args::{ExplainArgs, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_probe::explain::{Explanation, explain, explain_all};
-use hostssl_report::Palette;
+use hostssl_explain::{Explanation, explain, explain_all};
+use hostssl_formats::Palette;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{self, IsTerminal, Read, Write};
@@ -19,7 +19,7 @@ pub(crate) const HELP: &str = "Examples:
 /// The most bytes of standard input that are read. The first error of a log is in it, or nobody would paste it.
 const MAX_INPUT: u64 = 64 << 10;
 
-pub(crate) fn run(args: &ExplainArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let text = text(args)?;
     let mut found = explain_all(&text);
     if found.is_empty() {

@@ -1,6 +1,6 @@
 //! `hostssl plan`.
 
-use crate::args::{Discovery, MakePlanArgs, PlanArgs, PlanCheckArgs, PlanCommand, TableArgs, TalkArgs};
+use crate::args::{Discovery, MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, TableArgs};
 use crate::changing::connect_site;
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -8,14 +8,14 @@ use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::{plan_file, stdout};
 use hostssl_audit::Profile;
-use hostssl_engine::{PlanRequest, Planned, Stamp, Tenant, make_plan};
-use hostssl_remedy::{Clock as _, FixableControl, Goal, Lint, LintContext, Plan, PlanOptions, SystemClock, lint};
-use hostssl_report::output::Format;
-use hostssl_report::{Column, Palette, plan_text, safe, write_columns};
+use hostssl_formats::output::Format;
+use hostssl_formats::{Column, Palette, plan_text, safe, write_columns};
+use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
+use hostssl_remediation::{Clock as _, FixableControl, Goal, Lint, LintContext, Plan, PlanOptions, SystemClock, lint};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub(crate) fn run(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     match &args.command {
         Some(PlanCommand::Show(args)) => {
             write(&plan_file::read(&args.plan)?, &args.value, talk)?;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     }
 }
 
-fn make(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let request = args.make.request()?;
     stdout::query(args.value.query.as_deref())?;
     let planned = block_on(async {
@@ -56,7 +56,7 @@ fn make(args: &PlanArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
 }
 
 /// Looks and plans, with progress.
-pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &TalkArgs) -> Result<Planned, CliError> {
+pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &OutputArgs) -> Result<Planned, CliError> {
     let mut progress = Progress::new(talk);
     let now = || format!("{:.6}", Timestamp::now());
     let stamp = Stamp {
@@ -107,8 +107,8 @@ impl MakePlanArgs {
                 max_servers: self.max_servers,
             },
             discovery: match self.discovery {
-                Discovery::Lists => hostssl_engine::Discovery::Lists,
-                Discovery::Graph => hostssl_engine::Discovery::Graph,
+                Discovery::Lists => hostssl_ops::Discovery::Lists,
+                Discovery::Graph => hostssl_ops::Discovery::Graph,
             },
         })
     }
@@ -132,7 +132,7 @@ impl MakePlanArgs {
 }
 
 /// Writes a plan for people or for programs.
-pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &TalkArgs) -> Result<(), CliError> {
+pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
@@ -149,7 +149,7 @@ pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &TalkArgs) -> Result<(
     }
 }
 
-fn check(args: &PlanCheckArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let plan = plan_file::read(&args.plan)?;
     let complaints = lint(
         &plan,
@@ -167,7 +167,7 @@ fn check(args: &PlanCheckArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     Ok(if bad { Exit::Findings } else { Exit::AllPass })
 }
 
-fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &TalkArgs) -> Result<(), CliError> {
+fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);

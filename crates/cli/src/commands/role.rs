@@ -1,17 +1,17 @@
 //! `hostssl role`.
 
-use crate::args::{RoleArgs, RoleCommand, TalkArgs};
+use crate::args::{OutputArgs, RoleArgs, RoleCommand};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_azure::permissions;
-use hostssl_report::output::Format;
+use hostssl_formats::output::Format;
 use serde_json::json;
 
 /// Stands where the user's own subscription belongs.
 const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
 
-pub(crate) fn run(command: &RoleCommand, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &RoleCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
     let (args, name, description, more): (_, _, _, &[&str]) = match command {
         RoleCommand::Audit(args) => {
             (args, "hostssl auditor", "Reads what `hostssl audit` reads, and nothing else.", &[])

@@ -4,21 +4,21 @@ mod audits;
 mod list;
 mod probes;
 
-use crate::args::{KeptArgs, RunsArgs, RunsCommand, RunsShowArgs, TalkArgs};
+use crate::args::{KeptArgs, OutputArgs, RunsArgs, RunsCommand, RunsShowArgs};
 use crate::changing::to_value;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::run_id;
 use crate::stdout;
-use hostssl_remedy::{Direction, ExecuteError, Report};
-use hostssl_report::output::Format;
-use hostssl_report::{Column, Palette, run_text, safe, write_columns};
+use hostssl_formats::output::Format;
+use hostssl_formats::{Column, Palette, run_text, safe, write_columns};
+use hostssl_remediation::{Direction, ExecuteError, Report};
 use hostssl_store::Receipt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-pub(crate) fn run(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     match &args.command {
         Some(RunsCommand::Show(args)) => show(args, talk),
         Some(RunsCommand::Judge(args)) => audits::judge(args, talk),
@@ -31,7 +31,7 @@ fn instant(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-fn show(args: &RunsShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
     let reader = args.state.read(args.simulated)?;
@@ -52,8 +52,8 @@ fn write_run(
     report: &Report,
     receipts: &[Receipt],
     value: &KeptArgs,
-    query: Option<&hostssl_report::Query>,
-    talk: &TalkArgs,
+    query: Option<&hostssl_formats::Query>,
+    talk: &OutputArgs,
 ) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
     let format = value.output.format().ok_or_else(|| {

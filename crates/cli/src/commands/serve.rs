@@ -1,11 +1,11 @@
 //! `hostssl serve`: the console in a browser.
 
-use crate::args::{ConnectArgs, LimitArgs, ScopeArgs, StateArgs, TalkArgs};
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, StateArgs};
 use crate::connect::{block_on, connect_until, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::probing::{exchange_of, probe_of};
 use crate::simulated::Simulated;
-use crate::wire::{exchange_of, probe_of};
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
@@ -62,7 +62,7 @@ pub(crate) struct ServeArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-pub(crate) fn run(args: &ServeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let profile = Profile::find(&args.profile).map_err(|error| {
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
@@ -157,7 +157,7 @@ fn connector(args: ServeArgs, simulated: Option<Arc<Simulated>>) -> Connect {
     })
 }
 
-fn announce(console: &Console, directory: &std::path::Path, talk: &TalkArgs) {
+fn announce(console: &Console, directory: &std::path::Path, talk: &OutputArgs) {
     if !talk.quiet {
         say!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
     }

@@ -1,17 +1,17 @@
 //! `hostssl server list` and `hostssl server show`.
 
-use crate::args::{ServerCommand, ServerListArgs, ServerShowArgs, TalkArgs};
+use crate::args::{OutputArgs, ServerCommand, ServerListArgs, ServerShowArgs};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_engine::{Document, list_server_documents, show_server_document};
+use hostssl_formats::output::Format;
+use hostssl_formats::server_document::{list_columns, server_document};
 use hostssl_model::{Gap, Scope};
-use hostssl_report::output::Format;
-use hostssl_report::server_document::{list_columns, server_document};
+use hostssl_ops::{Document, list_server_documents, show_server_document};
 use serde_json::Value;
 
-pub(crate) fn run(command: &ServerCommand, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(command: &ServerCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
     match command {
         ServerCommand::List(args) => list(args, talk),
         ServerCommand::Show(args) => show(args, talk),
@@ -19,7 +19,7 @@ pub(crate) fn run(command: &ServerCommand, talk: &TalkArgs) -> Result<Exit, CliE
     }
 }
 
-fn list(args: &ServerListArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+fn list(args: &ServerListArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let (documents, gaps) = block_on(async {
         let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
@@ -31,14 +31,14 @@ fn list(args: &ServerListArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
     let palette = stdout::palette(talk);
     if query.is_none() && format == Format::Table {
         let (rows, columns) = list_columns(&servers);
-        stdout::write(|out| hostssl_report::output::write_value(out, &rows, format, &columns, palette))?;
+        stdout::write(|out| hostssl_formats::output::write_value(out, &rows, format, &columns, palette))?;
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
     Ok(tell_gaps(&gaps))
 }
 
-fn show(args: &ServerShowArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let scope = Scope { tenants: args.tenant.clone(), subscriptions: args.subscription.clone(), ..Scope::default() };
     let (documents, gaps) = block_on(async {

@@ -2,7 +2,7 @@
 
 use super::plan::plan_for;
 use super::server::shape;
-use crate::args::{Enforcement, MinimalTls, PaceArgs, ServerUpdateArgs, TalkArgs};
+use crate::args::{Enforcement, MinimalTls, OutputArgs, PaceArgs, ServerUpdateArgs};
 use crate::changing::{Site, change, connect_site};
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -10,12 +10,12 @@ use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
 use hostssl_audit::Profile;
-use hostssl_engine::{Discovery, Document, PlanRequest, Tenant, show_server_document};
 use hostssl_model::{ResourceId, Scope, TlsVersion};
-use hostssl_remedy::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome};
+use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
+use hostssl_remediation::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome};
 use std::time::Duration;
 
-pub(crate) fn run(args: &ServerUpdateArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let (document, exit) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
@@ -54,19 +54,19 @@ async fn apply(
     store: &hostssl_store::Store,
     args: &ServerUpdateArgs,
     plan: &Plan,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Report, CliError> {
     // Who names one server and one value has approved what is planned for it.
     let approved = Approved::new(plan.clone(), plan.hash().as_str())?;
     let pace = PaceArgs { max_parallel: 1, max_failures: 1, deadline: args.limits.deadline };
     let run = new_run()?;
     let work =
-        async |remediation: &hostssl_engine::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;
+        async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;
     change(site, store, &pace, args.judge.probe, plan, talk, work).await
 }
 
 /// What the change came to, beside the metadata on stdout.
-fn tell(server: &ResourceId, report: Option<&Report>, talk: &TalkArgs) -> Exit {
+fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit {
     let Some(report) = report else {
         if !talk.quiet {
             say!("{} has this value already: nothing was written", server.name());
@@ -74,7 +74,7 @@ fn tell(server: &ResourceId, report: Option<&Report>, talk: &TalkArgs) -> Exit {
         return Exit::AllPass;
     };
     for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
-        let reason = hostssl_report::safe(step.reason.as_deref().unwrap_or("no reason was given"));
+        let reason = hostssl_formats::safe(step.reason.as_deref().unwrap_or("no reason was given"));
         say!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
     }
     if report.outcome == RunOutcome::Open {

@@ -1,6 +1,6 @@
 //! `hostssl simulate`: a simulated Azure on loopback.
 
-use crate::args::{SimulateArgs, TalkArgs};
+use crate::args::{OutputArgs, SimulateArgs};
 use crate::connect::{block_on, named_scenario};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -9,12 +9,12 @@ use hostssl_azure_sim::{
     FleetSize, FleetSource, Listening, Rate, Scenario, ServeOptions, Simulation, Throttle, Wire, environment, serve,
     write_files, write_listeners,
 };
-use hostssl_report::{Column, write_columns};
+use hostssl_formats::{Column, write_columns};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) fn run(args: &SimulateArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     if args.list {
         return list(talk);
     }
@@ -62,7 +62,7 @@ fn tell_listeners(listening: &Listening, file: &Path) {
     say!("{count} PostgreSQL listeners on this machine{left_out}: {}", file.display());
 }
 
-fn list(talk: &TalkArgs) -> Result<Exit, CliError> {
+fn list(talk: &OutputArgs) -> Result<Exit, CliError> {
     let palette = stdout::palette(talk);
     let mut rows = vec![["SCENARIO", "WHAT IT IS"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
     rows.extend(Scenario::NAMES.iter().map(|(name, about)| vec![Column::plain(*name), Column::plain(*about)]));

@@ -2,15 +2,15 @@
 //! wire, a plan that was applied, and one that was applied and taken back. Done by the engine, with a clock that is behind.
 
 use super::Simulated;
-use crate::args::{LimitArgs, TalkArgs};
+use crate::args::{LimitArgs, OutputArgs};
 use crate::error::CliError;
-use crate::wire::probe_of;
+use crate::probing::probe_of;
 use hostssl_audit::Profile;
-use hostssl_engine::{
+use hostssl_model::Scope;
+use hostssl_ops::{
     AuditRequest, Discovery, PlanRequest, Planned, Remediation, Stamp, Tenant, audit_and_probe, make_plan,
 };
-use hostssl_model::Scope;
-use hostssl_remedy::{Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, PlanOptions, RunId};
+use hostssl_remediation::{Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, PlanOptions, RunId};
 use hostssl_store::{AuditStore, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ impl Simulated {
         &self,
         store: &AuditStore,
         profile: &Profile,
-        talk: &TalkArgs,
+        talk: &OutputArgs,
     ) -> Result<(), CliError> {
         if store.latest()?.is_some() {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Where the steps of a run stand, in a word or two each, on the way there or on the way back.
 
-use hostssl_remedy::{Act, Direction, Ending, LoadedRun, Phase, Plan, Stage, Step};
+use hostssl_remediation::{Act, Direction, Ending, LoadedRun, Phase, Plan, Stage, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a run stands when somebody begins to work on it.

@@ -15,7 +15,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_remedy::{Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState};
+use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use hostssl_remedy::{Approved, Plan, RunId};
+use hostssl_remediation::{Approved, Plan, RunId};
 use jiff::Timestamp;
 use review::Review;
 use serde::Deserialize;

@@ -10,8 +10,8 @@ use hostssl_azure_sim::{
     Tenant as SimTenant,
 };
 use hostssl_console::{Connect, Options, Trouble};
-use hostssl_engine::Tenant;
 use hostssl_model::Principal;
+use hostssl_ops::Tenant;
 use std::sync::Arc;
 
 pub(crate) const TENANT: &str = "10000000-0000-4000-8000-000000000001";

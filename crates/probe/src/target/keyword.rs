@@ -1,4 +1,4 @@
-//! Connection strings of keywords and values (libpq, section "Keyword/Value Connection Strings"; conninfo_parse in
+//! Stream strings of keywords and values (libpq, section "Keyword/Value Stream Strings"; conninfo_parse in
 //! fe-connect.c).
 
 use super::{Parameters, TargetError};

@@ -103,7 +103,7 @@ impl Target {
 
     /// Reads a text in any of these forms: `host`, `host:port`, `192.0.2.1:5432`, `2001:db8::1`, `[2001:db8::1]:5432`, a
     /// URL `postgresql://..` or `postgres://..`, or keywords and values such as `host=a port=5432` (libpq, section
-    /// "Connection Strings"). A connection string with several hosts yields several targets.
+    /// "Stream Strings"). A connection string with several hosts yields several targets.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Connection URLs (libpq, section "Connection URIs"; conninfo_uri_parse_options in fe-connect.c).
+//! Stream URLs (libpq, section "Stream URIs"; conninfo_uri_parse_options in fe-connect.c).
 
 use super::{Parameters, TargetError};
 

@@ -2,12 +2,12 @@
 //!
 //! These structs are apart from the model on purpose: the model may change, and what was kept must still be read.
 
-use super::wire::StoredListener;
+use super::listener::StoredListener;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
-    Blind, Confidence, Finding, MinimalTlsVersion, Outcome, Parameter, ParameterName, Posture, Reading, Reason,
-    ResourceId, Severity, SslEnforcement, TlsVersion,
+    Confidence, Finding, MinimalTlsVersion, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId,
+    Severity, SslEnforcement, TlsVersion, Unchecked,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -155,8 +155,8 @@ impl From<StoredScope> for model::Scope {
     }
 }
 
-impl From<&Blind> for StoredBlind {
-    fn from(blind: &Blind) -> Self {
+impl From<&Unchecked> for StoredBlind {
+    fn from(blind: &Unchecked) -> Self {
         Self {
             reason: blind.reason.as_str().to_owned(),
             missing_permission: blind.missing_permission.as_deref().map(ToOwned::to_owned),
@@ -167,9 +167,9 @@ impl From<&Blind> for StoredBlind {
 
 impl StoredBlind {
     /// The model's form. A reason of another version is kept in its detail.
-    pub(crate) fn blind(&self) -> Blind {
+    pub(crate) fn blind(&self) -> Unchecked {
         let reason = Reason::from_code(&self.reason).unwrap_or(Reason::AzureError);
-        Blind {
+        Unchecked {
             reason,
             missing_permission: self.missing_permission.as_deref().map(Into::into),
             detail: self.detail.as_str().into(),

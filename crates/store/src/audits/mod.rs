@@ -6,21 +6,21 @@
 
 mod document;
 mod list;
+mod listener;
 mod report;
 mod save;
 mod types;
-mod wire;
 
 pub(crate) use list::{audit as audit_of, looked_at_the_wire};
 pub(crate) use report::report as report_of;
 
 pub use document::{StoredBlind, StoredFinding, StoredReading};
+pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
 pub use save::server_key;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
     PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
-pub use wire::{StoredCertificate, StoredListener, StoredWire};
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};

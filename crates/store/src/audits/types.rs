@@ -1,7 +1,7 @@
 //! What lists and pages ask for, and what they get.
 
 use super::document::{StoredBlind, StoredFinding, StoredReading};
-use super::wire::StoredListener;
+use super::listener::StoredListener;
 use hostssl_model::{Outcome, Principal, Scope, ServerReport, SslEnforcement, Summary};
 
 /// The id of a kept audit: the run's id.

@@ -2,8 +2,8 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Blind, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
-    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
+    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
 };
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ pub(crate) const SUBSCRIPTIONS: [(&str, &str); 2] =
     [("Alpha", "11111111-1111-4111-8111-111111111111"), ("Finance", "22222222-2222-4222-8222-222222222222")];
 
 /// The reason of the server that nobody may read.
-pub(crate) fn forbidden() -> Blind {
-    let mut blind = Blind::new(Reason::Permission, "Azure answered HTTP 403");
+pub(crate) fn forbidden() -> Unchecked {
+    let mut blind = Unchecked::new(Reason::Permission, "Azure answered HTTP 403");
     blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
     blind
 }

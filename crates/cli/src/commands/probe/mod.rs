@@ -6,26 +6,26 @@
 mod sink;
 mod targets;
 
-use crate::args::{ProbeArgs, Replication, TalkArgs};
+use crate::args::{OutputArgs, ProbeArgs, Replication};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::files::endpoints_at_once;
 use crate::keep::ProbeKeeper;
+use crate::probing::{prober, roots};
 use crate::stdout;
-use crate::wire::{prober, roots};
 use futures::{FutureExt, StreamExt};
+use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::RootFiles;
 use hostssl_probe::report::{EndpointReport, Weakness};
 use hostssl_probe::{Options, probe_stream};
-use hostssl_report::probe_text::outcome;
 pub(crate) use sink::Sink;
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
 
-pub(crate) fn run(args: &ProbeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;

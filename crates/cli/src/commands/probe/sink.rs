@@ -3,10 +3,10 @@
 use crate::args::ValueFormat;
 use crate::error::CliError;
 use crate::stdout;
+use hostssl_formats::output::Format;
+use hostssl_formats::probe_text::TableWriter;
+use hostssl_formats::{Palette, Query, probe_json};
 use hostssl_probe::report::EndpointReport;
-use hostssl_report::output::Format;
-use hostssl_report::probe_text::TableWriter;
-use hostssl_report::{Palette, Query, probe_json};
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 
 type Out = BufWriter<Stdout>;

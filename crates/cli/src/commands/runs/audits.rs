@@ -1,6 +1,6 @@
 //! Audits that are kept: shown as they were, or judged again by other rules.
 
-use crate::args::{AuditFormat, KeptArgs, RunsJudgeArgs, TalkArgs};
+use crate::args::{AuditFormat, KeptArgs, OutputArgs, RunsJudgeArgs};
 use crate::commands::audit;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -14,13 +14,13 @@ pub(super) fn show(
     reader: &StoreReader,
     audit: &AuditEntry,
     value: &KeptArgs,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
     write(reader, audit, None, value, talk)?;
     Ok(Exit::AllPass)
 }
 
-pub(super) fn judge(args: &RunsJudgeArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let run = run_id(&args.run)?;
     let reader = args.state.read(args.simulated)?;
     let Some(audit) = reader.audit(run.as_str())? else {
@@ -49,7 +49,7 @@ fn write(
     audit: &AuditEntry,
     profile: Option<&Profile>,
     value: &KeptArgs,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     if query.is_some() && value.output == AuditFormat::Csv {

@@ -1,18 +1,18 @@
 //! The list of what was run: audits, probes and applies together, the newest first.
 
 use super::instant;
-use crate::args::{RunsArgs, TalkArgs};
+use crate::args::{OutputArgs, RunsArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_report::output::Format;
-use hostssl_report::{Column, Palette, safe, write_columns};
+use hostssl_formats::output::Format;
+use hostssl_formats::{Column, Palette, safe, write_columns};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
 
-pub(super) fn write(args: &RunsArgs, talk: &TalkArgs) -> Result<Exit, CliError> {
+pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let size = if args.all { u32::MAX } else { args.limit };
     let directory = args.state.directory(args.simulated)?;

@@ -1,6 +1,6 @@
 //! Probes that are kept, shown as they were.
 
-use crate::args::{KeptArgs, TalkArgs};
+use crate::args::{KeptArgs, OutputArgs};
 use crate::commands::probe::Sink;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ pub(super) fn show(
     reader: &StoreReader,
     probe: &ProbeEntry,
     value: &KeptArgs,
-    talk: &TalkArgs,
+    talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let format = value

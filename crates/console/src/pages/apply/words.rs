@@ -1,7 +1,7 @@
 //! What a run and its steps came to, in words and badges.
 
 use crate::view::Badge;
-use hostssl_remedy::{Direction, RunOutcome, Status, StepReport};
+use hostssl_remediation::{Direction, RunOutcome, Status, StepReport};
 
 /// How a run stands: its badge, what happened, and what to do. `by_hand` is that only steps for people are left.
 pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, &'static str, &'static str) {

@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{Scope, TlsVersion};
-use hostssl_remedy::{FixableControl, Floor, Goal, PlanOptions};
+use hostssl_remediation::{FixableControl, Floor, Goal, PlanOptions};
 use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;

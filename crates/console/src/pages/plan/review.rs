@@ -2,7 +2,7 @@
 
 use crate::view::{Badge, plural};
 use hostssl_model::ResourceId;
-use hostssl_remedy::{
+use hostssl_remediation::{
     Clock as _, Disposition, FixableControl, Goal, LeftOutReason, LintContext, Plan, Step, SystemClock, lint,
 };
 use hostssl_store::server_key;
@@ -193,7 +193,7 @@ pub(crate) fn words(reason: LeftOutReason) -> &'static str {
     }
 }
 
-fn complaint(plan: &Plan, one: &hostssl_remedy::Lint) -> (Badge, &'static str, String) {
+fn complaint(plan: &Plan, one: &hostssl_remediation::Lint) -> (Badge, &'static str, String) {
     let badge = if one.code.is_warning() {
         Badge { class: "unknown", shape: "!", word: "look twice" }
     } else {

@@ -1,0 +1,157 @@
+//! What the commands that look at the wire share: whom to trust, and how to reach the servers of a simulated Azure.
+
+use crate::connect::Connected;
+use crate::error::CliError;
+use futures::future::{BoxFuture, FutureExt};
+use hostssl_azure::StopSignal;
+use hostssl_azure_sim::{Simulation, Wire};
+use hostssl_console::{Exchange, Message, TakeExchange};
+use hostssl_ops::{ListenerProbe, Moment};
+use hostssl_probe::certificate::{RootStore, azure_roots};
+use hostssl_probe::dial::{Dial, Stream};
+use hostssl_probe::report::EndpointReport;
+use hostssl_probe::target::Target;
+use hostssl_probe::transcript::{Direction, Line};
+use hostssl_probe::{Options, Prober};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Endpoints that an audit probes at once.
+const ENDPOINTS_AT_ONCE: usize = 128;
+
+/// The look at the wire of an audit. With a simulated Azure its listeners are asked, in this process.
+pub(crate) fn probe_of_audit(connected: &Connected, ca_file: Option<&Path>) -> Result<ListenerProbe, CliError> {
+    probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file)
+}
+
+/// The same until `stop` is given.
+pub(crate) fn probe_of(
+    simulation: Option<&Simulation>,
+    stop: StopSignal,
+    ca_file: Option<&Path>,
+) -> Result<ListenerProbe, CliError> {
+    let prober = prober(options_of(simulation, ca_file)?)?;
+    Ok(ListenerProbe::new(prober, ENDPOINTS_AT_ONCE, stop, now))
+}
+
+/// What writes down the exchange with a listener, for the console.
+pub(crate) fn exchange_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<TakeExchange, CliError> {
+    let options = Options { transcript: true, ..options_of(simulation, ca_file)? };
+    let prober = Arc::new(prober(options)?);
+    Ok(Arc::new(move |host: String, port: u16| {
+        let prober = Arc::clone(&prober);
+        async move {
+            let Some(target) = Target::parse(&host).ok().and_then(|mut targets| targets.pop()) else {
+                return Vec::new();
+            };
+            let reports = prober.probe(&Target { port, ..target }).await;
+            reports.into_iter().map(exchange).collect()
+        }
+        .boxed()
+    }))
+}
+
+fn exchange(report: EndpointReport) -> Exchange {
+    let message = |line: Line| Message {
+        micros: line.micros,
+        connection: line.connection,
+        direction: match line.direction {
+            Direction::Sent => "sent",
+            Direction::Received => "received",
+            Direction::Event => "event",
+        },
+        name: line.message,
+        text: line.text,
+    };
+    Exchange {
+        port: report.port,
+        address: report.address,
+        verdict: report.reason,
+        messages: report.transcript.into_iter().flatten().map(message).collect(),
+    }
+}
+
+/// What is asked, and of whom. With a simulated Azure its listeners are asked, in this process.
+fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<Options, CliError> {
+    let mut roots = roots(ca_file)?;
+    let mut options = Options::default();
+    if let Some(simulation) = simulation {
+        let wire = Wire::new(simulation).map_err(|error| CliError::failed(&error, DEFECT))?;
+        for root in wire.roots() {
+            roots.extend(RootStore::from_der(root.name, vec![root.der.clone()]));
+        }
+        options.dialer = Arc::new(Simulated(wire));
+    }
+    options.roots = roots.into();
+    Ok(options)
+}
+
+/// Makes a prober.
+pub(crate) fn prober(options: Options) -> Result<Prober, CliError> {
+    // An error means that another provider is the default already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Prober::new(options).map_err(|error| CliError::failed(&error, DEFECT))
+}
+
+const DEFECT: &str = "this is a defect of hostssl; please report it";
+
+/// The system's roots, those in which Azure's chains end, and those of `--ca-file`, each judged on its own too. None of the
+/// system is no error.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<RootStore>, CliError> {
+    let mut roots: Vec<RootStore> = system_roots().into_iter().collect();
+    roots.extend(azure_roots());
+    if let Some(path) = ca_file {
+        roots.push(roots_of_file(path).map_err(|message| CliError::usage(message, CA_HINT))?);
+    }
+    Ok(roots)
+}
+
+const CA_HINT: &str = "--ca-file takes a file of PEM certificates, as `-----BEGIN CERTIFICATE-----` begins";
+
+/// The roots that the system trusts, if there are any.
+pub(crate) fn system_roots() -> Option<RootStore> {
+    let certificates = rustls_native_certs::load_native_certs().certs.into_iter().map(|der| der.to_vec()).collect();
+    RootStore::from_der("system", certificates).ok()
+}
+
+/// The largest file of certificates that is read, in bytes: the whole of Mozilla's roots is a fraction of it.
+const LARGEST_CA_FILE: u64 = 16 << 20;
+
+/// The roots in a file of PEM certificates, or why there are none.
+pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
+    let unreadable = |error: &dyn std::fmt::Display| format!("the CA file {} cannot be read: {error}", path.display());
+    // A list of targets may name any file: nothing endless, and nothing that waits.
+    match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Err(unreadable(&"it is no regular file")),
+        Ok(metadata) if metadata.len() > LARGEST_CA_FILE => return Err(unreadable(&"it is larger than 16 MiB")),
+        Ok(_) => {}
+        Err(error) => return Err(unreadable(&error)),
+    }
+    let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
+    RootStore::from_pem(path.display().to_string(), &pem).map_err(|error| error.to_string())
+}
+
+/// The time, for observations.
+fn now() -> Moment {
+    let now = jiff::Timestamp::now();
+    Moment { text: format!("{now:.6}"), seconds: now.as_second() }
+}
+
+/// The listeners of a simulated Azure.
+#[derive(Debug)]
+struct Simulated(Wire);
+
+impl Dial for Simulated {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let found = self.0.resolve(host).map(|ip| vec![SocketAddr::new(ip, port)]);
+        let nowhere = || io::Error::new(io::ErrorKind::NotFound, "no such name in the simulated DNS");
+        std::future::ready(found.ok_or_else(nowhere)).boxed()
+    }
+
+    fn connect<'a>(&'a self, _host: &'a str, address: SocketAddr) -> BoxFuture<'a, io::Result<Stream>> {
+        let connected = self.0.connect(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        std::future::ready(connected.map(Stream::Memory)).boxed()
+    }
+}

@@ -1,0 +1,355 @@
+//! The audit as JSON, version 1: frozen.
+//!
+//! These structs are apart from the model on purpose. The model may change; what programs read may only grow, and a
+//! change of meaning makes a version 2. The schema is committed as `docs/schemas/audit-v1.schema.json`.
+
+use hostssl_model as model;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::io::{self, Write};
+
+mod listener;
+
+use listener::Look;
+
+/// The name and version of the format.
+pub const SCHEMA: &str = "hostssl/audit/v1";
+
+/// The result of an audit.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct Audit<'a> {
+    /// Name and version of this format.
+    schema: &'static str,
+    /// The run.
+    run: Run<'a>,
+    /// Servers by outcome.
+    summary: Summary,
+    /// Every server in scope that was found.
+    #[serde(serialize_with = "servers")]
+    #[schemars(with = "Vec<Server<'a>>")]
+    servers: &'a [model::ServerReport],
+    /// What could not be seen.
+    gaps: Vec<Gap<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Run<'a> {
+    /// A UUID.
+    id: &'a str,
+    /// RFC 3339.
+    started_at: &'a str,
+    /// RFC 3339.
+    finished_at: &'a str,
+    /// Who looked; several, one a tenant, are separated by commas.
+    principal: String,
+    /// The cloud, as the Azure CLI calls it, or `custom`.
+    cloud: &'a str,
+    /// What was asked for.
+    scope: Scope<'a>,
+    /// The rules, as `name@version`.
+    profile: &'a str,
+    /// The version of hostssl.
+    tool_version: &'a str,
+    /// Whether everything in scope was seen.
+    complete: bool,
+}
+
+/// What was asked for. An empty list means everything that the principal can see.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Scope<'a> {
+    tenants: &'a [String],
+    management_groups: &'a [String],
+    subscriptions: &'a [String],
+    resource_groups: &'a [String],
+    servers: &'a [String],
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Summary {
+    /// Servers in all.
+    servers: u64,
+    /// Servers with no failed and no unknown control.
+    pass: u64,
+    /// Servers with a failed control.
+    fail: u64,
+    /// Servers with an unknown control and no failed one.
+    unknown: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Server<'a> {
+    /// The resource id, in Azure's spelling. Compare without case.
+    id: &'a str,
+    name: &'a str,
+    resource_group: &'a str,
+    subscription_id: String,
+    location: &'a str,
+    kind: Kind,
+    /// Azure's word; null where Azure did not say.
+    state: Option<&'a str>,
+    /// The name that clients connect to; null where Azure did not say.
+    fqdn: Option<&'a str>,
+    role: Role,
+    /// Whether clients must use TLS, as declared.
+    ssl_enforcement: SslEnforcement,
+    /// `TLS1_0`, `TLS1_1`, `TLS1_2`, `TLS1_3` or `TLSEnforcementDisabled`; null when it was not seen.
+    minimal_tls_version: Option<&'static str>,
+    /// The worst control: fail, then unknown, then pass.
+    outcome: ServerOutcome,
+    findings: Vec<Finding<'a>>,
+    /// What its listeners did on the wire; only when the run looked at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wire: Vec<Look<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Finding<'a> {
+    /// The id of the control.
+    control: &'static str,
+    outcome: Outcome,
+    severity: Severity,
+    /// What the evidence is: what Azure declares, or what the wire showed as well.
+    confidence: Confidence,
+    /// What was seen.
+    observed: Option<&'a str>,
+    /// What would pass; only when the outcome is fail.
+    expected: Option<&'a str>,
+    /// Why it is unknown: a stable word, the same as in `gaps`. Only when the outcome is unknown.
+    reason: Option<&'static str>,
+    /// The action that the principal lacks, when that is the reason.
+    missing_permission: Option<&'a str>,
+    /// The same in every run for this control on this server.
+    fingerprint: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Gap<'a> {
+    /// What was not seen: the id of a server, a subscription, a management group or a tenant.
+    scope: &'a str,
+    /// Why: a stable word.
+    reason: &'static str,
+    /// The action that the principal lacks, when that is the reason.
+    missing_permission: Option<&'a str>,
+    /// One line for people.
+    detail: &'a str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Flexible,
+    ElasticCluster,
+    Single,
+    CosmosCluster,
+    Horizon,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Role {
+    None,
+    Primary,
+    Replica,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+enum SslEnforcement {
+    Enabled,
+    Disabled,
+    Unknown,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ServerOutcome {
+    Pass,
+    Fail,
+    Unknown,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Pass,
+    Fail,
+    Unknown,
+    NotApplicable,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Severity {
+    Low,
+    Medium,
+    High,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Confidence {
+    Declared,
+    WireConfirmed,
+}
+
+/// The JSON Schema of the format.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    // Members that may be null are always there.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Audit<'_>>();
+    schema.insert("$id".to_owned(), format!("{SCHEMA}/schema").into());
+    if let Some(name) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
+        name.insert("const".to_owned(), SCHEMA.into());
+    }
+    schema.to_value()
+}
+
+/// Writes the report, indented. Servers are written one by one: the whole is never in memory twice.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &model::AuditReport) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &Audit::from(report))?;
+    writeln!(out)
+}
+
+/// The report as one JSON value, for queries and other formats.
+///
+/// # Errors
+///
+/// None that a report can cause.
+pub fn value(report: &model::AuditReport) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(Audit::from(report))
+}
+
+impl<'a> From<&'a model::AuditReport> for Audit<'a> {
+    fn from(report: &'a model::AuditReport) -> Self {
+        let run = &report.run;
+        Self {
+            schema: SCHEMA,
+            run: Run {
+                id: &run.id,
+                started_at: &run.started_at,
+                finished_at: &run.finished_at,
+                principal: run.principals.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "),
+                cloud: &run.cloud,
+                scope: Scope {
+                    tenants: &run.scope.tenants,
+                    management_groups: &run.scope.management_groups,
+                    subscriptions: &run.scope.subscriptions,
+                    resource_groups: &run.scope.resource_groups,
+                    servers: &run.scope.servers,
+                },
+                profile: &run.profile,
+                tool_version: &run.tool_version,
+                complete: run.complete,
+            },
+            summary: Summary {
+                servers: report.summary.servers,
+                pass: report.summary.pass,
+                fail: report.summary.fail,
+                unknown: report.summary.unknown,
+            },
+            servers: &report.servers,
+            gaps: report.gaps.iter().map(Gap::from).collect(),
+        }
+    }
+}
+
+fn servers<S: serde::Serializer>(servers: &&[model::ServerReport], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(servers.iter().map(Server::from))
+}
+
+impl<'a> From<&'a model::ServerReport> for Server<'a> {
+    fn from(report: &'a model::ServerReport) -> Self {
+        let server = &report.server;
+        Self {
+            id: server.id.as_str(),
+            name: server.name(),
+            resource_group: server.id.resource_group(),
+            subscription_id: server.subscription().to_string(),
+            location: &server.location,
+            kind: match server.kind {
+                model::Kind::Flexible => Kind::Flexible,
+                model::Kind::ElasticCluster => Kind::ElasticCluster,
+                model::Kind::Single => Kind::Single,
+                model::Kind::CosmosCluster => Kind::CosmosCluster,
+                model::Kind::Horizon => Kind::Horizon,
+            },
+            state: server.state.as_ref().map(model::ServerState::as_str),
+            fqdn: server.fqdn.as_deref(),
+            role: match server.role {
+                model::Role::None => Role::None,
+                model::Role::Primary => Role::Primary,
+                model::Role::Replica => Role::Replica,
+            },
+            ssl_enforcement: match report.ssl_enforcement {
+                model::SslEnforcement::Enabled => SslEnforcement::Enabled,
+                model::SslEnforcement::Disabled => SslEnforcement::Disabled,
+                model::SslEnforcement::Unknown => SslEnforcement::Unknown,
+            },
+            minimal_tls_version: report.minimal_tls_version.as_azure(),
+            outcome: match report.outcome {
+                model::Outcome::Fail => ServerOutcome::Fail,
+                model::Outcome::Unknown => ServerOutcome::Unknown,
+                model::Outcome::Pass | model::Outcome::NotApplicable => ServerOutcome::Pass,
+            },
+            findings: report.findings.iter().map(|finding| Finding::new(finding, &server.id)).collect(),
+            wire: report.wire.iter().map(Look::from).collect(),
+        }
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn new(finding: &'a model::Finding, server: &model::ResourceId) -> Self {
+        Self {
+            control: finding.control,
+            outcome: match finding.outcome {
+                model::Outcome::Pass => Outcome::Pass,
+                model::Outcome::Fail => Outcome::Fail,
+                model::Outcome::Unknown => Outcome::Unknown,
+                model::Outcome::NotApplicable => Outcome::NotApplicable,
+            },
+            severity: match finding.severity {
+                model::Severity::Low => Severity::Low,
+                model::Severity::Medium => Severity::Medium,
+                model::Severity::High => Severity::High,
+            },
+            confidence: match finding.confidence {
+                model::Confidence::Declared => Confidence::Declared,
+                model::Confidence::WireConfirmed => Confidence::WireConfirmed,
+            },
+            observed: finding.observed.as_deref(),
+            expected: finding.expected.as_deref(),
+            reason: finding.blind.as_ref().map(|blind| blind.reason.as_str()),
+            missing_permission: finding.blind.as_ref().and_then(|blind| blind.missing_permission.as_deref()),
+            fingerprint: finding.fingerprint(server),
+        }
+    }
+}
+
+impl<'a> From<&'a model::Gap> for Gap<'a> {
+    fn from(gap: &'a model::Gap) -> Self {
+        Self {
+            scope: &gap.scope,
+            reason: gap.blind.reason.as_str(),
+            missing_permission: gap.blind.missing_permission.as_deref(),
+            detail: &gap.blind.detail,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The audit for people: failures first, what was not seen right behind, the next command at the end.
+
+use crate::{Column, Palette, safe, write_columns};
+use hostssl_model::{
+    AuditReport, Gap, MinimalTlsVersion, Outcome, Reading, Reason, ServerReport, Subscription, Unchecked,
+};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Characters of a reason that are shown; JSON has it whole.
+const DETAIL_SHOWN: usize = 110;
+/// Gaps of one kind that are listed one by one; the rest is counted.
+const GAPS_SHOWN: usize = 5;
+
+/// Writes the report.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
+    for (subscription, servers) in by_subscription(report) {
+        write_subscription(out, subscription, &servers, palette)?;
+    }
+    write_gaps(out, report, palette)?;
+    write_summary(out, report, palette)?;
+    write_next(out, report)
+}
+
+/// Subscriptions with their servers, those with failures first, then those with something unknown, then by name.
+fn by_subscription(report: &AuditReport) -> Vec<(&Subscription, Vec<&ServerReport>)> {
+    let mut groups: Vec<(&Subscription, Vec<&ServerReport>)> =
+        report.subscriptions.iter().map(|subscription| (subscription.as_ref(), Vec::new())).collect();
+    let places: BTreeMap<_, _> = groups.iter().enumerate().map(|(i, (s, _))| (s.id.clone(), i)).collect();
+    for server in &report.servers {
+        if let Some((_, servers)) = places.get(&server.server.subscription()).and_then(|index| groups.get_mut(*index)) {
+            servers.push(server);
+        }
+    }
+    groups.retain(|(_, servers)| !servers.is_empty());
+    for (_, servers) in &mut groups {
+        servers.sort_by_key(|server| std::cmp::Reverse(server.outcome));
+    }
+    groups.sort_by_key(|(_, servers)| std::cmp::Reverse(servers.iter().map(|s| s.outcome).max()));
+    groups
+}
+
+fn write_subscription(
+    out: &mut dyn Write,
+    subscription: &Subscription,
+    servers: &[&ServerReport],
+    palette: Palette,
+) -> io::Result<()> {
+    let name = palette.bold(&safe(&subscription.name));
+    writeln!(out, "{name}  {}", palette.faint(subscription.id.as_str()))?;
+    let probed = servers.iter().any(|report| !report.wire.is_empty());
+    let headings = ["OUTCOME", "SERVER", "RESOURCE GROUP", "KIND", "STATE", "SSL", "MIN TLS", "WIRE", "WHY"];
+    let headings = headings.into_iter().filter(|heading| probed || *heading != "WIRE");
+    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).collect()];
+    for report in servers {
+        rows.extend(server_rows(report, probed, palette));
+    }
+    write_columns(out, "  ", &rows)?;
+    writeln!(out)
+}
+
+/// One row for a server, and one more for each further reason.
+fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec<Column>> {
+    let server = &report.server;
+    let outcome = report.outcome.as_str();
+    let mut first = vec![
+        Column::painted(outcome, palette.outcome(report.outcome, outcome)),
+        Column::plain(safe(server.name())),
+        Column::plain(safe(server.id.resource_group())),
+        Column::plain(server.kind.as_str()),
+        Column::plain(safe(server.state.as_ref().map_or("-", |state| state.as_str()))),
+        Column::plain(report.ssl_enforcement.as_str()),
+        Column::plain(match report.minimal_tls_version {
+            MinimalTlsVersion::EnforcementDisabled => "none",
+            other => other.as_azure().unwrap_or("-"),
+        }),
+    ];
+    if probed {
+        first.push(Column::plain(on_the_wire(report)));
+    }
+    let columns = first.len();
+    let mut whys = whys(report).into_iter();
+    let mut rows = vec![first];
+    if let (Some(row), Some(why)) = (rows.first_mut(), whys.next()) {
+        row.push(Column::plain(why));
+    }
+    rows.extend(whys.map(|why| {
+        let mut row = vec![Column::default(); columns];
+        row.push(Column::plain(why));
+        row
+    }));
+    rows
+}
+
+/// What the listeners do with clients in clear: one word where all do the same, otherwise the word of 5432 and what others
+/// do.
+fn on_the_wire(report: &ServerReport) -> String {
+    let mut words: Vec<(u16, &str)> = Vec::new();
+    for look in &report.wire {
+        let word = match &look.listener {
+            Reading::Known(listener) => listener.transport.as_str(),
+            Reading::Unknown(_) => "unseen",
+        };
+        if !words.contains(&(look.port, word)) {
+            words.push((look.port, word));
+        }
+    }
+    let Some(&(port, first)) = words.first() else {
+        return "-".to_owned();
+    };
+    let others = words.iter().skip(1).filter(|(_, word)| *word != first);
+    others.fold(first.to_owned(), |mut text, (other, word)| {
+        text += &if *other == port { format!(", {word}") } else { format!(", {other} {word}") };
+        text
+    })
+}
+
+/// What failed, then what is unknown; the same reason once.
+fn whys(report: &ServerReport) -> Vec<String> {
+    let mut whys = Vec::new();
+    for outcome in [Outcome::Fail, Outcome::Unknown] {
+        let mut told: Vec<(Reason, Option<&str>)> = Vec::new();
+        for finding in report.findings.iter().filter(|finding| finding.outcome == outcome) {
+            if let Some(blind) = &finding.blind {
+                let reason = (blind.reason, blind.missing_permission.as_deref());
+                if told.contains(&reason) {
+                    continue;
+                }
+                told.push(reason);
+            }
+            let why = match (&finding.blind, &finding.observed) {
+                (Some(blind), _) => format!("{}: {}", blind.reason, why_blind(blind)),
+                (None, Some(observed)) => safe(observed).into_owned(),
+                (None, None) => finding.control.to_owned(),
+            };
+            // What may have failed by itself already is told with its control.
+            let why = match finding.control {
+                "replica-parity" if outcome == Outcome::Fail => format!("differs from its primary: {why}"),
+                "declared-matches-wire" if outcome == Outcome::Fail => {
+                    whys.retain(|told| *told != why);
+                    format!("not as declared: {why}")
+                }
+                _ => why,
+            };
+            if !whys.contains(&why) {
+                whys.push(why);
+            }
+        }
+    }
+    whys
+}
+
+/// The permission that would mend it; otherwise what was said, as much as fits a row.
+fn why_blind(blind: &Unchecked) -> String {
+    let Some(permission) = &blind.missing_permission else {
+        let mut text: String = safe(&blind.detail).chars().take(DETAIL_SHOWN).collect();
+        if text.len() < blind.detail.len() {
+            text.push('…');
+        }
+        return text;
+    };
+    format!("needs {}", safe(permission))
+}
+
+/// Gaps of the scope itself; those of a server stand in its row.
+fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
+    let of_a_server = |gap: &&Gap| {
+        gap.scope.contains("/providers/Microsoft.DB") || gap.scope.contains("/providers/Microsoft.Horizon")
+    };
+    let mut gaps: BTreeMap<(bool, Reason), Vec<&Gap>> = BTreeMap::new();
+    for gap in report.gaps.iter().filter(|gap| !of_a_server(gap)) {
+        gaps.entry((!gap.blind.reason.blinds(), gap.blind.reason)).or_default().push(gap);
+    }
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", palette.bold("Not seen"))?;
+    let mut rows = Vec::new();
+    for ((note, reason), gaps) in &gaps {
+        for gap in gaps.iter().take(GAPS_SHOWN) {
+            let colour = if *note { Outcome::NotApplicable } else { Outcome::Unknown };
+            rows.push(vec![
+                Column::painted(reason.as_str(), palette.outcome(colour, reason.as_str())),
+                Column::plain(scope_name(gap, report)),
+                Column::plain(why_blind(&gap.blind)),
+            ]);
+        }
+        if gaps.len() > GAPS_SHOWN {
+            let more = format!("… and {} more; --output json lists them all", gaps.len() - GAPS_SHOWN);
+            rows.push(vec![Column::plain(reason.as_str()), Column::plain(more)]);
+        }
+    }
+    write_columns(out, "  ", &rows)?;
+    writeln!(out)
+}
+
+fn scope_name(gap: &Gap, report: &AuditReport) -> String {
+    let id = gap.scope.strip_prefix("/subscriptions/").unwrap_or(&gap.scope);
+    let known = report.subscriptions.iter().find(|subscription| subscription.id.as_str() == id);
+    match known {
+        Some(subscription) => safe(&subscription.name).into_owned(),
+        None if gap.scope.as_ref() == "/subscriptions" => "all subscriptions".to_owned(),
+        None => safe(&gap.scope).into_owned(),
+    }
+}
+
+fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
+    let summary = &report.summary;
+    let count = |outcome: Outcome, count: u64| {
+        let text = format!("{count} {}", outcome.as_str());
+        if count == 0 { palette.faint(&text) } else { palette.outcome(outcome, &text) }
+    };
+    writeln!(
+        out,
+        "{} in {}: {}, {}, {}",
+        plural(summary.servers, "server"),
+        plural(report.subscriptions.len() as u64, "subscription"),
+        count(Outcome::Fail, summary.fail),
+        count(Outcome::Unknown, summary.unknown),
+        count(Outcome::Pass, summary.pass),
+    )?;
+    let blind = report.gaps.iter().filter(|gap| gap.blind.reason.blinds()).count() as u64;
+    let partial = report.gaps.iter().any(|g| matches!(g.blind.reason, Reason::Interrupted | Reason::Deadline));
+    let coverage = match (report.run.complete, partial) {
+        (true, _) => "complete".to_owned(),
+        (false, true) => "partial: the run ended before everything was read".to_owned(),
+        (false, false) => format!("incomplete: {} could not be seen", plural(blind, "thing")),
+    };
+    let coverage = if report.run.complete { coverage } else { palette.outcome(Outcome::Unknown, &coverage) };
+    writeln!(out, "coverage: {coverage}")?;
+    let principals: Vec<String> =
+        report.run.principals.iter().map(|p| format!("{} ({})", safe(&p.name), p.method)).collect();
+    writeln!(out, "profile {}, cloud {}, as {}", report.run.profile, safe(&report.run.cloud), principals.join(", "))
+}
+
+/// The command to run next, where there is one.
+fn write_next(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    let findings = || report.servers.iter().flat_map(|server| &server.findings);
+    // Of equals the first: what is declared comes before what follows from it.
+    let failed = findings().filter(|finding| finding.outcome == Outcome::Fail);
+    let worst = failed.min_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let forbidden = report.gaps.iter().any(|gap| gap.blind.reason == Reason::Permission);
+    if let Some(finding) = worst {
+        writeln!(out, "\nnext: hostssl controls {}", finding.control)?;
+    } else if forbidden {
+        writeln!(out, "\nnext: hostssl role audit    # the role that lacks nothing")?;
+    }
+    Ok(())
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

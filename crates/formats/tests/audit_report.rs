@@ -1,0 +1,270 @@
+//! One report with everything in it, in every format that people or programs read.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_audit::{Profile, server_report};
+use hostssl_formats::audit_csv::CsvWriter;
+use hostssl_formats::{Palette, audit_json, audit_text};
+use hostssl_model::{
+    Acceptance, AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
+    ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+const SUBSCRIPTIONS: [(&str, &str); 3] = [
+    ("Payments", "11111111-1111-4111-8111-111111111111"),
+    // A name from Azure may hold anything.
+    ("Shop \u{1b}[31m\u{202e}", "22222222-2222-4222-8222-222222222222"),
+    ("Locked away", "33333333-3333-4333-8333-333333333333"),
+];
+
+fn posture(
+    subscription: usize,
+    name: &str,
+    kind: Kind,
+    state: &str,
+    readings: &[(Name, Reading<Parameter>)],
+) -> Posture {
+    let id = format!(
+        "/subscriptions/{}/resourceGroups/Data-RG/providers/Microsoft.DBforPostgreSQL/flexibleServers/{name}",
+        SUBSCRIPTIONS[subscription].1
+    );
+    Posture {
+        server: Server {
+            id: ResourceId::try_from(id.as_str()).unwrap(),
+            kind,
+            location: "westeurope".into(),
+            state: Some(ServerState::new(state)),
+            fqdn: Some(format!("{name}.postgres.database.azure.com").into()),
+            role: Role::None,
+            primary: None,
+        },
+        readings: readings.to_vec(),
+        wire: Vec::new(),
+    }
+}
+
+fn values(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter>)> {
+    [(Name::RequireSecureTransport, require), (Name::SslMinProtocolVersion, min), (Name::SslMaxProtocolVersion, max)]
+        .map(|(name, value)| (name, Reading::Known(Parameter::in_effect(value))))
+        .to_vec()
+}
+
+fn unseen(blind: &Unchecked) -> Vec<(Name, Reading<Parameter>)> {
+    [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion]
+        .map(|name| (name, Reading::Unknown(blind.clone())))
+        .to_vec()
+}
+
+/// One listener that does as declared, and a pooler that does not.
+fn looks() -> Vec<WireObservation> {
+    let listener = |transport, why: &str, days_left| WireListener {
+        transport,
+        why: why.into(),
+        versions: vec![
+            (WireVersion::Ssl3, Acceptance::Refused),
+            (WireVersion::Tls(TlsVersion::Tls1_2), Acceptance::Accepted),
+            (WireVersion::Tls(TlsVersion::Tls1_3), Acceptance::Unknown),
+        ],
+        certificate: Some(WireCertificate {
+            verify_full: Some(true),
+            reason: None,
+            not_after: Some("2026-12-24T09:00:00Z".into()),
+            days_left: Some(days_left),
+            root: Some("CN=A root".into()),
+        }),
+    };
+    let look = |port, listener| WireObservation {
+        port,
+        address: Some("198.18.0.7".into()),
+        observed_at: "2026-11-24T09:00:01Z".into(),
+        listener,
+    };
+    vec![
+        look(5432, Reading::Known(listener(WireTransport::Enforced, "all refused", 120))),
+        look(6432, Reading::Known(listener(WireTransport::Optional, "accepted in clear: user \u{1b}[2J", 9))),
+    ]
+}
+
+fn report() -> AuditReport {
+    report_of_run(false)
+}
+
+fn report_of_run(probed: bool) -> AuditReport {
+    let profile = Profile::find_for("baseline", probed).unwrap();
+    let mut forbidden =
+        Unchecked::new(Reason::Permission, "Azure answered HTTP 403 AuthorizationFailed: no authorization");
+    forbidden.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+    let stopped = Unchecked::new(Reason::Stopped, "the server is stopped");
+    let mut single = posture(1, "legacy", Kind::Single, "Ready", &[]);
+    single.readings = vec![
+        (Name::SslEnforcement, Reading::Known(Parameter::in_effect("Disabled"))),
+        (Name::MinimalTlsVersion, Reading::Known(Parameter::in_effect("TLSEnforcementDisabled"))),
+    ];
+    let mut servers = [
+        posture(0, "billing", Kind::Flexible, "Ready", &values("on", "TLSv1.2", "")),
+        posture(0, "ledger", Kind::Flexible, "Stopped", &unseen(&stopped)),
+        posture(0, "orders", Kind::Flexible, "Ready", &values("off", "TLSv1.2", "TLSv1.2")),
+        posture(1, "hidden", Kind::ElasticCluster, "Ready", &unseen(&forbidden)),
+        single,
+    ];
+    if probed {
+        let blind = |reason, detail| {
+            vec![WireObservation {
+                port: 5432,
+                address: None,
+                observed_at: "2026-11-24T09:00:01Z".into(),
+                listener: Reading::Unknown(Unchecked::new(reason, detail)),
+            }]
+        };
+        servers[0].wire = looks();
+        servers[1].wire = blind(Reason::Stopped, "the server is stopped; it has no listeners");
+        servers[2].wire = looks().split_off(1);
+        servers[2].wire[0].port = 5432;
+        servers[3].wire = looks().drain(..1).collect();
+        servers[4].wire = blind(Reason::Unreachable, "no answer before the deadline while connecting");
+    }
+    let servers: Vec<_> = servers.iter().map(|posture| server_report(posture, None, &profile)).collect();
+    let mut summary = Summary::default();
+    servers.iter().for_each(|server| summary.count(server.outcome));
+    let subscription = |(name, id): &(&str, &str)| {
+        Arc::new(Subscription {
+            id: SubscriptionId::new(id),
+            name: (*name).into(),
+            tenant: "t".into(),
+            state: SubscriptionState::Enabled,
+        })
+    };
+    let mut unlisted = forbidden.clone();
+    unlisted.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/read".into());
+    unlisted.detail = "the flexible servers cannot be listed: Azure answered HTTP 403".into();
+    let gaps = vec![
+        Gap { scope: servers[1].server.id.as_str().into(), blind: stopped },
+        Gap { scope: servers[3].server.id.as_str().into(), blind: forbidden },
+        Gap { scope: format!("/subscriptions/{}", SUBSCRIPTIONS[2].1).into(), blind: unlisted },
+        Gap {
+            scope: "/subscriptions".into(),
+            blind: Unchecked::new(
+                Reason::NotOffered,
+                "the provider of HorizonDB clusters is not registered in 3 of 3 subscriptions",
+            ),
+        },
+    ];
+    let run = Run {
+        id: "01890000-0000-7000-8000-000000000000".into(),
+        started_at: "2026-11-24T09:00:00Z".into(),
+        finished_at: "2026-11-24T09:00:02Z".into(),
+        principals: vec![Principal {
+            name: "reader@contoso.example".into(),
+            object_id: None,
+            tenant: Some("t".into()),
+            method: "cli".into(),
+        }],
+        cloud: "AzureCloud".into(),
+        scope: Scope::default(),
+        profile: profile.to_string(),
+        tool_version: "0.1.0".into(),
+        complete: false,
+    };
+    AuditReport { run, summary, subscriptions: SUBSCRIPTIONS.iter().map(subscription).collect(), servers, gaps }
+}
+
+fn json() -> String {
+    let mut out = Vec::new();
+    audit_json::write(&mut out, &report()).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn text() {
+    let mut out = Vec::new();
+    audit_text::write(&mut out, &report(), Palette::Plain).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "harmful characters reach the terminal");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn text_in_colour_is_the_same_text() {
+    let mut plain = Vec::new();
+    audit_text::write(&mut plain, &report(), Palette::Plain).unwrap();
+    let mut colour = Vec::new();
+    audit_text::write(&mut colour, &report(), Palette::Colour).unwrap();
+    let mut stripped = String::new();
+    let mut inside = false;
+    for c in String::from_utf8(colour).unwrap().chars() {
+        match c {
+            '\u{1b}' => inside = true,
+            'm' if inside => inside = false,
+            c if !inside => stripped.push(c),
+            _ => {}
+        }
+    }
+    assert_eq!(stripped, String::from_utf8(plain).unwrap());
+}
+
+#[test]
+fn json_version_1() {
+    insta::assert_snapshot!(json());
+}
+
+#[test]
+fn declared_and_wire_side_by_side() {
+    let report = report_of_run(true);
+    let mut out = Vec::new();
+    audit_text::write(&mut out, &report, Palette::Plain).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains('\u{1b}'), "harmful characters reach the terminal");
+    insta::assert_snapshot!("text_of_a_probed_run", text);
+    let mut out = Vec::new();
+    audit_json::write(&mut out, &report).unwrap();
+    let json: Value = serde_json::from_slice(&out).unwrap();
+    insta::assert_json_snapshot!("json_of_a_probed_server", json["servers"][0]);
+    assert!(json["servers"][1]["wire"][0]["verdict"].is_null());
+    assert_eq!(json["servers"][1]["wire"][0]["reason"], "stopped");
+}
+
+#[test]
+fn csv() {
+    let report = report();
+    let mut out = Vec::new();
+    let (mut writer, written) = CsvWriter::new(&mut out);
+    written.unwrap();
+    for subscription in &report.subscriptions {
+        let servers: Vec<_> =
+            report.servers.iter().filter(|server| server.server.subscription() == subscription.id).cloned().collect();
+        writer.write(subscription, &servers).unwrap();
+    }
+    drop(writer);
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas/audit-v1.schema.json");
+    let generated = format!("{}\n", serde_json::to_string_pretty(&audit_json::schema()).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(
+        committed == generated,
+        "the format changed: it is frozen. If members were only added, run with UPDATE_SCHEMAS=1"
+    );
+
+    let validator = jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
+    let report: Value = serde_json::from_str(&json()).unwrap();
+    for report in [&report, &audit_json::value(&report_of_run(true)).unwrap()] {
+        let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    // The schema can refuse.
+    let mut wrong = report;
+    wrong["servers"][0]["outcome"] = "fine".into();
+    assert!(!validator.is_valid(&wrong));
+    wrong["servers"][0]["outcome"] = "pass".into();
+    assert!(validator.is_valid(&wrong));
+    wrong["extra"] = 1.into();
+    assert!(!validator.is_valid(&wrong));
+}

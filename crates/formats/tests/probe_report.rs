@@ -1,0 +1,171 @@
+//! Probed endpoints in the formats that people and programs read.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_formats::probe_text::TableWriter;
+use hostssl_formats::{Palette, probe_json};
+use hostssl_probe::report::{
+    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, Outcome, ReplicationMode,
+    RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Verdict, VersionSupport,
+    Weakness,
+};
+use hostssl_probe::transcript::{Direction, Line};
+use serde_json::Value;
+
+fn unreachable(host: &str) -> EndpointReport {
+    EndpointReport {
+        target: format!("{host}:5432"),
+        host: host.to_owned(),
+        port: 5432,
+        address: None,
+        verdict: Verdict::Unreachable,
+        unreachable: None,
+        reason: "the name does not resolve".to_owned(),
+        ssl_request: SslRequestOutcome::NotSent,
+        plaintext: TransportAnswer::default(),
+        encrypted: TransportAnswer::default(),
+        startups: Vec::new(),
+        tls: None,
+        certificate: None,
+        weaknesses: Vec::new(),
+        transcript: None,
+    }
+}
+
+/// An endpoint with everything in it.
+fn full(host: &str, verdict: Verdict) -> EndpointReport {
+    let answer = |outcome, sqlstate: Option<&str>| TransportAnswer {
+        outcome,
+        sqlstate: sqlstate.map(ToOwned::to_owned),
+        routine: sqlstate.map(|_| "ClientAuthentication".to_owned()),
+        authentication: None,
+        note: None,
+    };
+    let (clear, tls) = (answer(Outcome::Refused, Some("28000")), answer(Outcome::Allowed, None));
+    let enumeration = || Some(vec![Enumeration { version: "TLSv1.3".into(), names: vec!["X".into()], complete: true }]);
+    EndpointReport {
+        address: Some("198.18.0.1".to_owned()),
+        verdict,
+        reason: "all of it \u{1b}[31m".to_owned(),
+        ssl_request: SslRequestOutcome::S,
+        plaintext: clear.clone(),
+        encrypted: tls.clone(),
+        startups: vec![StartupResult {
+            user: "postgres".to_owned(),
+            database: Some("postgres".to_owned()),
+            replication: ReplicationMode::None,
+            plaintext: clear,
+            encrypted: tls,
+        }],
+        tls: Some(TlsReport {
+            versions: vec![VersionSupport { version: "TLSv1.3".to_owned(), support: Support::Accepted }],
+            negotiated: Some(Negotiated { version: Some("TLSv1.3".to_owned()), ..Negotiated::default() }),
+            direct_tls: Support::Refused,
+            client_certificate: ClientCertificate::NotRequested,
+            channel_binding: Some(true),
+            direct_tls_without_alpn: Some(Support::Refused),
+            gss_encryption: Some(Support::Refused),
+            startup_stuffing: Some(Support::Refused),
+            cipher_suites: enumeration(),
+            groups: enumeration(),
+        }),
+        certificate: Some(CertificateReport {
+            verify_full: Judgement { ok: Some(true), reason: None },
+            root_checks: vec![
+                RootCheck { store: "system".to_owned(), verifies: true },
+                RootCheck { store: "DigiCert Global Root G2".to_owned(), verifies: true },
+                RootCheck { store: "Microsoft RSA Root Certificate Authority 2017".to_owned(), verifies: false },
+            ],
+            ..CertificateReport::default()
+        }),
+        weaknesses: vec![Weakness::NoTls13, Weakness::CertificateExpiresSoon],
+        transcript: Some(vec![Line {
+            micros: 1_500,
+            connection: "SSLRequest postgres/postgres".to_owned(),
+            direction: Direction::Received,
+            message: "S".to_owned(),
+            text: String::new(),
+        }]),
+        ..unreachable(host)
+    }
+}
+
+fn json(reports: &[EndpointReport]) -> String {
+    let mut out = Vec::new();
+    let mut writer = probe_json::Writer::new(&mut out);
+    for report in reports {
+        writer.write(report).unwrap();
+    }
+    writer.finish().unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn table(reports: impl IntoIterator<Item = EndpointReport>) -> String {
+    let mut out = Vec::new();
+    let mut table = TableWriter::new(&mut out, Palette::Plain);
+    for report in reports {
+        table.write(report).unwrap();
+    }
+    table.finish().unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn json_written_piece_by_piece_is_the_whole_document() {
+    let reports = [full("a", Verdict::Enforced), unreachable("b"), full("c", Verdict::Optional)];
+    for count in 0..=reports.len() {
+        let written: Value = serde_json::from_str(&json(&reports[..count])).unwrap();
+        assert_eq!(written, probe_json::value(&reports[..count]).unwrap());
+    }
+}
+
+#[test]
+fn the_schema_is_the_committed_one_and_endpoints_keep_to_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas/probe-v1.schema.json");
+    let generated = format!("{}\n", serde_json::to_string_pretty(&probe_json::schema()).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(
+        committed == generated,
+        "the format changed: it is frozen. If members were only added, run with UPDATE_SCHEMAS=1"
+    );
+
+    let validator = jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
+    let report: Value = serde_json::from_str(&json(&[full("a", Verdict::Enforced), unreachable("b")])).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    // The schema can refuse.
+    let mut wrong = report.clone();
+    wrong["endpoints"][0]["verdict"] = "fine".into();
+    assert!(!validator.is_valid(&wrong));
+    let mut wrong = report.clone();
+    wrong["endpoints"][1]["extra"] = 1.into();
+    assert!(!validator.is_valid(&wrong));
+    let mut wrong = report;
+    wrong["endpoints"][1].as_object_mut().unwrap().remove("sslRequest");
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[test]
+fn a_table_has_the_failures_first_and_the_details_below() {
+    let text = table([full("a", Verdict::Enforced), unreachable("b"), full("c", Verdict::Optional)]);
+    assert!(!text.contains('\u{1b}'), "harmful characters reach the terminal");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn of_many_endpoints_the_rest_follows_as_it_comes() {
+    let many = (0..1_200).map(|number| {
+        let verdict = if number % 7 == 0 { Verdict::Optional } else { Verdict::Enforced };
+        full(&format!("db{number}"), verdict)
+    });
+    let text = table(many);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + 1_200 + 4, "{}", lines[lines.len() - 4..].join("\n"));
+    assert!(lines[1].starts_with("optional") && lines[1_001].starts_with("enforced"), "sorted");
+    assert!(lines[1_200].contains("db1199:5432"), "{}", lines[1_200]);
+    assert!(text.contains("1200 endpoints: 172 not enforced, 0 unknown, 1028 enforced"), "{}", lines[1_202]);
+    // The columns keep their places.
+    assert_eq!(lines[1].find("198.18.0.1"), lines[1_200].find("198.18.0.1"));
+}

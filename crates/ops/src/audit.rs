@@ -1,0 +1,235 @@
+//! The audit: every server in scope, what it declares, and what could not be seen.
+
+use crate::subscription::{SubscriptionAudit, Work, audit_subscription};
+use crate::{Event, ListenerProbe, ScopeError, Tenant, resolve_scope};
+use futures::StreamExt;
+use futures::stream;
+use hostssl_audit::Profile;
+use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
+use hostssl_model::{
+    AuditReport, Gap, Reason, Run, Scope, ServerReport, Subscription, SubscriptionId, Summary, Unchecked,
+};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// How servers are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discovery {
+    /// By the lists of each subscription, which are authoritative.
+    Lists,
+    /// By Azure Resource Graph: faster on very large estates, and it cannot vouch that no server is missing.
+    Graph,
+}
+
+/// What to audit, and by which rules.
+#[derive(Debug, Clone)]
+pub struct AuditRequest {
+    /// Where to look.
+    pub scope: Scope,
+    /// The rules.
+    pub profile: Profile,
+    /// How to find servers.
+    pub discovery: Discovery,
+}
+
+/// The facts about a run that come from outside: its name and the clock.
+pub struct Stamp<'a> {
+    /// The run's id.
+    pub id: String,
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// Tells the time, in RFC 3339.
+    pub now: &'a dyn Fn() -> String,
+    /// The version of the program.
+    pub tool_version: &'a str,
+}
+
+/// Subscriptions looked at at once. A subscription that is throttled waits without holding back the others.
+const SUBSCRIPTIONS_AT_ONCE: usize = 256;
+/// Subscriptions a query to Resource Graph. Clients that pass more lose some of them.
+const SUBSCRIPTIONS_A_QUERY: usize = 300;
+/// Queries to Resource Graph at once; its quota is small.
+const QUERIES_AT_ONCE: usize = 4;
+
+/// Audits everything in scope.
+///
+/// A run that is stopped, through the signal that the tenants' clients were made with, ends at once with a report of
+/// what was seen until then; the rest is in its gaps.
+///
+/// # Errors
+///
+/// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is no error but part of the report.
+pub async fn audit(
+    tenants: &[Tenant],
+    request: &AuditRequest,
+    stamp: Stamp<'_>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<AuditReport, ScopeError> {
+    audit_and_probe(tenants, request, None, stamp, on_event).await
+}
+
+/// Audits everything in scope, and looks at the listeners of each server on the wire where `wire` is given.
+///
+/// # Errors
+///
+/// As [`audit`].
+pub async fn audit_and_probe(
+    tenants: &[Tenant],
+    request: &AuditRequest,
+    wire: Option<&ListenerProbe>,
+    stamp: Stamp<'_>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<AuditReport, ScopeError> {
+    let visible = resolve_scope(tenants, &request.scope).await?;
+    let mut gaps = visible.gaps;
+    on_event(Event::Subscriptions(visible.subscriptions.len()));
+    let mut found = match request.discovery {
+        Discovery::Lists => None,
+        Discovery::Graph => Some(discover_by_graph(&visible.subscriptions, &mut gaps).await),
+    };
+
+    let events = RefCell::new(on_event);
+    let events = &events;
+    let looks = visible.subscriptions.iter().enumerate().map(|(index, (subscription, tenant))| {
+        let listed = found.as_mut().map(|found| found.remove(&subscription.id).unwrap_or_default());
+        let work =
+            Work { arm: &tenant.arm, subscription, scope: &request.scope, profile: &request.profile, listed, wire };
+        async move {
+            let done = audit_subscription(work, &|event| (events.borrow_mut())(event)).await;
+            (events.borrow_mut())(Event::Subscription(index, subscription, &done.servers));
+            (index, done)
+        }
+    });
+    let audits: Vec<(usize, SubscriptionAudit)> =
+        stream::iter(looks).buffer_unordered(SUBSCRIPTIONS_AT_ONCE).collect().await;
+
+    let subscriptions: Vec<Arc<Subscription>> = visible.subscriptions.into_iter().map(|(s, _)| s).collect();
+    let (servers, summary) = gather(audits, &request.scope, &mut gaps);
+    let complete = !gaps.iter().any(|gap| gap.blind.reason.blinds());
+    let run = Run {
+        id: stamp.id,
+        started_at: stamp.started_at,
+        finished_at: (stamp.now)(),
+        principals: tenants.iter().map(|tenant| tenant.principal.clone()).collect(),
+        cloud: tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default(),
+        scope: request.scope.clone(),
+        profile: request.profile.to_string(),
+        tool_version: stamp.tool_version.to_owned(),
+        complete,
+    };
+    Ok(AuditReport { run, summary, subscriptions, servers, gaps })
+}
+
+/// Puts the subscriptions' results in order and sums up.
+fn gather(
+    mut audits: Vec<(usize, SubscriptionAudit)>,
+    scope: &Scope,
+    gaps: &mut Vec<Gap>,
+) -> (Vec<ServerReport>, Summary) {
+    audits.sort_by_key(|(index, _)| *index);
+    let looked_at = audits.len();
+    let mut servers = Vec::with_capacity(audits.iter().map(|(_, audit)| audit.servers.len()).sum());
+    let mut not_offered: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for (_, audit) in audits {
+        servers.extend(audit.servers);
+        gaps.extend(audit.gaps);
+        for resource_type in audit.not_offered {
+            *not_offered.entry(resource_type.plural()).or_default() += 1;
+        }
+    }
+    gaps.extend(names_not_found(scope, &servers, gaps));
+    // One note for each kind: a note for each subscription would bury the gaps that matter.
+    gaps.extend(not_offered.into_iter().map(|(plural, count)| {
+        let detail = format!("the provider of {plural} is not registered in {count} of {looked_at} subscriptions");
+        Gap { scope: "/subscriptions".into(), blind: Unchecked::new(Reason::NotOffered, detail) }
+    }));
+    let mut summary = Summary::default();
+    for server in &servers {
+        summary.count(server.outcome);
+    }
+    (servers, summary)
+}
+
+/// Servers and resource groups that were asked for by name and not found: a typing error must not look like a clean bill.
+fn names_not_found(scope: &Scope, servers: &[ServerReport], gaps: &[Gap]) -> Vec<Gap> {
+    if gaps.iter().any(|gap| gap.blind.reason.blinds()) {
+        return Vec::new();
+    }
+    let missing = |what: &str, name: &String| Gap {
+        scope: name.as_str().into(),
+        blind: Unchecked::new(Reason::Vanished, format!("no server was found in the scope for {what} `{name}`")),
+    };
+    let server_missing = |name: &&String| !servers.iter().any(|s| s.server.name().eq_ignore_ascii_case(name));
+    let group_missing =
+        |name: &&String| !servers.iter().any(|s| s.server.id.resource_group().eq_ignore_ascii_case(name));
+    let servers = scope.servers.iter().filter(server_missing).map(|name| missing("the server name", name));
+    let groups = scope.resource_groups.iter().filter(group_missing).map(|name| missing("the resource group", name));
+    servers.chain(groups).collect()
+}
+
+type Found = HashMap<SubscriptionId, Vec<(ResourceType, GraphRow)>>;
+
+async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: &mut Vec<Gap>) -> Found {
+    let mut by_tenant: Vec<(Tenant, Vec<SubscriptionId>)> = Vec::new();
+    for (subscription, tenant) in subscriptions {
+        match by_tenant.iter_mut().find(|(known, _)| known.principal == tenant.principal) {
+            Some((_, ids)) => ids.push(subscription.id.clone()),
+            None => by_tenant.push((tenant.clone(), vec![subscription.id.clone()])),
+        }
+    }
+    let batches =
+        by_tenant.iter().flat_map(|(tenant, ids)| ids.chunks(SUBSCRIPTIONS_A_QUERY).map(move |chunk| (tenant, chunk)));
+    let answers: Vec<_> = stream::iter(batches)
+        .map(|(tenant, ids)| async move { (ids, query_servers(&tenant.arm, ids).await) })
+        .buffered(QUERIES_AT_ONCE)
+        .collect()
+        .await;
+    let mut found = Found::new();
+    for (ids, listing) in answers {
+        if let Some(error) = listing.error {
+            let blind = error.blind(permissions::QUERY_RESOURCE_GRAPH);
+            gaps.extend(
+                ids.iter().map(|id| Gap { scope: format!("/subscriptions/{id}").into(), blind: blind.clone() }),
+            );
+        }
+        for row in listing.items {
+            place(row, &mut found, gaps);
+        }
+    }
+    let detail = "servers were found by Resource Graph, a copy that lags behind and leaves out what the identity may not \
+                  read: it cannot vouch that no server is missing";
+    gaps.push(Gap { scope: "/subscriptions".into(), blind: Unchecked::new(Reason::EventuallyConsistent, detail) });
+    found
+}
+
+fn place(row: GraphRow, found: &mut Found, gaps: &mut Vec<Gap>) {
+    match &row {
+        Ok(listed) => {
+            let id = listed.posture.server.subscription();
+            let name = listed.posture.server.id.resource_type();
+            let resource_type = ResourceType::ALL.into_iter().find(|t| t.name().eq_ignore_ascii_case(name));
+            if let Some(resource_type) = resource_type {
+                found.entry(id).or_default().push((resource_type, row));
+            }
+        }
+        Err(odd) => gaps.push(Gap {
+            scope: "/subscriptions".into(),
+            blind: Unchecked::new(Reason::MalformedAnswer, odd.0.as_str()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_finds_nothing_is_a_gap_unless_something_was_unseen() {
+        let scope = Scope { servers: vec!["oders".into()], ..Scope::default() };
+        let gaps = names_not_found(&scope, &[], &[]);
+        assert_eq!(gaps[0].blind.detail.as_ref(), "no server was found in the scope for the server name `oders`");
+        let unseen = Gap { scope: "/subscriptions/s".into(), blind: Unchecked::new(Reason::Network, "reset") };
+        assert!(names_not_found(&scope, &[], &[unseen]).is_empty());
+    }
+}

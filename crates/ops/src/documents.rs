@@ -1,0 +1,228 @@
+//! Servers as Azure's own documents, with the two words of the portal beside them: `server list` and `server show`.
+
+use crate::{ScopeError, Tenant, resolve_scope};
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream;
+use hostssl_audit::{minimal_tls_version, ssl_enforcement};
+use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_parameters, read_server};
+use hostssl_model::{
+    Gap, MinimalTlsVersion, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId,
+    Unchecked,
+};
+use serde_json::Value;
+
+/// One server.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Azure's document, as it came.
+    pub raw: Value,
+    /// Whether it enforces encryption in transit.
+    pub ssl_enforcement: SslEnforcement,
+    /// The lowest protocol version that it accepts.
+    pub minimal_tls_version: MinimalTlsVersion,
+}
+
+/// Servers, and what could not be seen.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// In the order of the subscriptions' names, and within one as Azure lists them.
+    pub documents: Vec<Document>,
+    /// What could not be seen.
+    pub gaps: Vec<Gap>,
+}
+
+/// A server cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ShowError {
+    /// The scope names what does not exist.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// No such server.
+    #[error("there is no PostgreSQL server `{name}` in resource group `{group}` of {subscriptions} subscriptions")]
+    NotFound {
+        /// The server.
+        name: String,
+        /// The resource group.
+        group: String,
+        /// How many subscriptions were searched.
+        subscriptions: usize,
+    },
+    /// The same names exist more than once.
+    #[error("`{name}` in resource group `{group}` exists more than once: {}", ids.join(", "))]
+    Ambiguous {
+        /// The server.
+        name: String,
+        /// The resource group.
+        group: String,
+        /// What was found.
+        ids: Vec<String>,
+    },
+    /// It could not be looked for everywhere.
+    #[error("`{name}` was not found, but not everything could be searched: {}", .gap.blind.detail)]
+    Unseen {
+        /// The server.
+        name: String,
+        /// The first place that could not be searched.
+        gap: Box<Gap>,
+    },
+}
+
+/// Subscriptions listed at once.
+const SUBSCRIPTIONS_AT_ONCE: usize = 64;
+/// Servers of one subscription read at once.
+const SERVERS_AT_ONCE: usize = 64;
+
+/// Lists the servers in scope.
+///
+/// # Errors
+///
+/// [`ScopeError`] when the scope names what does not exist.
+pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<Documents, ScopeError> {
+    let visible = resolve_scope(tenants, scope).await?;
+    let mut all = Documents { documents: Vec::new(), gaps: visible.gaps };
+    let lists: Vec<Documents> = stream::iter(&visible.subscriptions)
+        .map(|(subscription, tenant)| list_subscription(&tenant.arm, &subscription.id, scope))
+        .buffered(SUBSCRIPTIONS_AT_ONCE)
+        .collect()
+        .await;
+    for list in lists {
+        all.documents.extend(list.documents);
+        all.gaps.extend(list.gaps);
+    }
+    let in_group = |document: &Document, group: &str| {
+        document.raw["id"]
+            .as_str()
+            .is_some_and(|id| id.split('/').nth(4).is_some_and(|g| g.eq_ignore_ascii_case(group)))
+    };
+    for group in &scope.resource_groups {
+        if !all.documents.iter().any(|document| in_group(document, group)) {
+            let detail = format!("no server was found in the scope for the resource group `{group}`");
+            all.gaps.push(Gap { scope: group.as_str().into(), blind: Unchecked::new(Reason::Vanished, detail) });
+        }
+    }
+    Ok(all)
+}
+
+/// Shows one server, which is looked for in every subscription in scope.
+///
+/// # Errors
+///
+/// [`ShowError`] when it is not found, found more than once, or not everything could be searched.
+pub async fn show_server_document(
+    tenants: &[Tenant],
+    scope: &Scope,
+    group: &str,
+    name: &str,
+) -> Result<Documents, ShowError> {
+    let visible = resolve_scope(tenants, scope).await?;
+    let subscriptions = visible.subscriptions.len();
+    let looks = visible.subscriptions.iter().flat_map(|(subscription, tenant)| {
+        ResourceType::ALL.into_iter().map(move |resource_type| async move {
+            let document = get_document(&tenant.arm, &subscription.id, group, resource_type, name).await;
+            (resource_type, subscription, tenant, document)
+        })
+    });
+    let looks: Vec<_> = stream::iter(looks).buffer_unordered(SUBSCRIPTIONS_AT_ONCE).collect().await;
+    let mut found = Vec::new();
+    let mut gaps = visible.gaps;
+    for (resource_type, subscription, tenant, document) in looks {
+        match document {
+            Ok(document) => found.push((resource_type, tenant, document)),
+            Err(error) => gaps.extend(search_gap(&error, &subscription.id, resource_type)),
+        }
+    }
+    let ids = |found: &[(ResourceType, &Tenant, Value)]| {
+        found.iter().map(|(_, _, d)| d["id"].as_str().unwrap_or("(no id)").to_owned()).collect::<Vec<_>>()
+    };
+    match found.as_slice() {
+        [(resource_type, tenant, document)] => {
+            let (document, gap) = derive(&tenant.arm, document.clone(), *resource_type).await;
+            Ok(Documents { documents: vec![document], gaps: gap.into_iter().collect() })
+        }
+        [] => Err(match gaps.into_iter().next() {
+            Some(gap) => ShowError::Unseen { name: name.to_owned(), gap: Box::new(gap) },
+            None => ShowError::NotFound { name: name.to_owned(), group: group.to_owned(), subscriptions },
+        }),
+        several => Err(ShowError::Ambiguous { name: name.to_owned(), group: group.to_owned(), ids: ids(several) }),
+    }
+}
+
+/// A server that is not there is no gap; anything else that keeps it from being found is one.
+fn search_gap(error: &ArmError, subscription: &SubscriptionId, resource_type: ResourceType) -> Option<Gap> {
+    let blind = error.blind(resource_type.read_action());
+    let absent = matches!(blind.reason, Reason::Vanished | Reason::NotOffered);
+    (!absent).then(|| Gap { scope: format!("/subscriptions/{subscription}").into(), blind })
+}
+
+async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Scope) -> Documents {
+    let groups: Vec<Option<&str>> = match scope.resource_groups.as_slice() {
+        [] => vec![None],
+        groups => groups.iter().map(|group| Some(group.as_str())).collect(),
+    };
+    let lists = ResourceType::ALL.into_iter().flat_map(|resource_type| {
+        groups.iter().map(move |group| async move {
+            (resource_type, group.is_some(), list_documents(arm, subscription, *group, resource_type).await)
+        })
+    });
+    let mut raw = Vec::new();
+    let mut gaps = Vec::new();
+    for (resource_type, in_group, listing) in join_all(lists).await {
+        raw.extend(listing.items.into_iter().map(|document| (resource_type, document)));
+        let Some(error) = listing.error else { continue };
+        let blind = error.blind(resource_type.read_action());
+        // A group may be in another subscription; a subscription's own list does not vanish.
+        if blind.reason != Reason::NotOffered && !(in_group && blind.reason == Reason::Vanished) {
+            gaps.push(Gap { scope: format!("/subscriptions/{subscription}").into(), blind });
+        }
+    }
+    let derived: Vec<_> = stream::iter(raw)
+        .map(|(resource_type, document)| derive(arm, document, resource_type))
+        .buffered(SERVERS_AT_ONCE)
+        .collect()
+        .await;
+    let (documents, unseen): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
+    gaps.extend(unseen.into_iter().flatten());
+    Documents { documents, gaps }
+}
+
+/// Reads the settings that Azure keeps apart from the server, and says the portal's two words.
+async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document, Option<Gap>) {
+    let unknown = |raw| Document {
+        raw,
+        ssl_enforcement: SslEnforcement::Unknown,
+        minimal_tls_version: MinimalTlsVersion::Unknown,
+    };
+    let mut listed = match read_server(&raw.to_string(), resource_type) {
+        Ok(listed) => listed,
+        Err(odd) => {
+            let blind = Unchecked::new(Reason::MalformedAnswer, odd.0);
+            return (unknown(raw), Some(Gap { scope: resource_type.full_name().into(), blind }));
+        }
+    };
+    let wanted: &[ParameterName] = match resource_type {
+        ResourceType::Servers => &[],
+        ResourceType::ServerGroups => &[ParameterName::SslMinProtocolVersion, ParameterName::NodeSslMinProtocolVersion],
+        ResourceType::FlexibleServers | ResourceType::HorizonClusters => {
+            &[ParameterName::RequireSecureTransport, ParameterName::SslMinProtocolVersion]
+        }
+    };
+    if !wanted.is_empty() && listed.posture.server.state.as_ref().is_some_and(ServerState::is_stopped) {
+        let blind = Unchecked::new(Reason::Stopped, "the server is stopped, so its parameters cannot be read");
+        let scope = listed.posture.server.id.as_str().into();
+        return (unknown(raw), Some(Gap { scope, blind }));
+    }
+    listed.posture.readings.extend(read_parameters(arm, &listed, wanted).await);
+    let gap = listed.posture.readings.iter().find_map(|(_, reading)| match reading {
+        Reading::Unknown(blind) if blind.reason != Reason::NotReturned => {
+            Some(Gap { scope: listed.posture.server.id.as_str().into(), blind: blind.clone() })
+        }
+        _ => None,
+    });
+    let document = Document {
+        ssl_enforcement: ssl_enforcement(&listed.posture),
+        minimal_tls_version: minimal_tls_version(&listed.posture),
+        raw,
+    };
+    (document, gap)
+}

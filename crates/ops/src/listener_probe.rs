@@ -1,0 +1,212 @@
+//! A look at the wire: the listeners of a server, as a client without credentials meets them.
+
+use futures::future::join_all;
+use hostssl_azure::{Arm, Stop, StopSignal, read_pooler_enabled};
+use hostssl_model::{
+    Acceptance, Kind, Reading, Reason, Server, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation,
+    WireTransport, WireVersion,
+};
+use hostssl_probe::Prober;
+use hostssl_probe::report::{CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
+use hostssl_probe::target::Target;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// The port of PostgreSQL.
+const POSTGRES: u16 = 5432;
+/// The port of the built-in PgBouncer (Azure, "PgBouncer in Azure Database for PostgreSQL").
+const POOLER: u16 = 6432;
+
+/// Looks at listeners within bounds: of endpoints at once, and of the prober's own for each server. One serves all
+/// subscriptions of a run.
+#[derive(Debug)]
+pub struct ListenerProbe {
+    prober: Arc<Prober>,
+    places: Arc<Semaphore>,
+    stop: StopSignal,
+    clock: fn() -> Moment,
+}
+
+/// A time, in the two forms that a look needs.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// In RFC 3339.
+    pub text: String,
+    /// In seconds since 1970.
+    pub seconds: i64,
+}
+
+impl ListenerProbe {
+    /// Probes with `prober`, at most `at_once` endpoints at a time, until `stop` is given.
+    #[must_use]
+    pub fn new(prober: Prober, at_once: usize, stop: StopSignal, clock: fn() -> Moment) -> Self {
+        Self { prober: Arc::new(prober), places: Arc::new(Semaphore::new(at_once.max(1))), stop, clock }
+    }
+
+    /// Looks at every listener of `server`. A pooler that is not there leaves no trace; everything else that could not be
+    /// seen is an observation with its reason.
+    ///
+    /// A refused connection to the pooler's port says that there is none. One that finds no answer does not: then `arm` is
+    /// asked whether the server has one.
+    pub async fn look(&self, arm: &Arm, server: &Server) -> Vec<WireObservation> {
+        if let Some(blind) = not_running(server) {
+            return vec![self.unseen(POSTGRES, blind)];
+        }
+        let Some(host) = server.fqdn.as_deref() else {
+            let blind = Unchecked::new(Reason::NotReturned, "Azure does not say by which name it is reached");
+            return vec![self.unseen(POSTGRES, blind)];
+        };
+        let looks = listeners(server.kind).iter().map(|port| self.look_at(host, *port));
+        let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
+        let flexible = matches!(server.kind, Kind::Flexible | Kind::ElasticCluster);
+        let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
+        if flexible
+            && seen
+            && looks.iter().any(is_silent_pooler)
+            && read_pooler_enabled(arm, &server.id).await == Ok(false)
+        {
+            looks.retain(|look| !is_silent_pooler(look));
+        }
+        looks
+    }
+
+    async fn look_at(&self, host: &str, port: u16) -> Vec<WireObservation> {
+        let target = match Target::parse(host).map(|mut targets| targets.pop()) {
+            Ok(Some(target)) => Target { port, ..target },
+            _ => {
+                let detail = "the name that Azure returned is no name of a host";
+                return vec![self.unseen(port, Unchecked::new(Reason::MalformedAnswer, detail))];
+            }
+        };
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            reason = stopped(&mut stop) => {
+                let detail = "the run ended before the wire was looked at";
+                vec![self.unseen(port, Unchecked::new(reason, detail))]
+            }
+            reports = self.probe(target) => {
+                let Some(reports) = reports else {
+                    return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended before its time"))];
+                };
+                let moment = (self.clock)();
+                reports.into_iter().filter_map(|report| observation(report, &moment)).collect()
+            }
+        }
+    }
+
+    /// Probes in a task of its own, to use all cores; dropping this ends it. `None` when the task ended badly.
+    async fn probe(&self, target: Target) -> Option<Vec<EndpointReport>> {
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await;
+        let prober = Arc::clone(&self.prober);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { prober.probe(&target).await });
+        tasks.join_next().await?.ok()
+    }
+
+    fn unseen(&self, port: u16, blind: Unchecked) -> WireObservation {
+        let observed_at = (self.clock)().text.into();
+        WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind) }
+    }
+}
+
+/// Whether no connection could be made to a pooler that may not be there.
+fn is_silent_pooler(look: &WireObservation) -> bool {
+    look.port == POOLER && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
+}
+
+/// Waits for the word to stop, and says why it was given. Without anybody to give it, waits for ever.
+async fn stopped(stop: &mut StopSignal) -> Reason {
+    let word = match stop.wait_for(Option::is_some).await {
+        Ok(word) => *word,
+        Err(_) => None,
+    };
+    match word {
+        Some(Stop::Deadline) => Reason::Deadline,
+        Some(Stop::Interrupted) => Reason::Interrupted,
+        None => std::future::pending().await,
+    }
+}
+
+/// The ports to look at. A single server never had a pooler.
+fn listeners(kind: Kind) -> &'static [u16] {
+    match kind {
+        Kind::Single => &[POSTGRES],
+        Kind::Flexible | Kind::ElasticCluster | Kind::CosmosCluster | Kind::Horizon => &[POSTGRES, POOLER],
+    }
+}
+
+/// A server that does not run has no listeners, and a connection that fails would tell less.
+fn not_running(server: &Server) -> Option<Unchecked> {
+    let state = server.state.as_ref()?;
+    if state.is_stopped() {
+        return Some(Unchecked::new(Reason::Stopped, "the server is stopped; it has no listeners"));
+    }
+    let detail = "the server is being created; it has no listeners yet";
+    state.is_being_created().then(|| Unchecked::new(Reason::Creating, detail))
+}
+
+/// What one report says. `None` for a pooler that is not there: a refused connection to its port.
+fn observation(report: EndpointReport, now: &Moment) -> Option<WireObservation> {
+    if report.port == POOLER && report.unreachable == Some(Unreachable::Refused) {
+        return None;
+    }
+    let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
+    let transport = match report.verdict {
+        Verdict::Enforced => Some(WireTransport::Enforced),
+        Verdict::Optional => Some(WireTransport::Optional),
+        Verdict::PlaintextOnly => Some(WireTransport::PlaintextOnly),
+        // Nobody gets usable TLS there, and clients that come in clear are let in.
+        Verdict::BrokenTls if report.plaintext.outcome == Outcome::Allowed => Some(WireTransport::PlaintextOnly),
+        Verdict::BrokenTls => Some(WireTransport::BrokenTls),
+        Verdict::Inconclusive | Verdict::NotPostgresql => Some(WireTransport::Inconclusive),
+        Verdict::Unreachable => None,
+    };
+    let listener = match (transport, report.unreachable) {
+        (None, Some(Unreachable::Unresolved)) => blind(Reason::Unresolved),
+        (None, _) => blind(Reason::Unreachable),
+        (Some(transport), _) => Reading::Known(WireListener {
+            transport,
+            why: report.reason.as_str().into(),
+            versions: versions(&report),
+            certificate: report.certificate.as_ref().map(|certificate| certificate_of(certificate, now)),
+        }),
+    };
+    Some(WireObservation {
+        port: report.port,
+        address: report.address.map(Into::into),
+        observed_at: now.text.as_str().into(),
+        listener,
+    })
+}
+
+fn versions(report: &EndpointReport) -> Vec<(WireVersion, Acceptance)> {
+    let asked = report.tls.iter().flat_map(|tls| &tls.versions);
+    let mut versions: Vec<_> = asked
+        .filter_map(|asked| {
+            let version = match asked.version.as_str() {
+                "SSLv3" => WireVersion::Ssl3,
+                name => WireVersion::Tls(TlsVersion::from_postgresql(name)?),
+            };
+            let seen = match asked.support {
+                Support::Accepted => Acceptance::Accepted,
+                Support::Refused => Acceptance::Refused,
+                Support::Unknown => Acceptance::Unknown,
+            };
+            Some((version, seen))
+        })
+        .collect();
+    versions.sort_unstable_by_key(|(version, _)| *version);
+    versions
+}
+
+fn certificate_of(report: &CertificateReport, now: &Moment) -> WireCertificate {
+    WireCertificate {
+        verify_full: report.verify_full.ok,
+        reason: report.verify_full.reason.as_deref().map(Into::into),
+        not_after: report.not_after.as_deref().map(Into::into),
+        days_left: report.days_left(now.seconds),
+        root: report.root.as_deref().map(Into::into),
+    }
+}

@@ -1,0 +1,166 @@
+//! Apply, resume and undo: what stands between an approved plan and the executor.
+
+use super::preflight::{NotPermitted, preflight};
+use super::writer::ArmWriter;
+use crate::Tenant;
+use hostssl_model::{Principal, Unchecked};
+use hostssl_remediation::{
+    Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, Mismatch, Plan, PlanContext,
+    Report, Rest, RunId, Step, StopSignal,
+};
+use std::time::Duration;
+
+/// Everything that it takes to change servers.
+pub struct Remediation<'a> {
+    /// Where, and as whom. Its client must not be stopped by an interrupt: what is under way is followed to its end.
+    pub tenant: &'a Tenant,
+    /// Who ordered it, when the identity acts for somebody: the journal then has both.
+    pub on_behalf: Option<&'a str>,
+    /// Keeps the run.
+    pub journal: &'a dyn Journal,
+    /// Tells the time.
+    pub clock: &'a dyn Clock,
+    /// Looks at the wire, when it is asked to.
+    pub judge: Option<&'a dyn Judge>,
+    /// Is told what happens.
+    pub events: &'a dyn EventSink,
+    /// Is told why Azure did not say what the identity may do, when it did not.
+    pub on_untold: &'a (dyn Fn(&Unchecked) + Send + Sync),
+    /// Turns true when the user interrupts.
+    pub stop: StopSignal,
+    /// The pace and the patience.
+    pub options: ExecutorOptions,
+}
+
+/// Nothing was written, or the journal refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RemediationError {
+    /// The plan is not for here and now.
+    #[error("{}", all(.0))]
+    Mismatch(Vec<Mismatch>),
+    /// The run was made elsewhere.
+    #[error("{}", all(.0))]
+    OtherPlace(Vec<Mismatch>),
+    /// The identity may not change some of the servers.
+    #[error(
+        "the identity may not change {} of the servers, so nothing was written: {}",
+        .0.len(),
+        some(.0)
+    )]
+    NotPermitted(Vec<NotPermitted>),
+    /// The run could not go on.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+}
+
+fn all(mismatches: &[Mismatch]) -> String {
+    mismatches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What hostssl writes of a plan.
+fn executable(plan: &Plan) -> Vec<&Step> {
+    plan.steps().iter().filter(|step| step.is_executable()).collect()
+}
+
+/// The first few.
+fn some(missing: &[NotPermitted]) -> String {
+    const TOLD: usize = 3;
+    let mut text = missing.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if missing.len() > TOLD {
+        text.push_str(", …");
+    }
+    text
+}
+
+impl Remediation<'_> {
+    /// Applies an approved plan as a new run, when it is for here and now and the identity may write.
+    ///
+    /// # Errors
+    ///
+    /// [`RemediationError`]. A step that does not end well is no error: the report says so.
+    pub async fn apply(
+        &self,
+        approved: &Approved<Plan>,
+        run: &RunId,
+        max_age: Duration,
+    ) -> Result<Report, RemediationError> {
+        let plan = approved.plan();
+        let principal = &self.tenant.principal;
+        let id = principal.object_id.as_deref().unwrap_or(&principal.name);
+        self.check_context(plan, Some(id), max_age)?;
+        self.check_permissions(&executable(plan)).await?;
+        let by = match self.on_behalf {
+            Some(person) => Principal { name: format!("{person} via {}", principal.name), ..principal.clone() },
+            None => principal.clone(),
+        };
+        Ok(self.executor(&self.writer()).apply(approved, run, &by).await?)
+    }
+
+    /// Goes on with a run that was stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`RemediationError`], [`ExecuteError::NothingToResume`] among them.
+    pub async fn resume(&self, run: &RunId, rest: Rest) -> Result<Report, RemediationError> {
+        self.check_run(run).await?;
+        Ok(self.executor(&self.writer()).resume(run, rest).await?)
+    }
+
+    /// Puts back exactly what a run changed.
+    ///
+    /// # Errors
+    ///
+    /// [`RemediationError`], [`ExecuteError::NotEnded`] among them.
+    pub async fn undo(&self, run: &RunId) -> Result<Report, RemediationError> {
+        let plan = self.check_run(run).await?;
+        self.check_permissions(&executable(&plan)).await?;
+        Ok(self.executor(&self.writer()).undo(run).await?)
+    }
+
+    fn writer(&self) -> ArmWriter {
+        ArmWriter(self.tenant.arm.clone())
+    }
+
+    fn executor<'a>(&'a self, writer: &'a ArmWriter) -> Executor<'a> {
+        Executor {
+            writer,
+            journal: self.journal,
+            clock: self.clock,
+            judge: self.judge,
+            events: self.events,
+            stop: self.stop.clone(),
+            options: self.options,
+        }
+    }
+
+    /// Whoever continues or takes back a run may be another person and come much later, but must be in the same place.
+    async fn check_run(&self, run: &RunId) -> Result<Plan, RemediationError> {
+        let stored = self.journal.load(run).await;
+        let stored = stored.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        let loaded = stored.load().map_err(ExecuteError::Damaged)?;
+        match self.check_context(&loaded.plan, None, Duration::MAX) {
+            Err(RemediationError::Mismatch(mismatches)) => Err(RemediationError::OtherPlace(mismatches)),
+            Err(error) => Err(error),
+            Ok(()) => Ok(loaded.plan),
+        }
+    }
+
+    fn check_context(&self, plan: &Plan, principal: Option<&str>, max_age: Duration) -> Result<(), RemediationError> {
+        let context = PlanContext {
+            cloud: &self.tenant.arm.cloud().name,
+            tenant: self.tenant.principal.tenant.as_deref(),
+            principal,
+            now_ms: self.clock.now_ms(),
+            max_age,
+        };
+        plan.check_context(&context).map_err(RemediationError::Mismatch)
+    }
+
+    async fn check_permissions(&self, steps: &[&Step]) -> Result<(), RemediationError> {
+        let asked = preflight(&self.tenant.arm, steps).await;
+        if let Some(blind) = &asked.untold {
+            (self.on_untold)(blind);
+        }
+        if asked.missing.is_empty() { Ok(()) } else { Err(RemediationError::NotPermitted(asked.missing)) }
+    }
+}

@@ -1,0 +1,161 @@
+//! The wire as the last judge of a change.
+
+use crate::{ListenerProbe, Tenant};
+use async_trait::async_trait;
+use hostssl_azure::{ResourceType, get_document, read_server};
+use hostssl_model::{
+    Acceptance, ParameterName, Reading, TlsVersion, WireListener, WireObservation, WireTransport, WireVersion,
+};
+use hostssl_remediation::{Judge, ParameterRef, SafeText, Verdict};
+
+/// Looks at the listeners of a server that was just changed.
+#[derive(Debug)]
+pub struct WireJudge {
+    /// Says by which name the server is reached.
+    pub tenant: Tenant,
+    /// Looks.
+    pub probe: ListenerProbe,
+}
+
+#[async_trait]
+impl Judge for WireJudge {
+    async fn judge(&self, at: ParameterRef<'_>, value: &str) -> Verdict {
+        let (arm, id) = (&self.tenant.arm, at.server);
+        let resource_type = ResourceType::of(at.kind);
+        let document = get_document(arm, &id.subscription(), id.resource_group(), resource_type, id.name()).await;
+        let listed = match document {
+            Ok(document) => read_server(&document.to_string(), resource_type),
+            Err(error) => return not_checked(&error.to_string()),
+        };
+        match listed {
+            Ok(listed) => verdict(at.parameter, value, &self.probe.look(arm, &listed.posture.server).await),
+            Err(odd) => not_checked(&odd.0),
+        }
+    }
+}
+
+fn not_checked(why: &str) -> Verdict {
+    Verdict::NotChecked(SafeText::new(why))
+}
+
+/// What the listeners together say about one value. One that contradicts it outweighs all others; without one that
+/// contradicts it, one that was not seen leaves it open.
+fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> Verdict {
+    let mut unseen = None;
+    let mut confirmed = false;
+    for look in looks {
+        let said = match &look.listener {
+            Reading::Known(listener) => of_listener(parameter, value, listener),
+            Reading::Unknown(blind) => Said::Nothing(blind.detail.to_string()),
+        };
+        let at = |text: &str| SafeText::new(&format!("port {}: {text}", look.port));
+        match said {
+            Said::Otherwise(text) => return Verdict::Contradicted(at(&text)),
+            Said::Nothing(text) => unseen = unseen.or_else(|| Some(at(&text))),
+            Said::So => confirmed = true,
+        }
+    }
+    match unseen {
+        Some(why) => Verdict::NotChecked(why),
+        None if confirmed => Verdict::Confirmed,
+        None => not_checked("it has no listener"),
+    }
+}
+
+/// What one listener says about a value.
+enum Said {
+    So,
+    Otherwise(String),
+    Nothing(String),
+}
+
+fn of_listener(parameter: ParameterName, value: &str, listener: &WireListener) -> Said {
+    match parameter {
+        ParameterName::RequireSecureTransport | ParameterName::SslEnforcement => of_switch(value, listener),
+        ParameterName::SslMinProtocolVersion | ParameterName::MinimalTlsVersion => of_floor(value, listener),
+        ParameterName::NodeSslMinProtocolVersion | ParameterName::SslMaxProtocolVersion => {
+            Said::Nothing("what it sets is not seen by a client that connects there".to_owned())
+        }
+    }
+}
+
+fn of_switch(value: &str, listener: &WireListener) -> Said {
+    let wanted = value.eq_ignore_ascii_case("on") || value.eq_ignore_ascii_case("Enabled");
+    let why = || listener.why.to_string();
+    match (listener.transport, wanted) {
+        (WireTransport::Enforced, true) | (WireTransport::Optional | WireTransport::PlaintextOnly, false) => Said::So,
+        (WireTransport::Inconclusive, _) => Said::Nothing(why()),
+        _ => Said::Otherwise(why()),
+    }
+}
+
+fn of_floor(value: &str, listener: &WireListener) -> Said {
+    let Some(floor) = TlsVersion::from_postgresql(value).or_else(|| TlsVersion::from_azure(value)) else {
+        return Said::Nothing("a server without a floor cannot be told from one with a low floor".to_owned());
+    };
+    let below = listener.versions.iter().filter(|(version, _)| *version < WireVersion::Tls(floor));
+    let mut asked = false;
+    for (version, acceptance) in below {
+        match acceptance {
+            Acceptance::Accepted => return Said::Otherwise(format!("it still accepts {version}")),
+            Acceptance::Unknown => return Said::Nothing(format!("whether it accepts {version} was not seen")),
+            Acceptance::Refused => asked = true,
+        }
+    }
+    if asked { Said::So } else { Said::Nothing("it was not asked about older versions".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::{Reason, Unchecked};
+
+    fn look(port: u16, listener: Reading<WireListener>) -> WireObservation {
+        WireObservation { port, address: None, observed_at: "2026-01-01T00:00:00Z".into(), listener }
+    }
+
+    fn seen(transport: WireTransport, versions: &[(TlsVersion, Acceptance)]) -> Reading<WireListener> {
+        let versions = versions.iter().map(|(version, seen)| (WireVersion::Tls(*version), *seen)).collect();
+        Reading::Known(WireListener { transport, why: "because".into(), versions, certificate: None })
+    }
+
+    fn blind() -> Reading<WireListener> {
+        Reading::Unknown(Unchecked::new(Reason::Unresolved, "no such name"))
+    }
+
+    #[test]
+    fn one_listener_that_contradicts_outweighs_all_others() {
+        let on = |looks: &[WireObservation]| verdict(ParameterName::RequireSecureTransport, "on", looks);
+        let enforced = || look(5432, seen(WireTransport::Enforced, &[]));
+        assert_eq!(on(&[enforced()]), Verdict::Confirmed);
+        let optional = look(6432, seen(WireTransport::Optional, &[]));
+        let told = Verdict::Contradicted(SafeText::new("port 6432: because"));
+        assert_eq!(on(&[look(5432, blind()), optional.clone()]), told);
+        assert_eq!(on(&[enforced(), optional]), told);
+        assert!(matches!(on(&[enforced(), look(6432, blind())]), Verdict::NotChecked(_)));
+        assert!(matches!(on(&[look(5432, seen(WireTransport::Inconclusive, &[]))]), Verdict::NotChecked(_)));
+        assert!(matches!(on(&[]), Verdict::NotChecked(_)), "nothing seen is no proof");
+    }
+
+    #[test]
+    fn switching_off_is_confirmed_by_clients_that_get_in() {
+        let off = |transport| verdict(ParameterName::SslEnforcement, "Disabled", &[look(5432, seen(transport, &[]))]);
+        assert_eq!(off(WireTransport::Optional), Verdict::Confirmed);
+        assert!(matches!(off(WireTransport::Enforced), Verdict::Contradicted(_)));
+    }
+
+    #[test]
+    fn a_floor_is_confirmed_by_older_versions_that_are_refused() {
+        use Acceptance::{Accepted, Refused, Unknown};
+        let floor = |value, versions: &[(TlsVersion, Acceptance)]| {
+            let looks = [look(5432, seen(WireTransport::Enforced, versions))];
+            verdict(ParameterName::SslMinProtocolVersion, value, &looks)
+        };
+        let old = |seen| [(TlsVersion::Tls1_1, seen), (TlsVersion::Tls1_2, Accepted)];
+        assert_eq!(floor("TLSv1.2", &old(Refused)), Verdict::Confirmed);
+        assert!(matches!(floor("TLSv1.2", &old(Accepted)), Verdict::Contradicted(_)));
+        assert!(matches!(floor("TLSv1.3", &old(Refused)), Verdict::Contradicted(_)));
+        assert!(matches!(floor("TLSv1.2", &old(Unknown)), Verdict::NotChecked(_)));
+        assert!(matches!(floor("TLSv1.2", &[]), Verdict::NotChecked(_)));
+    }
+}

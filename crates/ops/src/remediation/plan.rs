@@ -1,0 +1,147 @@
+//! From an audit to a plan. Nothing here writes.
+
+use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
+use futures::future::join_all;
+use hostssl_audit::{Profile, find};
+use hostssl_azure::{list_locks, permissions};
+use hostssl_model::{AuditReport, Gap, Outcome, Posture, Scope, ServerReport, SubscriptionId, TlsVersion};
+use hostssl_remediation::{
+    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What to plan.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// Where.
+    pub scope: Scope,
+    /// Servers that are left out, by name: their findings are accepted.
+    pub except: Vec<String>,
+    /// The rules that judge.
+    pub profile: Profile,
+    /// What for.
+    pub goal: Goal,
+    /// How much, and at what pace.
+    pub options: PlanOptions,
+    /// How to find servers.
+    pub discovery: Discovery,
+}
+
+/// A plan, and what it was made from.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What was observed. Its gaps are what the plan could not consider.
+    pub audit: AuditReport,
+    /// What else is not known: locks that could not be listed. A write under such a lock is refused when it is applied.
+    pub unseen: Vec<Gap>,
+}
+
+/// There is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The scope names what does not exist.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// The bounds allow no plan.
+    #[error(transparent)]
+    Invalid(#[from] InvalidPlan),
+}
+
+/// Looks at everything in scope and decides what to change. Zero writes.
+///
+/// # Errors
+///
+/// [`PlanError`]; what could not be seen is no error but left out of the plan, with the reason.
+pub async fn make_plan(
+    tenant: &Tenant,
+    request: &PlanRequest,
+    stamp: Stamp<'_>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<Planned, PlanError> {
+    let now = stamp.now;
+    let tenants = std::slice::from_ref(tenant);
+    let looked = AuditRequest {
+        scope: request.scope.clone(),
+        profile: evidence(&request.profile, &request.goal),
+        discovery: request.discovery,
+    };
+    let audit = audit(tenants, &looked, stamp, on_event).await?;
+    let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
+    let postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
+    let targets: Vec<Target<'_>> = postures
+        .iter()
+        .zip(&audit.servers)
+        .map(|(posture, report)| Target { posture, findings: &report.findings })
+        .collect();
+    let plan = plan(&PlanInputs {
+        goal: request.goal.clone(),
+        targets: &targets,
+        subscriptions: &audit.subscriptions,
+        waived: &waived(&audit, request),
+        clients: &BTreeMap::new(),
+        locks: &locks,
+        options: request.options,
+        created_at: &now(),
+        observed_at: &audit.run.started_at,
+        cloud: &tenant.arm.cloud().name,
+        scope: &request.scope,
+        principal: &tenant.principal,
+        profile: &request.profile.to_string(),
+    })?;
+    Ok(Planned { plan, audit, unseen })
+}
+
+/// The findings of the servers that are left out.
+fn waived(audit: &AuditReport, request: &PlanRequest) -> Vec<WaivedFinding> {
+    let named = |name: &str| request.except.iter().any(|one| one.eq_ignore_ascii_case(name));
+    let servers = audit.servers.iter().filter(|report| named(report.server.name()));
+    let controls = request.goal.controls();
+    let waive = |report: &ServerReport, control: &FixableControl| WaivedFinding {
+        server: report.server.id.clone(),
+        control: *control,
+        detail: "it was to be left out".to_owned(),
+    };
+    servers.flat_map(|report| controls.iter().map(move |control| waive(report, control))).collect()
+}
+
+/// The controls whose settings the planner reads. A floor above TLS 1.2 may stand above a server's cap, so that the cap is
+/// looked at too.
+fn evidence(profile: &Profile, goal: &Goal) -> Profile {
+    let floor = match goal {
+        Goal::Fix { minimum_tls, .. } => Some(*minimum_tls),
+        Goal::Set { minimum_tls: Some(Floor::At(version)), .. } => Some(*version),
+        Goal::Set { .. } => None,
+    };
+    let cap = floor.is_some_and(|floor| floor > TlsVersion::Tls1_2).then_some("maximum-tls-version");
+    let wanted = goal.controls().into_iter().map(FixableControl::id).chain(cap);
+    let controls = wanted.filter_map(find).collect();
+    let mut narrowed = profile.clone();
+    narrowed.controls = controls;
+    narrowed
+}
+
+/// The locks of the subscriptions in which something would be changed.
+async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<Lock>, Vec<Gap>) {
+    let concerned = audit.servers.iter().filter(|report| match goal {
+        Goal::Fix { .. } => report.findings.iter().any(|finding| finding.outcome == Outcome::Fail),
+        Goal::Set { .. } => true,
+    });
+    let subscriptions: BTreeSet<SubscriptionId> = concerned.map(|report| report.server.subscription()).collect();
+    let listed = subscriptions.iter().map(|id| async move { (id, list_locks(&tenant.arm, id).await) });
+    let (mut locks, mut unseen) = (Vec::new(), Vec::new());
+    for (id, listing) in join_all(listed).await {
+        locks.extend(listing.items.into_iter().map(|lock| Lock {
+            scope: lock.scope,
+            name: lock.name,
+            read_only: lock.read_only,
+        }));
+        if let Some(error) = listing.error {
+            let mut blind = error.blind(permissions::READ_LOCKS);
+            blind.detail = format!("its locks cannot be listed: {}", blind.detail).into();
+            unseen.push(Gap { scope: format!("/subscriptions/{id}").into(), blind });
+        }
+    }
+    (locks, unseen)
+}

@@ -1,0 +1,166 @@
+//! Reads and writes settings through Resource Manager, in the executor's terms.
+
+use async_trait::async_trait;
+use hostssl_azure::{Arm, ArmError, Refusal, WriteParameterError, permissions, poll, read_parameter, write_parameter};
+use hostssl_model::{Parameter, Reason, Unchecked};
+use hostssl_remediation::{
+    Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
+};
+
+/// Azure as the executor sees it.
+pub(super) struct ArmWriter(pub(super) Arm);
+
+#[async_trait]
+impl ParameterWriter for ArmWriter {
+    async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
+        read_parameter(&self.0, at.server, at.kind, at.parameter).await
+    }
+
+    async fn write(&self, at: ParameterRef<'_>, value: &str) -> Result<Accepted, WriteError> {
+        let action = permissions::write_action(at.kind, at.parameter).unwrap_or_default();
+        match write_parameter(&self.0, at.server, at.kind, at.parameter, value).await {
+            Ok(accepted) => Ok(Accepted {
+                request_id: accepted.request_id.and_then(|id| RequestId::new(&id).ok()),
+                retry_after: accepted.operation.as_ref().and_then(|operation| operation.retry_after),
+                operation: accepted.operation.map(OperationHandle::new),
+            }),
+            Err(WriteParameterError::Arm(error)) => Err(not_written(&error, action)),
+            Err(error @ WriteParameterError::NotWritable { .. }) => {
+                Err(WriteError::Failed { detail: SafeText::new(&error.to_string()) })
+            }
+        }
+    }
+
+    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
+        let Some(operation) = operation.expose::<hostssl_azure::OperationHandle>() else {
+            return Err(PollError::Gone);
+        };
+        match poll(&self.0, operation).await {
+            Ok(progress) => Ok(progress_of(progress)),
+            Err(error) => Err(not_told(&error)),
+        }
+    }
+}
+
+/// What an error says about a write. Whatever does not say for certain that the write was not taken is
+/// [`WriteError::Lost`].
+fn not_written(error: &ArmError, action: &str) -> WriteError {
+    let detail = SafeText::new(&error.to_string());
+    match error {
+        ArmError::Refused(refusal) => refused(refusal, error, action),
+        // Only refusals came; a write was never taken.
+        ArmError::Throttled { .. } => WriteError::Throttled { after: None },
+        // Azure carries out nothing for an identity that it does not know.
+        ArmError::SignIn(_) => WriteError::Failed { detail },
+        ArmError::Network(_) | ArmError::Malformed(_) | ArmError::Stopped(_) => WriteError::Lost { detail },
+    }
+}
+
+fn refused(refusal: &Refusal, error: &ArmError, action: &str) -> WriteError {
+    let detail = SafeText::new(&error.to_string());
+    // A front door says so of a request whose fate it does not know ("Azure Resource Manager: transient errors").
+    if refusal.status == 408 || refusal.status >= 500 {
+        return WriteError::Lost { detail };
+    }
+    let named = |name: Option<&str>| SafeText::new(name.unwrap_or("(Azure does not say which)"));
+    if refusal.is(&["ScopeLocked"]) {
+        return WriteError::Locked { by: named(refusal.locked_scope()), detail };
+    }
+    if refusal.is(&["RequestDisallowedByPolicy"]) {
+        return WriteError::Policy { assignment: named(refusal.policy_assignment()), detail };
+    }
+    match error.blind(action).reason {
+        Reason::Busy => WriteError::Busy,
+        Reason::Stopped => WriteError::Stopped { detail },
+        Reason::Throttled => WriteError::Throttled { after: None },
+        Reason::Permission => {
+            let action = refusal.forbidden_action().unwrap_or(action);
+            WriteError::Permission { action: SafeText::new(action), detail }
+        }
+        _ => WriteError::Failed { detail },
+    }
+}
+
+fn progress_of(progress: hostssl_azure::Progress) -> Progress {
+    match progress {
+        hostssl_azure::Progress::Pending(_, retry_after) => Progress::Pending { retry_after },
+        hostssl_azure::Progress::Succeeded => Progress::Succeeded,
+        hostssl_azure::Progress::Failed { code, message } => {
+            Progress::Failed { detail: SafeText::new(&format!("the operation failed: {code}: {message}")) }
+        }
+        hostssl_azure::Progress::Canceled => Progress::Failed { detail: SafeText::new("the operation was canceled") },
+    }
+}
+
+fn not_told(error: &ArmError) -> PollError {
+    match error {
+        ArmError::Refused(Refusal { status: 403, .. }) => PollError::Forbidden,
+        ArmError::Refused(Refusal { status: 404 | 410, .. }) => PollError::Gone,
+        _ => PollError::Lost { detail: SafeText::new(&error.to_string()), after: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_azure::Stop;
+    use std::time::Duration;
+
+    fn refusal(status: u16, code: &str, message: &str) -> ArmError {
+        ArmError::Refused(Refusal { status, code: code.into(), message: message.into(), request_id: None })
+    }
+
+    #[test]
+    fn what_is_not_certain_is_lost() {
+        let uncertain = [
+            ArmError::Network("connection reset".into()),
+            ArmError::Malformed("half a document".into()),
+            ArmError::Stopped(Stop::Interrupted),
+            refusal(408, "", ""),
+            refusal(500, "InternalServerError", ""),
+            refusal(502, "", ""),
+            refusal(503, "ServerIsBusy", "later"),
+            refusal(504, "GatewayTimeout", ""),
+        ];
+        for error in uncertain {
+            assert!(matches!(not_written(&error, "a/write"), WriteError::Lost { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_stands_in_the_way() {
+        let locked = "The scope '/x' cannot perform write operation because following scope(s) are locked: \
+                      '/subscriptions/s/resourceGroups/g'. Please remove the lock and try again.";
+        let WriteError::Locked { by, .. } = not_written(&refusal(409, "ScopeLocked", locked), "a/write") else {
+            panic!("a lock")
+        };
+        assert_eq!(by.as_str(), "/subscriptions/s/resourceGroups/g");
+        let denied = r#"Resource 'x' was disallowed by policy. Policy identifiers: '[{"policyAssignment":{"name":"Keep","id":"/p"}}]'."#;
+        let error = refusal(403, "RequestDisallowedByPolicy", denied);
+        let WriteError::Policy { assignment, .. } = not_written(&error, "a/write") else { panic!("a policy") };
+        assert_eq!(assignment.as_str(), "Keep");
+        let WriteError::Permission { action, .. } = not_written(&refusal(403, "", ""), "a/write") else {
+            panic!("a permission")
+        };
+        assert_eq!(action.as_str(), "a/write");
+    }
+
+    #[test]
+    fn what_may_pass_is_told_apart_from_what_may_not() {
+        assert_eq!(not_written(&refusal(409, "ServerIsBusy", ""), ""), WriteError::Busy);
+        assert_eq!(not_written(&refusal(400, "ServerBusy", ""), ""), WriteError::Busy);
+        let throttled = ArmError::Throttled { refusals: 3, waited: Duration::from_secs(9) };
+        assert_eq!(not_written(&throttled, ""), WriteError::Throttled { after: None });
+        assert!(matches!(not_written(&refusal(400, "ServerStoppedError", ""), ""), WriteError::Stopped { .. }));
+        assert!(matches!(not_written(&refusal(404, "ResourceNotFound", ""), ""), WriteError::Failed { .. }));
+        assert!(matches!(not_written(&refusal(400, "InvalidParameterValue", ""), ""), WriteError::Failed { .. }));
+    }
+
+    #[test]
+    fn a_poll_that_is_not_answered_says_nothing_about_the_operation() {
+        assert_eq!(not_told(&refusal(403, "AuthorizationFailed", "")), PollError::Forbidden);
+        assert_eq!(not_told(&refusal(404, "ResourceNotFound", "")), PollError::Gone);
+        assert!(matches!(not_told(&ArmError::Network("reset".into())), PollError::Lost { .. }));
+        assert!(matches!(not_told(&refusal(503, "", "")), PollError::Lost { .. }));
+    }
+}

@@ -1,0 +1,255 @@
+//! The audit of one subscription.
+
+use crate::{Event, ListenerProbe};
+use futures::StreamExt;
+use futures::future::{join, join_all};
+use futures::stream;
+use hostssl_audit::{Profile, needed_parameters, server_report};
+use hostssl_azure::{Arm, GraphRow, Listed, ResourceType, list_servers, read_parameters};
+use hostssl_model::{
+    Gap, ParameterName, Posture, Reading, Reason, ResourceId, Role, Scope, Server, ServerReport, Subscription,
+    Unchecked,
+};
+use std::collections::{HashMap, HashSet};
+
+/// What looking at one subscription takes.
+pub(crate) struct Work<'a> {
+    pub(crate) arm: &'a Arm,
+    pub(crate) subscription: &'a Subscription,
+    pub(crate) scope: &'a Scope,
+    pub(crate) profile: &'a Profile,
+    /// The servers, when they were found already.
+    pub(crate) listed: Option<Vec<(ResourceType, GraphRow)>>,
+    /// Looks at the listeners of each server, if that is asked for.
+    pub(crate) wire: Option<&'a ListenerProbe>,
+}
+
+/// What was found in one subscription.
+#[derive(Debug, Default)]
+pub(crate) struct SubscriptionAudit {
+    /// In the order of their ids.
+    pub(crate) servers: Vec<ServerReport>,
+    pub(crate) gaps: Vec<Gap>,
+    /// The kinds whose provider is not registered there.
+    pub(crate) not_offered: Vec<ResourceType>,
+}
+
+/// Servers of one subscription read at once. The client bounds the requests of all subscriptions together.
+const SERVERS_AT_ONCE: usize = 256;
+
+pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'_>)) -> SubscriptionAudit {
+    let mut audit = SubscriptionAudit::default();
+    let entries = match work.listed {
+        Some(entries) => entries,
+        None => list_everything(work.arm, work.subscription, work.scope, &mut audit).await,
+    };
+    let servers = keep_servers(entries, work.subscription, work.scope, &mut audit.gaps);
+    on_event(Event::Found(servers.len()));
+
+    let primaries = wanted_of_primaries(&servers, work.profile);
+    let profile = work.profile;
+    let primaries_ref = &primaries;
+    let looked: Vec<Listed> = stream::iter(servers)
+        .map(|listed| async move {
+            let mut names = needed_parameters(profile, listed.posture.server.kind, listed.posture.server.role);
+            names.extend(primaries_ref.get(&listed.posture.server.id).into_iter().flatten());
+            let probed = work.wire.map(|wire| (wire, listed.posture.server.clone()));
+            let look = async {
+                match &probed {
+                    Some((wire, server)) => wire.look(work.arm, server).await,
+                    None => Vec::new(),
+                }
+            };
+            let (mut listed, looks) = join(read_settings(work.arm, listed, names), look).await;
+            listed.posture.wire = looks;
+            on_event(Event::Looked);
+            listed
+        })
+        .buffer_unordered(SERVERS_AT_ONCE)
+        .collect()
+        .await;
+
+    let elsewhere = read_primaries_elsewhere(work.arm, &looked, primaries).await;
+    let known: HashMap<&ResourceId, &Posture> = looked.iter().map(|l| (&l.posture.server.id, &l.posture)).collect();
+    audit.servers = looked
+        .iter()
+        .map(|listed| {
+            let primary = listed.posture.server.primary.as_ref().and_then(|id| match known.get(id) {
+                Some(posture) => Some(Reading::Known((*posture).clone())),
+                None => elsewhere.get(id).cloned(),
+            });
+            server_report(&listed.posture, primary.as_ref(), work.profile)
+        })
+        .collect();
+    audit.servers.sort_by(|a, b| a.server.id.cmp(&b.server.id));
+    for server in &audit.servers {
+        audit.gaps.extend(gaps_of_server(server));
+    }
+    audit
+}
+
+async fn list_everything(
+    arm: &Arm,
+    subscription: &Subscription,
+    scope: &Scope,
+    audit: &mut SubscriptionAudit,
+) -> Vec<(ResourceType, GraphRow)> {
+    let groups: Vec<Option<&str>> = match scope.resource_groups.as_slice() {
+        [] => vec![None],
+        groups => groups.iter().map(|group| Some(group.as_str())).collect(),
+    };
+    let lists = ResourceType::ALL.into_iter().flat_map(|resource_type| {
+        groups.iter().map(move |group| async move {
+            (resource_type, group.is_some(), list_servers(arm, &subscription.id, *group, resource_type).await)
+        })
+    });
+    let mut entries = Vec::new();
+    let mut gaps = Vec::new();
+    for (resource_type, in_group, listing) in join_all(lists).await {
+        entries.extend(listing.items.into_iter().map(|item| (resource_type, item)));
+        let Some(error) = listing.error else { continue };
+        let mut blind = error.blind(resource_type.read_action());
+        if blind.reason == Reason::NotOffered {
+            audit.not_offered.push(resource_type);
+        } else if in_group && blind.reason == Reason::Vanished {
+            // The group is in another subscription. That it is nowhere is found out when all were looked at.
+        } else {
+            blind.detail = format!("the {} cannot be listed: {}", resource_type.plural(), blind.detail).into();
+            gaps.push(Gap { scope: format!("/subscriptions/{}", subscription.id).into(), blind });
+        }
+    }
+    audit.gaps.extend(merge_listing_gaps(gaps));
+    entries
+}
+
+/// All lists of a subscription fail alike when the subscription cannot be reached. That is one gap, unless different
+/// permissions are missing.
+fn merge_listing_gaps(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    let alike = gaps.windows(2).all(|pair| pair[0].blind.reason == pair[1].blind.reason);
+    let permission = gaps.first().is_some_and(|gap| gap.blind.reason == Reason::Permission);
+    if alike && !permission {
+        gaps.truncate(1);
+    }
+    gaps
+}
+
+/// Keeps the servers in scope, each once, and tells of entries that are none.
+fn keep_servers(
+    entries: Vec<(ResourceType, GraphRow)>,
+    subscription: &Subscription,
+    scope: &Scope,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Listed> {
+    let mut seen = HashSet::new();
+    let mut servers = Vec::with_capacity(entries.len());
+    for (_, entry) in entries {
+        match entry {
+            Ok(listed) => {
+                let server = &listed.posture.server;
+                let wanted = scope.admits(server.id.resource_group(), server.name());
+                if wanted && seen.insert(server.id.clone()) {
+                    servers.push(listed);
+                }
+            }
+            Err(odd) => gaps.push(Gap {
+                scope: format!("/subscriptions/{}", subscription.id).into(),
+                blind: Unchecked::new(Reason::MalformedAnswer, odd.0),
+            }),
+        }
+    }
+    servers
+}
+
+/// The settings of primaries that their replicas' controls need.
+fn wanted_of_primaries(servers: &[Listed], profile: &Profile) -> HashMap<ResourceId, Vec<ParameterName>> {
+    let parity = profile.controls.iter().filter(|control| control.id == "replica-parity");
+    let mut wanted: HashMap<ResourceId, Vec<ParameterName>> = HashMap::new();
+    for control in parity {
+        for server in servers.iter().map(|listed| &listed.posture.server) {
+            if let (Role::Replica, Some(primary)) = (server.role, &server.primary) {
+                wanted.entry(primary.clone()).or_default().extend((control.needs)(server.kind, server.role));
+            }
+        }
+    }
+    wanted
+}
+
+/// Reads what is not known yet. A server that is stopped or being created has nothing to read, so it is not asked.
+async fn read_settings(arm: &Arm, mut listed: Listed, mut names: Vec<ParameterName>) -> Listed {
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| listed.posture.reading(*name).is_none());
+    let readings = match not_readable(&listed.posture.server) {
+        Some(blind) => names.into_iter().map(|name| (name, Reading::Unknown(blind.clone()))).collect(),
+        None => read_parameters(arm, &listed, &names).await,
+    };
+    listed.posture.readings.extend(readings);
+    listed
+}
+
+fn not_readable(server: &Server) -> Option<Unchecked> {
+    let state = server.state.as_ref()?;
+    if state.is_stopped() {
+        let detail = "the server is stopped; Azure does not tell the parameters of a stopped server";
+        return Some(Unchecked::new(Reason::Stopped, detail));
+    }
+    let detail = "the server is being created and has no parameters yet";
+    state.is_being_created().then(|| Unchecked::new(Reason::Creating, detail))
+}
+
+/// Reads the primaries that are in another subscription, or outside the scope.
+async fn read_primaries_elsewhere(
+    arm: &Arm,
+    looked: &[Listed],
+    mut primaries: HashMap<ResourceId, Vec<ParameterName>>,
+) -> HashMap<ResourceId, Reading<Posture>> {
+    for listed in looked {
+        primaries.remove(&listed.posture.server.id);
+    }
+    let replicas = looked.iter().map(|listed| &listed.posture.server);
+    let reads = primaries.into_iter().map(|(id, names)| {
+        let replica = replicas.clone().find(|server| server.primary.as_ref() == Some(&id));
+        async move {
+            // A primary is of its replica's kind. Its state is not known; Azure will say if it cannot be read.
+            let replica = replica?;
+            let server = Server {
+                id: id.clone(),
+                state: None,
+                fqdn: None,
+                role: Role::Primary,
+                primary: None,
+                ..replica.clone()
+            };
+            let listed =
+                Listed { posture: Posture { server, readings: Vec::new(), wire: Vec::new() }, parameter_group: None };
+            Some((id, Reading::Known(read_settings(arm, listed, names).await.posture)))
+        }
+    });
+    join_all(reads).await.into_iter().flatten().collect()
+}
+
+/// What of a server was not seen: one gap for each reason.
+fn gaps_of_server(report: &ServerReport) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = Vec::new();
+    for blind in report.findings.iter().filter_map(|finding| finding.blind.as_ref()) {
+        let known =
+            |gap: &Gap| gap.blind.reason == blind.reason && gap.blind.missing_permission == blind.missing_permission;
+        if !gaps.iter().any(known) {
+            gaps.push(Gap { scope: report.server.id.as_str().into(), blind: blind.clone() });
+        }
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_failures_of_all_lists_are_one_gap() {
+        let gap = |reason| Gap { scope: "/subscriptions/s".into(), blind: Unchecked::new(reason, "why") };
+        assert_eq!(merge_listing_gaps(vec![gap(Reason::Network); 4]).len(), 1);
+        assert_eq!(merge_listing_gaps(vec![gap(Reason::Permission); 4]).len(), 4);
+        assert_eq!(merge_listing_gaps(vec![gap(Reason::Network), gap(Reason::Throttled)]).len(), 2);
+    }
+}

@@ -1,0 +1,157 @@
+//! Each of the simulator's traps has its right ending.
+
+use crate::case::{Case, both, floor, id, step, switch};
+use hostssl_azure_sim::{Fault, FaultRule, Operation, ServerState};
+use hostssl_model::TlsVersion;
+use hostssl_remediation::{RunOutcome, Status};
+use std::time::Duration;
+
+const WRITE: [Operation; 1] = [Operation::UpdateConfiguration];
+const POLLS: [Operation; 2] = [Operation::PollOperation, Operation::GetOperationResult];
+
+/// What a trap should come to: the status, a part of the reason, how many writes were sent, and the value at the end.
+struct Ending {
+    status: Status,
+    reason: &'static str,
+    writes: usize,
+    value: &'static str,
+}
+
+const APPLIED: Ending = Ending { status: Status::Applied, reason: "", writes: 1, value: "on" };
+
+fn traps() -> Vec<(&'static str, FaultRule, Ending)> {
+    let on = |fault| FaultRule::on_server(id("orders"), fault);
+    let refused = |reason| Ending { status: Status::Refused, reason, writes: 1, value: "off" };
+    let fails = |code: &str| Fault::OperationFails { code: code.into(), message: "it is not ready".into() };
+    vec![
+        ("nothing", on(Fault::DeleteLock), APPLIED),
+        (
+            "operation fails with HTTP 200",
+            on(fails("ServerIsNotReady")),
+            Ending { status: Status::Failed, reason: "ServerIsNotReady", writes: 1, value: "off" },
+        ),
+        (
+            "operation succeeds and nothing changed",
+            on(Fault::OperationIgnored),
+            Ending { status: Status::Failed, reason: "off", writes: 1, value: "off" },
+        ),
+        ("takes long", on(Fault::OperationTakes { duration: Duration::from_mins(5) }), APPLIED),
+        (
+            "never ends",
+            on(Fault::OperationTakes { duration: Duration::from_hours(24) }),
+            Ending { status: Status::TimedOut, reason: "", writes: 1, value: "off" },
+        ),
+        ("locked", on(Fault::ReadOnlyLock), refused("lock")),
+        ("denied by policy", on(Fault::PolicyDenied), refused("Simulated deny policy")),
+        ("busy twice", on(Fault::Busy).times(2), Ending { writes: 3, ..APPLIED }),
+        ("403 on the poll", on(Fault::Forbidden).during(POLLS), APPLIED),
+        ("404 on the poll", on(Fault::Vanished).during(POLLS), APPLIED),
+        ("polls unavailable", on(Fault::Unavailable { status: 503 }).during(POLLS), APPLIED),
+        ("a word of its own", on(Fault::UnknownStatus { word: "Restarting".into() }), APPLIED),
+        (
+            "stops meanwhile",
+            on(Fault::StopsMeanwhile),
+            Ending { status: Status::TimedOut, reason: "ServerIsNotReady", writes: 1, value: "off" },
+        ),
+        (
+            "429 on the write",
+            on(Fault::Throttled { retry_after: Some(7) }).during(WRITE).times(2),
+            Ending { writes: 3, ..APPLIED },
+        ),
+        ("token expires", on(Fault::TokenRejected).during(WRITE).times(1), Ending { writes: 2, ..APPLIED }),
+        ("reset after it was accepted", on(Fault::ResetAfterAccept).times(1), APPLIED),
+        (
+            "unavailable before it was accepted",
+            on(Fault::Unavailable { status: 503 }).during(WRITE).times(1),
+            Ending { writes: 2, ..APPLIED },
+        ),
+        ("done at once", on(Fault::Immediate), APPLIED),
+        (
+            "reads fail for a while",
+            on(Fault::Unavailable { status: 503 }).during([Operation::GetConfiguration]).times(9),
+            APPLIED,
+        ),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_trap_has_its_ending() {
+    for (name, rule, ending) in traps() {
+        let case = Case::flexible(&["billing", "orders"]);
+        let plan = case.plan(switch()).await;
+        assert_eq!(plan.steps().len(), 2, "{name}");
+        case.simulation.inject(rule).unwrap();
+        let report = case.apply(&plan).await;
+        let line = step(&report, "orders");
+        assert_eq!(line.status, ending.status, "{name}: {line:?}");
+        assert!(line.reason.as_deref().unwrap_or_default().contains(ending.reason), "{name}: {line:?}");
+        let requests = case.requests();
+        assert_eq!(requests.writes_to(&id("orders")).count(), ending.writes, "{name}: {:?}", requests.writes);
+        assert_eq!(case.value("orders"), ending.value, "{name}");
+        // Whatever happens to one server, the other one is done.
+        assert_eq!(step(&report, "billing").status, Status::Applied, "{name}");
+        // What was accepted has the id that Microsoft's support asks for.
+        let accepted = line.status == Status::Applied && name != "reset after it was accepted";
+        assert!(!accepted || line.request_id.is_some(), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_busy_for_ever_ends_as_timed_out_and_unwritten() {
+    let case = Case::flexible(&["orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation.inject(FaultRule::on_server(id("orders"), Fault::Busy)).unwrap();
+    let report = case.apply(&plan).await;
+    assert_eq!(report.steps[0].status, Status::TimedOut);
+    assert!(report.steps[0].reason.as_deref().unwrap().starts_with("the server is busy with another operation"));
+    assert_eq!((report.outcome, case.value("orders").as_str()), (RunOutcome::Failed, "off"));
+    assert!(case.requests().writes.iter().all(|write| write.status == 409));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_stopped_between_plan_and_apply_is_refused_unwritten() {
+    let case = Case::flexible(&["orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation.set_state(&id("orders"), ServerState::Stopped).unwrap();
+    let report = case.apply(&plan).await;
+    assert_eq!(report.steps[0].status, Status::Refused);
+    assert!(report.steps[0].reason.as_deref().unwrap().starts_with("stopped"));
+    assert!(case.requests().writes.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_changed_between_plan_and_apply_is_left_alone() {
+    let case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(both(TlsVersion::Tls1_2)).await;
+    case.simulation.set_parameter(&id("orders"), "require_secure_transport", "on").unwrap();
+    let report = case.apply(&plan).await;
+    assert_eq!(step(&report, "orders").status, Status::Already);
+    assert_eq!(case.requests().writes_to(&id("orders")).count(), 0);
+
+    let floors = Case::flexible(&["orders"]);
+    floors.simulation.set_parameter(&id("orders"), "require_secure_transport", "on").unwrap();
+    floors.simulation.set_parameter(&id("orders"), "ssl_min_protocol_version", "TLSv1").unwrap();
+    let plan = floors.plan(floor(TlsVersion::Tls1_2)).await;
+    assert_eq!(plan.steps().len(), 1);
+    floors.simulation.set_parameter(&id("orders"), "ssl_min_protocol_version", "TLSv1.3").unwrap();
+    let report = floors.apply(&plan).await;
+    assert_eq!(report.steps[0].status, Status::ChangedSincePlan, "{:?}", report.steps);
+    assert!(floors.requests().writes.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_expires_in_the_middle_is_renewed() {
+    let mut scenario = crate::common::scenario(vec![hostssl_azure_sim::Server::new(
+        hostssl_azure_sim::Kind::Flexible,
+        "rg",
+        "orders",
+    )]);
+    scenario.token_lifetime = Duration::from_secs(310);
+    scenario.writes.duration = Duration::from_secs(600);
+    let case = Case::of(scenario);
+    case.simulation.set_parameter(&id("orders"), "require_secure_transport", "off").unwrap();
+    let plan = case.plan(switch()).await;
+    let report = case.apply(&plan).await;
+    assert_eq!(report.steps[0].status, Status::Applied, "{:?}", report.steps);
+    assert_eq!(case.requests().writes.len(), 1);
+}

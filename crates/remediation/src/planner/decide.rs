@@ -1,0 +1,261 @@
+//! What to do with one control on one server.
+
+use super::{ClientVerdict, PlanInputs, Target};
+use crate::plan::{Disposition, LeftOutReason};
+use crate::setting::{Meaning, meaning, settings_of, spelling};
+use crate::{FixableControl, Floor, Goal};
+use hostssl_model::{
+    Kind, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server, SubscriptionId, TlsVersion, Unchecked,
+};
+use std::collections::HashMap;
+
+/// One setting to change.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) control: FixableControl,
+    pub(super) parameter: ParameterName,
+    pub(super) before: Box<str>,
+    pub(super) after: Box<str>,
+    pub(super) disposition: Disposition,
+    pub(super) loosens: bool,
+    pub(super) why: String,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub(super) enum Decision {
+    Write(Change),
+    ByHand(Change),
+    LeaveOut(LeftOutReason, String),
+}
+
+/// Decides about one control on one server: one decision a setting, or one for the whole control.
+pub(super) fn decide(
+    inputs: &PlanInputs<'_>,
+    tenants: &HashMap<SubscriptionId, &str>,
+    target: &Target<'_>,
+    control: FixableControl,
+) -> Vec<Decision> {
+    let posture = target.posture;
+    let refusal = other_tenant(inputs, tenants, &posture.server.id)
+        .or_else(|| judge_finding(inputs, target, control))
+        .or_else(|| judge_state(&posture.server))
+        .or_else(|| judge_locks(inputs, &posture.server.id));
+    if let Some(leave_out) = refusal {
+        return vec![leave_out];
+    }
+    let settings = settings_of(control, posture.server.kind);
+    let decisions: Vec<Decision> =
+        settings.iter().filter_map(|name| decide_setting(inputs, posture, control, *name)).collect();
+    if !decisions.is_empty() {
+        return decisions;
+    }
+    vec![match &inputs.goal {
+        Goal::Set { enforcement: Some(false), .. } if settings.is_empty() => {
+            Decision::LeaveOut(LeftOutReason::NotSupported, "TLS cannot be turned off there".into())
+        }
+        Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it has this value".into()),
+        Goal::Fix { .. } if settings.iter().any(|name| waits_for_restart(posture, *name)) => Decision::LeaveOut(
+            LeftOutReason::NeedsRestart,
+            "it has the value, which takes effect when somebody restarts the server".into(),
+        ),
+        Goal::Fix { .. } => Decision::LeaveOut(
+            LeftOutReason::Unknown,
+            "the finding fails although every setting reaches the value to set: the profile asks for more".into(),
+        ),
+    }]
+}
+
+fn waits_for_restart(posture: &Posture, name: ParameterName) -> bool {
+    matches!(posture.reading(name), Some(Reading::Known(parameter)) if parameter.pending_restart)
+}
+
+/// A token is one tenant's, so a plan is one tenant's too.
+fn other_tenant(
+    inputs: &PlanInputs<'_>,
+    tenants: &HashMap<SubscriptionId, &str>,
+    server: &ResourceId,
+) -> Option<Decision> {
+    let wanted = inputs.principal.tenant.as_deref()?;
+    let tenant = tenants.get(&server.subscription())?;
+    let other = !tenant.eq_ignore_ascii_case(wanted);
+    other.then(|| Decision::LeaveOut(LeftOutReason::OtherTenant, format!("it belongs to tenant {tenant}")))
+}
+
+/// `None` when the finding failed and is not accepted, or when nobody asks for findings.
+fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableControl) -> Option<Decision> {
+    if matches!(inputs.goal, Goal::Set { .. }) {
+        return None;
+    }
+    let Some(finding) = target.findings.iter().find(|finding| finding.control == control.id()) else {
+        return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{control} was not judged")));
+    };
+    match finding.outcome {
+        Outcome::Pass => {
+            let observed = finding.observed.as_deref().unwrap_or("the control passes");
+            Some(Decision::LeaveOut(LeftOutReason::AlreadyRight, observed.into()))
+        }
+        Outcome::NotApplicable => {
+            Some(Decision::LeaveOut(LeftOutReason::NotSupported, format!("{control} does not apply to it")))
+        }
+        Outcome::Unknown => Some(match &finding.blind {
+            Some(blind) => unseen(blind),
+            None => Decision::LeaveOut(LeftOutReason::Unknown, "the control could not be judged".into()),
+        }),
+        Outcome::Fail => inputs
+            .waived
+            .iter()
+            .find(|waived| waived.server == target.posture.server.id && waived.control == control)
+            .map(|waived| Decision::LeaveOut(LeftOutReason::Waived, waived.detail.clone())),
+    }
+}
+
+fn unseen(blind: &Unchecked) -> Decision {
+    let reason = if blind.reason == Reason::Stopped { LeftOutReason::Stopped } else { LeftOutReason::Unknown };
+    let missing = blind.missing_permission.as_deref().map(|action| format!(" (missing: {action})")).unwrap_or_default();
+    Decision::LeaveOut(reason, format!("{}{missing}: {}", blind.reason, blind.detail))
+}
+
+/// Azure changes settings of a server in state `Ready` only.
+fn judge_state(server: &Server) -> Option<Decision> {
+    let state = server.state.as_ref()?;
+    if state.is_stopped() {
+        let detail = "Azure neither tells nor changes the settings of a stopped server: start it and plan again";
+        return Some(Decision::LeaveOut(LeftOutReason::Stopped, detail.into()));
+    }
+    // A HorizonDB cluster has no state of its own, only whether its last provisioning succeeded.
+    let is = |word: &str| state.as_str().eq_ignore_ascii_case(word);
+    let ready = is("Ready") || (server.kind == Kind::Horizon && is("Succeeded"));
+    (!ready).then(|| Decision::LeaveOut(LeftOutReason::NotReady, format!("its state is {}", state.as_str())))
+}
+
+fn judge_locks(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Decision> {
+    let id = server.to_lowercase();
+    let lock = inputs.locks.iter().filter(|lock| lock.read_only).find(|lock| {
+        let scope = lock.scope.trim_end_matches('/').to_ascii_lowercase();
+        !scope.is_empty() && id.strip_prefix(&scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })?;
+    Some(Decision::LeaveOut(LeftOutReason::Locked, format!("ReadOnly lock `{}` on {}", lock.name, lock.scope)))
+}
+
+/// `None` when the setting is as it should be.
+fn decide_setting(
+    inputs: &PlanInputs<'_>,
+    posture: &Posture,
+    control: FixableControl,
+    name: ParameterName,
+) -> Option<Decision> {
+    let parameter = match posture.reading(name) {
+        Some(Reading::Known(parameter)) => parameter,
+        Some(Reading::Unknown(blind)) => return Some(unseen(blind)),
+        None => return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{name} was not read"))),
+    };
+    let before = parameter.value.trim();
+    let Some(now) = meaning(name, before) else {
+        return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{name} has the unknown value `{before}`")));
+    };
+    let wanted = wanted(&inputs.goal, control)?;
+    let right = match inputs.goal {
+        Goal::Fix { .. } => now.strictness() >= wanted.strictness(),
+        Goal::Set { .. } => now == wanted,
+    };
+    if right {
+        return None;
+    }
+    let Some(after) = spelling(name, wanted) else {
+        let detail = format!("{name} of this kind of server cannot be {}", describe(wanted));
+        return Some(Decision::LeaveOut(LeftOutReason::NotSupported, detail));
+    };
+    let loosens = wanted.strictness() < now.strictness();
+    let (mut disposition, clients) = if loosens {
+        (Disposition::OnlineSafe, "this loosens the server: no client is refused that connects today".into())
+    } else {
+        judge_clients(inputs, &posture.server.id, control)
+    };
+    let mut why = format!("{name} is {before}; {clients}");
+    if spelling(name, now).is_none() {
+        why.push_str(&format!("; Azure offers {before} no more, so undo cannot put it back"));
+    }
+    if parameter.pending_restart {
+        disposition = disposition.max(Disposition::NeedsRestart);
+        why.push_str("; an earlier change of it still waits for a restart, so this one may too");
+    }
+    let change =
+        Change { control, parameter: name, before: before.into(), after: after.into(), disposition, loosens, why };
+    Some(match obstacle(posture, name, wanted) {
+        Some(Obstacle::ByHand(text)) => Decision::ByHand(Change {
+            disposition: Disposition::Manual,
+            why: format!("{}; {text}", change.why),
+            ..change
+        }),
+        Some(Obstacle::Unseen(text)) => Decision::LeaveOut(LeftOutReason::Unknown, text),
+        None => Decision::Write(change),
+    })
+}
+
+fn wanted(goal: &Goal, control: FixableControl) -> Option<Meaning> {
+    match (goal, control) {
+        (Goal::Fix { .. }, FixableControl::RequireSecureTransport) => Some(Meaning::Enforced(true)),
+        (Goal::Fix { minimum_tls, .. }, FixableControl::MinimumTlsVersion) => {
+            Some(Meaning::Floor(Floor::At(*minimum_tls)))
+        }
+        (Goal::Set { enforcement, .. }, FixableControl::RequireSecureTransport) => enforcement.map(Meaning::Enforced),
+        (Goal::Set { minimum_tls, .. }, FixableControl::MinimumTlsVersion) => minimum_tls.map(Meaning::Floor),
+    }
+}
+
+fn describe(wanted: Meaning) -> String {
+    match wanted {
+        Meaning::Enforced(true) => "on".into(),
+        Meaning::Enforced(false) => "off".into(),
+        Meaning::Floor(Floor::None) => "without a floor".into(),
+        Meaning::Floor(Floor::At(version)) => version.to_string(),
+    }
+}
+
+/// Without evidence about the clients, making a server stricter counts as breaking them.
+fn judge_clients(inputs: &PlanInputs<'_>, server: &ResourceId, control: FixableControl) -> (Disposition, String) {
+    match inputs.clients.get(&(server.clone(), control)) {
+        Some(ClientVerdict::Safe(evidence)) => {
+            (Disposition::OnlineSafe, format!("every client that was seen goes on working: {evidence}"))
+        }
+        Some(ClientVerdict::Breaks(clients)) => (Disposition::BreaksClients, format!("clients break: {clients}")),
+        Some(ClientVerdict::NotEnough(why)) => {
+            (Disposition::BreaksClients, format!("not enough client observation: {why}"))
+        }
+        None => (Disposition::BreaksClients, "no client observation: nobody knows who would be refused".into()),
+    }
+}
+
+/// Why hostssl does not write a setting although it could.
+enum Obstacle {
+    ByHand(String),
+    Unseen(String),
+}
+
+fn obstacle(posture: &Posture, name: ParameterName, wanted: Meaning) -> Option<Obstacle> {
+    if posture.server.kind == Kind::Horizon {
+        let text = "it stands in a parameter group, which other clusters may share: change it there by hand";
+        return Some(Obstacle::ByHand(text.into()));
+    }
+    let has_cap = matches!(posture.server.kind, Kind::Flexible | Kind::ElasticCluster);
+    match wanted {
+        // A floor above the cap leaves no version at all. No cap that Azure offers is below TLS 1.2.
+        Meaning::Floor(Floor::At(floor)) if has_cap && floor > TlsVersion::Tls1_2 => cap_obstacle(posture, name, floor),
+        _ => None,
+    }
+}
+
+fn cap_obstacle(posture: &Posture, name: ParameterName, floor: TlsVersion) -> Option<Obstacle> {
+    let cap = ParameterName::SslMaxProtocolVersion;
+    let value = match posture.reading(cap) {
+        Some(Reading::Known(parameter)) => parameter.value.trim(),
+        _ => return Some(Obstacle::Unseen(format!("{cap} was not seen, and a floor above it would refuse everybody"))),
+    };
+    match TlsVersion::from_postgresql(value) {
+        _ if value.is_empty() => None,
+        Some(highest) if highest >= floor => None,
+        Some(_) => Some(Obstacle::ByHand(format!("{cap} = {value} is below the new {name}: raise it first"))),
+        None => Some(Obstacle::Unseen(format!("{cap} has the unknown value `{value}`"))),
+    }
+}

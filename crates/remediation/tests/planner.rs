@@ -1,0 +1,337 @@
+//! What the planner decides.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_model::{
+    Kind, Parameter, ParameterName as Name, Posture, Reading, Reason, Subscription, SubscriptionId, SubscriptionState,
+    TlsVersion, Unchecked,
+};
+use hostssl_remediation::{
+    ClientVerdict, Disposition, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Lock, Plan, PlanOptions,
+    WaivedFinding,
+};
+use hostssl_test_support::fleet::*;
+use std::sync::Arc;
+
+const SWITCH: FixableControl = FixableControl::RequireSecureTransport;
+
+/// Every step as `wave server parameter before>after disposition`.
+fn steps(plan: &Plan) -> Vec<String> {
+    let line = |step: &hostssl_remediation::Step| {
+        let values = format!("{}>{}", step.before, step.after);
+        format!("{} {} {} {values} {}", step.wave, step.server.name(), step.parameter.key(), step.disposition)
+    };
+    plan.steps().iter().map(line).collect()
+}
+
+fn left_out(plan: &Plan) -> Vec<String> {
+    let line = |left: &hostssl_remediation::LeftOut| {
+        format!("{} {} {}: {}", left.server.name(), left.control, left.reason.as_str(), left.detail)
+    };
+    plan.left_out().iter().map(line).collect()
+}
+
+fn blind(mut posture: Posture, name: Name, reason: Reason) -> Posture {
+    for (read, reading) in &mut posture.readings {
+        if *read == name {
+            let mut blind = Unchecked::new(reason, "Azure said no");
+            blind.missing_permission = (reason == Reason::Permission).then(|| "configurations/read".into());
+            *reading = Reading::Unknown(blind);
+        }
+    }
+    posture
+}
+
+#[test]
+fn every_kind_gets_its_own_settings() {
+    let plan = Known::new(vec![
+        flexible("flex", "OFF", "TLSv1.2"),
+        single("old", "Disabled", "TLSEnforcementDisabled"),
+        cosmos("citus", "TLSv1.1", "TLSv1"),
+        server(
+            Kind::ElasticCluster,
+            "elastic",
+            &[(Name::RequireSecureTransport, "off"), (Name::SslMinProtocolVersion, "TLSv1.2")],
+        ),
+    ])
+    .plan();
+    assert_eq!(
+        steps(&plan),
+        [
+            "1 elastic require_secure_transport off>on breaks-clients",
+            "2 flex require_secure_transport OFF>on breaks-clients",
+            "2 citus ssl_min_protocol_version TLSv1.1>TLSv1.2 breaks-clients",
+            "2 citus node.ssl_min_protocol_version TLSv1>TLSv1.2 breaks-clients",
+            "2 old sslEnforcement Disabled>Enabled breaks-clients",
+            "2 old minimalTlsVersion TLSEnforcementDisabled>TLS1_2 breaks-clients",
+        ]
+    );
+    assert_eq!(plan.servers(), 4);
+    assert!(plan.steps().iter().all(|step| step.undo == step.before));
+    assert!(plan.steps().iter().all(|step| step.why.as_str().contains("no client observation")));
+}
+
+#[test]
+fn what_is_left_out_says_why() {
+    let mut known = Known::new(vec![
+        flexible("right", "on", "TLSv1.3"),
+        in_state(flexible("stopped", "off", "TLSv1.2"), "Stopped"),
+        blind(flexible("stopped-unread", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Stopped),
+        in_state(flexible("updating", "off", "TLSv1.2"), "Updating"),
+        flexible("locked", "off", "TLSv1.2"),
+        flexible("locked-not-really", "off", "TLSv1.2"),
+        blind(flexible("forbidden", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Permission),
+        flexible("odd", "maybe", "TLSv1.2"),
+        flexible("waived", "off", "TLSv1.2"),
+        flexible("listed-twice", "off", "TLSv1.2"),
+        flexible("listed-twice", "on", "TLSv1.2"),
+    ]);
+    known.goal = Goal::Fix { controls: vec![SWITCH], minimum_tls: TlsVersion::Tls1_2 };
+    known.waived = vec![WaivedFinding {
+        server: id(Kind::Flexible, "WAIVED"),
+        control: SWITCH,
+        detail: "accepted by the owner until 2026-03-01".into(),
+    }];
+    let lock = |scope: String, name: &str, read_only| Lock { scope, name: name.into(), read_only };
+    known.locks = vec![
+        lock(id(Kind::Flexible, "Locked").to_string(), "freeze", true),
+        lock("/subscriptions/s/resourceGroups/g".into(), "keep", false),
+    ];
+    let plan = known.plan();
+    assert_eq!(
+        left_out(&plan),
+        [
+            "forbidden require-secure-transport unknown: permission (missing: configurations/read): Azure said no",
+            "listed-twice require-secure-transport listed-twice: its first entry counts",
+            "locked require-secure-transport locked: ReadOnly lock `freeze` on /subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/Locked",
+            "odd require-secure-transport unknown: malformed-answer: require_secure_transport has the unknown value `maybe`",
+            "right require-secure-transport already-right: require_secure_transport = on",
+            "stopped require-secure-transport stopped: Azure neither tells nor changes the settings of a stopped server: start it and plan again",
+            "stopped-unread require-secure-transport stopped: stopped: Azure said no",
+            "updating require-secure-transport not-ready: its state is Updating",
+            "waived require-secure-transport waived: accepted by the owner until 2026-03-01",
+        ]
+    );
+    assert_eq!(
+        steps(&plan),
+        [
+            "1 listed-twice require_secure_transport off>on breaks-clients",
+            "2 locked-not-really require_secure_transport off>on breaks-clients",
+        ]
+    );
+}
+
+#[test]
+fn only_a_census_makes_a_step_safe() {
+    let mut known = Known::new(vec![
+        flexible("a-none", "off", "TLSv1.2"),
+        flexible("b-breaks", "off", "TLSv1.2"),
+        flexible("c-short", "off", "TLSv1.2"),
+        flexible("d-safe", "off", "TLSv1.2"),
+    ]);
+    let of = |name: &str, verdict| ((id(Kind::Flexible, name), SWITCH), verdict);
+    known.clients = [
+        of("b-breaks", ClientVerdict::Breaks("batch from 10.0.0.4 (last seen today)".into())),
+        of("c-short", ClientVerdict::NotEnough("2 hours of logs".into())),
+        of("d-safe", ClientVerdict::Safe("30 days, 12 clients".into())),
+    ]
+    .into();
+    let plan = known.plan();
+    // The harmless one is the canary.
+    assert_eq!(steps(&plan)[0], "1 d-safe require_secure_transport off>on online-safe");
+    let why = |name: &str| {
+        let step = plan.steps().iter().find(|step| step.server.name() == name).unwrap();
+        (step.disposition, step.why.to_string())
+    };
+    assert!(why("a-none").1.contains("no client observation"));
+    assert_eq!(why("a-none").0, Disposition::BreaksClients);
+    assert!(why("b-breaks").1.contains("batch from 10.0.0.4"));
+    assert_eq!(why("c-short").0, Disposition::BreaksClients);
+    assert!(why("c-short").1.contains("not enough client observation: 2 hours of logs"));
+    assert!(why("d-safe").1.contains("30 days, 12 clients"));
+}
+
+#[test]
+fn a_change_that_waits_for_a_restart_is_told() {
+    let mut posture = flexible("a", "off", "TLSv1.2");
+    posture.readings[0].1 = Reading::Known(Parameter { pending_restart: true, ..Parameter::in_effect("off") });
+    let mut known = Known::new(vec![posture]);
+    known.clients = [((id(Kind::Flexible, "a"), SWITCH), ClientVerdict::Safe("seen".into()))].into();
+    assert_eq!(steps(&known.plan()), ["1 a require_secure_transport off>on needs-restart"]);
+}
+
+#[test]
+fn replicas_come_before_their_primary_and_hold_it_up() {
+    let primary = id(Kind::Flexible, "a-primary");
+    let known = Known::new(vec![
+        flexible("a-primary", "off", "TLSv1.2"),
+        replica(flexible("b-replica", "off", "TLSv1.2"), &primary),
+        replica(flexible("c-replica", "off", "TLSv1.2"), &primary),
+        replica(in_state(flexible("d-replica", "off", "TLSv1.2"), "Stopped"), &primary),
+        flexible("e-alone", "off", "TLSv1.2"),
+    ]);
+    let plan = known.plan();
+    let order: Vec<(u32, &str)> = plan.steps().iter().map(|step| (step.wave, step.server.name())).collect();
+    assert_eq!(order, [(1, "b-replica"), (2, "c-replica"), (2, "e-alone"), (3, "a-primary")]);
+    let last = plan.step(4).unwrap();
+    assert_eq!(last.needs, [1, 2]);
+    assert!(last.why.as_str().contains("replica d-replica does not get this"), "{}", last.why);
+    assert!(plan.step(1).unwrap().why.as_str().contains("failover"));
+}
+
+#[test]
+fn loosening_takes_the_primary_first() {
+    let primary = id(Kind::Flexible, "primary");
+    let mut known = Known::new(vec![
+        flexible("primary", "on", "TLSv1.2"),
+        replica(flexible("a-replica", "on", "TLSv1.2"), &primary),
+    ]);
+    known.goal = Goal::Set { enforcement: Some(false), minimum_tls: None };
+    let plan = known.plan();
+    assert_eq!(
+        steps(&plan),
+        [
+            "1 primary require_secure_transport on>off online-safe",
+            "2 a-replica require_secure_transport on>off online-safe",
+        ]
+    );
+    assert_eq!(plan.step(2).unwrap().needs, [1]);
+}
+
+#[test]
+fn a_loop_of_replicas_makes_a_plan_all_the_same() {
+    let known = Known::new(vec![
+        replica(flexible("a", "off", "TLSv1.2"), &id(Kind::Flexible, "b")),
+        replica(flexible("b", "off", "TLSv1.2"), &id(Kind::Flexible, "a")),
+        replica(flexible("c", "off", "TLSv1.2"), &id(Kind::Flexible, "c")),
+        replica(flexible("d", "off", "TLSv1.2"), &id(Kind::Flexible, "a")),
+    ]);
+    assert_eq!(known.plan().servers(), 4);
+}
+
+#[test]
+fn an_order_sets_exactly_what_it_says() {
+    let set = |posture: Posture, enforcement, minimum_tls| {
+        let mut known = Known::new(vec![posture]);
+        known.goal = Goal::Set { enforcement, minimum_tls };
+        let plan = known.plan();
+        [steps(&plan), left_out(&plan)].concat()
+    };
+    let tls10 = Some(Floor::At(TlsVersion::Tls1_0));
+    assert_eq!(
+        set(single("a", "Enabled", "TLS1_2"), Some(false), tls10),
+        ["1 a sslEnforcement Enabled>Disabled online-safe", "1 a minimalTlsVersion TLS1_2>TLS1_0 online-safe"]
+    );
+    assert_eq!(
+        set(single("a", "enabled", "TLS1_2"), Some(true), Some(Floor::None)),
+        [
+            "1 a minimalTlsVersion TLS1_2>TLSEnforcementDisabled online-safe",
+            "a require-secure-transport already-right: it has this value",
+        ]
+    );
+    assert_eq!(
+        set(flexible("a", "on", "TLSv1.2"), None, tls10),
+        ["a minimum-tls-version not-supported: ssl_min_protocol_version of this kind of server cannot be TLS 1.0"]
+    );
+    assert_eq!(
+        set(cosmos("a", "TLSv1.2", "TLSv1.2"), Some(false), None),
+        ["a require-secure-transport not-supported: TLS cannot be turned off there"]
+    );
+}
+
+#[test]
+fn what_hostssl_must_not_write_is_left_to_people() {
+    let mut known = Known::new(vec![
+        server(
+            Kind::Horizon,
+            "horizon",
+            &[(Name::RequireSecureTransport, "off"), (Name::SslMinProtocolVersion, "TLSv1.3")],
+        ),
+        server(
+            Kind::Flexible,
+            "capped",
+            &[
+                (Name::RequireSecureTransport, "on"),
+                (Name::SslMinProtocolVersion, "TLSv1.2"),
+                (Name::SslMaxProtocolVersion, "TLSv1.2"),
+            ],
+        ),
+        server(
+            Kind::Flexible,
+            "cap-unseen",
+            &[(Name::RequireSecureTransport, "on"), (Name::SslMinProtocolVersion, "TLSv1.2")],
+        ),
+        flexible("free", "on", "TLSv1.2"),
+        single("old", "Enabled", "TLS1_2"),
+    ]);
+    known.goal = fix(TlsVersion::Tls1_3);
+    known.profile = "strict";
+    let plan = known.plan();
+    assert_eq!(
+        steps(&plan),
+        [
+            "1 free ssl_min_protocol_version TLSv1.2>TLSv1.3 breaks-clients",
+            "0 capped ssl_min_protocol_version TLSv1.2>TLSv1.3 manual",
+            "0 horizon require_secure_transport off>on manual",
+        ]
+    );
+    assert_eq!(plan.waves().count(), 1);
+    let reasons: Vec<(&str, LeftOutReason)> = plan
+        .left_out()
+        .iter()
+        .filter(|left| left.reason != LeftOutReason::AlreadyRight)
+        .map(|left| (left.server.name(), left.reason))
+        .collect();
+    assert_eq!(reasons, [("cap-unseen", LeftOutReason::Unknown), ("old", LeftOutReason::NotSupported)]);
+}
+
+#[test]
+fn the_blast_radius_keeps_replica_sets_whole() {
+    let primary = id(Kind::Flexible, "a-primary");
+    let mut known = Known::new(vec![
+        flexible("a-primary", "off", "TLSv1.2"),
+        replica(flexible("b-replica", "off", "TLSv1.2"), &primary),
+        flexible("c", "off", "TLSv1.2"),
+        flexible("d", "off", "TLSv1.2"),
+    ]);
+    let planned = |known: &Known| -> Vec<String> {
+        known.plan().steps().iter().map(|step| step.server.name().to_owned()).collect()
+    };
+    known.options.max_servers = Some(1);
+    assert_eq!(planned(&known), ["c"]);
+    known.options.max_servers = Some(3);
+    assert_eq!(planned(&known), ["b-replica", "a-primary", "c"]);
+    let over = known.plan().left_out().iter().filter(|left| left.reason == LeftOutReason::OverLimit).count();
+    assert_eq!(over, 1);
+}
+
+#[test]
+fn a_plan_is_one_tenants() {
+    let mut known = Known::new(vec![flexible("a", "off", "TLSv1.2")]);
+    let subscription = |tenant: &str| {
+        Arc::new(Subscription {
+            id: SubscriptionId::new("S"),
+            name: "s".into(),
+            tenant: tenant.into(),
+            state: SubscriptionState::Enabled,
+        })
+    };
+    known.subscriptions = vec![subscription("TENANT-1")];
+    assert_eq!(known.plan().steps().len(), 1);
+    known.subscriptions = vec![subscription("tenant-2")];
+    let plan = known.plan();
+    assert!(plan.is_empty());
+    assert_eq!(plan.left_out()[0].reason, LeftOutReason::OtherTenant);
+}
+
+#[test]
+fn senseless_options_are_refused() {
+    let mut known = Known::new(vec![flexible("a", "off", "TLSv1.2")]);
+    for (canary_size, wave_size) in [(0, 1), (2, 1), (0, 0)] {
+        known.options = PlanOptions { canary_size, wave_size, max_servers: None };
+        assert!(matches!(known.try_plan(), Err(InvalidPlan::Inconsistent(_))));
+    }
+    known.options = PlanOptions::default();
+    known.principal.name = "two\nlines".into();
+    assert!(matches!(known.try_plan(), Err(InvalidPlan::Inconsistent(_))));
+}

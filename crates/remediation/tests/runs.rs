@@ -1,0 +1,418 @@
+//! Whole runs: waves, gates, interruptions, undo, and seeds of everything together.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use async_trait::async_trait;
+use hostssl_model::{Kind, ParameterName as Name, Posture};
+use hostssl_remediation::{
+    Approved, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, Judge, NewRun,
+    ParameterRef, Plan, PlanOptions, Record, Report, Rest, RunId, RunOutcome, SafeText, StoredRun, Verdict,
+};
+use hostssl_test_support::clock::VirtualClock;
+use hostssl_test_support::fleet::*;
+use hostssl_test_support::harness::{Harness, set_traps};
+use hostssl_test_support::journal::MemoryJournal;
+use hostssl_test_support::world::{Fault, World};
+use proptest::prelude::*;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Servers `a`, `b`, `c`, … that do not enforce TLS.
+fn open_servers(count: u8) -> Vec<Posture> {
+    (0..count).map(|number| flexible(&char::from(b'a' + number).to_string(), "off", "TLSv1.2")).collect()
+}
+
+struct Case {
+    known: Known,
+    plan: Plan,
+    world: World,
+    journal: MemoryJournal,
+    clock: VirtualClock,
+}
+
+impl Case {
+    fn new(postures: Vec<Posture>, traps: &[Fault]) -> Self {
+        let mut known = Known::new(postures);
+        known.options = PlanOptions { canary_size: 1, wave_size: 3, max_servers: None };
+        let plan = known.plan();
+        let world = World::new(&known.postures);
+        set_traps(&world, &known.postures, &plan, traps);
+        Self { known, plan, world, journal: MemoryJournal::default(), clock: VirtualClock::new() }
+    }
+
+    fn harness(&self) -> Harness<'_> {
+        Harness::new(&self.world, &self.journal, &self.clock, &self.plan)
+    }
+
+    async fn apply(&self, options: ExecutorOptions) -> Report {
+        let mut harness = self.harness();
+        harness.options = options;
+        harness.apply(&[]).await
+    }
+
+    /// An executor with a judge and a stop signal.
+    fn executor<'a>(
+        &'a self,
+        journal: &'a dyn Journal,
+        judge: Option<&'a dyn Judge>,
+        stop: watch::Receiver<bool>,
+    ) -> Executor<'a> {
+        Executor {
+            writer: &self.world,
+            journal,
+            clock: &self.clock,
+            judge,
+            events: &|_: &ExecutionEvent<'_>| {},
+            stop,
+            options: ExecutorOptions { max_failures: usize::MAX, canary_gate: false, ..ExecutorOptions::default() },
+        }
+    }
+
+    fn approved(&self) -> Approved<Plan> {
+        Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap()
+    }
+}
+
+fn run_id() -> RunId {
+    RunId::new("run-1").unwrap()
+}
+
+fn statuses(report: &Report) -> Vec<&'static str> {
+    report.steps.iter().map(|step| step.status.as_str()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn apply_then_plan_is_empty_and_undo_restores_the_fleet() {
+    let primary = id(Kind::Flexible, "a");
+    let postures = vec![
+        flexible("a", "off", "TLSv1.1"),
+        replica(flexible("b", "OFF", "TLSv1.2"), &primary),
+        single("c", "Disabled", "TLSEnforcementDisabled"),
+        cosmos("d", "TLSv1.1", "TLSv1"),
+    ];
+    let case = Case::new(postures, &[]);
+    let before = case.world.values();
+    let report = case.apply(ExecutorOptions::default()).await;
+    assert_eq!((report.outcome, report.summary.applied), (RunOutcome::Done, report.summary.steps));
+    let mut after = Known::new(case.world.observe(&case.known.postures));
+    after.options = case.known.options;
+    assert!(after.plan().is_empty(), "{:?}", after.plan().steps());
+    let undone = case.harness().undo(&[]).await;
+    assert_eq!((undone.outcome, undone.summary.undone), (RunOutcome::Done, report.summary.steps));
+    assert_eq!(case.world.values(), before);
+    let order: Vec<String> = case.world.accepted().iter().map(|write| write.place.0.name().to_owned()).collect();
+    let there = order.iter().position(|name| name == "b") < order.iter().position(|name| name == "a");
+    let back = order.iter().rposition(|name| name == "b") > order.iter().rposition(|name| name == "a");
+    assert!(there && back, "the replica first, and last on the way back: {order:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_canary_stops_everything() {
+    for fault in [Fault::Locked, Fault::OperationFails, Fault::Changed, Fault::BusyForEver] {
+        let case = Case::new(open_servers(5), &[fault]);
+        let options = ExecutorOptions { max_failures: 99, ..ExecutorOptions::default() };
+        let report = case.apply(options).await;
+        assert_eq!(report.summary.not_started, 4, "{fault:?}");
+        assert_eq!(report.steps[4].reason.as_deref(), Some("the first wave did not end well"));
+        assert!(report.outcome >= RunOutcome::Incomplete);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_stops_after_too_many_failures() {
+    let traps = [Fault::None, Fault::Locked, Fault::Policy, Fault::None, Fault::None, Fault::None, Fault::None];
+    let case = Case::new(open_servers(7), &traps);
+    let report = case.apply(ExecutorOptions { max_failures: 2, max_parallel: 1, ..ExecutorOptions::default() }).await;
+    let expected = ["applied", "refused", "refused", "not-started", "not-started", "not-started", "not-started"];
+    assert_eq!(statuses(&report), expected);
+    assert_eq!(report.steps[3].reason.as_deref(), Some("too many steps had failed before"));
+    assert_eq!(report.outcome, RunOutcome::Failed);
+    assert_eq!(case.world.accepted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_primary_is_held_when_its_replica_did_not_get_there() {
+    let primary = id(Kind::Flexible, "a");
+    let postures = vec![flexible("a", "off", "TLSv1.2"), replica(flexible("b", "off", "TLSv1.2"), &primary)];
+    let case = Case::new(postures, &[Fault::None, Fault::Locked]);
+    let report = case.harness().apply(&[]).await;
+    assert_eq!(statuses(&report), ["refused", "not-started"]);
+    assert_eq!(report.steps[1].server, primary.to_string());
+    assert!(report.steps[1].reason.as_deref().unwrap().contains("replica set"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_servers_later_steps_are_held_after_a_failure() {
+    let case = Case::new(vec![single("a", "Disabled", "TLS1_0")], &[Fault::Forbidden]);
+    let report = case.harness().apply(&[]).await;
+    assert_eq!(statuses(&report), ["refused", "not-started"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parallel_is_bounded_and_one_write_at_a_time_a_server() {
+    let mut case = Case::new((0..20).map(|n| single(&format!("s{n}"), "Disabled", "TLS1_0")).collect(), &[]);
+    case.known.options.wave_size = 20;
+    case.plan = case.known.plan();
+    let options = ExecutorOptions { max_parallel: 4, ..ExecutorOptions::default() };
+    let report = case.apply(options).await;
+    // A second write to a busy server would have been refused, and retried: 40 attempts are 40 acceptances.
+    assert_eq!((report.summary.applied, case.world.accepted().len()), (40, 40));
+    assert_eq!(case.world.most_parallel(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixty_two_operations_of_two_seconds_take_under_ten() {
+    let mut case = Case::new((0..62).map(|n| flexible(&format!("s{n}"), "off", "TLSv1.2")).collect(), &[]);
+    case.world.operation_takes = Duration::from_secs(2);
+    case.known.options.wave_size = 61;
+    case.plan = case.known.plan();
+    let report = case.apply(ExecutorOptions { max_parallel: 61, ..ExecutorOptions::default() }).await;
+    assert_eq!((report.outcome, report.summary.applied), (RunOutcome::Done, 62));
+    let took = hostssl_remediation::Clock::elapsed(&case.clock);
+    println!("62 writes took {took:?} of virtual time");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
+    let case = Case::new(open_servers(5), &[]);
+    let (interrupt, stop) = watch::channel(false);
+    let executor = case.executor(&case.journal, None, stop);
+    let interruption = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        interrupt.send(true).unwrap();
+    };
+    let (run, approved) = (run_id(), case.approved());
+    let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
+    let report = report.unwrap();
+    assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started", "not-started"]);
+    assert_eq!(report.steps[1].reason.as_deref(), Some("the run was interrupted, or its time was up, before"));
+    assert_eq!(report.outcome, RunOutcome::Incomplete);
+    case.harness().check(&report, |_| Fault::None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
+    let case = Case::new(open_servers(2), &[Fault::TakesLong]);
+    let (interrupt, stop) = watch::channel(false);
+    let executor = case.executor(&case.journal, None, stop);
+    let interruption = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        interrupt.send(true).unwrap();
+    };
+    let (run, approved) = (run_id(), case.approved());
+    let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
+    let report = report.unwrap();
+    assert_eq!(statuses(&report), ["timed-out", "not-started"]);
+    assert!(report.steps[0].reason.as_deref().unwrap().contains("resume the run"));
+    assert_eq!((report.outcome, report.summary.open), (RunOutcome::Open, 1));
+    assert!(hostssl_remediation::Clock::elapsed(&case.clock) < Duration::from_secs(60));
+
+    // Nothing else may begin, and nothing may be undone, while it is open.
+    let (_interrupt, stop) = watch::channel(false);
+    let executor = case.executor(&case.journal, None, stop);
+    let other = executor.apply(&approved, &RunId::new("run-2").unwrap(), case.plan.principal()).await;
+    assert!(matches!(other, Err(ExecuteError::Journal { source: JournalError::Unfinished(_), partial: None })));
+    assert!(matches!(executor.undo(&run).await, Err(ExecuteError::NotEnded(_))));
+
+    let resumed = executor.resume(&run, Rest::Continue).await.unwrap();
+    assert_eq!(statuses(&resumed), ["applied", "not-started"]);
+    assert_eq!(case.world.accepted().len(), 1);
+    assert!(matches!(executor.resume(&run, Rest::Continue).await, Err(ExecuteError::NothingToResume(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resume_may_settle_only_what_was_under_way() {
+    let case = Case::new(open_servers(4), &[]);
+    let harness = case.harness();
+    // In the middle of the first wave's operation.
+    case.world.crash.arm(12);
+    let journal = hostssl_test_support::journal::CrashingJournal { inner: &case.journal, crash: &case.world.crash };
+    let (_interrupt, stop) = watch::channel(false);
+    let executor = case.executor(&journal, None, stop.clone());
+    let (run, approved) = (run_id(), case.approved());
+    assert!(case.world.crash.survive(executor.apply(&approved, &run, case.plan.principal())).await.is_none());
+    case.world.crash.arm(0);
+    let report = executor.resume(&run, Rest::Leave).await.unwrap();
+    assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started"]);
+    harness.check(&report, |_| Fault::None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn undo_leaves_alone_what_others_have_changed_since() {
+    let case = Case::new(open_servers(3), &[]);
+    case.harness().apply(&[]).await;
+    let b = id(Kind::Flexible, "b");
+    case.world.set(&b, Name::RequireSecureTransport, "somebody-elses");
+    let undone = case.harness().undo(&[]).await;
+    assert_eq!(statuses(&undone), ["undone", "changed-since-plan", "undone"]);
+    assert_eq!(undone.outcome, RunOutcome::Incomplete);
+    assert!(undone.steps[1].reason.as_deref().unwrap().starts_with("left alone"));
+    assert_eq!(case.world.value(&b, Name::RequireSecureTransport), "somebody-elses");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_undo_is_stuck_and_may_be_tried_again() {
+    for fault in [Fault::Locked, Fault::OperationFails, Fault::BusyForEver, Fault::Stopped] {
+        let case = Case::new(open_servers(3), &[]);
+        case.harness().apply(&[]).await;
+        let b = id(Kind::Flexible, "b");
+        case.world.set_fault(&b, fault);
+        let stuck = case.harness().undo(&[]).await;
+        assert_eq!(statuses(&stuck), ["undone", "stuck", "undone"], "{fault:?}");
+        assert_eq!((stuck.outcome, stuck.summary.stuck), (RunOutcome::Stuck, 1));
+        assert!(stuck.steps[1].reason.is_some());
+        case.world.clear_faults();
+        let undone = case.harness().undo(&[]).await;
+        assert_eq!(statuses(&undone), ["undone", "undone", "undone"], "{fault:?}");
+        assert_eq!(undone.outcome, RunOutcome::Done);
+        // Done once is done.
+        let writes = case.world.accepted().len();
+        assert_eq!(case.harness().undo(&[]).await, undone);
+        assert_eq!(case.world.accepted().len(), writes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn undo_puts_back_what_took_effect_after_it_was_given_up() {
+    let case = Case::new(open_servers(1), &[Fault::TakesLong]);
+    let mut harness = case.harness();
+    harness.options.operation_patience = Duration::from_secs(30);
+    let report = harness.apply(&[]).await;
+    assert_eq!(statuses(&report), ["timed-out"]);
+    // At this moment the value is the old one, and the operation still runs.
+    case.world.clear_faults();
+    let undone = harness.undo(&[]).await;
+    assert_eq!(statuses(&undone), ["undone"]);
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert_eq!(case.world.value(&id(Kind::Flexible, "a"), Name::RequireSecureTransport), "off");
+}
+
+/// Says these verdicts, one after the other; the last for ever.
+struct Oracle(Vec<Verdict>, AtomicUsize);
+
+#[async_trait]
+impl Judge for Oracle {
+    async fn judge(&self, _: ParameterRef<'_>, value: &str) -> Verdict {
+        assert_eq!(value, "on");
+        let asked = self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.get(asked).or(self.0.last()).cloned().unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wire_has_the_last_word() {
+    let no = || Verdict::Contradicted(SafeText::new("a plaintext startup was answered"));
+    for (verdicts, status, says) in [
+        (vec![Verdict::Confirmed], "applied", None),
+        (vec![no(), no(), Verdict::Confirmed], "applied", None),
+        (vec![no()], "failed", Some("the wire contradicts it: a plaintext startup was answered")),
+        (vec![Verdict::NotChecked(SafeText::new("no route"))], "applied", Some("not checked on the wire: no route")),
+    ] {
+        let case = Case::new(open_servers(1), &[]);
+        let oracle = Oracle(verdicts, AtomicUsize::new(0));
+        let (_interrupt, stop) = watch::channel(false);
+        let executor = case.executor(&case.journal, Some(&oracle), stop);
+        let report = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await.unwrap();
+        assert_eq!(statuses(&report), [status]);
+        let reason = report.steps[0].reason.as_deref();
+        assert_eq!(reason.is_some(), says.is_some());
+        assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
+        // What the wire contradicts was written all the same, so undo puts it back.
+        let undone = executor.undo(&run_id()).await.unwrap();
+        assert_eq!(statuses(&undone), ["undone"]);
+    }
+}
+
+/// Fails at the `n`th append.
+struct FullDisk<'a>(&'a MemoryJournal, Mutex<usize>);
+
+#[async_trait]
+impl Journal for FullDisk<'_> {
+    async fn begin(&self, run: &NewRun<'_>) -> Result<(), JournalError> {
+        self.0.begin(run).await
+    }
+
+    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+        {
+            let mut left = self.1.lock().unwrap();
+            if *left == 0 {
+                return Err(JournalError::Full("no space left on device".into()));
+            }
+            *left -= 1;
+        }
+        self.0.append(run, records).await
+    }
+
+    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+        self.0.load(run).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_journal() {
+    for room in 0..12 {
+        let case = Case::new(open_servers(4), &[]);
+        let journal = FullDisk(&case.journal, Mutex::new(room));
+        let (_interrupt, stop) = watch::channel(false);
+        let executor = case.executor(&journal, None, stop);
+        let run = run_id();
+        let error = executor.apply(&case.approved(), &run, case.plan.principal()).await.unwrap_err();
+        let ExecuteError::Journal { source: JournalError::Full(_), partial: Some(partial) } = error else {
+            panic!("{error:?}");
+        };
+        let stored = case.journal.load(&run).await.unwrap();
+        let intents = |record: &&Record| {
+            matches!(&record.event, Event::Step { act: hostssl_remediation::Act::Intent { .. }, .. })
+        };
+        // No write without a recorded intent.
+        assert!(case.world.accepted().len() <= stored.records.iter().filter(intents).count());
+        assert_eq!(*partial, stored.load().unwrap().report());
+        assert!(partial.outcome >= RunOutcome::Incomplete);
+        // With room again, the run ends as if nothing had happened.
+        *journal.1.lock().unwrap() = usize::MAX;
+        let report = executor.resume(&run, Rest::Continue).await.unwrap();
+        assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
+        case.harness().check(&report, |_| Fault::None).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_for_people_are_reported_and_never_written() {
+    let horizon =
+        server(Kind::Horizon, "h", &[(Name::RequireSecureTransport, "off"), (Name::SslMinProtocolVersion, "TLSv1.2")]);
+    let case = Case::new(vec![horizon, flexible("a", "off", "TLSv1.2")], &[]);
+    let report = case.apply(ExecutorOptions::default()).await;
+    assert_eq!(statuses(&report), ["applied", "not-started"]);
+    assert!(report.steps[1].reason.as_deref().unwrap().contains("by hand"));
+    assert_eq!(case.world.accepted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_has_the_form_that_is_promised() {
+    let case = Case::new(open_servers(2), &[Fault::None, Fault::Locked]);
+    let report = case.harness().apply(&[]).await;
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["schema"], "hostssl/apply/v1");
+    assert_eq!((&json["run"], &json["plan"]), (&"run-1".into(), &case.plan.hash().as_str().into()));
+    assert_eq!(json["summary"]["applied"], 1);
+    let step = &json["steps"][1];
+    assert_eq!((&step["status"], &step["parameter"]), (&"refused".into(), &"require_secure_transport".into()));
+    assert_eq!(step["reason"], "lock freeze: ScopeLocked");
+    assert_eq!(json["steps"][0]["requestId"], "request-1");
+    assert!(json.get("outcome").is_none());
+    let schema = hostssl_remediation::report_schema();
+    assert!(schema["properties"]["steps"].is_object());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_nothing_is_written_twice_and_everything_comes_back(seed in any::<u64>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(hostssl_test_support::seeded::survive(seed, &MemoryJournal::default()));
+    }
+}

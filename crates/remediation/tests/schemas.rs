@@ -1,0 +1,56 @@
+//! The two frozen formats: their schemas are committed, and what is written keeps to them.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_remediation::{plan_schema, report_schema};
+use hostssl_test_support::clock::VirtualClock;
+use hostssl_test_support::fleet::*;
+use hostssl_test_support::harness::{Harness, set_traps};
+use hostssl_test_support::journal::MemoryJournal;
+use hostssl_test_support::world::{Fault, World};
+use serde_json::Value;
+
+/// The committed schema, which must be the generated one.
+fn committed(name: &str, generated: &Value) -> Value {
+    let path = format!("{}/../../docs/schemas/{name}", env!("CARGO_MANIFEST_DIR"));
+    let generated = format!("{}\n", serde_json::to_string_pretty(generated).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        committed == generated,
+        "{name}: the format changed: it is frozen. If members were only added, run with UPDATE_SCHEMAS=1"
+    );
+    serde_json::from_str(&committed).unwrap()
+}
+
+fn assert_keeps_to(schema: &Value, document: &Value, break_it: impl Fn(&mut Value)) {
+    let validator = jsonschema::validator_for(schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    // The schema can refuse.
+    let mut wrong = document.clone();
+    break_it(&mut wrong);
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[tokio::test(start_paused = true)]
+async fn plans_and_reports_keep_to_the_committed_schemas() {
+    let known = Known::new(vec![flexible("a", "off", "TLSv1.1"), flexible("b", "on", "TLSv1.2")]);
+    let plan = known.plan();
+    let document: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    let schema = committed("plan-v1.schema.json", &plan_schema());
+    assert_keeps_to(&schema, &document, |wrong| wrong["steps"][0]["wave"] = "first".into());
+    for member in ["schema", "hash", "createdAt", "scope", "principal", "profile", "waves", "steps", "leftOut"] {
+        assert!(document.get(member).is_some(), "{member}");
+    }
+
+    let world = World::new(&known.postures);
+    set_traps(&world, &known.postures, &plan, &[Fault::Locked]);
+    let (journal, clock) = (MemoryJournal::default(), VirtualClock::new());
+    let report = Harness::new(&world, &journal, &clock, &plan).apply(&[]).await;
+    let schema = committed("apply-v1.schema.json", &report_schema());
+    let document = serde_json::to_value(&report).unwrap();
+    assert_keeps_to(&schema, &document, |wrong| wrong["steps"][0]["status"] = "fine".into());
+}

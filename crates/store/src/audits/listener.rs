@@ -1,0 +1,191 @@
+//! What is kept of the wire: what each listener did. Frozen like the other documents.
+//!
+//! The moment of a look is not kept, so that listeners that did the same in many audits are kept once; the audit's own
+//! time stands for it.
+
+use super::document::StoredBlind;
+use crate::StoreError;
+use hostssl_model::{
+    Acceptance, Reading, TlsVersion, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
+};
+use serde::{Deserialize, Serialize};
+
+/// One look at one listener.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredListener {
+    /// The port.
+    pub port: u16,
+    /// The address, when one was found.
+    pub address: Option<String>,
+    /// What was seen.
+    pub seen: Option<StoredListenerState>,
+    /// Why nothing was.
+    pub blind: Option<StoredBlind>,
+}
+
+/// What one listener did.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredListenerState {
+    /// `enforced`, `optional`, `plaintext-only`, `broken-tls` or `inconclusive`.
+    pub transport: String,
+    /// Why that is said.
+    pub why: String,
+    /// The versions asked about, the oldest first, each with `accepted`, `refused` or `unknown`.
+    pub versions: Vec<(String, String)>,
+    /// The certificate, when one was seen.
+    pub certificate: Option<StoredCertificate>,
+}
+
+/// What is kept of a certificate.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredCertificate {
+    /// Whether libpq's `verify-full` takes it.
+    pub verify_full: Option<bool>,
+    /// Why not.
+    pub reason: Option<String>,
+    /// The last second of its validity, in RFC 3339.
+    pub not_after: Option<String>,
+    /// Whole days that were left.
+    pub days_left: Option<i64>,
+    /// The root in which its chain ends.
+    pub root: Option<String>,
+}
+
+const TRANSPORTS: [WireTransport; 5] = [
+    WireTransport::Enforced,
+    WireTransport::Optional,
+    WireTransport::PlaintextOnly,
+    WireTransport::BrokenTls,
+    WireTransport::Inconclusive,
+];
+
+const VERSIONS: [WireVersion; 5] = [
+    WireVersion::Ssl3,
+    WireVersion::Tls(TlsVersion::Tls1_0),
+    WireVersion::Tls(TlsVersion::Tls1_1),
+    WireVersion::Tls(TlsVersion::Tls1_2),
+    WireVersion::Tls(TlsVersion::Tls1_3),
+];
+
+impl From<&WireObservation> for StoredListener {
+    fn from(look: &WireObservation) -> Self {
+        let address = look.address.as_deref().map(ToOwned::to_owned);
+        match &look.listener {
+            Reading::Known(listener) => Self { port: look.port, address, seen: Some(listener.into()), blind: None },
+            Reading::Unknown(blind) => Self { port: look.port, address, seen: None, blind: Some(blind.into()) },
+        }
+    }
+}
+
+impl From<&WireListener> for StoredListenerState {
+    fn from(listener: &WireListener) -> Self {
+        let acceptance = |seen| match seen {
+            Acceptance::Accepted => "accepted",
+            Acceptance::Refused => "refused",
+            Acceptance::Unknown => "unknown",
+        };
+        let versions = listener.versions.iter();
+        Self {
+            transport: listener.transport.as_str().to_owned(),
+            why: listener.why.to_string(),
+            versions: versions.map(|(version, seen)| (version.to_string(), acceptance(*seen).to_owned())).collect(),
+            certificate: listener.certificate.as_ref().map(StoredCertificate::from),
+        }
+    }
+}
+
+impl From<&WireCertificate> for StoredCertificate {
+    fn from(certificate: &WireCertificate) -> Self {
+        let owned = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(ToOwned::to_owned);
+        Self {
+            verify_full: certificate.verify_full,
+            reason: owned(&certificate.reason),
+            not_after: owned(&certificate.not_after),
+            days_left: certificate.days_left,
+            root: owned(&certificate.root),
+        }
+    }
+}
+
+impl StoredListener {
+    /// The model's form, as it was seen at `observed_at`.
+    pub(crate) fn observation(&self, observed_at: &str) -> Result<WireObservation, StoreError> {
+        let listener = match (&self.seen, &self.blind) {
+            (Some(seen), _) => Reading::Known(seen.listener()?),
+            (None, Some(blind)) => Reading::Unknown(blind.blind()),
+            (None, None) => return Err(StoreError::Corrupt("a look at the wire makes no sense".to_owned())),
+        };
+        let address = self.address.as_deref().map(Into::into);
+        Ok(WireObservation { port: self.port, address, observed_at: observed_at.into(), listener })
+    }
+}
+
+impl StoredListenerState {
+    fn listener(&self) -> Result<WireListener, StoreError> {
+        let corrupt = || StoreError::Corrupt("what was seen on the wire makes no sense".to_owned());
+        let transport = TRANSPORTS.into_iter().find(|one| one.as_str() == self.transport).ok_or_else(corrupt)?;
+        let version = |(name, seen): &(String, String)| {
+            let version = VERSIONS.into_iter().find(|one| one.to_string() == *name).ok_or_else(corrupt)?;
+            let seen = match seen.as_str() {
+                "accepted" => Acceptance::Accepted,
+                "refused" => Acceptance::Refused,
+                _ => Acceptance::Unknown,
+            };
+            Ok((version, seen))
+        };
+        Ok(WireListener {
+            transport,
+            why: self.why.as_str().into(),
+            versions: self.versions.iter().map(version).collect::<Result<_, StoreError>>()?,
+            certificate: self.certificate.as_ref().map(StoredCertificate::certificate),
+        })
+    }
+}
+
+impl StoredCertificate {
+    fn certificate(&self) -> WireCertificate {
+        WireCertificate {
+            verify_full: self.verify_full,
+            reason: self.reason.as_deref().map(Into::into),
+            not_after: self.not_after.as_deref().map(Into::into),
+            days_left: self.days_left,
+            root: self.root.as_deref().map(Into::into),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::{Reason, Unchecked};
+
+    #[test]
+    fn what_is_kept_is_what_was_seen() {
+        let listener = WireListener {
+            transport: WireTransport::Optional,
+            why: "it lets clients in without TLS".into(),
+            versions: VERSIONS
+                .into_iter()
+                .zip([Acceptance::Refused; 3].into_iter().chain([Acceptance::Accepted; 2]))
+                .collect(),
+            certificate: Some(WireCertificate {
+                verify_full: Some(false),
+                reason: Some("another name".into()),
+                not_after: Some("2027-01-01T00:00:00Z".into()),
+                days_left: Some(-3),
+                root: None,
+            }),
+        };
+        let blind = Unchecked::new(Reason::Unreachable, "no answer");
+        for listener in [Reading::Known(listener), Reading::Unknown(blind)] {
+            let observed_at = "2026-01-01T00:00:00Z".into();
+            let look = WireObservation { port: 6432, address: Some("192.0.2.1".into()), observed_at, listener };
+            let text = serde_json::to_string(&StoredListener::from(&look)).unwrap();
+            let read: StoredListener = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.observation("2026-01-01T00:00:00Z").unwrap(), look);
+        }
+    }
+}

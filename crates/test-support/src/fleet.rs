@@ -1,0 +1,146 @@
+//! Fleets as an audit would have seen them, judged by the real controls.
+
+use hostssl_audit::{Profile, server_report};
+use hostssl_model::{
+    Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, ResourceId, Role, Scope, Server, ServerReport,
+    ServerState, Subscription, TlsVersion,
+};
+use hostssl_remediation::{
+    ClientVerdict, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// 2026-01-01T00:00:00Z.
+pub const NOW_MS: i64 = 1_767_225_600_000;
+pub const NOW: &str = "2026-01-01T00:00:00Z";
+
+pub fn id(kind: Kind, name: &str) -> ResourceId {
+    let resource_type = match kind {
+        Kind::Flexible | Kind::ElasticCluster => "flexibleServers",
+        Kind::Single => "servers",
+        Kind::CosmosCluster => "serverGroupsv2",
+        Kind::Horizon => "clusters",
+    };
+    let provider = if kind == Kind::Horizon { "Microsoft.HorizonDb" } else { "Microsoft.DBforPostgreSQL" };
+    let text = format!("/subscriptions/s/resourceGroups/g/providers/{provider}/{resource_type}/{name}");
+    ResourceId::try_from(text.as_str()).unwrap()
+}
+
+/// A ready server with these values.
+pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
+    let server = Server {
+        id: id(kind, name),
+        kind,
+        location: "westeurope".into(),
+        state: Some(ServerState::new("Ready")),
+        fqdn: None,
+        role: Role::None,
+        primary: None,
+    };
+    let readings = values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(value)))).collect();
+    Posture { server, readings, wire: Vec::new() }
+}
+
+pub fn flexible(name: &str, require: &str, floor: &str) -> Posture {
+    let values = [
+        (Name::RequireSecureTransport, require),
+        (Name::SslMinProtocolVersion, floor),
+        (Name::SslMaxProtocolVersion, ""),
+    ];
+    server(Kind::Flexible, name, &values)
+}
+
+pub fn single(name: &str, enforcement: &str, floor: &str) -> Posture {
+    server(Kind::Single, name, &[(Name::SslEnforcement, enforcement), (Name::MinimalTlsVersion, floor)])
+}
+
+pub fn cosmos(name: &str, coordinator: &str, nodes: &str) -> Posture {
+    let values = [(Name::SslMinProtocolVersion, coordinator), (Name::NodeSslMinProtocolVersion, nodes)];
+    server(Kind::CosmosCluster, name, &values)
+}
+
+/// Makes a server a replica of another.
+pub fn replica(mut posture: Posture, primary: &ResourceId) -> Posture {
+    posture.server.role = Role::Replica;
+    posture.server.primary = Some(primary.clone());
+    posture
+}
+
+pub fn in_state(mut posture: Posture, state: &str) -> Posture {
+    posture.server.state = Some(ServerState::new(state));
+    posture
+}
+
+pub fn fix(minimum_tls: TlsVersion) -> Goal {
+    Goal::Fix { controls: FixableControl::ALL.to_vec(), minimum_tls }
+}
+
+/// Everything that the planner may know.
+#[derive(Debug)]
+pub struct Known {
+    pub postures: Vec<Posture>,
+    pub goal: Goal,
+    pub profile: &'static str,
+    pub options: PlanOptions,
+    pub subscriptions: Vec<Arc<Subscription>>,
+    pub waived: Vec<WaivedFinding>,
+    pub locks: Vec<Lock>,
+    pub clients: BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
+    pub principal: Principal,
+}
+
+impl Known {
+    pub fn new(postures: Vec<Posture>) -> Self {
+        Self {
+            postures,
+            goal: fix(TlsVersion::Tls1_2),
+            profile: "baseline",
+            options: PlanOptions::default(),
+            subscriptions: Vec::new(),
+            waived: Vec::new(),
+            locks: Vec::new(),
+            clients: BTreeMap::new(),
+            principal: Principal {
+                name: "planner".into(),
+                object_id: Some("11111111-0000-0000-0000-000000000000".into()),
+                tenant: Some("tenant-1".into()),
+                method: "cli".into(),
+            },
+        }
+    }
+
+    pub fn reports(&self) -> Vec<ServerReport> {
+        let profile = Profile::find(self.profile).unwrap();
+        self.postures.iter().map(|posture| server_report(posture, None, &profile)).collect()
+    }
+
+    pub fn try_plan(&self) -> Result<Plan, InvalidPlan> {
+        let reports = self.reports();
+        let targets: Vec<Target<'_>> = self
+            .postures
+            .iter()
+            .zip(&reports)
+            .map(|(posture, report)| Target { posture, findings: &report.findings })
+            .collect();
+        plan(&PlanInputs {
+            goal: self.goal.clone(),
+            targets: &targets,
+            subscriptions: &self.subscriptions,
+            waived: &self.waived,
+            locks: &self.locks,
+            clients: &self.clients,
+            options: self.options,
+            created_at: NOW,
+            observed_at: NOW,
+            principal: &self.principal,
+            cloud: "AzureCloud",
+            scope: &Scope::default(),
+            profile: &Profile::find(self.profile).unwrap().to_string(),
+        })
+    }
+
+    pub fn plan(&self) -> Plan {
+        self.try_plan().unwrap()
+    }
+}

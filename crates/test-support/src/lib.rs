@@ -1,0 +1,14 @@
+//! What the tests of several crates share: fleets, plans, a virtual clock, a journal in memory, crashes, an Azure of a few
+//! lines, and the corpora of the fuzz targets. Only tests depend on this crate.
+
+#![allow(missing_docs, reason = "support code of tests says what it is by its names")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+pub mod clock;
+pub mod corpus;
+pub mod crash;
+pub mod fleet;
+pub mod harness;
+pub mod journal;
+pub mod seeded;
+pub mod world;

@@ -1,0 +1,352 @@
+//! An Azure of a few lines, in virtual time, with every trap.
+
+use crate::crash::Crash;
+use async_trait::async_trait;
+use hostssl_model::{Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Unchecked};
+use hostssl_remediation::{
+    Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
+};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a signed URL looks like. Nothing that is kept may hold its signature.
+pub const SIGNATURE: &str = "SIGNATURE0123456789";
+
+/// A trap on every write to, or read from, one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// The operation ends with status Failed, over HTTP 200.
+    OperationFails,
+    /// The operation succeeds and the value stays.
+    SucceedsUnchanged,
+    /// The operation takes three minutes.
+    TakesLong,
+    /// The operation outlasts every patience.
+    NeverEnds,
+    Locked,
+    Policy,
+    Forbidden,
+    BusyTwice,
+    BusyForEver,
+    PollForbidden,
+    PollGone,
+    PollLost,
+    /// Stopped between plan and apply: reads say so.
+    Stopped,
+    /// Stopped between the re-read and the write.
+    StoppedAtWrite,
+    /// Somebody set a third value between plan and apply.
+    Changed,
+    /// Somebody set the wanted value between plan and apply.
+    AlreadyThere,
+    /// The first three writes are throttled.
+    Throttled,
+    /// The answer to an accepted write is lost.
+    LostAccepted,
+    /// The same, and the operation outlasts the grace: the second write meets a busy server.
+    LostAndLong,
+    /// The first write is lost on the way there.
+    LostOnTheWay,
+    /// Every write is lost on the way there.
+    LostAlways,
+    /// The first two reads fail.
+    ReadsFail,
+    /// The token is refused for two minutes after the first write.
+    SignInLost,
+    /// The value appears 20 s after the operation succeeded.
+    Late,
+    /// The answer to the write is 200: no operation.
+    Synchronous,
+}
+
+impl Fault {
+    pub const ALL: [Self; 26] = [
+        Self::None,
+        Self::OperationFails,
+        Self::SucceedsUnchanged,
+        Self::TakesLong,
+        Self::NeverEnds,
+        Self::Locked,
+        Self::Policy,
+        Self::Forbidden,
+        Self::BusyTwice,
+        Self::BusyForEver,
+        Self::PollForbidden,
+        Self::PollGone,
+        Self::PollLost,
+        Self::Stopped,
+        Self::StoppedAtWrite,
+        Self::Changed,
+        Self::AlreadyThere,
+        Self::Throttled,
+        Self::LostAccepted,
+        Self::LostAndLong,
+        Self::LostOnTheWay,
+        Self::LostAlways,
+        Self::ReadsFail,
+        Self::SignInLost,
+        Self::Late,
+        Self::Synchronous,
+    ];
+}
+
+type Place = (ResourceId, ParameterName);
+
+/// One accepted write.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub place: Place,
+    pub value: String,
+    /// Whether its operation changes, or will change, the value.
+    pub effective: bool,
+}
+
+#[derive(Debug)]
+struct Operation {
+    place: Place,
+    value: String,
+    /// When it ends, and when its value is to be seen.
+    ends: Instant,
+    seen: Instant,
+    effective: bool,
+}
+
+#[derive(Default)]
+struct State {
+    values: BTreeMap<Place, String>,
+    faults: BTreeMap<ResourceId, Fault>,
+    operations: Vec<Operation>,
+    accepted: Vec<Write>,
+    /// When each accepted write's operation ends, and the trap it fell into.
+    history: Vec<(Instant, Fault)>,
+    attempts: BTreeMap<ResourceId, u32>,
+    reads: BTreeMap<ResourceId, u32>,
+    first_write: BTreeMap<ResourceId, Instant>,
+    most_parallel: usize,
+}
+
+/// The servers.
+pub struct World {
+    state: Mutex<State>,
+    pub crash: Crash,
+    pub operation_takes: Duration,
+}
+
+impl World {
+    pub fn new(postures: &[Posture]) -> Self {
+        let mut state = State::default();
+        for posture in postures {
+            for (name, reading) in &posture.readings {
+                if let Reading::Known(parameter) = reading {
+                    state.values.insert((posture.server.id.clone(), *name), parameter.value.to_string());
+                }
+            }
+        }
+        Self { state: Mutex::new(state), crash: Crash::default(), operation_takes: Duration::from_secs(11) }
+    }
+
+    pub fn set_fault(&self, server: &ResourceId, fault: Fault) {
+        self.state.lock().unwrap().faults.insert(server.clone(), fault);
+    }
+
+    pub fn clear_faults(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.faults.clear();
+        state.attempts.clear();
+        state.reads.clear();
+    }
+
+    /// Somebody else sets a value.
+    pub fn set(&self, server: &ResourceId, name: ParameterName, value: &str) {
+        self.state.lock().unwrap().values.insert((server.clone(), name), value.into());
+    }
+
+    pub fn value(&self, server: &ResourceId, name: ParameterName) -> String {
+        let mut state = self.state.lock().unwrap();
+        state.settle();
+        state.values[&(server.clone(), name)].clone()
+    }
+
+    pub fn values(&self) -> BTreeMap<Place, String> {
+        let mut state = self.state.lock().unwrap();
+        state.settle();
+        state.values.clone()
+    }
+
+    /// The servers as an audit would see them now.
+    pub fn observe(&self, postures: &[Posture]) -> Vec<Posture> {
+        let values = self.values();
+        let mut seen = postures.to_vec();
+        for posture in &mut seen {
+            for (name, reading) in &mut posture.readings {
+                if let Reading::Known(parameter) = reading {
+                    parameter.value = values[&(posture.server.id.clone(), *name)].as_str().into();
+                }
+            }
+        }
+        seen
+    }
+
+    /// The writes that were accepted, in order.
+    pub fn accepted(&self) -> Vec<Write> {
+        self.state.lock().unwrap().accepted.clone()
+    }
+
+    /// How many operations ran at a time at most.
+    pub fn most_parallel(&self) -> usize {
+        self.state.lock().unwrap().most_parallel
+    }
+}
+
+impl State {
+    /// Lets the operations that have ended by now take effect.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        for operation in &self.operations {
+            if operation.effective && operation.seen <= now {
+                self.values.insert(operation.place.clone(), operation.value.clone());
+            }
+        }
+        self.operations.retain(|operation| operation.seen > now || operation.ends > now);
+    }
+
+    fn fault(&self, server: &ResourceId) -> Fault {
+        self.faults.get(server).copied().unwrap_or(Fault::None)
+    }
+
+    fn read(&mut self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
+        self.settle();
+        let reads = self.reads.entry(at.server.clone()).or_default();
+        *reads += 1;
+        let count = *reads;
+        match self.fault(at.server) {
+            Fault::Stopped => return Err(Unchecked::new(Reason::Stopped, "ServerStoppedError")),
+            Fault::ReadsFail if count <= 2 => return Err(Unchecked::new(Reason::Network, "connection reset")),
+            Fault::SignInLost => {
+                let lost = self.first_write.get(at.server).is_some_and(|at| at.elapsed() < Duration::from_mins(2));
+                if lost {
+                    return Err(Unchecked::new(Reason::SignIn, "the token was refused"));
+                }
+            }
+            _ => {}
+        }
+        Ok(Parameter::in_effect(&self.values[&(at.server.clone(), at.parameter)]))
+    }
+
+    /// Refuses, accepts, or accepts and loses the answer.
+    fn write(&mut self, at: ParameterRef<'_>, value: &str, takes: Duration) -> Result<Accepted, WriteError> {
+        self.settle();
+        let now = Instant::now();
+        let text = SafeText::new;
+        let attempts = self.attempts.entry(at.server.clone()).or_default();
+        *attempts += 1;
+        let count = *attempts;
+        let fault = self.fault(at.server);
+        match fault {
+            Fault::Locked => return Err(WriteError::Locked { by: text("freeze"), detail: text("ScopeLocked") }),
+            Fault::Policy => {
+                return Err(WriteError::Policy {
+                    assignment: text("deny-tls"),
+                    detail: text("RequestDisallowedByPolicy"),
+                });
+            }
+            Fault::Forbidden => {
+                let action = text("configurations/write");
+                return Err(WriteError::Permission { action, detail: text("AuthorizationFailed") });
+            }
+            Fault::StoppedAtWrite => return Err(WriteError::Stopped { detail: text("ServerStoppedError") }),
+            Fault::BusyTwice if count <= 2 => return Err(WriteError::Busy),
+            Fault::BusyForEver => return Err(WriteError::Busy),
+            Fault::Throttled if count <= 3 => {
+                return Err(WriteError::Throttled { after: Some(Duration::from_secs(7)) });
+            }
+            Fault::LostOnTheWay if count == 1 => return Err(WriteError::Lost { detail: text("connection reset") }),
+            Fault::LostAlways => return Err(WriteError::Lost { detail: text("connection reset") }),
+            _ => {}
+        }
+        if self.operations.iter().any(|operation| operation.place.0 == *at.server && operation.ends > now) {
+            return Err(WriteError::Busy);
+        }
+        let takes = match fault {
+            Fault::TakesLong => Duration::from_mins(3),
+            Fault::LostAndLong => Duration::from_mins(7),
+            Fault::NeverEnds => Duration::from_hours(24),
+            Fault::Synchronous => Duration::ZERO,
+            _ => takes,
+        };
+        let late = if fault == Fault::Late { Duration::from_secs(20) } else { Duration::ZERO };
+        let effective = !matches!(fault, Fault::OperationFails | Fault::SucceedsUnchanged);
+        let place = (at.server.clone(), at.parameter);
+        self.first_write.entry(at.server.clone()).or_insert(now);
+        self.accepted.push(Write { place: place.clone(), value: value.into(), effective });
+        let number = self.accepted.len();
+        self.operations.push(Operation {
+            place,
+            value: value.into(),
+            ends: now + takes,
+            seen: now + takes + late,
+            effective,
+        });
+        self.history.push((now + takes, fault));
+        self.most_parallel = self.most_parallel.max(self.operations.len());
+        self.settle();
+        if matches!(fault, Fault::LostAccepted | Fault::LostAndLong) && count == 1 {
+            return Err(WriteError::Lost { detail: text("connection reset") });
+        }
+        let handle = OperationHandle::new(format!("https://arm.example/operations/{number}?s={SIGNATURE}"));
+        Ok(Accepted {
+            request_id: RequestId::new(&format!("request-{number}")).ok(),
+            operation: (fault != Fault::Synchronous).then_some(handle),
+            retry_after: number.is_multiple_of(2).then_some(Duration::from_secs(5)),
+        })
+    }
+
+    fn poll(&self, handle: &OperationHandle) -> Result<Progress, PollError> {
+        let path = handle.expose::<String>().unwrap().split('?').next().unwrap();
+        let number: usize = path.rsplit('/').next().unwrap().parse().unwrap();
+        let (ends, fault) = self.history[number - 1];
+        match fault {
+            Fault::PollForbidden => return Err(PollError::Forbidden),
+            Fault::PollGone => return Err(PollError::Gone),
+            Fault::PollLost => return Err(PollError::Lost { detail: SafeText::new("HTTP 503"), after: None }),
+            _ => {}
+        }
+        if ends > Instant::now() {
+            return Ok(Progress::Pending { retry_after: number.is_multiple_of(3).then_some(Duration::from_secs(3)) });
+        }
+        if fault == Fault::OperationFails {
+            return Ok(Progress::Failed { detail: SafeText::new("OperationFailed: {0}") });
+        }
+        Ok(Progress::Succeeded)
+    }
+}
+
+#[async_trait]
+impl ParameterWriter for World {
+    async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
+        self.crash.point().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let read = self.state.lock().unwrap().read(at);
+        self.crash.point().await;
+        read
+    }
+
+    async fn write(&self, at: ParameterRef<'_>, value: &str) -> Result<Accepted, WriteError> {
+        self.crash.point().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let written = self.state.lock().unwrap().write(at, value, self.operation_takes);
+        self.crash.point().await;
+        written
+    }
+
+    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
+        self.crash.point().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let polled = self.state.lock().unwrap().poll(operation);
+        self.crash.point().await;
+        polled
+    }
+}
