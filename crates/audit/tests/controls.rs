@@ -5,7 +5,7 @@
 use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
 use hostssl_model::{
     Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
-    Unchecked,
+    Tags, Unchecked,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -23,6 +23,7 @@ fn server(kind: Kind, role: Role, name: &str) -> Server {
         fqdn: None,
         role,
         primary: None,
+        tags: Tags::default(),
     }
 }
 

@@ -38,7 +38,7 @@ pub async fn query_servers(arm: &Arm, subscriptions: &[SubscriptionId]) -> Listi
     let types: Vec<String> = ResourceType::ALL.iter().map(|t| format!("'{}'", t.full_name().to_lowercase())).collect();
     // Without an order the pages overlap, and without the id there is no skip token (same page of the documentation).
     let query = format!(
-        "resources | where type in~ ({}) | project id, name, type, location, properties | order by id asc",
+        "resources | where type in~ ({}) | project id, name, type, location, tags, properties | order by id asc",
         types.join(", ")
     );
     let ids: Vec<&str> = subscriptions.iter().map(SubscriptionId::as_str).collect();

@@ -6,7 +6,7 @@ use crate::{Arm, ArmError, Quota, ResourceType};
 use azure_core::http::Url;
 use hostssl_model::{
     Kind, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Server, ServerState, SubscriptionId,
-    Unchecked,
+    Tags, Unchecked,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -128,6 +128,8 @@ struct Entry {
     location: Option<String>,
     #[serde(default)]
     properties: Option<Value>,
+    #[serde(default)]
+    tags: Value,
 }
 
 /// What is read of `properties`, whichever type it is of. A member of another JSON type than expected counts as absent.
@@ -209,12 +211,19 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
         fqdn: properties.fully_qualified_domain_name.as_deref().or_else(first_name).map(|name| one_line(name).into()),
         role,
         primary,
+        tags: read_tags(&entry.tags),
         id,
     };
     Ok(Listed {
         parameter_group: parameter_group.and_then(|id| ResourceId::try_from(id).ok()),
         posture: Posture { server, readings, wire: Vec::new() },
     })
+}
+
+/// A tag whose value is no text is left out: Azure knows none.
+fn read_tags(tags: &Value) -> Tags {
+    let members = tags.as_object().into_iter().flatten();
+    members.filter_map(|(name, value)| Some((one_line(name), one_line(value.as_str()?)))).collect()
 }
 
 /// Reads the properties; where one has an unexpected type, reads them one by one and leaves out those.
@@ -279,6 +288,17 @@ mod tests {
         let properties = format!(r#"{{"replicationRole":"AsyncReplica","sourceServerResourceId":"{ID}"}}"#);
         let server = read(&properties, ResourceType::FlexibleServers).posture.server;
         assert_eq!((server.role, server.primary), (Role::Replica, ResourceId::try_from(ID).ok()));
+    }
+
+    #[test]
+    fn tags_are_read_and_odd_ones_cost_themselves_alone() {
+        let tags = |tags: &str| {
+            let entry = format!(r#"{{"id":"{ID}","tags":{tags}}}"#);
+            read_server(&entry, ResourceType::FlexibleServers).unwrap().posture.server.tags
+        };
+        let read = tags(r#"{"environment":"production","odd":7,"note":"a\u001b[2Jb"}"#);
+        assert_eq!(read.iter().collect::<Vec<_>>(), [("environment", "production"), ("note", "a [2Jb")]);
+        assert!(tags("null").is_empty() && tags("[1]").is_empty());
     }
 
     #[test]

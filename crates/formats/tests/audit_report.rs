@@ -6,7 +6,7 @@ use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::{Palette, audit_json, audit_text};
 use hostssl_model::{
     Acceptance, AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
-    ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Tags,
     TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 use serde_json::Value;
@@ -39,6 +39,7 @@ fn posture(
             fqdn: Some(format!("{name}.postgres.database.azure.com").into()),
             role: Role::None,
             primary: None,
+            tags: Tags::default(),
         },
         readings: readings.to_vec(),
         wire: Vec::new(),

@@ -12,6 +12,7 @@ mod posture;
 mod report;
 mod scope;
 mod server;
+mod tags;
 mod tls;
 
 pub use coverage::{Gap, Reason, Unchecked};
@@ -25,4 +26,5 @@ pub use posture::{Posture, Reading};
 pub use report::{AuditReport, MinimalTlsVersion, Principal, Run, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Kind, Role, Server, ServerState};
+pub use tags::Tags;
 pub use tls::TlsVersion;

@@ -1,6 +1,6 @@
 //! A PostgreSQL server as discovery returned it.
 
-use crate::{ResourceId, SubscriptionId};
+use crate::{ResourceId, SubscriptionId, Tags};
 use std::fmt;
 use std::sync::Arc;
 
@@ -114,6 +114,8 @@ pub struct Server {
     pub role: Role,
     /// The server that it replicates, when it is a replica and Azure says which.
     pub primary: Option<ResourceId>,
+    /// The tags that people gave it.
+    pub tags: Tags,
 }
 
 impl Server {

@@ -3,7 +3,7 @@
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
     Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, ResourceId, Role, Scope, Server, ServerReport,
-    ServerState, Subscription, TlsVersion,
+    ServerState, Subscription, Tags, TlsVersion,
 };
 use hostssl_remediation::{
     ClientVerdict, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
@@ -37,6 +37,7 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         fqdn: None,
         role: Role::None,
         primary: None,
+        tags: Tags::default(),
     };
     let readings = values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(value)))).collect();
     Posture { server, readings, wire: Vec::new() }

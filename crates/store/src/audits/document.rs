@@ -11,6 +11,7 @@ use hostssl_model::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// What was observed of a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) fqdn: Option<String>,
     pub(crate) role: String,
     pub(crate) primary: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: BTreeMap<String, String>,
     pub(crate) readings: Vec<StoredReading>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) wire: Vec<StoredListener>,
@@ -188,6 +191,7 @@ impl Facts {
             fqdn: server.fqdn.as_deref().map(ToOwned::to_owned),
             role: server.role.as_str().to_owned(),
             primary: server.primary.as_ref().map(|id| id.as_str().to_owned()),
+            tags: server.tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             readings: posture.readings.iter().map(|(name, reading)| StoredReading::of(*name, reading)).collect(),
             wire: posture.wire.iter().map(StoredListener::from).collect(),
             of_primary: primary.map(|reading| {
@@ -215,6 +219,7 @@ impl Facts {
                 _ => model::Role::None,
             },
             primary: self.primary.as_deref().map(id).transpose()?,
+            tags: self.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         };
         let readings = self.readings.iter().map(StoredReading::reading).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {
@@ -352,4 +357,22 @@ pub(crate) fn corrupt(what: &str) -> StoreError {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_kept_and_documents_from_before_have_none() {
+        let before = r#"{"id":"/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/a",
+            "kind":"flexible","location":"westeurope","state":null,"fqdn":null,"role":"none","primary":null,"readings":[]}"#;
+        let facts: Facts = read(before).unwrap();
+        let (mut posture, _) = facts.posture("2026-01-01T00:00:00Z").unwrap();
+        assert!(posture.server.tags.is_empty());
+        posture.server.tags = [("environment", "staging")].into_iter().collect();
+        let text = serde_json::to_string(&Facts::of(&posture, None)).unwrap();
+        let (read_back, _) = read::<Facts>(&text).unwrap().posture("2026-01-01T00:00:00Z").unwrap();
+        assert_eq!(read_back.server.tags, posture.server.tags);
+    }
 }

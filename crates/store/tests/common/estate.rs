@@ -168,6 +168,7 @@ fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
             fqdn: Some(format!("{name}.postgres.database.azure.com").into()),
             role: Role::None,
             primary: None,
+            tags: [("environment", "production")].into_iter().collect(),
         },
         readings: Vec::new(),
         wire: Vec::new(),
