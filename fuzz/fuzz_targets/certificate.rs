@@ -1,7 +1,7 @@
 //! Certificates: the first in `bytes`, with the whole as a second of the chain and as a root.
 #![no_main]
 
-use hostssl_probe::certificate::{Evidence, RootStore, judge};
+use hostssl_certificate::{Evidence, RootStore, judge};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

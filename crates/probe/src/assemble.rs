@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use hostssl_certificate::{Evidence, RootStore, judge};
 use hostssl_pgwire::text::{safe, safe_str};
 use hostssl_pgwire::tls::{CipherSuite, SuiteWeakness, TlsVersion};
 
 use crate::attempt::{Attempt, Reason};
-use crate::certificate::{Evidence, RootStore, judge};
+use crate::certificate_report::certificate_report;
 use crate::facts::{Enumerated, Facts, Handshake};
 use crate::report::{
     CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode,
@@ -49,7 +50,10 @@ pub(crate) fn assemble(
         },
     };
     let (certificate, of_certificate) = match judge(&evidence) {
-        Some((certificate, weaknesses)) => (Some(certificate), weaknesses),
+        Some(assessment) => {
+            let (certificate, weaknesses) = certificate_report(assessment, chain);
+            (Some(certificate), weaknesses)
+        }
         None => (None, Vec::new()),
     };
     // What a peer that is no PostgreSQL seems to say about TLS is chance.

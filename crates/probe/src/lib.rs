@@ -28,7 +28,7 @@
 mod answer;
 mod assemble;
 pub mod attempt;
-pub mod certificate;
+mod certificate_report;
 mod connection;
 pub mod dial;
 mod endpoint;
@@ -39,6 +39,7 @@ mod limiter;
 mod options;
 mod prober;
 pub mod report;
+mod root_files;
 mod rounds;
 mod srv;
 pub mod target;
@@ -46,6 +47,8 @@ mod tls_client;
 pub mod transcript;
 mod verdict;
 
+pub use hostssl_certificate as certificate;
 pub use hostssl_pgwire::frontend::Replication;
 pub use options::Options;
 pub use prober::{Prober, ProberError, probe_many, probe_stream};
+pub use root_files::RootFiles;

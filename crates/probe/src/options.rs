@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hostssl_pgwire::frontend::Replication;
 
-use crate::certificate::{RootFiles, RootStore};
 use crate::dial::{Dial, Network};
 use crate::facts::Startup;
+use crate::root_files::RootFiles;
 use crate::target::Target;
+use hostssl_certificate::RootStore;
 
 /// What to ask and within which bounds. The default asks what a verdict needs, the TLS versions, direct TLS, and nothing
 /// that a server might log as an attack.

@@ -1,11 +1,12 @@
 //! A TLS client that completes a handshake with whatever certificate comes, and keeps what it saw.
 //!
-//! Trust is judged afterwards, on the facts ([`crate::certificate`]); a handshake that ended at a bad chain could not show
+//! Trust is judged afterwards, on the facts ([`hostssl_certificate`]); a handshake that ended at a bad chain could not show
 //! the chain. Nothing secret is ever sent over such a connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use hostssl_certificate::is_checkable;
 use hostssl_pgwire::tls::{CipherSuite, NamedGroup, TlsVersion};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
@@ -17,7 +18,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::attempt::Reason;
-use crate::certificate::is_checkable;
 use crate::facts::Handshake;
 
 /// The protocol name of PostgreSQL for ALPN.

@@ -17,7 +17,7 @@ use crate::stdout;
 use futures::{FutureExt, StreamExt};
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
-use hostssl_probe::certificate::RootFiles;
+use hostssl_probe::RootFiles;
 use hostssl_probe::report::{EndpointReport, Weakness};
 use hostssl_probe::{Options, probe_stream};
 pub(crate) use sink::Sink;

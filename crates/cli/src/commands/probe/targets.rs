@@ -4,7 +4,7 @@ use crate::args::ProbeArgs;
 use crate::error::CliError;
 use crate::probing::{roots_of_file, system_roots};
 use futures::stream::{self, Stream, StreamExt};
-use hostssl_probe::certificate::RootFiles;
+use hostssl_probe::RootFiles;
 use hostssl_probe::report::{EndpointReport, Unreachable};
 use hostssl_probe::target::Target;
 use std::collections::HashSet;

@@ -1,10 +1,11 @@
-//! What is to be said about a server's certificate. Pure: certificates in DER and a time in, a report out.
+//! Judges a server's certificate: whether libpq accepts it with `sslmode=verify-full`, and whether RFC 9525 does.
+//!
+//! Pure: certificates in DER, roots, a host and a time in; an [`Assessment`] out. No I/O, no clock.
 
 mod azure;
 mod chain;
 mod describe;
 pub mod name;
-mod root_files;
 mod roots;
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -13,13 +14,11 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 pub use azure::{AZURE_ROOTS, azure_roots};
 pub use name::{CertificateName, NameMatch};
-pub use root_files::RootFiles;
 pub use roots::{RootError, RootStore};
 
-use crate::report::{CertificateReport, Judgement, RootCheck, Weakness};
 use chain::ChainFault;
-pub(crate) use chain::is_checkable;
-use hostssl_pgwire::text::safe_str;
+pub use chain::is_checkable;
+pub use describe::Facts;
 
 /// What a judgement rests on.
 #[derive(Clone, Copy, Debug)]
@@ -36,75 +35,141 @@ pub struct Evidence<'a> {
     pub key_proof: Result<(), &'a str>,
 }
 
-/// Judges a certificate as libpq's `verify-full` and as RFC 9525 do, and lists its weaknesses.
+/// One rule's judgement of a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether the rule accepts it; `None` when it could not be judged.
+    pub ok: Option<bool>,
+    /// Why not, or what decided. It may hold text of the server: escape it before it is shown.
+    pub reason: Option<String>,
+}
+
+/// Whether the chain verifies with one store of roots alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootCheck {
+    /// The name that the caller gave to the store.
+    pub store: String,
+    /// Whether a path to one of its roots exists.
+    pub verifies: bool,
+}
+
+/// A fact about a certificate or its chain that weakens the protection of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flaw {
+    /// The validity period has ended.
+    Expired,
+    /// The validity period has not begun.
+    NotYetValid,
+    /// It is signed with its own key.
+    SelfSigned,
+    /// No path to a given root exists.
+    Untrusted,
+    /// An issuer was neither sent nor given.
+    ChainIncomplete,
+    /// It does not name the host.
+    HostMismatch,
+    /// Its names match only by libpq's older rules, not by RFC 9525.
+    LegacyName,
+    /// An RSA key below 2048 bits, an EC key below 224.
+    WeakKey,
+    /// A signature with MD5 or SHA-1.
+    WeakSignature,
+    /// The server did not prove in a way that could be checked that it holds the key.
+    KeyUnproven,
+}
+
+/// What there is to say about a server's certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assessment {
+    /// As libpq judges it with `sslmode=verify-full`.
+    pub verify_full: Judgement,
+    /// As RFC 9525 and RFC 5280 have it.
+    pub rfc9525: Judgement,
+    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; `None` when no roots
+    /// were given, or when the question could not be decided.
+    pub chain_ok: Option<bool>,
+    /// Whether the name matches, by libpq's rules; `None` when the certificate cannot be read.
+    pub host_ok: Option<bool>,
+    /// What can be read off the certificate alone; `None` when it cannot be read.
+    pub facts: Option<Facts>,
+    /// The subject of the root in which the path ends, RFC 4514.
+    pub root: Option<String>,
+    /// Each store of roots on its own, when several were given.
+    pub root_checks: Vec<RootCheck>,
+    /// What weakens the protection, in no order.
+    pub flaws: Vec<Flaw>,
+}
+
+/// Judges a certificate as libpq's `verify-full` and as RFC 9525 do, and lists its flaws.
 ///
 /// The two can differ: see [`name`] for the names, and for the chain that webpki, which stands for the RFC, refuses some
 /// certificates that OpenSSL takes. `None` when there is no certificate.
 #[must_use]
-pub fn judge(evidence: &Evidence<'_>) -> Option<(CertificateReport, Vec<Weakness>)> {
+pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
     let leaf = evidence.chain.first()?;
     let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
         let unreadable = || Judgement { ok: Some(false), reason: Some("the certificate cannot be read".to_owned()) };
-        let report = CertificateReport {
+        return Some(Assessment {
             verify_full: unreadable(),
             rfc9525: unreadable(),
-            chain: evidence.chain.to_vec(),
-            ..CertificateReport::default()
-        };
-        return Some((report, vec![Weakness::CertificateUntrusted]));
+            flaws: vec![Flaw::Untrusted],
+            ..Assessment::default()
+        });
     };
 
-    let mut report = describe::describe(&certificate, evidence.now);
-    report.chain = evidence.chain.to_vec();
-    let mut weaknesses = describe::weaknesses(&certificate, &report);
-
+    let facts = Facts::of(&certificate);
     let names = Names::of(&certificate);
     let name_match = name::match_host(evidence.host, &names.alternative, names.common.as_deref());
-    report.host_ok = Some(name_match.is_match());
-    let path = judge_chain(evidence, &mut report);
+    let mut assessment = Assessment { host_ok: Some(name_match.is_match()), ..Assessment::default() };
+    let path = judge_chain(evidence, &mut assessment);
     let strict = judge_strictly(evidence);
-    if matches!(strict, Err(Strict::NameConstraint)) && report.chain_ok == Some(true) {
+    if matches!(strict, Err(Strict::NameConstraint)) && assessment.chain_ok == Some(true) {
         // OpenSSL keeps name constraints too, and our own builder does not know them.
-        report.chain_ok = Some(false);
+        assessment.chain_ok = Some(false);
     }
 
     // OpenSSL holds constraints against the common name too, and webpki stops at its first complaint.
     let undecided = name_match == NameMatch::CommonName || matches!(strict, Err(Strict::Chain(_)));
     let constraints_are_open = path == Ok(true) && undecided;
-    report.verify_full = verify_full(evidence, &report, &name_match, path.as_ref().err(), constraints_are_open);
+    assessment.verify_full =
+        verify_full(evidence, &facts, assessment.chain_ok, &name_match, path.as_ref().err(), constraints_are_open);
     let open = path.as_ref().err().filter(|fault| fault.is_open());
-    report.rfc9525 = rfc9525(evidence, &report, &strict, &name_match, open);
-    if report.host_ok == Some(false) {
-        weaknesses.push(Weakness::CertificateHostMismatch);
+    assessment.rfc9525 = rfc9525(evidence, assessment.chain_ok, &strict, &name_match, open);
+
+    let mut flaws = facts.flaws(evidence.now);
+    if assessment.host_ok == Some(false) {
+        flaws.push(Flaw::HostMismatch);
     } else if matches!(strict, Err(Strict::Name(_))) {
-        weaknesses.push(Weakness::CertificateLegacyName);
+        flaws.push(Flaw::LegacyName);
     }
-    if report.chain_ok == Some(false) {
-        weaknesses.push(Weakness::CertificateUntrusted);
+    if assessment.chain_ok == Some(false) {
+        flaws.push(Flaw::Untrusted);
         if path == Err(ChainFault::MissingIssuer) {
-            weaknesses.push(Weakness::CertificateChainIncomplete);
+            flaws.push(Flaw::ChainIncomplete);
         }
     }
     if evidence.key_proof.is_err() {
-        weaknesses.push(Weakness::CertificateKeyUnproven);
+        flaws.push(Flaw::KeyUnproven);
     }
-    Some((report, weaknesses))
+    assessment.flaws = flaws;
+    assessment.facts = Some(facts);
+    Some(assessment)
 }
 
 /// Builds the path by OpenSSL's rules, with all stores and with each alone. Returns whether an issuer constrains names.
-fn judge_chain(evidence: &Evidence<'_>, report: &mut CertificateReport) -> Result<bool, ChainFault> {
+fn judge_chain(evidence: &Evidence<'_>, assessment: &mut Assessment) -> Result<bool, ChainFault> {
     if evidence.roots.is_empty() {
         return Ok(false);
     }
     let all: Vec<_> = evidence.roots.iter().collect();
     let path = chain::build(evidence.chain, &all, evidence.now);
-    report.chain_ok = match path {
+    assessment.chain_ok = match path {
         Ok(_) => Some(true),
         Err(ref fault) if fault.is_open() => None,
         Err(_) => Some(false),
     };
     if evidence.roots.len() > 1 {
-        report.root_checks = all
+        assessment.root_checks = all
             .iter()
             .map(|store| RootCheck {
                 store: store.name().to_owned(),
@@ -113,13 +178,14 @@ fn judge_chain(evidence: &Evidence<'_>, report: &mut CertificateReport) -> Resul
             .collect();
     }
     let path = path?;
-    report.root = Some(safe_str(&path.root));
+    assessment.root = Some(path.root);
     Ok(path.constrained)
 }
 
 fn verify_full(
     evidence: &Evidence<'_>,
-    report: &CertificateReport,
+    facts: &Facts,
+    chain_ok: Option<bool>,
     name_match: &NameMatch,
     chain: Option<&ChainFault>,
     constraints_are_open: bool,
@@ -131,20 +197,20 @@ fn verify_full(
     };
     let fault = if let Some(fault) = chain.filter(|fault| !fault.is_open()) {
         Some(fault.to_string())
-    } else if report.chain_ok == Some(false) {
+    } else if chain_ok == Some(false) {
         Some("a name constraint of an issuer excludes the name".to_owned())
-    } else if report.expired {
+    } else if facts.has_expired(evidence.now) {
         Some("the certificate has expired".to_owned())
-    } else if report.not_yet_valid {
+    } else if facts.is_not_yet_valid(evidence.now) {
         Some("the certificate is not valid yet".to_owned())
-    } else if let Some(weak) = describe::refused_by_openssl(report) {
+    } else if let Some(weak) = facts.refused_by_openssl() {
         Some(weak)
     } else if evidence.host.is_empty() {
         Some("no host name was given to judge it by; libpq refuses hostaddr alone".to_owned())
     } else if let NameMatch::Malformed(fault) = name_match {
         Some((*fault).to_owned())
     } else if !name_match.is_match() {
-        Some(format!("the certificate does not name \"{}\"", safe_str(evidence.host)))
+        Some(format!("the certificate does not name \"{}\"", evidence.host))
     } else {
         None
     };
@@ -152,7 +218,7 @@ fn verify_full(
         (Some(reason), _) => Judgement { ok: Some(false), reason: Some(reason) },
         // What this program cannot check is no fault of the server: a false signature ends the handshake.
         (None, _) if open.is_some() => Judgement { ok: None, reason: open },
-        (None, _) if report.chain_ok.is_none() => {
+        (None, _) if chain_ok.is_none() => {
             Judgement { ok: None, reason: Some("no roots were given to judge the chain".to_owned()) }
         }
         (None, NameMatch::CommonName) => Judgement {
@@ -197,12 +263,12 @@ fn judge_strictly(evidence: &Evidence<'_>) -> Result<(), Strict> {
     let host = ServerName::try_from(evidence.host)
         .map_err(|_| Strict::Name("the host is neither a DNS name nor an address".to_owned()))?;
     leaf.verify_is_valid_for_subject_name(&host)
-        .map_err(|_| Strict::Name(format!("no alternative name fits \"{}\"", safe_str(evidence.host))))
+        .map_err(|_| Strict::Name(format!("no alternative name fits \"{}\"", evidence.host)))
 }
 
 fn rfc9525(
     evidence: &Evidence<'_>,
-    report: &CertificateReport,
+    chain_ok: Option<bool>,
     strict: &Result<(), Strict>,
     name_match: &NameMatch,
     chain: Option<&ChainFault>,
@@ -212,13 +278,13 @@ fn rfc9525(
         Err(Strict::Chain(_)) if chain == Some(&ChainFault::Unsupported) => {
             return open(ChainFault::Unsupported.to_string());
         }
-        Err(Strict::Chain(why)) => safe_str(why),
+        Err(Strict::Chain(why)) => why.clone(),
         Err(Strict::NameConstraint) => "a name constraint of an issuer excludes the name".to_owned(),
         Err(Strict::Name(why)) if *name_match == NameMatch::CommonName => {
             format!("{why}; the common name does not count")
         }
         Err(Strict::Name(why)) => why.clone(),
-        Ok(()) if report.chain_ok.is_none() => return open("no roots were given to judge the chain".to_owned()),
+        Ok(()) if chain_ok.is_none() => return open("no roots were given to judge the chain".to_owned()),
         Ok(()) if evidence.key_proof.is_err() => return open(unproven(evidence.key_proof.err().unwrap_or_default())),
         Ok(()) => {
             return Judgement { ok: Some(true), reason: None };

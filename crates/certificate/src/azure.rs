@@ -3,7 +3,7 @@
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::RootStore;
+use crate::RootStore;
 
 /// The common names of the roots (Microsoft's page "Networking overview using SSL and TLS", section "Root CAs used for
 /// verification"): every certificate of a server chains to one of them, and Microsoft has moved servers from one to

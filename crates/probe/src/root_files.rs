@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::RootStore;
+use hostssl_certificate::RootStore;
 
 /// Roots by the name that connection strings give them. Clones share them: whoever reads targets adds what they name while
 /// a prober is at work. This crate reads no files.

@@ -11,8 +11,8 @@ use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo, X509Certificate, 
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::X509Name;
 
-use super::describe::{has_weak_key, has_weak_signature};
-use super::roots::RootStore;
+use crate::describe::{has_weak_key, has_weak_signature};
+use crate::roots::RootStore;
 
 /// The most certificates in a path. OpenSSL's own limit is 100: what is longer than this stays open.
 const MAX_DEPTH: usize = 20;
@@ -256,7 +256,7 @@ impl Search<'_> {
 }
 
 /// A name as OpenSSL compares it (x509_name_canon): without regard to case, to the kind of string, and to spaces beyond one.
-pub(super) fn canonical(name: &X509Name<'_>) -> Vec<u8> {
+pub(crate) fn canonical(name: &X509Name<'_>) -> Vec<u8> {
     let mut canonical = Vec::new();
     for set in name.iter_rdn() {
         canonical.push(1);
@@ -294,7 +294,8 @@ fn fits(certificate: &X509Certificate<'_>, issuer: &X509Certificate<'_>) -> bool
 
 /// Whether the cryptography behind this crate can check signatures of the key: RSA of 2048 to 8192 bits, uncompressed points on
 /// P-256 and P-384, and Ed25519 (the algorithms of ring). OpenSSL can check more.
-pub(crate) fn is_checkable(key: &SubjectPublicKeyInfo<'_>) -> bool {
+#[must_use]
+pub fn is_checkable(key: &SubjectPublicKeyInfo<'_>) -> bool {
     match key.parsed() {
         Ok(PublicKey::RSA(rsa)) => (2048..=8192).contains(&rsa.key_size()),
         // 4 begins an uncompressed point (SEC 1, 2.3.3), the one form that ring reads.

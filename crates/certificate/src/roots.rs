@@ -1,8 +1,8 @@
 //! The roots that a chain may end in, as the caller gives them.
 
-use super::chain::canonical;
 use std::collections::HashMap;
 
+use crate::chain::canonical;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer as _, X509Certificate};

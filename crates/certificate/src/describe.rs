@@ -1,0 +1,187 @@
+//! The plain facts of a certificate.
+
+use x509_parser::prelude::X509Certificate;
+use x509_parser::public_key::PublicKey;
+
+use crate::Flaw;
+
+/// What can be read off a certificate alone. The texts are the server's: escape them before they are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Whom it names, RFC 4514.
+    pub subject: String,
+    /// Who issued it, RFC 4514.
+    pub issuer: String,
+    /// The first second of its validity, in seconds since 1970.
+    pub not_before: i64,
+    /// The last second of its validity, in seconds since 1970.
+    pub not_after: i64,
+    /// `RSA`, `EC`, `Ed25519` and so on, or an object identifier.
+    pub key_type: String,
+    /// The size of the key in bits, where the kind of key has sizes.
+    pub key_bits: Option<u32>,
+    /// The algorithm of its signature as OpenSSL prints it, such as `sha256WithRSAEncryption`.
+    pub signature_algorithm: String,
+    /// It is signed with its own key.
+    pub self_signed: bool,
+    /// Its issuer is its own subject.
+    pub self_issued: bool,
+}
+
+impl Facts {
+    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
+        let validity = certificate.validity();
+        let (key_type, key_bits) = key(certificate);
+        let self_issued = certificate.issuer().as_raw() == certificate.subject().as_raw();
+        Self {
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            not_before: validity.not_before.timestamp(),
+            not_after: validity.not_after.timestamp(),
+            key_type,
+            key_bits,
+            signature_algorithm: signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string()),
+            self_signed: self_issued && certificate.verify_signature(None).is_ok(),
+            self_issued,
+        }
+    }
+
+    /// Whether its validity has ended by `now`, in seconds since 1970.
+    #[must_use]
+    pub fn has_expired(&self, now: i64) -> bool {
+        self.not_after < now
+    }
+
+    /// Whether its validity has not begun by `now`, in seconds since 1970.
+    #[must_use]
+    pub fn is_not_yet_valid(&self, now: i64) -> bool {
+        self.not_before > now
+    }
+
+    /// The flaws of the certificate alone.
+    pub(crate) fn flaws(&self, now: i64) -> Vec<Flaw> {
+        let mut found = Vec::new();
+        for (is_so, flaw) in [
+            (self.has_expired(now), Flaw::Expired),
+            (self.is_not_yet_valid(now), Flaw::NotYetValid),
+            (self.self_signed, Flaw::SelfSigned),
+            (self.has_weak_key(), Flaw::WeakKey),
+            // What a self-signed certificate says of itself needs no signature.
+            (self.has_weak_signature() && !self.self_issued, Flaw::WeakSignature),
+        ] {
+            if is_so {
+                found.push(flaw);
+            }
+        }
+        found
+    }
+
+    /// Why OpenSSL refuses the certificate at security level 2, the default of OpenSSL 3.2 and of Debian
+    /// (SSL_CTX_set_security_level(3)): 112 bits of security for keys and signatures.
+    pub(crate) fn refused_by_openssl(&self) -> Option<String> {
+        if self.has_weak_key() {
+            let bits = self.key_bits.unwrap_or_default();
+            return Some(format!("{} key of {bits} bits, too weak for OpenSSL's security level 2", self.key_type));
+        }
+        if self.has_weak_signature() && !self.self_issued {
+            return Some(format!("{} is too weak for OpenSSL's security level 2", self.signature_algorithm));
+        }
+        None
+    }
+
+    fn has_weak_key(&self) -> bool {
+        is_weak_key(&self.key_type, self.key_bits)
+    }
+
+    fn has_weak_signature(&self) -> bool {
+        is_weak_signature(&self.signature_algorithm)
+    }
+}
+
+/// Whether the key of a certificate is too weak for OpenSSL's security level 2.
+pub(crate) fn has_weak_key(certificate: &X509Certificate<'_>) -> bool {
+    let (kind, bits) = key(certificate);
+    is_weak_key(&kind, bits)
+}
+
+/// Whether the signature of a certificate is too weak for OpenSSL's security level 2.
+pub(crate) fn has_weak_signature(certificate: &X509Certificate<'_>) -> bool {
+    is_weak_signature(&signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string()))
+}
+
+fn is_weak_key(kind: &str, bits: Option<u32>) -> bool {
+    let least = match kind {
+        "RSA" | "DSA" => 2048,
+        "EC" => 224,
+        _ => 0,
+    };
+    bits.is_some_and(|bits| bits < least)
+}
+
+fn is_weak_signature(algorithm: &str) -> bool {
+    ["md2", "md4", "md5", "sha1", "SHA1"].iter().any(|weak| algorithm.contains(weak))
+}
+
+fn key(certificate: &X509Certificate<'_>) -> (String, Option<u32>) {
+    let info = certificate.public_key();
+    let bits = |bits: usize| u32::try_from(bits).ok();
+    match info.parsed() {
+        Ok(PublicKey::RSA(key)) => {
+            // The size of the modulus in bits, not rounded up to bytes.
+            let modulus: Vec<u8> = key.modulus.iter().copied().skip_while(|&byte| byte == 0).collect();
+            let spare = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+            ("RSA".to_owned(), bits((modulus.len() * 8).saturating_sub(spare)))
+        }
+        Ok(PublicKey::EC(point)) => {
+            let curve = info.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+            let size = match curve.map(|oid| oid.to_id_string()).as_deref() {
+                Some("1.3.132.0.35") => 521,
+                Some("1.3.132.0.33") => 224,
+                _ => point.key_size(),
+            };
+            ("EC".to_owned(), bits(size))
+        }
+        Ok(PublicKey::DSA(_)) => ("DSA".to_owned(), None),
+        _ => match info.algorithm.algorithm.to_id_string().as_str() {
+            "1.3.101.112" => ("Ed25519".to_owned(), Some(256)),
+            "1.3.101.113" => ("Ed448".to_owned(), Some(456)),
+            other => (other.to_owned(), None),
+        },
+    }
+}
+
+/// The name that OpenSSL prints for a signature algorithm, or its object identifier.
+fn signature_algorithm(oid: &str) -> String {
+    match oid {
+        "1.2.840.113549.1.1.4" => "md5WithRSAEncryption",
+        "1.2.840.113549.1.1.5" => "sha1WithRSAEncryption",
+        "1.2.840.113549.1.1.10" => "rsassaPss",
+        "1.2.840.113549.1.1.11" => "sha256WithRSAEncryption",
+        "1.2.840.113549.1.1.12" => "sha384WithRSAEncryption",
+        "1.2.840.113549.1.1.13" => "sha512WithRSAEncryption",
+        "1.2.840.113549.1.1.14" => "sha224WithRSAEncryption",
+        "1.2.840.10045.4.1" => "ecdsa-with-SHA1",
+        "1.2.840.10045.4.3.1" => "ecdsa-with-SHA224",
+        "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256",
+        "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384",
+        "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512",
+        "1.3.101.112" => "ED25519",
+        "1.3.101.113" => "ED448",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// What webpki says, in words: its errors print the names of their variants, such as `UnknownIssuer` for "unknown issuer".
+pub(crate) fn in_words(error: &webpki::Error) -> String {
+    let variant = format!("{error:?}");
+    let name = variant.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
