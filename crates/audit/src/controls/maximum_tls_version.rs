@@ -1,4 +1,4 @@
-//! `maximum-tls-version`: no cap keeps clients below TLS 1.3.
+//! `maximum-tls-version`: the maximum version allows TLS 1.3.
 
 use crate::{Control, Evidence, Settings, Verdict};
 use hostssl_model::ParameterName::SslMaxProtocolVersion;
@@ -6,7 +6,7 @@ use hostssl_model::{Kind, ParameterName, Role, Severity, TlsVersion};
 
 pub(crate) const CONTROL: Control = Control {
     id: "maximum-tls-version",
-    title: "no cap keeps clients below TLS 1.3",
+    title: "the maximum version allows TLS 1.3",
     severity: Severity::Low,
     needs,
     judge,

@@ -6,7 +6,7 @@ use hostssl_model::{Severity, WireListener, WireTransport};
 
 pub(crate) const CONTROL: Control = Control {
     id: "plaintext-refused",
-    title: "on the wire, clients in clear are refused",
+    title: "on the wire, plaintext clients are refused",
     severity: Severity::High,
     needs: |_, _| &[],
     judge,
