@@ -61,7 +61,7 @@ async function procedure(kind, name, pictures) {
   if (pictures) await look("plan-one");
   assert.match(await text("#h-break + p"), /refused from their next connection on/);
   await follow("form[action$='/apply'] button.main");
-  if (pictures && (await text("h1")).includes("under way")) await look("applying");
+  if (pictures && (await text("h1")).includes("in progress")) await look("applying");
   await shows("Verified");
   if (pictures) await look("applied");
   await page.goto(tab);

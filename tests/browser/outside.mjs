@@ -16,7 +16,7 @@ try {
   await page.goto(server.link, { waitUntil: "load" });
   await page.waitForSelector("form[action='/runs'] button");
   await follow("form[action='/runs'] button");
-  await page.waitForFunction(() => !document.querySelector("h1")?.textContent.includes("under way"), { timeout: 60000, polling: 100 });
+  await page.waitForFunction(() => !document.querySelector("h1")?.textContent.includes("in progress"), { timeout: 60000, polling: 100 });
   await page.goto(server.origin + "/resources?q=pg-catalog-prod");
   await follow("#results tbody a");
   await follow(".tabs a:nth-child(2)");

@@ -109,7 +109,7 @@ test("a server: its switch, its evidence, its history", async () => {
 test("an audit is followed live and its page shows what it found", async () => {
   const page = await open("/runs");
   await Promise.all([page.waitForNavigation(), page.click("button.main")]);
-  assert.equal(await text(page, "h1"), "Audit under way");
+  assert.equal(await text(page, "h1"), "Audit in progress");
   const address = page.url();
   await settled(page, () => Number(document.querySelector("[data-p=looked]")?.textContent) > 0 || !document.querySelector("[data-live]"));
   await settled(page, () => !document.querySelector("[data-live]") && document.querySelector("h1")?.textContent.startsWith("Audit of"));

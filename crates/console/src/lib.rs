@@ -3,21 +3,22 @@
 //! It decides nothing about servers. Pages show what the store keeps, audits are the engine's, and exports are the
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
-mod changing;
 mod exchanges;
 mod follow;
 mod guard;
-mod live;
+mod job;
+mod jobs;
 mod options;
 mod pages;
-mod planning;
 mod readiness;
+mod readiness_cache;
 mod reply;
 mod routes;
 mod server;
 mod state;
+mod trouble;
 mod view;
 
-pub use live::{Connect, Trouble};
-pub use options::{Exchange, Message, Options, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook};
+pub use options::{Connect, Exchange, Message, Options, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook};
 pub use server::{Console, ServeError};
+pub use trouble::Trouble;

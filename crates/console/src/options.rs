@@ -1,16 +1,19 @@
 //! What `hostssl serve` may be told.
 
-use crate::live::Trouble;
-use futures::future::BoxFuture;
+use crate::trouble::Trouble;
+use futures::future::{BoxFuture, LocalBoxFuture};
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
 use hostssl_model::Scope;
-use hostssl_ops::ListenerProbe;
+use hostssl_ops::{ListenerProbe, Tenant};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Signs in, every time anew: a token that ran out in between is none of the pages' concern. Ends with its signal.
+pub type Connect = Arc<dyn Fn(StopSignal) -> LocalBoxFuture<'static, Result<Vec<Tenant>, Trouble>> + Send + Sync>;
 
 /// How to serve the console.
 #[derive(Debug, Clone)]

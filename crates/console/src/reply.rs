@@ -1,6 +1,6 @@
 //! What goes back: pages, failures that say what to do, and the files of the console itself.
 
-use crate::live::Trouble;
+use crate::trouble::Trouble;
 use crate::view::Shell;
 use askama::Template;
 use axum::extract::Request;
@@ -285,11 +285,11 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "This plan is too old", what, "Go back to the plan and choose Plan again.")
     }
 
-    pub(crate) fn change_under_way(run: &hostssl_remediation::RunId) -> Self {
+    pub(crate) fn change_in_progress(run: &hostssl_remediation::RunId) -> Self {
         let todo = "Wait until it has ended, or stop it on its page; then send the form again.";
         let what = "This console is changing servers already, one run at a time. Nothing was changed by this form.";
         let page = format!("/applies/{run}");
-        Self::new(StatusCode::CONFLICT, "Another change is under way", what, todo).leading_to(page, "Show that change")
+        Self::new(StatusCode::CONFLICT, "Another change is in progress", what, todo).leading_to(page, "Show that change")
     }
 
     pub(crate) fn broken_off(trouble: &Trouble) -> Self {

@@ -1,8 +1,8 @@
 //! The console on a port: bounded connections, bounded times, with or without TLS.
 
 use crate::guard::Peer;
-use crate::live::Connect;
-use crate::options::{Options, Proxies, TlsFiles};
+use crate::job::StopCause;
+use crate::options::{Connect, Options, Proxies, TlsFiles};
 use crate::routes::router;
 use crate::state::Shared;
 use axum::extract::Request;
@@ -178,24 +178,24 @@ impl Console {
                 drop((place, visit));
             });
         }
-        let live = self.shared.running();
-        if let Some(live) = &live {
-            live.stop();
+        let audit = self.shared.audits.running();
+        if let Some(audit) = &audit {
+            audit.stop_for(StopCause::Shutdown);
         }
         let change = self.shared.changes.running();
         if let Some(change) = &change {
-            change.stop();
+            change.stop_for(StopCause::Shutdown);
         }
-        self.shared.plans.all().iter().for_each(|planning| planning.stop());
+        self.shared.plans.all().iter().for_each(|plan| plan.stop_for(StopCause::Shutdown));
         drop(self.listener);
         // Live pages end with their audit, and what that has seen is kept before the process goes.
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
-        if let Some(live) = live {
-            let _ = tokio::time::timeout(KEEP, live.follow().wait_for(|progress| progress.end.is_some())).await;
+        if let Some(audit) = audit {
+            let _ = tokio::time::timeout(KEEP, audit.follow().wait_for(|status| status.end.is_some())).await;
         }
         if let Some(change) = change {
             // What is not settled by then is resumed: the journal has it.
-            let _ = tokio::time::timeout(SETTLE, change.follow().wait_for(|progress| progress.end.is_some())).await;
+            let _ = tokio::time::timeout(SETTLE, change.follow().wait_for(|status| status.end.is_some())).await;
         }
     }
 }

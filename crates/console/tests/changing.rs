@@ -264,12 +264,12 @@ async fn a_change_under_way_is_shown_stopped_and_alone() {
     let started = apply(&visitor, &plan).await;
     let address = started.header("location").to_owned();
     let live = visitor.get(&address).await.body;
-    assert!(live.contains("Change under way") && live.contains("data-live") && live.contains(">Stop<"), "{live}");
+    assert!(live.contains("Change in progress") && live.contains("data-live") && live.contains(">Stop<"), "{live}");
     assert!(live.contains("http-equiv=\"refresh\""), "without a script nobody would see the end");
     assert!(visitor.get("/").await.body.contains(&format!("class=\"running\" href=\"{address}\"")));
     let second = apply(&visitor, &other).await;
     assert_eq!(second.status, 409);
-    assert!(second.body.contains("Another change is under way"));
+    assert!(second.body.contains("Another change is in progress"));
     visitor.post(&format!("{address}/stop"), "").await;
     let run = ended(&visitor, &started).await;
     assert!(run.1.body.contains("This run did not begin"), "{}", run.1.body);

@@ -38,7 +38,7 @@ async fn an_audit_is_followed_to_its_end_and_then_shown() {
     let started = visitor.post("/runs", "").await;
     let address = started.header("location").to_owned();
     let live = visitor.get(&address).await;
-    assert!(live.body.contains("Audit under way") && live.body.contains("data-live"), "{}", live.body);
+    assert!(live.body.contains("Audit in progress") && live.body.contains("data-live"), "{}", live.body);
     assert!(visitor.get("/").await.body.contains(&format!("class=\"running\" href=\"{address}\"")));
     let followed = format!("{address}/events");
     let (events, ()) = tokio::join!(visitor.get(&followed), async {

@@ -274,7 +274,7 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
     let page = visitor.get(&address).await.body;
     let resumed = visitor.post(&format!("{address}/resume"), &format!("&seen={}", field(&page, "seen"))).await;
     let live = visitor.get(&address).await.body;
-    for words in ["Undo under way", "data-p=\"looked\">1<", "data-p=\"found\">3<", ">put back<", "to </span>off"] {
+    for words in ["Undo in progress", "data-p=\"looked\">1<", "data-p=\"found\">3<", ">restored<", "to </span>off"] {
         assert!(live.contains(words), "{words}: {live}");
     }
     assert!(!live.contains("to </span>on"), "{live}");
@@ -352,8 +352,8 @@ async fn a_run_that_loses_its_state_on_the_way_is_broken_off_and_not_one_that_di
     let address = started.header("location").to_owned();
     loop {
         let live = visitor.get(&address).await.body;
-        assert!(live.contains("Change under way"), "it ended before it was seen: {live}");
-        if live.contains("accepted, under way") {
+        assert!(live.contains("Change in progress"), "it ended before it was seen: {live}");
+        if live.contains("accepted, in progress") {
             break;
         }
     }

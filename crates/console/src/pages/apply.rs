@@ -4,12 +4,14 @@ mod words;
 
 use super::plan::{effect, plan_of};
 use super::runs::no_such_run;
-use crate::changing::{Change, End, Order as NewOrder, Progress, Standing, Work};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
-use crate::live::Trouble;
+use crate::job::{Status, StopCause};
+use crate::jobs::change::{Change, ChangeJob, ChangeKind, ChangeProgress, update};
+use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
+use crate::trouble::{Trouble, chain};
 use crate::view::{Badge, Shell, When, plural, transport_badge};
 use askama::Template;
 use axum::Extension;
@@ -28,8 +30,9 @@ const SHOWN: usize = 200;
 #[template(path = "apply_live.html")]
 struct LivePage {
     shell: Shell,
-    change: Arc<Change>,
-    progress: Progress,
+    job: Arc<ChangeJob>,
+    progress: ChangeProgress,
+    stopping: bool,
     started: When,
     title: &'static str,
     steps: Vec<(u32, String, &'static str, String, String, &'static str)>,
@@ -95,13 +98,13 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let change = shared.changes.find(&id);
-    if let Some(change) = change.clone().filter(|change| change.is_running()) {
-        return live(shell, change);
+    let job = shared.changes.find(&id);
+    if let Some(job) = job.clone().filter(|job| job.is_running()) {
+        return live(shell, job);
     }
-    let plan = change.as_ref().and_then(|change| plan_of(&shared, change));
-    let attempt = change.and_then(|change| match change.progress() {
-        Progress { end: Some(End::Lost(trouble)), begun, .. } => Some((trouble, begun, change.started_ms)),
+    let plan = job.as_ref().and_then(|job| plan_of(&shared, job));
+    let attempt = job.and_then(|job| match job.status() {
+        Status { end: Some(Err(trouble)), progress, .. } => Some((trouble, progress.begun, job.started_ms)),
         _ => None,
     });
     match (shared.ask(move |store| read(store, &id)).await, attempt) {
@@ -139,38 +142,44 @@ pub(crate) async fn show(
     }
 }
 
-fn live(shell: Shell, change: Arc<Change>) -> Result<Response, Failure> {
-    let progress = change.progress();
-    let undo = change.way == Direction::Undo;
+fn live(shell: Shell, job: Arc<ChangeJob>) -> Result<Response, Failure> {
+    let status = job.status();
+    let (stopping, progress) = (status.is_stopping(), status.progress);
+    let undo = job.work.from.way == Direction::Undo;
     let row = |step: &Step| {
         let (from, to) = if undo { (&step.after, &step.undo) } else { (&step.before, &step.after) };
         let word = progress.words.get(&step.id).copied().unwrap_or("waiting");
         (step.id, step.server.name().to_owned(), step.parameter.as_str(), from.to_string(), to.to_string(), word)
     };
-    let going = change.plan.steps().iter().filter(|step| change.steps.contains(&step.id));
-    let title = if undo { "Undo under way" } else { "Change under way" };
+    let going = job.work.plan.steps().iter().filter(|step| job.work.from.steps.contains(&step.id));
+    let title = if undo { "Undo in progress" } else { "Change in progress" };
     page(&LivePage {
         shell: shell.titled(title, "runs"),
         title,
-        started: When(change.started_ms),
+        started: When(job.started_ms),
         steps: going.clone().take(SHOWN).map(row).collect(),
         more: going.count().saturating_sub(SHOWN),
         progress: progress.clone(),
-        change,
+        stopping,
+        job: job.clone(),
     })
 }
 
 /// How far it is, as server-sent events.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let change = shared.changes.find(&id).ok_or_else(no_such_run)?;
+    let job = shared.changes.find(&id).ok_or_else(no_such_run)?;
     let mut before = Arc::new(BTreeMap::new());
-    follow(&shared, change.follow(), move |now| (now.told(&mut before), now.end.is_some()))
+    follow(&shared, job.follow(), move |now| update(now, &mut before))
 }
 
-/// Begins nothing new; what is under way is followed.
-pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    if let Some(change) = shared.changes.find(&id).filter(|change| change.is_running()) {
-        change.stop();
+/// Begins nothing new; what is in progress is followed to its end.
+pub(crate) async fn stop(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Response {
+    if let Some(job) = shared.changes.find(&id) {
+        job.stop_for(StopCause::Person(session.person().to_owned()));
     }
     see_other(&format!("/applies/{id}"))
 }
@@ -182,7 +191,7 @@ pub(crate) async fn undo(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    go_on(&shared, id, &session, &fields, Work::Undo).await
+    go_on(&shared, id, &session, &fields, ChangeKind::Undo).await
 }
 
 /// Goes on with a run that was broken off.
@@ -192,7 +201,7 @@ pub(crate) async fn resume(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    go_on(&shared, id, &session, &fields, Work::Resume).await
+    go_on(&shared, id, &session, &fields, ChangeKind::Resume).await
 }
 
 async fn go_on(
@@ -200,7 +209,7 @@ async fn go_on(
     id: String,
     session: &Session,
     fields: &Fields,
-    work: Work,
+    kind: ChangeKind,
 ) -> Result<Response, Failure> {
     let address = format!("/applies/{id}");
     let asked = id.clone();
@@ -209,23 +218,22 @@ async fn go_on(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
-    let standing = match work {
-        Work::Undo => Standing::to_undo(&loaded),
-        Work::Resume | Work::Apply(_) => Standing::to_resume(&loaded),
+    let from = match kind {
+        ChangeKind::Undo => RunProgress::to_undo(&loaded),
+        ChangeKind::Resume | ChangeKind::Apply(_) => RunProgress::to_resume(&loaded),
     };
-    let order = NewOrder {
-        standing,
+    let change = Change {
+        from,
         run: loaded.id,
         plan: loaded.plan,
-        work,
-        by: session.person().to_owned(),
+        kind,
         on_behalf: session.by_proxy().then(|| session.person().to_owned()),
         max_failures: 1,
     };
-    match Change::start(shared, order) {
+    match shared.changes.start(&shared.context, session.person(), change) {
         Ok(_) => Ok(see_other(&address)),
-        Err(running) if running.run.as_str() == id => Ok(see_other(&address)),
-        Err(running) => Err(Failure::change_under_way(&running.run)),
+        Err(running) if running.id == id => Ok(see_other(&address)),
+        Err(running) => Err(Failure::change_in_progress(&running.work.run)),
     }
 }
 
@@ -241,7 +249,7 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)
         stored => stored?,
     };
     let receipts = reader.receipts(&run)?;
-    let loaded = stored.load().map_err(|error| StoreError::Corrupt(crate::planning::chain(&error)))?;
+    let loaded = stored.load().map_err(|error| StoreError::Corrupt(chain(&error)))?;
     Ok(Some((loaded, receipts)))
 }
 

@@ -7,13 +7,15 @@ pub(crate) use ask::{again, for_many, for_one};
 pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
-use crate::changing::{Change, Order, Standing, Work};
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
-use crate::live::Trouble;
-use crate::planning::{Made, Planning, Progress, Ready};
+use crate::job::StopCause;
+use crate::jobs::change::{Change, ChangeJob, ChangeKind};
+use crate::jobs::plan::{PlanJob, PlanProgress, Ready};
+use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
+use crate::trouble::Trouble;
 use crate::view::{Ago, Shell, When, plural};
 use askama::Template;
 use axum::Extension;
@@ -54,15 +56,16 @@ struct PlanRow {
 #[template(path = "plan_live.html")]
 struct PlanningPage {
     shell: Shell,
-    planning: Arc<Planning>,
-    progress: Progress,
+    job: Arc<PlanJob>,
+    progress: PlanProgress,
+    stopping: bool,
 }
 
 #[derive(Template)]
 #[template(path = "plan_lost.html")]
 struct LostPage {
     shell: Shell,
-    planning: Arc<Planning>,
+    job: Arc<PlanJob>,
     trouble: Trouble,
 }
 
@@ -70,7 +73,7 @@ struct LostPage {
 #[template(path = "plan.html")]
 struct PlanPage {
     shell: Shell,
-    planning: Arc<Planning>,
+    job: Arc<PlanJob>,
     ready: Arc<Ready>,
     review: Review,
     looked: Ago,
@@ -86,23 +89,23 @@ pub(crate) async fn list(
     Asked(_): Asked<Nothing>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let row = |planning: Arc<Planning>| {
-        let ready = planning.ready();
-        let state = match (&ready, planning.progress().end) {
+    let row = |job: Arc<PlanJob>| {
+        let ready = job.ready();
+        let state = match (&ready, job.status().end) {
             (Some(ready), _) if ready.plan.is_empty() => "nothing to write".to_owned(),
             (Some(ready), _) if is_stale(&shared, &ready.plan) => "too old to be applied".to_owned(),
-            (Some(_), _) => "to be reviewed".to_owned(),
+            (Some(_), _) => "ready for review".to_owned(),
             (None, Some(_)) => "could not be made".to_owned(),
             (None, None) => "being made".to_owned(),
         };
-        let run = applied(&planning).map(|change| change.run.to_string());
+        let run = applied(&job).map(|change| change.id.clone());
         PlanRow {
-            id: planning.id.clone(),
-            at: When(planning.started_ms),
-            by: planning.by.clone(),
+            id: job.id.clone(),
+            at: When(job.started_ms),
+            by: job.started_by.clone(),
             what: match &ready {
                 Some(ready) => effect(&ready.plan),
-                None => plural(planning.wanted.servers.len() as u64, "server"),
+                None => plural(job.work.order.servers.len() as u64, "server"),
             },
             state: if run.is_some() { "applied".to_owned() } else { state },
             run,
@@ -118,22 +121,26 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
-    let progress = planning.progress();
-    match progress.end.clone() {
-        None => page(&PlanningPage { shell: shell.titled("Planning", "plans"), planning, progress }),
-        Some(Made::Lost(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), planning, trouble }),
-        Some(Made::Ready(ready)) => {
+    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let status = job.status();
+    let stopping = status.is_stopping();
+    match status.end {
+        None => {
+            let shell = shell.titled("Planning", "plans");
+            page(&PlanningPage { shell, job, progress: status.progress, stopping })
+        }
+        Some(Err(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), job, trouble }),
+        Some(Ok(ready)) => {
             let review = Review::of(&ready.plan, shared.options.max_plan_age);
             let observed = ready.plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),
                 stale: is_stale(&shared, &ready.plan),
-                run: applied(&planning).map(|change| change.run.to_string()),
+                run: applied(&job).map(|change| change.id.clone()),
                 looked: Ago::new(observed),
                 review,
                 ready,
-                planning,
+                job,
             })
         }
     }
@@ -141,23 +148,25 @@ pub(crate) async fn show(
 
 /// How far the planning is, as server-sent events.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
-    follow(&shared, planning.follow(), |now| (serde_json::to_string(now).unwrap_or_default(), now.end.is_some()))
+    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    follow(&shared, job.follow(), |now| now.update(&now.progress))
 }
 
 /// Gives up planning.
-pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
-    if planning.progress().end.is_none() {
-        planning.stop();
-    }
+pub(crate) async fn stop(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
+    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    job.stop_for(StopCause::Person(session.person().to_owned()));
     Ok(see_other(&format!("/plans/{id}")))
 }
 
 /// The plan's file, to the byte what `hostssl plan --out` writes.
 pub(crate) async fn file(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
-    let ready = planning.ready().ok_or_else(no_such_plan)?;
+    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let ready = job.ready().ok_or_else(no_such_plan)?;
     let head = [(CONTENT_TYPE, "application/json"), (CONTENT_DISPOSITION, "attachment; filename=\"plan.json\"")];
     Ok((head, ready.plan.to_json()).into_response())
 }
@@ -169,17 +178,17 @@ pub(crate) async fn apply(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let planning = shared.plans.find(&id).ok_or_else(no_such_plan)?;
-    let ready = planning.ready().ok_or_else(no_such_plan)?;
+    let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
+    let ready = job.ready().ok_or_else(no_such_plan)?;
     let approved = Approved::new(ready.plan.clone(), fields.value("hash"))
         .map_err(|_| Failure::not_this_plan().leading_to(format!("/plans/{id}"), "Show the plan"))?;
     let max_failures = match fields.value("max-failures") {
         "" => 1,
         text => text.parse().ok().filter(|n| (1..=MAX_FAILURES).contains(n)).ok_or_else(Failure::bad_form)?,
     };
-    let mut slot = planning.run();
+    let mut slot = job.run();
     if let Some(change) = slot.as_ref().filter(|change| !change.came_to_nothing()) {
-        return Ok(see_other(&format!("/applies/{}", change.run)));
+        return Ok(see_other(&format!("/applies/{}", change.id)));
     }
     if ready.plan.is_empty() {
         return Err(Failure::empty_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
@@ -192,24 +201,26 @@ pub(crate) async fn apply(
         return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
     }
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
-    let order = Order {
+    let change = Change {
         run,
         plan: ready.plan.clone(),
-        work: Work::Apply(Box::new(approved)),
-        standing: Standing::new(&ready.plan),
-        by: session.person().to_owned(),
+        kind: ChangeKind::Apply(Box::new(approved)),
+        from: RunProgress::new(&ready.plan),
         on_behalf: session.by_proxy().then(|| session.person().to_owned()),
         max_failures,
     };
-    let change = Change::start(&shared, order).map_err(|running| Failure::change_under_way(&running.run))?;
-    let address = format!("/applies/{}", change.run);
+    let change = shared
+        .changes
+        .start(&shared.context, session.person(), change)
+        .map_err(|running| Failure::change_in_progress(&running.work.run))?;
+    let address = format!("/applies/{}", change.id);
     *slot = Some(change);
     Ok(see_other(&address))
 }
 
 /// The run that applied it, unless that came to nothing.
-fn applied(planning: &Planning) -> Option<Arc<Change>> {
-    planning.run().as_ref().filter(|change| !change.came_to_nothing()).cloned()
+fn applied(job: &PlanJob) -> Option<Arc<ChangeJob>> {
+    job.run().as_ref().filter(|change| !change.came_to_nothing()).cloned()
 }
 
 /// Whether what the plan rests on is older than is accepted. Whoever applies it asks again, by the same rule.
@@ -220,9 +231,9 @@ fn is_stale(shared: &Shared, plan: &Plan) -> bool {
 }
 
 /// The address of the plan that a change was to apply, when that is kept.
-pub(crate) fn plan_of(shared: &Shared, change: &Arc<Change>) -> Option<String> {
-    let is_its = |planning: &&Arc<Planning>| planning.run().as_ref().is_some_and(|one| Arc::ptr_eq(one, change));
-    shared.plans.all().iter().find(is_its).map(|planning| format!("/plans/{}", planning.id))
+pub(crate) fn plan_of(shared: &Shared, change: &Arc<ChangeJob>) -> Option<String> {
+    let is_its = |job: &&Arc<PlanJob>| job.run().as_ref().is_some_and(|one| Arc::ptr_eq(one, change));
+    shared.plans.all().iter().find(is_its).map(|job| format!("/plans/{}", job.id))
 }
 
 pub(super) fn no_such_plan() -> Failure {

@@ -4,11 +4,14 @@ use super::overview::change_words;
 use super::runs::{no_such_run, scope_words};
 use super::{Asked, CHANGES, Paging};
 use crate::follow::follow;
-use crate::live::{End, Live, Progress};
+use crate::guard::Session;
+use crate::job::StopCause;
+use crate::jobs::audit::{AuditJob, AuditProgress};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_audit::Profile;
@@ -39,8 +42,9 @@ pub(crate) struct By {
 #[template(path = "run_live.html")]
 struct LivePage {
     shell: Shell,
-    live: Arc<Live>,
-    progress: Progress,
+    job: Arc<AuditJob>,
+    progress: AuditProgress,
+    stopping: bool,
     started: When,
 }
 
@@ -91,16 +95,17 @@ pub(crate) async fn show(
     shell: Shell,
 ) -> Result<Response, Failure> {
     let mut server = None;
-    if let Some(live) = shared.live().filter(|live| live.id == id) {
-        server.clone_from(&live.wanted.server);
-        let progress = live.progress();
-        match &progress.end {
+    if let Some(job) = shared.audits.find(&id) {
+        server.clone_from(&job.work.server);
+        let status = job.status();
+        let stopping = status.is_stopping();
+        match status.end {
             None => {
-                let started = When(live.started_ms);
-                return page(&LivePage { shell: shell.titled("Audit under way", "runs"), live, progress, started });
+                let (shell, started) = (shell.titled("Audit in progress", "runs"), When(job.started_ms));
+                return page(&LivePage { shell, job, progress: status.progress, stopping, started });
             }
-            Some(End::Lost(trouble)) => return Err(Failure::lost_audit(trouble)),
-            Some(End::Kept) => {}
+            Some(Err(trouble)) => return Err(Failure::lost_audit(&trouble)),
+            Some(Ok(())) => {}
         }
     }
     kept(&shared, id, looked, server, shell).await
@@ -193,15 +198,19 @@ pub(crate) async fn judged(
 }
 
 /// Stops the audit under way. What was seen until then is kept.
-pub(crate) async fn stop(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    if let Some(live) = shared.running().filter(|live| live.id == id) {
-        live.stop();
+pub(crate) async fn stop(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Response {
+    if let Some(job) = shared.audits.find(&id) {
+        job.stop_for(StopCause::Person(session.person().to_owned()));
     }
     see_other(&format!("/runs/{id}"))
 }
 
 /// The progress of the audit under way, as server-sent events. The last one says that it ended.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let live = shared.live().filter(|live| live.id == id).ok_or_else(no_such_run)?;
-    follow(&shared, live.follow(), |now| (serde_json::to_string(now).unwrap_or_default(), now.end.is_some()))
+    let job = shared.audits.find(&id).ok_or_else(no_such_run)?;
+    follow(&shared, job.follow(), |now| now.update(&now.progress))
 }

@@ -3,7 +3,7 @@
 use super::{Asked, Row};
 use crate::exchanges::Taken;
 use crate::guard::Session;
-use crate::live::{Live, Wanted};
+use crate::jobs::audit::Audit;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -215,8 +215,9 @@ pub(crate) async fn probe(
         servers: vec![row.name],
         ..Scope::default()
     };
-    let live = Live::start(&shared, session.person(), Wanted { scope, probe: true, server });
-    Ok(see_other(&format!("/runs/{}", live.id)))
+    let audit = Audit { scope, probe: true, server };
+    let job = shared.audits.start(&shared.context, session.person(), audit);
+    Ok(see_other(&format!("/runs/{}", job.id)))
 }
 
 impl Listener {

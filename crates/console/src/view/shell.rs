@@ -82,14 +82,15 @@ impl FromRequestParts<Shared> for Shell {
             },
             simulated: options.simulated.as_ref().map(|simulated| simulated.scenario.clone()),
             running: shared
+                .audits
                 .running()
-                .map(|live| live.id.clone())
+                .map(|job| job.id.clone())
                 .filter(|id| parts.uri.path() != format!("/runs/{id}")),
             can_probe: options.wire.is_some(),
             changing: shared
                 .changes
                 .running()
-                .map(|change| change.run.to_string())
+                .map(|job| job.id.clone())
                 .filter(|run| parts.uri.path() != format!("/applies/{run}")),
             allow_changes: options.allow_changes,
             version: options.version.clone(),

@@ -3,7 +3,7 @@
 use super::no_such_plan;
 use crate::guard::{Fields, Session};
 use crate::pages::resources::{View, audit_of};
-use crate::planning::{Planning, Wanted};
+use crate::jobs::plan::PlanOrder;
 use crate::reply::{Failure, see_other};
 use crate::state::Shared;
 use axum::Extension;
@@ -57,8 +57,7 @@ pub(crate) async fn for_one(
     }
     let goal = Goal::Set { enforcement, minimum_tls };
     let options = PlanOptions { canary_size: 1, wave_size: 1, max_servers: Some(1) };
-    let planning = Planning::start(&shared, session.person(), wanted_of(&[row], goal, options, back));
-    Ok(see_other(&format!("/plans/{}", planning.id)))
+    Ok(start(&shared, &session, order_of(&[row], goal, options, back)))
 }
 
 /// Servers chosen among all resources, or all that match a view.
@@ -92,9 +91,8 @@ pub(crate) async fn for_many(
     let controls = vec![FixableControl::RequireSecureTransport];
     let goal = Goal::Fix { controls, minimum_tls: shared.options.profile.settings.minimum_tls };
     let lost = chosen_keys.saturating_sub(rows.len());
-    let wanted = Wanted { lost, ..wanted_of(&rows, goal, PlanOptions::default(), back) };
-    let planning = Planning::start(&shared, session.person(), wanted);
-    Ok(see_other(&format!("/plans/{}", planning.id)))
+    let order = PlanOrder { lost, ..order_of(&rows, goal, PlanOptions::default(), back) };
+    Ok(start(&shared, &session, order))
 }
 
 /// The same servers, looked at again, perhaps at another pace.
@@ -104,8 +102,8 @@ pub(crate) async fn again(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut wanted = shared.plans.find(&id).ok_or_else(no_such_plan)?.wanted.clone();
-    if let Goal::Fix { controls, .. } = &mut wanted.goal
+    let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    if let Goal::Fix { controls, .. } = &mut order.goal
         && !fields.value("wave").is_empty()
     {
         let number = |name: &str| fields.value(name).parse().ok().filter(|n| (1..=MAX_WAVE).contains(n));
@@ -113,14 +111,18 @@ pub(crate) async fn again(
         if canary > wave {
             return Err(Failure::large_canary());
         }
-        wanted.options = PlanOptions { canary_size: canary, wave_size: wave, ..wanted.options };
+        order.options = PlanOptions { canary_size: canary, wave_size: wave, ..order.options };
         *controls = vec![FixableControl::RequireSecureTransport];
         if !fields.value("minimum").is_empty() {
             controls.push(FixableControl::MinimumTlsVersion);
         }
     }
-    let planning = Planning::start(&shared, session.person(), wanted);
-    Ok(see_other(&format!("/plans/{}", planning.id)))
+    Ok(start(&shared, &session, order))
+}
+
+fn start(shared: &Shared, session: &Session, order: PlanOrder) -> Response {
+    let job = shared.plans.start(&shared.context, session.person(), order);
+    see_other(&format!("/plans/{}", job.id))
 }
 
 fn newest(store: &AuditStore, key: &str) -> Result<Option<ServerRow>, StoreError> {
@@ -142,13 +144,13 @@ fn chosen(store: &AuditStore, view: &View, keys: &BTreeSet<String>) -> Result<Ve
     Ok(rows)
 }
 
-fn wanted_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) -> Wanted {
+fn order_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) -> PlanOrder {
     let each = |of: fn(&ServerRow) -> &String| -> Vec<String> {
         rows.iter().map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     };
     // Azure is asked for each resource group on its own, so that more than one is dearer than the whole subscription.
     let groups = Some(each(|row| &row.resource_group)).filter(|groups| groups.len() == 1).unwrap_or_default();
-    Wanted {
+    PlanOrder {
         servers: Arc::new(rows.iter().map(|row| row.id.to_ascii_lowercase()).collect()),
         scope: Scope {
             subscriptions: each(|row| &row.subscription_id),

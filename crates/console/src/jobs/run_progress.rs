@@ -1,51 +1,51 @@
-//! Where the steps of a run stand, in a word or two each, on the way there or on the way back.
+//! Where the steps of a run are, in a word or two each, while it is applied or undone.
 
 use hostssl_remediation::{Act, Direction, Ending, LoadedRun, Phase, Plan, Stage, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a run stands when somebody begins to work on it.
+/// How far a run is when somebody begins to work on it.
 #[derive(Debug, Clone)]
-pub(crate) struct Standing {
-    /// Which way it goes.
+pub(crate) struct RunProgress {
+    /// Whether it is applied or undone.
     pub(crate) way: Direction,
-    /// The steps that go that way.
+    /// The steps that this concerns.
     pub(crate) steps: BTreeSet<u32>,
     /// Of those, how many have ended.
     pub(crate) ended: usize,
-    /// And how many of these not well.
+    /// And how many of these failed.
     pub(crate) failed: usize,
-    /// Where each step stands that has begun.
+    /// The word of each step that has begun.
     pub(crate) words: BTreeMap<u32, &'static str>,
 }
 
-impl Standing {
+impl RunProgress {
     /// A plan that nobody has begun to apply.
     pub(crate) fn new(plan: &Plan) -> Self {
         let steps = plan.steps().iter().filter(|step| step.is_executable()).map(|step| step.id).collect();
         Self { way: Direction::Apply, steps, ended: 0, failed: 0, words: BTreeMap::new() }
     }
 
-    /// A run that is put back from its end.
+    /// A run that has ended and is undone.
     pub(crate) fn to_undo(loaded: &LoadedRun) -> Self {
         let steps = loaded.plan.steps().iter().zip(loaded.state.steps());
         let steps = steps.filter(|(_, at)| at.is_undoable()).map(|(step, _)| step.id).collect();
         Self { way: Direction::Undo, steps, ended: 0, failed: 0, words: BTreeMap::new() }
     }
 
-    /// A run that was broken off, on whichever way it was.
+    /// A run that was interrupted, while it was applied or undone.
     pub(crate) fn to_resume(loaded: &LoadedRun) -> Self {
         let way = if loaded.state.phase() == Phase::Undoing { Direction::Undo } else { Direction::Apply };
-        let mut standing = Self { way, steps: BTreeSet::new(), ended: 0, failed: 0, words: BTreeMap::new() };
+        let mut progress = Self { way, steps: BTreeSet::new(), ended: 0, failed: 0, words: BTreeMap::new() };
         for (step, at) in loaded.plan.steps().iter().zip(loaded.state.steps()) {
             let track = match way {
                 Direction::Apply => Some(&at.apply).filter(|_| step.is_executable()),
                 Direction::Undo => at.undo.as_ref(),
             };
             if let Some(track) = track {
-                standing.add(step, &track.stage);
+                progress.add(step, &track.stage);
             }
         }
-        standing
+        progress
     }
 
     fn add(&mut self, step: &Step, stage: &Stage) {
@@ -56,8 +56,8 @@ impl Standing {
         }
         let word = match stage {
             Stage::Planned => return,
-            Stage::Intended => "answer not seen",
-            Stage::InFlight => "accepted, under way",
+            Stage::Intended => "answer not received",
+            Stage::InFlight => "accepted, in progress",
             Stage::Observed { .. } => "reading back",
             Stage::Ended(ending) => ending_word(ending, self.way),
         };
@@ -66,11 +66,11 @@ impl Standing {
 }
 
 /// What an act makes of a step.
-pub(super) fn word_of(act: &Act, way: Direction) -> &'static str {
+pub(crate) fn word_of(act: &Act, way: Direction) -> &'static str {
     match act {
         Act::Intent { .. } => "writing",
-        Act::Accepted { .. } => "accepted, under way",
-        Act::Rejected { .. } => "not taken",
+        Act::Accepted { .. } => "accepted, in progress",
+        Act::Rejected { .. } => "refused",
         Act::Observed { .. } => "reading back",
         Act::Ended { ending } => ending_word(ending, way),
     }
@@ -78,11 +78,11 @@ pub(super) fn word_of(act: &Act, way: Direction) -> &'static str {
 
 fn ending_word(ending: &Ending, way: Direction) -> &'static str {
     match ending {
-        Ending::Reached { .. } if way == Direction::Undo => "put back",
+        Ending::Reached { .. } if way == Direction::Undo => "restored",
         Ending::Reached { .. } => "verified",
-        Ending::Already if way == Direction::Undo => "was back already",
-        Ending::Already => "was right already",
-        Ending::Changed { .. } => "changed by somebody else",
+        Ending::Already if way == Direction::Undo => "already restored",
+        Ending::Already => "already compliant",
+        Ending::Changed { .. } => "changed by someone else",
         Ending::Refused { .. } => "refused",
         Ending::Failed { .. } => "failed",
         Ending::TimedOut { .. } => "timed out",

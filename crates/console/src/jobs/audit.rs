@@ -1,0 +1,153 @@
+//! An audit that was started here: followed by pages, stopped from a page, kept when it ends.
+
+use crate::job::{Job, JobContext, Work, stamp};
+use crate::options::WireLook;
+use crate::trouble::{Trouble, chain};
+use hostssl_model::{AuditReport, Outcome, Scope};
+use hostssl_ops::{AuditRequest, Discovery, Event, ListenerProbe, Tenant, audit_and_probe};
+use hostssl_store::StoreError;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What to audit.
+#[derive(Debug, Clone)]
+pub(crate) struct Audit {
+    /// Where.
+    pub(crate) scope: Scope,
+    /// Whether to probe the servers too, if the console can.
+    pub(crate) probe: bool,
+    /// The one server, by key and name, that it is about.
+    pub(crate) server: Option<(String, String)>,
+}
+
+/// How far an audit is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct AuditProgress {
+    /// Subscriptions that are done.
+    pub(crate) subscriptions: usize,
+    /// Of how many; unknown at first.
+    pub(crate) of: Option<usize>,
+    /// Servers found so far.
+    pub(crate) found: usize,
+    /// Servers checked.
+    pub(crate) looked: usize,
+    /// Of those in subscriptions that are done: how many fail.
+    pub(crate) failed: usize,
+    /// And how many could not be judged.
+    pub(crate) unknown: usize,
+}
+
+pub(crate) type AuditJob = Job<Audit>;
+
+/// The audit that was started here last.
+#[derive(Default)]
+pub(crate) struct Audits(Mutex<Option<Arc<AuditJob>>>);
+
+impl Audits {
+    /// Starts an audit, or returns the one in progress: a form that is posted twice starts one.
+    pub(crate) fn start(&self, context: &Arc<JobContext>, by: &str, audit: Audit) -> Arc<AuditJob> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = last.as_ref().filter(|job| job.is_running()) {
+            return running.clone();
+        }
+        let job = Job::new(uuid::Uuid::now_v7().to_string(), by, audit, AuditProgress::default());
+        job.spawn(context);
+        last.insert(job).clone()
+    }
+
+    /// The last one when it has this id, in progress or ended.
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<AuditJob>> {
+        self.last().filter(|job| job.id == id)
+    }
+
+    pub(crate) fn running(&self) -> Option<Arc<AuditJob>> {
+        self.last().filter(|job| job.is_running())
+    }
+
+    fn last(&self) -> Option<Arc<AuditJob>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Work for Audit {
+    const NAME: &'static str = "audit";
+    type Progress = AuditProgress;
+    /// It is kept under the job's id.
+    type Outcome = ();
+
+    async fn run(&self, job: &AuditJob, context: &JobContext) -> Result<(), Trouble> {
+        let tenants = (context.connect)(job.stop_signal()).await?;
+        let wire = context.options.wire.as_ref().filter(|_| self.probe);
+        let probe = wire.map(|wire| (wire.probe)(job.stop_signal())).transpose()?;
+        let report = self.audit(job, context, &tenants, wire.zip(probe.as_ref())).await?;
+        self.take_exchange(job, context, &report).await;
+        keep(context, &report)
+    }
+}
+
+impl Audit {
+    async fn audit(
+        &self,
+        job: &AuditJob,
+        context: &JobContext,
+        tenants: &[Tenant],
+        wire: Option<(&WireLook, &ListenerProbe)>,
+    ) -> Result<AuditReport, Trouble> {
+        let request = AuditRequest {
+            scope: self.scope.clone(),
+            profile: wire.map_or(&context.options.profile, |(wire, _)| &wire.profile).clone(),
+            discovery: Discovery::Lists,
+        };
+        let stamp = stamp(job.id.clone(), job.started_at(), &context.options);
+        let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
+        let probe = wire.map(|(_, probe)| probe);
+        let report = audit_and_probe(tenants, &request, probe, stamp, &mut note).await;
+        report.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope"))
+    }
+
+    /// Writes down what the listeners of the one server say.
+    async fn take_exchange(&self, job: &AuditJob, context: &JobContext, report: &AuditReport) {
+        let wire = context.options.wire.as_ref().filter(|_| self.probe);
+        let Some((take, (key, _))) = wire.and_then(|wire| wire.exchange.as_ref()).zip(self.server.as_ref()) else {
+            return;
+        };
+        let mut stopped = job.stop_signal();
+        tokio::select! {
+            () = context.exchanges.take(take, report, key) => {}
+            _ = stopped.wait_for(Option::is_some) => {}
+        }
+    }
+}
+
+impl AuditProgress {
+    fn count(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Subscriptions(count) => self.of = Some(*count),
+            Event::Found(count) => self.found += count,
+            Event::Looked => self.looked += 1,
+            Event::Subscription(_, _, servers) => {
+                let of = |outcome| servers.iter().filter(|server| server.outcome == outcome).count();
+                self.subscriptions += 1;
+                self.failed += of(Outcome::Fail);
+                self.unknown += of(Outcome::Unknown);
+            }
+        }
+    }
+}
+
+fn keep(context: &JobContext, report: &AuditReport) -> Result<(), Trouble> {
+    let lost = |error: StoreError| {
+        Trouble::new(format!("the audit was done and could not be kept: {}", chain(&error)), error.hint())
+    };
+    context.store.save(report).map_err(lost)?;
+    // The overview asks for it next.
+    if let Ok(Some(latest)) = context.store.latest() {
+        context.readiness.of(&latest);
+    }
+    if let Some(retain) = context.options.retain
+        && let Err(error) = context.store.prune(retain)
+    {
+        tracing::warn!(%error, "old audits could not be deleted");
+    }
+    Ok(())
+}

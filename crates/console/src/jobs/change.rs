@@ -1,0 +1,345 @@
+//! Servers being changed: an approved plan applied, a run undone or resumed. One at a time, with the lock of the state
+//! directory held no longer than that.
+
+use super::run_progress::{RunProgress, word_of};
+use super::tenant_of;
+use crate::job::{Job, JobContext, Status, Work, now, stamp};
+use crate::trouble::{Trouble, chain};
+use hostssl_azure::{Stop, StopSignal};
+use hostssl_model::Unchecked;
+use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
+use hostssl_remediation::{
+    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError, Plan,
+    Record, Report, Rest, RunId, SystemClock,
+};
+use hostssl_store::{Order, OrderAct, Store, StoreError};
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Changes that are remembered, for their pages, after they ended.
+const MAX_CHANGES: usize = 20;
+/// How long the audit afterwards may take.
+const AUDIT: Duration = Duration::from_secs(120);
+/// How much of it the probes may take; what was not probed by then is unknown.
+const PROBE: Duration = Duration::from_secs(60);
+/// Servers of a plan up to which they are probed afterwards.
+const MAX_PROBED: usize = 500;
+
+/// What is done to a run.
+pub(crate) enum ChangeKind {
+    /// Begin it with this plan.
+    Apply(Box<Approved<Plan>>),
+    /// Restore what it changed.
+    Undo,
+    /// Settle what was in progress, then go on.
+    Resume,
+}
+
+/// A change of servers.
+pub(crate) struct Change {
+    pub(crate) run: RunId,
+    pub(crate) plan: Plan,
+    pub(crate) kind: ChangeKind,
+    /// How far the run is when this begins.
+    pub(crate) from: RunProgress,
+    /// The name for the journal, when it knows more than the tenant's identity.
+    pub(crate) on_behalf: Option<String>,
+    pub(crate) max_failures: usize,
+}
+
+/// How far a change is.
+#[derive(Debug, Clone)]
+pub(crate) struct ChangeProgress {
+    /// Steps in all.
+    pub(crate) steps: usize,
+    /// Steps that ended.
+    pub(crate) ended: usize,
+    /// Of those, the ones that failed.
+    pub(crate) failed: usize,
+    /// What goes on, in words.
+    pub(crate) note: String,
+    /// The word of each step that has begun.
+    pub(crate) words: Arc<BTreeMap<u32, &'static str>>,
+    /// Whether the journal has anything of it.
+    pub(crate) begun: bool,
+}
+
+/// What live pages receive.
+#[derive(Serialize)]
+struct ChangeUpdate<'a> {
+    found: usize,
+    looked: usize,
+    failed: usize,
+    note: &'a str,
+    steps: BTreeMap<u32, &'static str>,
+}
+
+/// The data of an event, with the steps whose word is another one than in `before`, and whether it is the last one.
+pub(crate) fn update(
+    status: &Status<ChangeProgress, ()>,
+    before: &mut Arc<BTreeMap<u32, &'static str>>,
+) -> (String, bool) {
+    let ChangeProgress { steps, ended, failed, ref note, ref words, .. } = status.progress;
+    let moved = words.iter().filter(|(step, word)| before.get(step) != Some(word));
+    let moved = moved.map(|(step, word)| (*step, *word)).collect();
+    *before = words.clone();
+    status.update(&ChangeUpdate { found: steps, looked: ended, failed, note, steps: moved })
+}
+
+pub(crate) type ChangeJob = Job<Change>;
+
+/// The changes of this process.
+#[derive(Default)]
+pub(crate) struct Changes(Mutex<VecDeque<Arc<ChangeJob>>>);
+
+impl Changes {
+    /// Starts a change.
+    ///
+    /// # Errors
+    ///
+    /// The change that is in progress already.
+    pub(crate) fn start(
+        &self,
+        context: &Arc<JobContext>,
+        by: &str,
+        change: Change,
+    ) -> Result<Arc<ChangeJob>, Arc<ChangeJob>> {
+        let RunProgress { ref steps, ended, failed, ref words, .. } = change.from;
+        let progress = ChangeProgress {
+            steps: steps.len(),
+            ended,
+            failed,
+            note: "Signing in".to_owned(),
+            words: Arc::new(words.clone()),
+            begun: false,
+        };
+        let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = changes.iter().find(|job| job.is_running()) {
+            return Err(running.clone());
+        }
+        let job = Job::new(change.run.to_string(), by, change, progress);
+        job.spawn(context);
+        changes.push_back(job.clone());
+        if changes.len() > MAX_CHANGES {
+            changes.pop_front();
+        }
+        Ok(job)
+    }
+
+    /// The newest change of this run.
+    pub(crate) fn find(&self, run: &str) -> Option<Arc<ChangeJob>> {
+        let changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.iter().rev().find(|job| job.id == run).cloned()
+    }
+
+    /// The one in progress.
+    pub(crate) fn running(&self) -> Option<Arc<ChangeJob>> {
+        let changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.iter().find(|job| job.is_running()).cloned()
+    }
+}
+
+impl ChangeJob {
+    /// Whether it ended without a trace in the journal, so that the same may be tried again.
+    pub(crate) fn came_to_nothing(&self) -> bool {
+        let status = self.status();
+        matches!(status.end, Some(Err(_))) && !status.progress.begun
+    }
+
+    fn say(&self, note: &str) {
+        self.note(|progress| note.clone_into(&mut progress.note));
+    }
+
+    /// The order as it is kept: with the person, who may be another one than began the run.
+    fn order(&self) -> Order {
+        Order {
+            run: self.work.run.clone(),
+            at_ms: self.started_ms,
+            act: match self.work.kind {
+                ChangeKind::Apply(_) => OrderAct::Apply,
+                ChangeKind::Undo => OrderAct::Undo,
+                ChangeKind::Resume => OrderAct::Resume,
+            },
+            person: self.started_by.clone(),
+            plan: self.work.plan.hash().clone(),
+        }
+    }
+
+    fn show(&self, event: &ExecutionEvent<'_>) {
+        match event {
+            ExecutionEvent::Wave { wave, servers } => {
+                let noun = if *servers == 1 { "server" } else { "servers" };
+                self.say(&format!("Wave {wave}: {servers} {noun}"));
+            }
+            ExecutionEvent::Waiting { step, why, delay } => {
+                let name = hostssl_formats::safe(step.server.name());
+                self.say(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));
+            }
+            ExecutionEvent::Recorded(record) => self.count(record),
+        }
+    }
+
+    fn count(&self, record: &Record) {
+        let RunProgress { way, ref steps, .. } = self.work.from;
+        self.note(|progress| {
+            progress.begun = true;
+            let Event::Step { step, act, .. } = &record.event else { return };
+            if let (Act::Ended { ending }, true) = (act, steps.contains(step)) {
+                progress.ended = (progress.ended + 1).min(progress.steps);
+                progress.failed += usize::from(ending.is_failure());
+            }
+            Arc::make_mut(&mut progress.words).insert(*step, word_of(act, way));
+        });
+    }
+}
+
+impl Work for Change {
+    const NAME: &'static str = "change";
+    const AFTER_DEFECT: &'static str = "resume the run, and report what the console wrote to its terminal";
+    type Progress = ChangeProgress;
+    /// The journal says how it ended.
+    type Outcome = ();
+
+    async fn run(&self, job: &ChangeJob, context: &JobContext) -> Result<(), Trouble> {
+        let untouched =
+            |error: StoreError| Trouble::new(format!("nothing was written: {}", chain(&error)), error.hint());
+        // To open a directory that was moved away would make another one.
+        context.store.check().map_err(untouched)?;
+        // Before Azure is asked anything, because whoever else changes servers with this directory goes first.
+        let store = Store::open(context.store.directory()).map_err(untouched)?;
+        context.store.keep_order(&job.order()).map_err(untouched)?;
+        // Its other end is dropped, so that this client is never stopped: what is in progress is followed to its end.
+        let never = watch::channel(None).1;
+        let mut stopped = job.stop_signal();
+        let tenants = tokio::select! {
+            tenants = (context.connect)(never) => tenants?,
+            _ = stopped.wait_for(Option::is_some) => return Err(Trouble::new(
+                "it was stopped while signing in, so nothing was written",
+                "go back to the plan to apply it",
+            )),
+        };
+        let tenant = tenant_of(&tenants, self.plan.principal().tenant.as_deref())?;
+        let report = self.change(job, context, tenant, &store).await?;
+        drop(store);
+        self.audit_changed(job, context, tenant, &report).await;
+        Ok(())
+    }
+}
+
+impl Change {
+    async fn change(
+        &self,
+        job: &ChangeJob,
+        context: &JobContext,
+        tenant: &Tenant,
+        store: &Store,
+    ) -> Result<Report, Trouble> {
+        job.say("Asking Azure what the identity may change");
+        let clock = SystemClock::new();
+        let events = |event: &ExecutionEvent<'_>| job.show(event);
+        let untold = |unchecked: &Unchecked| {
+            tracing::warn!(detail = %unchecked.detail, "Azure does not say what this identity may change");
+        };
+        let max_failures = if self.from.way == Direction::Undo { usize::MAX } else { self.max_failures };
+        let remediation = Remediation {
+            tenant,
+            on_behalf: self.on_behalf.as_deref(),
+            journal: store,
+            clock: &clock,
+            judge: None,
+            events: &events,
+            on_untold: &untold,
+            stop: interrupts(job.stop_signal()),
+            options: ExecutorOptions { max_failures, ..ExecutorOptions::default() },
+        };
+        let done = match &self.kind {
+            ChangeKind::Apply(approved) => {
+                remediation.apply(approved, &self.run, context.options.max_plan_age).await
+            }
+            ChangeKind::Undo => remediation.undo(&self.run).await,
+            ChangeKind::Resume => remediation.resume(&self.run, Rest::Continue).await,
+        };
+        tracing::info!(run = %self.run, at = clock.now_ms(), by = %job.started_by, "a change of servers ended");
+        done.map_err(|error| {
+            if let RemediationError::Execute(ExecuteError::Journal { partial: Some(_), .. }) = &error {
+                job.note(|progress| progress.begun = true);
+            }
+            trouble_of(&error)
+        })
+    }
+
+    /// Keeps how the servers are now, probed too if the console can, so that their pages are true.
+    async fn audit_changed(&self, job: &ChangeJob, context: &JobContext, tenant: &Tenant, report: &Report) {
+        let summary = report.summary;
+        if summary.applied + summary.undone + summary.changed_since_plan + summary.open == 0 {
+            return;
+        }
+        job.say("Auditing the servers again");
+        let wire = context.options.wire.as_ref().filter(|_| self.plan.servers() <= MAX_PROBED);
+        let (give, stop) = watch::channel(None);
+        tokio::spawn(async move {
+            tokio::time::sleep(PROBE).await;
+            give.send_replace(Some(Stop::Deadline));
+            // While this end is kept, the signal stays as it is.
+            give.closed().await;
+        });
+        let probe = wire.and_then(|wire| (wire.probe)(stop).ok());
+        let profile = wire.filter(|_| probe.is_some()).map_or(&context.options.profile, |wire| &wire.profile);
+        let request =
+            AuditRequest { scope: self.plan.scope().clone(), profile: profile.clone(), discovery: Discovery::Lists };
+        let stamp = stamp(uuid::Uuid::now_v7().to_string(), now(), &context.options);
+        let mut ignore = |_: hostssl_ops::Event<'_>| ();
+        let tenants = std::slice::from_ref(tenant);
+        let audited = audit_and_probe(tenants, &request, probe.as_ref(), stamp, &mut ignore);
+        match tokio::time::timeout(AUDIT, audited).await {
+            Ok(Ok(report)) => {
+                if let Err(error) = context.store.save(&report) {
+                    tracing::warn!(%error, "the audit after a change could not be kept");
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "the audit after a change failed"),
+            Err(_) => tracing::warn!("the audit after a change took too long"),
+        }
+    }
+}
+
+/// The executor's signal: given once the job is to end, for whatever cause.
+fn interrupts(mut stop: StopSignal) -> watch::Receiver<bool> {
+    let (give, interrupted) = watch::channel(false);
+    tokio::spawn(async move {
+        // An error says that the job is gone, and then nobody waits for this signal either.
+        if stop.wait_for(Option::is_some).await.is_ok() {
+            give.send_replace(true);
+        }
+        give.closed().await;
+    });
+    interrupted
+}
+
+/// What kept a change from its work, and what to do.
+fn trouble_of(error: &RemediationError) -> Trouble {
+    let what = chain(error);
+    let hint = match error {
+        RemediationError::Mismatch(_) => "nothing was written; plan again, here and now".to_owned(),
+        RemediationError::OtherPlace(_) => "start the console where the run was made".to_owned(),
+        RemediationError::NotPermitted(_) => {
+            "ask for the role that hostssl role remediate prints, or plan without these servers".to_owned()
+        }
+        RemediationError::Execute(error) => match error {
+            ExecuteError::Journal { source: JournalError::Unfinished(run), .. } => {
+                format!("resume run {run} first: it has not ended")
+            }
+            ExecuteError::Journal { .. } => "repair the state directory, then resume the run if it had begun".to_owned(),
+            ExecuteError::Damaged(_) => {
+                "keep a copy of the state directory, and check the servers manually".to_owned()
+            }
+            ExecuteError::NothingToResume(_) => "nothing is to be done".to_owned(),
+            ExecuteError::NotEnded(_) => "resume the run first".to_owned(),
+            ExecuteError::Defect(_) => "report it with what the console wrote to its terminal".to_owned(),
+        },
+    };
+    Trouble { what, hint }
+}

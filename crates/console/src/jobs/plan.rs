@@ -1,0 +1,186 @@
+//! Plans that are made here, and kept in memory until they are applied or too old.
+
+use super::change::ChangeJob;
+use super::no_tenant;
+use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
+use crate::trouble::{Trouble, chain};
+use hostssl_model::{Reason, ResourceId, Scope};
+use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
+use hostssl_remediation::{Goal, Plan, PlanOptions};
+use serde::Serialize;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Plans kept at once; beyond, the oldest goes.
+const MAX_PLANS: usize = 50;
+
+/// What to plan.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanOrder {
+    /// The ids of the servers in lower case; nothing else may be in the plan.
+    pub(crate) servers: Arc<BTreeSet<String>>,
+    pub(crate) scope: Scope,
+    pub(crate) goal: Goal,
+    pub(crate) options: PlanOptions,
+    /// The page that it was asked for on.
+    pub(crate) back: String,
+    /// How many servers were chosen that the audit does not have.
+    pub(crate) lost: usize,
+}
+
+/// How far the planning is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct PlanProgress {
+    pub(crate) found: usize,
+    pub(crate) looked: usize,
+}
+
+/// A plan to be reviewed.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) plan: Plan,
+    /// What could not be considered, one line each.
+    pub(crate) unchecked: Vec<String>,
+}
+
+/// The making of a plan.
+pub(crate) struct Planning {
+    pub(crate) order: PlanOrder,
+    /// The run that applies it. Locked while one is started, so that a form posted twice begins one.
+    run: Mutex<Option<Arc<ChangeJob>>>,
+}
+
+pub(crate) type PlanJob = Job<Planning>;
+
+/// The plans of this process.
+#[derive(Default)]
+pub(crate) struct Plans(Mutex<VecDeque<Arc<PlanJob>>>);
+
+impl Plans {
+    /// Starts planning.
+    pub(crate) fn start(&self, context: &Arc<JobContext>, by: &str, order: PlanOrder) -> Arc<PlanJob> {
+        let work = Planning { order, run: Mutex::default() };
+        let job = Job::new(uuid::Uuid::now_v7().to_string(), by, work, PlanProgress::default());
+        let mut plans = lock(&self.0);
+        plans.push_back(job.clone());
+        while plans.len() > MAX_PLANS {
+            // Nobody waits for it any more.
+            if let Some(oldest) = plans.pop_front() {
+                oldest.stop_for(StopCause::Shutdown);
+            }
+        }
+        job.spawn(context);
+        job
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<PlanJob>> {
+        lock(&self.0).iter().find(|job| job.id == id).cloned()
+    }
+
+    /// Every plan, the newest first.
+    pub(crate) fn all(&self) -> Vec<Arc<PlanJob>> {
+        lock(&self.0).iter().rev().cloned().collect()
+    }
+}
+
+impl PlanJob {
+    /// The plan, once it is made.
+    pub(crate) fn ready(&self) -> Option<Arc<Ready>> {
+        self.status().end.and_then(Result::ok)
+    }
+
+    /// The place of the run that applies it.
+    pub(crate) fn run(&self) -> MutexGuard<'_, Option<Arc<ChangeJob>>> {
+        lock(&self.work.run)
+    }
+}
+
+impl Work for Planning {
+    const NAME: &'static str = "plan";
+    type Progress = PlanProgress;
+    type Outcome = Arc<Ready>;
+
+    async fn run(&self, job: &PlanJob, context: &JobContext) -> Result<Arc<Ready>, Trouble> {
+        let tenants = (context.connect)(job.stop_signal()).await?;
+        let planned = self.plan(job, context, &tenants).await?;
+        // A plan of half of the servers is no plan for them.
+        if job.status().is_stopping() {
+            return Err(Trouble::new("planning was stopped before every server was checked", "plan again"));
+        }
+        self.ready(planned).map(Arc::new)
+    }
+}
+
+impl Planning {
+    /// A plan is for one tenant: the one that has the servers.
+    async fn plan(&self, job: &PlanJob, context: &JobContext, tenants: &[Tenant]) -> Result<Planned, Trouble> {
+        let request = PlanRequest {
+            scope: self.order.scope.clone(),
+            except: Vec::new(),
+            profile: context.options.profile.clone(),
+            goal: self.order.goal.clone(),
+            options: self.order.options,
+            discovery: Discovery::Lists,
+        };
+        let mut trouble = no_tenant();
+        for tenant in tenants {
+            let stamp = stamp(job.id.clone(), now(), &context.options);
+            let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
+            match make_plan(tenant, &request, stamp, &mut note).await {
+                Ok(planned) => return Ok(planned),
+                Err(PlanError::Scope(error)) => {
+                    let hint = "choose servers of one tenant that the identity sees, and audit again";
+                    trouble = Trouble::new(error.to_string(), hint);
+                }
+                Err(error @ PlanError::Invalid(_)) => return Err(Trouble::new(chain(&error), "choose other bounds")),
+            }
+        }
+        Err(trouble)
+    }
+
+    fn ready(&self, planned: Planned) -> Result<Ready, Trouble> {
+        let chosen = |id: &str| self.order.servers.contains(&id.to_ascii_lowercase());
+        // A scope has names, and a name may stand in another resource group too.
+        if let Some(step) = planned.plan.steps().iter().find(|step| !chosen(step.server.as_str())) {
+            return Err(Trouble::new(
+                format!("another server has the name {} and would be changed too", step.server.name()),
+                "plan for one of the two at a time",
+            ));
+        }
+        let unchecked = self.unchecked(&planned);
+        Ok(Ready { plan: planned.plan, unchecked })
+    }
+
+    /// What the plan could not consider, one line each.
+    fn unchecked(&self, planned: &Planned) -> Vec<String> {
+        let listed: BTreeSet<String> =
+            planned.audit.servers.iter().map(|one| one.server.id.as_str().to_ascii_lowercase()).collect();
+        let missing = self.order.servers.iter().filter(|id| !listed.contains(*id));
+        let missing = missing.map(|id| format!("{id}: Azure does not list it now"));
+        let of_servers = |scope: &str| ResourceId::try_from(scope).is_ok();
+        let gaps = planned.audit.gaps.iter().filter(|gap| !of_servers(&gap.scope)).chain(&planned.unseen);
+        // Where a kind of server is not offered, none was missed.
+        let gaps = gaps.filter(|gap| gap.blind.reason != Reason::NotOffered);
+        let gaps = gaps.map(|gap| format!("{}: {}", gap.scope, gap.blind.detail));
+        let lost = match self.order.lost {
+            0 => None,
+            1 => Some("1 chosen server: the newest audit does not have it".to_owned()),
+            lost => Some(format!("{lost} chosen servers: the newest audit does not have them")),
+        };
+        gaps.chain(missing).chain(lost).collect()
+    }
+}
+
+impl PlanProgress {
+    fn count(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Found(count) => self.found += count,
+            Event::Looked => self.looked += 1,
+            Event::Subscriptions(_) | Event::Subscription(..) => {}
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
