@@ -19,6 +19,8 @@ mod state;
 mod trouble;
 mod view;
 
-pub use options::{Connect, Exchange, Message, Options, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook};
+pub use options::{
+    Connect, Exchange, Message, Options, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook,
+};
 pub use server::{Console, ServeError};
 pub use trouble::Trouble;

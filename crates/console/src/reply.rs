@@ -289,7 +289,8 @@ impl Failure {
         let todo = "Wait until it has ended, or stop it on its page; then send the form again.";
         let what = "This console is changing servers already, one run at a time. Nothing was changed by this form.";
         let page = format!("/applies/{run}");
-        Self::new(StatusCode::CONFLICT, "Another change is in progress", what, todo).leading_to(page, "Show that change")
+        Self::new(StatusCode::CONFLICT, "Another change is in progress", what, todo)
+            .leading_to(page, "Show that change")
     }
 
     pub(crate) fn broken_off(trouble: &Trouble) -> Self {

@@ -256,9 +256,7 @@ impl Change {
             options: ExecutorOptions { max_failures, ..ExecutorOptions::default() },
         };
         let done = match &self.kind {
-            ChangeKind::Apply(approved) => {
-                remediation.apply(approved, &self.run, context.options.max_plan_age).await
-            }
+            ChangeKind::Apply(approved) => remediation.apply(approved, &self.run, context.options.max_plan_age).await,
             ChangeKind::Undo => remediation.undo(&self.run).await,
             ChangeKind::Resume => remediation.resume(&self.run, Rest::Continue).await,
         };
@@ -332,10 +330,10 @@ fn trouble_of(error: &RemediationError) -> Trouble {
             ExecuteError::Journal { source: JournalError::Unfinished(run), .. } => {
                 format!("resume run {run} first: it has not ended")
             }
-            ExecuteError::Journal { .. } => "repair the state directory, then resume the run if it had begun".to_owned(),
-            ExecuteError::Damaged(_) => {
-                "keep a copy of the state directory, and check the servers manually".to_owned()
+            ExecuteError::Journal { .. } => {
+                "repair the state directory, then resume the run if it had begun".to_owned()
             }
+            ExecuteError::Damaged(_) => "keep a copy of the state directory, and check the servers manually".to_owned(),
             ExecuteError::NothingToResume(_) => "nothing is to be done".to_owned(),
             ExecuteError::NotEnded(_) => "resume the run first".to_owned(),
             ExecuteError::Defect(_) => "report it with what the console wrote to its terminal".to_owned(),

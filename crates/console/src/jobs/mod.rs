@@ -5,8 +5,8 @@ pub(crate) mod change;
 pub(crate) mod plan;
 pub(crate) mod run_progress;
 
-use hostssl_ops::Tenant;
 use crate::trouble::Trouble;
+use hostssl_ops::Tenant;
 
 /// Nobody could be signed in.
 fn no_tenant() -> Trouble {

@@ -2,8 +2,8 @@
 
 use super::no_such_plan;
 use crate::guard::{Fields, Session};
-use crate::pages::resources::{View, audit_of};
 use crate::jobs::plan::PlanOrder;
+use crate::pages::resources::{View, audit_of};
 use crate::reply::{Failure, see_other};
 use crate::state::Shared;
 use axum::Extension;
