@@ -206,8 +206,11 @@ impl From<ExecuteError> for CliError {
             ExecuteError::Journal { source: JournalError::Full(_), .. } => {
                 "make room; then `hostssl resume` settles what was under way".to_owned()
             }
+            ExecuteError::Journal { source: JournalError::Busy(_), .. } => {
+                "wait until the other process has ended; `hostssl runs` shows a run that must then be resumed".to_owned()
+            }
             ExecuteError::Journal { .. } => {
-                "mend the state directory, then `hostssl runs` and `hostssl resume`".to_owned()
+                "fix the state directory; `hostssl runs` shows a run that must then be resumed".to_owned()
             }
             ExecuteError::Damaged(_) => {
                 "keep a copy of the state directory, and look at the servers by hand".to_owned()

@@ -69,6 +69,10 @@ impl EventSink for RunProgress<'_> {
                     self.tell(&format!("wave {wave}: {servers}"));
                 }
             }
+            ExecutionEvent::JournalBusy { waited } => {
+                let waited = waited.as_secs();
+                self.bar.set_message(format!("another process is writing to the state directory, for {waited} s"));
+            }
             ExecutionEvent::Recorded(record) => self.recorded(record),
             ExecutionEvent::Waiting { step, why, delay } => {
                 let name = safe(step.server.name());

@@ -40,6 +40,11 @@ pub enum ExecutionEvent<'a> {
         /// How many servers it has.
         servers: usize,
     },
+    /// The journal waits for somebody else who writes to it.
+    JournalBusy {
+        /// For how long already.
+        waited: Duration,
+    },
     /// Something was recorded in the journal.
     Recorded(&'a Record),
     /// A step waits before it tries again.
@@ -125,7 +130,8 @@ impl Executor<'_> {
         let first = Record { at_ms: self.clock.now_ms(), event: Event::RunStarted };
         let mut state = RunState::new(plan.steps().len());
         state.advance(&first).map_err(ExecuteError::Defect)?;
-        let begun = self.journal.begin(&NewRun { id: run, plan, principal: by, first: &first }).await;
+        let new = NewRun { id: run, plan, principal: by, first: &first };
+        let begun = self.patiently(async || self.journal.begin(&new).await).await;
         begun.map_err(|source| ExecuteError::Journal { source, partial: None })?;
         let recorder = Recorder::new(self, run, plan, state);
         let walked = self.walk_and_finish(&recorder).await;
@@ -167,6 +173,33 @@ impl Executor<'_> {
         };
         let walked = walked.await;
         recorder.conclude(walked)
+    }
+
+    /// Asks the journal until it is not busy any more, for as long as the executor is patient: somebody else's audit that is
+    /// being saved must not end a run. `SQLite` has waited a while each time.
+    async fn patiently(&self, ask: impl AsyncFn() -> Result<(), JournalError>) -> Result<(), JournalError> {
+        let began = self.clock.elapsed();
+        let mut stopped = None;
+        loop {
+            let answer = ask().await;
+            let now = self.clock.elapsed();
+            let waited = now.saturating_sub(began);
+            let patience_left = match self.is_stopped().then(|| *stopped.get_or_insert(now)) {
+                Some(at) => self.options.stop_patience.saturating_sub(now.saturating_sub(at)),
+                None => self.options.journal_patience.saturating_sub(waited),
+            };
+            match answer {
+                Err(JournalError::Busy(_)) if !patience_left.is_zero() => {
+                    self.events.emit(&ExecutionEvent::JournalBusy { waited });
+                    self.clock.sleep(self.options.first_wait.min(patience_left)).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
     }
 
     async fn load(&self, run: &RunId) -> Result<LoadedRun, ExecuteError> {
@@ -255,7 +288,7 @@ impl Executor<'_> {
 
     /// Whether, and why, nothing new may begin.
     fn halted(&self, recorder: &Recorder<'_>, after_canary: bool) -> Option<NotStarted> {
-        if *self.stop.borrow() {
+        if self.is_stopped() {
             return Some(NotStarted::Interrupted);
         }
         if after_canary && self.options.canary_gate && recorder.canary_failed() {

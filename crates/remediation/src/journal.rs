@@ -133,6 +133,9 @@ pub enum JournalError {
     /// An earlier run was stopped in the middle; what it left under way must be settled first.
     #[error("run {0} has not ended: resume it first")]
     Unfinished(RunId),
+    /// Somebody else is writing to the state directory. Nothing was kept, and trying again is what helps.
+    #[error("the state directory is busy")]
+    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The disk is full.
     #[error("the disk with the state directory is full")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),

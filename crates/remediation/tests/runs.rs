@@ -379,6 +379,54 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
     }
 }
 
+/// Busy so many times before each append.
+struct BusyJournal<'a>(&'a MemoryJournal, usize, Mutex<usize>);
+
+impl BusyJournal<'_> {
+    fn is_busy(&self) -> bool {
+        let mut left = self.2.lock().unwrap();
+        *left = left.checked_sub(1).unwrap_or(self.1);
+        *left < self.1
+    }
+}
+
+#[async_trait]
+impl Journal for BusyJournal<'_> {
+    async fn begin(&self, run: &NewRun<'_>) -> Result<(), JournalError> {
+        if self.is_busy() { Err(JournalError::Busy("an audit".into())) } else { self.0.begin(run).await }
+    }
+
+    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+        if self.is_busy() { Err(JournalError::Busy("an audit".into())) } else { self.0.append(run, records).await }
+    }
+
+    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+        self.0.load(run).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_journal_is_waited_for_until_patience_or_the_person_ends() {
+    let case = Case::new(open_servers(3), &[]);
+    let journal = BusyJournal(&case.journal, 3, Mutex::new(3));
+    let (interrupt, stop) = watch::channel(false);
+    let executor = case.executor(&journal, None, stop.clone());
+    let report = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await.unwrap();
+    assert_eq!(statuses(&report), ["applied"; 3]);
+
+    let case = Case::new(open_servers(3), &[]);
+    let journal = BusyJournal(&case.journal, usize::MAX, Mutex::new(usize::MAX));
+    let executor = case.executor(&journal, None, stop);
+    let took = |from| hostssl_remediation::Clock::elapsed(&case.clock) - from;
+    let busy = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await;
+    assert!(matches!(busy, Err(ExecuteError::Journal { source: JournalError::Busy(_), .. })));
+    assert!(took(Duration::ZERO) >= ExecutorOptions::default().journal_patience);
+    let from = took(Duration::ZERO);
+    interrupt.send(true).unwrap();
+    let busy = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await;
+    assert!(busy.is_err() && took(from) <= Duration::from_secs(31), "{:?}", took(from));
+}
+
 #[tokio::test(start_paused = true)]
 async fn steps_for_people_are_reported_and_never_written() {
     let horizon =

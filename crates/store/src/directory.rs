@@ -57,19 +57,38 @@ pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
 pub(crate) struct DatabaseFile {
     path: PathBuf,
     identity: Option<(u64, u64)>,
+    /// How long it was when it was looked at last, in bytes. hostssl never makes it shorter.
+    length: u64,
 }
 
 impl DatabaseFile {
     /// The file that is there now.
     pub(crate) fn of(directory: &Path) -> Self {
         let path = database_path(directory);
-        Self { identity: identity(&path), path }
+        Self { identity: identity(&path), length: length(&path), path }
+    }
+
+    /// Remembers how long it is now.
+    pub(crate) fn grown(&mut self) {
+        self.length = self.length.max(length(&self.path));
     }
 
     /// Whether it is still there.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        if identity(&self.path) == self.identity { Ok(()) } else { Err(StoreError::Gone(self.path.clone())) }
+        if identity(&self.path) != self.identity {
+            return Err(StoreError::Gone(self.path.clone()));
+        }
+        let length = length(&self.path);
+        if length < self.length {
+            let lost = self.length - length;
+            return Err(StoreError::Corrupt(format!("{} lost its last {lost} bytes", self.path.display())));
+        }
+        Ok(())
     }
+}
+
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |metadata| metadata.len())
 }
 
 #[cfg(unix)]

@@ -15,6 +15,9 @@ pub enum StoreError {
         /// The other process, when it says so.
         pid: Option<u32>,
     },
+    /// Somebody else is writing to the database, for longer than was waited. Nothing was kept.
+    #[error("another process is writing to the state, and has been for some time")]
+    Busy(#[source] Arc<rusqlite::Error>),
     /// A newer hostssl wrote it.
     #[error("the state is of version {found}, this hostssl knows versions up to {known}")]
     NewerVersion {
@@ -89,6 +92,7 @@ impl StoreError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::Busy(_) => "wait until the other process has ended, then try again",
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
             Self::OlderVersion { .. } => "any command that keeps a run brings it up to date",
@@ -121,7 +125,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full(Arc::new(error)),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(Arc::new(error)),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::LockedByAnother { pid: None },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(Arc::new(error)),
             _ => Self::Database(Arc::new(error)),
         }
     }
@@ -133,6 +137,7 @@ impl From<StoreError> for JournalError {
             StoreError::NoSuchRun(run) => Self::NoSuchRun(run),
             StoreError::RunExists(run) => Self::RunExists(run),
             StoreError::Unfinished(run) => Self::Unfinished(run),
+            error @ StoreError::Busy(_) => Self::Busy(Box::new(error)),
             error @ StoreError::Full(_) => Self::Full(Box::new(error)),
             error @ StoreError::ReadOnly(_) => Self::ReadOnly(Box::new(error)),
             error @ StoreError::Corrupt(_) => Self::Corrupt(Box::new(error)),

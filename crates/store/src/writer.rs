@@ -3,16 +3,21 @@
 use crate::StoreError;
 use crate::directory::DatabaseFile;
 use hostssl_remediation::{Act, Direction, Event, Record, RunId};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How many requests share a commit at most.
 const BATCH: usize = 128;
 /// The longest record that is read back, in bytes: a record holds a few texts of at most 400 characters each.
 pub(crate) const MAX_RECORD: usize = 64 * 1024;
+
+/// How long a commit waits until it is in the database's own file and not in the log alone. Whoever reads at that moment may
+/// hold it up; a page of the console takes milliseconds.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be kept.
 pub(crate) enum Request {
@@ -65,7 +70,7 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new().name("hostssl-journal".into()).spawn(move || {
-            work(connection, &file, &queue);
+            work(connection, file, &queue);
             drop(guard);
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
@@ -90,7 +95,7 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, file: &DatabaseFile, queue: &Receiver<Job>) {
+fn work(mut connection: Connection, mut file: DatabaseFile, queue: &Receiver<Job>) {
     let mut known = Known::new();
     while let Ok(first) = queue.recv() {
         let jobs: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
@@ -100,10 +105,9 @@ fn work(mut connection: Connection, file: &DatabaseFile, queue: &Receiver<Job>) 
             Ok(()) => keep_all(&mut connection, &mut known, &requests),
             Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
         };
-        if requests.iter().any(|request| matches!(request, Request::Begin(_))) {
-            // That a run began must not stand in the log alone, which a copy or a careless hand may leave out. A reader
-            // may keep the log from being emptied; then it is emptied later.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if results.iter().any(Result::is_ok) {
+            checkpoint(&connection);
+            file.grown();
         }
         for (reply, result) in replies.into_iter().zip(results) {
             // Whoever does not wait for the answer any more was stopped.
@@ -112,11 +116,33 @@ fn work(mut connection: Connection, file: &DatabaseFile, queue: &Receiver<Job>) 
     }
 }
 
+/// Copies what was committed from the log into the database, so that a backup of `hostssl.db` alone, or a careless hand,
+/// loses no record of a write that was sent. It waits for nobody's write (`PASSIVE`), and for a reader only so long.
+fn checkpoint(connection: &Connection) {
+    let began = Instant::now();
+    loop {
+        let told = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        let whole = matches!(told, Ok((0, in_log, copied)) if in_log == copied);
+        if whole || began.elapsed() >= CHECKPOINT_PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// One commit for all; a request that cannot be kept is undone alone.
 fn keep_all(connection: &mut Connection, known: &mut Known, requests: &[Request]) -> Vec<Result<(), StoreError>> {
     let mut next = known.clone();
+    if requests.iter().all(|request| matches!(request, Request::Read { .. })) {
+        remember(known, requests);
+        return requests.iter().map(|_| Ok(())).collect();
+    }
     let all = |error: StoreError| requests.iter().map(|_| Err(error.clone())).collect();
-    let mut transaction = match connection.transaction() {
+    // A deferred transaction begins as a reader, and SQLite refuses a reader that wants to write while somebody else does,
+    // without waiting (busy_timeout does not apply). An immediate one waits for its turn.
+    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
         Err(error) => return all(error.into()),
     };
@@ -142,6 +168,15 @@ fn keep_all(connection: &mut Connection, known: &mut Known, requests: &[Request]
             results
         }
         Err(error) => all(error.into()),
+    }
+}
+
+/// What was read needs no place in the database, and no turn at it.
+fn remember(known: &mut Known, requests: &[Request]) {
+    for request in requests {
+        if let Request::Read { run, last } = request {
+            known.insert(run.clone(), *last);
+        }
     }
 }
 
@@ -317,6 +352,32 @@ mod tests {
         assert_eq!(count(&connection), before);
         assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Ok(())]));
         assert_eq!(count(&connection), before + 1);
+    }
+
+    /// Holds the database's write lock, as an audit that is being saved does.
+    fn hold(directory: &std::path::Path, time: Duration) -> std::thread::JoinHandle<()> {
+        let other = open_for_writing(directory).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            other.execute_batch("COMMIT").unwrap();
+        })
+    }
+
+    #[test]
+    fn somebody_elses_transaction_is_waited_for_and_then_called_busy() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = open_for_writing(directory.path()).unwrap();
+        keep_all(&mut connection, &mut Known::new(), &[begin()]);
+        let holder = hold(directory.path(), Duration::from_millis(300));
+        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Ok(())]));
+        holder.join().unwrap();
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        let holder = hold(directory.path(), Duration::from_millis(300));
+        let read = Request::Read { run: RunId::new("run-1").unwrap(), last: 2 };
+        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[append(1)])[..], [Err(StoreError::Busy(_))]));
+        assert!(matches!(keep_all(&mut connection, &mut Known::new(), &[read])[..], [Ok(())]));
+        holder.join().unwrap();
     }
 
     #[test]

@@ -216,10 +216,33 @@ async fn that_a_run_began_stands_in_the_database_itself() {
     let (run, plan) = (run_id("run-1"), sample_plan());
     let store = Store::open(directory.path()).unwrap();
     begin(&store, &run, &plan).await.unwrap();
-    let copy = self::directory();
-    std::fs::copy(directory.path().join("hostssl.db"), copy.path().join("hostssl.db")).unwrap();
-    let runs = Store::open(copy.path()).unwrap().reader().runs().unwrap();
-    assert!(runs.iter().any(|entry| entry.id == run && entry.phase.is_unfinished()));
+    let mut kept = 1;
+    for act in [
+        Act::Intent { found: SafeText::new("off") },
+        Act::Accepted { request_id: None },
+        Act::Observed { found: SafeText::new("on"), pending_restart: false },
+        Act::Ended { ending: Ending::Reached { note: None } },
+    ] {
+        store.append(&run, &[step(act)]).await.unwrap();
+        kept += 1;
+        let copy = self::directory();
+        std::fs::copy(directory.path().join("hostssl.db"), copy.path().join("hostssl.db")).unwrap();
+        let copied = Store::open(copy.path()).unwrap();
+        let runs = copied.reader().runs().unwrap();
+        assert!(runs.iter().any(|entry| entry.id == run && entry.phase.is_unfinished()));
+        assert_eq!(copied.load(&run).await.unwrap().records.len(), kept);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_cut_short_in_place_is_noticed_before_the_next_write() {
+    let directory = directory();
+    let run = run_id("run-1");
+    let store = Store::open(directory.path()).unwrap();
+    begin(&store, &run, &sample_plan()).await.unwrap();
+    std::fs::OpenOptions::new().write(true).open(directory.path().join("hostssl.db")).unwrap().set_len(4096).unwrap();
+    let intent = step(Act::Intent { found: SafeText::new("off") });
+    assert!(matches!(store.append(&run, &[intent]).await, Err(JournalError::Corrupt(_))));
 }
 
 fn raw(directory: &Path) -> rusqlite::Connection {

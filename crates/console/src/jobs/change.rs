@@ -178,6 +178,9 @@ impl ChangeJob {
                 let name = hostssl_formats::safe(step.server.name());
                 self.say(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));
             }
+            ExecutionEvent::JournalBusy { .. } => {
+                self.say("Waiting: another process is writing to the state directory");
+            }
             ExecutionEvent::Recorded(record) => self.count(record),
         }
     }

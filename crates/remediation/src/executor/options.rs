@@ -20,6 +20,8 @@ pub struct ExecutorOptions {
     pub busy_patience: Duration,
     /// How long a read that fails before anything was written is retried.
     pub read_patience: Duration,
+    /// How long a journal that somebody else is writing to is waited for.
+    pub journal_patience: Duration,
     /// How long an operation may take.
     pub operation_patience: Duration,
     /// How long the new value may take to be read after the operation has ended well.
@@ -49,6 +51,7 @@ impl Default for ExecutorOptions {
             canary_gate: true,
             busy_patience: Duration::from_mins(10),
             read_patience: Duration::from_mins(2),
+            journal_patience: Duration::from_mins(10),
             operation_patience: Duration::from_mins(15),
             verify_patience: Duration::from_mins(1),
             grace: Duration::from_mins(5),

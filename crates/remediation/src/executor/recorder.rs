@@ -70,7 +70,9 @@ impl<'a> Recorder<'a> {
     }
 
     async fn write(&self, records: &[Record]) -> Result<(), Halt> {
-        self.executor.journal.append(self.run, records).await.map_err(Halt::Journal)?;
+        let executor = self.executor;
+        let appended = executor.patiently(async || executor.journal.append(self.run, records).await).await;
+        appended.map_err(Halt::Journal)?;
         for record in records {
             self.executor.events.emit(&ExecutionEvent::Recorded(record));
         }
