@@ -207,7 +207,8 @@ impl From<ExecuteError> for CliError {
                 "make room; then `hostssl resume` settles what was under way".to_owned()
             }
             ExecuteError::Journal { source: JournalError::Busy(_), .. } => {
-                "wait until the other process has ended; `hostssl runs` shows a run that must then be resumed".to_owned()
+                "wait until the other process has ended; `hostssl runs` shows a run that must then be resumed"
+                    .to_owned()
             }
             ExecuteError::Journal { .. } => {
                 "fix the state directory; `hostssl runs` shows a run that must then be resumed".to_owned()
