@@ -2,7 +2,7 @@
 
 use crate::Mapping;
 use hostssl_model::{
-    ControlId, Kind, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion, Unchecked,
+    ControlId, Kind, Meaning, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion, Unchecked,
 };
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub struct Control {
     /// How much a failure matters.
     pub severity: Severity,
     /// The settings that a verdict on such a server needs, and no others: each costs a request.
-    pub needs: fn(Kind, Role) -> &'static [ParameterName],
+    pub needs: fn(Kind, Role) -> Vec<ParameterName>,
     /// The decision.
     pub judge: fn(&Evidence<'_>, &Settings) -> Verdict,
     /// Where the standards ask for it.
@@ -51,6 +51,22 @@ impl Evidence<'_> {
     /// The [`Unchecked`] that stands in for the value.
     pub fn parameter(&self, name: ParameterName) -> Result<&Parameter, Unchecked> {
         parameter(self.posture, name)
+    }
+
+    /// The reading of a setting with what it means.
+    ///
+    /// # Errors
+    ///
+    /// The [`Unchecked`] that stands in for the value, or that says that nobody knows the value.
+    pub(crate) fn meaning(&self, name: ParameterName) -> Result<(&Parameter, Meaning), Unchecked> {
+        let parameter = self.parameter(name)?;
+        match parameter.meaning() {
+            Some(meaning) => Ok((parameter, meaning)),
+            None => {
+                let shown: String = parameter.value().chars().filter(|c| !c.is_control()).take(40).collect();
+                Err(Unchecked::new(Reason::MalformedAnswer, format!("{name} has the unknown value `{shown}`")))
+            }
+        }
     }
 }
 
@@ -94,10 +110,15 @@ impl Verdict {
     pub fn fail(observed: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Self {
         Self::Fail { observed: observed.into(), expected: expected.into() }
     }
+}
 
-    /// Unknown because Azure's answer holds a value that this program does not know.
-    pub(crate) fn unreadable(name: ParameterName, value: &str) -> Self {
-        let shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
-        Self::Unknown(Unchecked::new(Reason::MalformedAnswer, format!("{name} has the unknown value `{shown}`")))
-    }
+/// A setting with a meaning, in the setting's own words: `require_secure_transport = on`.
+pub(crate) fn statement(name: ParameterName, meaning: Meaning) -> String {
+    format!("{name} = {}", name.spell(meaning).unwrap_or_default())
+}
+
+/// A value as it stands in findings.
+pub(crate) fn shown(value: &str) -> String {
+    let text: String = value.trim().chars().filter(|c| !c.is_control()).take(40).collect();
+    if text.is_empty() { "(not set)".into() } else { text }
 }

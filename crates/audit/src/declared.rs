@@ -1,41 +1,35 @@
 //! What the settings say in the portal's two words, for both generations of servers.
 
-use hostssl_model::{Kind, MinimalTlsVersion, ParameterName, Posture, Reading, SslEnforcement, TlsVersion};
+use hostssl_model::{Floor, Meaning, ParameterName, Posture, Reading, SslEnforcement};
 
 /// Whether the server enforces encryption in transit, in the words of the portal's *Connection security* page.
 #[must_use]
 pub fn ssl_enforcement(posture: &Posture) -> SslEnforcement {
-    let (name, on, off) = match posture.server.kind {
-        // TLS cannot be turned off there.
-        Kind::CosmosCluster => return SslEnforcement::Enabled,
-        Kind::Single => (ParameterName::SslEnforcement, "Enabled", "Disabled"),
-        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => (ParameterName::RequireSecureTransport, "on", "off"),
+    let Some(switch) = posture.server.kind.switch() else {
+        return SslEnforcement::Enabled;
     };
-    match posture.reading(name) {
-        Some(Reading::Known(parameter)) if parameter.is(on) => SslEnforcement::Enabled,
-        Some(Reading::Known(parameter)) if parameter.is(off) => SslEnforcement::Disabled,
+    match meaning(posture, switch) {
+        Some(Meaning::Enforced(true)) => SslEnforcement::Enabled,
+        Some(Meaning::Enforced(false)) => SslEnforcement::Disabled,
         _ => SslEnforcement::Unknown,
     }
 }
 
-/// The lowest protocol version that the server accepts, as declared; for a cluster the lowest of its nodes'.
+/// The lowest protocol version that the server accepts, as declared; for a cluster the lowest of its nodes'. `None` when
+/// one could not be read.
 #[must_use]
-pub fn minimal_tls_version(posture: &Posture) -> MinimalTlsVersion {
-    let known = |name| match posture.reading(name) {
-        Some(Reading::Known(parameter)) => Some(parameter),
+pub fn minimal_tls_version(posture: &Posture) -> Option<Floor> {
+    let floor = |name: &ParameterName| match meaning(posture, *name) {
+        Some(Meaning::Floor(floor)) => Some(floor),
         _ => None,
     };
-    let postgresql = |name| known(name).and_then(|parameter| TlsVersion::from_postgresql(&parameter.value));
-    let version = match posture.server.kind {
-        Kind::Single => match known(ParameterName::MinimalTlsVersion) {
-            Some(parameter) if parameter.is("TLSEnforcementDisabled") => return MinimalTlsVersion::EnforcementDisabled,
-            other => other.and_then(|parameter| TlsVersion::from_azure(&parameter.value)),
-        },
-        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => postgresql(ParameterName::SslMinProtocolVersion),
-        Kind::CosmosCluster => {
-            let coordinator = postgresql(ParameterName::SslMinProtocolVersion);
-            coordinator.zip(postgresql(ParameterName::NodeSslMinProtocolVersion)).map(|(a, b)| a.min(b))
-        }
-    };
-    version.map_or(MinimalTlsVersion::Unknown, MinimalTlsVersion::AtLeast)
+    let floors = posture.server.kind.offering().floors.iter().map(floor).collect::<Option<Vec<_>>>()?;
+    floors.into_iter().min()
+}
+
+fn meaning(posture: &Posture, name: ParameterName) -> Option<Meaning> {
+    match posture.reading(name) {
+        Some(Reading::Known(parameter)) => parameter.meaning(),
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use hostssl_model::{Confidence, Finding, Kind, Outcome, ParameterName, Posture, 
 /// The settings that the profile needs to judge a server of this kind and role, each once.
 #[must_use]
 pub fn needed_parameters(profile: &Profile, kind: Kind, role: Role) -> Vec<ParameterName> {
-    let mut names: Vec<_> = profile.controls.iter().flat_map(|control| (control.needs)(kind, role)).copied().collect();
+    let mut names: Vec<_> = profile.controls.iter().flat_map(|control| (control.needs)(kind, role)).collect();
     names.sort_unstable();
     names.dedup();
     names

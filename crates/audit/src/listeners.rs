@@ -1,7 +1,7 @@
 //! What the controls of the wire share: from looks at listeners to one verdict.
 
 use crate::{Evidence, Verdict};
-use hostssl_model::{Kind, Outcome, Reading, Reason, Unchecked, WireListener, WireObservation, WireTransport};
+use hostssl_model::{Outcome, Reading, Reason, Unchecked, WireListener, WireObservation, WireTransport};
 
 /// Judges every listener and sums up: fail before unknown before pass. `judge` says what one listener does, without its
 /// port.
@@ -88,7 +88,9 @@ pub(crate) fn bears_out(control: &str, outcome: Outcome, evidence: &Evidence<'_>
     let counterpart = match control {
         "require-secure-transport" => "plaintext-refused",
         // The nodes behind a coordinator have a floor of their own, and no listener to look at.
-        "minimum-tls-version" if outcome == Outcome::Pass && evidence.posture.server.kind == Kind::CosmosCluster => {
+        "minimum-tls-version"
+            if outcome == Outcome::Pass && evidence.posture.server.kind.offering().floors.len() > 1 =>
+        {
             return false;
         }
         "minimum-tls-version" => "legacy-tls-refused",

@@ -31,12 +31,12 @@ fn posture(kind: Kind, role: Role, readings: &[(Name, Reading<Parameter>)]) -> P
     Posture { server: server(kind, role, "orders"), readings: readings.to_vec(), wire: Vec::new() }
 }
 
-fn known(value: &str) -> Reading<Parameter> {
-    Reading::Known(Parameter::in_effect(value))
+fn known(name: Name, value: &str) -> (Name, Reading<Parameter>) {
+    (name, Reading::Known(Parameter::in_effect(name, value)))
 }
 
-fn waiting(value: &str) -> Reading<Parameter> {
-    Reading::Known(Parameter { pending_restart: true, ..Parameter::in_effect(value) })
+fn waiting(name: Name, value: &str) -> (Name, Reading<Parameter>) {
+    (name, Reading::Known(Parameter::in_effect(name, value).waiting_for_restart(true)))
 }
 
 fn forbidden() -> Reading<Parameter> {
@@ -47,9 +47,9 @@ fn forbidden() -> Reading<Parameter> {
 
 fn flexible(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter>)> {
     vec![
-        (Name::RequireSecureTransport, known(require)),
-        (Name::SslMinProtocolVersion, known(min)),
-        (Name::SslMaxProtocolVersion, known(max)),
+        known(Name::RequireSecureTransport, require),
+        known(Name::SslMinProtocolVersion, min),
+        known(Name::SslMaxProtocolVersion, max),
     ]
 }
 
@@ -68,15 +68,15 @@ fn cases() -> Vec<Case> {
         (posture(kind, Role::Replica, own), Some(Reading::Known(primary)))
     };
     let single = |enforcement: &str, floor: &str| {
-        vec![(Name::SslEnforcement, known(enforcement)), (Name::MinimalTlsVersion, known(floor))]
+        vec![known(Name::SslEnforcement, enforcement), known(Name::MinimalTlsVersion, floor)]
     };
     let cosmos = |coordinator: &str, nodes: &str| {
-        vec![(Name::SslMinProtocolVersion, known(coordinator)), (Name::NodeSslMinProtocolVersion, known(nodes))]
+        vec![known(Name::SslMinProtocolVersion, coordinator), known(Name::NodeSslMinProtocolVersion, nodes)]
     };
     let mut half = flexible("on", "TLSv1.2", "");
     half[2].1 = forbidden();
     let mut pending = half.clone();
-    pending[0].1 = waiting("on");
+    pending[0] = waiting(Name::RequireSecureTransport, "on");
     let cases = vec![
         ("flexible, as it should be", of(Flexible, &flexible("on", "TLSv1.2", ""))),
         ("flexible, upper case, TLS 1.3", of(Flexible, &flexible("ON", "TLSV1.3", "tlsv1.3"))),
@@ -89,7 +89,7 @@ fn cases() -> Vec<Case> {
         ("single, enabled, TLS 1.2", of(Single, &single("Enabled", "TLS1_2"))),
         ("single, disabled, TLS 1.0", of(Single, &single("disabled", "TLS1_0"))),
         ("single, no floor", of(Single, &single("Enabled", "TLSEnforcementDisabled"))),
-        ("single, 2019 answer without minimalTlsVersion", of(Single, &[(Name::SslEnforcement, known("Enabled"))])),
+        ("single, 2019 answer without minimalTlsVersion", of(Single, &[known(Name::SslEnforcement, "Enabled")])),
         ("cosmos cluster, TLS 1.2", of(CosmosCluster, &cosmos("TLSv1.2", "TLSv1.3"))),
         ("cosmos cluster, weak nodes", of(CosmosCluster, &cosmos("TLSv1.2", "TLSv1.1"))),
         ("cosmos cluster, coordinator forbidden, weak nodes", {
@@ -97,7 +97,7 @@ fn cases() -> Vec<Case> {
             readings[0].1 = forbidden();
             of(CosmosCluster, &readings)
         }),
-        ("horizon, on, no floor returned", of(Horizon, &[(Name::RequireSecureTransport, known("on"))])),
+        ("horizon, on, no floor returned", of(Horizon, &[known(Name::RequireSecureTransport, "on")])),
         ("replica, as its primary", {
             replica(Flexible, &flexible("ON", "TLSv1.2", ""), &flexible("on", "TLSv1.2", " "))
         }),
@@ -195,6 +195,23 @@ fn the_wire_raises_the_confidence_of_what_it_bears_out() {
     for (case, posture, _) in cases() {
         assert_eq!(confidence(&posture, "require-secure-transport"), Declared, "{case}");
     }
+}
+
+/// A floor that nobody knows bounds nothing that could be compared: what the wire shows is then no agreement.
+#[test]
+fn a_bound_that_nobody_knows_is_not_taken_for_none() {
+    let profile = Profile::find_for("baseline", true).unwrap();
+    let (_, as_declared, _) = wire_cases::cases().into_iter().find(|(name, ..)| *name == "as declared").unwrap();
+    let outcome = |index: usize, value: &str| {
+        let mut posture = as_declared.clone();
+        let name = posture.readings[index].0;
+        posture.readings[index] = known(name, value);
+        let findings = evaluate(&posture, None, &profile);
+        findings.iter().find(|finding| finding.control == "declared-matches-wire").unwrap().outcome
+    };
+    assert_eq!(outcome(1, "TLSv1.2"), Outcome::Pass);
+    assert_eq!(outcome(1, "TLSv9"), Outcome::Unknown);
+    assert_eq!(outcome(2, "TLSv9"), Outcome::Unknown);
 }
 
 #[test]

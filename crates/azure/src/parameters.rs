@@ -160,8 +160,8 @@ struct ConfigurationProperties {
 }
 
 /// A value in effect, with the entry of Azure's answer that holds it.
-fn with_excerpt(value: &str, entry: &impl Serialize) -> Parameter {
-    Parameter::in_effect(value).with_excerpt(excerpt(&serde_json::to_value(entry).unwrap_or_default()))
+fn with_excerpt(name: ParameterName, value: &str, entry: &impl Serialize) -> Parameter {
+    Parameter::in_effect(name, value).with_excerpt(excerpt(&serde_json::to_value(entry).unwrap_or_default()))
 }
 
 async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> Reading<Parameter> {
@@ -173,9 +173,9 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
         ),
         Ok(configuration) if configuration.properties.value.is_some() => {
             let properties = &configuration.properties;
-            let parameter = Parameter::in_effect(properties.value.as_deref().unwrap_or_default());
+            let parameter = Parameter::in_effect(name, properties.value.as_deref().unwrap_or_default());
             let pending_restart = is_true(&properties.is_config_pending_restart);
-            Reading::Known(Parameter { pending_restart, ..parameter.with_excerpt(configuration.excerpt()) })
+            Reading::Known(parameter.waiting_for_restart(pending_restart).with_excerpt(configuration.excerpt()))
         }
         Ok(_) => Reading::Unknown(not_returned(name)),
         Err(error) => Reading::Unknown(unseen(&error, permissions::READ_CONFIGURATIONS)),
@@ -239,7 +239,7 @@ async fn read_cluster_configuration(
         let of_role = configuration.properties.server_role_group_configurations.iter();
         let found = of_role.filter(|c| c.role.eq_ignore_ascii_case(role)).find_map(|c| Some((c, c.value.as_deref()?)));
         match found {
-            Some((configuration, value)) => Reading::Known(with_excerpt(value, configuration)),
+            Some((configuration, value)) => Reading::Known(with_excerpt(name, value, configuration)),
             None => Reading::Unknown(not_returned(name)),
         }
     };
@@ -278,7 +278,7 @@ async fn read_parameter_group(
             let mut parameters = document.properties.parameters.iter();
             let found = parameters.find(|parameter| parameter.name.eq_ignore_ascii_case(name.as_str()));
             match found.and_then(|parameter| Some((parameter, parameter.value.as_deref()?))) {
-                Some((parameter, value)) => Reading::Known(with_excerpt(value, parameter)),
+                Some((parameter, value)) => Reading::Known(with_excerpt(name, value, parameter)),
                 None => Reading::Unknown(not_returned(name)),
             }
         }

@@ -32,30 +32,32 @@ impl ResourceType {
         }
     }
 
-    /// The resource provider.
-    #[must_use]
-    pub fn provider(self) -> &'static str {
+    /// A kind of the servers that it holds.
+    fn kind(self) -> Kind {
         match self {
-            Self::FlexibleServers | Self::Servers | Self::ServerGroups => "Microsoft.DBforPostgreSQL",
-            Self::HorizonClusters => "Microsoft.HorizonDb",
-        }
-    }
-
-    /// The type without its provider.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FlexibleServers => "flexibleServers",
-            Self::Servers => "servers",
-            Self::ServerGroups => "serverGroupsv2",
-            Self::HorizonClusters => "clusters",
+            Self::FlexibleServers => Kind::Flexible,
+            Self::Servers => Kind::Single,
+            Self::ServerGroups => Kind::CosmosCluster,
+            Self::HorizonClusters => Kind::Horizon,
         }
     }
 
     /// Provider and type, as Resource Graph and error messages write them.
     #[must_use]
-    pub fn full_name(self) -> String {
-        format!("{}/{}", self.provider(), self.name())
+    pub fn full_name(self) -> &'static str {
+        self.kind().offering().arm_type
+    }
+
+    /// The resource provider.
+    #[must_use]
+    pub fn provider(self) -> &'static str {
+        self.full_name().split('/').next().unwrap_or_default()
+    }
+
+    /// The type without its provider.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.full_name().split('/').nth(1).unwrap_or_default()
     }
 
     /// The permission that listing and reading needs.
@@ -131,6 +133,16 @@ mod tests {
             r#"{{"error":{{"code":"NoRegisteredProviderFound","message":"No registered resource provider found. The supported api-versions are '{versions}'."}}}}"#
         );
         ArmError::Refused(Refusal::read(400, body.as_bytes(), None))
+    }
+
+    #[test]
+    fn a_kind_is_of_the_type_that_its_offering_names() {
+        for kind in Kind::ALL {
+            assert_eq!(ResourceType::of(kind).full_name(), kind.offering().arm_type);
+        }
+        let names = ResourceType::ALL.map(|one| (one.provider(), one.name()));
+        assert_eq!(names[0], ("Microsoft.DBforPostgreSQL", "flexibleServers"));
+        assert_eq!(names[3], ("Microsoft.HorizonDb", "clusters"));
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn properties_of_single_server(properties: &Properties) -> Vec<(ParameterName, R
         let reading = match value {
             Some(value) => {
                 let excerpt = serde_json::json!({ "properties": { name.as_str(): value } }).to_string();
-                Reading::Known(Parameter::in_effect(value).with_excerpt(excerpt))
+                Reading::Known(Parameter::in_effect(name, value).with_excerpt(excerpt))
             }
             None => {
                 Reading::Unknown(Unchecked::new(Reason::NotReturned, format!("Azure left {name} out of its answer")))
@@ -313,7 +313,7 @@ mod tests {
         let listed = read(r#"{"state":7,"sslEnforcement":"Enabled","serverNames":"x"}"#, ResourceType::Servers);
         assert!(listed.posture.server.state.is_none());
         let reading = listed.posture.reading(ParameterName::SslEnforcement);
-        assert_eq!(reading, Some(&Reading::Known(Parameter::in_effect("Enabled"))));
+        assert_eq!(reading, Some(&Reading::Known(Parameter::in_effect(ParameterName::SslEnforcement, "Enabled"))));
     }
 
     #[test]

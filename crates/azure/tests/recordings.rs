@@ -96,7 +96,7 @@ fn check_server(posture: &hostssl_model::Posture, recorded: &Value, resource_typ
         assert_eq!(server.kind, Kind::Single);
         for name in [ParameterName::SslEnforcement, ParameterName::MinimalTlsVersion] {
             match (properties[name.as_str()].as_str(), posture.reading(name)) {
-                (Some(value), Some(Reading::Known(parameter))) => assert_eq!(&*parameter.value, value),
+                (Some(value), Some(Reading::Known(parameter))) => assert_eq!(parameter.value(), value),
                 (None, Some(Reading::Unknown(blind))) => assert_eq!(blind.reason, Reason::NotReturned),
                 other => panic!("{other:?}"),
             }
@@ -145,7 +145,7 @@ async fn check_tls_parameter(arm: &hostssl_azure::Arm, entry: &Value, resource_t
     let server = read_server(&json!({ "id": id }).to_string(), resource_type).unwrap();
     let readings = read_parameters(arm, &server, &[name]).await;
     let Reading::Known(parameter) = &readings[0].1 else { panic!("{readings:?}") };
-    assert_eq!(&*parameter.value, entry["properties"]["value"].as_str().unwrap());
+    assert_eq!(parameter.value(), entry["properties"]["value"].as_str().unwrap());
     assert_eq!(parameter.pending_restart, entry["properties"]["isConfigPendingRestart"] == true);
     1
 }

@@ -1,7 +1,7 @@
 //! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
 
 use crate::safe;
-use hostssl_model::{AuditReport, ServerReport, Subscription, worst_listener};
+use hostssl_model::{AuditReport, Floor, ServerReport, Subscription, WorstListener};
 use std::io::{self, Write};
 
 const HEADINGS: [&str; 20] = [
@@ -78,7 +78,7 @@ impl<W: Write> CsvWriter<W> {
                     server.role.as_str(),
                     server.fqdn.as_deref().unwrap_or_default(),
                     report.ssl_enforcement.as_str(),
-                    report.minimal_tls_version.as_azure().unwrap_or_default(),
+                    report.minimal_tls_version.map_or("", Floor::as_azure),
                     report.outcome.as_str(),
                     finding.control,
                     finding.outcome.as_str(),
@@ -87,7 +87,7 @@ impl<W: Write> CsvWriter<W> {
                     reason,
                     server.id.as_str(),
                     finding.confidence.as_str(),
-                    worst_listener(&report.wire),
+                    WorstListener::of(&report.wire).map_or("", WorstListener::as_str),
                 ];
                 self.0.write_record(cells.map(inert)).map_err(unwrapped)?;
             }

@@ -303,7 +303,7 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
                 model::SslEnforcement::Disabled => SslEnforcement::Disabled,
                 model::SslEnforcement::Unknown => SslEnforcement::Unknown,
             },
-            minimal_tls_version: report.minimal_tls_version.as_azure(),
+            minimal_tls_version: report.minimal_tls_version.map(model::Floor::as_azure),
             outcome: match report.outcome {
                 model::Outcome::Fail => ServerOutcome::Fail,
                 model::Outcome::Unknown => ServerOutcome::Unknown,

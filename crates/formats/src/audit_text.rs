@@ -1,9 +1,7 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
 use crate::{Column, Palette, safe, write_columns};
-use hostssl_model::{
-    AuditReport, Gap, MinimalTlsVersion, Outcome, Reading, Reason, ServerReport, Subscription, Unchecked,
-};
+use hostssl_model::{AuditReport, Floor, Gap, Outcome, Reason, ServerReport, Subscription, Unchecked, WorstListener};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -75,8 +73,9 @@ fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec
         Column::plain(safe(server.state.as_ref().map_or("-", |state| state.as_str()))),
         Column::plain(report.ssl_enforcement.as_str()),
         Column::plain(match report.minimal_tls_version {
-            MinimalTlsVersion::EnforcementDisabled => "none",
-            other => other.as_azure().unwrap_or("-"),
+            None => "-",
+            Some(Floor::None) => "none",
+            Some(floor) => floor.as_azure(),
         }),
     ];
     if probed {
@@ -101,10 +100,7 @@ fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec
 fn on_the_wire(report: &ServerReport) -> String {
     let mut words: Vec<(u16, &str)> = Vec::new();
     for look in &report.wire {
-        let word = match &look.listener {
-            Reading::Known(listener) => listener.transport.as_str(),
-            Reading::Unknown(_) => "unseen",
-        };
+        let word = WorstListener::from(&look.listener).as_str();
         if !words.contains(&(look.port, word)) {
             words.push((look.port, word));
         }

@@ -1,6 +1,6 @@
 //! A server as `az postgres server show` printed it, for every kind of server.
 
-use hostssl_model::{MinimalTlsVersion, SslEnforcement};
+use hostssl_model::{Floor, SslEnforcement};
 use serde_json::{Map, Value};
 
 /// Members that the Azure CLI prints for a single server even when Azure leaves them out.
@@ -9,7 +9,7 @@ const ALWAYS_THERE: [&str; 4] = ["identity", "privateEndpointConnections", "sku"
 /// Turns Azure's document into the Azure CLI's: the properties on the top level, the resource group beside them, and for
 /// both generations `sslEnforcement` and `minimalTlsVersion`.
 #[must_use]
-pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls: MinimalTlsVersion) -> Value {
+pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls: Option<Floor>) -> Value {
     let mut document = Map::new();
     for (key, value) in raw.as_object().into_iter().flatten() {
         match (key.as_str(), value) {
@@ -31,7 +31,8 @@ pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls
     document.insert("sslEnforcement".to_owned(), Value::from(ssl_enforcement.as_str()));
     // What Azure said stays as it was; what was derived is in the same words.
     if !document.get("minimalTlsVersion").is_some_and(Value::is_string) {
-        document.insert("minimalTlsVersion".to_owned(), minimal_tls.as_azure().map_or(Value::Null, Value::from));
+        document
+            .insert("minimalTlsVersion".to_owned(), minimal_tls.map(Floor::as_azure).map_or(Value::Null, Value::from));
     }
     Value::Object(document)
 }
@@ -113,7 +114,7 @@ mod tests {
                 "storageProfile": {"storageMB": 5120},
             },
         });
-        let document = server_document(&raw, SslEnforcement::Disabled, MinimalTlsVersion::EnforcementDisabled);
+        let document = server_document(&raw, SslEnforcement::Disabled, Some(Floor::None));
         assert_eq!(document["resourceGroup"], "Shop");
         assert_eq!(document["sslEnforcement"], "Disabled");
         assert_eq!(document["minimalTlsVersion"], "TLSEnforcementDisabled");
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn a_flexible_server_says_the_same_two_words() {
         let raw = json!({"id": "/subscriptions/s/resourceGroups/g/providers/p/t/n", "properties": {"state": "Ready"}});
-        let document = server_document(&raw, SslEnforcement::Enabled, MinimalTlsVersion::AtLeast(TlsVersion::Tls1_3));
+        let document = server_document(&raw, SslEnforcement::Enabled, Some(Floor::At(TlsVersion::Tls1_3)));
         assert_eq!(
             (&document["sslEnforcement"], &document["minimalTlsVersion"]),
             (&json!("Enabled"), &json!("TLS1_3"))
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_still_a_document() {
-        let document = server_document(&json!(7), SslEnforcement::Unknown, MinimalTlsVersion::Unknown);
+        let document = server_document(&json!(7), SslEnforcement::Unknown, None);
         assert_eq!(document["sslEnforcement"], "Unknown");
     }
 }

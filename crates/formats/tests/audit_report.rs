@@ -48,7 +48,7 @@ fn posture(
 
 fn values(require: &str, min: &str, max: &str) -> Vec<(Name, Reading<Parameter>)> {
     [(Name::RequireSecureTransport, require), (Name::SslMinProtocolVersion, min), (Name::SslMaxProtocolVersion, max)]
-        .map(|(name, value)| (name, Reading::Known(Parameter::in_effect(value))))
+        .map(|(name, value)| (name, Reading::Known(Parameter::in_effect(name, value))))
         .to_vec()
 }
 
@@ -100,8 +100,11 @@ fn report_of_run(probed: bool) -> AuditReport {
     let stopped = Unchecked::new(Reason::Stopped, "the server is stopped");
     let mut single = posture(1, "legacy", Kind::Single, "Ready", &[]);
     single.readings = vec![
-        (Name::SslEnforcement, Reading::Known(Parameter::in_effect("Disabled"))),
-        (Name::MinimalTlsVersion, Reading::Known(Parameter::in_effect("TLSEnforcementDisabled"))),
+        (Name::SslEnforcement, Reading::Known(Parameter::in_effect(Name::SslEnforcement, "Disabled"))),
+        (
+            Name::MinimalTlsVersion,
+            Reading::Known(Parameter::in_effect(Name::MinimalTlsVersion, "TLSEnforcementDisabled")),
+        ),
     ];
     let mut servers = [
         posture(0, "billing", Kind::Flexible, "Ready", &values("on", "TLSv1.2", "")),

@@ -1,85 +1,48 @@
 //! What a control found on a server.
 
-use crate::{ResourceId, Unchecked};
+use crate::{ResourceId, Unchecked, coded};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::fmt;
 
 /// The stable kebab-case id of a control, such as `require-secure-transport`.
 pub type ControlId = &'static str;
 
-/// How a control ends. Ordered from best to worst, so that the worst of several is their maximum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// The control has nothing to say about this kind of server.
-    NotApplicable,
-    /// Seen, and as it should be.
-    Pass,
-    /// Not seen. Never a pass.
-    Unknown,
-    /// Seen, and not as it should be.
-    Fail,
-}
-
-impl Outcome {
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotApplicable => "not-applicable",
-            Self::Pass => "pass",
-            Self::Unknown => "unknown",
-            Self::Fail => "fail",
-        }
+coded! {
+    /// How a control ends. Ordered from best to worst, so that the worst of several is their maximum.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Outcome {
+        /// The control has nothing to say about this kind of server.
+        NotApplicable = "not-applicable",
+        /// Seen, and as it should be.
+        Pass = "pass",
+        /// Not seen. Never a pass.
+        Unknown = "unknown",
+        /// Seen, and not as it should be.
+        Fail = "fail",
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+coded! {
+    /// How much a failure of a control matters.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Severity {
+        /// Worth knowing.
+        Low = "low",
+        /// Worth planning for.
+        Medium = "medium",
+        /// Data can cross the network in clear.
+        High = "high",
     }
 }
 
-/// How much a failure of a control matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Worth knowing.
-    Low,
-    /// Worth planning for.
-    Medium,
-    /// Data can cross the network in clear.
-    High,
-}
-
-impl Severity {
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
-/// How sure an outcome is. Apart from severity: it says what the evidence is, not what is at stake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// Azure's control plane declares it.
-    Declared,
-    /// The wire showed it.
-    WireConfirmed,
-}
-
-impl Confidence {
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Declared => "declared",
-            Self::WireConfirmed => "wire-confirmed",
-        }
+coded! {
+    /// How sure an outcome is. Apart from severity: it says what the evidence is, not what is at stake.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Confidence {
+        /// Azure's control plane declares it.
+        Declared = "declared",
+        /// The wire showed it.
+        WireConfirmed = "wire-confirmed",
     }
 }
 

@@ -3,28 +3,34 @@
 //! Everything here is a plain value. Nothing in this crate does I/O, reads a clock or an environment, or decides a
 //! control: observers fill these types, controls judge them, and reports render them.
 
+mod code;
 mod coverage;
 mod finding;
 mod id;
+mod kind;
 mod listener;
 mod parameter;
 mod posture;
 mod report;
 mod scope;
 mod server;
+mod setting;
 mod tags;
 mod tls;
 
+pub use code::{Coded, Word};
 pub use coverage::{Gap, Reason, Unchecked};
 pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
+pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use listener::{
-    Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, worst_listener,
+    Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
 pub use parameter::{Parameter, ParameterName};
 pub use posture::{Posture, Reading};
-pub use report::{AuditReport, MinimalTlsVersion, Principal, Run, ServerReport, SslEnforcement, Summary};
+pub use report::{AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
-pub use server::{Kind, Role, Server, ServerState};
+pub use server::{Role, Server, ServerState};
+pub use setting::{Floor, Meaning, same_value};
 pub use tags::Tags;
 pub use tls::TlsVersion;

@@ -1,6 +1,6 @@
 //! What the listeners of a server did on the wire, as a client without credentials sees it.
 
-use crate::{Reading, TlsVersion};
+use crate::{Reading, TlsVersion, coded};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,39 +30,21 @@ pub struct WireListener {
     pub certificate: Option<WireCertificate>,
 }
 
-/// What a listener does with clients that come in clear. The proof covers the users and databases that were named, as seen
-/// from where the program ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WireTransport {
-    /// They are refused, and TLS leads on.
-    Enforced,
-    /// They are let in, and TLS is there for who asks.
-    Optional,
-    /// They are let in, and there is no TLS.
-    PlaintextOnly,
-    /// It offers TLS, and then no handshake is possible or safe.
-    BrokenTls,
-    /// It answers, and what it answers decides nothing.
-    Inconclusive,
-}
-
-impl WireTransport {
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforced => "enforced",
-            Self::Optional => "optional",
-            Self::PlaintextOnly => "plaintext-only",
-            Self::BrokenTls => "broken-tls",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-impl fmt::Display for WireTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+coded! {
+    /// What a listener does with clients that come in clear. The proof covers the users and databases that were named, as seen
+    /// from where the program ran.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum WireTransport {
+        /// They are refused, and TLS leads on.
+        Enforced = "enforced",
+        /// They are let in, and TLS is there for who asks.
+        Optional = "optional",
+        /// They are let in, and there is no TLS.
+        PlaintextOnly = "plaintext-only",
+        /// It offers TLS, and then no handshake is possible or safe.
+        BrokenTls = "broken-tls",
+        /// It answers, and what it answers decides nothing.
+        Inconclusive = "inconclusive",
     }
 }
 
@@ -110,26 +92,59 @@ pub struct WireCertificate {
     pub root: Option<Arc<str>>,
 }
 
-/// The word of a listener of which nothing was seen.
-const UNSEEN: &str = "unseen";
+coded! {
+    /// What the worst listener of a server does with clients without TLS, from best to worst. What could not be probed is
+    /// worse than what is proved.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum WorstListener {
+        /// Every listener refuses them.
+        Enforced = "enforced",
+        /// One could not be probed.
+        Unseen = "unseen",
+        /// One answers, and what it answers decides nothing.
+        Inconclusive = "inconclusive",
+        /// One offers TLS, and then no handshake is possible or safe.
+        BrokenTls = "broken-tls",
+        /// One accepts them, and has TLS.
+        Optional = "optional",
+        /// One accepts them, and has no TLS.
+        PlaintextOnly = "plaintext-only",
+    }
+}
 
-/// The word of the worst listener; empty when there is none. What was not seen is worse than what is
-/// proved.
-#[must_use]
-pub fn worst_listener(looks: &[WireObservation]) -> &'static str {
-    let word = |look: &WireObservation| match &look.listener {
-        Reading::Known(listener) => listener.transport.as_str(),
-        Reading::Unknown(_) => UNSEEN,
-    };
-    let rank = |word: &&str| match *word {
-        "plaintext-only" => 5,
-        "optional" => 4,
-        "broken-tls" => 3,
-        "inconclusive" => 2,
-        "enforced" => 0,
-        _ => 1,
-    };
-    looks.iter().map(word).max_by_key(rank).unwrap_or_default()
+impl WorstListener {
+    /// Of these listeners; `None` when there is none.
+    #[must_use]
+    pub fn of(looks: &[WireObservation]) -> Option<Self> {
+        looks.iter().map(|look| Self::from(&look.listener)).max()
+    }
+
+    /// Whether it was seen on the wire that clients without TLS are accepted.
+    #[must_use]
+    pub fn accepts_plaintext(self) -> bool {
+        matches!(self, Self::Optional | Self::PlaintextOnly)
+    }
+}
+
+impl From<&Reading<WireListener>> for WorstListener {
+    fn from(listener: &Reading<WireListener>) -> Self {
+        match listener {
+            Reading::Known(listener) => listener.transport.into(),
+            Reading::Unknown(_) => Self::Unseen,
+        }
+    }
+}
+
+impl From<WireTransport> for WorstListener {
+    fn from(transport: WireTransport) -> Self {
+        match transport {
+            WireTransport::Enforced => Self::Enforced,
+            WireTransport::Optional => Self::Optional,
+            WireTransport::PlaintextOnly => Self::PlaintextOnly,
+            WireTransport::BrokenTls => Self::BrokenTls,
+            WireTransport::Inconclusive => Self::Inconclusive,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -144,11 +159,18 @@ mod tests {
             look(Reading::Known(WireListener { transport, why: "".into(), versions: Vec::new(), certificate: None }))
         };
         let unseen = || look(Reading::Unknown(Unchecked::new(Reason::Unreachable, "no answer")));
-        assert_eq!(worst_listener(&[]), "");
-        assert_eq!(worst_listener(&[seen(WireTransport::Enforced)]), "enforced");
-        assert_eq!(worst_listener(&[seen(WireTransport::Enforced), unseen()]), "unseen");
-        assert_eq!(worst_listener(&[seen(WireTransport::Optional), unseen()]), "optional");
+        assert_eq!(WorstListener::of(&[]), None);
+        assert_eq!(WorstListener::of(&[seen(WireTransport::Enforced)]), Some(WorstListener::Enforced));
+        assert_eq!(WorstListener::of(&[seen(WireTransport::Enforced), unseen()]), Some(WorstListener::Unseen));
+        assert_eq!(WorstListener::of(&[seen(WireTransport::Optional), unseen()]), Some(WorstListener::Optional));
         let all = [WireTransport::BrokenTls, WireTransport::PlaintextOnly, WireTransport::Optional].map(seen);
-        assert_eq!(worst_listener(&all), "plaintext-only");
+        assert_eq!(WorstListener::of(&all), Some(WorstListener::PlaintextOnly));
+    }
+
+    #[test]
+    fn a_listener_has_the_word_of_its_transport() {
+        for transport in WireTransport::ALL {
+            assert_eq!(WorstListener::from(transport).as_str(), transport.as_str());
+        }
     }
 }

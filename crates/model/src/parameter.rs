@@ -1,5 +1,6 @@
 //! The settings that decide about encryption in transit, under the names that Azure gives them.
 
+use crate::{Meaning, same_value};
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,11 +68,11 @@ impl fmt::Display for ParameterName {
     }
 }
 
-/// What Azure declares for one setting of one server.
+/// What Azure declares for one setting of one server: the text, and what it means.
 #[derive(Debug, Clone)]
 pub struct Parameter {
-    /// The value as Azure spelled it. Compare without case: `on` and `ON` are one value.
-    pub value: Box<str>,
+    value: Box<str>,
+    meaning: Option<Meaning>,
     /// Whether a change waits for a restart, so that the running server still does something else.
     pub pending_restart: bool,
     /// The part of Azure's answer that says so, as JSON, kept as evidence; `None` where there is none.
@@ -88,10 +89,16 @@ impl PartialEq for Parameter {
 impl Eq for Parameter {}
 
 impl Parameter {
-    /// A value that is in effect.
+    /// A value of this setting that is in effect.
     #[must_use]
-    pub fn in_effect(value: &str) -> Self {
-        Self { value: value.into(), pending_restart: false, excerpt: None }
+    pub fn in_effect(name: ParameterName, value: &str) -> Self {
+        Self { value: value.into(), meaning: name.meaning(value), pending_restart: false, excerpt: None }
+    }
+
+    /// The same, where a change waits for a restart or does not.
+    #[must_use]
+    pub fn waiting_for_restart(self, pending_restart: bool) -> Self {
+        Self { pending_restart, ..self }
     }
 
     /// The same with the part of Azure's answer that says so.
@@ -100,10 +107,25 @@ impl Parameter {
         Self { excerpt: Some(excerpt.into()), ..self }
     }
 
-    /// Whether the value is `text`, in any letter case.
+    /// The value as Azure spelled it.
     #[must_use]
-    pub fn is(&self, text: &str) -> bool {
-        self.value.trim().eq_ignore_ascii_case(text)
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What the value means; `None` when this program does not know it.
+    #[must_use]
+    pub fn meaning(&self) -> Option<Meaning> {
+        self.meaning
+    }
+
+    /// Whether both values of one setting say the same, however they are spelled.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        match (self.meaning, other.meaning) {
+            (Some(own), Some(other)) => own == other,
+            _ => same_value(&self.value, &other.value),
+        }
     }
 }
 
@@ -117,5 +139,15 @@ mod tests {
             assert_eq!(ParameterName::from_key(name.key()), Some(name));
         }
         assert_eq!(ParameterName::from_key("ssl"), None);
+    }
+
+    #[test]
+    fn values_are_compared_by_what_they_say() {
+        let floor = |value| Parameter::in_effect(ParameterName::SslMinProtocolVersion, value);
+        assert!(floor("TLSv1").says_the_same_as(&floor("tlsv1.0")));
+        assert!(!floor("TLSv1.2").says_the_same_as(&floor("TLSv1.3")));
+        // What nobody knows is compared as text.
+        assert!(floor("TLSv9").says_the_same_as(&floor("tlsv9 ")));
+        assert!(!floor("TLSv9").says_the_same_as(&floor("TLSv1.2")));
     }
 }

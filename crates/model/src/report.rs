@@ -1,8 +1,8 @@
 //! The result of an audit.
 
 use crate::{
-    Finding, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription, TlsVersion,
-    WireObservation,
+    Finding, Floor, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription,
+    WireObservation, coded,
 };
 use std::sync::Arc;
 
@@ -67,49 +67,16 @@ impl Summary {
     }
 }
 
-/// Whether a server enforces encryption in transit, in the portal's words, for both generations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SslEnforcement {
-    /// Clients must use TLS.
-    Enabled,
-    /// Clients may connect in clear.
-    Disabled,
-    /// It was not seen.
-    Unknown,
-}
-
-impl SslEnforcement {
-    /// The word of the portal and the Azure CLI.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enabled => "Enabled",
-            Self::Disabled => "Disabled",
-            Self::Unknown => "Unknown",
-        }
-    }
-}
-
-/// The lowest protocol version that a server accepts, as declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MinimalTlsVersion {
-    /// This version and newer ones.
-    AtLeast(TlsVersion),
-    /// A single server that accepts any version.
-    EnforcementDisabled,
-    /// It was not seen.
-    Unknown,
-}
-
-impl MinimalTlsVersion {
-    /// The word of the Azure CLI, such as `TLS1_2`; `None` when it was not seen.
-    #[must_use]
-    pub fn as_azure(self) -> Option<&'static str> {
-        match self {
-            Self::AtLeast(version) => Some(version.as_azure()),
-            Self::EnforcementDisabled => Some("TLSEnforcementDisabled"),
-            Self::Unknown => None,
-        }
+coded! {
+    /// Whether a server enforces encryption in transit, in the words of the portal and the Azure CLI for both generations.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum SslEnforcement {
+        /// Clients must use TLS.
+        Enabled = "Enabled",
+        /// Clients may connect in plaintext.
+        Disabled = "Disabled",
+        /// It could not be read.
+        Unknown = "Unknown",
     }
 }
 
@@ -120,8 +87,8 @@ pub struct ServerReport {
     pub server: Server,
     /// Whether it enforces encryption in transit.
     pub ssl_enforcement: SslEnforcement,
-    /// The lowest protocol version that it accepts.
-    pub minimal_tls_version: MinimalTlsVersion,
+    /// The lowest protocol version that it accepts, as declared; `None` when that could not be read.
+    pub minimal_tls_version: Option<Floor>,
     /// Its worst control.
     pub outcome: Outcome,
     /// What each control found.

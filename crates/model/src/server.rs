@@ -1,67 +1,18 @@
 //! A PostgreSQL server as discovery returned it.
 
-use crate::{ResourceId, SubscriptionId, Tags};
-use std::fmt;
+use crate::{Kind, ResourceId, SubscriptionId, Tags, coded};
 use std::sync::Arc;
 
-/// What kind of Azure service a server is. The kinds keep the switch for encryption in different places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Azure Database for PostgreSQL flexible server.
-    Flexible,
-    /// A flexible server that is an elastic cluster (several nodes behind one name).
-    ElasticCluster,
-    /// Azure Database for PostgreSQL single server, retired on 2025-03-28.
-    Single,
-    /// Azure Cosmos DB for PostgreSQL cluster, which cannot turn TLS off.
-    CosmosCluster,
-    /// Azure HorizonDB cluster (preview).
-    Horizon,
-}
-
-impl Kind {
-    /// Every kind, in the order in which reports list them.
-    pub const ALL: [Self; 5] = [Self::Flexible, Self::ElasticCluster, Self::Single, Self::CosmosCluster, Self::Horizon];
-
-    /// The name in JSON and on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Flexible => "flexible",
-            Self::ElasticCluster => "elastic-cluster",
-            Self::Single => "single",
-            Self::CosmosCluster => "cosmos-cluster",
-            Self::Horizon => "horizon",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The part that a server plays in replication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// It neither has nor is a read replica.
-    None,
-    /// Azure calls it a primary. Newer api-versions say so of any server that is no replica.
-    Primary,
-    /// It is a read replica. Its parameters are its own: a change on the primary does not reach it.
-    Replica,
-}
-
-impl Role {
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Primary => "primary",
-            Self::Replica => "replica",
-        }
+coded! {
+    /// The part that a server plays in replication.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum Role {
+        /// It neither has nor is a read replica.
+        None = "none",
+        /// Azure calls it a primary. Newer api-versions say so of any server that is no replica.
+        Primary = "primary",
+        /// It is a read replica. Its parameters are its own: a change on the primary does not reach it.
+        Replica = "replica",
     }
 }
 

@@ -7,8 +7,7 @@ use futures::stream;
 use hostssl_audit::{minimal_tls_version, ssl_enforcement};
 use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_parameters, read_server};
 use hostssl_model::{
-    Gap, MinimalTlsVersion, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId,
-    Unchecked,
+    Floor, Gap, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId, Unchecked,
 };
 use serde_json::Value;
 
@@ -20,7 +19,7 @@ pub struct Document {
     /// Whether it enforces encryption in transit.
     pub ssl_enforcement: SslEnforcement,
     /// The lowest protocol version that it accepts.
-    pub minimal_tls_version: MinimalTlsVersion,
+    pub minimal_tls_version: Option<Floor>,
 }
 
 /// Servers, and what could not be seen.
@@ -188,11 +187,7 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
 
 /// Reads the settings that Azure keeps apart from the server, and says the portal's two words.
 async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document, Option<Gap>) {
-    let unknown = |raw| Document {
-        raw,
-        ssl_enforcement: SslEnforcement::Unknown,
-        minimal_tls_version: MinimalTlsVersion::Unknown,
-    };
+    let unknown = |raw| Document { raw, ssl_enforcement: SslEnforcement::Unknown, minimal_tls_version: None };
     let mut listed = match read_server(&raw.to_string(), resource_type) {
         Ok(listed) => listed,
         Err(odd) => {
@@ -200,19 +195,17 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
             return (unknown(raw), Some(Gap { scope: resource_type.full_name().into(), blind }));
         }
     };
-    let wanted: &[ParameterName] = match resource_type {
-        ResourceType::Servers => &[],
-        ResourceType::ServerGroups => &[ParameterName::SslMinProtocolVersion, ParameterName::NodeSslMinProtocolVersion],
-        ResourceType::FlexibleServers | ResourceType::HorizonClusters => {
-            &[ParameterName::RequireSecureTransport, ParameterName::SslMinProtocolVersion]
-        }
-    };
+    let kind = listed.posture.server.kind;
+    let mut wanted: Vec<ParameterName> =
+        kind.switch().into_iter().chain(kind.offering().floors.iter().copied()).collect();
+    // A single server's settings are in its document.
+    wanted.retain(|name| listed.posture.reading(*name).is_none());
     if !wanted.is_empty() && listed.posture.server.state.as_ref().is_some_and(ServerState::is_stopped) {
         let blind = Unchecked::new(Reason::Stopped, "the server is stopped, so its parameters cannot be read");
         let scope = listed.posture.server.id.as_str().into();
         return (unknown(raw), Some(Gap { scope, blind }));
     }
-    listed.posture.readings.extend(read_parameters(arm, &listed, wanted).await);
+    listed.posture.readings.extend(read_parameters(arm, &listed, &wanted).await);
     let gap = listed.posture.readings.iter().find_map(|(_, reading)| match reading {
         Reading::Unknown(blind) if blind.reason != Reason::NotReturned => {
             Some(Gap { scope: listed.posture.server.id.as_str().into(), blind: blind.clone() })

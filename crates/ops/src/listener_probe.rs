@@ -3,8 +3,8 @@
 use futures::future::join_all;
 use hostssl_azure::{Arm, Stop, StopSignal, read_pooler_enabled};
 use hostssl_model::{
-    Acceptance, Kind, Reading, Reason, Server, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation,
-    WireTransport, WireVersion,
+    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, TlsVersion, Unchecked, WireCertificate,
+    WireListener, WireObservation, WireTransport, WireVersion,
 };
 use hostssl_probe::Prober;
 use hostssl_probe::report::{CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
@@ -12,11 +12,6 @@ use hostssl_probe::target::Target;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-/// The port of PostgreSQL.
-const POSTGRES: u16 = 5432;
-/// The port of the built-in PgBouncer (Azure, "PgBouncer in Azure Database for PostgreSQL").
-const POOLER: u16 = 6432;
 
 /// Looks at listeners within bounds: of endpoints at once, and of the prober's own for each server. One serves all
 /// subscriptions of a run.
@@ -51,17 +46,16 @@ impl ListenerProbe {
     /// asked whether the server has one.
     pub async fn look(&self, arm: &Arm, server: &Server) -> Vec<WireObservation> {
         if let Some(blind) = not_running(server) {
-            return vec![self.unseen(POSTGRES, blind)];
+            return vec![self.unseen(POSTGRES_PORT, blind)];
         }
         let Some(host) = server.fqdn.as_deref() else {
             let blind = Unchecked::new(Reason::NotReturned, "Azure does not say by which name it is reached");
-            return vec![self.unseen(POSTGRES, blind)];
+            return vec![self.unseen(POSTGRES_PORT, blind)];
         };
-        let looks = listeners(server.kind).iter().map(|port| self.look_at(host, *port));
+        let looks = server.kind.offering().ports.iter().map(|port| self.look_at(host, *port));
         let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
-        let flexible = matches!(server.kind, Kind::Flexible | Kind::ElasticCluster);
         let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
-        if flexible
+        if server.kind.offering().tells_pooler
             && seen
             && looks.iter().any(is_silent_pooler)
             && read_pooler_enabled(arm, &server.id).await == Ok(false)
@@ -113,7 +107,7 @@ impl ListenerProbe {
 
 /// Whether no connection could be made to a pooler that may not be there.
 fn is_silent_pooler(look: &WireObservation) -> bool {
-    look.port == POOLER && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
+    look.port == POOLER_PORT && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
 }
 
 /// Waits for the word to stop, and says why it was given. Without anybody to give it, waits for ever.
@@ -129,14 +123,6 @@ async fn stopped(stop: &mut StopSignal) -> Reason {
     }
 }
 
-/// The ports to look at. A single server never had a pooler.
-fn listeners(kind: Kind) -> &'static [u16] {
-    match kind {
-        Kind::Single => &[POSTGRES],
-        Kind::Flexible | Kind::ElasticCluster | Kind::CosmosCluster | Kind::Horizon => &[POSTGRES, POOLER],
-    }
-}
-
 /// A server that does not run has no listeners, and a connection that fails would tell less.
 fn not_running(server: &Server) -> Option<Unchecked> {
     let state = server.state.as_ref()?;
@@ -149,7 +135,7 @@ fn not_running(server: &Server) -> Option<Unchecked> {
 
 /// What one report says. `None` for a pooler that is not there: a refused connection to its port.
 fn observation(report: EndpointReport, now: &Moment) -> Option<WireObservation> {
-    if report.port == POOLER && report.unreachable == Some(Unreachable::Refused) {
+    if report.port == POOLER_PORT && report.unreachable == Some(Unreachable::Refused) {
         return None;
     }
     let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));

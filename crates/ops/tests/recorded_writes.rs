@@ -159,7 +159,10 @@ async fn the_flexible_parameter_is_written_as_recorded() {
     let id = ResourceId::try_from(format!("/{}", path.splitn(4, '/').nth(3).unwrap()).as_str()).unwrap();
     let entry = serde_json::json!({"id": id.as_str(), "properties": {"state": "Ready"}}).to_string();
     let mut posture = read_server(&entry, ResourceType::FlexibleServers).unwrap().posture;
-    posture.readings = vec![(ParameterName::RequireSecureTransport, Reading::Known(Parameter::in_effect("off")))];
+    posture.readings = vec![(
+        ParameterName::RequireSecureTransport,
+        Reading::Known(Parameter::in_effect(ParameterName::RequireSecureTransport, "off")),
+    )];
     let (report, sent) = replay(&window, &posture, true).await;
     assert_eq!(report.steps[0].status, Status::Applied, "{report:?}");
     let sent: serde_json::Value = serde_json::from_str(&sent[0]).unwrap();

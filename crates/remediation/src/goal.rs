@@ -1,6 +1,6 @@
 //! What a plan is for: the findings that it mends, or the values that somebody ordered.
 
-use hostssl_model::{ControlId, TlsVersion};
+use hostssl_model::{ControlId, Floor, TlsVersion};
 use std::fmt;
 
 /// A control that a write can mend.
@@ -37,15 +37,6 @@ impl fmt::Display for FixableControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.id())
     }
-}
-
-/// The lowest protocol version that a server shall accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Floor {
-    /// None: a single server's `TLSEnforcementDisabled`. No other kind of server has it.
-    None,
-    /// This version.
-    At(TlsVersion),
 }
 
 /// What a plan is for.

@@ -28,7 +28,8 @@ mod text;
 
 pub use event::{Act, Direction, Ending, Event, NotStarted, Record, RefusedBy};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest, StopSignal};
-pub use goal::{FixableControl, Floor, Goal};
+pub use goal::{FixableControl, Goal};
+pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, LoadedRun, NewRun, RunId, StoredRun};
 pub use lint::{Lint, LintCode, LintContext, lint};
 pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};

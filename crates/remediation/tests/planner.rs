@@ -154,7 +154,8 @@ fn only_a_census_makes_a_step_safe() {
 #[test]
 fn a_change_that_waits_for_a_restart_is_told() {
     let mut posture = flexible("a", "off", "TLSv1.2");
-    posture.readings[0].1 = Reading::Known(Parameter { pending_restart: true, ..Parameter::in_effect("off") });
+    posture.readings[0].1 =
+        Reading::Known(Parameter::in_effect(posture.readings[0].0, "off").waiting_for_restart(true));
     let mut known = Known::new(vec![posture]);
     known.clients = [((id(Kind::Flexible, "a"), SWITCH), ClientVerdict::Safe("seen".into()))].into();
     assert_eq!(steps(&known.plan()), ["1 a require_secure_transport off>on needs-restart"]);

@@ -26,7 +26,7 @@ struct Instantly(Mutex<HashSet<String>>);
 impl ParameterWriter for Instantly {
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         let written = self.0.lock().unwrap().contains(at.server.as_str());
-        Ok(Parameter::in_effect(if written { "on" } else { "off" }))
+        Ok(Parameter::in_effect(at.parameter, if written { "on" } else { "off" }))
     }
 
     async fn write(&self, at: ParameterRef<'_>, _: &str) -> Result<Accepted, WriteError> {

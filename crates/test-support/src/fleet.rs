@@ -16,14 +16,7 @@ pub const NOW_MS: i64 = 1_767_225_600_000;
 pub const NOW: &str = "2026-01-01T00:00:00Z";
 
 pub fn id(kind: Kind, name: &str) -> ResourceId {
-    let resource_type = match kind {
-        Kind::Flexible | Kind::ElasticCluster => "flexibleServers",
-        Kind::Single => "servers",
-        Kind::CosmosCluster => "serverGroupsv2",
-        Kind::Horizon => "clusters",
-    };
-    let provider = if kind == Kind::Horizon { "Microsoft.HorizonDb" } else { "Microsoft.DBforPostgreSQL" };
-    let text = format!("/subscriptions/s/resourceGroups/g/providers/{provider}/{resource_type}/{name}");
+    let text = format!("/subscriptions/s/resourceGroups/g/providers/{}/{name}", kind.offering().arm_type);
     ResourceId::try_from(text.as_str()).unwrap()
 }
 
@@ -39,7 +32,8 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         primary: None,
         tags: Tags::default(),
     };
-    let readings = values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(value)))).collect();
+    let readings =
+        values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(*name, value)))).collect();
     Posture { server, readings, wire: Vec::new() }
 }
 

@@ -141,7 +141,7 @@ impl World {
         for posture in postures {
             for (name, reading) in &posture.readings {
                 if let Reading::Known(parameter) = reading {
-                    state.values.insert((posture.server.id.clone(), *name), parameter.value.to_string());
+                    state.values.insert((posture.server.id.clone(), *name), parameter.value().to_owned());
                 }
             }
         }
@@ -183,7 +183,8 @@ impl World {
         for posture in &mut seen {
             for (name, reading) in &mut posture.readings {
                 if let Reading::Known(parameter) = reading {
-                    parameter.value = values[&(posture.server.id.clone(), *name)].as_str().into();
+                    *parameter = Parameter::in_effect(*name, &values[&(posture.server.id.clone(), *name)])
+                        .waiting_for_restart(parameter.pending_restart);
                 }
             }
         }
@@ -233,7 +234,7 @@ impl State {
             }
             _ => {}
         }
-        Ok(Parameter::in_effect(&self.values[&(at.server.clone(), at.parameter)]))
+        Ok(Parameter::in_effect(at.parameter, &self.values[&(at.server.clone(), at.parameter)]))
     }
 
     /// Refuses, accepts, or accepts and loses the answer.

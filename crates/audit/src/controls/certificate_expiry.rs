@@ -8,7 +8,7 @@ pub(crate) const CONTROL: Control = Control {
     id: "certificate-expiry",
     title: "on the wire, the certificate does not expire soon",
     severity: Severity::Medium,
-    needs: |_, _| &[],
+    needs: |_, _| Vec::new(),
     judge,
     mappings: &[],
     documentation: include_str!("../../../../docs/controls/certificate-expiry.md"),

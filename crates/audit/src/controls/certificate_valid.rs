@@ -8,7 +8,7 @@ pub(crate) const CONTROL: Control = Control {
     id: "certificate-valid",
     title: "on the wire, the certificate satisfies sslmode=verify-full",
     severity: Severity::Medium,
-    needs: |_, _| &[],
+    needs: |_, _| Vec::new(),
     judge,
     mappings: &[],
     documentation: include_str!("../../../../docs/controls/certificate-valid.md"),

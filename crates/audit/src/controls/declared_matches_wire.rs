@@ -1,13 +1,11 @@
 //! `declared-matches-wire`: the server does what Azure declares.
 
+use crate::control::shown;
 use crate::listeners::{inconclusive, judge_listeners};
 use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::ParameterName::{
-    MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
-};
 use hostssl_model::{
-    Acceptance, Kind, ParameterName, Reason, Role, Severity, TlsVersion, Unchecked, WireListener, WireTransport,
-    WireVersion,
+    Acceptance, Floor, Kind, Meaning, Parameter, ParameterName, Role, Severity, TlsVersion, Unchecked, WireListener,
+    WireTransport, WireVersion,
 };
 
 pub(crate) const CONTROL: Control = Control {
@@ -20,16 +18,8 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/declared-matches-wire.md"),
 };
 
-fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
-    match kind {
-        Kind::Flexible | Kind::ElasticCluster => {
-            &[RequireSecureTransport, SslMinProtocolVersion, SslMaxProtocolVersion]
-        }
-        Kind::Horizon => &[RequireSecureTransport, SslMinProtocolVersion],
-        Kind::Single => &[SslEnforcement, MinimalTlsVersion],
-        // The coordinator's, to which clients connect.
-        Kind::CosmosCluster => &[SslMinProtocolVersion],
-    }
+fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+    kind.switch().into_iter().chain(kind.client_floor()).chain(kind.offering().cap).collect()
 }
 
 fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
@@ -47,32 +37,23 @@ struct Declared {
 impl Declared {
     fn of(evidence: &Evidence<'_>) -> Self {
         let kind = evidence.posture.server.kind;
-        let switch = |name, [on, off]: [&str; 2]| {
-            let parameter = evidence.parameter(name)?;
-            if !parameter.is(on) && !parameter.is(off) {
-                let detail = format!("{name} has the unknown value `{}`", shown(&parameter.value));
-                return Err(Unchecked::new(Reason::MalformedAnswer, detail));
-            }
-            Ok((parameter.is(on), format!("{name} = {}", shown(&parameter.value))))
-        };
+        let statement = |name, parameter: &Parameter| format!("{name} = {}", shown(parameter.value()));
         let bound = |name: ParameterName| {
-            let parameter = evidence.parameter(name)?;
-            let version = match name {
-                MinimalTlsVersion => TlsVersion::from_azure(&parameter.value),
-                _ => TlsVersion::from_postgresql(&parameter.value),
+            let (parameter, meaning) = evidence.meaning(name)?;
+            let version = match meaning {
+                Meaning::Floor(Floor::At(version)) | Meaning::Cap(Some(version)) => Some(version),
+                Meaning::Floor(Floor::None) | Meaning::Cap(None) | Meaning::Enforced(_) => None,
             };
-            // What names no version, such as an empty cap, bounds nothing.
-            Ok(version.map(|version| (version, format!("{name} = {}", shown(&parameter.value)))))
+            Ok(version.map(|version| (version, statement(name, parameter))))
         };
-        let (enforced, floor) = match kind {
-            Kind::Single => (switch(SslEnforcement, ["Enabled", "Disabled"]), bound(MinimalTlsVersion)),
-            Kind::CosmosCluster => {
-                (Ok((true, "TLS is required by the platform".to_owned())), bound(SslMinProtocolVersion))
-            }
-            _ => (switch(RequireSecureTransport, ["on", "off"]), bound(SslMinProtocolVersion)),
+        let enforced = match kind.switch() {
+            None => Ok((true, "TLS is required by the platform".to_owned())),
+            Some(name) => evidence
+                .meaning(name)
+                .map(|(parameter, meaning)| (meaning == Meaning::Enforced(true), statement(name, parameter))),
         };
-        let capped = matches!(kind, Kind::Flexible | Kind::ElasticCluster);
-        Self { enforced, floor, cap: if capped { bound(SslMaxProtocolVersion) } else { Ok(None) } }
+        let bound_by = |name: Option<ParameterName>| name.map_or(Ok(None), bound);
+        Self { enforced, floor: bound_by(kind.client_floor()), cap: bound_by(kind.offering().cap) }
     }
 }
 
@@ -127,9 +108,4 @@ fn versions_outside(listener: &WireListener, declared: &Declared) -> Result<Opti
         (true, false) => Ok(Some((format!("accepts {high}"), declaration(cap)))),
         (true, true) => Ok(None),
     }
-}
-
-fn shown(value: &str) -> String {
-    let text: String = value.trim().chars().filter(|c| !c.is_control()).take(40).collect();
-    if text.is_empty() { "(not set)".into() } else { text }
 }

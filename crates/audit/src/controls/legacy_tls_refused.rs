@@ -8,7 +8,7 @@ pub(crate) const CONTROL: Control = Control {
     id: "legacy-tls-refused",
     title: "on the wire, old protocol versions are refused",
     severity: Severity::Medium,
-    needs: |_, _| &[],
+    needs: |_, _| Vec::new(),
     judge,
     mappings: &[],
     documentation: include_str!("../../../../docs/controls/legacy-tls-refused.md"),

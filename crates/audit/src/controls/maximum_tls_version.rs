@@ -1,8 +1,8 @@
 //! `maximum-tls-version`: the maximum version allows TLS 1.3.
 
+use crate::control::statement;
 use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::ParameterName::SslMaxProtocolVersion;
-use hostssl_model::{Kind, ParameterName, Role, Severity, TlsVersion};
+use hostssl_model::{Kind, Meaning, ParameterName, Role, Severity, TlsVersion};
 
 pub(crate) const CONTROL: Control = Control {
     id: "maximum-tls-version",
@@ -14,29 +14,20 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/maximum-tls-version.md"),
 };
 
-fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
-    match kind {
-        Kind::Flexible | Kind::ElasticCluster => &[SslMaxProtocolVersion],
-        Kind::Single | Kind::CosmosCluster | Kind::Horizon => &[],
-    }
+fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+    kind.offering().cap.into_iter().collect()
 }
 
 fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
-    if needs(evidence.posture.server.kind, Role::None).is_empty() {
+    let Some(name) = evidence.posture.server.kind.offering().cap else {
         return Verdict::NotApplicable;
-    }
-    let name = SslMaxProtocolVersion;
-    let parameter = match evidence.parameter(name) {
-        Ok(parameter) => parameter,
-        Err(blind) => return Verdict::Unknown(blind),
     };
-    // PostgreSQL: the empty string, the default, means no cap.
-    if parameter.value.trim().is_empty() {
-        return Verdict::pass(format!("{name} is not set"));
-    }
-    match TlsVersion::from_postgresql(&parameter.value) {
-        Some(cap) if cap >= TlsVersion::Tls1_3 => Verdict::pass(format!("{name} = {}", cap.as_postgresql())),
-        Some(cap) => Verdict::fail(format!("{name} = {}", cap.as_postgresql()), format!("{name} not set, or TLSv1.3")),
-        None => Verdict::unreadable(name, &parameter.value),
+    match evidence.meaning(name) {
+        Err(blind) => Verdict::Unknown(blind),
+        Ok((_, Meaning::Cap(Some(cap)))) if cap < TlsVersion::Tls1_3 => {
+            Verdict::fail(statement(name, Meaning::Cap(Some(cap))), format!("{name} not set, or TLSv1.3"))
+        }
+        Ok((_, cap @ Meaning::Cap(Some(_)))) => Verdict::pass(statement(name, cap)),
+        Ok(_) => Verdict::pass(format!("{name} is not set")),
     }
 }

@@ -1,8 +1,9 @@
 //! `minimum-tls-version`: the declared floor is at least the profile's.
 
+use crate::control::statement;
 use crate::{Basis, Control, Evidence, Mapping, Settings, Verdict};
-use hostssl_model::ParameterName::{MinimalTlsVersion, NodeSslMinProtocolVersion, SslMinProtocolVersion};
-use hostssl_model::{Kind, ParameterName, Role, Severity, TlsVersion};
+use hostssl_model::{Floor, Kind, Meaning, ParameterName, Role, Severity};
+use std::cmp::Reverse;
 
 pub(crate) const CONTROL: Control = Control {
     id: "minimum-tls-version",
@@ -19,57 +20,36 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/minimum-tls-version.md"),
 };
 
-fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
-    match kind {
-        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => &[SslMinProtocolVersion],
-        Kind::CosmosCluster => &[SslMinProtocolVersion, NodeSslMinProtocolVersion],
-        Kind::Single => &[MinimalTlsVersion],
-    }
+fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+    kind.offering().floors.to_vec()
 }
 
 fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Verdict {
-    let floors =
-        needs(evidence.posture.server.kind, Role::None).iter().map(|name| judge_floor(evidence, *name, settings));
-    // The weakest node decides: fail before unknown before pass, and among those that pass the lowest version.
-    floors
-        .max_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| observed(b).cmp(observed(a))))
-        .unwrap_or(Verdict::NotApplicable)
+    let floors = evidence.posture.server.kind.offering().floors.iter();
+    let judged = floors.map(|name| judge_floor(evidence, *name, settings));
+    // The weakest node decides: fail before unknown before pass, and among those that end alike the lowest version.
+    let weakest = judged.max_by_key(|(verdict, floor)| (rank(verdict), Reverse(*floor)));
+    weakest.map_or(Verdict::NotApplicable, |(verdict, _)| verdict)
 }
 
-fn judge_floor(evidence: &Evidence<'_>, name: ParameterName, settings: &Settings) -> Verdict {
-    let parameter = match evidence.parameter(name) {
-        Ok(parameter) => parameter,
-        Err(blind) => return Verdict::Unknown(blind),
+/// The verdict about one floor, with the floor when it was read.
+fn judge_floor(evidence: &Evidence<'_>, name: ParameterName, settings: &Settings) -> (Verdict, Option<Floor>) {
+    let (parameter, meaning) = match evidence.meaning(name) {
+        Ok(read) => read,
+        Err(blind) => return (Verdict::Unknown(blind), None),
     };
-    let spell = |version: TlsVersion| match name {
-        MinimalTlsVersion => version.as_azure(),
-        _ => version.as_postgresql(),
-    };
-    let floor = match name {
-        MinimalTlsVersion => TlsVersion::from_azure(&parameter.value),
-        _ => TlsVersion::from_postgresql(&parameter.value),
-    };
-    let expected = || format!("{name} >= {}", spell(settings.minimum_tls));
-    match floor {
-        Some(floor) if floor >= settings.minimum_tls && parameter.pending_restart => Verdict::fail(
-            format!("{name} = {}, which waits for a restart", spell(floor)),
-            format!("{}, in effect", expected()),
-        ),
-        Some(floor) if floor >= settings.minimum_tls => Verdict::pass(format!("{name} = {}", spell(floor))),
-        Some(floor) => Verdict::fail(format!("{name} = {}", spell(floor)), expected()),
-        // A single server without a floor says so with this word.
-        None if name == MinimalTlsVersion && parameter.is("TLSEnforcementDisabled") => {
-            Verdict::fail(format!("{name} = TLSEnforcementDisabled"), expected())
+    let Meaning::Floor(floor) = meaning else { return (Verdict::NotApplicable, None) };
+    let least = Meaning::Floor(Floor::At(settings.minimum_tls));
+    let declared = statement(name, meaning);
+    let expected = format!("{name} >= {}", name.spell(least).unwrap_or_default());
+    let verdict = match (meaning.is_as_strict_as(least), parameter.pending_restart) {
+        (true, true) => {
+            Verdict::fail(format!("{declared}, which waits for a restart"), format!("{expected}, in effect"))
         }
-        None => Verdict::unreadable(name, &parameter.value),
-    }
-}
-
-fn observed(verdict: &Verdict) -> &str {
-    match verdict {
-        Verdict::Pass { observed } | Verdict::Fail { observed, .. } => observed,
-        Verdict::Unknown(_) | Verdict::NotApplicable => "",
-    }
+        (true, false) => Verdict::pass(declared),
+        (false, _) => Verdict::fail(declared, expected),
+    };
+    (verdict, Some(floor))
 }
 
 fn rank(verdict: &Verdict) -> u8 {

@@ -1,7 +1,6 @@
 //! `pending-restart`: what is declared is what the running server does.
 
 use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::ParameterName::{RequireSecureTransport, SslMaxProtocolVersion, SslMinProtocolVersion};
 use hostssl_model::{Kind, ParameterName, Role, Severity};
 
 pub(crate) const CONTROL: Control = Control {
@@ -14,13 +13,8 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/pending-restart.md"),
 };
 
-fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
-    match kind {
-        Kind::Flexible | Kind::ElasticCluster => {
-            &[RequireSecureTransport, SslMinProtocolVersion, SslMaxProtocolVersion]
-        }
-        Kind::Single | Kind::CosmosCluster | Kind::Horizon => &[],
-    }
+fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+    if kind.offering().tells_pending_restart { kind.settings() } else { Vec::new() }
 }
 
 fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
@@ -31,7 +25,7 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
     let mut waiting = Vec::new();
     let mut unseen = None;
     for name in names {
-        match evidence.parameter(*name) {
+        match evidence.parameter(name) {
             Ok(parameter) if parameter.pending_restart => waiting.push(name.as_str()),
             Ok(_) => {}
             Err(blind) => unseen = unseen.or(Some(blind)),

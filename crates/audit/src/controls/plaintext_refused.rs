@@ -8,7 +8,7 @@ pub(crate) const CONTROL: Control = Control {
     id: "plaintext-refused",
     title: "on the wire, plaintext clients are refused",
     severity: Severity::High,
-    needs: |_, _| &[],
+    needs: |_, _| Vec::new(),
     judge,
     mappings: &[],
     documentation: include_str!("../../../../docs/controls/plaintext-refused.md"),

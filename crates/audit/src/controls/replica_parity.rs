@@ -1,10 +1,7 @@
 //! `replica-parity`: a replica is as strict as its primary.
 
-use crate::control::parameter;
+use crate::control::{parameter, shown};
 use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::ParameterName::{
-    MinimalTlsVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
-};
 use hostssl_model::{Kind, ParameterName, Reading, Reason, Role, Severity, Unchecked};
 
 pub(crate) const CONTROL: Control = Control {
@@ -17,14 +14,9 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/replica-parity.md"),
 };
 
-fn needs(kind: Kind, role: Role) -> &'static [ParameterName] {
-    match (role, kind) {
-        (Role::Replica, Kind::Flexible | Kind::ElasticCluster) => {
-            &[RequireSecureTransport, SslMinProtocolVersion, SslMaxProtocolVersion]
-        }
-        (Role::Replica, Kind::Single) => &[SslEnforcement, MinimalTlsVersion],
-        _ => &[],
-    }
+fn needs(kind: Kind, role: Role) -> Vec<ParameterName> {
+    let is_replica = role == Role::Replica && kind.offering().has_replicas;
+    if is_replica { kind.settings() } else { Vec::new() }
 }
 
 fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
@@ -47,10 +39,10 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
     let mut there = Vec::new();
     let mut unseen = None;
     for name in names {
-        match (evidence.parameter(*name), parameter(primary, *name)) {
-            (Ok(own), Ok(primarys)) if !own.is(primarys.value.trim()) => {
-                here.push(format!("{name} = {}", shown(&own.value)));
-                there.push(format!("{name} = {}", shown(&primarys.value)));
+        match (evidence.parameter(name), parameter(primary, name)) {
+            (Ok(own), Ok(primarys)) if !own.says_the_same_as(primarys) => {
+                here.push(format!("{name} = {}", shown(own.value())));
+                there.push(format!("{name} = {}", shown(primarys.value())));
             }
             (Ok(_), Ok(_)) => {}
             (Err(blind), _) | (_, Err(blind)) => unseen = unseen.or(Some(blind)),
@@ -63,9 +55,4 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
         (true, Some(blind)) => Verdict::Unknown(blind),
         (true, None) => Verdict::pass(format!("as on primary {}", primary.server.name())),
     }
-}
-
-fn shown(value: &str) -> String {
-    let text: String = value.trim().chars().filter(|c| !c.is_control()).take(40).collect();
-    if text.is_empty() { "(not set)".into() } else { text }
 }

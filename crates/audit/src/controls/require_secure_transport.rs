@@ -1,8 +1,8 @@
 //! `require-secure-transport`: clients cannot connect without TLS.
 
+use crate::control::statement;
 use crate::{Basis, Control, Evidence, Mapping, Settings, Verdict};
-use hostssl_model::ParameterName::{RequireSecureTransport, SslEnforcement};
-use hostssl_model::{Kind, ParameterName, Role, Severity};
+use hostssl_model::{Kind, Meaning, ParameterName, Role, Severity};
 
 pub(crate) const CONTROL: Control = Control {
     id: "require-secure-transport",
@@ -63,33 +63,28 @@ const MAPPINGS: &[Mapping] = &[
     Mapping { standard: "PCI DSS", version: "4.0.1", requirements: &["4.2.1"], basis: Basis::Own },
 ];
 
-fn needs(kind: Kind, _: Role) -> &'static [ParameterName] {
-    match kind {
-        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => &[RequireSecureTransport],
-        Kind::Single => &[SslEnforcement],
-        Kind::CosmosCluster => &[],
-    }
+fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+    kind.switch().into_iter().collect()
 }
 
 fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
-    match evidence.posture.server.kind {
-        Kind::Flexible | Kind::ElasticCluster | Kind::Horizon => {
-            judge_switch(evidence, RequireSecureTransport, ["on", "off"])
-        }
-        Kind::Single => judge_switch(evidence, SslEnforcement, ["Enabled", "Disabled"]),
-        // The platform has no switch: TLS cannot be turned off (Azure Cosmos DB for PostgreSQL, "TLS configuration").
-        Kind::CosmosCluster => Verdict::pass("TLS is required by the platform"),
+    match evidence.posture.server.kind.switch() {
+        Some(name) => judge_switch(evidence, name),
+        None => Verdict::pass("TLS is required by the platform"),
     }
 }
 
-fn judge_switch(evidence: &Evidence<'_>, name: ParameterName, [on, off]: [&'static str; 2]) -> Verdict {
-    match evidence.parameter(name) {
-        Ok(parameter) if parameter.is(on) && parameter.pending_restart => {
-            Verdict::fail(format!("{name} = {on}, which waits for a restart"), format!("{name} = {on}, in effect"))
-        }
-        Ok(parameter) if parameter.is(on) => Verdict::pass(format!("{name} = {on}")),
-        Ok(parameter) if parameter.is(off) => Verdict::fail(format!("{name} = {off}"), format!("{name} = {on}")),
-        Ok(parameter) => Verdict::unreadable(name, &parameter.value),
-        Err(blind) => Verdict::Unknown(blind),
+fn judge_switch(evidence: &Evidence<'_>, name: ParameterName) -> Verdict {
+    let (parameter, meaning) = match evidence.meaning(name) {
+        Ok(read) => read,
+        Err(blind) => return Verdict::Unknown(blind),
+    };
+    let (declared, on) = (statement(name, meaning), statement(name, Meaning::Enforced(true)));
+    if meaning != Meaning::Enforced(true) {
+        return Verdict::fail(declared, on);
+    }
+    match parameter.pending_restart {
+        true => Verdict::fail(format!("{declared}, which waits for a restart"), format!("{on}, in effect")),
+        false => Verdict::pass(declared),
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut two_addresses = of(Flexible, &on(), vec![(5432, Known(good())), (6432, Known(good()))]);
     two_addresses.wire.push(look(5432, "198.18.0.2", Known(good())));
     let single = |enforcement: &str, floor: &str| {
-        vec![(Name::SslEnforcement, known(enforcement)), (Name::MinimalTlsVersion, known(floor))]
+        vec![known(Name::SslEnforcement, enforcement), known(Name::MinimalTlsVersion, floor)]
     };
     let with = |certificate: Option<WireCertificate>| only(WireListener { certificate, ..good() });
     let mut unsure = good();
@@ -101,7 +101,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let listener = listener(WireTransport::Enforced, "refused", &old);
             of(Single, &single("Enabled", "TLS1_2"), only(listener))
         }),
-        ("a cosmos cluster", of(CosmosCluster, &[(Name::SslMinProtocolVersion, known("TLSv1.2"))], only(good()))),
+        ("a cosmos cluster", of(CosmosCluster, &[known(Name::SslMinProtocolVersion, "TLSv1.2")], only(good()))),
         ("no TLS at all", of(Flexible, &on(), only(clear))),
         ("TLS that breaks", of(Flexible, &on(), only(broken))),
         ("a firewall", of(Flexible, &on(), only(firewall))),

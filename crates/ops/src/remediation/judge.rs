@@ -4,7 +4,8 @@ use crate::{ListenerProbe, Tenant};
 use async_trait::async_trait;
 use hostssl_azure::{ResourceType, get_document, read_server};
 use hostssl_model::{
-    Acceptance, ParameterName, Reading, TlsVersion, WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, Floor, Meaning, ParameterName, Reading, TlsVersion, WireListener, WireObservation, WireTransport,
+    WireVersion,
 };
 use hostssl_remediation::{Judge, ParameterRef, SafeText, Verdict};
 
@@ -70,17 +71,21 @@ enum Said {
 }
 
 fn of_listener(parameter: ParameterName, value: &str, listener: &WireListener) -> Said {
-    match parameter {
-        ParameterName::RequireSecureTransport | ParameterName::SslEnforcement => of_switch(value, listener),
-        ParameterName::SslMinProtocolVersion | ParameterName::MinimalTlsVersion => of_floor(value, listener),
-        ParameterName::NodeSslMinProtocolVersion | ParameterName::SslMaxProtocolVersion => {
-            Said::Nothing("what it sets is not seen by a client that connects there".to_owned())
+    let unseen = || Said::Nothing("what it sets is not seen by a client that connects there".to_owned());
+    match parameter.meaning(value) {
+        // The floor of the nodes behind a coordinator, and a cap, show at no listener.
+        _ if parameter == ParameterName::NodeSslMinProtocolVersion => unseen(),
+        Some(Meaning::Cap(_)) => unseen(),
+        Some(Meaning::Enforced(wanted)) => of_switch(wanted, listener),
+        Some(Meaning::Floor(Floor::At(floor))) => of_floor(floor, listener),
+        Some(Meaning::Floor(Floor::None)) => {
+            Said::Nothing("a server without a floor cannot be told from one with a low floor".to_owned())
         }
+        None => Said::Nothing(format!("{parameter} has the unknown value `{value}`")),
     }
 }
 
-fn of_switch(value: &str, listener: &WireListener) -> Said {
-    let wanted = value.eq_ignore_ascii_case("on") || value.eq_ignore_ascii_case("Enabled");
+fn of_switch(wanted: bool, listener: &WireListener) -> Said {
     let why = || listener.why.to_string();
     match (listener.transport, wanted) {
         (WireTransport::Enforced, true) | (WireTransport::Optional | WireTransport::PlaintextOnly, false) => Said::So,
@@ -89,10 +94,7 @@ fn of_switch(value: &str, listener: &WireListener) -> Said {
     }
 }
 
-fn of_floor(value: &str, listener: &WireListener) -> Said {
-    let Some(floor) = TlsVersion::from_postgresql(value).or_else(|| TlsVersion::from_azure(value)) else {
-        return Said::Nothing("a server without a floor cannot be told from one with a low floor".to_owned());
-    };
+fn of_floor(floor: TlsVersion, listener: &WireListener) -> Said {
     let below = listener.versions.iter().filter(|(version, _)| *version < WireVersion::Tls(floor));
     let mut asked = false;
     for (version, acceptance) in below {
@@ -142,6 +144,16 @@ mod tests {
         let off = |transport| verdict(ParameterName::SslEnforcement, "Disabled", &[look(5432, seen(transport, &[]))]);
         assert_eq!(off(WireTransport::Optional), Verdict::Confirmed);
         assert!(matches!(off(WireTransport::Enforced), Verdict::Contradicted(_)));
+    }
+
+    #[test]
+    fn a_value_that_the_setting_does_not_have_is_no_proof() {
+        let on_the_wire = [look(5432, seen(WireTransport::Optional, &[]))];
+        // `Enabled` is a word of another setting: what it asks of this one is not known.
+        let judged = verdict(ParameterName::RequireSecureTransport, "Enabled", &on_the_wire);
+        assert!(matches!(judged, Verdict::NotChecked(_)), "{judged:?}");
+        let nodes = verdict(ParameterName::NodeSslMinProtocolVersion, "TLSv1.2", &on_the_wire);
+        assert!(matches!(nodes, Verdict::NotChecked(_)), "{nodes:?}");
     }
 
     #[test]

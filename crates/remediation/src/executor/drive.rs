@@ -6,12 +6,11 @@ mod wait;
 
 use super::recorder::Recorder;
 use super::{ExecutionEvent, Executor, Halt};
-use crate::setting::same_value;
 use crate::{
     Accepted, Act, Direction, Ending, NotStarted, OperationHandle, ParameterRef, RefusedBy, SafeText, Stage, Step,
     Track, WriteError,
 };
-use hostssl_model::{Parameter, Reason, Unchecked};
+use hostssl_model::{Parameter, Reason, Unchecked, same_value};
 use std::time::Duration;
 use wait::Pace;
 
@@ -141,7 +140,7 @@ impl<'a> Drive<'a> {
 
     /// Records the intent, then writes. The one place where anything is written.
     async fn write(&mut self, before: &Parameter) -> Result<Next, Halt> {
-        self.record(vec![Act::Intent { found: SafeText::new(&before.value) }]).await?;
+        self.record(vec![Act::Intent { found: SafeText::new(before.value()) }]).await?;
         match self.executor.writer.write(self.place(), self.wanted).await {
             Ok(Accepted { request_id, operation, retry_after }) => {
                 self.operation = Some(Operation { handle: operation, retry_after });
@@ -208,9 +207,9 @@ impl<'a> Drive<'a> {
     /// Reads, and says what the value is to this step.
     async fn look(&self) -> Sight {
         match self.executor.writer.read(self.place()).await {
-            Ok(parameter) if same_value(&parameter.value, self.wanted) => Sight::Wanted(parameter),
-            Ok(parameter) if same_value(&parameter.value, self.before) => Sight::Before(parameter),
-            Ok(parameter) => Sight::Other(SafeText::new(&parameter.value)),
+            Ok(parameter) if same_value(parameter.value(), self.wanted) => Sight::Wanted(parameter),
+            Ok(parameter) if same_value(parameter.value(), self.before) => Sight::Before(parameter),
+            Ok(parameter) => Sight::Other(SafeText::new(parameter.value())),
             Err(blind) => Sight::Unchecked(blind),
         }
     }
@@ -218,7 +217,7 @@ impl<'a> Drive<'a> {
     /// Records that the wanted value was read after a write, and ends the step when nobody asks the wire.
     async fn observed(&self, parameter: &Parameter) -> Result<Next, Halt> {
         let pending_restart = parameter.pending_restart;
-        let mut acts = vec![Act::Observed { found: SafeText::new(&parameter.value), pending_restart }];
+        let mut acts = vec![Act::Observed { found: SafeText::new(parameter.value()), pending_restart }];
         if !self.asks_the_wire() {
             acts.push(Act::Ended { ending: judge::reached(pending_restart, None) });
         }

@@ -3,8 +3,7 @@
 use super::context::unix_ms;
 use super::{Disposition, Draft, Step};
 use crate::Goal;
-use crate::setting::{Meaning, meaning, same_value, settings_of, spelling};
-use hostssl_model::{Kind, ParameterName, ResourceId, Scope};
+use hostssl_model::{ParameterName, ResourceId, Scope, same_value};
 use std::collections::{HashMap, HashSet};
 
 /// The most steps of a plan.
@@ -88,25 +87,20 @@ fn check_head(draft: &Draft) -> Result<(), String> {
 
 /// A step is about a server of its kind, and about nothing else that Azure has.
 fn check_server(step: &Step) -> Result<(), String> {
-    let of_kind = match step.kind {
-        Kind::Flexible | Kind::ElasticCluster => "Microsoft.DBforPostgreSQL/flexibleServers",
-        Kind::Single => "Microsoft.DBforPostgreSQL/servers",
-        Kind::CosmosCluster => "Microsoft.DBforPostgreSQL/serverGroupsv2",
-        Kind::Horizon => "Microsoft.HorizonDb/clusters",
-    };
+    let offering = step.kind.offering();
     let segments: Vec<&str> = step.server.as_str().split('/').collect();
     let [_, _, _, _, _, _, provider, resource_type, name] = segments[..] else {
         return Err(format!("{} is not the id of a server", step.server));
     };
-    if !format!("{provider}/{resource_type}").eq_ignore_ascii_case(of_kind) {
+    if !format!("{provider}/{resource_type}").eq_ignore_ascii_case(offering.arm_type) {
         return Err(format!("{} is not a {}", step.server, step.kind));
     }
     // Server names are letters, digits and hyphens ("Naming rules and restrictions for Azure resources").
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err("the name of its server is none".into());
+        return Err("its server name is not valid".into());
     }
-    if step.kind == Kind::Horizon && step.is_executable() {
-        return Err("a HorizonDB cluster is changed by hand".into());
+    if offering.not_written.is_some() && step.is_executable() {
+        return Err(format!("a server of kind {} is changed manually", step.kind));
     }
     Ok(())
 }
@@ -125,27 +119,30 @@ fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A plan that mends findings only ever makes servers stricter.
+/// A plan that fixes findings only ever makes servers stricter.
 fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
-    let rank = |value| meaning(step.parameter, value).map(Meaning::strictness);
-    if matches!(goal, Goal::Fix { .. }) && rank(&step.after) <= rank(&step.before) {
-        return Err("it loosens, and the plan is to mend findings");
+    let tightens = match (step.parameter.meaning(&step.before), step.parameter.meaning(&step.after)) {
+        (Some(before), Some(after)) => before.is_looser_than(after),
+        _ => false,
+    };
+    if matches!(goal, Goal::Fix { .. }) && !tightens {
+        return Err("it loosens, and the plan is to fix findings");
     }
     Ok(())
 }
 
 fn check_values(step: &Step) -> Result<(), String> {
-    if !settings_of(step.control, step.kind).contains(&step.parameter) {
+    if !step.control.settings(step.kind).contains(&step.parameter) {
         return Err(format!("{} does not decide {} on this kind of server", step.parameter.key(), step.control));
     }
-    let (Some(before), Some(after)) = (meaning(step.parameter, &step.before), meaning(step.parameter, &step.after))
-    else {
+    let meaning = |value| step.parameter.meaning(value);
+    let (Some(before), Some(after)) = (meaning(&step.before), meaning(&step.after)) else {
         return Err("a value that nobody knows".into());
     };
     if before == after {
         return Err("it changes nothing".into());
     }
-    if spelling(step.parameter, after) != Some(&*step.after) {
+    if step.kind.spell(step.parameter, after) != Some(&*step.after) {
         return Err("the value to write is not spelled as Azure spells it".into());
     }
     if !same_value(&step.undo, &step.before) {

@@ -2,10 +2,10 @@
 
 use super::{ClientVerdict, PlanInputs, Target};
 use crate::plan::{Disposition, LeftOutReason};
-use crate::setting::{Meaning, meaning, settings_of, spelling};
-use crate::{FixableControl, Floor, Goal};
+use crate::{FixableControl, Goal};
 use hostssl_model::{
-    Kind, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server, SubscriptionId, TlsVersion, Unchecked,
+    Floor, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server, SubscriptionId,
+    Unchecked,
 };
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ pub(super) fn decide(
     if let Some(leave_out) = refusal {
         return vec![leave_out];
     }
-    let settings = settings_of(control, posture.server.kind);
+    let settings = control.settings(posture.server.kind);
     let decisions: Vec<Decision> =
         settings.iter().filter_map(|name| decide_setting(inputs, posture, control, *name)).collect();
     if !decisions.is_empty() {
@@ -123,10 +123,9 @@ fn judge_state(server: &Server) -> Option<Decision> {
         let detail = "Azure neither tells nor changes the settings of a stopped server: start it and plan again";
         return Some(Decision::LeaveOut(LeftOutReason::Stopped, detail.into()));
     }
-    // A HorizonDB cluster has no state of its own, only whether its last provisioning succeeded.
-    let is = |word: &str| state.as_str().eq_ignore_ascii_case(word);
-    let ready = is("Ready") || (server.kind == Kind::Horizon && is("Succeeded"));
-    (!ready).then(|| Decision::LeaveOut(LeftOutReason::NotReady, format!("its state is {}", state.as_str())))
+    let ready = server.kind.offering().ready_states;
+    let is_ready = ready.iter().any(|word| state.as_str().eq_ignore_ascii_case(word));
+    (!is_ready).then(|| Decision::LeaveOut(LeftOutReason::NotReady, format!("its state is {}", state.as_str())))
 }
 
 fn judge_locks(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Decision> {
@@ -150,30 +149,30 @@ fn decide_setting(
         Some(Reading::Unknown(blind)) => return Some(unseen(blind)),
         None => return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{name} was not read"))),
     };
-    let before = parameter.value.trim();
-    let Some(now) = meaning(name, before) else {
+    let (kind, before) = (posture.server.kind, parameter.value().trim());
+    let Some(now) = parameter.meaning() else {
         return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{name} has the unknown value `{before}`")));
     };
     let wanted = wanted(&inputs.goal, control)?;
     let right = match inputs.goal {
-        Goal::Fix { .. } => now.strictness() >= wanted.strictness(),
+        Goal::Fix { .. } => now.is_as_strict_as(wanted),
         Goal::Set { .. } => now == wanted,
     };
     if right {
         return None;
     }
-    let Some(after) = spelling(name, wanted) else {
+    let Some(after) = kind.spell(name, wanted) else {
         let detail = format!("{name} of this kind of server cannot be {}", describe(wanted));
         return Some(Decision::LeaveOut(LeftOutReason::NotSupported, detail));
     };
-    let loosens = wanted.strictness() < now.strictness();
+    let loosens = wanted.is_looser_than(now);
     let (mut disposition, clients) = if loosens {
         (Disposition::OnlineSafe, "this loosens the server: no client is refused that connects today".into())
     } else {
         judge_clients(inputs, &posture.server.id, control)
     };
     let mut why = format!("{name} is {before}; {clients}");
-    if spelling(name, now).is_none() {
+    if !kind.offers(now) {
         why.push_str(&format!("; Azure offers {before} no more, so undo cannot put it back"));
     }
     if parameter.pending_restart {
@@ -209,7 +208,8 @@ fn describe(wanted: Meaning) -> String {
         Meaning::Enforced(true) => "on".into(),
         Meaning::Enforced(false) => "off".into(),
         Meaning::Floor(Floor::None) => "without a floor".into(),
-        Meaning::Floor(Floor::At(version)) => version.to_string(),
+        Meaning::Floor(Floor::At(version)) | Meaning::Cap(Some(version)) => version.to_string(),
+        Meaning::Cap(None) => "without a cap".into(),
     }
 }
 
@@ -234,27 +234,32 @@ enum Obstacle {
 }
 
 fn obstacle(posture: &Posture, name: ParameterName, wanted: Meaning) -> Option<Obstacle> {
-    if posture.server.kind == Kind::Horizon {
-        let text = "it stands in a parameter group, which other clusters may share: change it there by hand";
-        return Some(Obstacle::ByHand(text.into()));
+    let offering = posture.server.kind.offering();
+    if let Some(why) = offering.not_written {
+        return Some(Obstacle::ByHand(why.into()));
     }
-    let has_cap = matches!(posture.server.kind, Kind::Flexible | Kind::ElasticCluster);
-    match wanted {
-        // A floor above the cap leaves no version at all. No cap that Azure offers is below TLS 1.2.
-        Meaning::Floor(Floor::At(floor)) if has_cap && floor > TlsVersion::Tls1_2 => cap_obstacle(posture, name, floor),
+    // A floor above the cap leaves no version at all.
+    match (wanted, offering.cap) {
+        (Meaning::Floor(floor @ Floor::At(_)), Some(cap)) if may_be_above_a_cap(offering, floor) => {
+            cap_obstacle(posture, name, floor, cap)
+        }
         _ => None,
     }
 }
 
-fn cap_obstacle(posture: &Posture, name: ParameterName, floor: TlsVersion) -> Option<Obstacle> {
-    let cap = ParameterName::SslMaxProtocolVersion;
-    let value = match posture.reading(cap) {
-        Some(Reading::Known(parameter)) => parameter.value.trim(),
-        _ => return Some(Obstacle::Unseen(format!("{cap} was not seen, and a floor above it would refuse everybody"))),
+/// No cap that Azure takes is below the lowest floor that it takes.
+fn may_be_above_a_cap(offering: &Offering, floor: Floor) -> bool {
+    offering.floor_values.first().is_none_or(|lowest| floor > *lowest)
+}
+
+fn cap_obstacle(posture: &Posture, name: ParameterName, floor: Floor, cap: ParameterName) -> Option<Obstacle> {
+    let Some(Reading::Known(parameter)) = posture.reading(cap) else {
+        return Some(Obstacle::Unseen(format!("{cap} was not seen, and a floor above it would refuse everybody")));
     };
-    match TlsVersion::from_postgresql(value) {
-        _ if value.is_empty() => None,
-        Some(highest) if highest >= floor => None,
+    let value = parameter.value().trim();
+    match parameter.meaning() {
+        Some(Meaning::Cap(None)) => None,
+        Some(Meaning::Cap(Some(highest))) if Floor::At(highest) >= floor => None,
         Some(_) => Some(Obstacle::ByHand(format!("{cap} = {value} is below the new {name}: raise it first"))),
         None => Some(Obstacle::Unseen(format!("{cap} has the unknown value `{value}`"))),
     }

@@ -6,8 +6,8 @@ use super::listener::StoredListener;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
-    Confidence, Finding, MinimalTlsVersion, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId,
-    Severity, SslEnforcement, TlsVersion, Unchecked,
+    Confidence, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Severity,
+    SslEnforcement, Unchecked,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -206,18 +206,14 @@ impl Facts {
     /// What was observed at `observed_at`, to be judged again, with what was observed of the primary.
     pub(crate) fn posture(&self, observed_at: &str) -> Result<(Posture, Option<Reading<Posture>>), StoreError> {
         let id = |text: &str| ResourceId::try_from(text).map_err(|_| corrupt("an id"));
-        let kind = model::Kind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
+        let kind = model::Kind::from_code(&self.kind);
         let server = model::Server {
             id: id(&self.id)?,
             kind: kind.ok_or_else(|| corrupt("a kind of server"))?,
             location: self.location.as_str().into(),
             state: self.state.as_deref().map(model::ServerState::new),
             fqdn: self.fqdn.as_deref().map(Into::into),
-            role: match self.role.as_str() {
-                "primary" => model::Role::Primary,
-                "replica" => model::Role::Replica,
-                _ => model::Role::None,
-            },
+            role: model::Role::from_code(&self.role).unwrap_or(model::Role::None),
             primary: self.primary.as_deref().map(id).transpose()?,
             tags: self.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         };
@@ -238,7 +234,7 @@ impl StoredReading {
         match reading {
             Reading::Known(parameter) => Self {
                 setting,
-                value: Some(parameter.value.to_string()),
+                value: Some(parameter.value().to_owned()),
                 pending_restart: parameter.pending_restart,
                 excerpt: parameter.excerpt.as_deref().map(ToOwned::to_owned),
                 sha256: parameter.excerpt.as_deref().map(|excerpt| hex(&Sha256::digest(excerpt))),
@@ -258,11 +254,13 @@ impl StoredReading {
     fn reading(&self) -> Result<(ParameterName, Reading<Parameter>), StoreError> {
         let name = ParameterName::from_key(&self.setting).ok_or_else(|| corrupt("a setting"))?;
         let reading = match (&self.value, &self.blind) {
-            (Some(value), _) => Reading::Known(Parameter {
-                pending_restart: self.pending_restart,
-                excerpt: self.excerpt.as_deref().map(Into::into),
-                ..Parameter::in_effect(value)
-            }),
+            (Some(value), _) => {
+                let parameter = Parameter::in_effect(name, value).waiting_for_restart(self.pending_restart);
+                Reading::Known(match self.excerpt.as_deref() {
+                    Some(excerpt) => parameter.with_excerpt(excerpt),
+                    None => parameter,
+                })
+            }
             (None, Some(blind)) => Reading::Unknown(blind.blind()),
             (None, None) => return Err(corrupt("a reading")),
         };
@@ -281,26 +279,18 @@ impl Judgement {
     pub(crate) fn of(report: &model::ServerReport) -> Self {
         Self {
             ssl_enforcement: report.ssl_enforcement.as_str().to_owned(),
-            minimal_tls_version: report.minimal_tls_version.as_azure().map(ToOwned::to_owned),
+            minimal_tls_version: report.minimal_tls_version.map(|floor| floor.as_azure().to_owned()),
             outcome: report.outcome.as_str().to_owned(),
             findings: report.findings.iter().map(StoredFinding::of).collect(),
         }
     }
 
     pub(crate) fn ssl_enforcement(&self) -> SslEnforcement {
-        match self.ssl_enforcement.as_str() {
-            "Enabled" => SslEnforcement::Enabled,
-            "Disabled" => SslEnforcement::Disabled,
-            _ => SslEnforcement::Unknown,
-        }
+        SslEnforcement::from_code(&self.ssl_enforcement).unwrap_or(SslEnforcement::Unknown)
     }
 
-    pub(crate) fn minimal_tls_version(&self) -> MinimalTlsVersion {
-        match self.minimal_tls_version.as_deref() {
-            Some("TLSEnforcementDisabled") => MinimalTlsVersion::EnforcementDisabled,
-            Some(text) => TlsVersion::from_azure(text).map_or(MinimalTlsVersion::Unknown, MinimalTlsVersion::AtLeast),
-            None => MinimalTlsVersion::Unknown,
-        }
+    pub(crate) fn minimal_tls_version(&self) -> Option<Floor> {
+        self.minimal_tls_version.as_deref().and_then(Floor::from_azure)
     }
 }
 
@@ -323,11 +313,7 @@ impl StoredFinding {
         Ok(Finding {
             control: control.id,
             outcome: outcome(&self.outcome),
-            severity: match self.severity.as_str() {
-                "low" => Severity::Low,
-                "medium" => Severity::Medium,
-                _ => Severity::High,
-            },
+            severity: Severity::from_code(&self.severity).unwrap_or(Severity::High),
             confidence: if self.wire_confirmed { Confidence::WireConfirmed } else { Confidence::Declared },
             observed: text(&self.observed),
             expected: text(&self.expected),
@@ -338,12 +324,7 @@ impl StoredFinding {
 
 /// The outcome of this name. A word of another version is not seen, and never a pass.
 pub(crate) fn outcome(word: &str) -> Outcome {
-    match word {
-        "pass" => Outcome::Pass,
-        "fail" => Outcome::Fail,
-        "not-applicable" => Outcome::NotApplicable,
-        _ => Outcome::Unknown,
-    }
+    Outcome::from_code(word).unwrap_or(Outcome::Unknown)
 }
 
 /// Reads a document that was kept.

@@ -54,14 +54,6 @@ pub struct StoredCertificate {
     pub root: Option<String>,
 }
 
-const TRANSPORTS: [WireTransport; 5] = [
-    WireTransport::Enforced,
-    WireTransport::Optional,
-    WireTransport::PlaintextOnly,
-    WireTransport::BrokenTls,
-    WireTransport::Inconclusive,
-];
-
 const VERSIONS: [WireVersion; 5] = [
     WireVersion::Ssl3,
     WireVersion::Tls(TlsVersion::Tls1_0),
@@ -126,7 +118,7 @@ impl StoredListener {
 impl StoredListenerState {
     fn listener(&self) -> Result<WireListener, StoreError> {
         let corrupt = || StoreError::Corrupt("what was seen on the wire makes no sense".to_owned());
-        let transport = TRANSPORTS.into_iter().find(|one| one.as_str() == self.transport).ok_or_else(corrupt)?;
+        let transport = WireTransport::from_code(&self.transport).ok_or_else(corrupt)?;
         let version = |(name, seen): &(String, String)| {
             let version = VERSIONS.into_iter().find(|one| one.to_string() == *name).ok_or_else(corrupt)?;
             let seen = match seen.as_str() {

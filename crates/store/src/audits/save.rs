@@ -3,7 +3,9 @@
 use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
 use super::types::{AuditId, Enforcement, Tally};
 use crate::StoreError;
-use hostssl_model::{AuditReport, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState, worst_listener};
+use hostssl_model::{
+    AuditReport, Floor, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState, WorstListener,
+};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -156,10 +158,10 @@ fn insert_server(
             judgement,
             outcome_code(report.outcome),
             enforcement.code(),
-            report.minimal_tls_version.as_azure().unwrap_or_default(),
+            report.minimal_tls_version.map_or("", Floor::as_azure),
             report.server.state.as_ref().map_or("", |state| state.as_str()),
             reason(report),
-            worst_listener(&report.wire),
+            WorstListener::of(&report.wire).map_or("", WorstListener::as_str),
             since,
         ])?;
     transaction.prepare_cached("UPDATE servers SET last_audit = ?2 WHERE num = ?1")?.execute([server, audit])?;

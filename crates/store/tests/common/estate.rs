@@ -33,8 +33,8 @@ impl Estate {
         (replica.server.role, replica.server.primary) = (Role::Replica, Some(primary));
         let mut legacy = posture(1, "Legacy", Kind::Single);
         legacy.readings = vec![
-            (Name::SslEnforcement, Reading::Known(Parameter::in_effect("Enabled"))),
-            (Name::MinimalTlsVersion, Reading::Known(Parameter::in_effect("TLS1_2"))),
+            (Name::SslEnforcement, Reading::Known(Parameter::in_effect(Name::SslEnforcement, "Enabled"))),
+            (Name::MinimalTlsVersion, Reading::Known(Parameter::in_effect(Name::MinimalTlsVersion, "TLS1_2"))),
         ];
         let mut payroll = posture(1, "payroll", Kind::Flexible);
         payroll.readings = [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion]
@@ -58,8 +58,8 @@ impl Estate {
         let mut posture = posture(0, name, Kind::Flexible);
         posture.readings = vec![
             (Name::RequireSecureTransport, switch(require)),
-            (Name::SslMinProtocolVersion, known("TLSv1.2")),
-            (Name::SslMaxProtocolVersion, known("")),
+            known(Name::SslMinProtocolVersion, "TLSv1.2"),
+            known(Name::SslMaxProtocolVersion, ""),
         ];
         self.0.push(posture);
         self.sort();
@@ -76,7 +76,7 @@ impl Estate {
     /// Turns the switch of every `step`th server, beginning with the `first`.
     pub(crate) fn flip(&mut self, first: usize, step: usize) {
         for posture in self.0.iter_mut().skip(first).step_by(step) {
-            let on = matches!(&posture.readings[0].1, Reading::Known(parameter) if parameter.is("on"));
+            let on = matches!(&posture.readings[0].1, Reading::Known(parameter) if parameter.value() == "on");
             posture.readings[0].1 = switch(if on { "off" } else { "on" });
         }
     }
@@ -146,11 +146,11 @@ impl Estate {
 fn switch(value: &str) -> Reading<Parameter> {
     let excerpt =
         format!(r#"{{"name":"require_secure_transport","properties":{{"source":"user-override","value":"{value}"}}}}"#);
-    Reading::Known(Parameter::in_effect(value).with_excerpt(excerpt))
+    Reading::Known(Parameter::in_effect(Name::RequireSecureTransport, value).with_excerpt(excerpt))
 }
 
-fn known(value: &str) -> Reading<Parameter> {
-    Reading::Known(Parameter::in_effect(value))
+fn known(name: Name, value: &str) -> (Name, Reading<Parameter>) {
+    (name, Reading::Known(Parameter::in_effect(name, value)))
 }
 
 fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {

@@ -129,7 +129,7 @@ impl Drive<'_> {
                         Some(why) => why,
                         None => SafeText::new(&format!(
                             "Azure says that the operation succeeded, and the value is still {}",
-                            parameter.value
+                            parameter.value()
                         )),
                     };
                     return self.end(Ending::Failed { detail }).await;
