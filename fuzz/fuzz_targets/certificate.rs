@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         host: "db.example",
         roots: &roots,
         now: 1_790_000_000,
-        key_proof: Ok(()),
+        revocation_lists: false, key_proof: Ok(()),
     };
     assert!(judge(&evidence).is_some());
 });

@@ -4,6 +4,7 @@ use x509_parser::prelude::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
 use crate::Flaw;
+use crate::algorithm::{self, Strength, curve_bits, modulus_bits};
 
 /// What can be read off a certificate alone. The texts are the server's: escape them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Facts {
     pub self_signed: bool,
     /// Its issuer is its own subject.
     pub self_issued: bool,
+    pub(crate) key_strength: Strength,
+    pub(crate) signature_strength: Strength,
 }
 
 impl Facts {
@@ -43,6 +46,8 @@ impl Facts {
             signature_algorithm: signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string()),
             self_signed: self_issued && certificate.verify_signature(None).is_ok(),
             self_issued,
+            key_strength: algorithm::key_strength(certificate.public_key()),
+            signature_strength: algorithm::signature_strength(&certificate.signature_algorithm),
         }
     }
 
@@ -76,14 +81,13 @@ impl Facts {
         found
     }
 
-    /// Why OpenSSL refuses the certificate at security level 2, the default of OpenSSL 3.2 and of Debian
-    /// (SSL_CTX_set_security_level(3)): 112 bits of security for keys and signatures.
+    /// Why OpenSSL refuses the certificate at its security level 2, whatever the chain.
     pub(crate) fn refused_by_openssl(&self) -> Option<String> {
-        if self.has_weak_key() {
+        if self.key_strength == Strength::TooWeak {
             let bits = self.key_bits.unwrap_or_default();
             return Some(format!("{} key of {bits} bits, too weak for OpenSSL's security level 2", self.key_type));
         }
-        if self.has_weak_signature() && !self.self_issued {
+        if self.signature_strength == Strength::TooWeak && !self.self_signed {
             return Some(format!("{} is too weak for OpenSSL's security level 2", self.signature_algorithm));
         }
         None
@@ -96,17 +100,6 @@ impl Facts {
     fn has_weak_signature(&self) -> bool {
         is_weak_signature(&self.signature_algorithm)
     }
-}
-
-/// Whether the key of a certificate is too weak for OpenSSL's security level 2.
-pub(crate) fn has_weak_key(certificate: &X509Certificate<'_>) -> bool {
-    let (kind, bits) = key(certificate);
-    is_weak_key(&kind, bits)
-}
-
-/// Whether the signature of a certificate is too weak for OpenSSL's security level 2.
-pub(crate) fn has_weak_signature(certificate: &X509Certificate<'_>) -> bool {
-    is_weak_signature(&signature_algorithm(&certificate.signature_algorithm.algorithm.to_id_string()))
 }
 
 fn is_weak_key(kind: &str, bits: Option<u32>) -> bool {
@@ -126,20 +119,10 @@ fn key(certificate: &X509Certificate<'_>) -> (String, Option<u32>) {
     let info = certificate.public_key();
     let bits = |bits: usize| u32::try_from(bits).ok();
     match info.parsed() {
-        Ok(PublicKey::RSA(key)) => {
-            // The size of the modulus in bits, not rounded up to bytes.
-            let modulus: Vec<u8> = key.modulus.iter().copied().skip_while(|&byte| byte == 0).collect();
-            let spare = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
-            ("RSA".to_owned(), bits((modulus.len() * 8).saturating_sub(spare)))
-        }
+        Ok(PublicKey::RSA(key)) => ("RSA".to_owned(), bits(modulus_bits(key.modulus))),
         Ok(PublicKey::EC(point)) => {
-            let curve = info.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
-            let size = match curve.map(|oid| oid.to_id_string()).as_deref() {
-                Some("1.3.132.0.35") => 521,
-                Some("1.3.132.0.33") => 224,
-                _ => point.key_size(),
-            };
-            ("EC".to_owned(), bits(size))
+            let size = curve_bits(info).or(bits(point.key_size()));
+            ("EC".to_owned(), size)
         }
         Ok(PublicKey::DSA(_)) => ("DSA".to_owned(), None),
         _ => match info.algorithm.algorithm.to_id_string().as_str() {

@@ -2,23 +2,29 @@
 //!
 //! Pure: certificates in DER, roots, a host and a time in; an [`Assessment`] out. No I/O, no clock.
 
+mod algorithm;
 mod azure;
 mod chain;
+mod constraints;
+mod der;
 mod describe;
+mod distinguished_name;
 pub mod name;
+mod names;
+mod pem;
 mod roots;
+mod x509;
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+pub use algorithm::is_checkable;
 pub use azure::{AZURE_ROOTS, azure_roots};
 pub use name::{CertificateName, NameMatch};
 pub use roots::{RootError, RootStore};
 
 use chain::ChainFault;
-pub use chain::is_checkable;
 pub use describe::Facts;
+use x509::Certificate;
 
 /// What a judgement rests on.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +37,9 @@ pub struct Evidence<'a> {
     pub roots: &'a [RootStore],
     /// Seconds since 1970.
     pub now: i64,
+    /// Whether libpq would check revocation lists: `sslcrl`, `sslcrldir` or `~/.postgresql/root.crl`. They are not read here, so that
+    /// a certificate which is good otherwise is left unjudged.
+    pub revocation_lists: bool,
     /// Whether the server's proof that it holds the key was checked, or why not.
     pub key_proof: Result<(), &'a str>,
 }
@@ -107,7 +116,7 @@ pub struct Assessment {
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
     let leaf = evidence.chain.first()?;
-    let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
+    let Some(certificate) = Certificate::read(leaf) else {
         let unreadable = || Judgement { ok: Some(false), reason: Some("the certificate cannot be read".to_owned()) };
         return Some(Assessment {
             verify_full: unreadable(),
@@ -117,23 +126,15 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
         });
     };
 
-    let facts = Facts::of(&certificate);
-    let names = Names::of(&certificate);
-    let name_match = name::match_host(evidence.host, &names.alternative, names.common.as_deref());
+    let facts = Facts::of(&certificate.parsed);
+    let common_name = names::first_common_name(&certificate);
+    let name_match = name::match_host(evidence.host, &names::alternative_names(&certificate), common_name.as_deref());
     let mut assessment = Assessment { host_ok: Some(name_match.is_match()), ..Assessment::default() };
     let path = judge_chain(evidence, &mut assessment);
     let strict = judge_strictly(evidence);
-    if matches!(strict, Err(Strict::NameConstraint)) && assessment.chain_ok == Some(true) {
-        // OpenSSL keeps name constraints too, and our own builder does not know them.
-        assessment.chain_ok = Some(false);
-    }
-
-    // OpenSSL holds constraints against the common name too, and webpki stops at its first complaint.
-    let undecided = name_match == NameMatch::CommonName || matches!(strict, Err(Strict::Chain(_)));
-    let constraints_are_open = path == Ok(true) && undecided;
-    assessment.verify_full =
-        verify_full(evidence, &facts, assessment.chain_ok, &name_match, path.as_ref().err(), constraints_are_open);
-    let open = path.as_ref().err().filter(|fault| fault.is_open());
+    let fault = path.as_ref().err();
+    assessment.verify_full = verify_full(evidence, &facts, assessment.chain_ok, &name_match, fault);
+    let open = fault.filter(|fault| fault.is_open());
     assessment.rfc9525 = rfc9525(evidence, assessment.chain_ok, &strict, &name_match, open);
 
     let mut flaws = facts.flaws(evidence.now);
@@ -156,13 +157,13 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
     Some(assessment)
 }
 
-/// Builds the path by OpenSSL's rules, with all stores and with each alone. Returns whether an issuer constrains names.
-fn judge_chain(evidence: &Evidence<'_>, assessment: &mut Assessment) -> Result<bool, ChainFault> {
+/// Judges the path by OpenSSL's rules, with all stores and with each alone.
+fn judge_chain(evidence: &Evidence<'_>, assessment: &mut Assessment) -> Result<(), ChainFault> {
     if evidence.roots.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     let all: Vec<_> = evidence.roots.iter().collect();
-    let path = chain::build(evidence.chain, &all, evidence.now);
+    let path = chain::judge(evidence.chain, &all, evidence.now);
     assessment.chain_ok = match path {
         Ok(_) => Some(true),
         Err(ref fault) if fault.is_open() => None,
@@ -173,13 +174,12 @@ fn judge_chain(evidence: &Evidence<'_>, assessment: &mut Assessment) -> Result<b
             .iter()
             .map(|store| RootCheck {
                 store: store.name().to_owned(),
-                verifies: path.is_ok() && chain::build(evidence.chain, &[store], evidence.now).is_ok(),
+                verifies: path.is_ok() && chain::judge(evidence.chain, &[store], evidence.now).is_ok(),
             })
             .collect();
     }
-    let path = path?;
-    assessment.root = Some(path.root);
-    Ok(path.constrained)
+    assessment.root = Some(path?.root);
+    Ok(())
 }
 
 fn verify_full(
@@ -188,17 +188,14 @@ fn verify_full(
     chain_ok: Option<bool>,
     name_match: &NameMatch,
     chain: Option<&ChainFault>,
-    constraints_are_open: bool,
 ) -> Judgement {
     let open = match chain.filter(|fault| fault.is_open()) {
         Some(fault) => Some(fault.to_string()),
-        None if constraints_are_open => Some(CONSTRAINED.to_owned()),
+        None if evidence.revocation_lists => Some(REVOCATION.to_owned()),
         None => evidence.key_proof.err().map(unproven),
     };
     let fault = if let Some(fault) = chain.filter(|fault| !fault.is_open()) {
         Some(fault.to_string())
-    } else if chain_ok == Some(false) {
-        Some("a name constraint of an issuer excludes the name".to_owned())
     } else if facts.has_expired(evidence.now) {
         Some("the certificate has expired".to_owned())
     } else if facts.is_not_yet_valid(evidence.now) {
@@ -229,7 +226,7 @@ fn verify_full(
     }
 }
 
-const CONSTRAINED: &str = "an issuer constrains names, and whether this one is excluded could not be decided";
+const REVOCATION: &str = "libpq would check revocation lists, which hostssl does not read";
 
 fn unproven(why: &str) -> String {
     format!("the server's proof of its key could not be checked: {why}")
@@ -293,38 +290,5 @@ fn rfc9525(
     Judgement { ok: Some(false), reason: Some(reason) }
 }
 
-/// The tag of a DNS name among the general names (RFC 5280, section 4.2.1.6).
-const DNS_NAME: u32 = 2;
-
-/// The names in a certificate.
-struct Names {
-    alternative: Vec<CertificateName>,
-    common: Option<Vec<u8>>,
-}
-
-impl Names {
-    fn of(certificate: &X509Certificate<'_>) -> Self {
-        let alternative = match certificate.subject_alternative_name() {
-            Ok(Some(extension)) => extension
-                .value
-                .general_names
-                .iter()
-                .filter_map(|name| match name {
-                    GeneralName::DNSName(name) => Some(CertificateName::Dns(name.as_bytes().to_vec())),
-                    // A DNS name all the same for libpq, which then leaves the common name alone.
-                    GeneralName::Invalid(tag, bytes) if tag.0 == DNS_NAME => Some(CertificateName::Dns(bytes.to_vec())),
-                    GeneralName::IPAddress(bytes) => Some(CertificateName::Ip(bytes.to_vec())),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        };
-        // libpq takes the first (X509_NAME_get_index_by_NID).
-        let common = certificate.subject().iter_common_name().next().map(|name| name.as_slice().to_vec());
-        Self { alternative, common }
-    }
-}
-
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::chain::canonical;
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::distinguished_name::DistinguishedName;
+use crate::pem;
+use crate::x509::Certificate;
 
 /// One set of roots under a name: the system's, a file, a single root of a cloud.
 #[derive(Clone, Debug)]
 pub struct RootStore {
     name: String,
     certificates: Vec<Vec<u8>>,
-    by_subject: HashMap<Vec<u8>, Vec<usize>>,
+    by_subject: HashMap<DistinguishedName, Vec<usize>>,
     anchors: Vec<TrustAnchor<'static>>,
 }
 
@@ -23,6 +24,14 @@ pub enum RootError {
     /// The text is not PEM.
     #[error("malformed PEM in the roots \"{0}\"")]
     Pem(String),
+    /// One of the certificates cannot be read.
+    #[error("certificate {number} in the roots \"{store}\" cannot be read; libpq refuses such a file")]
+    Unreadable {
+        /// The name of the roots.
+        store: String,
+        /// Which certificate, from 1.
+        number: usize,
+    },
     /// No certificate that can be read is in it.
     #[error("no readable certificate in the roots \"{0}\"")]
     Empty(String),
@@ -38,10 +47,9 @@ impl RootStore {
         let mut store =
             Self { name: name.into(), certificates: Vec::new(), by_subject: HashMap::new(), anchors: Vec::new() };
         for der in certificates {
-            let Ok((_, certificate)) = X509Certificate::from_der(&der) else {
+            let Some(subject) = Certificate::read(&der).map(|certificate| certificate.subject) else {
                 continue;
             };
-            let subject = canonical(certificate.subject());
             if let Ok(anchor) = webpki::anchor_from_trusted_cert(&CertificateDer::from(der.as_slice())) {
                 store.anchors.push(anchor.to_owned());
             }
@@ -54,18 +62,18 @@ impl RootStore {
         Ok(store)
     }
 
-    /// Roots from a file in PEM, such as `sslrootcert` names.
+    /// Roots from a file in PEM, such as `sslrootcert` names. As in libpq, one certificate that cannot be read spoils the file.
     ///
     /// # Errors
     ///
-    /// [`RootError`] when the text is malformed or holds no certificate.
+    /// [`RootError`] when the text is malformed, holds no certificate, or one that cannot be read.
     pub fn from_pem(name: impl Into<String>, pem: &[u8]) -> Result<Self, RootError> {
         let name = name.into();
-        // Editors of Windows begin a file with a byte order mark.
-        let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(pem);
-        let certificates: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(pem).map(|item| item.map(|der| der.to_vec())).collect();
-        Self::from_der(name.clone(), certificates.map_err(|_| RootError::Pem(name))?)
+        let certificates = pem::certificates(pem).ok_or_else(|| RootError::Pem(name.clone()))?;
+        match certificates.iter().position(|der| Certificate::read(der).is_none()) {
+            Some(at) => Err(RootError::Unreadable { store: name, number: at + 1 }),
+            None => Self::from_der(name, certificates),
+        }
     }
 
     /// The name given by the caller.
@@ -74,9 +82,9 @@ impl RootStore {
         &self.name
     }
 
-    /// The roots with this subject in its canonical form, in DER.
-    pub(crate) fn with_subject(&self, canonical: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let indices = self.by_subject.get(canonical).map(Vec::as_slice).unwrap_or_default();
+    /// The roots with this subject, in DER.
+    pub(crate) fn with_subject(&self, subject: &DistinguishedName) -> impl Iterator<Item = &[u8]> {
+        let indices = self.by_subject.get(subject).map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|&index| self.certificates.get(index)).map(Vec::as_slice)
     }
 
@@ -94,9 +102,8 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(vec!["a".into()]).unwrap().self_signed(&key).unwrap();
         let store = RootStore::from_pem("mine", certificate.pem().as_bytes()).unwrap();
-        let (_, parsed) = X509Certificate::from_der(certificate.der()).unwrap();
-        assert_eq!(store.with_subject(&canonical(parsed.subject())).count(), 1);
-        assert_eq!(store.with_subject(b"other").count(), 0);
+        let certificate = Certificate::read(certificate.der()).unwrap();
+        assert_eq!(store.with_subject(&certificate.subject).count(), 1);
         assert_eq!(store.name(), "mine");
     }
 
@@ -106,5 +113,10 @@ mod tests {
         assert_eq!(RootStore::from_der("x", vec![vec![1, 2]]).err(), Some(RootError::Empty("x".into())));
         let half = b"-----BEGIN CERTIFICATE-----\nAAAA";
         assert!(RootStore::from_pem("x", half).is_err());
+        let garbage = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        let good = rcgen::generate_simple_self_signed(vec!["a".into()]).unwrap().cert.pem();
+        let both = [good.as_bytes(), garbage].concat();
+        let spoiled = RootError::Unreadable { store: "x".into(), number: 2 };
+        assert_eq!(RootStore::from_pem("x", &both).err(), Some(spoiled));
     }
 }

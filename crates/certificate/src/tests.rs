@@ -62,7 +62,7 @@ fn store(name: &str, roots: &[&Issuer]) -> RootStore {
 }
 
 fn judged(chain: &[Vec<u8>], host: &str, roots: &[RootStore]) -> (Assessment, Vec<Flaw>) {
-    split(judge(&Evidence { chain, host, roots, now: NOW, key_proof: Ok(()) }).unwrap())
+    split(judge(&Evidence { chain, host, roots, now: NOW, revocation_lists: false, key_proof: Ok(()) }).unwrap())
 }
 
 fn split(mut assessment: Assessment) -> (Assessment, Vec<Flaw>) {
@@ -247,8 +247,14 @@ fn a_key_that_was_not_proven_leaves_the_question_open() {
     let root = root("Root");
     let roots = [store("mine", &[&root])];
     let chain = [leaf(&good(), &root)];
-    let evidence =
-        Evidence { chain: &chain, host: "db.example", roots: &roots, now: NOW, key_proof: Err("unsupported") };
+    let evidence = Evidence {
+        chain: &chain,
+        host: "db.example",
+        roots: &roots,
+        now: NOW,
+        revocation_lists: false,
+        key_proof: Err("unsupported"),
+    };
     let (report, weaknesses) = split(judge(&evidence).unwrap());
     assert_eq!((report.verify_full.ok, report.rfc9525.ok), (None, None));
     assert_eq!(weaknesses, [Flaw::KeyUnproven]);
@@ -259,7 +265,10 @@ fn hostile_bytes_are_judged_and_do_not_panic() {
     let root = root("Root");
     let roots = [store("mine", &[&root])];
     let der = leaf(&good(), &root);
-    assert!(judge(&Evidence { chain: &[], host: "x", roots: &roots, now: NOW, key_proof: Ok(()) }).is_none());
+    assert!(
+        judge(&Evidence { chain: &[], host: "x", roots: &roots, now: NOW, revocation_lists: false, key_proof: Ok(()) })
+            .is_none()
+    );
     let (report, _) = judged(&[vec![1, 2, 3]], "x", &roots);
     assert_eq!(report.verify_full.ok, Some(false));
     for at in 0..der.len() {

@@ -8,8 +8,14 @@ fn certificate() {
     smoke("certificate", 3000, |bytes| {
         let chain = [bytes.to_vec(), bytes.to_vec()];
         let roots: Vec<_> = RootStore::from_der("fuzz", vec![bytes.to_vec()]).into_iter().collect();
-        let evidence =
-            Evidence { chain: &chain, host: "db.example", roots: &roots, now: 1_790_000_000, key_proof: Ok(()) };
+        let evidence = Evidence {
+            chain: &chain,
+            host: "db.example",
+            roots: &roots,
+            now: 1_790_000_000,
+            revocation_lists: false,
+            key_proof: Ok(()),
+        };
         assert!(judge(&evidence).is_some());
     });
 }
