@@ -1,6 +1,7 @@
 //! What a control is.
 
 use crate::Mapping;
+use hostssl_model::untrusted::visible;
 use hostssl_model::{
     ControlId, Kind, Meaning, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion, Unchecked,
 };
@@ -63,7 +64,7 @@ impl Evidence<'_> {
         match parameter.meaning() {
             Some(meaning) => Ok((parameter, meaning)),
             None => {
-                let shown: String = parameter.value().chars().filter(|c| !c.is_control()).take(40).collect();
+                let shown: String = visible(parameter.value()).chars().take(40).collect();
                 Err(Unchecked::new(Reason::MalformedAnswer, format!("{name} has the unknown value `{shown}`")))
             }
         }
@@ -119,6 +120,6 @@ pub(crate) fn statement(name: ParameterName, meaning: Meaning) -> String {
 
 /// A value as it stands in findings.
 pub(crate) fn shown(value: &str) -> String {
-    let text: String = value.trim().chars().filter(|c| !c.is_control()).take(40).collect();
+    let text: String = visible(value.trim()).chars().take(40).collect();
     if text.is_empty() { "(not set)".into() } else { text }
 }

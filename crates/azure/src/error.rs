@@ -1,6 +1,6 @@
 //! What can go wrong between hostssl and Resource Manager, and whose fault it is.
 
-use hostssl_model::{Reason, Unchecked};
+use hostssl_model::{Reason, Unchecked, untrusted};
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl Refusal {
         if inner.code.is_empty() && message.is_empty() && !body.is_empty() {
             message = format!("not Azure's error format: {}", one_line(&excerpt(body)));
         }
-        Self { status, code: inner.code.chars().filter(|c| !c.is_control()).take(100).collect(), message, request_id }
+        Self { status, code: one_line(&inner.code).chars().take(100).collect(), message, request_id }
     }
 
     /// Whether the code is one of these, without case.
@@ -191,23 +191,14 @@ fn reason_of(refusal: &Refusal) -> Reason {
     }
 }
 
-/// Text from outside on one line, without control characters, cut to a length fit for a report.
+/// Text from outside on one line, without harmful characters and secrets, cut to a length fit for a report.
 pub(crate) fn one_line(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut line = clean.split_whitespace().map(redacted).collect::<Vec<_>>().join(" ");
-    if line.chars().count() > MESSAGE_LENGTH {
-        line = line.chars().take(MESSAGE_LENGTH).collect();
+    let mut line = untrusted::one_line(text);
+    if let Some((end, _)) = line.char_indices().nth(MESSAGE_LENGTH) {
+        line.truncate(end);
         line.push('…');
     }
     line
-}
-
-/// A word without what looks like a token: every JWT begins with the encoding of `{"`. A server may echo what it was sent.
-fn redacted(word: &str) -> String {
-    match word.find("eyJ") {
-        Some(start) => format!("{}(redacted)", word.get(..start).unwrap_or_default()),
-        None => word.to_owned(),
-    }
 }
 
 /// The beginning of a body that could not be understood.
@@ -269,8 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn no_harmful_character_comes_from_azure() {
+        let ranges = untrusted::HARMFUL.iter();
+        for c in ranges.flat_map(|&(first, last)| first..=last) {
+            let body = serde_json::json!({"error": {"code": format!("a{c}"), "message": format!("b{c}")}}).to_string();
+            let told = Refusal::read(500, body.as_bytes(), None).to_string();
+            assert!(!told.contains(untrusted::is_harmful), "U+{:04X}", u32::from(c));
+        }
+    }
+
+    #[test]
     fn a_token_that_is_echoed_is_not_repeated() {
-        assert_eq!(one_line("refused 'Bearer eyJhbGciOiJub25lIn0.e30.x' here"), "refused 'Bearer (redacted) here");
+        assert_eq!(one_line("refused 'Bearer eyJhbGciOiJub25lIn0.e30.x' here"), "refused 'Bearer [removed]' here");
     }
 
     #[test]

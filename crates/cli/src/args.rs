@@ -6,6 +6,7 @@ pub(crate) use remediation::*;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hostssl_model::untrusted::is_harmful;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -456,8 +457,7 @@ pub(crate) struct SimulateArgs {
 
 /// A name that becomes one segment of a path, and cannot become another.
 fn name(text: &str) -> Result<String, String> {
-    let misleading =
-        text.is_empty() || text == "." || text == ".." || text.contains('/') || text.contains(char::is_control);
+    let misleading = text.is_empty() || text == "." || text == ".." || text.contains('/') || text.contains(is_harmful);
     if misleading { Err("expected a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 

@@ -96,8 +96,7 @@ fn chain(error: &dyn Error) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    hostssl_formats::safe(&words.join(" ")).into_owned()
+    hostssl_model::untrusted::one_line(text)
 }
 
 impl From<ScopeError> for CliError {
@@ -223,5 +222,22 @@ impl From<ExecuteError> for CliError {
             ExecuteError::Defect(_) => "please report it with the command that you ran".to_owned(),
         };
         Self::failed(&error, hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::untrusted::{HARMFUL, is_harmful};
+
+    #[test]
+    fn errors_are_one_line_without_harmful_characters_and_secrets() {
+        let ranges = HARMFUL.iter();
+        for c in ranges.flat_map(|&(first, last)| first..=last) {
+            let (message, _) = CliError::usage(format!("a{c}b"), "").parts();
+            assert!(!message.contains(is_harmful), "U+{:04X}", u32::from(c));
+        }
+        let (message, _) = CliError::usage("refused: https://login.example/x?sig=abc\npassword=hunter2", "").parts();
+        assert_eq!(message, "refused: https://login.example/… password=[removed]");
     }
 }

@@ -5,6 +5,7 @@
 macro_rules! say {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(anstream::stderr().lock(), $($argument)*);
+        let line = format!($($argument)*);
+        let _ = writeln!(anstream::stderr().lock(), "{}", hostssl_model::untrusted::visible_lines(&line));
     }};
 }

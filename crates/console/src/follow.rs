@@ -5,6 +5,7 @@ use crate::state::Shared;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use hostssl_model::untrusted::visible;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -33,7 +34,7 @@ pub(crate) fn follow<T: Clone + Send + Sync + 'static>(
         if !ended {
             tokio::time::sleep(PACE).await;
         }
-        let event = Event::default().event(if ended { "end" } else { "progress" }).data(data);
+        let event = Event::default().event(if ended { "end" } else { "progress" }).data(visible(&data));
         Some((Ok::<_, Infallible>(event), (progress, tell, false, ended, permit)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())

@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use hostssl_model::untrusted::visible_lines;
 use hostssl_store::StoreError;
 use std::borrow::Cow;
 
@@ -24,16 +25,8 @@ pub(crate) fn page(template: &impl Template) -> Result<Response, Failure> {
         tracing::error!(%error, "a page could not be rendered");
         Failure::defect()
     })?;
-    Ok(Html(visible(&html).into_owned()).into_response())
-}
-
-/// Makes harmful characters visible. Line feeds are the template's own.
-fn visible(html: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{61c}' | '\u{180e}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    if html.contains(harmful) { Cow::Owned(html.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(html) }
+    // Line feeds are the template's own.
+    Ok(Html(visible_lines(&html).into_owned()).into_response())
 }
 
 /// Sends the browser to a page of this console with a GET (RFC 9110, 15.4.4).
@@ -353,7 +346,7 @@ impl Failure {
     pub(crate) fn framed(&self, shell: Shell) -> Response {
         let template = FailurePage { shell: shell.titled(self.title.to_string(), ""), failure: self };
         let html = template.render().unwrap_or_else(|_| "A defect of hostssl.".to_owned());
-        (self.status, Html(visible(&html).into_owned())).into_response()
+        (self.status, Html(visible_lines(&html).into_owned())).into_response()
     }
 }
 
@@ -378,10 +371,21 @@ pub(crate) async fn frame_failures(shell: Shell, request: Request, next: Next) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hostssl_model::untrusted::{HARMFUL, is_harmful};
 
-    #[test]
-    fn harmful_characters_become_visible() {
-        assert_eq!(visible("a\u{202e}b\u{7}c\u{2067}\nd\té"), "a\u{fffd}b\u{fffd}c\u{fffd}\nd\u{fffd}é");
-        assert!(matches!(visible("<p>Größe</p>\n"), Cow::Borrowed(_)));
+    #[derive(Template)]
+    #[template(source = "<p>\n{{ text }}</p>", ext = "html")]
+    struct AnyPage {
+        text: String,
+    }
+
+    #[tokio::test]
+    async fn no_harmful_character_comes_out_of_a_page() {
+        let text: String = HARMFUL.iter().flat_map(|&(first, last)| first..=last).collect();
+        let page = page(&AnyPage { text: format!("Größe<{text}") }).unwrap();
+        let body = axum::body::to_bytes(page.into_body(), usize::MAX).await.unwrap();
+        let html = String::from_utf8(body.to_vec()).unwrap();
+        assert!(html.starts_with("<p>\nGröße&#60;\u{fffd}"), "{}", html.get(..40).unwrap_or_default());
+        assert!(!html.contains(|c| c != '\n' && is_harmful(c)));
     }
 }

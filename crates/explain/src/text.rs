@@ -1,5 +1,7 @@
 //! Makes a pasted text comparable: no escapes, no wrapping, no letter case, and nothing of the names that users chose.
 
+use hostssl_untrusted::is_harmful;
+
 /// What stands for a quoted name.
 const NAME: &str = "\"\"";
 
@@ -57,10 +59,9 @@ fn without_escapes(text: &str) -> String {
                 '‘' | '’' => plain.push('\''),
                 '\u{2010}' | '\u{2011}' => plain.push('-'),
                 '\n' => plain.push('\n'),
+                c if c.is_control() || c.is_whitespace() => plain.push(' '),
                 // Invisible, and would part a word: zero width, directions, byte order mark, soft hyphen.
-                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}' => {
-                }
-                c if c.is_control() => plain.push(' '),
+                c if is_harmful(c) => {}
                 c => plain.push(c),
             }
             rest = rest.get(c.len_utf8()..).unwrap_or_default();

@@ -224,7 +224,7 @@ pub fn schema() -> serde_json::Value {
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &model::AuditReport) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Audit::from(report))?;
+    crate::write_json(out, &Audit::from(report))?;
     writeln!(out)
 }
 

@@ -1,5 +1,6 @@
 //! Aligned columns of text.
 
+use crate::safe;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -11,12 +12,12 @@ pub struct Column {
 }
 
 impl Column {
-    /// A cell without colour.
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), painted: None }
+    /// A cell without colour. Text from outside is made safe here, so that no table can leave it out.
+    pub fn plain(text: impl AsRef<str>) -> Self {
+        Self { text: safe(text.as_ref()).into_owned(), painted: None }
     }
 
-    /// A cell whose escape sequences take no room.
+    /// A cell of the program's own words, whose escape sequences take no room.
     pub fn painted(text: impl Into<String>, painted: String) -> Self {
         Self { text: text.into(), painted: Some(painted) }
     }

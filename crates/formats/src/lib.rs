@@ -6,6 +6,7 @@ pub mod audit_csv;
 pub mod audit_json;
 pub mod audit_text;
 mod columns;
+mod json_text;
 pub mod output;
 pub mod plan_text;
 pub mod probe_json;
@@ -16,5 +17,7 @@ pub mod server_document;
 mod style;
 
 pub use columns::{Column, write_columns};
+pub use hostssl_model::untrusted::visible as safe;
+pub use json_text::write_json;
 pub use query::{InvalidQuery, Query};
-pub use style::{Palette, safe};
+pub use style::Palette;

@@ -1,7 +1,9 @@
 //! The output formats of the Azure CLI, for any JSON value: `json`, `jsonc`, `yaml`, `yamlc`, `table`, `tsv`, `none`.
 
-use crate::{Palette, safe};
+use crate::json_text::scalar_json;
+use crate::{Palette, safe, write_json};
 use anstyle::AnsiColor;
+use hostssl_model::untrusted::visible_lines;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
@@ -40,7 +42,7 @@ pub fn write_value(
 ) -> io::Result<()> {
     match format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, value)?;
+            write_json(out, value)?;
             writeln!(out)
         }
         Format::Jsonc => {
@@ -56,11 +58,23 @@ pub fn write_value(
 }
 
 fn yaml(value: &Value) -> io::Result<String> {
-    let mut text = serde_saphyr::to_string(value).map_err(io::Error::other)?;
+    let mut text = serde_saphyr::to_string(&shown(value)).map_err(io::Error::other)?;
     if !text.ends_with('\n') {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// A value whose names and texts hold nothing harmful: YAML has no escape for plain text.
+fn shown(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(visible_lines(text).into_owned()),
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (safe(name).into_owned(), shown(member))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 fn write_json_in_colour(out: &mut dyn Write, value: &Value, depth: usize, palette: Palette) -> io::Result<()> {
@@ -70,7 +84,7 @@ fn write_json_in_colour(out: &mut dyn Write, value: &Value, depth: usize, palett
         Value::Object(members) if !members.is_empty() => {
             writeln!(out, "{{")?;
             for (index, (key, member)) in members.iter().enumerate() {
-                write!(out, "{pad}{}: ", paint(AnsiColor::Blue, &Value::from(key.as_str()).to_string()))?;
+                write!(out, "{pad}{}: ", paint(AnsiColor::Blue, &scalar_json(&Value::from(key.as_str()))))?;
                 write_json_in_colour(out, member, depth + 1, palette)?;
                 writeln!(out, "{}", if index + 1 < members.len() { "," } else { "" })?;
             }
@@ -85,7 +99,7 @@ fn write_json_in_colour(out: &mut dyn Write, value: &Value, depth: usize, palett
             }
             write!(out, "{}]", "  ".repeat(depth))
         }
-        Value::String(_) => write!(out, "{}", paint(AnsiColor::Green, &value.to_string())),
+        Value::String(_) => write!(out, "{}", paint(AnsiColor::Green, &scalar_json(value))),
         Value::Object(_) | Value::Array(_) => write!(out, "{value}"),
         Value::Null | Value::Bool(_) | Value::Number(_) => {
             write!(out, "{}", paint(AnsiColor::Cyan, &value.to_string()))
@@ -170,7 +184,7 @@ fn table_row(item: &Value, columns: &[String]) -> Vec<(String, String)> {
             .filter(|(key, value)| {
                 !NOT_IN_TABLES.contains(&key.as_str()) && !value.is_null() && !value.is_array() && !value.is_object()
             })
-            .map(|(key, value)| (capitalised(key), scalar(value)))
+            .map(|(key, value)| (capitalised(&safe(key)), scalar(value)))
             .collect(),
         Value::Array(cells) => {
             cells.iter().enumerate().map(|(index, cell)| (format!("Column{}", index + 1), scalar(cell))).collect()

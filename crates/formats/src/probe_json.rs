@@ -62,7 +62,9 @@ impl<W: Write> Writer<W> {
     ///
     /// Whatever the writer returns.
     pub fn write(&mut self, report: &EndpointReport) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(report)?;
+        let mut text = Vec::new();
+        crate::write_json(&mut text, report)?;
+        let text = String::from_utf8_lossy(&text);
         if self.written == 0 {
             self.begin()?;
         } else {

@@ -1,8 +1,7 @@
-//! Colour, and text from outside.
+//! Colour.
 
 use anstyle::{AnsiColor, Effects, Style};
 use hostssl_model::Outcome;
-use std::borrow::Cow;
 
 /// Which styles to write. Colour never stands alone: there is always a word beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,25 +47,9 @@ impl Palette {
     }
 }
 
-/// Text from outside without anything that moves a cursor, changes a colour, or turns the direction of writing.
-#[must_use]
-pub fn safe(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.contains(harmful) { Cow::Owned(text.replace(harmful, "\u{fffd}")) } else { Cow::Borrowed(text) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn harmful_characters_are_replaced_and_others_kept() {
-        assert_eq!(safe("a\u{1b}[31mb\u{202e}c\n"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}");
-        assert_eq!(safe("Größe 1"), "Größe 1");
-    }
 
     #[test]
     fn plain_has_no_escape_sequence() {

@@ -79,7 +79,7 @@ impl TryFrom<&str> for ResourceId {
             && segments[1..].iter().all(|segment| !segment.is_empty())
             // The id becomes part of a URL path: nothing in it may end the path or escape from it.
             && !text.contains(['?', '#', '\\', '%'])
-            && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+            && !text.chars().any(|c| hostssl_untrusted::is_harmful(c) || c.is_whitespace())
             && segments.iter().all(|segment| *segment != "." && *segment != "..");
         if well_formed { Ok(Self(text.into())) } else { Err(invalid()) }
     }

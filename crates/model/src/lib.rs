@@ -18,6 +18,8 @@ mod setting;
 mod tags;
 mod tls;
 
+pub use hostssl_untrusted as untrusted;
+
 pub use code::{Coded, Word};
 pub use coverage::{Gap, Reason, Unchecked};
 pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};

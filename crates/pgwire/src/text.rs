@@ -1,5 +1,6 @@
 //! Text from a peer, made safe to keep, to log and to print.
 
+use hostssl_untrusted::is_harmful;
 use std::fmt::Write as _;
 
 /// The most characters of one text from a peer that are kept.
@@ -7,7 +8,7 @@ pub const MAX_TEXT: usize = 1000;
 
 /// Text from `bytes` in which nothing can steer a terminal, a log or a page.
 ///
-/// Control characters, bidirectional marks and line separators become `\u{..}`, a backslash stays as it is, bytes that
+/// Harmful characters ([`is_harmful`]) become `\u{..}`, a backslash stays as it is, bytes that
 /// are not UTF-8 become U+FFFD, and what exceeds [`MAX_TEXT`] characters is cut with an ellipsis. A server's first
 /// words are unauthenticated: libpq stopped showing them for this reason (CVE-2024-10977).
 #[must_use]
@@ -26,7 +27,7 @@ pub fn safe_str(text: &str) -> String {
             out.push('…');
             break;
         }
-        if steers(character) {
+        if is_harmful(character) {
             // Writing to a String cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
         } else {
@@ -34,13 +35,6 @@ pub fn safe_str(text: &str) -> String {
         }
     }
     out
-}
-
-fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -52,6 +46,14 @@ mod tests {
         assert_eq!(safe(b"no \x1b[31mred\r\n\x07"), "no \\u{1b}[31mred\\u{d}\\u{a}\\u{7}");
         assert_eq!(safe("täglich «x» \u{202e}gnp".as_bytes()), "täglich «x» \\u{202e}gnp");
         assert_eq!(safe(b"a\xffb"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn no_harmful_character_of_a_peer_is_kept() {
+        let ranges = hostssl_untrusted::HARMFUL.iter();
+        for c in ranges.flat_map(|&(first, last)| first..=last) {
+            assert!(!safe_str(&c.to_string()).contains(is_harmful), "U+{:04X}", u32::from(c));
+        }
     }
 
     #[test]

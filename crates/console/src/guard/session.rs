@@ -9,6 +9,7 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use hostssl_model::untrusted::is_harmful;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -154,7 +155,7 @@ fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -
     }
     let mut values = headers.get_all(proxies.header.as_str()).iter();
     let person = std::str::from_utf8(values.next()?.as_bytes()).ok()?.trim();
-    let usable = !person.is_empty() && person.len() <= MAX_NAME && !person.chars().any(char::is_control);
+    let usable = !person.is_empty() && person.len() <= MAX_NAME && !person.contains(is_harmful);
     (usable && values.next().is_none()).then(|| person.to_owned())
 }
 

@@ -3,6 +3,7 @@
 use super::context::unix_ms;
 use super::{Disposition, Draft, Step};
 use crate::Goal;
+use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{ParameterName, ResourceId, Scope, same_value};
 use std::collections::{HashMap, HashSet};
 
@@ -66,7 +67,7 @@ fn check_head(draft: &Draft) -> Result<(), String> {
         [&scope.tenants, &scope.management_groups, &scope.subscriptions, &scope.resource_groups, &scope.servers];
     let all = words.into_iter().chain(optional.into_iter().flatten()).chain(lists.into_iter().flatten());
     for word in all {
-        if word.len() > MAX_WORD || word.chars().any(char::is_control) {
+        if word.len() > MAX_WORD || word.contains(is_harmful) {
             return Err("a name is too long or holds control characters".into());
         }
     }

@@ -1,0 +1,163 @@
+//! Every harmful character of Unicode, in every text from outside, through every output: none comes out as it is.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_audit::{Profile, server_report};
+use hostssl_formats::output::{Format, write_value};
+use hostssl_formats::probe_text::TableWriter;
+use hostssl_formats::{Palette, audit_csv, audit_json, audit_text, probe_json};
+use hostssl_model::untrusted::{HARMFUL, is_harmful};
+use hostssl_model::{
+    AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
+    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
+};
+use hostssl_probe::report::{EndpointReport, Outcome, SslRequestOutcome, TransportAnswer, Verdict};
+use hostssl_probe::transcript::{Direction, Line};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Every harmful character, each between letters.
+fn hostile() -> String {
+    let all = HARMFUL.iter().flat_map(|&(first, last)| first..=last);
+    all.flat_map(|c| ['x', c]).chain(['x']).collect()
+}
+
+fn audit() -> AuditReport {
+    let hostile = hostile();
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/orders";
+    let unseen = Unchecked::new(Reason::AzureError, hostile.as_str());
+    let posture = Posture {
+        server: Server {
+            id: ResourceId::try_from(id).unwrap(),
+            kind: Kind::Flexible,
+            location: hostile.as_str().into(),
+            state: Some(ServerState::new(&hostile)),
+            fqdn: Some(hostile.as_str().into()),
+            role: Role::None,
+            primary: None,
+            tags: [(hostile.as_str(), hostile.as_str())].into_iter().collect(),
+        },
+        readings: vec![
+            (Name::RequireSecureTransport, Reading::Known(Parameter::in_effect(&hostile))),
+            (Name::SslMinProtocolVersion, Reading::Known(Parameter::in_effect(&hostile))),
+            (Name::SslMaxProtocolVersion, Reading::Unknown(unseen.clone())),
+        ],
+        wire: Vec::new(),
+    };
+    let servers = vec![server_report(&posture, None, &Profile::find_for("baseline", false).unwrap())];
+    let mut summary = Summary::default();
+    servers.iter().for_each(|server| summary.count(server.outcome));
+    let principal = Principal {
+        name: hostile.clone(),
+        object_id: Some(hostile.clone()),
+        tenant: Some(hostile.clone()),
+        method: "cli".into(),
+    };
+    AuditReport {
+        run: Run {
+            id: "r".into(),
+            started_at: "2026-01-01T00:00:00Z".into(),
+            finished_at: "2026-01-01T00:00:01Z".into(),
+            principals: vec![principal],
+            cloud: hostile.clone(),
+            scope: Scope { servers: vec![hostile.clone()], ..Scope::default() },
+            profile: "baseline@1".into(),
+            tool_version: "0".into(),
+            complete: false,
+        },
+        summary,
+        subscriptions: vec![Arc::new(Subscription {
+            id: SubscriptionId::new("s"),
+            name: hostile.as_str().into(),
+            tenant: hostile.as_str().into(),
+            state: SubscriptionState::Enabled,
+        })],
+        servers,
+        gaps: vec![Gap { scope: hostile.as_str().into(), blind: unseen }],
+    }
+}
+
+fn endpoint() -> EndpointReport {
+    let hostile = hostile();
+    let answer = TransportAnswer {
+        outcome: Outcome::Refused,
+        sqlstate: Some(hostile.clone()),
+        routine: Some(hostile.clone()),
+        note: Some(hostile.clone()),
+        ..TransportAnswer::default()
+    };
+    EndpointReport {
+        target: hostile.clone(),
+        host: hostile.clone(),
+        port: 5432,
+        address: Some(hostile.clone()),
+        verdict: Verdict::Optional,
+        unreachable: None,
+        reason: hostile.clone(),
+        ssl_request: SslRequestOutcome::NotSent,
+        plaintext: answer.clone(),
+        encrypted: answer,
+        startups: Vec::new(),
+        tls: None,
+        certificate: None,
+        weaknesses: Vec::new(),
+        transcript: Some(vec![Line {
+            micros: 1,
+            connection: hostile.clone(),
+            direction: Direction::Received,
+            message: hostile.clone(),
+            text: hostile,
+        }]),
+    }
+}
+
+/// What every output makes of the hostile text, by name.
+fn outputs() -> Vec<(&'static str, Vec<u8>)> {
+    let (audit, endpoint, text) = (audit(), endpoint(), hostile());
+    let value = json!([{ text.as_str(): text, "list": [text], "inner": { text.as_str(): text } }]);
+    let mut all = Vec::new();
+    let mut add = |name, write: &mut dyn FnMut(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        assert!(out.len() > 100, "{name} wrote nothing");
+        all.push((name, out));
+    };
+    add("audit text", &mut |out| audit_text::write(out, &audit, Palette::Plain).unwrap());
+    add("audit csv", &mut |out| audit_csv::write(out, &audit).unwrap());
+    add("audit json", &mut |out| audit_json::write(out, &audit).unwrap());
+    for (name, format) in [
+        ("json", Format::Json),
+        ("jsonc", Format::Jsonc),
+        ("yaml", Format::Yaml),
+        ("yamlc", Format::Yamlc),
+        ("table", Format::Table),
+        ("tsv", Format::Tsv),
+    ] {
+        add(name, &mut |out| write_value(out, &value, format, &[], Palette::Plain).unwrap());
+    }
+    add("probe text", &mut |out| {
+        let mut writer = TableWriter::new(out, Palette::Plain);
+        writer.write(endpoint.clone()).unwrap();
+        writer.finish().unwrap();
+    });
+    add("probe json", &mut |out| {
+        let mut writer = probe_json::Writer::new(out);
+        writer.write(&endpoint).unwrap();
+        writer.finish().unwrap();
+    });
+    all
+}
+
+#[test]
+fn no_harmful_character_comes_out_of_any_output() {
+    for (name, bytes) in outputs() {
+        let text = String::from_utf8(bytes).unwrap();
+        let own = |c: char| c == '\n' || (name == "tsv" && c == '\t');
+        let harmful = text.chars().find(|&c| is_harmful(c) && !own(c));
+        assert_eq!(harmful.map(|c| format!("U+{:04X}", u32::from(c))), None, "{name}");
+        let (lines, fields) = (text.lines().count(), text.lines().next().unwrap_or_default().split('\t').count());
+        assert!(
+            name != "tsv" || (lines, fields) == (1, 3),
+            "a text made rows or columns of its own: {lines}, {fields}"
+        );
+    }
+}
