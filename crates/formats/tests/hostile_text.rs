@@ -37,8 +37,11 @@ fn audit() -> AuditReport {
             tags: [(hostile.as_str(), hostile.as_str())].into_iter().collect(),
         },
         readings: vec![
-            (Name::RequireSecureTransport, Reading::Known(Parameter::in_effect(&hostile))),
-            (Name::SslMinProtocolVersion, Reading::Known(Parameter::in_effect(&hostile))),
+            (
+                Name::RequireSecureTransport,
+                Reading::Known(Parameter::in_effect(Name::RequireSecureTransport, &hostile)),
+            ),
+            (Name::SslMinProtocolVersion, Reading::Known(Parameter::in_effect(Name::SslMinProtocolVersion, &hostile))),
             (Name::SslMaxProtocolVersion, Reading::Unknown(unseen.clone())),
         ],
         wire: Vec::new(),
