@@ -1,5 +1,7 @@
 //! Azure clouds and their endpoints.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::http::Url;
 
@@ -25,9 +27,24 @@ pub enum InvalidCloud {
     /// The text is no URL of a host.
     #[error("`{0}` is not the URL of a host, such as https://management.azure.com")]
     NotAUrl(String),
-    /// A token would cross the network in clear.
+    /// A token would cross the network in plaintext.
     #[error("`{0}` is not https; a token is only ever sent over TLS")]
     NotHttps(String),
+}
+
+impl Advice for InvalidCloud {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::UnknownName(_) => "name one of them with --cloud, or give --arm-endpoint and --authority-host",
+            Self::NotAUrl(_) | Self::NotHttps(_) => {
+                "give --arm-endpoint and --authority-host such as https://management.azure.com"
+            }
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
 }
 
 /// Name, other names, Resource Manager, authority and audience of the known clouds (Azure CLI, `az cloud list`).

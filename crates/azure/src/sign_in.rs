@@ -13,8 +13,10 @@ use azure_identity::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
-use hostssl_model::Principal;
+use hostssl_model::{Advice, Principal};
 use serde::Deserialize;
+use std::borrow::Cow;
+use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -81,13 +83,31 @@ pub struct SignedIn {
 /// Nobody is signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// The chosen way needs an environment variable.
-    #[error("--auth {method} needs the environment variable {variable}")]
-    MissingVariable {
+    /// The chosen way needs environment variables.
+    #[error("--auth {method} needs the environment variable{} {}", if variables.len() == 1 { "" } else { "s" }, variables.join(", "))]
+    MissingVariables {
         /// The way.
         method: &'static str,
-        /// The variable.
-        variable: &'static str,
+        /// Every variable that is missing.
+        variables: Vec<&'static str>,
+    },
+    /// The chosen way asks a program that is not installed.
+    #[error("--auth {method} asks the program `{program}`, which is not on the PATH")]
+    MissingProgram {
+        /// The way.
+        method: &'static str,
+        /// The program.
+        program: &'static str,
+    },
+    /// The address for signing in does not answer.
+    #[error("signing in with --auth {method} failed: {address} cannot be reached: {detail}")]
+    Unreachable {
+        /// The way.
+        method: &'static str,
+        /// The host and port, as far as they are known.
+        address: String,
+        /// What the system said.
+        detail: String,
     },
     /// The credential or the authority refused.
     #[error("signing in with --auth {method} failed: {detail}")]
@@ -111,6 +131,37 @@ pub enum SignInError {
     Certificate(String, #[source] std::io::Error),
 }
 
+/// The variable that names the tenant, for every way but one.
+const TENANT: &str = "AZURE_TENANT_ID";
+
+impl Advice for SignInError {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::MissingVariables { .. } => "set what is missing, or choose another way to sign in with --auth",
+            Self::MissingProgram { program: "az", .. } => {
+                "install the Azure CLI and run `az login`, choose another way to sign in with --auth, or try it without an account: --simulate"
+            }
+            Self::MissingProgram { .. } => {
+                "install the Azure Developer CLI and run `azd auth login`, or choose another way to sign in with --auth"
+            }
+            Self::Unreachable { method: "managed-identity", .. } => {
+                "run hostssl on an Azure resource that has a managed identity, or choose another way to sign in with --auth"
+            }
+            Self::Unreachable { .. } => {
+                "check the network, the proxy (HTTPS_PROXY) and --authority-host, or choose another way to sign in with --auth"
+            }
+            Self::WrongTenant { .. } => "leave --tenant out, or sign in where that tenant is reached",
+            Self::Refused { method: "cli", .. } => {
+                "run `az login`, choose another way to sign in with --auth, or try it without an account: --simulate"
+            }
+            Self::Refused { method: "azd", .. } => "run `azd auth login`, or choose another way to sign in with --auth",
+            Self::Refused { .. } => "check the identity and the tenant, or choose another way to sign in with --auth",
+            #[cfg(feature = "certificate")]
+            Self::Certificate(..) => "name a readable PKCS#12 file in AZURE_CLIENT_CERTIFICATE_PATH",
+        })
+    }
+}
+
 impl SignIn<'_> {
     /// Signs in: gets a first token and reads out of it who that is.
     ///
@@ -124,7 +175,7 @@ impl SignIn<'_> {
         let token = AssertUnwindSafe(credential.get_token(&[&scope], None)).catch_unwind().await;
         let nonsense = |_| SignInError::Refused {
             method: self.method.as_str(),
-            detail: "the authority's answer makes no sense".to_owned(),
+            detail: "unexpected answer from the address for signing in".to_owned(),
         };
         let token = token.map_err(nonsense)?.map_err(|error| self.refused(&error))?;
         let principal = principal_of(token.token.secret(), self.method.as_str());
@@ -156,19 +207,20 @@ impl SignIn<'_> {
                 ManagedIdentityCredential::new(Some(options)).map_err(refused)?
             }
             AuthMethod::WorkloadIdentity => {
+                let [client, file] = self.required(["AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"], TENANT)?;
+                let tenant = self.tenant_or(TENANT)?;
                 let options = WorkloadIdentityCredentialOptions {
                     credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
-                    client_id: Some(self.required("AZURE_CLIENT_ID")?),
-                    tenant_id: Some(self.tenant_or("AZURE_TENANT_ID")?),
-                    token_file_path: Some(self.required("AZURE_FEDERATED_TOKEN_FILE")?.into()),
+                    client_id: Some(client),
+                    tenant_id: Some(tenant),
+                    token_file_path: Some(file.into()),
                 };
                 WorkloadIdentityCredential::new(Some(options)).map_err(refused)?
             }
             AuthMethod::Secret => {
                 let options = ClientSecretCredentialOptions { client_options: self.client_options() };
-                let secret = self.required("AZURE_CLIENT_SECRET")?.into();
-                let client = self.required("AZURE_CLIENT_ID")?;
-                ClientSecretCredential::new(&self.tenant_or("AZURE_TENANT_ID")?, client, secret, Some(options))
+                let [client, secret] = self.required(["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"], TENANT)?;
+                ClientSecretCredential::new(&self.tenant_or(TENANT)?, client, secret.into(), Some(options))
                     .map_err(refused)?
             }
             AuthMethod::Pipelines => {
@@ -176,22 +228,22 @@ impl SignIn<'_> {
                     credential_options: ClientAssertionCredentialOptions { client_options: self.client_options() },
                 };
                 // The variables that the AzureCLI and AzurePowerShell tasks set for a service connection.
-                let client = self.required("AZURESUBSCRIPTION_CLIENT_ID")?;
-                let connection = self.required("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")?;
-                let tenant = self.tenant_or("AZURESUBSCRIPTION_TENANT_ID")?;
-                let token = self.required("SYSTEM_ACCESSTOKEN")?;
+                let tenant = "AZURESUBSCRIPTION_TENANT_ID";
+                let needed =
+                    ["AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "SYSTEM_ACCESSTOKEN"];
+                let [client, connection, token] = self.required(needed, tenant)?;
+                let tenant = self.tenant_or(tenant)?;
                 AzurePipelinesCredential::new(tenant, client, &connection, token, Some(options)).map_err(refused)?
             }
             #[cfg(feature = "certificate")]
             AuthMethod::Certificate => {
-                let path = self.required("AZURE_CLIENT_CERTIFICATE_PATH")?;
+                let [path, client] = self.required(["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID"], TENANT)?;
                 let bytes = std::fs::read(&path).map_err(|error| SignInError::Certificate(path, error))?;
                 let options = azure_identity::ClientCertificateCredentialOptions {
                     client_options: self.client_options(),
                     password: self.variable("AZURE_CLIENT_CERTIFICATE_PASSWORD").map(Into::into),
                 };
-                let client = self.required("AZURE_CLIENT_ID")?;
-                let tenant = self.tenant_or("AZURE_TENANT_ID")?;
+                let tenant = self.tenant_or(TENANT)?;
                 azure_identity::ClientCertificateCredential::new(tenant, client, bytes.into(), Some(options))
                     .map_err(refused)?
             }
@@ -215,16 +267,52 @@ impl SignIn<'_> {
         (self.environment)(name).filter(|value| !value.is_empty())
     }
 
-    fn required(&self, variable: &'static str) -> Result<String, SignInError> {
-        let missing = SignInError::MissingVariable { method: self.method.as_str(), variable };
-        self.variable(variable).ok_or(missing)
+    /// The values of these variables; whatever is missing, that of the tenant among them, is named at once.
+    fn required<const N: usize>(
+        &self,
+        names: [&'static str; N],
+        tenant: &'static str,
+    ) -> Result<[String; N], SignInError> {
+        let values = names.map(|name| self.variable(name));
+        let mut variables: Vec<_> =
+            names.into_iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        if self.tenant.is_none() && self.variable(tenant).is_none() {
+            variables.push(tenant);
+        }
+        if variables.is_empty() {
+            Ok(values.map(Option::unwrap_or_default))
+        } else {
+            Err(SignInError::MissingVariables { method: self.method.as_str(), variables })
+        }
     }
 
     fn tenant_or(&self, variable: &'static str) -> Result<String, SignInError> {
-        self.tenant.map_or_else(|| self.required(variable), |tenant| Ok(tenant.to_owned()))
+        let named = self.tenant.map(str::to_owned).or_else(|| self.variable(variable));
+        named.ok_or_else(|| SignInError::MissingVariables { method: self.method.as_str(), variables: vec![variable] })
+    }
+
+    /// The program that the chosen way asks for a token, when it is not there.
+    fn missing_program(&self) -> Option<&'static str> {
+        let program = match self.method {
+            AuthMethod::Cli => "az",
+            AuthMethod::Azd => "azd",
+            _ => return None,
+        };
+        let path = self.variable("PATH").unwrap_or_default();
+        let is_in = |folder: std::path::PathBuf| {
+            ["", ".cmd", ".exe", ".bat"].iter().any(|end| folder.join(format!("{program}{end}")).is_file())
+        };
+        (!std::env::split_paths(&path).any(is_in)).then_some(program)
     }
 
     fn refused(&self, error: &azure_core::Error) -> SignInError {
+        let method = self.method.as_str();
+        if let Some(program) = self.missing_program() {
+            return SignInError::MissingProgram { method, program };
+        }
+        if let Some((address, detail)) = unreachable(error) {
+            return SignInError::Unreachable { method, address, detail };
+        }
         let mut detail = entra_message(&error.to_string()).to_owned();
         for secret in ["AZURE_CLIENT_SECRET", "SYSTEM_ACCESSTOKEN", "AZURE_CLIENT_CERTIFICATE_PASSWORD"] {
             if let Some(value) = self.variable(secret) {
@@ -245,6 +333,21 @@ impl SignIn<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// The address that did not answer and what the system said of it, when an error is about a connection.
+fn unreachable(error: &(dyn Error + 'static)) -> Option<(String, String)> {
+    let causes = || std::iter::successors(Some(error), |error| (*error).source());
+    let http = causes().find_map(|cause| cause.downcast_ref::<reqwest::Error>())?;
+    if !http.is_connect() && !http.is_timeout() {
+        return None;
+    }
+    let address = http.url().and_then(|url| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
+    let detail = causes().last().map(ToString::to_string).unwrap_or_default();
+    Some((address.unwrap_or_else(|| "the address for signing in".to_owned()), one_line(&detail)))
 }
 
 /// Entra's own message out of what the SDK made of it: where the SDK cannot read the answer, it quotes the message inside a

@@ -1,5 +1,7 @@
 //! The connection to Azure: TLS with the system's roots and, where asked for, one more.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use azure_core::http::Transport;
 use reqwest::Certificate;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,24 @@ pub enum InvalidCaFile {
     /// The TLS client cannot be made.
     #[error("the TLS client cannot be set up")]
     Client(#[source] reqwest::Error),
+}
+
+impl Advice for InvalidCaFile {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Unreadable { .. } | Self::NoCertificate(_) => {
+                "name a file of PEM certificates with --ca-file; each begins with -----BEGIN CERTIFICATE-----"
+            }
+            Self::Client(_) => "install the system's CA certificates, or name some with --ca-file",
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Unreadable { .. } | Self::NoCertificate(_) => Fault::Request,
+            Self::Client(_) => Fault::Environment,
+        }
+    }
 }
 
 /// The largest CA file that is read: the system's whole bundle is about 250 KB.

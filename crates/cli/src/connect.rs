@@ -19,7 +19,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Re
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| CliError::failed(&error, "the system gives this process no threads"))?;
+        .map_err(|error| CliError::failed(&error, "the operating system refused to start a thread: try again when the machine is less busy"))?;
     let result = runtime.block_on(work);
     // A lookup of a name may hang in the system's resolver: nobody waits for it.
     runtime.shutdown_background();
@@ -108,7 +108,7 @@ async fn real_tenants(
     limits: &Limits,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    // An error means that another provider is the default already, which is as good.
+    // Ignore the error: a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cloud = Cloud::named(&connect.cloud)?
         .with_endpoints(connect.arm_endpoint.as_deref(), connect.authority_host.as_deref())?;

@@ -1,11 +1,8 @@
 //! Errors as people read them: one line of what and where, one line of what to do.
 
 use crate::exit::Exit;
-use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
-use hostssl_model::ResourceId;
-use hostssl_ops::{PlanError, RemediationError, ScopeError, ShowError};
-use hostssl_remediation::{ExecuteError, InvalidPlan, JournalError, LeftOut, LeftOutReason, NotApproved};
-use hostssl_store::StoreError;
+use hostssl_model::{Advice, Fault, REPORT_DEFECT, ResourceId, chain};
+use hostssl_remediation::{InvalidPlan, LeftOut, LeftOutReason};
 use std::error::Error;
 use std::path::Path;
 
@@ -23,7 +20,7 @@ impl CliError {
         Self { exit: Exit::Usage, message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// Something else that keeps the program from its work.
+    /// Something else that keeps the program from its work, where the error does not know what to do.
     pub(crate) fn failed(error: &dyn Error, hint: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: chain(error), hint: Some(hint.into()) }
     }
@@ -35,29 +32,34 @@ impl CliError {
 
     /// A file that is no plan, or not one that may be applied.
     pub(crate) fn invalid_plan(path: &Path, error: &InvalidPlan) -> Self {
-        let hint = match error {
-            InvalidPlan::Edited { .. } => "a plan is never edited: make it again with `hostssl plan`",
-            InvalidPlan::OtherVersion(_) => "make it again with this hostssl",
-            _ => "make it again with `hostssl plan`",
-        };
-        Self::usage(format!("{}: {}", path.display(), chain(error)), hint)
+        Self::usage(format!("{}: {}", path.display(), chain(error)), error.advice())
+    }
+
+    /// Something that only a wrong program can bring about.
+    pub(crate) fn defect(error: &dyn Error) -> Self {
+        Self::failed(error, REPORT_DEFECT)
     }
 
     /// A server whose update was left out of its plan.
     pub(crate) fn left_out(server: &ResourceId, left_out: &LeftOut) -> Self {
         let message = format!("{} is not changed: {}: {}", server.name(), left_out.reason.as_str(), left_out.detail);
-        let (exit, hint) = match left_out.reason {
-            LeftOutReason::NotSupported => (Exit::Usage, "choose a value that this kind of server offers"),
-            LeftOutReason::Unknown => (Exit::Incomplete, "`hostssl audit --server NAME` says what could not be seen"),
-            LeftOutReason::Locked => (Exit::Findings, "remove the lock, or ask who set it"),
-            _ => (Exit::Findings, "mend that first"),
+        let exit = match left_out.reason {
+            LeftOutReason::NotSupported => Exit::Usage,
+            LeftOutReason::Unknown => Exit::Incomplete,
+            _ => Exit::Findings,
         };
-        Self { exit, message, hint: Some(hint.to_owned()) }
+        let hint = match left_out.reason {
+            LeftOutReason::Unknown => {
+                format!("`hostssl audit --server {}` shows what could not be checked", server.name())
+            }
+            reason => reason.advice().to_owned(),
+        };
+        Self { exit, message, hint: Some(hint) }
     }
 
     /// The run was stopped before anybody was signed in, so there is nothing to report.
     pub(crate) fn stopped_while_signing_in() -> Self {
-        let hint = "check that the sign-in authority can be reached, and --deadline";
+        let hint = "check that the address for signing in can be reached, and that --deadline leaves time for it";
         Self {
             exit: Exit::Failed,
             message: "the run was stopped while signing in".to_owned(),
@@ -70,7 +72,7 @@ impl CliError {
         (one_line(&self.message), self.hint.clone().unwrap_or_default())
     }
 
-    /// Tells the error on stderr.
+    /// Writes the error to stderr.
     pub(crate) fn tell(&self) -> Exit {
         let message = one_line(&self.message);
         say!("error: {message}");
@@ -81,147 +83,19 @@ impl CliError {
     }
 }
 
-/// An error with its causes, each said once.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 fn one_line(text: &str) -> String {
     hostssl_model::untrusted::one_line(text)
 }
 
-impl From<ScopeError> for CliError {
-    fn from(error: ScopeError) -> Self {
-        let ScopeError::UnknownSubscription { .. } = &error;
-        Self::usage(error.to_string(), "give an id or a display name; `az account list -o table` shows them")
-    }
-}
-
-impl From<ShowError> for CliError {
-    fn from(error: ShowError) -> Self {
-        match error {
-            ShowError::Scope(error) => error.into(),
-            ShowError::NotFound { .. } => {
-                Self::usage(error.to_string(), "`hostssl server list -o table` shows the names and groups")
-            }
-            ShowError::Ambiguous { .. } => Self::usage(error.to_string(), "choose one with --subscription"),
-            ShowError::Unseen { .. } => Self {
-                exit: Exit::Incomplete,
-                message: error.to_string(),
-                hint: Some("narrow the search with --subscription, or ask for the role of `hostssl role audit`".into()),
-            },
-        }
-    }
-}
-
-impl From<InvalidCloud> for CliError {
-    fn from(error: InvalidCloud) -> Self {
-        Self::usage(error.to_string(), "endpoints look like https://management.azure.com")
-    }
-}
-
-impl From<InvalidCaFile> for CliError {
-    fn from(error: InvalidCaFile) -> Self {
-        if matches!(error, InvalidCaFile::Client(_)) {
-            return Self::failed(&error, "install the system's CA certificates, or name some with --ca-file");
-        }
-        let hint = "--ca-file takes a file of PEM certificates, as `-----BEGIN CERTIFICATE-----` begins";
-        Self { exit: Exit::Usage, message: chain(&error), hint: Some(hint.to_owned()) }
-    }
-}
-
-impl From<SignInError> for CliError {
-    fn from(error: SignInError) -> Self {
-        let hint = match &error {
-            SignInError::MissingVariable { .. } => "set the variable, or choose another way with --auth".to_owned(),
-            SignInError::WrongTenant { .. } => "leave --tenant out, or sign in where that tenant is reached".to_owned(),
-            SignInError::Refused { method: "cli", .. } => {
-                "run `az login`, choose another way with --auth, or try it without an account: --simulate".to_owned()
-            }
-            _ => "check the identity, the tenant, and that the sign-in address can be reached; or choose another way with --auth".to_owned(),
+/// What to do about an error stands on its type; here it only gets its exit code.
+impl<E: Advice> From<E> for CliError {
+    fn from(error: E) -> Self {
+        let exit = match error.fault() {
+            Fault::Request => Exit::Usage,
+            Fault::Environment => Exit::Failed,
+            Fault::Coverage => Exit::Incomplete,
         };
-        Self::failed(&error, hint)
-    }
-}
-
-impl From<PlanError> for CliError {
-    fn from(error: PlanError) -> Self {
-        match error {
-            PlanError::Scope(error) => error.into(),
-            PlanError::Invalid(error) => Self::usage(chain(&error), "choose other bounds"),
-        }
-    }
-}
-
-impl From<NotApproved> for CliError {
-    fn from(error: NotApproved) -> Self {
-        Self::usage(chain(&error), "review this plan with `hostssl plan show` and approve its own hash")
-    }
-}
-
-impl From<StoreError> for CliError {
-    fn from(error: StoreError) -> Self {
-        let hint = error.hint();
-        let exit = if matches!(error, StoreError::NoSuchRun(_)) { Exit::Usage } else { Exit::Failed };
-        Self { exit, message: chain(&error), hint: Some(hint.to_owned()) }
-    }
-}
-
-impl From<RemediationError> for CliError {
-    fn from(error: RemediationError) -> Self {
-        match error {
-            RemediationError::Mismatch(_) => {
-                Self::usage(error.to_string(), "make the plan again here and now, with `hostssl plan`")
-            }
-            RemediationError::OtherPlace(_) => Self::usage(
-                error.to_string(),
-                "sign in where the run was made, with --tenant and --cloud, or add --simulate",
-            ),
-            RemediationError::NotPermitted(_) => Self::refused(
-                error.to_string(),
-                "ask for the role that `hostssl role remediate` prints, or plan without them: --except NAME",
-            ),
-            RemediationError::Execute(error) => error.into(),
-        }
-    }
-}
-
-impl From<ExecuteError> for CliError {
-    fn from(error: ExecuteError) -> Self {
-        let hint = match &error {
-            ExecuteError::Journal { source: JournalError::NoSuchRun(_), .. } => {
-                return Self::usage(chain(&error), "`hostssl runs` lists the runs");
-            }
-            ExecuteError::Journal { source: JournalError::Unfinished(run), .. } => format!("hostssl resume {run}"),
-            ExecuteError::Journal { source: JournalError::Full(_), .. } => {
-                "make room; then `hostssl resume` settles what was under way".to_owned()
-            }
-            ExecuteError::Journal { source: JournalError::Busy(_), .. } => {
-                "wait until the other process has ended; `hostssl runs` shows a run that must then be resumed"
-                    .to_owned()
-            }
-            ExecuteError::Journal { .. } => {
-                "fix the state directory; `hostssl runs` shows a run that must then be resumed".to_owned()
-            }
-            ExecuteError::Damaged(_) => {
-                "keep a copy of the state directory, and look at the servers by hand".to_owned()
-            }
-            ExecuteError::NothingToResume(run) => {
-                return Self::usage(chain(&error), format!("hostssl runs show {run}"));
-            }
-            ExecuteError::NotEnded(run) => return Self::usage(chain(&error), format!("hostssl resume {run}")),
-            ExecuteError::Defect(_) => "please report it with the command that you ran".to_owned(),
-        };
-        Self::failed(&error, hint)
+        Self { exit, message: chain(&error), hint: Some(error.advice().into_owned()) }
     }
 }
 

@@ -82,7 +82,7 @@ impl ProbeKeeper {
         }
         match serde_json::to_string(report) {
             Ok(document) => self.waiting.push(ProbedEndpoint { outcome, document }),
-            Err(error) => self.give_up(&CliError::failed(&error, "this is a defect of hostssl; please report it")),
+            Err(error) => self.give_up(&CliError::defect(&error)),
         }
         if self.waiting.len() >= BATCH || self.flushed.elapsed() > Duration::from_secs(1) {
             self.flush();

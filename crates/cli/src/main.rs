@@ -13,6 +13,8 @@ mod connect;
 mod error;
 mod exit;
 mod files;
+#[cfg(test)]
+mod hints;
 mod keep;
 mod plan_file;
 mod probing;

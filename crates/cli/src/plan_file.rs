@@ -48,6 +48,24 @@ fn read_from(file: &File, path: &Path) -> Result<Plan, CliError> {
     Plan::parse(&text).map_err(|error| CliError::invalid_plan(path, &error))
 }
 
+/// Whether a plan could be written to this file: it is not there yet, and its folder is.
+pub(crate) fn check_free(path: &Path) -> Result<(), CliError> {
+    if path.try_exists().unwrap_or_default() {
+        return Err(exists(path));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let (path, folder) = (path.display(), folder.display());
+    Err(CliError::usage(format!("{path} cannot be written: there is no folder {folder}"), "name another file with --out"))
+}
+
+fn exists(path: &Path) -> CliError {
+    let message = format!("{} exists already, and a plan is never overwritten", path.display());
+    CliError::usage(message, "name another file with --out")
+}
+
 /// Writes a plan to a file that is not there yet: a plan never changes, so its file does not either.
 pub(crate) fn write(plan: &Plan, path: Option<&Path>) -> Result<PathBuf, CliError> {
     let hash = plan.hash().as_str();
@@ -60,12 +78,10 @@ pub(crate) fn write(plan: &Plan, path: Option<&Path>) -> Result<PathBuf, CliErro
         .and_then(|mut file| file.write_all(plan.to_json().as_bytes()).and_then(|()| file.sync_all()));
     match written {
         Ok(()) => Ok(path),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(CliError::usage(
-            format!("{} is there already, and a plan is never overwritten", path.display()),
-            "name another file with --out",
-        )),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists(&path)),
         Err(error) => {
-            Err(CliError::failed(&error, format!("{} cannot be written; name another with --out", path.display())))
+            let message = format!("{} cannot be written: {error}", path.display());
+            Err(CliError::refused(message, "name another file with --out"))
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Mistakes on the command line, in the same form as every other error.
 
+use crate::args::Cli;
 use crate::exit::Exit;
+use clap::CommandFactory as _;
 use clap::error::{Error, ErrorKind};
 
-/// Tells help, version or a mistake, and says how the program ends.
+/// Prints help, the version or a mistake, and says how the program ends.
 pub(crate) fn tell(error: &Error) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::AllPass } else { Exit::Failed };
@@ -13,42 +15,67 @@ pub(crate) fn tell(error: &Error) -> Exit {
         anstream::eprint!("{}", error.render().ansi());
         return Exit::Usage;
     }
-    let (message, hint) = shorten(&text);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (message, hint) = shorten(&text, &arguments);
     say!("error: {message}");
     say!("hint: {hint}");
     Exit::Usage
 }
 
+/// What people type who know another program, and what to run here.
+const ELSEWHERE: [(&[&str], &str); 7] = [
+    (&["scan", "check", "test", "report", "status"], "`hostssl audit`"),
+    (&["fix", "remediate", "harden"], "`hostssl plan`, then `hostssl apply PLAN`"),
+    (&["list", "ls", "servers", "show"], "`hostssl server list`"),
+    (&["login", "signin", "sign-in"], "`az login`; hostssl uses that sign-in unless --auth says otherwise"),
+    (&["version"], "`hostssl --version`"),
+    (&["doctor", "permissions"], "`hostssl role audit`, which prints the role that an audit needs"),
+    (&["web", "ui", "dashboard", "console"], "`hostssl serve`"),
+];
+
 /// One line of what is wrong and one of what to do, out of clap's paragraphs.
-fn shorten(text: &str) -> (String, String) {
+fn shorten(text: &str, arguments: &[String]) -> (String, String) {
     let mut paragraphs = text.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
     let message = first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut hint = None;
-    let mut usage = None;
-    for paragraph in paragraphs {
-        for line in paragraph.lines().map(str::trim) {
-            if let Some(tip) = line.strip_prefix("tip: ") {
-                hint.get_or_insert_with(|| tip.to_owned());
-            } else if let Some(line) = line.strip_prefix("Usage: ") {
-                usage.get_or_insert_with(|| line.to_owned());
-            }
-        }
+    if let Some(instead) = elsewhere(&message, arguments) {
+        return (message, format!("run {instead}"));
     }
-    let command = usage.unwrap_or_else(|| "hostssl".to_owned());
-    let command: Vec<&str> = command.split_whitespace().take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
-    (message, hint.unwrap_or_else(|| format!("`{} --help` shows what can be given", command.join(" "))))
+    let tip = paragraphs.flat_map(str::lines).find_map(|line| line.trim().strip_prefix("tip: "));
+    let help = || format!("`{} --help` shows the options and their values", command_of(arguments));
+    (message, tip.map_or_else(help, str::to_owned))
+}
+
+/// What to run for a command that other programs have.
+fn elsewhere(message: &str, arguments: &[String]) -> Option<&'static str> {
+    let unknown = arguments.iter().find(|word| !word.starts_with('-'))?;
+    if !message.starts_with("unrecognized subcommand") || !message.contains(unknown.as_str()) {
+        return None;
+    }
+    ELSEWHERE.iter().find(|(words, _)| words.contains(&unknown.as_str())).map(|(_, instead)| *instead)
+}
+
+/// The command that the arguments name, as far as they name one.
+fn command_of(arguments: &[String]) -> String {
+    let mut path = vec!["hostssl".to_owned()];
+    let mut command = Cli::command();
+    for word in arguments {
+        let Some(next) = command.find_subcommand(word) else { break };
+        path.push(next.get_name().to_owned());
+        command = next.clone();
+    }
+    path.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Cli;
     use clap::Parser;
 
     fn told(arguments: &[&str]) -> (String, String) {
         let all = std::iter::once("hostssl").chain(arguments.iter().copied());
-        shorten(&Cli::try_parse_from(all).unwrap_err().render().to_string())
+        let error = Cli::try_parse_from(all).unwrap_err().render().to_string();
+        shorten(&error, &arguments.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
@@ -61,6 +88,19 @@ mod tests {
         assert_eq!(hint, "a similar value exists: 'yaml'");
         let (message, hint) = told(&["server", "show"]);
         assert!(message.contains("--name <NAME> --resource-group <NAME>"), "{message}");
-        assert_eq!(hint, "`hostssl server show --help` shows what can be given");
+        assert_eq!(hint, "`hostssl server show --help` shows the options and their values");
+        let (_, hint) = told(&["audit", "--deadline", "soon"]);
+        assert_eq!(hint, "`hostssl audit --help` shows the options and their values");
+    }
+
+    #[test]
+    fn a_command_of_another_program_leads_to_the_one_here() {
+        for (word, command) in [("scan", "hostssl audit"), ("fix", "hostssl plan"), ("version", "hostssl --version")] {
+            let (message, hint) = told(&[word]);
+            assert!(message.starts_with("unrecognized subcommand"), "{message}");
+            assert!(hint.contains(command), "{hint}");
+        }
+        // A typing mistake is clap's to find.
+        assert_eq!(told(&["audti"]).1, "a similar subcommand exists: 'audit'");
     }
 }

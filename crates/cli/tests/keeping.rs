@@ -218,7 +218,7 @@ fn what_cannot_be_served_is_one_line_and_a_hint() {
     let address = taken.local_addr().unwrap().to_string();
     for (arguments, code, words) in [
         (&["--listen", &address][..], 1, "cannot listen on"),
-        (&["--tls-cert", "missing.pem", "--tls-key", "missing.pem"], 1, "missing.pem is no PEM file"),
+        (&["--tls-cert", "missing.pem", "--tls-key", "missing.pem"], 1, "missing.pem cannot be used as a PEM file"),
         (&["--tls-cert", "missing.pem"], 2, "--tls-key"),
         (&["--trusted-user-header", "x-user"], 2, "--trusted-proxy"),
         (&["--trusted-user-header", "bad header", "--trusted-proxy", "127.0.0.1"], 2, "letters, digits"),

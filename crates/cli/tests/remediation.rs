@@ -152,7 +152,7 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
         (vec!["apply", &file, "--approve", &hash, "--max-age", "1s"], "plan again"),
         (vec!["apply", &file, "--approve", &hash, "--simulate"], "the plan is for custom, this is simulated:demo"),
         (vec!["plan", "check", &edited], "changed after it was made"),
-        (vec!["plan", "--control", "replica-parity"], "no control of baseline@1 that a write can mend"),
+        (vec!["plan", "--control", "replica-parity"], "no control of baseline@1 that a write can fix"),
         (vec!["plan", "--canary-size", "9", "--wave-size", "3"], "--canary-size is more"),
         (vec!["plan", "--out", &file], "never overwritten"),
         (vec!["undo", "no-such-run", "--yes"], "no run no-such-run"),

@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use hostssl_model::Advice as _;
 use hostssl_model::untrusted::visible_lines;
 use hostssl_store::StoreError;
 use std::borrow::Cow;
@@ -336,7 +337,7 @@ impl From<StoreError> for Failure {
             StatusCode::SERVICE_UNAVAILABLE,
             "The state cannot be read",
             sentence(&what),
-            format!("Nothing was lost by looking. {}", sentence(error.hint())),
+            format!("Nothing was lost by looking. {}", sentence(&error.advice())),
         )
     }
 }

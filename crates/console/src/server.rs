@@ -7,6 +7,7 @@ use crate::routes::router;
 use crate::state::Shared;
 use axum::extract::Request;
 use axum::http::Request as HttpRequest;
+use hostssl_model::Advice;
 use hostssl_store::{AuditStore, StoreError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -14,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -66,7 +68,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// A file of the certificate cannot be used.
-    #[error("{path} is no PEM file that can be used")]
+    #[error("{path} cannot be used as a PEM file")]
     Pem {
         /// The file.
         path: PathBuf,
@@ -77,9 +79,24 @@ pub enum ServeError {
     /// Certificate and key do not work together.
     #[error("the certificate and the key cannot be used")]
     Tls(#[source] rustls::Error),
-    /// The system gives no random bytes, so that nobody could sign in safely.
-    #[error("the system gives no random bytes")]
+    /// The operating system provides no random bytes, so that nobody could sign in safely.
+    #[error("the operating system provides no random bytes")]
     Random(#[source] getrandom::Error),
+}
+
+impl Advice for ServeError {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Store(error) => return error.advice(),
+            Self::Bind { .. } => {
+                "another program, or another hostssl serve, may have the port: choose one with --listen ADDR:PORT"
+            }
+            Self::Pem { .. } | Self::Tls(_) => {
+                "give the certificate chain with --tls-cert and its private key with --tls-key, both in PEM"
+            }
+            Self::Random(_) => "start it on a machine whose operating system provides random bytes",
+        })
+    }
 }
 
 /// A console that has its port and waits to be run.

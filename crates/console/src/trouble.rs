@@ -1,5 +1,7 @@
 //! What kept a piece of work from its end, in the words that pages show.
 
+use hostssl_model::{Advice, chain};
+
 /// What happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
@@ -16,16 +18,8 @@ impl Trouble {
     }
 }
 
-/// An error with its causes, each said once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
+impl<E: Advice> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self { what: chain(&error), hint: error.advice().into_owned() }
     }
-    text
 }

@@ -3,6 +3,7 @@
 //! Everything here is a plain value. Nothing in this crate does I/O, reads a clock or an environment, or decides a
 //! control: observers fill these types, controls judge them, and reports render them.
 
+mod advice;
 mod code;
 mod coverage;
 mod finding;
@@ -18,6 +19,7 @@ mod setting;
 mod tags;
 mod tls;
 
+pub use advice::{Advice, Fault, REPORT_DEFECT, chain};
 pub use hostssl_untrusted as untrusted;
 
 pub use code::{Coded, Word};

@@ -1,5 +1,7 @@
 //! Servers as Azure's own documents, with the two words of the portal beside them: `server list` and `server show`.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -65,6 +67,27 @@ pub enum ShowError {
         /// The first place that could not be searched.
         gap: Box<Gap>,
     },
+}
+
+impl Advice for ShowError {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Scope(error) => return error.advice(),
+            Self::NotFound { .. } => "`hostssl server list -o table` shows the names and groups",
+            Self::Ambiguous { .. } => "choose one with --subscription",
+            Self::Unseen { .. } => {
+                "narrow the search with --subscription, or ask for the role that `hostssl role audit` prints"
+            }
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Scope(error) => error.fault(),
+            Self::NotFound { .. } | Self::Ambiguous { .. } => Fault::Request,
+            Self::Unseen { .. } => Fault::Coverage,
+        }
+    }
 }
 
 /// Subscriptions listed at once.

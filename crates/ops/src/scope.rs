@@ -1,5 +1,7 @@
 //! From what the user asked for to the subscriptions to look at.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use futures::future::join_all;
 use hostssl_azure::{Arm, list_subscriptions, permissions, subscriptions_of_management_group};
 use hostssl_model::{Gap, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked};
@@ -35,6 +37,17 @@ pub enum ScopeError {
         /// Who looked.
         principal: String,
     },
+}
+
+impl Advice for ScopeError {
+    fn advice(&self) -> Cow<'static, str> {
+        let Self::UnknownSubscription { .. } = self;
+        "give an id or a display name with --subscription; `az account list -o table` shows them".into()
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
 }
 
 /// Finds the subscriptions in scope.

@@ -7,6 +7,8 @@ mod recorder;
 
 pub use options::{ExecutorOptions, StopSignal};
 
+use hostssl_model::{Advice, Fault, REPORT_DEFECT};
+use std::borrow::Cow;
 use crate::{
     Act, Approved, Clock, DamagedRun, Direction, Ending, Event, InvalidTransition, Journal, JournalError, Judge,
     LoadedRun, NewRun, NotStarted, ParameterWriter, Phase, Plan, Record, Report, RunId, RunState, Step,
@@ -79,8 +81,11 @@ pub enum ExecuteError {
         /// What the journal holds so far, when a run had begun.
         partial: Option<Box<Report>>,
     },
-    /// What was kept of the run makes no sense.
-    #[error("the run cannot be read back")]
+    /// There is no run of this name.
+    #[error("there is no run {0}")]
+    NoSuchRun(RunId),
+    /// What was kept of the run is damaged.
+    #[error("the stored run is damaged")]
     Damaged(#[source] DamagedRun),
     /// The run has ended, so there is nothing to resume.
     #[error("run {0} has ended: there is nothing to resume")]
@@ -91,6 +96,37 @@ pub enum ExecuteError {
     /// This program is wrong: it tried a transition that there is none for.
     #[error("this is a defect of hostssl")]
     Defect(#[source] InvalidTransition),
+}
+
+impl ExecuteError {
+    /// What it means that a journal does not give a run.
+    #[must_use]
+    pub fn unread(source: JournalError) -> Self {
+        match source {
+            JournalError::NoSuchRun(run) => Self::NoSuchRun(run),
+            source => Self::Journal { source, partial: None },
+        }
+    }
+}
+
+impl Advice for ExecuteError {
+    fn advice(&self) -> Cow<'static, str> {
+        match self {
+            Self::Journal { source, .. } => source.advice(),
+            Self::NoSuchRun(_) => "`hostssl runs` lists the runs".into(),
+            Self::Damaged(_) => "keep a copy of the state directory, and check the servers: `hostssl audit`".into(),
+            Self::NothingToResume(run) => format!("`hostssl runs show {run}` shows how it ended").into(),
+            Self::NotEnded(run) => format!("run `hostssl resume {run}` first").into(),
+            Self::Defect(_) => REPORT_DEFECT.into(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoSuchRun(_) | Self::NothingToResume(_) | Self::NotEnded(_) => Fault::Request,
+            Self::Journal { .. } | Self::Damaged(_) | Self::Defect(_) => Fault::Environment,
+        }
+    }
 }
 
 /// Why the walk stops at once.
@@ -204,7 +240,7 @@ impl Executor<'_> {
 
     async fn load(&self, run: &RunId) -> Result<LoadedRun, ExecuteError> {
         let stored = self.journal.load(run).await;
-        let stored = stored.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        let stored = stored.map_err(ExecuteError::unread)?;
         stored.load().map_err(ExecuteError::Damaged)
     }
 

@@ -1,5 +1,7 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use crate::{InvalidPlan, InvalidTransition, NotApproved, Plan, PlanHash, Record, RunState};
 use async_trait::async_trait;
 use hostssl_model::Principal;
@@ -148,6 +150,31 @@ pub enum JournalError {
     /// Anything else.
     #[error("the journal cannot be used")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Advice for JournalError {
+    fn advice(&self) -> Cow<'static, str> {
+        const RESUME: &str = "then resume the run that `hostssl runs` shows as not ended, if there is one";
+        match self {
+            Self::NoSuchRun(_) => "`hostssl runs` lists the runs".into(),
+            Self::RunExists(_) => "give the run another name".into(),
+            Self::Unfinished(run) => format!("run `hostssl resume {run}` first").into(),
+            Self::Busy(_) => format!("wait until the other process has ended; {RESUME}").into(),
+            Self::Full(_) => format!("free some space; {RESUME}").into(),
+            Self::ReadOnly(_) => format!("make the state directory writable for this user; {RESUME}").into(),
+            Self::Corrupt(_) => {
+                "keep a copy of the state directory, restore it from a backup, and check the servers: `hostssl audit`".into()
+            }
+            Self::Other(_) => format!("repair the state directory; {RESUME}").into(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoSuchRun(_) | Self::RunExists(_) => Fault::Request,
+            _ => Fault::Environment,
+        }
+    }
 }
 
 /// Keeps runs. When a call returns, what it was given survives the loss of power.

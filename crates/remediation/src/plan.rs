@@ -132,6 +132,24 @@ impl LeftOutReason {
         Self::ListedTwice,
     ];
 
+    /// What to do so that the server is left out no more: a lowercase fragment for people.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::AlreadyRight => "nothing needs to be done",
+            Self::Stopped => "start the server, then run this again",
+            Self::NotReady => "wait until Azure reports the server as Ready, then run this again",
+            Self::Locked => "remove the lock, or ask who set it, then run this again",
+            Self::Unknown => "`hostssl audit --server NAME` shows what could not be checked",
+            Self::Waived => "leave out the option that excludes the server, such as --except",
+            Self::NeedsRestart => "restart the server when its clients can do without it: the value takes effect then",
+            Self::NotSupported => "choose a value that this kind of server offers",
+            Self::OverLimit => "apply this plan first, then plan again; or raise --max-servers",
+            Self::OtherTenant => "sign in to the server's tenant with --tenant, then run this again",
+            Self::ListedTwice => "nothing needs to be done: its first entry counts",
+        }
+    }
+
     /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

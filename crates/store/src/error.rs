@@ -1,7 +1,9 @@
 //! What can go wrong with the state directory, and what to do about it.
 
+use hostssl_model::{Advice, Fault};
 use hostssl_remediation::{JournalError, RunId};
 use rusqlite::ErrorCode;
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,34 +89,41 @@ pub enum StoreError {
     Closed,
 }
 
-impl StoreError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Advice for StoreError {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Busy(_) => "wait until the other process has ended, then try again",
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
-            Self::OlderVersion { .. } => "any command that keeps a run brings it up to date",
+            Self::OlderVersion { .. } => "run a command that keeps what it finds, such as `hostssl audit`: it brings the state up to date",
             Self::NoState(_) => "nothing was applied yet, or --state names another directory",
             Self::Foreign(_) => "name another directory with --state",
-            Self::Exposed(_) => "take the right to write from group and others (chmod go-w), or name another directory",
+            Self::Exposed(_) => {
+                "take the right to write from group and others (chmod go-w), or name another directory with --state"
+            }
             Self::Directory { .. } | Self::ReadOnly(_) => {
                 "make the directory writable for this user, or name another with --state"
             }
-            Self::Full(_) => "make room; then `hostssl resume` settles what was under way",
+            Self::Full(_) => "free some space; then resume the run that `hostssl runs` shows as not ended, if there is one",
             Self::Corrupt(_) => {
                 "keep a copy, restore the directory from a backup, and make a new plan: a plan reads the servers as they are"
             }
-            Self::Database(_) | Self::Closed => "try again; if it stays, name another directory with --state",
-            Self::NotAlone(_) => "end the other process, then `hostssl resume` settles what was under way",
+            Self::Database(_) | Self::Closed => "try again; if it happens again, name another directory with --state",
+            Self::NotAlone(run) => return format!("end the other process, then run `hostssl resume {run}`").into(),
             Self::Gone(_) => {
-                "put the state directory back, or start hostssl again with one that stays; if servers were being changed, `hostssl audit` shows how they are: what was done since is in no journal"
+                "put the state directory back, or start hostssl again with one that stays; if servers were being changed, `hostssl audit` shows how they are now: what was done since is in no journal"
             }
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
-            Self::AuditExists(_) => "nothing is to be done",
+            Self::AuditExists(_) => "nothing needs to be done: it is kept already",
             Self::RunExists(_) => "give the run another name",
-            Self::Unfinished(_) => "`hostssl resume` settles it",
+            Self::Unfinished(run) => return format!("run `hostssl resume {run}` first").into(),
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoSuchRun(_) => Fault::Request,
+            _ => Fault::Environment,
         }
     }
 }

@@ -17,7 +17,12 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
     let approved = match &args.approve {
         Some(hash) => Approved::new(plan.clone(), hash)?,
-        None => approve(&plan, &format!("review it with `hostssl plan show`, then add --approve {}", plan.hash()))?,
+        None => {
+            let path = args.plan.display();
+            let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
+            let again = format!("the plan is still good: run `hostssl apply {path}` again when you are ready");
+            approve(&plan, &instead, &again)?
+        }
     };
     if plan.is_empty() {
         say!("the plan writes nothing, so there is nothing to apply");
@@ -38,8 +43,8 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     write_report(&report, &args.value, talk)
 }
 
-/// Shows a plan on the terminal and asks.
-pub(crate) fn approve(plan: &Plan, instead: &str) -> Result<Approved<Plan>, CliError> {
+/// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.
+pub(crate) fn approve(plan: &Plan, instead: &str, again: &str) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {
         let mut text = Vec::new();
         let _ = plan_text::write(&mut text, plan, hostssl_formats::Palette::Plain);
@@ -48,10 +53,7 @@ pub(crate) fn approve(plan: &Plan, instead: &str) -> Result<Approved<Plan>, CliE
     let servers = plan.servers();
     let servers = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
     if !plan.is_empty() && !ask(&format!("This changes {servers}."), instead)? {
-        return Err(CliError::refused(
-            "not approved, so nothing was written",
-            "nothing has changed; plan again when you are ready",
-        ));
+        return Err(CliError::refused("not approved, so nothing was written", again));
     }
     // What was shown is what is approved.
     Ok(Approved::new(plan.clone(), plan.hash().as_str())?)
@@ -108,6 +110,6 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
 }
 
 async fn load(store: &Store, run: &RunId) -> Result<LoadedRun, CliError> {
-    let stored = store.load(run).await.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+    let stored = store.load(run).await.map_err(ExecuteError::unread)?;
     Ok(stored.load().map_err(ExecuteError::Damaged)?)
 }

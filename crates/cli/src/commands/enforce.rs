@@ -23,7 +23,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             return Ok((None, seen));
         }
         let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
-        let approved = approve(&planned.plan, instead)?;
+        let approved = approve(&planned.plan, instead, "run `hostssl enforce` again when you are ready")?;
         let run = new_run()?;
         if !talk.quiet {
             say!("run {run}");

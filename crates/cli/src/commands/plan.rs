@@ -29,6 +29,8 @@ pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
 fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let request = args.make.request()?;
     stdout::query(args.value.query.as_deref())?;
+    // Reading the whole estate for a plan that cannot be written would be a waste.
+    args.out.as_deref().map(plan_file::check_free).transpose()?;
     let planned = block_on(async {
         let site = connect_site(&args.make.connect, &args.make.scope.tenant, &args.limits, talk).await?;
         plan_for(&site.reading, &request, talk).await
@@ -120,7 +122,7 @@ impl MakePlanArgs {
         for id in &self.control {
             if !fixable.iter().any(|control| control.id() == id) {
                 return Err(CliError::usage(
-                    format!("`{id}` is no control of {profile} that a write can mend"),
+                    format!("`{id}` is no control of {profile} that a write can fix"),
                     format!("those are {}", names()),
                 ));
             }

@@ -10,7 +10,7 @@ use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
-use hostssl_console::{Connect, Console, Options, Proxies, PublicUrl, ServeError, TlsFiles, Trouble, WireLook};
+use hostssl_console::{Connect, Console, Options, Proxies, PublicUrl, TlsFiles, Trouble, WireLook};
 use hostssl_store::AuditStore;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     })?;
     block_on(async {
         // Before the simulation's past is made, which takes longer than to say that the port is taken.
-        let listener = Console::listen(args.listen).await.map_err(told)?;
+        let listener = Console::listen(args.listen).await?;
         let simulated = args.connect.simulate.as_deref().map(Simulated::new).transpose()?;
         // A simulation's runs are nobody's: they go with the process, unless a directory is named.
         let (directory, _temporary) = match (&simulated, &args.state.state) {
@@ -87,11 +87,11 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let wire = Some(wire_look(args, simulated.clone())?);
         let options = Options { wire, ..options(args, profile, simulated.as_deref()) };
         let clear = !options.is_secure() && !args.listen.ip().is_loopback();
-        let console = Console::new(options, listener, &directory, connector(args.clone(), simulated)).map_err(told)?;
+        let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
         announce(&console, &directory, talk);
         if clear {
             say!(
-                "warning: the link and the session go over the network in clear; --tls-cert and --tls-key encrypt them"
+                "warning: the link and the session cross the network in plaintext; --tls-cert and --tls-key encrypt them"
             );
         }
         console.run(stopped_by_user()).await;
@@ -163,20 +163,6 @@ fn announce(console: &Console, directory: &std::path::Path, talk: &OutputArgs) {
     }
     // Without the link nobody can sign in, so it is not talk.
     say!("sign in, once, within an hour: {}", console.link());
-}
-
-fn told(error: ServeError) -> CliError {
-    match error {
-        ServeError::Store(error) => error.into(),
-        ServeError::Bind { .. } => CliError::failed(
-            &error,
-            "another program, or another hostssl serve, may have the port: choose one with --listen ADDR:PORT",
-        ),
-        ServeError::Pem { .. } | ServeError::Tls(_) => {
-            CliError::failed(&error, "--tls-cert takes the chain and --tls-key its private key, both in PEM")
-        }
-        ServeError::Random(_) => CliError::failed(&error, "this is a defect of the machine"),
-    }
 }
 
 fn host(name: &str) -> Result<String, String> {

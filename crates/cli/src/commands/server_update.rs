@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
         if let Some(by_hand) = plan.steps().iter().find(|step| !step.is_executable()) {
             return Err(CliError::refused(
                 format!("{} is not changed: {}", server.name(), by_hand.why),
-                "change it by hand, then run this again to verify",
+                "change it manually, then run this again to verify",
             ));
         }
         let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, talk).await?) };
@@ -101,7 +101,7 @@ async fn show(tenant: &Tenant, args: &ServerUpdateArgs, subscription: &[String])
 }
 
 fn request(args: &ServerUpdateArgs, subscription: &[String]) -> Result<PlanRequest, CliError> {
-    let profile = Profile::find("baseline").map_err(|error| CliError::failed(&error, "this is a defect of hostssl"))?;
+    let profile = Profile::find("baseline").map_err(|error| CliError::defect(&error))?;
     let at = |version| Floor::At(version);
     Ok(PlanRequest {
         scope: Scope {

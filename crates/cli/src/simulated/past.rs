@@ -158,7 +158,7 @@ impl Past<'_> {
             return Ok(());
         }
         let Ok(approved) = Approved::new(planned.plan.clone(), planned.plan.hash().as_str()) else { return Ok(()) };
-        let run = RunId::new(&id_at(clock.now())).map_err(|error| CliError::failed(&error, "this is a defect"))?;
+        let run = RunId::new(&id_at(clock.now())).map_err(|error| CliError::defect(&error))?;
         let journal = Store::open(self.store.directory())?;
         remediation(tenant, &journal, &clock).apply(&approved, &run, Duration::from_secs(3600)).await?;
         self.look(scope.clone(), clock.now(), false).await?;

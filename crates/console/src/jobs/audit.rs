@@ -2,7 +2,7 @@
 
 use crate::job::{Job, JobContext, Work, stamp};
 use crate::options::WireLook;
-use crate::trouble::{Trouble, chain};
+use crate::trouble::Trouble;
 use hostssl_model::{AuditReport, Outcome, Scope};
 use hostssl_ops::{AuditRequest, Discovery, Event, ListenerProbe, Tenant, audit_and_probe};
 use hostssl_store::StoreError;
@@ -102,7 +102,7 @@ impl Audit {
         let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
         let probe = wire.map(|(_, probe)| probe);
         let report = audit_and_probe(tenants, &request, probe, stamp, &mut note).await;
-        report.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope"))
+        report.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope: --subscription"))
     }
 
     /// Writes down what the listeners of the one server say.
@@ -137,7 +137,8 @@ impl AuditProgress {
 
 fn keep(context: &JobContext, report: &AuditReport) -> Result<(), Trouble> {
     let lost = |error: StoreError| {
-        Trouble::new(format!("the audit was done and could not be kept: {}", chain(&error)), error.hint())
+        let Trouble { what, hint } = error.into();
+        Trouble { what: format!("the audit was done and could not be kept: {what}"), hint }
     };
     context.store.save(report).map_err(lost)?;
     // The overview asks for it next.

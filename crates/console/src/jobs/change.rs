@@ -4,12 +4,12 @@
 use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
 use crate::job::{Job, JobContext, Status, Work, now, stamp};
-use crate::trouble::{Trouble, chain};
+use crate::trouble::Trouble;
 use hostssl_azure::{Stop, StopSignal};
 use hostssl_model::Unchecked;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
-    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, JournalError, Plan,
+    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, Plan,
     Record, Report, Rest, RunId, SystemClock,
 };
 use hostssl_store::{Order, OrderAct, Store, StoreError};
@@ -207,8 +207,10 @@ impl Work for Change {
     type Outcome = ();
 
     async fn run(&self, job: &ChangeJob, context: &JobContext) -> Result<(), Trouble> {
-        let untouched =
-            |error: StoreError| Trouble::new(format!("nothing was written: {}", chain(&error)), error.hint());
+        let untouched = |error: StoreError| {
+            let Trouble { what, hint } = error.into();
+            Trouble { what: format!("nothing was written: {what}"), hint }
+        };
         // To open a directory that was moved away would make another one.
         context.store.check().map_err(untouched)?;
         // Before Azure is asked anything, because whoever else changes servers with this directory goes first.
@@ -268,7 +270,7 @@ impl Change {
             if let RemediationError::Execute(ExecuteError::Journal { partial: Some(_), .. }) = &error {
                 job.note(|progress| progress.begun = true);
             }
-            trouble_of(&error)
+            Trouble::from(error)
         })
     }
 
@@ -318,29 +320,4 @@ fn interrupts(mut stop: StopSignal) -> watch::Receiver<bool> {
         give.closed().await;
     });
     interrupted
-}
-
-/// What kept a change from its work, and what to do.
-fn trouble_of(error: &RemediationError) -> Trouble {
-    let what = chain(error);
-    let hint = match error {
-        RemediationError::Mismatch(_) => "nothing was written; plan again, here and now".to_owned(),
-        RemediationError::OtherPlace(_) => "start the console where the run was made".to_owned(),
-        RemediationError::NotPermitted(_) => {
-            "ask for the role that hostssl role remediate prints, or plan without these servers".to_owned()
-        }
-        RemediationError::Execute(error) => match error {
-            ExecuteError::Journal { source: JournalError::Unfinished(run), .. } => {
-                format!("resume run {run} first: it has not ended")
-            }
-            ExecuteError::Journal { .. } => {
-                "repair the state directory, then resume the run if it had begun".to_owned()
-            }
-            ExecuteError::Damaged(_) => "keep a copy of the state directory, and check the servers manually".to_owned(),
-            ExecuteError::NothingToResume(_) => "nothing is to be done".to_owned(),
-            ExecuteError::NotEnded(_) => "resume the run first".to_owned(),
-            ExecuteError::Defect(_) => "report it with what the console wrote to its terminal".to_owned(),
-        },
-    };
-    Trouble { what, hint }
 }

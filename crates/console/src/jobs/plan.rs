@@ -3,7 +3,7 @@
 use super::change::ChangeJob;
 use super::no_tenant;
 use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
-use crate::trouble::{Trouble, chain};
+use crate::trouble::Trouble;
 use hostssl_model::{Reason, ResourceId, Scope};
 use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
 use hostssl_remediation::{Goal, Plan, PlanOptions};
@@ -132,7 +132,7 @@ impl Planning {
                     let hint = "choose servers of one tenant that the identity sees, and audit again";
                     trouble = Trouble::new(error.to_string(), hint);
                 }
-                Err(error @ PlanError::Invalid(_)) => return Err(Trouble::new(chain(&error), "choose other bounds")),
+                Err(error @ PlanError::Invalid(_)) => return Err(error.into()),
             }
         }
         Err(trouble)

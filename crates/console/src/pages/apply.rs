@@ -11,12 +11,13 @@ use crate::jobs::change::{Change, ChangeJob, ChangeKind, ChangeProgress, update}
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::trouble::{Trouble, chain};
+use crate::trouble::Trouble;
 use crate::view::{Badge, Shell, When, plural, transport_badge};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hostssl_model::chain;
 use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use std::collections::BTreeMap;

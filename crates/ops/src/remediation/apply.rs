@@ -1,5 +1,7 @@
 //! Apply, resume and undo: what stands between an approved plan and the executor.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
@@ -51,6 +53,29 @@ pub enum RemediationError {
     /// The run could not go on.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+}
+
+impl Advice for RemediationError {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Mismatch(_) => "nothing was written; make the plan again here and now: `hostssl plan`",
+            Self::OtherPlace(_) => {
+                "sign in where the run was made, with --tenant and --cloud; a run of a simulation needs --simulate"
+            }
+            Self::NotPermitted(_) => {
+                "ask for the role that `hostssl role remediate` prints, or leave these servers out: --except NAME, or Exclude on the page of the plan"
+            }
+            Self::Execute(error) => return error.advice(),
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Mismatch(_) | Self::OtherPlace(_) => Fault::Request,
+            Self::NotPermitted(_) => Fault::Environment,
+            Self::Execute(error) => error.fault(),
+        }
+    }
 }
 
 fn all(mismatches: &[Mismatch]) -> String {
@@ -136,7 +161,7 @@ impl Remediation<'_> {
     /// Whoever continues or takes back a run may be another person and come much later, but must be in the same place.
     async fn check_run(&self, run: &RunId) -> Result<Plan, RemediationError> {
         let stored = self.journal.load(run).await;
-        let stored = stored.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        let stored = stored.map_err(ExecuteError::unread)?;
         let loaded = stored.load().map_err(ExecuteError::Damaged)?;
         match self.check_context(&loaded.plan, None, Duration::MAX) {
             Err(RemediationError::Mismatch(mismatches)) => Err(RemediationError::OtherPlace(mismatches)),

@@ -1,5 +1,7 @@
 //! From an audit to a plan. Nothing here writes.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
 use hostssl_audit::{Profile, find};
@@ -47,6 +49,19 @@ pub enum PlanError {
     /// The bounds allow no plan.
     #[error(transparent)]
     Invalid(#[from] InvalidPlan),
+}
+
+impl Advice for PlanError {
+    fn advice(&self) -> Cow<'static, str> {
+        match self {
+            Self::Scope(error) => error.advice(),
+            Self::Invalid(error) => error.advice(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
 }
 
 /// Looks at everything in scope and decides what to change. Zero writes.

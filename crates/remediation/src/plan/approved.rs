@@ -1,5 +1,7 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use super::{InvalidPlanHash, Plan, PlanHash};
 
 /// Something that was approved.
@@ -20,6 +22,16 @@ pub enum NotApproved {
         /// The plan at hand.
         plan: PlanHash,
     },
+}
+
+impl Advice for NotApproved {
+    fn advice(&self) -> Cow<'static, str> {
+        "review this plan with `hostssl plan show FILE`, and approve the hash that it prints".into()
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
 }
 
 impl Approved<Plan> {

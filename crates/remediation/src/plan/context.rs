@@ -2,6 +2,7 @@
 
 use super::Plan;
 use jiff::Timestamp;
+use std::fmt;
 use std::time::Duration;
 
 /// How far ahead of the local clock a plan's own time may be: two machines' clocks differ.
@@ -50,7 +51,7 @@ pub enum Mismatch {
         here: String,
     },
     /// It was made too long ago.
-    #[error("the servers were looked at {} min ago, more than the {} min that are allowed: plan again", age.as_secs() / 60, max_age.as_secs() / 60)]
+    #[error("the servers were checked {} ago, and a plan may be no older than {}: plan again", Span(*age), Span(*max_age))]
     TooOld {
         /// How old what it rests on is.
         age: Duration,
@@ -63,6 +64,23 @@ pub enum Mismatch {
     /// Its time cannot be understood.
     #[error("`{0}` is not a time in RFC 3339")]
     NoTime(String),
+}
+
+/// A length of time in the largest units that say enough of it.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, seconds) => write!(f, "{seconds} s"),
+            (0, minutes, 0) => write!(f, "{minutes} min"),
+            (0, minutes @ 0..10, seconds) => write!(f, "{minutes} min {seconds} s"),
+            (0, minutes, _) => write!(f, "{minutes} min"),
+            (hours, 0, _) => write!(f, "{hours} h"),
+            (hours, minutes, _) => write!(f, "{hours} h {minutes} min"),
+        }
+    }
 }
 
 impl Plan {

@@ -4,6 +4,8 @@
 //! members of every object in the order of their names. So anybody can compute it again, for instance with
 //! `jq -cjS 'del(.hash)' plan.json | sha256sum`.
 
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
@@ -30,7 +32,7 @@ pub enum InvalidPlan {
     /// It is of another version.
     #[error("the plan is of the form `{0}`, this hostssl knows {SCHEMA}")]
     OtherVersion(SafeText),
-    /// A name or an id in it is none.
+    /// A name or an id in it is not valid.
     #[error("{place}: `{text}` is not {wanted}")]
     BadText {
         /// Where.
@@ -54,6 +56,23 @@ pub enum InvalidPlan {
     /// It breaks a rule that every plan keeps.
     #[error("the plan is inconsistent: {0}")]
     Inconsistent(String),
+}
+
+impl Advice for InvalidPlan {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::TooLarge(_) => "plan for fewer servers at a time: `hostssl plan --max-servers 1000`",
+            Self::Edited { .. } => "a plan is never edited: make it again with `hostssl plan`",
+            Self::OtherVersion(_) => "make it again with this hostssl: `hostssl plan`",
+            Self::Malformed(_) | Self::BadText { .. } | Self::NoHash(_) | Self::Inconsistent(_) => {
+                "make it again with `hostssl plan`"
+            }
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
 }
 
 impl Plan {
