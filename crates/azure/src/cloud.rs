@@ -1,9 +1,9 @@
 //! Azure clouds and their endpoints.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::http::Url;
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 
 /// One Azure cloud: where Resource Manager and the sign-in authority answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

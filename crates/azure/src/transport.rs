@@ -1,9 +1,9 @@
 //! The connection to Azure: TLS with the system's roots and, where asked for, one more.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use azure_core::http::Transport;
+use hostssl_model::{Advice, Fault};
 use reqwest::Certificate;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

@@ -148,8 +148,7 @@ pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &OutputArgs
 
 /// A document of ours as a JSON value.
 pub(crate) fn to_value(document: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
-    serde_json::to_value(document)
-        .map_err(|error| CliError::defect(&error))
+    serde_json::to_value(document).map_err(|error| CliError::defect(&error))
 }
 
 /// Asks on the terminal. Nothing but the whole word counts.

@@ -15,11 +15,13 @@ use tokio::sync::watch;
 
 /// Runs a command's work on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::failed(&error, "the operating system refused to start a thread: try again when the machine is less busy"))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            CliError::failed(
+                &error,
+                "the operating system refused to start a thread: try again when the machine is less busy",
+            )
+        })?;
     let result = runtime.block_on(work);
     // A lookup of a name may hang in the system's resolver: nobody waits for it.
     runtime.shutdown_background();

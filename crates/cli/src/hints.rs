@@ -311,11 +311,13 @@ fn every_command_that_the_program_names_exists() {
     let (mut seen, mut wrong) = (0, Vec::new());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         for command in commands(&code) {
             seen += 1;
             // Prose may mention a command without what it needs.
-            let is_mentioned = command.split(' ').count() == 2 && command.chars().all(|c| c.is_ascii_lowercase() || c == ' ');
+            let is_mentioned =
+                command.split(' ').count() == 2 && command.chars().all(|c| c.is_ascii_lowercase() || c == ' ');
             let command = if is_mentioned { format!("{command} --help") } else { command };
             wrong.extend(objection(&command).map(|why| format!("{}: {why}", file.display())));
         }

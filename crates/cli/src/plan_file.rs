@@ -58,7 +58,10 @@ pub(crate) fn check_free(path: &Path) -> Result<(), CliError> {
         return Ok(());
     }
     let (path, folder) = (path.display(), folder.display());
-    Err(CliError::usage(format!("{path} cannot be written: there is no folder {folder}"), "name another file with --out"))
+    Err(CliError::usage(
+        format!("{path} cannot be written: there is no folder {folder}"),
+        "name another file with --out",
+    ))
 }
 
 fn exists(path: &Path) -> CliError {

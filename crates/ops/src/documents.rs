@@ -1,17 +1,17 @@
 //! Servers as Azure's own documents, with the two words of the portal beside them: `server list` and `server show`.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use hostssl_audit::{minimal_tls_version, ssl_enforcement};
 use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_parameters, read_server};
+use hostssl_model::{Advice, Fault};
 use hostssl_model::{
     Floor, Gap, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId, Unchecked,
 };
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// One server.
 #[derive(Debug, Clone)]

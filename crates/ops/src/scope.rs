@@ -1,10 +1,10 @@
 //! From what the user asked for to the subscriptions to look at.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use futures::future::join_all;
 use hostssl_azure::{Arm, list_subscriptions, permissions, subscriptions_of_management_group};
+use hostssl_model::{Advice, Fault};
 use hostssl_model::{Gap, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 

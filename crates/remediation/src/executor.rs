@@ -7,16 +7,16 @@ mod recorder;
 
 pub use options::{ExecutorOptions, StopSignal};
 
-use hostssl_model::{Advice, Fault, REPORT_DEFECT};
-use std::borrow::Cow;
 use crate::{
     Act, Approved, Clock, DamagedRun, Direction, Ending, Event, InvalidTransition, Journal, JournalError, Judge,
     LoadedRun, NewRun, NotStarted, ParameterWriter, Phase, Plan, Record, Report, RunId, RunState, Step,
 };
 use drive::{Drive, Left};
 use futures::{TryStreamExt, stream};
+use hostssl_model::{Advice, Fault, REPORT_DEFECT};
 use hostssl_model::{Principal, ResourceId};
 use recorder::Recorder;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use crate::{InvalidPlan, InvalidTransition, NotApproved, Plan, PlanHash, Record, RunState};
 use async_trait::async_trait;
 use hostssl_model::Principal;
+use hostssl_model::{Advice, Fault};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The name of a run.
@@ -163,7 +163,8 @@ impl Advice for JournalError {
             Self::Full(_) => format!("free some space; {RESUME}").into(),
             Self::ReadOnly(_) => format!("make the state directory writable for this user; {RESUME}").into(),
             Self::Corrupt(_) => {
-                "keep a copy of the state directory, restore it from a backup, and check the servers: `hostssl audit`".into()
+                "keep a copy of the state directory, restore it from a backup, and check the servers: `hostssl audit`"
+                    .into()
             }
             Self::Other(_) => format!("repair the state directory; {RESUME}").into(),
         }

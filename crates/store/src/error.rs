@@ -95,7 +95,9 @@ impl Advice for StoreError {
             Self::Busy(_) => "wait until the other process has ended, then try again",
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
-            Self::OlderVersion { .. } => "run a command that keeps what it finds, such as `hostssl audit`: it brings the state up to date",
+            Self::OlderVersion { .. } => {
+                "run a command that keeps what it finds, such as `hostssl audit`: it brings the state up to date"
+            }
             Self::NoState(_) => "nothing was applied yet, or --state names another directory",
             Self::Foreign(_) => "name another directory with --state",
             Self::Exposed(_) => {
@@ -104,7 +106,9 @@ impl Advice for StoreError {
             Self::Directory { .. } | Self::ReadOnly(_) => {
                 "make the directory writable for this user, or name another with --state"
             }
-            Self::Full(_) => "free some space; then resume the run that `hostssl runs` shows as not ended, if there is one",
+            Self::Full(_) => {
+                "free some space; then resume the run that `hostssl runs` shows as not ended, if there is one"
+            }
             Self::Corrupt(_) => {
                 "keep a copy, restore the directory from a backup, and make a new plan: a plan reads the servers as they are"
             }

@@ -27,8 +27,7 @@ pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     }
     let palette = stdout::palette(talk);
     if args.output != ValueFormat::Table {
-        let all = serde_json::to_value(&found)
-            .map_err(|error| CliError::defect(&error))?;
+        let all = serde_json::to_value(&found).map_err(|error| CliError::defect(&error))?;
         stdout::write_value(&all, None, args.output.into(), palette)?;
         return Ok(Exit::AllPass);
     }

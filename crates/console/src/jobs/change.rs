@@ -9,8 +9,8 @@ use hostssl_azure::{Stop, StopSignal};
 use hostssl_model::Unchecked;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
-    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, Plan,
-    Record, Report, Rest, RunId, SystemClock,
+    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, Plan, Record, Report,
+    Rest, RunId, SystemClock,
 };
 use hostssl_store::{Order, OrderAct, Store, StoreError};
 use serde::Serialize;

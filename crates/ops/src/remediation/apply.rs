@@ -1,15 +1,15 @@
 //! Apply, resume and undo: what stands between an approved plan and the executor.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
+use hostssl_model::{Advice, Fault};
 use hostssl_model::{Principal, Unchecked};
 use hostssl_remediation::{
     Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, Mismatch, Plan, PlanContext,
     Report, Rest, RunId, Step, StopSignal,
 };
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Everything that it takes to change servers.

@@ -1,15 +1,15 @@
 //! From an audit to a plan. Nothing here writes.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
 use hostssl_audit::{Profile, find};
 use hostssl_azure::{list_locks, permissions};
+use hostssl_model::{Advice, Fault};
 use hostssl_model::{AuditReport, Gap, Outcome, Posture, Scope, ServerReport, SubscriptionId, TlsVersion};
 use hostssl_remediation::{
     FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What to plan.

@@ -1,8 +1,8 @@
 //! Approval as a type: what writes takes an [`Approved`] plan and nothing else.
 
+use super::{InvalidPlanHash, Plan, PlanHash};
 use hostssl_model::{Advice, Fault};
 use std::borrow::Cow;
-use super::{InvalidPlanHash, Plan, PlanHash};
 
 /// Something that was approved.
 #[derive(Debug, Clone, PartialEq, Eq)]

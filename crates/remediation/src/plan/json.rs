@@ -4,16 +4,16 @@
 //! members of every object in the order of their names. So anybody can compute it again, for instance with
 //! `jq -cjS 'del(.hash)' plan.json | sha256sum`.
 
-use hostssl_model::{Advice, Fault};
-use std::borrow::Cow;
 use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
+use hostssl_model::{Advice, Fault};
 use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, TlsVersion};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// The longest plan that is read, in bytes: about 100,000 steps.
 pub const MAX_PLAN_BYTES: usize = 64 * 1024 * 1024;

@@ -63,8 +63,7 @@ impl Sink {
             Self::Table(table) => stdout::tolerate(table.finish()),
             Self::Json(writer) => stdout::tolerate(writer.finish()),
             Self::Whole { reports, query, format, palette } => {
-                let value = probe_json::value(&reports)
-                    .map_err(|error| CliError::defect(&error))?;
+                let value = probe_json::value(&reports).map_err(|error| CliError::defect(&error))?;
                 // Without a query, a list of the whole document would show no endpoint.
                 let rows = if query.is_none() && format == Format::Tsv { &value["endpoints"] } else { &value };
                 stdout::write_value(rows, query.as_ref(), format, palette)
