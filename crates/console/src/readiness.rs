@@ -18,7 +18,7 @@ const ONE_WAVE: u32 = 1_000_000;
 /// Which servers of an audit a plan to enforce would write to.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
-    /// The audit's id.
+    /// What it is of, as [`view_of`] names it.
     pub(crate) audit: String,
     /// Whether the planner could not be asked about all of them.
     pub(crate) untold: bool,
@@ -61,12 +61,17 @@ impl Others {
     }
 }
 
+/// What it is found out of: the audit, and the present that began with it as far as that has come.
+pub(crate) fn view_of(audit: &AuditEntry) -> String {
+    format!("{} {}", audit.id, audit.present.unwrap_or_default())
+}
+
 impl Readiness {
     /// Asks the planner about the servers of an audit that do not enforce, some at a time.
     pub(crate) fn of(store: &AuditStore, audit: &AuditEntry) -> Result<Self, StoreError> {
         let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
         let subscriptions = store.subscriptions(audit)?;
-        let mut found = Self { audit: audit.id.clone(), ..Self::default() };
+        let mut found = Self { audit: view_of(audit), ..Self::default() };
         let mut some = Vec::with_capacity(AT_ONCE);
         store.each_server(audit, &filter, &mut |server| {
             some.push(server);

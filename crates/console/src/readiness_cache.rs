@@ -1,6 +1,6 @@
 //! Which servers of the newest audit a plan could change: found out once, behind the pages.
 
-use crate::readiness::Readiness;
+use crate::readiness::{Readiness, view_of};
 use hostssl_store::{AuditEntry, AuditStore};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -27,11 +27,12 @@ impl ReadinessCache {
     /// What an audit saw does not change, so that this is found out once. In a large estate that takes longer than a page
     /// may, and goes on behind it: then there is no answer yet.
     pub(crate) fn of(&self, audit: &AuditEntry) -> Option<Arc<Readiness>> {
-        if let Some(known) = self.known(&audit.id) {
+        let view = view_of(audit);
+        if let Some(known) = self.known(&view) {
             return Some(known);
         }
         let (done, waiting) = mpsc::channel();
-        let is_asked = lock(&self.0.asked).replace(audit.id.clone()).is_some_and(|id| id == audit.id);
+        let is_asked = lock(&self.0.asked).replace(view.clone()).is_some_and(|asked| asked == view);
         if !is_asked {
             let (cache, audit) = (self.clone(), audit.clone());
             let work = move || {
@@ -44,7 +45,7 @@ impl ReadinessCache {
             }
         }
         let _ = waiting.recv_timeout(READY);
-        self.known(&audit.id)
+        self.known(&view)
     }
 
     fn find_out(&self, audit: &AuditEntry) {

@@ -6,6 +6,7 @@
 mod advice;
 mod code;
 mod coverage;
+mod current;
 mod finding;
 mod id;
 mod kind;
@@ -16,6 +17,7 @@ mod report;
 mod scope;
 mod server;
 mod setting;
+mod standing;
 mod tags;
 mod tls;
 
@@ -24,6 +26,7 @@ pub use hostssl_untrusted as untrusted;
 
 pub use code::{Coded, Word};
 pub use coverage::{Gap, Reason, Unchecked};
+pub use current::{Change, CurrentState, Evidence, Seen};
 pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
 pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
@@ -37,4 +40,5 @@ pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Role, Server, ServerState};
 pub use setting::{Floor, Meaning, same_value};
 pub use tags::Tags;
+pub use standing::{Enforcement, Proof, Standing, Standings};
 pub use tls::TlsVersion;

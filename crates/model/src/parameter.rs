@@ -49,6 +49,18 @@ impl ParameterName {
         Self::ALL.into_iter().find(|name| name.key() == key)
     }
 
+    /// Whether it is the switch that makes clients use TLS.
+    #[must_use]
+    pub fn is_switch(self) -> bool {
+        matches!(self, Self::RequireSecureTransport | Self::SslEnforcement)
+    }
+
+    /// Whether it sets the lowest TLS version.
+    #[must_use]
+    pub fn is_floor(self) -> bool {
+        matches!(self, Self::SslMinProtocolVersion | Self::NodeSslMinProtocolVersion | Self::MinimalTlsVersion)
+    }
+
     /// The name as Azure spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

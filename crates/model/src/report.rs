@@ -102,6 +102,24 @@ pub struct ServerReport {
 }
 
 impl ServerReport {
+    /// The settings whose value waits for a restart: until then the server does what it did before.
+    pub fn waiting(&self) -> impl Iterator<Item = ParameterName> {
+        let waits = |reading: &Reading<Parameter>| matches!(reading, Reading::Known(one) if one.pending_restart);
+        self.readings.iter().filter(move |(_, reading)| waits(reading)).map(|(name, _)| *name)
+    }
+
+    /// Whether the switch waits for a restart.
+    #[must_use]
+    pub fn switch_waits(&self) -> bool {
+        self.waiting().any(ParameterName::is_switch)
+    }
+
+    /// Whether the lowest TLS version waits for a restart.
+    #[must_use]
+    pub fn floor_waits(&self) -> bool {
+        self.waiting().any(ParameterName::is_floor)
+    }
+
     /// The facts without the judgement.
     #[must_use]
     pub fn posture(&self) -> Posture {

@@ -9,12 +9,15 @@ use std::time::Duration;
 /// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
 const APPLICATION: i64 = 0x686f_7374;
 /// One script for each version, from version 1 on. A script never changes once it was released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
+/// The version from which on the present is kept; it is made of what older versions kept.
+const PRESENT: i64 = 5;
 /// How long a read waits for the writer, which in WAL mode it need not but in corner cases.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -113,6 +116,9 @@ fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
             continue;
         }
         transaction.execute_batch(script)?;
+        if number == PRESENT {
+            crate::audits::rebuild(&transaction)?;
+        }
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;

@@ -7,7 +7,7 @@ mod estate;
 
 use estate::{Estate, forbidden};
 use hostssl_audit::Profile;
-use hostssl_model::{AuditReport, Gap, Outcome, Scope};
+use hostssl_model::{AuditReport, Gap, Outcome, Scope, Standing};
 use hostssl_store::{
     AuditStore, Enforcement, Page, ServerFilter, ServerSort, Store, StoreError, StoreReader, server_key,
 };
@@ -121,9 +121,9 @@ fn one_server_with_its_evidence_and_its_history() {
     let changed = hostssl_store::StoredReading { excerpt: Some("{}".into()), ..reading.clone() };
     assert_eq!(changed.excerpt_is_sound(), Some(false));
     let history = store.history(&key, 10).unwrap();
-    let told: Vec<_> = history.iter().map(|entry| (entry.enforcement, entry.changed)).collect();
+    let told: Vec<_> = history.iter().map(|entry| (entry.enforcement, entry.changes.clone())).collect();
     let (yes, no) = (Enforcement::Enforced, Enforcement::NotEnforced);
-    assert_eq!(told, [(yes, true), (no, false), (no, false)]);
+    assert_eq!(told, [(yes, vec!["require_secure_transport off → on".to_owned()]), (no, vec![]), (no, vec![])]);
     assert_eq!(store.last_audit_of(&key).unwrap().unwrap().id, third.id);
     // Since the first audit for what never changed, since the third for what did.
     let since = |name: &str| store.server(&third, &server_key(&estate.id(name))).unwrap().unwrap().row.since_ms;
@@ -132,7 +132,10 @@ fn one_server_with_its_evidence_and_its_history() {
 
     let (changes, total) = store.changes(&third, &first, 10).unwrap();
     assert_eq!(total, 1);
-    assert_eq!((changes[0].row.name.as_str(), changes[0].before, changes[0].after), ("catalog", Some(no), Some(yes)));
+    assert_eq!(
+        (changes[0].row.name.as_str(), changes[0].before, changes[0].after),
+        ("catalog", Some(Standing::NotEnforced), Some(Standing::NotProbed))
+    );
     assert_eq!(store.previous(&third).unwrap().unwrap().started_ms, first.started_ms + 60_000);
     let trend: Vec<u64> = store.trend(&third, 30).unwrap().iter().map(|entry| entry.tally.enforced).collect();
     assert_eq!(trend, [2, 2, 3]);
@@ -151,7 +154,7 @@ fn a_server_that_comes_and_one_that_goes_are_changes() {
     assert_eq!((changes.len(), total), (1, 2), "the count is of all");
     let (changes, _) = store.changes(&second, &first, 10).unwrap();
     let told: Vec<_> = changes.iter().map(|c| (c.row.name.as_str(), c.before, c.after)).collect();
-    let (yes, no) = (Some(Enforcement::Enforced), Some(Enforcement::NotEnforced));
+    let (yes, no) = (Some(Standing::NotProbed), Some(Standing::NotEnforced));
     assert_eq!(told, [("fresh", None, no), ("orders", yes, None)]);
 }
 
@@ -261,7 +264,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 4 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 5 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &Estate::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);

@@ -9,6 +9,7 @@ use crate::view::{Ago, Badge, Bar, Shell, Trend, count, coverage_of, plural, rea
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use hostssl_model::Standing;
 use hostssl_store::{
     AuditEntry, AuditStore, Enforcement, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
     StoreError,
@@ -262,15 +263,16 @@ fn changes(store: &AuditStore, audit: &AuditEntry, previous: AuditEntry) -> Resu
     Ok(Changes { listed: listed.collect(), more, previous })
 }
 
-/// A change in words, and what the server is now.
+/// A change in words, and where the server stands now.
 pub(crate) fn change_words(change: &ServerChange) -> (&'static str, Badge) {
-    use Enforcement::{Enforced, NotEnforced, Unknown};
     let words = match (change.before, change.after) {
-        (Some(_), Some(Enforced)) => "now enforced",
-        (Some(_), Some(NotEnforced)) => "switched off",
-        (Some(_), Some(Unknown)) => "no longer seen",
         (None, Some(_)) => "new",
         (_, None) => "no longer listed",
+        (Some(_), Some(Standing::AcceptsPlaintext)) => "accepts plaintext",
+        (Some(Standing::Unknown), Some(Standing::NotEnforced)) => "not enforced",
+        (Some(_), Some(Standing::NotEnforced)) => "switched off",
+        (Some(_), Some(Standing::Unknown)) => "could not be read",
+        (Some(_), Some(_)) => "now enforced",
     };
-    (words, change.after.unwrap_or(Unknown).into())
+    (words, change.after.unwrap_or(Standing::Unknown).into())
 }

@@ -152,6 +152,7 @@ impl View {
             state: self.state.clone(),
             reason: self.reason.clone(),
             wire: self.wire.clone(),
+            ..ServerFilter::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::Outcome;
+use hostssl_model::{Outcome, Standing};
 use hostssl_store::{AuditEntry, Enforcement};
 
 /// A word with its shape and its class.
@@ -21,6 +21,19 @@ impl From<Enforcement> for Badge {
     }
 }
 
+impl From<Standing> for Badge {
+    fn from(standing: Standing) -> Self {
+        let (class, shape) = match standing {
+            Standing::AcceptsPlaintext => ("worst", "!"),
+            Standing::NotEnforced => ("no", "✕"),
+            Standing::Unknown => ("unknown", "?"),
+            Standing::Unproven | Standing::NotProbed => ("half", "✓"),
+            Standing::Proven => ("yes", "✓"),
+        };
+        Self { class, shape, word: standing.words() }
+    }
+}
+
 /// The word of an outcome.
 pub(crate) fn outcome_badge(outcome: &str) -> Badge {
     match outcome {
@@ -35,7 +48,7 @@ pub(crate) fn outcome_badge(outcome: &str) -> Badge {
 pub(crate) fn transport_badge(transport: &str) -> Badge {
     match transport {
         "enforced" => Badge { class: "yes", shape: "✓", word: "refuses plaintext" },
-        "optional" => Badge { class: "no", shape: "✕", word: "lets plaintext in" },
+        "optional" => Badge { class: "no", shape: "✕", word: "accepts plaintext" },
         "plaintext-only" => Badge { class: "no", shape: "✕", word: "has no TLS" },
         "broken-tls" => Badge { class: "no", shape: "✕", word: "TLS is broken" },
         "unseen" => Badge { class: "unknown", shape: "?", word: "not reached" },

@@ -1,19 +1,22 @@
 //! Lists: what pages show, none of it by reading documents of more than one server.
 
 use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
+use super::current::{known, read_standings};
+use super::listener::StoredListener;
 use super::save::{outcome_code, outcome_from};
+use super::types::Code as _;
 use super::types::{
-    AuditEntry, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail,
+    AuditEntry, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail,
     ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 use crate::StoreError;
-use hostssl_model::{Principal, Summary};
+use hostssl_model::{CurrentState, Enforcement, Outcome, Principal, Standing, Standings, Summary};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
 use std::collections::BTreeMap;
 
 const AUDIT: &str = "SELECT num, id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, \
-                     pass, fail, unknown, enforced, not_enforced, unseen FROM audits";
+                     pass, fail, unknown, enforced, not_enforced, unseen, standings FROM audits";
 
 pub(crate) fn audits(connection: &Connection, page: Page) -> Result<(Vec<AuditEntry>, u64), StoreError> {
     let sql = format!("{AUDIT} ORDER BY started_ms DESC, num DESC LIMIT ?1 OFFSET ?2");
@@ -25,10 +28,40 @@ pub(crate) fn audit(connection: &Connection, id: &str) -> Result<Option<AuditEnt
     Ok(entries(connection, &format!("{AUDIT} WHERE id = ?1"), &[&id])?.pop())
 }
 
+/// The newest audit, and the present that began with it.
 pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
     let sql =
         format!("{AUDIT} ORDER BY whole DESC, CASE WHEN whole THEN stopped END, started_ms DESC, num DESC LIMIT 1");
-    Ok(entries(connection, &sql, &[])?.pop())
+    let Some(mut audit) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
+    audit.present = Some(present_version(connection)?);
+    count_present(connection, &mut audit)?;
+    Ok(Some(audit))
+}
+
+fn present_version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.prepare_cached("SELECT version FROM present")?.query_row([], |row| row.get(0))?)
+}
+
+/// The counts of the present, of which every list is a part.
+fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT outcome, enforcement, standing, count(*) FROM current WHERE at_ms >= ?1 GROUP BY 1, 2, 3",
+    )?;
+    let mut rows = statement.query([audit.started_ms])?;
+    (audit.summary, audit.tally, audit.standings) = Default::default();
+    while let Some(row) = rows.next()? {
+        let servers = unsigned(row.get(3)?);
+        let summary = &mut audit.summary;
+        summary.servers += servers;
+        match outcome_from(row.get(0)?) {
+            Outcome::Fail => summary.fail += servers,
+            Outcome::Unknown => summary.unknown += servers,
+            Outcome::Pass | Outcome::NotApplicable => summary.pass += servers,
+        }
+        audit.tally.add(Enforcement::from_code(row.get(1)?), servers);
+        audit.standings.add(Standing::from_code(row.get(2)?), servers);
+    }
+    Ok(())
 }
 
 /// Whether an audit looked at the wire of any server.
@@ -37,19 +70,25 @@ pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) ->
     Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
 }
 
+/// The audit that saw a server last, for its present.
 pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option<AuditEntry>, StoreError> {
-    let sql = format!("{AUDIT} WHERE num = (SELECT last_audit FROM servers WHERE key = ?1)");
-    Ok(entries(connection, &sql, &[&key])?.pop())
+    let sql = format!(
+        "{AUDIT} WHERE num = (SELECT c.audit FROM current c JOIN servers s ON s.num = c.server WHERE s.key = ?1)"
+    );
+    let mut found = entries(connection, &sql, &[&key])?.pop();
+    if let Some(audit) = &mut found {
+        audit.present = Some(present_version(connection)?);
+    }
+    Ok(found)
 }
 
-/// What the newest audit says of each of these servers that it saw.
+/// What is known of each of these servers that an audit saw.
 pub(crate) fn newest_looks(
     connection: &Connection,
     keys: &[String],
 ) -> Result<BTreeMap<String, NewestLook>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT a.started_ms, o.enforcement, o.wire FROM servers s JOIN audits a ON a.num = s.last_audit \
-         JOIN observations o ON o.audit = a.num AND o.server = s.num WHERE s.key = ?1",
+        "SELECT c.at_ms, c.enforcement, c.wire FROM servers s JOIN current c ON c.server = s.num WHERE s.key = ?1",
     )?;
     let mut found = BTreeMap::new();
     for key in keys {
@@ -118,14 +157,53 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
         subscriptions: number(9)?,
         summary: Summary { servers: number(10)?, pass: number(11)?, fail: number(12)?, unknown: number(13)? },
         tally: Tally { enforced: number(14)?, not_enforced: number(15)?, unknown: number(16)? },
+        standings: read_standings(&text(17)?)?,
+        present: None,
     })
 }
 
 const ROW: &str = "s.key, s.spelled, s.name, s.resource_group, s.subscription, coalesce(n.name, s.subscription), \
-                   s.kind, s.location, o.state, o.outcome, o.enforcement, o.tls, o.reason, o.since_ms, o.wire";
-const SERVERS: &str = "observations o JOIN servers s ON s.num = o.server";
-const TABLES: &str = "observations o JOIN servers s ON s.num = o.server \
-                      LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription";
+                   s.kind, s.location, o.state, o.outcome, o.enforcement, o.tls, o.reason, o.since_ms, o.wire, \
+                   o.standing, o.pending, o.failing";
+/// What only the present has.
+const ROW_NOW: &str = "o.at_ms, o.probed_ms, o.changed_ms, o.changed_run, o.expires_ms, o.accepts";
+const ROW_THEN: &str = "(SELECT started_ms FROM audits WHERE num = o.audit), NULL, NULL, NULL, NULL, ''";
+/// How many columns those are together.
+const ROW_COLUMNS: usize = 24;
+
+/// Where the servers of an audit, or of the present, stand.
+pub(crate) struct Source {
+    /// The table, under the name `o`.
+    pub(crate) table: &'static str,
+    /// The condition, of which the value is the first.
+    pub(crate) condition: &'static str,
+    pub(crate) value: i64,
+    row: &'static str,
+}
+
+impl Source {
+    pub(crate) fn of(audit: &AuditEntry) -> Self {
+        match audit.present {
+            // Whatever the newest audit saw, and what others have seen since it began.
+            Some(_) => {
+                Self { table: "current o", condition: "o.at_ms >= ?1", value: audit.started_ms, row: ROW_NOW }
+            }
+            None => Self { table: "observations o", condition: "o.audit = ?1", value: audit.num, row: ROW_THEN },
+        }
+    }
+
+    fn row(&self) -> String {
+        format!("{ROW}, {}", self.row)
+    }
+
+    /// With the server, and with the name of its subscription if that matters.
+    fn tables(&self, names: bool) -> String {
+        let names = if names { NAMES } else { "" };
+        format!("{} JOIN servers s ON s.num = o.server{names}", self.table)
+    }
+}
+
+const NAMES: &str = " LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription";
 
 /// The worst first, and what nobody looked at last.
 const BY_WIRE: &str = "CASE o.wire WHEN 'plaintext-only' THEN 0 WHEN 'optional' THEN 1 WHEN 'broken-tls' THEN 2 \
@@ -148,13 +226,27 @@ fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
         reason: row.get(12)?,
         since_ms: row.get(13)?,
         wire: row.get(14)?,
+        standing: Standing::from_code(row.get(15)?),
+        pending: listed(&row.get::<_, String>(16)?),
+        failing: listed(&row.get::<_, String>(17)?),
+        seen_ms: row.get(18)?,
+        probed_ms: row.get(19)?,
+        changed: row.get::<_, Option<i64>>(20)?.zip(row.get::<_, Option<String>>(21)?),
+        expires_ms: row.get(22)?,
+        accepts: row.get(23)?,
     })
+}
+
+/// The words of a list that was kept with commas between them.
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 /// The condition that a filter makes, with its values. The audit is the first.
 pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, Vec<Value>) {
-    let mut sql = "o.audit = ?1".to_owned();
-    let mut values = vec![Value::Integer(audit.num)];
+    let source = Source::of(audit);
+    let mut sql = source.condition.to_owned();
+    let mut values = vec![Value::Integer(source.value)];
     let mut equal = |column: &str, value: Value| {
         values.push(value);
         sql.push_str(&format!(" AND {column} = ?{}", values.len()));
@@ -164,6 +256,7 @@ pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, V
         ("o.state", &filter.state),
         ("o.reason", &filter.reason),
         ("o.wire", &filter.wire),
+        ("o.tls", &filter.floor),
     ];
     for (column, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
         equal(column, Value::Text(text.clone()));
@@ -173,6 +266,18 @@ pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, V
     }
     if let Some(enforcement) = filter.enforcement {
         equal("o.enforcement", Value::Integer(enforcement.code()));
+    }
+    if !filter.failing.is_empty() {
+        values.push(Value::Text(filter.failing.clone()));
+        sql.push_str(&format!(" AND instr(',' || o.failing || ',', ',' || ?{} || ',')", values.len()));
+    }
+    if let (Some(moment), Some(_)) = (filter.expires_before_ms, audit.present) {
+        values.push(Value::Integer(moment));
+        sql.push_str(&format!(" AND o.expires_ms < ?{}", values.len()));
+    }
+    if !filter.standings.is_empty() {
+        let codes: Vec<String> = filter.standings.iter().map(|standing| standing.code().to_string()).collect();
+        sql.push_str(&format!(" AND o.standing IN ({})", codes.join(", ")));
     }
     if !filter.kinds.is_empty() {
         let places: Vec<String> = filter
@@ -207,8 +312,8 @@ pub(crate) fn servers(
     let (condition, values) = condition(audit, filter);
     let direction = if descending { "DESC" } else { "ASC" };
     let by = match sort {
-        ServerSort::Urgency if descending => "o.enforcement, o.outcome",
-        ServerSort::Urgency => "o.enforcement DESC, o.outcome DESC",
+        ServerSort::Urgency if descending => "o.standing, o.outcome",
+        ServerSort::Urgency => "o.standing DESC, o.outcome DESC",
         ServerSort::Name => "",
         ServerSort::ResourceGroup => "s.resource_group COLLATE NOCASE",
         ServerSort::Subscription => "n.name COLLATE NOCASE",
@@ -224,81 +329,104 @@ pub(crate) fn servers(
         _ => format!("{by} {direction}, s.name COLLATE NOCASE, s.num"),
     };
     // Finding the rows of a page looks at every server of the audit, so it joins no more than it must.
+    let source = Source::of(audit);
     let by_subscription = sort == ServerSort::Subscription;
-    let tables = if by_subscription || !filter.search.is_empty() { TABLES } else { SERVERS };
+    let tables = source.tables(by_subscription || !filter.search.is_empty());
     let mut paged = values.clone();
     paged.extend([Value::Integer(page.size.into()), Value::Integer(offset(page))]);
     let (limit, skip) = (values.len() + 1, values.len() + 2);
     let sql = format!(
-        "SELECT {ROW} FROM (SELECT o.server FROM {tables} WHERE {condition} ORDER BY {order} LIMIT ?{limit} OFFSET ?{skip}) \
-         p JOIN {TABLES} WHERE o.audit = ?1 AND o.server = p.server ORDER BY {order}"
+        "SELECT {} FROM (SELECT o.server FROM {tables} WHERE {condition} ORDER BY {order} LIMIT ?{limit} OFFSET ?{skip}) \
+         p JOIN {} WHERE {} AND o.server = p.server ORDER BY {order}",
+        source.row(),
+        source.tables(true),
+        source.condition,
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(paged), server_row)?.collect::<Result<_, _>>()?;
-    let tally =
-        if *filter == ServerFilter::default() { audit.tally } else { tally(connection, &condition, values, filter)? };
-    Ok(ServerPage { rows, total: tally.servers(), tally })
+    // What an audit of an older version counted has no standings; a list counts for itself.
+    let (tally, standings) = match *filter == ServerFilter::default() && audit.standings.servers() > 0 {
+        true => (audit.tally, audit.standings),
+        false => tally(connection, &source, &condition, values, filter)?,
+    };
+    Ok(ServerPage { rows, total: tally.servers(), tally, standings })
 }
 
 /// How many servers pass a filter.
 fn tally(
     connection: &Connection,
+    source: &Source,
     condition: &str,
     values: Vec<Value>,
     filter: &ServerFilter,
-) -> Result<Tally, StoreError> {
+) -> Result<(Tally, Standings), StoreError> {
     let of_servers = !filter.kinds.is_empty() || !filter.subscription.is_empty();
     let tables = match (filter.search.is_empty(), of_servers) {
-        (false, _) => TABLES,
-        (true, true) => SERVERS,
-        (true, false) => "observations o",
+        (false, _) => source.tables(true),
+        (true, true) => source.tables(false),
+        (true, false) => source.table.to_owned(),
     };
-    let sql = format!("SELECT o.enforcement, count(*) FROM {tables} WHERE {condition} GROUP BY 1");
-    let mut tally = Tally::default();
+    let sql = format!("SELECT o.enforcement, o.standing, count(*) FROM {tables} WHERE {condition} GROUP BY 1, 2");
+    let (mut tally, mut standings) = (Tally::default(), Standings::default());
     let mut statement = connection.prepare_cached(&sql)?;
     let mut counts = statement.query(params_from_iter(values))?;
     while let Some(row) = counts.next()? {
-        let count = unsigned(row.get(1)?);
-        match Enforcement::from_code(row.get(0)?) {
-            Enforcement::Enforced => tally.enforced += count,
-            Enforcement::NotEnforced => tally.not_enforced += count,
-            Enforcement::Unknown => tally.unknown += count,
-        }
+        let count = unsigned(row.get(2)?);
+        tally.add(Enforcement::from_code(row.get(0)?), count);
+        standings.add(Standing::from_code(row.get(1)?), count);
     }
-    Ok(tally)
+    Ok((tally, standings))
 }
 
 /// One pass over the servers; what each value has in number is added up here.
 pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Facets, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT s.kind, o.state, o.reason, s.subscription, o.wire, count(*) FROM observations o \
-         JOIN servers s ON s.num = o.server WHERE o.audit = ?1 GROUP BY 1, 2, 3, 4, 5",
-    )?;
-    let mut rows = statement.query([audit.num])?;
-    let mut counted: [BTreeMap<String, u64>; 5] = Default::default();
+    let source = Source::of(audit);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT s.kind, o.state, o.reason, s.subscription, o.wire, o.tls, o.standing, count(*) FROM {} WHERE {} \
+         GROUP BY 1, 2, 3, 4, 5, 6, 7",
+        source.tables(false),
+        source.condition,
+    ))?;
+    let mut rows = statement.query([source.value])?;
+    let mut counted: [BTreeMap<String, u64>; 6] = Default::default();
+    let mut found = Facets::default();
+    let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let servers = unsigned(row.get(5)?);
+        let servers = unsigned(row.get(7)?);
+        let standing = Standing::from_code(row.get(6)?);
         for (index, counts) in counted.iter_mut().enumerate() {
             *counts.entry(row.get(index)?).or_default() += servers;
         }
+        found.by_kind.entry(row.get(0)?).or_default().add(standing, servers);
+        found.by_subscription.entry(row.get(3)?).or_default().add(standing, servers);
+        if standing == Standing::Unknown {
+            *unknown.entry(row.get(2)?).or_default() += servers;
+        }
     }
-    let [kinds, states, reasons, of_subscriptions, wires] = counted;
-    let mut statement = connection
-        .prepare_cached("SELECT id, name FROM audit_subscriptions WHERE audit = ?1 ORDER BY name COLLATE NOCASE, id")?;
-    let subscriptions = statement
-        .query_map([audit.num], |row| {
-            let id: String = row.get(0)?;
-            let servers = of_subscriptions.get(&id).copied().unwrap_or_default();
-            Ok((id, row.get(1)?, servers))
-        })?
-        .collect::<Result<_, _>>()?;
-    Ok(Facets {
-        kinds: by_count(kinds),
-        states: by_count(states),
-        reasons: by_count(reasons),
-        wires: by_count(wires),
-        subscriptions,
-    })
+    let [kinds, states, reasons, of_subscriptions, wires, floors] = counted;
+    // A server of a newer audit may be in a subscription that the newest whole one did not list.
+    let mut names: BTreeMap<String, String> = of_subscriptions.keys().map(|id| (id.clone(), id.clone())).collect();
+    let mut statement = connection.prepare_cached("SELECT id, name FROM audit_subscriptions WHERE audit = ?1")?;
+    let mut rows = statement.query([audit.num])?;
+    while let Some(row) = rows.next()? {
+        names.insert(row.get(0)?, row.get(1)?);
+    }
+    let count = |id: &String| of_subscriptions.get(id).copied().unwrap_or_default();
+    found.subscriptions = names.into_iter().map(|(id, name)| (id.clone(), name, count(&id))).collect();
+    found.subscriptions.sort_by(|a, b| (a.1.to_lowercase(), &a.0).cmp(&(b.1.to_lowercase(), &b.0)));
+    if audit.present.is_some() {
+        let mut statement = connection.prepare_cached(
+            "SELECT expires_ms FROM current WHERE at_ms >= ?1 AND expires_ms IS NOT NULL ORDER BY expires_ms",
+        )?;
+        found.expiries = statement.query_map([source.value], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    }
+    found.kinds = by_count(kinds);
+    found.states = by_count(states);
+    found.reasons = by_count(reasons);
+    found.unknown = by_count(unknown);
+    found.wires = by_count(wires);
+    found.floors = by_count(floors);
+    Ok(found)
 }
 
 /// The most frequent first; the empty one is none.
@@ -313,42 +441,70 @@ pub(crate) fn server(
     audit: &AuditEntry,
     key: &str,
 ) -> Result<Option<ServerDetail>, StoreError> {
+    let source = Source::of(audit);
+    // The present of one server is there however old the audit is that saw it last.
+    let condition = if audit.present.is_some() { "?1 = ?1" } else { source.condition };
     let sql = format!(
-        "SELECT {ROW}, f.document, j.document FROM {TABLES} JOIN facts f ON f.num = o.facts \
-         JOIN judgements j ON j.num = o.judgement WHERE o.audit = ?1 AND s.key = ?2"
+        "SELECT {}, f.document, j.document, o.server FROM {} JOIN facts f ON f.num = o.facts \
+         JOIN judgements j ON j.num = o.judgement WHERE {condition} AND s.key = ?2",
+        source.row(),
+        source.tables(true),
     );
     let found = connection
         .prepare_cached(&sql)?
-        .query_row(params![audit.num, key], |row| {
-            Ok((server_row(row)?, row.get::<_, String>(15)?, row.get::<_, String>(16)?))
+        .query_row(params![source.value, key], |row| {
+            let text = |index| row.get::<_, String>(index);
+            Ok((server_row(row)?, text(ROW_COLUMNS)?, text(ROW_COLUMNS + 1)?, row.get::<_, i64>(ROW_COLUMNS + 2)?))
         })
         .optional()?;
-    let Some((row, facts, judgement)) = found else { return Ok(None) };
+    let Some((row, facts, judgement, number)) = found else { return Ok(None) };
     let facts: Facts = document::read(&facts)?;
     let judgement: Judgement = document::read(&judgement)?;
+    let evidence = match audit.present {
+        Some(_) => Some(known(connection, number)?.state),
+        None => None,
+    };
+    let probed = evidence.as_ref().and_then(|state| state.probe.as_ref());
     Ok(Some(ServerDetail {
+        probed_by: probed.map(|probe| probe.source.to_string()).filter(|id| *id != audit.id),
+        wire: match probed {
+            Some(_) => evidence.iter().flat_map(standing_listeners).collect(),
+            None => facts.wire,
+        },
         row,
         fqdn: facts.fqdn,
         role: facts.role,
         primary: facts.primary,
         readings: facts.readings,
-        wire: facts.wire,
         findings: judgement.findings,
+        evidence,
     }))
+}
+
+/// The listeners of the newest probes that got an answer, and what got none beside them. What a probe saw before the switch
+/// was turned is among them: its certificate and versions still tell.
+fn standing_listeners(state: &CurrentState) -> Vec<StoredListener> {
+    let wire = if state.probed_before_the_change() {
+        state.answered.values().flat_map(|seen| seen.what.iter().cloned()).collect()
+    } else {
+        state.wire()
+    };
+    wire.iter().map(StoredListener::from).collect()
 }
 
 pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<Vec<HistoryEntry>, StoreError> {
     // CROSS JOIN keeps the order: a look into each audit, not through all observations.
     let mut statement = connection.prepare_cached(
-        "SELECT a.id, a.run, a.profile, o.state, o.outcome, o.enforcement, o.tls, o.reason, \
-         coalesce(lead(o.facts) OVER (ORDER BY a.started_ms DESC, a.num DESC) <> o.facts, FALSE) \
-         FROM audits a CROSS JOIN observations o ON o.audit = a.num \
+        "SELECT a.id, a.run, a.profile, o.state, o.outcome, o.enforcement, o.tls, o.reason, o.standing, f.document \
+         FROM audits a CROSS JOIN observations o ON o.audit = a.num JOIN facts f ON f.num = o.facts \
          WHERE o.server = (SELECT num FROM servers WHERE key = ?1) ORDER BY a.started_ms DESC, a.num DESC LIMIT ?2",
     )?;
     let mut rows = statement.query(params![key, count])?;
-    let mut found = Vec::new();
+    let mut found: Vec<HistoryEntry> = Vec::new();
+    let mut documents: Vec<Facts> = Vec::new();
     while let Some(row) = rows.next()? {
         let run: StoredRun = document::read(&row.get::<_, String>(1)?)?;
+        let facts: Facts = document::read(row.get_ref(9)?.as_str().map_err(rusqlite::Error::from)?)?;
         found.push(HistoryEntry {
             audit: row.get(0)?,
             started_at: run.started_at,
@@ -358,11 +514,18 @@ pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<
             enforcement: Enforcement::from_code(row.get(5)?),
             minimal_tls: row.get(6)?,
             reason: row.get(7)?,
-            changed: row.get(8)?,
+            standing: Standing::from_code(row.get(8)?),
+            probed: !facts.wire.is_empty(),
+            changes: Vec::new(),
         });
+        documents.push(facts);
     }
+    super::differences::note(&mut found, &documents);
     Ok(found)
 }
+
+/// Codes of standings with those that count as enforced as one: whether it was probed is no change of the server.
+const COARSE: &str = "CASE WHEN standing < 3 THEN 0 ELSE standing END";
 
 pub(crate) fn changes(
     connection: &Connection,
@@ -370,24 +533,43 @@ pub(crate) fn changes(
     previous: &AuditEntry,
     count: u32,
 ) -> Result<(Vec<ServerChange>, u64), StoreError> {
+    let source = Source::of(audit);
+    let found = format!("SELECT o.server, {COARSE} AS coarse, o.standing FROM {} WHERE {}", source.table, source.condition);
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {ROW}, c.before, c.after, count(*) OVER () FROM ( \
-           SELECT o.audit AS audit, o.server AS server, p.enforcement AS before, o.enforcement AS after \
-             FROM observations o LEFT JOIN observations p ON p.audit = ?2 AND p.server = o.server \
-             WHERE o.audit = ?1 AND o.enforcement IS NOT p.enforcement \
-           UNION ALL \
-           SELECT p.audit, p.server, p.enforcement, NULL FROM observations p WHERE p.audit = ?2 \
-             AND NOT EXISTS (SELECT 1 FROM observations o WHERE o.audit = ?1 AND o.server = p.server) \
-         ) c JOIN observations o ON o.audit = c.audit AND o.server = c.server JOIN servers s ON s.num = c.server \
-         LEFT JOIN audit_subscriptions n ON n.audit = c.audit AND n.id = s.subscription \
-         ORDER BY coalesce(c.after, -1) DESC, c.before, s.name COLLATE NOCASE LIMIT ?3"
+        "WITH p AS (SELECT server, {COARSE} AS coarse, standing FROM observations WHERE audit = ?2), q AS ({found}) \
+         SELECT {}, c.before, c.after, count(*) OVER () FROM ( \
+           SELECT q.server AS server, p.standing AS before, q.standing AS after FROM q LEFT JOIN p USING (server) \
+             WHERE q.coarse IS NOT p.coarse \
+         ) c JOIN {} WHERE {} AND o.server = c.server \
+         ORDER BY c.after DESC, c.before, s.name COLLATE NOCASE LIMIT ?3",
+        source.row(),
+        source.tables(true),
+        source.condition,
     ))?;
-    let mut rows = statement.query(params![audit.num, previous.num, count])?;
+    let mut found = read_changes(&mut statement.query(params![source.value, previous.num, count])?)?;
+    let then = Source::of(previous);
+    let gone = format!(
+        "SELECT {}, o.standing, NULL, count(*) OVER () FROM {} WHERE o.audit = ?2 AND o.server NOT IN \
+         (SELECT q.server FROM {} q WHERE {}) ORDER BY s.name COLLATE NOCASE LIMIT ?3",
+        then.row(),
+        then.tables(true),
+        source.table.trim_end_matches(" o"),
+        source.condition.replace("o.", "q."),
+    );
+    let mut statement = connection.prepare_cached(&gone)?;
+    let (rows, total) = read_changes(&mut statement.query(params![source.value, previous.num, count])?)?;
+    found.0.extend(rows);
+    found.0.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    Ok((found.0, found.1 + total))
+}
+
+fn read_changes(rows: &mut rusqlite::Rows<'_>) -> Result<(Vec<ServerChange>, u64), StoreError> {
     let (mut found, mut total) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let enforcement = |index| row.get::<_, Option<i64>>(index).map(|code| code.map(Enforcement::from_code));
-        found.push(ServerChange { row: server_row(row)?, before: enforcement(15)?, after: enforcement(16)? });
-        total = unsigned(row.get(17)?);
+        let standing = |index| row.get::<_, Option<i64>>(index).map(|code| code.map(Standing::from_code));
+        let (before, after) = (standing(ROW_COLUMNS)?, standing(ROW_COLUMNS + 1)?);
+        found.push(ServerChange { row: server_row(row)?, before, after });
+        total = unsigned(row.get(ROW_COLUMNS + 2)?);
     }
     Ok((found, total))
 }

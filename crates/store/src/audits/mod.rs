@@ -4,13 +4,17 @@
 //! the same directory. Facts are kept apart from judgement and each once, under its hash: a hundred audits of servers
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
+mod current;
+mod differences;
 mod document;
+mod evidence;
 mod list;
 mod listener;
 mod report;
 mod save;
 mod types;
 
+pub(crate) use current::rebuild;
 pub(crate) use list::{audit as audit_of, looked_at_the_wire};
 pub(crate) use report::report as report_of;
 
@@ -42,12 +46,14 @@ pub struct AuditStore {
     file: DatabaseFile,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    facets: Mutex<Option<(i64, Arc<Facets>)>>,
+    facets: Mutex<Option<(Viewed, Arc<Facets>)>>,
     changes: Mutex<Option<(Compared, Changes)>>,
 }
 
-/// Two audits by number, and how many changes were asked for.
-type Compared = (i64, i64, u32);
+/// An audit by number, and the version of the present if that is looked at.
+type Viewed = (i64, Option<i64>);
+/// Two audits, and how many changes were asked for.
+type Compared = (Viewed, i64, u32);
 /// Servers that changed, and how many there are.
 type Changes = (Vec<ServerChange>, u64);
 
@@ -129,7 +135,13 @@ impl AuditStore {
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
+    ///
+    /// Lists and counts of this entry are of the present: what other audits, probes and runs have shown stands beside what
+    /// the audit saw.
     pub fn latest(&self) -> Result<Option<AuditEntry>, StoreError> {
+        if self.read(current::has_changes)? {
+            self.write(current::fold_changes)?;
+        }
         self.read(list::latest)
     }
 
@@ -176,13 +188,14 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn facets(&self, audit: &AuditEntry) -> Result<Arc<Facets>, StoreError> {
         // A kept audit never changes, and nearly everybody looks at the latest.
-        if let Some((num, facets)) = &*lock(&self.facets)
-            && *num == audit.num
+        let viewed = (audit.num, audit.present);
+        if let Some((known, facets)) = &*lock(&self.facets)
+            && *known == viewed
         {
             return Ok(facets.clone());
         }
         let facets = Arc::new(self.read(|connection| list::facets(connection, audit))?);
-        *lock(&self.facets) = Some((audit.num, facets.clone()));
+        *lock(&self.facets) = Some((viewed, facets.clone()));
         Ok(facets)
     }
 
@@ -201,6 +214,9 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn last_audit_of(&self, key: &str) -> Result<Option<AuditEntry>, StoreError> {
+        if self.read(current::has_changes)? {
+            self.write(current::fold_changes)?;
+        }
         self.read(|connection| list::last_audit_of(connection, key))
     }
 
@@ -234,7 +250,7 @@ impl AuditStore {
         previous: &AuditEntry,
         count: u32,
     ) -> Result<(Vec<ServerChange>, u64), StoreError> {
-        let asked = (audit.num, previous.num, count);
+        let asked = ((audit.num, audit.present), previous.num, count);
         if let Some((known, changes)) = &*lock(&self.changes)
             && *known == asked
         {

@@ -1,13 +1,15 @@
 //! A kept audit as the report that it was, or judged again.
 
 use super::document::{self, Facts, Judgement};
-use super::list::{condition, unsigned};
+use super::evidence::Known;
+use super::list::{Source, condition, unsigned};
 use super::save::outcome_from;
 use super::types::{AuditEntry, ControlTally, JudgedOtherwise, Rejudged, ServerFilter};
 use crate::StoreError;
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Gap, Outcome, Run, ServerReport, Subscription, SubscriptionId, SubscriptionState, Summary,
+    AuditReport, Enforcement, Gap, Meaning, Outcome, Parameter, Reading, Run, ServerReport, SslEnforcement,
+    Subscription, SubscriptionId, SubscriptionState, Summary,
 };
 use rusqlite::{Connection, params_from_iter};
 use std::sync::Arc;
@@ -49,11 +51,16 @@ pub(crate) fn each_server(
     take: &mut dyn FnMut(ServerReport),
 ) -> Result<(), StoreError> {
     let (condition, values) = condition(audit, filter);
+    let source = Source::of(audit);
+    // Only the present has evidence of its own.
+    let evidence = if audit.present.is_some() { "e.document, o.outcome" } else { "NULL, o.outcome" };
+    let joined = if audit.present.is_some() { " LEFT JOIN evidence e ON e.server = o.server" } else { "" };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT f.document, j.document FROM observations o JOIN servers s ON s.num = o.server \
+        "SELECT f.document, j.document, {evidence} FROM {} JOIN servers s ON s.num = o.server \
          LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription \
-         JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement WHERE {condition} \
-         ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id"
+         JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement{joined} WHERE {condition} \
+         ORDER BY lower(coalesce(n.name, '')), s.subscription, s.id",
+        source.table,
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
@@ -62,7 +69,11 @@ pub(crate) fn each_server(
             Some(profile) => judge(&facts, profile, &audit.started_at)?,
             None => {
                 let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-                as_it_was(&facts, &judgement, &audit.started_at)?
+                let mut report = as_it_was(&facts, &judgement, &audit.started_at)?;
+                if let Some(evidence) = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+                    bring_up_to_date(&mut report, Known::read(evidence)?, outcome_from(row.get(3)?));
+                }
+                report
             }
         });
     }
@@ -115,6 +126,38 @@ fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<
         wire: posture.wire,
         primary: primary.map(Box::new),
     })
+}
+
+/// Puts the evidence of each kind that stands in place of what the newest audit saw or did not see.
+fn bring_up_to_date(report: &mut ServerReport, known: Known, outcome: Outcome) {
+    let state = known.state;
+    report.wire = state.wire();
+    report.outcome = outcome;
+    let Some(change) = state.changed.as_ref() else { return };
+    if state.looked.as_ref().is_none_or(|look| look.source != change.source) {
+        return;
+    }
+    // A run wrote the switch and read it back since that audit.
+    let (declared, outcome) = match change.what.after {
+        Enforcement::Enforced => (SslEnforcement::Enabled, Outcome::Pass),
+        Enforcement::NotEnforced => (SslEnforcement::Disabled, Outcome::Fail),
+        Enforcement::Unknown => return,
+    };
+    report.ssl_enforcement = declared;
+    let meaning = Meaning::Enforced(declared == SslEnforcement::Enabled);
+    for (name, reading) in report.readings.iter_mut().filter(|(name, _)| name.is_switch()) {
+        if let Some(value) = name.spell(meaning) {
+            *reading = Reading::Known(Parameter::in_effect(*name, value));
+        }
+    }
+    for finding in report.findings.iter_mut().filter(|finding| finding.control == Enforcement::CONTROL) {
+        finding.outcome = outcome;
+        finding.observed = Some(format!("read back by run {}", change.source).into());
+        finding.blind = None;
+        if outcome == Outcome::Pass {
+            finding.expected = None;
+        }
+    }
 }
 
 pub(crate) fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {

@@ -1,10 +1,12 @@
 //! Keeps an audit: one transaction, all or nothing.
 
 use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
-use super::types::{AuditId, Enforcement, Tally};
+use super::current::{self, Look};
+use super::types::{AuditId, Code as _, Tally};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, Floor, Outcome, Reason, ResourceId, Scope, ServerReport, SubscriptionState, WorstListener,
+    AuditReport, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
+    SubscriptionState, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -16,13 +18,14 @@ pub(crate) fn save(connection: &mut Connection, report: &AuditReport) -> Result<
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let started_ms = report.run.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
     let mut tally = Tally::default();
-    report.servers.iter().for_each(|server| tally.count(Enforcement::of(server)));
+    report.servers.iter().for_each(|server| tally.add(Enforcement::of(server), 1));
     let audit = insert_audit(&transaction, report, started_ms, tally)?;
     insert_subscriptions(&transaction, audit, report)?;
     insert_gaps(&transaction, audit, report)?;
     for server in &report.servers {
-        insert_server(&transaction, audit, started_ms, server)?;
+        insert_server(&transaction, (audit, &report.run.id, started_ms), server)?;
     }
+    current::finish(&transaction, audit)?;
     transaction.commit()?;
     Ok(report.run.id.clone())
 }
@@ -44,7 +47,10 @@ pub(crate) fn prune(connection: &mut Connection, retain: u32) -> Result<u64, Sto
         transaction.execute_batch(
             "DELETE FROM facts WHERE num NOT IN (SELECT facts FROM observations);
              DELETE FROM judgements WHERE num NOT IN (SELECT judgement FROM observations);
-             DELETE FROM servers WHERE num NOT IN (SELECT server FROM observations);",
+             DELETE FROM current WHERE server NOT IN (SELECT server FROM observations);
+             DELETE FROM evidence WHERE server NOT IN (SELECT server FROM observations);
+             DELETE FROM servers WHERE num NOT IN (SELECT server FROM observations);
+             UPDATE present SET version = version + 1;",
         )?;
     }
     transaction.commit()?;
@@ -135,21 +141,38 @@ fn insert_gaps(transaction: &Transaction<'_>, audit: i64, report: &AuditReport) 
 
 fn insert_server(
     transaction: &Transaction<'_>,
-    audit: i64,
-    started_ms: i64,
+    (audit, audit_id, started_ms): (i64, &str, i64),
     report: &ServerReport,
 ) -> Result<(), StoreError> {
     let posture = report.posture();
     let facts = json(&Facts::of(&posture, report.primary.as_deref()))?;
     let facts = keep_document(transaction, "facts", &facts)?;
     let judgement = keep_document(transaction, "judgements", &json(&Judgement::of(report))?)?;
-    let enforcement = Enforcement::of(report);
-    let (server, last) = keep_server(transaction, report)?;
-    let since = since(transaction, server, last, enforcement)?.unwrap_or(started_ms);
+    let server = keep_server(transaction, report)?;
+    let keys: Vec<&str> = report.waiting().map(ParameterName::key).collect();
+    let pending = keys.join(",");
+    let look = Look {
+        server,
+        audit,
+        audit_id,
+        at_ms: started_ms,
+        facts,
+        judgement,
+        outcome: report.outcome,
+        enforcement: Enforcement::of(report),
+        tls: report.minimal_tls_version.map_or("", Floor::as_azure),
+        state: report.server.state.as_ref().map_or("", |state| state.as_str()),
+        reason: reason(report),
+        pending: &pending,
+        findings: report.findings.iter().map(|finding| (&*finding.control, finding.outcome)).collect(),
+        wire: report.wire.clone(),
+    };
+    let (standing, since_ms) = current::fold(transaction, &look)?;
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO observations (audit, server, facts, judgement, outcome, enforcement, tls, state, \
-             reason, wire, since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             reason, wire, since_ms, standing, pending, failing) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             audit,
@@ -157,40 +180,52 @@ fn insert_server(
             facts,
             judgement,
             outcome_code(report.outcome),
-            enforcement.code(),
-            report.minimal_tls_version.map_or("", Floor::as_azure),
-            report.server.state.as_ref().map_or("", |state| state.as_str()),
-            reason(report),
+            look.enforcement.code(),
+            look.tls,
+            look.state,
+            look.reason,
             WorstListener::of(&report.wire).map_or("", WorstListener::as_str),
-            since,
+            since_ms,
+            standing.code(),
+            pending,
+            current::failing(look.findings.iter().copied()).join(","),
         ])?;
     transaction.prepare_cached("UPDATE servers SET last_audit = ?2 WHERE num = ?1")?.execute([server, audit])?;
     Ok(())
 }
 
-/// Why the server was not seen, if it was not: of the control that matters most, or else of the first that says.
+/// The word of a server of which everything was read, but not of the primary that it is compared with.
+const OF_PRIMARY: &str = "primary-unknown";
+/// The one control that looks at another server.
+const COMPARES: &str = "replica-parity";
+
+/// Why something about the server could not be checked: its own reason, of the control that matters most, or else of the
+/// first that says. What could not be read of its primary is another reason than the primary's.
 fn reason(report: &ServerReport) -> &'static str {
-    let blind = |finding: &&hostssl_model::Finding| finding.blind.is_some();
-    let mut unseen = report.findings.iter().filter(blind);
-    let first = unseen.clone().next();
-    let main = unseen.find(|finding| finding.control == "require-secure-transport").or(first);
-    main.and_then(|finding| finding.blind.as_ref()).map_or("", |blind| blind.reason.as_str())
+    let unchecked = || report.findings.iter().filter(|finding| finding.blind.is_some());
+    let main = unchecked().find(|finding| finding.control == Enforcement::CONTROL);
+    let own = main.or_else(|| unchecked().find(|finding| finding.control != COMPARES));
+    match own.and_then(|finding| finding.blind.as_ref()) {
+        Some(blind) => blind.reason.as_str(),
+        None if unchecked().next().is_some() => OF_PRIMARY,
+        None => "",
+    }
 }
 
-/// The row of a server, and the audit that saw it last.
-fn keep_server(transaction: &Transaction<'_>, report: &ServerReport) -> Result<(i64, Option<i64>), StoreError> {
+/// The row of a server.
+fn keep_server(transaction: &Transaction<'_>, report: &ServerReport) -> Result<i64, StoreError> {
     let server = &report.server;
     let known = transaction
-        .prepare_cached("SELECT num, last_audit FROM servers WHERE id = ?1")?
-        .query_row([server.id.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT num FROM servers WHERE id = ?1")?
+        .query_row([server.id.to_lowercase()], |row| row.get::<_, i64>(0))
         .optional()?;
     let group = server.id.resource_group();
-    if let Some((num, last)) = known {
+    if let Some(num) = known {
         let update = "UPDATE servers SET spelled = ?2, resource_group = ?3, kind = ?4, location = ?5 WHERE num = ?1 \
                       AND (spelled, resource_group, kind, location) IS NOT (?2, ?3, ?4, ?5)";
         let values = params![num, server.id.as_str(), group, server.kind.as_str(), &*server.location];
         transaction.prepare_cached(update)?.execute(values)?;
-        return Ok((num, last));
+        return Ok(num);
     }
     transaction
         .prepare_cached(
@@ -207,28 +242,13 @@ fn keep_server(transaction: &Transaction<'_>, report: &ServerReport) -> Result<(
             server.kind.as_str(),
             &*server.location,
         ])?;
-    Ok((transaction.last_insert_rowid(), None))
+    Ok(transaction.last_insert_rowid())
 }
 
 /// The name of a server in addresses: 20 hexadecimal digits of the SHA-256 of its id in lower case.
 #[must_use]
 pub fn server_key(id: &ResourceId) -> String {
     super::document::hex(&Sha256::digest(id.to_lowercase())).chars().take(20).collect()
-}
-
-/// Since when the enforcement is what it is, if the audit before saw the same.
-fn since(
-    transaction: &Transaction<'_>,
-    server: i64,
-    last: Option<i64>,
-    enforcement: Enforcement,
-) -> Result<Option<i64>, StoreError> {
-    let Some(last) = last else { return Ok(None) };
-    let before: Option<(i64, i64)> = transaction
-        .prepare_cached("SELECT enforcement, since_ms FROM observations WHERE audit = ?1 AND server = ?2")?
-        .query_row([last, server], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    Ok(before.filter(|(code, _)| *code == enforcement.code()).map(|(_, since)| since))
 }
 
 /// The number of a document that is kept under its hash.

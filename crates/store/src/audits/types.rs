@@ -2,60 +2,21 @@
 
 use super::document::{StoredBlind, StoredFinding, StoredReading};
 use super::listener::StoredListener;
-use hostssl_model::{Outcome, Principal, Scope, ServerReport, SslEnforcement, Summary};
+use std::collections::BTreeMap;
+pub use hostssl_model::Enforcement;
+use hostssl_model::{CurrentState, Outcome, Principal, Scope, Standing, Standings, Summary};
 
 /// The id of a kept audit: the run's id.
 pub type AuditId = String;
 
-/// Whether clients can be kept from connecting without TLS, as far as an audit saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Enforcement {
-    /// The server refuses them.
-    Enforced,
-    /// It was not seen.
-    Unknown,
-    /// The server lets them in.
-    NotEnforced,
+/// What is kept of an [`Enforcement`]: frozen numbers.
+pub(crate) trait Code: Sized {
+    fn code(self) -> i64;
+    fn from_code(code: i64) -> Self;
 }
 
-impl Enforcement {
-    /// Every one, from best to worst.
-    pub const ALL: [Self; 3] = [Self::Enforced, Self::Unknown, Self::NotEnforced];
-
-    /// The word in addresses and formats.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforced => "enforced",
-            Self::Unknown => "unknown",
-            Self::NotEnforced => "not-enforced",
-        }
-    }
-
-    /// Reads the word.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.as_str() == word)
-    }
-
-    /// What the control `require-secure-transport` says; where the profile does not hold it, what is declared. A switch
-    /// that waits for a restart is declared on and enforces nothing, so the control goes first.
-    #[must_use]
-    pub fn of(report: &ServerReport) -> Self {
-        let control = report.findings.iter().find(|finding| finding.control == "require-secure-transport");
-        match control.map(|finding| finding.outcome) {
-            Some(Outcome::Pass) => Self::Enforced,
-            Some(Outcome::Fail) => Self::NotEnforced,
-            Some(Outcome::Unknown) => Self::Unknown,
-            Some(Outcome::NotApplicable) | None => match report.ssl_enforcement {
-                SslEnforcement::Enabled => Self::Enforced,
-                SslEnforcement::Disabled => Self::NotEnforced,
-                SslEnforcement::Unknown => Self::Unknown,
-            },
-        }
-    }
-
-    pub(crate) fn code(self) -> i64 {
+impl Code for Enforcement {
+    fn code(self) -> i64 {
         match self {
             Self::Enforced => 0,
             Self::Unknown => 1,
@@ -63,7 +24,7 @@ impl Enforcement {
         }
     }
 
-    pub(crate) fn from_code(code: i64) -> Self {
+    fn from_code(code: i64) -> Self {
         match code {
             0 => Self::Enforced,
             2 => Self::NotEnforced,
@@ -72,7 +33,24 @@ impl Enforcement {
     }
 }
 
-/// How many servers enforce.
+impl Code for Standing {
+    fn code(self) -> i64 {
+        match self {
+            Self::Proven => 0,
+            Self::NotProbed => 1,
+            Self::Unproven => 2,
+            Self::Unknown => 3,
+            Self::NotEnforced => 4,
+            Self::AcceptsPlaintext => 5,
+        }
+    }
+
+    fn from_code(code: i64) -> Self {
+        Self::ALL.into_iter().find(|one| one.code() == code).unwrap_or(Self::Unknown)
+    }
+}
+
+/// How many servers enforce, by what is declared alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// They do.
@@ -90,11 +68,11 @@ impl Tally {
         self.enforced + self.not_enforced + self.unknown
     }
 
-    pub(crate) fn count(&mut self, enforcement: Enforcement) {
+    pub(crate) fn add(&mut self, enforcement: Enforcement, servers: u64) {
         match enforcement {
-            Enforcement::Enforced => self.enforced += 1,
-            Enforcement::NotEnforced => self.not_enforced += 1,
-            Enforcement::Unknown => self.unknown += 1,
+            Enforcement::Enforced => self.enforced += servers,
+            Enforcement::NotEnforced => self.not_enforced += servers,
+            Enforcement::Unknown => self.unknown += servers,
         }
     }
 }
@@ -131,8 +109,13 @@ pub struct AuditEntry {
     pub subscriptions: u64,
     /// Servers by the worst of their controls.
     pub summary: Summary,
-    /// Servers by enforcement.
+    /// Servers by what is declared.
     pub tally: Tally,
+    /// Servers by where they stand, by all that was known when the audit was kept.
+    pub standings: Standings,
+    /// Of the newest audit: that lists and counts are of the present, which began with it. What other audits, probes and
+    /// runs have shown since, or had shown before, stands beside what it saw. The number changes with the present.
+    pub present: Option<i64>,
 }
 
 /// A server in a list.
@@ -169,6 +152,22 @@ pub struct ServerRow {
     /// What its worst listener does with clients without TLS: the verdict's word, `unseen` when one could not be seen and
     /// none is worse, empty when nobody looked.
     pub wire: String,
+    /// Where it stands, by the evidence of every kind.
+    pub standing: Standing,
+    /// The settings whose value waits for a restart, under their keys.
+    pub pending: Vec<String>,
+    /// The controls that fail.
+    pub failing: Vec<String>,
+    /// When the audit that saw it began, in milliseconds since 1970-01-01T00:00:00Z.
+    pub seen_ms: i64,
+    /// When the oldest evidence of its listeners that stands was gathered; `None` without any, and in lists of the past.
+    pub probed_ms: Option<i64>,
+    /// When a run changed it, and which, if that is newer than the audit.
+    pub changed: Option<(i64, String)>,
+    /// When the first certificate of its listeners expires, as far as it was seen.
+    pub expires_ms: Option<i64>,
+    /// The lowest TLS version that one of its listeners accepted, in Azure's words; empty when none was seen.
+    pub accepts: String,
 }
 
 /// Which servers to list. Empty means all.
@@ -190,6 +189,14 @@ pub struct ServerFilter {
     pub reason: String,
     /// What its worst listener does, in the words of [`ServerRow::wire`].
     pub wire: String,
+    /// Where it stands. Empty means anywhere.
+    pub standings: Vec<Standing>,
+    /// A control that fails.
+    pub failing: String,
+    /// Its lowest TLS version in Azure's words.
+    pub floor: String,
+    /// A certificate that expires before this moment, in milliseconds since 1970-01-01T00:00:00Z. Only in the present.
+    pub expires_before_ms: Option<i64>,
 }
 
 /// What a list of servers is sorted by.
@@ -232,8 +239,10 @@ pub struct ServerPage {
     pub rows: Vec<ServerRow>,
     /// How many pass the filter.
     pub total: u64,
-    /// Of those, how many enforce.
+    /// Of those, how many enforce, by what is declared.
     pub tally: Tally,
+    /// Of those, how many stand where.
+    pub standings: Standings,
 }
 
 /// What is there to filter by, with how many servers each.
@@ -243,12 +252,22 @@ pub struct Facets {
     pub kinds: Vec<(String, u64)>,
     /// States.
     pub states: Vec<(String, u64)>,
-    /// Reasons why servers were not seen.
+    /// Reasons why servers, or something about them, could not be checked.
     pub reasons: Vec<(String, u64)>,
+    /// Of those, the reasons of servers that stand unknown: together they are all of them.
+    pub unknown: Vec<(String, u64)>,
+    /// The lowest TLS versions in Azure's words.
+    pub floors: Vec<(String, u64)>,
     /// What the worst listener does.
     pub wires: Vec<(String, u64)>,
     /// Subscriptions: id, name and servers.
     pub subscriptions: Vec<(String, String, u64)>,
+    /// The same with how many servers stand where, and the same of kinds.
+    pub by_subscription: BTreeMap<String, Standings>,
+    /// Kinds with how many servers stand where.
+    pub by_kind: BTreeMap<String, Standings>,
+    /// When certificates expire, in milliseconds since 1970-01-01T00:00:00Z, in order: the first of each server.
+    pub expiries: Vec<i64>,
 }
 
 /// One server in one audit, with all that is kept.
@@ -268,6 +287,10 @@ pub struct ServerDetail {
     pub wire: Vec<StoredListener>,
     /// What the controls said.
     pub findings: Vec<StoredFinding>,
+    /// Of the present: the evidence of each kind that stands.
+    pub evidence: Option<CurrentState>,
+    /// The id of the audit that the listeners were last probed by, when that is another one than the newest.
+    pub probed_by: Option<AuditId>,
 }
 
 /// One server in one audit of its history.
@@ -289,8 +312,12 @@ pub struct HistoryEntry {
     pub minimal_tls: String,
     /// Why it was not seen.
     pub reason: String,
-    /// Whether what was observed differs from the audit before.
-    pub changed: bool,
+    /// Where it stood, by all that was known then.
+    pub standing: Standing,
+    /// Whether that audit probed it.
+    pub probed: bool,
+    /// What is different from the look before, in words: settings with both values, and what else changed.
+    pub changes: Vec<String>,
 }
 
 /// What the newest audit that saw a server says of it, for lists of what was changed.
@@ -310,9 +337,9 @@ pub struct ServerChange {
     /// As it is in the later audit, or, when it is not there, in the earlier one.
     pub row: ServerRow,
     /// In the earlier audit; `None` when it was not there.
-    pub before: Option<Enforcement>,
+    pub before: Option<Standing>,
     /// In the later audit; `None` when it is not there.
-    pub after: Option<Enforcement>,
+    pub after: Option<Standing>,
 }
 
 /// A gap of the coverage, as it was kept.

@@ -3,7 +3,7 @@
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
     AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
-    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
+    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked, WireListener, WireObservation, WireTransport,
 };
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ pub(crate) fn forbidden() -> Unchecked {
 /// Servers as they are.
 pub(crate) struct Estate(Vec<Posture>);
 
+#[allow(dead_code, reason = "no test needs all of it")]
 impl Estate {
     /// Five servers: two enforce, two do not, one cannot be read.
     pub(crate) fn small() -> Self {
@@ -71,6 +72,39 @@ impl Estate {
 
     pub(crate) fn set(&mut self, name: &str, require: &str) {
         self.find(name).readings[0].1 = switch(require);
+    }
+
+    /// What a probe sees of the server from now on: for each port what it does, or that it could not be reached. None is a
+    /// server that nobody probes.
+    pub(crate) fn probe(&mut self, name: &str, ports: &[(u16, Option<WireTransport>)]) {
+        let look = |(port, transport): &(u16, Option<WireTransport>)| WireObservation {
+            port: *port,
+            address: None,
+            observed_at: "2026-11-01T00:00:00Z".into(),
+            listener: match transport {
+                Some(transport) => Reading::Known(WireListener {
+                    transport: *transport,
+                    why: "seen".into(),
+                    versions: Vec::new(),
+                    certificate: None,
+                }),
+                None => Reading::Unknown(Unchecked::new(Reason::Unreachable, "no answer")),
+            },
+        };
+        self.find(name).wire = ports.iter().map(look).collect();
+    }
+
+    /// Gives a server another id.
+    pub(crate) fn rename(&mut self, name: &str, id: &ResourceId) {
+        self.find(name).server.id = id.clone();
+        self.sort();
+    }
+
+    /// Puts a reading in place.
+    pub(crate) fn read(&mut self, name: &str, setting: Name, reading: Reading<Parameter>) {
+        for (read, now) in self.find(name).readings.iter_mut().filter(|(read, _)| *read == setting) {
+            (*read, *now) = (setting, reading.clone());
+        }
     }
 
     /// Turns the switch of every `step`th server, beginning with the `first`.

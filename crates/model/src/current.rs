@@ -1,0 +1,174 @@
+//! The present of one server, folded from everything that was ever seen of it.
+//!
+//! The newest evidence of each kind stands until newer evidence of that kind replaces it. A look that was not made says
+//! nothing; one that failed neither clears a server nor convicts it: bad news stands, and good news needs to be seen
+//! again. The fold does not depend on the order in which the evidence comes in.
+
+use crate::{Enforcement, Proof, Reading, Standing, WireObservation};
+use std::collections::BTreeMap;
+
+/// Something that was seen, when, and by which run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence<T> {
+    /// What was seen.
+    pub what: T,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z: the start of the audit, or the moment of the read-back.
+    pub at_ms: i64,
+    /// The id of the audit, or of the run that changed the server.
+    pub source: Box<str>,
+}
+
+impl<T> Evidence<T> {
+    fn rank(&self) -> (i64, &str) {
+        (self.at_ms, &self.source)
+    }
+}
+
+/// One thing that was seen of a server.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// An audit read, or could not read, whether TLS is declared to be required.
+    Declared(Evidence<Enforcement>),
+    /// An audit probed its listeners. Without a look in it nobody probed, and it says nothing.
+    Probed(Evidence<Vec<WireObservation>>),
+    /// A run wrote the switch and read it back.
+    Changed(Evidence<Change>),
+}
+
+/// What a run did to the switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// What it found.
+    pub before: Enforcement,
+    /// What it read back.
+    pub after: Enforcement,
+}
+
+/// The evidence that stands of one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CurrentState {
+    /// The newest look at the setting, whether or not it could be read.
+    pub looked: Option<Evidence<Enforcement>>,
+    /// The newest value that was read.
+    pub read: Option<Evidence<Enforcement>>,
+    /// The newest time at which the setting was known to be off. What a probe saw until then says nothing about a switch
+    /// that was turned on later.
+    pub off_ms: Option<i64>,
+    /// The newest probe, whatever came of it.
+    pub probe: Option<Evidence<Vec<WireObservation>>>,
+    /// By port, what the newest probe that got an answer there saw.
+    pub answered: BTreeMap<u16, Evidence<Vec<WireObservation>>>,
+    /// The newest change by a run.
+    pub changed: Option<Evidence<Change>>,
+}
+
+impl CurrentState {
+    /// Folds in one thing that was seen.
+    pub fn add(&mut self, seen: Seen) {
+        match seen {
+            Seen::Declared(look) => self.add_declared(look),
+            Seen::Probed(probe) if probe.what.is_empty() => {}
+            Seen::Probed(probe) => self.add_probe(probe),
+            Seen::Changed(change) => {
+                if change.what.before == Enforcement::NotEnforced {
+                    self.off_ms = self.off_ms.max(Some(change.at_ms));
+                }
+                let Evidence { what: Change { after, .. }, at_ms, .. } = change;
+                self.add_declared(Evidence { what: after, at_ms, source: change.source.clone() });
+                newest(&mut self.changed, change);
+            }
+        }
+    }
+
+    fn add_declared(&mut self, look: Evidence<Enforcement>) {
+        if look.what == Enforcement::NotEnforced {
+            self.off_ms = self.off_ms.max(Some(look.at_ms));
+        }
+        if look.what != Enforcement::Unknown {
+            newest(&mut self.read, look.clone());
+        }
+        newest(&mut self.looked, look);
+    }
+
+    fn add_probe(&mut self, probe: Evidence<Vec<WireObservation>>) {
+        let mut by_port: BTreeMap<u16, Vec<WireObservation>> = BTreeMap::new();
+        for look in probe.what.iter().filter(|look| matches!(look.listener, Reading::Known(_))) {
+            by_port.entry(look.port).or_default().push(look.clone());
+        }
+        for (port, what) in by_port {
+            let seen = Evidence { what, at_ms: probe.at_ms, source: probe.source.clone() };
+            match self.answered.get_mut(&port) {
+                Some(known) if known.rank() >= seen.rank() => {}
+                Some(known) => *known = seen,
+                None => {
+                    self.answered.insert(port, seen);
+                }
+            }
+        }
+        newest(&mut self.probe, probe);
+    }
+
+    /// What is declared: the newest look, unless that failed and the value before was off. What was off when it was read
+    /// last is not forgiven because nobody could read it since; what was on then is unknown now.
+    #[must_use]
+    pub fn declared(&self) -> Enforcement {
+        let looked = self.looked.as_ref().map_or(Enforcement::Unknown, |look| look.what);
+        match (looked, &self.read) {
+            (Enforcement::Unknown, Some(read)) if read.what == Enforcement::NotEnforced => Enforcement::NotEnforced,
+            (looked, _) => looked,
+        }
+    }
+
+    /// What stands of the listeners: of each port the newest look that got an answer, and beside it the newest that got
+    /// none. A port that the newest probe found without a listener is gone. What a probe saw while the switch was off is
+    /// left out once it is on.
+    #[must_use]
+    pub fn wire(&self) -> Vec<WireObservation> {
+        let Some(probe) = &self.probe else { return Vec::new() };
+        let after = |at_ms: i64| self.declared() != Enforcement::Enforced || self.off_ms.is_none_or(|off| at_ms > off);
+        let answered = probe.what.iter().any(|look| matches!(look.listener, Reading::Known(_)));
+        let mut wire = Vec::new();
+        for (port, seen) in &self.answered {
+            let is_there = !answered || probe.what.iter().any(|look| look.port == *port);
+            if is_there && after(seen.at_ms) {
+                wire.extend(seen.what.iter().cloned());
+            }
+        }
+        if after(probe.at_ms) {
+            let failed = probe.what.iter().filter(|look| matches!(look.listener, Reading::Unknown(_)));
+            wire.extend(failed.cloned());
+        }
+        wire.sort_by_key(|look| look.port);
+        wire
+    }
+
+    /// When the oldest of the listeners' evidence that stands was gathered; `None` when there is none.
+    #[must_use]
+    pub fn probed_ms(&self) -> Option<i64> {
+        let ports: Vec<u16> = self.wire().iter().map(|look| look.port).collect();
+        let answered = self.answered.iter().filter(|(port, _)| ports.contains(port)).map(|(_, seen)| seen.at_ms).min();
+        answered.or_else(|| (!ports.is_empty()).then(|| self.probe.as_ref().map(|probe| probe.at_ms)).flatten())
+    }
+
+    /// Whether there is evidence of probes, all of it from before the switch was turned on.
+    #[must_use]
+    pub fn probed_before_the_change(&self) -> bool {
+        self.probe.is_some() && self.wire().is_empty()
+    }
+
+    /// Where the server stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing::new(self.declared(), Proof::of(&self.wire()))
+    }
+}
+
+/// Keeps the newer of two; of two with one time, the one whose source comes later, so that the order does not matter.
+fn newest<T>(known: &mut Option<Evidence<T>>, seen: Evidence<T>) {
+    if known.as_ref().is_none_or(|known| known.rank() < seen.rank()) {
+        *known = Some(seen);
+    }
+}
+
+#[cfg(test)]
+mod tests;

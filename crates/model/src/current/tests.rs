@@ -1,0 +1,150 @@
+use super::*;
+use crate::{Reason, Unchecked, WireListener, WireTransport};
+use proptest::prelude::*;
+
+fn look(port: u16, transport: Option<WireTransport>) -> WireObservation {
+    let listener = match transport {
+        Some(transport) => {
+            Reading::Known(WireListener { transport, why: "".into(), versions: Vec::new(), certificate: None })
+        }
+        None => Reading::Unknown(Unchecked::new(Reason::Unreachable, "no answer")),
+    };
+    WireObservation { port, address: None, observed_at: "".into(), listener }
+}
+
+fn at<T>(at_ms: i64, what: T) -> Evidence<T> {
+    Evidence { what, at_ms, source: format!("run-{at_ms}").into() }
+}
+
+fn declared(at_ms: i64, what: Enforcement) -> Seen {
+    Seen::Declared(at(at_ms, what))
+}
+
+fn probed(at_ms: i64, looks: &[(u16, Option<WireTransport>)]) -> Seen {
+    Seen::Probed(at(at_ms, looks.iter().map(|(port, transport)| look(*port, *transport)).collect()))
+}
+
+fn fold(seen: impl IntoIterator<Item = Seen>) -> CurrentState {
+    let mut state = CurrentState::default();
+    seen.into_iter().for_each(|one| state.add(one));
+    state
+}
+
+use Enforcement::{Enforced as On, NotEnforced as Off, Unknown};
+use WireTransport::{Enforced as Refuses, Optional as Accepts};
+
+#[test]
+fn an_audit_that_did_not_probe_erases_nothing() {
+    let before = [declared(1, On), probed(1, &[(5432, Some(Refuses)), (6432, Some(Accepts))])];
+    let state = fold(before.into_iter().chain([declared(2, On), Seen::Probed(at(2, Vec::new()))]));
+    assert_eq!(state.standing(), Standing::AcceptsPlaintext);
+    assert_eq!(state.probed_ms(), Some(1));
+}
+
+#[test]
+fn a_look_that_failed_neither_clears_nor_convicts() {
+    let bad = [declared(1, On), probed(1, &[(5432, Some(Accepts))])];
+    let good = [declared(1, On), probed(1, &[(5432, Some(Refuses))])];
+    let failed = || [declared(2, On), probed(2, &[(5432, None)])];
+    assert_eq!(fold(bad.into_iter().chain(failed())).standing(), Standing::AcceptsPlaintext);
+    assert_eq!(fold(good.into_iter().chain(failed())).standing(), Standing::Unproven);
+    assert_eq!(fold([declared(1, Off), declared(2, Unknown)]).standing(), Standing::NotEnforced);
+    assert_eq!(fold([declared(1, On), declared(2, Unknown)]).standing(), Standing::Unknown);
+    // A pooler that could not be reached this time is still the one that accepted plaintext.
+    let pooler = [
+        declared(1, On),
+        probed(1, &[(5432, Some(Refuses)), (6432, Some(Accepts))]),
+        probed(2, &[(5432, Some(Refuses)), (6432, None)]),
+    ];
+    assert_eq!(fold(pooler).standing(), Standing::AcceptsPlaintext);
+}
+
+#[test]
+fn a_listener_that_is_gone_says_nothing_more() {
+    let state = fold([
+        declared(1, On),
+        probed(1, &[(5432, Some(Refuses)), (6432, Some(Accepts))]),
+        declared(2, On),
+        probed(2, &[(5432, Some(Refuses))]),
+    ]);
+    assert_eq!(state.standing(), Standing::Proven);
+}
+
+#[test]
+fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
+    let change = Seen::Changed(at(2, Change { before: Off, after: On }));
+    let state = fold([declared(1, Off), probed(1, &[(5432, Some(Accepts))]), change]);
+    assert_eq!((state.standing(), state.probed_before_the_change()), (Standing::NotProbed, true));
+    // The same without a run of ours: somebody turned it on, and an audit saw that.
+    let state = fold([declared(1, Off), probed(1, &[(5432, Some(Accepts))]), declared(3, On)]);
+    assert_eq!(state.standing(), Standing::NotProbed);
+    // A time in which the setting could not be read is no change.
+    let state = fold([declared(1, On), probed(1, &[(5432, Some(Accepts))]), declared(2, Unknown), declared(3, On)]);
+    assert_eq!(state.standing(), Standing::AcceptsPlaintext);
+}
+
+fn any_seen() -> impl Strategy<Value = Seen> {
+    let enforcement = || prop::sample::select(Enforcement::ALL.to_vec());
+    let transport = || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(WireTransport::Inconclusive)]);
+    let looks = prop::collection::vec((prop::sample::select(vec![5432_u16, 6432]), transport()), 0..3);
+    (0_i64..50, prop_oneof![
+        enforcement().prop_map(|what| declared(0, what)),
+        looks.prop_map(|looks| probed(0, &looks)),
+        (enforcement(), enforcement()).prop_map(|(before, after)| Seen::Changed(at(0, Change { before, after }))),
+    ])
+        .prop_map(|(when, seen)| match seen {
+            Seen::Declared(one) => declared(when, one.what),
+            Seen::Probed(one) => Seen::Probed(at(when, one.what)),
+            Seen::Changed(one) => Seen::Changed(at(when, one.what)),
+        })
+}
+
+/// A history in which no two things have one time, as no two runs have one id.
+fn histories() -> impl Strategy<Value = Vec<Seen>> {
+    prop::collection::vec(any_seen(), 0..12).prop_map(|mut seen| {
+        for (index, one) in (1_i64..).zip(&mut seen) {
+            let stamp = |at_ms: &mut i64, source: &mut Box<str>| {
+                *at_ms = *at_ms * 100 + index;
+                *source = format!("run-{at_ms}").into();
+            };
+            match one {
+                Seen::Declared(one) => stamp(&mut one.at_ms, &mut one.source),
+                Seen::Probed(one) => stamp(&mut one.at_ms, &mut one.source),
+                Seen::Changed(one) => stamp(&mut one.at_ms, &mut one.source),
+            }
+        }
+        seen
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_order_does_not_matter((seen, shuffled) in histories().prop_flat_map(|seen| (Just(seen.clone()), Just(seen).prop_shuffle()))) {
+        prop_assert_eq!(fold(seen), fold(shuffled));
+    }
+
+    #[test]
+    fn twice_is_once(seen in histories()) {
+        prop_assert_eq!(fold(seen.clone()), fold(seen.iter().chain(&seen).cloned()));
+    }
+
+    #[test]
+    fn a_look_not_made_changes_nothing(seen in histories(), when in 0_i64..10_000) {
+        let before = fold(seen.clone());
+        let after = fold(seen.into_iter().chain([Seen::Probed(at(when, Vec::new()))]));
+        prop_assert_eq!(before, after);
+    }
+
+    /// Whatever failed to be read or reached last, nothing gets better by it.
+    #[test]
+    fn a_failed_look_never_makes_it_better(seen in histories(), ports in prop::collection::vec(Just(5432_u16), 1..3)) {
+        let before = fold(seen.clone()).standing();
+        let failed = ports.iter().map(|port| (*port, None)).collect::<Vec<_>>();
+        for late in [declared(1_000_000, Unknown), probed(1_000_000, &failed)] {
+            let after = fold(seen.iter().cloned().chain([late])).standing();
+            // Of what is proven to be open, only the words change: "declared on" cannot be said of what was not read.
+            let is_open = |standing| matches!(standing, Standing::AcceptsPlaintext | Standing::NotEnforced);
+            prop_assert!(after >= before || (is_open(before) && is_open(after)), "{before:?} {after:?}");
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Keeps the present of each server: folds what an audit saw, and what a run changed, into what is known
+//! ([`CurrentState`]), and writes the row that lists read.
+
+use super::document::{self, Facts, Judgement};
+use super::evidence::Known;
+use super::save::{outcome_code, outcome_from};
+use super::types::Code as _;
+use crate::StoreError;
+use hostssl_model::{
+    Change, CurrentState, Enforcement, Evidence, Meaning, Outcome, ParameterName, Seen, Standing, Standings,
+    WireObservation, WorstListener,
+};
+use hostssl_remediation::{Act, Event, Plan, Record};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use std::collections::BTreeMap;
+
+/// What one audit saw of one server.
+pub(crate) struct Look<'a> {
+    pub(crate) server: i64,
+    pub(crate) audit: i64,
+    pub(crate) audit_id: &'a str,
+    pub(crate) at_ms: i64,
+    pub(crate) facts: i64,
+    pub(crate) judgement: i64,
+    pub(crate) outcome: Outcome,
+    pub(crate) enforcement: Enforcement,
+    pub(crate) tls: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) pending: &'a str,
+    /// Every control that was judged, with its outcome.
+    pub(crate) findings: Vec<(&'a str, Outcome)>,
+    pub(crate) wire: Vec<WireObservation>,
+}
+
+/// The row of the present, as it was before the fold.
+struct Before {
+    at_ms: i64,
+    enforcement: Enforcement,
+    since_ms: i64,
+}
+
+/// The controls of a list that fail.
+pub(crate) fn failing<'a>(findings: impl IntoIterator<Item = (&'a str, Outcome)>) -> Vec<&'a str> {
+    let failed = findings.into_iter().filter(|(_, outcome)| *outcome == Outcome::Fail);
+    failed.map(|(control, _)| control).collect()
+}
+
+/// Folds a look in. Returns where the server stands by all that is known, and since when it has been declared so.
+pub(crate) fn fold(transaction: &Transaction<'_>, look: &Look<'_>) -> Result<(Standing, i64), StoreError> {
+    let before = before(transaction, look.server)?;
+    let mut known = known(transaction, look.server)?;
+    let at = |at_ms| (at_ms, Box::<str>::from(look.audit_id));
+    let (at_ms, source) = at(look.at_ms);
+    let is_newest_probe = known.state.probe.as_ref().is_none_or(|probe| probe.at_ms <= look.at_ms);
+    if !look.wire.is_empty() && is_newest_probe {
+        known.failing = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
+    }
+    known.state.add(Seen::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
+    known.state.add(Seen::Probed(Evidence { what: look.wire.clone(), at_ms, source }));
+    write_known(transaction, look.server, &known)?;
+    let declared = known.state.declared();
+    let since_ms = match &before {
+        Some(before) if before.enforcement == declared => before.since_ms.min(look.at_ms),
+        _ => look.at_ms,
+    };
+    if before.is_none_or(|before| before.at_ms <= look.at_ms) {
+        write_row(transaction, look, &known, since_ms)?;
+    } else {
+        write_derived(transaction, look.server, &known)?;
+    }
+    Ok((known.state.standing(), since_ms))
+}
+
+/// What fails by all that is known: what the look found, and what the newest probe found by controls that the look did not
+/// judge, as long as its evidence stands.
+fn failing_now(look: &Look<'_>, known: &Known) -> (Vec<String>, Outcome) {
+    let mut names: Vec<String> = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
+    let mut outcome = look.outcome;
+    if look.wire.is_empty() {
+        let judged = |name: &String| look.findings.iter().any(|(control, _)| control == name);
+        let stands = |name: &String| !judged(name) && !known.is_outdated(name);
+        names.extend(known.failing.iter().filter(|name| stands(name)).cloned());
+    }
+    if !names.is_empty() || known.state.standing() >= Standing::NotEnforced {
+        outcome = Outcome::Fail;
+    }
+    (names, outcome)
+}
+
+fn write_row(
+    transaction: &Transaction<'_>,
+    look: &Look<'_>,
+    known: &Known,
+    since_ms: i64,
+) -> Result<(), StoreError> {
+    let state = &known.state;
+    let (names, outcome) = failing_now(look, known);
+    let changed = state.changed.as_ref().filter(|change| change.at_ms > look.at_ms);
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO current (server, audit, facts, judgement, outcome, enforcement, tls, state, reason, \
+             wire, since_ms, standing, pending, failing, at_ms, probed_ms, changed_ms, changed_run, expires_ms, accepts) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+        )?
+        .execute(params![
+            look.server,
+            look.audit,
+            look.facts,
+            look.judgement,
+            outcome_code(outcome),
+            state.declared().code(),
+            look.tls,
+            look.state,
+            look.reason,
+            worst(state),
+            since_ms,
+            state.standing().code(),
+            look.pending,
+            names.join(","),
+            look.at_ms,
+            state.probed_ms(),
+            changed.map(|change| change.at_ms),
+            changed.map(|change| &*change.source),
+            known.expires_ms(),
+            known.accepts(),
+        ])?;
+    Ok(())
+}
+
+/// What older evidence may change of a row: not what the newest look said.
+fn write_derived(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
+    let state = &known.state;
+    let update = "UPDATE current SET enforcement = ?2, wire = ?3, standing = ?4, probed_ms = ?5, \
+                  expires_ms = ?6, accepts = ?7, outcome = CASE WHEN ?4 >= 4 THEN 3 ELSE outcome END WHERE server = ?1";
+    let values = params![
+        server,
+        state.declared().code(),
+        worst(state),
+        state.standing().code(),
+        state.probed_ms(),
+        known.expires_ms(),
+        known.accepts(),
+    ];
+    transaction.prepare_cached(update)?.execute(values)?;
+    Ok(())
+}
+
+fn before(connection: &Connection, server: i64) -> Result<Option<Before>, StoreError> {
+    let row = connection
+        .prepare_cached("SELECT at_ms, enforcement, since_ms FROM current WHERE server = ?1")?
+        .query_row([server], |row| {
+            let enforcement = Enforcement::from_code(row.get(1)?);
+            Ok(Before { at_ms: row.get(0)?, enforcement, since_ms: row.get(2)? })
+        })
+        .optional()?;
+    Ok(row)
+}
+
+/// The evidence that is kept of a server.
+pub(crate) fn known(connection: &Connection, server: i64) -> Result<Known, StoreError> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT document FROM evidence WHERE server = ?1")?
+        .query_row([server], |row| row.get(0))
+        .optional()?;
+    found.map_or_else(|| Ok(Known::default()), |text| Known::read(&text))
+}
+
+fn write_known(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
+    let write = "INSERT OR REPLACE INTO evidence (server, document) VALUES (?1, ?2)";
+    transaction.prepare_cached(write)?.execute(params![server, known.write()?])?;
+    Ok(())
+}
+
+/// Counts where the servers of an audit stand, keeps the counts, and tells readers that the present has changed.
+pub(crate) fn finish(transaction: &Transaction<'_>, audit: i64) -> Result<(), StoreError> {
+    let mut standings = Standings::default();
+    let mut statement =
+        transaction.prepare_cached("SELECT standing, count(*) FROM observations WHERE audit = ?1 GROUP BY 1")?;
+    let mut rows = statement.query([audit])?;
+    while let Some(row) = rows.next()? {
+        standings.add(Standing::from_code(row.get(0)?), super::list::unsigned(row.get(1)?));
+    }
+    let text = write_standings(&standings)?;
+    transaction.execute("UPDATE audits SET standings = ?2 WHERE num = ?1", params![audit, text])?;
+    transaction.execute("UPDATE present SET version = version + 1", [])?;
+    Ok(())
+}
+
+fn write_standings(standings: &Standings) -> Result<String, StoreError> {
+    let counts: BTreeMap<&str, u64> =
+        Standing::ALL.into_iter().map(|standing| (standing.as_str(), standings.count(standing))).collect();
+    serde_json::to_string(&counts).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Reads counts that were kept.
+pub(crate) fn read_standings(text: &str) -> Result<Standings, StoreError> {
+    let mut standings = Standings::default();
+    if text.is_empty() {
+        return Ok(standings);
+    }
+    let counts: BTreeMap<String, u64> = document::read(text)?;
+    for (word, servers) in counts {
+        standings.add(Standing::from_word(&word).unwrap_or(Standing::Unknown), servers);
+    }
+    Ok(standings)
+}
+
+/// Makes the present out of all audits that are kept: for a state of a version without it.
+pub(crate) fn rebuild(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let audits: Vec<(i64, String, i64)> = transaction
+        .prepare("SELECT num, id, started_ms FROM audits ORDER BY started_ms, num")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (audit, id, at_ms) in audits {
+        let servers: Vec<i64> = transaction
+            .prepare_cached("SELECT server FROM observations WHERE audit = ?1")?
+            .query_map([audit], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for server in servers {
+            rebuild_one(transaction, (audit, &id, at_ms), server)?;
+        }
+        finish(transaction, audit)?;
+    }
+    Ok(())
+}
+
+fn rebuild_one(
+    transaction: &Transaction<'_>,
+    (audit, audit_id, at_ms): (i64, &str, i64),
+    server: i64,
+) -> Result<(), StoreError> {
+    let text = |row: &rusqlite::Row<'_>, index| row.get::<_, String>(index);
+    let (facts, judgement, outcome, enforcement, tls, state, reason, facts_text, judged_text) = transaction
+        .prepare_cached(
+            "SELECT o.facts, o.judgement, o.outcome, o.enforcement, o.tls, o.state, o.reason, f.document, j.document \
+             FROM observations o JOIN facts f ON f.num = o.facts JOIN judgements j ON j.num = o.judgement \
+             WHERE o.audit = ?1 AND o.server = ?2",
+        )?
+        .query_row([audit, server], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                outcome_from(row.get(2)?),
+                Enforcement::from_code(row.get(3)?),
+                text(row, 4)?,
+                text(row, 5)?,
+                text(row, 6)?,
+                text(row, 7)?,
+                text(row, 8)?,
+            ))
+        })?;
+    let seen: Facts = document::read(&facts_text)?;
+    let judged: Judgement = document::read(&judged_text)?;
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
+    let wire = seen.wire.iter().map(|one| one.observation(&at)).collect::<Result<_, _>>()?;
+    let waiting: Vec<&str> =
+        seen.readings.iter().filter(|one| one.pending_restart).map(|one| one.setting.as_str()).collect();
+    let findings: Vec<(&str, Outcome)> =
+        judged.findings.iter().map(|one| (one.control.as_str(), document::outcome(&one.outcome))).collect();
+    let names = failing(findings.iter().copied()).join(",");
+    let pending = waiting.join(",");
+    let look = Look {
+        server,
+        audit,
+        audit_id,
+        at_ms,
+        facts,
+        judgement,
+        outcome,
+        enforcement,
+        tls: &tls,
+        state: &state,
+        reason: &reason,
+        pending: &pending,
+        findings,
+        wire,
+    };
+    let (standing, _) = fold(transaction, &look)?;
+    let update = "UPDATE observations SET standing = ?3, pending = ?4, failing = ?5 WHERE audit = ?1 AND server = ?2";
+    transaction.prepare_cached(update)?.execute(params![audit, server, standing.code(), pending, names])?;
+    Ok(())
+}
+
+/// Whether a run has read back values that are not folded in yet.
+pub(crate) fn has_changes(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT coalesce((SELECT max(observed_at_ms) FROM receipts), 0) > changes_ms FROM present";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// Folds in what runs have written and read back since the last time.
+pub(crate) fn fold_changes(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let from: i64 = transaction.query_row("SELECT changes_ms FROM present", [], |row| row.get(0))?;
+    let receipts: Vec<(String, String, u32, String, String, i64)> = transaction
+        .prepare_cached(
+            "SELECT r.run, p.document, r.step, r.value_before, r.value_after, r.observed_at_ms FROM receipts r \
+             JOIN runs u ON u.id = r.run JOIN plans p ON p.hash = u.plan \
+             WHERE r.observed_at_ms >= ?1 AND r.value_after IS NOT NULL ORDER BY r.observed_at_ms, r.step",
+        )?
+        .query_map([from], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut plans: BTreeMap<String, Option<Plan>> = BTreeMap::new();
+    let mut last = from;
+    for (run, document, step, before, after, at_ms) in receipts {
+        last = last.max(at_ms);
+        // A plan that cannot be read is told where its run is shown; here it says nothing.
+        let plan = plans.entry(run.clone()).or_insert_with(|| Plan::parse(&document).ok());
+        let Some(step) = plan.as_ref().and_then(|plan| plan.step(step)) else { continue };
+        let waits = waits_for_restart(&transaction, &run, step.id, at_ms)?;
+        let write = Write { run: &run, parameter: step.parameter, before: &before, after: &after, at_ms, waits };
+        fold_write(&transaction, &step.server.to_lowercase(), &write)?;
+    }
+    transaction.execute("UPDATE present SET version = version + 1, changes_ms = ?1", [last])?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Whether Azure said, when the value was read back, that it waits for a restart.
+fn waits_for_restart(transaction: &Transaction<'_>, run: &str, step: u32, at_ms: i64) -> Result<bool, StoreError> {
+    let mut statement = transaction.prepare_cached("SELECT record FROM journal WHERE run = ?1 AND at_ms = ?2")?;
+    let mut rows = statement.query(params![run, at_ms])?;
+    while let Some(row) = rows.next()? {
+        let record: Record = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        if let Event::Step { step: of, act: Act::Observed { pending_restart, .. }, .. } = record.event
+            && of == step
+        {
+            return Ok(pending_restart);
+        }
+    }
+    Ok(false)
+}
+
+/// A value that a run wrote and read back.
+struct Write<'a> {
+    run: &'a str,
+    parameter: ParameterName,
+    before: &'a str,
+    after: &'a str,
+    at_ms: i64,
+    waits: bool,
+}
+
+/// What a value of the switch declares.
+fn declares(setting: ParameterName, value: &str) -> Enforcement {
+    match setting.meaning(value) {
+        Some(Meaning::Enforced(true)) => Enforcement::Enforced,
+        Some(Meaning::Enforced(false)) => Enforcement::NotEnforced,
+        _ => Enforcement::Unknown,
+    }
+}
+
+/// The word of the worst listener whose evidence stands.
+fn worst(state: &CurrentState) -> &'static str {
+    WorstListener::of(&state.wire()).map_or("", WorstListener::as_str)
+}
+
+fn fold_write(transaction: &Transaction<'_>, id: &str, write: &Write<'_>) -> Result<(), StoreError> {
+    let server: Option<i64> = transaction
+        .prepare_cached("SELECT c.server FROM servers s JOIN current c ON c.server = s.num WHERE s.id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    // A server that no kept audit has seen has no row to bring up to date.
+    let Some(server) = server else { return Ok(()) };
+    if write.parameter.is_switch() {
+        let mut known = known(transaction, server)?;
+        let after = if write.waits { Enforcement::NotEnforced } else { declares(write.parameter, write.after) };
+        let change = Change { before: declares(write.parameter, write.before), after };
+        known.state.add(Seen::Changed(Evidence { what: change, at_ms: write.at_ms, source: write.run.into() }));
+        write_known(transaction, server, &known)?;
+        judge_again(transaction, server, &known)?;
+    }
+    let floor = match write.parameter.meaning(write.after) {
+        Some(Meaning::Floor(floor)) => floor.as_azure(),
+        _ => write.after,
+    };
+    transaction
+        .prepare_cached(
+            "UPDATE current SET changed_ms = ?2, changed_run = ?3, \
+             tls = CASE WHEN ?4 THEN ?5 ELSE tls END, \
+             pending = CASE WHEN NOT ?6 OR instr(',' || pending || ',', ',' || ?7 || ',') THEN pending \
+                       WHEN pending = '' THEN ?7 ELSE pending || ',' || ?7 END \
+             WHERE server = ?1 AND at_ms < ?2",
+        )?
+        .execute(params![
+            server,
+            write.at_ms,
+            write.run,
+            write.parameter.is_floor(),
+            floor,
+            write.waits,
+            write.parameter.key()
+        ])?;
+    Ok(())
+}
+
+/// The row of a server whose switch was written since the newest audit: of its controls the one that judges the switch is
+/// answered by what was read back, the others by that audit.
+fn judge_again(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
+    let state = &known.state;
+    let Some(change) = state.changed.as_ref() else { return Ok(()) };
+    let (at_ms, judged): (i64, String) = transaction
+        .prepare_cached("SELECT c.at_ms, j.document FROM current c JOIN judgements j ON j.num = c.judgement WHERE c.server = ?1")?
+        .query_row([server], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if at_ms >= change.at_ms {
+        return write_derived(transaction, server, known);
+    }
+    let judged: Judgement = document::read(&judged)?;
+    let is_open = state.declared() == Enforcement::NotEnforced;
+    let switch = if is_open { Outcome::Fail } else { Outcome::Pass };
+    let findings = judged.findings.iter().filter_map(|finding| match finding.control.as_str() {
+        Enforcement::CONTROL => Some((Enforcement::CONTROL, switch)),
+        control if known.is_outdated(control) => None,
+        control => Some((control, document::outcome(&finding.outcome))),
+    });
+    let findings: Vec<(&str, Outcome)> = findings.collect();
+    let outcome = findings.iter().map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Unknown);
+    let outcome = if state.standing() >= Standing::NotEnforced { Outcome::Fail } else { outcome };
+    transaction
+        .prepare_cached(
+            "UPDATE current SET outcome = ?2, enforcement = ?3, wire = ?4, standing = ?5, failing = ?6, probed_ms = ?7, \
+             since_ms = CASE WHEN enforcement = ?3 THEN since_ms ELSE ?8 END WHERE server = ?1",
+        )?
+        .execute(params![
+            server,
+            outcome_code(outcome),
+            state.declared().code(),
+            worst(state),
+            state.standing().code(),
+            failing(findings).join(","),
+            state.probed_ms(),
+            change.at_ms,
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The present: what was seen of each kind stands until it is seen again, whoever saw it.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "common/estate.rs"]
+mod estate;
+
+use estate::Estate;
+use hostssl_audit::Profile;
+use hostssl_model::{
+    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Unchecked, WireTransport as Transport,
+};
+use hostssl_remediation::{Act, Direction, Ending, Event, Journal as _, NewRun, Record, RunId, SafeText};
+use hostssl_store::{AuditEntry, AuditStore, Page, ServerFilter, ServerRow, ServerSort, Store, server_key};
+use hostssl_test_support::fleet::{Known, flexible};
+
+const ALL: Page = Page { number: 0, size: 1000 };
+const REFUSES: Option<Transport> = Some(Transport::Enforced);
+const ACCEPTS: Option<Transport> = Some(Transport::Optional);
+
+fn wire() -> Profile {
+    Profile::find_for("baseline", true).unwrap()
+}
+
+fn now(store: &AuditStore) -> AuditEntry {
+    store.latest().unwrap().unwrap()
+}
+
+fn row(store: &AuditStore, name: &str) -> ServerRow {
+    let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
+    rows.into_iter().find(|row| row.name == name).unwrap()
+}
+
+fn opened() -> (tempfile::TempDir, AuditStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    (directory, store)
+}
+
+#[test]
+fn an_audit_that_did_not_probe_erases_nothing() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    estate.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
+    store.save(&estate.report_by(1, &wire())).unwrap();
+    let before = (now(&store).standings, row(&store, "orders").failing);
+    estate.probe("orders", &[]);
+    store.save(&estate.report(2)).unwrap();
+    let orders = row(&store, "orders");
+    assert_eq!((orders.standing, orders.wire.as_str()), (Standing::AcceptsPlaintext, "optional"));
+    assert_eq!((orders.outcome, orders.probed_ms.is_some()), (Outcome::Fail, true));
+    assert_eq!((now(&store).standings, orders.failing), before);
+    // The page of the server still has the listeners, and says which audit probed.
+    let detail = store.server(&now(&store), &server_key(&estate.id("orders"))).unwrap().unwrap();
+    assert_eq!((detail.wire.len(), detail.probed_by), (2, Some(estate.report(1).run.id)));
+    // So have its exported report and the filter.
+    let filter = ServerFilter { standings: vec![Standing::AcceptsPlaintext], ..ServerFilter::default() };
+    let report = store.report(&now(&store), &filter).unwrap();
+    assert_eq!(report.servers.iter().map(Standing::of).collect::<Vec<_>>(), [Standing::AcceptsPlaintext]);
+    // The audit alone is what it was.
+    let alone = store.audit(&estate.report(2).run.id).unwrap().unwrap();
+    let alone = store.server(&alone, &server_key(&estate.id("orders"))).unwrap().unwrap();
+    assert!(alone.wire.is_empty());
+}
+
+#[test]
+fn the_evidence_outlives_the_audit_that_gathered_it() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    estate.probe("orders", &[(5432, ACCEPTS)]);
+    store.save(&estate.report_by(1, &wire())).unwrap();
+    estate.probe("orders", &[]);
+    store.save(&estate.report(2)).unwrap();
+    store.prune(1).unwrap();
+    assert_eq!(row(&store, "orders").standing, Standing::AcceptsPlaintext);
+}
+
+#[test]
+fn the_order_in_which_audits_are_kept_does_not_matter() {
+    let reports = || {
+        let mut estate = Estate::small();
+        estate.probe("orders", &[(5432, ACCEPTS)]);
+        let first = estate.report_by(1, &wire());
+        estate.probe("orders", &[]);
+        estate.set("catalog", "on");
+        [first, estate.report(2)]
+    };
+    let told = |store: &AuditStore| {
+        let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
+        rows.into_iter().map(|row| (row.name, row.standing, row.wire, row.seen_ms)).collect::<Vec<_>>()
+    };
+    let (_one, forwards) = opened();
+    reports().iter().for_each(|report| drop(forwards.save(report).unwrap()));
+    let (_other, backwards) = opened();
+    reports().iter().rev().for_each(|report| drop(backwards.save(report).unwrap()));
+    assert_eq!(told(&forwards), told(&backwards));
+}
+
+#[test]
+fn a_newer_look_at_a_few_is_in_every_count() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    let whole = estate.report(1);
+    store.save(&whole).unwrap();
+    let before = now(&store);
+    estate.set("catalog", "on");
+    let mut narrow = estate.report(2);
+    narrow.servers.retain(|server| server.server.name() == "catalog");
+    narrow.run.scope = Scope { servers: vec!["catalog".into()], ..Scope::default() };
+    store.save(&narrow).unwrap();
+    let after = now(&store);
+    assert_eq!(after.id, before.id, "the overview is still of the audit of everything");
+    assert_eq!((before.standings.not_enforced, after.standings.not_enforced), (2, 1));
+    assert_eq!((before.tally.enforced, after.tally.enforced), (2, 3));
+    let facets = store.facets(&after).unwrap();
+    assert_eq!(facets.by_kind["flexible"].not_enforced, 1);
+    // What the audit itself saw stays what it was.
+    assert_eq!(store.audit(&after.id).unwrap().unwrap().standings, before.standings);
+}
+
+#[tokio::test]
+async fn what_a_run_wrote_and_read_back_counts_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = Known::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]).plan();
+    let mut estate = Estate::small();
+    estate.rename("catalog", &plan.steps()[0].server);
+    estate.probe("a", &[(5432, ACCEPTS)]);
+    let store = AuditStore::open(directory.path()).unwrap();
+    store.save(&estate.report_by(1, &wire())).unwrap();
+    assert_eq!(row(&store, "a").standing, Standing::NotEnforced);
+
+    let journal = Store::open(directory.path()).unwrap();
+    let run = RunId::new("run-1").unwrap();
+    let at_ms = now(&store).started_ms + 1000;
+    let first = Record { at_ms, event: Event::RunStarted };
+    journal.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+    let step = |act| Record { at_ms, event: Event::Step { step: 1, direction: Direction::Apply, act } };
+    let text = |text: &str| SafeText::new(text);
+    let records = [
+        step(Act::Intent { found: text("off") }),
+        step(Act::Accepted { request_id: None }),
+        step(Act::Observed { found: text("on"), pending_restart: false }),
+        step(Act::Ended { ending: Ending::Reached { note: None } }),
+    ];
+    journal.append(&run, &records).await.unwrap();
+    let a = row(&store, "a");
+    assert_eq!((a.standing, a.changed), (Standing::NotProbed, Some((at_ms, "run-1".to_owned()))));
+    assert!(!a.failing.iter().any(|control| control == "require-secure-transport" || control == "plaintext-refused"));
+    assert_eq!(now(&store).standings.not_enforced, 1, "the replica is left");
+    let (changes, _) = store.changes(&now(&store), &store.audit(&now(&store).id).unwrap().unwrap(), 10).unwrap();
+    assert_eq!(changes.len(), 1);
+    // It is put back, and that counts too.
+    let undo = |act| Record { at_ms: at_ms + 1, event: Event::Step { step: 1, direction: Direction::Undo, act } };
+    let records = [
+        Record { at_ms: at_ms + 1, event: Event::RunFinished },
+        Record { at_ms: at_ms + 1, event: Event::UndoStarted },
+        undo(Act::Intent { found: text("on") }),
+        undo(Act::Observed { found: text("off"), pending_restart: false }),
+    ];
+    journal.append(&run, &records).await.unwrap();
+    assert_eq!(row(&store, "a").standing, Standing::NotEnforced);
+}
+
+#[test]
+fn a_server_is_counted_by_its_own_reason() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    let stopped = || Reading::Unknown(Unchecked::new(Reason::Stopped, "the server is stopped"));
+    for setting in [ParameterName::RequireSecureTransport, ParameterName::SslMinProtocolVersion] {
+        estate.read("orders", setting, stopped());
+    }
+    estate.set("replica", "on");
+    store.save(&estate.report(1)).unwrap();
+    let facets = store.facets(&now(&store)).unwrap();
+    let count = |list: &[(String, u64)], word: &str| list.iter().find(|(reason, _)| reason == word).map(|(_, n)| *n);
+    // The replica runs, and was read; only the comparison with its stopped primary was not possible.
+    assert_eq!(count(&facets.reasons, "stopped"), Some(1));
+    assert_eq!(count(&facets.reasons, "primary-unknown"), Some(1));
+    assert_eq!(facets.unknown.iter().map(|(_, n)| n).sum::<u64>(), now(&store).standings.unknown);
+}
+
+#[test]
+fn what_waits_for_a_restart_is_not_in_effect() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    for (server, setting, value) in [
+        ("orders", ParameterName::SslMinProtocolVersion, "TLSv1.3"),
+        ("catalog", ParameterName::RequireSecureTransport, "on"),
+    ] {
+        estate.read(server, setting, Reading::Known(Parameter::in_effect(setting, value).waiting_for_restart(true)));
+    }
+    store.save(&estate.report(1)).unwrap();
+    assert_eq!(row(&store, "orders").pending, ["ssl_min_protocol_version"]);
+    assert_eq!((row(&store, "catalog").standing, row(&store, "catalog").pending.len()), (Standing::NotEnforced, 1));
+}
+
+/// A state of the version before this one has no present; it is made of the audits that are there.
+#[test]
+fn the_present_of_an_older_state_is_made_of_its_audits() {
+    let (directory, store) = opened();
+    let mut estate = Estate::small();
+    estate.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
+    store.save(&estate.report_by(1, &wire())).unwrap();
+    estate.probe("orders", &[]);
+    estate.set("catalog", "on");
+    store.save(&estate.report(2)).unwrap();
+    let told = |store: &AuditStore| {
+        let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
+        let then = store.audit(&now(store).id).unwrap().unwrap().standings;
+        (format!("{rows:#?}"), now(store).standings, then)
+    };
+    let before = told(&store);
+    drop(store);
+    let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    raw.execute_batch(
+        "DROP TABLE current; DROP TABLE evidence; DROP TABLE present; DROP INDEX receipts_by_time;
+         ALTER TABLE observations DROP COLUMN standing; ALTER TABLE observations DROP COLUMN pending;
+         ALTER TABLE observations DROP COLUMN failing; ALTER TABLE audits DROP COLUMN standings;
+         PRAGMA user_version = 4;",
+    )
+    .unwrap();
+    drop(raw);
+    assert_eq!(told(&AuditStore::open(directory.path()).unwrap()), before);
+}
