@@ -39,6 +39,6 @@ pub use report::{AuditReport, Principal, Run, ServerReport, SslEnforcement, Summ
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Role, Server, ServerState};
 pub use setting::{Floor, Meaning, same_value};
-pub use tags::Tags;
 pub use standing::{Enforcement, Proof, Standing, Standings};
+pub use tags::Tags;
 pub use tls::TlsVersion;

@@ -107,14 +107,8 @@ pub enum Standing {
 
 impl Standing {
     /// Every one, the worst first.
-    pub const ALL: [Self; 6] = [
-        Self::AcceptsPlaintext,
-        Self::NotEnforced,
-        Self::Unknown,
-        Self::Unproven,
-        Self::NotProbed,
-        Self::Proven,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::AcceptsPlaintext, Self::NotEnforced, Self::Unknown, Self::Unproven, Self::NotProbed, Self::Proven];
 
     /// The one definition. What a probe saw accepted is never outweighed by what is declared, and what could not be
     /// read or probed never passes.

@@ -85,13 +85,17 @@ fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
 
 fn any_seen() -> impl Strategy<Value = Seen> {
     let enforcement = || prop::sample::select(Enforcement::ALL.to_vec());
-    let transport = || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(WireTransport::Inconclusive)]);
+    let transport =
+        || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(WireTransport::Inconclusive)]);
     let looks = prop::collection::vec((prop::sample::select(vec![5432_u16, 6432]), transport()), 0..3);
-    (0_i64..50, prop_oneof![
-        enforcement().prop_map(|what| declared(0, what)),
-        looks.prop_map(|looks| probed(0, &looks)),
-        (enforcement(), enforcement()).prop_map(|(before, after)| Seen::Changed(at(0, Change { before, after }))),
-    ])
+    (
+        0_i64..50,
+        prop_oneof![
+            enforcement().prop_map(|what| declared(0, what)),
+            looks.prop_map(|looks| probed(0, &looks)),
+            (enforcement(), enforcement()).prop_map(|(before, after)| Seen::Changed(at(0, Change { before, after }))),
+        ],
+    )
         .prop_map(|(when, seen)| match seen {
             Seen::Declared(one) => declared(when, one.what),
             Seen::Probed(one) => Seen::Probed(at(when, one.what)),

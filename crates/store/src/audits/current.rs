@@ -88,12 +88,7 @@ fn failing_now(look: &Look<'_>, known: &Known) -> (Vec<String>, Outcome) {
     (names, outcome)
 }
 
-fn write_row(
-    transaction: &Transaction<'_>,
-    look: &Look<'_>,
-    known: &Known,
-    since_ms: i64,
-) -> Result<(), StoreError> {
+fn write_row(transaction: &Transaction<'_>, look: &Look<'_>, known: &Known, since_ms: i64) -> Result<(), StoreError> {
     let state = &known.state;
     let (names, outcome) = failing_now(look, known);
     let changed = state.changed.as_ref().filter(|change| change.at_ms > look.at_ms);
@@ -298,9 +293,7 @@ pub(crate) fn fold_changes(connection: &mut Connection) -> Result<(), StoreError
              JOIN runs u ON u.id = r.run JOIN plans p ON p.hash = u.plan \
              WHERE r.observed_at_ms >= ?1 AND r.value_after IS NOT NULL ORDER BY r.observed_at_ms, r.step",
         )?
-        .query_map([from], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-        })?
+        .query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)))?
         .collect::<Result<_, _>>()?;
     let mut plans: BTreeMap<String, Option<Plan>> = BTreeMap::new();
     let mut last = from;
@@ -402,7 +395,9 @@ fn judge_again(transaction: &Transaction<'_>, server: i64, known: &Known) -> Res
     let state = &known.state;
     let Some(change) = state.changed.as_ref() else { return Ok(()) };
     let (at_ms, judged): (i64, String) = transaction
-        .prepare_cached("SELECT c.at_ms, j.document FROM current c JOIN judgements j ON j.num = c.judgement WHERE c.server = ?1")?
+        .prepare_cached(
+            "SELECT c.at_ms, j.document FROM current c JOIN judgements j ON j.num = c.judgement WHERE c.server = ?1",
+        )?
         .query_row([server], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if at_ms >= change.at_ms {
         return write_derived(transaction, server, known);

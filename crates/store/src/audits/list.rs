@@ -1,13 +1,13 @@
 //! Lists: what pages show, none of it by reading documents of more than one server.
 
-use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
 use super::current::{known, read_standings};
+use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
 use super::listener::StoredListener;
 use super::save::{outcome_code, outcome_from};
 use super::types::Code as _;
 use super::types::{
-    AuditEntry, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail,
-    ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail, ServerFilter,
+    ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 use crate::StoreError;
 use hostssl_model::{CurrentState, Enforcement, Outcome, Principal, Standing, Standings, Summary};
@@ -185,9 +185,7 @@ impl Source {
     pub(crate) fn of(audit: &AuditEntry) -> Self {
         match audit.present {
             // Whatever the newest audit saw, and what others have seen since it began.
-            Some(_) => {
-                Self { table: "current o", condition: "o.at_ms >= ?1", value: audit.started_ms, row: ROW_NOW }
-            }
+            Some(_) => Self { table: "current o", condition: "o.at_ms >= ?1", value: audit.started_ms, row: ROW_NOW },
             None => Self { table: "observations o", condition: "o.audit = ?1", value: audit.num, row: ROW_THEN },
         }
     }
@@ -534,7 +532,8 @@ pub(crate) fn changes(
     count: u32,
 ) -> Result<(Vec<ServerChange>, u64), StoreError> {
     let source = Source::of(audit);
-    let found = format!("SELECT o.server, {COARSE} AS coarse, o.standing FROM {} WHERE {}", source.table, source.condition);
+    let found =
+        format!("SELECT o.server, {COARSE} AS coarse, o.standing FROM {} WHERE {}", source.table, source.condition);
     let mut statement = connection.prepare_cached(&format!(
         "WITH p AS (SELECT server, {COARSE} AS coarse, standing FROM observations WHERE audit = ?2), q AS ({found}) \
          SELECT {}, c.before, c.after, count(*) OVER () FROM ( \

@@ -1,7 +1,7 @@
 //! Keeps an audit: one transaction, all or nothing.
 
-use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
 use super::current::{self, Look};
+use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
 use super::types::{AuditId, Code as _, Tally};
 use crate::StoreError;
 use hostssl_model::{

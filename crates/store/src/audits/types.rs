@@ -2,9 +2,9 @@
 
 use super::document::{StoredBlind, StoredFinding, StoredReading};
 use super::listener::StoredListener;
-use std::collections::BTreeMap;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{CurrentState, Outcome, Principal, Scope, Standing, Standings, Summary};
+use std::collections::BTreeMap;
 
 /// The id of a kept audit: the run's id.
 pub type AuditId = String;

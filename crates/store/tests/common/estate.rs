@@ -3,7 +3,8 @@
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
     AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
-    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked, WireListener, WireObservation, WireTransport,
+    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked, WireListener,
+    WireObservation, WireTransport,
 };
 use std::sync::Arc;
 
