@@ -16,6 +16,15 @@ pub struct Control {
     pub title: &'static str,
     /// How much a failure matters.
     pub severity: Severity,
+    /// What it judges.
+    pub source: Source,
+    /// The control of the wire that ends alike where the server does what it declares: then a finding is confirmed by the
+    /// wire.
+    pub counterpart: Option<ControlId>,
+    /// Whether it compares a replica with its primary, so that the same settings of the primary are read too.
+    pub needs_primary: bool,
+    /// Whether a write of its settings makes it pass.
+    pub fixable: bool,
     /// The settings that a verdict on such a server needs, and no others: each costs a request.
     pub needs: fn(Kind, Role) -> Vec<ParameterName>,
     /// The decision.
@@ -24,6 +33,15 @@ pub struct Control {
     pub mappings: &'static [Mapping],
     /// The documentation page, in Markdown.
     pub documentation: &'static str,
+}
+
+/// What a control judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// What Azure declares.
+    Declared,
+    /// What the wire showed.
+    Wire,
 }
 
 /// What a profile may set for the controls.

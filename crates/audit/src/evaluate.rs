@@ -30,7 +30,7 @@ pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: 
             };
             let decided = matches!(outcome, Outcome::Pass | Outcome::Fail);
             let seen = decided && control.is_of_the_wire();
-            let confidence = if seen || bears_out(control.id, outcome, &evidence, &profile.settings) {
+            let confidence = if seen || bears_out(control, outcome, &evidence, &profile.settings) {
                 Confidence::WireConfirmed
             } else {
                 Confidence::Declared

@@ -12,8 +12,8 @@ mod listeners;
 mod mapping;
 mod profile;
 
-pub use control::{Control, Evidence, Settings, Verdict};
-pub use controls::{ALL, find};
+pub use control::{Control, Evidence, Settings, Source, Verdict};
+pub use controls::{ALL, control, find};
 pub use declared::{minimal_tls_version, ssl_enforcement};
 pub use evaluate::{evaluate, needed_parameters, server_report};
 pub use mapping::{Basis, Mapping};

@@ -1,7 +1,7 @@
 //! What the controls of the wire share: from looks at listeners to one verdict.
 
-use crate::{Evidence, Verdict};
-use hostssl_model::{Outcome, Reading, Reason, Unchecked, WireListener, WireObservation, WireTransport};
+use crate::{Control, Evidence, Verdict};
+use hostssl_model::{ControlId, Outcome, Reading, Reason, Unchecked, WireListener, WireObservation, WireTransport};
 
 /// Judges every listener and sums up: fail before unknown before pass. `judge` says what one listener does, without its
 /// port.
@@ -81,24 +81,20 @@ impl Sum {
 }
 
 /// Whether the wire bears out what a control of the declared settings found: its counterpart on the wire ended alike.
-pub(crate) fn bears_out(control: &str, outcome: Outcome, evidence: &Evidence<'_>, settings: &crate::Settings) -> bool {
-    if evidence.posture.wire.is_empty() {
+pub(crate) fn bears_out(
+    control: &Control,
+    outcome: Outcome,
+    evidence: &Evidence<'_>,
+    settings: &crate::Settings,
+) -> bool {
+    let Some(counterpart) = control.counterpart.filter(|_| !evidence.posture.wire.is_empty()) else {
+        return false;
+    };
+    // The nodes behind a coordinator have floors of their own, and no listener to look at.
+    let has_hidden_floors = evidence.posture.server.kind.offering().floors.len() > 1;
+    if counterpart == ControlId::LegacyTlsRefused && has_hidden_floors && outcome == Outcome::Pass {
         return false;
     }
-    let counterpart = match control {
-        "require-secure-transport" => "plaintext-refused",
-        // The nodes behind a coordinator have a floor of their own, and no listener to look at.
-        "minimum-tls-version"
-            if outcome == Outcome::Pass && evidence.posture.server.kind.offering().floors.len() > 1 =>
-        {
-            return false;
-        }
-        "minimum-tls-version" => "legacy-tls-refused",
-        _ => return false,
-    };
-    let on_the_wire = crate::find(counterpart).map(|counterpart| (counterpart.judge)(evidence, settings));
-    matches!(
-        (outcome, on_the_wire),
-        (Outcome::Pass, Some(Verdict::Pass { .. })) | (Outcome::Fail, Some(Verdict::Fail { .. }))
-    )
+    let on_the_wire = (crate::control(counterpart).judge)(evidence, settings);
+    matches!((outcome, on_the_wire), (Outcome::Pass, Verdict::Pass { .. }) | (Outcome::Fail, Verdict::Fail { .. }))
 }

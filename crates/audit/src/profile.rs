@@ -1,7 +1,7 @@
 //! Profiles: versioned, parameterised sets of controls.
 
-use crate::{ALL, Control, Settings, find};
-use hostssl_model::TlsVersion;
+use crate::{ALL, Control, Settings, control};
+use hostssl_model::{ControlId, TlsVersion};
 use std::fmt;
 
 /// A named and versioned set of controls with their settings.
@@ -35,7 +35,6 @@ impl Profile {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let of = |wire: bool| ALL.into_iter().filter(|control| wire || !control.is_of_the_wire()).collect::<Vec<_>>();
-        let only = |id: &str| ALL.into_iter().filter(|control| control.id == id).collect();
         let tls12 = Settings { minimum_tls: TlsVersion::Tls1_2, expiry_days: 30 };
         let tls13 = Settings { minimum_tls: TlsVersion::Tls1_3, ..tls12 };
         let profile =
@@ -49,7 +48,7 @@ impl Profile {
                 "cis-azure-foundations",
                 "3.0.0",
                 "CIS Microsoft Azure Foundations Benchmark 3.0.0, 5.2.1; earlier versions ask the same as 4.3.1",
-                only("require-secure-transport"),
+                vec![control(ControlId::RequireSecureTransport)],
                 tls12,
             ),
         ]
@@ -98,13 +97,13 @@ impl Profile {
     ///
     /// [`UnknownControl`] when the profile holds no control of that id.
     pub fn narrowed(mut self, ids: &[String]) -> Result<Self, UnknownControl> {
+        let mut wanted = Vec::with_capacity(ids.len());
         for id in ids {
-            if find(id).is_none() || !self.controls.iter().any(|control| control.id == id) {
-                return Err(UnknownControl(id.chars().take(80).collect()));
-            }
+            let known = ControlId::from_code(id).filter(|id| self.controls.iter().any(|control| control.id == *id));
+            wanted.push(known.ok_or_else(|| UnknownControl(id.chars().take(80).collect()))?);
         }
-        if !ids.is_empty() {
-            self.controls.retain(|control| ids.iter().any(|id| id == control.id));
+        if !wanted.is_empty() {
+            self.controls.retain(|control| wanted.contains(&control.id));
         }
         Ok(self)
     }
@@ -142,7 +141,7 @@ mod tests {
     #[test]
     fn a_released_profile_never_changes() {
         let ids = |name: &str| -> Vec<&str> {
-            Profile::find(name).unwrap().controls.iter().map(|control| control.id).collect()
+            Profile::find(name).unwrap().controls.iter().map(|control| control.id.as_str()).collect()
         };
         let declared = [
             "require-secure-transport",
@@ -160,7 +159,7 @@ mod tests {
     fn narrowing_keeps_the_named_controls_and_refuses_others() {
         let baseline = Profile::find("baseline").unwrap();
         let narrowed = baseline.clone().narrowed(&["pending-restart".into()]).unwrap();
-        assert_eq!(narrowed.controls.iter().map(|control| control.id).collect::<Vec<_>>(), ["pending-restart"]);
+        assert_eq!(narrowed.controls.iter().map(|control| control.id).collect::<Vec<_>>(), [ControlId::PendingRestart]);
         assert!(baseline.narrowed(&["no-such".into()]).is_err());
         assert!(Profile::find("cis-azure-foundations").unwrap().narrowed(&["pending-restart".into()]).is_err());
     }

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_audit::{ALL, Profile, evaluate, find, needed_parameters};
+use hostssl_audit::{ALL, Profile, control, evaluate, needed_parameters};
 use hostssl_model::{
-    Confidence, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Server,
-    Tags, Unchecked,
+    Confidence, ControlId, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role,
+    Server, Tags, Unchecked,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -124,7 +124,7 @@ fn every_control_on_every_case() {
             writeln!(text, "{case}").unwrap();
             let mut last = String::new();
             for profile in &profiles {
-                let narrowed = profile.clone().narrowed(&[control.id.into()]).unwrap();
+                let narrowed = profile.clone().narrowed(&[control.id.to_string()]).unwrap();
                 let finding = evaluate(&posture, primary.as_ref(), &narrowed).remove(0);
                 let mut line = finding.outcome.to_string();
                 for (label, part) in [("observed", &finding.observed), ("expected", &finding.expected)] {
@@ -141,7 +141,7 @@ fn every_control_on_every_case() {
                 last = line;
             }
         }
-        insta::assert_snapshot!(control.id, text);
+        insta::assert_snapshot!(control.id.as_str(), text);
     }
 }
 
@@ -162,8 +162,8 @@ fn without_readings_nothing_passes_that_needs_one() {
     for kind in Kind::ALL {
         for role in [Role::None, Role::Primary, Role::Replica] {
             for finding in evaluate(&posture(kind, role, &[]), None, &profile) {
-                let needs = (find(finding.control).unwrap().needs)(kind, role);
-                if !needs.is_empty() || find(finding.control).unwrap().is_of_the_wire() {
+                let needs = (control(finding.control).needs)(kind, role);
+                if !needs.is_empty() || control(finding.control).is_of_the_wire() {
                     assert_eq!(finding.outcome, Outcome::Unknown, "{kind} {role:?} {}", finding.control);
                 }
             }
@@ -175,7 +175,7 @@ fn without_readings_nothing_passes_that_needs_one() {
 fn the_wire_raises_the_confidence_of_what_it_bears_out() {
     use Confidence::{Declared, WireConfirmed};
     let profile = Profile::find("baseline").unwrap();
-    let confidence = |posture: &Posture, control: &str| {
+    let confidence = |posture: &Posture, control: ControlId| {
         let findings = evaluate(posture, None, &profile);
         findings.into_iter().find(|finding| finding.control == control).unwrap().confidence
     };
@@ -187,13 +187,13 @@ fn the_wire_raises_the_confidence_of_what_it_bears_out() {
             "declared on, plaintext taken" | "declared off, plaintext refused" => (Declared, WireConfirmed),
             _ => continue,
         };
-        let (control, floor_control) = ("require-secure-transport", "minimum-tls-version");
+        let (control, floor_control) = (ControlId::RequireSecureTransport, ControlId::MinimumTlsVersion);
         assert_eq!((confidence(&posture, control), confidence(&posture, floor_control)), (switch, floor), "{case}");
         // What the wire cannot know stays a declaration.
-        assert_eq!(confidence(&posture, "pending-restart"), Declared, "{case}");
+        assert_eq!(confidence(&posture, ControlId::PendingRestart), Declared, "{case}");
     }
     for (case, posture, _) in cases() {
-        assert_eq!(confidence(&posture, "require-secure-transport"), Declared, "{case}");
+        assert_eq!(confidence(&posture, ControlId::RequireSecureTransport), Declared, "{case}");
     }
 }
 
@@ -207,7 +207,7 @@ fn a_bound_that_nobody_knows_is_not_taken_for_none() {
         let name = posture.readings[index].0;
         posture.readings[index] = known(name, value);
         let findings = evaluate(&posture, None, &profile);
-        findings.iter().find(|finding| finding.control == "declared-matches-wire").unwrap().outcome
+        findings.iter().find(|finding| finding.control == ControlId::DeclaredMatchesWire).unwrap().outcome
     };
     assert_eq!(outcome(1, "TLSv1.2"), Outcome::Pass);
     assert_eq!(outcome(1, "TLSv9"), Outcome::Unknown);
@@ -232,7 +232,7 @@ fn one_id_names_a_file_a_page_a_snapshot_and_a_control() {
             std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         entries.filter_map(|name| Some(name.strip_prefix(prefix)?.strip_suffix(suffix)?.replace('_', "-"))).collect()
     };
-    let ids: BTreeSet<String> = ALL.into_iter().map(|control| control.id.to_owned()).collect();
+    let ids: BTreeSet<String> = ALL.into_iter().map(|control| control.id.to_string()).collect();
     assert_eq!(ids.len(), ALL.len());
     assert_eq!(names("src/controls", "", ".rs"), ids);
     assert_eq!(names("../../docs/controls", "", ".md"), ids);

@@ -70,7 +70,7 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
             Some(permission) => format!("needs {permission}"),
             None => gap.blind.detail.to_string(),
         };
-        say!("warning: not seen: {}: {}: {}", safe(&gap.scope), gap.blind.reason, safe(&why));
+        say!("warning: not seen: {}: {}: {}", safe(&gap.scope.to_string()), gap.blind.reason, safe(&why));
     }
     if blinding.len() > GAPS_TOLD {
         say!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);

@@ -80,7 +80,7 @@ impl<W: Write> CsvWriter<W> {
                     report.ssl_enforcement.as_str(),
                     report.minimal_tls_version.map_or("", Floor::as_azure),
                     report.outcome.as_str(),
-                    finding.control,
+                    finding.control.as_str(),
                     finding.outcome.as_str(),
                     finding.severity.as_str(),
                     finding.observed.as_deref().unwrap_or_default(),

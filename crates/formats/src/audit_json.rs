@@ -139,7 +139,7 @@ struct Finding<'a> {
 #[schemars(deny_unknown_fields)]
 struct Gap<'a> {
     /// What was not seen: the id of a server, a subscription, a management group or a tenant.
-    scope: &'a str,
+    scope: String,
     /// Why: a stable word.
     reason: &'static str,
     /// The action that the principal lacks, when that is the reason.
@@ -318,7 +318,7 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
 impl<'a> Finding<'a> {
     fn new(finding: &'a model::Finding, server: &model::ResourceId) -> Self {
         Self {
-            control: finding.control,
+            control: finding.control.as_str(),
             outcome: match finding.outcome {
                 model::Outcome::Pass => Outcome::Pass,
                 model::Outcome::Fail => Outcome::Fail,
@@ -346,7 +346,7 @@ impl<'a> Finding<'a> {
 impl<'a> From<&'a model::Gap> for Gap<'a> {
     fn from(gap: &'a model::Gap) -> Self {
         Self {
-            scope: &gap.scope,
+            scope: gap.scope.to_string(),
             reason: gap.blind.reason.as_str(),
             missing_permission: gap.blind.missing_permission.as_deref(),
             detail: &gap.blind.detail,

@@ -1,7 +1,9 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
 use crate::{Column, Palette, safe, write_columns};
-use hostssl_model::{AuditReport, Floor, Gap, Outcome, Reason, ServerReport, Subscription, Unchecked, WorstListener};
+use hostssl_model::{
+    AuditReport, ControlId, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Subscription, Unchecked, WorstListener,
+};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -131,12 +133,12 @@ fn whys(report: &ServerReport) -> Vec<String> {
             let why = match (&finding.blind, &finding.observed) {
                 (Some(blind), _) => format!("{}: {}", blind.reason, why_blind(blind)),
                 (None, Some(observed)) => safe(observed).into_owned(),
-                (None, None) => finding.control.to_owned(),
+                (None, None) => finding.control.to_string(),
             };
             // What may have failed by itself already is told with its control.
             let why = match finding.control {
-                "replica-parity" if outcome == Outcome::Fail => format!("differs from its primary: {why}"),
-                "declared-matches-wire" if outcome == Outcome::Fail => {
+                ControlId::ReplicaParity if outcome == Outcome::Fail => format!("differs from its primary: {why}"),
+                ControlId::DeclaredMatchesWire if outcome == Outcome::Fail => {
                     whys.retain(|told| *told != why);
                     format!("not as declared: {why}")
                 }
@@ -164,11 +166,8 @@ fn why_blind(blind: &Unchecked) -> String {
 
 /// Gaps of the scope itself; those of a server stand in its row.
 fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
-    let of_a_server = |gap: &&Gap| {
-        gap.scope.contains("/providers/Microsoft.DB") || gap.scope.contains("/providers/Microsoft.Horizon")
-    };
     let mut gaps: BTreeMap<(bool, Reason), Vec<&Gap>> = BTreeMap::new();
-    for gap in report.gaps.iter().filter(|gap| !of_a_server(gap)) {
+    for gap in report.gaps.iter().filter(|gap| !gap.scope.is_server()) {
         gaps.entry((!gap.blind.reason.blinds(), gap.blind.reason)).or_default().push(gap);
     }
     if gaps.is_empty() {
@@ -195,12 +194,14 @@ fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io
 }
 
 fn scope_name(gap: &Gap, report: &AuditReport) -> String {
-    let id = gap.scope.strip_prefix("/subscriptions/").unwrap_or(&gap.scope);
-    let known = report.subscriptions.iter().find(|subscription| subscription.id.as_str() == id);
-    match known {
-        Some(subscription) => safe(&subscription.name).into_owned(),
-        None if gap.scope.as_ref() == "/subscriptions" => "all subscriptions".to_owned(),
-        None => safe(&gap.scope).into_owned(),
+    match &gap.scope {
+        GapScope::AllSubscriptions => "all subscriptions".to_owned(),
+        GapScope::Subscription(id) => {
+            let known = report.subscriptions.iter().find(|subscription| subscription.id.as_str() == &**id);
+            let name = known.map(|subscription| safe(&subscription.name).into_owned());
+            name.unwrap_or_else(|| safe(&gap.scope.to_string()).into_owned())
+        }
+        scope => safe(&scope.to_string()).into_owned(),
     }
 }
 

@@ -71,7 +71,7 @@ fn write_left_out(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Res
     // What holds for several controls of a server is told once.
     let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for one in left {
-        told.entry((one.reason, &one.server, &one.detail)).or_default().push(one.control.id());
+        told.entry((one.reason, &one.server, &one.detail)).or_default().push(one.control.id().as_str());
     }
     writeln!(out, "{}", palette.bold("Left out"))?;
     let headings = ["REASON", "SERVER", "RESOURCE GROUP", "CONTROL", "WHY"];

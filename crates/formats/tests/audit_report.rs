@@ -5,9 +5,9 @@ use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::{Palette, audit_json, audit_text};
 use hostssl_model::{
-    Acceptance, AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
-    ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Tags,
-    TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, AuditReport, Gap, GapScope, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading,
+    Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState,
+    Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -144,11 +144,11 @@ fn report_of_run(probed: bool) -> AuditReport {
     unlisted.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/read".into());
     unlisted.detail = "the flexible servers cannot be listed: Azure answered HTTP 403".into();
     let gaps = vec![
-        Gap { scope: servers[1].server.id.as_str().into(), blind: stopped },
-        Gap { scope: servers[3].server.id.as_str().into(), blind: forbidden },
-        Gap { scope: format!("/subscriptions/{}", SUBSCRIPTIONS[2].1).into(), blind: unlisted },
+        Gap { scope: (&servers[1].server.id).into(), blind: stopped },
+        Gap { scope: (&servers[3].server.id).into(), blind: forbidden },
+        Gap { scope: GapScope::Subscription(SUBSCRIPTIONS[2].1.into()), blind: unlisted },
         Gap {
-            scope: "/subscriptions".into(),
+            scope: GapScope::AllSubscriptions,
             blind: Unchecked::new(
                 Reason::NotOffered,
                 "the provider of HorizonDB clusters is not registered in 3 of 3 subscriptions",

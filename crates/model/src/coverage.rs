@@ -1,6 +1,7 @@
 //! What could not be looked at, and why.
 
-use crate::coded;
+use crate::{ResourceId, SubscriptionId, coded};
+use std::fmt;
 use std::sync::Arc;
 
 coded! {
@@ -77,11 +78,116 @@ impl Unchecked {
     }
 }
 
-/// A part of the scope that was not seen, or not seen whole.
+/// What a gap is about. As text it is Azure's id where there is one: so it stands in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GapScope {
+    /// Every subscription in scope.
+    AllSubscriptions,
+    /// A tenant, by its id.
+    Tenant(Arc<str>),
+    /// A management group, by its name.
+    ManagementGroup(Arc<str>),
+    /// A subscription, by its id; by what was asked for, where none of that name is known.
+    Subscription(Arc<str>),
+    /// A server.
+    Server(ResourceId),
+    /// A name that was asked for, or another word that stands for a place.
+    Name(Arc<str>),
+}
+
+const SUBSCRIPTIONS: &str = "/subscriptions";
+const TENANTS: &str = "/tenants/";
+const MANAGEMENT_GROUPS: &str = "/providers/Microsoft.Management/managementGroups/";
+
+impl GapScope {
+    /// Reads the text, as [`Display`](fmt::Display) writes it.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        if text == SUBSCRIPTIONS {
+            return Self::AllSubscriptions;
+        }
+        if let Some(id) = text.strip_prefix(TENANTS) {
+            return Self::Tenant(id.into());
+        }
+        if let Some(name) = text.strip_prefix(MANAGEMENT_GROUPS) {
+            return Self::ManagementGroup(name.into());
+        }
+        if let Ok(id) = ResourceId::try_from(text) {
+            return Self::Server(id);
+        }
+        match text.strip_prefix(SUBSCRIPTIONS).and_then(|rest| rest.strip_prefix('/')) {
+            Some(id) => Self::Subscription(id.into()),
+            None => Self::Name(text.into()),
+        }
+    }
+
+    /// Whether it is one server, which reports show in its own row.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+}
+
+impl fmt::Display for GapScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AllSubscriptions => f.write_str(SUBSCRIPTIONS),
+            Self::Tenant(id) => write!(f, "{TENANTS}{id}"),
+            Self::ManagementGroup(name) => write!(f, "{MANAGEMENT_GROUPS}{name}"),
+            Self::Subscription(id) => write!(f, "{SUBSCRIPTIONS}/{id}"),
+            Self::Server(id) => id.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<&SubscriptionId> for GapScope {
+    fn from(id: &SubscriptionId) -> Self {
+        Self::Subscription(id.as_str().into())
+    }
+}
+
+impl From<&ResourceId> for GapScope {
+    fn from(id: &ResourceId) -> Self {
+        Self::Server(id.clone())
+    }
+}
+
+/// A part of the scope that could not be checked, or not wholly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// What was not seen: the id of a subscription, a server, or a tenant.
-    pub scope: Arc<str>,
+    /// What could not be checked.
+    pub scope: GapScope,
     /// Why.
     pub blind: Unchecked,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_scope_is_read_as_what_it_is() {
+        let server = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/n";
+        for (text, scope) in [
+            ("/subscriptions", GapScope::AllSubscriptions),
+            ("/tenants/t", GapScope::Tenant("t".into())),
+            ("/providers/Microsoft.Management/managementGroups/m", GapScope::ManagementGroup("m".into())),
+            ("/subscriptions/s", GapScope::Subscription("s".into())),
+            (server, GapScope::from(&ResourceId::try_from(server).unwrap())),
+            ("orders", GapScope::Name("orders".into())),
+            ("Microsoft.DBforPostgreSQL/servers", GapScope::Name("Microsoft.DBforPostgreSQL/servers".into())),
+        ] {
+            assert_eq!(GapScope::read(text), scope);
+        }
+    }
+
+    proptest! {
+        /// Whatever stands in an old state or a report comes out as it went in.
+        #[test]
+        fn no_text_is_changed_by_reading_it(text in "(/subscriptions|/tenants/|/providers/)?[ -~é/]{0,40}") {
+            prop_assert_eq!(GapScope::read(&text).to_string(), text);
+        }
+    }
 }

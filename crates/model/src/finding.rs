@@ -1,11 +1,8 @@
 //! What a control found on a server.
 
-use crate::{ResourceId, Unchecked, coded};
+use crate::{ControlId, ResourceId, Unchecked, coded};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-
-/// The stable kebab-case id of a control, such as `require-secure-transport`.
-pub type ControlId = &'static str;
 
 coded! {
     /// How a control ends. Ordered from best to worst, so that the worst of several is their maximum.
@@ -71,7 +68,7 @@ impl Finding {
     #[must_use]
     pub fn fingerprint(&self, server: &ResourceId) -> String {
         let mut hash = Sha256::new();
-        hash.update(self.control.as_bytes());
+        hash.update(self.control.as_str().as_bytes());
         hash.update(b"\0");
         hash.update(server.to_lowercase().as_bytes());
         hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -104,8 +101,17 @@ mod tests {
         let orders = id("/subscriptions/s/resourceGroups/g/providers/p/t/Orders");
         let lower = id("/subscriptions/s/resourcegroups/g/providers/p/t/orders");
         let other = id("/subscriptions/s/resourceGroups/g/providers/p/t/other");
-        assert_eq!(finding("a").fingerprint(&orders), finding("a").fingerprint(&lower));
-        assert_ne!(finding("a").fingerprint(&orders), finding("b").fingerprint(&orders));
-        assert_ne!(finding("a").fingerprint(&orders), finding("a").fingerprint(&other));
+        assert_eq!(
+            finding(ControlId::PendingRestart).fingerprint(&orders),
+            finding(ControlId::PendingRestart).fingerprint(&lower)
+        );
+        assert_ne!(
+            finding(ControlId::PendingRestart).fingerprint(&orders),
+            finding(ControlId::ReplicaParity).fingerprint(&orders)
+        );
+        assert_ne!(
+            finding(ControlId::PendingRestart).fingerprint(&orders),
+            finding(ControlId::PendingRestart).fingerprint(&other)
+        );
     }
 }

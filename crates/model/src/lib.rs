@@ -5,6 +5,7 @@
 
 mod advice;
 mod code;
+mod control_id;
 mod coverage;
 mod current;
 mod finding;
@@ -25,9 +26,10 @@ pub use advice::{Advice, Fault, REPORT_DEFECT, chain};
 pub use hostssl_untrusted as untrusted;
 
 pub use code::{Coded, Word};
-pub use coverage::{Gap, Reason, Unchecked};
+pub use control_id::ControlId;
+pub use coverage::{Gap, GapScope, Reason, Unchecked};
 pub use current::{Change, CurrentState, Evidence, Seen};
-pub use finding::{Confidence, ControlId, Finding, Outcome, Severity};
+pub use finding::{Confidence, Finding, Outcome, Severity};
 pub use id::{InvalidResourceId, ResourceId, SubscriptionId};
 pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use listener::{

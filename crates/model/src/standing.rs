@@ -1,7 +1,7 @@
 //! Where a server stands: what Azure declares and what a probe showed, folded into one of six answers. Every count of
 //! servers, in text, JSON and the console, is a count of these.
 
-use crate::{Finding, Outcome, Reading, ServerReport, SslEnforcement, WireObservation, WireTransport};
+use crate::{ControlId, Finding, Outcome, Reading, ServerReport, SslEnforcement, WireObservation, WireTransport};
 
 /// Whether Azure declares that clients must use TLS, as far as it was read. A value that waits for a restart is not in
 /// effect, so it does not count as on.
@@ -17,9 +17,9 @@ pub enum Enforcement {
 
 impl Enforcement {
     /// The control that says whether the switch is on and in effect.
-    pub const CONTROL: &str = "require-secure-transport";
+    pub const CONTROL: ControlId = ControlId::RequireSecureTransport;
     /// The controls that a probe answers and that the switch decides: what they found before it was turned is outdated.
-    pub const ON_THE_WIRE: [&str; 2] = ["plaintext-refused", "declared-matches-wire"];
+    pub const ON_THE_WIRE: [ControlId; 2] = [ControlId::PlaintextRefused, ControlId::DeclaredMatchesWire];
 
     /// Every one, from best to worst.
     pub const ALL: [Self; 3] = [Self::Enforced, Self::Unknown, Self::NotEnforced];

@@ -7,7 +7,7 @@ use futures::stream;
 use hostssl_audit::Profile;
 use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
 use hostssl_model::{
-    AuditReport, Gap, Reason, Run, Scope, ServerReport, Subscription, SubscriptionId, Summary, Unchecked,
+    AuditReport, Gap, GapScope, Reason, Run, Scope, ServerReport, Subscription, SubscriptionId, Summary, Unchecked,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -142,7 +142,7 @@ fn gather(
     // One note for each kind: a note for each subscription would bury the gaps that matter.
     gaps.extend(not_offered.into_iter().map(|(plural, count)| {
         let detail = format!("the provider of {plural} is not registered in {count} of {looked_at} subscriptions");
-        Gap { scope: "/subscriptions".into(), blind: Unchecked::new(Reason::NotOffered, detail) }
+        Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::NotOffered, detail) }
     }));
     let mut summary = Summary::default();
     for server in &servers {
@@ -157,7 +157,7 @@ fn names_not_found(scope: &Scope, servers: &[ServerReport], gaps: &[Gap]) -> Vec
         return Vec::new();
     }
     let missing = |what: &str, name: &String| Gap {
-        scope: name.as_str().into(),
+        scope: GapScope::Name(name.as_str().into()),
         blind: Unchecked::new(Reason::Vanished, format!("no server was found in the scope for {what} `{name}`")),
     };
     let server_missing = |name: &&String| !servers.iter().any(|s| s.server.name().eq_ignore_ascii_case(name));
@@ -189,9 +189,7 @@ async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: 
     for (ids, listing) in answers {
         if let Some(error) = listing.error {
             let blind = error.blind(permissions::QUERY_RESOURCE_GRAPH);
-            gaps.extend(
-                ids.iter().map(|id| Gap { scope: format!("/subscriptions/{id}").into(), blind: blind.clone() }),
-            );
+            gaps.extend(ids.iter().map(|id| Gap { scope: id.into(), blind: blind.clone() }));
         }
         for row in listing.items {
             place(row, &mut found, gaps);
@@ -199,7 +197,7 @@ async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: 
     }
     let detail = "servers were found by Resource Graph, a copy that lags behind and leaves out what the identity may not \
                   read: it cannot vouch that no server is missing";
-    gaps.push(Gap { scope: "/subscriptions".into(), blind: Unchecked::new(Reason::EventuallyConsistent, detail) });
+    gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::EventuallyConsistent, detail) });
     found
 }
 
@@ -214,7 +212,7 @@ fn place(row: GraphRow, found: &mut Found, gaps: &mut Vec<Gap>) {
             }
         }
         Err(odd) => gaps.push(Gap {
-            scope: "/subscriptions".into(),
+            scope: GapScope::AllSubscriptions,
             blind: Unchecked::new(Reason::MalformedAnswer, odd.0.as_str()),
         }),
     }
@@ -229,7 +227,7 @@ mod tests {
         let scope = Scope { servers: vec!["oders".into()], ..Scope::default() };
         let gaps = names_not_found(&scope, &[], &[]);
         assert_eq!(gaps[0].blind.detail.as_ref(), "no server was found in the scope for the server name `oders`");
-        let unseen = Gap { scope: "/subscriptions/s".into(), blind: Unchecked::new(Reason::Network, "reset") };
+        let unseen = Gap { scope: GapScope::Subscription("s".into()), blind: Unchecked::new(Reason::Network, "reset") };
         assert!(names_not_found(&scope, &[], &[unseen]).is_empty());
     }
 }

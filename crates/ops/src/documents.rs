@@ -8,7 +8,7 @@ use hostssl_audit::{minimal_tls_version, ssl_enforcement};
 use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_parameters, read_server};
 use hostssl_model::{Advice, Fault};
 use hostssl_model::{
-    Floor, Gap, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId, Unchecked,
+    Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId, Unchecked,
 };
 use serde_json::Value;
 use std::borrow::Cow;
@@ -120,7 +120,10 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
     for group in &scope.resource_groups {
         if !all.documents.iter().any(|document| in_group(document, group)) {
             let detail = format!("no server was found in the scope for the resource group `{group}`");
-            all.gaps.push(Gap { scope: group.as_str().into(), blind: Unchecked::new(Reason::Vanished, detail) });
+            all.gaps.push(Gap {
+                scope: GapScope::Name(group.as_str().into()),
+                blind: Unchecked::new(Reason::Vanished, detail),
+            });
         }
     }
     Ok(all)
@@ -174,7 +177,7 @@ pub async fn show_server_document(
 fn search_gap(error: &ArmError, subscription: &SubscriptionId, resource_type: ResourceType) -> Option<Gap> {
     let blind = error.blind(resource_type.read_action());
     let absent = matches!(blind.reason, Reason::Vanished | Reason::NotOffered);
-    (!absent).then(|| Gap { scope: format!("/subscriptions/{subscription}").into(), blind })
+    (!absent).then(|| Gap { scope: subscription.into(), blind })
 }
 
 async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Scope) -> Documents {
@@ -195,7 +198,7 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
         let blind = error.blind(resource_type.read_action());
         // A group may be in another subscription; a subscription's own list does not vanish.
         if blind.reason != Reason::NotOffered && !(in_group && blind.reason == Reason::Vanished) {
-            gaps.push(Gap { scope: format!("/subscriptions/{subscription}").into(), blind });
+            gaps.push(Gap { scope: subscription.into(), blind });
         }
     }
     let derived: Vec<_> = stream::iter(raw)
@@ -215,7 +218,7 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
         Ok(listed) => listed,
         Err(odd) => {
             let blind = Unchecked::new(Reason::MalformedAnswer, odd.0);
-            return (unknown(raw), Some(Gap { scope: resource_type.full_name().into(), blind }));
+            return (unknown(raw), Some(Gap { scope: GapScope::Name(resource_type.full_name().into()), blind }));
         }
     };
     let kind = listed.posture.server.kind;
@@ -225,13 +228,13 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
     wanted.retain(|name| listed.posture.reading(*name).is_none());
     if !wanted.is_empty() && listed.posture.server.state.as_ref().is_some_and(ServerState::is_stopped) {
         let blind = Unchecked::new(Reason::Stopped, "the server is stopped, so its parameters cannot be read");
-        let scope = listed.posture.server.id.as_str().into();
+        let scope = (&listed.posture.server.id).into();
         return (unknown(raw), Some(Gap { scope, blind }));
     }
     listed.posture.readings.extend(read_parameters(arm, &listed, &wanted).await);
     let gap = listed.posture.readings.iter().find_map(|(_, reading)| match reading {
         Reading::Unknown(blind) if blind.reason != Reason::NotReturned => {
-            Some(Gap { scope: listed.posture.server.id.as_str().into(), blind: blind.clone() })
+            Some(Gap { scope: (&listed.posture.server.id).into(), blind: blind.clone() })
         }
         _ => None,
     });

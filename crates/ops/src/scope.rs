@@ -2,8 +2,9 @@
 
 use futures::future::join_all;
 use hostssl_azure::{Arm, list_subscriptions, permissions, subscriptions_of_management_group};
-use hostssl_model::{Advice, Fault};
-use hostssl_model::{Gap, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked};
+use hostssl_model::{
+    Advice, Fault, Gap, GapScope, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked,
+};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -63,23 +64,22 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
         subscriptions.retain(|(subscription, _)| members.contains(&subscription.id));
     }
     if !scope.subscriptions.is_empty() {
-        if let Some(name) =
-            scope.subscriptions.iter().find(|name| !subscriptions.iter().any(|(s, _)| is_named(s, name)))
-        {
-            if gaps.is_empty() {
-                let principal = tenants.first().map_or("nobody", |tenant| tenant.principal.name.as_str()).to_owned();
-                return Err(ScopeError::UnknownSubscription { name: name.clone(), principal });
-            }
-            gaps.push(Gap {
-                scope: format!("/subscriptions/{name}").into(),
-                blind: Unchecked::new(Reason::NoSubscription, "not among the subscriptions that could be listed"),
-            });
+        let is_missing = |name: &&String| !subscriptions.iter().any(|(s, _)| is_named(s, name));
+        let missing: Vec<&String> = scope.subscriptions.iter().filter(is_missing).collect();
+        if let (Some(name), true) = (missing.first(), gaps.is_empty()) {
+            let principal = tenants.first().map_or("nobody", |tenant| tenant.principal.name.as_str()).to_owned();
+            return Err(ScopeError::UnknownSubscription { name: (*name).clone(), principal });
         }
+        // Any of them may be among the subscriptions that could not be listed.
+        gaps.extend(missing.into_iter().map(|name| Gap {
+            scope: GapScope::Subscription(name.as_str().into()),
+            blind: Unchecked::new(Reason::NoSubscription, "not among the subscriptions that could be listed"),
+        }));
         subscriptions.retain(|(s, _)| scope.subscriptions.iter().any(|name| is_named(s, name)));
     }
     if subscriptions.is_empty() && gaps.is_empty() {
         let detail = "the identity sees no subscription: it has no role anywhere, or is in another tenant";
-        gaps.push(Gap { scope: "/subscriptions".into(), blind: Unchecked::new(Reason::NoSubscription, detail) });
+        gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::NoSubscription, detail) });
     }
     Ok(Visible { subscriptions, gaps })
 }
@@ -97,10 +97,7 @@ async fn all_subscriptions(tenants: &[Tenant], gaps: &mut Vec<Gap>) -> Vec<(Arc<
     for (tenant, listing) in tenants.iter().zip(listings) {
         if let Some(error) = listing.error {
             let id = tenant.principal.tenant.as_deref().unwrap_or("unknown");
-            gaps.push(Gap {
-                scope: format!("/tenants/{id}").into(),
-                blind: error.blind(permissions::READ_SUBSCRIPTIONS),
-            });
+            gaps.push(Gap { scope: GapScope::Tenant(id.into()), blind: error.blind(permissions::READ_SUBSCRIPTIONS) });
         }
         for subscription in listing.items {
             if seen.insert(subscription.id.clone()) {
@@ -122,8 +119,8 @@ async fn members_of_groups(tenants: &[Tenant], groups: &[String], gaps: &mut Vec
         for listing in listings {
             members.extend(listing.items);
             if let Some(error) = listing.error.filter(|_| !known) {
-                let scope = format!("/providers/Microsoft.Management/managementGroups/{group}");
-                gaps.push(Gap { scope: scope.into(), blind: error.blind(permissions::READ_DESCENDANTS) });
+                let scope = GapScope::ManagementGroup(group.as_str().into());
+                gaps.push(Gap { scope, blind: error.blind(permissions::READ_DESCENDANTS) });
             }
         }
     }

@@ -115,7 +115,7 @@ async fn list_everything(
             // The group is in another subscription. That it is nowhere is found out when all were looked at.
         } else {
             blind.detail = format!("the {} cannot be listed: {}", resource_type.plural(), blind.detail).into();
-            gaps.push(Gap { scope: format!("/subscriptions/{}", subscription.id).into(), blind });
+            gaps.push(Gap { scope: (&subscription.id).into(), blind });
         }
     }
     audit.gaps.extend(merge_listing_gaps(gaps));
@@ -151,10 +151,8 @@ fn keep_servers(
                     servers.push(listed);
                 }
             }
-            Err(odd) => gaps.push(Gap {
-                scope: format!("/subscriptions/{}", subscription.id).into(),
-                blind: Unchecked::new(Reason::MalformedAnswer, odd.0),
-            }),
+            Err(odd) => gaps
+                .push(Gap { scope: (&subscription.id).into(), blind: Unchecked::new(Reason::MalformedAnswer, odd.0) }),
         }
     }
     servers
@@ -162,9 +160,8 @@ fn keep_servers(
 
 /// The settings of primaries that their replicas' controls need.
 fn wanted_of_primaries(servers: &[Listed], profile: &Profile) -> HashMap<ResourceId, Vec<ParameterName>> {
-    let parity = profile.controls.iter().filter(|control| control.id == "replica-parity");
     let mut wanted: HashMap<ResourceId, Vec<ParameterName>> = HashMap::new();
-    for control in parity {
+    for control in profile.controls.iter().filter(|control| control.needs_primary) {
         for server in servers.iter().map(|listed| &listed.posture.server) {
             if let (Role::Replica, Some(primary)) = (server.role, &server.primary) {
                 wanted.entry(primary.clone()).or_default().extend((control.needs)(server.kind, server.role));
@@ -235,7 +232,7 @@ fn gaps_of_server(report: &ServerReport) -> Vec<Gap> {
         let known =
             |gap: &Gap| gap.blind.reason == blind.reason && gap.blind.missing_permission == blind.missing_permission;
         if !gaps.iter().any(known) {
-            gaps.push(Gap { scope: report.server.id.as_str().into(), blind: blind.clone() });
+            gaps.push(Gap { scope: (&report.server.id).into(), blind: blind.clone() });
         }
     }
     gaps
@@ -244,10 +241,11 @@ fn gaps_of_server(report: &ServerReport) -> Vec<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hostssl_model::GapScope;
 
     #[test]
     fn equal_failures_of_all_lists_are_one_gap() {
-        let gap = |reason| Gap { scope: "/subscriptions/s".into(), blind: Unchecked::new(reason, "why") };
+        let gap = |reason| Gap { scope: GapScope::Subscription("s".into()), blind: Unchecked::new(reason, "why") };
         assert_eq!(merge_listing_gaps(vec![gap(Reason::Network); 4]).len(), 1);
         assert_eq!(merge_listing_gaps(vec![gap(Reason::Permission); 4]).len(), 4);
         assert_eq!(merge_listing_gaps(vec![gap(Reason::Network), gap(Reason::Throttled)]).len(), 2);

@@ -11,7 +11,7 @@ use hostssl_azure_sim::{
     Fault, FaultRule, FaultScope, FleetSize, FleetSource, Kind as SimKind, Operation, ProviderState, Scenario, Server,
     SimCredential, SimTransport, Simulation,
 };
-use hostssl_model::{AuditReport, Kind, Outcome, Principal, Reason, Scope, SslEnforcement};
+use hostssl_model::{AuditReport, ControlId, Gap, Kind, Outcome, Principal, Reason, Scope, SslEnforcement};
 use hostssl_ops::{AuditRequest, Discovery, Stamp, Tenant, audit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ async fn a_server_that_cannot_be_read_is_unknown_with_the_reason_and_the_other_o
         assert_eq!(of_server(&report, "orders"), (Outcome::Unknown, BTreeSet::from([reason])), "{fault:?}");
         assert_eq!(of_server(&report, "billing").0, Outcome::Pass, "{fault:?}");
         assert!(!report.run.complete, "{fault:?}");
-        let gap = report.gaps.iter().find(|gap| &*gap.scope == ID).unwrap();
+        let gap = report.gaps.iter().find(|gap| gap.scope.to_string() == ID).unwrap();
         let permission = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
         let missing = (reason == Reason::Permission).then_some(permission);
         assert_eq!(gap.blind.missing_permission.as_deref(), missing, "{fault:?}");
@@ -194,7 +194,8 @@ async fn no_server_of_any_scenario_is_dropped() {
         let simulation = Simulation::new(Scenario::named(name).unwrap());
         let report = run(&simulation, &everything()).await;
         let seen: BTreeSet<String> = report.servers.iter().map(|s| s.server.id.to_lowercase()).collect();
-        let unlisted: BTreeSet<&str> = report.gaps.iter().filter_map(|gap| gap.scope.split('/').nth(2)).collect();
+        let id = |gap: &Gap| gap.scope.to_string().split('/').nth(2).map(str::to_owned);
+        let unlisted: BTreeSet<String> = report.gaps.iter().filter_map(id).collect();
         for id in simulation.server_ids() {
             let listed = seen.contains(&id.to_lowercase());
             let told = id.split('/').nth(2).is_some_and(|subscription| unlisted.contains(subscription));
@@ -215,7 +216,7 @@ async fn every_kind_of_the_demonstration_is_judged() {
     assert_eq!(of("citus-telemetry").ssl_enforcement, SslEnforcement::Enabled);
     assert_eq!(of("pg-archive-legacy").outcome, Outcome::Fail);
     let replica = of("pg-orders-prod-replica");
-    let parity = replica.findings.iter().find(|finding| finding.control == "replica-parity").unwrap();
+    let parity = replica.findings.iter().find(|finding| finding.control == ControlId::ReplicaParity).unwrap();
     assert_eq!(parity.outcome, Outcome::Fail);
     assert_eq!(of_server(&report, "pg-catalog-stage").1, BTreeSet::from([Reason::Stopped]));
     assert_eq!(of_server(&report, "pg-returns-stage").1, BTreeSet::from([Reason::Creating]));
@@ -288,7 +289,7 @@ async fn a_scope_narrows_and_a_name_that_is_nowhere_is_told() {
     };
     let report = run(&simulation, &with(replica)).await;
     assert_eq!(report.summary.servers, 1);
-    let parity = report.servers[0].findings.iter().find(|finding| finding.control == "replica-parity").unwrap();
+    let parity = report.servers[0].findings.iter().find(|finding| finding.control == ControlId::ReplicaParity).unwrap();
     assert_eq!(parity.outcome, Outcome::Fail, "the primary is read though it is outside the scope");
 
     let typing_error = Scope {
@@ -353,4 +354,18 @@ async fn every_tenant_is_looked_at_with_its_own_token() {
         assert_eq!(report.summary.servers, 40, "{discovery:?}");
         assert_eq!(simulation.requests().with_status(401), 0, "{discovery:?}: a token went to the wrong tenant");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_subscription_that_may_be_among_the_unlisted_is_a_gap() {
+    let simulation = Simulation::new(two_servers());
+    let rule =
+        FaultRule::new(FaultScope::Everywhere, Fault::Html { status: 502 }).during([Operation::ListSubscriptions]);
+    simulation.inject(rule).unwrap();
+    let scope = Scope { subscriptions: vec!["first".into(), "second".into()], ..Scope::default() };
+    let report = run(&simulation, &AuditRequest { scope, ..everything() }).await;
+    assert!(!report.run.complete);
+    let missing = report.gaps.iter().filter(|gap| gap.blind.reason == Reason::NoSubscription);
+    let named: Vec<String> = missing.map(|gap| gap.scope.to_string()).collect();
+    assert_eq!(named, ["/subscriptions/first", "/subscriptions/second"]);
 }

@@ -3,7 +3,7 @@
 use hostssl_model::{ControlId, Floor, TlsVersion};
 use std::fmt;
 
-/// A control that a write can mend.
+/// A control that a write can fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FixableControl {
     /// `require-secure-transport`: the switch.
@@ -19,23 +19,29 @@ impl FixableControl {
 
     /// The control's id.
     #[must_use]
-    pub fn id(self) -> ControlId {
+    pub const fn id(self) -> ControlId {
         match self {
-            Self::RequireSecureTransport => "require-secure-transport",
-            Self::MinimumTlsVersion => "minimum-tls-version",
+            Self::RequireSecureTransport => ControlId::RequireSecureTransport,
+            Self::MinimumTlsVersion => ControlId::MinimumTlsVersion,
         }
     }
 
-    /// The control with this id, when a write can mend it.
+    /// The control with this id, when a write can fix it.
+    #[must_use]
+    pub fn of(id: ControlId) -> Option<Self> {
+        Self::ALL.into_iter().find(|control| control.id() == id)
+    }
+
+    /// The control with this id as text, when a write can fix it.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|control| control.id() == id)
+        ControlId::from_code(id).and_then(Self::of)
     }
 }
 
 impl fmt::Display for FixableControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
+        self.id().fmt(f)
     }
 }
 

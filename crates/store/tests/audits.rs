@@ -7,7 +7,7 @@ mod estate;
 
 use estate::{Estate, forbidden};
 use hostssl_audit::Profile;
-use hostssl_model::{AuditReport, Gap, Outcome, Scope, Standing};
+use hostssl_model::{AuditReport, Gap, GapScope, Outcome, Scope, Standing};
 use hostssl_store::{
     AuditStore, Enforcement, Page, ServerFilter, ServerSort, Store, StoreError, StoreReader, server_key,
 };
@@ -170,7 +170,7 @@ fn the_latest_is_one_that_says_something_about_everything() {
     assert_eq!(store.latest().unwrap().unwrap().id, narrow.id, "better than nothing");
     let mut stopped = estate.report(2);
     let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Interrupted, "stopped");
-    stopped.gaps.push(Gap { scope: "/subscriptions".into(), blind });
+    stopped.gaps.push(Gap { scope: GapScope::AllSubscriptions, blind });
     let stopped = save(&store, &stopped);
     assert!(stopped.stopped);
     assert_eq!(store.latest().unwrap().unwrap().id, stopped.id);
@@ -184,7 +184,7 @@ fn the_latest_is_one_that_says_something_about_everything() {
 
 fn stopped_gaps() -> Vec<Gap> {
     let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Deadline, "time was up");
-    vec![Gap { scope: "/subscriptions".into(), blind }]
+    vec![Gap { scope: GapScope::AllSubscriptions, blind }]
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! `certificate-expiry`: on the wire, the certificate lasts longer than the profile's days.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Severity, WireListener};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Severity, WireListener};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "certificate-expiry",
+    id: ControlId::CertificateExpiry,
     title: "on the wire, the certificate does not expire soon",
     severity: Severity::Medium,
+    source: Source::Wire,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs: |_, _| Vec::new(),
     judge,
     mappings: &[],

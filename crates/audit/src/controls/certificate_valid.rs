@@ -1,13 +1,17 @@
 //! `certificate-valid`: on the wire, a client with `sslmode=verify-full` is satisfied.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Severity, WireListener};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Severity, WireListener};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "certificate-valid",
+    id: ControlId::CertificateValid,
     title: "on the wire, the certificate satisfies sslmode=verify-full",
     severity: Severity::Medium,
+    source: Source::Wire,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs: |_, _| Vec::new(),
     judge,
     mappings: &[],

@@ -2,16 +2,20 @@
 
 use crate::control::shown;
 use crate::listeners::{inconclusive, judge_listeners};
-use crate::{Control, Evidence, Settings, Verdict};
+use crate::{Control, Evidence, Settings, Source, Verdict};
 use hostssl_model::{
-    Acceptance, Floor, Kind, Meaning, Parameter, ParameterName, Role, Severity, TlsVersion, Unchecked, WireListener,
-    WireTransport, WireVersion,
+    Acceptance, ControlId, Floor, Kind, Meaning, Parameter, ParameterName, Role, Severity, TlsVersion, Unchecked,
+    WireListener, WireTransport, WireVersion,
 };
 
 pub(crate) const CONTROL: Control = Control {
-    id: "declared-matches-wire",
+    id: ControlId::DeclaredMatchesWire,
     title: "on the wire, the server does what Azure declares",
     severity: Severity::High,
+    source: Source::Wire,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs,
     judge,
     mappings: &[],

@@ -1,13 +1,17 @@
 //! `legacy-tls-refused`: on the wire, nothing below the profile's version is accepted.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Acceptance, Severity, TlsVersion, WireListener, WireVersion};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{Acceptance, ControlId, Severity, TlsVersion, WireListener, WireVersion};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "legacy-tls-refused",
+    id: ControlId::LegacyTlsRefused,
     title: "on the wire, old protocol versions are refused",
     severity: Severity::Medium,
+    source: Source::Wire,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs: |_, _| Vec::new(),
     judge,
     mappings: &[],

@@ -1,13 +1,17 @@
 //! `maximum-tls-version`: the maximum version allows TLS 1.3.
 
 use crate::control::statement;
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Kind, Meaning, ParameterName, Role, Severity, TlsVersion};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Kind, Meaning, ParameterName, Role, Severity, TlsVersion};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "maximum-tls-version",
+    id: ControlId::MaximumTlsVersion,
     title: "the maximum version allows TLS 1.3",
     severity: Severity::Low,
+    source: Source::Declared,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs,
     judge,
     mappings: &[],

@@ -1,14 +1,18 @@
 //! `minimum-tls-version`: the declared floor is at least the profile's.
 
 use crate::control::statement;
-use crate::{Basis, Control, Evidence, Mapping, Settings, Verdict};
-use hostssl_model::{Floor, Kind, Meaning, ParameterName, Role, Severity};
+use crate::{Basis, Control, Evidence, Mapping, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Floor, Kind, Meaning, ParameterName, Role, Severity};
 use std::cmp::Reverse;
 
 pub(crate) const CONTROL: Control = Control {
-    id: "minimum-tls-version",
+    id: ControlId::MinimumTlsVersion,
     title: "old protocol versions are refused",
     severity: Severity::Medium,
+    source: Source::Declared,
+    counterpart: Some(ControlId::LegacyTlsRefused),
+    needs_primary: false,
+    fixable: true,
     needs,
     judge,
     mappings: &[Mapping {

@@ -1,12 +1,16 @@
 //! `pending-restart`: what is declared is what the running server does.
 
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Kind, ParameterName, Role, Severity};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Kind, ParameterName, Role, Severity};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "pending-restart",
+    id: ControlId::PendingRestart,
     title: "no TLS parameter waits for a restart",
     severity: Severity::Medium,
+    source: Source::Declared,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs,
     judge,
     mappings: &[],

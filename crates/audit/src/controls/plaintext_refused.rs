@@ -1,13 +1,17 @@
 //! `plaintext-refused`: on the wire, no client gets in without TLS.
 
 use crate::listeners::{inconclusive, judge_listeners};
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Severity, WireListener, WireTransport};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Severity, WireListener, WireTransport};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "plaintext-refused",
+    id: ControlId::PlaintextRefused,
     title: "on the wire, plaintext clients are refused",
     severity: Severity::High,
+    source: Source::Wire,
+    counterpart: None,
+    needs_primary: false,
+    fixable: false,
     needs: |_, _| Vec::new(),
     judge,
     mappings: &[],

@@ -1,13 +1,17 @@
 //! `replica-parity`: a replica is as strict as its primary.
 
 use crate::control::{parameter, shown};
-use crate::{Control, Evidence, Settings, Verdict};
-use hostssl_model::{Kind, ParameterName, Reading, Reason, Role, Severity, Unchecked};
+use crate::{Control, Evidence, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Kind, ParameterName, Reading, Reason, Role, Severity, Unchecked};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "replica-parity",
+    id: ControlId::ReplicaParity,
     title: "a replica's TLS parameters equal its primary's",
     severity: Severity::Medium,
+    source: Source::Declared,
+    counterpart: None,
+    needs_primary: true,
+    fixable: false,
     needs,
     judge,
     mappings: &[],

@@ -1,13 +1,17 @@
 //! `require-secure-transport`: clients cannot connect without TLS.
 
 use crate::control::statement;
-use crate::{Basis, Control, Evidence, Mapping, Settings, Verdict};
-use hostssl_model::{Kind, Meaning, ParameterName, Role, Severity};
+use crate::{Basis, Control, Evidence, Mapping, Settings, Source, Verdict};
+use hostssl_model::{ControlId, Kind, Meaning, ParameterName, Role, Severity};
 
 pub(crate) const CONTROL: Control = Control {
-    id: "require-secure-transport",
+    id: ControlId::RequireSecureTransport,
     title: "clients cannot connect without TLS",
     severity: Severity::High,
+    source: Source::Declared,
+    counterpart: Some(ControlId::PlaintextRefused),
+    needs_primary: false,
+    fixable: true,
     needs,
     judge,
     mappings: MAPPINGS,

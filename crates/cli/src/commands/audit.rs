@@ -88,7 +88,7 @@ fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
         Some(days) => profile.with_expiry_days(days),
         None => profile,
     };
-    let known = profile.controls.iter().map(|control| control.id.to_owned()).collect();
+    let known = profile.controls.iter().map(|control| control.id.to_string()).collect();
     let hint = format!("controls of {profile} are {}", names(known));
     profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))
 }

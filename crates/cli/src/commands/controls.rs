@@ -13,7 +13,7 @@ pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliErr
         return list(args.output, talk);
     };
     let control = find(id).ok_or_else(|| {
-        let ids: Vec<&str> = ALL.iter().map(|control| control.id).collect();
+        let ids: Vec<&str> = ALL.iter().map(|control| control.id.as_str()).collect();
         CliError::usage(format!("there is no control `{id}`"), format!("controls are {}", ids.join(", ")))
     })?;
     match args.output {
@@ -32,7 +32,7 @@ fn list(format: ValueFormat, talk: &OutputArgs) -> Result<Exit, CliError> {
     }
     let mut rows = vec![["CONTROL", "SEVERITY", "PASSES WHEN"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
     rows.extend(ALL.iter().map(|control| {
-        vec![Column::plain(control.id), Column::plain(control.severity.as_str()), Column::plain(control.title)]
+        vec![Column::plain(control.id.as_str()), Column::plain(control.severity.as_str()), Column::plain(control.title)]
     }));
     stdout::write(|out| {
         write_columns(out, "", &rows)?;
@@ -55,7 +55,7 @@ fn describe(control: &Control) -> Value {
         })
         .collect();
     json!({
-        "id": control.id,
+        "id": control.id.as_str(),
         "title": control.title,
         "severity": control.severity.as_str(),
         "mappings": mappings,

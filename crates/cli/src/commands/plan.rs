@@ -75,14 +75,10 @@ pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &Outp
 /// What could not be seen is told even with --quiet: the plan alone would look whole.
 pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
     stdout::warn_of_gaps(&planned.unseen);
-    let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !is_server(&gap.scope)).cloned().collect();
+    // A server that could not be checked is in the plan, among those left out.
+    let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).cloned().collect();
     stdout::warn_of_gaps(&of_scope);
     if planned.audit.run.complete { Exit::AllPass } else { Exit::Incomplete }
-}
-
-/// A server that was not seen is in the plan, among those left out.
-fn is_server(scope: &str) -> bool {
-    hostssl_model::ResourceId::try_from(scope).is_ok()
 }
 
 impl MakePlanArgs {
@@ -116,19 +112,20 @@ impl MakePlanArgs {
     }
 
     fn controls(&self, profile: &Profile) -> Result<Vec<FixableControl>, CliError> {
-        let in_profile = |control: &FixableControl| profile.controls.iter().any(|one| one.id == control.id());
-        let fixable: Vec<FixableControl> = FixableControl::ALL.into_iter().filter(in_profile).collect();
+        let of_profile = profile.controls.iter().filter(|control| control.fixable);
+        let fixable: Vec<FixableControl> = of_profile.filter_map(|control| FixableControl::of(control.id)).collect();
         let names = || fixable.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         for id in &self.control {
-            if !fixable.iter().any(|control| control.id() == id) {
+            if !fixable.iter().any(|control| control.id().as_str() == id) {
                 return Err(CliError::usage(
                     format!("`{id}` is no control of {profile} that a write can fix"),
                     format!("those are {}", names()),
                 ));
             }
         }
-        let wanted =
-            |control: &FixableControl| self.control.is_empty() || self.control.iter().any(|id| id == control.id());
+        let wanted = |control: &FixableControl| {
+            self.control.is_empty() || self.control.iter().any(|id| id == control.id().as_str())
+        };
         Ok(fixable.iter().copied().filter(wanted).collect())
     }
 }

@@ -4,7 +4,7 @@ use super::change::ChangeJob;
 use super::no_tenant;
 use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
 use crate::trouble::Trouble;
-use hostssl_model::{Reason, ResourceId, Scope};
+use hostssl_model::{Reason, Scope};
 use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
 use hostssl_remediation::{Goal, Plan, PlanOptions};
 use serde::Serialize;
@@ -157,8 +157,7 @@ impl Planning {
             planned.audit.servers.iter().map(|one| one.server.id.as_str().to_ascii_lowercase()).collect();
         let missing = self.order.servers.iter().filter(|id| !listed.contains(*id));
         let missing = missing.map(|id| format!("{id}: Azure does not list it now"));
-        let of_servers = |scope: &str| ResourceId::try_from(scope).is_ok();
-        let gaps = planned.audit.gaps.iter().filter(|gap| !of_servers(&gap.scope)).chain(&planned.unseen);
+        let gaps = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).chain(&planned.unseen);
         // Where a kind of server is not offered, none was missed.
         let gaps = gaps.filter(|gap| gap.blind.reason != Reason::NotOffered);
         let gaps = gaps.map(|gap| format!("{}: {}", gap.scope, gap.blind.detail));

@@ -44,7 +44,7 @@ impl HtmlSafe for Documentation {}
 
 pub(crate) async fn list(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
     let tallies = tallies(&shared).await?;
-    let controls = hostssl_audit::ALL.into_iter().map(|control| (control, find(&tallies, control.id)));
+    let controls = hostssl_audit::ALL.into_iter().map(|control| (control, find(&tallies, control.id.as_str())));
     page(&Controls {
         shell: shell.titled("Controls", "controls"),
         controls: controls.collect(),
@@ -60,9 +60,9 @@ pub(crate) async fn show(
     let control = hostssl_audit::find(&id).ok_or_else(Failure::not_found)?;
     let holds = |profile: &Profile| profile.controls.iter().any(|one| one.id == control.id);
     page(&ControlPage {
-        shell: shell.titled(control.id, "controls"),
+        shell: shell.titled(control.id.as_str(), "controls"),
         control,
-        tally: find(&tallies(&shared).await?, control.id),
+        tally: find(&tallies(&shared).await?, control.id.as_str()),
         profiles: Profile::all().iter().filter(|profile| holds(profile)).map(ToString::to_string).collect(),
         documentation: Documentation(to_html(control.documentation)),
     })

@@ -2,10 +2,11 @@
 
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
-use hostssl_audit::{Profile, find};
+use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
-use hostssl_model::{Advice, Fault};
-use hostssl_model::{AuditReport, Gap, Outcome, Posture, Scope, ServerReport, SubscriptionId, TlsVersion};
+use hostssl_model::{
+    Advice, AuditReport, ControlId, Fault, Gap, Outcome, Posture, Scope, ServerReport, SubscriptionId, TlsVersion,
+};
 use hostssl_remediation::{
     FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
 };
@@ -129,9 +130,9 @@ fn evidence(profile: &Profile, goal: &Goal) -> Profile {
         Goal::Set { minimum_tls: Some(Floor::At(version)), .. } => Some(*version),
         Goal::Set { .. } => None,
     };
-    let cap = floor.is_some_and(|floor| floor > TlsVersion::Tls1_2).then_some("maximum-tls-version");
+    let cap = floor.is_some_and(|floor| floor > TlsVersion::Tls1_2).then_some(ControlId::MaximumTlsVersion);
     let wanted = goal.controls().into_iter().map(FixableControl::id).chain(cap);
-    let controls = wanted.filter_map(find).collect();
+    let controls = wanted.map(control).collect();
     let mut narrowed = profile.clone();
     narrowed.controls = controls;
     narrowed
@@ -155,7 +156,7 @@ async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<Lock>,
         if let Some(error) = listing.error {
             let mut blind = error.blind(permissions::READ_LOCKS);
             blind.detail = format!("its locks cannot be listed: {}", blind.detail).into();
-            unseen.push(Gap { scope: format!("/subscriptions/{id}").into(), blind });
+            unseen.push(Gap { scope: id.into(), blind });
         }
     }
     (locks, unseen)

@@ -303,7 +303,7 @@ fn waves_of(steps: &[Step]) -> Vec<WaveV1> {
 fn goal_to_json(goal: &Goal) -> GoalV1 {
     match goal {
         Goal::Fix { controls, minimum_tls } => GoalV1::Fix {
-            controls: controls.iter().map(|control| control.id().to_owned()).collect(),
+            controls: controls.iter().map(|control| control.to_string()).collect(),
             minimum_tls: minimum_tls.as_azure().to_owned(),
         },
         Goal::Set { enforcement, minimum_tls } => GoalV1::Set {
@@ -341,7 +341,7 @@ fn step_to_json(step: &Step) -> StepV1 {
         server: step.server.to_string(),
         kind: step.kind.as_str().into(),
         replica_of: step.replica_of.as_ref().map(ToString::to_string),
-        control: step.control.id().into(),
+        control: step.control.to_string(),
         parameter: step.parameter.key().into(),
         before: step.before.to_string(),
         after: step.after.to_string(),
@@ -353,7 +353,7 @@ fn step_to_json(step: &Step) -> StepV1 {
 }
 
 fn step_from_json(step: StepV1) -> Result<Step, InvalidPlan> {
-    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == step.kind);
+    let kind = Kind::from_code(&step.kind);
     let disposition = Disposition::ALL.into_iter().find(|disposition| disposition.as_str() == step.disposition);
     Ok(Step {
         id: step.id,
@@ -376,7 +376,7 @@ fn step_from_json(step: StepV1) -> Result<Step, InvalidPlan> {
 fn left_out_to_json(left_out: &LeftOut) -> LeftOutV1 {
     LeftOutV1 {
         server: left_out.server.to_string(),
-        control: left_out.control.id().into(),
+        control: left_out.control.to_string(),
         reason: left_out.reason.as_str().into(),
         detail: left_out.detail.to_string(),
     }

@@ -6,8 +6,8 @@ use super::listener::StoredListener;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
-    Confidence, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Severity,
-    SslEnforcement, Unchecked,
+    Confidence, ControlId, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId,
+    Severity, SslEnforcement, Unchecked,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -297,7 +297,7 @@ impl Judgement {
 impl StoredFinding {
     fn of(finding: &Finding) -> Self {
         Self {
-            control: finding.control.to_owned(),
+            control: finding.control.to_string(),
             outcome: finding.outcome.as_str().to_owned(),
             severity: finding.severity.as_str().to_owned(),
             wire_confirmed: finding.confidence == Confidence::WireConfirmed,
@@ -308,10 +308,10 @@ impl StoredFinding {
     }
 
     pub(crate) fn finding(&self) -> Result<Finding, StoreError> {
-        let control = hostssl_audit::find(&self.control).ok_or_else(|| corrupt("a control"))?;
+        let control = ControlId::from_code(&self.control).ok_or_else(|| corrupt("a control"))?;
         let text = |text: &Option<String>| text.clone().map(Into::into);
         Ok(Finding {
-            control: control.id,
+            control,
             outcome: outcome(&self.outcome),
             severity: Severity::from_code(&self.severity).unwrap_or(Severity::High),
             confidence: if self.wire_confirmed { Confidence::WireConfirmed } else { Confidence::Declared },

@@ -5,7 +5,7 @@ use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope}
 use super::types::{AuditId, Code as _, Tally};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
+    AuditReport, ControlId, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
     SubscriptionState, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -134,7 +134,14 @@ fn insert_gaps(transaction: &Transaction<'_>, audit: i64, report: &AuditReport) 
     for (seq, gap) in (0_i64..).zip(&report.gaps) {
         let blind = &gap.blind;
         let permission = blind.missing_permission.as_deref();
-        insert.execute(params![audit, seq, &*gap.scope, blind.reason.as_str(), permission, &*blind.detail])?;
+        insert.execute(params![
+            audit,
+            seq,
+            gap.scope.to_string(),
+            blind.reason.as_str(),
+            permission,
+            &*blind.detail
+        ])?;
     }
     Ok(())
 }
@@ -197,7 +204,7 @@ fn insert_server(
 /// The word of a server of which everything was read, but not of the primary that it is compared with.
 const OF_PRIMARY: &str = "primary-unknown";
 /// The one control that looks at another server.
-const COMPARES: &str = "replica-parity";
+const COMPARES: ControlId = ControlId::ReplicaParity;
 
 /// Why something about the server could not be checked: its own reason, of the control that matters most, or else of the
 /// first that says. What could not be read of its primary is another reason than the primary's.
