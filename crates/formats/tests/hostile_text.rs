@@ -75,7 +75,7 @@ fn audit() -> AuditReport {
             state: SubscriptionState::Enabled,
         })],
         servers,
-        gaps: vec![Gap { scope: hostile.as_str().into(), blind: unseen }],
+        gaps: vec![Gap { scope: hostssl_model::GapScope::read(&hostile), blind: unseen }],
     }
 }
 

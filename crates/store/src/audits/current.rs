@@ -406,7 +406,7 @@ fn judge_again(transaction: &Transaction<'_>, server: i64, known: &Known) -> Res
     let is_open = state.declared() == Enforcement::NotEnforced;
     let switch = if is_open { Outcome::Fail } else { Outcome::Pass };
     let findings = judged.findings.iter().filter_map(|finding| match finding.control.as_str() {
-        Enforcement::CONTROL => Some((Enforcement::CONTROL, switch)),
+        control if control == Enforcement::CONTROL.as_str() => Some((control, switch)),
         control if known.is_outdated(control) => None,
         control => Some((control, document::outcome(&finding.outcome))),
     });

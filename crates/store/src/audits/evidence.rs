@@ -63,7 +63,7 @@ fn looks(stored: Vec<StoredListener>, at_ms: i64) -> Result<Vec<WireObservation>
 impl Known {
     /// Whether what a control said of the wire is from before the switch was turned, and depends on it.
     pub(crate) fn is_outdated(&self, control: &str) -> bool {
-        self.state.probed_before_the_change() && Enforcement::ON_THE_WIRE.contains(&control)
+        self.state.probed_before_the_change() && Enforcement::ON_THE_WIRE.iter().any(|one| one.as_str() == control)
     }
 
     fn listeners(&self) -> impl Iterator<Item = &WireListener> {

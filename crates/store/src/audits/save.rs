@@ -171,7 +171,7 @@ fn insert_server(
         state: report.server.state.as_ref().map_or("", |state| state.as_str()),
         reason: reason(report),
         pending: &pending,
-        findings: report.findings.iter().map(|finding| (&*finding.control, finding.outcome)).collect(),
+        findings: report.findings.iter().map(|finding| (finding.control.as_str(), finding.outcome)).collect(),
         wire: report.wire.clone(),
     };
     let (standing, since_ms) = current::fold(transaction, &look)?;
