@@ -117,7 +117,8 @@ fn unknown_subscription() -> ScopeError {
 
 fn reading_errors() -> Vec<Said> {
     let (name, group) = (|| "pg-a".to_owned(), || "rg-a".to_owned());
-    let gap = Gap { scope: hostssl_model::GapScope::Name("x".into()), blind: Unchecked::new(Reason::Permission, "denied") };
+    let gap =
+        Gap { scope: hostssl_model::GapScope::Name("x".into()), blind: Unchecked::new(Reason::Permission, "denied") };
     let scopes = every! { ScopeError::UnknownSubscription { .. } => unknown_subscription() };
     let shown = every! {
         ShowError::Scope(_) => ShowError::Scope(unknown_subscription()),

@@ -2,9 +2,7 @@
 
 use futures::future::join_all;
 use hostssl_azure::{Arm, list_subscriptions, permissions, subscriptions_of_management_group};
-use hostssl_model::{
-    Advice, Fault, Gap, GapScope, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked,
-};
+use hostssl_model::{Advice, Fault, Gap, GapScope, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
