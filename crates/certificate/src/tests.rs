@@ -279,3 +279,117 @@ fn hostile_bytes_are_judged_and_do_not_panic() {
         assert_ne!(report.verify_full.ok, Some(true), "byte {at}");
     }
 }
+
+/// A server that is its own root, as `openssl req -x509` makes it: for the same name and key once more at each call.
+fn own_root(key: &KeyPair, serial: u64) -> Vec<u8> {
+    let mut params = good();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.serial_number = Some(serial.into());
+    params.self_signed(key).unwrap().der().to_vec()
+}
+
+#[test]
+fn a_renewed_self_signed_certificate_needs_itself_among_the_roots() {
+    let key = KeyPair::generate().unwrap();
+    let (old, new) = (own_root(&key, 1), own_root(&key, 2));
+    let trusting = |roots: &[&Vec<u8>]| {
+        let store = RootStore::from_der("mine", roots.iter().map(|der| der.to_vec()).collect()).unwrap();
+        judged(std::slice::from_ref(&new), "db.example", &[store]).0.verify_full
+    };
+    assert_eq!(trusting(&[&new]).ok, Some(true));
+    let refused = trusting(&[&old]);
+    assert_eq!(
+        (refused.ok, refused.reason.as_deref()),
+        (Some(false), Some("self-signed, and not among the given roots"))
+    );
+    // Which of the two OpenSSL takes for the issuer depends on the order of the file.
+    assert_eq!(trusting(&[&old, &new]).ok, None);
+}
+
+#[test]
+fn an_intermediate_needs_basic_constraints_and_the_last_of_a_path_does_not() {
+    let root = root("Root");
+    let mut params = ca_params("Middle", -1, 100);
+    params.is_ca = IsCa::NoCa;
+    let middle = CertifiedIssuer::signed_by(params.clone(), KeyPair::generate().unwrap(), &root).unwrap();
+    let chain = [leaf(&good(), &middle), middle.der().to_vec()];
+    let (report, _) = judged(&chain, "db.example", &[store("mine", &[&root])]);
+    assert_eq!(report.verify_full.reason.as_deref(), Some("an issuer is not allowed to issue"));
+    let plain_root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let (report, _) = judged(&[leaf(&good(), &plain_root)], "db.example", &[store("mine", &[&plain_root])]);
+    assert_eq!(report.verify_full.ok, Some(true));
+}
+
+#[test]
+fn revocation_lists_leave_a_good_certificate_unjudged() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    for (host, ok) in [("db.example", None), ("other.example", Some(false))] {
+        let chain = [leaf(&good(), &root)];
+        let evidence =
+            Evidence { chain: &chain, host, roots: &roots, now: NOW, revocation_lists: true, key_proof: Ok(()) };
+        let verify_full = judge(&evidence).unwrap().verify_full;
+        assert_eq!(verify_full.ok, ok, "{host}");
+        assert!(host != "db.example" || verify_full.reason.is_some_and(|why| why.contains("revocation lists")));
+    }
+}
+
+#[test]
+fn critical_extensions_are_those_of_openssl() {
+    let root = root("Root");
+    for (oid, known) in [
+        (&[1, 3, 6, 1, 5, 5, 7, 48, 1, 5][..], true), // OCSP no check
+        (&[1, 3, 6, 1, 5, 5, 7, 1, 1], false),        // authority information access
+        (&[1, 2, 3, 4], false),
+    ] {
+        let mut params = good();
+        let mut extension = rcgen::CustomExtension::from_oid_content(oid, vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions.push(extension);
+        let (report, _) = judged(&[leaf(&params, &root)], "db.example", &[store("mine", &[&root])]);
+        assert_eq!(report.verify_full.ok, Some(known), "{oid:?}");
+    }
+}
+
+#[test]
+fn name_constraints_are_those_of_openssl() {
+    use rcgen::{DnValue, GeneralSubtree, NameConstraints};
+    let directory = |name: &str| {
+        let mut names = DistinguishedName::new();
+        names.push(DnType::CommonName, DnValue::PrintableString(name.try_into().unwrap()));
+        GeneralSubtree::DirectoryName(names)
+    };
+    for (permitted, excluded, ok) in [
+        (vec![GeneralSubtree::DnsName("example".into())], vec![], true),
+        (vec![GeneralSubtree::DnsName("other".into())], vec![], false),
+        (vec![directory("DB.example")], vec![], true),
+        (vec![directory("other")], vec![], false),
+        (vec![], vec![GeneralSubtree::DnsName("db.example".into())], false),
+        (vec![], vec![GeneralSubtree::Rfc822Name("example".into())], true),
+    ] {
+        let mut params = ca_params("Root", -1, 100);
+        let shown = format!("{permitted:?} {excluded:?}");
+        params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: excluded });
+        let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let (report, _) = judged(&[leaf(&good(), &root)], "db.example", &[store("mine", &[&root])]);
+        assert_eq!(report.verify_full.ok, Some(ok), "{shown}");
+        // The common name stands in for a DNS name, and is bound like one.
+        let (report, _) = judged(&[leaf(&params_of_common_name(), &root)], "db.example", &[store("mine", &[&root])]);
+        assert_eq!(report.verify_full.ok, Some(ok), "common name, {shown}");
+    }
+}
+
+fn params_of_common_name() -> CertificateParams {
+    params("db.example", -1, 30)
+}
+
+#[test]
+fn what_follows_a_certificate_or_cannot_be_read_spoils_the_chain() {
+    let root = root("Root");
+    let roots = [store("mine", &[&root])];
+    let good = leaf(&good(), &root);
+    let trailing = [good.clone(), vec![0]].concat();
+    assert_eq!(judged(&[trailing], "db.example", &roots).0.verify_full.ok, Some(false));
+    let (report, _) = judged(&[good, vec![0x30, 0]], "db.example", &roots);
+    assert_eq!(report.verify_full.ok, None);
+}

@@ -66,6 +66,8 @@ pub(crate) struct Certificate<'a> {
     pub(crate) unknown_critical: bool,
     /// An extension that OpenSSL judges and this crate does not read: a malformed one, or address blocks.
     pub(crate) unreadable: bool,
+    /// A date that OpenSSL cannot compare: without seconds, or with a time zone.
+    pub(crate) odd_dates: bool,
     /// A proxy certificate, which OpenSSL refuses unless told otherwise.
     pub(crate) proxy: bool,
     /// The subject alternative names.
@@ -78,7 +80,7 @@ impl<'a> Certificate<'a> {
         let (rest, parsed) = X509Certificate::from_der(der).ok()?;
         let subject = DistinguishedName::of(parsed.subject())?;
         let issuer = DistinguishedName::of(parsed.issuer())?;
-        if !rest.is_empty() || !der::has_plain_times(der) {
+        if !rest.is_empty() {
             return None;
         }
         let mut certificate = Self {
@@ -89,6 +91,7 @@ impl<'a> Certificate<'a> {
             self_signed: false,
             unknown_critical: false,
             unreadable: false,
+            odd_dates: !der::has_plain_times(der),
             proxy: false,
             alternative_names: Vec::new(),
             parsed,

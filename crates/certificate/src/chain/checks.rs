@@ -28,8 +28,11 @@ pub(super) fn check(path: &CertificatePath<'_>, now: i64) -> Result<(), ChainFau
     outcome
 }
 
-/// The dates of all but the first.
+/// The dates of all but the first, of which only the form counts here.
 fn check_dates(path: &CertificatePath<'_>, now: i64) -> Result<(), ChainFault> {
+    if path.iter().any(|certificate| certificate.odd_dates) {
+        return Err(ChainFault::OddDate);
+    }
     for issuer in path.iter().skip(1) {
         if issuer.has_expired(now) {
             return Err(ChainFault::IssuerExpired);

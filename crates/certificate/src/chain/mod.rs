@@ -33,6 +33,8 @@ pub(crate) enum ChainFault {
     MissingIssuer,
     #[error("the issuer's key does not verify the signature")]
     Signature,
+    #[error("a date in the chain is not written to the second in UTC, as OpenSSL demands")]
+    OddDate,
     #[error("an issuer has expired")]
     IssuerExpired,
     #[error("an issuer is not valid yet")]

@@ -143,7 +143,7 @@ impl<'s, 'a> Paths<'s, 'a> {
     }
 
     fn is_valid(&self, certificate: &Certificate<'_>) -> bool {
-        !certificate.has_expired(self.now) && !certificate.is_not_yet_valid(self.now)
+        !certificate.odd_dates && !certificate.has_expired(self.now) && !certificate.is_not_yet_valid(self.now)
     }
 }
 

@@ -1,0 +1,110 @@
+//! Random chains, judged by this crate and by OpenSSL itself: by `openssl verify`, and by libpq in `psql`.
+//!
+//! A few hundred run with the other tests. `HOSTSSL_DIFFERENTIAL=16000 cargo test -p hostssl-certificate --test differential --
+//! --nocapture` gives 16,000 to `openssl verify` and every eighth of them to `psql`, and prints the counts.
+
+mod asn1;
+mod chains;
+mod openssl;
+mod psql;
+
+use chains::{Case, Generator, HOST, Key};
+use hostssl_certificate::{Evidence, Judgement, RootStore, judge};
+use std::collections::BTreeMap;
+
+/// How many chains to try: as many as usual, unless the variable says otherwise.
+fn count(usual: u64) -> u64 {
+    std::env::var("HOSTSSL_DIFFERENTIAL").ok().map_or(usual, |count| count.parse().unwrap())
+}
+
+/// Keys of each kind whose signatures can be checked. Few, so that certificates share them.
+fn keys(work: &std::path::Path) -> Vec<Key> {
+    let ecdsa = || rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let rsa = rcgen::KeyPair::from_pem(&openssl::rsa_key(work)).unwrap();
+    let others = [&rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
+    let others = others.map(|kind| rcgen::KeyPair::generate_for(kind).unwrap());
+    [ecdsa(), ecdsa(), ecdsa(), rsa].into_iter().chain(others).map(Key::new).collect()
+}
+
+fn judgement(case: &Case, host: &str, now: i64) -> Judgement {
+    let pem: String = case.roots.iter().map(|der| asn1::pem(der)).collect();
+    match RootStore::from_pem("roots", pem.as_bytes()) {
+        Ok(store) => {
+            let evidence =
+                Evidence { chain: &case.sent, host, roots: &[store], now, revocation_lists: false, key_proof: Ok(()) };
+            judge(&evidence).unwrap().verify_full
+        }
+        Err(error) => Judgement { ok: Some(false), reason: Some(error.to_string()) },
+    }
+}
+
+/// How often the two judges said what.
+#[derive(Default)]
+struct Tally {
+    counts: BTreeMap<(Option<bool>, bool), u64>,
+    reasons: BTreeMap<String, u64>,
+    contradictions: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, number: u64, ours: Judgement, theirs: Result<(), String>) {
+        *self.counts.entry((ours.ok, theirs.is_ok())).or_default() += 1;
+        let reason = ours.reason.unwrap_or_default();
+        let said = || format!("chain {number}: hostssl {:?} {reason}; OpenSSL {theirs:?}", ours.ok);
+        match (ours.ok, theirs.is_ok()) {
+            (Some(ours), theirs) if ours != theirs => self.contradictions.push(said()),
+            (None, theirs) => *self.reasons.entry(format!("{reason} (accepted: {theirs})")).or_default() += 1,
+            _ => {}
+        }
+    }
+
+    /// Prints the counts. A contradiction is a failure, whichever way it goes.
+    fn settle(&self, judge: &str) {
+        for ((ours, theirs), count) in &self.counts {
+            println!("{judge}: hostssl {ours:?}, {judge} {theirs}: {count}");
+        }
+        for (reason, count) in &self.reasons {
+            println!("{judge}: undecided {count}: {reason}");
+        }
+        assert!(self.contradictions.is_empty(), "{}", self.contradictions.join("\n"));
+        let said = |ours, theirs| self.counts.get(&(Some(ours), theirs)).copied().unwrap_or_default();
+        assert!(said(true, true) > 0 && said(false, false) > 0, "the chains are all of one kind");
+    }
+}
+
+#[test]
+fn openssl_verify_says_the_same() {
+    let work = tempfile::tempdir().unwrap();
+    let keys = keys(work.path());
+    let now = 1_790_000_000;
+    let mut tally = Tally::default();
+    for number in 0..count(300) {
+        let case = Generator::new(&keys, now, number).case();
+        if case.sent.iter().any(|der| asn1::has_trailing(der)) {
+            // TLS refuses these, and the files that `openssl verify` reads do not.
+            continue;
+        }
+        // Names are libpq's own matter; only where no name decides can the two be compared.
+        let mut ours = judgement(&case, HOST, now);
+        if ours.reason.as_deref().is_some_and(|reason| reason.contains("does not name")) {
+            ours = Judgement { ok: Some(true), reason: None };
+        }
+        tally.add(number, ours, openssl::verify(work.path(), &case, now));
+    }
+    tally.settle("openssl verify");
+}
+
+#[test]
+fn psql_says_the_same() {
+    let work = tempfile::tempdir().unwrap();
+    let keys = keys(work.path());
+    let now = jiff::Timestamp::now().as_second();
+    let mut tally = Tally::default();
+    for number in 0..count(320) / 8 {
+        let mut generator = Generator::new(&keys, now, number);
+        let case = generator.case();
+        let host = generator.seed.pick(&[HOST, HOST, HOST, "other.test", "192.0.2.1", "x.example"]);
+        tally.add(number, judgement(&case, host, now), psql::connect(work.path(), &keys, &case, host));
+    }
+    tally.settle("psql");
+}
