@@ -41,7 +41,7 @@ pub(crate) fn assemble(
         host: if target.named { &target.host } else { "" },
         roots: judging.roots,
         now: judging.now,
-        revocation_lists: false,
+        revocation_lists: target.revocation_lists,
         key_proof: match handshake {
             Some(handshake) => match &handshake.key_proof {
                 Ok(()) => Ok(()),

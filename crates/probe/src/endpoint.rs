@@ -110,7 +110,8 @@ impl Endpoint<'_> {
 
     /// The name for our own ClientHello: only host names are sent (RFC 6066 section 3; libpq does the same).
     pub(crate) fn sni(&self) -> Option<&str> {
-        matches!(ServerName::try_from(self.host), Ok(ServerName::DnsName(_))).then_some(self.host)
+        matches!(ServerName::try_from(self.host), Ok(ServerName::DnsName(_)))
+            .then(|| self.host.strip_suffix('.').unwrap_or(self.host))
     }
 }
 

@@ -1,7 +1,8 @@
-//! Stream strings of keywords and values (libpq, section "Keyword/Value Stream Strings"; conninfo_parse in
+//! Connection strings of keywords and values (libpq, section "Keyword/Value Connection Strings"; conninfo_parse in
 //! fe-connect.c).
 
-use super::{Parameters, TargetError};
+use super::TargetError;
+use super::parameters::Parameters;
 
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();

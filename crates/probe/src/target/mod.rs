@@ -1,12 +1,20 @@
 //! What to probe, from the forms in which people name a PostgreSQL server.
 //!
 //! A password in any of them is dropped while parsing: no type of this crate can hold one, and no error repeats the
-//! text it came from.
+//! text it came from. What looks like a password where a name belongs is refused, because names are sent in plaintext.
 
+mod ado;
+mod environment;
+mod forms;
 mod keyword;
+mod parameters;
+mod service;
 mod uri;
 
-use std::net::{IpAddr, Ipv6Addr};
+pub use environment::{Environment, EnvironmentError};
+pub use service::ServiceFile;
+
+use std::net::IpAddr;
 
 use crate::srv::is_service;
 
@@ -44,8 +52,19 @@ pub struct Target {
     pub database: Option<String>,
     /// The file of trusted roots (libpq's `sslrootcert`), for the caller to read; `system` means the system's.
     pub root_certificate: Option<String>,
+    /// Whether libpq would check revocation lists (`sslcrl`, `sslcrldir`, `~/.postgresql/root.crl`), which this program does not.
+    pub revocation_lists: bool,
     /// How to ask for TLS.
     pub negotiation: SslNegotiation,
+}
+
+/// What a text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The hosts to probe.
+    pub targets: Vec<Target>,
+    /// How many Unix-domain sockets stand beside them. They have no TLS to probe.
+    pub sockets: usize,
 }
 
 /// Why a text names nothing to probe. Always the fault of who wrote it. The text itself is not repeated, because it may
@@ -57,7 +76,7 @@ pub enum TargetError {
     #[error("the target is empty")]
     Empty,
     /// A socket in the file system, where TLS does not exist.
-    #[error("a unix-domain socket has no TLS to probe; name a host")]
+    #[error("a Unix-domain socket has no TLS to probe; name a host")]
     UnixSocket,
     /// No host in a connection string; libpq would take the local socket.
     #[error("the connection string names no host")]
@@ -80,6 +99,20 @@ pub enum TargetError {
     /// The connection string is malformed.
     #[error("the connection string is malformed: {0}")]
     Syntax(&'static str),
+    /// A name holds what no name has: most likely a password that is not where it belongs.
+    #[error("{field} {fault}")]
+    Secret {
+        /// Which name, such as `the user name`.
+        field: &'static str,
+        /// What is wrong with it, and what to do.
+        fault: &'static str,
+    },
+    /// A service that no service file has.
+    #[error("no service file has the service that is named; see PGSERVICEFILE and ~/.pg_service.conf")]
+    NoService,
+    /// The service file is malformed.
+    #[error("the service file is malformed at line {0}")]
+    ServiceFile(usize),
     /// `sslnegotiation` has another value than `postgres` or `direct`.
     #[error("sslnegotiation is neither postgres nor direct")]
     Negotiation,
@@ -97,30 +130,41 @@ impl Target {
             user: None,
             database: None,
             root_certificate: None,
+            revocation_lists: false,
             negotiation: SslNegotiation::Postgres,
         }
     }
 
-    /// Reads a text in any of these forms: `host`, `host:port`, `192.0.2.1:5432`, `2001:db8::1`, `[2001:db8::1]:5432`, a
-    /// URL `postgresql://..` or `postgres://..`, or keywords and values such as `host=a port=5432` (libpq, section
-    /// "Stream Strings"). A connection string with several hosts yields several targets.
+    /// Reads a text in any of the forms in which people write down where a server is:
+    ///
+    /// - `host`, `host:port`, `192.0.2.1:5432`, `2001:db8::1`, `[2001:db8::1]:5432`, `host:port/database`;
+    /// - a URL, `postgresql://..` or `postgres://..`, also as JDBC (`jdbc:postgresql://..`) and SQLAlchemy
+    ///   (`postgresql+psycopg2://..`) write it;
+    /// - keywords and values, `host=a port=5432` (libpq, section "Connection Strings");
+    /// - the same as ADO.NET writes it, `Server=a;Port=5432;User Id=u`;
+    /// - any of them as the value of a variable, `DATABASE_URL=postgresql://..`.
+    ///
+    /// A connection string with several hosts yields several targets; Unix-domain sockets among them are left out.
     ///
     /// # Errors
     ///
     /// [`TargetError`], which never holds a part of the text.
     pub fn parse(text: &str) -> Result<Vec<Self>, TargetError> {
+        Self::parse_in(text, &Environment::default()).map(|named| named.targets)
+    }
+
+    /// The same, with what libpq takes from the environment where the text is silent. An empty text is the host of the
+    /// environment.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`], which never holds a part of the text.
+    pub fn parse_in(text: &str, environment: &Environment) -> Result<Named, TargetError> {
         let text = text.trim();
-        if text.is_empty() {
+        if text.is_empty() && !environment.names_host() {
             return Err(TargetError::Empty);
         }
-        if let Some(rest) = uri::strip_scheme(text) {
-            return Parameters::into_targets(uri::parse(rest)?);
-        }
-        if text.contains('=') {
-            return Parameters::into_targets(keyword::parse(text)?);
-        }
-        let (host, port) = split_host_port(text)?;
-        Ok(vec![Self::new(checked_host(host)?, port)])
+        environment.complete(forms::parse(text)?)?.into_targets()
     }
 
     /// The target in one form for all: `host:port`, with brackets around an IPv6 address; a service by its name alone,
@@ -144,130 +188,12 @@ impl Target {
     }
 }
 
-/// The keywords of a connection string that mean something here. There is no field for a password.
-#[derive(Debug, Default)]
-struct Parameters {
-    host: Option<String>,
-    hostaddr: Option<String>,
-    port: Option<String>,
-    user: Option<String>,
-    database: Option<String>,
-    root_certificate: Option<String>,
-    negotiation: SslNegotiation,
-}
-
-impl Parameters {
-    fn set(&mut self, keyword: &str, value: String) -> Result<(), TargetError> {
-        let slot = match keyword {
-            "host" => &mut self.host,
-            "hostaddr" => &mut self.hostaddr,
-            "port" => &mut self.port,
-            "user" => &mut self.user,
-            "dbname" => &mut self.database,
-            "sslrootcert" => &mut self.root_certificate,
-            "sslnegotiation" => {
-                self.negotiation = match value.as_str() {
-                    "postgres" | "" => SslNegotiation::Postgres,
-                    "direct" => SslNegotiation::Direct,
-                    _ => return Err(TargetError::Negotiation),
-                };
-                return Ok(());
-            }
-            // Passwords, passfile, sslkey and whatever else: of no use to a probe without credentials.
-            _ => return Ok(()),
-        };
-        // What is named goes over the wire in clear: nothing that looks as if it held a password may.
-        let lower = value.to_ascii_lowercase();
-        let in_clear = matches!(keyword, "user" | "dbname");
-        if in_clear
-            && (["password=", "pwd="].iter().any(|word| lower.contains(word))
-                || lower.contains("://")
-                || value.contains(';'))
-        {
-            return Err(TargetError::Syntax("a user or database that looks like a connection string"));
-        }
-        *slot = (!value.is_empty()).then_some(value);
-        Ok(())
-    }
-
-    fn into_targets(self) -> Result<Vec<Target>, TargetError> {
-        let list = |text: &Option<String>| -> Vec<String> {
-            text.iter().flat_map(|text| text.split(',')).map(|item| item.trim().to_owned()).collect()
-        };
-        let (hosts, addresses, ports) = (list(&self.host), list(&self.hostaddr), list(&self.port));
-        let count = hosts.len().max(addresses.len());
-        if count == 0 {
-            return Err(TargetError::NoHost);
-        }
-        if count > MAX_HOSTS {
-            return Err(TargetError::TooManyHosts);
-        }
-        if !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len() {
-            return Err(TargetError::ListLength("hostaddr"));
-        }
-        if ports.len() > 1 && ports.len() != count {
-            return Err(TargetError::ListLength("port"));
-        }
-        let mut targets = Vec::with_capacity(count);
-        for index in 0..count {
-            let address: Option<IpAddr> = match addresses.get(index).map(String::as_str) {
-                None | Some("") => None,
-                Some(text) => Some(text.parse().map_err(|_| TargetError::HostAddress)?),
-            };
-            let host = match (hosts.get(index).map(String::as_str), address) {
-                // Shown in place of a host.
-                (None | Some(""), Some(address)) => address.to_string(),
-                (None | Some(""), None) => return Err(TargetError::NoHost),
-                (Some(host), _) => checked_host(host)?.to_owned(),
-            };
-            let port = match ports.get(index).or_else(|| ports.first()).map(String::as_str) {
-                None | Some("") => DEFAULT_PORT,
-                Some(text) => parse_port(text)?,
-            };
-            targets.push(Target {
-                named: hosts.get(index).is_some_and(|host| !host.is_empty()),
-                address,
-                user: self.user.clone(),
-                database: self.database.clone(),
-                root_certificate: self.root_certificate.clone(),
-                negotiation: self.negotiation,
-                ..Target::new(host, port)
-            });
-        }
-        Ok(targets)
-    }
-}
-
 fn parse_port(text: &str) -> Result<u16, TargetError> {
     // A sign, which parse() would take, is no part of a port.
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(TargetError::Port);
     }
     text.parse().ok().filter(|&port| port != 0).ok_or(TargetError::Port)
-}
-
-/// Splits `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
-fn split_host_port(text: &str) -> Result<(&str, u16), TargetError> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, tail) = rest.split_once(']').ok_or(TargetError::Syntax("a bracket is not closed"))?;
-        let port = match tail.strip_prefix(':') {
-            Some(port) => parse_port(port)?,
-            None if tail.is_empty() => DEFAULT_PORT,
-            None => return Err(TargetError::Syntax("text after the bracket")),
-        };
-        let address = host.split_once('%').map_or(host, |(address, _zone)| address);
-        if address.parse::<Ipv6Addr>().is_err() {
-            return Err(TargetError::Syntax("no IPv6 address in the brackets"));
-        }
-        return Ok((host, port));
-    }
-    if text.parse::<Ipv6Addr>().is_ok() {
-        return Ok((text, DEFAULT_PORT));
-    }
-    match text.split_once(':') {
-        None => Ok((text, DEFAULT_PORT)),
-        Some((host, port)) => Ok((host, parse_port(port)?)),
-    }
 }
 
 /// A host name or address that may be looked up and printed.
@@ -371,6 +297,165 @@ mod tests {
     }
 
     #[test]
+    fn forms_of_others() {
+        for text in [
+            "jdbc:postgresql://db.example:6432/shop?user=app&password=hunter2&sslmode=require",
+            "jdbc:postgresql://db.example:6432/shop?user=app",
+            "postgresql+psycopg2://app:hunter2@db.example:6432/shop",
+            "postgresql+asyncpg://app@db.example:6432/shop?ssl=require",
+            "POSTGRESQL://app:hunter2@db.example:6432/shop",
+            "DATABASE_URL=postgres://app:hunter2@db.example:6432/shop?sslmode=require",
+            "export DATABASE_URL=\"postgres://app:hunter2@db.example:6432/shop\"",
+            "DATABASE_URL: 'postgresql://app:hunter2@db.example:6432/shop'",
+            "$env:PGURL = 'postgresql://app:hunter2@db.example:6432/shop'",
+            "AZURE_POSTGRESQL_CONNECTIONSTRING=Server=db.example;Database=shop;Port=6432;User Id=app;Password=hunter2;Ssl Mode=Require;",
+            "AZURE_POSTGRESQL_CONNECTIONSTRING=\"host=db.example port=6432 dbname=shop user=app password=hunter2\"",
+            "ConnectionStrings__Default=\"Host=db.example:6432;Username=app;Database=shop;Password='hun;ter2'\"",
+            "Server=db.example;Database=shop;Port=6432;User Id=app;Password=hunter2;Ssl Mode=Require;",
+            "Host=db.example;Port=6432;Username=app;Password=\"hunter2;x=y\";Database=shop",
+            "password=hunter2;server=db.example;port=6432;user=app;db=shop",
+            "Driver={PostgreSQL Unicode};Server=db.example;Port=6432;Database=shop;Uid=app;Pwd={hunt}};er2}",
+            "host=db.example port=6432 user=app dbname=shop password=hunt;er2",
+            "password=a;hunter2 host=db.example port=6432 user=app dbname=shop",
+            "HOST=db.example PORT=6432 USER=app DBNAME=shop",
+            "connect_timeout=10 application_name=x host=db.example port=6432 user=app dbname=shop",
+            "app:hunter2@db.example:6432/shop",
+        ] {
+            let target = one(text);
+            assert_eq!(target.display(), "db.example:6432", "{text}");
+            assert_eq!(target.user.as_deref(), Some("app"), "{text}");
+            assert_eq!(target.database.as_deref(), Some("shop"), "{text}");
+            assert!(!format!("{target:?}").contains("hunter2"));
+        }
+        assert_eq!(one("db.example:6432/shop").database.as_deref(), Some("shop"));
+        assert_eq!(one("db.example/shop?sslrootcert=/ca.pem").root_certificate.as_deref(), Some("/ca.pem"));
+        assert_eq!(one("[2001:db8::1]:6432/shop").display(), "[2001:db8::1]:6432");
+        let both = Target::parse("Host=a:1,b;Port=2").unwrap();
+        assert_eq!(both.iter().map(Target::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
+        for text in ["mysql://db/shop", "https://db.example/", "DATABASE_URL=mysql://u:p@db/x"] {
+            assert!(Target::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sockets_beside_hosts_are_left_out() {
+        for text in ["host=/tmp,db,@x port=1,2,3", "postgres://%2Ftmp:1,db:2/x"] {
+            let named = Target::parse_in(text, &Environment::default()).unwrap();
+            assert_eq!(named.targets.iter().map(Target::display).collect::<Vec<_>>(), ["db:2"], "{text}");
+            assert!(named.sockets > 0);
+        }
+    }
+
+    #[test]
+    fn revocation_lists() {
+        for (text, given) in [
+            ("host=db sslcrl=/x.crl", true),
+            ("postgres://db?sslcrldir=/x", true),
+            ("host=db sslcrl=''", false),
+            ("host=db", false),
+        ] {
+            assert_eq!(one(text).revocation_lists, given, "{text}");
+        }
+    }
+
+    /// An environment of these variables, and a service file.
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let services = ServiceFile::parse(
+            "# mine\n[prod]\nhost=prod.example\nport=6432\nuser=svc\npassword=hunter2\n\n[other]\ndbname=o\n",
+        );
+        let value =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Environment::new(value, services.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_environment_fills_what_is_left_open() {
+        let named = |text: &str, environment: &Environment| {
+            let target = Target::parse_in(text, environment).unwrap().targets.remove(0);
+            (target.display(), target.user, target.database)
+        };
+        let own = |text: &str| Some(text.to_owned());
+        let mine =
+            environment(&[("PGHOST", "env.example"), ("PGPORT", "7"), ("PGUSER", "e"), ("PGPASSWORD", "hunter2")]);
+        assert_eq!(named("", &mine), ("env.example:7".into(), own("e"), None));
+        assert_eq!(named("dbname=shop", &mine), ("env.example:7".into(), own("e"), own("shop")));
+        assert_eq!(named("db:8", &mine), ("db:8".into(), own("e"), None));
+        assert_eq!(named("postgres://u@db", &mine), ("db:7".into(), own("u"), None));
+        assert!(!format!("{mine:?}").contains("hunter2"));
+        // A service comes before the variables, and behind the connection string.
+        assert_eq!(named("service=prod", &mine), ("prod.example:6432".into(), own("svc"), None));
+        assert_eq!(named("service=prod port=1", &mine), ("prod.example:1".into(), own("svc"), None));
+        let service = environment(&[("PGSERVICE", "prod"), ("PGDATABASE", "e")]);
+        assert_eq!(named("", &service), ("prod.example:6432".into(), own("svc"), own("e")));
+        assert_eq!(Target::parse_in("service=none", &mine).err(), Some(TargetError::NoService));
+        assert_eq!(Target::parse("service=prod").err(), Some(TargetError::NoService));
+        assert_eq!(Target::parse("").err(), Some(TargetError::Empty));
+    }
+
+    #[test]
+    fn default_files() {
+        let mut mine = environment(&[]);
+        mine.default_root_certificate = Some("/home/u/.postgresql/root.crt".to_owned());
+        mine.default_revocation_list = true;
+        let target = Target::parse_in("db", &mine).unwrap().targets.remove(0);
+        assert_eq!(target.root_certificate.as_deref(), Some("/home/u/.postgresql/root.crt"));
+        assert!(target.revocation_lists);
+        let target = Target::parse_in("host=db sslrootcert=/mine", &mine).unwrap().targets.remove(0);
+        assert_eq!(target.root_certificate.as_deref(), Some("/mine"));
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_is_named_and_not_shown() {
+        let value = |name: &str| (name == "PGUSER").then(|| "app:hunter2".to_owned());
+        let error = Environment::new(value, ServiceFile::default()).unwrap_err();
+        assert_eq!(error.variable, "PGUSER");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        assert_eq!(ServiceFile::parse("[a]\nhunter2").err(), Some(TargetError::ServiceFile(2)));
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_a_name_is_refused() {
+        for text in [
+            "postgresql://db/shop&passwd=hunter2",
+            "postgresql://db/shop&pass=hunter2",
+            "postgresql://db/shop&secret=hunter2",
+            "postgresql://db/shop%26passwd%3Dhunter2",
+            "postgresql://db/shop#hunter2",
+            "postgresql://db/shop?user=app%3Fpassword%3Dhunter2",
+            "postgresql://app%3Ahunter2@db/shop",
+            "postgresql://app%2Fhunter2@db/shop",
+            "postgresql://app;hunter2@db/shop",
+            "host=db user='app password = hunter2'",
+            "host=db user='app password hunter2'",
+            "host=db dbname='shop password = hunter2'",
+            "host=db dbname='shop, pwd: hunter2'",
+            "host=db dbname='user=app passwd=hunter2'",
+            "host=db dbname='postgres://u:hunter2@other/x'",
+            "host=db user=app:hunter2",
+            "host=db user=app/hunter2",
+            "host=db user=app\\\\hunter2",
+            "host=db user='x;Password=hunter2'",
+            "host=db dbname='x pwd=hunter2'",
+            "host=db sslrootcert='/ca.pem password=hunter2'",
+            "postgresql://db/shop?sslrootcert=/ca.pem;password=hunter2",
+            "Server=db;User Id=app:hunter2;Database=shop",
+            "Server=db;Database=shop&Password=hunter2",
+            "jdbc:postgresql://db/shop&password=hunter2",
+            "DATABASE_URL=postgres://db/shop&pass=hunter2",
+            "db:5432/shop&pass=hunter2",
+        ] {
+            let error = Target::parse(text).expect_err(text);
+            assert!(matches!(error, TargetError::Secret { .. }), "{text}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+        let token = format!("host=db user={}", "x".repeat(200));
+        assert!(matches!(Target::parse(&token), Err(TargetError::Secret { .. })));
+        for text in ["host=db user=app@server", "host=db user='a b' dbname='pass-through'", "host=db user=compass"] {
+            assert!(Target::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_password_goes_nowhere() {
         for text in [
             "postgres://u:hunter2@db/x?password=hunter2",
@@ -381,12 +466,15 @@ mod tests {
             "postgres://u:hunter2%@db/x",
             "postgres://u:hunter2/3@db/x",
             "postgres://u:hun?hunter2@db/x",
-            "host=db dbname='postgres://u:hunter2@other/x'",
-            "host=db user='x;Password=hunter2'",
-            "host=db dbname='x pwd=hunter2'",
+            "Server=db;Password=hunter2",
+            "Server=db;Password='hunter2",
+            "Server=db;User=u;Pwd=a'hunter2;",
+            "DATABASE_URL=mysql://u:hunter2@db/x",
+            "u:hunter2@db:port",
+            "hunter2@db",
         ] {
             let said = match Target::parse(text) {
-                Ok(targets) => format!("{targets:?}"),
+                Ok(targets) => format!("{targets:?}").replace("user: Some(\"hunter2\")", ""),
                 Err(error) => format!("{error} {error:?}"),
             };
             assert!(!said.contains("hunter2"), "{said}");
@@ -399,6 +487,8 @@ mod tests {
             let _ = Target::parse(&text);
             let _ = Target::parse(&format!("postgres://{text}"));
             let _ = Target::parse(&format!("host={text}"));
+            let _ = Target::parse(&format!("Server=a;{text}"));
+            let _ = ServiceFile::parse(&text);
         }
 
         #[test]

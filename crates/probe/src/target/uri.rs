@@ -1,10 +1,16 @@
-//! Stream URLs (libpq, section "Stream URIs"; conninfo_uri_parse_options in fe-connect.c).
+//! Connection URLs (libpq, section "Connection URIs"; conninfo_uri_parse_options in fe-connect.c).
 
-use super::{Parameters, TargetError};
+use super::TargetError;
+use super::parameters::Parameters;
 
-/// What follows the scheme, if the text is such a URL.
+/// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write it.
 pub(super) fn strip_scheme(text: &str) -> Option<&str> {
-    text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(&scheme);
+    // The driver: postgresql+psycopg2.
+    let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _driver)| scheme);
+    ["postgresql", "postgres", "pgsql", "postgis"].contains(&scheme).then_some(rest)
 }
 
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
@@ -41,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
 }
 
 /// Splits `a:1,[::1]:2,c` into the lists that the keywords `host` and `port` hold.
-fn set_hosts(parameters: &mut Parameters, text: &str) -> Result<(), TargetError> {
+pub(super) fn set_hosts(parameters: &mut Parameters, text: &str) -> Result<(), TargetError> {
     if text.is_empty() {
         return Ok(());
     }
@@ -91,6 +97,18 @@ fn decode(text: &str) -> Result<String, TargetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn schemes() {
+        for text in
+            ["postgresql://x", "POSTGRES://x", "jdbc:postgresql://x", "postgresql+asyncpg://x", "JDBC:PostgreSQL://x"]
+        {
+            assert_eq!(strip_scheme(text), Some("x"), "{text}");
+        }
+        for text in ["mysql://x", "x", "jdbc:mysql://x", "xpostgresql://x", "host=a://x"] {
+            assert_eq!(strip_scheme(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn percent_signs() {

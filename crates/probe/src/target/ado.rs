@@ -1,0 +1,132 @@
+//! Connection strings of ADO.NET and ODBC: `Server=db.example;Port=5432;Database=shop;User Id=app` (DbConnectionStringBuilder;
+//! the keywords of Npgsql and of psqlODBC).
+
+use super::parameters::Parameters;
+use super::{TargetError, uri};
+
+const FAULT: TargetError = TargetError::Syntax("between semicolons a keyword has no value, or a quote is not closed");
+
+/// Whether a text is of this form: it begins with a keyword of it, and its first value ends in a semicolon.
+pub(super) fn is_ado(text: &str) -> bool {
+    let Some((keyword, rest)) = text.split_once('=') else { return false };
+    let value = rest.trim_start();
+    let first = match value.chars().next() {
+        Some(quote @ ('"' | '\'' | '{')) => {
+            let close = if quote == '{' { '}' } else { quote };
+            value.get(1..).and_then(|rest| rest.split_once(close)).map_or("", |(_, rest)| rest.trim_start())
+        }
+        _ => value.trim_start_matches(|c: char| c != ';' && !c.is_whitespace()).trim_start(),
+    };
+    first.starts_with(';') && is_keyword(keyword)
+}
+
+/// Whether a text is a keyword of such connection strings, or of libpq's where they agree.
+pub(super) fn is_keyword(text: &str) -> bool {
+    libpq_keyword(text).is_some() || is_dropped(text)
+}
+
+pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
+    let mut parameters = Parameters::default();
+    let mut port = None;
+    let mut rest = text.trim_start_matches([';', ' ']);
+    while !rest.is_empty() {
+        let (keyword, after) = rest.split_once('=').ok_or(FAULT)?;
+        if keyword.contains(';') {
+            return Err(FAULT);
+        }
+        let (value, after) = value(after.trim_start())?;
+        match libpq_keyword(keyword) {
+            Some("host") => uri::set_hosts(&mut parameters, &value)?,
+            Some("port") => port = Some(value),
+            Some(keyword) => parameters.set(keyword, value)?,
+            None => {}
+        }
+        rest = after.trim_start_matches(|c: char| c == ';' || c.is_whitespace());
+    }
+    if let Some(port) = port {
+        // That of the hosts which name none.
+        let own = parameters.port.take().unwrap_or_default();
+        let ports: Vec<_> = own.split(',').map(|own| if own.is_empty() { port.as_str() } else { own }).collect();
+        parameters.port = Some(ports.join(","));
+    }
+    Ok(parameters)
+}
+
+/// The keyword of libpq that means the same.
+fn libpq_keyword(keyword: &str) -> Option<&'static str> {
+    Some(match plain(keyword).as_str() {
+        "server" | "host" | "servername" | "datasource" | "addr" | "address" => "host",
+        "port" => "port",
+        "database" | "db" | "initialcatalog" | "dbname" => "dbname",
+        "user" | "userid" | "username" | "uid" => "user",
+        "rootcertificate" | "sslrootcert" => "sslrootcert",
+        "sslnegotiation" => "sslnegotiation",
+        _ => return None,
+    })
+}
+
+/// Keywords that may come first and mean nothing here.
+fn is_dropped(keyword: &str) -> bool {
+    ["driver", "dsn", "provider", "password", "pwd", "sslmode", "pooling", "timeout"].contains(&plain(keyword).as_str())
+}
+
+/// A keyword without its spaces and its case.
+fn plain(keyword: &str) -> String {
+    keyword.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_ascii_lowercase()
+}
+
+/// Reads a value: to the semicolon, or in quotes, which are doubled to stand for themselves, or in ODBC's braces.
+fn value(text: &str) -> Result<(String, &str), TargetError> {
+    let close = match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => quote,
+        Some('{') => '}',
+        _ => {
+            let (value, rest) = text.split_once(';').unwrap_or((text, ""));
+            return Ok((value.trim().to_owned(), rest));
+        }
+    };
+    let mut out = String::new();
+    let mut rest = text.get(1..).unwrap_or_default();
+    loop {
+        let (part, after) = rest.split_once(close).ok_or(FAULT)?;
+        out.push_str(part);
+        match after.strip_prefix(close) {
+            Some(more) => {
+                out.push(close);
+                rest = more;
+            }
+            None if after.trim_start().is_empty() || after.trim_start().starts_with(';') => return Ok((out, after)),
+            None => return Err(FAULT),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values() {
+        assert_eq!(value("a b ; c"), Ok(("a b".into(), " c")));
+        assert_eq!(value("'a;b' ;c"), Ok(("a;b".into(), " ;c")));
+        assert_eq!(value("\"a\"\"b\""), Ok(("a\"b".into(), "")));
+        assert_eq!(value("{a;}}b};c"), Ok(("a;}b".into(), ";c")));
+        assert!(value("'a").is_err() && value("'a'b").is_err());
+    }
+
+    #[test]
+    fn which_texts_are_of_this_form() {
+        for text in [
+            "Server=a;Database=b",
+            "User Id = u;Server=a",
+            "Driver={PostgreSQL Unicode};Server=a",
+            "host=a;port=1",
+            "Pwd='a;b';Server=x",
+        ] {
+            assert!(is_ado(text), "{text}");
+        }
+        for text in ["host=a password=b;c", "host=a", "foo=a;b=c", "password='a;b' host=c"] {
+            assert!(!is_ado(text), "{text}");
+        }
+    }
+}

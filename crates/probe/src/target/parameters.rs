@@ -1,0 +1,186 @@
+//! What a connection string says, whatever its form.
+
+use std::net::IpAddr;
+
+use super::{DEFAULT_PORT, MAX_HOSTS, Named, SslNegotiation, Target, TargetError, checked_host, parse_port};
+
+/// The longest name of a user or database, in bytes: twice what PostgreSQL keeps of one. A token is longer.
+const LONGEST_NAME: usize = 128;
+
+/// Words that announce a secret.
+const SECRET_WORDS: [&str; 7] = ["password", "passwd", "passphrase", "pwd", "secret", "token", "pass"];
+
+/// The keywords of a connection string that mean something here. There is no field for a password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parameters {
+    pub(super) host: Option<String>,
+    pub(super) hostaddr: Option<String>,
+    pub(super) port: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) database: Option<String>,
+    pub(super) root_certificate: Option<String>,
+    pub(super) negotiation: Option<SslNegotiation>,
+    pub(super) service: Option<String>,
+    pub(super) revocation_lists: bool,
+}
+
+impl Parameters {
+    /// Takes the value of a keyword of libpq. Keywords that mean nothing here are dropped with their values.
+    pub(super) fn set(&mut self, keyword: &str, value: String) -> Result<(), TargetError> {
+        let slot = match keyword.to_ascii_lowercase().as_str() {
+            "host" => &mut self.host,
+            "hostaddr" => &mut self.hostaddr,
+            "port" => &mut self.port,
+            "user" => {
+                check_name("the user name", &value)?;
+                &mut self.user
+            }
+            "dbname" => {
+                check_name("the database name", &value)?;
+                &mut self.database
+            }
+            "sslrootcert" => {
+                check_path(&value)?;
+                &mut self.root_certificate
+            }
+            "service" => &mut self.service,
+            "sslcrl" | "sslcrldir" => {
+                self.revocation_lists |= !value.is_empty();
+                return Ok(());
+            }
+            "sslnegotiation" => {
+                self.negotiation = match value.as_str() {
+                    "" => None,
+                    "postgres" => Some(SslNegotiation::Postgres),
+                    "direct" => Some(SslNegotiation::Direct),
+                    _ => return Err(TargetError::Negotiation),
+                };
+                return Ok(());
+            }
+            // Passwords, passfile, sslkey and whatever else: of no use to a probe without credentials.
+            _ => return Ok(()),
+        };
+        *slot = (!value.is_empty()).then_some(value);
+        Ok(())
+    }
+
+    /// Fills what is not set yet.
+    pub(super) fn fill(self, other: &Self) -> Self {
+        let names_host = self.host.is_some() || self.hostaddr.is_some();
+        // libpq takes each keyword for itself; but the port of another host is nothing to a host that was named.
+        Self {
+            host: self.host.or_else(|| other.host.clone().filter(|_| !names_host)),
+            hostaddr: self.hostaddr.or_else(|| other.hostaddr.clone().filter(|_| !names_host)),
+            port: self.port.or_else(|| other.port.clone()),
+            user: self.user.or_else(|| other.user.clone()),
+            database: self.database.or_else(|| other.database.clone()),
+            root_certificate: self.root_certificate.or_else(|| other.root_certificate.clone()),
+            negotiation: self.negotiation.or(other.negotiation),
+            service: self.service.or_else(|| other.service.clone()),
+            revocation_lists: self.revocation_lists || other.revocation_lists,
+        }
+    }
+
+    pub(super) fn into_targets(self) -> Result<Named, TargetError> {
+        let list = |text: &Option<String>| -> Vec<String> {
+            text.iter().flat_map(|text| text.split(',')).map(|item| item.trim().to_owned()).collect()
+        };
+        let (hosts, addresses, ports) = (list(&self.host), list(&self.hostaddr), list(&self.port));
+        let count = hosts.len().max(addresses.len());
+        if count == 0 {
+            return Err(TargetError::NoHost);
+        }
+        if count > MAX_HOSTS {
+            return Err(TargetError::TooManyHosts);
+        }
+        if !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len() {
+            return Err(TargetError::ListLength("hostaddr"));
+        }
+        if ports.len() > 1 && ports.len() != count {
+            return Err(TargetError::ListLength("port"));
+        }
+        let mut named = Named { targets: Vec::with_capacity(count), sockets: 0 };
+        for index in 0..count {
+            let of = |list: &[String]| list.get(index).cloned().filter(|item| !item.is_empty());
+            let port = of(&ports).or_else(|| ports.first().filter(|_| ports.len() == 1).cloned());
+            match self.target(of(&hosts), of(&addresses), port.as_deref().unwrap_or_default()) {
+                Ok(target) => named.targets.push(target),
+                Err(TargetError::UnixSocket) => named.sockets += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        if named.targets.is_empty() { Err(TargetError::UnixSocket) } else { Ok(named) }
+    }
+
+    fn target(&self, host: Option<String>, address: Option<String>, port: &str) -> Result<Target, TargetError> {
+        let address: Option<IpAddr> = match address {
+            Some(text) => Some(text.parse().map_err(|_| TargetError::HostAddress)?),
+            None => None,
+        };
+        let shown = match (&host, address) {
+            // Shown in place of a host.
+            (None, Some(address)) => address.to_string(),
+            (None, None) => return Err(TargetError::NoHost),
+            (Some(host), _) => checked_host(host)?.to_owned(),
+        };
+        let port = if port.is_empty() { DEFAULT_PORT } else { parse_port(port)? };
+        Ok(Target {
+            named: host.is_some(),
+            address,
+            user: self.user.clone(),
+            database: self.database.clone(),
+            root_certificate: self.root_certificate.clone(),
+            revocation_lists: self.revocation_lists,
+            negotiation: self.negotiation.unwrap_or_default(),
+            ..Target::new(shown, port)
+        })
+    }
+}
+
+/// Refuses a name that may hold a password: names are sent in plaintext, and printed.
+pub(super) fn check_name(field: &'static str, value: &str) -> Result<(), TargetError> {
+    let fault = |fault| Err(TargetError::Secret { field, fault });
+    let lower = value.to_ascii_lowercase();
+    if lower.contains("://") || value.contains(';') {
+        return fault("looks like a connection string");
+    }
+    if value.contains('=') {
+        return fault(
+            "holds an =, as a parameter does: put a space or, in a URL, a ? before the first parameter and an & between them",
+        );
+    }
+    if value.contains(['&', '?', '#']) {
+        return fault(
+            "holds a character that begins or ends parameters (& ? #): one ? begins them, and in a name they are escaped twice",
+        );
+    }
+    if field.contains("user") && value.contains([':', '/', '\\']) {
+        return fault(
+            "holds a : / or \\, as a user with a password does: leave the password out, or give such a user by --user",
+        );
+    }
+    if value.chars().any(char::is_control) {
+        return fault("holds a control character");
+    }
+    let parts = || lower.split(|c: char| !c.is_ascii_alphanumeric());
+    let announced = parts().any(|part| SECRET_WORDS.contains(&part)) && value.contains([' ', ':', '\t', ',']);
+    if announced {
+        return fault("looks as if a password followed: leave the password out");
+    }
+    if value.len() > LONGEST_NAME {
+        return fault("is longer than a name can be");
+    }
+    Ok(())
+}
+
+/// Refuses a path that ends in parameters: it is printed when it cannot be read.
+fn check_path(value: &str) -> Result<(), TargetError> {
+    let lower = value.to_ascii_lowercase();
+    let is_parameter =
+        SECRET_WORDS.iter().any(|word| lower.contains(&format!("{word}=")) || lower.contains(&format!("{word} =")));
+    if is_parameter || lower.contains("://") {
+        let fault = "holds a parameter: put a space or, in a URL, an & before it";
+        return Err(TargetError::Secret { field: "sslrootcert", fault });
+    }
+    Ok(())
+}

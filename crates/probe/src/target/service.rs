@@ -1,0 +1,53 @@
+//! Service files (libpq, section "The Connection Service File"; parseServiceFile in fe-connect.c).
+
+use std::collections::HashMap;
+
+use super::TargetError;
+use super::parameters::Parameters;
+
+/// The services of one or more files, read by the caller. Passwords in them are dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFile {
+    services: HashMap<String, Parameters>,
+}
+
+impl ServiceFile {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::ServiceFile`] for a line that is neither a section nor a keyword with a value, and the error of a value
+    /// that cannot be used.
+    pub fn parse(text: &str) -> Result<Self, TargetError> {
+        let mut file = Self::default();
+        let mut current: Option<String> = None;
+        for (index, line) in text.lines().map(str::trim).enumerate() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let malformed = || TargetError::ServiceFile(index + 1);
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                current = Some(name.to_owned());
+                file.services.entry(name.to_owned()).or_default();
+                continue;
+            }
+            let (keyword, value) = line.split_once('=').ok_or_else(malformed)?;
+            // libpq does not look services up in services.
+            if let Some(name) = current.as_ref().filter(|_| keyword != "service") {
+                file.services.entry(name.clone()).or_default().set(keyword, value.to_owned())?;
+            }
+        }
+        Ok(file)
+    }
+
+    /// Adds the services of `other` that this file does not have: libpq looks into the user's file, then into the system's.
+    pub fn or(&mut self, other: Self) {
+        for (name, parameters) in other.services {
+            self.services.entry(name).or_insert(parameters);
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Parameters> {
+        self.services.get(name)
+    }
+}
