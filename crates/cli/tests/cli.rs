@@ -333,7 +333,9 @@ fn an_error_is_explained() {
     }
     let herring = run(&["explain", &format!("FATAL: password authentication failed for user \"app\" {error}")]);
     assert!(herring.stdout.starts_with("password") && herring.stdout.contains("red herring"), "{}", herring.stdout);
-    assert!(run(&["explain", "something", "else"]).stdout.starts_with("unknown"));
+    let unknown = run(&["explain", "something", "else"]);
+    assert!(unknown.stdout.starts_with("unknown"));
+    assert_eq!(unknown.code, 4, "a script is to know that nothing is explained");
 }
 
 /// Runs `hostssl explain` with these arguments and bytes on standard input.

@@ -78,6 +78,9 @@ readings! {
     INVALID_AUTHORIZATION: PgHba, Hint, Low,
         "The server refused the login: a rule of pg_hba.conf, most often, or a user that does not exist. The code is the same for TLS, address and user.",
         "Get the message beside the code, or see whether plaintext is refused: hostssl probe HOST.";
+    POOLER_LOGIN: PgHba, Hint, Low,
+        "The pooler refused the login. The line with the reason is missing: a rule of pool_hba.conf, TLS or the password.",
+        "Get the line that begins with DETAIL, from the pooler's log if need be.";
     OTHER_METHOD: PgHba, Authenticated, High,
         "The line of pg_hba.conf that fits demands another way of signing in than a password.",
         "Change the method of that line (scram-sha-256 for passwords), or connect as the user that it expects.";
@@ -174,6 +177,12 @@ readings! {
     STUFFED: Handshake, TlsReason, Medium,
         "Bytes in clear came behind the request for TLS: a defect of the client, a proxy, or somebody in between.",
         "Look for a proxy in between, and update the client.";
+    INJECTED: Handshake, TlsReason, High,
+        "Bytes in plaintext stood between the server's answer and the TLS handshake. libpq gives up, because somebody between client and server can put words into the server's mouth that way (CVE-2021-23222).",
+        "Take it for an attack until you know better: do not connect without TLS. Look for a proxy in between, connect by another network, and compare: hostssl probe HOST.";
+    CHANNEL_BINDING: ClientSetup, TlsReason, Medium,
+        "The client demands channel binding (channel_binding=require), and what answered does not offer it: TLS ends before the server, in a pooler or a proxy, or the password is not stored for SCRAM.",
+        "Connect to the server without the proxy, or store the password with password_encryption=scram-sha-256. An attacker in between looks the same.";
     OTHER_PROTOCOL: Handshake, Symptom, Low,
         "The server does not know what the client asked first (GSSAPI encryption or a newer protocol). Clients go on without it.",
         "Look at the other errors. Set gssencmode=disable if it is the only one.";

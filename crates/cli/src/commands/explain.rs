@@ -4,7 +4,7 @@ use crate::args::{ExplainArgs, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_explain::{Explanation, explain, explain_all};
+use hostssl_explain::{Cause, Explanation, explain, explain_all};
 use hostssl_formats::Palette;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +14,13 @@ use std::io::{self, IsTerminal, Read, Write};
 pub(crate) const HELP: &str = "Examples:
   hostssl explain 'FATAL: no pg_hba.conf entry for host \"203.0.113.9\", user \"app\", database \"shop\", no encryption'
   psql 'host=db.example dbname=shop' 2>&1 >/dev/null | hostssl explain
-  hostssl explain - < error.txt";
+  hostssl explain - < error.txt
+
+Exit codes:
+  0  the error is explained
+  1  the tool failed
+  2  wrong usage, or no text
+  4  no known message is in the text, or the one that counts is unknown";
 
 /// The most bytes of standard input that are read. The first error of a log is in it, or nobody would paste it.
 const MAX_INPUT: u64 = 64 << 10;
@@ -29,11 +35,19 @@ pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     if args.output != ValueFormat::Table {
         let all = serde_json::to_value(&found).map_err(|error| CliError::defect(&error))?;
         stdout::write_value(&all, None, args.output.into(), palette)?;
-        return Ok(Exit::AllPass);
+        return Ok(exit(&found));
     }
     // An explanation holds no word of the text, so there is nothing to make safe for the terminal.
     stdout::write(|out| found.iter().try_for_each(|explanation| write_one(out, explanation, palette)))?;
-    Ok(Exit::AllPass)
+    Ok(exit(&found))
+}
+
+/// The code of the process: a script is to know whether what counts is explained.
+fn exit(found: &[Explanation]) -> Exit {
+    match found.first() {
+        Some(first) if first.cause != Cause::Unknown => Exit::AllPass,
+        _ => Exit::Incomplete,
+    }
 }
 
 /// The text of the arguments or of standard input.

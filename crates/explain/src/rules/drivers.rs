@@ -83,6 +83,15 @@ pub(super) const TABLE: Table = &[
     (&r::TOO_MANY, &[&["toomanyconnectionserror"]]),
     (&r::NOT_UP, &[&["cannotconnectnowerror"]]),
     (&r::NO_TLS, &[&["rejected ssl upgrade"]]),
+    // The names of Python's exceptions, which stand alone at the end of a traceback.
+    (&r::MAYBE_NO_ANSWER, &[&["timeouterror"]]),
+    (&r::CLOSED, &[&["connectionreseterror"], &["brokenpipeerror"]]),
+    // postgres.js; tokio, and tokio-postgres.
+    (&r::MAYBE_NO_ANSWER, &[&["write connect_timeout"], &["code: 'connect_timeout'"], &["deadline has elapsed"]]),
+    (&r::NO_PASSWORD, &[&["password missing"]]),
+    (&r::CLOSED, &[&["bytes remaining on stream"]]),
+    // What Go and Java say of a connection that ends in the middle of a message.
+    (&r::CLOSED, &[&["unexpected eof"], &["eofexception"]]),
     // Rust: rustls, webpki, sqlx.
     (&r::UNTRUSTED, &[&["unknownissuer"]]),
     (&r::HOST_NAME, &[&["notvalidforname"], &["certificate not valid for name"]]),

@@ -10,7 +10,8 @@ pub(super) const TABLE: Table = &[
     (&r::NO_ENTRY_TLS, &[&["no pg_hba.conf entry", "ssl encryption"], &["no pg_hba.conf entry", ", ssl on"]]),
     (&r::REJECT_TLS, &[&["pg_hba.conf rejects", "ssl encryption"], &["pg_hba.conf rejects", ", ssl on"]]),
     (&r::NO_ENTRY_GSS, &[&["no pg_hba.conf entry", "gss encryption"], &["pg_hba.conf rejects", "gss encryption"]]),
-    (&r::NO_ENTRY, &[&["no pg_hba.conf entry"], &["pg_hba.conf rejects"]]),
+    // The last for translations whose letters were lost: the file's name is never translated.
+    (&r::NO_ENTRY, &[&["no pg_hba.conf entry"], &["pg_hba.conf rejects"], &["pg_hba.conf"]]),
     (
         &r::PASSWORD,
         &[&["password authentication failed"], &["ldap authentication failed"], &["pam authentication failed"]],
@@ -38,6 +39,7 @@ pub(super) const TABLE: Table = &[
             &["remaining connection slots are reserved"],
             &["too many connections for role"],
             &["too many connections for database"],
+            &["exceeds max_wal_senders"],
         ],
     ),
     (
@@ -60,6 +62,8 @@ pub(super) const TABLE: Table = &[
             &["ssl connection is required"],
             // CockroachDB; Neon's proxy.
             &["ssl connection required"],
+            // Amazon RDS Proxy.
+            &["requires tls connections"],
             &["connection is insecure"],
         ],
     ),
@@ -71,6 +75,8 @@ pub(super) const TABLE: Table = &[
     // pgbouncer and pgpool.
     (&r::POOLER_PLAIN, &[&["ssl required"], &["no pool_hba.conf entry", "ssl off"]]),
     (&r::NO_TLS, &[&["server refused ssl"], &["server refuses ssl"]]),
+    // pgpool, of which some clients leave the detail out.
+    (&r::POOLER_LOGIN, &[&["client authentication failed"]]),
     (&r::PASSWORD, &[&["wrong password type"], &["sasl authentication failed"]]),
     (&r::NO_SUCH_DATABASE, &[&["no such database"]]),
     (&r::NO_SUCH_ROLE, &[&["no such user"]]),

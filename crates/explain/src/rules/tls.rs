@@ -13,6 +13,18 @@ pub(super) const TABLE: Table = &[
         &[&["received invalid response to ssl negotiation"], &["expected authentication request from server"]],
     ),
     (
+        &r::INJECTED,
+        &[&["received unencrypted data after ssl response"], &["received unencrypted data after ssl negotiation"]],
+    ),
+    (
+        &r::CHANNEL_BINDING,
+        &[
+            &["channel binding required"],
+            &["channel binding is required"],
+            &["channel binding", "but server", "does not offer"],
+        ],
+    ),
+    (
         &r::NO_ALPN,
         &[&["without alpn protocol negotiation"], &["no application protocol"], &["no_application_protocol"]],
     ),
@@ -56,7 +68,14 @@ pub(super) const TABLE: Table = &[
     (&r::HOST_NAME, &[&["hostname mismatch"], &["ip address mismatch"]]),
     (
         &r::WEAK,
-        &[&["md too weak"], &["key too small"], &["key too weak"], &["algorithm constraints"], &["insecure algorithm"]],
+        &[
+            &["md too weak"],
+            &["digest algorithm too weak"],
+            &["key too small"],
+            &["key too weak"],
+            &["algorithm constraints"],
+            &["insecure algorithm"],
+        ],
     ),
     (
         &r::NO_COMMON_TLS,
