@@ -317,9 +317,10 @@ pub(crate) struct ValueArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProbeArgs {
-    /// Endpoints: host, host:port, postgresql://… or a connection string. A password in them is dropped. The bare name of
-    /// an Azure server stands for its two ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, for the
-    /// hosts of its SRV records.
+    /// Endpoints: host, host:port, host:port/db, postgresql://… or a connection string, also as JDBC, SQLAlchemy and ADO.NET write
+    /// it. A password in them is dropped. What they leave open is taken from PGHOST, PGPORT, PGUSER, PGDATABASE,
+    /// PGSSLROOTCERT, PGSERVICE and ~/.postgresql/root.crt, as libpq does. The bare name of an Azure server stands for its two
+    /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, for the hosts of its SRV records.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// Read targets from a file, one a line, or from standard input with -. They are read as there is room, and a line that

@@ -16,6 +16,7 @@ mod files;
 #[cfg(test)]
 mod hints;
 mod keep;
+mod libpq;
 mod plan_file;
 mod probing;
 mod progress;

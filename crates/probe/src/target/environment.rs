@@ -19,14 +19,25 @@ const VARIABLES: [(&str, &str); 9] = [
 ];
 
 /// The environment of libpq. Empty by default.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     variables: Parameters,
-    services: ServiceFile,
+    services: Result<ServiceFile, TargetError>,
     /// The file of roots that libpq looks for when none is named: `~/.postgresql/root.crt`.
     pub default_root_certificate: Option<String>,
     /// Whether there is a `~/.postgresql/root.crl`.
     pub default_revocation_list: bool,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            variables: Parameters::default(),
+            services: Ok(ServiceFile::default()),
+            default_root_certificate: None,
+            default_revocation_list: false,
+        }
+    }
 }
 
 /// A variable that cannot be used.
@@ -40,12 +51,15 @@ pub struct EnvironmentError {
 }
 
 impl Environment {
-    /// Reads the variables that `value` knows.
+    /// Reads the variables that `value` knows. Services that could not be read are an error only where one is named.
     ///
     /// # Errors
     ///
     /// [`EnvironmentError`] for a value that no connection string could have. It never holds a part of the value.
-    pub fn new(value: impl Fn(&str) -> Option<String>, services: ServiceFile) -> Result<Self, EnvironmentError> {
+    pub fn new(
+        value: impl Fn(&str) -> Option<String>,
+        services: Result<ServiceFile, TargetError>,
+    ) -> Result<Self, EnvironmentError> {
         let mut variables =
             Parameters { service: value("PGSERVICE").filter(|name| !name.is_empty()), ..Parameters::default() };
         for (variable, keyword) in VARIABLES {
@@ -66,7 +80,9 @@ impl Environment {
     pub(super) fn complete(&self, parameters: Parameters) -> Result<Parameters, TargetError> {
         let service = parameters.service.clone().or_else(|| self.variables.service.clone());
         let parameters = match service {
-            Some(name) => parameters.fill(self.services.get(&name).ok_or(TargetError::NoService)?),
+            Some(name) => {
+                parameters.fill(self.services.as_ref().map_err(Clone::clone)?.get(&name).ok_or(TargetError::NoService)?)
+            }
             None => parameters,
         };
         let files = Parameters {

@@ -365,7 +365,7 @@ mod tests {
         );
         let value =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Environment::new(value, services.unwrap()).unwrap()
+        Environment::new(value, services).unwrap()
     }
 
     #[test]
@@ -407,9 +407,12 @@ mod tests {
     #[test]
     fn a_variable_that_cannot_be_used_is_named_and_not_shown() {
         let value = |name: &str| (name == "PGUSER").then(|| "app:hunter2".to_owned());
-        let error = Environment::new(value, ServiceFile::default()).unwrap_err();
+        let error = Environment::new(value, Ok(ServiceFile::default())).unwrap_err();
         assert_eq!(error.variable, "PGUSER");
         assert!(!format!("{error} {error:?}").contains("hunter2"));
+        let broken = Environment::new(|_| None, ServiceFile::parse("[a]\nhunter2")).unwrap();
+        assert!(Target::parse_in("db", &broken).is_ok());
+        assert_eq!(Target::parse_in("service=a", &broken).err(), Some(TargetError::ServiceFile(2)));
         assert_eq!(ServiceFile::parse("[a]\nhunter2").err(), Some(TargetError::ServiceFile(2)));
     }
 

@@ -2,11 +2,12 @@
 
 use crate::args::ProbeArgs;
 use crate::error::CliError;
+use crate::libpq;
 use crate::probing::{roots_of_file, system_roots};
 use futures::stream::{self, Stream, StreamExt};
 use hostssl_probe::RootFiles;
 use hostssl_probe::report::{EndpointReport, Unreachable};
-use hostssl_probe::target::Target;
+use hostssl_probe::target::{Environment, Target};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -32,6 +33,9 @@ const AZURE_SUFFIXES: [&str; 5] = [
 /// Lines that are complained about one by one.
 const MOST_COMPLAINTS: u64 = 10;
 
+const HINT: &str =
+    "a target is host, host:port, host:port/db, postgresql://host/db, or a connection string of libpq, JDBC or ADO.NET";
+
 /// Targets, of which those of a file are still to be read.
 pub(super) struct Targets {
     named: Vec<Target>,
@@ -44,6 +48,7 @@ pub(super) struct Targets {
 struct Reading {
     root_files: RootFiles,
     poolers: Poolers,
+    environment: Arc<Environment>,
 }
 
 /// Counts the lines that could not be used.
@@ -95,11 +100,14 @@ impl Poolers {
 impl Targets {
     /// Reads the targets of the command line, and opens the file.
     pub(super) fn open(args: &ProbeArgs, root_files: &RootFiles) -> Result<Self, CliError> {
-        let reading = Reading { root_files: root_files.clone(), poolers: Poolers::default() };
+        let environment = Arc::new(libpq::environment(args.ca_file.as_deref())?);
+        let reading = Reading { root_files: root_files.clone(), poolers: Poolers::default(), environment };
         let mut named = Vec::new();
         for text in &args.targets {
-            let hint = "targets look like host, host:port, postgresql://host/db";
-            named.extend(reading.parse(text).map_err(|why| CliError::usage(why, hint))?);
+            named.extend(reading.parse(text).map_err(|why| CliError::usage(why, HINT))?);
+        }
+        if named.is_empty() && args.targets_file.is_none() && reading.environment.names_host() {
+            named = reading.parse("").map_err(|why| CliError::usage(format!("the environment: {why}"), HINT))?;
         }
         let file = args.targets_file.as_deref().map(Lines::open).transpose()?;
         if named.is_empty() && file.is_none() {
@@ -132,13 +140,17 @@ impl Targets {
 
 /// The error of a command without a target.
 pub(super) fn none() -> CliError {
-    CliError::usage("no target was given", "name one, such as db.example:5432, or use --targets FILE")
+    CliError::usage("no target was given", "name one, such as db.example:5432, use --targets FILE, or set PGHOST")
 }
 
 impl Reading {
     /// Reads a target, and the roots that it names. Whatever is wrong is told without the text, which may hold a password.
     fn parse(&self, text: &str) -> Result<Vec<Target>, String> {
-        let mut targets = Target::parse(text).map_err(|error| error.to_string())?;
+        let found = Target::parse_in(text, &self.environment).map_err(|error| error.to_string())?;
+        if found.sockets > 0 {
+            say!("warning: skipped {} Unix-domain socket(s) in a list of hosts: they have no TLS", found.sockets);
+        }
+        let mut targets = found.targets;
         for name in targets.iter().filter_map(|target| target.root_certificate.as_deref()) {
             if self.root_files.get(name).is_some() {
                 continue;
