@@ -48,6 +48,7 @@ pub(crate) async fn instead(call: &Call<'_>, simulation: &Inner) -> Option<Reply
                 Reply::with(StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY), Content::Html(PAGE))
             }
             Fault::ConnectionReset => Reply::with(StatusCode::OK, Content::Reset),
+            Fault::ConnectionRefused => Reply::with(StatusCode::OK, Content::Refused),
             Fault::TokenRejected => refuse::token(Refusal::Expired, call.base),
             _ => continue,
         };

@@ -34,6 +34,9 @@ pub enum Fault {
         /// The HTTP status, which may well be 200.
         status: u16,
     },
+    /// No connection is made: nothing of the request is sent. By default for every operation. Served over a socket, the
+    /// connection is reset instead.
+    ConnectionRefused,
     /// The connection breaks before the answer. By default for every read.
     ConnectionReset,
     /// The body breaks off in the middle of the connection. By default for every read.
@@ -177,7 +180,11 @@ impl Fault {
             Self::Stopped => operation.reads_parameters() || operation == Operation::UpdateConfiguration,
             Self::Forbidden | Self::InternalError => operation.reads_parameters(),
             Self::Vanished => operation.on_server(),
-            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Delay { .. } | Self::TokenRejected => arm,
+            Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Delay { .. }
+            | Self::TokenRejected
+            | Self::ConnectionRefused => arm,
             Self::Html { .. }
             | Self::ConnectionReset
             | Self::TruncatedBody

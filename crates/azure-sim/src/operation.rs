@@ -136,6 +136,8 @@ impl fmt::Display for Operation {
 pub(crate) struct Change {
     /// Parameters and their new values.
     pub(crate) parameters: Vec<(&'static Parameter, String)>,
+    /// Whether the parameters go back to their defaults instead (`source` is `system-default`).
+    pub(crate) reset: bool,
     /// A new state.
     pub(crate) state: Option<ServerState>,
 }
@@ -144,6 +146,10 @@ impl Change {
     /// Does it.
     pub(crate) fn apply(&self, kind: Kind, server: &mut Mutable) {
         for (parameter, value) in &self.parameters {
+            if self.reset {
+                server.reset(parameter);
+                continue;
+            }
             // A single server has no notion of it, and HorizonDB applies at once when asked to.
             let waits = kind == Kind::Flexible && !parameter.dynamic;
             server.set(parameter, value, waits);

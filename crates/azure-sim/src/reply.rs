@@ -9,7 +9,10 @@ use crate::json::{put, quoted};
 
 /// Marks a response that must never reach the client: the transport breaks the connection instead.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ConnectionReset;
+pub(crate) struct ConnectionReset {
+    /// Whether the request had been sent by then.
+    pub(crate) sent: bool,
+}
 
 /// An answer.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(crate) enum Content {
     Stream(Body),
     /// Not even an answer.
     Reset,
+    /// Not even a connection.
+    Refused,
 }
 
 impl Reply {
@@ -69,12 +74,16 @@ impl Reply {
     /// The HTTP response.
     pub(crate) fn into_response(self) -> Response<Body> {
         const JSON: Option<&str> = Some("application/json; charset=utf-8");
-        let reset = matches!(self.content, Content::Reset);
+        let broken = match self.content {
+            Content::Reset => Some(ConnectionReset { sent: true }),
+            Content::Refused => Some(ConnectionReset { sent: false }),
+            _ => None,
+        };
         let (content_type, body) = match self.content {
             Content::Json(text) => (JSON, Body::from(Bytes::from(text))),
             Content::Html(text) => (Some("text/html"), Body::from(text)),
             Content::Stream(body) => (JSON, body),
-            Content::Empty | Content::Reset => (None, Body::empty()),
+            Content::Empty | Content::Reset | Content::Refused => (None, Body::empty()),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -84,8 +93,8 @@ impl Reply {
         if let Some(content_type) = content_type {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        if reset {
-            response.extensions_mut().insert(ConnectionReset);
+        if let Some(broken) = broken {
+            response.extensions_mut().insert(broken);
         }
         response
     }

@@ -49,9 +49,14 @@ impl HttpClient for SimTransport {
         };
         let request = builder.body(body).map_err(|error| azure_core::Error::new(ErrorKind::DataConversion, error))?;
         let response = self.0.handle(request).await;
-        if response.extensions().get::<ConnectionReset>().is_some() {
-            let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            return Err(azure_core::Error::new(ErrorKind::Io, reset));
+        if let Some(broken) = response.extensions().get::<ConnectionReset>() {
+            let (kind, cause) = if broken.sent {
+                (ErrorKind::Io, std::io::ErrorKind::ConnectionReset)
+            } else {
+                // As the SDK's transport over sockets calls it.
+                (ErrorKind::Connection, std::io::ErrorKind::ConnectionRefused)
+            };
+            return Err(azure_core::Error::new(kind, std::io::Error::from(cause)));
         }
         let (parts, body) = response.into_parts();
         let mut headers = Headers::new();

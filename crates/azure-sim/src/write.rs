@@ -121,7 +121,9 @@ fn change(call: &Call<'_>, record: &Record, part: ServerPart<'_>) -> Result<Chan
                 .and_then(|properties| properties.get("value"))
                 .and_then(Value::as_str)
                 .ok_or_else(|| reply::bad_request("The member 'properties.value' is missing or is not a string."))?;
-            Ok(Change { parameters: vec![admitted(parameter, value)?], state: None })
+            let source = properties.and_then(|properties| properties.get("source")).and_then(Value::as_str);
+            let reset = source == Some("system-default");
+            Ok(Change { parameters: vec![admitted(parameter, value)?], reset, state: None })
         }
         _ => match record.kind {
             Kind::Single => single_change(properties),
@@ -212,7 +214,7 @@ fn accept(
                     "ServerIsNotReady".to_owned(),
                     format!("Server '{}' is not ready for the operation.", record.name()),
                 ));
-                effective = Change { parameters: Vec::new(), state: Some(ServerState::Stopped) };
+                effective = Change { state: Some(ServerState::Stopped), ..Change::default() };
             }
             _ => {}
         }
@@ -237,7 +239,7 @@ fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
 
 /// Logs a write with the status of its answer.
 pub(crate) fn journal(call: &Call<'_>, simulation: &Inner, reply: &Reply) {
-    let reset = matches!(reply.content, Content::Reset)
+    let reset = matches!(reply.content, Content::Reset | Content::Refused)
         || (reply.status.is_success() && call.faults.contains(&Fault::ResetAfterAccept));
     let record = call.place.server.and_then(|index| simulation.estate.servers.get(index));
     let parameter = match call.target {

@@ -7,8 +7,8 @@ use crate::{ArmError, Cloud, Quota, Refusal, Stop};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
-use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{
     AsyncRawResponse, ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions,
     Transport, Url,
@@ -16,7 +16,7 @@ use azure_core::http::{
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -85,8 +85,34 @@ pub(crate) struct Answer {
 pub(crate) enum Repeat {
     /// Refusals, and failures that may pass: for requests that change nothing.
     Transient,
-    /// Only what Azure certainly did not carry out (HTTP 429 and 401): for writes.
-    Refused,
+    /// Only once more with a fresh token, which Azure asks for before it carries anything out: for writes. Whatever else
+    /// was not carried out is for the caller to try again, who has written down that it was sent.
+    Never,
+}
+
+/// The right to send one request at once.
+#[derive(Debug)]
+pub struct Turn(Permit);
+
+/// Set when a request leaves for the network: until then it certainly was not sent.
+#[derive(Debug, Clone, Default)]
+struct Departed(Arc<AtomicBool>);
+
+/// The last policy before the transport: behind it a request may have been sent.
+#[derive(Debug)]
+struct MarkDeparted;
+
+#[async_trait::async_trait]
+impl Policy for MarkDeparted {
+    async fn send(&self, context: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
+        if let Some(departed) = context.value::<Departed>() {
+            departed.0.store(true, Ordering::Relaxed);
+        }
+        match next.split_first() {
+            Some((first, rest)) => first.send(context, request, rest).await,
+            None => Err(azure_core::Error::with_message(ErrorKind::Other, "there is no transport")),
+        }
+    }
 }
 
 /// What to do after an answer.
@@ -96,7 +122,10 @@ enum Next {
     TokenRefused(Refusal),
     Transient(ArmError, Option<Duration>),
     /// Nothing came in the time for one request. Waiting for as long again is worth one more try, not many.
-    Silence,
+    Silence {
+        /// Whether the request may have been sent.
+        departed: bool,
+    },
 }
 
 impl Arm {
@@ -113,8 +142,14 @@ impl Arm {
         // Repeating is decided here and not in the pipeline, because a refusal must hold the whole bucket.
         let options =
             ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
-        let pipeline =
-            Pipeline::new(Some("hostssl"), Some(env!("CARGO_PKG_VERSION")), options, Vec::new(), vec![bearer], None);
+        let pipeline = Pipeline::new(
+            Some("hostssl"),
+            Some(env!("CARGO_PKG_VERSION")),
+            options,
+            Vec::new(),
+            vec![bearer, Arc::new(MarkDeparted)],
+            None,
+        );
         let inner = Arc::new(Inner {
             under_way: Semaphore::new(limits.concurrency.max(1)),
             cloud,
@@ -152,6 +187,12 @@ impl Arm {
         &self.inner.versions
     }
 
+    /// Waits until a request may be sent at once. What Azure asks to wait is waited for here, before anybody says that the
+    /// request was sent.
+    pub async fn turn(&self, quota: &Quota) -> Turn {
+        Turn(self.inner.limiter.permit(quota).await)
+    }
+
     /// How many requests were sent, and how many of them Azure refused with 429.
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
@@ -175,7 +216,7 @@ impl Arm {
     ///
     /// [`ArmError`] when there is no usable answer, after everything that is worth repeating was repeated.
     pub async fn get<T: DeserializeOwned>(&self, url: Url, quota: &Quota) -> Result<T, ArmError> {
-        self.answer(Method::Get, url, None, quota, Repeat::Transient).await?.document()
+        self.answer(Method::Get, url, None, quota, Repeat::Transient, None).await?.document()
     }
 
     /// Sends a query that changes nothing, such as one to Resource Graph, and reads a JSON document.
@@ -189,7 +230,7 @@ impl Arm {
         body: &serde_json::Value,
         quota: &Quota,
     ) -> Result<T, ArmError> {
-        self.answer(Method::Post, url, Some(body.to_string()), quota, Repeat::Transient).await?.document()
+        self.answer(Method::Post, url, Some(body.to_string()), quota, Repeat::Transient, None).await?.document()
     }
 
     /// Sends until there is an answer of any status, an error that repeating cannot mend, or no patience left.
@@ -200,6 +241,7 @@ impl Arm {
         body: Option<String>,
         quota: &Quota,
         repeat: Repeat,
+        turn: Option<Turn>,
     ) -> Result<Answer, ArmError> {
         if !self.inner.cloud.owns(&url) {
             let host = url.host_str().unwrap_or("nowhere").to_owned();
@@ -216,9 +258,9 @@ impl Arm {
             stopped = wait_for_stop(&mut stop) => match refused.load(Ordering::Relaxed) {
                 0 => Err(ArmError::Stopped(stopped)),
                 // It was Azure that kept the answer back until then.
-                refusals => Err(ArmError::Throttled { refusals, waited: start.elapsed() }),
+                refusals => Err(ArmError::Throttled { refusals, waited: start.elapsed(), after: Duration::ZERO }),
             },
-            answer = self.answer_until_settled(method, &url, body.as_deref(), quota, repeat, &refused) => answer,
+            answer = self.answer_until_settled(method, &url, body.as_deref(), quota, (repeat, turn), &refused) => answer,
         }
     }
 
@@ -228,19 +270,19 @@ impl Arm {
         url: &Url,
         body: Option<&str>,
         quota: &Quota,
-        repeat: Repeat,
+        (repeat, mut turn): (Repeat, Option<Turn>),
         refused: &AtomicU32,
     ) -> Result<Answer, ArmError> {
         let limits = &self.inner.limits;
         let start = Instant::now();
         let (mut failures, mut token_refused) = (0, false);
         loop {
-            match self.attempt(method, url, body, quota).await? {
+            match self.attempt(method, url, body, quota, turn.take()).await? {
                 Next::Done(answer) => return Ok(answer),
                 Next::Throttled(hold) => {
                     let refusals = refused.fetch_add(1, Ordering::Relaxed) + 1;
-                    if refusals > limits.refusals || hold > LONGEST_REFUSAL {
-                        return Err(ArmError::Throttled { refusals, waited: start.elapsed() });
+                    if repeat == Repeat::Never || refusals > limits.refusals || hold > LONGEST_REFUSAL {
+                        return Err(ArmError::Throttled { refusals, waited: start.elapsed(), after: hold });
                     }
                     // The bucket is held: the next attempt waits there, behind nobody else's bucket.
                 }
@@ -249,15 +291,15 @@ impl Arm {
                 }
                 // The pipeline drops a refused token, so the next attempt asks for a fresh one.
                 Next::TokenRefused(_) => token_refused = true,
-                Next::Silence => {
+                Next::Silence { departed } => {
                     failures += 2;
-                    if repeat == Repeat::Refused || failures > limits.retries {
-                        let seconds = limits.request_timeout.as_secs();
-                        return Err(ArmError::Network(format!("nothing came for {seconds} s")));
+                    if repeat == Repeat::Never || failures > limits.retries {
+                        let text = format!("nothing came for {} s", limits.request_timeout.as_secs());
+                        return Err(if departed { ArmError::Network(text) } else { ArmError::NotSent(text) });
                     }
                 }
                 Next::Transient(error, after) => {
-                    if repeat == Repeat::Refused || failures >= limits.retries {
+                    if repeat == Repeat::Never || failures >= limits.retries {
                         return Err(error);
                     }
                     tracing::debug!(%error, path = url.path(), "repeating after a failure that may pass");
@@ -268,10 +310,20 @@ impl Arm {
         }
     }
 
-    async fn attempt(&self, method: Method, url: &Url, body: Option<&str>, quota: &Quota) -> Result<Next, ArmError> {
-        let permit = self.inner.limiter.permit(quota).await;
+    async fn attempt(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&str>,
+        quota: &Quota,
+        turn: Option<Turn>,
+    ) -> Result<Next, ArmError> {
+        let Turn(permit) = match turn {
+            Some(turn) => turn,
+            None => self.turn(quota).await,
+        };
         let Ok(_under_way) = self.inner.under_way.acquire().await else {
-            return Err(ArmError::Network("the client was closed".to_owned()));
+            return Err(ArmError::NotSent("the client was closed".to_owned()));
         };
         self.inner.sent.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::new(url.clone(), method);
@@ -280,8 +332,10 @@ impl Arm {
             request.insert_header("content-type", "application/json");
             request.set_body(body.to_owned());
         }
-        let Ok(answer) = timeout(self.inner.limits.request_timeout, self.send(&mut request)).await else {
-            return Ok(Next::Silence);
+        let departed = Departed::default();
+        let sent = self.send(&mut request, departed.clone());
+        let Ok(answer) = timeout(self.inner.limits.request_timeout, sent).await else {
+            return Ok(Next::Silence { departed: departed.0.load(Ordering::Relaxed) });
         };
         match answer {
             Ok(answer) => Ok(self.judge(answer, permit, quota)),
@@ -291,10 +345,14 @@ impl Arm {
         }
     }
 
-    async fn send(&self, request: &mut Request) -> Result<Answer, ArmError> {
+    async fn send(&self, request: &mut Request, departed: Departed) -> Result<Answer, ArmError> {
         let options = PipelineStreamOptions { skip_checks: true, ..PipelineStreamOptions::default() };
-        let response =
-            self.inner.pipeline.stream(&Context::new(), request, Some(options)).await.map_err(transport_error)?;
+        let response = self
+            .inner
+            .pipeline
+            .stream(&Context::new().with_value(departed), request, Some(options))
+            .await
+            .map_err(transport_error)?;
         read_whole(response, self.inner.limits.body_bytes).await
     }
 
@@ -405,7 +463,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ArmError> {
 
 /// The chain of causes, each once: the outermost message of a transport error rarely says what happened.
 fn transport_error(error: azure_core::Error) -> ArmError {
-    let sign_in = matches!(error.kind(), ErrorKind::Credential);
+    let (sign_in, not_connected) =
+        (matches!(error.kind(), ErrorKind::Credential), matches!(error.kind(), ErrorKind::Connection));
     let mut text = String::new();
     let mut cause: Option<&dyn std::error::Error> = Some(&error);
     while let Some(error) = cause {
@@ -415,7 +474,13 @@ fn transport_error(error: azure_core::Error) -> ArmError {
         }
         cause = error.source();
     }
-    if sign_in { ArmError::SignIn(one_line(&text)) } else { ArmError::Network(one_line(&text)) }
+    let text = one_line(&text);
+    match (sign_in, not_connected) {
+        (true, _) => ArmError::SignIn(text),
+        // The transport's word for a connection that was not made, so that no byte of a request can have been sent.
+        (_, true) => ArmError::NotSent(text),
+        _ => ArmError::Network(text),
+    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,10 @@
 //! What can go wrong between hostssl and Resource Manager, and whose fault it is.
 
+pub use hostssl_model::Stop;
 use hostssl_model::{Reason, Unchecked, untrusted};
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
-
-/// Why a run ends before its work is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// The user interrupted it.
-    Interrupted,
-    /// Its time is up.
-    Deadline,
-}
 
 /// A request that brought no usable answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -27,18 +19,23 @@ pub enum ArmError {
         refusals: u32,
         /// Over how long.
         waited: Duration,
+        /// How long Azure asks to wait now.
+        after: Duration,
     },
     /// No token, or the token was refused twice.
     #[error("sign-in failed: {0}")]
     SignIn(String),
-    /// No connection, or it broke, or no answer came in time.
+    /// Certainly nothing of the request was sent: no connection, or no time to make one.
+    #[error("the request could not be sent: {0}")]
+    NotSent(String),
+    /// The connection broke, or no answer came in time.
     #[error("no answer from Azure: {0}")]
     Network(String),
     /// The answer is not what Resource Manager sends.
     #[error("the answer makes no sense: {0}")]
     Malformed(String),
     /// The run was stopped.
-    #[error("the run was stopped: {}", match .0 { Stop::Interrupted => "interrupted", Stop::Deadline => "its time is up" })]
+    #[error("the run was stopped: {}", .0)]
     Stopped(Stop),
 }
 
@@ -49,7 +46,7 @@ pub struct Refusal {
     pub status: u16,
     /// The error code, such as `AuthorizationFailed`; empty when the answer had none.
     pub code: String,
-    /// The message, on one line and cut to a length fit for a report.
+    /// The message, on one line, whole: what stands in the way is named at its end. It is cut where it is shown.
     pub message: String,
     /// `x-ms-request-id`, for Microsoft's support.
     pub request_id: Option<String>,
@@ -61,15 +58,18 @@ impl fmt::Display for Refusal {
         if !self.code.is_empty() {
             write!(f, " {}", self.code)?;
         }
-        if !self.message.is_empty() {
-            write!(f, ": {}", self.message)?;
+        match self.message.char_indices().nth(MESSAGE_LENGTH) {
+            _ if self.message.is_empty() => Ok(()),
+            Some((end, _)) => write!(f, ": {}…", self.message.get(..end).unwrap_or_default()),
+            None => write!(f, ": {}", self.message),
         }
-        Ok(())
     }
 }
 
-/// The longest message that is kept, in characters.
+/// The longest message that is shown, in characters.
 const MESSAGE_LENGTH: usize = 300;
+/// The longest message that is kept, in characters: several resource ids, a policy's identifiers and the words around them.
+const WHOLE_MESSAGE: usize = 8000;
 
 impl Refusal {
     /// Reads an error body. Azure sends `{"error":{"code","message"}}`, sometimes the bare inner object, sometimes
@@ -89,7 +89,7 @@ impl Refusal {
             .map(|outer| outer.error)
             .or_else(|_| serde_json::from_slice::<Inner>(body))
             .unwrap_or_default();
-        let mut message = one_line(&inner.message);
+        let mut message = line_of(&inner.message, WHOLE_MESSAGE);
         if inner.code.is_empty() && message.is_empty() && !body.is_empty() {
             message = format!("not Azure's error format: {}", one_line(&excerpt(body)));
         }
@@ -157,7 +157,7 @@ impl ArmError {
         let reason = match self {
             Self::Throttled { .. } => Reason::Throttled,
             Self::SignIn(_) => Reason::SignIn,
-            Self::Network(_) => Reason::Network,
+            Self::NotSent(_) | Self::Network(_) => Reason::Network,
             Self::Malformed(_) => Reason::MalformedAnswer,
             Self::Stopped(Stop::Interrupted) => Reason::Interrupted,
             Self::Stopped(Stop::Deadline) => Reason::Deadline,
@@ -193,8 +193,13 @@ fn reason_of(refusal: &Refusal) -> Reason {
 
 /// Text from outside on one line, without harmful characters and secrets, cut to a length fit for a report.
 pub(crate) fn one_line(text: &str) -> String {
+    line_of(text, MESSAGE_LENGTH)
+}
+
+/// The same, cut to so many characters.
+fn line_of(text: &str, longest: usize) -> String {
     let mut line = untrusted::one_line(text);
-    if let Some((end, _)) = line.char_indices().nth(MESSAGE_LENGTH) {
+    if let Some((end, _)) = line.char_indices().nth(longest) {
         line.truncate(end);
         line.push('…');
     }
@@ -251,6 +256,41 @@ mod tests {
             Refusal::read(400, br#"{"error":{"code":"InvalidResourceType","message":"no such type"}}"#, None)
                 .means_not_offered()
         );
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named_however_long_the_ids_are() {
+        let id = format!(
+            "/subscriptions/s/resourceGroups/{}/providers/Microsoft.DBforPostgreSQL/flexibleServers/x",
+            "g".repeat(90)
+        );
+        let group = format!("/subscriptions/s/resourceGroups/{}", "g".repeat(90));
+        let of = |code: &str, message: &str| {
+            let body = serde_json::json!({"error": {"code": code, "message": message}}).to_string();
+            Refusal::read(403, body.as_bytes(), None)
+        };
+        let locked = of(
+            "ScopeLocked",
+            &format!(
+                "The scope '{id}' cannot perform write operation because following scope(s) are locked: '{group}'. Please remove the lock and try again."
+            ),
+        );
+        assert_eq!(locked.locked_scope(), Some(group.as_str()));
+        assert!(locked.to_string().chars().count() < 340, "what is shown is cut");
+        let denied = of(
+            "RequestDisallowedByPolicy",
+            &format!(
+                r#"Resource '{id}' was disallowed by policy. Policy identifiers: '[{{"policyAssignment":{{"name":"Keep","id":"/p"}}}}]'."#
+            ),
+        );
+        assert_eq!(denied.policy_assignment(), Some("Keep"));
+        let forbidden = of(
+            "AuthorizationFailed",
+            &format!(
+                "The client '{id}' with object id '{id}' does not have authorization to perform action 'a/b/write' over scope '{id}'"
+            ),
+        );
+        assert_eq!(forbidden.forbidden_action(), Some("a/b/write"));
     }
 
     #[test]

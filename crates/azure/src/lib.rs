@@ -21,11 +21,11 @@ mod subscriptions;
 mod transport;
 
 pub use authorization::{Lock, Permission, allows, list_locks, list_permissions};
-pub use client::{Arm, Limits, StopSignal};
+pub use client::{Arm, Limits, StopSignal, Turn};
 pub use cloud::{Cloud, InvalidCloud};
 pub use error::{ArmError, Refusal, Stop};
 pub use limiter::Quota;
-pub use operation::{Accepted, OperationHandle, Progress, poll, write};
+pub use operation::{Accepted, OperationHandle, Progress, poll, write, write_turn};
 pub use paging::Listing;
 pub use parameters::{WriteParameterError, read_parameter, read_parameters, write_parameter};
 pub use pooler::read_pooler_enabled;

@@ -1,6 +1,6 @@
 //! Writes, and the long-running operations that carry them out ("Track asynchronous Azure operations").
 
-use crate::client::{Answer, Repeat};
+use crate::client::{Answer, Repeat, Turn};
 use crate::{Arm, ArmError, Quota};
 use azure_core::http::headers::HeaderName;
 use azure_core::http::{Method, Url};
@@ -53,25 +53,39 @@ pub enum Progress {
     Canceled,
 }
 
-/// Sends a write once. Only refusals that were certainly not carried out are repeated.
+/// Waits until a write to this subscription may be sent at once.
+pub async fn write_turn(arm: &Arm, subscription: &SubscriptionId) -> Turn {
+    arm.turn(&Quota::Writes(subscription.clone())).await
+}
+
+/// Sends a write once: no failure is repeated, and a refusal that asks to wait (HTTP 429) is returned, not waited out.
 ///
 /// # Errors
 ///
-/// [`ArmError::Refused`] when Azure did not take it; [`ArmError::Network`] when nobody knows whether it did.
+/// [`ArmError::Refused`], [`ArmError::Throttled`], [`ArmError::NotSent`] and [`ArmError::SignIn`] when Azure certainly did
+/// not take it; [`ArmError::Network`] and [`ArmError::Malformed`] when nobody knows whether it did.
 pub async fn write(
     arm: &Arm,
     method: Method,
     url: Url,
     body: &Value,
     subscription: &SubscriptionId,
+    turn: Option<Turn>,
 ) -> Result<Accepted, ArmError> {
     let quota = Quota::Writes(subscription.clone());
-    let answer = arm.answer(method, url, Some(body.to_string()), &quota, Repeat::Refused).await?;
+    let answer = arm.answer(method, url, Some(body.to_string()), &quota, Repeat::Never, turn).await?;
     let operation = match answer.status {
-        200..=204 => handle(&answer, subscription)?,
+        200..=204 if says_nothing_else(&answer.body) => handle(&answer, subscription)?,
+        // A captive portal or a proxy answers 200 with a page of its own: Azure has said nothing yet.
+        200..=204 => return Err(ArmError::Malformed("it is no JSON, so it is not from Resource Manager".to_owned())),
         _ => return Err(ArmError::Refused(answer.refusal())),
     };
     Ok(Accepted { operation, request_id: answer.request_id() })
+}
+
+/// Whether a body is what Resource Manager answers a write with: JSON, or nothing.
+fn says_nothing_else(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace) || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 /// The status address of an answer: `Azure-AsyncOperation` before `Location`. A success without either is complete.
@@ -94,7 +108,7 @@ fn handle(answer: &Answer, subscription: &SubscriptionId) -> Result<Option<Opera
 /// the subscription, and an identity with rights on the server alone may not read it. Read the server instead.
 pub async fn poll(arm: &Arm, operation: &OperationHandle) -> Result<Progress, ArmError> {
     let quota = Quota::Reads(operation.subscription.clone());
-    let answer = arm.answer(Method::Get, operation.url.clone(), None, &quota, Repeat::Transient).await?;
+    let answer = arm.answer(Method::Get, operation.url.clone(), None, &quota, Repeat::Transient, None).await?;
     progress(&answer)
 }
 

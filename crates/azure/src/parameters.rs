@@ -1,10 +1,11 @@
 //! The parameters of one server, read by name: the whole list is about 400 KB a server.
 
+use crate::client::Turn;
 use crate::servers::{get_in_known_version, read_server};
 use crate::{Accepted, Arm, ArmError, Listed, Quota, ResourceType, permissions, write};
 use azure_core::http::Method;
 use futures::future::join_all;
-use hostssl_model::{Kind, Parameter, ParameterName, Reading, Reason, ResourceId, Unchecked};
+use hostssl_model::{Kind, Origin, Parameter, ParameterName, Reading, Reason, ResourceId, Unchecked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -54,7 +55,7 @@ pub async fn read_parameter(
     }
 }
 
-/// Sends one write of a setting. Whether it has the wished effect is only known by reading again.
+/// Sends one write of a setting, as the value of `origin`. Whether it has the wished effect is only known by reading again.
 ///
 /// # Errors
 ///
@@ -64,11 +65,12 @@ pub async fn write_parameter(
     id: &ResourceId,
     kind: Kind,
     name: ParameterName,
-    value: &str,
+    (value, origin): (&str, Origin),
+    turn: Option<Turn>,
 ) -> Result<Accepted, WriteParameterError> {
     let (resource_type, tail, body) = match (kind, name) {
         (Kind::Flexible | Kind::ElasticCluster, _) => {
-            let body = json!({"properties": {"value": value, "source": "user-override"}});
+            let body = json!({"properties": {"value": value, "source": origin.as_str()}});
             (ResourceType::FlexibleServers, Some(["configurations", name.as_str()]), body)
         }
         (Kind::Single, ParameterName::SslEnforcement) => {
@@ -87,7 +89,7 @@ pub async fn write_parameter(
     };
     let version = arm.versions().current(resource_type);
     let url = arm.url(segments(id).chain(tail.into_iter().flatten()), version);
-    Ok(write(arm, Method::Patch, url, &body, &id.subscription()).await?)
+    Ok(write(arm, Method::Patch, url, &body, &id.subscription(), turn).await?)
 }
 
 /// A setting was not written.
@@ -171,11 +173,17 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
         Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => Reading::Unknown(
             Unchecked::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
         ),
+        Ok(configuration) if configuration.rest.get("id").is_some_and(|at| !is_below(at, id)) => Reading::Unknown(
+            Unchecked::new(Reason::MalformedAnswer, "asked for one server, Azure answered about another"),
+        ),
         Ok(configuration) if configuration.properties.value.is_some() => {
             let properties = &configuration.properties;
             let parameter = Parameter::in_effect(name, properties.value.as_deref().unwrap_or_default());
             let pending_restart = is_true(&properties.is_config_pending_restart);
-            Reading::Known(parameter.waiting_for_restart(pending_restart).with_excerpt(configuration.excerpt()))
+            let source = properties.rest.get("source").and_then(Value::as_str);
+            let origin = source.map_or(Origin::UserOverride, Origin::of_azure);
+            let parameter = parameter.waiting_for_restart(pending_restart).of_origin(origin);
+            Reading::Known(parameter.with_excerpt(configuration.excerpt()))
         }
         Ok(_) => Reading::Unknown(not_returned(name)),
         Err(error) => Reading::Unknown(unseen(&error, permissions::READ_CONFIGURATIONS)),
@@ -192,6 +200,10 @@ async fn read_single_server(
         get_in_known_version(arm, &id.subscription(), ResourceType::Servers, url).await;
     let listed = document.map(|document| read_server(&document.to_string(), ResourceType::Servers));
     let reading = |name: ParameterName| match &listed {
+        Ok(Ok(listed)) if listed.posture.server.id != *id => Reading::Unknown(Unchecked::new(
+            Reason::MalformedAnswer,
+            "asked for one server, Azure answered about another",
+        )),
         Ok(Ok(listed)) => listed.posture.reading(name).cloned().unwrap_or_else(|| Reading::Unknown(not_returned(name))),
         Ok(Err(odd)) => Reading::Unknown(Unchecked::new(Reason::MalformedAnswer, odd.0.as_str())),
         Err(error) => Reading::Unknown(unseen(error, ResourceType::Servers.read_action())),
@@ -285,6 +297,12 @@ async fn read_parameter_group(
         Err(error) => Reading::Unknown(unseen(error, permissions::READ_PARAMETER_GROUPS)),
     };
     names.iter().map(|name| (*name, reading(*name))).collect()
+}
+
+/// Whether an id is one of something that belongs to the server.
+fn is_below(id: &Value, server: &ResourceId) -> bool {
+    let (id, server) = (id.as_str().unwrap_or_default().to_ascii_lowercase(), server.to_lowercase());
+    id.strip_prefix(server.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn is_true(value: &Value) -> bool {

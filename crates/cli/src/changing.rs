@@ -6,13 +6,15 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::run_progress::RunProgress;
 use crate::{probing, stdout};
+use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Simulation;
 use hostssl_formats::output::Format;
 use hostssl_formats::{run_text, safe};
-use hostssl_model::Unchecked;
+use hostssl_model::{ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
-use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, SystemClock};
+use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, Step, SystemClock};
 use hostssl_store::Store;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
 use tokio::sync::watch;
@@ -23,8 +25,8 @@ pub(crate) struct Site {
     pub(crate) reading: Tenant,
     /// For changing: what is under way is followed to its end.
     pub(crate) changing: Tenant,
-    /// Turns true at an interrupt or when the time is up.
-    pub(crate) stop: watch::Receiver<bool>,
+    /// Given at an interrupt or when the deadline is reached.
+    pub(crate) stop: StopSignal,
     /// The simulated Azure that stands in for the real one, if it does.
     simulation: Option<Simulation>,
     /// Trusted beside the roots of the system and of Azure.
@@ -41,21 +43,13 @@ pub(crate) async fn connect_site(
     if tenant.len() > 1 {
         return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant on its own"));
     }
-    let Connected { mut tenants, stop: mut stopped, simulation } = connect_whole(connect, tenant, limits, talk).await?;
+    let Connected { mut tenants, stop, simulation } = connect_whole(connect, tenant, limits, talk).await?;
     let Some(reading) = tenants.pop() else {
         return Err(CliError::usage("there is no tenant to sign in to", "name one with --tenant"));
     };
     // Its other end is dropped, so that this client is never stopped.
     let never = watch::channel(None).1;
     let changing = Tenant { arm: reading.arm.with_stop(never), principal: reading.principal.clone() };
-    let (give, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        if stopped.wait_for(Option::is_some).await.is_ok() {
-            give.send_replace(true);
-        }
-        // While this end is kept, the signal stays as it is.
-        give.closed().await;
-    });
     Ok(Site { reading, changing, stop, simulation, ca_file: connect.ca_file.clone() })
 }
 
@@ -93,6 +87,7 @@ pub(crate) async fn change(
         options: ExecutorOptions {
             max_parallel: usize::from(pace.max_parallel),
             max_failures: usize::try_from(pace.max_failures).unwrap_or(usize::MAX),
+            soak: pace.soak.unwrap_or_default(),
             ..ExecutorOptions::default()
         },
     };
@@ -103,7 +98,7 @@ pub(crate) async fn change(
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
             // What was done until then is in no journal's hands any more, so it is told before the error.
             let _ = run_text::write(&mut io::stderr().lock(), &partial, hostssl_formats::Palette::Plain);
-            Err(ExecuteError::Journal { source, partial: None }.into())
+            Err(ExecuteError::Journal { source, partial: Some(partial) }.into())
         }
         Err(error) => Err(error.into()),
     }
@@ -119,8 +114,13 @@ fn tell_untold(blind: &Unchecked, talk: &OutputArgs) {
     }
 }
 
-/// Writes the report of a run and says how the command ends.
+/// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.
 pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    write_whole_report(report, value, talk)
+        .map_err(|error| error.with_hint(format!("hostssl runs show {}", report.run)))
+}
+
+fn write_whole_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
@@ -144,6 +144,33 @@ pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &OutputArgs
         }
     }
     Ok(Exit::of_run(report.outcome))
+}
+
+/// The servers of a plan that are named, to be forgotten: by name, or by id where a name is not enough.
+pub(crate) fn servers_of(plan: &Plan, names: &[String]) -> Result<Vec<ResourceId>, CliError> {
+    let mut found = Vec::new();
+    for name in names {
+        let named = |step: &&Step| {
+            step.server.name().eq_ignore_ascii_case(name) || step.server.as_str().eq_ignore_ascii_case(name)
+        };
+        let servers: BTreeSet<&ResourceId> = plan.steps().iter().filter(named).map(|step| &step.server).collect();
+        match servers.len() {
+            0 => {
+                return Err(CliError::usage(
+                    format!("the run has no server `{name}`"),
+                    "`hostssl runs show RUN` lists them",
+                ));
+            }
+            1 => found.extend(servers.into_iter().cloned()),
+            _ => {
+                return Err(CliError::usage(
+                    format!("the run has several servers `{name}`"),
+                    "name it by its resource id",
+                ));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A document of ours as a JSON value.

@@ -181,7 +181,7 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
-                say!("the time of --deadline is up: settling what is under way, then reporting");
+                say!("--deadline reached: settling what is under way, then reporting");
             }
             () = interrupted() => {
                 give.send_replace(Some(Stop::Interrupted));
@@ -200,17 +200,16 @@ fn end_at_once() {
     std::process::exit(130);
 }
 
+/// A closed terminal and a lost connection (SIGHUP) and a quit are no reason to leave writes unsettled.
 #[cfg(unix)]
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let given = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    match futures::future::select_all(given.collect::<Vec<_>>()).await {
+        // Whichever it was.
+        (_, _, _) => {}
     }
 }
 

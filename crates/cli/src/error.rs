@@ -67,6 +67,11 @@ impl CliError {
         }
     }
 
+    /// The same with something else to do.
+    pub(crate) fn with_hint(self, hint: String) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
     /// What happened, and what to do.
     pub(crate) fn parts(&self) -> (String, String) {
         (one_line(&self.message), self.hint.clone().unwrap_or_default())

@@ -82,10 +82,10 @@ pub(crate) const PLAN_HELP: &str = "Exit codes:
 /// The same for commands that change servers.
 pub(crate) const CHANGE_HELP: &str = "Exit codes:
   0  every step has the wanted value, by reading it back
-  1  the tool failed, or refused before the first write
+  1  the tool failed (`hostssl runs` says what was done until then), or refused before the first write
   2  wrong usage, or a plan that is not for here and now
   3  a step was refused, failed or timed out
-  4  a step was not started or left alone, or must be settled with `hostssl resume`
+  4  a step was not started, was left alone, waits for a restart, or must be settled with `hostssl resume`
   5  an undo could not put something back: a person is needed";
 
 #[cfg(test)]

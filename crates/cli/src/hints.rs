@@ -172,6 +172,7 @@ fn run_errors() -> Vec<Said> {
     let remediation = every! {
         RemediationError::Mismatch(_) => RemediationError::Mismatch(other()),
         RemediationError::OtherPlace(_) => RemediationError::OtherPlace(other()),
+        RemediationError::Stopped(_) => RemediationError::Stopped(hostssl_model::Stop::Interrupted),
         RemediationError::NotPermitted(_) => {
             RemediationError::NotPermitted(vec![NotPermitted { server: server.clone(), action: "write" }])
         },

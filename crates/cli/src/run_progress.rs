@@ -41,12 +41,28 @@ impl<'a> RunProgress<'a> {
     }
 
     fn recorded(&self, record: &Record) {
-        let Event::Step { step, act: Act::Ended { ending }, .. } = &record.event else { return };
+        let Event::Step { step, act, .. } = &record.event else { return };
         let Some(step) = self.plan.step(*step) else { return };
+        let ending = match act {
+            Act::Ended { ending } => ending,
+            Act::Reverted { found } => {
+                let (name, found) = (safe(step.server.name()), safe(found.as_str()));
+                return self
+                    .tell(&format!("{name}: failed: {} is {found} again: something else sets it", step.parameter));
+            }
+            _ => return,
+        };
         self.bar.inc(u64::from(step.is_executable()));
         let name = safe(step.server.name());
         match ending {
-            Ending::Reached { .. } | Ending::Already | Ending::NotStarted { .. } => {}
+            ending if ending.waits_for_restart() => {
+                self.tell(&format!("{name}: {} waits for a restart of the server", step.parameter));
+            }
+            Ending::Reached { .. }
+            | Ending::Already { .. }
+            | Ending::NotStarted { .. }
+            | Ending::Reverted { .. }
+            | Ending::Forgotten => {}
             Ending::Changed { found } => {
                 self.tell(&format!("{name}: left alone: {} is {} now", step.parameter, safe(found.as_str())));
             }
@@ -67,6 +83,13 @@ impl EventSink for RunProgress<'_> {
                 self.bar.set_message(format!("wave {wave}: {servers}"));
                 if self.bar.is_hidden() {
                     self.tell(&format!("wave {wave}: {servers}"));
+                }
+            }
+            ExecutionEvent::Soaking { delay } => {
+                let text = format!("waiting {} s before the next wave", delay.as_secs());
+                self.bar.set_message(text.clone());
+                if self.bar.is_hidden() {
+                    self.tell(&text);
                 }
             }
             ExecutionEvent::JournalBusy { waited } => {

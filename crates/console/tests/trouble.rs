@@ -262,10 +262,10 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
         let of_step = |act| Event::Step { step: 1, direction: Direction::Undo, act };
         let events = [
             Event::UndoStarted,
-            of_step(Act::Intent { found: text() }),
+            of_step(Act::Intent { found: text(), was_default: false }),
             of_step(Act::Accepted { request_id: None }),
             of_step(Act::Observed { found: text(), pending_restart: false }),
-            of_step(Act::Ended { ending: Ending::Reached { note: None } }),
+            of_step(Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
         ];
         let at_ms = jiff::Timestamp::now().as_millisecond();
         store.append(&run, &events.map(|event| Record { at_ms, event })).await.unwrap();

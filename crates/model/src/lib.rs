@@ -19,6 +19,7 @@ mod scope;
 mod server;
 mod setting;
 mod standing;
+mod stop;
 mod tags;
 mod tls;
 
@@ -35,12 +36,13 @@ pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
-pub use parameter::{Parameter, ParameterName};
+pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};
 pub use report::{AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use server::{Role, Server, ServerState};
 pub use setting::{Floor, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};
+pub use stop::Stop;
 pub use tags::Tags;
 pub use tls::TlsVersion;

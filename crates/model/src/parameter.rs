@@ -80,6 +80,33 @@ impl fmt::Display for ParameterName {
     }
 }
 
+/// Whose value a setting has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The service's default, which the service may change: Azure's `system-default`.
+    SystemDefault,
+    /// Somebody set it: Azure's `user-override`, and whatever else Azure says.
+    UserOverride,
+}
+
+impl Origin {
+    /// Azure's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SystemDefault => "system-default",
+            Self::UserOverride => "user-override",
+        }
+    }
+
+    /// What Azure's word says.
+    #[must_use]
+    pub fn of_azure(word: &str) -> Self {
+        let of_system = word.eq_ignore_ascii_case(Self::SystemDefault.as_str());
+        if of_system { Self::SystemDefault } else { Self::UserOverride }
+    }
+}
+
 /// What Azure declares for one setting of one server: the text, and what it means.
 #[derive(Debug, Clone)]
 pub struct Parameter {
@@ -87,6 +114,8 @@ pub struct Parameter {
     meaning: Option<Meaning>,
     /// Whether a change waits for a restart, so that the running server still does something else.
     pub pending_restart: bool,
+    /// Whose value it is; a value whose origin Azure does not tell counts as set by somebody.
+    pub origin: Origin,
     /// The part of Azure's answer that says so, as JSON, kept as evidence; `None` where there is none.
     pub excerpt: Option<Arc<str>>,
 }
@@ -104,7 +133,13 @@ impl Parameter {
     /// A value of this setting that is in effect.
     #[must_use]
     pub fn in_effect(name: ParameterName, value: &str) -> Self {
-        Self { value: value.into(), meaning: name.meaning(value), pending_restart: false, excerpt: None }
+        Self { value: value.into(), meaning: name.meaning(value), pending_restart: false, origin: Origin::UserOverride, excerpt: None }
+    }
+
+    /// The same as somebody's, or the service's own.
+    #[must_use]
+    pub fn of_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// The same, where a change waits for a restart or does not.

@@ -93,7 +93,7 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
     })
     .unwrap();
     let approved = Approved::new(plan.clone(), plan.hash().as_str()).unwrap();
-    let (_interrupt, stop) = watch::channel(false);
+    let (_interrupt, stop) = watch::channel(None);
     let remediation = Remediation {
         tenant: &tenant,
         on_behalf: None,

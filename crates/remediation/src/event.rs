@@ -55,6 +55,9 @@ pub enum Act {
     Intent {
         /// The value that was read, as Azure spelled it.
         found: SafeText,
+        /// Whether it was the service's default, so that undo restores that and not a value of somebody's.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        was_default: bool,
     },
     /// Azure accepted the write; the operation may still fail.
     Accepted {
@@ -78,6 +81,11 @@ pub enum Act {
         /// How.
         ending: Ending,
     },
+    /// The step had ended well, and when the value was read again later, it was another one.
+    Reverted {
+        /// The value that was found.
+        found: SafeText,
+    },
 }
 
 /// How a step ended.
@@ -86,11 +94,25 @@ pub enum Act {
 pub enum Ending {
     /// The value was written and read back.
     Reached {
-        /// What else to know, for instance that it waits for a restart.
+        /// What else to know.
         note: Option<SafeText>,
+        /// Whether Azure says that the value takes effect at the next restart only.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        waits_for_restart: bool,
     },
     /// The value was there before anything was written.
-    Already,
+    Already {
+        /// Whether Azure says that the value takes effect at the next restart only.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        waits_for_restart: bool,
+    },
+    /// The value had been read back, and something set another one before the run ended.
+    Reverted {
+        /// The value that was found.
+        found: SafeText,
+    },
+    /// A person said that the step is to be forgotten, for instance because its server was deleted.
+    Forgotten,
     /// Somebody else changed the value: nothing more is written.
     Changed {
         /// The value that was found.
@@ -126,13 +148,19 @@ impl Ending {
     /// Whether the value is the wanted one, by reading it.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        matches!(self, Self::Reached { .. } | Self::Already)
+        matches!(self, Self::Reached { .. } | Self::Already { .. })
+    }
+
+    /// Whether the value is the wanted one, and takes effect at the next restart only.
+    #[must_use]
+    pub fn waits_for_restart(&self) -> bool {
+        matches!(self, Self::Reached { waits_for_restart: true, .. } | Self::Already { waits_for_restart: true })
     }
 
     /// Whether it counts towards the failures after which a run stops.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Failed { .. } | Self::TimedOut { .. })
+        matches!(self, Self::Refused { .. } | Self::Failed { .. } | Self::TimedOut { .. } | Self::Reverted { .. })
     }
 }
 
@@ -188,12 +216,12 @@ impl NotStarted {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Interrupted => "the run was interrupted, or its time was up, before",
+            Self::Interrupted => "the run was interrupted, or its deadline reached, before",
             Self::TooManyFailures => "too many steps had failed before",
             Self::CanaryFailed => "the first wave did not end well",
             Self::ReplicaSetNotDone => "a server of its replica set, whose turn was before, did not end well",
             Self::EarlierStepFailed => "an earlier step of this server did not end well",
-            Self::Manual => "hostssl does not write this: do it by hand",
+            Self::Manual => "hostssl does not write this: change it manually",
             Self::NotContinued => "the run was resumed only to settle what was under way",
         }
     }

@@ -3,18 +3,21 @@
 
 mod drive;
 mod options;
+mod pool;
 mod recorder;
 
 pub use options::{ExecutorOptions, StopSignal};
 
 use crate::{
     Act, Approved, Clock, DamagedRun, Direction, Ending, Event, InvalidTransition, Journal, JournalError, Judge,
-    LoadedRun, NewRun, NotStarted, ParameterWriter, Phase, Plan, Record, Report, RunId, RunState, Step,
+    LoadedRun, NewRun, NotStarted, ParameterRef, ParameterWriter, Phase, Plan, Record, Report, RunId, RunState,
+    SafeText, Step,
 };
 use drive::{Drive, Left};
 use futures::{TryStreamExt, stream};
-use hostssl_model::{Advice, Fault, REPORT_DEFECT};
+use hostssl_model::{same_value, Advice, Fault, REPORT_DEFECT};
 use hostssl_model::{Principal, ResourceId};
+use pool::Pool;
 use recorder::Recorder;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -42,6 +45,11 @@ pub enum ExecutionEvent<'a> {
         /// How many servers it has.
         servers: usize,
     },
+    /// Nothing happens for a time between two waves, so that clients meet what was changed.
+    Soaking {
+        /// How long.
+        delay: Duration,
+    },
     /// The journal waits for somebody else who writes to it.
     JournalBusy {
         /// For how long already.
@@ -65,7 +73,7 @@ pub enum ExecutionEvent<'a> {
 pub enum Rest {
     /// Go on with them.
     Continue,
-    /// Leave them: settle only what was under way.
+    /// Leave them: settle only what was under way, by reading. Nothing is written.
     Leave,
 }
 
@@ -148,7 +156,7 @@ pub struct Executor<'a> {
     pub judge: Option<&'a dyn Judge>,
     /// Is told what happens.
     pub events: &'a dyn EventSink,
-    /// Turns true when the user interrupts.
+    /// Given when the run is to end.
     pub stop: StopSignal,
     /// The pace and the patience.
     pub options: ExecutorOptions,
@@ -175,35 +183,41 @@ impl Executor<'_> {
     }
 
     /// Goes on with a run that was stopped: settles by reading what was under way, then does `rest`. A run that was
-    /// being put back is put back to the end.
+    /// being put back is put back to the end. The servers to forget are not looked at: their steps end as they stand.
     ///
     /// # Errors
     ///
     /// [`ExecuteError::NothingToResume`] when it has ended; otherwise as for [`Executor::apply`].
-    pub async fn resume(&self, run: &RunId, rest: Rest) -> Result<Report, ExecuteError> {
+    pub async fn resume(&self, run: &RunId, rest: Rest, forgotten: &[ResourceId]) -> Result<Report, ExecuteError> {
         let loaded = self.load(run).await?;
         let phase = loaded.state.phase();
         if !matches!(phase, Phase::Applying | Phase::Undoing) {
             return Err(ExecuteError::NothingToResume(run.clone()));
         }
-        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state);
+        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
         let walked = self.walk_on(&recorder, phase, rest).await;
         recorder.conclude(walked)
     }
 
     /// Puts back exactly what a run changed, in reverse order, and only where the value is still what the run left.
-    /// What an earlier undo could not put back is tried again.
+    /// What an earlier undo could not put back is tried again. What a stopped run had not begun is not begun any more. The
+    /// servers to forget stay as they are.
     ///
     /// # Errors
     ///
-    /// [`ExecuteError::NotEnded`] while the run is not settled; otherwise as for [`Executor::apply`].
-    pub async fn undo(&self, run: &RunId) -> Result<Report, ExecuteError> {
+    /// [`ExecuteError::NotEnded`] while a write is not settled; otherwise as for [`Executor::apply`].
+    pub async fn undo(&self, run: &RunId, forgotten: &[ResourceId]) -> Result<Report, ExecuteError> {
         let loaded = self.load(run).await?;
-        if !matches!(loaded.state.phase(), Phase::Finished | Phase::UndoFinished) {
+        let phase = loaded.state.phase();
+        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state).with(Rest::Continue, forgotten);
+        let settled = phase == Phase::Applying && !recorder.has_open();
+        if !settled && !matches!(phase, Phase::Finished | Phase::UndoFinished) {
             return Err(ExecuteError::NotEnded(run.clone()));
         }
-        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state);
         let walked = async {
+            if settled {
+                self.end_waiting(&recorder, NotStarted::NotContinued).await?;
+            }
             recorder.record_run(Event::UndoStarted).await?;
             self.walk_back(&recorder).await
         };
@@ -235,7 +249,7 @@ impl Executor<'_> {
     }
 
     fn is_stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.borrow().is_some()
     }
 
     async fn load(&self, run: &RunId) -> Result<LoadedRun, ExecuteError> {
@@ -251,37 +265,110 @@ impl Executor<'_> {
         }
         // What was under way comes first and whatever else has happened: it is the servers' state already.
         let open = recorder.plan.steps().iter().filter(|step| recorder.is_open(step));
-        self.in_parallel(open.map(|step| async move {
-            self.drive(recorder, step, Direction::Apply).await?;
-            Ok(())
-        }))
-        .await?;
+        let mut pool = Pool::new(&recorder.places);
+        open.for_each(|step| pool.push(self.drive_all(recorder, vec![step], Direction::Apply)));
+        pool.until_done().await?;
         match rest {
             Rest::Continue => self.walk_and_finish(recorder).await,
-            Rest::Leave => self.finish(recorder, NotStarted::NotContinued).await,
+            Rest::Leave => self.end_waiting(recorder, NotStarted::NotContinued).await,
         }
     }
 
     /// Wave by wave; then says of everything that did not begin why.
     async fn walk_and_finish(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+        let mut pool = Pool::new(&recorder.places);
+        let mut waves = recorder.plan.waves().peekable();
         let mut first = true;
-        for wave in recorder.plan.waves() {
+        while let Some(wave) = waves.next() {
+            if wave.iter().any(|step| recorder.waits_for_needed(step)) {
+                pool.until_done().await?;
+            }
             if self.halted(recorder, !first).is_some() {
                 break;
             }
-            first = false;
             let groups = by_server(wave);
             let number = wave.first().map_or(0, |step| step.wave);
             self.events.emit(&ExecutionEvent::Wave { wave: number, servers: groups.len() });
             let later = number > 1;
-            self.in_parallel(groups.into_iter().map(|steps| self.drive_server(recorder, steps, later))).await?;
+            groups.into_iter().for_each(|steps| pool.push(self.drive_server(recorder, steps, later)));
+            // A step that only waits holds up nobody; but the canary decides about everybody else.
+            if first && self.options.canary_gate {
+                pool.until_done().await?
+            } else {
+                pool.until_idle().await?
+            }
+            first = false;
+            if waves.peek().is_some() && !self.is_stopped() {
+                self.soak().await;
+                self.look_again(recorder, wave).await?;
+            }
         }
-        let why = self.halted(recorder, true).unwrap_or(NotStarted::Interrupted);
-        self.finish(recorder, why).await
+        pool.until_done().await?;
+        self.look_at_all_again(recorder).await?;
+        let why = self.halted(recorder, true);
+        // Stopped, or with a write that nobody could settle: whoever resumes it goes on with the rest.
+        if why == Some(NotStarted::Interrupted) && !recorder.all_ended(Direction::Apply) || recorder.has_open() {
+            return Ok(());
+        }
+        self.end_waiting(recorder, why.unwrap_or(NotStarted::Interrupted)).await
+    }
+
+    async fn soak(&self) {
+        let delay = self.options.soak;
+        if !delay.is_zero() {
+            self.events.emit(&ExecutionEvent::Soaking { delay });
+            self.sleep_until_stopped(delay).await;
+        }
+    }
+
+    /// Reads the values of steps that ended well once more: what something else has set meanwhile is no success.
+    async fn look_again(&self, recorder: &Recorder<'_>, steps: &[Step]) -> Result<(), Halt> {
+        let held = steps.iter().filter(|step| recorder.holds(step));
+        self.in_parallel(held.map(|step| async move {
+            let found = tokio::select! {
+                biased;
+                () = self.stopped() => return Ok(()),
+                found = self.writer.read(ParameterRef::from(step)) => found,
+                () = self.clock.sleep(self.options.read_patience) => return Ok(()),
+            };
+            match found {
+                Ok(parameter) if !same_value(parameter.value(), &step.after) => {
+                    let found = SafeText::new(parameter.value());
+                    recorder.record(step, Direction::Apply, vec![Act::Reverted { found }]).await
+                }
+                // It was read once; that it cannot be read now says nothing else.
+                _ => Ok(()),
+            }
+        }))
+        .await
+    }
+
+    async fn look_at_all_again(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+        if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
+            return Ok(());
+        }
+        self.sleep_until_stopped(self.options.second_look).await;
+        self.look_again(recorder, recorder.plan.steps()).await
+    }
+
+    /// Done when the run is to end.
+    async fn stopped(&self) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(Option::is_some).await.is_err() {
+            // Nobody is left who could stop it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn sleep_until_stopped(&self, delay: Duration) {
+        tokio::select! {
+            () = self.clock.sleep(delay) => {}
+            () = self.stopped() => {}
+        }
     }
 
     /// Ends what did not begin, and the run when nothing is under way any more.
-    async fn finish(&self, recorder: &Recorder<'_>, why: NotStarted) -> Result<(), Halt> {
+    async fn end_waiting(&self, recorder: &Recorder<'_>, why: NotStarted) -> Result<(), Halt> {
         let waiting: Vec<Event> = recorder
             .plan
             .steps()
@@ -304,6 +391,8 @@ impl Executor<'_> {
                 .or_else(|| self.halted(recorder, later_wave))
                 .or_else(|| recorder.lacks_needed(step).then_some(NotStarted::ReplicaSetNotDone));
             match hold {
+                // Whoever resumes the run goes on with it.
+                Some(NotStarted::Interrupted) => return Ok(()),
                 Some(why) if recorder.is_waiting(step) => {
                     let end = ended(step, Direction::Apply, Ending::NotStarted { why });
                     recorder.record_many(vec![end]).await?;
@@ -328,7 +417,9 @@ impl Executor<'_> {
             return Some(NotStarted::Interrupted);
         }
         if after_canary && self.options.canary_gate && recorder.canary_failed() {
-            return Some(NotStarted::CanaryFailed);
+            // A canary of which nobody knows yet has not failed: what comes behind it stays for whoever resumes the run.
+            let open = recorder.canary_is_open();
+            return Some(if open { NotStarted::Interrupted } else { NotStarted::CanaryFailed });
         }
         let failed = recorder.failures() >= self.options.max_failures.max(1);
         failed.then_some(NotStarted::TooManyFailures)
@@ -343,15 +434,19 @@ impl Executor<'_> {
             for step in wave.into_iter().rev() {
                 groups.entry(&step.server).or_default().push(step);
             }
-            self.in_parallel(groups.into_values().map(|steps| async move {
-                for step in steps {
-                    self.drive(recorder, step, Direction::Undo).await?;
-                }
-                Ok(())
-            }))
-            .await?;
+            let mut pool = Pool::new(&recorder.places);
+            groups.into_values().for_each(|steps| pool.push(self.drive_all(recorder, steps, Direction::Undo)));
+            pool.until_done().await?;
         }
         if recorder.all_ended(Direction::Undo) { recorder.record_run(Event::UndoFinished).await } else { Ok(()) }
+    }
+
+    /// Some steps of one server, one after the other, whatever becomes of them.
+    async fn drive_all(&self, recorder: &Recorder<'_>, steps: Vec<&Step>, direction: Direction) -> Result<(), Halt> {
+        for step in steps {
+            self.drive(recorder, step, direction).await?;
+        }
+        Ok(())
     }
 
     async fn drive(&self, recorder: &Recorder<'_>, step: &Step, direction: Direction) -> Result<Left, Halt> {

@@ -11,7 +11,8 @@
 //!
 //! A step has one such track there, and one for each time it is put back. The machine itself keeps the promise that
 //! matters most: it has no transition for a third write whose predecessors' outcomes are unknown, and none for a write
-//! after one that was accepted.
+//! after one that was accepted. An end is an end, but for one case: what had ended well is `reverted` when it is read again and
+//! is another value.
 
 mod track;
 
@@ -77,7 +78,7 @@ impl StepState {
         let settled = match self.undo.as_ref().map(Track::ending) {
             None => false,
             // What somebody else had changed may be this run's value again.
-            Some(Some(ending)) => ending.is_success(),
+            Some(Some(ending)) => ending.is_success() || *ending == Ending::Forgotten,
             Some(None) => true,
         };
         ours && !settled
@@ -226,8 +227,10 @@ mod tests {
 
     fn any_ending() -> impl Strategy<Value = Ending> {
         prop_oneof![
-            Just(Ending::Reached { note: None }),
-            Just(Ending::Already),
+            any::<bool>().prop_map(|waits_for_restart| Ending::Reached { note: None, waits_for_restart }),
+            any::<bool>().prop_map(|waits_for_restart| Ending::Already { waits_for_restart }),
+            Just(Ending::Reverted { found: text() }),
+            Just(Ending::Forgotten),
             Just(Ending::Changed { found: text() }),
             Just(Ending::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
             Just(Ending::Failed { detail: text() }),
@@ -238,7 +241,8 @@ mod tests {
 
     fn any_act() -> impl Strategy<Value = Act> {
         prop_oneof![
-            3 => Just(Act::Intent { found: text() }),
+            3 => any::<bool>().prop_map(|was_default| Act::Intent { found: text(), was_default }),
+            1 => Just(Act::Reverted { found: text() }),
             3 => Just(Act::Accepted { request_id: RequestId::new("r-1").ok() }),
             3 => Just(Act::Rejected { detail: text() }),
             3 => Just(Act::Observed { found: text(), pending_restart: false }),
@@ -278,9 +282,10 @@ mod tests {
                     Err(_) => prop_assert_eq!(&state, &before),
                 }
                 for (old, new) in before.steps.iter().zip(&state.steps) {
-                    // An end is an end; only a new undo opens a new track.
+                    // An end is an end, but that a success may turn out to be none; only a new undo opens a new track.
                     if let Some(ending) = old.apply.ending() {
-                        prop_assert_eq!(Some(ending), new.apply.ending());
+                        let reverted = ending.is_success() && matches!(new.apply.ending(), Some(Ending::Reverted { .. }));
+                        prop_assert!(reverted || Some(ending) == new.apply.ending());
                     }
                     prop_assert!(new.apply.unanswered <= MAX_UNANSWERED);
                     prop_assert!(!old.apply.touched || new.apply.touched);
@@ -304,11 +309,12 @@ mod tests {
                     Act::Accepted { .. } => (accepted, unanswered) = (true, unanswered - 1),
                     Act::Rejected { .. } => unanswered -= 1,
                     Act::Observed { .. } => observed = true,
+                    Act::Reverted { .. } => prop_assert!(track.ending().is_some_and(Ending::is_success)),
                     Act::Ended { ending } => {
                         prop_assert!(track.ending().is_none());
                         let reached = matches!(ending, Ending::Reached { .. });
                         prop_assert!(!reached || observed);
-                        let wrote_nothing = matches!(ending, Ending::Already | Ending::NotStarted { .. });
+                        let wrote_nothing = matches!(ending, Ending::Already { .. } | Ending::NotStarted { .. });
                         prop_assert!(!wrote_nothing || (!accepted && unanswered == 0));
                         prop_assert_eq!(next.touched, accepted || observed || unanswered > 0);
                     }
@@ -332,10 +338,10 @@ mod tests {
         let step = |direction, act| Event::Step { step: 1, direction, act };
         go(Event::RunStarted).unwrap();
         for act in [
-            Act::Intent { found: text() },
+            Act::Intent { found: text(), was_default: false },
             Act::Accepted { request_id: None },
             Act::Observed { found: text(), pending_restart: false },
-            Act::Ended { ending: Ending::Reached { note: None } },
+            Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } },
         ] {
             go(step(Direction::Apply, act)).unwrap();
         }
@@ -346,7 +352,7 @@ mod tests {
         go(Event::UndoFinished).unwrap();
         let again = go(Event::UndoStarted).unwrap();
         assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);
-        go(step(Direction::Undo, Act::Ended { ending: Ending::Already })).unwrap();
+        go(step(Direction::Undo, Act::Ended { ending: Ending::Already { waits_for_restart: false } })).unwrap();
         go(Event::UndoFinished).unwrap();
         let done = go(Event::UndoStarted).unwrap();
         assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());

@@ -195,7 +195,7 @@ pub struct PlanOptions {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { canary_size: 1, wave_size: 20, max_servers: None }
+        Self { canary_size: 1, wave_size: 100, max_servers: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{RequestId, SafeText, Step};
 use async_trait::async_trait;
-use hostssl_model::{Kind, Parameter, ParameterName, ResourceId, Unchecked};
+use hostssl_model::{Kind, Origin, Parameter, ParameterName, ResourceId, Unchecked};
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
@@ -62,7 +62,8 @@ pub struct Accepted {
 /// Azure did not take a write, or nobody knows.
 ///
 /// Everything but [`WriteError::Lost`] says that the write certainly was not accepted. An implementation that is not
-/// certain, after a reset connection, a timeout or an answer of 500 to 504, must say `Lost`.
+/// certain, after a reset connection, a timeout or an answer of 500 to 504, must say `Lost`. It waits out nothing itself:
+/// whoever wrote down that a write is sent must learn at once that it was not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// A ReadOnly lock (HTTP 409 `ScopeLocked`).
@@ -97,6 +98,12 @@ pub enum WriteError {
     Throttled {
         /// How long Azure asks to wait.
         after: Option<Duration>,
+    },
+    /// Nothing was sent: no connection, no token, or no time to get either.
+    #[error("the write could not be sent: {detail}")]
+    NotSent {
+        /// What happened.
+        detail: SafeText,
     },
     /// The server is stopped (`ServerStoppedError`).
     #[error("the server is stopped: {detail}")]
@@ -164,12 +171,19 @@ pub trait ParameterWriter: Send + Sync {
     /// The [`Unchecked`] that says why nothing was seen.
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked>;
 
-    /// Writes a setting, once: an implementation must not repeat a write that may have been accepted.
+    /// Waits until a write may be sent at once, as far as pacing tells. May be dropped while it waits.
+    async fn await_turn(&self, at: ParameterRef<'_>);
+
+    /// Writes a setting as the value of `origin`, once: an implementation must not repeat a write that may have been accepted.
     ///
     /// # Errors
     ///
     /// [`WriteError`].
-    async fn write(&self, at: ParameterRef<'_>, value: &str) -> Result<Accepted, WriteError>;
+    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError>;
+
+    /// Whether the server says that it is ready for another operation, so that none is running. `None` when it does not
+    /// tell, or its kind has no word for being at work.
+    async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool>;
 
     /// Asks how an operation goes.
     ///

@@ -48,6 +48,10 @@ pub struct RunSummary {
     pub undone: u32,
     /// Could not be put back; a person is needed.
     pub stuck: u32,
+    /// Written and read back, but the value takes effect at the next restart only, which hostssl never does.
+    pub waits_for_restart: u32,
+    /// Forgotten, because a person said so.
+    pub forgotten: u32,
     /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
     pub open: u32,
 }
@@ -74,6 +78,10 @@ pub enum Status {
     Undone,
     /// Could not be put back; a person is needed.
     Stuck,
+    /// The value is there, and takes effect at the next restart only, which hostssl never does.
+    WaitsForRestart,
+    /// A person said that it is to be forgotten.
+    Forgotten,
 }
 
 impl Status {
@@ -90,6 +98,8 @@ impl Status {
             Self::NotStarted => "not-started",
             Self::Undone => "undone",
             Self::Stuck => "stuck",
+            Self::WaitsForRestart => "waits-for-restart",
+            Self::Forgotten => "forgotten",
         }
     }
 }
@@ -99,7 +109,7 @@ impl Status {
 pub enum RunOutcome {
     /// Every step has the value that was wanted.
     Done,
-    /// Some steps were not started, or left alone because somebody else changed the value.
+    /// Some steps were not started, left alone because somebody else changed the value, or wait for a restart.
     Incomplete,
     /// Some steps were refused, failed or timed out.
     Failed,
@@ -132,8 +142,7 @@ pub struct StepReport {
     /// Whether an undo is to put it back, or did.
     #[serde(skip)]
     pub undoing: bool,
-    /// Whether a write is, or may be, still under way.
-    #[serde(skip)]
+    /// Whether a write is, or may be, still under way: resume the run to settle it.
     pub open: bool,
     /// Whether nothing was written because hostssl does not write there.
     #[serde(skip)]
@@ -216,6 +225,8 @@ impl RunSummary {
             Status::NotStarted => &mut self.not_started,
             Status::Undone => &mut self.undone,
             Status::Stuck => &mut self.stuck,
+            Status::WaitsForRestart => &mut self.waits_for_restart,
+            Status::Forgotten => &mut self.forgotten,
         };
         *counter += 1;
         self.steps += 1;
@@ -225,8 +236,8 @@ impl RunSummary {
 
 fn outcome_of(status: Status) -> RunOutcome {
     match status {
-        Status::Applied | Status::Already | Status::Undone => RunOutcome::Done,
-        Status::ChangedSincePlan | Status::NotStarted => RunOutcome::Incomplete,
+        Status::Applied | Status::Already | Status::Undone | Status::Forgotten => RunOutcome::Done,
+        Status::ChangedSincePlan | Status::NotStarted | Status::WaitsForRestart => RunOutcome::Incomplete,
         Status::Refused | Status::Failed | Status::TimedOut => RunOutcome::Failed,
         Status::Stuck => RunOutcome::Stuck,
     }
@@ -239,8 +250,9 @@ fn judge(step: &StepState) -> (Status, Option<String>) {
         return if undoing { judge_unended_undo(&step.apply, track) } else { judge_unended(track) };
     };
     let status = match ending {
-        Ending::Reached { .. } | Ending::Already if undoing => Status::Undone,
-        Ending::Refused { .. } | Ending::Failed { .. } | Ending::TimedOut { .. } if undoing => Status::Stuck,
+        ending if ending.waits_for_restart() => Status::WaitsForRestart,
+        ending if undoing && ending.is_success() => Status::Undone,
+        ending if undoing && ending.is_failure() => Status::Stuck,
         _ => applied(ending),
     };
     (status, reason(ending, undoing))
@@ -249,8 +261,11 @@ fn judge(step: &StepState) -> (Status, Option<String>) {
 /// What an ending means on the way there.
 fn applied(ending: &Ending) -> Status {
     match ending {
+        ending if ending.waits_for_restart() => Status::WaitsForRestart,
         Ending::Reached { .. } => Status::Applied,
-        Ending::Already => Status::Already,
+        Ending::Already { .. } => Status::Already,
+        Ending::Reverted { .. } => Status::Failed,
+        Ending::Forgotten => Status::Forgotten,
         Ending::Changed { .. } => Status::ChangedSincePlan,
         Ending::NotStarted { .. } => Status::NotStarted,
         Ending::Refused { .. } => Status::Refused,
@@ -262,7 +277,7 @@ fn applied(ending: &Ending) -> Status {
 /// A step that has not ended is never reported as done.
 fn judge_unended(track: &Track) -> (Status, Option<String>) {
     let (status, reason) = match track.stage {
-        _ if !track.is_open() => (Status::NotStarted, "its turn has not come yet"),
+        _ if !track.is_open() => (Status::NotStarted, "its turn has not come yet: resume the run"),
         Stage::InFlight => (Status::TimedOut, "Azure accepted the write and it is still under way: resume the run"),
         Stage::Observed { .. } => {
             (Status::TimedOut, "the value is there and the wire was not asked yet: resume the run")
@@ -294,11 +309,22 @@ fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
     (status, Some(reason.to_owned()))
 }
 
+const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server, which hostssl never does";
+
 fn reason(ending: &Ending, undoing: bool) -> Option<String> {
     match ending {
-        Ending::Reached { note } => note.as_ref().map(ToString::to_string),
-        Ending::Already if undoing => Some("the value from before was there again already".to_owned()),
-        Ending::Already => None,
+        Ending::Reached { note, waits_for_restart } => {
+            let restart = waits_for_restart.then(|| WAITS_FOR_RESTART.to_owned());
+            let said: Vec<String> = restart.into_iter().chain(note.as_ref().map(ToString::to_string)).collect();
+            (!said.is_empty()).then(|| said.join("; "))
+        }
+        Ending::Already { waits_for_restart: true } => Some(WAITS_FOR_RESTART.to_owned()),
+        Ending::Already { .. } if undoing => Some("the value from before was there again already".to_owned()),
+        Ending::Already { .. } => None,
+        Ending::Reverted { found } => {
+            Some(format!("the new value was read back, and then it was {found} again: something else sets it"))
+        }
+        Ending::Forgotten => Some("a person said that it is to be forgotten".to_owned()),
         Ending::Changed { found } if undoing => {
             Some(format!("left alone: the value is {found}, which is not the run's"))
         }
@@ -326,10 +352,10 @@ mod tests {
         let text = || SafeText::new("on");
         go(Event::RunStarted);
         for act in [
-            Act::Intent { found: text() },
+            Act::Intent { found: text(), was_default: false },
             Act::Accepted { request_id: None },
             Act::Observed { found: text(), pending_restart: false },
-            Act::Ended { ending: Ending::Reached { note: None } },
+            Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } },
         ] {
             go(step(Direction::Apply, act));
         }
@@ -345,7 +371,8 @@ mod tests {
         assert_eq!(waiting.0, Status::Applied);
         assert!(waiting.1.unwrap().starts_with("not put back yet"));
         let text = || SafeText::new("on");
-        let (intent, accepted) = (Act::Intent { found: text() }, Act::Accepted { request_id: None });
+        let (intent, accepted) =
+            (Act::Intent { found: text(), was_default: false }, Act::Accepted { request_id: None });
         let observed = Act::Observed { found: text(), pending_restart: false };
         for (acts, words) in [
             (&[intent.clone()][..], "its answer was not seen"),

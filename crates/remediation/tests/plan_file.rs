@@ -74,7 +74,7 @@ fn a_plan_with_a_right_hash_and_wrong_content_is_refused() {
     assert!(inconsistent("\"before\": \"off\"", "\"before\": \"whatever\""));
     assert!(inconsistent("\"id\": 2,\n      \"wave\"", "\"id\": 3,\n      \"wave\""));
     assert!(inconsistent("\"wave\": 2", "\"wave\": 1"));
-    assert!(inconsistent("\"canarySize\": 1", "\"canarySize\": 99"));
+    assert!(inconsistent("\"canarySize\": 1", "\"canarySize\": 999"));
     assert!(inconsistent("\"maxServers\": null", "\"maxServers\": 1"));
     assert!(inconsistent("\"kind\": \"flexible\"", "\"kind\": \"cosmos-cluster\""));
     assert!(inconsistent("\"createdAt\": \"2026", "\"createdAt\": \"1026"));

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use async_trait::async_trait;
-use hostssl_model::{Kind, ParameterName as Name, Posture};
+use hostssl_model::{Kind, ParameterName as Name, Posture, Stop};
 use hostssl_remediation::{
     Approved, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, Judge, NewRun,
     ParameterRef, Plan, PlanOptions, Record, Report, Rest, RunId, RunOutcome, SafeText, StoredRun, Verdict,
@@ -57,7 +57,7 @@ impl Case {
         &'a self,
         journal: &'a dyn Journal,
         judge: Option<&'a dyn Judge>,
-        stop: watch::Receiver<bool>,
+        stop: watch::Receiver<Option<Stop>>,
     ) -> Executor<'a> {
         Executor {
             writer: &self.world,
@@ -178,29 +178,52 @@ async fn sixty_two_operations_of_two_seconds_take_under_ten() {
 #[tokio::test(start_paused = true)]
 async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
     let case = Case::new(open_servers(5), &[]);
-    let (interrupt, stop) = watch::channel(false);
+    let (interrupt, stop) = watch::channel(None);
     let executor = case.executor(&case.journal, None, stop);
     let interruption = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        interrupt.send(true).unwrap();
+        interrupt.send(Some(Stop::Interrupted)).unwrap();
     };
     let (run, approved) = (run_id(), case.approved());
     let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
     let report = report.unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started", "not-started"]);
-    assert_eq!(report.steps[1].reason.as_deref(), Some("the run was interrupted, or its time was up, before"));
-    assert_eq!(report.outcome, RunOutcome::Incomplete);
-    case.harness().check(&report, |_| Fault::None).await;
+    assert_eq!(report.steps[1].reason.as_deref(), Some("its turn has not come yet: resume the run"));
+    assert_eq!((report.outcome, report.summary.open), (RunOutcome::Open, 0));
+    // As after a kill, resume goes on with all the rest.
+    let (_interrupt, stop) = watch::channel(None);
+    let resumed = case.executor(&case.journal, None, stop).resume(&run, Rest::Continue, &[]).await.unwrap();
+    assert_eq!(statuses(&resumed), ["applied"; 5]);
+    case.harness().check(&resumed, |_| Fault::None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_with_nothing_under_way_may_be_undone_at_once() {
+    let case = Case::new(open_servers(5), &[]);
+    let before = case.world.values();
+    let (interrupt, stop) = watch::channel(None);
+    let interruption = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        interrupt.send(Some(Stop::Deadline)).unwrap();
+    };
+    let (run, approved) = (run_id(), case.approved());
+    let executor = case.executor(&case.journal, None, stop);
+    let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
+    assert_eq!(report.unwrap().outcome, RunOutcome::Open);
+    let (_interrupt, stop) = watch::channel(None);
+    let undone = case.executor(&case.journal, None, stop).undo(&run, &[]).await.unwrap();
+    assert_eq!(statuses(&undone), ["undone", "not-started", "not-started", "not-started", "not-started"]);
+    assert_eq!((undone.outcome, case.world.values()), (RunOutcome::Done, before));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
     let case = Case::new(open_servers(2), &[Fault::TakesLong]);
-    let (interrupt, stop) = watch::channel(false);
+    let (interrupt, stop) = watch::channel(None);
     let executor = case.executor(&case.journal, None, stop);
     let interruption = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        interrupt.send(true).unwrap();
+        interrupt.send(Some(Stop::Interrupted)).unwrap();
     };
     let (run, approved) = (run_id(), case.approved());
     let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
@@ -211,16 +234,16 @@ async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
     assert!(hostssl_remediation::Clock::elapsed(&case.clock) < Duration::from_secs(60));
 
     // Nothing else may begin, and nothing may be undone, while it is open.
-    let (_interrupt, stop) = watch::channel(false);
+    let (_interrupt, stop) = watch::channel(None);
     let executor = case.executor(&case.journal, None, stop);
     let other = executor.apply(&approved, &RunId::new("run-2").unwrap(), case.plan.principal()).await;
     assert!(matches!(other, Err(ExecuteError::Journal { source: JournalError::Unfinished(_), partial: None })));
-    assert!(matches!(executor.undo(&run).await, Err(ExecuteError::NotEnded(_))));
+    assert!(matches!(executor.undo(&run, &[]).await, Err(ExecuteError::NotEnded(_))));
 
-    let resumed = executor.resume(&run, Rest::Continue).await.unwrap();
-    assert_eq!(statuses(&resumed), ["applied", "not-started"]);
-    assert_eq!(case.world.accepted().len(), 1);
-    assert!(matches!(executor.resume(&run, Rest::Continue).await, Err(ExecuteError::NothingToResume(_))));
+    let resumed = executor.resume(&run, Rest::Continue, &[]).await.unwrap();
+    assert_eq!(statuses(&resumed), ["applied", "applied"]);
+    assert_eq!(case.world.accepted().len(), 2);
+    assert!(matches!(executor.resume(&run, Rest::Continue, &[]).await, Err(ExecuteError::NothingToResume(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,12 +253,12 @@ async fn a_resume_may_settle_only_what_was_under_way() {
     // In the middle of the first wave's operation.
     case.world.crash.arm(12);
     let journal = hostssl_test_support::journal::CrashingJournal { inner: &case.journal, crash: &case.world.crash };
-    let (_interrupt, stop) = watch::channel(false);
+    let (_interrupt, stop) = watch::channel(None);
     let executor = case.executor(&journal, None, stop.clone());
     let (run, approved) = (run_id(), case.approved());
     assert!(case.world.crash.survive(executor.apply(&approved, &run, case.plan.principal())).await.is_none());
     case.world.crash.arm(0);
-    let report = executor.resume(&run, Rest::Leave).await.unwrap();
+    let report = executor.resume(&run, Rest::Leave, &[]).await.unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started"]);
     harness.check(&report, |_| Fault::None).await;
 }
@@ -313,7 +336,7 @@ async fn the_wire_has_the_last_word() {
     ] {
         let case = Case::new(open_servers(1), &[]);
         let oracle = Oracle(verdicts, AtomicUsize::new(0));
-        let (_interrupt, stop) = watch::channel(false);
+        let (_interrupt, stop) = watch::channel(None);
         let executor = case.executor(&case.journal, Some(&oracle), stop);
         let report = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await.unwrap();
         assert_eq!(statuses(&report), [status]);
@@ -321,7 +344,7 @@ async fn the_wire_has_the_last_word() {
         assert_eq!(reason.is_some(), says.is_some());
         assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
         // What the wire contradicts was written all the same, so undo puts it back.
-        let undone = executor.undo(&run_id()).await.unwrap();
+        let undone = executor.undo(&run_id(), &[]).await.unwrap();
         assert_eq!(statuses(&undone), ["undone"]);
     }
 }
@@ -356,7 +379,7 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
     for room in 0..12 {
         let case = Case::new(open_servers(4), &[]);
         let journal = FullDisk(&case.journal, Mutex::new(room));
-        let (_interrupt, stop) = watch::channel(false);
+        let (_interrupt, stop) = watch::channel(None);
         let executor = case.executor(&journal, None, stop);
         let run = run_id();
         let error = executor.apply(&case.approved(), &run, case.plan.principal()).await.unwrap_err();
@@ -373,7 +396,7 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
         assert!(partial.outcome >= RunOutcome::Incomplete);
         // With room again, the run ends as if nothing had happened.
         *journal.1.lock().unwrap() = usize::MAX;
-        let report = executor.resume(&run, Rest::Continue).await.unwrap();
+        let report = executor.resume(&run, Rest::Continue, &[]).await.unwrap();
         assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
         case.harness().check(&report, |_| Fault::None).await;
     }
@@ -409,7 +432,7 @@ impl Journal for BusyJournal<'_> {
 async fn a_busy_journal_is_waited_for_until_patience_or_the_person_ends() {
     let case = Case::new(open_servers(3), &[]);
     let journal = BusyJournal(&case.journal, 3, Mutex::new(3));
-    let (interrupt, stop) = watch::channel(false);
+    let (interrupt, stop) = watch::channel(None);
     let executor = case.executor(&journal, None, stop.clone());
     let report = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await.unwrap();
     assert_eq!(statuses(&report), ["applied"; 3]);
@@ -422,7 +445,7 @@ async fn a_busy_journal_is_waited_for_until_patience_or_the_person_ends() {
     assert!(matches!(busy, Err(ExecuteError::Journal { source: JournalError::Busy(_), .. })));
     assert!(took(Duration::ZERO) >= ExecutorOptions::default().journal_patience);
     let from = took(Duration::ZERO);
-    interrupt.send(true).unwrap();
+    interrupt.send(Some(Stop::Interrupted)).unwrap();
     let busy = executor.apply(&case.approved(), &run_id(), case.plan.principal()).await;
     assert!(busy.is_err() && took(from) <= Duration::from_secs(31), "{:?}", took(from));
 }
@@ -434,7 +457,7 @@ async fn steps_for_people_are_reported_and_never_written() {
     let case = Case::new(vec![horizon, flexible("a", "off", "TLSv1.2")], &[]);
     let report = case.apply(ExecutorOptions::default()).await;
     assert_eq!(statuses(&report), ["applied", "not-started"]);
-    assert!(report.steps[1].reason.as_deref().unwrap().contains("by hand"));
+    assert!(report.steps[1].reason.as_deref().unwrap().contains("manually"));
     assert_eq!(case.world.accepted().len(), 1);
 }
 

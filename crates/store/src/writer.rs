@@ -290,7 +290,7 @@ fn keep_receipt(
     };
     let run = run.as_str();
     match act {
-        Act::Intent { found } => {
+        Act::Intent { found, .. } => {
             let insert = "INSERT INTO receipts (run, step, direction, seq, intended_at_ms, value_before) \
                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             connection.prepare_cached(insert)?.execute(params![run, step, direction, seq, at_ms, found.as_str()])?;
@@ -305,7 +305,7 @@ fn keep_receipt(
             let delete = format!("DELETE FROM receipts WHERE {LAST}");
             connection.prepare_cached(&delete)?.execute(params![run, step, direction])?;
         }
-        Act::Observed { found, .. } => {
+        Act::Observed { found, .. } | Act::Reverted { found } => {
             let update = format!("UPDATE receipts SET value_after = ?4, observed_at_ms = ?5 WHERE {LAST}");
             connection.prepare_cached(&update)?.execute(params![run, step, direction, found.as_str(), at_ms])?;
         }

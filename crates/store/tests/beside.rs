@@ -48,7 +48,7 @@ fn audits_that_are_saved_beside_a_run_do_not_break_it_off() {
             while saved.load(Ordering::SeqCst) == 0 {
                 tokio::task::yield_now().await;
             }
-            let (_interrupt, stop) = watch::channel(false);
+            let (_interrupt, stop) = watch::channel(None);
             let executor = Executor {
                 writer: &world,
                 journal: &store,

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use async_trait::async_trait;
-use hostssl_model::{Parameter, Unchecked};
+use hostssl_model::{Origin, Parameter, Unchecked};
 use hostssl_remediation::{
     Accepted, Approved, Event, ExecutionEvent, Executor, ExecutorOptions, Journal, NewRun, OperationHandle,
     ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, RequestId, RunId, SystemClock,
@@ -29,7 +29,13 @@ impl ParameterWriter for Instantly {
         Ok(Parameter::in_effect(at.parameter, if written { "on" } else { "off" }))
     }
 
-    async fn write(&self, at: ParameterRef<'_>, _: &str) -> Result<Accepted, WriteError> {
+    async fn await_turn(&self, _: ParameterRef<'_>) {}
+
+    async fn is_ready(&self, _: ParameterRef<'_>) -> Option<bool> {
+        None
+    }
+
+    async fn write(&self, at: ParameterRef<'_>, _: &str, _: Origin) -> Result<Accepted, WriteError> {
         self.0.lock().unwrap().insert(at.server.to_string());
         let request_id = RequestId::new("0d5a3c3e-0000-4000-8000-000000000001").ok();
         Ok(Accepted { request_id, operation: None, retry_after: None })
@@ -42,7 +48,7 @@ impl ParameterWriter for Instantly {
 
 async fn apply(journal: &dyn Journal, plan: &Plan, max_parallel: usize) -> Duration {
     let writer = Instantly::default();
-    let (_interrupt, stop) = watch::channel(false);
+    let (_interrupt, stop) = watch::channel(None);
     let executor = Executor {
         writer: &writer,
         journal,

@@ -137,10 +137,10 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let step = |act| Record { at_ms, event: Event::Step { step: 1, direction: Direction::Apply, act } };
     let text = |text: &str| SafeText::new(text);
     let records = [
-        step(Act::Intent { found: text("off") }),
+        step(Act::Intent { found: text("off"), was_default: false }),
         step(Act::Accepted { request_id: None }),
         step(Act::Observed { found: text("on"), pending_restart: false }),
-        step(Act::Ended { ending: Ending::Reached { note: None } }),
+        step(Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
     ];
     journal.append(&run, &records).await.unwrap();
     let a = row(&store, "a");
@@ -154,7 +154,7 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let records = [
         Record { at_ms: at_ms + 1, event: Event::RunFinished },
         Record { at_ms: at_ms + 1, event: Event::UndoStarted },
-        undo(Act::Intent { found: text("on") }),
+        undo(Act::Intent { found: text("on"), was_default: false }),
         undo(Act::Observed { found: text("off"), pending_restart: false }),
     ];
     journal.append(&run, &records).await.unwrap();

@@ -150,7 +150,7 @@ async fn receipts_prove_each_write() {
         at(3, Act::Intent { found: found("OFF") }),
         at(4, Act::Accepted { request_id: RequestId::new("r-7").ok() }),
         at(5, Act::Observed { found: found("on"), pending_restart: false }),
-        at(5, Act::Ended { ending: Ending::Reached { note: None } }),
+        at(5, Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
     ];
     for record in &records {
         store.append(&run, std::slice::from_ref(record)).await.unwrap();
@@ -218,10 +218,10 @@ async fn that_a_run_began_stands_in_the_database_itself() {
     begin(&store, &run, &plan).await.unwrap();
     let mut kept = 1;
     for act in [
-        Act::Intent { found: SafeText::new("off") },
+        Act::Intent { found: SafeText::new("off"), was_default: false },
         Act::Accepted { request_id: None },
         Act::Observed { found: SafeText::new("on"), pending_restart: false },
-        Act::Ended { ending: Ending::Reached { note: None } },
+        Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } },
     ] {
         store.append(&run, &[step(act)]).await.unwrap();
         kept += 1;
@@ -241,7 +241,7 @@ async fn a_database_that_was_cut_short_in_place_is_noticed_before_the_next_write
     let store = Store::open(directory.path()).unwrap();
     begin(&store, &run, &sample_plan()).await.unwrap();
     std::fs::OpenOptions::new().write(true).open(directory.path().join("hostssl.db")).unwrap().set_len(4096).unwrap();
-    let intent = step(Act::Intent { found: SafeText::new("off") });
+    let intent = step(Act::Intent { found: SafeText::new("off"), was_default: false });
     assert!(matches!(store.append(&run, &[intent]).await, Err(JournalError::Corrupt(_))));
 }
 
@@ -275,7 +275,7 @@ async fn a_plan_that_was_changed_in_the_store_is_refused() {
     raw(directory.path()).execute("UPDATE plans SET document = replace(document, '\"off\"', '\"OFF\"')", []).unwrap();
     let world = World::new(&[flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]);
     let clock = VirtualClock::new();
-    let (_interrupt, stop) = watch::channel(false);
+    let (_interrupt, stop) = watch::channel(None);
     let executor = Executor {
         writer: &world,
         journal: &store,
@@ -285,7 +285,7 @@ async fn a_plan_that_was_changed_in_the_store_is_refused() {
         stop,
         options: ExecutorOptions::default(),
     };
-    let resumed = executor.resume(&run, hostssl_remediation::Rest::Continue).await;
+    let resumed = executor.resume(&run, hostssl_remediation::Rest::Continue, &[]).await;
     assert!(matches!(resumed, Err(ExecuteError::Damaged(_))));
     assert!(world.accepted().is_empty());
 }
@@ -429,7 +429,7 @@ async fn an_approved_plan_is_applied_and_kept_in_real_time() {
     let plan = known.plan();
     let world = World::new(&known.postures);
     world.set_fault(&known.postures[0].server.id, Fault::Synchronous);
-    let (_interrupt, stop) = watch::channel(false);
+    let (_interrupt, stop) = watch::channel(None);
     let executor = Executor {
         writer: &world,
         journal: &store,

@@ -51,7 +51,7 @@ impl<'a> Harness<'a> {
         loop {
             self.world.crash.arm(crashes.next().copied().unwrap_or(0));
             let journal = CrashingJournal { inner: self.journal, crash: &self.world.crash };
-            let (_interrupt, stop) = watch::channel(false);
+            let (_interrupt, stop) = watch::channel(None);
             let executor = Executor {
                 writer: self.world,
                 journal: &journal,
@@ -67,8 +67,8 @@ impl<'a> Harness<'a> {
                         let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
                         executor.apply(&approved, &self.run, self.plan.principal()).await
                     }
-                    Work::Undo => executor.undo(&self.run).await,
-                    Work::Resume => executor.resume(&self.run, Rest::Continue).await,
+                    Work::Undo => executor.undo(&self.run, &[]).await,
+                    Work::Resume => executor.resume(&self.run, Rest::Continue, &[]).await,
                 }
             });
             match done.await {
@@ -139,7 +139,8 @@ impl<'a> Harness<'a> {
                     assert!(value == *step.before || fault(line) == Fault::LostAndLong, "{context}");
                 }
                 Status::Undone => assert_eq!(value, *step.undo, "{context}"),
-                Status::Stuck => {}
+                Status::Stuck | Status::Forgotten => {}
+                Status::WaitsForRestart => assert_eq!(value, *step.after, "{context}"),
             }
         }
     }
@@ -166,12 +167,14 @@ pub fn expected(fault: Fault) -> &'static [Status] {
         | Fault::ReadsFail
         | Fault::SignInLost
         | Fault::Late
+        | Fault::NotSentTwice
         | Fault::Synchronous => &[Status::Applied],
+        Fault::PendingRestart => &[Status::WaitsForRestart],
         // A crash before the write was sent looks like a lost write too, and two of them are one too many.
         Fault::LostOnTheWay | Fault::LostAndLong => &[Status::Applied, Status::TimedOut],
         // Who crashed while the operation ran cannot be told any more that it failed.
         Fault::OperationFails | Fault::SucceedsUnchanged => &[Status::Failed, Status::TimedOut],
-        Fault::NeverEnds | Fault::BusyForEver | Fault::LostAlways => &[Status::TimedOut],
+        Fault::NeverEnds | Fault::BusyForEver | Fault::LostAlways | Fault::Unseen => &[Status::TimedOut],
         Fault::Locked | Fault::Policy | Fault::Forbidden | Fault::Stopped | Fault::StoppedAtWrite => &[Status::Refused],
         Fault::Changed => &[Status::ChangedSincePlan],
         Fault::AlreadyThere => &[Status::Already],

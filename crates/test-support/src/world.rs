@@ -2,7 +2,7 @@
 
 use crate::crash::Crash;
 use async_trait::async_trait;
-use hostssl_model::{Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Unchecked};
+use hostssl_model::{Origin, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
     Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
 };
@@ -60,6 +60,12 @@ pub enum Fault {
     Late,
     /// The answer to the write is 200: no operation.
     Synchronous,
+    /// The first two writes cannot be sent. Not among [`Fault::ALL`].
+    NotSentTwice,
+    /// The value waits for a restart. Not among [`Fault::ALL`].
+    PendingRestart,
+    /// Reads fail for ever after the first write. Not among [`Fault::ALL`].
+    Unseen,
 }
 
 impl Fault {
@@ -232,9 +238,14 @@ impl State {
                     return Err(Unchecked::new(Reason::SignIn, "the token was refused"));
                 }
             }
+            Fault::Unseen if self.first_write.contains_key(at.server) => {
+                return Err(Unchecked::new(Reason::SignIn, "the token was refused"));
+            }
             _ => {}
         }
-        Ok(Parameter::in_effect(at.parameter, &self.values[&(at.server.clone(), at.parameter)]))
+        let pending_restart = self.fault(at.server) == Fault::PendingRestart;
+        let parameter = Parameter::in_effect(at.parameter, &self.values[&(at.server.clone(), at.parameter)]);
+        Ok(parameter.waiting_for_restart(pending_restart))
     }
 
     /// Refuses, accepts, or accepts and loses the answer.
@@ -263,6 +274,9 @@ impl State {
             Fault::BusyForEver => return Err(WriteError::Busy),
             Fault::Throttled if count <= 3 => {
                 return Err(WriteError::Throttled { after: Some(Duration::from_secs(7)) });
+            }
+            Fault::NotSentTwice if count <= 2 => {
+                return Err(WriteError::NotSent { detail: text("connection refused") });
             }
             Fault::LostOnTheWay if count == 1 => return Err(WriteError::Lost { detail: text("connection reset") }),
             Fault::LostAlways => return Err(WriteError::Lost { detail: text("connection reset") }),
@@ -335,7 +349,15 @@ impl ParameterWriter for World {
         read
     }
 
-    async fn write(&self, at: ParameterRef<'_>, value: &str) -> Result<Accepted, WriteError> {
+    async fn await_turn(&self, _: ParameterRef<'_>) {}
+
+    async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool> {
+        let now = Instant::now();
+        let state = self.state.lock().unwrap();
+        Some(!state.operations.iter().any(|operation| operation.place.0 == *at.server && operation.ends > now))
+    }
+
+    async fn write(&self, at: ParameterRef<'_>, value: &str, _: Origin) -> Result<Accepted, WriteError> {
         self.crash.point().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         let written = self.state.lock().unwrap().write(at, value, self.operation_takes);

@@ -215,6 +215,11 @@ impl Mutable {
             })
     }
 
+    /// Puts a parameter back to its default.
+    pub(crate) fn reset(&mut self, parameter: &'static Parameter) {
+        self.set.retain(|setting| setting.name != parameter.name);
+    }
+
     /// Sets a parameter.
     pub(crate) fn set(&mut self, parameter: &'static Parameter, value: &str, pending_restart: bool) {
         let name = parameter.name;

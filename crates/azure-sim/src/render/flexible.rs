@@ -1,6 +1,7 @@
 //! `Microsoft.DBforPostgreSQL/flexibleServers`, elastic clusters included, in the shape of the 2024 and 2025 versions.
 
 use crate::estate::{Mutable, Record};
+use crate::fleet::ServerState;
 use crate::json::{put, quoted, string};
 
 /// The SKU, with a comma behind it.
@@ -18,6 +19,11 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
     };
     // A replica can have no replicas in this simulation, and a primary has five at most.
     let capacity = if record.is_replica() { 0 } else { 5u8.saturating_sub(record.replicas) };
+    // While an operation runs, the server is not ready for another one.
+    let state = match mutable.state {
+        ServerState::Ready if mutable.busy() => ServerState::Updating,
+        state => state,
+    };
     out.push_str(r#"{"fullyQualifiedDomainName":"#);
     string(out, &host_name(record));
     put!(
@@ -25,7 +31,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
         r#","version":"{}","minorVersion":"{}","administratorLogin":"pgadmin","state":"{}","availabilityZone":"1""#,
         record.version,
         minor(record.version),
-        mutable.state.as_str()
+        state.as_str()
     );
     out.push_str(r#","storage":{"type":"","iops":500,"tier":"P10","storageSizeGB":128,"autoGrow":"Disabled"}"#);
     out.push_str(r#","authConfig":{"activeDirectoryAuth":"Disabled","passwordAuth":"Enabled"}"#);

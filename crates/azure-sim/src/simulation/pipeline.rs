@@ -82,7 +82,7 @@ impl Inner {
                 self.answer(call, &mut throttle).await
             }
         };
-        let status = if matches!(reply.content, Content::Reset) { 0 } else { reply.status.as_u16() };
+        let status = if matches!(reply.content, Content::Reset | Content::Refused) { 0 } else { reply.status.as_u16() };
         self.journal.count(parts.method.as_str(), counted, status);
         tracing::debug!(method = %parts.method, operation = %counted, status, "request");
         headers::finish(reply, self, sequence, counted, &target, throttle).into_response()

@@ -54,7 +54,7 @@ pub(crate) struct MakePlanArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) canary_size: u32,
     /// Servers in each later wave.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) wave_size: u32,
     /// Servers that the plan may touch, at most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
@@ -103,11 +103,14 @@ pub(crate) struct StateArgs {
 #[command(next_help_heading = "Pace")]
 pub(crate) struct PaceArgs {
     /// Servers of a wave changed at once; never more than one write at a time on a server.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_parallel: u16,
     /// Begin nothing new after this many steps that were refused, failed or timed out.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_failures: u32,
+    /// Wait so long between two waves, such as 10m, so that clients have met what was changed before more of it is.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) soak: Option<Duration>,
     /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) deadline: Duration,
@@ -153,9 +156,12 @@ pub(crate) struct ResumeArgs {
     /// The run; `hostssl runs` lists them.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Only settle what was under way; leave alone what had not begun.
+    /// Only settle what was under way, by reading: nothing is written, and what had not begun ends as not started.
     #[arg(long)]
     pub(crate) settle_only: bool,
+    /// Forget this server, for instance because it was deleted: its steps end as they stand. May be repeated.
+    #[arg(long, value_name = "SERVER", value_parser = name)]
+    pub(crate) forget: Vec<String>,
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
@@ -179,8 +185,11 @@ pub(crate) struct UndoArgs {
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
+    /// Forget this server, for instance because it was deleted: it stays as it is. May be repeated.
+    #[arg(long, value_name = "SERVER", value_parser = name)]
+    pub(crate) forget: Vec<String>,
     /// Servers put back at once; never more than one write at a time on a server.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_parallel: u16,
     /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]

@@ -1,7 +1,7 @@
 //! `hostssl apply`, `resume` and `undo`.
 
 use crate::args::{ApplyArgs, OutputArgs, PaceArgs, ResumeArgs, UndoArgs};
-use crate::changing::{ask, change, connect_site, write_report};
+use crate::changing::{ask, change, connect_site, servers_of, write_report};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -69,7 +69,8 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
         let loaded = load(&store, &run).await?;
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
-        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(&run, rest).await;
+        let forgotten = servers_of(&loaded.plan, &args.forget)?;
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(&run, rest, &forgotten).await;
         change(&site, &store, &args.pace, args.judge.probe, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
@@ -80,11 +81,13 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     stdout::query(args.value.query.as_deref())?;
     let run = run_id(&args.run)?;
     // Whatever fails, the others are put back all the same.
-    let pace = PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, deadline: args.deadline };
+    let pace =
+        PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, soak: None, deadline: args.deadline };
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let loaded = load(&store, &run).await?;
+        let forgotten = servers_of(&loaded.plan, &args.forget)?;
         if !args.yes {
             let report = loaded.report();
             let mut text = Vec::new();
@@ -103,7 +106,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             say!("run {run} wrote nothing that is still to be put back");
         }
         let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
-        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(&run).await;
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(&run, &forgotten).await;
         change(&site, &store, &pace, false, &loaded.plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)

@@ -58,7 +58,7 @@ async fn apply(
 ) -> Result<Report, CliError> {
     // Who names one server and one value has approved what is planned for it.
     let approved = Approved::new(plan.clone(), plan.hash().as_str())?;
-    let pace = PaceArgs { max_parallel: 1, max_failures: 1, deadline: args.limits.deadline };
+    let pace = PaceArgs { max_parallel: 1, max_failures: 1, soak: None, deadline: args.limits.deadline };
     let run = new_run()?;
     let work =
         async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;

@@ -164,7 +164,7 @@ impl Past<'_> {
         self.look(scope.clone(), clock.now(), false).await?;
         if regretted {
             let later = Behind::new(clock.now() + REGRET);
-            remediation(tenant, &journal, &later).undo(&run).await?;
+            remediation(tenant, &journal, &later).undo(&run, &[]).await?;
             self.look(scope, later.now(), false).await?;
         }
         Ok(())
@@ -198,7 +198,7 @@ fn remediation<'a>(tenant: &'a Tenant, journal: &'a Store, clock: &'a Behind) ->
         judge: None,
         events: &|_: &ExecutionEvent<'_>| (),
         on_untold: &|_| (),
-        stop: watch::channel(false).1,
+        stop: watch::channel(None).1,
         options: ExecutorOptions { max_failures: usize::MAX, ..ExecutorOptions::default() },
     }
 }

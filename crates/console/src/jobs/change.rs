@@ -5,7 +5,7 @@ use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
 use crate::job::{Job, JobContext, Status, Work, now, stamp};
 use crate::trouble::Trouble;
-use hostssl_azure::{Stop, StopSignal};
+use hostssl_azure::Stop;
 use hostssl_model::Unchecked;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
@@ -178,6 +178,9 @@ impl ChangeJob {
                 let name = hostssl_formats::safe(step.server.name());
                 self.say(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));
             }
+            ExecutionEvent::Soaking { delay } => {
+                self.say(&format!("Waiting {} s before the next wave", delay.as_secs()));
+            }
             ExecutionEvent::JournalBusy { .. } => {
                 self.say("Waiting: another process is writing to the state directory");
             }
@@ -257,13 +260,13 @@ impl Change {
             judge: None,
             events: &events,
             on_untold: &untold,
-            stop: interrupts(job.stop_signal()),
+            stop: job.stop_signal(),
             options: ExecutorOptions { max_failures, ..ExecutorOptions::default() },
         };
         let done = match &self.kind {
             ChangeKind::Apply(approved) => remediation.apply(approved, &self.run, context.options.max_plan_age).await,
-            ChangeKind::Undo => remediation.undo(&self.run).await,
-            ChangeKind::Resume => remediation.resume(&self.run, Rest::Continue).await,
+            ChangeKind::Undo => remediation.undo(&self.run, &[]).await,
+            ChangeKind::Resume => remediation.resume(&self.run, Rest::Continue, &[]).await,
         };
         tracing::info!(run = %self.run, at = clock.now_ms(), by = %job.started_by, "a change of servers ended");
         done.map_err(|error| {
@@ -307,17 +310,4 @@ impl Change {
             Err(_) => tracing::warn!("the audit after a change took too long"),
         }
     }
-}
-
-/// The executor's signal: given once the job is to end, for whatever cause.
-fn interrupts(mut stop: StopSignal) -> watch::Receiver<bool> {
-    let (give, interrupted) = watch::channel(false);
-    tokio::spawn(async move {
-        // An error says that the job is gone, and then nobody waits for this signal either.
-        if stop.wait_for(Option::is_some).await.is_ok() {
-            give.send_replace(true);
-        }
-        give.closed().await;
-    });
-    interrupted
 }

@@ -73,19 +73,23 @@ pub(crate) fn word_of(act: &Act, way: Direction) -> &'static str {
         Act::Rejected { .. } => "refused",
         Act::Observed { .. } => "reading back",
         Act::Ended { ending } => ending_word(ending, way),
+        Act::Reverted { .. } => "reverted",
     }
 }
 
 fn ending_word(ending: &Ending, way: Direction) -> &'static str {
     match ending {
+        ending if ending.waits_for_restart() => "waits for a restart",
         Ending::Reached { .. } if way == Direction::Undo => "restored",
         Ending::Reached { .. } => "verified",
-        Ending::Already if way == Direction::Undo => "already restored",
-        Ending::Already => "already compliant",
+        Ending::Already { .. } if way == Direction::Undo => "already restored",
+        Ending::Already { .. } => "already compliant",
         Ending::Changed { .. } => "changed by someone else",
         Ending::Refused { .. } => "refused",
         Ending::Failed { .. } => "failed",
         Ending::TimedOut { .. } => "timed out",
         Ending::NotStarted { .. } => "not started",
+        Ending::Reverted { .. } => "reverted",
+        Ending::Forgotten => "forgotten",
     }
 }

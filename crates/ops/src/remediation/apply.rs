@@ -3,8 +3,7 @@
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
-use hostssl_model::{Advice, Fault};
-use hostssl_model::{Principal, Unchecked};
+use hostssl_model::{Advice, Fault, Principal, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
     Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, Mismatch, Plan, PlanContext,
     Report, Rest, RunId, Step, StopSignal,
@@ -28,7 +27,7 @@ pub struct Remediation<'a> {
     pub events: &'a dyn EventSink,
     /// Is told why Azure did not say what the identity may do, when it did not.
     pub on_untold: &'a (dyn Fn(&Unchecked) + Send + Sync),
-    /// Turns true when the user interrupts.
+    /// Given when the run is to end.
     pub stop: StopSignal,
     /// The pace and the patience.
     pub options: ExecutorOptions,
@@ -50,6 +49,9 @@ pub enum RemediationError {
         some(.0)
     )]
     NotPermitted(Vec<NotPermitted>),
+    /// The run was stopped before the first write.
+    #[error("{0} before anything was written")]
+    Stopped(Stop),
     /// The run could not go on.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
@@ -59,6 +61,10 @@ impl Advice for RemediationError {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Mismatch(_) => "nothing was written; make the plan again here and now: `hostssl plan`",
+            Self::OtherPlace(all) if all.iter().all(|one| matches!(one, Mismatch::FromTheFuture(_))) => {
+                "set this machine's clock: the run began later than it says now"
+            }
+            Self::Stopped(_) => "nothing was written; start it again when you are ready",
             Self::OtherPlace(_) => {
                 "sign in where the run was made, with --tenant and --cloud; a run of a simulation needs --simulate"
             }
@@ -72,7 +78,7 @@ impl Advice for RemediationError {
     fn fault(&self) -> Fault {
         match self {
             Self::Mismatch(_) | Self::OtherPlace(_) => Fault::Request,
-            Self::NotPermitted(_) => Fault::Environment,
+            Self::NotPermitted(_) | Self::Stopped(_) => Fault::Environment,
             Self::Execute(error) => error.fault(),
         }
     }
@@ -121,29 +127,31 @@ impl Remediation<'_> {
         Ok(self.executor(&self.writer()).apply(approved, run, &by).await?)
     }
 
-    /// Goes on with a run that was stopped.
+    /// Goes on with a run that was stopped. The servers to forget are not looked at: their steps end as they stand.
     ///
     /// # Errors
     ///
     /// [`RemediationError`], [`ExecuteError::NothingToResume`] among them.
-    pub async fn resume(&self, run: &RunId, rest: Rest) -> Result<Report, RemediationError> {
+    pub async fn resume(&self, run: &RunId, rest: Rest, forgotten: &[ResourceId]) -> Result<Report, RemediationError> {
         self.check_run(run).await?;
-        Ok(self.executor(&self.writer()).resume(run, rest).await?)
+        Ok(self.executor(&self.writer()).resume(run, rest, forgotten).await?)
     }
 
-    /// Puts back exactly what a run changed.
+    /// Puts back exactly what a run changed, but for the servers to forget.
     ///
     /// # Errors
     ///
     /// [`RemediationError`], [`ExecuteError::NotEnded`] among them.
-    pub async fn undo(&self, run: &RunId) -> Result<Report, RemediationError> {
+    pub async fn undo(&self, run: &RunId, forgotten: &[ResourceId]) -> Result<Report, RemediationError> {
         let plan = self.check_run(run).await?;
-        self.check_permissions(&executable(&plan)).await?;
-        Ok(self.executor(&self.writer()).undo(run).await?)
+        let mut steps = executable(&plan);
+        steps.retain(|step| !forgotten.contains(&step.server));
+        self.check_permissions(&steps).await?;
+        Ok(self.executor(&self.writer()).undo(run, forgotten).await?)
     }
 
     fn writer(&self) -> ArmWriter {
-        ArmWriter(self.tenant.arm.clone())
+        ArmWriter::new(self.tenant.arm.clone())
     }
 
     fn executor<'a>(&'a self, writer: &'a ArmWriter) -> Executor<'a> {
@@ -182,7 +190,14 @@ impl Remediation<'_> {
     }
 
     async fn check_permissions(&self, steps: &[&Step]) -> Result<(), RemediationError> {
-        let asked = preflight(&self.tenant.arm, steps).await;
+        let mut stop = self.stop.clone();
+        // Nothing was begun yet, so nothing needs to be settled: a stop ends it at once, whatever Azure asks to wait.
+        let asked = tokio::select! {
+            asked = preflight(&self.tenant.arm, steps) => asked,
+            Ok(stopped) = async { stop.wait_for(Option::is_some).await.map(|given| *given) } => {
+                return Err(RemediationError::Stopped(stopped.unwrap_or(Stop::Interrupted)));
+            }
+        };
         if let Some(blind) = &asked.untold {
             (self.on_untold)(blind);
         }

@@ -1,24 +1,65 @@
 //! Reads and writes settings through Resource Manager, in the executor's terms.
 
 use async_trait::async_trait;
-use hostssl_azure::{Arm, ArmError, Refusal, WriteParameterError, permissions, poll, read_parameter, write_parameter};
-use hostssl_model::{Parameter, Reason, Unchecked};
+use hostssl_azure::{
+    Arm, ArmError, Refusal, ResourceType, Turn, WriteParameterError, get_document, permissions, poll, read_parameter,
+    read_server, write_parameter, write_turn,
+};
+use hostssl_model::{Kind, Origin, Parameter, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
     Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
 };
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Azure as the executor sees it.
-pub(super) struct ArmWriter(pub(super) Arm);
+pub(super) struct ArmWriter {
+    arm: Arm,
+    /// The turns that were waited for and not used yet: one a server, because a server gets one write at a time.
+    turns: Mutex<HashMap<ResourceId, Turn>>,
+}
+
+impl ArmWriter {
+    pub(super) fn new(arm: Arm) -> Self {
+        Self { arm, turns: Mutex::default() }
+    }
+
+    /// Every change is one insertion or removal, so a panic elsewhere leaves nothing half-done behind.
+    fn turns(&self) -> MutexGuard<'_, HashMap<ResourceId, Turn>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[async_trait]
 impl ParameterWriter for ArmWriter {
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
-        read_parameter(&self.0, at.server, at.kind, at.parameter).await
+        read_parameter(&self.arm, at.server, at.kind, at.parameter).await
     }
 
-    async fn write(&self, at: ParameterRef<'_>, value: &str) -> Result<Accepted, WriteError> {
+    async fn await_turn(&self, at: ParameterRef<'_>) {
+        if !self.turns().contains_key(at.server) {
+            let turn = write_turn(&self.arm, &at.server.subscription()).await;
+            self.turns().insert(at.server.clone(), turn);
+        }
+    }
+
+    async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool> {
+        // The other kinds have no word for being at work.
+        if !matches!(at.kind, Kind::Flexible | Kind::ElasticCluster) {
+            return None;
+        }
+        let (id, resource_type) = (at.server, ResourceType::of(at.kind));
+        let document = get_document(&self.arm, &id.subscription(), id.resource_group(), resource_type, id.name()).await;
+        let listed = read_server(&document.ok()?.to_string(), resource_type).ok()?;
+        let server = listed.posture.server;
+        let state = server.state.filter(|_| server.id == *id)?;
+        Some(state.as_str().eq_ignore_ascii_case("Ready"))
+    }
+
+    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError> {
         let action = permissions::write_action(at.kind, at.parameter).unwrap_or_default();
-        match write_parameter(&self.0, at.server, at.kind, at.parameter, value).await {
+        let turn = self.turns().remove(at.server);
+        match write_parameter(&self.arm, at.server, at.kind, at.parameter, (value, origin), turn).await {
             Ok(accepted) => Ok(Accepted {
                 request_id: accepted.request_id.and_then(|id| RequestId::new(&id).ok()),
                 retry_after: accepted.operation.as_ref().and_then(|operation| operation.retry_after),
@@ -35,7 +76,7 @@ impl ParameterWriter for ArmWriter {
         let Some(operation) = operation.expose::<hostssl_azure::OperationHandle>() else {
             return Err(PollError::Gone);
         };
-        match poll(&self.0, operation).await {
+        match poll(&self.arm, operation).await {
             Ok(progress) => Ok(progress_of(progress)),
             Err(error) => Err(not_told(&error)),
         }
@@ -49,9 +90,9 @@ fn not_written(error: &ArmError, action: &str) -> WriteError {
     match error {
         ArmError::Refused(refusal) => refused(refusal, error, action),
         // Only refusals came; a write was never taken.
-        ArmError::Throttled { .. } => WriteError::Throttled { after: None },
-        // Azure carries out nothing for an identity that it does not know.
-        ArmError::SignIn(_) => WriteError::Failed { detail },
+        ArmError::Throttled { after, .. } => WriteError::Throttled { after: Some(*after) },
+        // Azure carries out nothing for an identity that it does not know. An outage of the sign-in passes.
+        ArmError::SignIn(_) | ArmError::NotSent(_) => WriteError::NotSent { detail },
         ArmError::Network(_) | ArmError::Malformed(_) | ArmError::Stopped(_) => WriteError::Lost { detail },
     }
 }
@@ -149,8 +190,11 @@ mod tests {
     fn what_may_pass_is_told_apart_from_what_may_not() {
         assert_eq!(not_written(&refusal(409, "ServerIsBusy", ""), ""), WriteError::Busy);
         assert_eq!(not_written(&refusal(400, "ServerBusy", ""), ""), WriteError::Busy);
-        let throttled = ArmError::Throttled { refusals: 3, waited: Duration::from_secs(9) };
-        assert_eq!(not_written(&throttled, ""), WriteError::Throttled { after: None });
+        let throttled = ArmError::Throttled { refusals: 1, waited: Duration::ZERO, after: Duration::from_secs(9) };
+        assert_eq!(not_written(&throttled, ""), WriteError::Throttled { after: Some(Duration::from_secs(9)) });
+        for not_sent in [ArmError::NotSent("connection refused".into()), ArmError::SignIn("no token".into())] {
+            assert!(matches!(not_written(&not_sent, ""), WriteError::NotSent { .. }), "{not_sent}");
+        }
         assert!(matches!(not_written(&refusal(400, "ServerStoppedError", ""), ""), WriteError::Stopped { .. }));
         assert!(matches!(not_written(&refusal(404, "ResourceNotFound", ""), ""), WriteError::Failed { .. }));
         assert!(matches!(not_written(&refusal(400, "InvalidParameterValue", ""), ""), WriteError::Failed { .. }));

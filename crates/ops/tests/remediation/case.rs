@@ -3,7 +3,7 @@
 use crate::common::{SUBSCRIPTION, limits, scenario, tenant};
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{Kind, Requests, Scenario, Server, Simulation};
-use hostssl_model::{Scope, TlsVersion};
+use hostssl_model::{Scope, Stop, TlsVersion};
 use hostssl_ops::{Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, make_plan};
 use hostssl_remediation::{
     Approved, Clock as _, ExecutionEvent, ExecutorOptions, FixableControl, Goal, Plan, PlanOptions, Report, RunId,
@@ -93,11 +93,11 @@ impl Case {
     }
 
     pub async fn undo(&self) -> Report {
-        self.with(patient(), async |remediation| remediation.undo(&run()).await).await.unwrap()
+        self.with(patient(), async |remediation| remediation.undo(&run(), &[]).await).await.unwrap()
     }
 
     pub async fn with<R>(&self, options: ExecutorOptions, work: impl AsyncFnOnce(&Remediation<'_>) -> R) -> R {
-        let (_interrupt, stop) = watch::channel(false);
+        let (_interrupt, stop) = watch::channel(None);
         let remediation = Remediation {
             tenant: &self.tenant,
             on_behalf: None,
@@ -110,6 +110,31 @@ impl Case {
             options,
         };
         work(&remediation).await
+    }
+
+    /// Applies, and is told to stop after a time. Returns the report and how long it took from then on.
+    pub async fn apply_until(&self, plan: &Plan, stop_after: Duration) -> (Report, Duration) {
+        let (interrupt, stop) = watch::channel(None);
+        let approved = Approved::new(plan.clone(), plan.hash().as_str()).unwrap();
+        let remediation = Remediation {
+            tenant: &self.tenant,
+            on_behalf: None,
+            journal: &self.journal,
+            clock: &self.clock,
+            judge: None,
+            events: &|_: &ExecutionEvent<'_>| {},
+            on_untold: &|_| {},
+            stop,
+            options: patient(),
+        };
+        let stopping = async {
+            tokio::time::sleep(stop_after).await;
+            interrupt.send(Some(Stop::Interrupted)).unwrap();
+            self.clock.elapsed()
+        };
+        let run = run();
+        let (report, stopped) = tokio::join!(remediation.apply(&approved, &run, Duration::MAX), stopping);
+        (report.unwrap(), self.clock.elapsed() - stopped)
     }
 
     pub fn value(&self, name: &str) -> String {

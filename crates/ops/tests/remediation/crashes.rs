@@ -212,7 +212,7 @@ impl World {
         let transport = Arc::new(CrashingTransport { inner, crash: self.crash.clone() });
         let tenant = tenant_through(&self.simulation, transport, limits(), watch::channel(None).1);
         let journal = CrashingJournal { inner: &self.journal, crash: &self.crash };
-        let (_interrupt, stop) = watch::channel(false);
+        let (_interrupt, stop) = watch::channel(None);
         let mut options = crate::case::patient();
         options.max_parallel = self.max_parallel;
         // Fewer polls, and so fewer points that are alike.
@@ -237,8 +237,8 @@ impl World {
                 let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
                 remediation.apply(&approved, &run(), Duration::MAX).await
             }
-            Some(Phase::Finished) if undo => remediation.undo(&run()).await,
-            Some(_) => remediation.resume(&run(), Rest::Continue).await,
+            Some(Phase::Finished) if undo => remediation.undo(&run(), &[]).await,
+            Some(_) => remediation.resume(&run(), Rest::Continue, &[]).await,
         };
         match done {
             Ok(report) => report,

@@ -43,7 +43,10 @@ async fn an_identity_that_may_not_write_is_refused_before_the_first_write() {
     assert_eq!(missing.len(), 1);
     assert_eq!(missing[0].to_string(), "orders needs Microsoft.DBforPostgreSQL/flexibleServers/configurations/write");
     assert!(case.requests().writes.is_empty());
-    assert!(case.with(patient(), async |remediation| remediation.undo(&run()).await).await.is_err(), "no run began");
+    assert!(
+        case.with(patient(), async |remediation| remediation.undo(&run(), &[]).await).await.is_err(),
+        "no run began"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,6 +65,16 @@ fn traps() -> Vec<(&'static str, FaultRule, Ending)> {
             on(Fault::Unavailable { status: 503 }).during(WRITE).times(1),
             Ending { writes: 2, ..APPLIED },
         ),
+        (
+            "no connection for the write",
+            on(Fault::ConnectionRefused).during(WRITE).times(2),
+            Ending { writes: 3, ..APPLIED },
+        ),
+        (
+            "a page of a captive portal instead of an answer",
+            on(Fault::Html { status: 200 }).during(WRITE).times(1),
+            Ending { writes: 2, ..APPLIED },
+        ),
         ("done at once", on(Fault::Immediate), APPLIED),
         (
             "reads fail for a while",
@@ -154,4 +164,60 @@ async fn a_token_that_expires_in_the_middle_is_renewed() {
     let report = case.apply(&plan).await;
     assert_eq!(report.steps[0].status, Status::Applied, "{:?}", report.steps);
     assert_eq!(case.requests().writes.len(), 1);
+}
+
+/// Azure asks to wait for an hour: whoever interrupts does not wait, and nothing is written down as sent that was refused.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_for_an_hour_keeps_nobody() {
+    let writes: &[Operation] = &WRITE;
+    for (during, retry_after) in [(writes, 3600), (&[Operation::GetConfiguration], 3600), (&POLLS, 800), (writes, 400)]
+    {
+        let case = Case::flexible(&["billing", "orders"]);
+        let plan = case.plan(switch()).await;
+        let throttled = Fault::Throttled { retry_after: Some(retry_after) };
+        case.simulation.inject(FaultRule::on_server(id("orders"), throttled).during(during.to_vec()).times(1)).unwrap();
+        let (report, took) = case.apply_until(&plan, Duration::from_secs(60)).await;
+        assert!(took <= Duration::from_secs(31), "{during:?}: {took:?}");
+        let line = step(&report, "orders");
+        // A wait that is longer than the whole patience is not begun.
+        let refused = during == writes && retry_after == 3600;
+        assert_eq!(line.status == Status::TimedOut && !line.open, refused, "{during:?}: {line:?}");
+        let stored = hostssl_remediation::Journal::load(&case.journal, &crate::case::run()).await.unwrap();
+        let open = stored.load().unwrap().state.steps().iter().filter(|step| step.apply.is_open()).count();
+        assert_eq!(open, usize::from(during == POLLS), "{during:?}");
+    }
+}
+
+/// Every byte of a write that was not sent is known not to have been: no wait for what may still show.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_refused_is_no_lost_answer() {
+    let case = Case::flexible(&["orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation
+        .inject(FaultRule::on_server(id("orders"), Fault::ConnectionRefused).during(WRITE).times(3))
+        .unwrap();
+    let began = hostssl_remediation::Clock::elapsed(&case.clock);
+    let report = case.apply(&plan).await;
+    let took = hostssl_remediation::Clock::elapsed(&case.clock) - began;
+    assert_eq!(report.steps[0].status, Status::Applied);
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+/// What was the service's default is the service's default again, and no value of somebody's.
+#[tokio::test(start_paused = true)]
+async fn undo_restores_the_origin_of_a_value() {
+    let case = Case::flexible(&["orders", "billing"]);
+    case.simulation.set_parameter(&id("billing"), "ssl_min_protocol_version", "TLSv1.2").unwrap();
+    let plan = case.plan(floor(TlsVersion::Tls1_3)).await;
+    case.apply(&plan).await;
+    case.undo().await;
+    for (name, origin) in [("orders", "system-default"), ("billing", "user-override")] {
+        let requests = case.requests();
+        let sources: Vec<String> = requests
+            .writes_to(&id(name))
+            .map(|write| write.body["properties"]["source"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(sources, ["user-override", origin], "{name}");
+        assert_eq!(case.simulation.parameter(&id(name), "ssl_min_protocol_version").unwrap(), "TLSv1.2");
+    }
 }

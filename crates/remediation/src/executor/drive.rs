@@ -10,16 +10,19 @@ use crate::{
     Accepted, Act, Direction, Ending, NotStarted, OperationHandle, ParameterRef, RefusedBy, SafeText, Stage, Step,
     Track, WriteError,
 };
-use hostssl_model::{Parameter, Reason, Unchecked, same_value};
+use hostssl_model::{Origin, Parameter, Reason, Unchecked, same_value};
 use std::time::Duration;
-use wait::Pace;
+use wait::{Bounded, Pace};
+
+/// What was read longer ago than this is read again before it is written down as what was there.
+const STALE: Duration = Duration::from_secs(5);
 
 /// How the driver left a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     /// It has ended.
     Ended,
-    /// The user interrupted and the write is still under way.
+    /// It has not: the run was stopped, or nobody could look what became of the write.
     Open,
 }
 
@@ -88,10 +91,15 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Drives the step to its end, or until the user's patience ends.
+    /// Drives the step to its end, or until the patience ends.
     pub(super) async fn run(mut self) -> Result<Left, Halt> {
+        let ended = self.recorder.track(self.step, self.direction)?.ending().is_some();
+        if !ended && self.recorder.forgets(&self.step.server) {
+            self.end(Ending::Forgotten).await?;
+            return Ok(Left::Ended);
+        }
         if self.wait_for_earlier_writes().await?.is_leave() {
-            return self.end_interrupted().await;
+            return Ok(Left::Open);
         }
         loop {
             let track = self.recorder.track(self.step, self.direction)?;
@@ -99,7 +107,7 @@ impl<'a> Drive<'a> {
                 Stage::Ended(_) => return Ok(Left::Ended),
                 Stage::Planned => self.try_to_write(&track).await?,
                 Stage::Intended => self.settle_unanswered(&track).await?,
-                Stage::InFlight => self.await_operation().await?,
+                Stage::InFlight => self.await_operation(&track).await?,
                 Stage::Observed { pending_restart, .. } => self.judge_observed(*pending_restart).await?,
             };
             if next.is_leave() {
@@ -112,7 +120,10 @@ impl<'a> Drive<'a> {
     async fn try_to_write(&mut self, track: &Track) -> Result<Next, Halt> {
         let clean = track.unanswered == 0;
         if clean && self.is_interrupted() {
-            return self.end(Ending::NotStarted { why: NotStarted::Interrupted }).await;
+            return Ok(Next::Leave);
+        }
+        if clean && self.recorder.only_settles() {
+            return self.end(Ending::NotStarted { why: NotStarted::NotContinued }).await;
         }
         match self.look().await {
             Sight::Wanted(_) if clean && self.may_still_take_effect(track) => {
@@ -120,9 +131,15 @@ impl<'a> Drive<'a> {
                               end: it may still take effect";
                 self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
             }
-            Sight::Wanted(_) if clean => self.end(Ending::Already).await,
+            Sight::Wanted(parameter) if clean => {
+                self.end(Ending::Already { waits_for_restart: parameter.pending_restart }).await
+            }
             Sight::Wanted(parameter) => self.observed(&parameter).await,
             Sight::Before(_) if self.is_interrupted() => Ok(Next::Leave),
+            Sight::Before(_) if self.recorder.only_settles() => {
+                let detail = "the value has not changed, and the run was only to be settled";
+                self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
+            }
             Sight::Before(parameter) => {
                 self.unreadable_since = None;
                 self.write(&parameter).await
@@ -138,10 +155,22 @@ impl<'a> Drive<'a> {
         track.running_since_ms.is_some_and(|since| self.executor.clock.now_ms().saturating_sub(since) < longest)
     }
 
-    /// Records the intent, then writes. The one place where anything is written.
+    /// Waits for its turn, records the intent, then writes. The one place where anything is written.
     async fn write(&mut self, before: &Parameter) -> Result<Next, Halt> {
-        self.record(vec![Act::Intent { found: SafeText::new(before.value()) }]).await?;
-        match self.executor.writer.write(self.place(), self.wanted).await {
+        let (writer, asked) = (self.executor.writer, self.executor.clock.elapsed());
+        let patience = self.executor.options.busy_patience.saturating_sub(self.since(self.began));
+        match self.until_stopped(patience, writer.await_turn(self.place())).await {
+            Bounded::Done(()) => {}
+            Bounded::Stopped => return Ok(Next::Leave),
+            Bounded::TooLong => return self.too_late("Azure throttles the writes of this subscription").await,
+        }
+        if self.since(asked) > STALE {
+            // Its turn is kept; what was read is too old to write down as what was there.
+            return Ok(Next::Again);
+        }
+        let (found, was_default) = (SafeText::new(before.value()), before.origin == Origin::SystemDefault);
+        self.record(vec![Act::Intent { found, was_default }]).await?;
+        match writer.write(self.place(), self.wanted, self.origin()?).await {
             Ok(Accepted { request_id, operation, retry_after }) => {
                 self.operation = Some(Operation { handle: operation, retry_after });
                 self.record(vec![Act::Accepted { request_id }]).await?;
@@ -151,6 +180,9 @@ impl<'a> Drive<'a> {
             Err(WriteError::Lost { .. }) => Ok(Next::Again),
             Err(WriteError::Busy) => self.try_later("the server is busy with another operation", None).await,
             Err(WriteError::Throttled { after }) => self.try_later("Azure throttled the write", after).await,
+            Err(WriteError::NotSent { detail }) => {
+                self.try_later(&format!("the write could not be sent: {detail}"), None).await
+            }
             Err(error) => {
                 let ending = ending_of(&error);
                 self.record(vec![Act::Rejected { detail: SafeText::new(&error.to_string()) }, Act::Ended { ending }])
@@ -158,6 +190,19 @@ impl<'a> Drive<'a> {
                 Ok(Next::Again)
             }
         }
+    }
+
+    /// Whose value it will be: somebody's, but when undo restores the service's own.
+    fn origin(&self) -> Result<Origin, Halt> {
+        let restores =
+            self.direction == Direction::Undo && self.recorder.track(self.step, Direction::Apply)?.was_default;
+        Ok(if restores { Origin::SystemDefault } else { Origin::UserOverride })
+    }
+
+    /// Nothing was sent for as long as is waited.
+    async fn too_late(&self, why: &str) -> Result<Next, Halt> {
+        let detail = SafeText::new(&format!("{why}, for {} s", self.since(self.began).as_secs()));
+        self.end(Ending::TimedOut { detail }).await
     }
 
     /// After a rejection that says "later".
@@ -178,6 +223,9 @@ impl<'a> Drive<'a> {
     }
 
     async fn could_not_read_before_writing(&mut self, blind: &Unchecked, clean: bool) -> Result<Next, Halt> {
+        if self.is_interrupted() {
+            return Ok(Next::Leave);
+        }
         let detail = SafeText::new(&format!("{}: {}", blind.reason, blind.detail));
         let refused = |by, name: &str| Ending::Refused { by, name: SafeText::new(name), detail: detail.clone() };
         match blind.reason {
@@ -190,23 +238,31 @@ impl<'a> Drive<'a> {
             _ => {
                 let now = self.executor.clock.elapsed();
                 let since = *self.unreadable_since.get_or_insert(now);
-                if self.since(since) < self.executor.options.read_patience {
-                    if !clean && self.is_interrupted() {
-                        return Ok(Next::Leave);
-                    }
+                // An outage of the sign-in or the network is everybody's, and passes: it is no reason to end every step.
+                let patience = match blind.reason {
+                    Reason::SignIn | Reason::Network | Reason::Throttled => self.executor.options.busy_patience,
+                    _ => self.executor.options.read_patience,
+                };
+                if self.since(since) < patience {
                     let delay = self.busy.next();
                     self.pause(delay).await;
                     return Ok(Next::Again);
                 }
-                let ending = if clean { Ending::Failed { detail } } else { Ending::TimedOut { detail } };
-                self.end(ending).await
+                // Behind a write whose answer nobody saw it stays open.
+                if clean { self.end(Ending::Failed { detail }).await } else { Ok(Next::Leave) }
             }
         }
     }
 
     /// Reads, and says what the value is to this step.
     async fn look(&self) -> Sight {
-        match self.executor.writer.read(self.place()).await {
+        let limit = self.executor.options.busy_patience;
+        let read = match self.while_patient(limit, self.executor.writer.read(self.place())).await {
+            Bounded::Done(read) => read,
+            Bounded::TooLong => Err(Unchecked::new(Reason::Network, format!("no answer for {} s", limit.as_secs()))),
+            Bounded::Stopped => Err(Unchecked::new(Reason::Interrupted, "the run was stopped")),
+        };
+        match read {
             Ok(parameter) if same_value(parameter.value(), self.wanted) => Sight::Wanted(parameter),
             Ok(parameter) if same_value(parameter.value(), self.before) => Sight::Before(parameter),
             Ok(parameter) => Sight::Other(SafeText::new(parameter.value())),
@@ -228,12 +284,6 @@ impl<'a> Drive<'a> {
     async fn end(&self, ending: Ending) -> Result<Next, Halt> {
         self.record(vec![Act::Ended { ending }]).await?;
         Ok(Next::Again)
-    }
-
-    /// After an interruption before anything was done.
-    async fn end_interrupted(&self) -> Result<Left, Halt> {
-        self.end(Ending::NotStarted { why: NotStarted::Interrupted }).await?;
-        Ok(Left::Ended)
     }
 
     async fn record(&self, acts: Vec<Act>) -> Result<(), Halt> {
@@ -263,12 +313,12 @@ fn may_pass(reason: Reason) -> bool {
         | Reason::NotReturned
         | Reason::Creating
         | Reason::Unreachable
+        | Reason::SignIn
+        | Reason::Interrupted
         | Reason::Inconclusive => true,
         Reason::Stopped
         | Reason::Permission
         | Reason::Vanished
-        | Reason::Interrupted
-        | Reason::SignIn
         | Reason::NotOffered
         | Reason::EventuallyConsistent
         | Reason::NoSubscription
@@ -287,7 +337,7 @@ fn ending_of(error: &WriteError) -> Ending {
         WriteError::Permission { action, detail } => refused(RefusedBy::Permission, action, detail),
         WriteError::Stopped { detail } => refused(RefusedBy::Stopped, &SafeText::new(""), detail),
         WriteError::Failed { detail } => Ending::Failed { detail: detail.clone() },
-        WriteError::Busy | WriteError::Throttled { .. } | WriteError::Lost { .. } => {
+        WriteError::Busy | WriteError::Throttled { .. } | WriteError::NotSent { .. } | WriteError::Lost { .. } => {
             Ending::Failed { detail: SafeText::new(&error.to_string()) }
         }
     }

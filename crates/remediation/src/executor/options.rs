@@ -1,11 +1,12 @@
 //! The pace and the patience of the executor.
 
+use hostssl_model::Stop;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Turns true when the user interrupts. What is under way then gets [`ExecutorOptions::stop_patience`]; nothing new
+/// How a run is told to stop: while it holds `None` the run goes on. What is under way then gets [`ExecutorOptions::stop_patience`]; nothing new
 /// begins.
-pub type StopSignal = watch::Receiver<bool>;
+pub type StopSignal = watch::Receiver<Option<Stop>>;
 
 /// How many at a time, when to give up, and how long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +31,25 @@ pub struct ExecutorOptions {
     /// the old one, it is written once more. Longer than any operation takes; a write while one still runs is refused
     /// by Azure besides, because a server takes one operation at a time.
     pub grace: Duration,
+    /// The same while the server says that it is ready, so that no operation runs on it: long enough for a write that is still
+    /// on its way, and for a value that is read from a copy. Azure has done a change of a parameter after 11 s at most, where it
+    /// was recorded.
+    pub ready_grace: Duration,
+    /// How long after an accepted write, of which nobody tells how it goes, a server that says that it is ready and has the old
+    /// value is waited for.
+    pub ready_patience: Duration,
+    /// How long the value may be unreadable after a write before the step is left open, for whoever resumes the run.
+    pub unseen_patience: Duration,
+    /// How long after the last step ended all values are read once more before the report.
+    pub second_look: Duration,
+    /// How long to wait between two waves, so that clients have met what was changed.
+    pub soak: Duration,
     /// How long an operation that nobody has seen end may still take effect. Within it, a value that is back to what it was
     /// is no proof that it stays so.
     pub longest_operation: Duration,
     /// How long the wire may contradict the new value.
     pub judge_patience: Duration,
-    /// How long what is under way may take after the user interrupted.
+    /// How long what is under way may take after the run was stopped.
     pub stop_patience: Duration,
     /// The first wait before asking again, where Azure names none; each wait is half as long again.
     pub first_wait: Duration,
@@ -46,7 +60,7 @@ pub struct ExecutorOptions {
 impl Default for ExecutorOptions {
     fn default() -> Self {
         Self {
-            max_parallel: 16,
+            max_parallel: 100,
             max_failures: 1,
             canary_gate: true,
             busy_patience: Duration::from_mins(10),
@@ -55,6 +69,11 @@ impl Default for ExecutorOptions {
             operation_patience: Duration::from_mins(15),
             verify_patience: Duration::from_mins(1),
             grace: Duration::from_mins(5),
+            ready_grace: Duration::from_secs(40),
+            ready_patience: Duration::from_mins(2),
+            unseen_patience: Duration::from_mins(10),
+            second_look: Duration::from_millis(500),
+            soak: Duration::ZERO,
             longest_operation: Duration::from_hours(24),
             judge_patience: Duration::from_mins(1),
             stop_patience: Duration::from_secs(30),

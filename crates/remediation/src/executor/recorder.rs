@@ -1,8 +1,11 @@
 //! The state of a run in memory, which is always what the journal holds.
 
-use super::{ExecuteError, ExecutionEvent, Executor, Halt};
+use super::pool::Places;
+use super::{ExecuteError, ExecutionEvent, Executor, Halt, Rest};
 use crate::report::report;
 use crate::{Act, Direction, Event, InvalidTransition, Plan, Record, Report, RunId, RunState, Step, StepState, Track};
+use hostssl_model::ResourceId;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +19,9 @@ pub(super) struct Recorder<'a> {
     pub(super) plan: &'a Plan,
     state: Mutex<State>,
     interrupted_at: OnceLock<Duration>,
+    pub(super) places: Places,
+    rest: Rest,
+    forgotten: BTreeSet<ResourceId>,
 }
 
 struct State {
@@ -27,7 +33,26 @@ impl<'a> Recorder<'a> {
     pub(super) fn new(executor: &'a Executor<'a>, run: &'a RunId, plan: &'a Plan, state: RunState) -> Self {
         let failures = state.steps().iter().filter(|step| has_failed(step)).count();
         let state = Mutex::new(State { run: state, failures });
-        Self { executor, run, plan, state, interrupted_at: OnceLock::new() }
+        let places = Places::new(executor.options.max_parallel);
+        let (rest, forgotten) = (Rest::Continue, BTreeSet::new());
+        Self { executor, run, plan, state, interrupted_at: OnceLock::new(), places, rest, forgotten }
+    }
+
+    /// The same for a run that is gone on with, or put back, in this way.
+    pub(super) fn with(mut self, rest: Rest, forgotten: &[ResourceId]) -> Self {
+        self.rest = rest;
+        self.forgotten = forgotten.iter().cloned().collect();
+        self
+    }
+
+    /// Whether nothing more may be written.
+    pub(super) fn only_settles(&self) -> bool {
+        self.rest == Rest::Leave
+    }
+
+    /// Whether a person said that a server is to be forgotten.
+    pub(super) fn forgets(&self, server: &ResourceId) -> bool {
+        self.forgotten.contains(server)
     }
 
     /// Records acts of one step, all or nothing.
@@ -128,6 +153,27 @@ impl<'a> Recorder<'a> {
         canary.iter().any(|step| !self.succeeded(step.id))
     }
 
+    /// Whether a step of the plan is open.
+    pub(super) fn has_open(&self) -> bool {
+        self.plan.steps().iter().any(|step| self.is_open(step))
+    }
+
+    /// Whether a step that must have ended well may still do so.
+    pub(super) fn waits_for_needed(&self, step: &Step) -> bool {
+        step.needs.iter().filter_map(|id| self.plan.step(*id)).any(|needed| self.is_open(needed))
+    }
+
+    /// Whether a step of the first wave has not ended, for whatever reason.
+    pub(super) fn canary_is_open(&self) -> bool {
+        let canary = self.plan.waves().next().unwrap_or_default();
+        canary.iter().any(|step| self.look(step, Direction::Apply, |track| track.ending().is_none()) == Some(true))
+    }
+
+    /// Whether a step ended well, so that its value should be there still.
+    pub(super) fn holds(&self, step: &Step) -> bool {
+        self.succeeded(step.id)
+    }
+
     /// Whether a step that must have ended well has not.
     pub(super) fn lacks_needed(&self, step: &Step) -> bool {
         step.needs.iter().any(|id| !self.succeeded(*id))
@@ -145,7 +191,7 @@ impl<'a> Recorder<'a> {
 
     /// When the user interrupted, by the clock's [`elapsed`](crate::Clock::elapsed), as far as anybody has noticed.
     pub(super) fn interrupted_at(&self) -> Option<Duration> {
-        (*self.executor.stop.borrow()).then(|| *self.interrupted_at.get_or_init(|| self.executor.clock.elapsed()))
+        self.executor.is_stopped().then(|| *self.interrupted_at.get_or_init(|| self.executor.clock.elapsed()))
     }
 
     /// Every change is a plain assignment, so a panic elsewhere leaves nothing half-done behind.

@@ -49,6 +49,8 @@ pub struct Track {
     pub touched: bool,
     /// When the last write was about to be sent.
     pub last_intent_ms: Option<i64>,
+    /// Whether the value before the first write of this run was the service's default.
+    pub was_default: bool,
     /// The id of the last write that was accepted.
     pub request_id: Option<RequestId>,
     /// When the last write of an earlier track was about to be sent, if that one ended without anybody knowing whether
@@ -66,6 +68,7 @@ impl Track {
             unanswered: 0,
             touched: false,
             last_intent_ms: None,
+            was_default: false,
             request_id: None,
             unsettled_since_ms: None,
             running_since_ms: None,
@@ -82,7 +85,7 @@ impl Track {
         };
         let accepted = self.touched && timed_out && self.unanswered == 0;
         let running = if accepted { self.last_intent_ms } else { self.running_since_ms };
-        Self { unsettled_since_ms: unsettled, running_since_ms: running, ..Self::new() }
+        Self { unsettled_since_ms: unsettled, running_since_ms: running, was_default: self.was_default, ..Self::new() }
     }
 
     /// How it ended, when it has.
@@ -109,8 +112,9 @@ impl Track {
     pub fn next(&self, at_ms: i64, act: &Act) -> Option<Self> {
         let mut next = self.clone();
         match (&self.stage, act) {
-            (Stage::Planned | Stage::Intended, Act::Intent { .. }) if self.unanswered < MAX_UNANSWERED => {
+            (Stage::Planned | Stage::Intended, Act::Intent { was_default, .. }) if self.unanswered < MAX_UNANSWERED => {
                 next.stage = Stage::Intended;
+                next.was_default |= *was_default;
                 next.unanswered += 1;
                 next.last_intent_ms = Some(at_ms);
             }
@@ -131,6 +135,10 @@ impl Track {
             (stage, Act::Ended { ending }) if self.may_end(stage, ending) => {
                 next.touched |= self.unanswered > 0;
                 next.stage = Stage::Ended(ending.clone());
+            }
+            // The one thing that may follow an end: what was a success is none any more.
+            (Stage::Ended(ending), Act::Reverted { found }) if ending.is_success() => {
+                next.stage = Stage::Ended(Ending::Reverted { found: found.clone() });
             }
             _ => return None,
         }
@@ -153,12 +161,14 @@ impl Track {
             (Stage::Observed { .. }, Ending::Reached { .. }) => true,
             (_, Ending::Reached { .. }) => false,
             // Only who certainly wrote nothing may say so.
-            (Stage::Planned, Ending::Already | Ending::NotStarted { .. }) => self.unanswered == 0,
-            (_, Ending::Already | Ending::NotStarted { .. }) => false,
+            (Stage::Planned, Ending::Already { .. } | Ending::NotStarted { .. }) => self.unanswered == 0,
+            (_, Ending::Already { .. } | Ending::NotStarted { .. }) => false,
+            // It comes by way of `reverted`.
+            (_, Ending::Reverted { .. }) => false,
             // A refusal is an answer, so it comes by way of `rejected`.
             (Stage::Planned, Ending::Refused { .. }) => true,
             (_, Ending::Refused { .. }) => false,
-            (_, Ending::Changed { .. } | Ending::Failed { .. } | Ending::TimedOut { .. }) => true,
+            (_, Ending::Changed { .. } | Ending::Failed { .. } | Ending::TimedOut { .. } | Ending::Forgotten) => true,
         }
     }
 }
@@ -171,5 +181,6 @@ pub(super) fn name_of(act: &Act) -> &'static str {
         Act::Rejected { .. } => "rejected",
         Act::Observed { .. } => "observed",
         Act::Ended { .. } => "ended",
+        Act::Reverted { .. } => "reverted",
     }
 }

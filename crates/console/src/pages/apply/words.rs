@@ -78,7 +78,7 @@ fn status_badge(status: Status) -> Badge {
     let (class, shape) = match status {
         Status::Applied | Status::Already | Status::Undone => ("yes", "✓"),
         Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
-        Status::ChangedSincePlan | Status::NotStarted => ("unknown", "?"),
+        Status::ChangedSincePlan | Status::NotStarted | Status::WaitsForRestart | Status::Forgotten => ("unknown", "?"),
     };
     Badge { class, shape, word: status_words(status) }
 }
@@ -89,6 +89,8 @@ fn status_words(status: Status) -> &'static str {
         Status::ChangedSincePlan => "changed since the plan",
         Status::TimedOut => "timed out",
         Status::NotStarted => "not started",
+        Status::WaitsForRestart => "waits for a restart",
+        Status::Forgotten => "forgotten",
         other => other.as_str(),
     }
 }

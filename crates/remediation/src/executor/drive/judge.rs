@@ -1,6 +1,6 @@
 //! The wire as the last judge of a value that was read back.
 
-use super::wait::Pace;
+use super::wait::{Bounded, Pace};
 use super::{Drive, Next};
 use crate::executor::Halt;
 use crate::{Direction, Ending, SafeText, Verdict};
@@ -19,7 +19,13 @@ impl Drive<'_> {
         let began = self.executor.clock.elapsed();
         let mut pace = Pace::new(&self.executor.options);
         loop {
-            match judge.judge(self.place(), self.wanted).await {
+            let asked = judge.judge(self.place(), self.wanted);
+            let verdict = match self.while_patient(self.executor.options.busy_patience, asked).await {
+                Bounded::Done(verdict) => verdict,
+                Bounded::TooLong => Verdict::NotChecked(SafeText::new("it took too long")),
+                Bounded::Stopped => return Ok(Next::Leave),
+            };
+            match verdict {
                 Verdict::Confirmed => return self.end(reached(pending_restart, None)).await,
                 Verdict::NotChecked(why) => {
                     return self.end(reached(pending_restart, Some(format!("not checked on the wire: {why}")))).await;
@@ -40,7 +46,5 @@ impl Drive<'_> {
 
 /// The ending of a step whose value was read back.
 pub(super) fn reached(pending_restart: bool, note: Option<String>) -> Ending {
-    let restart = pending_restart.then(|| "it waits for a restart, which hostssl never does".to_owned());
-    let notes: Vec<String> = restart.into_iter().chain(note).collect();
-    Ending::Reached { note: (!notes.is_empty()).then(|| SafeText::new(&notes.join("; "))) }
+    Ending::Reached { note: note.map(|note| SafeText::new(&note)), waits_for_restart: pending_restart }
 }

@@ -1,24 +1,27 @@
-//! After a write: finding out what became of it, by polling and by reading. Nothing is taken for done unread.
+//! After a write: finding out what became of it, by polling and by reading. Nothing is taken for done unread, and what nobody
+//! could read stays open.
 
-use super::wait::Pace;
+use super::wait::{Bounded, Pace};
 use super::{Drive, Next, Operation, Sight};
-use crate::executor::Halt;
+use crate::executor::{ExecutionEvent, Halt};
 use crate::{Ending, OperationHandle, PollError, Progress, SafeText, Track};
-use hostssl_model::Reason;
+use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
 
 /// After how many polls without an answer only the value is looked at.
 const POLLS_WITHOUT_ANSWER: u32 = 5;
+/// An operation that takes longer than this is not only asked about: the value is looked at too.
+const LONG_OPERATION: Duration = Duration::from_secs(30);
 
 /// How an operation ended, as far as polling tells.
 enum Told {
-    /// Well.
+    /// Well, or the value is there.
     Succeeded,
     /// Not well.
     Failed(SafeText),
     /// Nobody tells: only reading can.
     Nothing,
-    /// The user's patience is over.
+    /// The patience after a stop is over.
     Leave,
 }
 
@@ -26,46 +29,74 @@ impl Drive<'_> {
     /// A write whose answer nobody saw: waits for its value to appear; when it has not for long enough, writes once
     /// more, and never a third time.
     pub(super) async fn settle_unanswered(&mut self, track: &Track) -> Result<Next, Halt> {
-        let sent_ms = track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms());
+        let sent = self.sent_at(track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms()));
         let mut pace = Pace::new(&self.executor.options);
-        let mut blind_since = None;
+        let mut unseen_since = None;
         loop {
-            let left = self.grace_left(sent_ms);
+            let mut left = None;
             match self.look().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
                 Sight::Other(found) => return self.end(Ending::Changed { found }).await,
-                Sight::Before(parameter) if left.is_zero() => {
-                    if self.is_interrupted() {
-                        return Ok(Next::Leave);
+                Sight::Before(parameter) => {
+                    unseen_since = None;
+                    left = self.grace_left(sent).await;
+                    if left.is_none() {
+                        return self.write_again(track, &parameter).await;
                     }
-                    if track.unanswered < 2 {
-                        return self.write(&parameter).await;
-                    }
-                    let detail =
-                        "two writes got no answer, and the value has not changed: look at the server's activity log";
-                    return self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await;
                 }
-                Sight::Before(_) => blind_since = None,
-                Sight::Unchecked(blind) => {
-                    let now = self.executor.clock.elapsed();
-                    let since = *blind_since.get_or_insert(now);
-                    let over = left.is_zero() && self.since(since) >= self.executor.options.read_patience;
-                    if over || blind.reason == Reason::Vanished {
-                        let text = format!("the write got no answer and the value cannot be read: {}", blind.detail);
-                        return self.end(Ending::TimedOut { detail: SafeText::new(&text) }).await;
+                Sight::Unchecked(unchecked) => {
+                    if self.is_given_up(&mut unseen_since, &unchecked) {
+                        let what = "the write got no answer";
+                        return self.unseen(what, &unchecked).await;
                     }
                 }
             }
             if self.is_out_of_patience() {
                 return Ok(Next::Leave);
             }
-            let wait = pace.next();
-            self.pause(if left.is_zero() { wait } else { wait.min(left) }).await;
+            let delay = pace.next();
+            let delay = left.map_or(delay, |left| delay.min(left));
+            let why = "the answer to a write was not seen; waiting for its value to show";
+            self.executor.events.emit(&ExecutionEvent::Waiting { step: self.step, why, delay });
+            self.recorder.places.aside(self.pause(delay)).await;
         }
     }
 
+    /// A write that never arrived is sent once more.
+    async fn write_again(&mut self, track: &Track, parameter: &hostssl_model::Parameter) -> Result<Next, Halt> {
+        if self.is_interrupted() {
+            return Ok(Next::Leave);
+        }
+        let detail = if self.recorder.only_settles() {
+            "the write got no answer and the value has not changed: it seems never to have arrived, and nothing was \
+             written again, because the run was only to be settled"
+        } else if track.unanswered < 2 {
+            return self.write(parameter).await;
+        } else {
+            "two writes got no answer, and the value has not changed: look at the server's activity log"
+        };
+        self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
+    }
+
+    /// Whether the value could not be looked at for longer than is waited for.
+    fn is_given_up(&self, unseen_since: &mut Option<Duration>, unchecked: &Unchecked) -> bool {
+        let now = self.executor.clock.elapsed();
+        let since = *unseen_since.get_or_insert(now);
+        unchecked.reason == Reason::Vanished || self.since(since) >= self.executor.options.unseen_patience
+    }
+
+    /// Nobody could look. A server that is gone or stopped tells no value; every other step stays open, so that whoever resumes
+    /// the run looks again.
+    async fn unseen(&self, what: &str, unchecked: &Unchecked) -> Result<Next, Halt> {
+        if !matches!(unchecked.reason, Reason::Vanished | Reason::Stopped) {
+            return Ok(Next::Leave);
+        }
+        let text = format!("{what}, and the value cannot be read: {}", unchecked.detail);
+        self.end(Ending::TimedOut { detail: SafeText::new(&text) }).await
+    }
+
     /// An accepted write: polls when there is something to poll, then reads.
-    pub(super) async fn await_operation(&mut self) -> Result<Next, Halt> {
+    pub(super) async fn await_operation(&mut self, track: &Track) -> Result<Next, Halt> {
         let began = self.executor.clock.elapsed();
         let told = match self.operation.take() {
             Some(Operation { handle: Some(handle), retry_after }) => self.poll(&handle, retry_after, began).await,
@@ -73,15 +104,11 @@ impl Drive<'_> {
             // Another process sent the write, and only that one knew whom to ask.
             None => Told::Nothing,
         };
-        let options = &self.executor.options;
         match told {
             Told::Leave => Ok(Next::Leave),
-            Told::Succeeded => self.await_value(options.verify_patience, None).await,
+            Told::Succeeded => self.await_value(self.executor.options.verify_patience, None).await,
             Told::Failed(why) => self.await_value(Duration::ZERO, Some(why)).await,
-            Told::Nothing => {
-                let left = options.operation_patience.saturating_sub(self.since(began));
-                self.await_value_unsure(left).await
-            }
+            Told::Nothing => self.await_value_unsure(track, began).await,
         }
     }
 
@@ -98,10 +125,21 @@ impl Drive<'_> {
                 return Told::Leave;
             }
             self.pause(pace.next_or(asked).min(left)).await;
-            match self.executor.writer.poll(handle).await {
+            let answer = match self.while_patient(left, self.executor.writer.poll(handle)).await {
+                Bounded::Done(answer) => answer,
+                Bounded::TooLong => return Told::Nothing,
+                Bounded::Stopped => return Told::Leave,
+            };
+            match answer {
                 Ok(Progress::Succeeded) => return Told::Succeeded,
                 Ok(Progress::Failed { detail }) => return Told::Failed(detail),
-                Ok(Progress::Pending { retry_after }) => (asked, unanswered) = (retry_after, 0),
+                Ok(Progress::Pending { retry_after }) => {
+                    (asked, unanswered) = (retry_after, 0);
+                    let long = self.since(began) >= LONG_OPERATION;
+                    if long && matches!(self.look().await, Sight::Wanted(_)) {
+                        return Told::Succeeded;
+                    }
+                }
                 Err(PollError::Forbidden | PollError::Gone) => return Told::Nothing,
                 Err(PollError::Lost { after, .. }) => {
                     (asked, unanswered) = (after, unanswered + 1);
@@ -117,31 +155,26 @@ impl Drive<'_> {
     async fn await_value(&self, patience: Duration, failure: Option<SafeText>) -> Result<Next, Halt> {
         let began = self.executor.clock.elapsed();
         let mut pace = Pace::new(&self.executor.options);
+        let mut unseen_since = None;
         loop {
-            let sight = self.look().await;
-            let over = self.since(began) >= patience;
-            let blind_over = self.since(began) >= patience.max(self.executor.options.read_patience);
-            match sight {
+            match self.look().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
                 Sight::Other(found) => return self.end(Ending::Changed { found }).await,
-                Sight::Before(parameter) if over => {
-                    let detail = match failure {
-                        Some(why) => why,
-                        None => SafeText::new(&format!(
-                            "Azure says that the operation succeeded, and the value is still {}",
-                            parameter.value()
-                        )),
-                    };
+                Sight::Before(parameter) if self.since(began) >= patience => {
+                    let detail = failure.unwrap_or_else(|| {
+                        let value = parameter.value();
+                        SafeText::new(&format!(
+                            "Azure says that the operation succeeded, and the value is still {value}"
+                        ))
+                    });
                     return self.end(Ending::Failed { detail }).await;
                 }
-                Sight::Unchecked(blind) if blind_over || blind.reason == Reason::Vanished => {
-                    let text = match failure {
-                        Some(why) => format!("{why}; and the value cannot be read: {}", blind.detail),
-                        None => format!("the operation ended, and the value cannot be read: {}", blind.detail),
-                    };
-                    return self.end(Ending::TimedOut { detail: SafeText::new(&text) }).await;
+                Sight::Before(_) => unseen_since = None,
+                Sight::Unchecked(unchecked) if self.is_given_up(&mut unseen_since, &unchecked) => {
+                    let what = failure.map_or_else(|| "the operation ended".to_owned(), |why| why.to_string());
+                    return self.unseen(&what, &unchecked).await;
                 }
-                Sight::Before(_) | Sight::Unchecked(_) => {}
+                Sight::Unchecked(_) => {}
             }
             if self.is_out_of_patience() {
                 return Ok(Next::Leave);
@@ -150,25 +183,32 @@ impl Drive<'_> {
         }
     }
 
-    /// Nobody tells how the operation goes: the value must appear within `patience`.
-    async fn await_value_unsure(&self, patience: Duration) -> Result<Next, Halt> {
-        let began = self.executor.clock.elapsed();
-        let mut pace = Pace::new(&self.executor.options);
+    /// Nobody tells how the operation goes: the value must appear within the patience for operations, or as long as the server
+    /// is not ready for another one.
+    async fn await_value_unsure(&self, track: &Track, began: Duration) -> Result<Next, Halt> {
+        let options = &self.executor.options;
+        let sent = self.sent_at(track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms()));
+        let mut pace = Pace::new(options);
         loop {
-            let sight = self.look().await;
-            let left = patience.saturating_sub(self.since(began));
-            match sight {
+            let left = options.operation_patience.saturating_sub(self.since(began));
+            match self.look().await {
                 Sight::Wanted(parameter) => return self.observed(&parameter).await,
                 Sight::Other(found) => return self.end(Ending::Changed { found }).await,
-                Sight::Before(_) if left.is_zero() => {
-                    let detail = "Azure accepted the write, and the value has not changed in the time allowed";
-                    return self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await;
+                Sight::Before(_) => {
+                    let idle = self.age(sent) >= options.ready_patience && self.is_ready().await;
+                    let detail = if idle {
+                        "Azure accepted the write; the server is ready again, and the value has not changed"
+                    } else {
+                        "Azure accepted the write, and the value has not changed in the time allowed"
+                    };
+                    if idle || left.is_zero() {
+                        return self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await;
+                    }
                 }
-                Sight::Unchecked(blind) if left.is_zero() || blind.reason == Reason::Vanished => {
-                    let text = format!("Azure accepted the write, and the value cannot be read: {}", blind.detail);
-                    return self.end(Ending::TimedOut { detail: SafeText::new(&text) }).await;
+                Sight::Unchecked(unchecked) if left.is_zero() || unchecked.reason == Reason::Vanished => {
+                    return self.unseen("Azure accepted the write", &unchecked).await;
                 }
-                Sight::Before(_) | Sight::Unchecked(_) => {}
+                Sight::Unchecked(_) => {}
             }
             if self.is_out_of_patience() {
                 return Ok(Next::Leave);

@@ -1,4 +1,4 @@
-//! Waiting: every wait is bounded, and ends early when the user interrupts.
+//! Waiting: every wait is bounded, and ends early when the person or the deadline says so.
 
 use super::{Drive, Next};
 use crate::ExecutorOptions;
@@ -36,6 +36,22 @@ impl Pace {
     }
 }
 
+/// How something ended that may be dropped.
+pub(super) enum Bounded<T> {
+    Done(T),
+    /// It took longer than it may.
+    TooLong,
+    /// The run was stopped.
+    Stopped,
+}
+
+/// How long ago a write was sent, by a clock that never jumps: the wall clock, which the journal has, is read once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    seen: Duration,
+    age_then: Duration,
+}
+
 impl Drive<'_> {
     /// How long ago a moment is.
     pub(super) fn since(&self, moment: Duration) -> Duration {
@@ -46,7 +62,7 @@ impl Drive<'_> {
         self.recorder.interrupted_at().is_some()
     }
 
-    /// Whether the user interrupted so long ago that what is under way is left.
+    /// Whether the run was stopped so long ago that what is under way is left.
     pub(super) fn is_out_of_patience(&self) -> bool {
         let at = self.recorder.interrupted_at();
         at.is_some_and(|at| self.since(at) >= self.executor.options.stop_patience)
@@ -60,16 +76,37 @@ impl Drive<'_> {
             self.executor.clock.sleep(delay.min(left.max(SHORTEST))).await;
             return;
         }
-        let mut stop = self.executor.stop.clone();
-        let interrupted = async {
-            if stop.wait_for(|stopped| *stopped).await.is_err() {
-                // Nobody is left who could interrupt.
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             () = self.executor.clock.sleep(delay) => {}
-            () = interrupted => {}
+            () = self.executor.stopped() => {}
+        }
+    }
+
+    /// Does what changes nothing, for as long as it may take: until it is done, or the patience after a stop is over.
+    pub(super) async fn while_patient<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Bounded<T> {
+        let out_of_patience = async {
+            self.executor.stopped().await;
+            let left = self
+                .recorder
+                .interrupted_at()
+                .map_or(Duration::ZERO, |at| self.executor.options.stop_patience.saturating_sub(self.since(at)));
+            self.executor.clock.sleep(left).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Bounded::Done(done),
+            () = out_of_patience => Bounded::Stopped,
+            () = self.executor.clock.sleep(limit) => Bounded::TooLong,
+        }
+    }
+
+    /// The same until the run is stopped at all: for what begins something new.
+    pub(super) async fn until_stopped<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Bounded<T> {
+        tokio::select! {
+            biased;
+            () = self.executor.stopped() => Bounded::Stopped,
+            done = work => Bounded::Done(done),
+            () = self.executor.clock.sleep(limit) => Bounded::TooLong,
         }
     }
 
@@ -80,24 +117,46 @@ impl Drive<'_> {
         let Some(since) = track.unsettled_since_ms.filter(|_| !track.is_open() && track.ending().is_none()) else {
             return Ok(Next::Again);
         };
+        let sent = self.sent_at(since);
         loop {
-            let left = self.grace_left(since);
-            if left.is_zero() {
-                return Ok(Next::Again);
-            }
             if self.is_interrupted() {
                 return Ok(Next::Leave);
             }
+            let Some(left) = self.grace_left(sent).await else { return Ok(Next::Again) };
             let why = "an earlier write of this step may still take effect";
             self.executor.events.emit(&ExecutionEvent::Waiting { step: self.step, why, delay: left });
-            self.pause(left).await;
+            self.recorder.places.aside(self.pause(left)).await;
         }
     }
 
-    /// How much of the grace for a write that was sent then is left. A clock that was set back makes it longer, never
-    /// longer than the whole.
-    pub(super) fn grace_left(&self, sent_ms: i64) -> Duration {
+    /// A moment of the journal's clock. One that lies in the future, because a clock was set back, is now.
+    pub(super) fn sent_at(&self, sent_ms: i64) -> Sent {
         let gone = self.executor.clock.now_ms().saturating_sub(sent_ms);
-        self.executor.options.grace.saturating_sub(Duration::from_millis(u64::try_from(gone).unwrap_or(0)))
+        let age_then = Duration::from_millis(u64::try_from(gone).unwrap_or(0));
+        Sent { seen: self.executor.clock.elapsed(), age_then }
+    }
+
+    /// How long ago it was.
+    pub(super) fn age(&self, sent: Sent) -> Duration {
+        sent.age_then.saturating_add(self.since(sent.seen))
+    }
+
+    /// How long a write without an answer may still take effect, at most; `None` when it cannot any more. A server that says
+    /// that it is ready runs no operation, so that a write which has not shown after some seconds never arrived.
+    pub(super) async fn grace_left(&self, sent: Sent) -> Option<Duration> {
+        let (options, age) = (&self.executor.options, self.age(sent));
+        if age >= options.grace {
+            return None;
+        }
+        if age < options.ready_grace {
+            return Some(options.ready_grace.saturating_sub(age));
+        }
+        if self.is_ready().await { None } else { Some(options.grace.saturating_sub(age).min(options.longest_wait)) }
+    }
+
+    /// Whether the server says that nothing runs on it.
+    pub(super) async fn is_ready(&self) -> bool {
+        let asked = self.executor.writer.is_ready(self.place());
+        matches!(self.while_patient(self.executor.options.read_patience, asked).await, Bounded::Done(Some(true)))
     }
 }

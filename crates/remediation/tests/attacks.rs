@@ -1,0 +1,288 @@
+//! What happens around a run and must not break it: outages, stops, values that go back, servers that are gone.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use async_trait::async_trait;
+use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, Stop, Unchecked};
+use hostssl_remediation::{
+    Accepted, Act, Approved, Clock as _, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _,
+    OperationHandle, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Report, Rest, RunId,
+    RunOutcome, WriteError,
+};
+use hostssl_test_support::clock::VirtualClock;
+use hostssl_test_support::fleet::*;
+use hostssl_test_support::harness::set_traps;
+use hostssl_test_support::journal::{CrashingJournal, MemoryJournal};
+use hostssl_test_support::world::{Fault, World};
+use std::time::Duration;
+use tokio::sync::watch;
+
+struct Case {
+    plan: Plan,
+    world: World,
+    journal: MemoryJournal,
+    clock: VirtualClock,
+}
+
+impl Case {
+    fn new(traps: &[Fault]) -> Self {
+        let name = |number: usize| char::from(b'a' + u8::try_from(number).unwrap()).to_string();
+        let postures: Vec<Posture> = (0..traps.len()).map(|number| flexible(&name(number), "off", "TLSv1.2")).collect();
+        let mut known = Known::new(postures);
+        known.options = PlanOptions { canary_size: 1, wave_size: 1, max_servers: None };
+        let plan = known.plan();
+        let world = World::new(&known.postures);
+        set_traps(&world, &known.postures, &plan, traps);
+        Self { plan, world, journal: MemoryJournal::default(), clock: VirtualClock::new() }
+    }
+
+    fn executor<'a>(&'a self, writer: &'a dyn ParameterWriter, stop: watch::Receiver<Option<Stop>>) -> Executor<'a> {
+        Executor {
+            writer,
+            journal: &self.journal,
+            clock: &self.clock,
+            judge: None,
+            events: &|_: &ExecutionEvent<'_>| {},
+            stop,
+            options: ExecutorOptions { max_failures: usize::MAX, canary_gate: false, ..ExecutorOptions::default() },
+        }
+    }
+
+    async fn apply_by(&self, writer: &dyn ParameterWriter, stop: watch::Receiver<Option<Stop>>) -> Report {
+        let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
+        self.executor(writer, stop).apply(&approved, &run(), self.plan.principal()).await.unwrap()
+    }
+
+    async fn apply(&self) -> Report {
+        self.apply_by(&self.world, watch::channel(None).1).await
+    }
+
+    async fn resume(&self, rest: Rest) -> Report {
+        self.executor(&self.world, watch::channel(None).1).resume(&run(), rest, &[]).await.unwrap()
+    }
+
+    fn set(&self, server: &str, value: &str) {
+        self.world.set(&id(Kind::Flexible, server), Name::RequireSecureTransport, value);
+    }
+}
+
+fn run() -> RunId {
+    RunId::new("run-1").unwrap()
+}
+
+fn statuses(report: &Report) -> Vec<&'static str> {
+    report.steps.iter().map(|step| step.status.as_str()).collect()
+}
+
+/// What never answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hangs {
+    FirstRead,
+    Turn,
+    Poll,
+    ReadAfterWrite,
+}
+
+/// An Azure that keeps one answer back for ever, as one 429 with a `Retry-After` of a day does below a client that waits.
+struct Hanging<'a>(&'a World, Hangs);
+
+#[async_trait]
+impl ParameterWriter for Hanging<'_> {
+    async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
+        let written = !self.0.accepted().is_empty();
+        if (self.1 == Hangs::FirstRead && !written) || (self.1 == Hangs::ReadAfterWrite && written) {
+            std::future::pending::<()>().await;
+        }
+        self.0.read(at).await
+    }
+
+    async fn await_turn(&self, _: ParameterRef<'_>) {
+        if self.1 == Hangs::Turn {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool> {
+        self.0.is_ready(at).await
+    }
+
+    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError> {
+        self.0.write(at, value, origin).await
+    }
+
+    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
+        if self.1 == Hangs::Poll {
+            std::future::pending::<()>().await;
+        }
+        self.0.poll(operation).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_wait_ends_within_the_patience_after_a_stop_and_can_be_resumed() {
+    for hangs in [Hangs::FirstRead, Hangs::Turn, Hangs::Poll, Hangs::ReadAfterWrite] {
+        for stop_after in [1, 20, 90] {
+            let case = Case::new(&[Fault::None; 3]);
+            let (interrupt, stop) = watch::channel(None);
+            let stopping = async {
+                tokio::time::sleep(Duration::from_secs(stop_after)).await;
+                interrupt.send(Some(Stop::Deadline)).unwrap();
+                case.clock.elapsed()
+            };
+            let hanging = Hanging(&case.world, hangs);
+            let (report, stopped) = tokio::join!(case.apply_by(&hanging, stop), stopping);
+            let took = case.clock.elapsed() - stopped;
+            assert!(took <= Duration::from_secs(31), "{hangs:?}, stopped after {stop_after} s: {took:?}");
+            assert_eq!(report.outcome, RunOutcome::Open);
+            // What was not sent was not written down as sent.
+            let sent = case.world.accepted().len();
+            let stored = case.journal.load(&run()).await.unwrap();
+            let intended = |record: &&hostssl_remediation::Record| {
+                matches!(record.event, Event::Step { act: Act::Intent { .. }, .. })
+            };
+            assert_eq!(stored.records.iter().filter(intended).count(), sent, "{hangs:?}");
+            assert_eq!(statuses(&case.resume(Rest::Continue).await), ["applied"; 3], "{hangs:?}");
+            assert_eq!(case.world.accepted().len(), 3);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_sent_is_sent_a_moment_later() {
+    let case = Case::new(&[Fault::NotSentTwice, Fault::None]);
+    assert_eq!(statuses(&case.apply().await), ["applied", "applied"]);
+    assert!(case.clock.elapsed() < Duration::from_secs(60), "{:?}", case.clock.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_never_arrived_costs_seconds_and_holds_up_no_other_wave() {
+    let case = Case::new(&[Fault::LostOnTheWay; 6]);
+    assert_eq!(statuses(&case.apply().await), ["applied"; 6]);
+    // Six waves of one server each: one after the other they would take six times the wait.
+    let took = case.clock.elapsed();
+    assert!(took < Duration::from_secs(120), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_could_look_at_stays_open_and_is_settled_later() {
+    let case = Case::new(&[Fault::None, Fault::Unseen, Fault::None]);
+    let report = case.apply().await;
+    assert_eq!((report.outcome, report.summary.open, report.summary.applied), (RunOutcome::Open, 1, 2));
+    assert!(report.steps[1].open && !report.steps[0].open);
+    case.world.clear_faults();
+    let resumed = case.resume(Rest::Continue).await;
+    assert_eq!((statuses(&resumed), resumed.outcome), (vec!["applied"; 3], RunOutcome::Done));
+    assert_eq!(case.world.accepted().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
+    for (after, applied) in [(Duration::from_millis(200), 3), (Duration::from_secs(5), 3)] {
+        let case = Case::new(&[Fault::None; 4]);
+        let reverting = async {
+            while case.world.accepted().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tokio::time::sleep(case.world.operation_takes + Duration::from_secs(3) + after).await;
+            case.set("a", "off");
+        };
+        let (report, ()) = tokio::join!(case.apply(), reverting);
+        assert_eq!((report.summary.failed, report.summary.applied), (1, applied), "{report:?}");
+        assert!(report.steps[0].reason.as_deref().unwrap().contains("something else sets it"));
+        assert_eq!(report.outcome, RunOutcome::Failed);
+        // It is still known as this run's doing, and undo finds that there is nothing left to put back.
+        let executor = case.executor(&case.world, watch::channel(None).1);
+        assert_eq!(statuses(&executor.undo(&run(), &[]).await.unwrap()), ["undone"; 4]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_that_goes_back_holds_up_everything_else() {
+    let case = Case::new(&[Fault::None; 4]);
+    let reverting = async {
+        tokio::time::sleep(case.world.operation_takes + Duration::from_secs(60)).await;
+        case.set("a", "off");
+    };
+    let mut executor = case.executor(&case.world, watch::channel(None).1);
+    executor.options.soak = Duration::from_mins(10);
+    executor.options.canary_gate = true;
+    let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+    let by = case.plan.principal();
+    let run = run();
+    let (report, ()) = tokio::join!(executor.apply(&approved, &run, by), reverting);
+    assert_eq!(statuses(&report.unwrap()), ["failed", "not-started", "not-started", "not-started"]);
+    assert_eq!(case.world.accepted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waves_wait_for_the_soak_and_a_stop_ends_it() {
+    let case = Case::new(&[Fault::None; 3]);
+    let (interrupt, stop) = watch::channel(None);
+    let mut executor = case.executor(&case.world, stop);
+    executor.options.soak = Duration::from_mins(10);
+    let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_mins(15)).await;
+        interrupt.send(Some(Stop::Interrupted)).unwrap();
+    };
+    let run = run();
+    let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), stopping);
+    assert_eq!(statuses(&report.unwrap()), ["applied", "applied", "not-started"]);
+    assert!(case.clock.elapsed() < Duration::from_mins(16));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_waits_for_a_restart_is_not_called_applied() {
+    let case = Case::new(&[Fault::PendingRestart, Fault::None]);
+    let report = case.apply().await;
+    assert_eq!(statuses(&report), ["waits-for-restart", "applied"]);
+    assert_eq!((report.outcome, report.summary.waits_for_restart), (RunOutcome::Incomplete, 1));
+    assert!(report.steps[0].reason.as_deref().unwrap().contains("restart"));
+}
+
+/// Crashed anywhere, and resumed only to settle: nothing is written.
+#[tokio::test(start_paused = true)]
+async fn to_settle_is_to_read() {
+    let mut written = 0;
+    for at in 1..60 {
+        let case = Case::new(&[Fault::None, Fault::LostOnTheWay]);
+        case.world.crash.arm(at);
+        let journal = CrashingJournal { inner: &case.journal, crash: &case.world.crash };
+        let executor = Executor { journal: &journal, ..case.executor(&case.world, watch::channel(None).1) };
+        let approved = Approved::new(case.plan.clone(), case.plan.hash().as_str()).unwrap();
+        let run = run();
+        let crashed = case.world.crash.survive(executor.apply(&approved, &run, case.plan.principal())).await.is_none();
+        case.world.crash.arm(0);
+        if !crashed || case.journal.load(&run).await.is_err() {
+            continue;
+        }
+        let before = case.world.accepted().len();
+        let executor = case.executor(&case.world, watch::channel(None).1);
+        let Ok(settled) = executor.resume(&run, Rest::Leave, &[]).await else { continue };
+        assert_eq!(case.world.accepted().len(), before, "crash {at}");
+        assert_ne!(settled.outcome, RunOutcome::Open, "crash {at}");
+        written += before;
+    }
+    assert!(written > 0, "no crash came behind a write");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_may_be_forgotten() {
+    let case = Case::new(&[Fault::None, Fault::None]);
+    case.apply().await;
+    let b = id(Kind::Flexible, "b");
+    case.world.set_fault(&b, Fault::Locked);
+    let executor = case.executor(&case.world, watch::channel(None).1);
+    let stuck = executor.undo(&run(), &[]).await.unwrap();
+    assert_eq!((statuses(&stuck), stuck.outcome), (vec!["undone", "stuck"], RunOutcome::Stuck));
+    for _ in 0..2 {
+        let forgotten = executor.undo(&run(), std::slice::from_ref(&b)).await.unwrap();
+        assert_eq!((statuses(&forgotten), forgotten.outcome), (vec!["undone", "forgotten"], RunOutcome::Done));
+    }
+    // An open step of a run that is not settled yet may be forgotten too.
+    let case = Case::new(&[Fault::None, Fault::Unseen]);
+    assert_eq!(case.apply().await.outcome, RunOutcome::Open);
+    let executor = case.executor(&case.world, watch::channel(None).1);
+    let resumed = executor.resume(&run(), Rest::Continue, &[b]).await.unwrap();
+    assert_eq!((statuses(&resumed), resumed.outcome), (vec!["applied", "forgotten"], RunOutcome::Done));
+}
