@@ -161,7 +161,7 @@ async fn every_long_running_operation() {
         let method = if exchange.method == "PATCH" { Method::Patch } else { Method::Put };
         let path = exchange.path();
         let url = Url::parse(&exchange.url).unwrap();
-        let accepted = write(&arm, method, url, &json!({}), &subscription(&path)).await.unwrap();
+        let accepted = write(&arm, method, url, &json!({}), &subscription(&path), None).await.unwrap();
         assert!(accepted.operation.is_some(), "{}: {}", exchange.source, exchange.url);
         writes += 1;
     }
@@ -175,7 +175,7 @@ async fn every_long_running_operation() {
         };
         let url = Url::parse(&start.url).unwrap();
         let arm = Cassette::of([start, exchange.clone()]);
-        let accepted = write(&arm, Method::Patch, url, &json!({}), &SubscriptionId::new("s")).await.unwrap();
+        let accepted = write(&arm, Method::Patch, url, &json!({}), &SubscriptionId::new("s"), None).await.unwrap();
         let progress = poll(&arm, &accepted.operation.unwrap()).await.unwrap();
         let recorded = exchange.json();
         match recorded["status"].as_str().unwrap() {

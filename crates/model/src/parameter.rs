@@ -133,7 +133,13 @@ impl Parameter {
     /// A value of this setting that is in effect.
     #[must_use]
     pub fn in_effect(name: ParameterName, value: &str) -> Self {
-        Self { value: value.into(), meaning: name.meaning(value), pending_restart: false, origin: Origin::UserOverride, excerpt: None }
+        Self {
+            value: value.into(),
+            meaning: name.meaning(value),
+            pending_restart: false,
+            origin: Origin::UserOverride,
+            excerpt: None,
+        }
     }
 
     /// The same as somebody's, or the service's own.

@@ -15,7 +15,7 @@ use crate::{
 };
 use drive::{Drive, Left};
 use futures::{TryStreamExt, stream};
-use hostssl_model::{same_value, Advice, Fault, REPORT_DEFECT};
+use hostssl_model::{Advice, Fault, REPORT_DEFECT, same_value};
 use hostssl_model::{Principal, ResourceId};
 use pool::Pool;
 use recorder::Recorder;

@@ -355,7 +355,7 @@ mod tests {
     }
 
     /// Holds the database's write lock, as an audit that is being saved does.
-    fn hold(directory: &std::path::Path, time: Duration) -> std::thread::JoinHandle<()> {
+    fn hold(directory: &std::path::Path, time: Duration) -> JoinHandle<()> {
         let other = open_for_writing(directory).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         std::thread::spawn(move || {

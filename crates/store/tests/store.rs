@@ -121,8 +121,8 @@ async fn nothing_else_begins_while_a_run_has_not_ended() {
     begin(&store, &first, &plan).await.unwrap();
     assert!(matches!(begin(&store, &second, &plan).await, Err(JournalError::Unfinished(run)) if run == first));
     let finish = [
-        step(Act::Ended { ending: Ending::Already }),
-        record(Event::Step { step: 2, direction: Direction::Apply, act: Act::Ended { ending: Ending::Already } }),
+        step(Act::Ended { ending: Ending::Already { waits_for_restart: false } }),
+        record(Event::Step { step: 2, direction: Direction::Apply, act: Act::Ended { ending: Ending::Already { waits_for_restart: false } } }),
         record(Event::RunFinished),
     ];
     store.append(&first, &finish).await.unwrap();
@@ -145,9 +145,9 @@ async fn receipts_prove_each_write() {
     let found = |value: &str| SafeText::new(value);
     let at = |at_ms, act| Record { at_ms, event: Event::Step { step: 1, direction: Direction::Apply, act } };
     let records = [
-        at(1, Act::Intent { found: found("off") }),
+        at(1, Act::Intent { found: found("off"), was_default: false }),
         at(2, Act::Rejected { detail: found("busy") }),
-        at(3, Act::Intent { found: found("OFF") }),
+        at(3, Act::Intent { found: found("OFF"), was_default: false }),
         at(4, Act::Accepted { request_id: RequestId::new("r-7").ok() }),
         at(5, Act::Observed { found: found("on"), pending_restart: false }),
         at(5, Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
