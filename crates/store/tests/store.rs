@@ -122,7 +122,11 @@ async fn nothing_else_begins_while_a_run_has_not_ended() {
     assert!(matches!(begin(&store, &second, &plan).await, Err(JournalError::Unfinished(run)) if run == first));
     let finish = [
         step(Act::Ended { ending: Ending::Already { waits_for_restart: false } }),
-        record(Event::Step { step: 2, direction: Direction::Apply, act: Act::Ended { ending: Ending::Already { waits_for_restart: false } } }),
+        record(Event::Step {
+            step: 2,
+            direction: Direction::Apply,
+            act: Act::Ended { ending: Ending::Already { waits_for_restart: false } },
+        }),
         record(Event::RunFinished),
     ];
     store.append(&first, &finish).await.unwrap();
