@@ -80,6 +80,11 @@ pub(crate) enum Command {
     /// A query, and formats other than table and json, need all of them in memory.
     #[command(after_help = crate::exit::HELP)]
     Probe(ProbeArgs),
+    /// Say who would be refused if a server enforced TLS: its clients with TLS and in plaintext, and a verdict.
+    ///
+    /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.
+    #[command(after_help = crate::commands::clients::HELP)]
+    Clients(crate::commands::clients::ClientsArgs),
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
     ///
     /// Takes the text as arguments or from standard input, with log prefixes and colours, in several lines, of psql and of

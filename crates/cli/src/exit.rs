@@ -1,5 +1,6 @@
 //! How the program ends. These codes are an interface: scripts and pipelines decide by them.
 
+use hostssl_census::Verdict;
 use hostssl_model::AuditReport;
 use hostssl_remediation::RunOutcome;
 use std::process::ExitCode;
@@ -47,6 +48,15 @@ impl Exit {
 }
 
 impl Exit {
+    /// How a census ended: the worst verdict, or none where no server was looked at.
+    pub(crate) fn of_census(worst: Option<Verdict>) -> Self {
+        match worst {
+            Some(Verdict::Breaks) => Self::Findings,
+            Some(Verdict::Safe) => Self::AllPass,
+            Some(Verdict::NeedsObservation) | None => Self::Incomplete,
+        }
+    }
+
     /// How a run that changes servers ended.
     pub(crate) fn of_run(outcome: RunOutcome) -> Self {
         match outcome {

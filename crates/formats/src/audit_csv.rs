@@ -1,6 +1,6 @@
 //! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
 
-use crate::safe;
+use crate::csv_cell::{inert, unwrapped};
 use hostssl_model::{AuditReport, Floor, ServerReport, Subscription, WorstListener};
 use std::io::{self, Write};
 
@@ -93,30 +93,5 @@ impl<W: Write> CsvWriter<W> {
             }
         }
         self.0.flush()
-    }
-}
-
-/// The writer's own error, so that a reader that went away can be told from a full disk.
-fn unwrapped(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// A spreadsheet runs a cell that begins with one of these as a formula, and names in Azure are chosen by anybody.
-fn inert(cell: &str) -> String {
-    let cell = safe(cell);
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.into_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        assert_eq!(inert("=HYPERLINK(\"https://x\")"), "'=HYPERLINK(\"https://x\")");
-        assert_eq!(inert("pg-orders"), "pg-orders");
     }
 }

@@ -5,7 +5,13 @@
 pub mod audit_csv;
 pub mod audit_json;
 pub mod audit_text;
+pub mod clients;
+pub mod clients_csv;
+pub mod clients_json;
+pub mod clients_sheet;
+pub mod clients_text;
 mod columns;
+mod csv_cell;
 mod json_text;
 pub mod output;
 pub mod plan_text;

@@ -1,0 +1,434 @@
+//! Folds sightings into clients.
+
+use crate::verdict::{Evidence, index, judge};
+use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, Sighting, Tls, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// What a source of sightings is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// A log file on disk, or standard input.
+    LogFile,
+    /// A log file that Resource Manager lists.
+    ArmLogFile,
+    /// `pg_stat_ssl` and `pg_stat_activity`.
+    Sessions,
+    /// Azure Monitor.
+    LogAnalytics,
+    /// `SHOW CLIENTS` of a PgBouncer.
+    Pgbouncer,
+}
+
+impl SourceKind {
+    /// The word in the formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LogFile => "log-file",
+            Self::ArmLogFile => "arm-log-file",
+            Self::Sessions => "sessions",
+            Self::LogAnalytics => "log-analytics",
+            Self::Pgbouncer => "pgbouncer",
+        }
+    }
+}
+
+/// What a source cannot say, as a stable word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissingReason {
+    /// It holds nothing.
+    Empty,
+    /// It is not a log of PostgreSQL.
+    NotALog,
+    /// Connections are not logged.
+    LogConnectionsOff,
+    /// It could not be read to its end.
+    Truncated,
+    /// Some of its lines could not be read.
+    Damaged,
+    /// Some of its lines have another prefix than the one that was given or found.
+    MixedPrefixes,
+    /// Its lines do not say when they were written.
+    NoTime,
+    /// Its lines do not say which session they are of.
+    NoSession,
+    /// The zone of its times is not known; they are read as UTC.
+    TimeZone,
+    /// Nothing was written for a time.
+    Gap,
+    /// Lines were too long to be held, and left out.
+    LongLines,
+    /// What a client chooses as its name can imitate words of the server.
+    Imitation,
+    /// Sessions that began before and have not ended are not in it.
+    OlderSessions,
+    /// More clients than are listed.
+    MoreClients,
+    /// Clients that come and go between two looks are not seen.
+    Sampling,
+    /// The role may not see all sessions.
+    Privilege,
+    /// The source could not be reached.
+    Unreachable,
+    /// The source is turned off.
+    Disabled,
+}
+
+impl MissingReason {
+    /// Whether a source with this cannot vouch for having seen every connection.
+    #[must_use]
+    pub fn blocks(self) -> bool {
+        match self {
+            Self::NotALog
+            | Self::LogConnectionsOff
+            | Self::Truncated
+            | Self::Damaged
+            | Self::MixedPrefixes
+            | Self::NoTime
+            | Self::NoSession
+            | Self::Sampling
+            | Self::Privilege
+            | Self::Unreachable
+            | Self::Disabled => true,
+            Self::Empty
+            | Self::TimeZone
+            | Self::Gap
+            | Self::LongLines
+            | Self::Imitation
+            | Self::OlderSessions
+            | Self::MoreClients => false,
+        }
+    }
+
+    /// The word in the formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotALog => "not-a-log",
+            Self::LogConnectionsOff => "log-connections-off",
+            Self::Truncated => "truncated",
+            Self::Damaged => "damaged",
+            Self::MixedPrefixes => "mixed-prefixes",
+            Self::NoTime => "no-time",
+            Self::NoSession => "no-session",
+            Self::TimeZone => "time-zone",
+            Self::Gap => "gap",
+            Self::LongLines => "long-lines",
+            Self::Imitation => "imitation",
+            Self::OlderSessions => "older-sessions",
+            Self::MoreClients => "more-clients",
+            Self::Sampling => "sampling",
+            Self::Privilege => "privilege",
+            Self::Unreachable => "unreachable",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// Something that a source cannot say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The stable word.
+    pub reason: MissingReason,
+    /// One sentence for people.
+    pub detail: String,
+}
+
+/// Where sightings come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// What it is.
+    pub kind: SourceKind,
+    /// Its name, such as that of the file.
+    pub name: String,
+    /// In words, what was found out about its format; empty if there is nothing to say.
+    pub format: String,
+    /// The time that it covers.
+    pub coverage: Coverage,
+    /// Whether it shows every connection of that time.
+    pub is_complete: bool,
+    /// What it cannot say.
+    pub missing: Vec<Missing>,
+}
+
+impl Source {
+    /// A source of which nothing is known yet.
+    #[must_use]
+    pub fn new(kind: SourceKind, name: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            format: String::new(),
+            coverage: Coverage::default(),
+            is_complete: true,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Notes that it lacks something.
+    pub fn lacks(&mut self, reason: MissingReason, detail: impl Into<String>) {
+        self.is_complete &= !reason.blocks();
+        if !self.missing.iter().any(|missing| missing.reason == reason) {
+            self.missing.push(Missing { reason, detail: detail.into() });
+        }
+    }
+}
+
+/// Bounds of the memory of a census.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Distinct clients that are listed of each state of TLS. The sightings of others are counted.
+    pub clients: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { clients: 10_000 }
+    }
+}
+
+/// What makes a client distinct.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    user: Option<String>,
+    database: Option<String>,
+    application: Option<String>,
+    address: Option<String>,
+    backend: Backend,
+    tls: Tls,
+}
+
+/// Who is known only by the end of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Names {
+    user: Option<String>,
+    database: Option<String>,
+    address: Option<String>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    protocol: Option<String>,
+    cipher: Option<String>,
+    first: Option<Millis>,
+    last: Option<Millis>,
+    sightings: u64,
+    sources: Vec<usize>,
+    doubt: Option<Doubt>,
+}
+
+/// The clients of one server, as they are found.
+#[derive(Debug, Default)]
+pub struct Census {
+    limits: Limits,
+    since: Option<Millis>,
+    clients: HashMap<Key, Seen>,
+    counts: [usize; 4],
+    unlisted: [u64; 4],
+    /// Sessions of which only the end was seen.
+    earlier: HashMap<Names, (Sighting, u64, usize)>,
+    sources: Vec<Source>,
+}
+
+/// What the census of one server came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CensusReport {
+    /// Whether enforcement is safe.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// From the first thing that was observed to the last.
+    pub window: Option<Interval>,
+    /// How much of the window was observed.
+    pub observed: Millis,
+    /// The sources.
+    pub sources: Vec<Source>,
+    /// The clients, those in plaintext first.
+    pub clients: Vec<Client>,
+    /// Sightings of clients that are not listed, in the order of [`Tls::ALL`].
+    pub unlisted: [u64; 4],
+}
+
+impl Census {
+    /// An empty census. What was seen before `since` does not count.
+    #[must_use]
+    pub fn new(limits: Limits, since: Option<Millis>) -> Self {
+        Self { limits, since, ..Self::default() }
+    }
+
+    /// Adds a source and returns its place.
+    pub fn add_source(&mut self, source: Source) -> usize {
+        self.sources.push(source);
+        self.sources.len() - 1
+    }
+
+    /// A source that was added.
+    pub fn source_mut(&mut self, place: usize) -> Option<&mut Source> {
+        self.sources.get_mut(place)
+    }
+
+    /// The sources.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Counts a sighting of a source.
+    pub fn add(&mut self, source: usize, sighting: Sighting) {
+        if self.since.is_some_and(|since| sighting.at.is_some_and(|at| at < since)) {
+            return;
+        }
+        if sighting.doubt == Some(Doubt::BeganBefore) {
+            return self.add_earlier(source, sighting);
+        }
+        let Sighting { user, database, application, address, backend, tls, protocol, cipher, at, doubt } = sighting;
+        let key = Key { user, database, application, address, backend, tls };
+        if let Some(seen) = self.clients.get_mut(&key) {
+            return seen.again(source, at, protocol, cipher);
+        }
+        let (Some(count), Some(unlisted)) = (self.counts.get_mut(index(tls)), self.unlisted.get_mut(index(tls))) else {
+            return;
+        };
+        if *count >= self.limits.clients {
+            *unlisted += 1;
+            return;
+        }
+        *count += 1;
+        let seen = Seen { protocol, cipher, first: at, last: at, sightings: 1, sources: vec![source], doubt };
+        self.clients.insert(key, seen);
+    }
+
+    fn add_earlier(&mut self, source: usize, sighting: Sighting) {
+        let names = Names {
+            user: sighting.user.clone(),
+            database: sighting.database.clone(),
+            address: sighting.address.clone(),
+        };
+        if let Some((_, count, _)) = self.earlier.get_mut(&names) {
+            *count += 1;
+        } else if self.earlier.len() < self.limits.clients {
+            self.earlier.insert(names, (sighting, 1, source));
+        } else {
+            self.unlisted[index(Tls::Unknown)] += 1;
+        }
+    }
+
+    /// Draws the verdict.
+    #[must_use]
+    pub fn finish(mut self, requirements: Requirements) -> CensusReport {
+        self.settle_earlier();
+        for source in &mut self.sources {
+            source.coverage.close();
+            if let Some(since) = self.since {
+                source.coverage.cut(since);
+            }
+        }
+        let beyond: u64 = self.unlisted.iter().sum();
+        if beyond > 0 {
+            let detail =
+                format!("{beyond} sightings are of clients beyond the {} that are listed", self.limits.clients);
+            for source in &mut self.sources {
+                source.lacks(MissingReason::MoreClients, detail.clone());
+            }
+        }
+        let mut clients: Vec<Client> = self.clients.into_iter().map(|(key, seen)| seen.into_client(key)).collect();
+        clients.sort_by(|a, b| order(a).cmp(&order(b)));
+        let evidence = Evidence { clients: &clients, unlisted: self.unlisted, sources: &self.sources };
+        let (verdict, reason) = judge(&evidence, requirements);
+        let mut whole = Coverage::default();
+        self.sources.iter().for_each(|source| whole.merge(&source.coverage));
+        CensusReport {
+            verdict,
+            reason,
+            window: whole.window(),
+            observed: whole.observed(),
+            sources: self.sources,
+            clients,
+            unlisted: self.unlisted,
+        }
+    }
+
+    /// Sessions that began before the observation are old news if the same client was seen since; otherwise nobody knows
+    /// whether they use TLS.
+    fn settle_earlier(&mut self) {
+        let known: std::collections::HashSet<Names> = self
+            .clients
+            .keys()
+            .map(|key| Names { user: key.user.clone(), database: key.database.clone(), address: key.address.clone() })
+            .collect();
+        // The message of a replication connection has no database.
+        let replication: std::collections::HashSet<(Option<String>, Option<String>)> = self
+            .clients
+            .keys()
+            .filter(|key| key.backend == Backend::Replication)
+            .map(|key| (key.user.clone(), key.address.clone()))
+            .collect();
+        for (names, (sighting, count, source)) in std::mem::take(&mut self.earlier) {
+            if known.contains(&names) || replication.contains(&(names.user, names.address)) {
+                continue;
+            }
+            let Sighting { user, database, application, address, backend, tls, at, doubt, .. } = sighting;
+            let seen = Seen {
+                protocol: None,
+                cipher: None,
+                first: at,
+                last: at,
+                sightings: count,
+                sources: vec![source],
+                doubt,
+            };
+            self.clients.insert(Key { user, database, application, address, backend, tls }, seen);
+        }
+    }
+}
+
+impl Seen {
+    fn again(&mut self, source: usize, at: Option<Millis>, protocol: Option<String>, cipher: Option<String>) {
+        self.sightings += 1;
+        if !self.sources.contains(&source) {
+            self.sources.push(source);
+        }
+        if at >= self.last {
+            self.last = at;
+            if protocol.is_some() {
+                (self.protocol, self.cipher) = (protocol, cipher);
+            }
+        }
+        if let Some(at) = at {
+            self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        }
+    }
+
+    fn into_client(self, key: Key) -> Client {
+        let Key { user, database, application, address, backend, tls } = key;
+        let mut sources = self.sources;
+        sources.sort_unstable();
+        Client {
+            user,
+            database,
+            application,
+            address,
+            backend,
+            tls,
+            protocol: self.protocol,
+            cipher: self.cipher,
+            first_seen: self.first,
+            last_seen: self.last,
+            sightings: self.sightings,
+            sources,
+            doubt: self.doubt,
+        }
+    }
+}
+
+type Order<'a> = (usize, [Option<&'a str>; 4], Backend);
+
+fn order(client: &Client) -> Order<'_> {
+    let Client { user, database, application, address, .. } = client;
+    let names = [user, database, application, address].map(|name| name.as_deref());
+    (index(client.tls), names, client.backend)
+}

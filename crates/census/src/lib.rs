@@ -1,0 +1,23 @@
+//! The client census: who connects to a PostgreSQL server, with TLS or in plaintext, and whether enforcement would break them.
+//!
+//! Everything here is a function of values: [`LogReader`] takes the bytes of server logs, [`Census`] folds sightings into
+//! clients, and [`Census::finish`] draws the verdict. Reading files, sockets and clocks is for whoever calls.
+//!
+//! Absence of evidence is never a pass. A source says what it cannot see, and `safe` needs a source that saw every
+//! connection over the whole window that was asked for.
+
+mod census;
+mod client;
+mod coverage;
+mod fix;
+mod log;
+mod time;
+mod verdict;
+
+pub use census::{Census, CensusReport, Limits, Missing, MissingReason, Source, SourceKind};
+pub use client::{Backend, Client, Doubt, Sighting, Tls};
+pub use coverage::{Coverage, Interval};
+pub use fix::{Change, Driver, Fix};
+pub use log::{InvalidPrefix, LogEnd, LogReader, Prefix};
+pub use time::{Millis, parse_timestamp};
+pub use verdict::{Requirements, Verdict};

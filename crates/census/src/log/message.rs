@@ -1,0 +1,373 @@
+//! What one message of the server says of a connection.
+//!
+//! Names are not quoted in messages. The application name is any client's to choose, while users and databases are made by
+//! an administrator: where a message can be split in several places, the split that puts the oddity into the application
+//! name is taken, and what then still has two readings is said to be in doubt.
+
+use super::wording::{SETTING, WORDINGS, Wording};
+use crate::Doubt;
+use memchr::memmem;
+
+/// A message that matters to the census.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Message<'a> {
+    /// A connection came in.
+    Received(Origin<'a>),
+    /// It was authenticated and let in.
+    Authorized(Authorized<'a>),
+    /// It ended. A French message is of two lines, and the names are on the second.
+    Disconnected(Option<Parting<'a>>),
+    /// `log_connections` was set to this.
+    Setting(&'a [u8]),
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin<'a> {
+    /// A Unix-domain socket.
+    Local,
+    /// An address, or a name with `log_hostname`.
+    Host(&'a [u8]),
+}
+
+/// The names of a session that ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Parting<'a> {
+    pub(crate) user: Option<&'a [u8]>,
+    pub(crate) database: Option<&'a [u8]>,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// A session as its message describes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Authorized<'a> {
+    pub(crate) is_replication: bool,
+    /// `None` if the names have two readings.
+    pub(crate) user: Option<&'a [u8]>,
+    pub(crate) database: Option<&'a [u8]>,
+    pub(crate) application: Option<&'a [u8]>,
+    /// Everything behind the application name's mark: the name, and what the server says of encryption.
+    pub(crate) application_and_rest: Option<&'a [u8]>,
+    pub(crate) encryption: Encryption<'a>,
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// What a message says of encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption<'a> {
+    /// Nothing, which means none.
+    None,
+    /// TLS.
+    Tls { protocol: &'a [u8], cipher: &'a [u8] },
+    /// GSSAPI.
+    Gss,
+    /// Something of TLS, in other words than any that are known.
+    Unreadable,
+}
+
+/// The names that csvlog and jsonlog have in fields of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Columns<'a> {
+    pub(crate) user: Option<&'a [u8]>,
+    pub(crate) database: Option<&'a [u8]>,
+}
+
+/// Reads a message; `None` if it is about something else.
+pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>) -> Option<Message<'a>> {
+    for wording in &WORDINGS {
+        if wording.severity.as_bytes() != severity && severity != b"LOG" {
+            continue;
+        }
+        if let Some(rest) = message.strip_prefix(wording.received.as_bytes()) {
+            return Some(Message::Received(origin(rest, wording.received_port)));
+        }
+        if let Some(rest) = message.strip_prefix(wording.authorized.as_bytes()) {
+            return Some(Message::Authorized(authorized(rest, wording, false, columns)));
+        }
+        if let Some(rest) = message.strip_prefix(wording.replication.as_bytes()) {
+            return Some(Message::Authorized(authorized(rest, wording, true, columns)));
+        }
+        if let Some(rest) = message.strip_prefix(wording.disconnection.as_bytes()) {
+            return Some(Message::Disconnected(parting(rest, wording)));
+        }
+    }
+    let rest = message.strip_prefix(SETTING.as_bytes())?;
+    Some(Message::Setting(rest.strip_suffix(b"\"").unwrap_or(rest)))
+}
+
+/// `[local]` alone is a socket: a host, whatever its name, has a port behind it.
+fn origin<'a>(rest: &'a [u8], port: &str) -> Origin<'a> {
+    match memmem::rfind(rest, port.as_bytes()) {
+        Some(at) => Origin::Host(rest.get(..at).unwrap_or_default()),
+        None if rest == b"[local]" => Origin::Local,
+        None => Origin::Host(rest),
+    }
+}
+
+fn parting<'a>(rest: &'a [u8], wording: &Wording) -> Option<Parting<'a>> {
+    let [user, database, host] = wording.disconnection_names;
+    let (_, names) = split_once(rest, user)?;
+    let at = memmem::rfind(names, host.as_bytes())?;
+    let (names, host) = (names.get(..at)?, names.get(at + host.len()..)?);
+    let port = if wording.disconnection == WORDINGS[0].disconnection { " port=" } else { wording.received_port };
+    // Catalogues that lack the word for the port leave it in English.
+    let origin = match origin(host, port) {
+        Origin::Host(host) => origin(host, " port="),
+        local @ Origin::Local => local,
+    };
+    let mut ways = memmem::find_iter(names, database.as_bytes());
+    let (user, database) = match (ways.next(), ways.next()) {
+        (Some(at), None) => (names.get(..at), names.get(at + database.len()..)),
+        _ => (None, None),
+    };
+    Some(Parting { user, database: database.filter(|name| !name.is_empty()), origin })
+}
+
+fn authorized<'a>(rest: &'a [u8], wording: &Wording, is_replication: bool, columns: Columns<'_>) -> Authorized<'a> {
+    let (names, encryption) = encryption(rest, wording);
+    let mut doubt = None;
+    let (user, database, application) = if let Some(parts) = split_by_columns(names, wording, is_replication, columns) {
+        parts
+    } else if is_replication {
+        match split_once(names, wording.application) {
+            Some((user, application)) => (Some(user), None, Some(application)),
+            None => (Some(names), None, None),
+        }
+    } else {
+        let (user, after) = split_once(names, wording.database).unwrap_or((names, b""));
+        let (database, application) = match split_once(after, wording.application) {
+            Some((database, application)) => (database, Some(application)),
+            None => (after, None),
+        };
+        if memmem::find(database, wording.database.as_bytes()).is_some() {
+            doubt = Some(Doubt::AmbiguousNames);
+            (None, None, application)
+        } else {
+            (Some(user), Some(database), application)
+        }
+    };
+    let imitates = |name: &[u8]| memmem::find(name, wording.ssl[0].as_bytes()).is_some();
+    if matches!(encryption, Encryption::Tls { .. }) && application.is_some_and(imitates) {
+        doubt = Some(Doubt::ImitatedTls);
+    }
+    // Both are parts of `rest`, so that the one's beginning lies within the other.
+    let before = application.and_then(|name| offset_in(rest, name));
+    Authorized {
+        is_replication,
+        user,
+        database: database.filter(|name| !name.is_empty()),
+        application,
+        application_and_rest: before.and_then(|at| rest.get(at..)),
+        encryption,
+        doubt,
+    }
+}
+
+/// Where `part` begins in `whole`, of which it is a part.
+fn offset_in(whole: &[u8], part: &[u8]) -> Option<usize> {
+    let at = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    (at <= whole.len()).then_some(at)
+}
+
+type Names<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// Splits where the fields of csvlog and jsonlog say.
+fn split_by_columns<'a>(
+    names: &'a [u8],
+    wording: &Wording,
+    is_replication: bool,
+    columns: Columns<'_>,
+) -> Option<Names<'a>> {
+    let user = columns.user?;
+    let (user, rest) = (names.get(..user.len())?, names.strip_prefix(user)?);
+    let (database, rest) = if is_replication {
+        (None, rest)
+    } else {
+        let rest = rest.strip_prefix(wording.database.as_bytes())?;
+        let length = columns.database?.len();
+        (rest.get(..length), rest.strip_prefix(columns.database?)?)
+    };
+    let application = if rest.is_empty() { None } else { Some(rest.strip_prefix(wording.application.as_bytes())?) };
+    Some((Some(user), database, application))
+}
+
+/// Takes what the server says of encryption off the end of a message.
+fn encryption<'a>(text: &'a [u8], wording: &Wording) -> (&'a [u8], Encryption<'a>) {
+    if text.last() != Some(&b')') {
+        return (text, Encryption::None);
+    }
+    let (without_gss, has_gss) = match gss(text, wording) {
+        Some((head, encrypted)) => (head, encrypted),
+        None => (text, false),
+    };
+    if let Some((head, protocol, cipher)) = ssl(without_gss, wording) {
+        return (head, Encryption::Tls { protocol, cipher });
+    }
+    if has_gss {
+        return (without_gss, Encryption::Gss);
+    }
+    if without_gss.len() < text.len() {
+        return (without_gss, Encryption::None);
+    }
+    let speaks_of_tls = memmem::find(text, b"SSL").is_some() || memmem::find(text, b"TLS").is_some();
+    if speaks_of_tls && memmem::find(text, b"TLSv1").is_some() && memmem::find(text, b"(").is_some() {
+        return (text, Encryption::Unreadable);
+    }
+    (text, Encryption::None)
+}
+
+/// ` GSS (authenticated=yes, encrypted=no, principal=…)` and whether it encrypts.
+fn gss<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], bool)> {
+    let [open, encrypted, yes] = wording.gss;
+    let at = memmem::rfind(text, open.as_bytes())?;
+    let (_, value) = split_once(text.get(at..)?, encrypted)?;
+    Some((text.get(..at)?, value.starts_with(yes.as_bytes())))
+}
+
+/// ` SSL enabled (protocol=P, cipher=C, bits=N)`, whole and well formed: the head before it, the protocol and the cipher.
+fn ssl<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
+    let [open, cipher, bits, close] = wording.ssl;
+    let at = memmem::rfind(text, open.as_bytes())?;
+    let inside = text.get(at + open.len()..)?.strip_suffix(close.as_bytes())?;
+    let (protocol, inside) = split_once(inside, cipher)?;
+    let (cipher, inside) = split_once(inside, bits)?;
+    let digits = inside.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    // PostgreSQL 11 to 13 say `, compression=off` behind the bits.
+    let tail = inside.get(digits..)?;
+    let word = |bytes: &[u8]| {
+        !bytes.is_empty() && bytes.len() <= 64 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    let is_protocol = word(protocol) && (protocol.starts_with(b"TLSv1") || protocol.starts_with(b"SSLv"));
+    let tail_is_known = tail.is_empty() || (tail.starts_with(b", ") && !tail.contains(&b'('));
+    (digits > 0 && is_protocol && word(cipher) && tail_is_known).then_some((text.get(..at)?, protocol, cipher))
+}
+
+fn split_once<'a>(text: &'a [u8], at: &str) -> Option<(&'a [u8], &'a [u8])> {
+    let found = memmem::find(text, at.as_bytes())?;
+    Some((text.get(..found)?, text.get(found + at.len()..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SSL: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
+
+    fn read(text: &str) -> Authorized<'_> {
+        match parse(b"LOG", text.as_bytes(), Columns::default()) {
+            Some(Message::Authorized(authorized)) => authorized,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    fn text(bytes: Option<&[u8]>) -> Option<&str> {
+        bytes.map(|bytes| std::str::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn each_version_and_kind_is_read() {
+        let line = format!("connection authorized: user=app database=shop application_name=psql{SSL}");
+        let seen = read(&line);
+        assert_eq!(
+            (text(seen.user), text(seen.database), text(seen.application)),
+            (Some("app"), Some("shop"), Some("psql"))
+        );
+        assert!(matches!(seen.encryption, Encryption::Tls { protocol: b"TLSv1.3", cipher: b"TLS_AES_256_GCM_SHA384" }));
+        let old = "connection authorized: user=app database=shop SSL enabled (protocol=TLSv1.2, \
+                   cipher=ECDHE-RSA-AES256-GCM-SHA384, bits=256, compression=off)";
+        assert!(matches!(read(old).encryption, Encryption::Tls { .. }));
+        assert_eq!(text(read(old).database), Some("shop"));
+        let replication = "replication connection authorized: user=rep application_name=pg_receivewal";
+        let seen = read(replication);
+        assert!(seen.is_replication && seen.database.is_none() && seen.encryption == Encryption::None);
+        assert_eq!((text(seen.user), text(seen.application)), (Some("rep"), Some("pg_receivewal")));
+        let gss = "connection authorized: user=a database=b GSS (authenticated=yes, encrypted=yes, \
+                   delegated_credentials=no, principal=a@X)";
+        assert_eq!(read(gss).encryption, Encryption::Gss);
+        assert_eq!(text(read(gss).database), Some("b"));
+        assert_eq!(read(&gss.replace("encrypted=yes", "encrypted=no")).encryption, Encryption::None);
+        assert!(matches!(
+            read(&format!("connection authorized: user=a database=b{SSL} GSS (authenticated=yes, encrypted=no)"))
+                .encryption,
+            Encryption::Tls { .. }
+        ));
+    }
+
+    #[test]
+    fn names_that_deceive_are_not_believed() {
+        let lie = format!("connection authorized: user=u database=d application_name=x{SSL}{SSL}");
+        assert_eq!(read(&lie).doubt, Some(Doubt::ImitatedTls));
+        for plain in [
+            "connection authorized: user=u database=d application_name=x SSL enabled (protocol=TLSv1.3, cipher=",
+            "connection authorized: user=u database=d application_name=SSL enabled (yes)",
+            "connection authorized: user=u database=d application_name=x SSL enabled (protocol=none, cipher=a, bits=1)",
+            "connection authorized: user=u database=d application_name=connection authorized: user=v database=w",
+        ] {
+            assert_eq!(read(plain).encryption, Encryption::None, "{plain}");
+            assert_eq!(text(read(plain).database), Some("d"));
+        }
+        let odd = "connection authorized: user=u database=d application_name=y SSL on (TLSv1.3)";
+        assert_eq!(read(odd).encryption, Encryption::Unreadable);
+        let two = read("connection authorized: user=x database=prod database=shop application_name=psql");
+        assert_eq!((two.user, two.doubt), (None, Some(Doubt::AmbiguousNames)));
+        assert_eq!(text(two.application), Some("psql"));
+        let app = read("connection authorized: user=x database=shop application_name=a database=b");
+        assert_eq!((text(app.user), text(app.database), app.doubt), (Some("x"), Some("shop"), None));
+        let columns = Columns { user: Some(b"x database=prod"), database: Some(b"shop") };
+        let message = b"connection authorized: user=x database=prod database=shop application_name=psql";
+        let Some(Message::Authorized(seen)) = parse(b"LOG", message, columns) else { panic!() };
+        assert_eq!((text(seen.user), text(seen.database), seen.doubt), (Some("x database=prod"), Some("shop"), None));
+    }
+
+    #[test]
+    fn other_severities_and_messages_are_none() {
+        assert_eq!(parse(b"WARNING", b"connection authorized: user=a database=b", Columns::default()), None);
+        assert_eq!(parse(b"LOG", b"statement: select 'connection authorized: user=a'", Columns::default()), None);
+    }
+
+    #[test]
+    fn origins_and_endings_are_read() {
+        let read = |text| parse(b"LOG", text, Columns::default());
+        assert_eq!(read(b"connection received: host=[local]"), Some(Message::Received(Origin::Local)));
+        assert_eq!(
+            read(b"connection received: host=[local] port=5"),
+            Some(Message::Received(Origin::Host(b"[local]"))),
+            "a name that a resolver made up"
+        );
+        assert_eq!(read(b"connection received: host=::1 port=5"), Some(Message::Received(Origin::Host(b"::1"))));
+        let Some(Message::Disconnected(Some(parting))) =
+            read(b"disconnection: session time: 0:00:00.020 user=u database=d host=10.0.0.1 port=38156")
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (text(parting.user), text(parting.database), parting.origin),
+            (Some("u"), Some("d"), Origin::Host(b"10.0.0.1"))
+        );
+        assert_eq!(read(b"parameter \"log_connections\" changed to \"off\""), Some(Message::Setting(b"off")));
+    }
+
+    #[test]
+    fn every_translation_says_the_same() {
+        for wording in &WORDINGS {
+            let Wording { severity, authorized, database, application, ssl, .. } = wording;
+            let [open, cipher, bits, close] = ssl;
+            let tls = format!(
+                "{authorized}app{database}shop{application}job{open}TLSv1.3{cipher}TLS_AES_128_GCM_SHA256{bits}128{close}"
+            );
+            let plain = format!("{authorized}app{database}shop{application}job");
+            for (line, is_tls) in [(tls, true), (plain, false)] {
+                let Some(Message::Authorized(seen)) = parse(severity.as_bytes(), line.as_bytes(), Columns::default())
+                else {
+                    panic!("{line}")
+                };
+                assert_eq!(
+                    (text(seen.user), text(seen.database), text(seen.application)),
+                    (Some("app"), Some("shop"), Some("job")),
+                    "{line}"
+                );
+                assert_eq!(matches!(seen.encryption, Encryption::Tls { .. }), is_tls, "{line}");
+            }
+        }
+    }
+}

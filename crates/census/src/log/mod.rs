@@ -1,0 +1,106 @@
+//! The log reader: bytes of server logs become sightings.
+//!
+//! It looks for the few messages about connections first and splits into lines only around them, so that a log full of
+//! statements costs little more than a search. Statement texts are never kept.
+
+mod csv;
+mod file;
+mod infer;
+mod join;
+mod json;
+mod message;
+mod prefix;
+mod wording;
+
+pub use prefix::{InvalidPrefix, Prefix};
+
+use crate::{Census, MissingReason, Source, SourceKind};
+use file::LogFile;
+use join::Joiner;
+
+/// How a log file ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogEnd {
+    /// It was read to its end.
+    Whole,
+    /// Reading stopped before its end, for this reason.
+    Broken(String),
+}
+
+/// Reads the logs of one server, one after the other, in any order.
+///
+/// # Examples
+///
+/// ```
+/// use hostssl_census::{Census, LogEnd, LogReader, Requirements, SourceKind, Verdict};
+///
+/// let mut reader = LogReader::new(Census::default(), None);
+/// reader.begin(SourceKind::LogFile, "postgresql.log");
+/// reader.feed(b"2026-09-16 19:02:12 UTC-6aaae7b4.1dc3-LOG:  connection received: host=10.0.0.4 port=5\n");
+/// reader.feed(b"2026-09-16 19:02:12 UTC-6aaae7b4.1dc3-LOG:  connection authorized: user=app database=shop\n");
+/// reader.end(LogEnd::Whole);
+/// let report = reader.finish().finish(Requirements::default());
+/// assert_eq!(report.verdict, Verdict::Breaks);
+/// assert_eq!(report.clients[0].address.as_deref(), Some("10.0.0.4"));
+/// ```
+#[derive(Debug)]
+pub struct LogReader {
+    census: Census,
+    joiner: Joiner,
+    prefix: Option<Prefix>,
+    file: Option<LogFile>,
+    /// The files of this reader, as sources of the census.
+    sources: Vec<usize>,
+}
+
+impl LogReader {
+    /// A reader that counts into `census`. Without a prefix, each file's is found out.
+    #[must_use]
+    pub fn new(census: Census, prefix: Option<Prefix>) -> Self {
+        Self { census, joiner: Joiner::default(), prefix, file: None, sources: Vec::new() }
+    }
+
+    /// Begins a file.
+    pub fn begin(&mut self, kind: SourceKind, name: impl Into<String>) {
+        self.end(LogEnd::Whole);
+        let source = self.census.add_source(Source::new(kind, name));
+        self.sources.push(source);
+        self.file = Some(LogFile::new(source, self.prefix.clone()));
+    }
+
+    /// Takes the next bytes of the file, in pieces of any size.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let Self { census, joiner, file, .. } = self;
+        if let Some(file) = file {
+            file.feed(bytes, &mut file::Sink { census, joiner });
+        }
+    }
+
+    /// Ends the file.
+    pub fn end(&mut self, end: LogEnd) {
+        let Self { census, joiner, file, .. } = self;
+        if let Some(file) = file.take() {
+            file.end(end, &mut file::Sink { census, joiner });
+        }
+    }
+
+    /// Ends the reading and returns the census.
+    #[must_use]
+    pub fn finish(mut self) -> Census {
+        self.end(LogEnd::Whole);
+        self.joiner.finish(&mut self.census);
+        if self.joiner.tally.authorized == 0 {
+            let detail = if self.joiner.tally.received > 0 {
+                "connections are logged as received, but not as authorized: log_connections leaves that out"
+            } else {
+                "no line says that a connection was authorized: log_connections is off, or nobody connected"
+            };
+            for source in self.sources {
+                if let Some(source) = self.census.source_mut(source) {
+                    source.lacks(MissingReason::LogConnectionsOff, detail);
+                }
+            }
+        }
+        self.census
+    }
+}

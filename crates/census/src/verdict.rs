@@ -1,0 +1,128 @@
+//! Whether a server can be enforced today.
+
+use crate::{Client, Coverage, Millis, Source, Tls};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Some client connects in plaintext: enforcement refuses it.
+    Breaks,
+    /// No plaintext client was seen, but too little was seen to say that there is none.
+    NeedsObservation,
+    /// Every connection of the whole window used TLS, or came from the server's own machine.
+    Safe,
+}
+
+impl Verdict {
+    /// The word in the formats.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Breaks => "breaks",
+            Self::NeedsObservation => "needs-observation",
+            Self::Safe => "safe",
+        }
+    }
+}
+
+/// What `safe` needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requirements {
+    /// How much time must have been observed by sources that see every connection.
+    pub window: Millis,
+}
+
+impl Default for Requirements {
+    /// Seven days: a week has every weekly job in it.
+    fn default() -> Self {
+        Self { window: 7 * 24 * 60 * 60 * 1_000 }
+    }
+}
+
+/// What is judged.
+pub(crate) struct Evidence<'a> {
+    pub(crate) clients: &'a [Client],
+    /// Sightings of clients beyond those that are listed.
+    pub(crate) unlisted: [u64; 4],
+    pub(crate) sources: &'a [Source],
+}
+
+/// The verdict and its reason, in one sentence.
+pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Verdict, String) {
+    let count = |tls: Tls| evidence.clients.iter().filter(|client| client.tls == tls).count();
+    let beyond = |tls: Tls| evidence.unlisted.get(index(tls)).copied().unwrap_or_default() > 0;
+    let (plaintext, unknown, with_tls) = (count(Tls::Plaintext), count(Tls::Unknown), count(Tls::Tls));
+    if plaintext > 0 {
+        let more = if beyond(Tls::Plaintext) { "more than " } else { "" };
+        let verb = if plaintext == 1 { "connects" } else { "connect" };
+        return (Verdict::Breaks, format!("{more}{} {verb} in plaintext", clients(plaintext)));
+    }
+    if unknown > 0 {
+        let reason = format!("whether {} would be refused could not be told", clients(unknown));
+        return (Verdict::NeedsObservation, reason);
+    }
+    if evidence.clients.is_empty() {
+        return (Verdict::NeedsObservation, with_missing("no connection was seen", evidence.sources));
+    }
+    let mut whole = Coverage::default();
+    for source in evidence.sources.iter().filter(|source| source.is_complete) {
+        whole.merge(&source.coverage);
+    }
+    if !whole.is_enough(requirements.window) {
+        let observed = whole.observed();
+        let short = format!("{} observed of the {} asked for", days(observed), days(requirements.window));
+        return (Verdict::NeedsObservation, with_missing(&short, evidence.sources));
+    }
+    let others = if count(Tls::Local) > 0 { " or came over a local socket" } else { "" };
+    let reason = if with_tls == 0 {
+        format!("no client came over the network in {}", days(whole.observed()))
+    } else {
+        format!("every client used TLS{others} in {}", days(whole.observed()))
+    };
+    (Verdict::Safe, reason)
+}
+
+/// The place of a state in [`Tls::ALL`].
+pub(crate) fn index(tls: Tls) -> usize {
+    Tls::ALL.iter().position(|one| *one == tls).unwrap_or_default()
+}
+
+fn clients(count: usize) -> String {
+    if count == 1 { "1 client".to_owned() } else { format!("{count} clients") }
+}
+
+/// A reason, with the first thing that a source lacks.
+fn with_missing(reason: &str, sources: &[Source]) -> String {
+    let missing = sources.iter().flat_map(|source| &source.missing).find(|missing| missing.reason.blocks());
+    missing.map_or_else(|| reason.to_owned(), |missing| format!("{reason}; {}", missing.detail))
+}
+
+/// A length of time as people say it: `6d 23h`, `3h 20m`.
+pub(crate) fn days(length: Millis) -> String {
+    let minutes = length / 60_000;
+    let parts = [(minutes / 1_440, "d"), (minutes / 60 % 24, "h"), (minutes % 60, "m")];
+    let mut text = String::new();
+    for (value, unit) in parts.iter().skip_while(|(value, _)| *value == 0).take(2).filter(|(value, _)| *value > 0) {
+        let space = if text.is_empty() { "" } else { " " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{space}{value}{unit}");
+    }
+    if text.is_empty() { "less than a minute".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_short() {
+        let minute = 60_000;
+        assert_eq!(days(7 * 1_440 * minute), "7d");
+        assert_eq!(days((6 * 1_440 + 23 * 60 + 59) * minute), "6d 23h");
+        assert_eq!(days(80 * minute), "1h 20m");
+        assert_eq!(days(999), "less than a minute");
+    }
+}

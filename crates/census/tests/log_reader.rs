@@ -1,0 +1,400 @@
+//! The log reader against logs that are out of order, cut, interleaved, and made to deceive.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+use hostssl_census::{
+    Backend, Census, CensusReport, Client, Doubt, Limits, LogEnd, LogReader, MissingReason, Prefix, Requirements,
+    SourceKind, Tls, Verdict,
+};
+use hostssl_test_support::corpus::smoke;
+use proptest::prelude::*;
+use std::fmt::Write;
+
+const SSL: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
+
+fn read_with(files: &[&[u8]], prefix: Option<&str>, piece: usize, limits: Limits) -> CensusReport {
+    let prefix = prefix.map(|prefix| prefix.parse::<Prefix>().unwrap());
+    let mut reader = LogReader::new(Census::new(limits, None), prefix);
+    for (index, file) in files.iter().enumerate() {
+        reader.begin(SourceKind::LogFile, format!("file {index}"));
+        file.chunks(piece).for_each(|piece| reader.feed(piece));
+        reader.end(LogEnd::Whole);
+    }
+    reader.finish().finish(Requirements::default())
+}
+
+fn read(files: &[&str]) -> CensusReport {
+    let files: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
+    read_with(&files, None, 1 << 16, Limits::default())
+}
+
+/// One session, with Azure's prefix.
+fn session(at: u64, pid: u32, host: &str, rest: &str) -> [String; 3] {
+    let head = format!("{}-{at:08x}.{pid:x}-LOG:  ", time(at));
+    [
+        format!("{head}connection received: host={host} port={pid}\n"),
+        format!("{head}connection authorized: {rest}\n"),
+        format!("{head}disconnection: session time: 0:00:01.000 user=app database=shop host={host} port={pid}\n"),
+    ]
+}
+
+/// The time of so many seconds, within January 1970.
+fn time(at: u64) -> String {
+    let (day, hour, minute, second) = (at / 86_400 + 1, at / 3_600 % 24, at / 60 % 60, at % 60);
+    format!("1970-01-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+fn only(report: &CensusReport) -> &Client {
+    assert_eq!(report.clients.len(), 1, "{:#?}", report.clients);
+    &report.clients[0]
+}
+
+fn lacks(report: &CensusReport, reason: MissingReason) -> bool {
+    report.sources.iter().flat_map(|source| &source.missing).any(|missing| missing.reason == reason)
+}
+
+#[test]
+fn a_client_in_plaintext_breaks_and_says_who_it_is() {
+    let log = session(5, 7, "10.0.0.4", "user=app database=shop application_name=billing").concat();
+    let report = read(&[&log]);
+    assert_eq!(report.verdict, Verdict::Breaks);
+    let client = only(&report);
+    assert_eq!(client.user.as_deref(), Some("app"));
+    assert_eq!(client.database.as_deref(), Some("shop"));
+    assert_eq!(client.application.as_deref(), Some("billing"));
+    assert_eq!(client.address.as_deref(), Some("10.0.0.4"));
+    assert_eq!((client.backend, client.tls, client.first_seen), (Backend::Client, Tls::Plaintext, Some(5_000)));
+    assert_eq!(report.sources[0].format, "stderr, log_line_prefix '%t-%c-' (found)");
+}
+
+#[test]
+fn a_failed_attempt_is_no_client() {
+    // What libpq leaves with sslmode=prefer and a wrong password: two attempts, one of them in plaintext.
+    let mut log = String::new();
+    for pid in [8, 9] {
+        let head = format!("{}-00000005.{pid:x}-", time(5));
+        writeln!(log, "{head}LOG:  connection received: host=10.0.0.4 port={pid}").unwrap();
+        writeln!(log, "{head}FATAL:  password authentication failed for user \"app\"").unwrap();
+    }
+    let report = read(&[&log]);
+    assert!(report.clients.is_empty());
+    assert_eq!(report.verdict, Verdict::NeedsObservation);
+}
+
+#[test]
+fn a_week_of_tls_is_safe_and_less_is_not() {
+    let week = |days: u64| -> String {
+        (0..=days * 24)
+            .map(|hour| session(hour * 3_600, 7, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat())
+            .collect()
+    };
+    let report = read(&[&week(7)]);
+    assert_eq!(report.verdict, Verdict::Safe, "{}", report.reason);
+    assert_eq!(only(&report).sightings, 169);
+    assert_eq!(read(&[&week(3)]).verdict, Verdict::NeedsObservation);
+    // A log of the same week that says nothing of connections.
+    let silent: String =
+        (0..=168u64).map(|hour| format!("{}-0.1-LOG:  checkpoint starting: time\n", time(hour * 3_600))).collect();
+    let report = read(&[&silent]);
+    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert!(lacks(&report, MissingReason::LogConnectionsOff));
+    let off = format!("{}{}-0.1-LOG:  parameter \"log_connections\" changed to \"off\"\n", week(7), time(604_801));
+    assert_eq!(read(&[&off]).verdict, Verdict::NeedsObservation);
+}
+
+#[test]
+fn a_day_that_is_missing_is_no_observation() {
+    let day = |day: u64| -> String {
+        (0..24)
+            .map(|hour| session(day * 86_400 + hour * 3_600, 7, "h", &format!("user=a database=b{SSL}")).concat())
+            .collect()
+    };
+    let all: Vec<String> = (0..8).map(day).collect();
+    let of = |days: &[usize]| read(&days.iter().map(|day| all[*day].as_str()).collect::<Vec<_>>()).verdict;
+    assert_eq!(of(&[7, 3, 1, 0, 2, 4, 6, 5]), Verdict::Safe);
+    assert_eq!(of(&[0, 1, 2, 4, 5, 6]), Verdict::NeedsObservation);
+}
+
+#[test]
+fn lines_of_a_session_may_lie_in_two_files_in_any_order() {
+    let [received, authorized, ended] = session(5, 7, "10.0.0.4", "user=app database=shop");
+    let (first, second) = (received, format!("{authorized}{ended}"));
+    for files in [[&first, &second], [&second, &first]] {
+        let report = read(&[files[0], files[1]]);
+        assert_eq!(only(&report).address.as_deref(), Some("10.0.0.4"));
+        assert_eq!(only(&report).tls, Tls::Plaintext);
+    }
+    // Without the line that ends it, the address is in the other file alone.
+    for files in [[first.as_str(), authorized.as_str()], [authorized.as_str(), first.as_str()]] {
+        let report = read(&files);
+        assert_eq!((only(&report).tls, only(&report).address.as_deref()), (Tls::Plaintext, Some("10.0.0.4")));
+    }
+    let report = read(&[&authorized]);
+    assert_eq!((only(&report).tls, only(&report).doubt), (Tls::Unknown, Some(Doubt::NoAddress)));
+    assert_eq!(report.verdict, Verdict::NeedsObservation);
+}
+
+#[test]
+fn nothing_is_counted_twice() {
+    let log = session(5, 7, "10.0.0.4", "user=app database=shop").concat();
+    let report = read(&[&log, &log]);
+    assert_eq!(only(&report).sightings, 1);
+}
+
+#[test]
+fn a_process_id_that_comes_again_is_another_session() {
+    let line = |at: u64, message: &str| format!("{} [77] LOG:  {message}\n", time(at));
+    let log = [
+        line(1, "connection received: host=10.0.0.1 port=1"),
+        line(1, "connection authorized: user=a database=d"),
+        line(9, "database system is ready to accept connections"),
+        line(9, "connection received: host=10.0.0.2 port=2"),
+        line(9, &format!("connection authorized: user=b database=d{SSL}")),
+        // Its received line is lost, and the refused attempt before it was an hour ago.
+        line(5_000, "connection received: host=10.0.0.3 port=3"),
+        line(9_000, "connection authorized: user=c database=d"),
+    ]
+    .concat();
+    let report = read(&[&log]);
+    let seen: Vec<_> =
+        report.clients.iter().map(|c| (c.user.as_deref().unwrap(), c.address.as_deref(), c.tls)).collect();
+    assert_eq!(
+        seen,
+        [("a", Some("10.0.0.1"), Tls::Plaintext), ("c", None, Tls::Unknown), ("b", Some("10.0.0.2"), Tls::Tls)]
+    );
+}
+
+#[test]
+fn sessions_that_began_before_are_known_by_those_that_came_after() {
+    let [_, _, end] = session(5, 7, "10.0.0.4", "");
+    let again = session(50, 8, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat();
+    assert_eq!(only(&read(&[&format!("{end}{again}")])).tls, Tls::Tls);
+    let other = session(50, 8, "10.0.0.9", &format!("user=app database=shop{SSL}")).concat();
+    let report = read(&[&format!("{end}{other}")]);
+    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert!(report.clients.iter().any(|client| client.doubt == Some(Doubt::BeganBefore)));
+}
+
+#[test]
+fn a_whole_line_in_a_name_is_a_name() {
+    let fake = session(6, 8, "10.9.9.9", &format!("user=ghost database=d{SSL}"))[1].trim_end().to_owned();
+    let log = session(5, 7, "10.0.0.4", &format!("user=app database=shop application_name={fake}")).concat();
+    // The same words in a statement, on a line of its own and on one that goes on.
+    let head = format!("{}-00000005.7-", time(5));
+    let log = format!("{log}{head}LOG:  statement: select '{fake}\n\t{fake}\n'\n");
+    let report = read(&[&log]);
+    // The application name ends in the words of the server: in this format nobody can tell.
+    assert!(report.clients.iter().all(|client| client.user.as_deref() != Some("ghost")), "{:#?}", report.clients);
+    assert!(lacks(&report, MissingReason::Imitation));
+}
+
+#[test]
+fn a_session_cannot_log_itself_another_identity() {
+    // RAISE LOG 'connection authorized: …' in PL/pgSQL.
+    let [received, authorized, ended] = session(5, 7, "10.0.0.4", "user=app database=shop");
+    let forged = authorized.replace("user=app database=shop", &format!("user=ghost database=shop{SSL}"));
+    let report = read(&[&[received, authorized, forged, ended].concat()]);
+    assert_eq!((only(&report).user.as_deref(), only(&report).tls), (Some("app"), Tls::Plaintext));
+}
+
+/// A record of csvlog.
+fn csv(at: u64, user: &str, database: &str, message: &str, application: &str) -> String {
+    let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    format!(
+        "{},{},{},7,\"10.0.0.4:7\",00000005.7,1,\"x\",1970-01-01 00:00:05 UTC,3/1,0,LOG,00000,{},,,,,,,,,{},\"client backend\",,0\n",
+        time(at).replace(" UTC", ".000 UTC"),
+        quote(user),
+        quote(database),
+        quote(message),
+        quote(application)
+    )
+}
+
+#[test]
+fn fields_of_csvlog_find_out_a_name_that_imitates_tls() {
+    let log = |tail: &str, field: &str| {
+        [
+            csv(5, "", "", "connection received: host=10.0.0.4 port=7", ""),
+            csv(
+                5,
+                "x database=prod",
+                "shop",
+                &format!("connection authorized: user=x database=prod database=shop application_name={tail}"),
+                "",
+            ),
+            csv(
+                6,
+                "x database=prod",
+                "shop",
+                "disconnection: session time: 0:00:01.000 user=x database=prod database=shop host=10.0.0.4 port=7",
+                field,
+            ),
+        ]
+        .concat()
+    };
+    let lie = format!("x{SSL}");
+    let report = read(&[&log(&lie, &lie[..63])]);
+    let client = only(&report);
+    assert_eq!((client.tls, client.user.as_deref()), (Tls::Plaintext, Some("x database=prod")));
+    assert_eq!(client.database.as_deref(), Some("shop"));
+    // Honest, and with both.
+    assert_eq!(only(&read(&[&log(&lie, "x")])).tls, Tls::Tls);
+    let both = read(&[&log(&format!("x{SSL}{SSL}"), &lie[..63])]);
+    assert_eq!((only(&both).tls, only(&both).doubt), (Tls::Unknown, Some(Doubt::ImitatedTls)));
+}
+
+#[test]
+fn a_statement_of_several_lines_is_no_record() {
+    let inner = csv(6, "ghost", "d", "connection authorized: user=ghost database=d", "");
+    let statement = csv(5, "a", "b", &format!("statement: select '\n{inner}'"), "");
+    let log = [
+        csv(5, "", "", "connection received: host=10.0.0.4 port=7", ""),
+        csv(5, "a", "b", "connection authorized: user=a database=b", ""),
+        statement,
+    ]
+    .concat();
+    assert_eq!(only(&read(&[&log])).user.as_deref(), Some("a"));
+}
+
+#[test]
+fn a_log_in_another_language_is_read() {
+    let head = format!("{}-00000005.7-", time(5));
+    let log = format!(
+        "{head}LOG:  Verbindung empfangen: Host=10.0.0.4 Port=7\n\
+         {head}LOG:  Verbindung autorisiert: Benutzer=app Datenbank=shop application_name=psql \
+         SSL an (Protokoll=TLSv1.3, Verschlüsselungsmethode=TLS_AES_256_GCM_SHA384, Bits=256)\n"
+    );
+    assert_eq!((only(&read(&[&log])).tls, only(&read(&[&log])).user.as_deref()), (Tls::Tls, Some("app")));
+    let head = head.replace('-', "|");
+    let russian = format!("{head}СООБЩЕНИЕ:  подключение авторизовано: пользователь=app база=shop приложение=psql\n");
+    assert_eq!(only(&read(&[&russian])).application.as_deref(), Some("psql"));
+}
+
+#[test]
+fn what_is_no_log_is_said() {
+    let other = "<html>\n<body>connection authorized: user=a database=b</body>\n".repeat(50);
+    for file in [other.as_str(), "", "\n\n", "{\"a\":1}\n", "a,b,c\n"] {
+        let report = read(&[file]);
+        assert_eq!(report.verdict, Verdict::NeedsObservation, "{file:.20}");
+        assert!(report.clients.is_empty());
+        assert!(lacks(&report, if file.is_empty() { MissingReason::Empty } else { MissingReason::NotALog }));
+    }
+}
+
+#[test]
+fn a_prefix_that_changes_in_the_middle_is_found_out_again() {
+    let first = session(5, 7, "10.0.0.4", "user=a database=b").concat();
+    let second = format!(
+        "{0} [9] LOG:  connection received: host=10.0.0.5 port=9\n{0} [9] LOG:  connection authorized: user=c database=d\n",
+        time(50)
+    );
+    let log = format!("{}{second}", first.repeat(600));
+    let report = read(&[&log]);
+    assert_eq!(report.clients.len(), 2);
+    assert_eq!(report.clients[1].address.as_deref(), Some("10.0.0.5"));
+    // With a prefix that was given, such lines are counted, and the source is not whole.
+    let report = read_with(&[log.as_bytes()], Some("%t-%c-"), 4096, Limits::default());
+    assert_eq!(report.clients.len(), 1);
+    assert!(lacks(&report, MissingReason::MixedPrefixes) && !report.sources[0].is_complete);
+}
+
+#[test]
+fn memory_is_bounded_and_what_is_beyond_is_counted() {
+    let log: String =
+        (0..50u32).map(|pid| session(5, pid, "10.0.0.4", &format!("user=u{pid} database=d")).concat()).collect();
+    let report = read_with(&[log.as_bytes()], None, 1000, Limits { clients: 20 });
+    assert_eq!((report.clients.len(), report.unlisted), (20, [30, 0, 0, 0]));
+    assert_eq!(report.verdict, Verdict::Breaks);
+    assert!(lacks(&report, MissingReason::MoreClients));
+}
+
+#[test]
+fn a_line_without_an_end_takes_no_memory_and_hides_nothing() {
+    let log = session(5, 7, "10.0.0.4", "user=app database=shop").concat();
+    let mut reader = LogReader::new(Census::default(), None);
+    reader.begin(SourceKind::LogFile, "long");
+    reader.feed(log.as_bytes());
+    let head = format!("{}-00000005.7-LOG:  statement: ", time(6));
+    reader.feed(head.as_bytes());
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..64 {
+        reader.feed(&piece);
+    }
+    reader.feed(b"\n");
+    reader.feed(session(9, 8, "10.0.0.5", "user=b database=c").concat().as_bytes());
+    reader.end(LogEnd::Broken("unexpected end of file".to_owned()));
+    let report = reader.finish().finish(Requirements::default());
+    assert_eq!(report.clients.len(), 2);
+    assert!(lacks(&report, MissingReason::LongLines) && lacks(&report, MissingReason::Truncated));
+    assert!(!report.sources[0].is_complete);
+}
+
+#[test]
+fn the_smoke_of_the_fuzz_target_does_not_stop() {
+    smoke("server_log", 4_000, |bytes| {
+        let whole = read_with(&[bytes], None, usize::MAX, Limits { clients: 8 });
+        assert!(whole.verdict != Verdict::Safe || whole.observed > 0);
+    });
+}
+
+fn plans() -> impl Strategy<Value = Vec<(u8, bool, bool, bool)>> {
+    prop::collection::vec((0..4u8, any::<bool>(), any::<bool>(), any::<bool>()), 1..12)
+}
+
+proptest! {
+    /// Whatever the interleaving, the size of the pieces and the order of the files: each session once, as it was.
+    #[test]
+    fn sessions_are_found_however_their_lines_lie(
+        plan in plans(),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 40),
+        piece in 1..300usize,
+        cut in any::<prop::sample::Index>(),
+        is_reversed in any::<bool>(),
+    ) {
+        let mut queues: Vec<Vec<String>> = Vec::new();
+        let mut expected: Vec<(String, Tls)> = Vec::new();
+        for (pid, (user, is_tls, is_local, fails)) in (10u32..).zip(&plan) {
+            let tls = if *is_tls && !*is_local { SSL } else { "" };
+            let [mut received, authorized, mut ended] =
+                session(100, pid, "10.0.0.4", &format!("user=u{user} database=shop{tls}"));
+            ended = ended.replace("user=app", &format!("user=u{user}"));
+            if *is_local {
+                received = received.replace(&format!("10.0.0.4 port={pid}"), "[local]");
+                ended = ended.replace(&format!("10.0.0.4 port={pid}"), "[local]");
+            }
+            if *fails {
+                queues.push(vec![received]);
+                continue;
+            }
+            let state = if *is_local { Tls::Local } else if *is_tls { Tls::Tls } else { Tls::Plaintext };
+            expected.push((format!("u{user}"), state));
+            queues.push(vec![received, authorized, ended]);
+        }
+        queues.iter_mut().for_each(|queue| queue.reverse());
+        let mut lines = Vec::new();
+        for index in order.iter().cycle() {
+            queues.retain(|queue| !queue.is_empty());
+            if queues.is_empty() {
+                break;
+            }
+            let at = index.index(queues.len());
+            lines.extend(queues[at].pop());
+        }
+        let cut = cut.index(lines.len() + 1);
+        let (first, second) = (lines[..cut].concat(), lines[cut..].concat());
+        let files: Vec<&[u8]> =
+            if is_reversed { vec![second.as_bytes(), first.as_bytes()] } else { vec![first.as_bytes(), second.as_bytes()] };
+        let report = read_with(&files, Some("%t-%c-"), piece, Limits::default());
+        let mut found: Vec<(String, Tls)> = report
+            .clients
+            .iter()
+            .flat_map(|client| {
+                let one = (client.user.clone().unwrap(), client.tls);
+                std::iter::repeat_n(one, usize::try_from(client.sightings).unwrap())
+            })
+            .collect();
+        found.sort();
+        expected.sort();
+        prop_assert_eq!(found, expected);
+    }
+}

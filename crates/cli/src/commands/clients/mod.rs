@@ -1,0 +1,208 @@
+//! `hostssl clients`: who connects in plaintext, and whether enforcement would break them.
+
+mod log_files;
+
+use crate::args::OutputArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::stdout;
+use clap::{Args, ValueEnum};
+use hostssl_census::{Census, Limits, Millis, Prefix, Requirements, Tls};
+use hostssl_formats::clients::{ClientsReport, ServerClients};
+use hostssl_formats::output::Format;
+use hostssl_formats::{clients_csv, clients_json, clients_sheet, clients_text};
+use jiff::Timestamp;
+use std::path::PathBuf;
+
+/// Shown below the help.
+pub(crate) const HELP: &str = "Exit codes:
+  0  safe: every client of the whole window used TLS
+  1  the tool failed
+  2  wrong usage
+  3  breaks: some client connects in plaintext
+  4  needs-observation: too little was seen to say
+
+Examples:
+  hostssl clients --log-file /var/log/postgresql
+  hostssl clients --log-file postgresql.log.gz --log-file postgresql.csv --only plaintext
+  journalctl -u postgresql -o cat | hostssl clients --log-file - --log-prefix '%m [%p] '
+  hostssl clients --log-file /var/log/postgresql -o markdown > to-fix.md";
+
+#[derive(Debug, Args)]
+pub(crate) struct ClientsArgs {
+    /// A log of the server, a folder of them, or - for standard input; may be repeated. stderr, csvlog and jsonlog, also
+    /// with gzip. All of them are logs of one server.
+    #[arg(long, value_name = "FILE|DIR|-", required = true)]
+    pub(crate) log_file: Vec<PathBuf>,
+    /// The server's log_line_prefix. Otherwise it is found out, and said.
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    pub(crate) log_prefix: Option<Prefix>,
+    /// Count only what was seen since this time, such as 2026-09-16, 2026-09-16T19:00:00Z, or 14d for so long ago.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(crate) since: Option<Since>,
+    /// How much time must have been observed before a server is safe, such as 14d.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = length)]
+    pub(crate) window: Millis,
+    /// Show clients of this state only. The verdict rests on all.
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub(crate) only: Option<Only>,
+    /// Output format; markdown is the sheet of what each plaintext client has to change.
+    #[arg(long, short = 'o', value_enum, default_value_t = ClientsFormat::Table, ignore_case = true)]
+    pub(crate) output: ClientsFormat,
+    /// JMESPath query over the JSON report.
+    #[arg(long, value_name = "JMESPATH")]
+    pub(crate) query: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClientsFormat {
+    Table,
+    Json,
+    Jsonc,
+    Yaml,
+    Yamlc,
+    Tsv,
+    Csv,
+    Markdown,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    Plaintext,
+    Unknown,
+    Tls,
+    Local,
+}
+
+/// A time, or how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    At(Millis),
+    Ago(Millis),
+}
+
+pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.query.as_deref())?;
+    let started = Timestamp::now();
+    let since = args.since.map(|since| match since {
+        Since::At(at) => at,
+        Since::Ago(length) => started.as_millisecond() - length,
+    });
+    let census = Census::new(Limits::default(), since);
+    let requirements = Requirements { window: args.window };
+    let (name, census) = log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?;
+    let server = ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
+    let mut report = ClientsReport {
+        id: uuid::Uuid::now_v7().to_string(),
+        started_at: started.to_string(),
+        finished_at: Timestamp::now().to_string(),
+        principal: None,
+        window: args.window,
+        since,
+        servers: vec![server],
+    };
+    let exit = Exit::of_census(report.verdict());
+    if let Some(only) = args.only {
+        report.keep_only(only.into());
+    }
+    write(&report, args, query.as_ref(), talk)?;
+    Ok(exit)
+}
+
+fn write(
+    report: &ClientsReport,
+    args: &ClientsArgs,
+    query: Option<&hostssl_formats::Query>,
+    talk: &OutputArgs,
+) -> Result<(), CliError> {
+    let palette = stdout::palette(talk);
+    let format = match args.output {
+        ClientsFormat::Table if query.is_none() => {
+            return stdout::write(|out| clients_text::write(out, report, palette));
+        }
+        ClientsFormat::Csv => return stdout::write(|out| clients_csv::write(out, report)),
+        ClientsFormat::Markdown => return stdout::write(|out| clients_sheet::write(out, report)),
+        ClientsFormat::Table => Format::Table,
+        ClientsFormat::Json => Format::Json,
+        ClientsFormat::Jsonc => Format::Jsonc,
+        ClientsFormat::Yaml => Format::Yaml,
+        ClientsFormat::Yamlc => Format::Yamlc,
+        ClientsFormat::Tsv => Format::Tsv,
+        ClientsFormat::None => Format::None,
+    };
+    let value = clients_json::value(report)
+        .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
+    stdout::write_value(&value, query, format, palette)
+}
+
+impl From<Only> for Tls {
+    fn from(only: Only) -> Self {
+        match only {
+            Only::Plaintext => Self::Plaintext,
+            Only::Unknown => Self::Unknown,
+            Only::Tls => Self::Tls,
+            Only::Local => Self::Local,
+        }
+    }
+}
+
+fn prefix(text: &str) -> Result<Prefix, String> {
+    text.parse().map_err(|error: hostssl_census::InvalidPrefix| error.to_string())
+}
+
+/// A length of time in weeks, days, hours, minutes or seconds: `14d`, `1d12h`.
+fn length(text: &str) -> Result<Millis, String> {
+    const EXPECTED: &str = "expected a time above zero, such as 14d, 12h or 1d12h";
+    let mut rest = text;
+    let mut seconds: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, tail) = rest.split_at(digits);
+        let mut units = tail.chars();
+        let unit = match units.next() {
+            Some('w') => 604_800,
+            Some('d') => 86_400,
+            Some('h') => 3_600,
+            Some('m') => 60,
+            Some('s') => 1,
+            _ => return Err(EXPECTED.to_owned()),
+        };
+        let number: i64 = number.parse().map_err(|_| EXPECTED.to_owned())?;
+        seconds = number
+            .checked_mul(unit)
+            .and_then(|more| seconds.checked_add(more))
+            .filter(|seconds| *seconds <= 100 * 366 * 86_400)
+            .ok_or_else(|| "expected less than a hundred years".to_owned())?;
+        rest = units.as_str().trim_start();
+    }
+    if seconds > 0 { Ok(seconds * 1_000) } else { Err(EXPECTED.to_owned()) }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if let Ok(length) = length(text) {
+        return Ok(Since::Ago(length));
+    }
+    let full = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let at: Timestamp =
+        full.parse().map_err(|_| "expected a time such as 2026-09-16, 2026-09-16T19:00:00Z or 14d".to_owned())?;
+    Ok(Since::At(at.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_times_are_read() {
+        assert_eq!(length("14d"), Ok(14 * 86_400_000));
+        assert_eq!(length("1d 12h"), Ok(36 * 3_600_000));
+        for wrong in ["", "0d", "7", "d", "-1d", "99999999999999999999d", "1e3d", "1000w 1000000000w"] {
+            assert!(length(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(since("1970-01-02"), Ok(Since::At(86_400_000)));
+        assert_eq!(since("1970-01-01T01:00:00+01:00"), Ok(Since::At(0)));
+        assert_eq!(since("2d"), Ok(Since::Ago(172_800_000)));
+        assert!(since("yesterday").is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! `hostssl clients` with log files.
+
+#![allow(missing_docs, reason = "support code of tests says what it is by its names")]
+
+mod common;
+
+use common::{hostssl, run, start};
+use serde_json::Value;
+use std::io::Write;
+use std::process::Stdio;
+
+const LOG: &str = "\
+2026-09-16 19:02:12 UTC-6aaae7b4.1-LOG:  connection received: host=10.0.0.4 port=5\n\
+2026-09-16 19:02:12 UTC-6aaae7b4.1-LOG:  connection authorized: user=app database=shop application_name=psql\n\
+2026-09-16 19:02:13 UTC-6aaae7b4.1-LOG:  statement: ALTER USER app PASSWORD 'hunter2'\n\
+2026-09-16 19:02:14 UTC-6aaae7b5.2-LOG:  connection received: host=10.0.0.5 port=5\n\
+2026-09-16 19:02:14 UTC-6aaae7b5.2-LOG:  connection authorized: user=web database=shop SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)\n";
+
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn files_folders_gzip_and_standard_input_say_the_same() {
+    let folder = folder("ways");
+    let plain = folder.join("postgresql.log");
+    std::fs::write(&plain, LOG).unwrap();
+    let packed = folder.join("packed.log.gz");
+    let mut gzip = flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    gzip.write_all(LOG.as_bytes()).unwrap();
+    gzip.finish().unwrap();
+    let json = |arguments: &[&str]| -> Value {
+        let done = run(&[&["clients", "-o", "json"], arguments].concat());
+        assert_eq!(done.code, 3, "{}", done.stderr);
+        for secret in ["hunter2", "ALTER USER"] {
+            assert!(!done.stdout.contains(secret) && !done.stderr.contains(secret));
+        }
+        serde_json::from_str(&done.stdout).unwrap()
+    };
+    let of_file = json(&["--log-file", plain.to_str().unwrap()]);
+    assert_eq!(of_file["schema"], "hostssl/clients/v1");
+    assert_eq!(of_file["servers"][0]["name"], plain.to_str().unwrap());
+    let clients = |report: &Value| {
+        let mut clients = report["servers"][0]["clients"].clone();
+        clients.as_array_mut().unwrap().iter_mut().for_each(|client| client["sources"] = Value::Null);
+        clients
+    };
+    assert_eq!(clients(&of_file)[0]["tls"], "plaintext");
+    assert_eq!(clients(&of_file)[0]["fix"]["driver"], "libpq");
+    let of_gzip = json(&["--log-file", packed.to_str().unwrap()]);
+    // Both files of the folder are the same log, and nothing is counted twice.
+    let of_folder = json(&["--log-file", folder.to_str().unwrap()]);
+    let mut command = hostssl();
+    let mut child = command
+        .args(["clients", "--log-file", "-", "-o", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(LOG.as_bytes()).unwrap();
+    let piped: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    for other in [of_gzip, of_folder, piped] {
+        assert_eq!(clients(&other), clients(&of_file));
+    }
+    let only = json(&["--log-file", plain.to_str().unwrap(), "--only", "tls"]);
+    assert_eq!(only["servers"][0]["clients"].as_array().unwrap().len(), 1);
+    assert_eq!(only["servers"][0]["verdict"], "breaks");
+    let done = run(&["clients", "--log-file", plain.to_str().unwrap(), "--since", "2026-09-17"]);
+    assert_eq!(done.code, 4, "{}", done.stdout);
+}
+
+#[test]
+fn what_cannot_be_read_is_never_an_all_clear() {
+    let folder = folder("trouble");
+    let file = folder.join("cut.log.gz");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(LOG.repeat(50).as_bytes()).unwrap();
+    let bytes = gzip.finish().unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
+    let done = run(&["clients", "--log-file", file.to_str().unwrap(), "-o", "json"]);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(report["servers"][0]["sources"][0]["complete"], false);
+    assert_eq!(report["servers"][0]["sources"][0]["missing"][0]["reason"], "truncated");
+    let done = run(&["clients", "--log-file", folder.join("none.log").to_str().unwrap()]);
+    assert_eq!((done.code, done.stdout.as_str()), (2, ""));
+    assert!(done.stderr.contains("none.log"));
+    std::fs::write(folder.join("page.log"), "<html>\n").unwrap();
+    let done = run(&["clients", "--log-file", folder.join("page.log").to_str().unwrap()]);
+    assert_eq!(done.code, 4);
+    assert!(done.stdout.contains("not-a-log"));
+    let done = run(&["clients", "--log-file", "-", "--log-prefix", "%y"]);
+    assert_eq!(done.code, 2);
+    // Nothing at all.
+    let done = start(hostssl().args(["clients", "--log-file", "-"])).finish();
+    assert_eq!(done.code, 4);
+}

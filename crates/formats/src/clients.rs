@@ -1,0 +1,70 @@
+//! A census of clients, as all its formats take it.
+
+use hostssl_census::{CensusReport, Millis, Tls, Verdict};
+use jiff::Timestamp;
+
+/// A census of some servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientsReport {
+    /// A UUID.
+    pub id: String,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339.
+    pub finished_at: String,
+    /// Who looked, where somebody signed in.
+    pub principal: Option<String>,
+    /// The observation that `safe` needs.
+    pub window: Millis,
+    /// Only what was seen since then counts.
+    pub since: Option<Millis>,
+    /// The servers.
+    pub servers: Vec<ServerClients>,
+}
+
+/// The clients of one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerClients {
+    /// The resource id, for a server in Azure.
+    pub id: Option<String>,
+    /// The name of the server, or of the first file.
+    pub name: String,
+    /// Who owns it, by its tags.
+    pub owner: Option<String>,
+    /// What the census came to.
+    pub census: CensusReport,
+}
+
+impl ClientsReport {
+    /// The worst verdict; none without a server.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.servers.iter().map(|server| server.census.verdict).min()
+    }
+
+    /// Whether every source of every server shows every connection of its time.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.servers.iter().all(|server| {
+            let sources = &server.census.sources;
+            !sources.is_empty() && sources.iter().all(|source| source.is_complete)
+        })
+    }
+
+    /// Keeps clients of one state only. Verdicts stay: they rest on all.
+    pub fn keep_only(&mut self, tls: Tls) {
+        for server in &mut self.servers {
+            server.census.clients.retain(|client| client.tls == tls);
+        }
+    }
+}
+
+/// A time in RFC 3339, in UTC.
+pub(crate) fn rfc3339(at: Millis) -> String {
+    Timestamp::from_millisecond(at).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// A time for people, to the minute.
+pub(crate) fn minute(at: Millis) -> String {
+    Timestamp::from_millisecond(at).map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+}

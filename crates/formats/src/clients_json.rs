@@ -1,0 +1,313 @@
+//! The census of clients as JSON, version 1: frozen.
+//!
+//! These structs are apart from the census on purpose: what programs read may only grow. The schema is committed as
+//! `docs/schemas/clients-v1.schema.json`.
+
+use crate::clients::{ClientsReport, ServerClients, rfc3339};
+use hostssl_census as census;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The name and version of the format.
+pub const SCHEMA: &str = "hostssl/clients/v1";
+
+/// A census of clients.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Document<'a> {
+    /// Name and version of this format.
+    schema: &'static str,
+    /// The run.
+    run: Run<'a>,
+    /// The servers.
+    servers: Vec<Server<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Run<'a> {
+    /// A UUID.
+    id: &'a str,
+    /// RFC 3339.
+    started_at: &'a str,
+    /// RFC 3339.
+    finished_at: &'a str,
+    /// Who looked; null where nobody had to sign in.
+    principal: Option<&'a str>,
+    /// The version of hostssl.
+    tool_version: &'static str,
+    /// The observation that `safe` needs, in seconds.
+    required_window_seconds: i64,
+    /// Only what was seen since then counts. RFC 3339; null without a limit.
+    since: Option<String>,
+    /// Whether every source of every server shows every connection of its time.
+    complete: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Server<'a> {
+    /// The resource id, in Azure's spelling; null for log files of a server that was not named.
+    id: Option<&'a str>,
+    /// The name of the server, or of the first log file.
+    name: &'a str,
+    /// Whether enforcement is safe.
+    verdict: Verdict,
+    /// Why, in one sentence.
+    reason: &'a str,
+    /// From the first thing that was observed to the last; null if nothing was.
+    window: Option<Window>,
+    /// How much of the window was observed, in seconds.
+    observed_seconds: i64,
+    /// Where the sightings come from.
+    sources: Vec<Source<'a>>,
+    /// The distinct clients, those in plaintext first.
+    clients: Vec<Client<'a>>,
+    /// Sightings of clients beyond those that are listed, by their encryption.
+    unlisted: Unlisted,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Window {
+    /// RFC 3339.
+    from: String,
+    /// RFC 3339.
+    to: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Unlisted {
+    plaintext: u64,
+    unknown: u64,
+    tls: u64,
+    local: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Source<'a> {
+    /// What it is.
+    kind: SourceKind,
+    /// Its name, such as that of the file.
+    name: &'a str,
+    /// What was found out about its format; null if there is nothing to say.
+    format: Option<&'a str>,
+    /// The first thing that it shows. RFC 3339; null if it shows nothing.
+    from: Option<String>,
+    /// The last thing that it shows. RFC 3339; null if it shows nothing.
+    to: Option<String>,
+    /// Whether it shows every connection of its time.
+    complete: bool,
+    /// What it cannot show.
+    missing: Vec<Missing<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Missing<'a> {
+    /// A stable word. More words may be added.
+    reason: &'static str,
+    /// One sentence for people.
+    detail: &'a str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Client<'a> {
+    /// Null if it cannot be told.
+    user: Option<&'a str>,
+    /// Null for physical replication, or if it cannot be told.
+    database: Option<&'a str>,
+    /// The name that the client gave itself; null if none.
+    application: Option<&'a str>,
+    /// An address or host name; null for a local socket, or if it is not known.
+    address: Option<&'a str>,
+    /// What serves it.
+    backend: Backend,
+    /// How its sessions were encrypted.
+    tls: Tls,
+    /// The version of TLS of the newest sighting.
+    protocol: Option<&'a str>,
+    /// The cipher suite of the newest sighting.
+    cipher: Option<&'a str>,
+    /// RFC 3339; null if the source has no times.
+    first_seen: Option<String>,
+    /// RFC 3339; null if the source has no times.
+    last_seen: Option<String>,
+    /// Sessions that were seen.
+    sightings: u64,
+    /// The names of the sources that saw it.
+    sources: Vec<&'a str>,
+    /// What has to change; null for clients that need no change.
+    fix: Option<Fix>,
+    /// What the evidence does not settle; null if it settles everything.
+    doubt: Option<Doubt>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Fix {
+    /// A guess by the application name; a stable word, of which more may be added.
+    driver: &'static str,
+    /// The change that enforcement needs.
+    require: &'static str,
+    /// The change that also checks who the server is.
+    verify_full: &'static str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Doubt {
+    /// A stable word. More words may be added.
+    reason: &'static str,
+    /// One sentence for people.
+    detail: &'static str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    Safe,
+    Breaks,
+    NeedsObservation,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SourceKind {
+    LogFile,
+    ArmLogFile,
+    Sessions,
+    LogAnalytics,
+    Pgbouncer,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Tls {
+    Tls,
+    Plaintext,
+    Local,
+    Unknown,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Backend {
+    Client,
+    Replication,
+}
+
+/// The JSON Schema of the format.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    // Members that may be null are always there.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Document<'_>>();
+    schema.insert("$id".to_owned(), format!("{SCHEMA}/schema").into());
+    if let Some(name) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
+        name.insert("const".to_owned(), SCHEMA.into());
+    }
+    schema.to_value()
+}
+
+/// The census as one JSON value, for writing, queries and other formats.
+///
+/// # Errors
+///
+/// None that a census can cause.
+pub fn value(report: &ClientsReport) -> Result<serde_json::Value, serde_json::Error> {
+    let run = Run {
+        id: &report.id,
+        started_at: &report.started_at,
+        finished_at: &report.finished_at,
+        principal: report.principal.as_deref(),
+        tool_version: env!("CARGO_PKG_VERSION"),
+        required_window_seconds: report.window / 1_000,
+        since: report.since.map(rfc3339),
+        complete: report.is_complete(),
+    };
+    let servers = report.servers.iter().map(server).collect();
+    serde_json::to_value(Document { schema: SCHEMA, run, servers })
+}
+
+fn server(server: &ServerClients) -> Server<'_> {
+    let census = &server.census;
+    let [plaintext, unknown, tls, local] = census.unlisted;
+    Server {
+        id: server.id.as_deref(),
+        name: &server.name,
+        verdict: match census.verdict {
+            census::Verdict::Safe => Verdict::Safe,
+            census::Verdict::Breaks => Verdict::Breaks,
+            census::Verdict::NeedsObservation => Verdict::NeedsObservation,
+        },
+        reason: &census.reason,
+        window: census.window.map(|window| Window { from: rfc3339(window.from), to: rfc3339(window.to) }),
+        observed_seconds: census.observed / 1_000,
+        sources: census.sources.iter().map(source).collect(),
+        clients: census.clients.iter().map(|one| client(one, &census.sources)).collect(),
+        unlisted: Unlisted { plaintext, unknown, tls, local },
+    }
+}
+
+fn source(source: &census::Source) -> Source<'_> {
+    let window = source.coverage.window();
+    Source {
+        kind: match source.kind {
+            census::SourceKind::LogFile => SourceKind::LogFile,
+            census::SourceKind::ArmLogFile => SourceKind::ArmLogFile,
+            census::SourceKind::Sessions => SourceKind::Sessions,
+            census::SourceKind::LogAnalytics => SourceKind::LogAnalytics,
+            census::SourceKind::Pgbouncer => SourceKind::Pgbouncer,
+        },
+        name: &source.name,
+        format: Some(source.format.as_str()).filter(|format| !format.is_empty()),
+        from: window.map(|window| rfc3339(window.from)),
+        to: window.map(|window| rfc3339(window.to)),
+        complete: source.is_complete,
+        missing: source
+            .missing
+            .iter()
+            .map(|missing| Missing { reason: missing.reason.as_str(), detail: &missing.detail })
+            .collect(),
+    }
+}
+
+fn client<'a>(client: &'a census::Client, sources: &'a [census::Source]) -> Client<'a> {
+    Client {
+        user: client.user.as_deref(),
+        database: client.database.as_deref(),
+        application: client.application.as_deref(),
+        address: client.address.as_deref(),
+        backend: match client.backend {
+            census::Backend::Client => Backend::Client,
+            census::Backend::Replication => Backend::Replication,
+        },
+        tls: match client.tls {
+            census::Tls::Tls => Tls::Tls,
+            census::Tls::Plaintext => Tls::Plaintext,
+            census::Tls::Local => Tls::Local,
+            census::Tls::Unknown => Tls::Unknown,
+        },
+        protocol: client.protocol.as_deref(),
+        cipher: client.cipher.as_deref(),
+        first_seen: client.first_seen.map(rfc3339),
+        last_seen: client.last_seen.map(rfc3339),
+        sightings: client.sightings,
+        sources: client.sources.iter().filter_map(|at| sources.get(*at)).map(|source| source.name.as_str()).collect(),
+        fix: census::Fix::of(client).map(|fix| Fix {
+            driver: fix.driver.as_str(),
+            require: fix.change.require,
+            verify_full: fix.change.verify_full,
+        }),
+        doubt: client.doubt.map(|doubt| Doubt { reason: doubt.as_str(), detail: doubt.explanation() }),
+    }
+}

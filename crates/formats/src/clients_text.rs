@@ -1,0 +1,170 @@
+//! The census of clients for people: verdicts first, who would be refused, what could not be seen, what to change.
+
+use crate::clients::{ClientsReport, ServerClients, minute};
+use crate::clients_sheet::{SHEET_HINT, by_driver};
+use crate::{Column, Palette, safe, write_columns};
+use hostssl_census::{Client, Doubt, MissingReason, Tls, Verdict};
+use hostssl_model::Outcome;
+use std::io::{self, Write};
+
+/// Clients of one state that are shown of one server. The other formats have them all.
+const MOST_SHOWN: usize = 100;
+/// Servers whose clients are shown one by one.
+const MOST_SERVERS: usize = 50;
+
+/// What a verdict means for colours and counts.
+fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Safe => Outcome::Pass,
+        Verdict::Breaks => Outcome::Fail,
+        Verdict::NeedsObservation => Outcome::Unknown,
+    }
+}
+
+/// Writes a census.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &ClientsReport, palette: Palette) -> io::Result<()> {
+    let mut servers: Vec<&ServerClients> = report.servers.iter().collect();
+    servers.sort_by(|a, b| (a.census.verdict, &a.name).cmp(&(b.census.verdict, &b.name)));
+    write_verdicts(out, &servers, palette)?;
+    for server in servers.iter().take(MOST_SERVERS) {
+        write_server(out, server, palette)?;
+    }
+    let hidden = servers.len().saturating_sub(MOST_SERVERS);
+    if hidden > 0 {
+        writeln!(out, "\nthe clients of {hidden} more servers are in -o csv and -o json")?;
+    }
+    let count = |verdict| servers.iter().filter(|server| server.census.verdict == verdict).count();
+    let (breaks, needs, safe) = (count(Verdict::Breaks), count(Verdict::NeedsObservation), count(Verdict::Safe));
+    let plural = if servers.len() == 1 { "" } else { "s" };
+    writeln!(
+        out,
+        "\n{} server{plural}: {breaks} would break clients, {needs} need observation, {safe} safe to enforce",
+        servers.len()
+    )?;
+    if breaks > 0 {
+        writeln!(out, "{SHEET_HINT}")?;
+    }
+    Ok(())
+}
+
+fn write_verdicts(out: &mut dyn Write, servers: &[&ServerClients], palette: Palette) -> io::Result<()> {
+    let headings = ["VERDICT", "SERVER", "PLAINTEXT", "UNKNOWN", "TLS", "LOCAL", "WHY"];
+    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).to_vec()];
+    for server in servers {
+        let census = &server.census;
+        let word = census.verdict.as_str();
+        let mut row = vec![
+            Column::painted(word, palette.outcome(outcome(census.verdict), word)),
+            Column::plain(safe(&server.name)),
+        ];
+        for tls in Tls::ALL {
+            let count = census.clients.iter().filter(|client| client.tls == tls).count();
+            row.push(Column::plain(count.to_string()));
+        }
+        row.push(Column::plain(safe(&census.reason)));
+        rows.push(row);
+    }
+    write_columns(out, "", &rows)
+}
+
+fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -> io::Result<()> {
+    let census = &server.census;
+    writeln!(out, "\n{}", palette.bold(&safe(&server.name)))?;
+    if let Some(window) = census.window {
+        writeln!(out, "  observed from {} to {} UTC", minute(window.from), minute(window.to))?;
+    }
+    write_clients(out, &census.clients, palette)?;
+    for (count, tls) in census.unlisted.iter().zip(Tls::ALL) {
+        if *count > 0 {
+            writeln!(out, "  {count} more sightings of others: {}", tls.as_str())?;
+        }
+    }
+    let mut doubts: Vec<Doubt> = census.clients.iter().filter_map(|client| client.doubt).collect();
+    doubts.sort_unstable();
+    doubts.dedup();
+    for doubt in doubts {
+        writeln!(out, "  {}: {}", doubt.as_str(), doubt.explanation())?;
+    }
+    for (driver, clients) in by_driver(&census.clients) {
+        let plural = if clients.len() == 1 { "" } else { "s" };
+        writeln!(out, "  fix {} client{plural} of {}:", clients.len(), driver.title())?;
+        writeln!(out, "    {}", driver.change().require)?;
+    }
+    write_sources(out, server)
+}
+
+fn write_clients(out: &mut dyn Write, clients: &[Client], palette: Palette) -> io::Result<()> {
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let headings =
+        ["TLS", "USER", "DATABASE", "APPLICATION", "ADDRESS", "BACKEND", "PROTOCOL", "LAST SEEN", "SEEN", "DOUBT"];
+    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).to_vec()];
+    let mut hidden = Vec::new();
+    for tls in Tls::ALL {
+        let of_state: Vec<&Client> = clients.iter().filter(|client| client.tls == tls).collect();
+        rows.extend(of_state.iter().take(MOST_SHOWN).map(|client| row(client, palette)));
+        if of_state.len() > MOST_SHOWN {
+            hidden.push(format!("{} {}", of_state.len() - MOST_SHOWN, tls.as_str()));
+        }
+    }
+    write_columns(out, "  ", &rows)?;
+    if !hidden.is_empty() {
+        writeln!(out, "  and {} more clients; -o csv lists them all", hidden.join(", "))?;
+    }
+    Ok(())
+}
+
+fn row(client: &Client, palette: Palette) -> Vec<Column> {
+    let word = client.tls.as_str();
+    let outcome = match client.tls {
+        Tls::Plaintext => Outcome::Fail,
+        Tls::Unknown => Outcome::Unknown,
+        Tls::Tls => Outcome::Pass,
+        Tls::Local => Outcome::NotApplicable,
+    };
+    let text = |text: &Option<String>| Column::plain(text.as_deref().map_or("-".into(), safe));
+    vec![
+        Column::painted(word, palette.outcome(outcome, word)),
+        text(&client.user),
+        text(&client.database),
+        text(&client.application),
+        text(&client.address),
+        Column::plain(client.backend.as_str()),
+        text(&client.protocol),
+        Column::plain(client.last_seen.map_or_else(|| "-".to_owned(), minute)),
+        Column::plain(client.sightings.to_string()),
+        Column::plain(client.doubt.map_or("", |doubt| doubt.as_str())),
+    ]
+}
+
+/// The sources, and what they lack: each sentence once, with the number of sources that it is about.
+fn write_sources(out: &mut dyn Write, server: &ServerClients) -> io::Result<()> {
+    let sources = &server.census.sources;
+    for source in sources.iter().take(MOST_SHOWN) {
+        let window = source
+            .coverage
+            .window()
+            .map_or_else(|| "no time".to_owned(), |span| format!("{} to {} UTC", minute(span.from), minute(span.to)));
+        let format = if source.format.is_empty() { String::new() } else { format!(", {}", safe(&source.format)) };
+        let complete = if source.is_complete { "" } else { ", incomplete" };
+        writeln!(out, "  source {} {}: {window}{format}{complete}", source.kind.as_str(), safe(&source.name))?;
+    }
+    let mut told: Vec<(MissingReason, &str, usize)> = Vec::new();
+    for missing in sources.iter().flat_map(|source| &source.missing) {
+        match told.iter_mut().find(|(_, detail, _)| *detail == missing.detail) {
+            Some((_, _, count)) => *count += 1,
+            None => told.push((missing.reason, &missing.detail, 1)),
+        }
+    }
+    for (reason, detail, count) in told {
+        let lead = if reason.blocks() { "missing" } else { "note" };
+        let times = if count > 1 { format!(" ({count} sources)") } else { String::new() };
+        writeln!(out, "  {lead}: {}: {}{times}", reason.as_str(), safe(detail))?;
+    }
+    Ok(())
+}

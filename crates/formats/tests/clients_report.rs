@@ -1,0 +1,105 @@
+//! A census in every format, and the frozen schema.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_census::{Census, Limits, LogEnd, LogReader, Requirements, SourceKind};
+use hostssl_formats::clients::{ClientsReport, ServerClients};
+use hostssl_formats::{Palette, clients_csv, clients_json, clients_sheet, clients_text};
+use serde_json::Value;
+
+const SSL: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
+
+fn server(name: &str, owner: Option<&str>, sessions: &[(&str, &str, &str)]) -> ServerClients {
+    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    reader.begin(SourceKind::LogFile, format!("{name}.log"));
+    for (index, (time, host, rest)) in sessions.iter().enumerate() {
+        let head = format!("{time} UTC-6aaae7b4.{index:x}-LOG:  ");
+        reader
+            .feed(format!("{head}connection received: host={host}\n{head}connection authorized: {rest}\n").as_bytes());
+    }
+    reader.end(LogEnd::Whole);
+    let census = reader.finish().finish(Requirements::default());
+    ServerClients { id: None, name: name.to_owned(), owner: owner.map(Into::into), census }
+}
+
+fn report() -> ClientsReport {
+    let tls = format!("user=app database=shop application_name=web{SSL}");
+    let hourly: Vec<String> =
+        (10..18).flat_map(|day| (0..24).map(move |hour| format!("2026-09-{day} {hour:02}:00:00"))).collect();
+    let week: Vec<(&str, &str, &str)> =
+        hourly.iter().map(|time| (time.as_str(), "10.0.0.4 port=1", tls.as_str())).collect();
+    let mixed = [
+        ("2026-09-16 19:02:12", "10.0.0.4 port=1", tls.as_str()),
+        ("2026-09-16 19:02:13", "10.0.0.5 port=1", "user=report database=shop application_name=PostgreSQL JDBC Driver"),
+        (
+            "2026-09-16 19:02:14",
+            "10.0.0.6 port=1",
+            "user==cmd|'/c calc'!A1 database=shop application_name=\u{1b}[31m<b>|x",
+        ),
+        ("2026-09-16 19:02:15", "[local]", "user=postgres database=postgres application_name=psql"),
+    ];
+    ClientsReport {
+        id: "0".to_owned(),
+        started_at: "2026-09-17T00:00:00Z".to_owned(),
+        finished_at: "2026-09-17T00:00:01Z".to_owned(),
+        principal: None,
+        window: 7 * 86_400_000,
+        since: None,
+        servers: vec![
+            server("pg-safe", None, &week),
+            server("pg-breaks", Some("team a"), &mixed),
+            server("pg-short", None, &mixed[..1]),
+            server("pg-nothing", None, &[]),
+        ],
+    }
+}
+
+fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn people_read_verdicts_first() {
+    insta::assert_snapshot!(written(|out| clients_text::write(out, &report(), Palette::Plain)));
+}
+
+#[test]
+fn a_team_reads_what_to_change() {
+    let sheet = written(|out| clients_sheet::write(out, &report()));
+    insta::assert_snapshot!(sheet);
+    assert!(!sheet.contains("<b>") && !sheet.contains('\u{1b}'));
+}
+
+#[test]
+fn csv_has_a_row_for_each_client_and_no_formula() {
+    let csv = written(|out| clients_csv::write(out, &report()));
+    // One of the week, four, one, and the server of which nothing was seen.
+    assert_eq!(csv.lines().count(), 1 + 1 + 4 + 1 + 1);
+    assert!(csv.contains(",'=cmd|") && !csv.contains('\u{1b}'));
+}
+
+#[test]
+fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas/clients-v1.schema.json");
+    let generated = format!("{}\n", serde_json::to_string_pretty(&clients_json::schema()).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(
+        committed == generated,
+        "the format changed: it is frozen. If members were only added, run with UPDATE_SCHEMAS=1"
+    );
+    let validator = jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
+    let value = clients_json::value(&report()).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let verdicts: Vec<&Value> = value["servers"].as_array().unwrap().iter().map(|server| &server["verdict"]).collect();
+    assert_eq!(verdicts, ["safe", "breaks", "needs-observation", "needs-observation"]);
+    // The schema can refuse.
+    let mut wrong = value.clone();
+    wrong["servers"][0]["verdict"] = "fine".into();
+    assert!(!validator.is_valid(&wrong));
+}
