@@ -1,6 +1,6 @@
 //! `hostssl clients` with log files.
-
-#![allow(missing_docs, reason = "support code of tests says what it is by its names")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
 
 mod common;
 

@@ -131,8 +131,7 @@ fn write(
         ClientsFormat::Tsv => Format::Tsv,
         ClientsFormat::None => Format::None,
     };
-    let value = clients_json::value(report)
-        .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
+    let value = clients_json::value(report).map_err(|error| CliError::defect(&error))?;
     stdout::write_value(&value, query, format, palette)
 }
 
