@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio_rustls::TlsConnector;
 
-const SUFFIX: &str = "postgres.database.azure.com";
+const SUFFIX: &str = "postgres.database.azure.com.invalid";
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
 
@@ -133,8 +133,8 @@ async fn every_name_that_arm_tells_leads_to_a_listener() {
         let name = body["properties"]["fullyQualifiedDomainName"].as_str().unwrap();
         assert!(wire.resolve(name).is_some(), "{name}");
     }
-    assert!(wire.resolve("c-citus-telemetry.simulated.postgres.cosmos.azure.com").is_some());
-    assert!(wire.resolve("horizon-insights.simulated.westeurope.horizondb.azure.com").is_some());
+    assert!(wire.resolve("c-citus-telemetry.simulated.postgres.cosmos.azure.com.invalid").is_some());
+    assert!(wire.resolve("horizon-insights.simulated.westeurope.horizondb.azure.com.invalid").is_some());
 }
 
 #[tokio::test]

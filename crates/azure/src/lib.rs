@@ -33,5 +33,5 @@ pub use resource_graph::{GraphRow, query_servers};
 pub use resource_type::ResourceType;
 pub use servers::{Listed, NotAServer, get_document, list_documents, list_servers, read_server};
 pub use sign_in::{AuthMethod, SignIn, SignInError, SignedIn, principal_of};
-pub use subscriptions::{list_subscriptions, subscriptions_of_management_group};
+pub use subscriptions::{list_management_groups, list_subscriptions, subscriptions_of_management_group};
 pub use transport::{InvalidCaFile, https_transport};

@@ -13,7 +13,7 @@ use azure_identity::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
-use hostssl_model::{Advice, Principal};
+use hostssl_model::{Advice, Fault, Principal};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::error::Error;
@@ -151,6 +151,9 @@ impl Advice for SignInError {
                 "check the network, the proxy (HTTPS_PROXY) and --authority-host, or choose another way to sign in with --auth"
             }
             Self::WrongTenant { .. } => "leave --tenant out, or sign in where that tenant is reached",
+            Self::Refused { .. } if self.names_no_tenant() => {
+                "check --tenant and AZURE_TENANT_ID: a tenant is named by its id or domain"
+            }
             Self::Refused { method: "cli", .. } => {
                 "run `az login`, choose another way to sign in with --auth, or try it without an account: --simulate"
             }
@@ -159,6 +162,22 @@ impl Advice for SignInError {
             #[cfg(feature = "certificate")]
             Self::Certificate(..) => "name a readable PKCS#12 file in AZURE_CLIENT_CERTIFICATE_PATH",
         })
+    }
+
+    fn fault(&self) -> Fault {
+        if self.names_no_tenant() { Fault::Request } else { Fault::Environment }
+    }
+}
+
+/// What Entra ID says of a tenant that does not exist, or whose name is none ("Microsoft Entra authentication and
+/// authorization error codes").
+const NO_SUCH_TENANT: [&str; 3] = ["AADSTS90002:", "AADSTS900021:", "AADSTS900023:"];
+
+impl SignInError {
+    /// Whether the tenant that was asked for does not exist.
+    fn names_no_tenant(&self) -> bool {
+        let Self::Refused { detail, .. } = self else { return false };
+        NO_SUCH_TENANT.iter().any(|code| detail.contains(code))
     }
 }
 

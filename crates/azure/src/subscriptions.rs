@@ -38,6 +38,22 @@ pub async fn subscriptions_of_management_group(arm: &Arm, group: &str) -> Listin
     Listing { items: items.into_iter().flatten().collect(), error }
 }
 
+/// Lists the names of the management groups that the identity can see.
+pub async fn list_management_groups(arm: &Arm) -> Listing<String> {
+    #[derive(Deserialize)]
+    struct Group {
+        name: String,
+    }
+    let url = arm.url(["providers", "Microsoft.Management", "managementGroups"], MANAGEMENT_GROUPS);
+    let read = |entry: &str| {
+        let group: Result<Group, _> = serde_json::from_str(entry);
+        group
+            .map(|group| one_line(&group.name))
+            .map_err(|error| ArmError::Malformed(format!("a management group cannot be read: {error}")))
+    };
+    unwrap_entries(list(arm, url, &Quota::TenantReads, read).await)
+}
+
 fn read_subscription(entry: &str) -> Result<Subscription, ArmError> {
     let entry: Entry = serde_json::from_str(entry)
         .map_err(|error| ArmError::Malformed(format!("a subscription cannot be read: {error}")))?;

@@ -17,7 +17,7 @@ use std::time::Duration;
     version,
     max_term_width = 110,
     styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default()),
-    after_help = crate::exit::HELP
+    after_help = crate::exit::ALL_HELP
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -67,6 +67,7 @@ pub(crate) enum Command {
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Undo(UndoArgs),
     /// List what was run, audits and applies; show one, or judge an audit again.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Runs(RunsArgs),
     /// Plan, review and apply in one conversation on the terminal.
     #[command(after_help = crate::exit::CHANGE_HELP)]
@@ -92,21 +93,25 @@ pub(crate) enum Command {
     #[command(after_help = crate::commands::explain::HELP)]
     Explain(ExplainArgs),
     /// List the controls, or explain one.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Controls(ControlsArgs),
     /// Print the custom role that a task needs, as JSON for `az role definition create`.
     #[command(subcommand)]
     Role(RoleCommand),
     /// Serve the console: see it and decide it in a browser.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Serve(Box<crate::commands::serve::ServeArgs>),
     /// Serve a simulated Azure on this machine, for trying and testing.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Simulate(SimulateArgs),
     /// Print the completion script of a shell.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Completion {
         /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print the manual page.
-    #[command(hide = true)]
+    #[command(hide = true, after_help = crate::exit::LOCAL_HELP)]
     Man,
 }
 
@@ -114,9 +119,8 @@ pub(crate) enum Command {
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// Look at servers of this name only; may be repeated.
-    #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
-    pub(crate) server: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
     /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version. A name alone is its newest
     /// version, of those that judge the wire with --probe only.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
@@ -165,12 +169,28 @@ pub(crate) struct ScopeArgs {
     /// Subscriptions below this management group only; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) management_group: Vec<String>,
-    /// This subscription only, by id or name; may be repeated.
+    /// This subscription only, by id, name or pattern; may be repeated.
     #[arg(long, value_name = "ID|NAME", value_parser = name)]
     pub(crate) subscription: Vec<String>,
-    /// This resource group only; may be repeated.
+    /// This resource group only, by name or pattern; may be repeated.
     #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
     pub(crate) resource_group: Vec<String>,
+}
+
+/// Which servers of the scope. A selector that matches nothing is an error.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Scope options")]
+pub(crate) struct SelectArgs {
+    /// Servers of this name only, or of this pattern, such as 'pg-*'; may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) server: Vec<String>,
+    /// Servers with this tag only, such as environment=staging or team='shop-*'; may be repeated. Values of one tag are
+    /// alternatives.
+    #[arg(long, value_name = "TAG=VALUE", value_parser = tag)]
+    pub(crate) tag: Vec<String>,
+    /// Leave out servers of this name, pattern or tag (TAG=VALUE); may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) except: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -267,8 +287,10 @@ pub(crate) enum ValueFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerCommand {
     /// List servers of both generations, in every subscription in scope.
+    #[command(after_help = crate::exit::READ_HELP)]
     List(ServerListArgs),
     /// Show one server.
+    #[command(after_help = crate::exit::READ_HELP)]
     Show(ServerShowArgs),
     /// Change whether one server enforces encryption: planned, applied and verified like any other change.
     #[command(after_help = crate::exit::CHANGE_HELP)]
@@ -279,6 +301,8 @@ pub(crate) enum ServerCommand {
 pub(crate) struct ServerListArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
     #[command(flatten)]
     pub(crate) value: ValueArgs,
     #[command(flatten)]
@@ -412,8 +436,10 @@ pub(crate) struct ControlsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
     /// The role for `hostssl audit`: it can read what the audit reads and nothing else.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Audit(RoleArgs),
     /// The role for planning and applying: it can also change the parameters that hostssl changes, and nothing else.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Remediate(RoleArgs),
 }
 
@@ -467,6 +493,12 @@ fn name(text: &str) -> Result<String, String> {
     if misleading { Err("expected a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 
+/// A tag as it selects servers: `NAME=VALUE`.
+fn tag(text: &str) -> Result<String, String> {
+    let named = text.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
+    if named && !text.contains(is_harmful) { Ok(text.to_owned()) } else { Err("expected TAG=VALUE".to_owned()) }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| "expected a time such as 90s, 10m or 1h".to_owned())?;
     match Duration::try_from(parsed) {
@@ -491,6 +523,23 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_its_exit_codes() {
+        fn look(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(command.has_subcommands() || help.contains("Exit codes:\n  0  "), "{path}: {help}");
+            command.get_subcommands().for_each(|one| look(one, &path));
+        }
+        look(&Cli::command(), "");
+    }
+
+    #[test]
+    fn tags_have_a_name() {
+        assert_eq!(tag("a=b*"), Ok("a=b*".to_owned()));
+        assert!(tag("a").is_err() && tag("=b").is_err() && tag("a=\u{202e}").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From the connection options to signed-in clients.
 
-use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs};
+use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs};
 use crate::error::CliError;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
@@ -152,8 +152,13 @@ pub(crate) async fn tenants_of(
     cloud.name = format!("simulated:{scenario}");
     let wanted =
         if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
+    let known = simulation.tenant_ids();
     let mut signed_in = Vec::new();
     for tenant in wanted {
+        if !known.iter().any(|id| id.eq_ignore_ascii_case(&tenant)) {
+            let message = format!("--tenant {tenant} matches no simulated tenant");
+            return Err(CliError::usage(message, format!("the simulated tenants are {}", known.join(", "))));
+        }
         let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation, tenant));
         let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
             CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
@@ -220,13 +225,15 @@ async fn interrupted() {
 
 impl ScopeArgs {
     /// The scope that the options ask for.
-    pub(crate) fn scope(&self, servers: &[String]) -> Scope {
+    pub(crate) fn scope(&self, select: &SelectArgs) -> Scope {
         Scope {
             tenants: self.tenant.clone(),
             management_groups: self.management_group.clone(),
             subscriptions: self.subscription.clone(),
             resource_groups: self.resource_group.clone(),
-            servers: servers.to_vec(),
+            servers: select.server.clone(),
+            tags: select.tag.clone(),
+            except: select.except.clone(),
         }
     }
 }

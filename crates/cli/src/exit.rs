@@ -1,7 +1,7 @@
 //! How the program ends. These codes are an interface: scripts and pipelines decide by them.
 
 use hostssl_census::Verdict;
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditEnd, AuditReport};
 use hostssl_remediation::RunOutcome;
 use std::process::ExitCode;
 
@@ -37,12 +37,10 @@ impl Exit {
 
     /// How an audit ended.
     pub(crate) fn of_audit(report: &AuditReport) -> Self {
-        if report.summary.fail > 0 {
-            Self::Findings
-        } else if report.summary.unknown > 0 || !report.run.complete {
-            Self::Incomplete
-        } else {
-            Self::AllPass
+        match report.end() {
+            AuditEnd::Pass => Self::AllPass,
+            AuditEnd::Findings => Self::Findings,
+            AuditEnd::Incomplete => Self::Incomplete,
         }
     }
 }
@@ -74,19 +72,49 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What is said of the codes in the help.
+/// What is said of the codes in the help of the program: what they mean everywhere.
+pub(crate) const ALL_HELP: &str = "Exit codes:
+  0  done, and nothing is wrong
+  1  the tool failed (no sign-in, no Azure, no disk), or refused before the first write
+  2  wrong usage: a bad option, or a selector that matches nothing
+  3  something is wrong with a server
+  4  not everything could be checked or done
+  5  an undo could not put something back: a person is needed
+What a code means for a command stands in its own --help.";
+
+/// For commands that judge servers.
 pub(crate) const HELP: &str = "Exit codes:
   0  everything was seen and passes
   1  the tool failed (no sign-in, no Azure)
-  2  wrong usage
+  2  wrong usage, or a selector that matches nothing
   3  something fails a control
   4  nothing seen fails, but not everything was seen";
+
+/// For commands that read from Azure and judge nothing.
+pub(crate) const READ_HELP: &str = "Exit codes:
+  0  everything was read
+  1  the tool failed (no sign-in, no Azure)
+  2  wrong usage, or a name that matches nothing
+  4  what could be read was written, but not everything could be read";
+
+/// For commands that ask nobody.
+pub(crate) const LOCAL_HELP: &str = "Exit codes:
+  0  done
+  1  the tool failed (no disk, no port)
+  2  wrong usage, or a name that does not exist";
+
+/// For the check of a plan.
+pub(crate) const CHECK_HELP: &str = "Exit codes:
+  0  no objection; warnings do not count
+  1  the tool failed
+  2  wrong usage, or the file is no plan
+  3  objections";
 
 /// The same for commands that plan.
 pub(crate) const PLAN_HELP: &str = "Exit codes:
   0  everything was seen, and the plan is made, also if it is empty
   1  the tool failed (no sign-in, no Azure, no disk)
-  2  wrong usage
+  2  wrong usage, or a selector that matches nothing
   4  the plan is made, but not everything was seen";
 
 /// The same for commands that change servers.

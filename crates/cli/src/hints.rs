@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _, Parser as _};
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
 use hostssl_console::ServeError;
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
-use hostssl_ops::{NotPermitted, PlanError, RemediationError, ScopeError, ShowError};
+use hostssl_ops::{NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
 use hostssl_remediation::{
     DamagedRun, ExecuteError, InvalidPlan, InvalidPlanHash, InvalidTransition, JournalError, LeftOutReason, Mismatch,
     NotApproved, PlanHash, RunId, SafeText,
@@ -111,17 +111,17 @@ fn connection_errors() -> Vec<Said> {
     [clouds, files].concat()
 }
 
-fn unknown_subscription() -> ScopeError {
-    ScopeError::UnknownSubscription { name: "x".into(), principal: "reader".into() }
+fn no_match(selector: Selector) -> ScopeError {
+    ScopeError::NoMatch(Box::new(NoMatch { selector, value: "x".into(), nearest: None, unseen: 1 }))
 }
 
 fn reading_errors() -> Vec<Said> {
     let (name, group) = (|| "pg-a".to_owned(), || "rg-a".to_owned());
     let gap =
         Gap { scope: hostssl_model::GapScope::Name("x".into()), blind: Unchecked::new(Reason::Permission, "denied") };
-    let scopes = every! { ScopeError::UnknownSubscription { .. } => unknown_subscription() };
+    let scopes = every! { ScopeError::NoMatch(_) => no_match(Selector::Server) };
     let shown = every! {
-        ShowError::Scope(_) => ShowError::Scope(unknown_subscription()),
+        ShowError::Scope(_) => ShowError::Scope(no_match(Selector::Subscription)),
         ShowError::NotFound { .. } => ShowError::NotFound { name: name(), group: group(), subscriptions: 2 },
         ShowError::Ambiguous { .. } => ShowError::Ambiguous { name: name(), group: group(), ids: vec![name()] },
         ShowError::Unseen { .. } => ShowError::Unseen { name: name(), gap: Box::new(gap) },
@@ -146,7 +146,7 @@ fn plan_errors() -> Vec<Said> {
         NotApproved::OtherPlan { .. } => NotApproved::OtherPlan { approved: hash("1"), plan: hash("2") },
     };
     let made = every! {
-        PlanError::Scope(_) => PlanError::Scope(unknown_subscription()),
+        PlanError::Scope(_) => PlanError::Scope(no_match(Selector::ManagementGroup)),
         PlanError::Invalid(_) => PlanError::Invalid(InvalidPlan::Inconsistent("x".into())),
     };
     [plans, approvals, made].concat()

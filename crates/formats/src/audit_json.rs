@@ -32,6 +32,43 @@ pub struct Audit<'a> {
     servers: &'a [model::ServerReport],
     /// What could not be seen.
     gaps: Vec<Gap<'a>>,
+    /// What the audit ends with, and why.
+    exit: Exit<'a>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Exit<'a> {
+    /// The exit code of `hostssl audit`: 0 pass, 3 findings, 4 incomplete.
+    code: u8,
+    reason: ExitReason,
+    /// The findings that decide the code: those that fail for 3, those that are unknown for 4, besides `gaps`.
+    #[serde(serialize_with = "decisive")]
+    #[schemars(with = "Vec<Decisive<'a>>")]
+    decided_by: &'a model::AuditReport,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ExitReason {
+    Pass,
+    Findings,
+    Incomplete,
+}
+
+/// A finding that decides the exit code.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Decisive<'a> {
+    /// The resource id of the server.
+    server: &'a str,
+    /// The id of the control.
+    control: &'a str,
+    severity: Severity,
+    /// That of the finding.
+    fingerprint: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -68,6 +105,12 @@ struct Scope<'a> {
     subscriptions: &'a [String],
     resource_groups: &'a [String],
     servers: &'a [String],
+    /// Tags that servers have, as NAME=VALUE; absent without any.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tags: &'a [String],
+    /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent without any.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    except: &'a [String],
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -254,6 +297,8 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
                     subscriptions: &run.scope.subscriptions,
                     resource_groups: &run.scope.resource_groups,
                     servers: &run.scope.servers,
+                    tags: &run.scope.tags,
+                    except: &run.scope.except,
                 },
                 profile: &run.profile,
                 tool_version: &run.tool_version,
@@ -267,8 +312,29 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
             },
             servers: &report.servers,
             gaps: report.gaps.iter().map(Gap::from).collect(),
+            exit: Exit::from(report),
         }
     }
+}
+
+impl<'a> From<&'a model::AuditReport> for Exit<'a> {
+    fn from(report: &'a model::AuditReport) -> Self {
+        let (code, reason) = match report.end() {
+            model::AuditEnd::Pass => (0, ExitReason::Pass),
+            model::AuditEnd::Findings => (3, ExitReason::Findings),
+            model::AuditEnd::Incomplete => (4, ExitReason::Incomplete),
+        };
+        Self { code, reason, decided_by: report }
+    }
+}
+
+fn decisive<S: serde::Serializer>(report: &&model::AuditReport, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(report.decisive().map(|(server, finding)| Decisive {
+        server: server.id.as_str(),
+        control: finding.control.as_str(),
+        severity: finding.severity.into(),
+        fingerprint: finding.fingerprint(&server.id),
+    }))
 }
 
 fn servers<S: serde::Serializer>(servers: &&[model::ServerReport], serializer: S) -> Result<S::Ok, S::Error> {
@@ -315,6 +381,16 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
     }
 }
 
+impl From<model::Severity> for Severity {
+    fn from(severity: model::Severity) -> Self {
+        match severity {
+            model::Severity::Low => Self::Low,
+            model::Severity::Medium => Self::Medium,
+            model::Severity::High => Self::High,
+        }
+    }
+}
+
 impl<'a> Finding<'a> {
     fn new(finding: &'a model::Finding, server: &model::ResourceId) -> Self {
         Self {
@@ -325,11 +401,7 @@ impl<'a> Finding<'a> {
                 model::Outcome::Unknown => Outcome::Unknown,
                 model::Outcome::NotApplicable => Outcome::NotApplicable,
             },
-            severity: match finding.severity {
-                model::Severity::Low => Severity::Low,
-                model::Severity::Medium => Severity::Medium,
-                model::Severity::High => Severity::High,
-            },
+            severity: finding.severity.into(),
             confidence: match finding.confidence {
                 model::Confidence::Declared => Confidence::Declared,
                 model::Confidence::WireConfirmed => Confidence::WireConfirmed,

@@ -40,6 +40,8 @@ coded! {
         EventuallyConsistent = "eventually-consistent",
         /// The identity sees no subscription at all.
         NoSubscription = "no-subscription",
+        /// The server was left out on request. Nothing was missed.
+        Excepted = "excepted",
         /// The wire was not looked at.
         NotProbed = "not-probed",
         /// The server's name has no address, as seen from here: a private zone, most likely.
@@ -53,10 +55,10 @@ coded! {
 
 impl Reason {
     /// Whether something may have been missed for this reason. [`Reason::NotOffered`] is told but leaves a run complete:
-    /// where no provider is, no server can be.
+    /// where no provider is, no server can be. So does [`Reason::Excepted`], which somebody asked for.
     #[must_use]
     pub fn blinds(self) -> bool {
-        self != Self::NotOffered
+        !matches!(self, Self::NotOffered | Self::Excepted)
     }
 }
 

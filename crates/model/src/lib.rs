@@ -16,6 +16,7 @@ mod parameter;
 mod posture;
 mod report;
 mod scope;
+mod selector;
 mod server;
 mod setting;
 mod standing;
@@ -38,8 +39,9 @@ pub use listener::{
 };
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};
-pub use report::{AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};
+pub use report::{AuditEnd, AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
+pub use selector::{matches_pattern, matches_tag, nearest, selects};
 pub use server::{Role, Server, ServerState};
 pub use setting::{Floor, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};

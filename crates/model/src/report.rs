@@ -127,6 +127,42 @@ impl ServerReport {
     }
 }
 
+/// What an audit ends with: the worst that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditEnd {
+    /// Everything was seen, and everything passes.
+    Pass,
+    /// A control fails.
+    Findings,
+    /// Nothing that was seen fails, but not everything was seen.
+    Incomplete,
+}
+
+impl AuditReport {
+    /// What the audit ends with.
+    #[must_use]
+    pub fn end(&self) -> AuditEnd {
+        if self.summary.fail > 0 {
+            AuditEnd::Findings
+        } else if self.summary.unknown > 0 || !self.run.complete {
+            AuditEnd::Incomplete
+        } else {
+            AuditEnd::Pass
+        }
+    }
+
+    /// The findings that decide what the audit ends with, each with its server.
+    pub fn decisive(&self) -> impl Iterator<Item = (&Server, &Finding)> {
+        let outcome = match self.end() {
+            AuditEnd::Pass => None,
+            AuditEnd::Findings => Some(Outcome::Fail),
+            AuditEnd::Incomplete => Some(Outcome::Unknown),
+        };
+        let all = self.servers.iter().flat_map(|report| report.findings.iter().map(move |one| (&report.server, one)));
+        all.filter(move |(_, finding)| Some(finding.outcome) == outcome)
+    }
+}
+
 /// What an audit found, and what it could not see.
 #[derive(Debug, Clone)]
 pub struct AuditReport {

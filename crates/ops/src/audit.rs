@@ -1,5 +1,6 @@
 //! The audit: every server in scope, what it declares, and what could not be seen.
 
+use crate::selection::{Selector, nearest_known, unmatched, unseen, was_stopped};
 use crate::subscription::{SubscriptionAudit, Work, audit_subscription};
 use crate::{Event, ListenerProbe, ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
@@ -7,7 +8,8 @@ use futures::stream;
 use hostssl_audit::Profile;
 use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
 use hostssl_model::{
-    AuditReport, Gap, GapScope, Reason, Run, Scope, ServerReport, Subscription, SubscriptionId, Summary, Unchecked,
+    AuditReport, Gap, GapScope, Reason, Run, Scope, Server, ServerReport, Subscription, SubscriptionId, Summary,
+    Unchecked,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -104,8 +106,17 @@ pub async fn audit_and_probe(
     let audits: Vec<(usize, SubscriptionAudit)> =
         stream::iter(looks).buffer_unordered(SUBSCRIPTIONS_AT_ONCE).collect().await;
 
+    let missing = missing_selector(&audits, &request.scope);
+    let (servers, summary) = gather(audits, &mut gaps);
+    if let Some((selector, value)) = missing {
+        if !was_stopped(&gaps) && !visible.subscriptions.is_empty() {
+            let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
+            return Err(ScopeError::no_match(selector, &value, nearest, unseen(&gaps)));
+        }
+        let detail = format!("{} {value} matched nothing that could be listed", selector.option());
+        gaps.push(Gap { scope: GapScope::Name(value.into()), blind: Unchecked::new(Reason::Vanished, detail) });
+    }
     let subscriptions: Vec<Arc<Subscription>> = visible.subscriptions.into_iter().map(|(s, _)| s).collect();
-    let (servers, summary) = gather(audits, &request.scope, &mut gaps);
     let complete = !gaps.iter().any(|gap| gap.blind.reason.blinds());
     let run = Run {
         id: stamp.id,
@@ -122,11 +133,7 @@ pub async fn audit_and_probe(
 }
 
 /// Puts the subscriptions' results in order and sums up.
-fn gather(
-    mut audits: Vec<(usize, SubscriptionAudit)>,
-    scope: &Scope,
-    gaps: &mut Vec<Gap>,
-) -> (Vec<ServerReport>, Summary) {
+fn gather(mut audits: Vec<(usize, SubscriptionAudit)>, gaps: &mut Vec<Gap>) -> (Vec<ServerReport>, Summary) {
     audits.sort_by_key(|(index, _)| *index);
     let looked_at = audits.len();
     let mut servers = Vec::with_capacity(audits.iter().map(|(_, audit)| audit.servers.len()).sum());
@@ -138,7 +145,6 @@ fn gather(
             *not_offered.entry(resource_type.plural()).or_default() += 1;
         }
     }
-    gaps.extend(names_not_found(scope, &servers, gaps));
     // One note for each kind: a note for each subscription would bury the gaps that matter.
     gaps.extend(not_offered.into_iter().map(|(plural, count)| {
         let detail = format!("the provider of {plural} is not registered in {count} of {looked_at} subscriptions");
@@ -151,21 +157,14 @@ fn gather(
     (servers, summary)
 }
 
-/// Servers and resource groups that were asked for by name and not found: a typing error must not look like a clean bill.
-fn names_not_found(scope: &Scope, servers: &[ServerReport], gaps: &[Gap]) -> Vec<Gap> {
-    if gaps.iter().any(|gap| gap.blind.reason.blinds()) {
-        return Vec::new();
+/// The first selector that no server explains, among those that are audited and those that are left out.
+fn missing_selector(audits: &[(usize, SubscriptionAudit)], scope: &Scope) -> Option<(Selector, String)> {
+    if !scope.selects_servers() {
+        return None;
     }
-    let missing = |what: &str, name: &String| Gap {
-        scope: GapScope::Name(name.as_str().into()),
-        blind: Unchecked::new(Reason::Vanished, format!("no server was found in the scope for {what} `{name}`")),
-    };
-    let server_missing = |name: &&String| !servers.iter().any(|s| s.server.name().eq_ignore_ascii_case(name));
-    let group_missing =
-        |name: &&String| !servers.iter().any(|s| s.server.id.resource_group().eq_ignore_ascii_case(name));
-    let servers = scope.servers.iter().filter(server_missing).map(|name| missing("the server name", name));
-    let groups = scope.resource_groups.iter().filter(group_missing).map(|name| missing("the resource group", name));
-    servers.chain(groups).collect()
+    let audited = audits.iter().flat_map(|(_, audit)| audit.servers.iter().map(|report| &report.server));
+    let excepted = audits.iter().flat_map(|(_, audit)| &audit.excepted);
+    unmatched(scope, &audited.chain(excepted).collect::<Vec<&Server>>())
 }
 
 type Found = HashMap<SubscriptionId, Vec<(ResourceType, GraphRow)>>;
@@ -215,19 +214,5 @@ fn place(row: GraphRow, found: &mut Found, gaps: &mut Vec<Gap>) {
             scope: GapScope::AllSubscriptions,
             blind: Unchecked::new(Reason::MalformedAnswer, odd.0.as_str()),
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_finds_nothing_is_a_gap_unless_something_was_unseen() {
-        let scope = Scope { servers: vec!["oders".into()], ..Scope::default() };
-        let gaps = names_not_found(&scope, &[], &[]);
-        assert_eq!(gaps[0].blind.detail.as_ref(), "no server was found in the scope for the server name `oders`");
-        let unseen = Gap { scope: GapScope::Subscription("s".into()), blind: Unchecked::new(Reason::Network, "reset") };
-        assert!(names_not_found(&scope, &[], &[unseen]).is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! Servers as Azure's own documents, with the two words of the portal beside them: `server list` and `server show`.
 
+use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::subscription::listed_groups;
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -8,7 +10,8 @@ use hostssl_audit::{minimal_tls_version, ssl_enforcement};
 use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_parameters, read_server};
 use hostssl_model::{Advice, Fault};
 use hostssl_model::{
-    Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, ServerState, SslEnforcement, SubscriptionId, Unchecked,
+    Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, Server, ServerState, SslEnforcement, SubscriptionId,
+    Unchecked,
 };
 use serde_json::Value;
 use std::borrow::Cow;
@@ -103,28 +106,21 @@ const SERVERS_AT_ONCE: usize = 64;
 pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<Documents, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
     let mut all = Documents { documents: Vec::new(), gaps: visible.gaps };
-    let lists: Vec<Documents> = stream::iter(&visible.subscriptions)
+    let lists: Vec<(Documents, Vec<Server>)> = stream::iter(&visible.subscriptions)
         .map(|(subscription, tenant)| list_subscription(&tenant.arm, &subscription.id, scope))
         .buffered(SUBSCRIPTIONS_AT_ONCE)
         .collect()
         .await;
-    for list in lists {
+    let mut servers = Vec::new();
+    for (list, in_scope) in lists {
         all.documents.extend(list.documents);
         all.gaps.extend(list.gaps);
+        servers.extend(in_scope);
     }
-    let in_group = |document: &Document, group: &str| {
-        document.raw["id"]
-            .as_str()
-            .is_some_and(|id| id.split('/').nth(4).is_some_and(|g| g.eq_ignore_ascii_case(group)))
-    };
-    for group in &scope.resource_groups {
-        if !all.documents.iter().any(|document| in_group(document, group)) {
-            let detail = format!("no server was found in the scope for the resource group `{group}`");
-            all.gaps.push(Gap {
-                scope: GapScope::Name(group.as_str().into()),
-                blind: Unchecked::new(Reason::Vanished, detail),
-            });
-        }
+    let missing = unmatched(scope, &servers.iter().collect::<Vec<_>>());
+    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&all.gaps) && !visible.subscriptions.is_empty()) {
+        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
+        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&all.gaps)));
     }
     Ok(all)
 }
@@ -180,11 +176,9 @@ fn search_gap(error: &ArmError, subscription: &SubscriptionId, resource_type: Re
     (!absent).then(|| Gap { scope: subscription.into(), blind })
 }
 
-async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Scope) -> Documents {
-    let groups: Vec<Option<&str>> = match scope.resource_groups.as_slice() {
-        [] => vec![None],
-        groups => groups.iter().map(|group| Some(group.as_str())).collect(),
-    };
+/// The documents of a subscription, and the servers in scope, those among them that are left out.
+async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Scope) -> (Documents, Vec<Server>) {
+    let groups = listed_groups(scope);
     let lists = ResourceType::ALL.into_iter().flat_map(|resource_type| {
         groups.iter().map(move |group| async move {
             (resource_type, group.is_some(), list_documents(arm, subscription, *group, resource_type).await)
@@ -201,14 +195,25 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
             gaps.push(Gap { scope: subscription.into(), blind });
         }
     }
+    let mut in_scope = Vec::new();
+    raw.retain(|(resource_type, document): &(ResourceType, Value)| {
+        // What cannot be read as a server is told below.
+        let Ok(listed) = read_server(&document.to_string(), *resource_type) else { return true };
+        let server = listed.posture.server;
+        let (admitted, excepted) = (scope.admits(&server), scope.excepts(&server).is_some());
+        if admitted && scope.selects_servers() {
+            in_scope.push(server);
+        }
+        admitted && !excepted
+    });
     let derived: Vec<_> = stream::iter(raw)
         .map(|(resource_type, document)| derive(arm, document, resource_type))
         .buffered(SERVERS_AT_ONCE)
         .collect()
         .await;
-    let (documents, unseen): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
-    gaps.extend(unseen.into_iter().flatten());
-    Documents { documents, gaps }
+    let (documents, not_read): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
+    gaps.extend(not_read.into_iter().flatten());
+    (Documents { documents, gaps }, in_scope)
 }
 
 /// Reads the settings that Azure keeps apart from the server, and says the portal's two words.

@@ -7,6 +7,7 @@ mod event;
 mod listener_probe;
 mod remediation;
 mod scope;
+mod selection;
 mod subscription;
 
 pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
@@ -17,3 +18,4 @@ pub use remediation::{
     NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, WireJudge, make_plan,
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
+pub use selection::{NoMatch, Selector};

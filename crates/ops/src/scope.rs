@@ -1,8 +1,12 @@
 //! From what the user asked for to the subscriptions to look at.
 
+use crate::selection::{NoMatch, Selector, unseen, was_stopped};
 use futures::future::join_all;
-use hostssl_azure::{Arm, list_subscriptions, permissions, subscriptions_of_management_group};
-use hostssl_model::{Advice, Fault, Gap, GapScope, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked};
+use hostssl_azure::{Arm, list_management_groups, list_subscriptions, permissions, subscriptions_of_management_group};
+use hostssl_model::{
+    Advice, Fault, Gap, GapScope, Principal, Reason, Scope, Subscription, SubscriptionId, Unchecked, matches_pattern,
+    nearest,
+};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,20 +32,28 @@ pub struct Visible {
 /// The scope names something that does not exist, as far as the identity can see: the user's mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    /// No subscription has this id or name.
-    #[error("{principal} sees no subscription `{name}`")]
-    UnknownSubscription {
-        /// What was asked for.
-        name: String,
-        /// Who looked.
-        principal: String,
-    },
+    /// A selector matches nothing.
+    #[error("{0}")]
+    NoMatch(Box<NoMatch>),
+}
+
+impl ScopeError {
+    pub(crate) fn no_match(selector: Selector, value: &str, nearest: Option<String>, unseen: usize) -> Self {
+        Self::NoMatch(Box::new(NoMatch { selector, value: value.to_owned(), nearest, unseen }))
+    }
 }
 
 impl Advice for ScopeError {
     fn advice(&self) -> Cow<'static, str> {
-        let Self::UnknownSubscription { .. } = self;
-        "give an id or a display name with --subscription; `az account list -o table` shows them".into()
+        let Self::NoMatch(no_match) = self;
+        match no_match.selector {
+            Selector::ManagementGroup => "`az account management-group list -o table` shows them",
+            Selector::Subscription => "give an id, a display name or a pattern; `az account list -o table` shows them",
+            Selector::ResourceGroup | Selector::Server | Selector::Tag | Selector::Except => {
+                "`hostssl server list -o table` shows the servers and their resource groups"
+            }
+        }
+        .into()
     }
 
     fn fault(&self) -> Fault {
@@ -53,26 +65,29 @@ impl Advice for ScopeError {
 ///
 /// # Errors
 ///
-/// [`ScopeError`] when a subscription was named that nobody can see, and every list was whole.
+/// [`ScopeError`] when a management group or a subscription was named that nobody can see, whatever else is unseen.
 pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible, ScopeError> {
     let mut gaps = Vec::new();
     let mut subscriptions = all_subscriptions(tenants, &mut gaps).await;
+    // Where nothing at all could be listed, a name is no mistake: the lists are what failed.
+    let blind = was_stopped(&gaps) || (subscriptions.is_empty() && !gaps.is_empty());
     if !scope.management_groups.is_empty() {
-        let members = members_of_groups(tenants, &scope.management_groups, &mut gaps).await;
+        let members = members_of_groups(tenants, &scope.management_groups, &mut gaps).await?;
         subscriptions.retain(|(subscription, _)| members.contains(&subscription.id));
     }
-    if !scope.subscriptions.is_empty() {
-        let is_missing = |name: &&String| !subscriptions.iter().any(|(s, _)| is_named(s, name));
-        let missing: Vec<&String> = scope.subscriptions.iter().filter(is_missing).collect();
-        if let (Some(name), true) = (missing.first(), gaps.is_empty()) {
-            let principal = tenants.first().map_or("nobody", |tenant| tenant.principal.name.as_str()).to_owned();
-            return Err(ScopeError::UnknownSubscription { name: (*name).clone(), principal });
+    let missing = scope.subscriptions.iter().filter(|name| !subscriptions.iter().any(|(s, _)| is_named(s, name)));
+    for name in missing {
+        if !blind {
+            let names = subscriptions.iter().map(|(subscription, _)| &*subscription.name);
+            let nearest = nearest(name, names).map(ToOwned::to_owned);
+            return Err(ScopeError::no_match(Selector::Subscription, name, nearest, unseen(&gaps)));
         }
-        // Any of them may be among the subscriptions that could not be listed.
-        gaps.extend(missing.into_iter().map(|name| Gap {
+        gaps.push(Gap {
             scope: GapScope::Subscription(name.as_str().into()),
             blind: Unchecked::new(Reason::NoSubscription, "not among the subscriptions that could be listed"),
-        }));
+        });
+    }
+    if !scope.subscriptions.is_empty() {
         subscriptions.retain(|(s, _)| scope.subscriptions.iter().any(|name| is_named(s, name)));
     }
     if subscriptions.is_empty() && gaps.is_empty() {
@@ -84,7 +99,7 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
 
 /// Two subscriptions may have one display name: then the name means both, and neither is dropped.
 fn is_named(subscription: &Subscription, name: &str) -> bool {
-    subscription.id == SubscriptionId::new(name) || subscription.name.eq_ignore_ascii_case(name)
+    subscription.id == SubscriptionId::new(name) || matches_pattern(name, &subscription.name)
 }
 
 async fn all_subscriptions(tenants: &[Tenant], gaps: &mut Vec<Gap>) -> Vec<(Arc<Subscription>, Tenant)> {
@@ -107,20 +122,33 @@ async fn all_subscriptions(tenants: &[Tenant], gaps: &mut Vec<Gap>) -> Vec<(Arc<
     found
 }
 
-async fn members_of_groups(tenants: &[Tenant], groups: &[String], gaps: &mut Vec<Gap>) -> HashSet<SubscriptionId> {
+async fn members_of_groups(
+    tenants: &[Tenant],
+    groups: &[String],
+    gaps: &mut Vec<Gap>,
+) -> Result<HashSet<SubscriptionId>, ScopeError> {
     let mut members = HashSet::new();
     for group in groups {
         // A group lives in one tenant: it is enough that one of them knows it whole.
         let asked = tenants.iter().map(|tenant| subscriptions_of_management_group(&tenant.arm, group));
         let listings = join_all(asked).await;
         let known = listings.iter().any(|listing| listing.error.is_none());
+        let mut failures = Vec::new();
         for listing in listings {
             members.extend(listing.items);
-            if let Some(error) = listing.error.filter(|_| !known) {
-                let scope = GapScope::ManagementGroup(group.as_str().into());
-                gaps.push(Gap { scope, blind: error.blind(permissions::READ_DESCENDANTS) });
-            }
+            failures.extend(listing.error.map(|error| error.blind(permissions::READ_DESCENDANTS)));
         }
+        if known {
+            continue;
+        }
+        if failures.iter().all(|blind| blind.reason == Reason::Vanished) {
+            let names = join_all(tenants.iter().map(|tenant| list_management_groups(&tenant.arm))).await;
+            let names: Vec<String> = names.into_iter().flat_map(|listing| listing.items).collect();
+            let nearest = nearest(group, names.iter().map(String::as_str)).map(ToOwned::to_owned);
+            return Err(ScopeError::no_match(Selector::ManagementGroup, group, nearest, unseen(gaps)));
+        }
+        let scope = GapScope::ManagementGroup(group.as_str().into());
+        gaps.extend(failures.into_iter().map(|blind| Gap { scope: scope.clone(), blind }));
     }
-    members
+    Ok(members)
 }

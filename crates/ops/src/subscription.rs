@@ -7,8 +7,8 @@ use futures::stream;
 use hostssl_audit::{Profile, needed_parameters, server_report};
 use hostssl_azure::{Arm, GraphRow, Listed, ResourceType, list_servers, read_parameters};
 use hostssl_model::{
-    Gap, ParameterName, Posture, Reading, Reason, ResourceId, Role, Scope, Server, ServerReport, Subscription,
-    Unchecked,
+    Gap, GapScope, ParameterName, Posture, Reading, Reason, ResourceId, Role, Scope, Server, ServerReport,
+    Subscription, Unchecked,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -30,6 +30,8 @@ pub(crate) struct SubscriptionAudit {
     /// In the order of their ids.
     pub(crate) servers: Vec<ServerReport>,
     pub(crate) gaps: Vec<Gap>,
+    /// In scope, and left out on request.
+    pub(crate) excepted: Vec<Server>,
     /// The kinds whose provider is not registered there.
     pub(crate) not_offered: Vec<ResourceType>,
 }
@@ -43,7 +45,7 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
         Some(entries) => entries,
         None => list_everything(work.arm, work.subscription, work.scope, &mut audit).await,
     };
-    let servers = keep_servers(entries, work.subscription, work.scope, &mut audit.gaps);
+    let servers = keep_servers(entries, work.subscription, work.scope, &mut audit);
     on_event(Event::Found(servers.len()));
 
     let primaries = wanted_of_primaries(&servers, work.profile);
@@ -88,16 +90,22 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
     audit
 }
 
+/// The resource groups to list one by one; a pattern needs the whole subscription.
+pub(crate) fn listed_groups(scope: &Scope) -> Vec<Option<&str>> {
+    match scope.resource_groups.as_slice() {
+        [] => vec![None],
+        groups if groups.iter().any(|group| group.contains(['*', '?'])) => vec![None],
+        groups => groups.iter().map(|group| Some(group.as_str())).collect(),
+    }
+}
+
 async fn list_everything(
     arm: &Arm,
     subscription: &Subscription,
     scope: &Scope,
     audit: &mut SubscriptionAudit,
 ) -> Vec<(ResourceType, GraphRow)> {
-    let groups: Vec<Option<&str>> = match scope.resource_groups.as_slice() {
-        [] => vec![None],
-        groups => groups.iter().map(|group| Some(group.as_str())).collect(),
-    };
+    let groups = listed_groups(scope);
     let lists = ResourceType::ALL.into_iter().flat_map(|resource_type| {
         groups.iter().map(move |group| async move {
             (resource_type, group.is_some(), list_servers(arm, &subscription.id, *group, resource_type).await)
@@ -138,7 +146,7 @@ fn keep_servers(
     entries: Vec<(ResourceType, GraphRow)>,
     subscription: &Subscription,
     scope: &Scope,
-    gaps: &mut Vec<Gap>,
+    audit: &mut SubscriptionAudit,
 ) -> Vec<Listed> {
     let mut seen = HashSet::new();
     let mut servers = Vec::with_capacity(entries.len());
@@ -146,12 +154,21 @@ fn keep_servers(
         match entry {
             Ok(listed) => {
                 let server = &listed.posture.server;
-                let wanted = scope.admits(server.id.resource_group(), server.name());
-                if wanted && seen.insert(server.id.clone()) {
-                    servers.push(listed);
+                if !scope.admits(server) || !seen.insert(server.id.clone()) {
+                    continue;
+                }
+                match scope.excepts(server) {
+                    None => servers.push(listed),
+                    Some(selector) => {
+                        let detail = format!("left out on request: {selector}");
+                        let blind = Unchecked::new(Reason::Excepted, detail);
+                        audit.gaps.push(Gap { scope: GapScope::Server(server.id.clone()), blind });
+                        audit.excepted.push(listed.posture.server);
+                    }
                 }
             }
-            Err(odd) => gaps
+            Err(odd) => audit
+                .gaps
                 .push(Gap { scope: (&subscription.id).into(), blind: Unchecked::new(Reason::MalformedAnswer, odd.0) }),
         }
     }

@@ -12,7 +12,7 @@ use hostssl_azure_sim::{
     SimCredential, SimTransport, Simulation,
 };
 use hostssl_model::{AuditReport, ControlId, Gap, Kind, Outcome, Principal, Reason, Scope, SslEnforcement};
-use hostssl_ops::{AuditRequest, Discovery, Stamp, Tenant, audit};
+use hostssl_ops::{AuditRequest, Discovery, ScopeError, Stamp, Tenant, audit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +25,15 @@ fn two_servers() -> Scenario {
 }
 
 async fn run(simulation: &Simulation, request: &AuditRequest) -> AuditReport {
+    try_run(simulation, request).await.unwrap()
+}
+
+async fn try_run(simulation: &Simulation, request: &AuditRequest) -> Result<AuditReport, ScopeError> {
     let stop = watch::channel(None);
     let tenants = [tenant(simulation, limits(), stop.1)];
     let now = || "2026-11-24T00:00:00Z".to_owned();
     let stamp = Stamp { id: "run".into(), started_at: now(), now: &now, tool_version: "0" };
-    audit(&tenants, request, stamp, &mut |_| {}).await.unwrap()
+    audit(&tenants, request, stamp, &mut |_| {}).await
 }
 
 fn everything() -> AuditRequest {
@@ -292,14 +296,57 @@ async fn a_scope_narrows_and_a_name_that_is_nowhere_is_told() {
     let parity = report.servers[0].findings.iter().find(|finding| finding.control == ControlId::ReplicaParity).unwrap();
     assert_eq!(parity.outcome, Outcome::Fail, "the primary is read though it is outside the scope");
 
-    let typing_error = Scope {
-        servers: vec!["pg-oders-prod".into()],
-        subscriptions: vec!["contoso platform".into()],
-        ..Scope::default()
-    };
-    let report = run(&simulation, &with(typing_error)).await;
-    assert!(!report.run.complete);
-    assert_eq!(report.summary.servers, 0);
+    let staging = Scope { tags: vec!["Environment=stag*".into()], except: vec!["*-stage".into()], ..Scope::default() };
+    let report = run(&simulation, &with(staging)).await;
+    let names: Vec<&str> = report.servers.iter().map(|s| s.server.name()).collect();
+    assert_eq!(names, ["pg-cart-review-812"]);
+    let left_out = report.gaps.iter().filter(|gap| gap.blind.reason == Reason::Excepted).count();
+    assert_eq!(left_out, 5, "{:?}", report.gaps);
+}
+
+/// In the demonstration a whole subscription cannot be listed: that hides no mistake.
+#[tokio::test(start_paused = true)]
+async fn a_selector_that_matches_nothing_is_an_error_with_the_nearest_name() {
+    let simulation = Simulation::new(Scenario::named("demo").unwrap());
+    let one = |text: &str| vec![text.to_owned()];
+    for (scope, expected) in [
+        (
+            Scope { servers: one("pg-oders-prod"), ..Scope::default() },
+            "--server pg-oders-prod matches no server in scope (did you mean pg-orders-prod?); ",
+        ),
+        (Scope { servers: one("mysql-*"), ..Scope::default() }, "--server mysql-* matches no server in scope; "),
+        (
+            Scope { except: one("pg-keycloack"), ..Scope::default() },
+            "--except pg-keycloack matches no server in scope (did you mean pg-keycloak?); ",
+        ),
+        (
+            Scope { tags: one("environment=stagin"), ..Scope::default() },
+            "--tag environment=stagin matches no server in scope (did you mean environment=staging?); ",
+        ),
+        (
+            Scope { resource_groups: one("rg-shp-prod"), ..Scope::default() },
+            "--resource-group rg-shp-prod matches no resource group with a server in scope (did you mean rg-shop-prod?); ",
+        ),
+        (
+            Scope { subscriptions: one("Contoso Stagin"), ..Scope::default() },
+            "--subscription Contoso Stagin matches no subscription in scope (did you mean Contoso Staging?)",
+        ),
+        (
+            Scope { management_groups: one("contoso-onlin"), ..Scope::default() },
+            "--management-group contoso-onlin matches no management group (did you mean contoso-online?)",
+        ),
+        (
+            Scope {
+                servers: vec!["pg-grafana".into(), "pg-kc".into()],
+                subscriptions: one("contoso plat*"),
+                ..Scope::default()
+            },
+            "--server pg-kc matches no server in scope",
+        ),
+    ] {
+        let error = try_run(&simulation, &AuditRequest { scope, ..everything() }).await.unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

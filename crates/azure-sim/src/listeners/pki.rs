@@ -128,7 +128,7 @@ impl Pki {
 
     fn issue(&self, (pattern, certificate, root): &LeafKey) -> Result<Vec<Vec<u8>>, WireError> {
         let name = match certificate {
-            Certificate::OtherName => "pg-restored.postgres.database.azure.com".to_owned(),
+            Certificate::OtherName => "pg-restored.postgres.database.azure.com.invalid".to_owned(),
             Certificate::Good | Certificate::ExpiresSoon => pattern.to_string(),
         };
         let mut leaf = CertificateParams::new(vec![name.clone()])?;

@@ -2,6 +2,7 @@
 
 use crate::estate::{Mutable, Record};
 use crate::json::{put, quoted};
+use crate::render::NOWHERE;
 
 /// The properties. TLS is not among them: it is always on.
 pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
@@ -34,7 +35,7 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
             out,
             r#",{{"name":{},"fullyQualifiedDomainName":{}}}"#,
             quoted(&format!("{name}-w{node}")),
-            quoted(&format!("w{node}-{name}.simulated.postgres.cosmos.azure.com"))
+            quoted(&format!("w{node}-{name}.simulated.postgres.cosmos.azure.com.{NOWHERE}"))
         );
     }
     out.push_str("]}");
@@ -42,5 +43,5 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
 
 /// The name of the coordinator, to which clients connect.
 pub(super) fn host_name(record: &Record) -> String {
-    format!("c-{}.simulated.postgres.cosmos.azure.com", record.name())
+    format!("c-{}.simulated.postgres.cosmos.azure.com.{NOWHERE}", record.name())
 }

@@ -3,6 +3,7 @@
 use crate::estate::{Mutable, Record};
 use crate::fleet::ServerState;
 use crate::json::{put, quoted, string};
+use crate::render::NOWHERE;
 
 /// The SKU, with a comma behind it.
 pub(super) fn sku(out: &mut String, record: &Record) {
@@ -60,9 +61,9 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
 /// The name to connect to. In a virtual network it is in a private zone, whose first label says nothing.
 pub(super) fn host_name(record: &Record) -> String {
     if record.private {
-        format!("{}.contoso.postgres.database.azure.com", record.name())
+        format!("{}.contoso.postgres.database.azure.com.{NOWHERE}", record.name())
     } else {
-        format!("{}.postgres.database.azure.com", record.name())
+        format!("{}.postgres.database.azure.com.{NOWHERE}", record.name())
     }
 }
 

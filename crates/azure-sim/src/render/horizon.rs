@@ -3,6 +3,7 @@
 use crate::estate::{Mutable, Record};
 use crate::json::{put, quoted, string};
 use crate::parameters::HORIZON;
+use crate::render::NOWHERE;
 
 /// A cluster's properties. That it refers to its group by `parameterGroup.id` is an assumption: the public examples
 /// show clusters without one.
@@ -14,7 +15,7 @@ pub(super) fn cluster(out: &mut String, record: &Record, mutable: &Mutable) {
         r#"{{"administratorLogin":"horizonadmin","version":"{}","vCores":4,"replicaCount":2,"zonePlacementPolicy":"BestEffort","state":"{state}","fullyQualifiedDomainName":{},"readonlyEndpoint":{},"provisioningState":"Succeeded""#,
         record.version,
         quoted(&host_name(record)),
-        quoted(&format!("{name}-ro.{}.horizondb.azure.com", record.location))
+        quoted(&format!("{name}-ro.{}.horizondb.azure.com.{NOWHERE}", record.location))
     );
     if let Some(group) = &record.parameter_group {
         put!(out, r#","parameterGroup":{{"id":{}}}"#, quoted(group));
@@ -24,7 +25,7 @@ pub(super) fn cluster(out: &mut String, record: &Record, mutable: &Mutable) {
 
 /// The name to connect to.
 pub(super) fn host_name(record: &Record) -> String {
-    format!("{}.simulated.{}.horizondb.azure.com", record.name(), record.location)
+    format!("{}.simulated.{}.horizondb.azure.com.{NOWHERE}", record.name(), record.location)
 }
 
 /// A parameter group's properties.

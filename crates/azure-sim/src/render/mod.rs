@@ -14,6 +14,10 @@ use crate::estate::{Mutable, Record};
 use crate::fleet::Kind;
 use crate::json::{put, string};
 
+/// The end of every simulated host name. RFC 6761 keeps `.invalid` free for ever, so that nobody who follows such a name
+/// looks up or probes a stranger's server.
+pub(crate) const NOWHERE: &str = "invalid";
+
 /// A server with everything around its properties.
 pub(crate) fn server(out: &mut String, record: &Record) {
     let mutable = record.lock();

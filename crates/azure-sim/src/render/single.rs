@@ -4,6 +4,7 @@ use crate::estate::{Mutable, Record};
 use crate::fleet::ServerState;
 use crate::json::{put, quoted, string};
 use crate::parameters::SINGLE_PROPERTIES;
+use crate::render::NOWHERE;
 
 /// The SKU, with a comma behind it.
 pub(super) fn sku(out: &mut String) {
@@ -45,5 +46,5 @@ pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
 
 /// The name to connect to.
 pub(super) fn host_name(record: &Record) -> String {
-    format!("{}.postgres.database.azure.com", record.name())
+    format!("{}.postgres.database.azure.com.{NOWHERE}", record.name())
 }

@@ -1,6 +1,8 @@
 //! The options of everything that plans, changes, or tells of changes.
 
-use super::{AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, TableArgs, ValueArgs, duration, name};
+use super::{
+    AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, SelectArgs, TableArgs, ValueArgs, duration, name,
+};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,9 +26,10 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
     /// Show a plan file.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Show(PlanShowArgs),
     /// Check a plan file as a reviewer would: independent of what made it, without asking Azure.
-    #[command(after_help = "Exit codes:\n  0  nothing to complain about\n  2  no plan\n  3  complaints")]
+    #[command(after_help = crate::exit::CHECK_HELP)]
     Check(PlanCheckArgs),
 }
 
@@ -35,12 +38,8 @@ pub(crate) enum PlanCommand {
 pub(crate) struct MakePlanArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// Servers of this name only; may be repeated.
-    #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
-    pub(crate) server: Vec<String>,
-    /// Leave servers of this name out; may be repeated.
-    #[arg(long, value_name = "NAME", help_heading = "Scope options", value_parser = name)]
-    pub(crate) except: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
     /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
@@ -228,6 +227,7 @@ pub(crate) struct RunsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
     /// Show a run: of an apply every step and the receipts of its writes, of an audit its report.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Show(RunsShowArgs),
     /// Judge what a kept audit saw by other rules. Asks Azure nothing.
     #[command(after_help = crate::exit::HELP)]

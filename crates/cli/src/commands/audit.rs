@@ -27,7 +27,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let connected = connect_whole(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
         let wire = args.wire.probe.then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref())).transpose()?;
         let request = AuditRequest {
-            scope: args.scope.scope(&args.server),
+            scope: args.scope.scope(&args.select),
             profile,
             discovery: match args.discovery {
                 Discovery::Lists => hostssl_ops::Discovery::Lists,
@@ -35,7 +35,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             },
         };
         let mut progress = Progress::new(talk);
-        let mut rows = (args.output == AuditFormat::Csv).then(OrderedRows::new);
+        // Rows are not written before it is known that every selector matches something.
+        let streamed = args.output == AuditFormat::Csv && !request.scope.selects_servers();
+        let mut rows = streamed.then(OrderedRows::new);
         let stamp = Stamp {
             id: uuid::Uuid::now_v7().to_string(),
             started_at: now(),

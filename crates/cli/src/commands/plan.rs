@@ -10,10 +10,15 @@ use crate::{plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Column, Palette, plan_text, safe, write_columns};
+use hostssl_model::matches_pattern;
 use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
-use hostssl_remediation::{Clock as _, FixableControl, Goal, Lint, LintContext, Plan, PlanOptions, SystemClock, lint};
+use hostssl_remediation::{
+    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, SystemClock, lint,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 
 pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     match &args.command {
@@ -95,8 +100,8 @@ impl MakePlanArgs {
             ));
         }
         Ok(PlanRequest {
-            scope: self.scope.scope(&self.server),
-            except: self.except.clone(),
+            scope: self.scope.scope(&self.select),
+            except: self.select.except.clone(),
             goal: Goal::Fix { controls: self.controls(&profile)?, minimum_tls: profile.settings.minimum_tls },
             profile,
             options: PlanOptions {
@@ -177,13 +182,28 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
     stdout::write(|out| {
         if complaints.is_empty() {
             let steps = plan.steps().len();
-            return writeln!(out, "plan {}: {steps} steps, nothing to complain about", plan.hash());
+            writeln!(out, "plan {}: {steps} steps, no objection", plan.hash())?;
+            return write_excepted(out, plan);
         }
         let headings = ["CODE", "STEP", "SERVER", "COMPLAINT"];
         let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
         rows.extend(complaints.iter().map(|one| complaint_row(plan, one, palette)));
-        write_columns(out, "", &rows)
+        write_columns(out, "", &rows)?;
+        write_excepted(out, plan)
     })
+}
+
+/// What somebody asked to leave out: a reviewer must know.
+fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    for selector in &plan.scope().except {
+        let servers = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Waived);
+        let names: BTreeSet<&str> = servers.map(|one| one.server.name()).collect();
+        let names: Vec<&str> =
+            names.into_iter().filter(|name| selector.contains('=') || matches_pattern(selector, name)).collect();
+        let which = if names.is_empty() { "nothing there would be changed".to_owned() } else { names.join(", ") };
+        writeln!(out, "left out on request by --except {}: {}", safe(selector), safe(&which))?;
+    }
+    Ok(())
 }
 
 fn complaint_row(plan: &Plan, one: &Lint, palette: Palette) -> Vec<Column> {

@@ -1,6 +1,6 @@
 //! `hostssl serve`: the console in a browser.
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, StateArgs};
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
 use crate::connect::{block_on, connect_until, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -110,7 +110,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
             .clone()
             .map(|header| Proxies { header, addresses: args.trusted_proxy.clone() }),
         allow_changes: args.allow_changes,
-        scope: args.scope.scope(&[]),
+        scope: args.scope.scope(&SelectArgs::default()),
         profile,
         wire: None,
         deadline: args.limits.deadline,

@@ -23,7 +23,7 @@ fn list(args: &ServerListArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let (documents, gaps) = block_on(async {
         let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
-        let found = list_server_documents(&tenants, &args.scope.scope(&[])).await?;
+        let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
         Ok((found.documents, found.gaps))
     })?;
     let format = Format::from(args.value.output);

@@ -1,11 +1,13 @@
 //! From an audit to a plan. Nothing here writes.
 
+use crate::selection::{unmatched, unseen as unseen_parts, was_stopped};
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
 use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Gap, Outcome, Posture, Scope, ServerReport, SubscriptionId, TlsVersion,
+    Advice, AuditReport, ControlId, Fault, Gap, Outcome, Posture, Scope, Server, ServerReport, SubscriptionId,
+    TlsVersion, nearest, selects,
 };
 use hostssl_remediation::{
     FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct PlanRequest {
     /// Where.
     pub scope: Scope,
-    /// Servers that are left out, by name: their findings are accepted.
+    /// Servers that are left out, by name, pattern or tag (`NAME=VALUE`): their findings are accepted.
     pub except: Vec<String>,
     /// The rules that judge.
     pub profile: Profile,
@@ -79,11 +81,21 @@ pub async fn make_plan(
     let now = stamp.now;
     let tenants = std::slice::from_ref(tenant);
     let looked = AuditRequest {
-        scope: request.scope.clone(),
+        // Servers that are left out are in the plan, with the reason.
+        scope: Scope { except: Vec::new(), ..request.scope.clone() },
         profile: evidence(&request.profile, &request.goal),
         discovery: request.discovery,
     };
     let audit = audit(tenants, &looked, stamp, on_event).await?;
+    let scope = Scope { except: request.except.clone(), ..request.scope.clone() };
+    let servers: Vec<&Server> = audit.servers.iter().map(|report| &report.server).collect();
+    if let Some((selector, value)) = unmatched(&scope, &servers)
+        && !was_stopped(&audit.gaps)
+        && !audit.subscriptions.is_empty()
+    {
+        let nearest = nearest(&value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
+        return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
+    }
     let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
     let postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     let targets: Vec<Target<'_>> = postures
@@ -102,7 +114,7 @@ pub async fn make_plan(
         created_at: &now(),
         observed_at: &audit.run.started_at,
         cloud: &tenant.arm.cloud().name,
-        scope: &request.scope,
+        scope: &scope,
         principal: &tenant.principal,
         profile: &request.profile.to_string(),
     })?;
@@ -111,13 +123,13 @@ pub async fn make_plan(
 
 /// The findings of the servers that are left out.
 fn waived(audit: &AuditReport, request: &PlanRequest) -> Vec<WaivedFinding> {
-    let named = |name: &str| request.except.iter().any(|one| one.eq_ignore_ascii_case(name));
-    let servers = audit.servers.iter().filter(|report| named(report.server.name()));
+    let named = |server: &Server| request.except.iter().any(|selector| selects(selector, server));
+    let servers = audit.servers.iter().filter(|report| named(&report.server));
     let controls = request.goal.controls();
     let waive = |report: &ServerReport, control: &FixableControl| WaivedFinding {
         server: report.server.id.clone(),
         control: *control,
-        detail: "it was to be left out".to_owned(),
+        detail: "left out on request".to_owned(),
     };
     servers.flat_map(|report| controls.iter().map(move |control| waive(report, control))).collect()
 }

@@ -323,6 +323,7 @@ fn may_pass(reason: Reason) -> bool {
         | Reason::EventuallyConsistent
         | Reason::NoSubscription
         | Reason::NotProbed
+        | Reason::Excepted
         | Reason::Unresolved => false,
     }
 }

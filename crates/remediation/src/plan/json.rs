@@ -160,6 +160,12 @@ struct ScopeV1 {
     subscriptions: Vec<String>,
     resource_groups: Vec<String>,
     servers: Vec<String>,
+    /// Tags that servers have, as NAME=VALUE; absent without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
+    /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    except: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -236,6 +242,8 @@ impl PlanV1 {
                 subscriptions: draft.scope.subscriptions.clone(),
                 resource_groups: draft.scope.resource_groups.clone(),
                 servers: draft.scope.servers.clone(),
+                tags: draft.scope.tags.clone(),
+                except: draft.scope.except.clone(),
             },
             principal: PrincipalV1 {
                 name: draft.principal.name.clone(),
@@ -271,6 +279,8 @@ impl PlanV1 {
                 subscriptions: self.scope.subscriptions,
                 resource_groups: self.scope.resource_groups,
                 servers: self.scope.servers,
+                tags: self.scope.tags,
+                except: self.scope.except,
             },
             principal: Principal {
                 name: self.principal.name,

@@ -63,8 +63,15 @@ fn check_head(draft: &Draft) -> Result<(), String> {
     let words = [&draft.cloud, &draft.profile, &draft.principal.name, &draft.principal.method];
     let optional = [&draft.principal.object_id, &draft.principal.tenant];
     let scope = &draft.scope;
-    let lists =
-        [&scope.tenants, &scope.management_groups, &scope.subscriptions, &scope.resource_groups, &scope.servers];
+    let lists = [
+        &scope.tenants,
+        &scope.management_groups,
+        &scope.subscriptions,
+        &scope.resource_groups,
+        &scope.servers,
+        &scope.tags,
+        &scope.except,
+    ];
     let all = words.into_iter().chain(optional.into_iter().flatten()).chain(lists.into_iter().flatten());
     for word in all {
         if word.len() > MAX_WORD || word.contains(is_harmful) {
@@ -114,7 +121,7 @@ fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
     if by_id && !scope.subscriptions.iter().any(|one| one.eq_ignore_ascii_case(id.as_str())) {
         return Err("its server is in no subscription of the plan's scope");
     }
-    if !scope.admits(server.resource_group(), server.name()) {
+    if !scope.admits_name(server.resource_group(), server.name()) {
         return Err("its server is outside the plan's scope");
     }
     Ok(())

@@ -132,6 +132,10 @@ pub(crate) struct StoredScope {
     pub(crate) subscriptions: Vec<String>,
     pub(crate) resource_groups: Vec<String>,
     pub(crate) servers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) except: Vec<String>,
 }
 
 impl From<&model::Scope> for StoredScope {
@@ -142,6 +146,8 @@ impl From<&model::Scope> for StoredScope {
             subscriptions: scope.subscriptions.clone(),
             resource_groups: scope.resource_groups.clone(),
             servers: scope.servers.clone(),
+            tags: scope.tags.clone(),
+            except: scope.except.clone(),
         }
     }
 }
@@ -154,6 +160,8 @@ impl From<StoredScope> for model::Scope {
             subscriptions: scope.subscriptions,
             resource_groups: scope.resource_groups,
             servers: scope.servers,
+            tags: scope.tags,
+            except: scope.except,
         }
     }
 }

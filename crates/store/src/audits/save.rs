@@ -64,8 +64,9 @@ fn insert_audit(
     tally: Tally,
 ) -> Result<i64, StoreError> {
     let run = &report.run;
-    let Scope { tenants: _, management_groups, subscriptions, resource_groups, servers } = &run.scope;
-    let whole = [management_groups, subscriptions, resource_groups, servers].iter().all(|names| names.is_empty());
+    let Scope { tenants: _, management_groups, subscriptions, resource_groups, servers, tags, except } = &run.scope;
+    let whole =
+        [management_groups, subscriptions, resource_groups, servers, tags, except].iter().all(|names| names.is_empty());
     let ends_early = |reason| matches!(reason, Reason::Interrupted | Reason::Deadline);
     let stopped = report.gaps.iter().any(|gap| ends_early(gap.blind.reason));
     let stored = StoredRun {

@@ -1,0 +1,186 @@
+//! Selectors fail closed: one that matches nothing is a mistake, and never an empty set.
+
+use crate::Tenant;
+use futures::future::join_all;
+use futures::stream::{self, StreamExt};
+use hostssl_azure::{ResourceType, list_servers};
+use hostssl_model::{Gap, Reason, Scope, Server, Subscription, matches_pattern, matches_tag, nearest, selects};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// What chooses a part of the estate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selector {
+    /// A management group.
+    ManagementGroup,
+    /// A subscription, by id, name or pattern.
+    Subscription,
+    /// A resource group, by name or pattern.
+    ResourceGroup,
+    /// A server, by name or pattern.
+    Server,
+    /// Servers with a tag.
+    Tag,
+    /// Servers that are left out.
+    Except,
+}
+
+impl Selector {
+    /// The option of the command line.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::ManagementGroup => "--management-group",
+            Self::Subscription => "--subscription",
+            Self::ResourceGroup => "--resource-group",
+            Self::Server => "--server",
+            Self::Tag => "--tag",
+            Self::Except => "--except",
+        }
+    }
+
+    fn matched(self) -> &'static str {
+        match self {
+            Self::ManagementGroup => "management group",
+            Self::Subscription => "subscription in scope",
+            Self::ResourceGroup => "resource group with a server in scope",
+            Self::Server | Self::Tag | Self::Except => "server in scope",
+        }
+    }
+}
+
+/// A selector that matches nothing that the identity can see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoMatch {
+    /// What was to be chosen.
+    pub selector: Selector,
+    /// The name, pattern or tag.
+    pub value: String,
+    /// The name that was probably meant.
+    pub nearest: Option<String>,
+    /// Parts of the scope that could not be checked.
+    pub unseen: usize,
+}
+
+impl fmt::Display for NoMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} matches no {}", self.selector.option(), self.value, self.selector.matched())?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, " (did you mean {nearest}?)")?;
+        }
+        match self.unseen {
+            0 => Ok(()),
+            1 => write!(f, "; 1 part of the scope could not be checked"),
+            unseen => write!(f, "; {unseen} parts of the scope could not be checked"),
+        }
+    }
+}
+
+/// The first selector that none of these servers explains. `servers` are those in scope, with those that are left out.
+pub(crate) fn unmatched(scope: &Scope, servers: &[&Server]) -> Option<(Selector, String)> {
+    let missing = |values: &[String], selector, matches: fn(&str, &Server) -> bool| {
+        let value = values.iter().find(|value| !servers.iter().any(|server| matches(value, server)))?;
+        Some((selector, value.clone()))
+    };
+    missing(&scope.resource_groups, Selector::ResourceGroup, |group, server| {
+        matches_pattern(group, server.id.resource_group())
+    })
+    .or_else(|| missing(&scope.servers, Selector::Server, |name, server| matches_pattern(name, server.name())))
+    .or_else(|| missing(&scope.tags, Selector::Tag, matches_tag))
+    .or_else(|| missing(&scope.except, Selector::Except, selects))
+}
+
+/// Whether the run was told to end: then what was not found may only not have been reached.
+pub(crate) fn was_stopped(gaps: &[Gap]) -> bool {
+    gaps.iter().any(|gap| matches!(gap.blind.reason, Reason::Interrupted | Reason::Deadline))
+}
+
+/// Parts of the scope that could not be checked.
+pub(crate) fn unseen(gaps: &[Gap]) -> usize {
+    gaps.iter().filter(|gap| gap.blind.reason.blinds()).count()
+}
+
+/// Subscriptions listed at once to find the name that was meant.
+const SUBSCRIPTIONS_AT_ONCE: usize = 64;
+
+/// The name that was probably meant, among everything that the subscriptions hold. Asks Azure: only a mistake pays for it.
+pub(crate) async fn nearest_known(
+    subscriptions: &[(Arc<Subscription>, Tenant)],
+    selector: Selector,
+    value: &str,
+) -> Option<String> {
+    if value.contains(['*', '?']) {
+        return None;
+    }
+    let lists = subscriptions.iter().map(|(subscription, tenant)| async move {
+        let lists = ResourceType::ALL.map(|kind| list_servers(&tenant.arm, &subscription.id, None, kind));
+        join_all(lists).await
+    });
+    let lists: Vec<_> = stream::iter(lists).buffer_unordered(SUBSCRIPTIONS_AT_ONCE).collect().await;
+    let mut known = BTreeSet::new();
+    for listed in lists.iter().flatten().flat_map(|listing| &listing.items).flatten() {
+        let server = &listed.posture.server;
+        if selector == Selector::ResourceGroup {
+            known.insert(server.id.resource_group().to_owned());
+        } else if value.contains('=') {
+            known.extend(server.tags.iter().map(|(name, value)| format!("{name}={value}")));
+        } else {
+            known.insert(server.name().to_owned());
+        }
+    }
+    nearest(value, known.iter().map(String::as_str)).map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::{Kind, ResourceId, Role};
+
+    fn server(name: &str, tag: Option<(&str, &str)>) -> Server {
+        let id = format!("/subscriptions/s/resourceGroups/Shop/providers/Microsoft.DBforPostgreSQL/servers/{name}");
+        Server {
+            id: ResourceId::try_from(id.as_str()).unwrap(),
+            kind: Kind::Single,
+            location: "x".into(),
+            state: None,
+            fqdn: None,
+            role: Role::None,
+            primary: None,
+            tags: tag.into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn a_selector_that_matches_nothing_is_named() {
+        let servers = [server("orders", Some(("env", "Staging"))), server("billing", None)];
+        let servers: Vec<&Server> = servers.iter().collect();
+        let of = |scope: Scope| unmatched(&scope, &servers).map(|(selector, value)| (selector.option(), value));
+        let some = |text: &str| vec![text.to_owned()];
+        assert_eq!(of(Scope { servers: some("ord*"), tags: some("ENV=stag*"), ..Scope::default() }), None);
+        assert_eq!(of(Scope { servers: some("oders"), ..Scope::default() }), Some(("--server", "oders".into())));
+        assert_eq!(of(Scope { except: some("env=prod"), ..Scope::default() }), Some(("--except", "env=prod".into())));
+        assert_eq!(of(Scope { except: some("BILL*"), ..Scope::default() }), None);
+        assert_eq!(of(Scope { tags: some("team=a"), ..Scope::default() }), Some(("--tag", "team=a".into())));
+        let groups = Scope { resource_groups: some("shp"), ..Scope::default() };
+        assert_eq!(of(groups), Some(("--resource-group", "shp".into())));
+    }
+
+    #[test]
+    fn the_message_says_what_was_meant_and_what_was_not_seen() {
+        let mut no_match = NoMatch {
+            selector: Selector::Except,
+            value: "pg-keycloack".into(),
+            nearest: Some("pg-keycloak".into()),
+            unseen: 0,
+        };
+        assert_eq!(
+            no_match.to_string(),
+            "--except pg-keycloack matches no server in scope (did you mean pg-keycloak?)"
+        );
+        no_match.unseen = 2;
+        no_match.nearest = None;
+        let expected = "--except pg-keycloack matches no server in scope; 2 parts of the scope could not be checked";
+        assert_eq!(no_match.to_string(), expected);
+    }
+}
