@@ -68,7 +68,7 @@ pub(crate) struct Certificate<'a> {
     pub(crate) unreadable: bool,
     /// A date that OpenSSL cannot compare: without seconds, or with a time zone.
     pub(crate) odd_dates: bool,
-    /// A proxy certificate, which OpenSSL refuses unless told otherwise.
+    /// A proxy certificate, which OpenSSL refuses by default.
     pub(crate) proxy: bool,
     /// The subject alternative names.
     pub(crate) alternative_names: Vec<GeneralName<'a>>,
@@ -138,18 +138,18 @@ impl<'a> Certificate<'a> {
 
     /// Whether what this certificate says of its issuer's key, name and serial number is true of `issuer` (X509_check_akid).
     fn names_key_of(&self, issuer: &Certificate<'_>) -> bool {
-        let told = self.parsed.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::AuthorityKeyIdentifier(told) => Some(told),
+        let identifier = self.parsed.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(identifier) => Some(identifier),
             _ => None,
         });
-        let Some(told) = told else { return true };
+        let Some(identifier) = identifier else { return true };
         let own = issuer.parsed.extensions().iter().find_map(|extension| match extension.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(own) => Some(own),
             _ => None,
         });
-        let other_key = told.key_identifier.as_ref().zip(own).is_some_and(|(told, own)| told.0 != own.0);
-        let other_serial = told.authority_cert_serial.is_some_and(|serial| serial != issuer.parsed.raw_serial());
-        let names = told.authority_cert_issuer.iter().flatten();
+        let other_key = identifier.key_identifier.as_ref().zip(own).is_some_and(|(named, own)| named.0 != own.0);
+        let other_serial = identifier.authority_cert_serial.is_some_and(|serial| serial != issuer.parsed.raw_serial());
+        let names = identifier.authority_cert_issuer.iter().flatten();
         let other_issuer = names
             .filter_map(|name| match name {
                 x509_parser::extensions::GeneralName::DirectoryName(name) => Some(DistinguishedName::of(name)),

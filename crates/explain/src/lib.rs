@@ -136,8 +136,8 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
             first.confidence = first.confidence.min(Confidence::Medium);
         }
         if doubtful {
-            first.advice = "Set sslmode=require, or better verify-full, in the client: then no attempt in clear is made, and an \
-                            error that is left says why TLS fails.";
+            first.advice = "Set sslmode=require, or better verify-full, in the client: then no attempt is made in plaintext, and the \
+                            error that remains says why TLS fails.";
         }
     }
     // Whatever the known attempts tell, the one that is not known may be the one over TLS.
@@ -172,12 +172,12 @@ fn set_aside(explanation: &mut Explanation) {
     explanation.red_herring = true;
     explanation.why.push_str(" Another message of the text counts more.");
     if explanation.cause == Cause::TlsEnforced {
-        // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in clear; with `allow` it does so
+        // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in plaintext; with `allow` it does so
         // the other way round. The refusal of plaintext is no sign of a client without TLS then.
         explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
                                what counts is the other error, that of the attempt over TLS.";
         explanation.advice =
-            "Mend the other error. Set sslmode=require or stricter, so that no attempt in clear is made.";
+            "Fix the other error. Set sslmode=require or stricter, so that no attempt is made in plaintext.";
     }
 }
 

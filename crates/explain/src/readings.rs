@@ -48,7 +48,7 @@ macro_rules! readings {
 // Plaintext is refused.
 readings! {
     NO_ENTRY_PLAIN: TlsEnforced, PlaintextRefused, High,
-        "No line of pg_hba.conf lets this login in without TLS. A firewall rule can look the same in clear: only the same login over TLS tells them apart.",
+        "No line of pg_hba.conf allows this login without TLS. A firewall rule can look the same in plaintext: only the same login over TLS tells them apart.",
         "Set sslmode=require, or better verify-full, in the client.";
     REJECT_PLAIN: TlsEnforced, PlaintextRefused, High,
         "A line of pg_hba.conf rejects connections without TLS from this address.",
@@ -64,17 +64,17 @@ readings! {
 // A rule refused.
 readings! {
     NO_ENTRY_TLS: AddressRule, Refused, High,
-        "The client did use TLS. The server lets no such user, database and address in: a firewall, an allow list or pg_hba.conf.",
-        "Add the client's address to the firewall rules of the server, or use the private network. TLS is not the matter.";
+        "The client did use TLS. The server refuses this user, database or address: by a firewall, an allow list or pg_hba.conf.",
+        "Add the client's address to the firewall rules of the server, or use the private network. TLS is not the problem.";
     REJECT_TLS: AddressRule, Refused, High,
         "A line of pg_hba.conf rejects this user, database or address although the client used TLS.",
-        "Look at the reject lines of pg_hba.conf. TLS is not the matter.";
+        "Check the reject lines of pg_hba.conf. TLS is not the problem.";
     NO_ENTRY_GSS: AddressRule, Refused, High,
         "The client came with GSSAPI encryption, for which the server has no rule.",
         "Set gssencmode=disable in the client, and use TLS.";
     NO_ENTRY: PgHba, Hint, Low,
-        "No rule of pg_hba.conf, or of a firewall that speaks like it, lets this login in. The words that tell whether TLS was used are missing.",
-        "Get the whole line: it ends in \"no encryption\" (use TLS) or \"SSL encryption\" (the address or user is the matter).";
+        "No rule of pg_hba.conf, or of a firewall that answers like it, allows this login. The words that say whether TLS was used are missing.",
+        "Get the whole line: it ends in \"no encryption\" (use TLS) or \"SSL encryption\" (the address or user is the problem).";
     INVALID_AUTHORIZATION: PgHba, Hint, Low,
         "The server refused the login: a rule of pg_hba.conf, most often, or a user that does not exist. The code is the same for TLS, address and user.",
         "Get the message beside the code, or see whether plaintext is refused: hostssl probe HOST.";
@@ -89,10 +89,10 @@ readings! {
 // Authentication was reached.
 readings! {
     PASSWORD: Password, Authenticated, High,
-        "The server let the connection in and refused the password or token.",
-        "Check the user name and the password; a token of Microsoft Entra ends after about an hour.";
+        "The server accepted the connection and refused the password or token.",
+        "Check the user name and the password; a Microsoft Entra token expires after about an hour.";
     TOKEN: Password, Authenticated, High,
-        "The server let the connection in and refused the access token that came as password.",
+        "The server accepted the connection and refused the access token that was sent as the password.",
         "Get a new token for the resource of open source databases, and pass it unchanged.";
     NO_PASSWORD: Password, Authenticated, High,
         "The server asked for a password, and the client has none, or none that is text.",
@@ -102,7 +102,7 @@ readings! {
         "Write the user as user@server, or check the user name.";
     PERMISSION: Permission, Authenticated, High,
         "The login was accepted, and the user lacks a privilege.",
-        "Grant it, such as CONNECT on the database. TLS and firewall are not the matter.";
+        "Grant it, such as CONNECT on the database. TLS and the firewall are not the problem.";
     NO_SUCH_ROLE: NoSuchRoleOrDatabase, Authenticated, High,
         "Authentication was reached or passed; the user does not exist.",
         "Check the user name.";
@@ -126,11 +126,11 @@ readings! {
         "The client is to verify the server's certificate (sslmode=verify-ca or verify-full), and has no file of roots. No server refused.",
         "Name a file of roots by sslrootcert, or the system's by sslrootcert=system (libpq 16 and later).";
     UNTRUSTED: TrustStore, TlsReason, High,
-        "The chain ends in a root that the client does not trust. Enforcement is not the matter.",
+        "The chain ends in a root that the client does not trust. Enforcement is not the problem.",
         "Give the client the root of the server's chain. Do not turn verification off.";
     UNVERIFIED: TrustStore, TlsFailure, Medium,
-        "The client refuses the server's certificate, most often as it does not trust the root of the chain. Enforcement is not the matter.",
-        "Give the client the root of the server's chain; look at dates and names too: hostssl probe HOST. Do not turn verification off.";
+        "The client refuses the server's certificate, most often because it does not trust the root of the chain. Enforcement is not the problem.",
+        "Give the client the root of the server's chain; check dates and names too: hostssl probe HOST. Do not turn verification off.";
     OTHER_SIDE_DISTRUSTS: TrustStore, TlsReason, Medium,
         "The side that sent this alert does not trust the certificate that it was shown: in a server's log it is the client that distrusts the server, in a client it is the server that refuses the client's certificate.",
         "Give the sender of the alert the root of the other's chain, or the client another sslcert.";
@@ -138,7 +138,7 @@ readings! {
         "The certificate names another host than the one connected to.",
         "Connect by the server's full name, not by its address or a privatelink name.";
     NO_SERVER_NAME: HostName, TlsReason, Medium,
-        "What answered knows no server of the name that the client asked for.",
+        "What answered has no server of the name that the client asked for.",
         "Connect by the server's full name; a proxy that chooses by name needs it in the TLS handshake (SNI).";
     EXPIRED: Expired, TlsReason, High,
         "A certificate of the chain has expired or is not valid yet, or the clock of the verifying side is wrong.",
@@ -155,59 +155,59 @@ readings! {
         "Turn ssl on in the server. A proxy or pooler in between may be what answered.";
     NO_COMMON_TLS: NoCommonTls, TlsReason, High,
         "Client and server have no version of TLS or no cipher suite in common.",
-        "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only. Look at ssl_ciphers of the server too.";
+        "Update the client's TLS library: current servers accept TLS 1.2 and 1.3 only. Check ssl_ciphers of the server too.";
     MAYBE_NO_COMMON_TLS: NoCommonTls, Symptom, Medium,
-        "If this is said of TLS, client and server have no version of it in common.",
-        "Update the client's TLS library: servers that matter speak TLS 1.2 or 1.3 only.";
+        "If this is about TLS, client and server have no version of it in common.",
+        "Update the client's TLS library: current servers accept TLS 1.2 and 1.3 only.";
     HANDSHAKE_FAILURE: NoCommonTls, TlsReason, Medium,
-        "The peer found nothing acceptable in the client's offer: versions, cipher suites, groups, or a certificate of the client that it misses.",
-        "See what the server takes (hostssl probe HOST), and update the client's TLS library.";
+        "The peer found nothing acceptable in the client's offer: versions, cipher suites, groups, or a client certificate that is missing.",
+        "See what the server accepts (hostssl probe HOST), and update the client's TLS library.";
     NOT_TLS: Handshake, TlsReason, High,
         "What answered does not speak TLS or PostgreSQL where that was expected.",
-        "Check host and port, and whether the client begins with TLS at once (sslnegotiation=direct) at a server that has it not.";
+        "Check host and port, and whether the client uses direct TLS (sslnegotiation=direct) with a server that does not support it.";
     NO_ALPN: Handshake, TlsReason, High,
-        "What answered speaks TLS at once, and is no PostgreSQL that does (ALPN).",
-        "Leave sslnegotiation=direct out, or check what is between client and server.";
+        "What answered accepts direct TLS, but is not a PostgreSQL that supports it (it chose no ALPN protocol).",
+        "Remove sslnegotiation=direct, or check what is between client and server.";
     BROKEN_OFF: Handshake, TlsFailure, Medium,
         "The peer, or something in between, broke off the TLS connection.",
         "Look for a proxy, a firewall that inspects TLS, or a server without direct TLS; see hostssl probe HOST --transcript.";
     TLS_FAILED: Handshake, TlsWrapper, Low,
-        "TLS failed, for a reason that is not known here or not in the text.",
+        "TLS failed, for a reason that is unknown or not in the text.",
         "Look for the cause in the lines below it, or see what the server does: hostssl probe HOST --transcript.";
     STUFFED: Handshake, TlsReason, Medium,
-        "Bytes in clear came behind the request for TLS: a defect of the client, a proxy, or somebody in between.",
+        "Plaintext followed the request for TLS: a defect of the client or a proxy, or an attacker in between.",
         "Look for a proxy in between, and update the client.";
     INJECTED: Handshake, TlsReason, High,
-        "Bytes in plaintext stood between the server's answer and the TLS handshake. libpq gives up, because somebody between client and server can put words into the server's mouth that way (CVE-2021-23222).",
-        "Take it for an attack until you know better: do not connect without TLS. Look for a proxy in between, connect by another network, and compare: hostssl probe HOST.";
+        "Plaintext arrived between the server's answer and the TLS handshake. libpq stops, because an attacker between client and server can forge answers of the server that way (CVE-2021-23222).",
+        "Treat it as an attack until you know better: do not connect without TLS. Look for a proxy in between, and compare from another network: hostssl probe HOST.";
     CHANNEL_BINDING: ClientSetup, TlsReason, Medium,
-        "The client demands channel binding (channel_binding=require), and what answered does not offer it: TLS ends before the server, in a pooler or a proxy, or the password is not stored for SCRAM.",
+        "The client demands channel binding (channel_binding=require), and what answered does not offer it: a pooler or proxy terminates TLS before the server, or the password is not stored for SCRAM.",
         "Connect to the server without the proxy, or store the password with password_encryption=scram-sha-256. An attacker in between looks the same.";
     OTHER_PROTOCOL: Handshake, Symptom, Low,
-        "The server does not know what the client asked first (GSSAPI encryption or a newer protocol). Clients go on without it.",
-        "Look at the other errors. Set gssencmode=disable if it is the only one.";
+        "The server does not know what the client asked for first (GSSAPI encryption or a newer protocol). Clients continue without it.",
+        "Check the other errors. Set gssencmode=disable if it is the only one.";
     CLIENT_SETUP: ClientSetup, TlsReason, High,
-        "The client's own settings, files or build are the matter. No server refused.",
+        "The problem is in the client's own settings, files or build. No server refused.",
         "Correct the setting that the message names. sslmode is one of disable, allow, prefer, require, verify-ca, verify-full.";
     OLD_CLIENT: ClientSetup, Refused, High,
         "The client does not know a way of signing in or a setting that the server has.",
-        "Update the driver, or leave the setting that is named out.";
+        "Update the driver, or remove the setting that is named.";
 }
 
 // No slot, no route, no word.
 readings! {
     TOO_MANY: Busy, Symptom, High,
-        "The server or pooler has no slot left. A server says so before it looks at any rule on TLS.",
-        "Try again later; think of a pooler.";
+        "The server or pooler has no slot left. A server says so before it checks any rule on TLS.",
+        "Retry later; consider a pooler.";
     NOT_UP: Busy, Symptom, High,
         "The server is starting, stopping or recovering.",
-        "Try again later.";
+        "Retry later.";
     BACKEND_DOWN: Busy, Symptom, Medium,
         "The pooler could not get a connection to the server behind it in time.",
         "Look at the pooler's log for what the server says to it.";
     CONNECTION_REFUSED: Unreachable, Symptom, High,
-        "Nothing listens on that address and port, or a firewall says so. It is no answer of PostgreSQL.",
-        "Check host and port, and whether the server runs.";
+        "Nothing listens on that address and port, or a firewall rejects the connection. The answer is not PostgreSQL's.",
+        "Check host and port, and whether the server is running.";
     NO_ANSWER: Unreachable, Symptom, High,
         "No answer came: a firewall that drops, a server on a private network, or a stopped one.",
         "Check the firewall rules of the server and the route to it.";

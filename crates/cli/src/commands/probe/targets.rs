@@ -56,7 +56,7 @@ struct Reading {
 pub(super) struct Unread(Arc<AtomicU64>);
 
 impl Unread {
-    /// Whether there were any, with a word about those that were not told.
+    /// Whether there were any, and says how many were not reported one by one.
     pub(super) fn any(&self) -> bool {
         let count = self.0.load(Ordering::Relaxed);
         if count > MOST_COMPLAINTS {
@@ -144,7 +144,7 @@ pub(super) fn none() -> CliError {
 }
 
 impl Reading {
-    /// Reads a target, and the roots that it names. Whatever is wrong is told without the text, which may hold a password.
+    /// Reads a target, and the roots that it names. Errors never repeat the text, which may hold a password.
     fn parse(&self, text: &str) -> Result<Vec<Target>, String> {
         let found = Target::parse_in(text, &self.environment).map_err(|error| error.to_string())?;
         if found.sockets > 0 {
