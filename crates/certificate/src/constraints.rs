@@ -5,6 +5,10 @@ use crate::distinguished_name::DistinguishedName;
 use crate::names::{GeneralName, Kind, common_names};
 use crate::x509::Certificate;
 
+/// The most comparisons of names with constraints that OpenSSL makes for one certificate; it refuses what needs more
+/// (NAME_CHECK_MAX in v3_ncons.c).
+const MOST_COMPARISONS: usize = 1 << 20;
+
 /// Why a name is not allowed, or why that could not be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Objection {
@@ -44,6 +48,11 @@ impl<'a> NameConstraints<'a> {
     /// Whether all names of `certificate` are allowed. The common names of a `leaf` without a DNS name among its alternative names
     /// count as DNS names if they look like some.
     pub(crate) fn check(&self, certificate: &Certificate<'_>, leaf: bool) -> Result<(), Objection> {
+        let attributes = certificate.parsed.subject().iter_attributes().count();
+        let names = attributes + certificate.alternative_names.len();
+        if names.saturating_mul(self.all().count()) > MOST_COMPARISONS {
+            return Err(Objection::Undecided);
+        }
         self.check_subject(&certificate.subject)?;
         let has_address_in_subject = certificate.parsed.subject().iter_email().next().is_some();
         if has_address_in_subject && self.all().any(|base| base.kind == Kind::Email) {

@@ -108,3 +108,55 @@ fn psql_says_the_same() {
     }
     tally.settle("psql");
 }
+
+/// The public vectors of x509-limbo, in its own format: the file that `HOSTSSL_LIMBO` names. What they expect is RFC 5280's and the
+/// web's; OpenSSL is asked what it says of each, and the strict judgement is only counted.
+#[test]
+#[ignore = "needs the file of x509-limbo in HOSTSSL_LIMBO"]
+fn the_vectors_of_x509_limbo() {
+    use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+    let file = std::fs::read(std::env::var_os("HOSTSSL_LIMBO").unwrap()).unwrap();
+    let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let (mut tally, mut strict) = (Tally::default(), BTreeMap::<_, u64>::new());
+    for (number, vector) in file["testcases"].as_array().unwrap().iter().enumerate() {
+        if vector["validation_kind"] != "SERVER" {
+            continue;
+        }
+        let certificates = |member: &str| -> Vec<Vec<u8>> {
+            let pems = vector[member].as_array().cloned().unwrap_or_else(|| vec![vector[member].clone()]);
+            let ders = pems.iter().map(|pem| CertificateDer::from_pem_slice(pem.as_str().unwrap().as_bytes()).unwrap());
+            ders.map(|der| der.to_vec()).collect()
+        };
+        let sent = [certificates("peer_certificate"), certificates("untrusted_intermediates")].concat();
+        let case = Case { sent, roots: certificates("trusted_certs"), leaf_key: 0 };
+        let time = vector["validation_time"].as_str().map(|time| time.parse().unwrap());
+        let now = time.unwrap_or_else(jiff::Timestamp::now).as_second();
+        let host = vector["expected_peer_name"]["value"].as_str().unwrap_or(HOST);
+        let name = vector["id"].as_str().unwrap();
+        let mut ours = judgement(&case, host, now);
+        if ours.reason.as_deref().is_some_and(|reason| reason.contains("does not name")) {
+            ours = Judgement { ok: Some(true), reason: None };
+        }
+        let theirs = openssl::verify(work.path(), &case, now);
+        let strictly = strict_judgement(&case, host, now);
+        let expected = vector["expected_result"].as_str().unwrap().to_owned();
+        println!(
+            "{number} {name}: hostssl {:?}, OpenSSL {}; strictly {strictly:?}, expected {expected}",
+            ours.ok,
+            theirs.is_ok()
+        );
+        tally.add(number as u64, ours, theirs);
+        *strict.entry((strictly, expected)).or_default() += 1;
+    }
+    for ((ours, expected), count) in &strict {
+        println!("RFC 9525: hostssl {ours:?}, x509-limbo {expected}: {count}");
+    }
+    tally.settle("openssl verify");
+}
+
+fn strict_judgement(case: &Case, host: &str, now: i64) -> Option<bool> {
+    let roots: Vec<_> = RootStore::from_der("roots", case.roots.clone()).into_iter().collect();
+    let evidence = Evidence { chain: &case.sent, host, roots: &roots, now, revocation_lists: false, key_proof: Ok(()) };
+    judge(&evidence).unwrap().rfc9525.ok
+}
