@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { startBrowser, startConsole } from "./driver.mjs";
+import { startBrowser, signIn, startConsole } from "./driver.mjs";
 
 const [program, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -78,8 +78,7 @@ async function procedure(kind, name, pictures) {
 }
 
 try {
-  await page.goto(server.link, { waitUntil: "load" });
-  await page.waitForSelector("nav[aria-label=Main]");
+  await signIn(page, server);
   await page.goto(server.origin + "/plans");
   await look("plans-none");
   await procedure("flexible", "pg-catalog-prod", true);

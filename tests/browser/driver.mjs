@@ -47,6 +47,17 @@ export async function startConsole(program, args = [], env = {}) {
   return { link, origin: new URL(link).origin, stop };
 }
 
+// Opens the link, presses its button, and waits until there is something to see.
+export async function signIn(page, server) {
+  for (const end = Date.now() + 60000; !(await fetch(`${server.origin}/readyz`)).ok; ) {
+    if (Date.now() > end) throw new Error("the console did not get ready");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await page.goto(server.link, { waitUntil: "load" });
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("form[action='/sign-in'] button")]);
+  await page.waitForSelector("nav[aria-label=Main]");
+}
+
 export async function startBrowser() {
   const executablePath = browsers.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error("no Chromium was found; set CHROMIUM");

@@ -1,6 +1,6 @@
 // Changes a server from the console over an Azure outside of the process: node outside.mjs PROGRAM
 import assert from "node:assert/strict";
-import { startAzure, startBrowser, startConsole } from "./driver.mjs";
+import { startAzure, startBrowser, signIn, startConsole } from "./driver.mjs";
 
 const [program] = process.argv.slice(2);
 const azure = await startAzure(program);
@@ -13,7 +13,7 @@ const shows = (words) =>
   page.waitForFunction((words) => document.querySelector("h1")?.textContent.includes(words), { timeout: 60000, polling: 50 }, words);
 
 try {
-  await page.goto(server.link, { waitUntil: "load" });
+  await signIn(page, server);
   await page.waitForSelector("form[action='/runs'] button");
   await follow("form[action='/runs'] button");
   await page.waitForFunction(() => !document.querySelector("h1")?.textContent.includes("in progress"), { timeout: 60000, polling: 100 });

@@ -2,15 +2,14 @@
 // The pictures of the README and of docs/console.md: node screenshots.mjs PROGRAM docs/images --docs
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { startBrowser, startConsole } from "./driver.mjs";
+import { startBrowser, signIn, startConsole } from "./driver.mjs";
 
 const [program, folder, ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const server = await startConsole(program, ["--simulate", "--allow-changes"]);
 const browser = await startBrowser();
 const page = await browser.newPage();
-await page.goto(server.link);
-await page.waitForSelector("nav[aria-label=Main]");
+await signIn(page, server);
 
 const go = (path) => page.goto(server.origin + path, { waitUntil: "networkidle0" });
 const all = async (path, pick) => {

@@ -107,6 +107,14 @@ impl Scenario {
         Some(Self { name: name.to_owned(), ..scenario })
     }
 
+    /// The same servers without what goes wrong, what is throttled, and what takes time.
+    #[must_use]
+    pub fn calm(&self) -> Self {
+        let writes = Writes { duration: Duration::ZERO, retry_after: None, ..self.writes.clone() };
+        let (faults, throttle, graph_quota, latency) = (Vec::new(), None, None, Duration::ZERO);
+        Self { faults, throttle, graph_quota, latency, writes, ..self.clone() }
+    }
+
     /// A scenario with these servers in which nothing goes wrong.
     #[must_use]
     pub fn of(fleet: FleetSource) -> Self {

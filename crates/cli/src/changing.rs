@@ -82,7 +82,7 @@ pub(crate) async fn change(
         clock: &clock,
         judge: judge.as_ref().map(|judge| judge as &dyn Judge),
         events: &progress,
-        on_untold: &|blind| tell_untold(blind, talk),
+        on_untold: &|unchecked| warn_of_permissions(unchecked),
         stop: site.stop.clone(),
         options: ExecutorOptions {
             max_parallel: usize::from(pace.max_parallel),
@@ -104,14 +104,13 @@ pub(crate) async fn change(
     }
 }
 
-fn tell_untold(blind: &Unchecked, talk: &OutputArgs) {
-    if !talk.quiet {
-        let why = match &blind.missing_permission {
-            Some(permission) => format!("needs {permission}"),
-            None => safe(&blind.detail).into_owned(),
-        };
-        say!("warning: Azure does not say what this identity may change: {}: {why}", blind.reason);
-    }
+/// A write that is not allowed is refused then, and only then.
+pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
+    let why = match &unchecked.missing_permission {
+        Some(permission) => format!("needs {permission}"),
+        None => safe(&unchecked.detail).into_owned(),
+    };
+    say!("warning: what this identity may change could not be checked: {}: {why}", unchecked.reason);
 }
 
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.

@@ -1,14 +1,14 @@
 //! A simulation for the console: it goes on as long as that does, takes the time that makes progress visible, and has a
 //! past.
 
-mod past;
+pub(crate) mod past;
 
 use crate::args::LimitArgs;
-use crate::connect::{named_scenario, tenants_of};
+use crate::connect::tenants_of;
 use crate::error::CliError;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
 use hostssl_azure::StopSignal;
-use hostssl_azure_sim::{SimTransport, Simulation};
+use hostssl_azure_sim::{Scenario, SimTransport, Simulation};
 use hostssl_ops::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    pub(crate) fn new(scenario: &str) -> Result<Self, CliError> {
-        Ok(Self { scenario: scenario.to_owned(), simulation: Simulation::new(named_scenario(scenario)?) })
+    pub(crate) fn of(scenario: Scenario) -> Self {
+        Self { scenario: scenario.name.clone(), simulation: Simulation::new(scenario) }
     }
 
     pub(crate) fn simulation(&self) -> &Simulation {

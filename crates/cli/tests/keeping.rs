@@ -160,14 +160,13 @@ fn the_console_shows_a_past_and_signs_in_by_its_link() {
     let told = console.wait_for_stderr("sign in, once");
     let link = told.split_whitespace().last().unwrap();
     let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let signed_in = get(host, &format!("/{path}"), "");
-    let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
+    let cookie = &sign_in(host, path);
     let overview = get(host, "/", cookie);
     assert!(overview.contains("24 servers in 4 subscriptions") && overview.contains("Simulated."));
     assert_eq!(overview.matches("<tr><td><a href=\"/runs/").count(), 14, "the past");
     assert!(overview.contains("Ready to enforce") && overview.contains("6 of 7 not enforced"), "{overview}");
     // The past has looks at the wire, a plan that was applied, and one that was taken back.
-    assert!(get(host, "/resources", cookie).contains("lets plaintext in"));
+    assert!(get(host, "/resources", cookie).contains("accepts plaintext"));
     let runs = get(host, "/runs", cookie);
     let changes: Vec<&str> = runs.split("href=\"/applies/").skip(1).map(|row| row.split('"').next().unwrap()).collect();
     let titles = changes.iter().map(|run| {
@@ -193,14 +192,56 @@ fn what_changed_servers_is_among_the_runs_of_the_console() {
     let told = console.wait_for_stderr("sign in, once");
     let link = told.split_whitespace().last().unwrap();
     let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let signed_in = get(host, &format!("/{path}"), "");
-    let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
+    let cookie = &sign_in(host, path);
     assert!(get(host, "/runs", cookie).contains(&format!("href=\"/applies/{id}\"")));
     let shown = get(host, &format!("/applies/{id}"), cookie);
     assert!(shown.contains("pg-catalog-prod") && shown.contains("applied") && shown.contains("Receipts"), "{shown}");
     assert!(get(host, "/applies/no-such-run", cookie).starts_with("HTTP/1.1 404"));
     console.signal("TERM");
     assert_eq!(console.finish().code, 0);
+}
+
+/// Presses the button on the page of the link, once the simulation has its past; the cookie.
+fn sign_in(host: &str, link: &str) -> String {
+    while !get(host, "/readyz", "").starts_with("HTTP/1.1 200") {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let (path, body) = link.split_once('?').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// The port is there before the past is, in every scenario, and nothing stays behind when the console is ended meanwhile.
+#[test]
+fn a_simulated_console_answers_at_once_and_leaves_nothing_behind() {
+    for scenario in ["readonly", "faults", "throttled", "fleet"] {
+        let temporary = State::new(&format!("tmp-{scenario}"));
+        let mut command = hostssl();
+        command.args(["serve", "--simulate", scenario, "--listen", "127.0.0.1:0"]).env("TMPDIR", &temporary.0);
+        let mut console = start(&mut command);
+        let told = console.wait_for_stderr("sign in, once");
+        let link = told.split_whitespace().last().unwrap();
+        let host = link.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        assert!(get(host, "/healthz", "").starts_with("HTTP/1.1 200"), "{scenario}");
+        if scenario != "fleet" {
+            sign_in(host, link.split_once(host).unwrap().1.trim_start_matches('/'));
+        }
+        console.signal("TERM");
+        let done = console.finish();
+        assert_eq!(done.code, 0, "{scenario}: {}", done.stderr);
+        assert!(!done.stderr.contains("has no past"), "{scenario}: {}", done.stderr);
+        let left: Vec<_> = std::fs::read_dir(&temporary.0).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert!(left.is_empty(), "{scenario} left {left:?}");
+    }
 }
 
 /// One answer of the console, whole.

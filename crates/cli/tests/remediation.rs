@@ -212,11 +212,13 @@ fn a_state_directory_that_cannot_be_trusted_is_refused_before_the_first_write() 
 #[test]
 fn an_identity_that_may_not_write_is_refused_before_the_first_write() {
     let site = Site::new(&["readonly"]);
-    let (file, hash) = site.plan("plan.json", &[]);
-    let done = site.run(&["apply", &file, "--approve", &hash]);
-    assert_eq!(done.code, 1);
-    assert!(done.stderr.contains("so nothing was written"), "{}", done.stderr);
-    assert!(done.stderr.contains("hint: ask for the role that `hostssl role remediate` prints"), "{}", done.stderr);
+    let done = site.run(&["plan", "-o", "json", "-q"]);
+    let plan = json(&done);
+    assert_eq!(plan["steps"].as_array().unwrap().iter().filter(|step| step["disposition"] != "manual").count(), 0);
+    let left_out = plan["leftOut"].as_array().unwrap();
+    let refused: Vec<_> = left_out.iter().filter(|one| one["reason"] == "not-permitted").collect();
+    assert!(!refused.is_empty(), "{plan}");
+    assert!(refused.iter().all(|one| one["detail"].as_str().unwrap().contains("/write")), "{refused:?}");
     assert!(site.runs().is_empty());
 }
 

@@ -57,7 +57,10 @@
       bar.value = now.looked;
       for (const [step, at] of Object.entries(now.steps ?? {})) {
         const place = panel.querySelector(`[data-step="${Number(step)}"]`);
-        if (place) place.textContent = at;
+        if (place) {
+          place.textContent = at;
+          place.dataset.at = /failed|refused|timed out|changed by/.test(at) ? "bad" : "";
+        }
       }
       const said = now.stopping ? panel.dataset.stopping : calm;
       if (word.textContent !== said) word.textContent = said;
@@ -67,7 +70,7 @@
       location.reload();
     });
     events.onerror = () => {
-      word.textContent = `The connection to the console was lost. ${panel.dataset.what} goes on unless the console has ended too. This page tries again by itself.`;
+      word.textContent = `The connection to the console was lost. ${panel.dataset.what} continues unless the console has ended too. This page reconnects by itself.`;
     };
   };
 

@@ -7,6 +7,7 @@ use crate::exchanges::Exchanges;
 use crate::options::{Connect, Options};
 use crate::readiness_cache::ReadinessCache;
 use crate::trouble::Trouble;
+use crate::view::{count, plural};
 use hostssl_azure::{Stop, StopSignal};
 use hostssl_ops::Stamp;
 use hostssl_store::AuditStore;
@@ -50,6 +51,18 @@ pub(crate) enum StopCause {
     Deadline,
     /// The console ends.
     Shutdown,
+}
+
+impl StopCause {
+    /// How an end before the end is told, everywhere: who or what stopped it, and after how much.
+    pub(crate) fn after(&self, done: usize, of: usize, noun: &str) -> String {
+        let (done, of) = (count(done as u64), plural(of as u64, noun));
+        match self {
+            Self::Person(person) => format!("Stopped by {person} after {done} of {of}"),
+            Self::Deadline => format!("Stopped by the deadline after {done} of {of}"),
+            Self::Shutdown => format!("Stopped with the console after {done} of {of}"),
+        }
+    }
 }
 
 /// Where a job stands.

@@ -20,7 +20,7 @@ mod trouble;
 mod view;
 
 pub use options::{
-    Connect, Exchange, Message, Options, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook,
+    Connect, Exchange, Message, Options, Preparation, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook,
 };
 pub use server::{Console, ServeError};
 pub use trouble::Trouble;

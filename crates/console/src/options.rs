@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Signs in, every time anew: a token that ran out in between is none of the pages' concern. Ends with its signal.
 pub type Connect = Arc<dyn Fn(StopSignal) -> LocalBoxFuture<'static, Result<Vec<Tenant>, Trouble>> + Send + Sync>;
@@ -42,6 +43,8 @@ pub struct Options {
     pub max_plan_age: Duration,
     /// How many audits to keep; all when `None`.
     pub retain: Option<u32>,
+    /// What goes on before there is anything to show; `None` in it, or no signal at all, when that is done.
+    pub preparation: Option<watch::Receiver<Option<Preparation>>>,
     /// What to say on every page when this is a simulation.
     pub simulated: Option<Simulated>,
     /// The version of the program.
@@ -64,6 +67,7 @@ impl Options {
             deadline: Duration::from_secs(1),
             max_plan_age: Duration::from_secs(3600),
             retain: None,
+            preparation: None,
             simulated: None,
             version: String::new(),
         }
@@ -192,6 +196,17 @@ pub struct Proxies {
     pub header: String,
     /// The addresses that may say so. The header of anybody else is not looked at.
     pub addresses: Vec<IpAddr>,
+}
+
+/// How far the work is that goes on before there is anything to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preparation {
+    /// What is being done, such as `Making a past`.
+    pub what: &'static str,
+    /// Steps that are done.
+    pub done: usize,
+    /// Of how many.
+    pub of: usize,
 }
 
 /// The simulation that is shown.

@@ -111,6 +111,7 @@ impl Readiness {
                 subscriptions,
                 waived: &[],
                 locks: &[],
+                forbidden: &BTreeMap::new(),
                 clients: &BTreeMap::new(),
                 options: PlanOptions { canary_size: 1, wave_size: ONE_WAVE, max_servers: None },
                 created_at: &audit.started_at,

@@ -1,7 +1,7 @@
 //! Every address of the console, and the layers in front of it.
 
 use crate::guard::{self, check_form, check_host, require_session, set_headers};
-use crate::pages::{account, apply, controls, export, overview, plan, probe, resources, run, runs, server};
+use crate::pages::{account, apply, controls, export, health, overview, plan, probe, resources, run, runs, server};
 use crate::reply::{Failure, asset, frame_failures};
 use crate::state::Shared;
 use crate::view::find_asset;
@@ -11,6 +11,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::time::Duration;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 /// How long a page may take. Exports and judging again read a whole audit.
 const PAGE_TIME: Duration = Duration::from_secs(30);
@@ -44,14 +46,22 @@ pub(crate) fn router(shared: Shared) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(check_form))
+        .layer(middleware::from_fn_with_state(shared.clone(), health::when_prepared))
         .layer(middleware::from_fn_with_state(shared.clone(), frame_failures))
         .layer(middleware::from_fn_with_state(shared.clone(), require_session));
+    // BREACH guesses a secret of a page from the size of many answers to requests that another site makes in its reader's
+    // name. Cookies here are SameSite=Strict, so that no such request is answered with a page of anybody's session.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     Router::new()
-        .route("/sign-in", get(account::sign_in))
+        .route("/sign-in", get(account::ask_to_sign_in).post(account::sign_in))
         .route("/assets/{hash}/{name}", get(file))
         .merge(pages)
+        .layer(compression)
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(shared.clone(), check_host))
+        // Whoever checks health knows no name of this console, has no session, and is told nothing of what it shows.
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(shared.clone(), with_headers))
         .with_state(shared)
 }
@@ -64,6 +74,7 @@ fn changing(shared: &Shared) -> Router<Shared> {
         .route("/servers/{key}/plan", post(plan::for_one))
         .route("/plans/{id}/stop", post(plan::stop))
         .route("/plans/{id}/again", post(plan::again))
+        .route("/plans/{id}/exclude", post(plan::exclude))
         .route("/plans/{id}/apply", post(plan::apply))
         .route("/applies/{run}/stop", post(apply::stop))
         .route("/applies/{run}/undo", post(apply::undo))

@@ -6,8 +6,8 @@ mod common;
 mod estate;
 
 use common::{Answer, Served, gated, options, serve_over};
-use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, save, with_shown};
-use hostssl_azure_sim::{Fault, FaultRule};
+use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, large_estate, save, with_shown};
+use hostssl_azure_sim::{Fault, FaultRule, Operation};
 use hostssl_console::{Options, Proxies};
 use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
 use std::time::Duration;
@@ -214,7 +214,7 @@ async fn many_servers_are_planned_by_waves_enforced_and_undone() {
     // All that match, with a server that is right already.
     let asked = visitor.post("/plans", "&all=1&view=q%3Dpg-o").await;
     let plan = ended(&visitor, &asked).await;
-    for words in ["Enforce on 3 servers", "Wave 1, the canary: 1 server", "Wave 2: 2 servers", "right already"] {
+    for words in ["Enforce on 3 servers", "Wave 1, the canary: 1 server", "Wave 2: 2 servers", "already compliant"] {
         assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
     }
     let again = visitor.post(&format!("{}/again", plan.0), "&canary=2&wave=1").await;
@@ -248,6 +248,66 @@ async fn chosen_servers_alone_are_planned() {
     assert!(plan.1.body.contains("Enforce on 2 servers") && plan.1.body.contains("pg-off-2"), "{}", plan.1.body);
     let file = visitor.get(&format!("{}/file", plan.0)).await.body;
     assert!(!file.contains(&format!("{OFF}\"")), "{file}");
+}
+
+#[tokio::test]
+async fn a_server_is_excluded_from_a_plan_by_its_button() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await;
+    assert!(plan.1.body.contains("3 writes on 3 servers in 2 waves"), "{}", plan.1.body);
+    let key = key(&visitor, "pg-off-2").await;
+    let button = format!("form=\"exclude\" name=\"server\" value=\"{key}\"");
+    assert!(plan.1.body.contains(&button), "{}", plan.1.body);
+    let exclude = format!("{}/exclude", plan.0);
+    assert_eq!(visitor.post(&exclude, "&server=0123").await.status, 400);
+    let asked = visitor.post(&exclude, &format!("&server={key}")).await;
+    let narrowed = ended(&visitor, &asked).await;
+    assert!(narrowed.1.body.contains("2 writes on 2 servers") && !narrowed.1.body.contains("pg-off-2"));
+    ended(&visitor, &apply(&visitor, &narrowed).await).await;
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
+    assert_eq!(simulation.parameter(&OFF.replace("pg-off", "pg-off-2"), "require_secure_transport").unwrap(), "off");
+}
+
+#[tokio::test]
+async fn what_the_identity_may_not_change_is_left_out_when_it_is_planned() {
+    let simulation = estate();
+    let writes = [Operation::UpdateServer, Operation::UpdateConfiguration];
+    simulation.inject(FaultRule::on_server(OFF, Fault::Forbidden).during(writes)).unwrap();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await;
+    for words in ["2 writes on 2 servers", "1 left out", "a permission is missing", "configurations/write"] {
+        assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
+    }
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+}
+
+#[tokio::test]
+async fn a_plan_shows_what_is_searched_for_and_one_wave_when_it_is_large() {
+    let simulation = large_estate(120);
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await;
+    let rows = |page: &str| page.matches("form=\"exclude\"").count();
+    assert!(plan.1.body.contains("120 writes on 120 servers"), "{}", plan.1.body);
+    assert_eq!(rows(&plan.1.body), 1, "the canary alone is open");
+    let approve = plan.1.body.find("id=\"h-approve\"").unwrap();
+    assert!(approve < plan.1.body.find("id=\"h-what\"").unwrap(), "the summary comes first");
+    let second = visitor.get(&format!("{}?wave=2", plan.0)).await.body;
+    assert!(rows(&second) > 1 && second.contains("id=\"wave-2\""), "{second}");
+    let found = visitor.get(&format!("{}?q=PG-077", plan.0)).await.body;
+    assert_eq!(rows(&found), 1);
+    assert!(found.contains("pg-077"), "{found}");
+    assert!(visitor.get(&format!("{}?q=nothing", plan.0)).await.body.contains("No server of this plan matches."));
 }
 
 #[tokio::test]

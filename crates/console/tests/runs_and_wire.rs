@@ -112,8 +112,8 @@ async fn the_wire_tab_shows_what_an_audit_saw() {
         visitor.get(&format!("/servers/{key}/wire")).await.body
     };
     let (off, on) = (of("pg-off").await, of("pg-on").await);
-    assert!(off.contains("Port 5432") && off.contains("lets plaintext in"), "{off}");
-    assert!(on.contains("refuses plaintext") && !on.contains("lets plaintext in"), "{on}");
+    assert!(off.contains("Port 5432") && off.contains("accepts plaintext"), "{off}");
+    assert!(on.contains("refuses plaintext") && !on.contains("accepts plaintext"), "{on}");
     for seen in
         ["TLS 1.2</th><td>accepted", "TLS 1.1</th><td>refused", "as <code>verify-full</code> wants it", "Valid until"]
     {
@@ -123,7 +123,7 @@ async fn the_wire_tab_shows_what_an_audit_saw() {
 
     let names = |html: &str| html.matches("<th scope=\"row\">").count();
     let optional = visitor.get("/resources?wire=optional").await.body;
-    assert!(names(&optional) == 1 && optional.contains("pg-off") && optional.contains("lets plaintext in (1)"));
+    assert!(names(&optional) == 1 && optional.contains("pg-off") && optional.contains("accepts plaintext (1)"));
     let enforced = visitor.get("/resources?wire=enforced&sort=name").await.body;
     assert!(names(&enforced) == 2 && !enforced.contains("pg-off"), "{enforced}");
     assert_eq!(names(&visitor.get("/resources?wire=broken-tls").await.body), 0);
@@ -149,7 +149,7 @@ async fn an_audit_probes_when_its_box_is_checked() {
     let profiles: Vec<_> = audits(&served).into_iter().map(|audit| audit.profile).collect();
     assert_eq!(profiles, ["baseline@2", "baseline@1"]);
     let seen = visitor.get(&format!("/servers/{key}/wire")).await.body;
-    assert!(seen.contains("lets plaintext in") && seen.contains("Probe again"), "{seen}");
+    assert!(seen.contains("accepts plaintext") && seen.contains("Probe again"), "{seen}");
 
     // One server alone; the overview stays with the audit of everything.
     simulation.set_parameter(&pg_off(&simulation), "require_secure_transport", "on").unwrap();
@@ -157,7 +157,7 @@ async fn an_audit_probes_when_its_box_is_checked() {
     let newest = audits(&served).remove(0);
     assert_eq!((newest.scope.servers, newest.tally.servers(), newest.whole), (vec!["pg-off".to_owned()], 1, false));
     let again = visitor.get(&format!("/servers/{key}/wire")).await.body;
-    assert!(again.contains("refuses plaintext") && !again.contains("lets plaintext in"), "{again}");
+    assert!(again.contains("refuses plaintext") && !again.contains("accepts plaintext"), "{again}");
     assert!(again.contains("message by message (200)") && again.contains("ErrorResponse"), "{again}");
     assert!(
         !again.contains("<b>pg-off") && !again.contains(&"x".repeat(200)),
@@ -244,7 +244,7 @@ async fn a_kept_probe_has_a_page() {
     assert!(list.contains("/probes/probed") && list.contains("60 endpoints"), "{list}");
     let page = visitor.get("/probes/probed").await.body;
     assert!(page.contains("db49.example") && !page.contains("db50.example"), "a page holds 50");
-    assert!(page.contains("it has not ended") && page.contains("lets plaintext in"), "{page}");
+    assert!(page.contains("it has not ended") && page.contains("accepts plaintext"), "{page}");
     assert!(!page.contains("<script>") && !page.contains("<b>me</b>"), "what others named is text");
     assert!(visitor.get("/probes/probed?page=1").await.body.contains("db59.example"));
     assert_eq!(visitor.get("/probes/none").await.status, 404);

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{HOSTILE, Visitor, options, serve};
-use hostssl_console::{Options, Proxies, TlsFiles};
+use hostssl_console::{Options, Preparation, Proxies, TlsFiles};
 
 /// Every page there is after an audit.
 async fn pages(visitor: &Visitor<'_>) -> Vec<String> {
@@ -43,17 +43,69 @@ async fn who_has_not_signed_in_sees_nothing() {
 async fn a_link_signs_in_once_and_its_cookie_is_kept_from_scripts_and_other_sites() {
     let served = serve(options()).await;
     assert_eq!(served.send("GET", "/sign-in?token=guess", &[], "").await.status, 401);
-    // Whoever only looks ahead does not use it up.
-    assert_eq!(served.send("HEAD", &served.link, &[], "").await.status, 401);
-    assert_eq!(served.send("GET", &served.link, &[("sec-purpose", "prefetch;prerender")], "").await.status, 401);
-    let first = served.send("GET", &served.link, &[], "").await;
-    assert_eq!(first.status, 200);
+    // Whatever looks at the link ahead of a person neither uses it up nor is signed in.
+    for (method, agent) in [("HEAD", "scanner"), ("GET", "Slackbot-LinkExpanding 1.0"), ("GET", "Mozilla/5.0")] {
+        let seen = served.send(method, &served.link, &[("user-agent", agent)], "").await;
+        assert_eq!((seen.status, seen.header("set-cookie")), (200, ""), "{method} {agent}");
+    }
+    // Another site's page cannot press the button, and a guess opens nothing.
+    let token = served.link.split_once("token=").unwrap().1;
+    let elsewhere = [("origin", "http://evil.example"), ("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(served.send("POST", "/sign-in", &elsewhere, &format!("token={token}")).await.status, 403);
+    assert_eq!(served.press_sign_in("/sign-in?token=guess").await.status, 401);
+    let first = served.press_sign_in(&served.link).await;
+    assert_eq!((first.status, first.header("location")), (303, "/"));
     let cookie = first.header("set-cookie");
     for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!first.body.contains(cookie.split(['=', ';']).nth(1).unwrap()), "the secret is in the page");
     assert_eq!(served.send("GET", &served.link, &[], "").await.status, 401);
+    assert_eq!(served.press_sign_in(&served.link).await.status, 401);
+}
+
+#[tokio::test]
+async fn health_is_told_without_a_session_and_without_a_name() {
+    let served = serve(options()).await;
+    for host in ["10.1.2.3:9999", "probe.example"] {
+        let alive = served.send("GET", "/healthz", &[("host", host)], "").await;
+        assert_eq!((alive.status, alive.body.as_str()), (200, "ok\n"));
+        let ready = served.send("GET", "/readyz", &[("host", host)], "").await;
+        assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
+    }
+    std::fs::remove_dir_all(served.directory.path()).unwrap();
+    let ready = served.send("GET", "/readyz", &[], "").await;
+    assert_eq!(ready.status, 503);
+    assert!(!ready.body.contains(served.directory.path().to_str().unwrap()), "{}", ready.body);
+    assert_eq!(served.send("GET", "/healthz", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn while_the_console_prepares_every_page_says_how_far_it_is() {
+    let preparation = Preparation { what: "Making a past", done: 3, of: 14 };
+    let state = tokio::sync::watch::Sender::new(Some(preparation));
+    let served = serve(Options { preparation: Some(state.subscribe()), ..options() }).await;
+    let visitor = served.visitor().await;
+    assert_eq!(served.send("GET", "/readyz", &[], "").await.status, 503);
+    for path in ["/", "/resources", "/runs"] {
+        let page = visitor.get(path).await;
+        assert_eq!((page.status, page.header("retry-after")), (503, "1"), "{path}");
+        assert!(page.body.contains("Making a past: 3 of 14"), "{}", page.body);
+    }
+    state.send_replace(None);
+    assert_eq!(visitor.get("/").await.status, 200);
+    assert_eq!(served.send("GET", "/readyz", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_are_compressed_for_those_who_ask() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    let gzip = [("cookie", visitor.cookie.as_str()), ("accept-encoding", "gzip")];
+    let page = served.send("GET", "/controls", &gzip, "").await;
+    assert_eq!((page.status, page.header("content-encoding")), (200, "gzip"));
+    let whole = visitor.get("/controls").await;
+    assert!(whole.header("content-encoding").is_empty() && whole.body.contains("<h1>"), "{}", whole.body);
 }
 
 #[tokio::test]
@@ -62,8 +114,8 @@ async fn signing_out_ends_the_session_and_a_link_for_others_begins_one() {
     let visitor = served.visitor().await;
     let page = visitor.post("/links", "").await;
     let token = page.body.split("/sign-in?token=").nth(1).unwrap().split(['<', '"']).next().unwrap().to_owned();
-    let other = served.send("GET", &format!("/sign-in?token={token}"), &[], "").await;
-    assert_eq!(other.status, 200);
+    let other = served.press_sign_in(&format!("/sign-in?token={token}")).await;
+    assert_eq!(other.status, 303);
     assert_eq!(visitor.post("/sign-out", "").await.status, 303);
     assert_eq!(visitor.get("/").await.status, 401);
     let other = Visitor { served: &served, cookie: other.cookies() };
@@ -113,7 +165,7 @@ async fn a_change_needs_its_origin_and_the_token_of_its_own_session() {
     // The token of another session.
     let page = visitor.post("/links", "").await;
     let link = page.body.split("/sign-in?token=").nth(1).unwrap().split(['<', '"']).next().unwrap().to_owned();
-    let other = served.send("GET", &format!("/sign-in?token={link}"), &[], "").await;
+    let other = served.press_sign_in(&format!("/sign-in?token={link}")).await;
     let other = Visitor { served: &served, cookie: other.cookies() };
     let theirs = format!("csrf={}", other.get("/runs").await.csrf());
     assert_eq!(visitor.post_as("/runs", &own, &theirs).await.status, 403);
@@ -246,14 +298,16 @@ async fn behind_a_proxy_with_tls_its_name_is_the_consoles() {
     let console = Options { public, ..options() };
     let served = serve(console).await;
     let named = [("host", "console.example")];
-    let answer = served.send("GET", &served.link, &named, "").await;
+    let token = served.link.split_once("token=").unwrap().1;
+    let form = "application/x-www-form-urlencoded";
+    let lines = [named[0], ("origin", "https://console.example"), ("content-type", form)];
+    let answer = served.send("POST", "/sign-in", &lines, &format!("token={token}")).await;
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-hostssl-") && cookie.contains("; Secure"), "{cookie}");
     assert!(answer.header("strict-transport-security").starts_with("max-age="));
     let cookie = answer.cookies();
     let page = served.send("GET", "/runs", &[named[0], ("cookie", &cookie)], "").await;
     assert_eq!(page.status, 200);
-    let form = "application/x-www-form-urlencoded";
     for (origin, status) in
         [("https://console.example", 303), ("http://console.example", 403), ("https://evil.example", 403)]
     {
@@ -332,10 +386,14 @@ async fn with_tls_the_cookie_is_for_tls_alone() {
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
     let stream = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
     let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
-    let request =
-        format!("GET {} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\r\n", served.link, served.port);
+    let (host, body) = (format!("localhost:{}", served.port), served.link.split_once('?').unwrap().1);
+    let request = format!(
+        "POST /sign-in HTTP/1.1\r\nhost: {host}\r\norigin: https://{host}\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let answer = common::exchange(stream, &request).await;
-    assert_eq!(answer.status, 200);
+    assert_eq!(answer.status, 303);
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-hostssl-") && cookie.contains("; Secure"), "{cookie}");
     assert!(answer.header("strict-transport-security").starts_with("max-age="));

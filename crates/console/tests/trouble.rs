@@ -88,7 +88,7 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     // A server that was not seen is in no plan, and the plan says so.
     let asked = visitor.post("/plans", "&all=1").await;
     let plan = ended(&visitor, &asked).await.1.body;
-    assert!(plan.contains("not known what it does today"), "{plan}");
+    assert!(plan.contains("current value unknown"), "{plan}");
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_run_that_was_broken_off_is_resumed_once() {
     let other = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
     let refused = ended(&visitor, &apply(&visitor, &other).await).await.1.body;
     assert!(
-        refused.contains("Resume run broken-off first") && refused.contains(&format!("href=\"{address}\"")),
+        refused.contains("Run `hostssl resume broken-off` first") && refused.contains(&format!("href=\"{address}\"")),
         "{refused}"
     );
     for path in ["/", "/resources"] {
@@ -310,7 +310,7 @@ async fn chosen_servers_that_are_not_there_any_more_are_named_in_the_plan() {
     let key = key(&visitor, "pg-off").await;
     let asked = visitor.post("/plans", &format!("&server=0123456789abcdef0123&server={key}")).await;
     let plan = ended(&visitor, &asked).await.1.body;
-    assert!(plan.contains("Not everything was seen") && plan.contains("1 chosen server"), "{plan}");
+    assert!(plan.contains("Some things could not be checked") && plan.contains("1 chosen server"), "{plan}");
 }
 
 #[tokio::test]

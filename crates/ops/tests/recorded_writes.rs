@@ -82,6 +82,7 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
         subscriptions: &[],
         waived: &[],
         locks: &[],
+        forbidden: &BTreeMap::new(),
         clients: &BTreeMap::new(),
         options: PlanOptions::default(),
         created_at: "2026-01-01T00:00:00Z",

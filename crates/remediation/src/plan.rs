@@ -100,6 +100,8 @@ pub enum LeftOutReason {
     NotReady,
     /// A ReadOnly lock is on it.
     Locked,
+    /// The identity may not change it.
+    NotPermitted,
     /// It is not known what it does today.
     Unknown,
     /// The finding is waived.
@@ -118,11 +120,12 @@ pub enum LeftOutReason {
 
 impl LeftOutReason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AlreadyRight,
         Self::Stopped,
         Self::NotReady,
         Self::Locked,
+        Self::NotPermitted,
         Self::Unknown,
         Self::Waived,
         Self::NeedsRestart,
@@ -140,6 +143,7 @@ impl LeftOutReason {
             Self::Stopped => "start the server, then run this again",
             Self::NotReady => "wait until Azure reports the server as Ready, then run this again",
             Self::Locked => "remove the lock, or ask who set it, then run this again",
+            Self::NotPermitted => "ask for the role that `hostssl role remediate` prints, then run this again",
             Self::Unknown => "`hostssl audit --server NAME` shows what could not be checked",
             Self::Waived => "leave out the option that excludes the server, such as --except",
             Self::NeedsRestart => "restart the server when its clients can do without it: the value takes effect then",
@@ -158,6 +162,7 @@ impl LeftOutReason {
             Self::Stopped => "stopped",
             Self::NotReady => "not-ready",
             Self::Locked => "locked",
+            Self::NotPermitted => "not-permitted",
             Self::Unknown => "unknown",
             Self::Waived => "waived",
             Self::NeedsRestart => "needs-restart",

@@ -75,6 +75,8 @@ pub struct PlanInputs<'a> {
     pub waived: &'a [WaivedFinding],
     /// The locks that are known.
     pub locks: &'a [Lock],
+    /// The permission that the identity lacks, for each server that it is known not to be allowed to change.
+    pub forbidden: &'a BTreeMap<ResourceId, &'static str>,
     /// What the census says, where it was asked. No entry means that nobody looked.
     pub clients: &'a BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
     /// How much it may touch, and at what pace.

@@ -14,10 +14,12 @@ pub enum OrderAct {
     Undo,
     /// To go on with it.
     Resume,
+    /// To begin nothing more of it.
+    Stop,
 }
 
 impl OrderAct {
-    const ALL: [Self; 3] = [Self::Apply, Self::Undo, Self::Resume];
+    const ALL: [Self; 4] = [Self::Apply, Self::Undo, Self::Resume, Self::Stop];
 
     /// The word in the state.
     #[must_use]
@@ -26,6 +28,7 @@ impl OrderAct {
             Self::Apply => "apply",
             Self::Undo => "undo",
             Self::Resume => "resume",
+            Self::Stop => "stop",
         }
     }
 }

@@ -81,6 +81,7 @@ pub struct Known {
     pub subscriptions: Vec<Arc<Subscription>>,
     pub waived: Vec<WaivedFinding>,
     pub locks: Vec<Lock>,
+    pub forbidden: BTreeMap<ResourceId, &'static str>,
     pub clients: BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
     pub principal: Principal,
 }
@@ -95,6 +96,7 @@ impl Known {
             subscriptions: Vec::new(),
             waived: Vec::new(),
             locks: Vec::new(),
+            forbidden: BTreeMap::new(),
             clients: BTreeMap::new(),
             principal: Principal {
                 name: "planner".into(),
@@ -124,6 +126,7 @@ impl Known {
             subscriptions: &self.subscriptions,
             waived: &self.waived,
             locks: &self.locks,
+            forbidden: &self.forbidden,
             clients: &self.clients,
             options: self.options,
             created_at: NOW,

@@ -83,6 +83,9 @@ pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
     // A server that could not be checked is in the plan, among those left out.
     let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).cloned().collect();
     stdout::warn_of_gaps(&of_scope);
+    if let Some(unchecked) = &planned.permissions {
+        crate::changing::warn_of_permissions(unchecked);
+    }
     if planned.audit.run.complete { Exit::AllPass } else { Exit::Incomplete }
 }
 

@@ -1,21 +1,22 @@
 //! `hostssl serve`: the console in a browser.
 
 use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
-use crate::connect::{block_on, connect_until, stopped_by_user};
+use crate::connect::{block_on, connect_until, named_scenario, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::probing::{exchange_of, probe_of};
-use crate::simulated::Simulated;
+use crate::simulated::{Simulated, past};
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
-use hostssl_azure::StopSignal;
-use hostssl_console::{Connect, Console, Options, Proxies, PublicUrl, TlsFiles, Trouble, WireLook};
-use hostssl_store::AuditStore;
+use hostssl_azure::{Stop, StopSignal};
+use hostssl_azure_sim::Scenario;
+use hostssl_console::{Connect, Console, Options, Preparation, Proxies, PublicUrl, TlsFiles, Trouble, WireLook};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{oneshot, watch};
 
 /// A plan on a page is reviewed and applied, or made again.
 const MAX_PLAN_AGE: Duration = Duration::from_secs(3600);
@@ -67,36 +68,79 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
     })?;
+    let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
+    // A simulation's runs are nobody's: they go with the process, unless a directory is named.
+    let temporary = match (&scenario, &args.state.state) {
+        (Some(_), None) => Some(TemporaryDirectory::new()?),
+        _ => None,
+    };
+    let directory = match &temporary {
+        Some(temporary) => temporary.0.clone(),
+        None => args.state.directory(scenario.is_some())?,
+    };
     block_on(async {
-        // Before the simulation's past is made, which takes longer than to say that the port is taken.
+        let stop = std::pin::pin!(stopped_by_user());
+        // The port first: everything else may take longer than to say that it is taken.
         let listener = Console::listen(args.listen).await?;
-        let simulated = args.connect.simulate.as_deref().map(Simulated::new).transpose()?;
-        // A simulation's runs are nobody's: they go with the process, unless a directory is named.
-        let (directory, _temporary) = match (&simulated, &args.state.state) {
-            (Some(_), None) => {
-                let temporary = TemporaryDirectory::new()?;
-                (temporary.0.clone(), Some(temporary))
-            }
-            _ => (args.state.directory(simulated.is_some())?, None),
-        };
-        if let Some(simulated) = &simulated {
-            let store = AuditStore::open(&directory)?;
-            simulated.make_history(&store, &profile, talk).await?;
-        }
-        let simulated = simulated.map(Arc::new);
+        let simulated = scenario.clone().map(Simulated::of).map(Arc::new);
+        let past = scenario.map(|scenario| PastMaker::start(scenario, directory.clone(), profile.clone()));
+        let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);
-        let options = Options { wire, ..options(args, profile, simulated.as_deref()) };
-        let clear = !options.is_secure() && !args.listen.ip().is_loopback();
+        let preparation = past.as_ref().map(|past| past.progress.subscribe());
+        let options = Options { wire, preparation, ..options(args, profile, simulated.as_deref()) };
+        let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
         announce(&console, &directory, talk);
-        if clear {
+        if plaintext {
             say!(
                 "warning: the link and the session cross the network in plaintext; --tls-cert and --tls-key encrypt them"
             );
         }
-        console.run(stopped_by_user()).await;
+        console.run(stop).await;
+        if let Some(past) = past {
+            past.end().await;
+        }
         Ok(Exit::AllPass)
     })
+}
+
+/// The making of a simulation's past, on a thread of its own: the disk that it waits for holds up no page.
+struct PastMaker {
+    progress: past::Progress,
+    stop: watch::Sender<Option<Stop>>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// How long the end of the console waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl PastMaker {
+    fn start(scenario: Scenario, directory: PathBuf, profile: Profile) -> Result<Self, CliError> {
+        let first = Preparation { what: "Making a past for the simulation", done: 0, of: 1 };
+        let (progress, stop) = (watch::Sender::new(Some(first)), watch::Sender::new(None));
+        let (end, ended) = oneshot::channel();
+        let (progress_of_thread, signal) = (progress.clone(), stop.subscribe());
+        let make = move || {
+            let made = block_on(past::make_past(&scenario, &directory, &profile, signal, &progress_of_thread));
+            if let Err(error) = made {
+                let (what, hint) = error.parts();
+                say!("warning: the simulation has no past: {what}; {hint}");
+            }
+            progress_of_thread.send_replace(None);
+            // The console may be gone.
+            let _ = end.send(());
+        };
+        std::thread::Builder::new().name("hostssl-past".into()).spawn(make).map_err(|error| {
+            CliError::failed(&error, "the operating system refused to start a thread: try again when the machine is less busy")
+        })?;
+        Ok(Self { progress, stop, ended })
+    }
+
+    /// Ends it, so that nobody writes to the directory any more.
+    async fn end(self) {
+        self.stop.send_replace(Some(Stop::Interrupted));
+        let _ = tokio::time::timeout(PATIENCE, self.ended).await;
+    }
 }
 
 fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) -> Options {
@@ -113,6 +157,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
         scope: args.scope.scope(&SelectArgs::default()),
         profile,
         wire: None,
+        preparation: None,
         deadline: args.limits.deadline,
         max_plan_age: MAX_PLAN_AGE,
         retain: args.retain,

@@ -2,10 +2,13 @@
 //! wire, a plan that was applied, and one that was applied and taken back. Done by the engine, with a clock that is behind.
 
 use super::Simulated;
-use crate::args::{LimitArgs, OutputArgs};
+use crate::args::LimitArgs;
 use crate::error::CliError;
 use crate::probing::probe_of;
 use hostssl_audit::Profile;
+use hostssl_azure::StopSignal;
+use hostssl_azure_sim::Scenario;
+use hostssl_console::Preparation;
 use hostssl_model::Scope;
 use hostssl_ops::{
     AuditRequest, Discovery, PlanRequest, Planned, Remediation, Stamp, Tenant, audit_and_probe, make_plan,
@@ -14,6 +17,7 @@ use hostssl_remediation::{Approved, Clock, ExecutionEvent, ExecutorOptions, Fixa
 use hostssl_store::{AuditStore, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -28,30 +32,33 @@ const REGRET: SignedDuration = SignedDuration::from_mins(42);
 /// The longest wait of the executor: the simulation answers at once.
 const WAIT: Duration = Duration::from_millis(20);
 
-impl Simulated {
-    /// Gives the estate a past, unless the directory has one.
-    pub(crate) async fn make_history(
-        &self,
-        store: &AuditStore,
-        profile: &Profile,
-        talk: &OutputArgs,
-    ) -> Result<(), CliError> {
-        if store.latest()?.is_some() {
-            return Ok(());
-        }
-        let servers = self.simulation.server_ids();
-        let large = servers.len() > LARGE;
-        let hours = if large { &PAST[PAST.len() - 3..] } else { &PAST[..] };
-        if !talk.quiet {
-            say!("simulating a past of {} audits of {} servers", hours.len(), servers.len());
-        }
-        let (_never, stop) = watch::channel(None);
-        let limits = LimitArgs { deadline: Duration::from_secs(3600), concurrency: 256 };
-        let tenants = self.tenants(&limits, &stop, false).await?;
-        let past = Past { simulated: self, store, profile, tenants };
-        past.make(hours, &servers, !large).await
-    }
+/// How far the making of a past is.
+pub(crate) type Progress = watch::Sender<Option<Preparation>>;
 
+/// Gives the estate of a scenario a past, unless the directory has one. It is made with servers of its own, in which nothing
+/// goes wrong and everything may be written: what the scenario is about begins when the console does.
+pub(crate) async fn make_past(
+    scenario: &Scenario,
+    directory: &Path,
+    profile: &Profile,
+    stop: StopSignal,
+    progress: &Progress,
+) -> Result<(), CliError> {
+    let store = AuditStore::open(directory)?;
+    if store.latest()?.is_some() {
+        return Ok(());
+    }
+    let simulated = Simulated::of(scenario.calm());
+    let servers = simulated.simulation.server_ids();
+    let large = servers.len() > LARGE;
+    let hours = if large { &PAST[PAST.len() - 3..] } else { &PAST[..] };
+    let limits = LimitArgs { deadline: Duration::from_secs(3600), concurrency: 256 };
+    let tenants = simulated.tenants(&limits, &stop, false).await?;
+    let past = Past { simulated: &simulated, store: &store, profile, tenants, stop, progress };
+    past.make(hours, &servers, !large).await
+}
+
+impl Simulated {
     fn set(&self, change: &Setting, before: bool) {
         let value = if before { change.before } else { &change.now };
         // The server was found with this parameter a moment ago.
@@ -74,6 +81,8 @@ struct Past<'a> {
     store: &'a AuditStore,
     profile: &'a Profile,
     tenants: Vec<Tenant>,
+    stop: StopSignal,
+    progress: &'a Progress,
 }
 
 impl Past<'_> {
@@ -82,6 +91,11 @@ impl Past<'_> {
         settings.iter().for_each(|setting| self.simulated.set(setting, true));
         let (applied, undone) = (hours.len() / 2 + 1, hours.len() - 2);
         for (index, ago) in hours.iter().enumerate() {
+            if self.stop.borrow().is_some() {
+                return Ok(());
+            }
+            let preparation = Preparation { what: "Making a past for the simulation", done: index, of: hours.len() };
+            self.progress.send_replace(Some(preparation));
             // Half-way between this audit and the one before.
             let between = ago + (hours.get(index.wrapping_sub(1)).unwrap_or(ago) - ago) / 2;
             if index == applied {
@@ -144,7 +158,10 @@ impl Past<'_> {
         let now = move || format!("{:.6}", began + SignedDuration::from_millis(2_400));
         let stamp = Stamp { id, started_at, now: &now, tool_version: env!("CARGO_PKG_VERSION") };
         let report = audit_and_probe(&self.tenants, &request, probe.as_ref(), stamp, &mut |_| ()).await?;
-        self.store.save(&report)?;
+        // Half an audit is no part of a past.
+        if self.stop.borrow().is_none() {
+            self.store.save(&report)?;
+        }
         Ok(())
     }
 

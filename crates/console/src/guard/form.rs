@@ -20,7 +20,7 @@ const TOKEN: &str = "csrf";
 pub(crate) struct Fields(Arc<Vec<(String, String)>>);
 
 impl Fields {
-    fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         Self(Arc::new(form_urlencoded::parse(bytes).into_owned().collect()))
     }
 

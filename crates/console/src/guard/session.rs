@@ -80,6 +80,11 @@ impl Sessions {
         Ok(token)
     }
 
+    /// Whether this is a one-time token that nobody has used and that still holds.
+    pub(crate) fn is_open(&self, token: &str) -> bool {
+        lock(&self.links).get(&digest(token)).is_some_and(|made| made.elapsed() < LINK_LIFETIME)
+    }
+
     /// Signs in by a one-time token, which is used up; returns the secret for the cookie.
     pub(crate) fn sign_in(&self, token: &str) -> Option<String> {
         let made = lock(&self.links).remove(&digest(token))?;

@@ -104,8 +104,10 @@ impl Work for Planning {
         let tenants = (context.connect)(job.stop_signal()).await?;
         let planned = self.plan(job, context, &tenants).await?;
         // A plan of half of the servers is no plan for them.
-        if job.status().is_stopping() {
-            return Err(Trouble::new("planning was stopped before every server was checked", "plan again"));
+        let status = job.status();
+        if let Some(cause) = status.stop {
+            let PlanProgress { found, looked } = status.progress;
+            return Err(Trouble::new(cause.after(looked, found, "server"), "plan again"));
         }
         self.ready(planned).map(Arc::new)
     }
@@ -166,7 +168,9 @@ impl Planning {
             1 => Some("1 chosen server: the newest audit does not have it".to_owned()),
             lost => Some(format!("{lost} chosen servers: the newest audit does not have them")),
         };
-        gaps.chain(missing).chain(lost).collect()
+        let permissions = planned.permissions.as_ref();
+        let permissions = permissions.map(|why| format!("what the identity may change: {}", why.detail));
+        gaps.chain(missing).chain(lost).chain(permissions).collect()
     }
 }
 

@@ -6,9 +6,9 @@ use crate::state::Shared;
 use crate::view::{Shell, theme_cookie};
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -18,10 +18,15 @@ pub(crate) struct Link {
     token: String,
 }
 
+/// The largest form with a token, in bytes.
+const MAX_FORM: usize = 4 << 10;
+
 #[derive(Template)]
-#[template(path = "signed_in.html")]
-struct SignedIn {
+#[template(path = "sign_in.html")]
+struct SignInPage {
     shell: Shell,
+    token: String,
+    allow_changes: bool,
 }
 
 #[derive(Template)]
@@ -31,30 +36,28 @@ struct NewLink {
     path: String,
 }
 
-/// Uses up a link. The answer is a page that goes on by itself and no redirect: browsers keep a SameSite=Strict cookie
-/// back when a redirect goes on from another site's link, such as one in a chat.
-pub(crate) async fn sign_in(
+/// The page that a link leads to. Whatever fetches links ahead of people, such as mail scanners and chats, gets this page:
+/// only its button uses the link up.
+pub(crate) async fn ask_to_sign_in(
     State(shared): State<Shared>,
-    method: Method,
-    headers: HeaderMap,
     super::Asked(link): super::Asked<Link>,
 ) -> Result<Response, Failure> {
-    if method == Method::HEAD || is_ahead(&headers) {
-        return Err(Failure::signed_out());
+    if !shared.sessions.is_open(&link.token) {
+        return Err(Failure::used_link());
     }
-    let secret = shared.sessions.sign_in(&link.token).ok_or_else(Failure::used_link)?;
-    let mut response = page(&SignedIn { shell: Shell::bare("Signed in".to_owned()) })?;
-    let cookie = session_cookie(&shared.options, shared.port, &secret).ok_or_else(Failure::defect)?;
-    response.headers_mut().append(SET_COOKIE, cookie);
-    Ok(response)
+    let shell = Shell::bare("Sign in".to_owned());
+    page(&SignInPage { shell, token: link.token, allow_changes: shared.options.allow_changes })
 }
 
-/// Whether the browser asks before anybody has opened the link (W3C, Prefetch, `Sec-Purpose`; older ones say `Purpose`).
-fn is_ahead(headers: &HeaderMap) -> bool {
-    ["sec-purpose", "purpose", "x-moz"]
-        .iter()
-        .flat_map(|name| headers.get_all(*name))
-        .any(|value| value.as_bytes().starts_with(b"prefetch"))
+/// Uses up a link. The form is this console's own page, so that browsers send the SameSite=Strict cookie with the redirect.
+pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
+    let bytes = to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| Failure::too_large())?;
+    let fields = Fields::read(&bytes);
+    let secret = shared.sessions.sign_in(fields.value("token")).ok_or_else(Failure::used_link)?;
+    let cookie = session_cookie(&shared.options, shared.port, &secret).ok_or_else(Failure::defect)?;
+    let mut response = see_other("/");
+    response.headers_mut().append(SET_COOKIE, cookie);
+    Ok(response)
 }
 
 /// Ends the session.

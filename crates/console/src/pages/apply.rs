@@ -20,6 +20,7 @@ use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use words::{outcome_words, step_badge};
@@ -71,6 +72,8 @@ struct RunPage {
     looked: bool,
     /// Who ordered what, and when.
     orders: Vec<(&'static str, String, When)>,
+    /// Who or what stopped it, and after how many steps.
+    stopped: Option<String>,
 }
 
 struct StepRow {
@@ -104,6 +107,10 @@ pub(crate) async fn show(
         return live(shell, job);
     }
     let plan = job.as_ref().and_then(|job| plan_of(&shared, job));
+    let stopped = job.as_ref().and_then(|job| {
+        let status = job.status();
+        status.stop.map(|cause| cause.after(status.progress.ended, status.progress.steps, "step"))
+    });
     let attempt = job.and_then(|job| match job.status() {
         Status { end: Some(Err(trouble)), progress, .. } => Some((trouble, progress.begun, job.started_ms)),
         _ => None,
@@ -116,14 +123,16 @@ pub(crate) async fn show(
                 .filter(|(_, begun, started_ms)| if *begun { is_open } else { loaded.times_ms.1 <= *started_ms })
                 .map(|(trouble, ..)| trouble);
             // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
-            let mut told = told(shell, &loaded, receipts, trouble);
-            let keys: Vec<String> = told.steps.iter().map(|row| row.key.clone()).collect();
+            let mut shown = run_page(shell, &loaded, receipts, trouble);
+            let keys: Vec<String> = shown.steps.iter().map(|row| row.key.clone()).collect();
             let run = loaded.id.clone();
             let (looks, orders) =
                 shared.ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?))).await?;
-            told.look(&looks);
-            told.orders = orders.into_iter().map(order_row).collect();
-            page(&told)
+            shown.look(&looks);
+            let stopped = stopped.or_else(|| stopped_by(&orders, &loaded));
+            shown.stopped = stopped.filter(|_| loaded.report().outcome != RunOutcome::Done);
+            shown.orders = orders.into_iter().map(order_row).collect();
+            page(&shown)
         }
         (_, Some((trouble, true, _))) => Err(Failure::broken_off(&trouble)),
         (_, Some((trouble, false, _))) => {
@@ -153,17 +162,31 @@ fn live(shell: Shell, job: Arc<ChangeJob>) -> Result<Response, Failure> {
         (step.id, step.server.name().to_owned(), step.parameter.as_str(), from.to_string(), to.to_string(), word)
     };
     let going = job.work.plan.steps().iter().filter(|step| job.work.from.steps.contains(&step.id));
+    let mut steps: Vec<_> = going.clone().map(row).collect();
+    // What needs eyes first: failures, then what goes on, then what waits; what is done is last.
+    steps.sort_by_key(|(id, .., word)| (attention(word), *id));
+    steps.truncate(SHOWN);
     let title = if undo { "Undo in progress" } else { "Change in progress" };
     page(&LivePage {
         shell: shell.titled(title, "runs"),
         title,
         started: When(job.started_ms),
-        steps: going.clone().take(SHOWN).map(row).collect(),
+        steps,
         more: going.count().saturating_sub(SHOWN),
         progress: progress.clone(),
         stopping,
         job: job.clone(),
     })
+}
+
+/// The place of a step of this word on the page.
+fn attention(word: &str) -> u8 {
+    match word {
+        "failed" | "refused" | "timed out" | "changed by someone else" => 0,
+        "waiting" => 2,
+        "verified" | "restored" | "already compliant" | "already restored" => 3,
+        _ => 1,
+    }
 }
 
 /// How far it is, as server-sent events.
@@ -178,11 +201,16 @@ pub(crate) async fn stop(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Extension(session): Extension<Session>,
-) -> Response {
-    if let Some(job) = shared.changes.find(&id) {
-        job.stop_for(StopCause::Person(session.person().to_owned()));
+) -> Result<Response, Failure> {
+    if let Some(job) = shared.changes.find(&id).filter(|job| job.is_running()) {
+        let person = session.person().to_owned();
+        job.stop_for(StopCause::Person(person.clone()));
+        let (run, plan) = (job.work.run.clone(), job.work.plan.hash().clone());
+        let at_ms = Timestamp::now().as_millisecond();
+        // Kept after the stop itself, which must not wait for a disk.
+        shared.ask(move |store| store.keep_order(&Order { run, at_ms, act: OrderAct::Stop, person, plan })).await?;
     }
-    see_other(&format!("/applies/{id}"))
+    Ok(see_other(&format!("/applies/{id}")))
 }
 
 /// Puts back what the run changed.
@@ -254,7 +282,15 @@ fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)
     Ok(Some((loaded, receipts)))
 }
 
-fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {
+/// Who stopped a run after how much, when its last order says so.
+fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
+    let stop = orders.last().filter(|order| order.act == OrderAct::Stop)?;
+    let RunProgress { ended, steps, .. } = RunProgress::to_resume(loaded);
+    let unstarted = loaded.report().summary.not_started as usize;
+    Some(StopCause::Person(stop.person.clone()).after(ended.saturating_sub(unstarted), steps.len(), "step"))
+}
+
+fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
     let only_by_hand = report.is_left_to_people();
@@ -334,6 +370,7 @@ fn told(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Optio
         trouble,
         looked: false,
         orders: Vec::new(),
+        stopped: None,
     }
 }
 
@@ -353,6 +390,7 @@ fn order_row(order: Order) -> (&'static str, String, When) {
         OrderAct::Apply => "Approved",
         OrderAct::Undo => "Undo asked for",
         OrderAct::Resume => "Resume asked for",
+        OrderAct::Stop => "Stop asked for",
     };
     (words, order.person, When(order.at_ms))
 }

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod apply;
 pub(crate) mod controls;
 pub(crate) mod export;
+pub(crate) mod health;
 pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod probe;

@@ -3,7 +3,7 @@
 mod ask;
 mod review;
 
-pub(crate) use ask::{again, for_many, for_one};
+pub(crate) use ask::{again, exclude, for_many, for_one};
 pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
@@ -24,7 +24,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hostssl_remediation::{Approved, Plan, RunId};
 use jiff::Timestamp;
-use review::Review;
+use review::{Review, is_sound};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,16 @@ const MAX_FAILURES: usize = 10_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Nothing {}
+
+/// Which steps of a plan to show.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PlanQuery {
+    /// Part of a server's or a resource group's name.
+    q: String,
+    /// The wave to show; 0 for the first.
+    wave: u32,
+}
 
 #[derive(Template)]
 #[template(path = "plans.html")]
@@ -119,6 +129,7 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Asked(looked): Asked<PlanQuery>,
     shell: Shell,
 ) -> Result<Response, Failure> {
     let job = shared.plans.find(&id).ok_or_else(no_such_plan)?;
@@ -131,7 +142,7 @@ pub(crate) async fn show(
         }
         Some(Err(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), job, trouble }),
         Some(Ok(ready)) => {
-            let review = Review::of(&ready.plan, shared.options.max_plan_age);
+            let review = Review::of(&ready.plan, shared.options.max_plan_age, &looked);
             let observed = ready.plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),
@@ -197,7 +208,7 @@ pub(crate) async fn apply(
         let stale = Failure::stale_plan(shared.options.max_plan_age);
         return Err(stale.leading_to(format!("/plans/{id}"), "Show the plan"));
     }
-    if !Review::of(&ready.plan, shared.options.max_plan_age).sound {
+    if !is_sound(&ready.plan, shared.options.max_plan_age) {
         return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
     }
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;

@@ -72,6 +72,8 @@ struct RunPage {
     profiles: Vec<String>,
     /// The server by key and name, when it was probed alone from here.
     server: Option<(String, String)>,
+    /// Who stopped it after how many servers, as far as this process knows.
+    stopped: Option<String>,
 }
 
 #[derive(Template)]
@@ -94,7 +96,7 @@ pub(crate) async fn show(
     Asked(looked): Asked<Looked>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let mut server = None;
+    let (mut server, mut stopped) = (None, None);
     if let Some(job) = shared.audits.find(&id) {
         server.clone_from(&job.work.server);
         let status = job.status();
@@ -105,17 +107,20 @@ pub(crate) async fn show(
                 return page(&LivePage { shell, job, progress: status.progress, stopping, started });
             }
             Some(Err(trouble)) => return Err(Failure::lost_audit(&trouble)),
-            Some(Ok(())) => {}
+            Some(Ok(())) => {
+                let AuditProgress { found, looked, .. } = status.progress;
+                stopped = status.stop.map(|cause| cause.after(looked, found, "server"));
+            }
         }
     }
-    kept(&shared, id, looked, server, shell).await
+    kept(&shared, id, looked, (server, stopped), shell).await
 }
 
 async fn kept(
     shared: &Shared,
     id: String,
     looked: Looked,
-    server: Option<(String, String)>,
+    (server, stopped): (Option<(String, String)>, Option<String>),
     shell: Shell,
 ) -> Result<Response, Failure> {
     let found = shared
@@ -167,6 +172,7 @@ async fn kept(
         more_changes: all_changes.saturating_sub(changes.len() as u64),
         changes,
         server,
+        stopped,
         profiles: Profile::all().iter().map(ToString::to_string).filter(|profile| *profile != audit.profile).collect(),
         audit,
     })

@@ -36,6 +36,7 @@ pub(crate) fn options() -> Options {
         deadline: Duration::from_secs(60),
         max_plan_age: Duration::from_secs(3600),
         retain: None,
+        preparation: None,
         simulated: None,
         version: "0.0.0-test".into(),
     }
@@ -181,9 +182,20 @@ impl Served {
 
     /// Signs in by the link.
     pub(crate) async fn visitor(&self) -> Visitor<'_> {
-        let answer = self.send("GET", &self.link, &[], "").await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        let page = self.send("GET", &self.link, &[], "").await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        assert!(page.cookies().is_empty(), "looking at the link signed in");
+        let answer = self.press_sign_in(&self.link).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
         Visitor { served: self, cookie: answer.cookies() }
+    }
+
+    /// Presses the button on the page of a link.
+    pub(crate) async fn press_sign_in(&self, link: &str) -> Answer {
+        let token = link.split_once("token=").unwrap().1;
+        let origin = format!("http://{}", self.host());
+        let lines = [("origin", origin.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        self.send("POST", "/sign-in", &lines, &format!("token={token}")).await
     }
 }
 

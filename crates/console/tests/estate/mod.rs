@@ -39,6 +39,22 @@ pub(crate) fn estate() -> Simulation {
     Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
 }
 
+/// So many servers that do not enforce.
+pub(crate) fn large_estate(servers: usize) -> Simulation {
+    let server = |number: usize| {
+        Server::new(Kind::Flexible, "rg-a", &format!("pg-{number:03}")).with("require_secure_transport", "off")
+    };
+    let subscription = Subscription {
+        id: "20000000-0000-4000-8000-000000000001".into(),
+        name: "Alpha".into(),
+        servers: (0..servers).map(server).collect(),
+        ..Subscription::default()
+    };
+    let tenant =
+        SimTenant { id: TENANT.into(), name: "Contoso".into(), groups: Vec::new(), subscriptions: vec![subscription] };
+    Simulation::new(Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] })))
+}
+
 pub(crate) fn connector(simulation: &Simulation) -> Connect {
     let simulation = simulation.clone();
     Arc::new(move |stop| {

@@ -3,14 +3,15 @@
 use crate::selection::{unmatched, unseen as unseen_parts, was_stopped};
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
+use super::preflight::{Preflight, preflight};
 use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
     Advice, AuditReport, ControlId, Fault, Gap, Outcome, Posture, Scope, Server, ServerReport, SubscriptionId,
-    TlsVersion, nearest, selects,
+    TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
-    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
+    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding, plan,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ pub struct Planned {
     pub audit: AuditReport,
     /// What else is not known: locks that could not be listed. A write under such a lock is refused when it is applied.
     pub unseen: Vec<Gap>,
+    /// Why Azure did not say what the identity may change, where it did not: such a write may be refused.
+    pub permissions: Option<Unchecked>,
 }
 
 /// There is no plan.
@@ -103,22 +106,35 @@ pub async fn make_plan(
         .zip(&audit.servers)
         .map(|(posture, report)| Target { posture, findings: &report.findings })
         .collect();
-    let plan = plan(&PlanInputs {
+    let (created_at, profile, waived) = (now(), request.profile.to_string(), waived(&audit, request));
+    let nothing = BTreeMap::new();
+    let inputs = PlanInputs {
         goal: request.goal.clone(),
         targets: &targets,
         subscriptions: &audit.subscriptions,
-        waived: &waived(&audit, request),
+        waived: &waived,
         clients: &BTreeMap::new(),
         locks: &locks,
+        forbidden: &nothing,
         options: request.options,
-        created_at: &now(),
+        created_at: &created_at,
         observed_at: &audit.run.started_at,
         cloud: &tenant.arm.cloud().name,
         scope: &scope,
         principal: &tenant.principal,
-        profile: &request.profile.to_string(),
-    })?;
-    Ok(Planned { plan, audit, unseen })
+        profile: &profile,
+    };
+    let draft = plan(&inputs)?;
+    let steps: Vec<&Step> = draft.steps().iter().filter(|step| step.is_executable()).collect();
+    let Preflight { missing, untold } = preflight(&tenant.arm, &steps).await;
+    let plan = if missing.is_empty() {
+        draft
+    } else {
+        // A plan that could not be applied would be reviewed for nothing.
+        let forbidden = missing.into_iter().map(|one| (one.server, one.action)).collect();
+        plan(&PlanInputs { forbidden: &forbidden, ..inputs })?
+    };
+    Ok(Planned { plan, audit, unseen, permissions: untold })
 }
 
 /// The findings of the servers that are left out.

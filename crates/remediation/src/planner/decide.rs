@@ -40,7 +40,8 @@ pub(super) fn decide(
     let refusal = other_tenant(inputs, tenants, &posture.server.id)
         .or_else(|| judge_finding(inputs, target, control))
         .or_else(|| judge_state(&posture.server))
-        .or_else(|| judge_locks(inputs, &posture.server.id));
+        .or_else(|| judge_locks(inputs, &posture.server.id))
+        .or_else(|| judge_permission(inputs, &posture.server.id));
     if let Some(leave_out) = refusal {
         return vec![leave_out];
     }
@@ -126,6 +127,11 @@ fn judge_state(server: &Server) -> Option<Decision> {
     let ready = server.kind.offering().ready_states;
     let is_ready = ready.iter().any(|word| state.as_str().eq_ignore_ascii_case(word));
     (!is_ready).then(|| Decision::LeaveOut(LeftOutReason::NotReady, format!("its state is {}", state.as_str())))
+}
+
+fn judge_permission(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Decision> {
+    let action = inputs.forbidden.get(server)?;
+    Some(Decision::LeaveOut(LeftOutReason::NotPermitted, format!("the identity lacks {action}")))
 }
 
 fn judge_locks(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Decision> {

@@ -9,9 +9,9 @@ use crate::state::Shared;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::{Scope, TlsVersion};
+use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_remediation::{FixableControl, Floor, Goal, PlanOptions};
-use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError};
+use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError, server_key};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -118,6 +118,44 @@ pub(crate) async fn again(
         }
     }
     Ok(start(&shared, &session, order))
+}
+
+/// The same servers but one. What is excluded is in no plan that is made from this one.
+pub(crate) async fn exclude(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    let before = order.servers.len();
+    let is_it = |id: &ResourceId| server_key(id) == fields.value("server");
+    let servers: Vec<ResourceId> = order.servers.iter().filter_map(|id| ResourceId::try_from(id.as_str()).ok()).collect();
+    let kept: Vec<ResourceId> = servers.into_iter().filter(|id| !is_it(id)).collect();
+    if kept.len() == before {
+        return Err(Failure::bad_form());
+    }
+    if kept.is_empty() {
+        return Err(Failure::nothing_chosen());
+    }
+    order.servers = Arc::new(kept.iter().map(|id| id.as_str().to_ascii_lowercase()).collect());
+    order.scope = scope_of(&kept);
+    Ok(start(&shared, &session, order))
+}
+
+/// The scope that has these servers.
+fn scope_of(servers: &[ResourceId]) -> Scope {
+    let each = |of: &dyn Fn(&ResourceId) -> String| -> Vec<String> {
+        servers.iter().map(of).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    // Azure is asked for each resource group on its own, so that more than one costs more than the whole subscription.
+    let groups = Some(each(&|id| id.resource_group().to_owned())).filter(|groups| groups.len() == 1);
+    Scope {
+        subscriptions: each(&|id| id.subscription().to_string()),
+        resource_groups: groups.unwrap_or_default(),
+        servers: each(&|id| id.name().to_owned()),
+        ..Scope::default()
+    }
 }
 
 fn start(shared: &Shared, session: &Session, order: PlanOrder) -> Response {

@@ -1,16 +1,19 @@
-//! A plan as it is reviewed: in words, as a diff by waves, with what is left out and what a second opinion says.
+//! A plan as it is reviewed: a summary, a diff by waves, what is left out, and what an independent check says.
 
-use crate::view::{Badge, plural};
+use super::PlanQuery;
+use crate::view::{Badge, count, plural};
 use hostssl_model::ResourceId;
 use hostssl_remediation::{
-    Clock as _, Disposition, FixableControl, Goal, LeftOutReason, LintContext, Plan, Step, SystemClock, lint,
+    Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step, SystemClock, lint,
 };
 use hostssl_store::server_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Steps that are shown; the file has all of them.
-const SHOWN: usize = 200;
+/// Steps that are shown at once; the file has all of them.
+const SHOWN: usize = 100;
+/// Steps of a plan that is shown whole.
+const SMALL: usize = 40;
 /// Servers that are named for each reason why they are left out.
 const NAMED: usize = 20;
 
@@ -19,14 +22,19 @@ pub(super) struct Review {
     pub(super) title: String,
     /// The words on the button: the effect.
     pub(super) effect: String,
+    /// What is written where, in one line.
+    pub(super) summary: String,
+    /// What the reader searched for.
+    pub(super) q: String,
     pub(super) waves: Vec<Wave>,
-    pub(super) more: usize,
-    pub(super) by_hand: Vec<Row>,
+    pub(super) manual: Vec<Row>,
     pub(super) left_out: Vec<Reason>,
     pub(super) complaints: Vec<(Badge, &'static str, String)>,
     /// What could break, in words.
     pub(super) risk: &'static str,
-    /// Whether it may be applied: nobody's second opinion says that it is wrong.
+    /// What the change exposes, when it loosens a server.
+    pub(super) exposes: Option<&'static str>,
+    /// Whether it may be applied: the independent check found nothing wrong.
     pub(super) sound: bool,
     pub(super) bulk: bool,
     pub(super) minimum: bool,
@@ -34,9 +42,14 @@ pub(super) struct Review {
     pub(super) wave: u32,
 }
 
+/// A wave. Without rows, it is one line that leads to them.
 pub(super) struct Wave {
+    pub(super) number: u32,
     pub(super) title: String,
     pub(super) rows: Vec<Row>,
+    /// Steps that are not shown.
+    pub(super) more: usize,
+    pub(super) open: bool,
 }
 
 pub(super) struct Row {
@@ -58,23 +71,12 @@ pub(super) struct Reason {
 }
 
 impl Review {
-    pub(super) fn of(plan: &Plan, max_age: Duration) -> Self {
-        let complaints = lint(
-            plan,
-            &LintContext {
-                now_ms: SystemClock::new().now_ms(),
-                max_age,
-                max_servers: None,
-                cloud: None,
-                subscriptions: &[],
-                servers: None,
-            },
-        );
+    pub(super) fn of(plan: &Plan, max_age: Duration, query: &PlanQuery) -> Self {
+        let complaints = check(plan, max_age);
         let executable = plan.steps().iter().filter(|step| step.is_executable());
         let breaks = executable.clone().any(|step| step.disposition == Disposition::BreaksClients);
         let restarts = executable.clone().any(|step| step.disposition == Disposition::NeedsRestart);
-        let mut room = SHOWN;
-        let waves = plan.waves().map(|steps| wave(steps, &mut room)).filter(|wave| !wave.rows.is_empty()).collect();
+        let loosens = executable.clone().any(loosens);
         let (bulk, minimum) = match plan.goal() {
             Goal::Fix { controls, .. } => (true, controls.contains(&FixableControl::MinimumTlsVersion)),
             Goal::Set { .. } => (false, false),
@@ -82,19 +84,23 @@ impl Review {
         Self {
             title: if plan.is_empty() { "Nothing to write".to_owned() } else { effect(plan) },
             effect: effect(plan),
-            waves,
-            more: executable.count().saturating_sub(SHOWN),
-            by_hand: plan.steps().iter().filter(|step| !step.is_executable()).take(SHOWN).map(row).collect(),
+            summary: summary(plan, breaks),
+            q: query.q.clone(),
+            waves: waves(plan, query),
+            manual: plan.steps().iter().filter(|step| !step.is_executable()).take(SHOWN).map(row).collect(),
             left_out: left_out(plan),
             sound: complaints.iter().all(|one| one.code.is_warning()),
             complaints: complaints.iter().take(SHOWN).map(|one| complaint(plan, one)).collect(),
             risk: match (breaks, restarts) {
                 (true, _) => {
-                    "Clients that cannot do what is asked for then are refused from their next connection on. Nobody has looked at the clients of these servers."
+                    "Clients that connect without TLS, or with a version that is too old, will be refused from their next connection on. No client data is available for these servers."
                 }
-                (false, true) => "A value may not take effect before a restart, which hostssl never does.",
-                (false, false) => "No client is refused that connects today, and nothing restarts.",
+                (false, true) => "A value may not take effect before a restart. hostssl never restarts a server.",
+                (false, false) => "Clients that connect today will still be able to connect, and nothing restarts.",
             },
+            exposes: loosens.then_some(
+                "Passwords and data of clients that do not use TLS can cross the network unencrypted.",
+            ),
             bulk,
             minimum,
             canary: plan.options().canary_size,
@@ -103,10 +109,92 @@ impl Review {
     }
 }
 
+/// What an independent check, which shares no code with the planner, says of a plan.
+fn check(plan: &Plan, max_age: Duration) -> Vec<Lint> {
+    let context = LintContext {
+        now_ms: SystemClock::new().now_ms(),
+        max_age,
+        max_servers: None,
+        cloud: None,
+        subscriptions: &[],
+        servers: None,
+    };
+    lint(plan, &context)
+}
+
+/// Whether a plan may be applied.
+pub(super) fn is_sound(plan: &Plan, max_age: Duration) -> bool {
+    check(plan, max_age).iter().all(|one| one.code.is_warning())
+}
+
+fn loosens(step: &Step) -> bool {
+    step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref())
+}
+
+/// `5 writes on 5 servers in 2 waves · 1 manual · 1 left out · clients unknown`
+fn summary(plan: &Plan, breaks: bool) -> String {
+    let number = |count: usize| count as u64;
+    let writes = number(plan.steps().iter().filter(|step| step.is_executable()).count());
+    let servers = number(plan.servers());
+    let waves = number(plan.waves().filter(|steps| steps.iter().any(Step::is_executable)).count());
+    let (writes_word, servers) = (plural(writes, "write"), plural(servers, "server"));
+    let mut parts = vec![format!("{writes_word} on {servers} in {}", plural(waves, "wave"))];
+    let manual: BTreeSet<_> = plan.steps().iter().filter(|step| !step.is_executable()).map(|step| &step.server).collect();
+    let left_out: BTreeSet<_> = plan
+        .left_out()
+        .iter()
+        .filter(|one| one.reason != LeftOutReason::AlreadyRight)
+        .map(|one| &one.server)
+        .collect();
+    for (servers, word) in [(manual.len(), "manual"), (left_out.len(), "left out")] {
+        if servers > 0 {
+            parts.push(format!("{} {word}", count(number(servers))));
+        }
+    }
+    if breaks {
+        parts.push("clients unknown".to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// The waves. A small plan is shown whole; of a large one, one wave at a time,
+/// so that the page stays small whatever the plan is.
+fn waves(plan: &Plan, query: &PlanQuery) -> Vec<Wave> {
+    let wanted = query.q.trim().to_lowercase();
+    let fits = |step: &&Step| {
+        let names = [step.server.name(), step.server.resource_group()];
+        wanted.is_empty() || names.iter().any(|name| name.to_lowercase().contains(&wanted))
+    };
+    let all = || plan.waves().map(|steps| steps.iter().filter(|step| step.is_executable()).collect::<Vec<_>>());
+    let small = all().map(|steps| steps.len()).sum::<usize>() <= SMALL;
+    let waves = all().filter(|steps| !steps.is_empty()).count();
+    let mut room = SHOWN;
+    let mut shown = Vec::new();
+    for steps in all().filter(|steps| !steps.is_empty()) {
+        let number = steps.first().map_or(0, |step| step.wave);
+        let is_asked = number == query.wave.max(1);
+        let open = small || !wanted.is_empty() || is_asked;
+        let fitting: Vec<&Step> = steps.iter().copied().filter(fits).collect();
+        if fitting.is_empty() {
+            continue;
+        }
+        let rows: Vec<Row> = if open { fitting.iter().take(room).map(|step| row(step)).collect() } else { Vec::new() };
+        room -= rows.len();
+        let more = if open { fitting.len() - rows.len() } else { 0 };
+        shown.push(Wave { number, title: title(number, waves, &steps), rows, more, open });
+    }
+    shown
+}
+
+fn title(number: u32, waves: usize, steps: &[&Step]) -> String {
+    let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
+    let canary = if number == 1 && waves > 1 { ", the canary" } else { "" };
+    format!("Wave {number}{canary}: {}", plural(servers as u64, "server"))
+}
+
 /// What a plan does, as it stands on the button.
 pub(crate) fn effect(plan: &Plan) -> String {
-    let off = |step: &&Step| step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref());
-    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(off) {
+    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| loosens(step)) {
         return format!("Stop enforcing TLS on {}", step.server.name());
     }
     let mut steps = plan.steps().iter().filter(|step| step.is_executable());
@@ -128,28 +216,15 @@ fn is_on(value: &str) -> bool {
     ["on", "enabled"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
-fn wave(steps: &[Step], room: &mut usize) -> Wave {
-    let number = steps.first().map_or(0, |step| step.wave);
-    let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
-    let canary = if number == 1 { ", the canary" } else { "" };
-    let rows: Vec<Row> = steps.iter().take(*room).map(row).collect();
-    *room -= rows.len();
-    Wave { title: format!("Wave {number}{canary}: {}", plural(servers as u64, "server")), rows }
-}
-
 fn row(step: &Step) -> Row {
     let stated = format!("{} is {}; ", step.parameter, step.before);
     let why = step.why.as_str();
     let badge = match step.disposition {
-        Disposition::OnlineSafe
-            if step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref()) =>
-        {
-            Badge { class: "no", shape: "!", word: "lets plaintext in" }
-        }
-        Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "online-safe" },
+        Disposition::OnlineSafe if loosens(step) => Badge { class: "no", shape: "!", word: "accepts plaintext" },
+        Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
         Disposition::BreaksClients => Badge { class: "unknown", shape: "!", word: "may break clients" },
         Disposition::NeedsRestart => Badge { class: "unknown", shape: "↻", word: "needs a restart" },
-        Disposition::Manual => Badge { class: "none", shape: "–", word: "by hand" },
+        Disposition::Manual => Badge { class: "none", shape: "–", word: "manual" },
     };
     Row {
         key: server_key(&step.server),
@@ -179,23 +254,24 @@ fn left_out(plan: &Plan) -> Vec<Reason> {
 
 pub(crate) fn words(reason: LeftOutReason) -> &'static str {
     match reason {
-        LeftOutReason::AlreadyRight => "right already",
+        LeftOutReason::AlreadyRight => "already compliant",
         LeftOutReason::Stopped => "stopped",
-        LeftOutReason::NotReady => "in a state in which Azure changes no setting",
+        LeftOutReason::NotReady => "in a state in which Azure changes no settings",
         LeftOutReason::Locked => "locked",
-        LeftOutReason::Unknown => "not known what it does today",
-        LeftOutReason::Waived => "accepted as it is",
-        LeftOutReason::NeedsRestart => "waiting for a restart, which hostssl never does",
-        LeftOutReason::NotSupported => "no such setting or value there",
+        LeftOutReason::NotPermitted => "not yours to change: a permission is missing",
+        LeftOutReason::Unknown => "current value unknown",
+        LeftOutReason::Waived => "excluded or accepted",
+        LeftOutReason::NeedsRestart => "waiting for a restart, which you have to do",
+        LeftOutReason::NotSupported => "without this setting or value",
         LeftOutReason::OverLimit => "beyond the limit of servers",
-        LeftOutReason::OtherTenant => "of another tenant",
+        LeftOutReason::OtherTenant => "in another tenant",
         LeftOutReason::ListedTwice => "listed twice",
     }
 }
 
-fn complaint(plan: &Plan, one: &hostssl_remediation::Lint) -> (Badge, &'static str, String) {
+fn complaint(plan: &Plan, one: &Lint) -> (Badge, &'static str, String) {
     let badge = if one.code.is_warning() {
-        Badge { class: "unknown", shape: "!", word: "look twice" }
+        Badge { class: "unknown", shape: "!", word: "warning" }
     } else {
         Badge { class: "no", shape: "✕", word: "wrong" }
     };

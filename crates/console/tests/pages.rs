@@ -1,0 +1,83 @@
+//! What people see, page by page, as snapshots: `INSTA_UPDATE=always cargo test -p hostssl-console --test pages` accepts what
+//! has changed.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+mod estate;
+
+use common::{options, serve, serve_over};
+use estate::{allowed, apply, connector, ended, estate};
+use hostssl_console::{Options, Preparation};
+
+/// What the page has in its middle, with what differs from run to run made equal.
+fn main_of(html: &str) -> String {
+    let main = html.split_once("<main").unwrap().1.split_once("</main>").unwrap().0;
+    let mut text = String::new();
+    for (index, part) in main.split("<time").enumerate() {
+        // The first part stands before any time.
+        let part = if index == 0 { part } else { part.split_once("</time>").map_or("", |(_, rest)| rest) };
+        text.push_str(if index == 0 { "" } else { "TIME" });
+        text.push_str(part);
+    }
+    let is_part = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let mut shown = String::new();
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find(is_part) {
+        let (before, at) = rest.split_at(start);
+        let end = at.find(|c: char| !is_part(c)).unwrap_or(at.len());
+        let (word, after) = at.split_at(end);
+        shown.push_str(before);
+        let random = word.len() >= 16 && word.chars().any(|c| c.is_ascii_digit()) && !word.starts_with("20000000");
+        shown.push_str(if random { "RANDOM" } else { word });
+        rest = after;
+    }
+    shown.push_str(rest);
+    let milliseconds = |line: &str| match line.split_once("name=\"seen\" value=\"") {
+        Some((before, after)) => format!("{before}name=\"seen\" value=\"MS{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => line.to_owned(),
+    };
+    shown.lines().map(milliseconds).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_way_in() {
+    let preparation = Preparation { what: "Making a past", done: 3, of: 14 };
+    let state = tokio::sync::watch::Sender::new(Some(preparation));
+    let served = serve(Options { preparation: Some(state.subscribe()), ..allowed() }).await;
+    let sign_in = served.send("GET", &served.link, &[], "").await;
+    insta::assert_snapshot!("sign_in", main_of(&sign_in.body));
+    insta::assert_snapshot!("signed_out", main_of(&served.send("GET", "/", &[], "").await.body));
+    let visitor = served.visitor().await;
+    insta::assert_snapshot!("preparing", main_of(&visitor.get("/").await.body));
+    let used = served.send("GET", &served.link, &[], "").await;
+    insta::assert_snapshot!("used_link", main_of(&used.body));
+}
+
+#[tokio::test]
+async fn plans_and_runs() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    insta::assert_snapshot!("plans_none", main_of(&visitor.get("/plans").await.body));
+    insta::assert_snapshot!("link", main_of(&visitor.post("/links", "").await.body));
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=q%3Dpg-o").await;
+    let plan = ended(&visitor, &asked).await;
+    insta::assert_snapshot!("plan", main_of(&plan.1.body));
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    insta::assert_snapshot!("run_verified", main_of(&run.1.body));
+    let loosened = estate::save(&visitor, "pg-off", "&enforcement=disabled").await;
+    insta::assert_snapshot!("plan_loosens", main_of(&loosened.1.body));
+    insta::assert_snapshot!("plans", main_of(&visitor.get("/plans").await.body));
+}
+
+#[tokio::test]
+async fn what_is_refused() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    insta::assert_snapshot!("not_found", main_of(&visitor.get("/nothing").await.body));
+    insta::assert_snapshot!("read_only", main_of(&visitor.post("/plans", "").await.body));
+    insta::assert_snapshot!("no_such_run", main_of(&visitor.get("/applies/x").await.body));
+    insta::assert_snapshot!("bad_address", main_of(&visitor.get("/resources?sort=x").await.body));
+}
