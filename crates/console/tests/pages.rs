@@ -34,7 +34,9 @@ fn main_of(html: &str) -> String {
     }
     shown.push_str(rest);
     let milliseconds = |line: &str| match line.split_once("name=\"seen\" value=\"") {
-        Some((before, after)) => format!("{before}name=\"seen\" value=\"MS{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        Some((before, after)) => {
+            format!("{before}name=\"seen\" value=\"MS{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
         None => line.to_owned(),
     };
     shown.lines().map(milliseconds).collect::<Vec<_>>().join("\n")

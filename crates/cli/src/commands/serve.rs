@@ -131,7 +131,10 @@ impl PastMaker {
             let _ = end.send(());
         };
         std::thread::Builder::new().name("hostssl-past".into()).spawn(make).map_err(|error| {
-            CliError::failed(&error, "the operating system refused to start a thread: try again when the machine is less busy")
+            CliError::failed(
+                &error,
+                "the operating system refused to start a thread: try again when the machine is less busy",
+            )
         })?;
         Ok(Self { progress, stop, ended })
     }

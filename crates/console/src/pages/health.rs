@@ -37,7 +37,12 @@ pub(crate) async fn ready(State(shared): State<Shared>) -> Response {
 }
 
 /// Shows how far the preparation is until it is done: pages before would show half of it, and forms would disturb it.
-pub(crate) async fn when_prepared(State(shared): State<Shared>, shell: Shell, request: Request, next: Next) -> Response {
+pub(crate) async fn when_prepared(
+    State(shared): State<Shared>,
+    shell: Shell,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(Preparation { what, done, of }) = preparation(&shared) else { return next.run(request).await };
     let shown = page(&PreparingPage { shell: shell.titled("Preparing", ""), what, done, of });
     let mut response = shown.unwrap_or_else(Failure::into_response);

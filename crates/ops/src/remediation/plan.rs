@@ -1,9 +1,9 @@
 //! From an audit to a plan. Nothing here writes.
 
+use super::preflight::{Preflight, preflight};
 use crate::selection::{unmatched, unseen as unseen_parts, was_stopped};
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
-use super::preflight::{Preflight, preflight};
 use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{

@@ -130,7 +130,8 @@ pub(crate) async fn exclude(
     let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
     let before = order.servers.len();
     let is_it = |id: &ResourceId| server_key(id) == fields.value("server");
-    let servers: Vec<ResourceId> = order.servers.iter().filter_map(|id| ResourceId::try_from(id.as_str()).ok()).collect();
+    let servers: Vec<ResourceId> =
+        order.servers.iter().filter_map(|id| ResourceId::try_from(id.as_str()).ok()).collect();
     let kept: Vec<ResourceId> = servers.into_iter().filter(|id| !is_it(id)).collect();
     if kept.len() == before {
         return Err(Failure::bad_form());

@@ -98,9 +98,8 @@ impl Review {
                 (false, true) => "A value may not take effect before a restart. hostssl never restarts a server.",
                 (false, false) => "Clients that connect today will still be able to connect, and nothing restarts.",
             },
-            exposes: loosens.then_some(
-                "Passwords and data of clients that do not use TLS can cross the network unencrypted.",
-            ),
+            exposes: loosens
+                .then_some("Passwords and data of clients that do not use TLS can cross the network unencrypted."),
             bulk,
             minimum,
             canary: plan.options().canary_size,
@@ -139,13 +138,10 @@ fn summary(plan: &Plan, breaks: bool) -> String {
     let waves = number(plan.waves().filter(|steps| steps.iter().any(Step::is_executable)).count());
     let (writes_word, servers) = (plural(writes, "write"), plural(servers, "server"));
     let mut parts = vec![format!("{writes_word} on {servers} in {}", plural(waves, "wave"))];
-    let manual: BTreeSet<_> = plan.steps().iter().filter(|step| !step.is_executable()).map(|step| &step.server).collect();
-    let left_out: BTreeSet<_> = plan
-        .left_out()
-        .iter()
-        .filter(|one| one.reason != LeftOutReason::AlreadyRight)
-        .map(|one| &one.server)
-        .collect();
+    let manual: BTreeSet<_> =
+        plan.steps().iter().filter(|step| !step.is_executable()).map(|step| &step.server).collect();
+    let left_out: BTreeSet<_> =
+        plan.left_out().iter().filter(|one| one.reason != LeftOutReason::AlreadyRight).map(|one| &one.server).collect();
     for (servers, word) in [(manual.len(), "manual"), (left_out.len(), "left out")] {
         if servers > 0 {
             parts.push(format!("{} {word}", count(number(servers))));
