@@ -34,6 +34,8 @@ const NAME_CONSTRAINTS: &str = "2.5.29.30";
 const AUTHORITY_KEY_IDENTIFIER: &str = "2.5.29.35";
 const SUBJECT_KEY_IDENTIFIER: &str = "2.5.29.14";
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
+/// What OpenSSL judges by rules of its own that are not followed here.
+const UNREAD: [&str; 3] = [PROXY, IP_ADDRESS_BLOCKS, AUTONOMOUS_SYSTEMS];
 /// RFC 3820.
 const PROXY: &str = "1.3.6.1.5.5.7.1.14";
 /// RFC 3779.
@@ -64,12 +66,11 @@ pub(crate) struct Certificate<'a> {
     pub(crate) self_signed: bool,
     /// A critical extension that OpenSSL does not know.
     pub(crate) unknown_critical: bool,
-    /// An extension that OpenSSL judges and this crate does not read: a malformed one, or address blocks.
+    /// An extension that OpenSSL judges and this crate does not read: a malformed one, address blocks, or that of a proxy
+    /// certificate.
     pub(crate) unreadable: bool,
     /// A date that OpenSSL cannot compare: without seconds, or with a time zone.
     pub(crate) odd_dates: bool,
-    /// A proxy certificate, which OpenSSL refuses by default.
-    pub(crate) proxy: bool,
     /// The subject alternative names.
     pub(crate) alternative_names: Vec<GeneralName<'a>>,
 }
@@ -92,7 +93,6 @@ impl<'a> Certificate<'a> {
             unknown_critical: false,
             unreadable: false,
             odd_dates: !der::has_plain_times(der),
-            proxy: false,
             alternative_names: Vec::new(),
             parsed,
         };
@@ -111,8 +111,7 @@ impl<'a> Certificate<'a> {
         for extension in self.parsed.tbs_certificate.extensions() {
             let oid = extension.oid.to_id_string();
             self.unknown_critical |= extension.critical && !SUPPORTED.contains(&oid.as_str());
-            self.proxy |= oid == PROXY;
-            self.unreadable |= [IP_ADDRESS_BLOCKS, AUTONOMOUS_SYSTEMS].contains(&oid.as_str());
+            self.unreadable |= UNREAD.contains(&oid.as_str());
             if oid == SUBJECT_ALT_NAME {
                 match general_names(extension.value) {
                     Some(names) => self.alternative_names = names,

@@ -51,9 +51,6 @@ fn check_extensions(path: &CertificatePath<'_>) -> Result<(), ChainFault> {
         if certificate.unknown_critical {
             return Err(ChainFault::CriticalExtension);
         }
-        if certificate.proxy {
-            return Err(ChainFault::Proxy);
-        }
         if at > 0 && !may_issue(certificate, at == last) {
             return Err(ChainFault::NotAnIssuer);
         }

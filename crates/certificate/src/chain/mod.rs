@@ -47,8 +47,6 @@ pub(crate) enum ChainFault {
     Purpose,
     #[error("a critical extension is unknown")]
     CriticalExtension,
-    #[error("a proxy certificate is in the chain")]
-    Proxy,
     #[error("an elliptic curve is spelled out instead of named")]
     ExplicitCurve,
     #[error("a certificate of the chain has a key or a signature too weak for OpenSSL's security level 2")]
