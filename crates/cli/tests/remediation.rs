@@ -305,3 +305,20 @@ fn two_processes_cannot_apply_with_one_state_directory_or_one_plan() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_eq!(site.outcome("pg-keycloak"), "Disabled");
 }
+
+#[test]
+fn a_plan_is_checked_against_what_a_kept_audit_found() {
+    let site = Site::new(&["demo"]);
+    let (file, hash) = site.plan("plan.json", &[]);
+    let audit = || json(&site.run(&["audit", "-o", "json"]))["run"]["id"].as_str().unwrap().to_owned();
+    let check = |run: &str| site.run(&["plan", "check", &file, "--audit", run, "-o", "json"]);
+    let before = check(&audit());
+    assert_eq!(before.code, 0, "{} {}", before.stdout, before.stderr);
+    site.run(&["apply", &file, "--approve", &hash, "-o", "json"]);
+    let after = check(&audit());
+    assert_eq!(after.code, 3, "{}", after.stderr);
+    let complaints = json(&after);
+    let codes: Vec<&str> = complaints.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert!(!codes.is_empty() && codes.iter().all(|code| *code == "not-needed"), "{codes:?}");
+    assert_eq!(check("no-such-run").code, 2);
+}

@@ -16,6 +16,9 @@ pub enum TlsVersion {
 }
 
 impl TlsVersion {
+    /// Every version, the oldest first.
+    pub const ALL: [Self; 4] = [Self::Tls1_0, Self::Tls1_1, Self::Tls1_2, Self::Tls1_3];
+
     /// Reads the spelling of PostgreSQL's `ssl_min_protocol_version` (`TLSv1`, `TLSv1.1`, …), in any letter case:
     /// Azure's own policies write `TLSV1.2`. `None` for anything else, the empty string included.
     #[must_use]

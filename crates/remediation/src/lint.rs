@@ -6,7 +6,8 @@
 mod checks;
 
 use crate::{Plan, SafeText, Step};
-use hostssl_model::{ServerReport, Subscription};
+use hostssl_model::{ControlId, Outcome, ResourceId, ServerReport, Subscription};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +97,19 @@ pub struct Lint {
     pub message: SafeText,
 }
 
+/// The findings of an audit that failed, by server and control.
+pub type FailedFindings = BTreeSet<(ResourceId, ControlId)>;
+
+/// The findings that failed on these servers.
+#[must_use]
+pub fn failed_findings(servers: &[ServerReport]) -> FailedFindings {
+    let failed = |server: &ServerReport| {
+        let findings = server.findings.iter().filter(|finding| finding.outcome == Outcome::Fail);
+        findings.map(|finding| (server.server.id.clone(), finding.control)).collect::<Vec<_>>()
+    };
+    servers.iter().flat_map(failed).collect()
+}
+
 /// What the reviewer knows and allows.
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
@@ -109,8 +123,8 @@ pub struct LintContext<'a> {
     pub cloud: Option<&'a str>,
     /// The subscriptions, for the tenant of each; empty when they are not known.
     pub subscriptions: &'a [Arc<Subscription>],
-    /// What an audit found, to see whether a finding asks for each step; `None` when there is none at hand.
-    pub servers: Option<&'a [ServerReport]>,
+    /// The findings that failed in an audit, to see whether one asks for each step; `None` when there is none at hand.
+    pub failed: Option<&'a FailedFindings>,
 }
 
 /// Complains about everything in a plan that a reviewer should not approve. No complaint is no proof.
@@ -139,7 +153,6 @@ mod tests {
     use crate::plan::Draft;
     use crate::{Disposition, PlanOptions};
     use crate::{FixableControl, Goal};
-    use hostssl_model::ResourceId;
     use hostssl_model::{Kind, ParameterName, Principal, Scope, SubscriptionId, SubscriptionState, TlsVersion};
 
     const NOW: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z
@@ -195,7 +208,7 @@ mod tests {
             max_servers: None,
             cloud: None,
             subscriptions: &[],
-            servers: None,
+            failed: None,
         }
     }
 
@@ -288,7 +301,7 @@ mod tests {
         let subscriptions = [subscription("sa", "T"), subscription("sb", "other")];
         let mixed = LintContext { subscriptions: &subscriptions, ..context() };
         assert_eq!(codes(sound(), &mixed), [(LintCode::MixedTenants, Some(2))]);
-        let nothing_found = LintContext { servers: Some(&[]), ..context() };
+        let nothing_found = LintContext { failed: Some(&FailedFindings::new()), ..context() };
         assert_eq!(codes(sound(), &nothing_found), [(LintCode::NotNeeded, Some(1)), (LintCode::NotNeeded, Some(2))]);
     }
 }

@@ -5,7 +5,7 @@
 use hostssl_model::{Kind, ParameterName as Name, Posture, ResourceId, TlsVersion};
 use hostssl_remediation::{
     Approved, Disposition, FixableControl, Floor, Goal, InvalidPlan, LintContext, Mismatch, NotApproved, Plan,
-    PlanContext, PlanOptions, lint,
+    PlanContext, PlanOptions, failed_findings, lint,
 };
 use hostssl_test_support::fleet::*;
 use proptest::prelude::*;
@@ -192,14 +192,14 @@ proptest! {
     fn every_plan_parses_back_lints_clean_and_loses_no_server(known in any_known()) {
         let plan = known.plan();
         prop_assert_eq!(&Plan::parse(&plan.to_json()).unwrap(), &plan);
-        let reports = known.reports();
+        let failed = failed_findings(&known.reports());
         let context = LintContext {
             now_ms: NOW_MS,
             max_age: Duration::from_hours(1),
             max_servers: None,
             cloud: Some("AzureCloud"),
             subscriptions: &[],
-            servers: Some(&reports),
+            failed: Some(&failed),
         };
         let lints = lint(&plan, &context);
         // A loop of replicas has no right order.

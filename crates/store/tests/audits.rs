@@ -89,10 +89,10 @@ fn servers_are_found_sorted_and_paged() {
     assert_eq!(seen, ["Legacy", "catalog", "orders", "payroll", "replica"]);
     for sort in [ServerSort::ResourceGroup, ServerSort::Subscription, ServerSort::Kind, ServerSort::State] {
         let key = |row: &hostssl_store::ServerRow| match sort {
-            ServerSort::ResourceGroup => row.resource_group.to_lowercase(),
-            ServerSort::Subscription => row.subscription.to_lowercase(),
-            ServerSort::Kind => row.kind.clone(),
-            _ => row.state.to_lowercase(),
+            ServerSort::ResourceGroup => (None, row.resource_group.to_lowercase()),
+            ServerSort::Subscription => (None, row.subscription.to_lowercase()),
+            ServerSort::Kind => (row.kind.known(), String::new()),
+            _ => (None, row.state.to_lowercase()),
         };
         let rows = page(sort, false, 0, 100).rows;
         assert!(rows.is_sorted_by_key(key), "{sort:?}");

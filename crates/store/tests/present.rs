@@ -8,7 +8,8 @@ mod estate;
 use estate::Estate;
 use hostssl_audit::Profile;
 use hostssl_model::{
-    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Unchecked, WireTransport as Transport,
+    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Unchecked, WireTransport as Transport, Word,
+    WorstListener,
 };
 use hostssl_remediation::{Act, Direction, Ending, Event, Journal as _, NewRun, Record, RunId, SafeText};
 use hostssl_store::{AuditEntry, AuditStore, Page, ServerFilter, ServerRow, ServerSort, Store, server_key};
@@ -47,7 +48,8 @@ fn an_audit_that_did_not_probe_erases_nothing() {
     estate.probe("orders", &[]);
     store.save(&estate.report(2)).unwrap();
     let orders = row(&store, "orders");
-    assert_eq!((orders.standing, orders.wire.as_str()), (Standing::AcceptsPlaintext, "optional"));
+    let wire = orders.wire.as_ref().and_then(Word::known);
+    assert_eq!((orders.standing, wire), (Standing::AcceptsPlaintext, Some(WorstListener::Optional)));
     assert_eq!((orders.outcome, orders.probed_ms.is_some()), (Outcome::Fail, true));
     assert_eq!((now(&store).standings, orders.failing), before);
     // The page of the server still has the listeners, and says which audit probed.
@@ -221,4 +223,43 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
     .unwrap();
     drop(raw);
     assert_eq!(told(&AuditStore::open(directory.path()).unwrap()), before);
+}
+
+/// A newer version may have kept words that this one does not know: they stay what they are, and prove nothing.
+#[test]
+fn words_of_another_version_stay_what_they_are() {
+    let (directory, store) = opened();
+    store.save(&Estate::small().report(1)).unwrap();
+    let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    raw.execute_batch(
+        "UPDATE servers SET kind = 'managed-instance' WHERE name = 'orders';
+         UPDATE current SET tls = 'TLS1_4', reason = 'asleep', wire = 'quantum' WHERE server =
+           (SELECT num FROM servers WHERE name = 'orders');",
+    )
+    .unwrap();
+    drop(raw);
+    let orders = row(&store, "orders");
+    assert_eq!(orders.kind, Word::Other("managed-instance".into()));
+    assert_eq!(orders.minimal_tls.as_ref().map(Word::as_str), Some("TLS1_4"));
+    assert_eq!(orders.reason.as_ref().map(Word::as_str), Some("asleep"));
+    assert_eq!(orders.wire.as_ref().map(Word::as_str), Some("quantum"));
+}
+
+#[test]
+fn floors_are_sorted_by_what_they_accept() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    let floor = |value| Reading::Known(Parameter::in_effect(ParameterName::SslMinProtocolVersion, value));
+    for (server, value) in [("catalog", "TLSv1.3"), ("orders", "TLSv1"), ("replica", "TLSv1.2")] {
+        estate.read(server, ParameterName::SslMinProtocolVersion, floor(value));
+    }
+    estate.read(
+        "Legacy",
+        ParameterName::MinimalTlsVersion,
+        Reading::Known(Parameter::in_effect(ParameterName::MinimalTlsVersion, "TLSEnforcementDisabled")),
+    );
+    store.save(&estate.report(1)).unwrap();
+    let page = store.servers(&now(&store), &ServerFilter::default(), ServerSort::Tls, false, ALL).unwrap();
+    let names: Vec<String> = page.rows.into_iter().map(|row| row.name).collect();
+    assert_eq!(names, ["Legacy", "orders", "replica", "catalog", "payroll"], "the loosest first, unknown last");
 }

@@ -85,6 +85,15 @@ pub(crate) struct PlanCheckArgs {
     /// Complain when it is for another cloud.
     #[arg(long, value_name = "NAME")]
     pub(crate) cloud: Option<String>,
+    /// Compare it with this kept audit: complain about steps that no failed finding asks for, and about servers of
+    /// another tenant.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) audit: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// The audit is one of --simulate, which are kept apart.
+    #[arg(long, requires = "audit")]
+    pub(crate) simulated: bool,
     #[command(flatten)]
     pub(crate) value: TableArgs,
 }

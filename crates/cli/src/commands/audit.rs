@@ -37,7 +37,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let mut progress = Progress::new(talk);
         // Rows are not written before it is known that every selector matches something.
         let streamed = args.output == AuditFormat::Csv && !request.scope.selects_servers();
-        let mut rows = streamed.then(OrderedRows::new);
+        let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
         let stamp = Stamp {
             id: uuid::Uuid::now_v7().to_string(),
             started_at: now(),
@@ -140,36 +140,70 @@ fn now() -> String {
 }
 
 /// Writes rows as subscriptions are done, in the order of their names: one that is done early waits for those before it.
-struct OrderedRows {
-    writer: CsvWriter<io::Stdout>,
+struct OrderedRows<W: io::Write> {
+    writer: CsvWriter<W>,
     next: usize,
     waiting: BTreeMap<usize, (Subscription, Vec<ServerReport>)>,
     written: io::Result<()>,
 }
 
-impl OrderedRows {
-    fn new() -> Self {
-        let (writer, written) = CsvWriter::new(io::stdout());
+impl<W: io::Write> OrderedRows<W> {
+    fn new(out: W) -> Self {
+        let (writer, written) = CsvWriter::new(out);
         Self { writer, next: 0, waiting: BTreeMap::new(), written }
     }
 
     fn push(&mut self, index: usize, subscription: &Subscription, servers: &[ServerReport]) {
-        if self.written.is_err() {
-            return;
-        }
-        if index != self.next {
-            self.waiting.insert(index, (subscription.clone(), servers.to_vec()));
-            return;
-        }
-        self.written = self.writer.write(subscription, servers);
-        self.next += 1;
+        self.waiting.insert(index, (subscription.clone(), servers.to_vec()));
         while let Some((subscription, servers)) = self.waiting.remove(&self.next) {
-            self.written = self.writer.write(&subscription, &servers);
             self.next += 1;
+            // The first error is the one that is told: a file that misses rows must not end as if it were whole.
+            if self.written.is_ok() {
+                self.written = self.writer.write(&subscription, &servers);
+            }
         }
     }
 
     fn finish(self) -> io::Result<()> {
         self.written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_model::{SubscriptionId, SubscriptionState};
+    use hostssl_test_support::fleet::{Known, flexible};
+
+    /// Fails once, and takes everything after that.
+    struct FailsOnce(u32);
+
+    impl io::Write for FailsOnce {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += 1;
+            // The headings are the first.
+            if self.0 == 2 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_row_that_was_not_written_is_told_though_later_ones_were() {
+        let subscription = Subscription {
+            id: SubscriptionId::new("s"),
+            name: "s".into(),
+            tenant: "t".into(),
+            state: SubscriptionState::Enabled,
+        };
+        let servers = Known::new(vec![flexible("a", "on", "TLSv1.2")]).reports();
+        let mut rows = OrderedRows::new(FailsOnce(0));
+        // The first comes last, so that all three are written in one go.
+        for index in [2, 1, 0] {
+            rows.push(index, &subscription, &servers);
+        }
+        assert_eq!(rows.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }

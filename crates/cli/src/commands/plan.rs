@@ -6,15 +6,18 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::state::run_id;
 use crate::{plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Column, Palette, plan_text, safe, write_columns};
-use hostssl_model::matches_pattern;
+use hostssl_model::{AuditReport, matches_pattern};
 use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
 use hostssl_remediation::{
-    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, SystemClock, lint,
+    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, SystemClock, failed_findings,
+    lint,
 };
+use hostssl_store::StoreError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -158,6 +161,8 @@ pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &OutputArgs) -> Result
 
 fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let plan = plan_file::read(&args.plan)?;
+    let audit = args.audit.as_deref().map(|run| kept_audit(args, run)).transpose()?;
+    let failed = audit.as_ref().map(|audit| failed_findings(&audit.servers));
     let complaints = lint(
         &plan,
         &LintContext {
@@ -165,13 +170,23 @@ fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
             max_age: args.max_age,
             max_servers: args.max_servers,
             cloud: args.cloud.as_deref(),
-            subscriptions: &[],
-            servers: None,
+            subscriptions: audit.as_ref().map_or(&[], |audit| &audit.subscriptions),
+            failed: failed.as_ref(),
         },
     );
     write_complaints(&plan, &complaints, &args.value, talk)?;
     let bad = complaints.iter().any(|complaint| !complaint.code.is_warning());
     Ok(if bad { Exit::Findings } else { Exit::AllPass })
+}
+
+/// The audit that a plan is compared with.
+fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> {
+    let run = run_id(run)?;
+    let reader = args.state.read(args.simulated)?;
+    match reader.audit(run.as_str())? {
+        Some(audit) => Ok(reader.audit_report(&audit, None)?),
+        None => Err(StoreError::NoSuchRun(run).into()),
+    }
 }
 
 fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {

@@ -9,7 +9,7 @@ use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Scenario;
 use hostssl_console::Preparation;
-use hostssl_model::Scope;
+use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{
     AuditRequest, Discovery, PlanRequest, Planned, Remediation, Stamp, Tenant, audit_and_probe, make_plan,
 };
@@ -120,12 +120,14 @@ impl Past<'_> {
         let (mut settings, mut off_now) = (Vec::new(), Vec::new());
         let mut off_until_lately = true;
         for id in servers {
-            let switch = ["require_secure_transport", "sslEnforcement"]
-                .into_iter()
-                .find_map(|name| self.simulated.simulation.parameter(id, name).ok().map(|value| (name, value)));
-            let Some((parameter, now)) = switch else { continue };
-            let (on, off) = if parameter == "sslEnforcement" { ("Enabled", "Disabled") } else { ("on", "off") };
-            let is_on = now.eq_ignore_ascii_case(on);
+            let value = |name: ParameterName| self.simulated.simulation.parameter(id, name.as_str()).ok();
+            let switches = Kind::ALL.into_iter().filter_map(Kind::switch);
+            let Some((switch, now)) = switches.into_iter().find_map(|name| Some((name, value(name)?))) else {
+                continue;
+            };
+            let spelled = |enforced| switch.spell(Meaning::Enforced(enforced)).unwrap_or_default();
+            let (parameter, on, off) = (switch.as_str(), spelled(true), spelled(false));
+            let is_on = switch.meaning(&now) == Some(Meaning::Enforced(true));
             let number = settings.len();
             let (before, at) = match (is_on, off_until_lately) {
                 (true, _) => (off, 1 + number * 2 % (audits - 1).max(1)),

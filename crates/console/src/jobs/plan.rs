@@ -4,9 +4,9 @@ use super::change::ChangeJob;
 use super::no_tenant;
 use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
 use crate::trouble::Trouble;
-use hostssl_model::{Reason, Scope};
+use hostssl_model::{Reason, Scope, Subscription};
 use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
-use hostssl_remediation::{Goal, Plan, PlanOptions};
+use hostssl_remediation::{FailedFindings, Goal, Plan, PlanOptions, failed_findings};
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +39,9 @@ pub(crate) struct PlanProgress {
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) plan: Plan,
+    /// The subscriptions that were audited for it, and the findings that failed: a second opinion is held against them.
+    pub(crate) subscriptions: Vec<Arc<Subscription>>,
+    pub(crate) failed: FailedFindings,
     /// What could not be considered, one line each.
     pub(crate) unchecked: Vec<String>,
 }
@@ -150,7 +153,8 @@ impl Planning {
             ));
         }
         let unchecked = self.unchecked(&planned);
-        Ok(Ready { plan: planned.plan, unchecked })
+        let failed = failed_findings(&planned.audit.servers);
+        Ok(Ready { plan: planned.plan, subscriptions: planned.audit.subscriptions, failed, unchecked })
     }
 
     /// What the plan could not consider, one line each.

@@ -12,7 +12,7 @@ use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::trouble::Trouble;
-use crate::view::{Badge, Shell, When, plural, transport_badge};
+use crate::view::{Badge, Shell, When, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -378,8 +378,8 @@ impl RunPage {
     /// Adds what the wire did after the last entry of the run.
     fn look(&mut self, looks: &BTreeMap<String, NewestLook>) {
         for row in &mut self.steps {
-            let look = looks.get(&row.key).filter(|look| look.started_ms >= self.last_ms && !look.wire.is_empty());
-            row.wire = look.map(|look| transport_badge(&look.wire));
+            let look = looks.get(&row.key).filter(|look| look.started_ms >= self.last_ms && look.wire.is_some());
+            row.wire = look.and_then(|look| look.wire.as_ref()).map(Badge::from);
             self.looked |= row.wire.is_some();
         }
     }

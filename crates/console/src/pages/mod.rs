@@ -14,7 +14,7 @@ pub(crate) mod runs;
 pub(crate) mod server;
 
 use crate::reply::Failure;
-use crate::view::{Ago, Badge, count, kind_word, tls_word, transport_badge};
+use crate::view::{Ago, Badge, count, floor_words, kind_word};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -51,9 +51,9 @@ impl From<ServerRow> for Row {
     fn from(server: ServerRow) -> Self {
         Self {
             badge: server.enforcement.into(),
-            kind: kind_word(&server.kind).to_owned(),
-            tls: tls_word(&server.minimal_tls).to_owned(),
-            wire: (!server.wire.is_empty()).then(|| transport_badge(&server.wire)),
+            kind: kind_word(server.kind.as_str()).to_owned(),
+            tls: floor_words(server.minimal_tls.as_ref()),
+            wire: server.wire.as_ref().map(Badge::from),
             since: Ago::new(server.since_ms),
             server,
         }

@@ -5,10 +5,11 @@ use super::plan::left_out_words;
 use crate::readiness::{Others, Readiness};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, Trend, count, coverage_of, plural, reason_words};
+use crate::view::{Ago, Badge, Bar, Shell, Trend, count, coverage_of, plural, words_of_reason};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use hostssl_model::GapScope;
 use hostssl_model::Standing;
 use hostssl_store::{
     AuditEntry, AuditStore, Enforcement, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
@@ -209,16 +210,16 @@ fn reasons(store: &AuditStore, audit: &AuditEntry, facets: &Facets) -> Result<Ve
 
 /// The words of a reason that this version knows.
 fn words_of(reason: &str) -> &'static str {
-    hostssl_model::Reason::from_code(reason).map_or("not known to this version", |reason| reason_words(reason.as_str()))
+    hostssl_model::Reason::from_code(reason).map_or("not known to this version", words_of_reason)
 }
 
 impl From<PlaceGap> for Place {
     fn from(gap: PlaceGap) -> Self {
-        let is_subscription = gap.scope.to_ascii_lowercase().starts_with("/subscriptions/");
-        let name = match (gap.name, gap.scope.as_str()) {
+        let is_subscription = matches!(gap.scope, GapScope::Subscription(_));
+        let name = match (gap.name, gap.scope) {
             (Some(name), _) => name,
-            (None, "/subscriptions") => "All subscriptions".to_owned(),
-            (None, scope) => scope.to_owned(),
+            (None, GapScope::AllSubscriptions) => "All subscriptions".to_owned(),
+            (None, scope) => scope.to_string(),
         };
         // Azure's own words come behind a colon, and are long; the run's page has them.
         let first = gap.detail.split(": ").next().unwrap_or_default();
@@ -226,7 +227,8 @@ impl From<PlaceGap> for Place {
             1 => first.to_owned(),
             count => format!("{count} lists cannot be read"),
         };
-        Self { name, what, permissions: gap.permissions, missed: gap.reason != "not-offered", is_subscription }
+        let missed = gap.reason.known().is_none_or(hostssl_model::Reason::blinds);
+        Self { name, what, permissions: gap.permissions, missed, is_subscription }
     }
 }
 

@@ -142,7 +142,7 @@ pub(crate) async fn show(
         }
         Some(Err(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), job, trouble }),
         Some(Ok(ready)) => {
-            let review = Review::of(&ready.plan, shared.options.max_plan_age, &looked);
+            let review = Review::of(&ready, shared.options.max_plan_age, &looked);
             let observed = ready.plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),
@@ -208,7 +208,7 @@ pub(crate) async fn apply(
         let stale = Failure::stale_plan(shared.options.max_plan_age);
         return Err(stale.leading_to(format!("/plans/{id}"), "Show the plan"));
     }
-    if !is_sound(&ready.plan, shared.options.max_plan_age) {
+    if !is_sound(&ready, shared.options.max_plan_age) {
         return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
     }
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;

@@ -7,12 +7,12 @@ use crate::jobs::audit::Audit;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Shell, Strip, When, kind_words, outcome_badge, tls_word};
+use crate::view::{Ago, Badge, Shell, Strip, When, floor_words, outcome_badge};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::Scope;
+use hostssl_model::{Kind, Meaning, ParameterName, Scope, Word};
 use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, StoredFinding, StoredListener, StoredReading};
 use serde::Deserialize;
 
@@ -85,10 +85,20 @@ struct SecurityTab {
 
 /// The portal's form for this kind of server.
 struct SaveForm {
-    /// Azure's words for the floors that this kind offers, and people's.
-    floors: &'static [(&'static str, &'static str)],
-    /// Whether the floor is none of these, or was not seen.
+    floors: Vec<FloorChoice>,
+    /// Whether the floor is none of these, or was not read.
     other: bool,
+    /// Azure's word for the floor; empty when it was not read.
+    now: String,
+}
+
+/// A floor that this kind of server offers.
+struct FloorChoice {
+    /// Azure's word.
+    word: &'static str,
+    title: String,
+    /// Whether it is what the server declares.
+    is_now: bool,
 }
 
 #[derive(Template)]
@@ -135,6 +145,8 @@ struct Switch {
     minimum: Option<StoredReading>,
     command: Option<String>,
     portal: &'static str,
+    /// Whether this version knows the kind of server.
+    known: bool,
 }
 
 pub(crate) async fn show(
@@ -182,7 +194,7 @@ pub(crate) async fn tab(
             let strip = Strip::of(&history);
             let entry = |entry: HistoryEntry| {
                 let at = entry.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
-                let tls = tls_word(&entry.minimal_tls).to_owned();
+                let tls = floor_words(entry.minimal_tls.as_ref());
                 let badge = entry.enforcement.into();
                 (entry, badge, When(at), tls)
             };
@@ -262,7 +274,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
     };
     let head = Head {
         ago: Ago::new(audit.started_ms),
-        kind: kind_words(&row.server.kind).to_owned(),
+        kind: kind_title(&row.server.kind),
         audit,
         detail,
         row,
@@ -273,43 +285,62 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
     Ok((shell.titled(title, "resources"), head))
 }
 
+/// A kind of server as the portal calls it.
+fn kind_title(kind: &Word<Kind>) -> String {
+    kind.known().map_or_else(|| kind.to_string(), |kind| kind.offering().title.to_owned())
+}
+
 impl SaveForm {
-    /// There is one where hostssl writes these settings, for the server as it was seen last.
+    /// There is one where a switch can be turned and hostssl writes it, for the server as it was seen last.
     fn of(head: &Head) -> Option<Self> {
-        let floors: &[(&str, &str)] = match head.row.server.kind.as_str() {
-            "flexible" | "elastic-cluster" => &[("TLS1_2", "TLS 1.2"), ("TLS1_3", "TLS 1.3")],
-            "single" => &[
-                ("TLSEnforcementDisabled", "any"),
-                ("TLS1_0", "TLS 1.0"),
-                ("TLS1_1", "TLS 1.1"),
-                ("TLS1_2", "TLS 1.2"),
-            ],
-            _ => return None,
-        };
-        let other = !floors.iter().any(|(word, _)| *word == head.row.server.minimal_tls);
-        (head.newest && !head.gone).then_some(Self { floors, other })
+        let kind = head.row.server.kind.known()?;
+        let offering = kind.offering();
+        if kind.switch().is_none() || offering.not_written.is_some() || !head.newest || head.gone {
+            return None;
+        }
+        let now = head.row.server.minimal_tls.as_ref();
+        let floors = offering.floor_values.iter().map(|floor| FloorChoice {
+            word: floor.as_azure(),
+            title: floor.to_string(),
+            is_now: now.and_then(Word::known) == Some(*floor),
+        });
+        let floors: Vec<FloorChoice> = floors.collect();
+        let other = !floors.iter().any(|floor| floor.is_now);
+        Some(Self { floors, other, now: now.map_or("", Word::as_str).to_owned() })
     }
 }
 
 impl Switch {
+    /// Of a kind that this version does not know, nothing can be said.
     fn of(detail: &ServerDetail) -> Self {
         let row = &detail.row;
-        let (setting, floor, portal) = match row.kind.as_str() {
-            "single" => (Some("sslEnforcement"), "minimalTlsVersion", "Settings › Connection security › SSL settings"),
-            "cosmos-cluster" => (None, "ssl_min_protocol_version", "Settings › Coordinator node parameters"),
-            "horizon" => {
-                (Some("require_secure_transport"), "ssl_min_protocol_version", "the parameter group of the cluster")
-            }
-            _ => (Some("require_secure_transport"), "ssl_min_protocol_version", "Settings › Server parameters"),
+        let Some(kind) = row.kind.known() else {
+            return Self {
+                setting: None,
+                floor: "",
+                enforce: None,
+                minimum: None,
+                command: None,
+                portal: "",
+                known: false,
+            };
         };
-        let reading = |key: &str| detail.readings.iter().find(|reading| reading.setting == key).cloned();
-        let command = match row.kind.as_str() {
-            "flexible" | "elastic-cluster" => Some(format!(
-                "az postgres flexible-server parameter set --subscription {} -g {} -s {} -n require_secure_transport --value on",
-                row.subscription_id, row.resource_group, row.name
-            )),
-            _ => None,
-        };
-        Self { setting, floor, enforce: setting.and_then(reading), minimum: reading(floor), command, portal }
+        let offering = kind.offering();
+        let (switch, floor) = (kind.switch(), kind.client_floor());
+        let reading = |name: ParameterName| detail.readings.iter().find(|one| one.setting == name.key()).cloned();
+        let on = switch.and_then(|name| Some((name, name.spell(Meaning::Enforced(true))?)));
+        let command = offering.az_parameter_set.zip(on).map(|(command, (name, on))| {
+            let (subscription, group, server) = (&row.subscription_id, &row.resource_group, &row.name);
+            format!("{command} --subscription {subscription} -g {group} -s {server} -n {name} --value {on}")
+        });
+        Self {
+            setting: switch.map(ParameterName::as_str),
+            floor: floor.map_or("", ParameterName::as_str),
+            enforce: switch.and_then(reading),
+            minimum: floor.and_then(reading),
+            command,
+            portal: offering.portal,
+            known: true,
+        }
     }
 }

@@ -11,5 +11,6 @@ pub(crate) use chart::{Bar, Strip, Trend};
 pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};
 pub(crate) use words::{
-    Badge, count, coverage_of, kind_word, kind_words, outcome_badge, plural, reason_words, tls_word, transport_badge,
+    Badge, count, coverage_of, floor_words, kind_word, outcome_badge, plural, reason_words, transport_badge,
+    words_of_reason,
 };

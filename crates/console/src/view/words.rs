@@ -1,6 +1,6 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{Outcome, Standing};
+use hostssl_model::{Floor, Kind, Outcome, Reason, Standing, Word, WorstListener};
 use hostssl_store::{AuditEntry, Enforcement};
 
 /// A word with its shape and its class.
@@ -34,95 +34,92 @@ impl From<Standing> for Badge {
     }
 }
 
-/// The word of an outcome.
+/// The word of an outcome; of one that this version does not know, that it is unknown.
 pub(crate) fn outcome_badge(outcome: &str) -> Badge {
-    match outcome {
-        "pass" => Badge { class: "yes", shape: "✓", word: "pass" },
-        "fail" => Badge { class: "no", shape: "✕", word: "fail" },
-        "not-applicable" => Badge { class: "none", shape: "–", word: "not applicable" },
-        _ => Badge { class: "unknown", shape: "?", word: "unknown" },
+    Outcome::from_code(outcome).unwrap_or(Outcome::Unknown).into()
+}
+
+/// The word of what a listener does with clients without TLS, by its code. What is not known proves nothing.
+pub(crate) fn transport_badge(transport: &str) -> Badge {
+    WorstListener::from_code(transport).unwrap_or(WorstListener::Inconclusive).into()
+}
+
+/// Only a proof is green.
+impl From<WorstListener> for Badge {
+    fn from(listener: WorstListener) -> Self {
+        match listener {
+            WorstListener::Enforced => Self { class: "yes", shape: "✓", word: "refuses plaintext" },
+            WorstListener::Optional => Self { class: "no", shape: "✕", word: "accepts plaintext" },
+            WorstListener::PlaintextOnly => Self { class: "no", shape: "✕", word: "has no TLS" },
+            WorstListener::BrokenTls => Self { class: "no", shape: "✕", word: "TLS is broken" },
+            WorstListener::Unseen => Self { class: "unknown", shape: "?", word: "not reached" },
+            WorstListener::Inconclusive => Self { class: "unknown", shape: "?", word: "inconclusive" },
+        }
     }
 }
 
-/// The word of what a listener does with clients without TLS. Only a proof is green.
-pub(crate) fn transport_badge(transport: &str) -> Badge {
-    match transport {
-        "enforced" => Badge { class: "yes", shape: "✓", word: "refuses plaintext" },
-        "optional" => Badge { class: "no", shape: "✕", word: "accepts plaintext" },
-        "plaintext-only" => Badge { class: "no", shape: "✕", word: "has no TLS" },
-        "broken-tls" => Badge { class: "no", shape: "✕", word: "TLS is broken" },
-        "unseen" => Badge { class: "unknown", shape: "?", word: "not reached" },
-        _ => Badge { class: "unknown", shape: "?", word: "inconclusive" },
+impl From<&Word<WorstListener>> for Badge {
+    fn from(word: &Word<WorstListener>) -> Self {
+        word.known().unwrap_or(WorstListener::Inconclusive).into()
     }
 }
 
 impl From<Outcome> for Badge {
     fn from(outcome: Outcome) -> Self {
-        outcome_badge(outcome.as_str())
+        match outcome {
+            Outcome::Pass => Self { class: "yes", shape: "✓", word: "pass" },
+            Outcome::Fail => Self { class: "no", shape: "✕", word: "fail" },
+            Outcome::NotApplicable => Self { class: "none", shape: "–", word: "not applicable" },
+            Outcome::Unknown => Self { class: "unknown", shape: "?", word: "unknown" },
+        }
     }
 }
 
-/// A kind of server as the portal calls it.
-pub(crate) fn kind_words(kind: &str) -> &str {
-    match kind {
-        "flexible" => "Azure Database for PostgreSQL flexible server",
-        "elastic-cluster" => "Azure Database for PostgreSQL elastic cluster",
-        "single" => "Azure Database for PostgreSQL single server",
-        "cosmos-cluster" => "Azure Cosmos DB for PostgreSQL cluster",
-        "horizon" => "Azure HorizonDB cluster",
-        other => other,
-    }
-}
-
-/// A kind of server in a table.
+/// A kind of server in a table, by its code; a kind of another version stays what it is.
 pub(crate) fn kind_word(kind: &str) -> &str {
-    match kind {
-        "flexible" => "Flexible server",
-        "elastic-cluster" => "Elastic cluster",
-        "single" => "Single server",
-        "cosmos-cluster" => "Cosmos DB cluster",
-        "horizon" => "HorizonDB cluster",
-        other => other,
+    Kind::from_code(kind).map_or(kind, |kind| kind.offering().short_title)
+}
+
+/// A declared floor in the words of people.
+pub(crate) fn floor_words(floor: Option<&Word<Floor>>) -> String {
+    match floor {
+        None => "unknown".to_owned(),
+        Some(Word::Known(floor)) => floor.to_string(),
+        Some(Word::Other(word)) => word.to_string(),
     }
 }
 
-/// Azure's word for a TLS version in the words of people.
-pub(crate) fn tls_word(azure: &str) -> &str {
-    match azure {
-        "TLS1_0" => "TLS 1.0",
-        "TLS1_1" => "TLS 1.1",
-        "TLS1_2" => "TLS 1.2",
-        "TLS1_3" => "TLS 1.3",
-        "TLSEnforcementDisabled" => "any",
-        "" => "unknown",
-        other => other,
+/// A reason in words, by its code; a reason of another version stays what it is.
+pub(crate) fn reason_words(reason: &str) -> &str {
+    match Reason::from_code(reason) {
+        Some(reason) => words_of_reason(reason),
+        None => reason,
     }
 }
 
 /// A reason in words.
-pub(crate) fn reason_words(reason: &str) -> &str {
+pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
     match reason {
-        "stopped" => "stopped servers, whose parameters Azure does not tell",
-        "permission" => "missing permission",
-        "vanished" => "gone between list and look",
-        "creating" => "still being created",
-        "busy" => "busy with another operation",
-        "throttled" => "Azure went on refusing",
-        "deadline" => "time was up",
-        "interrupted" => "the audit was stopped",
-        "network" => "no connection to Azure",
-        "sign-in" => "the sign-in was refused",
-        "azure-error" => "Azure answered with an error",
-        "malformed-answer" => "Azure's answer could not be understood",
-        "not-returned" => "Azure left the value out",
-        "not-offered" => "the provider is not registered there: nothing was missed",
-        "eventually-consistent" => "found by Resource Graph, which cannot vouch for completeness",
-        "not-probed" => "the wire was not looked at",
-        "unresolved" => "the host name leads nowhere from here",
-        "unreachable" => "no connection to the server from here",
-        "inconclusive" => "the server’s answers prove nothing",
-        "no-subscription" => "no subscription can be seen",
-        other => other,
+        Reason::Stopped => "stopped servers, whose parameters Azure does not return",
+        Reason::Permission => "missing permission",
+        Reason::Vanished => "deleted between list and read",
+        Reason::Creating => "still being created",
+        Reason::Busy => "busy with another operation",
+        Reason::Throttled => "Azure kept throttling",
+        Reason::Deadline => "deadline reached",
+        Reason::Interrupted => "the audit was stopped",
+        Reason::Network => "no connection to Azure",
+        Reason::SignIn => "the sign-in was refused",
+        Reason::AzureError => "Azure answered with an error",
+        Reason::MalformedAnswer => "unexpected answer from Azure",
+        Reason::NotReturned => "Azure left the value out",
+        Reason::NotOffered => "the provider is not registered there: nothing was missed",
+        Reason::EventuallyConsistent => "found by Resource Graph, which cannot vouch for completeness",
+        Reason::NotProbed => "the listeners were not probed",
+        Reason::Unresolved => "the host name does not resolve from here",
+        Reason::Unreachable => "no connection to the server from here",
+        Reason::Inconclusive => "the server’s answers prove nothing",
+        Reason::NoSubscription => "no subscription can be seen",
     }
 }
 
@@ -166,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_words() {
-        for reason in hostssl_model::Reason::ALL {
+        for reason in Reason::ALL {
             assert!(reason_words(reason.as_str()).contains(' '), "{reason}");
         }
     }

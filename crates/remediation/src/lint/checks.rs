@@ -3,8 +3,8 @@
 use super::{LintCode, LintContext};
 use crate::plan::unix_ms;
 use crate::{FixableControl, Floor, Goal, Plan, Step};
-use hostssl_model::{Outcome, ResourceId};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use hostssl_model::ResourceId;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Takes one complaint.
 type Say<'a> = dyn FnMut(LintCode, Option<&Step>, String) + 'a;
@@ -116,17 +116,11 @@ pub(super) fn lint_need(plan: &Plan, step: &Step, say: &mut Say<'_>) {
 
 /// Whether an audit's finding asks for the step.
 pub(super) fn lint_findings(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
-    let (Some(servers), Goal::Fix { .. }) = (context.servers, plan.goal()) else {
+    let (Some(failed), Goal::Fix { .. }) = (context.failed, plan.goal()) else {
         return;
     };
-    let mut failed = HashSet::new();
-    for server in servers {
-        for finding in server.findings.iter().filter(|finding| finding.outcome == Outcome::Fail) {
-            failed.insert((&server.server.id, finding.control));
-        }
-    }
     for step in plan.steps() {
-        if !failed.contains(&(&step.server, step.control.id())) {
+        if !failed.contains(&(step.server.clone(), step.control.id())) {
             say(LintCode::NotNeeded, Some(step), format!("{} has no failed finding of {}", step.server, step.control));
         }
     }

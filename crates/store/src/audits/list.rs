@@ -10,7 +10,10 @@ use super::types::{
     ServerPage, ServerRow, ServerSort, StoredGap, Tally,
 };
 use crate::StoreError;
-use hostssl_model::{CurrentState, Enforcement, Outcome, Principal, Standing, Standings, Summary};
+use hostssl_model::{
+    Coded, CurrentState, Enforcement, Floor, GapScope, Kind, Outcome, Principal, Standing, Standings, Summary,
+    TlsVersion, Word, WorstListener,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
 use std::collections::BTreeMap;
@@ -96,7 +99,7 @@ pub(crate) fn newest_looks(
             Ok(NewestLook {
                 started_ms: row.get(0)?,
                 enforcement: Enforcement::from_code(row.get(1)?),
-                wire: row.get(2)?,
+                wire: word(row, 2)?,
             })
         };
         if let Some(look) = statement.query_row([key], look).optional()? {
@@ -203,10 +206,6 @@ impl Source {
 
 const NAMES: &str = " LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription";
 
-/// The worst first, and what nobody looked at last.
-const BY_WIRE: &str = "CASE o.wire WHEN 'plaintext-only' THEN 0 WHEN 'optional' THEN 1 WHEN 'broken-tls' THEN 2 \
-                       WHEN 'inconclusive' THEN 3 WHEN 'unseen' THEN 4 WHEN 'enforced' THEN 5 ELSE 6 END";
-
 fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
     Ok(ServerRow {
         key: row.get(0)?,
@@ -215,15 +214,15 @@ fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
         resource_group: row.get(3)?,
         subscription_id: row.get(4)?,
         subscription: row.get(5)?,
-        kind: row.get(6)?,
+        kind: Word::read(row.get_ref(6)?.as_str()?),
         location: row.get(7)?,
         state: row.get(8)?,
         outcome: outcome_from(row.get(9)?),
         enforcement: Enforcement::from_code(row.get(10)?),
-        minimal_tls: row.get(11)?,
-        reason: row.get(12)?,
+        minimal_tls: word(row, 11)?,
+        reason: word(row, 12)?,
         since_ms: row.get(13)?,
-        wire: row.get(14)?,
+        wire: word(row, 14)?,
         standing: Standing::from_code(row.get(15)?),
         pending: listed(&row.get::<_, String>(16)?),
         failing: listed(&row.get::<_, String>(17)?),
@@ -233,6 +232,19 @@ fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
         expires_ms: row.get(22)?,
         accepts: row.get(23)?,
     })
+}
+
+/// A word that is empty where there is none.
+fn word<T: Coded>(row: &Row<'_>, index: usize) -> Result<Option<Word<T>>, rusqlite::Error> {
+    let text = row.get_ref(index)?.as_str()?;
+    Ok((!text.is_empty()).then(|| Word::read(text)))
+}
+
+/// The rank of a column's word among these, which come first; any other word comes behind them.
+fn rank<T: Coded>(column: &str, words: impl IntoIterator<Item = T>) -> String {
+    let ranks: Vec<String> =
+        words.into_iter().enumerate().map(|(rank, word)| format!("WHEN '{}' THEN {rank}", word.code())).collect();
+    format!("CASE {column} {} ELSE {} END", ranks.join(" "), ranks.len())
 }
 
 /// The words of a list that was kept with commas between them.
@@ -309,16 +321,18 @@ pub(crate) fn servers(
 ) -> Result<ServerPage, StoreError> {
     let (condition, values) = condition(audit, filter);
     let direction = if descending { "DESC" } else { "ASC" };
+    let floors = [Floor::None].into_iter().chain(TlsVersion::ALL.into_iter().map(Floor::At));
     let by = match sort {
         ServerSort::Urgency if descending => "o.standing, o.outcome",
         ServerSort::Urgency => "o.standing DESC, o.outcome DESC",
         ServerSort::Name => "",
         ServerSort::ResourceGroup => "s.resource_group COLLATE NOCASE",
         ServerSort::Subscription => "n.name COLLATE NOCASE",
-        ServerSort::Kind => "s.kind",
+        ServerSort::Kind => &rank("s.kind", Kind::ALL),
         ServerSort::State => "o.state COLLATE NOCASE",
-        ServerSort::Tls => "o.tls",
-        ServerSort::Wire => BY_WIRE,
+        ServerSort::Tls => &rank("o.tls", floors),
+        // The worst first, and what nobody probed last.
+        ServerSort::Wire => &rank("o.wire", WorstListener::ALL.into_iter().rev()),
         ServerSort::Since => "o.since_ms",
     };
     let order = match sort {
@@ -510,8 +524,8 @@ pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<
             state: row.get(3)?,
             outcome: outcome_from(row.get(4)?),
             enforcement: Enforcement::from_code(row.get(5)?),
-            minimal_tls: row.get(6)?,
-            reason: row.get(7)?,
+            minimal_tls: word(row, 6)?,
+            reason: word(row, 7)?,
             standing: Standing::from_code(row.get(8)?),
             probed: !facts.wire.is_empty(),
             changes: Vec::new(),
@@ -580,11 +594,11 @@ pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<
     )?;
     let rows = statement.query_map([audit.num], |row| {
         Ok(GapGroup {
-            reason: row.get(0)?,
+            reason: Word::read(row.get_ref(0)?.as_str()?),
             permission: row.get(1)?,
             count: unsigned(row.get(2)?),
             detail: row.get(3)?,
-            scope: row.get(4)?,
+            scope: GapScope::read(row.get_ref(4)?.as_str()?),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -595,15 +609,15 @@ pub(crate) fn place_gaps(connection: &Connection, audit: &AuditEntry, count: u32
         "SELECT g.scope, n.name, g.reason, count(*), group_concat(DISTINCT g.permission), min(g.detail) \
          FROM audit_gaps g LEFT JOIN audit_subscriptions n ON n.audit = g.audit \
            AND lower(g.scope) = '/subscriptions/' || n.id \
-         WHERE g.audit = ?1 AND g.scope NOT LIKE '%/providers/%' \
+         WHERE g.audit = ?1 AND g.scope NOT LIKE '/subscriptions/%/providers/%' \
          GROUP BY g.scope, g.reason ORDER BY g.reason = 'not-offered', count(*) DESC, n.name LIMIT ?2",
     )?;
     let rows = statement.query_map(params![audit.num, count], |row| {
         let permissions: Option<String> = row.get(4)?;
         Ok(PlaceGap {
-            scope: row.get(0)?,
+            scope: GapScope::read(row.get_ref(0)?.as_str()?),
             name: row.get(1)?,
-            reason: row.get(2)?,
+            reason: Word::read(row.get_ref(2)?.as_str()?),
             count: unsigned(row.get(3)?),
             permissions: permissions.iter().flat_map(|list| list.split(',')).map(ToOwned::to_owned).collect(),
             detail: row.get(5)?,
@@ -624,7 +638,7 @@ pub(crate) fn gaps(
     )?;
     let rows = statement.query_map(params![audit.num, page.size, offset(page)], |row| {
         let blind = StoredBlind { reason: row.get(1)?, missing_permission: row.get(2)?, detail: row.get(3)? };
-        Ok(StoredGap { scope: row.get(0)?, blind })
+        Ok(StoredGap { scope: GapScope::read(row.get_ref(0)?.as_str()?), blind })
     })?;
     Ok((rows.collect::<Result<_, _>>()?, unsigned(total)))
 }

@@ -8,7 +8,7 @@ use super::types::{AuditEntry, ControlTally, JudgedOtherwise, Rejudged, ServerFi
 use crate::StoreError;
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Enforcement, Gap, GapScope, Meaning, Outcome, Parameter, Reading, Run, ServerReport, SslEnforcement,
+    AuditReport, Enforcement, Gap, Meaning, Outcome, Parameter, Reading, Run, ServerReport, SslEnforcement,
     Subscription, SubscriptionId, SubscriptionState, Summary,
 };
 use rusqlite::{Connection, params_from_iter};
@@ -180,7 +180,7 @@ pub(crate) fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Resu
 fn gaps(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Gap>, StoreError> {
     let every = super::types::Page { number: 0, size: u32::MAX };
     let (gaps, _) = super::list::gaps(connection, audit, every)?;
-    Ok(gaps.into_iter().map(|gap| Gap { scope: GapScope::read(&gap.scope), blind: gap.blind.blind() }).collect())
+    Ok(gaps.into_iter().map(|gap| Gap { scope: gap.scope, blind: gap.blind.blind() }).collect())
 }
 
 /// Judgements are few, however many servers there are: each is read once and counted.

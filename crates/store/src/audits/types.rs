@@ -3,7 +3,10 @@
 use super::document::{StoredBlind, StoredFinding, StoredReading};
 use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
-use hostssl_model::{CurrentState, Outcome, Principal, Scope, Standing, Standings, Summary};
+use hostssl_model::{
+    CurrentState, Floor, GapScope, Kind, Outcome, Principal, Reason, Scope, Standing, Standings, Summary, Word,
+    WorstListener,
+};
 use std::collections::BTreeMap;
 
 /// The id of a kept audit: the run's id.
@@ -134,7 +137,7 @@ pub struct ServerRow {
     /// Its subscription's name.
     pub subscription: String,
     /// Its kind.
-    pub kind: String,
+    pub kind: Word<Kind>,
     /// Where it is.
     pub location: String,
     /// Azure's word for its state; empty where Azure did not say.
@@ -143,15 +146,14 @@ pub struct ServerRow {
     pub outcome: Outcome,
     /// Whether it enforces.
     pub enforcement: Enforcement,
-    /// Its lowest TLS version in Azure's words; empty when it was not seen.
-    pub minimal_tls: String,
-    /// Why it was not seen, when it was not: a stable code; otherwise empty.
-    pub reason: String,
+    /// The lowest TLS version that it declares; `None` when that was not read.
+    pub minimal_tls: Option<Word<Floor>>,
+    /// Why something about it could not be checked, if so.
+    pub reason: Option<Word<Reason>>,
     /// Since when its enforcement is so, as far as kept audits tell, in milliseconds since 1970-01-01T00:00:00Z.
     pub since_ms: i64,
-    /// What its worst listener does with clients without TLS: the verdict's word, `unseen` when one could not be seen and
-    /// none is worse, empty when nobody looked.
-    pub wire: String,
+    /// What its worst listener does with clients without TLS; `None` when none was probed.
+    pub wire: Option<Word<WorstListener>>,
     /// Where it stands, by the evidence of every kind.
     pub standing: Standing,
     /// The settings whose value waits for a restart, under their keys.
@@ -309,9 +311,9 @@ pub struct HistoryEntry {
     /// Whether it enforced.
     pub enforcement: Enforcement,
     /// The lowest TLS version.
-    pub minimal_tls: String,
+    pub minimal_tls: Option<Word<Floor>>,
     /// Why it was not seen.
-    pub reason: String,
+    pub reason: Option<Word<Reason>>,
     /// Where it stood, by all that was known then.
     pub standing: Standing,
     /// Whether that audit probed it.
@@ -328,7 +330,7 @@ pub struct NewestLook {
     /// Whether the server enforces.
     pub enforcement: Enforcement,
     /// What its worst listener does, in the words of [`ServerRow::wire`].
-    pub wire: String,
+    pub wire: Option<Word<WorstListener>>,
 }
 
 /// A server whose enforcement differs between two audits.
@@ -346,7 +348,7 @@ pub struct ServerChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredGap {
     /// What was not seen.
-    pub scope: String,
+    pub scope: GapScope,
     /// Why.
     pub blind: StoredBlind,
 }
@@ -355,7 +357,7 @@ pub struct StoredGap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapGroup {
     /// The stable code of the reason.
-    pub reason: String,
+    pub reason: Word<Reason>,
     /// The action that is missing, when that is the reason.
     pub permission: Option<String>,
     /// How many things were not seen.
@@ -363,18 +365,18 @@ pub struct GapGroup {
     /// One line of one of them.
     pub detail: String,
     /// What one of them is.
-    pub scope: String,
+    pub scope: GapScope,
 }
 
 /// What of a place, such as a subscription, was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceGap {
     /// Its id.
-    pub scope: String,
+    pub scope: GapScope,
     /// The subscription's name, when it is a subscription that is known.
     pub name: Option<String>,
     /// The stable code of the reason.
-    pub reason: String,
+    pub reason: Word<Reason>,
     /// How many looks failed.
     pub count: u64,
     /// The actions that are missing.

@@ -9,7 +9,7 @@ use crate::state::Shared;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::{ResourceId, Scope, TlsVersion};
+use hostssl_model::{ResourceId, Scope, Word};
 use hostssl_remediation::{FixableControl, Floor, Goal, PlanOptions};
 use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError, server_key};
 use std::collections::BTreeSet;
@@ -50,7 +50,8 @@ pub(crate) async fn for_one(
     };
     let minimum = fields.value("minimum");
     let enforcement = wanted.filter(|wanted| shown != Some(*wanted) && is != Some(*wanted));
-    let left_alone = minimum == fields.value("shown-minimum") || minimum == row.minimal_tls;
+    let now = row.minimal_tls.as_ref().map_or("", Word::as_str);
+    let left_alone = minimum == fields.value("shown-minimum") || minimum == now;
     let minimum_tls = if left_alone { None } else { floor(minimum)? };
     if enforcement.is_none() && minimum_tls.is_none() {
         return Err(Failure::nothing_to_save());
@@ -206,13 +207,8 @@ fn order_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) 
 
 /// A floor in Azure's words; empty leaves it alone.
 fn floor(word: &str) -> Result<Option<Floor>, Failure> {
-    Ok(Some(match word {
-        "" => return Ok(None),
-        "TLS1_0" => Floor::At(TlsVersion::Tls1_0),
-        "TLS1_1" => Floor::At(TlsVersion::Tls1_1),
-        "TLS1_2" => Floor::At(TlsVersion::Tls1_2),
-        "TLS1_3" => Floor::At(TlsVersion::Tls1_3),
-        "TLSEnforcementDisabled" => Floor::None,
-        _ => return Err(Failure::bad_form()),
-    }))
+    match word {
+        "" => Ok(None),
+        word => Floor::from_azure(word).map(Some).ok_or_else(Failure::bad_form),
+    }
 }

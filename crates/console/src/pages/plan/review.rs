@@ -1,8 +1,9 @@
 //! A plan as it is reviewed: a summary, a diff by waves, what is left out, and what an independent check says.
 
 use super::PlanQuery;
+use crate::jobs::plan::Ready;
 use crate::view::{Badge, count, plural};
-use hostssl_model::ResourceId;
+use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{
     Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step, SystemClock, lint,
 };
@@ -71,8 +72,9 @@ pub(super) struct Reason {
 }
 
 impl Review {
-    pub(super) fn of(plan: &Plan, max_age: Duration, query: &PlanQuery) -> Self {
-        let complaints = check(plan, max_age);
+    pub(super) fn of(ready: &Ready, max_age: Duration, query: &PlanQuery) -> Self {
+        let plan = &ready.plan;
+        let complaints = check(ready, max_age);
         let executable = plan.steps().iter().filter(|step| step.is_executable());
         let breaks = executable.clone().any(|step| step.disposition == Disposition::BreaksClients);
         let restarts = executable.clone().any(|step| step.disposition == Disposition::NeedsRestart);
@@ -109,25 +111,26 @@ impl Review {
 }
 
 /// What an independent check, which shares no code with the planner, says of a plan.
-fn check(plan: &Plan, max_age: Duration) -> Vec<Lint> {
+fn check(ready: &Ready, max_age: Duration) -> Vec<Lint> {
     let context = LintContext {
         now_ms: SystemClock::new().now_ms(),
         max_age,
         max_servers: None,
         cloud: None,
-        subscriptions: &[],
-        servers: None,
+        subscriptions: &ready.subscriptions,
+        failed: Some(&ready.failed),
     };
-    lint(plan, &context)
+    lint(&ready.plan, &context)
 }
 
 /// Whether a plan may be applied.
-pub(super) fn is_sound(plan: &Plan, max_age: Duration) -> bool {
-    check(plan, max_age).iter().all(|one| one.code.is_warning())
+pub(super) fn is_sound(ready: &Ready, max_age: Duration) -> bool {
+    check(ready, max_age).iter().all(|one| one.code.is_warning())
 }
 
+/// Whether a step stops enforcing TLS.
 fn loosens(step: &Step) -> bool {
-    step.control == FixableControl::RequireSecureTransport && !is_on(step.after.as_ref())
+    step.parameter.meaning(&step.after) == Some(Meaning::Enforced(false))
 }
 
 /// `5 writes on 5 servers in 2 waves · 1 manual · 1 left out · clients unknown`
@@ -208,13 +211,7 @@ pub(crate) fn effect(plan: &Plan) -> String {
     }
 }
 
-fn is_on(value: &str) -> bool {
-    ["on", "enabled"].iter().any(|word| value.eq_ignore_ascii_case(word))
-}
-
 fn row(step: &Step) -> Row {
-    let stated = format!("{} is {}; ", step.parameter, step.before);
-    let why = step.why.as_str();
     let badge = match step.disposition {
         Disposition::OnlineSafe if loosens(step) => Badge { class: "no", shape: "!", word: "accepts plaintext" },
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
@@ -230,7 +227,7 @@ fn row(step: &Step) -> Row {
         before: step.before.to_string(),
         after: step.after.to_string(),
         badge,
-        why: why.strip_prefix(&stated).unwrap_or(why).to_owned(),
+        why: step.why.to_string(),
     }
 }
 
