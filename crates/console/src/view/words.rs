@@ -120,6 +120,7 @@ pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
         Reason::Unreachable => "no connection to the server from here",
         Reason::Inconclusive => "the server’s answers prove nothing",
         Reason::NoSubscription => "no subscription can be seen",
+        Reason::Excepted => "excluded by request",
     }
 }
 
