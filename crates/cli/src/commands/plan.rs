@@ -14,8 +14,8 @@ use hostssl_formats::{Column, Palette, plan_text, safe, write_columns};
 use hostssl_model::{AuditReport, matches_pattern};
 use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
 use hostssl_remediation::{
-    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, SystemClock, failed_findings,
-    lint,
+    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, SystemClock,
+    failed_findings, lint,
 };
 use hostssl_store::StoreError;
 use jiff::Timestamp;
