@@ -68,6 +68,8 @@ pub struct Offering {
     pub tells_pending_restart: bool,
     /// Whether read replicas are servers with settings of their own.
     pub has_replicas: bool,
+    /// Whether its state says that Azure is at work on it.
+    pub tells_busy: bool,
     /// The states in which Azure changes settings.
     pub ready_states: &'static [&'static str],
     /// Why hostssl does not write its settings; `None` where it does.
@@ -96,6 +98,7 @@ const FLEXIBLE: Offering = Offering {
     floor_values: POSTGRESQL_FLOORS,
     tells_pending_restart: true,
     has_replicas: true,
+    tells_busy: true,
     ready_states: &["Ready"],
     not_written: None,
 };
@@ -118,6 +121,7 @@ const SINGLE: Offering = Offering {
     floor_values: SINGLE_SERVER_FLOORS,
     tells_pending_restart: false,
     has_replicas: true,
+    tells_busy: false,
     ready_states: &["Ready"],
     not_written: None,
 };
@@ -137,6 +141,7 @@ const COSMOS_CLUSTER: Offering = Offering {
     floor_values: POSTGRESQL_FLOORS,
     tells_pending_restart: false,
     has_replicas: false,
+    tells_busy: false,
     ready_states: &["Ready"],
     not_written: None,
 };
@@ -155,6 +160,7 @@ const HORIZON: Offering = Offering {
     floor_values: POSTGRESQL_FLOORS,
     tells_pending_restart: false,
     has_replicas: false,
+    tells_busy: false,
     // It has no state of its own, only whether its last provisioning succeeded.
     ready_states: &["Ready", "Succeeded"],
     not_written: Some("it stands in a parameter group, which other clusters may share: change it there by hand"),

@@ -5,7 +5,7 @@ use hostssl_azure::{
     Arm, ArmError, Refusal, ResourceType, Turn, WriteParameterError, get_document, permissions, poll, read_parameter,
     read_server, write_parameter, write_turn,
 };
-use hostssl_model::{Kind, Origin, Parameter, Reason, ResourceId, Unchecked};
+use hostssl_model::{Origin, Parameter, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
     Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
 };
@@ -45,7 +45,7 @@ impl ParameterWriter for ArmWriter {
 
     async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool> {
         // The other kinds have no word for being at work.
-        if !matches!(at.kind, Kind::Flexible | Kind::ElasticCluster) {
+        if !at.kind.offering().tells_busy {
             return None;
         }
         let (id, resource_type) = (at.server, ResourceType::of(at.kind));

@@ -1,0 +1,73 @@
+//! Settings have one meaning: their words, and what a kind of server offers, stand in `model` and nowhere else.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::path::{Path, PathBuf};
+
+/// Words of settings and ids of controls that only `model` may know.
+const WORDS: [&str; 8] = [
+    "\"TLSEnforcementDisabled\"",
+    "\"sslEnforcement\"",
+    "\"require_secure_transport\"",
+    "\"Enabled\"",
+    "\"Disabled\"",
+    "\"require-secure-transport\"",
+    "\"plaintext-refused\"",
+    "\"replica-parity\"",
+];
+
+/// Who speaks Azure's language, or is apart on purpose: the client and the simulator, frozen formats, the names of values on
+/// the command line, and the second opinion on a plan.
+const ALLOWED: [&str; 7] =
+    ["model/", "azure/", "azure-sim/", "formats/", "cli/src/args", "remediation/src/lint", "test-support/"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Lines of the program, without its tests, that do what nobody but the allowed may do.
+fn offenders(allowed: &[&str], does: impl Fn(&str) -> bool) -> Vec<String> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    for member in std::fs::read_dir(crates).unwrap() {
+        let src = member.unwrap().path().join("src");
+        if src.is_dir() {
+            sources(&src, &mut files);
+        }
+    }
+    assert!(files.len() > 200, "the sources are not where they are looked for: {}", files.len());
+    let mut found = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(crates).unwrap().to_str().unwrap().replace('\\', "/");
+        if allowed.iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = program.lines().filter(|line| !line.trim_start().starts_with("//") && does(line));
+        found.extend(lines.map(|line| format!("{name}: {}", line.trim())));
+    }
+    found
+}
+
+#[test]
+fn only_model_knows_the_words_of_settings_and_controls() {
+    let found = offenders(&ALLOWED, |line| WORDS.iter().any(|word| line.contains(word)));
+    assert!(found.is_empty(), "decide it in model and ask there:\n{}", found.join("\n"));
+}
+
+#[test]
+fn only_model_and_azure_tell_kinds_of_servers_apart() {
+    // Formats have frozen kinds of their own.
+    let allowed = ["model/", "azure/", "azure-sim/", "formats/", "remediation/src/lint", "test-support/"];
+    let variants = ["Flexible", "ElasticCluster", "Single", "CosmosCluster", "Horizon"];
+    let found = offenders(&allowed, |line| variants.iter().any(|name| line.contains(&format!("Kind::{name}"))));
+    assert!(found.is_empty(), "ask the kind's offering:\n{}", found.join("\n"));
+}
