@@ -112,7 +112,11 @@ pub(crate) enum Command {
     },
     /// Print the manual page.
     #[command(hide = true, after_help = crate::exit::LOCAL_HELP)]
-    Man,
+    Man {
+        /// Write a page for each command into this folder instead, as hostssl-audit.1.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

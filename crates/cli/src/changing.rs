@@ -124,7 +124,7 @@ fn write_whole_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> 
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write(|out| run_text::write(out, report, palette))?;
+        stdout::write_text(|out| run_text::write(out, report, palette))?;
     } else {
         let document = to_value(report)?;
         // Without a query, a list of the whole document would show no step.

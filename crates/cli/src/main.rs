@@ -74,7 +74,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Serve(args) => commands::serve::run(args, &cli.talk),
         Command::Simulate(args) => commands::simulate::run(args, &cli.talk),
         Command::Completion { shell } => commands::generate::completion(*shell),
-        Command::Man => commands::generate::manual(),
+        Command::Man { dir } => commands::generate::manual(dir.as_deref()),
     }
 }
 

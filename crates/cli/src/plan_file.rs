@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use hostssl_remediation::{MAX_PLAN_BYTES, Plan};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Digits of the hash in the name of a plan file that was given none.
@@ -11,11 +11,17 @@ const HASH_IN_NAME: usize = 12;
 
 /// Reads a plan and holds it to everything that can be checked without asking anybody.
 pub(crate) fn read(path: &Path) -> Result<Plan, CliError> {
-    read_from(&open(path)?, path)
+    if is_stdin(path) {
+        return read_from(io::stdin().lock(), path);
+    }
+    read_from(open(path)?, path)
 }
 
 /// The same, and keeps everybody else from applying that file until the lock is dropped.
-pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, File), CliError> {
+pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, Option<File>), CliError> {
+    if is_stdin(path) {
+        return Ok((read(path)?, None));
+    }
     let file = open(path)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -29,7 +35,12 @@ pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, File), CliError> {
             return Err(CliError::failed(&error, "the plan file cannot be locked: copy it to a local disk"));
         }
     }
-    Ok((read_from(&file, path)?, file))
+    Ok((read_from(&file, path)?, Some(file)))
+}
+
+/// Whether `-` stands for standard input. Nobody else can apply what only this process can read.
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 fn open(path: &Path) -> Result<File, CliError> {
@@ -38,7 +49,7 @@ fn open(path: &Path) -> Result<File, CliError> {
     })
 }
 
-fn read_from(file: &File, path: &Path) -> Result<Plan, CliError> {
+fn read_from(file: impl io::Read, path: &Path) -> Result<Plan, CliError> {
     let mut text = String::new();
     // One byte more than is accepted, so that too much is seen.
     let limit = u64::try_from(MAX_PLAN_BYTES).unwrap_or(u64::MAX).saturating_add(1);

@@ -4,7 +4,7 @@ use crate::args::StateArgs;
 use crate::error::CliError;
 use etcetera::BaseStrategy as _;
 use hostssl_remediation::RunId;
-use hostssl_store::{Store, StoreReader};
+use hostssl_store::{KeptRun, Page, Store, StoreError, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -41,7 +41,68 @@ pub(crate) fn new_run() -> Result<RunId, CliError> {
     run_id(&format!("{}-{tail}", Timestamp::now().strftime("%Y%m%d-%H%M%S")))
 }
 
+/// The fewest characters of a run's id that name it.
+const SHORTEST_PREFIX: usize = 4;
+
+/// Finds a run that is kept: by its id, the beginning of it, or `latest`. Runs of simulations are found without
+/// `--simulated` too, as an id is of one run only.
+pub(crate) fn find_run(state: &StateArgs, simulated: bool, text: &str) -> Result<(StoreReader, RunId), CliError> {
+    let places: &[bool] = if simulated { &[true] } else { &[false, true] };
+    let mut first_error = None;
+    for simulated in places {
+        let reader = match StoreReader::open(&state.directory(*simulated)?) {
+            Ok(reader) => reader,
+            Err(error) => {
+                first_error.get_or_insert(error);
+                continue;
+            }
+        };
+        let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
+        let ids: Vec<&str> = runs.iter().map(KeptRun::id).collect();
+        if let Some(id) = named(&ids, text)? {
+            return Ok((reader, run_id(id)?));
+        }
+    }
+    match first_error {
+        // There is no state at all, or it cannot be read.
+        Some(error) if !matches!(error, StoreError::NoState(_)) => Err(error.into()),
+        _ => Err(CliError::usage(format!("there is no run {text}"), "`hostssl runs` lists the runs")),
+    }
+}
+
+/// The id that a text names among these, the newest first.
+fn named<'a>(ids: &[&'a str], text: &str) -> Result<Option<&'a str>, CliError> {
+    if text == "latest" {
+        return Ok(ids.first().copied());
+    }
+    let mut found = ids.iter().copied().filter(|id| id.starts_with(text) && text.len() >= SHORTEST_PREFIX);
+    match (ids.iter().find(|id| **id == text), found.next(), found.next()) {
+        (Some(id), ..) => Ok(Some(id)),
+        (None, Some(first), Some(second)) => Err(CliError::usage(
+            format!("{text} is the beginning of several runs: {first}, {second}"),
+            "give more of the id; `hostssl runs` lists the runs",
+        )),
+        (None, one, _) => Ok(one),
+    }
+}
+
 /// The run that the user names.
 pub(crate) fn run_id(text: &str) -> Result<RunId, CliError> {
     RunId::new(text).map_err(|error| CliError::usage(format!("`{text}`: {error}"), "`hostssl runs` lists the runs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_its_id_its_beginning_or_as_the_latest() {
+        let ids = ["20260102-000000-aaaa", "20260101-000000-bbbb", "20260101-000000-bbbbc"];
+        assert_eq!(named(&ids, "latest").unwrap(), Some(ids[0]));
+        assert_eq!(named(&ids, "20260102").unwrap(), Some(ids[0]));
+        assert_eq!(named(&ids, "20260101-000000-bbbb").unwrap(), Some(ids[1]));
+        assert_eq!(named(&ids, "202").unwrap(), None);
+        assert_eq!(named(&[], "latest").unwrap(), None);
+        assert!(named(&ids, "20260101").is_err());
+    }
 }

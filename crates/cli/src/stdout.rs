@@ -3,7 +3,7 @@
 use crate::args::{AuditFormat, Colour, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Palette, Query, safe};
+use hostssl_formats::{Palette, Query, Wrapping, safe};
 use hostssl_model::Gap;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
@@ -11,6 +11,32 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 pub(crate) fn write(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     tolerate(how(&mut out).and_then(|()| out.flush()))
+}
+
+/// The same for text that people read: on a terminal no line is longer than it is wide.
+pub(crate) fn write_text(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+    match terminal_width() {
+        None => write(how),
+        Some(width) => write(|out| {
+            let mut wrapping = Wrapping::new(out, width);
+            how(&mut wrapping)?;
+            wrapping.finish()
+        }),
+    }
+}
+
+/// The columns of the terminal that standard output is.
+#[cfg(unix)]
+fn terminal_width() -> Option<usize> {
+    let out = io::stdout();
+    let size = rustix::termios::tcgetwinsize(&out).ok().filter(|_| out.is_terminal())?;
+    // Some terminals say 0, and nothing can be laid out in a few columns.
+    (size.ws_col >= 40).then(|| usize::from(size.ws_col))
+}
+
+#[cfg(not(unix))]
+fn terminal_width() -> Option<usize> {
+    None
 }
 
 /// What a write to standard output came to.

@@ -154,6 +154,43 @@ fn simulated_servers_have_names_that_nobody_owns() {
 }
 
 #[test]
+fn queries_take_text_in_backticks_as_the_azure_cli_does() {
+    let query = "[?sslEnforcement==`Disabled`] | [?name=='pg-keycloak'].name";
+    let done = run(&["server", "list", "--simulate", "--query", query, "-o", "tsv"]);
+    assert_eq!(done.stdout, "pg-keycloak\n", "{}", done.stderr);
+}
+
+#[test]
+fn runs_of_simulations_are_found_by_the_beginning_of_an_id_and_as_the_latest() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().display().to_string();
+    let kept = |arguments: &[&str]| run(&[arguments, &["--state", &state]].concat());
+    assert_eq!(kept(&["runs", "show", "latest"]).code, 2);
+    assert_eq!(kept(&["audit", "--simulate", "enforced"]).code, 0);
+    let listed = kept(&["runs", "-o", "json", "--query", "[].run"]);
+    let ids: Vec<String> = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(ids.len(), 1, "{}", listed.stderr);
+    for name in ["latest", &ids[0], &ids[0][..10]] {
+        let shown = kept(&["runs", "show", name, "-o", "json", "--query", "run.id"]);
+        assert_eq!(shown.stdout.trim(), format!("\"{}\"", ids[0]), "{name}: {}", shown.stderr);
+    }
+    assert_eq!(kept(&["runs", "show", "nosuchrun"]).code, 2);
+}
+
+#[test]
+fn a_plan_is_read_from_standard_input_and_pages_are_written_into_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.json");
+    run(&["plan", "--simulate", "--out", &file.display().to_string()]);
+    let mut command = hostssl();
+    command.args(["plan", "show", "-", "-o", "json"]).stdin(std::fs::File::open(&file).unwrap());
+    assert_eq!(String::from_utf8(command.output().unwrap().stdout).unwrap(), std::fs::read_to_string(&file).unwrap());
+    let pages = folder.path().join("man");
+    assert_eq!(run(&["man", "--dir", &pages.display().to_string()]).code, 0);
+    assert!(pages.join("hostssl.1").is_file() && pages.join("hostssl-audit.1").is_file());
+}
+
+#[test]
 fn mistakes_are_one_line_and_a_hint() {
     let folder = std::env::temp_dir().join(format!("hostssl-test-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

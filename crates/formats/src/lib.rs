@@ -21,9 +21,11 @@ mod query;
 pub mod run_text;
 pub mod server_document;
 mod style;
+mod wrap;
 
 pub use columns::{Column, write_columns};
 pub use hostssl_model::untrusted::visible as safe;
 pub use json_text::write_json;
 pub use query::{InvalidQuery, Query};
 pub use style::Palette;
+pub use wrap::Wrapping;

@@ -22,7 +22,7 @@ impl Query {
     ///
     /// [`InvalidQuery`] with the place of the first error.
     pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
-        let expression = jmespath::compile(text).map_err(|error| invalid(&error))?;
+        let expression = jmespath::compile(&with_text_literals(text)).map_err(|error| invalid(&error))?;
         let mut columns = Vec::new();
         collect_columns(expression.as_ast(), &mut columns);
         Ok(Self { expression, columns })
@@ -43,6 +43,44 @@ impl Query {
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
+}
+
+/// The query with text in backticks as JSON has it: `` `Disabled` `` becomes `` `"Disabled"` ``. The Azure CLI's library takes
+/// such literals (jmespath.py, `_consume_literal`), and half of the queries in the world have them.
+fn with_text_literals(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '"', '`']) {
+        let (before, quoted) = rest.split_at(at);
+        let quote = quoted.chars().next().unwrap_or('`');
+        let Some(end) = closing(quoted, quote) else { break };
+        let (literal, behind) = quoted.split_at(end);
+        out.push_str(before);
+        let inner = literal.get(1..end - 1).unwrap_or_default();
+        let as_text = format!("\"{}\"", inner.trim_start());
+        let plain = inner.replace("\\`", "`");
+        let is_json = |text: &str| serde_json::from_str::<Value>(text).is_ok();
+        if quote == '`' && !is_json(&plain) && is_json(&as_text.replace("\\`", "`")) {
+            out.push_str(&format!("`{as_text}`"));
+        } else {
+            out.push_str(literal);
+        }
+        rest = behind;
+    }
+    out + rest
+}
+
+/// The end of a quoted part, behind its closing quote; a backslash escapes one.
+fn closing(quoted: &str, quote: char) -> Option<usize> {
+    let mut characters = quoted.char_indices().skip(1);
+    while let Some((at, c)) = characters.next() {
+        if c == '\\' {
+            characters.next();
+        } else if c == quote {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 fn invalid(error: &jmespath::JmespathError) -> InvalidQuery {
@@ -80,6 +118,18 @@ mod tests {
         let found = query.apply(&json!([{"name": "n", "resourceGroup": "g", "x": 1}])).unwrap();
         assert_eq!(found, json!([{"rg": "g", "name": "n"}]));
         assert_eq!(Query::parse("[?x=='1'].{b:b,a:a} | [0]").unwrap().columns(), ["b", "a"]);
+    }
+
+    #[test]
+    fn text_in_backticks_is_taken_as_the_azure_cli_takes_it() {
+        let servers = json!([{"ssl": "Disabled", "n": 1}, {"ssl": "Enabled", "n": 2}]);
+        let of = |query: &str| Query::parse(query).unwrap().apply(&servers).unwrap();
+        assert_eq!(of("[?ssl==`Disabled`].n"), json!([1]));
+        assert_eq!(of("[?ssl==` Disabled`].n"), json!([1]));
+        assert_eq!(of("[?ssl==`\"Enabled\"`].n"), json!([2]));
+        assert_eq!(of("[?n==`2`].ssl"), json!(["Enabled"]));
+        assert_eq!(of("[?ssl=='`Disabled`'].n"), json!([]));
+        assert!(Query::parse("[?ssl==`Disabled].n").is_err());
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) struct MakePlanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanShowArgs {
-    /// The plan file.
+    /// The plan file; - for standard input.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub(crate) struct PlanShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanCheckArgs {
-    /// The plan file.
+    /// The plan file; - for standard input.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
     /// Complain when the servers were looked at longer ago than this.
@@ -135,7 +135,7 @@ pub(crate) struct JudgeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// The plan file.
+    /// The plan file; - for standard input.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
     /// The hash of the plan that was reviewed: approves exactly that plan. Otherwise it is asked for on the terminal.
@@ -245,7 +245,7 @@ pub(crate) enum RunsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsShowArgs {
-    /// The run.
+    /// The run: its id, the beginning of it, or latest.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     #[command(flatten)]
@@ -259,7 +259,7 @@ pub(crate) struct RunsShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsJudgeArgs {
-    /// The audit.
+    /// The audit: its id, the beginning of it, or latest.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// The rules to judge by, as name or name@version.

@@ -105,7 +105,7 @@ pub(crate) fn write(
     let palette = stdout::palette(talk);
     match output {
         AuditFormat::Table if query.is_none() => {
-            return stdout::write(|out| audit_text::write(out, report, palette));
+            return stdout::write_text(|out| audit_text::write(out, report, palette));
         }
         AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
         AuditFormat::Csv => return stdout::write(|out| audit_csv::write(out, report)),

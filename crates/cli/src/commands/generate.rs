@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use clap::CommandFactory;
+use std::path::Path;
 
 pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> {
     let mut script = Vec::new();
@@ -13,7 +14,12 @@ pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> 
     Ok(Exit::AllPass)
 }
 
-pub(crate) fn manual() -> Result<Exit, CliError> {
+pub(crate) fn manual(folder: Option<&Path>) -> Result<Exit, CliError> {
+    if let Some(folder) = folder {
+        let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+        written.map_err(|error| CliError::failed(&error, "name a folder that can be written with --dir"))?;
+        return Ok(Exit::AllPass);
+    }
     stdout::write(|out| {
         clap_mangen::Man::new(Cli::command()).render(out)?;
         let mut commands = vec![Cli::command()];

@@ -147,7 +147,7 @@ pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &OutputArgs) -> Result
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     match (format, &query) {
-        (Format::Table, None) => stdout::write(|out| plan_text::write(out, plan, palette)),
+        (Format::Table, None) => stdout::write_text(|out| plan_text::write(out, plan, palette)),
         // To the byte what --out writes.
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
@@ -197,7 +197,7 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
         let rows: Vec<Value> = complaints.iter().map(|one| complaint_value(plan, one)).collect();
         return stdout::write_value(&Value::Array(rows), query.as_ref(), format, palette);
     }
-    stdout::write(|out| {
+    stdout::write_text(|out| {
         if complaints.is_empty() {
             let steps = plan.steps().len();
             writeln!(out, "plan {}: {steps} steps, no objection", plan.hash())?;

@@ -8,7 +8,7 @@ use crate::args::{KeptArgs, OutputArgs, RunsArgs, RunsCommand, RunsShowArgs};
 use crate::changing::to_value;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::run_id;
+use crate::state::find_run;
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Column, Palette, run_text, safe, write_columns};
@@ -33,8 +33,7 @@ fn instant(ms: i64) -> String {
 
 fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
-    let run = run_id(&args.run)?;
-    let reader = args.state.read(args.simulated)?;
+    let (reader, run) = find_run(&args.state, args.simulated, &args.run)?;
     if let Some(audit) = reader.audit(run.as_str())? {
         return audits::show(&reader, &audit, &args.value, talk);
     }
@@ -60,7 +59,7 @@ fn write_run(
         CliError::usage("a run that changed servers has no csv", "use --output tsv, or json for all of it")
     })?;
     if query.is_none() && format == Format::Table {
-        return stdout::write(|out| {
+        return stdout::write_text(|out| {
             run_text::write(out, report, palette)?;
             write_receipts(out, receipts, palette)
         });

@@ -66,7 +66,7 @@ fn list(talk: &OutputArgs) -> Result<Exit, CliError> {
     let palette = stdout::palette(talk);
     let mut rows = vec![["SCENARIO", "WHAT IT IS"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
     rows.extend(Scenario::NAMES.iter().map(|(name, about)| vec![Column::plain(*name), Column::plain(*about)]));
-    stdout::write(|out| write_columns(out, "", &rows))?;
+    stdout::write_text(|out| write_columns(out, "", &rows))?;
     Ok(Exit::AllPass)
 }
 

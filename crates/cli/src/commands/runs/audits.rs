@@ -4,7 +4,7 @@ use crate::args::{AuditFormat, KeptArgs, OutputArgs, RunsJudgeArgs};
 use crate::commands::audit;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::run_id;
+use crate::state::find_run;
 use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
@@ -21,8 +21,7 @@ pub(super) fn show(
 }
 
 pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let run = run_id(&args.run)?;
-    let reader = args.state.read(args.simulated)?;
+    let (reader, run) = find_run(&args.state, args.simulated, &args.run)?;
     let Some(audit) = reader.audit(run.as_str())? else {
         if reader.probe(run.as_str())?.is_some() {
             let what = format!("run {run} is a probe: it saw the wire and no parameter to judge");

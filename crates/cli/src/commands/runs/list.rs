@@ -15,7 +15,16 @@ use std::path::Path;
 pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let size = if args.all { u32::MAX } else { args.limit };
-    let directory = args.state.directory(args.simulated)?;
+    let mut directory = args.state.directory(args.simulated)?;
+    if !args.simulated && is_empty(&directory) {
+        let simulated = args.state.directory(true)?;
+        if !is_empty(&simulated) {
+            if !talk.quiet {
+                say!("only runs of simulations are kept");
+            }
+            directory = simulated;
+        }
+    }
     let (runs, total, unfinished) = match StoreReader::open(&directory) {
         Ok(reader) => {
             let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
@@ -28,7 +37,7 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
     let palette = stdout::palette(talk);
     let format = Format::from(args.value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write(|out| table(out, &runs, &directory, palette))?;
+        stdout::write_text(|out| table(out, &runs, &directory, palette))?;
     } else {
         stdout::write_value(&Value::Array(runs.iter().map(value).collect()), query.as_ref(), format, palette)?;
     }
@@ -41,6 +50,12 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
         say!("next: hostssl resume {}    # it has not ended", run.id);
     }
     Ok(Exit::AllPass)
+}
+
+/// Whether no run is kept there.
+fn is_empty(directory: &Path) -> bool {
+    let runs = StoreReader::open(directory).and_then(|reader| reader.kept_runs(Page { number: 0, size: 1 }));
+    matches!(runs, Err(StoreError::NoState(_)) | Ok((_, 0)))
 }
 
 fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, palette: Palette) -> io::Result<()> {
