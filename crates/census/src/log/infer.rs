@@ -20,10 +20,12 @@ pub(super) fn infer(sample: &[u8]) -> Option<Prefix> {
     let first = lines.iter().find(|line| is_of_a_connection(line)).or_else(|| lines.first())?;
     let parts = tokens(first.get(..severity_at(first)?)?);
     let candidates = candidates(&parts);
-    // The prefix that most lines have, and among equals the one whose number joins the lines of sessions.
+    // The prefix that most lines have; among equals one that joins the lines of sessions, then one without a word that may
+    // be a name, then the longest.
     let best = candidates.into_iter().max_by_key(|prefix| {
         let fitting = lines.iter().filter(|line| prefix.split(line).is_some_and(|split| !split.is_ambiguous)).count();
-        (fitting, pairs(prefix, &lines))
+        let is_usable = prefix.has_time() || prefix.has_key();
+        (fitting, is_usable, pairs(prefix, &lines), std::cmp::Reverse(words(prefix)), prefix.parts.len())
     })?;
     best.split(first).map(|_| best.clone())
 }
@@ -83,30 +85,44 @@ fn candidates(parts: &[Part]) -> Vec<Prefix> {
         // `max_by_key` takes the last of equals, and the first number is the likeliest.
         numbers.iter().rev().map(|at| as_prefix(Some(*at))).collect()
     };
-    // With names: what is behind the last part that has a form is free text, and may be missing. It comes first, so that it
-    // is taken only if more lines have it.
-    let loose: Vec<Prefix> = whole.iter().filter_map(loosened).collect();
+    // With names: what is behind some part that has a form is free text, and may be missing.
+    let loose: Vec<Prefix> = whole.iter().flat_map(loosened).collect();
     whole.splice(0..0, loose);
     whole
 }
 
-/// The same with the text behind the last part that has a form left open.
-fn loosened(prefix: &Prefix) -> Option<Prefix> {
+/// How many bytes of the fixed text may be those of names.
+fn words(prefix: &Prefix) -> usize {
+    let literals = prefix.parts.iter().map(|part| match part {
+        Part::Literal(text) => text.iter().filter(|byte| is_of_a_name(**byte) && **byte != b'[').count(),
+        _ => 0,
+    });
+    literals.sum()
+}
+
+/// The same with the text behind one of the parts that have a form left open, once for each of them.
+fn loosened(prefix: &Prefix) -> Vec<Prefix> {
     let has_form = |part: &Part| !matches!(part, Part::Literal(_) | Part::Free(_));
-    let last = prefix.parts.iter().rposition(has_form)?;
-    let (formed, tail) = prefix.parts.split_at(last + 1);
-    let mut parts = formed.to_vec();
-    if let Some(Part::Literal(text)) = tail.first() {
-        let lead: Vec<u8> = text.iter().copied().take_while(|byte| !is_of_a_name(*byte)).collect();
-        if lead.len() == text.len() && tail.len() == 1 {
+    let cuts = prefix.parts.iter().enumerate().filter(|(_, part)| has_form(part)).map(|(at, _)| at + 1);
+    cuts.filter_map(|cut| {
+        let (formed, tail) = prefix.parts.split_at(cut);
+        let mut parts = formed.to_vec();
+        if let Some(Part::Literal(text)) = tail.first() {
+            // A bracket opens another part, such as `[unknown]`, unless it closes one.
+            let lead: Vec<u8> = text.iter().copied().take_while(|byte| !is_of_a_name(*byte)).collect();
+            if lead.len() == text.len() && tail.len() == 1 {
+                return None;
+            }
+            if !lead.is_empty() {
+                parts.push(Part::Literal(lead));
+            }
+        } else if tail.is_empty() {
             return None;
         }
-        if !lead.is_empty() {
-            parts.push(Part::Literal(lead));
-        }
-    }
-    parts.push(Part::Free(Field::Other(None)));
-    Some(Prefix { parts })
+        parts.push(Part::Free(Field::Other(None)));
+        Some(Prefix { parts })
+    })
+    .collect()
 }
 
 fn is_of_a_name(byte: u8) -> bool {
@@ -200,6 +216,12 @@ mod tests {
         assert_eq!(of([&heads[0], &heads[1], &heads[2]]).as_deref(), Some("%t [%l] [%p] "));
         let names = [plain.clone(), format!("{session}[unknown]@[unknown] "), format!("{session}a@b ")];
         assert_eq!(of([&names[0], &names[1], &names[2]]).as_deref(), Some("%t [%p] \u{2026}"));
+        let names = format!("{time} [77]: [2-1] user=a,db=b,app=c,client=10.0.0.1 ");
+        let unnamed = format!("{time} [77]: [1-1] user=[unknown],db=[unknown],app=[unknown],client=10.0.0.1 ");
+        let system = format!("{time} [9]: [3-1] user=,db=,app=,client= ");
+        assert_eq!(of([&system, &unnamed, &names]).as_deref(), Some("%t [%p]: [%l-%l] \u{2026}"));
+        // One line alone has no names taken for fixed text either.
+        assert_eq!(found(&[&format!("{names}{authorized}")]).as_deref(), Some("%t [%p]: [%l-%l] \u{2026}"));
         assert_eq!(of(["", "", ""]).as_deref(), Some(""));
         assert_eq!(found(&["hello", "", "GET / HTTP/1.1"]), None);
     }

@@ -152,7 +152,7 @@ impl Joiner {
                     origin = session.origin.take();
                     session.seen = None;
                 }
-                Some(known) if !key.is_reused() || known.at == seen.at => return,
+                Some(known) if !key.is_reused() || known.at == seen.at || session.origin.is_some() => return,
                 Some(_) => {}
                 None if !key.is_reused() || is_login(session.received_at, seen.at) => {
                     origin = session.origin.take().or(origin);
