@@ -140,6 +140,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
             only(get, Operation::ManagementGroups)
         }
         Target::ResourceGraph => only(post, Operation::ResourceGraph),
+        Target::LogFile(..) => only(get, Operation::DownloadLogFile),
         Target::Unknown => Some(Operation::Unknown),
         Target::Subscription(_, part) => match part {
             SubscriptionPart::Itself => only(get, Operation::GetSubscription),
@@ -166,6 +167,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
                 ServerPart::Configuration(..) => only(write, Operation::UpdateConfiguration),
                 ServerPart::Replicas => only(get, Operation::ListReplicas),
                 ServerPart::FirewallRules => only(get, Operation::ListFirewallRules),
+                ServerPart::LogFiles => only(get, Operation::ListLogFiles),
                 ServerPart::Capabilities => only(get, Operation::Capabilities),
                 ServerPart::Locks => only(get, Operation::ListLocks),
                 ServerPart::Policies => only(get, Operation::ListPolicies),

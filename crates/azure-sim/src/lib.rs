@@ -21,6 +21,7 @@ mod headers;
 mod journal;
 mod json;
 mod listeners;
+mod logs;
 mod long_running;
 mod operation;
 mod parameters;

@@ -40,6 +40,10 @@ pub enum Operation {
     ListReplicas,
     /// Firewall rules of a server.
     ListFirewallRules,
+    /// Log files of a server.
+    ListLogFiles,
+    /// A log file, from storage.
+    DownloadLogFile,
     /// Locks on a scope.
     ListLocks,
     /// Policy assignments on a scope.
@@ -76,7 +80,7 @@ impl Operation {
     pub(crate) fn on_server(self) -> bool {
         self.is_write()
             || self.reads_parameters()
-            || matches!(self, Self::GetServer | Self::ListReplicas | Self::ListFirewallRules)
+            || matches!(self, Self::GetServer | Self::ListReplicas | Self::ListFirewallRules | Self::ListLogFiles)
     }
 
     /// Whether it answers with a page of a list.
@@ -103,6 +107,7 @@ impl Operation {
             }
             Self::ListReplicas => format!("{resource}/replicas/read"),
             Self::ListFirewallRules => format!("{resource}/firewallRules/read"),
+            Self::ListLogFiles => format!("{resource}/logFiles/read"),
             Self::UpdateServer => format!("{resource}/write"),
             Self::UpdateConfiguration => format!("{resource}/configurations/write"),
             Self::PollOperation => format!("{provider}/locations/azureAsyncOperation/read"),
@@ -120,6 +125,7 @@ impl Operation {
             | Self::ListTenants
             | Self::ListSubscriptions
             | Self::GetSubscription
+            | Self::DownloadLogFile
             | Self::Unknown => "Microsoft.Resources/subscriptions/read".to_owned(),
         }
     }

@@ -65,6 +65,8 @@ pub struct Arm {
 struct Inner {
     cloud: Cloud,
     pipeline: Pipeline,
+    /// Without a token: for storage, whose URLs are signed.
+    plain: Pipeline,
     limits: Limits,
     limiter: Limiter,
     under_way: Semaphore,
@@ -140,6 +142,13 @@ impl Arm {
     ) -> Self {
         let bearer: Arc<dyn Policy> = Arc::new(BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]));
         // Repeating is decided here and not in the pipeline, because a refusal must hold the whole bucket.
+        let plain_options = ClientOptions {
+            transport: Some(transport.clone()),
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        let plain = Pipeline::new(Some("hostssl"), Some(version), plain_options, Vec::new(), Vec::new(), None);
         let options =
             ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
         let pipeline = Pipeline::new(
@@ -154,6 +163,7 @@ impl Arm {
             under_way: Semaphore::new(limits.concurrency.max(1)),
             cloud,
             pipeline,
+            plain,
             limits,
             limiter: Limiter::new(),
             versions: Versions::default(),
@@ -231,6 +241,42 @@ impl Arm {
         quota: &Quota,
     ) -> Result<T, ArmError> {
         self.answer(Method::Post, url, Some(body.to_string()), quota, Repeat::Transient, None).await?.document()
+    }
+
+    /// Downloads what a signed URL leads to, without a token, and hands over its pieces as they come.
+    ///
+    /// No text of the transport is passed on: it may hold the URL, which is a secret.
+    pub(crate) async fn download(&self, url: &Url, take: &mut dyn FnMut(&[u8])) -> Result<(), ArmError> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            stopped = wait_for_stop(&mut stop) => Err(ArmError::Stopped(stopped)),
+            done = self.download_whole(url, take) => done,
+        }
+    }
+
+    async fn download_whole(&self, url: &Url, take: &mut dyn FnMut(&[u8])) -> Result<(), ArmError> {
+        let patience = self.inner.limits.request_timeout;
+        let broken = || ArmError::Network("the connection to storage broke".to_owned());
+        let silent = |_| ArmError::Network(format!("nothing came from storage for {} s", patience.as_secs()));
+        let Ok(_under_way) = self.inner.under_way.acquire().await else {
+            return Err(ArmError::Network("the client was closed".to_owned()));
+        };
+        let mut request = Request::new(url.clone(), Method::Get);
+        let options = PipelineStreamOptions { skip_checks: true, ..PipelineStreamOptions::default() };
+        let context = Context::new();
+        let sent = self.inner.plain.stream(&context, &mut request, Some(options));
+        let response = timeout(patience, sent).await.map_err(silent)?.map_err(|_| broken())?;
+        let (status, _headers, mut stream) = response.deconstruct();
+        match u16::from(status) {
+            200 => {}
+            403 => return Err(ArmError::Network("storage refused the signature, which may have expired".to_owned())),
+            other => return Err(ArmError::Network(format!("storage answered HTTP {other}"))),
+        }
+        while let Some(piece) = timeout(patience, stream.next()).await.map_err(silent)? {
+            take(&piece.map_err(|_| broken())?);
+        }
+        Ok(())
     }
 
     /// Sends until there is an answer of any status, an error that repeating cannot mend, or no patience left.

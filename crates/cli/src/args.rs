@@ -85,7 +85,7 @@ pub(crate) enum Command {
     ///
     /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.
     #[command(after_help = crate::commands::clients::HELP)]
-    Clients(crate::commands::clients::ClientsArgs),
+    Clients(Box<crate::commands::clients::ClientsArgs>),
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
     ///
     /// Takes the text as arguments or from standard input, with log prefixes and colours, in several lines, of psql and of

@@ -97,3 +97,41 @@ fn what_cannot_be_read_is_never_an_all_clear() {
     let done = start(hostssl().args(["clients", "--log-file", "-"])).finish();
     assert_eq!(done.code, 4);
 }
+
+#[test]
+fn the_simulated_estate_has_all_three_verdicts() {
+    let done = run(&["clients", "--simulate", "-o", "json"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    let server = |name: &str| -> Value {
+        let servers = report["servers"].as_array().unwrap();
+        servers.iter().find(|server| server["name"] == name).unwrap().clone()
+    };
+    for (name, verdict) in [
+        ("pg-orders-prod", "safe"),
+        ("pg-catalog-prod", "breaks"),
+        ("pg-ledger-prod", "breaks"),
+        ("pg-keycloak", "safe"),
+        ("pg-orders-stage", "needs-observation"),
+        ("pg-payroll-prod", "needs-observation"),
+        // Kinds without log files are in the report too.
+        ("pg-archive-legacy", "needs-observation"),
+    ] {
+        assert_eq!(server(name)["verdict"], verdict, "{name}: {}", server(name)["reason"]);
+    }
+    let catalog = server("pg-catalog-prod");
+    let weekly = catalog["clients"].as_array().unwrap().iter().find(|client| client["user"] == "export").unwrap();
+    assert_eq!((weekly["tls"].as_str(), weekly["fix"]["driver"].as_str()), (Some("plaintext"), Some("libpq")));
+    assert_eq!(catalog["sources"][0]["kind"], "arm-log-file");
+    let done_verbose = run(&["clients", "--simulate", "-v", "--server", "pg-catalog-prod"]);
+    for secret in ["simulated-signature", "sig=", "file.core.windows.net"] {
+        assert!(!done.stdout.contains(secret) && !done.stderr.contains(secret), "{secret}");
+    }
+    // The log of the SDK shows addresses with their signatures taken out.
+    assert!(
+        !done_verbose.stdout.contains("simulated-signature") && !done_verbose.stderr.contains("simulated-signature")
+    );
+    let done = run(&["clients", "--simulate", "--server", "pg-catalog-pord"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("pg-catalog-pord"));
+}

@@ -2,6 +2,7 @@
 //! happens as events. They know no terminal and no file format.
 
 mod audit;
+mod clients;
 mod documents;
 mod event;
 mod listener_probe;
@@ -11,6 +12,7 @@ mod selection;
 mod subscription;
 
 pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
+pub use clients::{ClientsCensus, ServerCensus, take_census};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
 pub use listener_probe::{ListenerProbe, Moment};

@@ -99,6 +99,18 @@ pub(crate) fn listed_groups(scope: &Scope) -> Vec<Option<&str>> {
     }
 }
 
+/// The servers of one subscription that are in scope, with the gaps and the servers that are left out.
+pub(crate) async fn servers_of_subscription(
+    arm: &Arm,
+    subscription: &Subscription,
+    scope: &Scope,
+) -> (Vec<Server>, SubscriptionAudit) {
+    let mut audit = SubscriptionAudit::default();
+    let entries = list_everything(arm, subscription, scope, &mut audit).await;
+    let servers = keep_servers(entries, subscription, scope, &mut audit);
+    (servers.into_iter().map(|listed| listed.posture.server).collect(), audit)
+}
+
 async fn list_everything(
     arm: &Arm,
     subscription: &Subscription,

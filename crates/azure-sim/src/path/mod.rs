@@ -34,6 +34,8 @@ pub(crate) enum Target<'a> {
     ManagementGroup(&'a str, GroupPart),
     /// `/providers/Microsoft.ResourceGraph/resources`.
     ResourceGraph,
+    /// `/simulated-logs/{server}/serverlogs/{file}`: a log in the storage of the simulated Azure.
+    LogFile(&'a str, &'a str),
     /// Anything under a subscription.
     Subscription(&'a str, SubscriptionPart<'a>),
     /// A path that the simulator does not have.
@@ -97,6 +99,8 @@ pub(crate) enum ServerPart<'a> {
     Replicas,
     /// Its firewall rules.
     FirewallRules,
+    /// Its log files.
+    LogFiles,
     /// What it could become.
     Capabilities,
     /// Locks on it.

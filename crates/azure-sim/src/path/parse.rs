@@ -31,6 +31,9 @@ pub(crate) fn parse(path: &str) -> Target<'_> {
         [first, second] if is(first, "metadata") && is(second, "endpoints") => Target::Endpoints,
         [first, second] if is(first, "msi") && is(second, "token") => Target::ManagedIdentity,
         [.., last] if is(last, "oidctoken") => Target::PipelineIdentity,
+        [logs, server, folder, file] if is(logs, "simulated-logs") && is(folder, "serverlogs") => {
+            Target::LogFile(server, file)
+        }
         [tenant, version, known, document]
             if is(version, "v2.0") && is(known, ".well-known") && is(document, "openid-configuration") =>
         {
@@ -153,6 +156,7 @@ fn server_part<'a>(kind: Kind, segments: &[&'a str]) -> Option<ServerPart<'a>> {
         }
         [part] if is(part, "replicas") => Some(ServerPart::Replicas),
         [part] if kind == Kind::Flexible && is(part, "capabilities") => Some(ServerPart::Capabilities),
+        [part] if kind == Kind::Flexible && is(part, "logFiles") => Some(ServerPart::LogFiles),
         [part] if is(part, "firewallRules") => Some(ServerPart::FirewallRules),
         _ => None,
     }

@@ -19,6 +19,7 @@ use crate::estate::{Record, SubscriptionRecord, TenantRecord};
 use crate::fault::Place;
 use crate::fleet::{GraphView, Kind};
 use crate::graph;
+use crate::logs;
 use crate::long_running;
 use crate::path::{ServerPart, SubscriptionPart, Target};
 use crate::render;
@@ -161,6 +162,10 @@ fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, pa
             call.page(simulation.scenario.page_size, replicas, render::server)
         }
         ServerPart::Capabilities => Reply::json(CAPABILITIES.to_owned()),
+        ServerPart::LogFiles => {
+            let entries = logs::entries(record, call.base, simulation.clock.now());
+            call.page(simulation.scenario.page_size, entries.iter(), |out, entry| out.push_str(entry))
+        }
         ServerPart::FirewallRules => Reply::json(r#"{"value":[]}"#.to_owned()),
         ServerPart::Locks => {
             let group = Some(record.group());

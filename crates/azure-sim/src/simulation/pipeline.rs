@@ -21,7 +21,7 @@ use crate::path::{self, SubscriptionPart, Target};
 use crate::reply::{Content, Reply};
 use crate::throttle::Verdict;
 use crate::token::{self, Principal};
-use crate::{authority, distort, headers, read, refuse, write};
+use crate::{authority, distort, headers, logs, read, refuse, write};
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -96,6 +96,9 @@ impl Inner {
                 return reply;
             }
             return distort::afterwards(&call, authority::answer(&call, self));
+        }
+        if let Target::LogFile(server, file) = call.target {
+            return logs::download(&call, self, server, file);
         }
         let header = call.headers.get(AUTHORIZATION);
         let header = header.and_then(|value| value.to_str().ok());

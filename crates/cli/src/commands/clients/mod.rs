@@ -2,7 +2,8 @@
 
 mod log_files;
 
-use crate::args::OutputArgs;
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs};
+use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -11,6 +12,8 @@ use hostssl_census::{Census, Limits, Millis, Prefix, Requirements, Tls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
 use hostssl_formats::{clients_csv, clients_json, clients_sheet, clients_text};
+use hostssl_model::Gap;
+use hostssl_ops::{ServerCensus, take_census};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -23,6 +26,7 @@ pub(crate) const HELP: &str = "Exit codes:
   4  needs-observation: too little was seen to say
 
 Examples:
+  hostssl clients --server pg-orders-prod --window 14d
   hostssl clients --log-file /var/log/postgresql
   hostssl clients --log-file postgresql.log.gz --log-file postgresql.csv --only plaintext
   journalctl -u postgresql -o cat | hostssl clients --log-file - --log-prefix '%m [%p] '
@@ -30,9 +34,14 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ClientsArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
     /// A log of the server, a folder of them, or - for standard input; may be repeated. stderr, csvlog and jsonlog, also
-    /// with gzip. All of them are logs of one server.
-    #[arg(long, value_name = "FILE|DIR|-", required = true)]
+    /// with gzip. All of them are logs of one server. Without it, the logs of every server in scope are downloaded from
+    /// Azure, by whoever may read the server; logfiles.download_enable must be on.
+    #[arg(long, value_name = "FILE|DIR|-")]
     pub(crate) log_file: Vec<PathBuf>,
     /// The server's log_line_prefix. Otherwise it is found out, and said.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
@@ -52,6 +61,10 @@ pub(crate) struct ClientsArgs {
     /// JMESPath query over the JSON report.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,26 +102,72 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         Since::At(at) => at,
         Since::Ago(length) => started.as_millisecond() - length,
     });
-    let census = Census::new(Limits::default(), since);
     let requirements = Requirements { window: args.window };
-    let (name, census) = log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?;
-    let server = ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
+    let seen = if args.log_file.is_empty() {
+        of_azure(args, since, requirements, talk)?
+    } else {
+        let census = Census::new(Limits::default(), since);
+        let (name, census) = log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?;
+        let server = ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
+        Seen { principal: None, servers: vec![server], gaps: Vec::new() }
+    };
     let mut report = ClientsReport {
         id: uuid::Uuid::now_v7().to_string(),
         started_at: started.to_string(),
         finished_at: Timestamp::now().to_string(),
-        principal: None,
+        principal: seen.principal,
         window: args.window,
         since,
-        servers: vec![server],
+        servers: seen.servers,
     };
-    let exit = Exit::of_census(report.verdict());
+    // Servers that could not be listed may have any clients.
+    let is_whole = !stdout::warn_of_gaps(&seen.gaps);
+    let exit = match Exit::of_census(report.verdict()) {
+        Exit::AllPass if !is_whole => Exit::Incomplete,
+        exit => exit,
+    };
     if let Some(only) = args.only {
         report.keep_only(only.into());
     }
     write(&report, args, query.as_ref(), talk)?;
     Ok(exit)
 }
+
+/// What was looked at.
+struct Seen {
+    principal: Option<String>,
+    servers: Vec<ServerClients>,
+    gaps: Vec<Gap>,
+}
+
+/// Takes the census from the logs that Resource Manager lists.
+fn of_azure(
+    args: &ClientsArgs,
+    since: Option<Millis>,
+    requirements: Requirements,
+    talk: &OutputArgs,
+) -> Result<Seen, CliError> {
+    if args.log_prefix.is_some() {
+        let hint = "leave it out: the prefix of servers in Azure is found out";
+        return Err(CliError::usage("--log-prefix is for --log-file", hint));
+    }
+    block_on(async {
+        let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
+        let principal = Some(names.join(", "));
+        let census = take_census(&tenants, &args.scope.scope(&args.select), since, requirements).await?;
+        let servers = census.servers.into_iter().map(|ServerCensus { server, census }| ServerClients {
+            id: Some(server.id.as_str().to_owned()),
+            name: server.name().to_owned(),
+            owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
+            census,
+        });
+        Ok(Seen { principal, servers: servers.collect(), gaps: census.gaps })
+    })
+}
+
+/// The tags that name who is responsible, the most particular first.
+const OWNER_TAGS: [&str; 4] = ["owner", "team", "contact", "costcenter"];
 
 fn write(
     report: &ClientsReport,

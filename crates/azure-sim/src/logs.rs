@@ -1,0 +1,190 @@
+//! The log files of servers: who connected, as PostgreSQL writes it with Azure's prefix.
+
+use crate::call::Call;
+use crate::estate::Record;
+use crate::json::{put, quoted};
+use crate::reply::{self, Content, Reply};
+use crate::simulation::Inner;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use jiff::{Span, Timestamp};
+use std::fmt::Write as _;
+
+/// The signature in the URLs of logs. Whoever has it may read them.
+const SIGNATURE: &str = "simulated-signature";
+/// Days that logs are kept: `logfiles.retention_days` is seven at most.
+const KEPT_DAYS: i64 = 7;
+
+/// A client that connects every so many hours.
+struct Traffic {
+    user: &'static str,
+    database: &'static str,
+    application: &'static str,
+    address: &'static str,
+    is_tls: bool,
+    every_hours: i64,
+}
+
+const fn traffic(
+    user: &'static str,
+    database: &'static str,
+    application: &'static str,
+    address: &'static str,
+    is_tls: bool,
+    every_hours: i64,
+) -> Traffic {
+    Traffic { user, database, application, address, is_tls, every_hours }
+}
+
+/// Who connects to the servers of the demonstration whose logs can be downloaded, and for how many days there are logs.
+fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
+    const ORDERS: &[Traffic] = &[traffic("orders_api", "orders", "PostgreSQL JDBC Driver", "10.20.1.14", true, 1)];
+    const CATALOG: &[Traffic] = &[
+        traffic("catalog_web", "catalog", "catalog-web", "10.20.1.21", true, 1),
+        traffic("report", "catalog", "Metabase v0.50.3", "10.20.7.9", false, 6),
+        // A weekly job, which a look at the sessions of now would not see.
+        traffic("export", "catalog", "pg_dump", "10.20.9.2", false, 168),
+    ];
+    const LEDGER: &[Traffic] = &[
+        traffic("ledger", "ledger", "PostgreSQL JDBC Driver", "10.30.0.5", true, 1),
+        traffic("audit_ro", "ledger", "psql", "10.30.0.77", false, 24),
+    ];
+    const KEYCLOAK: &[Traffic] = &[
+        traffic("keycloak", "keycloak", "PostgreSQL JDBC Driver", "10.40.2.3", true, 1),
+        traffic("backup", "keycloak", "pg_dump", "10.40.2.8", true, 24),
+    ];
+    const STAGE: &[Traffic] = &[traffic("orders_api", "orders", "PostgreSQL JDBC Driver", "10.21.1.14", true, 2)];
+    match server {
+        "pg-orders-prod" => Some((KEPT_DAYS, ORDERS)),
+        "pg-catalog-prod" => Some((KEPT_DAYS, CATALOG)),
+        "pg-ledger-prod" => Some((KEPT_DAYS, LEDGER)),
+        "pg-keycloak" => Some((KEPT_DAYS, KEYCLOAK)),
+        // Downloads were turned on the day before yesterday.
+        "pg-orders-stage" => Some((2, STAGE)),
+        _ => None,
+    }
+}
+
+/// The start of each day of which there is a log, in seconds since 1970.
+fn days(server: &str, now: Timestamp) -> Vec<i64> {
+    let today = now.as_second().div_euclid(86_400) * 86_400;
+    let count = demo(server).map_or(-1, |(days, _)| days);
+    (0..=count).rev().map(|ago| today - ago * 86_400).collect()
+}
+
+fn file_name(day: i64) -> String {
+    let at = Timestamp::from_second(day).unwrap_or_default();
+    format!("postgresql-{}.log", at.strftime("%Y%m%d"))
+}
+
+/// The entries of the list of a server's log files.
+pub(crate) fn entries(record: &Record, base: &str, now: Timestamp) -> Vec<String> {
+    // Storage has hosts of its own, but a simulation on loopback has only one.
+    let host = if base.contains("localhost") || base.contains("127.0.0.1") {
+        base
+    } else {
+        "https://simulated.file.core.windows.net"
+    };
+    days(record.name(), now)
+        .into_iter()
+        .map(|day| {
+            let name = file_name(day);
+            let size = content(record.name(), &name, now).map_or(0, |text| text.len().div_ceil(1_024));
+            let modified = Timestamp::from_second(day + 86_399).unwrap_or_default().min(now);
+            let url = format!("{host}/simulated-logs/{}/serverlogs/{name}?sv=2024-11-04&sr=f&sp=r&sig={SIGNATURE}", record.name());
+            let mut entry = String::new();
+            put!(
+                &mut entry,
+                r#"{{"properties":{{"createdTime":"0001-01-01T00:00:00+00:00","lastModifiedTime":{},"sizeInKb":{size},"type":"ServerLogs","url":{}}},"id":{},"name":{},"type":"Microsoft.DBforPostgreSQL/flexibleServers/logFiles"}}"#,
+                quoted(&crate::clock::iso(modified)),
+                quoted(&url),
+                quoted(&format!("{}/logFiles/{name}", record.id)),
+                quoted(&name)
+            );
+            entry
+        })
+        .collect()
+}
+
+/// Whether a query holds the signature.
+fn is_signed(query: &str) -> bool {
+    query.split('&').any(|pair| pair.strip_prefix("sig=") == Some(SIGNATURE))
+}
+
+/// Answers a download, as storage does: the signature is what counts, and a token beside it is a mistake of the client.
+pub(crate) fn download(call: &Call<'_>, simulation: &Inner, server: &str, file: &str) -> Reply {
+    if call.headers.contains_key(AUTHORIZATION) {
+        return reply::bad_request("A token was sent to storage.");
+    }
+    if !is_signed(call.query) {
+        return Reply::error(StatusCode::FORBIDDEN, "AuthenticationFailed", "The signature is missing or not right.");
+    }
+    match content(server, file, simulation.clock.now()) {
+        Some(text) => Reply::with(StatusCode::OK, Content::Stream(Body::from(text))),
+        None => reply::no_such_path(),
+    }
+}
+
+/// The text of a log; `None` if there is no such file.
+pub(crate) fn content(server: &str, file: &str, now: Timestamp) -> Option<String> {
+    let (_, clients) = demo(server)?;
+    let day = days(server, now).into_iter().find(|day| file_name(*day) == file)?;
+    let mut log = String::new();
+    for hour in 0..24 {
+        let at = day + hour * 3_600;
+        if at > now.as_second() {
+            break;
+        }
+        for (index, client) in (0u32..).zip(clients) {
+            if at / 3_600 % client.every_hours == 0 {
+                write_session(&mut log, at + i64::from(index), index + 100, client);
+            }
+        }
+    }
+    Some(log)
+}
+
+fn write_session(log: &mut String, at: i64, pid: u32, client: &Traffic) {
+    let Traffic { user, database, application, address, is_tls, .. } = client;
+    let time = Timestamp::from_second(at).unwrap_or_default();
+    let end = time.checked_add(Span::new().seconds(40)).unwrap_or(time);
+    let head = |time: Timestamp| format!("{}-{at:08x}.{pid:x}-LOG:  ", time.strftime("%Y-%m-%d %H:%M:%S UTC"));
+    let port = 40_000 + pid;
+    let tls = if *is_tls { " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)" } else { "" };
+    // Writing to a string cannot fail.
+    let _ = writeln!(log, "{}connection received: host={address} port={port}", head(time));
+    let _ = writeln!(
+        log,
+        "{}connection authenticated: identity=\"{user}\" method=scram-sha-256 (/datadrive/pg/data/pg_hba.conf:7)",
+        head(time)
+    );
+    let _ = writeln!(
+        log,
+        "{}connection authorized: user={user} database={database} application_name={application}{tls}",
+        head(time)
+    );
+    let _ = writeln!(
+        log,
+        "{}disconnection: session time: 0:00:40.000 user={user} database={database} host={address} port={port}",
+        head(end)
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weekly_job_is_in_a_week_of_logs() {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let all: String = days("pg-catalog-prod", now)
+            .into_iter()
+            .filter_map(|day| content("pg-catalog-prod", &file_name(day), now))
+            .collect();
+        assert!(all.contains("user=export database=catalog application_name=pg_dump\n"));
+        assert!(content("pg-catalog-prod", "postgresql-19700101.log", now).is_none());
+        assert!(days("pg-payroll-prod", now).is_empty());
+        assert!(is_signed("a=b&sig=simulated-signature") && !is_signed("sig=other"));
+    }
+}

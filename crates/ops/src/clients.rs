@@ -1,0 +1,128 @@
+//! The client census: who connects to each server in scope, from the logs that Resource Manager lists.
+
+use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::subscription::servers_of_subscription;
+use crate::{ScopeError, Tenant, resolve_scope};
+use futures::StreamExt;
+use futures::stream;
+use hostssl_azure::{Arm, ListedLogFile, download_log_file, list_log_files};
+use hostssl_census::{
+    Census, CensusReport, Limits, LogEnd, LogReader, Millis, MissingReason, Requirements, Source, SourceKind,
+};
+use hostssl_model::{Gap, Kind, Reason, Scope, Server};
+
+/// The clients of one server.
+#[derive(Debug, Clone)]
+pub struct ServerCensus {
+    /// The server.
+    pub server: Server,
+    /// What the census came to.
+    pub census: CensusReport,
+}
+
+/// The clients of every server in scope, and what could not be seen.
+#[derive(Debug, Default)]
+pub struct ClientsCensus {
+    /// In the order of the subscriptions' names and the servers' ids.
+    pub servers: Vec<ServerCensus>,
+    /// What of the scope could not be seen.
+    pub gaps: Vec<Gap>,
+}
+
+/// Servers whose logs are downloaded at once. Each has one file under way.
+const SERVERS_AT_ONCE: usize = 10;
+/// Subscriptions listed at once.
+const SUBSCRIPTIONS_AT_ONCE: usize = 64;
+
+/// Takes the census of every server in scope.
+///
+/// # Errors
+///
+/// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is no error but part of the census.
+pub async fn take_census(
+    tenants: &[Tenant],
+    scope: &Scope,
+    since: Option<Millis>,
+    requirements: Requirements,
+) -> Result<ClientsCensus, ScopeError> {
+    let visible = resolve_scope(tenants, scope).await?;
+    let mut census = ClientsCensus { servers: Vec::new(), gaps: visible.gaps };
+    let listed: Vec<_> = stream::iter(&visible.subscriptions)
+        .map(|(subscription, tenant)| async move {
+            let (servers, audit) = servers_of_subscription(&tenant.arm, subscription, scope).await;
+            (&tenant.arm, servers, audit)
+        })
+        .buffered(SUBSCRIPTIONS_AT_ONCE)
+        .collect()
+        .await;
+    let mut work = Vec::new();
+    let mut excepted = Vec::new();
+    for (arm, mut servers, audit) in listed {
+        servers.sort_by(|a, b| a.id.cmp(&b.id));
+        work.extend(servers.into_iter().map(|server| (arm, server)));
+        excepted.extend(audit.excepted);
+        census.gaps.extend(audit.gaps);
+    }
+    // A typing error must not look like a server without clients.
+    let known: Vec<&Server> = work.iter().map(|(_, server)| server).chain(&excepted).collect();
+    if scope.selects_servers()
+        && !was_stopped(&census.gaps)
+        && let Some((selector, value)) = unmatched(scope, &known)
+    {
+        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
+        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&census.gaps)));
+    }
+    census.servers = stream::iter(work)
+        .map(|(arm, server)| async move {
+            let census = census_of(arm, &server, since).await.finish(requirements);
+            ServerCensus { server, census }
+        })
+        .buffered(SERVERS_AT_ONCE)
+        .collect()
+        .await;
+    Ok(census)
+}
+
+async fn census_of(arm: &Arm, server: &Server, since: Option<Millis>) -> Census {
+    let mut census = Census::new(Limits::default(), since);
+    let mut missing = Source::new(SourceKind::ArmLogFile, server.name());
+    if !matches!(server.kind, Kind::Flexible | Kind::ElasticCluster) {
+        missing.lacks(MissingReason::Disabled, "this kind of server offers no log files through Resource Manager");
+        census.add_source(missing);
+        return census;
+    }
+    let listing = list_log_files(arm, &server.id).await;
+    if let Some(error) = &listing.error {
+        let blind = error.blind(READ_LOG_FILES);
+        let reason =
+            if blind.reason == Reason::Permission { MissingReason::Privilege } else { MissingReason::Unreachable };
+        let needs =
+            blind.missing_permission.as_deref().map(|action| format!("; it needs {action}")).unwrap_or_default();
+        missing.lacks(reason, format!("the log files could not be listed: {}{needs}", blind.detail));
+        census.add_source(missing);
+    } else if listing.items.is_empty() {
+        let detail = "there is no log file: logfiles.download_enable is off, or nothing was uploaded yet";
+        missing.lacks(MissingReason::Disabled, detail);
+        census.add_source(missing);
+    }
+    let mut reader = LogReader::new(census, None);
+    for file in &listing.items {
+        reader.begin(SourceKind::ArmLogFile, file.name.clone());
+        let end = download(arm, file, &mut reader).await;
+        reader.end(end);
+    }
+    reader.finish()
+}
+
+/// The permission to list log files. A role that can read the server has it (Azure, "Download PostgreSQL server logs").
+const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logFiles/read";
+
+async fn download(arm: &Arm, file: &ListedLogFile, reader: &mut LogReader) -> LogEnd {
+    let Some(url) = &file.url else {
+        return LogEnd::Broken("its address is not in the storage of this cloud".to_owned());
+    };
+    match download_log_file(arm, url, &mut |piece| reader.feed(piece)).await {
+        Ok(()) => LogEnd::Whole,
+        Err(error) => LogEnd::Broken(error.to_string()),
+    }
+}
