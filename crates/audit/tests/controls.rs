@@ -24,6 +24,7 @@ fn server(kind: Kind, role: Role, name: &str) -> Server {
         role,
         primary: None,
         tags: Tags::default(),
+        administrator: None,
     }
 }
 

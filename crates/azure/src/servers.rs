@@ -150,6 +150,7 @@ struct Properties {
     server_names: Vec<ServerName>,
     server_role_groups: Vec<ServerRoleGroup>,
     parameter_group: Option<ParameterGroup>,
+    administrator_login: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -212,12 +213,18 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
         role,
         primary,
         tags: read_tags(&entry.tags),
+        administrator: properties.administrator_login.as_deref().filter(|name| is_user(name)).map(Into::into),
         id,
     };
     Ok(Listed {
         parameter_group: parameter_group.and_then(|id| ResourceId::try_from(id).ok()),
         posture: Posture { server, readings, wire: Vec::new() },
     })
+}
+
+/// Whether a name can be sent as that of a user: PostgreSQL cuts names off at 63 bytes (NAMEDATALEN).
+fn is_user(name: &str) -> bool {
+    (1..=63).contains(&name.len()) && !name.contains(char::is_control)
 }
 
 /// A tag whose value is no text is left out: Azure knows none.

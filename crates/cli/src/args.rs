@@ -78,8 +78,8 @@ pub(crate) enum Command {
     /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
     ///
     /// Endpoints are written in the order in which they are done. A table of up to 1,000 is sorted instead, failures first.
-    /// A query, and formats other than table and json, need all of them in memory.
-    #[command(after_help = crate::exit::HELP)]
+    /// A query, and formats other than table, json and tsv, need all of them in memory.
+    #[command(after_help = crate::exit::PROBE_HELP)]
     Probe(ProbeArgs),
     /// Say who would be refused if a server enforced TLS: its clients with TLS and in plaintext, and a verdict.
     ///
@@ -161,6 +161,8 @@ pub(crate) struct WireArgs {
     /// Fail certificates with fewer days left than this [default: 30].
     #[arg(long, value_name = "DAYS", requires = "probe")]
     pub(crate) expiry_days: Option<u32>,
+    #[command(flatten)]
+    pub(crate) route: crate::route::RouteArgs,
 }
 
 /// Where to look. Without any of these: every subscription that the identity can see.
@@ -360,16 +362,27 @@ pub(crate) struct ProbeArgs {
     /// names no target is told and makes the run incomplete.
     #[arg(long = "targets", value_name = "FILE")]
     pub(crate) targets_file: Option<PathBuf>,
-    /// Name this user; may be repeated. Otherwise postgres. A user that cannot exist is always named too.
+    /// Name this user too; may be repeated. By default postgres, a user that cannot exist, and for replication the users that
+    /// people use for it are named.
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) user: Vec<String>,
-    /// Name this database; may be repeated. Otherwise postgres.
+    /// Name this database too; may be repeated. By default postgres and a database that cannot exist are named.
     #[arg(long, value_name = "NAME")]
     pub(crate) database: Vec<String>,
+    /// Leave the default names out: name only those of --user, --database and the target.
+    #[arg(long)]
+    pub(crate) only_these: bool,
+    /// Name the fewest users and databases: six connections to a PostgreSQL that enforces TLS, in place of thirteen. It misses
+    /// plaintext that is open to a replication user by name, or to one default name in the database of another.
+    #[arg(long, conflicts_with = "only_these")]
+    pub(crate) quick: bool,
+    /// Send each startup in plaintext this often: behind one address, several servers may answer differently.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) repeat: u16,
     /// Ask for replication of this kind; may be repeated. Otherwise physical.
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) replication: Vec<Replication>,
-    /// Enumerate cipher suites and groups too: one connection each.
+    /// Enumerate cipher suites and groups too, those of post-quantum key exchange among them: one connection each.
     #[arg(long)]
     pub(crate) ciphers: bool,
     /// Ask everything: --ciphers, direct TLS without ALPN, GSSENCRequest, and a startup stuffed behind the SSLRequest, which
@@ -385,10 +398,19 @@ pub(crate) struct ProbeArgs {
     /// Fail certificates with fewer days left than this.
     #[arg(long, value_name = "DAYS")]
     pub(crate) expiry_days: Option<u32>,
+    /// Fail for these alone: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
+    /// Otherwise each of them counts.
+    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Judgement options")]
+    pub(crate) fail_on: Vec<crate::commands::probe::Finding>,
+    /// Do not fail for these.
+    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Judgement options")]
+    pub(crate) allow: Vec<crate::commands::probe::Finding>,
+    #[command(flatten)]
+    pub(crate) route: crate::route::RouteArgs,
     /// Connections at once to one server.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) connections: u16,
-    /// Endpoints probed at once.
+    /// Endpoints talked to at once. Up to 1,000 more are being connected to meanwhile.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) parallel: u16,
     /// Time for one endpoint.

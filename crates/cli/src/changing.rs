@@ -4,6 +4,7 @@ use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, TableArgs};
 use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::route::RouteArgs;
 use crate::run_progress::RunProgress;
 use crate::{probing, stdout};
 use hostssl_azure::StopSignal;
@@ -57,7 +58,7 @@ impl Site {
     /// The wire as the judge. Like the client, it is not stopped by an interrupt.
     fn judge(&self) -> Result<WireJudge, CliError> {
         let never = watch::channel(None).1;
-        let probe = probing::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref())?;
+        let probe = probing::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref(), &RouteArgs::default())?;
         Ok(WireJudge { tenant: self.changing.clone(), probe })
     }
 }

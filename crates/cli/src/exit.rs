@@ -110,6 +110,15 @@ pub(crate) const CHECK_HELP: &str = "Exit codes:
   2  wrong usage, or the file is no plan
   3  objections";
 
+/// For `probe`.
+pub(crate) const PROBE_HELP: &str = "Exit codes:
+  0  every endpoint is proven to enforce TLS, its certificate passes verify-full, and nothing weakens it
+  1  the tool failed
+  2  wrong usage
+  3  an endpoint accepts plaintext or has broken TLS, its certificate fails verify-full, or something weakens it;
+     --fail-on and --allow say what counts, and JSON, in `failures`, what did
+  4  nothing that counts fails, but not everything could be checked: a name, a connection, a verdict, a certificate";
+
 /// The same for commands that plan.
 pub(crate) const PLAN_HELP: &str = "Exit codes:
   0  everything was seen, and the plan is made, also if it is empty

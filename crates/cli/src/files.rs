@@ -30,6 +30,28 @@ pub(crate) fn endpoints_at_once(endpoints: usize, connections: usize) -> usize {
     room
 }
 
+/// How many endpoints can be connected to at once beside those of `endpoints_at_once`, at most `most`. Raises the limit for
+/// them as well, as far as the system lets it.
+#[cfg(unix)]
+pub(crate) fn connects_at_once(endpoints: usize, connections: usize, most: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let taken = count(endpoints.saturating_mul(connections.max(1))).saturating_add(OTHERS);
+    let limit = getrlimit(Resource::Nofile);
+    let Some(current) = limit.current else { return most };
+    let wanted = taken.saturating_add(count(most)).min(limit.maximum.unwrap_or(u64::MAX));
+    let raised = wanted > current
+        && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).is_ok();
+    let granted = if raised { wanted } else { current };
+    usize::try_from(granted.saturating_sub(taken)).unwrap_or(most).min(most)
+}
+
+/// As many as are wanted: only Unix counts sockets among files.
+#[cfg(not(unix))]
+pub(crate) fn connects_at_once(_endpoints: usize, _connections: usize, most: usize) -> usize {
+    most
+}
+
 /// As many as are wanted: only Unix counts sockets among files.
 #[cfg(not(unix))]
 pub(crate) fn endpoints_at_once(endpoints: usize, _connections: usize) -> usize {

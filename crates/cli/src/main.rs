@@ -20,6 +20,7 @@ mod libpq;
 mod plan_file;
 mod probing;
 mod progress;
+mod route;
 mod run_progress;
 mod simulated;
 mod state;

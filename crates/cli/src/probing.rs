@@ -2,6 +2,8 @@
 
 use crate::connect::Connected;
 use crate::error::CliError;
+use crate::files::connects_at_once;
+use crate::route::RouteArgs;
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{Simulation, Wire};
@@ -18,12 +20,18 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Endpoints that an audit probes at once.
-const ENDPOINTS_AT_ONCE: usize = 128;
+/// Endpoints that an audit talks to at once.
+const CONVERSATIONS: usize = 128;
+/// The same, with those that are being connected to: hosts that do not answer are waited for side by side.
+const ENDPOINTS_AT_ONCE: usize = 512;
 
 /// The look at the wire of an audit. With a simulated Azure its listeners are asked, in this process.
-pub(crate) fn probe_of_audit(connected: &Connected, ca_file: Option<&Path>) -> Result<ListenerProbe, CliError> {
-    probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file)
+pub(crate) fn probe_of_audit(
+    connected: &Connected,
+    ca_file: Option<&Path>,
+    route: &RouteArgs,
+) -> Result<ListenerProbe, CliError> {
+    probe_of(connected.simulation.as_ref(), connected.stop.clone(), ca_file, route)
 }
 
 /// The same until `stop` is given.
@@ -31,9 +39,25 @@ pub(crate) fn probe_of(
     simulation: Option<&Simulation>,
     stop: StopSignal,
     ca_file: Option<&Path>,
+    route: &RouteArgs,
 ) -> Result<ListenerProbe, CliError> {
-    let prober = prober(options_of(simulation, ca_file)?)?;
-    Ok(ListenerProbe::new(prober, ENDPOINTS_AT_ONCE, stop, now))
+    let mut options = Options { conversations: CONVERSATIONS, ..options_of(simulation, ca_file)? };
+    match route.dialer()? {
+        Some(_) if simulation.is_some() => {
+            let what = "--proxy and --connect-to do not go with --simulate, whose listeners are in this process";
+            return Err(CliError::usage(what, "leave one of them out"));
+        }
+        Some(dialer) => options.dialer = dialer,
+        None => {}
+    }
+    let at_once = match simulation {
+        Some(_) => ENDPOINTS_AT_ONCE,
+        None => {
+            let connecting = ENDPOINTS_AT_ONCE - CONVERSATIONS;
+            CONVERSATIONS + connects_at_once(CONVERSATIONS, options.connections_per_server, connecting)
+        }
+    };
+    Ok(ListenerProbe::new(prober(options)?, at_once, stop, now))
 }
 
 /// What writes down the exchange with a listener, for the console.
@@ -76,7 +100,8 @@ fn exchange(report: EndpointReport) -> Exchange {
 /// What is asked, and of whom. With a simulated Azure its listeners are asked, in this process.
 fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<Options, CliError> {
     let mut roots = roots(ca_file)?;
-    let mut options = Options::default();
+    // Azure writes pg_hba.conf: it has no lines for the names of replication users.
+    let mut options = Options::quick();
     if let Some(simulation) = simulation {
         let wire = Wire::new(simulation).map_err(|error| CliError::failed(&error, DEFECT))?;
         for root in wire.roots() {

@@ -157,8 +157,25 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
     };
-    assert_eq!(probe(line, &[]).0, 0);
-    let (code, _, said) = probe(&format!("host=/tmp password=hunter2\n{line}\n"), &[]);
+    // Whom nobody told to trust the simulated roots finds a certificate that fails verify-full, and says by what it fails.
+    let (code, document, said) = probe(line, &["-o", "json"]);
+    assert_eq!(code, 3, "{said}");
+    let failures = &serde_json::from_str::<Value>(&document).unwrap()["endpoints"][0]["failures"];
+    assert_eq!(*failures, serde_json::json!(["verify-full", "certificate-untrusted", "certificate-chain-incomplete"]));
+    assert!(
+        said.contains(
+            "exit code 3 because of certificate-chain-incomplete (1), certificate-untrusted (1), verify-full (1)"
+        ),
+        "{said}"
+    );
+    assert_eq!(probe(line, &["--fail-on", "not-enforced"]).0, 0);
+    assert_eq!(probe(line, &["--allow", "verify-full,certificate-untrusted,certificate-chain-incomplete"]).0, 0);
+    assert_eq!(probe(line, &["--allow", "verify-full"]).0, 3);
+    assert_eq!(probe(line, &["--allow", "everything"]).0, 2);
+    let trusted = ["--ca-file", ca.as_str()];
+    let (code, rows, said) = probe(line, &[&trusted[..], &["-o", "tsv"]].concat());
+    assert_eq!((code, rows.lines().count()), (0, 1), "{said}");
+    let (code, _, said) = probe(&format!("host=/tmp password=hunter2\n{line}\n"), &trusted);
     assert_eq!(code, 4);
     assert!(said.contains("standard input, line 1: a unix-domain socket") && !said.contains("hunter2"), "{said}");
     assert_eq!(probe("# nothing\n\n", &[]).0, 2);
@@ -174,8 +191,8 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
     let missing = run(&["probe", &format!("{line} sslrootcert=/no/such/file")]);
     assert_eq!(missing.code, 2, "{}", missing.stderr);
     // Days left are looked at when they are asked for.
-    assert_eq!(probe(line, &["--expiry-days", "30"]).0, 0);
-    let (code, table, _) = probe(line, &["--expiry-days", "365"]);
+    assert_eq!(probe(line, &[&trusted[..], &["--expiry-days", "30"]].concat()).0, 0);
+    let (code, table, _) = probe(line, &[&trusted[..], &["--expiry-days", "365"]].concat());
     assert_eq!(code, 3);
     assert!(table.contains("weakness: certificate-expires-soon"), "{table}");
 }
@@ -197,4 +214,32 @@ fn an_interrupted_probe_ends_in_a_valid_document() {
     keeps_to(PROBE_SCHEMA, &report);
     assert_eq!(report["endpoints"].as_array().unwrap().len(), 1);
     assert!(done.stderr.contains("interrupted: 1 endpoint was done"), "{}", done.stderr);
+}
+
+#[test]
+fn a_tunnel_and_what_is_no_proxy() {
+    let simulator = simulator(&["enforced"]);
+    let all = std::fs::read_to_string(simulator.folder().join("servers.txt")).unwrap();
+    let line = all.lines().find(|line| line.contains("pg-orders-prod.")).unwrap();
+    let word = |key: &str| {
+        line.split_whitespace()
+            .find_map(|word| word.strip_prefix(key))
+            .unwrap_or_else(|| panic!("{key}: {line}"))
+            .to_owned()
+    };
+    let (host, address, port) = (word("host="), word("hostaddr="), word("port="));
+    let rule = format!("{host}:5432:{address}:{port}");
+    let ca = simulator.variable("HOSTSSL_CA_FILE");
+    let done = run(&["probe", &format!("{host}:5432"), "--connect-to", &rule, "--ca-file", &ca, "-o", "json"]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    for mistake in [
+        &["probe", "db", "--proxy", "http://me:hunter2@h"][..],
+        &["probe", "db", "--proxy", "socks5://me:hunter2@h"],
+        &["probe", "db", "--connect-to", "nonsense"],
+        &["audit", "--simulate", "--probe", "--proxy", "socks5h://me:hunter2@h"],
+    ] {
+        let done = run(mistake);
+        assert_eq!(done.code, 2, "{mistake:?}: {}", done.stderr);
+        assert!(!done.stderr.contains("hunter2") && done.stderr.contains("hint: "), "{}", done.stderr);
+    }
 }

@@ -149,6 +149,13 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
     all
 }
 
+/// Whether the message of a server says that it demands TLS, and says nothing else.
+#[must_use]
+pub fn demands_tls(message: &str) -> bool {
+    let found = explain_all(message);
+    !found.is_empty() && found.iter().all(|explanation| explanation.cause == Cause::TlsEnforced)
+}
+
 /// Says what was found, in a text whose most telling message weighs `top`.
 fn explanation(found: &Found, top: Weight) -> Explanation {
     let reading = found.reading;

@@ -40,6 +40,7 @@ fn posture(
             role: Role::None,
             primary: None,
             tags: Tags::default(),
+            administrator: None,
         },
         readings: readings.to_vec(),
         wire: Vec::new(),

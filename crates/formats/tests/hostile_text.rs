@@ -10,7 +10,7 @@ use hostssl_model::{
     AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
     Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
 };
-use hostssl_probe::report::{EndpointReport, Outcome, SslRequestOutcome, TransportAnswer, Verdict};
+use hostssl_probe::report::{EndpointReport, Outcome, SeveralServers, SslRequestOutcome, TransportAnswer, Verdict};
 use hostssl_probe::transcript::{Direction, Line};
 use serde_json::json;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn audit() -> AuditReport {
             role: Role::None,
             primary: None,
             tags: [(hostile.as_str(), hostile.as_str())].into_iter().collect(),
+            administrator: Some(hostile.as_str().into()),
         },
         readings: vec![
             (
@@ -103,6 +104,8 @@ fn endpoint() -> EndpointReport {
         tls: None,
         certificate: None,
         weaknesses: Vec::new(),
+        several_servers: Some(SeveralServers { at_least: 2, differences: vec![hostile.clone()], plaintext_answers: 1 }),
+        failures: Some(vec![hostile.clone()]),
         transcript: Some(vec![Line {
             micros: 1,
             connection: hostile.clone(),

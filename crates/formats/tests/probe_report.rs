@@ -27,6 +27,8 @@ fn unreachable(host: &str) -> EndpointReport {
         tls: None,
         certificate: None,
         weaknesses: Vec::new(),
+        several_servers: None,
+        failures: None,
         transcript: None,
     }
 }
@@ -67,6 +69,7 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
             startup_stuffing: Some(Support::Refused),
             cipher_suites: enumeration(),
             groups: enumeration(),
+            post_quantum: enumeration().map(|mut list| list.remove(0)),
         }),
         certificate: Some(CertificateReport {
             verify_full: Judgement { ok: Some(true), reason: None },

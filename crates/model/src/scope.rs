@@ -92,6 +92,7 @@ mod tests {
             role: Role::None,
             primary: None,
             tags: [("env", "staging"), ("team", "shop")].into_iter().collect(),
+            administrator: None,
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Server {
     pub primary: Option<ResourceId>,
     /// The tags that people gave it.
     pub tags: Tags,
+    /// The name of its administrator in PostgreSQL, where Azure said; a probe of its listeners names that user too.
+    pub administrator: Option<Box<str>>,
 }
 
 impl Server {

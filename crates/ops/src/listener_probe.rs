@@ -40,10 +40,10 @@ impl ListenerProbe {
     }
 
     /// Looks at every listener of `server`. A pooler that is not there leaves no trace; everything else that could not be
-    /// seen is an observation with its reason.
+    /// checked is an observation with its reason.
     ///
-    /// A refused connection to the pooler's port says that there is none. One that finds no answer does not: then `arm` is
-    /// asked whether the server has one.
+    /// A connection to the pooler's port that is refused or finds no answer does not say that there is none: a firewall does
+    /// both. `arm` is asked whether the server has one.
     pub async fn look(&self, arm: &Arm, server: &Server) -> Vec<WireObservation> {
         if let Some(blind) = not_running(server) {
             return vec![self.unseen(POSTGRES_PORT, blind)];
@@ -52,22 +52,22 @@ impl ListenerProbe {
             let blind = Unchecked::new(Reason::NotReturned, "Azure does not say by which name it is reached");
             return vec![self.unseen(POSTGRES_PORT, blind)];
         };
-        let looks = server.kind.offering().ports.iter().map(|port| self.look_at(host, *port));
+        let looks = server.kind.offering().ports.iter().map(|port| self.look_at(server, host, *port));
         let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
         let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         if server.kind.offering().tells_pooler
             && seen
-            && looks.iter().any(is_silent_pooler)
+            && looks.iter().any(is_missing_pooler)
             && read_pooler_enabled(arm, &server.id).await == Ok(false)
         {
-            looks.retain(|look| !is_silent_pooler(look));
+            looks.retain(|look| !is_missing_pooler(look));
         }
         looks
     }
 
-    async fn look_at(&self, host: &str, port: u16) -> Vec<WireObservation> {
+    async fn look_at(&self, server: &Server, host: &str, port: u16) -> Vec<WireObservation> {
         let target = match Target::parse(host).map(|mut targets| targets.pop()) {
-            Ok(Some(target)) => Target { port, ..target },
+            Ok(Some(target)) => Target { port, user: server.administrator.as_deref().map(str::to_owned), ..target },
             _ => {
                 let detail = "the name that Azure returned is no name of a host";
                 return vec![self.unseen(port, Unchecked::new(Reason::MalformedAnswer, detail))];
@@ -84,7 +84,11 @@ impl ListenerProbe {
                     return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended before its time"))];
                 };
                 let moment = (self.clock)();
-                reports.into_iter().filter_map(|report| observation(report, &moment)).collect()
+                let refused = |report: &EndpointReport| report.unreachable == Some(Unreachable::Refused);
+                // Of other kinds than flexible servers Azure does not say whether they have a pooler.
+                let asked = server.kind.offering().tells_pooler;
+                let absent = |report: &EndpointReport| report.port == POOLER_PORT && refused(report) && !asked;
+                reports.into_iter().filter(|report| !absent(report)).map(|report| observation(report, &moment)).collect()
             }
         }
     }
@@ -106,7 +110,7 @@ impl ListenerProbe {
 }
 
 /// Whether no connection could be made to a pooler that may not be there.
-fn is_silent_pooler(look: &WireObservation) -> bool {
+fn is_missing_pooler(look: &WireObservation) -> bool {
     look.port == POOLER_PORT && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
 }
 
@@ -133,11 +137,8 @@ fn not_running(server: &Server) -> Option<Unchecked> {
     state.is_being_created().then(|| Unchecked::new(Reason::Creating, detail))
 }
 
-/// What one report says. `None` for a pooler that is not there: a refused connection to its port.
-fn observation(report: EndpointReport, now: &Moment) -> Option<WireObservation> {
-    if report.port == POOLER_PORT && report.unreachable == Some(Unreachable::Refused) {
-        return None;
-    }
+/// What one report says.
+fn observation(report: EndpointReport, now: &Moment) -> WireObservation {
     let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
     let transport = match report.verdict {
         Verdict::Enforced => Some(WireTransport::Enforced),
@@ -159,12 +160,12 @@ fn observation(report: EndpointReport, now: &Moment) -> Option<WireObservation> 
             certificate: report.certificate.as_ref().map(|certificate| certificate_of(certificate, now)),
         }),
     };
-    Some(WireObservation {
+    WireObservation {
         port: report.port,
         address: report.address.map(Into::into),
         observed_at: now.text.as_str().into(),
         listener,
-    })
+    }
 }
 
 fn versions(report: &EndpointReport) -> Vec<(WireVersion, Acceptance)> {

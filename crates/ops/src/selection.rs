@@ -148,6 +148,7 @@ mod tests {
             role: Role::None,
             primary: None,
             tags: tag.into_iter().collect(),
+            administrator: None,
         }
     }
 

@@ -31,6 +31,8 @@ enum Between {
     Nothing,
     /// Connections to 6432 find no answer, as behind a firewall that drops.
     SilentPooler,
+    /// Connections to 6432 are refused, as by a firewall that answers.
+    RefusedPooler,
     /// No connection is ever answered.
     BlackHole,
 }
@@ -45,6 +47,9 @@ impl Dial for Through {
         match self.between {
             Between::SilentPooler if address.port() == 6432 => {
                 std::future::ready(Err(io::ErrorKind::TimedOut.into())).boxed()
+            }
+            Between::RefusedPooler if address.port() == 6432 => {
+                std::future::ready(Err(io::ErrorKind::ConnectionRefused.into())).boxed()
             }
             Between::BlackHole => std::future::pending().boxed(),
             _ => {
@@ -70,7 +75,7 @@ async fn run(servers: Vec<Server>, between: Between, faults: &[FaultRule], stop:
         dialer: Arc::new(Through { wire, between }),
         connect_timeout: Duration::from_secs(60),
         job_timeout: Duration::from_secs(60),
-        ..Options::default()
+        ..Options::quick()
     };
     let clock = || Moment { text: "2026-11-24T00:00:00Z".to_owned(), seconds: 1_795_478_400 };
     let probe = ListenerProbe::new(Prober::new(options).unwrap(), 8, signal, clock);
@@ -120,18 +125,28 @@ async fn a_pooler_is_looked_at_too() {
 }
 
 #[tokio::test]
-async fn a_silent_pooler_is_unknown_unless_azure_says_that_there_is_none() {
-    let report = run(vec![orders()], Between::SilentPooler, &[], None).await;
-    assert_eq!(looks(&report), [(5432, Ok(WireTransport::Enforced))]);
-    let there = orders().with("pgbouncer.enabled", "true");
-    let report = run(vec![there], Between::SilentPooler, &[], None).await;
-    assert_eq!(looks(&report)[1], (6432, Err(Reason::Unreachable)));
-    assert_eq!((report.servers[0].outcome, report.run.complete), (Outcome::Unknown, false));
-    // Azure does not say: it stays unknown.
-    let forbidden = FaultRule::new(hostssl_azure_sim::FaultScope::Everywhere, Fault::Forbidden)
-        .during([Operation::GetConfiguration]);
-    let report = run(vec![orders()], Between::SilentPooler, &[forbidden], None).await;
-    assert_eq!(looks(&report)[1], (6432, Err(Reason::Unreachable)));
+async fn a_pooler_that_cannot_be_reached_is_unknown_unless_azure_says_that_there_is_none() {
+    for between in [Between::SilentPooler, Between::RefusedPooler] {
+        let report = run(vec![orders()], between, &[], None).await;
+        assert_eq!(looks(&report), [(5432, Ok(WireTransport::Enforced))]);
+        let there = orders().with("pgbouncer.enabled", "true");
+        let report = run(vec![there], between, &[], None).await;
+        assert_eq!(looks(&report)[1], (6432, Err(Reason::Unreachable)));
+        assert_eq!((report.servers[0].outcome, report.run.complete), (Outcome::Unknown, false));
+        // Azure does not say: it stays unknown.
+        let forbidden = FaultRule::new(hostssl_azure_sim::FaultScope::Everywhere, Fault::Forbidden)
+            .during([Operation::GetConfiguration]);
+        let report = run(vec![orders()], between, &[forbidden], None).await;
+        assert_eq!(looks(&report)[1], (6432, Err(Reason::Unreachable)));
+    }
+}
+
+#[tokio::test]
+async fn the_administrator_that_azure_names_is_asked_for_too() {
+    let report = run(vec![orders()], Between::Nothing, &[], None).await;
+    assert_eq!(report.servers[0].server.administrator.as_deref(), Some("pgadmin"));
+    let Reading::Known(listener) = &report.servers[0].wire[0].listener else { panic!("it was seen") };
+    assert!(listener.why.starts_with("all 5 plaintext startups probed are refused"), "{}", listener.why);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! What the answer to a startup says about its transport. Pure.
 //!
-//! Decided by SQLSTATE and routine, which no `lc_messages` translates. Text is looked at in three places only, each for
-//! words that are not translated: the file name `pg_hba.conf`, and messages of pgbouncer and pgpool, which have no
-//! translations and send no routine.
+//! Decided by SQLSTATE and routine, which no `lc_messages` translates. Text is looked at only for words that are not
+//! translated: the file name `pg_hba.conf`, and messages of poolers and gateways, which have no translations and send no
+//! routine. The words by which those demand TLS are those of the crate `explain`.
 
 use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::error_response::ErrorResponse;
@@ -45,6 +45,12 @@ pub(crate) enum Signal {
     Silent,
     /// An error 28000 without a routine, as gateways send it. A refusal if the same startup is let in over TLS.
     Unclear,
+    /// A pooler does not know the name. Whether it looked at the transport before is up to its settings.
+    NoSuchName,
+    /// The peer has no replication connections at all.
+    NoReplication,
+    /// No slot is free (53300), or the server is starting or stopping (57P03). Rules were not looked at.
+    Busy,
     /// It proves nothing.
     Unknown,
 }
@@ -63,6 +69,9 @@ pub(crate) fn signal(attempt: &Attempt<StartupReply>, user: &str) -> Signal {
 fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
     let routine = error.routine.as_deref();
     let message = error.message.as_deref().unwrap_or_default();
+    if routine.is_none() && hostssl_explain::demands_tls(message) {
+        return Signal::Refused;
+    }
     let Some(code) = error.code.as_deref() else {
         // Protocol 2: an error from before the server had read anything.
         return Signal::Unknown;
@@ -83,12 +92,14 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         }
         ("28000", None) => Signal::Unclear,
         // pgbouncer (client.c) has one code for nearly everything, and looks at TLS before it looks at names.
-        ("08P01", None) if message == "SSL required" || message == "login rejected" => Signal::Refused,
+        ("08P01", None) if PGBOUNCER_REFUSALS.iter().any(|refusal| message.starts_with(refusal)) => Signal::Refused,
         ("08P01", None) if message.starts_with("no such database") || message.starts_with("no such user") => {
-            Signal::Allowed
+            Signal::NoSuchName
         }
+        ("08P01", None) if message == "unsupported startup parameter: replication" => Signal::NoReplication,
         // pgpool (pool_hba.c).
         ("XX000", _) if message == "client authentication failed" && names_pool_hba(error) => Signal::Refused,
+        ("53300" | "57P03", _) => Signal::Busy,
         // A startup without a user name is refused before pg_hba.conf is looked at.
         ("28000", Some("ProcessStartupPacket")) => Signal::Unknown,
         // Only what PostgreSQL raises behind pg_hba.conf proves that a line let the startup in: a wrong password or no such
@@ -99,15 +110,21 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
     }
 }
 
+/// By what pgbouncer refuses a transport: its `client_tls_sslmode`, and its `auth_hba_file` up to 1.24 and from 1.25 on.
+const PGBOUNCER_REFUSALS: [&str; 3] = ["SSL required", "login rejected", "no authentication method is found"];
+
 fn names_pool_hba(error: &ErrorResponse) -> bool {
     error.detail.as_deref().is_some_and(|detail| detail.contains("pool_hba.conf"))
 }
 
+/// Whether a character is a quotation mark of any language.
+pub(crate) fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '「' | '」')
+}
+
 /// Whether `message` holds `name` between quotation marks of any language.
 fn names_quoted(message: &str, name: &str) -> bool {
-    let quote = |c: Option<char>| {
-        c.is_some_and(|c| matches!(c, '"' | '\'' | '«' | '»' | '“' | '”' | '„' | '‘' | '’' | '「' | '」'))
-    };
+    let quote = |c: Option<char>| c.is_some_and(is_quote);
     let spaces: &[char] = &[' ', '\u{a0}', '\u{202f}'];
     !name.is_empty()
         && message.match_indices(name).any(|(at, _)| {
@@ -179,13 +196,21 @@ mod tests {
             ("28000", "auth_failed", "certificate authentication failed", Signal::Allowed),
             ("3D000", "InitPostgres", "database \"x\" does not exist", Signal::Allowed),
             ("42501", "InitPostgres", "permission denied", Signal::Allowed),
-            ("28000", "", "SSL connection is required. Please specify SSL options and retry.", Signal::Unclear),
+            ("28000", "", "Invalid Username specified. Please check the Username and retry.", Signal::Unclear),
+            ("28000", "", "SSL connection is required. Please specify SSL options and retry.", Signal::Refused),
+            ("XX000", "", "connection is insecure (try using `sslmode=require`)", Signal::Refused),
+            ("08004", "", "node is running secure mode, SSL connection required", Signal::Refused),
+            ("XX000", "", "SSL connection is required", Signal::Refused),
             ("08P01", "", "SSL required", Signal::Refused),
-            ("08P01", "", "no such database: x", Signal::Allowed),
+            ("08P01", "", "login rejected", Signal::Refused),
+            ("08P01", "", "no authentication method is found", Signal::Refused),
+            ("08P01", "", "no such database: x", Signal::NoSuchName),
+            ("08P01", "", "unsupported startup parameter: replication", Signal::NoReplication),
+            ("08P01", "", "unsupported startup parameter: options", Signal::Unknown),
             ("08P01", "ProcessStartupPacket", "SSL required", Signal::Unknown),
             ("08P01", "", "bad packet", Signal::Unknown),
-            ("53300", "InitProcess", "sorry, too many clients already", Signal::Unknown),
-            ("57P03", "ProcessStartupPacket", "the database system is starting up", Signal::Unknown),
+            ("53300", "InitProcess", "sorry, too many clients already", Signal::Busy),
+            ("57P03", "ProcessStartupPacket", "the database system is starting up", Signal::Busy),
             ("57P01", "ProcessInterrupts", "terminating connection", Signal::Unknown),
             ("58000", "x", "", Signal::Unknown),
             ("0A000", "ProcessStartupPacket", "unsupported frontend protocol", Signal::Unknown),

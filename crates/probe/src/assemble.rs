@@ -11,12 +11,12 @@ use crate::certificate_report::certificate_report;
 use crate::facts::{Enumerated, Facts, Handshake};
 use crate::report::{
     CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode,
-    SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, Verdict, VersionSupport,
-    Weakness,
+    SeveralServers, SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, Verdict,
+    VersionSupport, Weakness,
 };
 use crate::target::Target;
 use crate::transcript::Line;
-use crate::verdict::{best_encrypted, decide, worst_plaintext};
+use crate::verdict::decide;
 
 /// By what certificates are judged.
 pub(crate) struct Judging<'a> {
@@ -77,14 +77,25 @@ pub(crate) fn assemble(
         reason: safe_str(&decision.reason),
         // A banner that begins with S.
         ssl_request: if mistaken_for_s { SslRequestOutcome::Garbage } else { facts.ssl },
-        plaintext: worst_plaintext(&decision.startups),
-        encrypted: best_encrypted(&decision.startups),
+        plaintext: decision.plaintext,
+        encrypted: decision.encrypted,
         startups: decision.startups,
         tls,
         certificate,
         weaknesses,
+        several_servers: several_servers(facts),
+        failures: None,
         transcript,
     }
+}
+
+fn several_servers(facts: &Facts) -> Option<SeveralServers> {
+    let differences = facts.identity.differences();
+    (!differences.is_empty()).then(|| SeveralServers {
+        at_least: u32::try_from(facts.identity.servers()).unwrap_or(u32::MAX),
+        differences: differences.into_iter().map(|mark| mark.name().to_owned()).collect(),
+        plaintext_answers: facts.identity.plaintext_answers(),
+    })
 }
 
 /// Whether a certificate has ended, or ends within the days that were asked about.
@@ -121,6 +132,8 @@ pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
         tls: None,
         certificate: None,
         weaknesses: Vec::new(),
+        several_servers: None,
+        failures: None,
         transcript: None,
     }
 }
@@ -169,6 +182,7 @@ fn tls_report(facts: &Facts, startups: &[StartupResult]) -> Option<TlsReport> {
         startup_stuffing: asked(&facts.stuffing),
         cipher_suites: facts.suites.as_deref().map(enumerations),
         groups: facts.groups.as_deref().map(enumerations),
+        post_quantum: facts.post_quantum.as_ref().map(enumeration),
     })
 }
 
@@ -190,14 +204,15 @@ fn negotiated(handshake: &Handshake) -> Negotiated {
 }
 
 fn enumerations<T: std::fmt::Display>(lists: &[Enumerated<T>]) -> Vec<Enumeration> {
-    lists
-        .iter()
-        .map(|list| Enumeration {
-            version: list.version.name().to_owned(),
-            names: list.chosen.iter().map(T::to_string).collect(),
-            complete: list.complete,
-        })
-        .collect()
+    lists.iter().map(enumeration).collect()
+}
+
+fn enumeration<T: std::fmt::Display>(list: &Enumerated<T>) -> Enumeration {
+    Enumeration {
+        version: list.version.name().to_owned(),
+        names: list.chosen.iter().map(T::to_string).collect(),
+        complete: list.complete,
+    }
 }
 
 fn client_certificate(facts: &Facts, startups: &[StartupResult]) -> ClientCertificate {
@@ -236,8 +251,10 @@ fn transport_weaknesses(facts: &Facts, startups: &[StartupResult], tls: Option<&
         }
     }
     let accepted = |version: &TlsVersion| facts.versions.get(version).and_then(Attempt::completed);
-    let suites =
-        facts.suites.iter().flatten().flat_map(|list| &list.chosen).filter_map(|suite| CipherSuite::weakness(*suite));
+    let listed = facts.suites.iter().flatten().flat_map(|list| &list.chosen).copied();
+    // What a server chose of all suites is its choice, not ours: it counts where our client could not go on with it.
+    let chosen = facts.hello_suite.filter(|_| facts.handshake.completed().is_none());
+    let suites = listed.chain(chosen).filter_map(CipherSuite::weakness);
     for weakness in suites {
         found.push(match weakness {
             SuiteWeakness::NoForwardSecrecy => Weakness::NoForwardSecrecy,

@@ -18,6 +18,17 @@ use crate::srv;
 /// Finds the addresses of hosts and opens connections to them. Time-outs are the caller's: both futures may be dropped at
 /// any time.
 pub trait Dial: fmt::Debug + Send + Sync {
+    /// The host and port to connect to in place of those of a target; `None` for the target's own.
+    fn instead_of(&self, _host: &str, _port: u16) -> Option<(String, u16)> {
+        None
+    }
+
+    /// Whether names are resolved where connections come out, and not here. Then [`Dial::connect`] is given the unspecified
+    /// address with the port, and goes by the name.
+    fn resolves_at_far_end(&self) -> bool {
+        false
+    }
+
     /// The addresses of `host`, each with `port`.
     ///
     /// # Errors

@@ -2,16 +2,18 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{Attempt, Reason};
 use crate::connection::Connection;
 use crate::dial::Stream;
+use crate::identity::Identity;
 use crate::options::Options;
 use crate::report::SslRequestOutcome;
 use crate::tls_client::TlsClient;
@@ -34,14 +36,82 @@ pub(crate) enum Opening {
 pub(crate) struct Endpoint<'a> {
     pub(crate) options: &'a Options,
     pub(crate) tls: &'a TlsClient,
+    /// Where to connect. Unspecified where the name is resolved elsewhere.
     pub(crate) address: SocketAddr,
+    /// The name that belongs to it.
+    pub(crate) dialled: &'a str,
+    /// The name of the target, by which the server is judged.
     pub(crate) host: &'a str,
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) deadline: Instant,
+    pub(crate) turn: Turn,
     pub(crate) recorder: Recorder,
+    pub(crate) told: Told,
+}
+
+/// When the conversation with an endpoint may begin, and when it must be over.
+///
+/// To connect takes no place among the conversations: a thousand hosts that do not answer are waited for side by side. The
+/// clock of the endpoint starts anew when the first connection has its place.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    places: Arc<Semaphore>,
+    place: OnceCell<(OwnedSemaphorePermit, Instant)>,
+    created: Instant,
+    time: Duration,
+}
+
+impl Turn {
+    /// A turn among `places`, for `time` from when it comes.
+    pub(crate) fn new(places: Arc<Semaphore>, time: Duration) -> Self {
+        Self { places, place: OnceCell::new(), created: Instant::now(), time }
+    }
+
+    /// Waits for the place. Later connections of the endpoint have it already.
+    async fn take(&self) {
+        let place = async {
+            match Arc::clone(&self.places).acquire_owned().await {
+                Ok(place) => Ok((place, Instant::now())),
+                // The semaphore is never closed.
+                Err(_) => Err(()),
+            }
+        };
+        let _ = self.place.get_or_try_init(|| place).await;
+    }
+
+    /// When all questions to the endpoint must be answered.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.place.get().map_or(self.created, |(_, since)| *since) + self.time
+    }
+}
+
+/// What the jobs of one endpoint tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    identity: Mutex<Identity>,
+    no_alpn: AtomicBool,
 }
 
 impl Endpoint<'_> {
+    /// Adds to what is known of the servers behind the address.
+    pub(crate) fn note(&self, add: impl FnOnce(&mut Identity)) {
+        add(&mut self.told.identity.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What is known of the servers behind the address.
+    pub(crate) fn identity(&self) -> Identity {
+        self.told.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether to offer the protocol `postgresql` in handshakes.
+    pub(crate) fn offers_alpn(&self) -> bool {
+        !self.told.no_alpn.load(Ordering::Relaxed)
+    }
+
+    /// Offers it no more.
+    pub(crate) fn stop_offering_alpn(&self) {
+        self.told.no_alpn.store(true, Ordering::Relaxed);
+    }
+
     /// Opens a connection, when its turn among those to the server has come. The name is for the transcript.
     ///
     /// Returns the time that the connection took with it: about one round trip.
@@ -49,26 +119,29 @@ impl Endpoint<'_> {
         &self,
         name: impl FnOnce() -> String,
     ) -> Result<(Connection<Stream>, Duration), Reason> {
-        let permit = match timeout_at(self.deadline, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) if Instant::now() < self.deadline => permit,
+        let permit = match timeout_at(self.turn.deadline(), Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) if Instant::now() < self.turn.deadline() => permit,
             // The semaphore is never closed.
             _ => return Err(Reason::EndpointDeadline),
         };
         let pen = self.recorder.connection(name);
         let begin = Instant::now();
-        let deadline = (begin + self.options.job_timeout).min(self.deadline);
-        let connect_deadline = (begin + self.options.connect_timeout).min(deadline);
-        match timeout_at(connect_deadline, self.options.dialer.connect(self.host, self.address)).await {
+        let connect_deadline = (begin + self.options.connect_timeout).min(self.turn.deadline());
+        match timeout_at(connect_deadline, self.options.dialer.connect(self.dialled, self.address)).await {
             Ok(Ok(stream)) => {
                 let round_trip = begin.elapsed();
-                pen.event("connected", || self.address.to_string());
+                pen.event("connected", || self.place());
+                self.turn.take().await;
+                let deadline = (Instant::now() + self.options.job_timeout).min(self.turn.deadline());
                 Ok((Connection::new(stream, deadline, pen, permit), round_trip))
             }
             Ok(Err(error)) => {
-                pen.event("not connected", || error.kind().to_string());
+                // An error of our own says more than its kind: what a proxy answered.
+                let what = if error.get_ref().is_some() { error.to_string() } else { error.kind().to_string() };
+                pen.event("not connected", || what.clone());
                 Err(match error.kind() {
                     ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
-                    kind => Reason::Connect(kind.to_string()),
+                    _ => Reason::Connect(what),
                 })
             }
             Err(_) => {
@@ -89,6 +162,7 @@ impl Endpoint<'_> {
             return Ok(wire);
         }
         let negotiation = wire.negotiate().await;
+        self.note(|identity| identity.ssl_request(negotiation.outcome));
         match negotiation.outcome {
             SslRequestOutcome::S if !negotiation.bytes_after => Ok(wire),
             SslRequestOutcome::S => Err(Reason::Protocol("bytes between S and the handshake".to_owned())),
@@ -98,8 +172,17 @@ impl Endpoint<'_> {
             SslRequestOutcome::N => Err(Reason::Pointless("the server offers no TLS")),
             SslRequestOutcome::E => Err(Reason::Pointless("the server answered SSLRequest by an error")),
             SslRequestOutcome::Garbage | SslRequestOutcome::NotSent => {
-                Err(Reason::Protocol("the answer to SSLRequest is none".to_owned()))
+                Err(Reason::Protocol("the answer to SSLRequest is neither S nor N".to_owned()))
             }
+        }
+    }
+
+    /// Where connections go, for transcripts.
+    fn place(&self) -> String {
+        if self.address.ip().is_unspecified() {
+            format!("{}:{}", self.dialled, self.address.port())
+        } else {
+            self.address.to_string()
         }
     }
 

@@ -7,6 +7,7 @@ use hostssl_pgwire::tls::{CipherSuite, NamedGroup, TlsVersion};
 
 use crate::answer::StartupReply;
 use crate::attempt::{Attempt, Reason};
+use crate::identity::Identity;
 use crate::report::SslRequestOutcome;
 
 /// A login to try, without ever authenticating.
@@ -51,6 +52,19 @@ pub(crate) struct StartupFacts {
     pub(crate) plaintext: Attempt<StartupReply>,
     /// Over TLS.
     pub(crate) encrypted: Attempt<StartupReply>,
+}
+
+impl StartupFacts {
+    /// Whether a startup for replication found all WAL senders taken, or none configured (53300). Other startups have slots
+    /// of their own.
+    pub(crate) fn is_full(&self) -> bool {
+        self.startup.replication != Replication::None && is_full(&self.plaintext)
+    }
+}
+
+/// Whether the answer is that no slot is free.
+pub(crate) fn is_full(reply: &Attempt<StartupReply>) -> bool {
+    matches!(reply, Attempt::Completed(StartupReply::Error(error)) if error.code.as_deref() == Some("53300"))
 }
 
 /// A completed handshake.
@@ -104,6 +118,8 @@ pub(crate) struct Facts {
     pub(crate) hello_chain: Vec<Vec<u8>>,
     /// A `CertificateRequest` was seen in such a handshake.
     pub(crate) hello_certificate_requested: bool,
+    /// The cipher suite that the server chose in such a handshake, in the newest version that it has.
+    pub(crate) hello_suite: Option<CipherSuite>,
     /// Whether each version is accepted.
     pub(crate) versions: BTreeMap<TlsVersion, Attempt<bool>>,
     /// Direct TLS with ALPN `postgresql`: whether it was answered in PostgreSQL's protocol.
@@ -118,6 +134,12 @@ pub(crate) struct Facts {
     pub(crate) suites: Option<Vec<Enumerated<CipherSuite>>>,
     /// Groups by version, when asked for.
     pub(crate) groups: Option<Vec<Enumerated<NamedGroup>>>,
+    /// Groups that withstand a quantum computer, when asked for.
+    pub(crate) post_quantum: Option<Enumerated<NamedGroup>>,
+    /// What the connections tell about the servers that took them.
+    pub(crate) identity: Identity,
+    /// Whether startups in plaintext were to be sent more than once.
+    pub(crate) repeated: bool,
 }
 
 impl Facts {
@@ -139,6 +161,7 @@ impl Facts {
             handshake: Attempt::NotScheduled(Reason::EndpointDeadline),
             hello_chain: Vec::new(),
             hello_certificate_requested: false,
+            hello_suite: None,
             versions: BTreeMap::new(),
             direct: Attempt::NotScheduled(Reason::NotAsked),
             direct_without_alpn: Attempt::NotScheduled(Reason::NotAsked),
@@ -146,6 +169,9 @@ impl Facts {
             stuffing: Attempt::NotScheduled(Reason::NotAsked),
             suites: None,
             groups: None,
+            post_quantum: None,
+            identity: Identity::default(),
+            repeated: false,
         }
     }
 

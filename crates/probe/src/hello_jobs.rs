@@ -19,6 +19,10 @@ pub(crate) struct VersionsSeen {
     /// The certificates of the newest flight that held any.
     pub(crate) chain: Vec<Vec<u8>>,
     pub(crate) certificate_requested: bool,
+    /// The suite of the newest version that the server chose.
+    pub(crate) suite: Option<CipherSuite>,
+    /// Whether direct TLS is to be had, where that was asked by the way.
+    pub(crate) direct: Option<bool>,
 }
 
 /// What is waited for when a close is an answer. Before it, the server had not seen the version.
@@ -52,6 +56,7 @@ async fn hello(
         match ServerFlight::decode(wire.buffer()) {
             Ok(Some(flight)) => {
                 wire.pen.received("server flight", || describe(&flight));
+                endpoint.note(|identity| identity.flight(version, &flight));
                 wire.close().await;
                 return Ok(flight);
             }
@@ -133,7 +138,43 @@ async fn ask(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> 
 /// A server asked for one version answers with the newest that it has up to that, or with the alert `protocol_version`
 /// when it has only newer ones (RFC 5246 appendix E.1). So one such alert settles all versions below.
 pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: &[TlsVersion]) -> VersionsSeen {
+    continue_versions(endpoint, opening, wanted, VersionsSeen::default()).await
+}
+
+/// The same, with TLS 1.2 asked for by direct TLS, which settles whether that is to be had as well.
+///
+/// Up to TLS 1.2 a server names the protocol that it chose where everybody can read it. One that answers a direct ClientHello
+/// with `postgresql` is a PostgreSQL with direct TLS (17 and later). Any other answer settles less, and is asked for again.
+pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[TlsVersion]) -> VersionsSeen {
     let mut seen = VersionsSeen::default();
+    let all = all_of(TlsVersion::Tls12);
+    let flight = hello(endpoint, Opening::Direct { alpn: true }, TlsVersion::Tls12, &all.suites, &all.groups).await;
+    match flight {
+        Ok(flight) => {
+            if let Some(hello) = &flight.hello
+                && hello.tls_version() == Some(TlsVersion::Tls12)
+                && hello.alpn.as_deref() == Some(ALPN)
+            {
+                seen.direct = Some(true);
+                seen.suite = Some(hello.suite);
+                seen.versions.insert(TlsVersion::Tls12, Attempt::Completed(true));
+                seen.chain = flight.certificates;
+                seen.certificate_requested = flight.certificate_requested;
+            }
+        }
+        // A server without it takes the ClientHello for a packet of impossible length.
+        Err(Reason::Closed(CLIENT_HELLO) | Reason::Reset(CLIENT_HELLO)) => seen.direct = Some(false),
+        Err(_) => {}
+    }
+    continue_versions(endpoint, Opening::SslRequest, wanted, seen).await
+}
+
+async fn continue_versions(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    wanted: &[TlsVersion],
+    mut seen: VersionsSeen,
+) -> VersionsSeen {
     for &version in wanted.iter().rev() {
         if seen.versions.contains_key(&version) {
             continue;
@@ -154,6 +195,7 @@ pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: 
             break;
         }
         if let Ok(flight) = flight {
+            seen.suite = seen.suite.or(flight.hello.as_ref().map(|hello| hello.suite));
             if seen.chain.is_empty() {
                 seen.chain = flight.certificates;
             }
@@ -212,8 +254,23 @@ pub(crate) async fn suites(endpoint: &Endpoint<'_>, opening: Opening, version: T
 
 /// Finds the groups of `version` in the same way.
 pub(crate) async fn groups(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Enumerated<NamedGroup> {
+    groups_among(endpoint, opening, version, all_of(version).groups.clone()).await
+}
+
+/// Finds the groups that withstand a quantum computer. One connection where the server has none.
+pub(crate) async fn post_quantum(endpoint: &Endpoint<'_>, opening: Opening) -> Enumerated<NamedGroup> {
+    let version = TlsVersion::Tls13;
+    let groups = NamedGroup::of_version(version).filter(|group| group.is_post_quantum()).collect();
+    groups_among(endpoint, opening, version, groups).await
+}
+
+async fn groups_among(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    version: TlsVersion,
+    mut left: Vec<NamedGroup>,
+) -> Enumerated<NamedGroup> {
     let all = all_of(version);
-    let mut left = all.groups.clone();
     // Only suites that need one of these groups: others would be chosen when the groups run out.
     let suites: Vec<_> = all
         .suites

@@ -12,8 +12,9 @@ use crate::connection::{Connection, Negotiation, connection_name};
 use crate::dial::Stream;
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::{Handshake, Startup};
+use crate::identity::Transport;
 use crate::report::SslRequestOutcome;
-use crate::tls_client::{HandshakeFault, Offer};
+use crate::tls_client::{ALPN, HandshakeFault};
 
 /// How long to wait for unasked bytes: about a round trip, as a peer that talks first sends at once.
 const LISTEN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
@@ -84,12 +85,18 @@ async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First,
         return Ok(First::TalksFirst);
     }
     let negotiation = wire.negotiate().await;
+    endpoint.note(|identity| identity.ssl_request(negotiation.outcome));
     let next = match negotiation.outcome {
         SslRequestOutcome::S if !negotiation.bytes_after => {
-            Some(FirstStartup::Encrypted(Box::new(over_tls(endpoint, wire, startup, Offer::Modern, false).await)))
+            let mut run = over_tls(endpoint, wire, startup, Opening::SslRequest).await;
+            if alpn_refused(endpoint, &run) {
+                run = encrypted_once(endpoint, startup, Opening::SslRequest).await;
+            }
+            Some(FirstStartup::Encrypted(Box::new(run)))
         }
         SslRequestOutcome::N => {
             let reply = wire.startup(startup).await;
+            note_reply(endpoint, Transport::Plaintext, startup, &reply);
             wire.close().await;
             Some(FirstStartup::Plaintext(Box::new(attempt(reply))))
         }
@@ -110,10 +117,14 @@ pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Att
 /// Sends a startup in clear that was closed without a word again and again, the pauses longer each time, while no other
 /// connection to the server is open. A terminator closes every time; a bad network or a limit on connections does not, and
 /// one answer is worth more than any number of silences.
-pub(crate) async fn plaintext_again(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {
+pub(crate) async fn plaintext_again(
+    endpoint: &Endpoint<'_>,
+    startup: &Startup,
+    pauses: &[Duration],
+) -> Attempt<StartupReply> {
     let mut reply = Attempt::NotScheduled(Reason::EndpointDeadline);
-    for pause in SILENCES {
-        if !wait(endpoint, pause).await {
+    for pause in pauses {
+        if !wait(endpoint, *pause).await {
             break;
         }
         reply = plaintext_once(endpoint, startup).await;
@@ -124,14 +135,17 @@ pub(crate) async fn plaintext_again(endpoint: &Endpoint<'_>, startup: &Startup) 
     reply
 }
 
-/// The pauses before a startup in clear that was closed without a word is sent again.
-const SILENCES: [Duration; 5] = [
+/// The pauses before a startup in plaintext that was closed without an answer is sent again.
+pub(crate) const SILENCES: [Duration; 5] = [
     Duration::from_millis(50),
     Duration::from_millis(100),
     Duration::from_millis(200),
     Duration::from_millis(400),
     Duration::from_millis(800),
 ];
+
+/// The same for startups after one that was closed every time.
+pub(crate) const LATER_SILENCES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
 
 pub(crate) fn is_silent(reply: &Attempt<StartupReply>) -> bool {
     matches!(reply, Attempt::Failed(Reason::Closed(_) | Reason::Reset(_)))
@@ -143,30 +157,48 @@ async fn plaintext_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<S
         Err(reason) => return attempt(Err(reason)),
     };
     let reply = wire.startup(startup).await;
+    note_reply(endpoint, Transport::Plaintext, startup, &reply);
     wire.close().await;
     attempt(reply)
 }
 
+fn note_reply(endpoint: &Endpoint<'_>, transport: Transport, startup: &Startup, reply: &Result<StartupReply, Reason>) {
+    if let Ok(reply) = reply {
+        endpoint.note(|identity| identity.reply(transport, startup, reply));
+    }
+}
+
+/// Whether a terminator with other protocols of its own turned ours down. From then on none is offered, as by libpq up to 16.
+fn alpn_refused(endpoint: &Endpoint<'_>, run: &TlsRun) -> bool {
+    let refused = run.handshake.as_ref().is_err_and(|fault| fault.alpn_refused);
+    if refused {
+        endpoint.stop_offering_alpn();
+    }
+    refused
+}
+
 /// Sends `startup` over TLS.
-pub(crate) async fn encrypted(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening, offer: Offer) -> TlsRun {
-    let run = encrypted_once(endpoint, startup, opening, offer).await;
+pub(crate) async fn encrypted(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> TlsRun {
+    let mut run = encrypted_once(endpoint, startup, opening).await;
+    if opening == Opening::SslRequest && alpn_refused(endpoint, &run) {
+        run = encrypted_once(endpoint, startup, opening).await;
+    }
     if is_busy(&run.reply) && pause(endpoint).await {
-        return encrypted_once(endpoint, startup, opening, offer).await;
+        return encrypted_once(endpoint, startup, opening).await;
     }
     run
 }
 
-async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening, offer: Offer) -> TlsRun {
-    let transport = match (opening, offer) {
-        (Opening::SslRequest, Offer::Modern) => "TLS",
-        (Opening::SslRequest, Offer::Tls12) => "TLS 1.2",
-        (Opening::Direct { alpn: true }, _) => "direct TLS",
-        (Opening::Direct { alpn: false }, _) => "direct TLS without ALPN",
+async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Opening) -> TlsRun {
+    let transport = match opening {
+        Opening::SslRequest => "TLS",
+        Opening::Direct { alpn: true } => "direct TLS",
+        Opening::Direct { alpn: false } => "direct TLS without ALPN",
     };
     match endpoint.connect_for_tls(opening, || connection_name(transport, startup)).await {
-        Ok(wire) => over_tls(endpoint, wire, startup, offer, opening == Opening::Direct { alpn: true }).await,
+        Ok(wire) => over_tls(endpoint, wire, startup, opening).await,
         Err(reason) => {
-            let fault = HandshakeFault { reason: reason.clone(), version_refused: false, chain: Vec::new() };
+            let fault = HandshakeFault { reason: reason.clone(), alpn_refused: false, chain: Vec::new() };
             TlsRun { handshake: Err(fault), reply: attempt(Err(reason)) }
         }
     }
@@ -174,16 +206,15 @@ async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Ope
 
 /// Shakes hands and sends `startup`. The answer is the one read that must follow a handshake: in TLS 1.3 a server's demand
 /// for a client certificate comes only there.
-async fn over_tls(
-    endpoint: &Endpoint<'_>,
-    wire: Connection<Stream>,
-    startup: &Startup,
-    offer: Offer,
-    alpn: bool,
-) -> TlsRun {
-    match shake_hands(endpoint, wire, offer, alpn).await {
+async fn over_tls(endpoint: &Endpoint<'_>, wire: Connection<Stream>, startup: &Startup, opening: Opening) -> TlsRun {
+    match shake_hands(endpoint, wire, opening).await {
         Ok((mut wire, handshake)) => {
             let reply = wire.startup(startup).await;
+            // What is agreed on depends on how it was asked for.
+            if opening == Opening::SslRequest {
+                endpoint.note(|identity| identity.handshake(&handshake));
+            }
+            note_reply(endpoint, Transport::Tls, startup, &reply);
             wire.close().await;
             TlsRun { handshake: Ok(handshake), reply: attempt(reply) }
         }
@@ -196,15 +227,19 @@ type TlsWire = Connection<tokio_rustls::client::TlsStream<Stream>>;
 async fn shake_hands(
     endpoint: &Endpoint<'_>,
     wire: Connection<Stream>,
-    offer: Offer,
-    alpn: bool,
+    opening: Opening,
 ) -> Result<(TlsWire, Handshake), HandshakeFault> {
-    wire.pen.sent("ClientHello", || match offer {
-        Offer::Modern => "TLSv1.3, TLSv1.2".to_owned(),
-        Offer::Tls12 => "TLSv1.2".to_owned(),
+    // libpq offers the protocol since version 17 in every handshake. A server that chooses it has direct TLS.
+    let alpn = match opening {
+        Opening::SslRequest => endpoint.offers_alpn(),
+        Opening::Direct { alpn } => alpn,
+    };
+    wire.pen.sent("ClientHello", || {
+        let offer = if alpn { format!(", ALPN {}", hostssl_pgwire::text::safe(ALPN)) } else { String::new() };
+        format!("TLSv1.3, TLSv1.2{offer}")
     });
     let host = endpoint.server_name();
-    match wire.layer(|stream| endpoint.tls.connect(host, offer, alpn, stream)).await {
+    match wire.layer(|stream| endpoint.tls.connect(host, alpn, stream)).await {
         Ok((wire, handshake)) => {
             wire.pen.event("TLS established", || {
                 let asked = if handshake.certificate_requested { ", client certificate requested" } else { "" };
@@ -219,7 +254,7 @@ async fn shake_hands(
         Err((None, pen)) => {
             pen.event("handshake failed", || "deadline passed".to_owned());
             let reason = Reason::Timeout("shaking hands");
-            Err(HandshakeFault { reason, version_refused: false, chain: Vec::new() })
+            Err(HandshakeFault { reason, alpn_refused: false, chain: Vec::new() })
         }
     }
 }
@@ -280,7 +315,7 @@ pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup)
                 },
             }
         }
-        let (mut wire, _) = match shake_hands(endpoint, wire, Offer::Modern, false).await {
+        let (mut wire, _) = match shake_hands(endpoint, wire, Opening::SslRequest).await {
             Ok(shaken) => shaken,
             Err(HandshakeFault { reason: Reason::Timeout(what), .. }) => return Err(Reason::Timeout(what)),
             Err(_) => return Ok(false),
@@ -313,7 +348,7 @@ async fn pause(endpoint: &Endpoint<'_>) -> bool {
 
 pub(crate) async fn wait(endpoint: &Endpoint<'_>, pause: Duration) -> bool {
     let wake = Instant::now() + pause;
-    if wake >= endpoint.deadline {
+    if wake >= endpoint.turn.deadline() {
         return false;
     }
     tokio::time::sleep_until(wake).await;

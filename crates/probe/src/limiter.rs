@@ -18,7 +18,7 @@ pub(crate) struct Limiter {
 
 #[derive(Debug, Default)]
 struct Servers {
-    by_address: HashMap<SocketAddr, Weak<Semaphore>>,
+    by_place: HashMap<(String, SocketAddr), Weak<Semaphore>>,
     sweep_at: usize,
 }
 
@@ -28,18 +28,20 @@ impl Limiter {
         Self { per_server: per_server.max(1), servers: Mutex::new(servers) }
     }
 
-    /// The semaphore of `address`. It lives as long as somebody holds it.
-    pub(crate) fn server(&self, address: SocketAddr) -> Arc<Semaphore> {
+    /// The semaphore of `address`, or of the name where the address is not known here. It lives as long as somebody holds it.
+    pub(crate) fn server(&self, name: &str, address: SocketAddr) -> Arc<Semaphore> {
+        let name = if address.ip().is_unspecified() { name.to_ascii_lowercase() } else { String::new() };
+        let place = (name, address);
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(semaphore) = servers.by_address.get(&address).and_then(Weak::upgrade) {
+        if let Some(semaphore) = servers.by_place.get(&place).and_then(Weak::upgrade) {
             return semaphore;
         }
-        if servers.by_address.len() >= servers.sweep_at {
-            servers.by_address.retain(|_, semaphore| semaphore.strong_count() > 0);
-            servers.sweep_at = SWEEP_AT.max(servers.by_address.len() * 2);
+        if servers.by_place.len() >= servers.sweep_at {
+            servers.by_place.retain(|_, semaphore| semaphore.strong_count() > 0);
+            servers.sweep_at = SWEEP_AT.max(servers.by_place.len() * 2);
         }
         let semaphore = Arc::new(Semaphore::new(self.per_server));
-        servers.by_address.insert(address, Arc::downgrade(&semaphore));
+        servers.by_place.insert(place, Arc::downgrade(&semaphore));
         semaphore
     }
 }
@@ -55,8 +57,12 @@ mod tests {
     #[test]
     fn one_server_has_one_semaphore() {
         let limiter = Limiter::new(4);
-        let (a, b, c) = (limiter.server(address(1)), limiter.server(address(1)), limiter.server(address(2)));
+        let (a, b, c) =
+            (limiter.server("x", address(1)), limiter.server("y", address(1)), limiter.server("x", address(2)));
         assert!(Arc::ptr_eq(&a, &b) && !Arc::ptr_eq(&a, &c));
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 1));
+        let (x, again, y) = (limiter.server("x", unknown), limiter.server("X", unknown), limiter.server("y", unknown));
+        assert!(Arc::ptr_eq(&x, &again) && !Arc::ptr_eq(&x, &y));
         assert_eq!(a.available_permits(), 4);
     }
 
@@ -64,8 +70,8 @@ mod tests {
     fn the_table_stays_small() {
         let limiter = Limiter::new(1);
         for port in 1..10_000 {
-            limiter.server(address(port));
+            limiter.server("", address(port));
         }
-        assert!(limiter.servers.lock().unwrap().by_address.len() <= SWEEP_AT);
+        assert!(limiter.servers.lock().unwrap().by_place.len() <= SWEEP_AT);
     }
 }

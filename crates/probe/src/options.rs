@@ -15,16 +15,21 @@ use hostssl_certificate::RootStore;
 /// that a server might log as an attack.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Users to name, beside that of the target.
+    /// Users to name, beside that of the target and those of `names`.
     pub users: Vec<String>,
-    /// Whether to name a user that no server can know, too: it meets only lines of `pg_hba.conf` that say `all`.
-    pub random_user: bool,
-    /// Databases to name, each with each user, beside that of the target.
+    /// Databases to name, beside that of the target and those of `names`.
     pub databases: Vec<String>,
-    /// Kinds of replication to ask for, each as the first user.
+    /// What to name beside the names that were given.
+    pub names: Names,
+    /// Kinds of replication to ask for.
     pub replication: Vec<Replication>,
+    /// How often to send each startup in plaintext. More than once finds an open server among several behind one address.
+    pub repeat: u16,
     /// The most connections open at once to one address and port, in all probes that share a [`crate::Prober`].
     pub connections_per_server: usize,
+    /// The most endpoints to talk to at once, in all probes that share a [`crate::Prober`]. One that is being connected to
+    /// does not count.
+    pub conversations: usize,
     /// How long to wait for a connection, and for a name to resolve.
     pub connect_timeout: Duration,
     /// How long one connection may take from its opening to its answer.
@@ -33,13 +38,12 @@ pub struct Options {
     pub endpoint_timeout: Duration,
     /// How long to wait before the one retry when a server is busy or starting (53300, 57P03).
     pub retry_delay: Duration,
-    /// Whether to send every startup over TLS too. Otherwise only the first is, as long as it is let in: the others tell no
-    /// more about the verdict then, and stay `unknown` over TLS in the report, for half the load on the server.
-    pub every_startup_over_tls: bool,
     /// Whether to ask about each TLS version.
     pub versions: bool,
     /// Whether to ask for direct TLS (PostgreSQL 17 and later).
     pub direct_tls: bool,
+    /// Whether to ask for direct TLS even where the server is a PostgreSQL that cannot have it.
+    pub direct_tls_always: bool,
     /// Whether to ask for direct TLS without ALPN, which a PostgreSQL refuses.
     pub direct_tls_without_alpn: bool,
     /// Whether to send a `GSSENCRequest`.
@@ -50,6 +54,8 @@ pub struct Options {
     pub cipher_suites: bool,
     /// Whether to enumerate groups: one connection each.
     pub groups: bool,
+    /// Whether to ask for a key exchange that withstands a quantum computer: one connection where there is none.
+    pub post_quantum: bool,
     /// Whether to keep the exchange message by message.
     pub transcript: bool,
     /// The roots to judge certificates by.
@@ -67,23 +73,26 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            users: vec!["postgres".to_owned()],
-            random_user: true,
-            databases: vec!["postgres".to_owned()],
+            users: Vec::new(),
+            databases: Vec::new(),
+            names: Names::WellKnown,
             replication: vec![Replication::Physical],
+            repeat: 1,
             connections_per_server: 4,
+            conversations: 64,
             connect_timeout: Duration::from_secs(5),
             job_timeout: Duration::from_secs(10),
             endpoint_timeout: Duration::from_secs(60),
             retry_delay: Duration::from_millis(500),
-            every_startup_over_tls: true,
             versions: true,
             direct_tls: true,
+            direct_tls_always: false,
             direct_tls_without_alpn: false,
             gss_encryption: false,
             startup_stuffing: false,
             cipher_suites: false,
             groups: false,
+            post_quantum: false,
             transcript: false,
             roots: Arc::default(),
             root_files: RootFiles::default(),
@@ -99,55 +108,131 @@ impl Options {
     #[must_use]
     pub fn thorough() -> Self {
         Self {
+            direct_tls_always: true,
             direct_tls_without_alpn: true,
             gss_encryption: true,
             startup_stuffing: true,
             cipher_suites: true,
             groups: true,
+            post_quantum: true,
             ..Self::default()
         }
+    }
+
+    /// The questions of the default with the fewest names: six connections to a PostgreSQL that enforces TLS.
+    #[must_use]
+    pub fn quick() -> Self {
+        Self { names: Names::Fewest, ..Self::default() }
     }
 
     /// No more than a verdict needs: four connections to a server that enforces TLS. For wide sweeps.
     #[must_use]
     pub fn lean() -> Self {
-        Self { every_startup_over_tls: false, versions: false, direct_tls: false, ..Self::default() }
+        Self { versions: false, direct_tls: false, ..Self::quick() }
     }
 
-    /// The startups for `target`: its own user and database first, each pair once.
-    pub(crate) fn startups(&self, target: &Target, random_user: &str) -> Vec<Startup> {
-        let mut users: Vec<&str> = target.user.iter().chain(&self.users).map(String::as_str).collect();
-        if self.random_user || users.is_empty() {
-            users.push(random_user);
-        }
-        let mut databases: Vec<&str> = target.database.iter().chain(&self.databases).map(String::as_str).collect();
-        if databases.is_empty() {
-            databases.push("postgres");
-        }
-        let mut startups = Vec::new();
-        let mut add = |user: &str, database: Option<&str>, replication| {
-            let startup = Startup { user: user.to_owned(), database: database.map(str::to_owned), replication };
-            if !startups.contains(&startup) {
-                startups.push(startup);
+    /// The startups for `target`, each once, its own user and database first. `unknown` is a name that no server knows.
+    pub(crate) fn startups(&self, target: &Target, unknown: &str) -> Startups {
+        let given =
+            |own: &Option<String>, others: &[String]| -> Vec<String> { own.iter().chain(others).cloned().collect() };
+        let mut users = given(&target.user, &self.users);
+        let mut databases = given(&target.database, &self.databases);
+        let mut list = Startups::default();
+        if self.names == Names::Given {
+            if databases.is_empty() {
+                databases.push(WELL_KNOWN.to_owned());
             }
-        };
-        for user in &users {
-            for database in &databases {
-                add(user, Some(database), Replication::None);
+            if users.is_empty() {
+                users.push(unknown.to_owned());
+            }
+            list.add_pairs(&users, &databases);
+            list.add_replication(&self.replication, &users, &databases);
+            list.first = list.all.len();
+            return list;
+        }
+        // The names that were given meet the lines written for them; the well-known ones those of the maintenance user and
+        // database; and a user and a database that cannot exist meet only lines that say `all`.
+        let well_known = [WELL_KNOWN.to_owned()];
+        let or_well_known = |given: &[String]| if given.is_empty() { well_known.to_vec() } else { given.to_vec() };
+        let (named_users, named_databases) = (or_well_known(&users), or_well_known(&databases));
+        list.add_pairs(&named_users, &named_databases);
+        list.add_pairs(&well_known, &well_known);
+        let unknown = [unknown.to_owned()];
+        list.add_pairs(&unknown, &unknown);
+        list.add_replication(&self.replication, &named_users, &named_databases);
+        list.add_replication(&self.replication, &well_known, &named_databases);
+        list.first = list.all.len();
+        if self.names == Names::WellKnown {
+            for (names, defaults) in [(&mut users, &well_known), (&mut databases, &well_known)] {
+                names.extend_from_slice(defaults);
+                names.extend_from_slice(&unknown);
+            }
+            list.add_pairs(&users, &databases);
+            let replicators = REPLICATION_USERS.map(str::to_owned);
+            let physical: Vec<_> =
+                self.replication.iter().copied().filter(|kind| *kind == Replication::Physical).collect();
+            list.add_replication(&physical, &replicators, &named_databases);
+        }
+        list
+    }
+}
+
+/// The user and the database that every PostgreSQL has, unless somebody removed them.
+const WELL_KNOWN: &str = "postgres";
+
+/// The users that people replicate as: those of the documentation of PostgreSQL, Patroni, repmgr, pg_auto_failover's and
+/// other how-tos. A line of `pg_hba.conf` for one of them meets no other user.
+const REPLICATION_USERS: [&str; 5] = ["replicator", "repl", "replication", "repmgr", "standby"];
+
+/// Which names to use in startups, beside those that were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// None.
+    Given,
+    /// The user and database `postgres`, and a user and a database that cannot exist.
+    Fewest,
+    /// The same, each user with each database, and for replication the users that people use for it.
+    WellKnown,
+}
+
+/// Startups to send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Startups {
+    /// All of them, the most telling first.
+    pub(crate) all: Vec<Startup>,
+    /// How many of them are sent at first. The others are sent only where those found no hole.
+    pub(crate) first: usize,
+}
+
+impl Startups {
+    fn add(&mut self, user: &str, database: Option<&str>, replication: Replication) {
+        let startup = Startup { user: user.to_owned(), database: database.map(str::to_owned), replication };
+        if !self.all.contains(&startup) {
+            self.all.push(startup);
+        }
+    }
+
+    fn add_pairs(&mut self, users: &[String], databases: &[String]) {
+        for user in users {
+            for database in databases {
+                self.add(user, Some(database), Replication::None);
             }
         }
-        // Every user that was named, because a line for replication is often one user's; by default the well-known one.
-        let named = target.user.iter().chain(&self.users).count().max(1);
-        for replication in &self.replication {
-            for user in users.iter().take(named) {
-                match replication {
+    }
+
+    /// Physical replication names no database; logical replication meets the lines of one.
+    fn add_replication(&mut self, kinds: &[Replication], users: &[String], databases: &[String]) {
+        for kind in kinds {
+            for user in users {
+                match kind {
                     Replication::None => {}
-                    Replication::Physical => add(user, None, Replication::Physical),
-                    Replication::Logical => add(user, databases.first().copied(), Replication::Logical),
+                    Replication::Physical => self.add(user, None, Replication::Physical),
+                    Replication::Logical => {
+                        self.add(user, databases.first().map(String::as_str), Replication::Logical);
+                    }
                 }
             }
         }
-        startups
     }
 }
 
@@ -156,41 +241,72 @@ mod tests {
     use super::*;
 
     fn described(options: &Options, target: &Target) -> Vec<String> {
-        options.startups(target, "nobody").iter().map(Startup::describe).collect()
+        let startups = options.startups(target, "nobody");
+        let mark = |index| if index < startups.first { "" } else { "then " };
+        startups
+            .all
+            .iter()
+            .enumerate()
+            .map(|(index, startup)| format!("{}{}", mark(index), startup.describe()))
+            .collect()
     }
 
     #[test]
-    fn the_default_is_a_well_known_a_random_and_a_replication_startup() {
+    fn the_default_names_the_well_known_the_impossible_and_those_who_replicate() {
         assert_eq!(
             described(&Options::default(), &Target::new("db", 5432)),
             [
                 "user \"postgres\", database \"postgres\"",
-                "user \"nobody\", database \"postgres\"",
-                "replication user \"postgres\""
+                "user \"nobody\", database \"nobody\"",
+                "replication user \"postgres\"",
+                "then user \"postgres\", database \"nobody\"",
+                "then user \"nobody\", database \"postgres\"",
+                "then replication user \"replicator\"",
+                "then replication user \"repl\"",
+                "then replication user \"replication\"",
+                "then replication user \"repmgr\"",
+                "then replication user \"standby\"",
             ]
         );
+        assert_eq!(described(&Options::quick(), &Target::new("db", 5432)).len(), 3);
     }
 
     #[test]
-    fn the_targets_own_come_first_and_none_twice() {
+    fn names_that_are_given_come_first_and_add_to_the_defaults() {
         let mut target = Target::new("db", 5432);
-        target.user = Some("postgres".into());
         target.database = Some("shop".into());
-        let options = Options { replication: vec![Replication::Logical], random_user: false, ..Options::default() };
+        let options = Options { users: vec!["app".into()], ..Options::quick() };
         assert_eq!(
             described(&options, &target),
             [
-                "user \"postgres\", database \"shop\"",
+                "user \"app\", database \"shop\"",
                 "user \"postgres\", database \"postgres\"",
-                "logical replication user \"postgres\", database \"shop\""
+                "user \"nobody\", database \"nobody\"",
+                "replication user \"app\"",
+                "replication user \"postgres\"",
             ]
+        );
+        let all = described(&Options { names: Names::WellKnown, ..options }, &target);
+        for pair in ["app\", database \"postgres", "app\", database \"nobody", "nobody\", database \"shop"] {
+            assert!(all.iter().any(|startup| startup.contains(pair)), "{pair}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_names_that_are_given() {
+        let mut target = Target::new("db", 5432);
+        target.user = Some("postgres".into());
+        target.database = Some("shop".into());
+        let options = Options { replication: vec![Replication::Logical], names: Names::Given, ..Options::default() };
+        assert_eq!(
+            described(&options, &target),
+            ["user \"postgres\", database \"shop\"", "logical replication user \"postgres\", database \"shop\""]
         );
     }
 
     #[test]
     fn there_is_always_something_to_ask() {
-        let options =
-            Options { users: vec![], databases: vec![], random_user: false, replication: vec![], ..Options::default() };
+        let options = Options { names: Names::Given, replication: vec![], ..Options::default() };
         assert_eq!(described(&options, &Target::new("db", 5432)), ["user \"nobody\", database \"postgres\""]);
     }
 }

@@ -1,18 +1,19 @@
 //! The probe of a target with all its addresses, and of many targets.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::stream::{self, Stream, StreamExt as _};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::assemble::{Judging, assemble, unasked, unfinished, unresolved};
 use crate::attempt::Reason;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Told, Turn};
 use crate::limiter::Limiter;
 use crate::options::Options;
 use crate::report::EndpointReport;
@@ -25,6 +26,10 @@ use crate::transcript::Recorder;
 /// The most addresses of one name that are probed. Those beyond are reported as not probed.
 const MAX_ADDRESSES: usize = 16;
 
+/// The most names that are looked up at once. Each takes a thread of the runtime, which has 512, for as long as the system's
+/// resolver waits; with more of them, names would run out of time before they were looked up.
+const LOOKUPS: usize = 200;
+
 /// Probes endpoints. One prober serves any number of them, at once or in turn, and keeps the number of connections to each
 /// server within bounds.
 #[derive(Debug)]
@@ -32,7 +37,18 @@ pub struct Prober {
     options: Options,
     tls: TlsClient,
     limiter: Limiter,
+    places: Arc<Semaphore>,
+    lookups: Semaphore,
     random_user: String,
+}
+
+/// Where a target is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    /// The name that is connected to.
+    host: String,
+    /// The address; unspecified where the name is resolved elsewhere.
+    address: SocketAddr,
 }
 
 /// Why no prober can be made: a fault of this program, or of the system's source of randomness.
@@ -51,7 +67,8 @@ impl Prober {
         let random: [u8; 6] = tls.random();
         let random_user = random.iter().fold("hostssl_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
         let limiter = Limiter::new(options.connections_per_server);
-        Ok(Self { options, tls, limiter, random_user })
+        let places = Arc::new(Semaphore::new(options.conversations.max(1)));
+        Ok(Self { options, tls, limiter, places, lookups: Semaphore::new(LOOKUPS), random_user })
     }
 
     /// The name of the user that no server can know.
@@ -90,51 +107,66 @@ impl Prober {
     }
 
     async fn probe_host(&self, target: &Target) -> Vec<EndpointReport> {
-        match self.resolve(target).await {
-            Ok(addresses) => {
-                let mut reports = Vec::with_capacity(addresses.len());
-                let (probed, beyond) = addresses.split_at(addresses.len().min(MAX_ADDRESSES));
-                for address in probed {
-                    reports.push(self.probe_address(target, *address).await);
+        match self.places_of(target).await {
+            Ok(places) => {
+                let mut reports = Vec::with_capacity(places.len());
+                let (probed, beyond) = places.split_at(places.len().min(MAX_ADDRESSES));
+                for place in probed {
+                    reports.push(self.probe_place(target, place).await);
                 }
-                reports.extend(beyond.iter().map(|address| unasked(target, address.ip(), MAX_ADDRESSES)));
+                reports.extend(beyond.iter().map(|place| unasked(target, place.address.ip(), MAX_ADDRESSES)));
                 reports
             }
             Err(reason) => vec![unresolved(target, &reason)],
         }
     }
 
-    /// The addresses of `target`, each once, in the order of the resolver.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::Resolve`] when there is none, [`Reason::Timeout`] when the resolver does not answer in time.
-    pub async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Reason> {
-        if let Some(ip) = target.address.or_else(|| target.host_ip()) {
-            return Ok(vec![SocketAddr::new(ip, target.port)]);
+    /// Where `target` is found: each address once, in the order of the resolver.
+    async fn places_of(&self, target: &Target) -> Result<Vec<Place>, Reason> {
+        let dialer = &self.options.dialer;
+        let at = |host: &str, ip: IpAddr, port| Place { host: host.to_owned(), address: SocketAddr::new(ip, port) };
+        let (host, port, ip) = match dialer.instead_of(&target.host, target.port) {
+            Some((host, port)) => {
+                let ip = host.parse().ok();
+                (host, port, ip)
+            }
+            None => (target.host.clone(), target.port, target.address.or_else(|| target.host_ip())),
+        };
+        if let Some(ip) = ip {
+            return Ok(vec![at(&host, ip, port)]);
         }
-        let lookup = self.options.dialer.resolve(&target.host, target.port);
-        let found = match timeout(self.options.connect_timeout, lookup).await {
+        if dialer.resolves_at_far_end() {
+            return Ok(vec![at(&host, IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)]);
+        }
+        // The semaphore is never closed.
+        let _lookup = self.lookups.acquire().await;
+        let found = match timeout(self.options.connect_timeout, dialer.resolve(&host, port)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return Err(Reason::Resolve(error.to_string())),
             Err(_) => return Err(Reason::Timeout("resolving the name")),
         };
-        let mut addresses = Vec::new();
+        let mut places = Vec::new();
         for address in found {
-            if !addresses.contains(&address) {
-                addresses.push(address);
+            let place = Place { host: host.clone(), address };
+            if !places.contains(&place) {
+                places.push(place);
             }
         }
-        if addresses.is_empty() {
+        if places.is_empty() {
             return Err(Reason::Resolve("it has no address".to_owned()));
         }
-        Ok(addresses)
+        Ok(places)
     }
 
     /// Probes `target` at `address`.
     pub async fn probe_address(&self, target: &Target, address: SocketAddr) -> EndpointReport {
+        self.probe_place(target, &Place { host: target.host.clone(), address }).await
+    }
+
+    async fn probe_place(&self, target: &Target, place: &Place) -> EndpointReport {
         let startups = self.options.startups(target, &self.random_user);
-        let permits = self.limiter.server(address);
+        let address = place.address;
+        let permits = self.limiter.server(&place.host, address);
         // The clock starts when the server has a place free: to wait for our own other probes is no delay of its.
         drop(permits.acquire().await);
         let recorder = Recorder::new(self.options.transcript);
@@ -142,10 +174,12 @@ impl Prober {
             options: &self.options,
             tls: &self.tls,
             address,
+            dialled: &place.host,
             host: &target.host,
             permits,
-            deadline: Instant::now() + self.options.endpoint_timeout,
+            turn: Turn::new(Arc::clone(&self.places), self.options.endpoint_timeout),
             recorder: recorder.clone(),
+            told: Told::default(),
         };
         let facts = match target.negotiation {
             SslNegotiation::Postgres => rounds::by_request(&endpoint, &startups).await,
@@ -158,7 +192,8 @@ impl Prober {
             now,
             expiry_days: self.options.expiry_days,
         };
-        assemble(target, Some(address.ip()), &facts, &judgement, recorder.finish())
+        let known = Some(address.ip()).filter(|ip| !ip.is_unspecified());
+        assemble(target, known, &facts, &judgement, recorder.finish())
     }
 }
 
@@ -167,7 +202,8 @@ fn clock() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Probes many targets, at most `concurrency` at once, and yields reports as they come.
+/// Probes many targets, at most `concurrency` at once, and yields reports as they come. Of these, as many are talked to as the
+/// options of the prober allow; the others are being looked up, being connected to, or waiting.
 ///
 /// `targets` is drawn from only as room appears, so the memory used does not grow with their number. Each target is probed
 /// in a task of its own, to use all cores; dropping the stream ends them.

@@ -220,6 +220,23 @@ pub struct TlsReport {
     /// Groups by version. Present when they were asked about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub groups: Option<Vec<Enumeration>>,
+    /// Groups with ML-KEM, whose key exchange withstands a quantum computer: none when the list is empty and complete.
+    /// Present when they were asked about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub post_quantum: Option<Enumeration>,
+}
+
+/// Several servers that answer behind one address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct SeveralServers {
+    /// How many there are, at least.
+    pub at_least: u32,
+    /// In what their answers differ.
+    pub differences: Vec<String>,
+    /// How many startups in plaintext were answered by a decision, over all of them.
+    pub plaintext_answers: u32,
 }
 
 /// One rule's judgement of a certificate.
@@ -363,7 +380,7 @@ pub struct EndpointReport {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// The address probed; null when the name has none.
+    /// The address probed; null when the name has none, or was resolved by a proxy.
     pub address: Option<String>,
     /// The verdict. It covers the users and databases in `startups`, as seen from here, and no others.
     pub verdict: Verdict,
@@ -386,6 +403,14 @@ pub struct EndpointReport {
     pub certificate: Option<CertificateReport>,
     /// What weakens the protection.
     pub weaknesses: Vec<Weakness>,
+    /// The servers behind the address, where the connections of the probe met more than one. Absent otherwise; servers that
+    /// are alike cannot be told apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub several_servers: Option<SeveralServers>,
+    /// What of it counts as a failure, and so decides the exit code: `not-enforced`, `verify-full`, or a weakness. Present
+    /// where the endpoint was judged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failures: Option<Vec<String>>,
     /// The exchange, message by message. Present when it was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transcript: Option<Vec<Line>>,

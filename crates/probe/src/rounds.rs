@@ -1,7 +1,9 @@
 //! The order of the questions to one endpoint.
 //!
 //! The first connection is alone: a host that is down, a black hole or a peer that is no PostgreSQL costs that one
-//! connection and its time-out. What it shows decides which questions make sense; those then run side by side.
+//! connection and its time-out. What it shows decides which questions make sense; those then run side by side. Startups for
+//! more names follow where the first ones found no hole, and startups over TLS where the answer in plaintext needs one to be
+//! understood.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, StreamExt as _};
@@ -10,18 +12,17 @@ use hostssl_pgwire::tls::TlsVersion;
 use crate::answer::{Signal, StartupReply, signal};
 use crate::attempt::{Attempt, Reason};
 use crate::endpoint::{Endpoint, Opening, attempt};
-use crate::facts::{Facts, Startup, StartupFacts};
+use crate::facts::{Enumerated, Facts, Startup, StartupFacts};
 use crate::hello_jobs::{self, VersionsSeen};
 use crate::jobs::{self, First, FirstStartup, TlsRun};
+use crate::options::Startups;
 use crate::report::SslRequestOutcome;
-use crate::tls_client::Offer;
+use crate::tls_client::ALPN;
 
-/// What a job of the second round brings back.
+/// What a job brings back.
 enum Seen {
     Plaintext(usize, Attempt<StartupReply>),
     Encrypted(usize, Box<TlsRun>),
-    /// The same, over TLS 1.2 alone, which tells whether the server has it at no further cost.
-    EncryptedTls12(usize, Box<TlsRun>, Attempt<bool>),
     Versions(VersionsSeen),
     Direct(Box<TlsRun>),
     DirectWithoutAlpn(Attempt<bool>),
@@ -31,15 +32,21 @@ enum Seen {
 
 type Job<'a> = BoxFuture<'a, Seen>;
 
-pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &[Startup]) -> Facts {
-    let mut facts = Facts::new(startups);
-    // startups() never leaves the list empty.
-    let Some(opener) = startups.first() else {
+/// How often the first startups are sent again in plaintext where several servers seem to answer.
+const MORE_FOR_SEVERAL: u16 = 4;
+
+/// Why a startup of the second round was not sent: such startups are left out of the report.
+const NOT_NEEDED: Attempt<StartupReply> = Attempt::NotScheduled(Reason::Pointless("the other startups decide"));
+
+pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> Facts {
+    let mut facts = Facts::new(&startups.all);
+    // There is always a first startup.
+    let Some(opener) = startups.all.first() else {
         return facts;
     };
     match jobs::first(endpoint, opener).await {
         // Its turn did not come: nothing is known.
-        Err(Reason::EndpointDeadline) => return facts,
+        Err(Reason::EndpointDeadline) => return complete(endpoint, facts),
         Err(reason) => facts.unreachable = Some(reason),
         Ok(First::TalksFirst) => facts.talks_first = true,
         Ok(First::Negotiated(negotiation, next)) => {
@@ -54,34 +61,35 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &[Startup]) ->
         }
     }
     match facts.ssl {
-        _ if facts.unreachable.is_some() => no_more(&mut facts, "no connection could be made"),
-        _ if facts.talks_first => no_more(&mut facts, "the peer talks first"),
-        SslRequestOutcome::Garbage | SslRequestOutcome::NotSent => no_more(&mut facts, "the peer is no PostgreSQL"),
+        _ if facts.unreachable.is_some() => skip_remaining(startups, &mut facts, "no connection could be made"),
+        _ if facts.talks_first => skip_remaining(startups, &mut facts, "the peer talks first"),
+        SslRequestOutcome::Garbage | SslRequestOutcome::NotSent => {
+            skip_remaining(startups, &mut facts, "the peer is no PostgreSQL");
+        }
         SslRequestOutcome::S if facts.bytes_before_handshake => {
-            tls_is_pointless(&mut facts, "bytes stand before the handshake");
             let reply = jobs::plaintext(endpoint, opener).await;
             set_plaintext(&mut facts, 0, reply);
-            no_more(&mut facts, "bytes stand before the handshake");
+            skip_remaining(startups, &mut facts, "bytes stand before the handshake");
         }
         SslRequestOutcome::S => with_tls(endpoint, startups, &mut facts, Opening::SslRequest).await,
         SslRequestOutcome::N => {
-            tls_is_pointless(&mut facts, "the server offers no TLS");
-            rest_in_clear(endpoint, startups, &mut facts).await;
+            skip_tls(&mut facts, "the server offers no TLS");
+            without_tls(endpoint, startups, &mut facts).await;
         }
         SslRequestOutcome::E | SslRequestOutcome::Closed | SslRequestOutcome::Reset | SslRequestOutcome::Timeout => {
             without_request(endpoint, startups, &mut facts).await;
         }
     }
-    facts
+    complete(endpoint, facts)
 }
 
-pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &[Startup]) -> Facts {
-    let mut facts = Facts::new(startups);
-    let Some(opener) = startups.first() else {
+pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &Startups) -> Facts {
+    let mut facts = Facts::new(&startups.all);
+    let Some(opener) = startups.all.first() else {
         return facts;
     };
     let opening = Opening::Direct { alpn: true };
-    let run = jobs::encrypted(endpoint, opener, opening, Offer::Modern).await;
+    let run = jobs::encrypted(endpoint, opener, opening).await;
     facts.direct = jobs::direct_answer(&run);
     let unreachable = match &run.reply {
         Attempt::Failed(reason @ (Reason::ConnectionRefused | Reason::Connect(_) | Reason::Timeout("connecting"))) => {
@@ -92,22 +100,78 @@ pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &[Startup])
     set_encrypted(&mut facts, 0, run);
     if unreachable.is_some() {
         facts.unreachable = unreachable;
-        no_more(&mut facts, "no connection could be made");
+        skip_remaining(startups, &mut facts, "no connection could be made");
     } else if facts.direct == Attempt::Completed(true) {
         with_tls(endpoint, startups, &mut facts, opening).await;
     } else {
         // No direct TLS. What a client gets that asks in the other way is to be known all the same.
         return by_request(endpoint, startups).await;
     }
+    complete(endpoint, facts)
+}
+
+/// The facts, without the startups that were not needed.
+fn complete(endpoint: &Endpoint<'_>, mut facts: Facts) -> Facts {
+    facts.startups.retain(|startup| startup.plaintext != NOT_NEEDED);
+    facts.identity = endpoint.identity();
+    facts.repeated = endpoint.options.repeat > 1;
     facts
 }
 
-/// The server has TLS: all other startups over both transports, and all that there is to ask about TLS.
-async fn with_tls(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Facts, opening: Opening) {
+/// The server has TLS: the startups, and all that there is to ask about TLS.
+async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, opening: Opening) {
     let options = endpoint.options;
-    let negotiated = facts.handshake.completed().map(|handshake| handshake.version);
-    let mut wanted: Vec<_> = if options.versions { TlsVersion::ALL.to_vec() } else { Vec::new() };
-    if let Some(negotiated) = negotiated {
+    let Some(opener) = startups.all.first() else {
+        return;
+    };
+    let wanted = versions_to_ask(facts, options.versions);
+    let direct = direct_plan(endpoint, facts, opening, &wanted);
+    // The next connection shows a certificate again: a balancer that takes servers in turn hands it to another one.
+    let mut list: Vec<Job<'_>> = Vec::new();
+    if direct == DirectPlan::WithVersions {
+        list.push(Box::pin(async move { Seen::Versions(hello_jobs::versions_and_direct(endpoint, &wanted).await) }));
+    } else if !wanted.is_empty() {
+        list.push(Box::pin(async move { Seen::Versions(hello_jobs::versions(endpoint, opening, &wanted).await) }));
+    }
+    list.extend(plaintext_jobs(endpoint, startups, facts, 0..startups.first));
+    if direct == DirectPlan::Now {
+        list.push(Box::pin(ask_direct(endpoint, opener)));
+    }
+    if options.startup_stuffing && opening == Opening::SslRequest {
+        list.push(Box::pin(async move { Seen::Stuffing(jobs::startup_stuffing(endpoint, opener).await) }));
+    }
+    if options.gss_encryption {
+        list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
+    }
+    run_all(endpoint, list, facts).await;
+    startups_over_tls(endpoint, startups, facts, opening).await;
+    retry_silent_startups(endpoint, startups, facts, 0..startups.first).await;
+    remaining_plaintext(endpoint, startups, facts).await;
+    startups_over_tls(endpoint, startups, facts, opening).await;
+    retry_silent_startups(endpoint, startups, facts, startups.first..startups.all.len()).await;
+    if !handshake_can_succeed(facts) {
+        copy_handshake_failure(facts);
+    }
+    skip_startups_over_tls(facts, "the first startup has shown that TLS leads on");
+
+    if direct != DirectPlan::Never && facts.direct == Attempt::NotScheduled(Reason::NotAsked) {
+        if direct == DirectPlan::UnlessOld && is_postgresql(facts) {
+            facts.direct = Attempt::Completed(false);
+        } else {
+            run_all(endpoint, vec![Box::pin(ask_direct(endpoint, opener))], facts).await;
+        }
+    }
+    if options.direct_tls_without_alpn && facts.direct == Attempt::Completed(true) {
+        run_all(endpoint, vec![Box::pin(direct_without_alpn(endpoint, opener))], facts).await;
+    }
+    enumerate(endpoint, opening, facts).await;
+}
+
+/// The versions that are still to be asked for after the first handshake.
+fn versions_to_ask(facts: &mut Facts, asked: bool) -> Vec<TlsVersion> {
+    let mut wanted: Vec<_> = if asked { TlsVersion::ALL.to_vec() } else { Vec::new() };
+    // Without a handshake, only our own hello can tell why.
+    if let Some(negotiated) = facts.handshake.completed().map(|handshake| handshake.version) {
         // We offered 1.3 and 1.2: what is newer than the server's choice it does not have.
         facts.versions.extend(
             wanted
@@ -117,70 +181,147 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Fac
         );
         wanted.retain(|version| *version < negotiated);
     }
-    // Without a handshake, only our own hello can tell why.
-    let mut by_startup = None;
-    // One startup that is let in over TLS is enough for a verdict.
-    let first_is_enough = !options.every_startup_over_tls && first_is_allowed(facts);
-    if first_is_enough {
-        tls_is_pointless(facts, "the first startup has shown that TLS leads on");
+    wanted
+}
+
+/// When to ask for direct TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DirectPlan {
+    Never,
+    /// By a connection of its own.
+    Now,
+    /// By the connection that asks for TLS 1.2.
+    WithVersions,
+    /// Not, if it turns out that the server is a PostgreSQL too old for it.
+    UnlessOld,
+}
+
+/// A PostgreSQL with direct TLS chooses the protocol `postgresql` in every handshake that offers it (version 17 and later); an
+/// older one knows no protocols.
+fn direct_plan(endpoint: &Endpoint<'_>, facts: &Facts, opening: Opening, wanted: &[TlsVersion]) -> DirectPlan {
+    let options = endpoint.options;
+    if !options.direct_tls || opening != Opening::SslRequest {
+        return DirectPlan::Never;
     }
-    if negotiated == Some(TlsVersion::Tls13)
-        && wanted.contains(&TlsVersion::Tls12)
-        && startups.len() > 1
-        && !first_is_enough
-    {
-        wanted.retain(|version| *version != TlsVersion::Tls12);
-        by_startup = Some(1);
-    }
-    let mut list: Vec<Job<'_>> = Vec::new();
-    for (index, startup) in startups.iter().enumerate() {
-        list.push(Box::pin(async move { Seen::Plaintext(index, jobs::plaintext(endpoint, startup).await) }));
-        if index == 0 || first_is_enough || !may_shake_hands(facts) {
-            continue;
+    match facts.handshake.completed() {
+        Some(handshake) if handshake.alpn.as_deref() == Some(ALPN) => {
+            if wanted.contains(&TlsVersion::Tls12) {
+                DirectPlan::WithVersions
+            } else {
+                DirectPlan::Now
+            }
         }
-        if by_startup == Some(index) {
-            list.push(Box::pin(over_tls12(endpoint, index, startup, opening)));
-        } else {
+        Some(_) if options.direct_tls_always || !endpoint.offers_alpn() => DirectPlan::Now,
+        Some(_) => DirectPlan::UnlessOld,
+        None => DirectPlan::Now,
+    }
+}
+
+/// Whether PostgreSQL itself answers: poolers and gateways do not name the routine that raised an error.
+fn is_postgresql(facts: &Facts) -> bool {
+    let named = |attempt: &Attempt<StartupReply>| match attempt.completed() {
+        Some(StartupReply::Error(error)) => error.routine.is_some() && error.file.is_some(),
+        _ => false,
+    };
+    facts.startups.iter().any(|startup| named(&startup.plaintext) || named(&startup.encrypted))
+}
+
+/// Startups in plaintext that have not been sent.
+fn plaintext_jobs<'a>(
+    endpoint: &'a Endpoint<'_>,
+    startups: &'a Startups,
+    facts: &Facts,
+    range: std::ops::Range<usize>,
+) -> Vec<Job<'a>> {
+    let missing = startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)).filter(|(index, _)| {
+        let known = facts.startups.get(*index).map(|startup| &startup.plaintext);
+        known == Some(&NOT_YET)
+    });
+    missing.map(|(index, startup)| plaintext_job(endpoint, index, startup)).collect()
+}
+
+fn plaintext_job<'a>(endpoint: &'a Endpoint<'_>, index: usize, startup: &'a Startup) -> Job<'a> {
+    async move { Seen::Plaintext(index, jobs::plaintext(endpoint, startup).await) }.boxed()
+}
+
+/// The startups of the second round, and those that are to be sent again.
+async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts) {
+    let first = facts.startups.get(..startups.first).unwrap_or_default();
+    let found_hole = |facts: &Facts| facts.startups.iter().any(|startup| plaintext_signal(startup) == Signal::Allowed);
+    // A terminator that closes every startup in plaintext does not look at the names in it.
+    let answered = first.iter().any(|startup| startup.plaintext.completed().is_some());
+    let replicates = !first.iter().any(has_no_replication);
+    let unneeded = found_hole(facts) || !answered;
+    for startup in facts.startups.iter_mut().skip(startups.first) {
+        let replication = startup.startup.replication != hostssl_pgwire::frontend::Replication::None;
+        if unneeded || (replication && !replicates) {
+            startup.plaintext = NOT_NEEDED;
+        }
+    }
+    let list = plaintext_jobs(endpoint, startups, facts, startups.first..startups.all.len());
+    run_all(endpoint, list, facts).await;
+
+    for _ in 1..endpoint.options.repeat {
+        if found_hole(facts) {
+            return;
+        }
+        plaintext_once_more(endpoint, startups, facts, startups.all.len()).await;
+    }
+    for _ in 0..MORE_FOR_SEVERAL {
+        if endpoint.options.repeat > 1 || found_hole(facts) || endpoint.identity().differences().is_empty() {
+            return;
+        }
+        plaintext_once_more(endpoint, startups, facts, startups.first).await;
+    }
+}
+
+/// Sends the first `count` startups once more in plaintext, as far as they have been sent.
+async fn plaintext_once_more(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, count: usize) {
+    let sent =
+        startups.all.iter().enumerate().take(count).filter(|(index, _)| {
+            facts.startups.get(*index).is_some_and(|startup| startup.plaintext.completed().is_some())
+        });
+    let list = sent.map(|(index, startup)| plaintext_job(endpoint, index, startup)).collect();
+    run_all(endpoint, list, facts).await;
+}
+
+fn plaintext_signal(startup: &StartupFacts) -> Signal {
+    signal(&startup.plaintext, &startup.startup.user)
+}
+
+/// Whether the answer to a startup for replication says that nobody can have any.
+fn has_no_replication(startup: &StartupFacts) -> bool {
+    startup.startup.replication != hostssl_pgwire::frontend::Replication::None
+        && (plaintext_signal(startup) == Signal::NoReplication || startup.is_full())
+}
+
+/// Sends over TLS the startups whose answer in plaintext means something only beside the other one, and, as long as none was
+/// let in over TLS, those of the first round.
+async fn startups_over_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, opening: Opening) {
+    if !handshake_can_succeed(facts) {
+        return;
+    }
+    let first_is_enough = facts.startups.first().is_some_and(|startup| {
+        let signal = signal(&startup.encrypted, &startup.startup.user);
+        matches!(signal, Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName)
+    });
+    let needs = |index: usize, startup: &StartupFacts| {
+        let unclear = matches!(plaintext_signal(startup), Signal::Silent | Signal::Unclear) || startup.is_full();
+        startup.encrypted == NOT_YET && (unclear || (!first_is_enough && index < startups.first))
+    };
+    let mut list: Vec<Job<'_>> = Vec::new();
+    for (index, startup) in startups.all.iter().enumerate() {
+        if facts.startups.get(index).is_some_and(|known| needs(index, known)) {
             list.push(Box::pin(async move {
-                Seen::Encrypted(index, Box::new(jobs::encrypted(endpoint, startup, opening, Offer::Modern).await))
+                Seen::Encrypted(index, Box::new(jobs::encrypted(endpoint, startup, opening).await))
             }));
         }
     }
-    if !wanted.is_empty() {
-        list.push(Box::pin(async move { Seen::Versions(hello_jobs::versions(endpoint, opening, &wanted).await) }));
-    }
-    let Some(opener) = startups.first() else {
-        return;
-    };
-    if options.direct_tls && opening == Opening::SslRequest {
-        list.push(Box::pin(direct(endpoint, opener)));
-    }
-    if options.startup_stuffing && opening == Opening::SslRequest {
-        list.push(Box::pin(async move { Seen::Stuffing(jobs::startup_stuffing(endpoint, opener).await) }));
-    }
-    if options.gss_encryption {
-        list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
-    }
     run_all(endpoint, list, facts).await;
-    silences_again(endpoint, startups, facts).await;
-    if !may_shake_hands(facts) {
-        copy_handshake_failure(facts);
-    }
-    if options.direct_tls_without_alpn && facts.direct == Attempt::Completed(true) {
-        run_all(endpoint, vec![Box::pin(direct_without_alpn(endpoint, opener))], facts).await;
-    }
-    enumerate(endpoint, opening, facts).await;
-}
-
-fn first_is_allowed(facts: &Facts) -> bool {
-    facts.startups.first().is_some_and(|startup| {
-        let signal = signal(&startup.encrypted, &startup.startup.user);
-        matches!(signal, Signal::Allowed | Signal::ClientCertificate)
-    })
 }
 
 /// Whether another handshake has a chance where the first one went wrong.
-fn may_shake_hands(facts: &Facts) -> bool {
+fn handshake_can_succeed(facts: &Facts) -> bool {
     !matches!(
         facts.handshake,
         Attempt::Failed(
@@ -205,73 +346,44 @@ fn copy_handshake_failure(facts: &mut Facts) {
     }
 }
 
-/// `SSLRequest` found no answer that goes on: in clear, and by direct TLS.
-async fn without_request(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Facts) {
-    let Some(opener) = startups.first() else {
+/// `SSLRequest` found no answer that goes on: in plaintext, and by direct TLS.
+async fn without_request(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts) {
+    let Some(opener) = startups.all.first() else {
         return;
     };
-    let mut list: Vec<Job<'_>> =
-        vec![Box::pin(async move { Seen::Plaintext(0, jobs::plaintext(endpoint, opener).await) })];
+    let mut list = vec![plaintext_job(endpoint, 0, opener)];
     if facts.ssl != SslRequestOutcome::E {
-        list.push(Box::pin(direct(endpoint, opener)));
+        list.push(Box::pin(ask_direct(endpoint, opener)));
     }
     run_all(endpoint, list, facts).await;
     let answered = facts.startups.first().is_some_and(|startup| startup.plaintext.completed().is_some());
     if facts.direct == Attempt::Completed(true) {
         with_tls(endpoint, startups, facts, Opening::Direct { alpn: true }).await;
     } else {
-        tls_is_pointless(facts, "SSLRequest found no answer");
+        skip_tls(facts, "SSLRequest found no answer");
         if answered {
-            rest_in_clear(endpoint, startups, facts).await;
+            without_tls(endpoint, startups, facts).await;
         } else {
-            no_more(facts, "the first startup found no answer");
+            skip_remaining(startups, facts, "the first startup found no answer");
         }
     }
 }
 
-async fn rest_in_clear(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Facts) {
-    let mut list: Vec<Job<'_>> = Vec::new();
-    for (index, startup) in startups.iter().enumerate() {
-        let done = facts.startups.get(index).is_some_and(|startup| startup.plaintext != NOT_YET);
-        if !done {
-            list.push(Box::pin(async move { Seen::Plaintext(index, jobs::plaintext(endpoint, startup).await) }));
-        }
-    }
+async fn without_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts) {
+    let mut list = plaintext_jobs(endpoint, startups, facts, 0..startups.first);
     if endpoint.options.gss_encryption {
         list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
     }
     run_all(endpoint, list, facts).await;
+    remaining_plaintext(endpoint, startups, facts).await;
 }
 
-/// The startup of `index` over TLS 1.2; once more over any version when the server does not have that one.
-async fn over_tls12(endpoint: &Endpoint<'_>, index: usize, startup: &Startup, opening: Opening) -> Seen {
-    let run = jobs::encrypted(endpoint, startup, opening, Offer::Tls12).await;
-    match &run.handshake {
-        Ok(_) => Seen::EncryptedTls12(index, Box::new(run), Attempt::Completed(true)),
-        // The server goes on to talk about certificates only in a version that it has.
-        Err(fault) if fault.reason == Reason::ClientCertificate => {
-            Seen::EncryptedTls12(index, Box::new(run), Attempt::Completed(true))
-        }
-        Err(fault) => {
-            let support = if fault.version_refused {
-                Attempt::Completed(false)
-            } else {
-                // No common suite perhaps. Our own hello offers them all.
-                let mut seen = hello_jobs::versions(endpoint, opening, &[TlsVersion::Tls12]).await;
-                seen.versions.remove(&TlsVersion::Tls12).unwrap_or(Attempt::Failed(fault.reason.clone()))
-            };
-            let again = jobs::encrypted(endpoint, startup, opening, Offer::Modern).await;
-            Seen::EncryptedTls12(index, Box::new(again), support)
-        }
-    }
-}
-
-async fn direct(endpoint: &Endpoint<'_>, startup: &Startup) -> Seen {
-    Seen::Direct(Box::new(jobs::encrypted(endpoint, startup, Opening::Direct { alpn: true }, Offer::Modern).await))
+async fn ask_direct(endpoint: &Endpoint<'_>, startup: &Startup) -> Seen {
+    Seen::Direct(Box::new(jobs::encrypted(endpoint, startup, Opening::Direct { alpn: true }).await))
 }
 
 async fn direct_without_alpn(endpoint: &Endpoint<'_>, startup: &Startup) -> Seen {
-    let run = jobs::encrypted(endpoint, startup, Opening::Direct { alpn: false }, Offer::Modern).await;
+    let run = jobs::encrypted(endpoint, startup, Opening::Direct { alpn: false }).await;
     Seen::DirectWithoutAlpn(jobs::direct_answer(&run))
 }
 
@@ -296,16 +408,50 @@ async fn enumerate(endpoint: &Endpoint<'_>, opening: Opening, facts: &mut Facts)
             with_groups.map(|version| hello_jobs::groups(endpoint, opening, *version).boxed()).collect();
         facts.groups = Some(stream::iter(jobs).buffered(limit).collect().await);
     }
+    if endpoint.options.post_quantum {
+        facts.post_quantum = Some(post_quantum(endpoint, opening, facts).await);
+    }
 }
 
-/// What was closed in clear without a word is asked again alone, one after the other.
-async fn silences_again(endpoint: &Endpoint<'_>, startups: &[Startup], facts: &mut Facts) {
-    for (index, startup) in startups.iter().enumerate() {
+/// The groups that withstand a quantum computer: there are none below TLS 1.3, and a whole list of groups holds them.
+async fn post_quantum(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    facts: &Facts,
+) -> Enumerated<hostssl_pgwire::tls::NamedGroup> {
+    let version = TlsVersion::Tls13;
+    if facts.versions.get(&version).and_then(Attempt::completed) == Some(&false) {
+        return Enumerated { version, chosen: Vec::new(), complete: true };
+    }
+    let whole = facts.groups.iter().flatten().find(|list| list.version == version && list.complete);
+    match whole {
+        Some(list) => {
+            let chosen = list.chosen.iter().copied().filter(|group| group.is_post_quantum()).collect();
+            Enumerated { version, chosen, complete: true }
+        }
+        None => hello_jobs::post_quantum(endpoint, opening).await,
+    }
+}
+
+/// What was closed in plaintext without an answer is asked again alone, one after the other.
+async fn retry_silent_startups(
+    endpoint: &Endpoint<'_>,
+    startups: &Startups,
+    facts: &mut Facts,
+    range: std::ops::Range<usize>,
+) {
+    let mut pauses = &jobs::SILENCES[..];
+    for (index, startup) in startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)) {
         let silent = facts.startups.get(index).is_some_and(|startup| jobs::is_silent(&startup.plaintext));
         if silent {
-            let reply = jobs::plaintext_again(endpoint, startup).await;
+            let reply = jobs::plaintext_again(endpoint, startup, pauses).await;
+            if jobs::is_silent(&reply) {
+                pauses = &jobs::LATER_SILENCES;
+            }
             // A deadline that came first leaves the silence what it was: no proof.
-            set_plaintext(facts, index, reply);
+            if let Some(known) = facts.startups.get_mut(index) {
+                known.plaintext = reply;
+            }
         }
     }
 }
@@ -316,14 +462,14 @@ async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut Facts)
         match seen {
             Seen::Plaintext(index, reply) => set_plaintext(facts, index, reply),
             Seen::Encrypted(index, run) => set_encrypted(facts, index, *run),
-            Seen::EncryptedTls12(index, run, support) => {
-                facts.versions.insert(TlsVersion::Tls12, support);
-                set_encrypted(facts, index, *run);
-            }
             Seen::Versions(seen) => {
                 facts.versions.extend(seen.versions);
                 facts.hello_chain = seen.chain;
+                facts.hello_suite = seen.suite;
                 facts.hello_certificate_requested |= seen.certificate_requested;
+                if let Some(direct) = seen.direct {
+                    facts.direct = Attempt::Completed(direct);
+                }
             }
             Seen::Direct(run) => {
                 facts.direct = jobs::direct_answer(&run);
@@ -341,9 +487,18 @@ async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut Facts)
 
 const NOT_YET: Attempt<StartupReply> = Attempt::NotScheduled(Reason::EndpointDeadline);
 
+/// Keeps the worst of the answers to one startup: one of several servers that lets it in is one too many.
 fn set_plaintext(facts: &mut Facts, index: usize, reply: Attempt<StartupReply>) {
-    if let Some(startup) = facts.startups.get_mut(index) {
-        startup.plaintext = reply;
+    let rank = |signal: Signal| match signal {
+        Signal::Allowed => 0,
+        Signal::Refused | Signal::ClientCertificate => 2,
+        _ => 1,
+    };
+    if let Some(known) = facts.startups.get_mut(index) {
+        let worse = rank(signal(&reply, &known.startup.user)) < rank(plaintext_signal(known));
+        if known.plaintext == NOT_YET || worse {
+            known.plaintext = reply;
+        }
     }
 }
 
@@ -369,22 +524,28 @@ fn set_encrypted(facts: &mut Facts, index: usize, run: TlsRun) {
     }
 }
 
-fn tls_is_pointless(facts: &mut Facts, why: &'static str) {
+fn skip_startups_over_tls(facts: &mut Facts, why: &'static str) {
     for startup in &mut facts.startups {
         if startup.encrypted == NOT_YET {
             startup.encrypted = Attempt::NotScheduled(Reason::Pointless(why));
         }
     }
+}
+
+fn skip_tls(facts: &mut Facts, why: &'static str) {
+    skip_startups_over_tls(facts, why);
     if facts.handshake.completed().is_none() && matches!(facts.handshake, Attempt::NotScheduled(_)) {
         facts.handshake = Attempt::NotScheduled(Reason::Pointless(why));
     }
 }
 
-fn no_more(facts: &mut Facts, why: &'static str) {
-    tls_is_pointless(facts, why);
-    for StartupFacts { plaintext, .. } in &mut facts.startups {
-        if *plaintext == NOT_YET {
-            *plaintext = Attempt::NotScheduled(Reason::Pointless(why));
+fn skip_remaining(startups: &Startups, facts: &mut Facts, why: &'static str) {
+    skip_tls(facts, why);
+    for (index, startup) in facts.startups.iter_mut().enumerate() {
+        if index >= startups.first {
+            startup.plaintext = NOT_NEEDED;
+        } else if startup.plaintext == NOT_YET {
+            startup.plaintext = Attempt::NotScheduled(Reason::Pointless(why));
         }
     }
 }

@@ -23,20 +23,10 @@ use crate::facts::Handshake;
 /// The protocol name of PostgreSQL for ALPN.
 pub(crate) const ALPN: &[u8] = b"postgresql";
 
-/// Which versions to offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// TLS 1.3 and 1.2.
-    Modern,
-    /// TLS 1.2 alone.
-    Tls12,
-}
-
-/// The configurations that all connections share.
+/// The configuration that all connections share.
 #[derive(Debug)]
 pub(crate) struct TlsClient {
-    modern: Arc<ClientConfig>,
-    tls12: Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -44,8 +34,8 @@ pub(crate) struct TlsClient {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HandshakeFault {
     pub(crate) reason: Reason,
-    /// The peer said that it does not support the version.
-    pub(crate) version_refused: bool,
+    /// The peer refused the application protocol that was offered.
+    pub(crate) alpn_refused: bool,
     pub(crate) chain: Vec<Vec<u8>>,
 }
 
@@ -60,21 +50,14 @@ impl TlsClient {
             rustls::crypto::ring::kx_group::SECP384R1,
         ];
         let provider = Arc::new(provider);
-        let config = |versions: &[&'static rustls::SupportedProtocolVersion]| {
-            let capture = Arc::new(Capture::new(provider.signature_verification_algorithms));
-            let mut config = ClientConfig::builder_with_provider(provider.clone())
-                .with_protocol_versions(versions)?
-                .dangerous()
-                .with_custom_certificate_verifier(capture.clone())
-                .with_client_cert_resolver(capture);
-            config.resumption = Resumption::disabled();
-            Ok::<_, rustls::Error>(Arc::new(config))
-        };
-        Ok(Self {
-            modern: config(&[&rustls::version::TLS13, &rustls::version::TLS12])?,
-            tls12: config(&[&rustls::version::TLS12])?,
-            provider,
-        })
+        let capture = Arc::new(Capture::new(provider.signature_verification_algorithms));
+        let mut config = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .dangerous()
+            .with_custom_certificate_verifier(capture.clone())
+            .with_client_cert_resolver(capture);
+        config.resumption = Resumption::disabled();
+        Ok(Self { config: Arc::new(config), provider })
     }
 
     /// Random bytes.
@@ -89,15 +72,11 @@ impl TlsClient {
     pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: ServerName<'static>,
-        offer: Offer,
         alpn: bool,
         stream: S,
     ) -> Result<(TlsStream<S>, Handshake), HandshakeFault> {
         let capture = Arc::new(Capture::new(self.provider.signature_verification_algorithms));
-        let mut config = match offer {
-            Offer::Modern => ClientConfig::clone(&self.modern),
-            Offer::Tls12 => ClientConfig::clone(&self.tls12),
-        };
+        let mut config = ClientConfig::clone(&self.config);
         config.dangerous().set_certificate_verifier(capture.clone());
         config.client_auth_cert_resolver = capture.clone();
         if alpn {
@@ -152,7 +131,7 @@ impl Capture {
             // rustls sets both before a handshake completes.
             return Err(HandshakeFault {
                 reason: Reason::Handshake("it agreed on no version and suite".to_owned()),
-                version_refused: false,
+                alpn_refused: false,
                 chain: std::mem::take(&mut seen.chain),
             });
         };
@@ -183,7 +162,7 @@ impl Capture {
         };
         HandshakeFault {
             reason,
-            version_refused: alert == Some(AlertDescription::ProtocolVersion),
+            alpn_refused: alert == Some(AlertDescription::NoApplicationProtocol),
             chain: std::mem::take(&mut seen.chain),
         }
     }

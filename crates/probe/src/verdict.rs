@@ -1,11 +1,11 @@
 //! From facts to a verdict. Pure, total, and never more certain than the facts.
 
 use hostssl_pgwire::frontend::Replication;
-use hostssl_pgwire::tls::TlsVersion;
+use hostssl_pgwire::tls::{SuiteWeakness, TlsVersion};
 
 use crate::answer::{Signal, answer, signal};
 use crate::attempt::{Attempt, Reason};
-use crate::facts::{Facts, StartupFacts};
+use crate::facts::{Facts, StartupFacts, is_full};
 use crate::report::{Outcome, ReplicationMode, SslRequestOutcome, StartupResult, TransportAnswer, Verdict};
 
 /// A verdict and why.
@@ -13,20 +13,78 @@ use crate::report::{Outcome, ReplicationMode, SslRequestOutcome, StartupResult, 
 pub(crate) struct Decision {
     pub(crate) verdict: Verdict,
     pub(crate) reason: String,
+    /// The worst answer in plaintext.
+    pub(crate) plaintext: TransportAnswer,
+    /// The best answer over TLS.
+    pub(crate) encrypted: TransportAnswer,
     pub(crate) startups: Vec<StartupResult>,
+}
+
+/// The two answers to one startup, weighed against each other.
+struct Weighed {
+    result: StartupResult,
+    /// Why the startup has no say: nobody can have what it asks for.
+    aside: Option<Aside>,
+    /// The refusal in plaintext was put into words, and not guessed from a silence.
+    said: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Aside {
+    NoReplication,
+    NoWalSender,
+    NoSuchName,
+}
+
+impl Aside {
+    fn words(self) -> &'static str {
+        match self {
+            Self::NoReplication => "replication is not to be had there",
+            Self::NoWalSender => "replication could not be asked for, because the server has no WAL sender free",
+            Self::NoSuchName => "the pooler does not know all of the databases or users",
+        }
+    }
 }
 
 /// Decides what the endpoint does with encryption.
 ///
 /// Plaintext let in anywhere is decisive, and so is a peer that is not PostgreSQL. That TLS is enforced is said only when
-/// every probed startup was refused in clear and one was let in over TLS: anything unknown in between is inconclusive.
+/// every probed startup was refused in plaintext and one was let in over TLS: anything unknown in between is inconclusive.
 pub(crate) fn decide(facts: &Facts) -> Decision {
-    let startups: Vec<_> = facts.startups.iter().map(|startup| resolve(startup, facts.ssl)).collect();
-    let (verdict, reason) = verdict(facts, &startups);
-    Decision { verdict, reason, startups }
+    let weighed = weigh(facts);
+    let (verdict, reason) = verdict(facts, &weighed);
+    let with_a_say = || weighed.iter().filter(|startup| startup.aside.is_none()).map(|startup| &startup.result);
+    let (plaintext, encrypted) = (worst_plaintext(with_a_say()), best_encrypted(with_a_say()));
+    let startups = weighed.into_iter().map(|startup| startup.result).collect();
+    Decision { verdict, reason, plaintext, encrypted, startups }
 }
 
-fn verdict(facts: &Facts, startups: &[StartupResult]) -> (Verdict, String) {
+fn weigh(facts: &Facts) -> Vec<Weighed> {
+    let clear = |startup: &StartupFacts| signal(&startup.plaintext, &startup.startup.user);
+    let rules = facts.startups.iter().map(clear).any(|s| matches!(s, Signal::Refused | Signal::ClientCertificate));
+    facts
+        .startups
+        .iter()
+        .map(|startup| {
+            let mut result = resolve(startup, facts.ssl);
+            let signal = clear(startup);
+            let aside = match signal {
+                Signal::NoReplication => Some(Aside::NoReplication),
+                Signal::Busy if startup.is_full() && is_full(&startup.encrypted) => Some(Aside::NoWalSender),
+                // It looks for the name before it looks at the rules for it. Without rules, the name was all that was amiss.
+                Signal::NoSuchName if rules => Some(Aside::NoSuchName),
+                _ => None,
+            };
+            if aside == Some(Aside::NoSuchName) {
+                result.plaintext.outcome = Outcome::Unknown;
+            }
+            let said = matches!(signal, Signal::Refused | Signal::ClientCertificate);
+            Weighed { result, aside, said }
+        })
+        .collect()
+}
+
+fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
     if let Some(reason) = &facts.unreachable {
         return (Verdict::Unreachable, reason.to_string());
     }
@@ -38,39 +96,83 @@ fn verdict(facts: &Facts, startups: &[StartupResult]) -> (Verdict, String) {
         };
         return (Verdict::NotPostgresql, with_note(what, facts.ssl_note.as_deref()));
     }
-    if let Some(why) = broken_tls(facts) {
-        let hole = startups.iter().find(|startup| startup.plaintext.outcome == Outcome::Allowed);
-        let open = hole.map(|hole| format!("; accepted in clear: {}", describe(hole))).unwrap_or_default();
-        return (Verdict::BrokenTls, format!("{why}{open}"));
+    let startups: Vec<&StartupResult> =
+        weighed.iter().filter(|startup| startup.aside.is_none()).map(|startup| &startup.result).collect();
+    if startups.is_empty() {
+        return (Verdict::Inconclusive, "nothing that was asked for is to be had, over TLS or without".to_owned());
     }
     let in_clear = |outcome| startups.iter().filter(move |startup| startup.plaintext.outcome == outcome);
+    if let Some(why) = broken_tls(facts) {
+        let hole = in_clear(Outcome::Allowed).next();
+        let open = hole.map(|hole| format!("; accepted in plaintext: {}", describe(hole))).unwrap_or_default();
+        return (Verdict::BrokenTls, format!("{why}{open}"));
+    }
     if let Some(hole) = in_clear(Outcome::Allowed).next() {
-        return plaintext_allowed(facts, startups, hole);
+        return plaintext_allowed(facts, &startups, hole);
     }
     if let Some(unknown) = in_clear(Outcome::Unknown).next() {
-        let what = format!("in clear, no decisive answer for {}", describe(unknown));
+        let what = format!("in plaintext, no decisive answer for {}", describe(unknown));
         return (Verdict::Inconclusive, with_note(&what, unknown.plaintext.note.as_deref()));
     }
-    if startups.iter().any(|startup| startup.encrypted.outcome == Outcome::Allowed) {
-        let demand = startups.iter().any(|startup| startup.encrypted.authentication.as_deref() == Some("cert"));
-        let tail = if demand { ", where a client certificate is demanded" } else { "" };
-        let count = startups.len();
-        let wordless = |startup: &&StartupResult| {
-            startup.plaintext.sqlstate.is_none() && startup.plaintext.authentication.is_none()
-        };
-        let closed = match startups.iter().filter(wordless).count() {
-            0 => String::new(),
-            closed => format!(", {closed} of them closed without a word every time"),
-        };
-        let what =
-            format!("all {count} plaintext startups probed are refused{closed} and TLS reaches authentication{tail}");
-        return (Verdict::Enforced, what);
-    }
-    (Verdict::Inconclusive, nothing_allowed(facts, startups))
+    let Some(tls) = tls_evidence(facts, weighed) else {
+        return (Verdict::Inconclusive, nothing_allowed(facts, &startups));
+    };
+    let wordless =
+        |startup: &&&StartupResult| startup.plaintext.sqlstate.is_none() && startup.plaintext.authentication.is_none();
+    let closed = match startups.iter().filter(wordless).count() {
+        0 => String::new(),
+        closed => format!(", {closed} of them closed without an answer every time"),
+    };
+    let mut asides: Vec<Aside> = weighed.iter().filter_map(|startup| startup.aside).collect();
+    asides.sort_unstable();
+    asides.dedup();
+    let asides: String = asides.into_iter().map(|aside| format!("; {}", aside.words())).collect();
+    let count = startups.len();
+    enforced(facts, &format!("all {count} plaintext startups probed are refused{closed} and {tls}{asides}"))
 }
 
-fn plaintext_allowed(facts: &Facts, startups: &[StartupResult], hole: &StartupResult) -> (Verdict, String) {
-    let what = format!("accepted in clear: {}", describe(hole));
+/// What shows that the server has TLS for who asks, when every startup in plaintext is refused.
+fn tls_evidence(facts: &Facts, weighed: &[Weighed]) -> Option<String> {
+    if weighed.iter().any(|startup| startup.result.encrypted.outcome == Outcome::Allowed) {
+        let demand = weighed.iter().any(|startup| startup.result.encrypted.authentication.as_deref() == Some("cert"));
+        let tail = if demand { ", where a client certificate is demanded" } else { "" };
+        return Some(format!("TLS reaches authentication{tail}"));
+    }
+    // A handshake that is beyond our own cryptography: the server has said in words that plaintext is not let in, and its
+    // ServerHello shows that it means TLS.
+    let beyond_us = matches!(facts.handshake, Attempt::Failed(Reason::Handshake(_)));
+    let encrypts = facts.hello_suite.is_some_and(|suite| {
+        !matches!(suite.weakness(), Some(SuiteWeakness::Null | SuiteWeakness::Anonymous | SuiteWeakness::BrokenCipher))
+    });
+    let said = weighed.iter().filter(|startup| startup.aside.is_none()).all(|startup| startup.said);
+    let newest = newest_accepted(facts).filter(|version| *version >= TlsVersion::Tls12)?;
+    (beyond_us && encrypts && said).then(|| {
+        format!(
+            "TLS was not completed: the server speaks {newest}, by a cipher suite, group or signature that hostssl does not \
+             have"
+        )
+    })
+}
+
+/// The verdict that TLS is enforced, unless several servers answered and one of them may have gone unasked.
+fn enforced(facts: &Facts, what: &str) -> (Verdict, String) {
+    let identity = &facts.identity;
+    let (differences, answers) = (identity.differences(), identity.plaintext_answers());
+    let again = if facts.repeated { format!(" ({answers} answers)") } else { String::new() };
+    if differences.is_empty() {
+        return (Verdict::Enforced, format!("{what}{again}"));
+    }
+    let names: Vec<_> = differences.iter().map(|mark| mark.name()).collect();
+    let several = format!("at least {} servers answer here, which differ in: {}", identity.servers(), names.join(", "));
+    if facts.repeated && identity.is_sound() {
+        return (Verdict::Enforced, format!("{what} ({answers} answers); {several}"));
+    }
+    let advice = "one of them may let plaintext in; probe each by its own address, or ask more often with --repeat";
+    (Verdict::Inconclusive, format!("{several}; all {answers} answers in plaintext are refusals, but {advice}"))
+}
+
+fn plaintext_allowed(facts: &Facts, startups: &[&StartupResult], hole: &StartupResult) -> (Verdict, String) {
+    let what = format!("accepted in plaintext: {}", describe(hole));
     let direct = facts.direct.completed() == Some(&true);
     let tls = facts.ssl == SslRequestOutcome::S || direct;
     let tls_allowed = startups.iter().any(|startup| startup.encrypted.outcome == Outcome::Allowed);
@@ -83,19 +185,25 @@ fn plaintext_allowed(facts: &Facts, startups: &[StartupResult], hole: &StartupRe
         (Verdict::PlaintextOnly, format!("{what}; the server offers no TLS"))
     } else if matches!(facts.ssl, SslRequestOutcome::Closed | SslRequestOutcome::Reset) {
         (Verdict::PlaintextOnly, format!("{what}; the server closes every connection that asks for TLS"))
+    } else if facts.ssl == SslRequestOutcome::E {
+        (Verdict::PlaintextOnly, format!("{what}; the server answers every request for TLS by an error"))
     } else {
-        (Verdict::Optional, format!("{what}; what TLS does could not be seen"))
+        (Verdict::Optional, format!("{what}; what TLS does could not be checked"))
     }
 }
 
-fn nothing_allowed(facts: &Facts, startups: &[StartupResult]) -> String {
+fn newest_accepted(facts: &Facts) -> Option<TlsVersion> {
+    facts.versions.iter().rev().find(|(_, support)| support.completed() == Some(&true)).map(|(version, _)| *version)
+}
+
+fn nothing_allowed(facts: &Facts, startups: &[&StartupResult]) -> String {
     if facts.ssl == SslRequestOutcome::N {
         return "plaintext is refused and the server offers no TLS: an address rule, or nobody is let in".to_owned();
     }
-    let newest = facts.versions.iter().rev().find(|(_, support)| support.completed() == Some(&true));
+    let newest = newest_accepted(facts);
     match startups.iter().find(|startup| startup.encrypted.outcome == Outcome::Unknown) {
         Some(unknown) if facts.handshake.completed().is_none() && newest.is_some() => {
-            let version = newest.map(|(version, _)| version.name()).unwrap_or_default();
+            let version = newest.map(TlsVersion::name).unwrap_or_default();
             let what = format!(
                 "plaintext is refused; the server speaks {version}, by a cipher suite, group or signature that hostssl does not \
                  have"
@@ -105,7 +213,7 @@ fn nothing_allowed(facts: &Facts, startups: &[StartupResult]) -> String {
         Some(unknown) => {
             with_note("plaintext is refused; over TLS, no decisive answer", unknown.encrypted.note.as_deref())
         }
-        None => "refused in clear and over TLS: an address rule (firewall), or no such user and database is let in"
+        None => "refused in plaintext and over TLS: an address rule (firewall), or no such user and database is let in"
             .to_owned(),
     }
 }
@@ -116,7 +224,7 @@ fn broken_tls(facts: &Facts) -> Option<String> {
         return None;
     }
     if facts.bytes_before_handshake {
-        return Some("bytes in clear stand between the server's S and the handshake".to_owned());
+        return Some("plaintext bytes stand between the server's S and the handshake".to_owned());
     }
     let failure = match &facts.handshake {
         Attempt::Failed(
@@ -155,19 +263,19 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
     let user = &facts.startup.user;
     let (clear, tls) = (signal(&facts.plaintext, user), signal(&facts.encrypted, user));
     let encrypted = match tls {
-        Signal::Allowed | Signal::ClientCertificate => Outcome::Allowed,
+        Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName => Outcome::Allowed,
         Signal::Refused => Outcome::Refused,
         Signal::Unknown if ssl == SslRequestOutcome::N && facts.encrypted.completed().is_none() => Outcome::Refused,
-        Signal::Silent | Signal::Unclear | Signal::Unknown => Outcome::Unknown,
+        _ => Outcome::Unknown,
     };
     let plaintext = match clear {
-        Signal::Allowed => Outcome::Allowed,
+        Signal::Allowed | Signal::NoSuchName => Outcome::Allowed,
         // The demand for a certificate is a line of pg_hba.conf that only TLS can meet.
         Signal::Refused | Signal::ClientCertificate => Outcome::Refused,
         Signal::Silent | Signal::Unclear if tls == Signal::Allowed => Outcome::Refused,
         // Closed every time in clear, and turned away over TLS: nobody is let in by it.
         Signal::Silent if tls == Signal::Refused => Outcome::Refused,
-        Signal::Silent | Signal::Unclear | Signal::Unknown => Outcome::Unknown,
+        _ => Outcome::Unknown,
     };
     StartupResult {
         user: user.clone(),
@@ -186,24 +294,24 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
     }
 }
 
-/// The answer to stand for all in clear: the worst.
-pub(crate) fn worst_plaintext(startups: &[StartupResult]) -> TransportAnswer {
+/// The answer to stand for all in plaintext: the worst.
+fn worst_plaintext<'a>(startups: impl Iterator<Item = &'a StartupResult>) -> TransportAnswer {
     let rank = |answer: &TransportAnswer| match answer.outcome {
         Outcome::Allowed => 0,
         Outcome::Unknown => 1,
         Outcome::Refused => 2,
     };
-    startups.iter().map(|startup| &startup.plaintext).min_by_key(|answer| rank(answer)).cloned().unwrap_or_default()
+    startups.map(|startup| &startup.plaintext).min_by_key(|answer| rank(answer)).cloned().unwrap_or_default()
 }
 
 /// The answer to stand for all over TLS: the best.
-pub(crate) fn best_encrypted(startups: &[StartupResult]) -> TransportAnswer {
+fn best_encrypted<'a>(startups: impl Iterator<Item = &'a StartupResult>) -> TransportAnswer {
     let rank = |answer: &TransportAnswer| match answer.outcome {
         Outcome::Allowed => 0,
         Outcome::Refused => 1,
         Outcome::Unknown => 2,
     };
-    startups.iter().map(|startup| &startup.encrypted).min_by_key(|answer| rank(answer)).cloned().unwrap_or_default()
+    startups.map(|startup| &startup.encrypted).min_by_key(|answer| rank(answer)).cloned().unwrap_or_default()
 }
 
 fn describe(startup: &StartupResult) -> String {

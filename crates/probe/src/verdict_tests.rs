@@ -116,7 +116,7 @@ fn a_gateway_without_a_routine_is_judged_by_the_other_transport() {
 #[test]
 fn the_reason_names_the_hole() {
     let decision = decide(&facts(SslRequestOutcome::S, &[(refused(), asks()), (asks(), asks())]));
-    assert_eq!(decision.reason, "accepted in clear: user \"user1\", database \"postgres\"");
+    assert_eq!(decision.reason, "accepted in plaintext: user \"user1\", database \"postgres\"");
 }
 
 #[test]
@@ -163,7 +163,118 @@ fn what_is_no_postgresql() {
 fn worst_in_clear_and_best_over_tls_stand_for_all() {
     let decision =
         decide(&facts(SslRequestOutcome::S, &[(refused(), refused()), (busy(), asks()), (refused(), busy())]));
-    assert_eq!(worst_plaintext(&decision.startups).sqlstate.as_deref(), Some("53300"));
-    assert_eq!(best_encrypted(&decision.startups).authentication.as_deref(), Some("password"));
-    assert_eq!(worst_plaintext(&[]).outcome, Outcome::Unknown);
+    assert_eq!(decision.plaintext.sqlstate.as_deref(), Some("53300"));
+    assert_eq!(decision.encrypted.authentication.as_deref(), Some("password"));
+    assert_eq!(worst_plaintext(std::iter::empty()).outcome, Outcome::Unknown);
+}
+
+fn replication(facts: &mut Facts, index: usize) {
+    facts.startups[index].startup.replication = Replication::Physical;
+    facts.startups[index].startup.database = None;
+}
+
+#[test]
+fn replication_that_nobody_can_have_does_not_decide() {
+    let full =
+        || error("53300", Some("InitProcess"), "number of requested standby connections exceeds max_wal_senders");
+    let none = || error("08P01", None, "unsupported startup parameter: replication");
+    let not_asked = || Attempt::NotScheduled(Reason::Pointless("not needed"));
+    for (name, others, plaintext, encrypted, expected) in [
+        ("no WAL sender", refused(), full(), full(), Verdict::Enforced),
+        ("none through a pooler", refused(), none(), not_asked(), Verdict::Enforced),
+        ("a WAL sender over TLS alone", refused(), full(), asks(), Verdict::Inconclusive),
+        ("not known over TLS", refused(), full(), not_asked(), Verdict::Inconclusive),
+        (
+            "starting up",
+            refused(),
+            error("57P03", None, "starting"),
+            error("57P03", None, "starting"),
+            Verdict::Inconclusive,
+        ),
+        ("no slot for anybody", busy(), full(), full(), Verdict::Inconclusive),
+        ("an open server", asks(), full(), full(), Verdict::Optional),
+    ] {
+        let mut facts = facts(SslRequestOutcome::S, &[(others, asks()), (plaintext, encrypted)]);
+        replication(&mut facts, 1);
+        let decision = decide(&facts);
+        assert_eq!(decision.verdict, expected, "{name}: {}", decision.reason);
+        if expected == Verdict::Enforced {
+            assert_eq!(decision.plaintext.outcome, Outcome::Refused, "{name}");
+            assert!(decision.reason.contains("; replication "), "{name}: {}", decision.reason);
+        }
+    }
+    // Nobody else answered: what cannot be had proves nothing.
+    let mut alone = facts(SslRequestOutcome::S, &[(none(), asks())]);
+    replication(&mut alone, 0);
+    assert_ne!(decide(&alone).verdict, Verdict::Enforced);
+}
+
+#[test]
+fn names_that_a_pooler_does_not_know_count_only_where_it_has_no_rules() {
+    let unknown = || error("08P01", None, "no such database: hostssl_1");
+    let rejected = || error("08P01", None, "login rejected");
+    let decision = decide(&facts(SslRequestOutcome::S, &[(rejected(), asks()), (unknown(), unknown())]));
+    assert_eq!(decision.verdict, Verdict::Enforced, "{}", decision.reason);
+    let decision = decide(&facts(SslRequestOutcome::S, &[(asks(), asks()), (unknown(), unknown())]));
+    assert_eq!(decision.verdict, Verdict::Optional);
+    let decision = decide(&facts(SslRequestOutcome::S, &[(unknown(), unknown())]));
+    assert_eq!(decision.verdict, Verdict::Optional, "it would have gone on with a name that it knows");
+}
+
+#[test]
+fn cryptography_that_we_lack_does_not_hide_a_refusal_in_words() {
+    let beyond = || Attempt::Failed(Reason::Handshake("no common suite".into()));
+    let mut unseen = facts(SslRequestOutcome::S, &[(refused(), beyond()), (refused(), beyond())]);
+    unseen.handshake = Attempt::Failed(Reason::Handshake("no common suite".into()));
+    unseen.versions = BTreeMap::from([(TlsVersion::Tls12, Attempt::Completed(true))]);
+    assert_eq!(decide(&unseen).verdict, Verdict::Inconclusive, "no ServerHello");
+    unseen.hello_suite = Some(CipherSuite(0x009c));
+    let decision = decide(&unseen);
+    assert_eq!(decision.verdict, Verdict::Enforced, "{}", decision.reason);
+    assert!(decision.reason.contains("TLS was not completed"), "{}", decision.reason);
+    for without_secrecy in [0x0002, 0x006c] {
+        let weak = Facts { hello_suite: Some(CipherSuite(without_secrecy)), ..unseen.clone() };
+        assert_eq!(decide(&weak).verdict, Verdict::Inconclusive, "{without_secrecy:04x}");
+    }
+    unseen.startups[1].plaintext = Attempt::Failed(Reason::Closed("waiting"));
+    assert_eq!(decide(&unseen).verdict, Verdict::Inconclusive, "a silence is no word");
+}
+
+#[test]
+fn an_error_for_every_request_of_tls_leaves_plaintext_alone() {
+    let decision = decide(&facts(SslRequestOutcome::E, &[(asks(), not_offered())]));
+    assert_eq!(decision.verdict, Verdict::PlaintextOnly, "{}", decision.reason);
+}
+
+#[test]
+fn several_servers_are_never_called_enforced_by_luck() {
+    let mut several = facts(SslRequestOutcome::S, &[(refused(), asks())]);
+    for chain in [1, 2] {
+        let Attempt::Completed(handshake) = handshake() else { unreachable!() };
+        several.identity.handshake(&Handshake { chain: vec![vec![chain]], ..handshake });
+    }
+    let decision = decide(&several);
+    assert_eq!(decision.verdict, Verdict::Inconclusive);
+    assert!(
+        decision.reason.contains("at least 2 servers answer here, which differ in: certificate"),
+        "{}",
+        decision.reason
+    );
+    // Asked often enough, and asked for it.
+    let refusal = StartupReply::Error(ErrorResponse {
+        code: Some("28000".into()),
+        routine: Some("ClientAuthentication".into()),
+        message: Some("no pg_hba.conf entry".into()),
+        ..ErrorResponse::default()
+    });
+    for _ in 0..20 {
+        several.identity.reply(crate::identity::Transport::Plaintext, &startup("user0"), &refusal);
+    }
+    assert_eq!(decide(&several).verdict, Verdict::Inconclusive, "without --repeat");
+    several.repeated = true;
+    let decision = decide(&several);
+    assert_eq!(decision.verdict, Verdict::Enforced);
+    assert!(decision.reason.contains("20 answers"), "{}", decision.reason);
+    several.startups[0].plaintext = asks();
+    assert_eq!(decide(&several).verdict, Verdict::Optional, "a hole is a hole, whoever has it");
 }

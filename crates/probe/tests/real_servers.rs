@@ -14,9 +14,10 @@ use common::pki::{Wanted, root, rsa_key};
 use common::servers::{Identity, Server, Version, skip};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::report::{
-    ClientCertificate as Client, EndpointReport, Outcome, SslRequestOutcome as Ssl, Support, Verdict, Weakness,
+    ClientCertificate as Client, EndpointReport, Outcome, ReplicationMode, SslRequestOutcome as Ssl, Support, Verdict,
+    Weakness,
 };
-use hostssl_probe::{Options, Replication};
+use hostssl_probe::{Names, Options, Replication};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Patient: the machine may be busy, and no expectation rests on a time-out.
@@ -144,7 +145,54 @@ async fn rules_of_pg_hba_conf() {
 }
 
 #[tokio::test]
-async fn holes_for_one_database_or_user() {
+async fn holes_that_the_default_names_meet() {
+    let Some(bin) = pg15() else { return };
+    let server = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+    for (name, hba, hole) in [
+        (
+            "every database but the maintenance one",
+            "hostnossl postgres all all reject\nhostnossl replication all all reject\nhost all all all md5",
+            "user \"hostssl_",
+        ),
+        (
+            "every user but the maintenance one",
+            "hostnossl all postgres all reject\nhost all all all md5",
+            "user \"hostssl_",
+        ),
+        (
+            "the maintenance database for all but its user",
+            "hostnossl all postgres all reject\nhost postgres all all md5\nhostssl all all all md5",
+            "\", database \"postgres\"",
+        ),
+        (
+            "the maintenance user but in its own database",
+            "hostnossl postgres all all reject\nhost all postgres all md5\nhostssl all all all md5",
+            "user \"postgres\", database \"hostssl_",
+        ),
+        ("the maintenance user", "host all postgres all md5\nhostssl all all all md5", "user \"postgres\""),
+        (
+            "a replication user",
+            "host replication replicator all md5\nhostssl all all all md5\nhostssl replication all all md5",
+            "replication as user \"replicator\"",
+        ),
+        (
+            "another replication user",
+            "host replication standby all md5\nhostssl all all all md5",
+            "replication as user \"standby\"",
+        ),
+    ] {
+        server.reload(hba, None);
+        for users in [vec![], vec!["app".to_owned()]] {
+            let defaults = users.is_empty();
+            let report = probe(server.address, Options { users, ..options() }).await;
+            assert_eq!(report.verdict, Verdict::Optional, "{name}: {}", report.reason);
+            assert!(!defaults || report.reason.contains(hole), "{name}: {}", report.reason);
+        }
+    }
+}
+
+#[tokio::test]
+async fn holes_for_names_that_only_the_caller_knows() {
     let Some(bin) = pg15() else { return };
     let hba = "host shop all all scram-sha-256\nhost all app all md5\nhostssl all all all scram-sha-256\n".to_owned();
     // For a user without a password, as "app" is here, this setting decides what the method "md5" asks for.
@@ -154,22 +202,87 @@ async fn holes_for_one_database_or_user() {
     let report = probe(server.address, options()).await;
     assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
 
-    let shop = Options { databases: vec!["postgres".into(), "shop".into()], ..options() };
+    let shop = Options { databases: vec!["shop".into()], ..options() };
     let report = probe(server.address, shop).await;
     assert_eq!(report.verdict, Verdict::Optional);
-    let holes: Vec<_> = report
-        .startups
-        .iter()
-        .filter(|startup| startup.plaintext.outcome == Outcome::Allowed)
-        .map(|startup| startup.database.as_deref())
-        .collect();
-    assert_eq!(holes, [Some("shop"), Some("shop")]);
+    let mut holes = report.startups.iter().filter(|startup| startup.plaintext.outcome == Outcome::Allowed);
+    assert!(holes.all(|startup| startup.database.as_deref() == Some("shop")));
 
-    let app = Options { users: vec!["app".into(), "postgres".into()], ..options() };
+    let app = Options { users: vec!["app".into()], ..options() };
     let report = probe(server.address, app).await;
     assert_eq!(report.verdict, Verdict::Optional);
     assert_eq!(report.weaknesses, [Weakness::PlaintextAccepted, Weakness::PlaintextMd5]);
-    assert_eq!(report.reason, "accepted in clear: user \"app\", database \"postgres\"");
+    assert_eq!(report.reason, "accepted in plaintext: user \"app\", database \"postgres\"");
+
+    let only = Options { users: vec!["other".into()], names: Names::Given, ..options() };
+    let report = probe(server.address, only).await;
+    assert_eq!((report.verdict, report.startups.len()), (Verdict::Enforced, 2), "{}", report.reason);
+}
+
+/// Each connection costs the server a process, and a line in its log.
+#[tokio::test]
+async fn no_more_connections_than_the_facts_need() {
+    for (version, name) in
+        [(Version::Pg15, "PostgreSQL 15"), (Version::Pg17, "PostgreSQL 17"), (Version::Pg18, "PostgreSQL 18")]
+    {
+        let Some(bin) = version.bin() else {
+            skip(name);
+            continue;
+        };
+        let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+        for (options, connections) in [(Options { names: Names::Fewest, ..options() }, 6), (options(), 13)] {
+            let counted = common::Peer::balancer(vec![server.address]).await;
+            let report = probe(counted.address, options).await;
+            assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+            let tls = report.tls.unwrap();
+            let seen: Vec<_> = tls.versions.iter().map(|version| version.support).collect();
+            use Support::{Accepted as Yes, Refused as No};
+            assert_eq!(seen, [No, No, No, Yes, Yes], "{name}");
+            assert_ne!(tls.direct_tls, Support::Unknown, "{name}");
+            assert_eq!(tls.channel_binding, Some(true), "{name}");
+            assert_eq!(counted.count(), connections, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_servers_behind_one_address() {
+    let Some(bin) = pg15() else { return };
+    let start = |hba| Server::postgres(&bin, hba, &[], Some(&identity()));
+    let (one, other) = (start("hostssl all all all scram-sha-256"), start("hostssl all all all scram-sha-256"));
+    let open = start("host all all all scram-sha-256");
+    let ask = async |servers: Vec<SocketAddr>, options: Options| {
+        let balancer = common::Peer::balancer(servers).await;
+        probe(balancer.address, options).await
+    };
+    let report = ask(vec![one.address, other.address], options()).await;
+    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert!(
+        report.reason.contains("at least 2 servers answer here, which differ in: certificate"),
+        "{}",
+        report.reason
+    );
+    let report = ask(vec![one.address, other.address], Options { repeat: 3, ..options() }).await;
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    for options in [options(), Options { names: Names::Fewest, ..options() }, Options { repeat: 2, ..options() }] {
+        for servers in [vec![one.address, open.address], vec![one.address, one.address, open.address, other.address]] {
+            let report = ask(servers, options.clone()).await;
+            assert_ne!(report.verdict, Verdict::Enforced, "{}", report.reason);
+        }
+    }
+}
+
+#[tokio::test]
+async fn replication_that_nobody_can_have() {
+    let Some(bin) = pg15() else { return };
+    let settings = ["max_wal_senders=0", "wal_level=minimal"];
+    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity()));
+    let report = probe(server.address, options()).await;
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert!(report.reason.contains("no WAL sender free"), "{}", report.reason);
+    assert_eq!(report.plaintext.outcome, Outcome::Refused);
+    server.reload("host all all all scram-sha-256", None);
+    assert_eq!(probe(server.address, options()).await.verdict, Verdict::Optional);
 }
 
 #[tokio::test]
@@ -179,8 +292,12 @@ async fn logical_replication_meets_ordinary_rules() {
     let both = Options { replication: vec![Replication::Physical, Replication::Logical], ..options() };
     let report = probe(server.address, both).await;
     assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
-    let outcomes: Vec<_> = report.startups.iter().map(|startup| startup.encrypted.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Allowed, Outcome::Allowed, Outcome::Refused, Outcome::Allowed]);
+    let logical = report.startups.iter().find(|startup| startup.replication == ReplicationMode::Logical).unwrap();
+    assert_eq!(logical.plaintext.outcome, Outcome::Refused);
+    server.reload("host postgres all all scram-sha-256\nhostssl all all all scram-sha-256", None);
+    let logical = Options { replication: vec![Replication::Logical], names: Names::Given, ..options() };
+    let report = probe(server.address, logical).await;
+    assert_eq!(report.verdict, Verdict::Optional, "{}", report.reason);
 }
 
 #[tokio::test]
@@ -256,13 +373,19 @@ async fn a_suite_that_our_client_does_not_have() {
     let settings = ["ssl_ciphers=AES128-SHA", "ssl_max_protocol_version=TLSv1.2"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let report = probe(server.address, options()).await;
-    assert_eq!(
-        report.verdict,
-        Verdict::Inconclusive,
-        "plaintext is refused, TLS is there, and not for us: {}",
-        report.reason
-    );
-    assert_eq!(report.tls.unwrap().versions[3].support, Support::Accepted);
+    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert!(report.reason.contains("TLS was not completed"), "{}", report.reason);
+    assert!(report.weaknesses.contains(&Weakness::NoForwardSecrecy), "{:?}", report.weaknesses);
+    assert_eq!(report.encrypted.outcome, Outcome::Unknown);
+    let tls = report.tls.unwrap();
+    assert!(tls.negotiated.is_none());
+    assert_eq!(tls.versions[3].support, Support::Accepted);
+    // A server without encryption in its TLS protects nobody.
+    let settings = ["ssl_ciphers=NULL-SHA256@SECLEVEL=0", "ssl_max_protocol_version=TLSv1.2"];
+    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let report = probe(server.address, options()).await;
+    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert!(report.weaknesses.contains(&Weakness::WeakCipherSuite), "{:?}", report.weaknesses);
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         role: Role::None,
         primary: None,
         tags: Tags::default(),
+        administrator: None,
     };
     let readings =
         values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(*name, value)))).collect();

@@ -25,7 +25,11 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     }
     block_on(async {
         let connected = connect_whole(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
-        let wire = args.wire.probe.then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref())).transpose()?;
+        let wire = args
+            .wire
+            .probe
+            .then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref(), &args.wire.route))
+            .transpose()?;
         let request = AuditRequest {
             scope: args.scope.scope(&args.select),
             profile,

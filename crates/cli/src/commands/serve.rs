@@ -5,6 +5,7 @@ use crate::connect::{block_on, connect_until, named_scenario, stopped_by_user};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::probing::{exchange_of, probe_of};
+use crate::route::RouteArgs;
 use crate::simulated::{Simulated, past};
 use clap::Args;
 use futures::FutureExt as _;
@@ -177,7 +178,7 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<Wire
     let exchange = exchange_of(simulated.as_ref().map(|simulated| simulated.simulation()), ca_file.as_deref())?;
     let probe = move |stop: StopSignal| {
         let simulation = simulated.as_ref().map(|simulated| simulated.simulation());
-        probe_of(simulation, stop, ca_file.as_deref()).map_err(|error| {
+        probe_of(simulation, stop, ca_file.as_deref(), &RouteArgs::default()).map_err(|error| {
             let (what, hint) = error.parts();
             Trouble { what, hint }
         })

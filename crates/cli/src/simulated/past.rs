@@ -5,6 +5,7 @@ use super::Simulated;
 use crate::args::LimitArgs;
 use crate::error::CliError;
 use crate::probing::probe_of;
+use crate::route::RouteArgs;
 use hostssl_audit::Profile;
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Scenario;
@@ -149,7 +150,9 @@ impl Past<'_> {
 
     async fn look(&self, scope: Scope, began: Timestamp, wire: bool) -> Result<(), CliError> {
         let probe = match wire {
-            true => Some(probe_of(Some(&self.simulated.simulation), watch::channel(None).1, None)?),
+            true => {
+                Some(probe_of(Some(&self.simulated.simulation), watch::channel(None).1, None, &RouteArgs::default())?)
+            }
             false => None,
         };
         let named = self.profile.to_string();

@@ -30,6 +30,13 @@ impl NamedGroup {
         })
     }
 
+    /// Whether the key exchange holds ML-KEM (FIPS 203), alone or beside a curve: recorded traffic then stays secret from who
+    /// has a quantum computer later.
+    #[must_use]
+    pub fn is_post_quantum(self) -> bool {
+        matches!(self.0, 0x11eb..=0x11ed | 0x0200..=0x0202)
+    }
+
     /// The IANA name, if this crate knows it.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {

@@ -70,6 +70,18 @@ impl Peer {
         Self { address, connections, at_once, task }
     }
 
+    /// A balancer that hands connections to `servers` in turn.
+    pub(crate) async fn balancer(servers: Vec<SocketAddr>) -> Self {
+        Self::start(move |mut stream, index| {
+            let server = servers[index % servers.len()];
+            async move {
+                let mut behind = TcpStream::connect(server).await?;
+                tokio::io::copy_bidirectional(&mut stream, &mut behind).await.map(|_| ())
+            }
+        })
+        .await
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }

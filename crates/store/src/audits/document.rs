@@ -224,6 +224,8 @@ impl Facts {
             role: model::Role::from_code(&self.role).unwrap_or(model::Role::None),
             primary: self.primary.as_deref().map(id).transpose()?,
             tags: self.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            // It is for probing, which a kept audit does no more.
+            administrator: None,
         };
         let readings = self.readings.iter().map(StoredReading::reading).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {

@@ -204,6 +204,7 @@ fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
             role: Role::None,
             primary: None,
             tags: [("environment", "production")].into_iter().collect(),
+            administrator: None,
         },
         readings: Vec::new(),
         wire: Vec::new(),

@@ -3,6 +3,8 @@
 //! Targets are read as there is room to probe them, and endpoints are written as they are done: a million of them take no
 //! more memory than a hundred.
 
+mod policy;
+mod progress;
 mod sink;
 mod targets;
 
@@ -10,7 +12,7 @@ use crate::args::{OutputArgs, ProbeArgs, Replication};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::files::endpoints_at_once;
+use crate::files::{connects_at_once, endpoints_at_once};
 use crate::keep::ProbeKeeper;
 use crate::probing::{prober, roots};
 use crate::stdout;
@@ -18,34 +20,50 @@ use futures::{FutureExt, StreamExt};
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
-use hostssl_probe::report::{EndpointReport, Weakness};
-use hostssl_probe::{Options, probe_stream};
+use hostssl_probe::{Names, Options, probe_stream};
+pub(crate) use policy::Finding;
+use policy::Policy;
+use progress::Progress;
 pub(crate) use sink::Sink;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
+
+/// Endpoints that are being connected to at once, beside those that are talked to: a connection to a host that does not answer
+/// costs nothing but time.
+const CONNECTS_AT_ONCE: usize = 1_000;
 
 pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
+    let connecting = connects_at_once(parallel, args.connections.into(), CONNECTS_AT_ONCE);
+    let policy = Policy::new(&args.fail_on, &args.allow);
     block_on(async {
         let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c().fuse());
         // It takes hold when it is polled: from now on, an interrupt ends with a whole report.
         let _ = futures::poll!(interrupt.as_mut());
-        let options = options(args, root_files)?;
+        let options = Options { conversations: parallel, ..options(args, root_files)? };
         let asked = asked(&options);
         let prober = Arc::new(prober(options)?);
         let mut keeper = ProbeKeeper::begin(&args.keep, &asked, talk);
         let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
-        let mut reports = probe_stream(prober, stream, parallel);
+        let mut reports = probe_stream(prober, stream, parallel + connecting);
         let mut tally = Tally::default();
+        let mut progress = Progress::new(talk);
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        let mut no_poolers = 0_u64;
         loop {
             let report = tokio::select! {
                 report = reports.next() => report,
+                _ = ticks.tick() => {
+                    progress.tell();
+                    continue;
+                }
                 _ = &mut interrupt => {
                     let plural = if tally.endpoints == 1 { " was" } else { "s were" };
                     say!("interrupted: {} endpoint{plural} done", tally.endpoints);
@@ -53,19 +71,25 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
                     None
                 }
             };
-            let Some(report) = report else { break };
+            let Some(mut report) = report else { break };
             if poolers.is_absent(&report) {
+                no_poolers += 1;
                 continue;
             }
-            let found = tally.count(&report);
-            keeper.add(&report, found);
-            if !sink.write(report)? {
+            let (found, failures) = policy.judge(&report);
+            tally.count(found, &failures);
+            progress.on(tally.failed);
+            report.failures = Some(failures);
+            // What does not count for the exit code is kept as what it is.
+            keeper.add(&report, found.max(outcome(report.verdict)));
+            if !progress.suspended(|| sink.write(report))? {
                 // Nobody reads on.
                 tally.incomplete = true;
                 break;
             }
         }
         drop(reports);
+        progress.finish();
         if unread.any() {
             tally.incomplete = true;
         }
@@ -74,6 +98,14 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             return Err(targets::none());
         }
         sink.finish()?;
+        if !talk.quiet {
+            if no_poolers > 0 {
+                let plural = if no_poolers == 1 { "server refuses" } else { "servers refuse" };
+                say!("note: {no_poolers} Azure {plural} connections to 6432: taken for no PgBouncer there");
+                say!("hint: `hostssl audit --probe` asks Azure whether there is one");
+            }
+            tally.tell();
+        }
         Ok(tally.exit())
     })
 }
@@ -82,20 +114,31 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
 #[derive(Default)]
 struct Tally {
     endpoints: u64,
+    failed: u64,
     worst: Option<Outcome>,
+    /// How many endpoints fail by each finding.
+    failures: BTreeMap<String, u64>,
     /// Not everything that was asked for was done.
     incomplete: bool,
 }
 
 impl Tally {
-    /// Counts an endpoint and returns what it came to.
-    fn count(&mut self, report: &EndpointReport) -> Outcome {
+    /// Counts an endpoint.
+    fn count(&mut self, found: Outcome, failures: &[String]) {
         self.endpoints += 1;
-        // It is there only when --expiry-days asked about it.
-        let expires = report.weaknesses.contains(&Weakness::CertificateExpiresSoon);
-        let found = if expires { Outcome::Fail } else { outcome(report.verdict) };
+        self.failed += u64::from(found == Outcome::Fail);
         self.worst = self.worst.max(Some(found));
-        found
+        for failure in failures {
+            *self.failures.entry(failure.clone()).or_default() += 1;
+        }
+    }
+
+    /// Says which findings make the exit code, where they are not plain from the verdicts.
+    fn tell(&self) {
+        let listed: Vec<String> = self.failures.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+        if self.exit() == Exit::Findings && self.failures.keys().any(|name| name != "not-enforced") {
+            say!("note: exit code 3 because of {}; --allow NAME leaves one out", listed.join(", "));
+        }
     }
 
     /// 0 only when every endpoint is proven to enforce TLS.
@@ -118,6 +161,12 @@ fn asked(options: &Options) -> serde_json::Value {
     serde_json::json!({
         "users": options.users,
         "databases": options.databases,
+        "names": match options.names {
+            Names::Given => "given",
+            Names::Fewest => "fewest",
+            Names::WellKnown => "well-known",
+        },
+        "repeat": options.repeat,
         "replication": replication.collect::<Vec<_>>(),
         "expiryDays": options.expiry_days,
     })
@@ -126,10 +175,19 @@ fn asked(options: &Options) -> serde_json::Value {
 fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError> {
     let base = match (args.thorough, args.ciphers) {
         (true, _) => Options::thorough(),
-        (false, true) => Options { cipher_suites: true, groups: true, ..Options::default() },
+        (false, true) => Options { cipher_suites: true, groups: true, post_quantum: true, ..Options::default() },
         (false, false) => Options::default(),
     };
+    let names = match (args.only_these, args.quick) {
+        (true, _) => Names::Given,
+        (false, true) => Names::Fewest,
+        (false, false) => Names::WellKnown,
+    };
     let mut options = Options {
+        users: args.user.clone(),
+        databases: args.database.clone(),
+        names,
+        repeat: args.repeat,
         transcript: args.transcript,
         connections_per_server: args.connections.into(),
         endpoint_timeout: args.timeout,
@@ -141,11 +199,8 @@ fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError>
         root_files,
         ..base
     };
-    if !args.user.is_empty() {
-        options.users.clone_from(&args.user);
-    }
-    if !args.database.is_empty() {
-        options.databases.clone_from(&args.database);
+    if let Some(dialer) = args.route.dialer()? {
+        options.dialer = dialer;
     }
     if !args.replication.is_empty() {
         options.replication = args.replication.iter().map(|replication| (*replication).into()).collect();

@@ -11,11 +11,18 @@ use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 
 type Out = BufWriter<Stdout>;
 
-/// Takes endpoints one by one. A table and JSON are written as they come; a query and the other formats need the whole.
+/// Takes endpoints one by one. A table, JSON and TSV are written as they come; a query and the other formats need the whole.
 pub(crate) enum Sink {
     Table(TableWriter<Out>),
     Json(probe_json::Writer<Out>),
-    Whole { reports: Vec<EndpointReport>, query: Option<Query>, format: Format, palette: Palette },
+    /// Rows of values apart by tabs, which do not depend on each other.
+    Rows(Out),
+    Whole {
+        reports: Vec<EndpointReport>,
+        query: Option<Query>,
+        format: Format,
+        palette: Palette,
+    },
     Nothing,
 }
 
@@ -33,6 +40,7 @@ impl Sink {
         match format {
             Format::Table if query.is_none() => Self::Table(TableWriter::new(out(), palette)),
             Format::Json if query.is_none() => Self::Json(probe_json::Writer::new(out())),
+            Format::Tsv if query.is_none() => Self::Rows(out()),
             format => Self::Whole { reports: Vec::new(), query, format, palette },
         }
     }
@@ -42,6 +50,7 @@ impl Sink {
         let written = match self {
             Self::Table(table) => table.write(report),
             Self::Json(writer) => writer.write(&report),
+            Self::Rows(out) => write_row(out, &report),
             Self::Whole { reports, .. } => {
                 // The certificates themselves are not shown.
                 if let Some(certificate) = &mut report.certificate {
@@ -64,11 +73,16 @@ impl Sink {
             Self::Json(writer) => stdout::tolerate(writer.finish()),
             Self::Whole { reports, query, format, palette } => {
                 let value = probe_json::value(&reports).map_err(|error| CliError::defect(&error))?;
-                // Without a query, a list of the whole document would show no endpoint.
-                let rows = if query.is_none() && format == Format::Tsv { &value["endpoints"] } else { &value };
-                stdout::write_value(rows, query.as_ref(), format, palette)
+                stdout::write_value(&value, query.as_ref(), format, palette)
             }
+            Self::Rows(mut out) => stdout::tolerate(out.flush()),
             Self::Nothing => stdout::tolerate(io::stdout().flush()),
         }
     }
+}
+
+fn write_row(out: &mut Out, report: &EndpointReport) -> io::Result<()> {
+    let row = serde_json::Value::Array(vec![serde_json::to_value(report)?]);
+    hostssl_formats::output::write_value(out, &row, Format::Tsv, &[], Palette::Plain)?;
+    out.flush()
 }

@@ -1,0 +1,145 @@
+//! What of a probed endpoint decides the exit code.
+
+use hostssl_formats::probe_text::outcome;
+use hostssl_model::Outcome;
+use hostssl_probe::report::{EndpointReport, Weakness};
+use std::str::FromStr;
+
+/// Something that may count as a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// Plaintext is accepted, or TLS is broken.
+    NotEnforced,
+    /// libpq with `sslmode=verify-full` would refuse the certificate.
+    VerifyFull,
+    /// A weakness of the report.
+    Weakness(Weakness),
+}
+
+impl Finding {
+    /// Its name on the command line and in JSON.
+    fn name(self) -> String {
+        match self {
+            Self::NotEnforced => "not-enforced".to_owned(),
+            Self::VerifyFull => "verify-full".to_owned(),
+            Self::Weakness(weakness) => match serde_json::to_value(weakness) {
+                Ok(serde_json::Value::String(name)) => name,
+                _ => String::new(),
+            },
+        }
+    }
+}
+
+impl FromStr for Finding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "not-enforced" => Ok(Self::NotEnforced),
+            "verify-full" => Ok(Self::VerifyFull),
+            name => serde_json::from_value(name.into()).map(Self::Weakness).map_err(|_| {
+                "expected not-enforced, verify-full, or a weakness as docs/probing.md lists them".to_owned()
+            }),
+        }
+    }
+}
+
+/// What counts: everything, unless told otherwise.
+#[derive(Debug)]
+pub(super) struct Policy {
+    only: Vec<Finding>,
+    allowed: Vec<Finding>,
+}
+
+impl Policy {
+    /// Counts `only`, or everything if that is empty, without what is `allowed`.
+    pub(super) fn new(only: &[Finding], allowed: &[Finding]) -> Self {
+        Self { only: only.to_vec(), allowed: allowed.to_vec() }
+    }
+
+    fn counts(&self, finding: Finding) -> bool {
+        (self.only.is_empty() || self.only.contains(&finding)) && !self.allowed.contains(&finding)
+    }
+
+    /// What an endpoint comes to for the exit code, and by which findings.
+    ///
+    /// A certificate that could not be judged is not known to pass, as a server that could not be asked is not known to
+    /// enforce TLS.
+    pub(super) fn judge(&self, report: &EndpointReport) -> (Outcome, Vec<String>) {
+        let of_verdict = outcome(report.verdict);
+        let verify_full = report.certificate.as_ref().and_then(|certificate| certificate.verify_full.ok);
+        let found = [
+            (of_verdict == Outcome::Fail).then_some(Finding::NotEnforced),
+            (verify_full == Some(false)).then_some(Finding::VerifyFull),
+        ];
+        let weaknesses = report.weaknesses.iter().copied().map(Finding::Weakness);
+        let all = found.into_iter().flatten().chain(weaknesses);
+        let failures: Vec<String> = all.filter(|finding| self.counts(*finding)).map(Finding::name).collect();
+        let unjudged = verify_full.is_none() && self.counts(Finding::VerifyFull);
+        let outcome = match of_verdict {
+            _ if !failures.is_empty() => Outcome::Fail,
+            Outcome::Unknown => Outcome::Unknown,
+            Outcome::Pass if unjudged => Outcome::Unknown,
+            _ => Outcome::Pass,
+        };
+        (outcome, failures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_probe::report::{CertificateReport, Judgement, Verdict};
+
+    fn report(verdict: Verdict, verify_full: Option<bool>, weaknesses: &[Weakness]) -> EndpointReport {
+        let certificate = CertificateReport {
+            verify_full: Judgement { ok: verify_full, reason: None },
+            ..CertificateReport::default()
+        };
+        let refused =
+            serde_json::json!({ "outcome": "refused", "sqlstate": null, "routine": null, "authentication": null });
+        let read: EndpointReport = serde_json::from_value(serde_json::json!({
+            "target": "db:5432", "host": "db", "port": 5432, "address": null, "verdict": "enforced", "reason": "",
+            "sslRequest": "S", "plaintext": refused, "encrypted": refused, "startups": [], "tls": null,
+            "certificate": null, "weaknesses": []
+        }))
+        .unwrap();
+        EndpointReport { verdict, certificate: Some(certificate), weaknesses: weaknesses.to_vec(), ..read }
+    }
+
+    #[test]
+    fn everything_counts_unless_told_otherwise() {
+        let all = Policy::new(&[], &[]);
+        let weak = [Weakness::NoTls13];
+        for (endpoint, outcome, failures) in [
+            (report(Verdict::Enforced, Some(true), &[]), Outcome::Pass, &[][..]),
+            (report(Verdict::Enforced, None, &[]), Outcome::Unknown, &[]),
+            (report(Verdict::Enforced, Some(false), &[]), Outcome::Fail, &["verify-full"]),
+            (report(Verdict::Enforced, Some(true), &weak), Outcome::Fail, &["no-tls13"]),
+            (report(Verdict::Optional, Some(true), &[]), Outcome::Fail, &["not-enforced"]),
+            (report(Verdict::Inconclusive, Some(true), &[]), Outcome::Unknown, &[]),
+            (report(Verdict::Unreachable, None, &[]), Outcome::Unknown, &[]),
+        ] {
+            let (found, why) = all.judge(&endpoint);
+            assert_eq!(
+                (found, why.as_slice()),
+                (outcome, failures.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>().as_slice())
+            );
+        }
+        let enforced = report(Verdict::Enforced, Some(false), &weak);
+        let lenient = Policy::new(&[], &[Finding::VerifyFull, Finding::Weakness(Weakness::NoTls13)]);
+        assert_eq!(lenient.judge(&enforced).0, Outcome::Pass);
+        let only = Policy::new(&[Finding::NotEnforced], &[]);
+        assert_eq!(only.judge(&enforced).0, Outcome::Pass);
+        assert_eq!(only.judge(&report(Verdict::Enforced, None, &[])).0, Outcome::Pass);
+        assert_eq!(only.judge(&report(Verdict::PlaintextOnly, None, &weak)).1, ["not-enforced"]);
+    }
+
+    #[test]
+    fn findings_have_the_names_of_the_report() {
+        for name in ["not-enforced", "verify-full", "no-tls13", "certificate-expires-soon", "plaintext-md5"] {
+            assert_eq!(name.parse::<Finding>().unwrap().name(), name);
+        }
+        assert!("no-such-weakness".parse::<Finding>().is_err());
+    }
+}

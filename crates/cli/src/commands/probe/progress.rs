@@ -1,0 +1,58 @@
+//! How far a probe is: a line on a terminal that vanishes at the end, and otherwise a line a minute on stderr.
+
+use crate::args::OutputArgs;
+use crate::stdout::stderr_is_terminal;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
+
+/// Where stderr is no terminal, how long nothing is said.
+const QUIET: Duration = Duration::from_secs(60);
+
+pub(super) struct Progress {
+    bar: ProgressBar,
+    /// When something was said last; `None` when nothing is to be.
+    told: Option<Instant>,
+    done: u64,
+}
+
+impl Progress {
+    pub(super) fn new(talk: &OutputArgs) -> Self {
+        let terminal = stderr_is_terminal() && !talk.verbose;
+        let shown = terminal && !talk.quiet;
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} endpoints done{msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        if shown {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self { bar, told: (!terminal && !talk.quiet).then(Instant::now), done: 0 }
+    }
+
+    /// One more is done; `failed` of all fail.
+    pub(super) fn on(&mut self, failed: u64) {
+        self.done += 1;
+        self.bar.set_position(self.done);
+        if failed > 0 {
+            self.bar.set_message(format!(", {failed} fail"));
+        }
+    }
+
+    /// Says how far it is, where nothing shows it and it has been quiet for long.
+    pub(super) fn tell(&mut self) {
+        if self.told.is_some_and(|told| told.elapsed() >= QUIET) {
+            self.told = Some(Instant::now());
+            say!("probing: {} endpoints done", self.done);
+        }
+    }
+
+    /// Does something that writes to the terminal.
+    pub(super) fn suspended<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,57 @@
+//! How listeners are reached that are not reached directly: through a proxy, or by other addresses than their own.
+
+use crate::error::CliError;
+use clap::Args;
+use hostssl_probe::connect_to::{ConnectTo, Rule};
+use hostssl_probe::dial::{Dial, Network};
+use hostssl_probe::proxy::Socks5;
+use std::sync::Arc;
+
+/// How the listeners of servers are reached.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Network options")]
+pub(crate) struct RouteArgs {
+    /// Connect to PostgreSQL through this SOCKS5 proxy, socks5h://[user:password@]host[:port], such as that of ssh -D. The proxy
+    /// resolves the names, those of private DNS zones too. A password is better given by the variable than on the command line.
+    #[arg(long, value_name = "URL", env = "HOSTSSL_PROXY", hide_env_values = true)]
+    proxy: Option<String>,
+    /// Connect to another host and port in place of those of a target, as curl has it: NAME:PORT:HOST:PORT, of which each may
+    /// be empty. The certificate is judged by the name of the target. May be repeated; the first that fits counts.
+    #[arg(long, value_name = "RULE")]
+    connect_to: Vec<String>,
+}
+
+impl RouteArgs {
+    /// What dials as the options say; `None` without any of them.
+    pub(crate) fn dialer(&self) -> Result<Option<Arc<dyn Dial>>, CliError> {
+        if self.proxy.is_none() && self.connect_to.is_empty() {
+            return Ok(None);
+        }
+        // The text may hold a password: an error does not repeat it.
+        let proxy = self.proxy.as_deref().map(Socks5::parse).transpose();
+        let proxy = proxy.map_err(|error| {
+            CliError::usage(
+                format!("--proxy: {error}"),
+                "with ssh -D 1080 BASTION running, it is socks5h://127.0.0.1:1080",
+            )
+        })?;
+        let rules: Result<Vec<Rule>, _> = self
+            .connect_to
+            .iter()
+            .map(|text| {
+                Rule::parse(text).map_err(|error| {
+                    let hint = "such as db.example:5432:127.0.0.1:15432 for a tunnel to db.example";
+                    CliError::usage(format!("--connect-to: {error}"), hint)
+                })
+            })
+            .collect();
+        let direct: Arc<dyn Dial> = match proxy {
+            Some(proxy) => Arc::new(proxy),
+            None => Arc::new(Network),
+        };
+        Ok(Some(match rules? {
+            rules if rules.is_empty() => direct,
+            rules => Arc::new(ConnectTo::new(rules, direct)),
+        }))
+    }
+}

@@ -1,0 +1,283 @@
+//! Whether one server answers behind an address, or several. Pure.
+//!
+//! A balancer hands each connection to another server, and one that enforces TLS must not speak for one that does not. So
+//! whatever the connections of one probe tell about the server is compared. Servers that are alike in everything that is
+//! compared cannot be told apart from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hostssl_pgwire::error_response::ErrorResponse;
+use hostssl_pgwire::tls::{ServerFlight, TlsVersion};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::answer::{Signal, StartupReply, is_quote, signal};
+use crate::attempt::Attempt;
+use crate::facts::{Handshake, Startup};
+use crate::report::SslRequestOutcome;
+
+/// What a connection may tell about the server that took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Mark {
+    SslRequest,
+    Certificate,
+    TlsParameters,
+    ClientCertificate,
+    ChannelBinding,
+    ErrorSource,
+    ErrorLanguage,
+    Answer,
+}
+
+impl Mark {
+    /// The name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SslRequest => "answer to SSLRequest",
+            Self::Certificate => "certificate",
+            Self::TlsParameters => "TLS version, cipher suite, group or ALPN",
+            Self::ClientCertificate => "request for a client certificate",
+            Self::ChannelBinding => "channel binding",
+            Self::ErrorSource => "source line of an error",
+            Self::ErrorLanguage => "language of an error",
+            Self::Answer => "answer to the same startup",
+        }
+    }
+}
+
+/// The way a startup went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Plaintext,
+    Tls,
+}
+
+/// What all connections of one probe told. Each mark is kept with the question that it answers, because one server gives
+/// the same question the same answer, and other questions other ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity {
+    seen: BTreeMap<(Mark, String), BTreeSet<Vec<u8>>>,
+    plaintext_answers: u32,
+}
+
+impl Identity {
+    fn note(&mut self, mark: Mark, question: impl Into<String>, answer: impl Into<Vec<u8>>) {
+        self.seen.entry((mark, question.into())).or_default().insert(answer.into());
+    }
+
+    /// Takes the answer to `SSLRequest`. Silence and errors are the network's or a moment's.
+    pub(crate) fn ssl_request(&mut self, outcome: SslRequestOutcome) {
+        match outcome {
+            SslRequestOutcome::S => self.note(Mark::SslRequest, "", *b"S"),
+            SslRequestOutcome::N => self.note(Mark::SslRequest, "", *b"N"),
+            _ => {}
+        }
+    }
+
+    /// Takes a handshake that was completed.
+    pub(crate) fn handshake(&mut self, handshake: &Handshake) {
+        let Handshake { version, suite, group, alpn, .. } = handshake;
+        self.note(Mark::TlsParameters, "", format!("{version} {suite} {group:?} {alpn:?}"));
+        self.note(Mark::ClientCertificate, "", [u8::from(handshake.certificate_requested)]);
+        self.certificate(&handshake.chain);
+    }
+
+    /// Takes the answer to a ClientHello of our own, which offers `version`.
+    pub(crate) fn flight(&mut self, version: TlsVersion, flight: &ServerFlight) {
+        self.certificate(&flight.certificates);
+        if flight.hello.is_some() && version == TlsVersion::Tls12 && !flight.certificates.is_empty() {
+            self.note(Mark::ClientCertificate, "", [u8::from(flight.certificate_requested)]);
+        }
+    }
+
+    /// A server may have a certificate for each type of key and choose by what the client offers.
+    fn certificate(&mut self, chain: &[Vec<u8>]) {
+        let Some(own) = chain.first() else { return };
+        let key = X509Certificate::from_der(own).map(|(_, own)| own.public_key().algorithm.algorithm.to_id_string());
+        self.note(Mark::Certificate, key.unwrap_or_default(), own.clone());
+    }
+
+    /// Takes the answer to a startup.
+    pub(crate) fn reply(&mut self, transport: Transport, startup: &Startup, reply: &StartupReply) {
+        match reply {
+            StartupReply::Authentication(request) => {
+                // Which mechanisms are offered is up to the rule that fits; whether SCRAM can be bound to the channel is not.
+                if transport == Transport::Tls
+                    && request.name().contains("SCRAM")
+                    && let Some(bound) = request.channel_binding()
+                {
+                    self.note(Mark::ChannelBinding, "", [u8::from(bound)]);
+                }
+            }
+            StartupReply::Error(error) => self.error(transport, startup, error),
+        }
+        let way = if transport == Transport::Plaintext { "plaintext" } else { "tls" };
+        let answer = match signal(&Attempt::Completed(reply.clone()), &startup.user) {
+            Signal::Allowed => "allowed",
+            Signal::Refused => "refused",
+            Signal::ClientCertificate => "certificate",
+            _ => return,
+        };
+        if transport == Transport::Plaintext {
+            self.plaintext_answers = self.plaintext_answers.saturating_add(1);
+        }
+        self.note(Mark::Answer, format!("{way} {}", startup.describe()), answer);
+    }
+
+    /// Every message of `ClientAuthentication` has a source line of its own, and one text in each language. So the same text
+    /// from two lines is of two versions of PostgreSQL, and two texts of one line are of two settings of `lc_messages`.
+    fn error(&mut self, transport: Transport, startup: &Startup, error: &ErrorResponse) {
+        let ErrorResponse { file: Some(file), line: Some(line), message: Some(message), .. } = error else { return };
+        if error.routine.as_deref() != Some("ClientAuthentication") {
+            return;
+        }
+        // A name with such marks in it would end them too early.
+        if startup.user.chars().chain(startup.database.iter().flat_map(|name| name.chars())).any(is_quote) {
+            return;
+        }
+        let place = format!("{file}:{line}");
+        self.note(Mark::ErrorSource, format!("{transport:?} {}", template(message)), place.clone());
+        // All names are quoted, so what comes before the first of them is the same for all.
+        let beginning = message.split(is_quote).next().unwrap_or_default();
+        self.note(Mark::ErrorLanguage, place, beginning);
+    }
+
+    /// In what the connections differ: nothing, as far as one server answers.
+    pub(crate) fn differences(&self) -> Vec<Mark> {
+        let differing = self.seen.iter().filter(|(_, answers)| answers.len() > 1).map(|((mark, _), _)| *mark);
+        let mut marks: Vec<Mark> = differing.collect();
+        marks.dedup();
+        marks
+    }
+
+    /// How many servers answered, at least.
+    pub(crate) fn servers(&self) -> usize {
+        self.seen.values().map(BTreeSet::len).max().unwrap_or(0).max(1)
+    }
+
+    /// How many startups in plaintext were answered by a decision.
+    pub(crate) fn plaintext_answers(&self) -> u32 {
+        self.plaintext_answers
+    }
+
+    /// Whether so many answers in plaintext would, in 99 of 100 cases, hold one of every server that takes at least half of
+    /// an equal share of the connections: `(1 - 1 / 2k)^n <= 0.01` for `n` answers of `k` servers.
+    pub(crate) fn is_sound(&self) -> bool {
+        let servers = u32::try_from(self.servers()).unwrap_or(u32::MAX);
+        let missed = 1.0 - 1.0 / (2.0 * f64::from(servers));
+        missed.powf(f64::from(self.plaintext_answers)) <= 0.01
+    }
+}
+
+/// The message without what is between quotation marks. Where an apostrophe is taken for one, names are left in it, and
+/// messages are compared with fewer others.
+fn template(message: &str) -> String {
+    let mut within = false;
+    let keep = |c: &char| {
+        let quote = is_quote(*c);
+        within ^= quote;
+        !within && !quote
+    };
+    message.chars().filter(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_pgwire::backend::Authentication;
+    use hostssl_pgwire::frontend::Replication;
+
+    fn startup(user: &str) -> Startup {
+        Startup { user: user.into(), database: Some("shop".into()), replication: Replication::None }
+    }
+
+    fn refusal(user: &str, line: &str, text: &str) -> StartupReply {
+        StartupReply::Error(ErrorResponse {
+            code: Some("28000".into()),
+            message: Some(text.replace("USER", user)),
+            file: Some("auth.c".into()),
+            line: Some(line.into()),
+            routine: Some("ClientAuthentication".into()),
+            ..ErrorResponse::default()
+        })
+    }
+
+    const ENGLISH: &str =
+        "no pg_hba.conf entry for host \"192.0.2.1\", user \"USER\", database \"shop\", no encryption";
+    const GERMAN: &str =
+        "kein pg_hba.conf-Eintrag für Host »192.0.2.1«, Benutzer »USER«, Datenbank »shop«, keine Verschlüsselung";
+    const REPLICATION: &str =
+        "no pg_hba.conf entry for replication connection from host \"192.0.2.1\", user \"USER\", no encryption";
+
+    fn told(replies: &[(&str, StartupReply)]) -> Identity {
+        let mut identity = Identity::default();
+        for (user, reply) in replies {
+            identity.reply(Transport::Plaintext, &startup(user), reply);
+        }
+        identity
+    }
+
+    #[test]
+    fn one_server_differs_in_nothing() {
+        let identity = told(&[
+            ("app", refusal("app", "543", ENGLISH)),
+            ("host", refusal("host", "543", ENGLISH)),
+            ("app", refusal("app", "520", REPLICATION)),
+        ]);
+        assert_eq!((identity.differences(), identity.servers()), (vec![], 1));
+    }
+
+    #[test]
+    fn versions_languages_and_answers_tell_servers_apart() {
+        let versions = told(&[("a", refusal("a", "543", ENGLISH)), ("b", refusal("b", "612", ENGLISH))]);
+        assert_eq!((versions.differences(), versions.servers()), (vec![Mark::ErrorSource], 2));
+        let languages = told(&[("a", refusal("a", "543", ENGLISH)), ("b", refusal("b", "543", GERMAN))]);
+        assert_eq!(languages.differences(), [Mark::ErrorLanguage]);
+        let open = StartupReply::Authentication(Authentication::CleartextPassword);
+        let answers = told(&[("a", refusal("a", "543", ENGLISH)), ("a", open)]);
+        assert_eq!(answers.differences(), [Mark::Answer]);
+        let mut ssl = Identity::default();
+        ssl.ssl_request(SslRequestOutcome::S);
+        ssl.ssl_request(SslRequestOutcome::Reset);
+        assert_eq!(ssl.differences(), []);
+        ssl.ssl_request(SslRequestOutcome::N);
+        assert_eq!(ssl.differences(), [Mark::SslRequest]);
+    }
+
+    #[test]
+    fn an_apostrophe_is_no_difference() {
+        let french = "aucune entrée dans le fichier pg_hba.conf pour l'hôte « 192.0.2.1 », utilisateur « USER »";
+        let identity = told(&[("a", refusal("a", "543", french)), ("b", refusal("b", "543", french))]);
+        assert_eq!(identity.differences(), []);
+    }
+
+    #[test]
+    fn certificates_are_compared_by_type_of_key() {
+        let made = |algorithm| {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let issued = rcgen::CertificateParams::new(vec!["db.example".into()]).unwrap().self_signed(&key).unwrap();
+            vec![issued.der().to_vec()]
+        };
+        let (one, other, edwards) =
+            (made(&rcgen::PKCS_ECDSA_P256_SHA256), made(&rcgen::PKCS_ECDSA_P256_SHA256), made(&rcgen::PKCS_ED25519));
+        let mut identity = Identity::default();
+        for chain in [&one, &edwards, &one] {
+            identity.certificate(chain);
+        }
+        assert_eq!(identity.differences(), [], "one server may have one of each type");
+        identity.certificate(&other);
+        assert_eq!((identity.differences(), identity.servers()), (vec![Mark::Certificate], 2));
+    }
+
+    #[test]
+    fn the_figure_is_sound_from_some_number_of_answers_on() {
+        let sound = |answers, servers: u8| {
+            let mut identity = Identity { plaintext_answers: answers, ..Identity::default() };
+            for server in 0..servers {
+                identity.note(Mark::Certificate, "", [server]);
+            }
+            identity.is_sound()
+        };
+        assert!(!sound(16, 2) && sound(17, 2));
+        assert!(!sound(43, 5) && sound(44, 5));
+    }
+}
