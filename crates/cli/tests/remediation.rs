@@ -107,7 +107,14 @@ fn one_server_is_updated_as_the_procedure_says_for_both_generations() {
         assert_eq!(printed, shown, "it prints what show prints");
         let again = site.run(&[&update[..], &["enabled"]].concat());
         assert_eq!((again.code, again.stderr.contains("nothing was written")), (0, true), "{}", again.stderr);
-        assert_eq!(site.run(&[&update[..], &["Disabled"]].concat()).code, 0);
+        // Less strict is a decision that somebody explains.
+        for unexplained in [&["Disabled"][..], &["Disabled", "--no-loosening"]] {
+            let refused = site.run(&[&update[..], unexplained].concat());
+            assert_eq!(refused.code, 2, "{}", refused.stderr);
+            assert!(refused.stderr.contains("in plaintext"), "{}", refused.stderr);
+            assert_eq!(site.outcome(name), "Enabled");
+        }
+        assert_eq!(site.run(&[&update[..], &["Disabled", "--reason", "incident 42"]].concat()).code, 0);
         assert_eq!(site.outcome(name), "Disabled");
     }
     assert_eq!(site.runs().len(), 4);
@@ -253,7 +260,7 @@ fn a_run_that_was_killed_is_resumed_and_nothing_is_written_twice() {
     let run = site.runs()[0]["run"].as_str().unwrap().to_owned();
     let blocked = site.run(&["apply", &file, "--approve", &hash]);
     assert_eq!(blocked.code, 1);
-    assert!(blocked.stderr.contains(&format!("hint: hostssl resume {run}")), "{}", blocked.stderr);
+    assert!(blocked.stderr.contains(&format!("`hostssl resume {run}`")), "{}", blocked.stderr);
     assert_eq!(site.run(&["undo", &run, "--yes"]).code, 2, "it must be settled first");
 
     let resumed = site.run(&["resume", &run, "-o", "json"]);
@@ -285,7 +292,15 @@ fn an_interrupt_settles_what_is_under_way_and_begins_nothing_new() {
     let report = json(&done);
     assert_eq!((&report["summary"]["applied"], &report["summary"]["open"]), (&1.into(), &0.into()), "{report}");
     assert_eq!(report["steps"][1]["status"], "not-started");
-    assert_eq!(site.runs()[0]["phase"], "finished", "nothing is left to settle");
+    // As after a kill, resume goes on with all the rest.
+    let run = site.runs()[0].clone();
+    assert_eq!(run["phase"], "applying");
+    let resumed = site.run(&["resume", run["run"].as_str().unwrap(), "-o", "json"]);
+    let report = json(&resumed);
+    let left = |step: &Value| step["reason"].as_str().is_some_and(|reason| reason.contains("turn has not come"));
+    assert!(!report["steps"].as_array().unwrap().iter().any(left), "{report}");
+    assert!(report["summary"]["applied"].as_u64() > Some(1), "{report}");
+    assert_eq!(site.runs()[0]["phase"], "finished");
 }
 
 #[test]

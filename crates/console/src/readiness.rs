@@ -3,7 +3,7 @@
 //! A plan looks again, and at more: locks, and what the identity may write.
 
 use hostssl_model::{Posture, Principal, Scope, ServerReport, Subscription, TlsVersion};
-use hostssl_remediation::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, plan};
+use hostssl_remediation::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, WaveOrder, plan};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -114,6 +114,8 @@ impl Readiness {
                 forbidden: &BTreeMap::new(),
                 clients: &BTreeMap::new(),
                 options: PlanOptions { canary_size: 1, wave_size: ONE_WAVE, max_servers: None },
+                order: &WaveOrder::default(),
+                reason: None,
                 created_at: &audit.started_at,
                 observed_at: &audit.started_at,
                 principal: &principal,

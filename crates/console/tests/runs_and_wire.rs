@@ -202,6 +202,8 @@ async fn audits_and_applies_are_one_list() {
         profile: Profile::find("baseline").unwrap(),
         goal: Goal::Set { enforcement: Some(true), minimum_tls: None },
         options: PlanOptions::default(),
+        order: hostssl_remediation::WaveOrder::default(),
+        reason: None,
         discovery: Discovery::Lists,
     };
     assert_eq!(request.goal.controls(), [FixableControl::RequireSecureTransport]);

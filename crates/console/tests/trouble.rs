@@ -138,6 +138,8 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
         profile: Profile::find("baseline").unwrap(),
         goal: Goal::Set { enforcement: Some(true), minimum_tls: None },
         options: PlanOptions::default(),
+        order: hostssl_remediation::WaveOrder::default(),
+        reason: None,
         discovery: Discovery::Lists,
     };
     let stamp = Stamp { id: "look".into(), started_at: now(), now: &now, tool_version: "0" };

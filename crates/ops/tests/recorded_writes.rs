@@ -85,6 +85,8 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
         forbidden: &BTreeMap::new(),
         clients: &BTreeMap::new(),
         options: PlanOptions::default(),
+        order: &hostssl_remediation::WaveOrder::default(),
+        reason: None,
         created_at: "2026-01-01T00:00:00Z",
         observed_at: "2026-01-01T00:00:00Z",
         principal: &tenant.principal,

@@ -37,7 +37,7 @@ pub use plan::{
     Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
     Plan, PlanContext, PlanHash, PlanOptions, Step, plan_schema,
 };
-pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, plan};
+pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{
     Accepted, Clock, Judge, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict,
     WriteError,

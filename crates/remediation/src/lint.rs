@@ -47,9 +47,35 @@ pub enum LintCode {
     MixedTenants,
     /// The plan is for another cloud.
     OtherCloud,
+    /// A step cannot be undone: Azure does not take the value before any more.
+    CannotBeUndone,
+    /// A server that people depend on is tried first, while another one is at hand.
+    ProductionCanary,
 }
 
 impl LintCode {
+    /// Every code.
+    pub const ALL: [Self; 18] = [
+        Self::DuplicateTarget,
+        Self::MissingUndo,
+        Self::UndoIsAfter,
+        Self::UndoIsNotBefore,
+        Self::ChangesNothing,
+        Self::Loosens,
+        Self::NotNeeded,
+        Self::Stale,
+        Self::BadTime,
+        Self::BlastRadius,
+        Self::CanaryTooLarge,
+        Self::WaveTooLarge,
+        Self::WaveOrder,
+        Self::ReplicaOrder,
+        Self::MixedTenants,
+        Self::OtherCloud,
+        Self::CannotBeUndone,
+        Self::ProductionCanary,
+    ];
+
     /// The stable kebab-case code.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -70,6 +96,8 @@ impl LintCode {
             Self::ReplicaOrder => "replica-order",
             Self::MixedTenants => "mixed-tenants",
             Self::OtherCloud => "other-cloud",
+            Self::CannotBeUndone => "cannot-be-undone",
+            Self::ProductionCanary => "production-canary",
         }
     }
 
@@ -143,6 +171,7 @@ pub fn lint(plan: &Plan, context: &LintContext<'_>) -> Vec<Lint> {
     }
     checks::lint_findings(plan, context, &mut say);
     checks::lint_waves(plan, context, &mut say);
+    checks::lint_canary(plan, context, &mut say);
     checks::lint_replicas(plan, &mut say);
     lints
 }
@@ -240,6 +269,27 @@ mod tests {
             let found = codes(draft(vec![spoiled]), &context());
             assert_eq!(found, expected.iter().map(|code| (*code, Some(1))).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_floor_that_azure_does_not_take_back_cannot_be_undone() {
+        let mut floor = step(1, 1, "a");
+        floor.control = FixableControl::MinimumTlsVersion;
+        floor.parameter = ParameterName::SslMinProtocolVersion;
+        (floor.before, floor.after, floor.undo) = ("TLSv1.1".into(), "TLSv1.2".into(), "TLSv1.1".into());
+        assert_eq!(codes(draft(vec![floor]), &context()), [(LintCode::CannotBeUndone, Some(1))]);
+    }
+
+    #[test]
+    fn production_is_not_the_canary_while_another_server_is_at_hand() {
+        let first = |first: &str, second: &str| codes(draft(vec![step(1, 1, first), step(2, 2, second)]), &context());
+        for production in ["prod-orders", "orders-prod-01", "pgf-live"] {
+            assert_eq!(first(production, "orders"), [(LintCode::ProductionCanary, Some(1))], "{production}");
+            assert_eq!(first(production, "prod-billing"), [], "nothing else is at hand");
+            assert_eq!(first("orders", production), []);
+        }
+        assert_eq!(first("non-prod-orders", "orders"), []);
+        assert_eq!(first("product-catalog", "orders"), []);
     }
 
     #[test]

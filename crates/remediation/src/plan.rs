@@ -82,6 +82,16 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it makes its server less strict.
+    #[must_use]
+    pub fn loosens(&self) -> bool {
+        let meaning = |value: &str| self.parameter.meaning(value);
+        match (meaning(&self.after), meaning(&self.before)) {
+            (Some(after), Some(before)) => after.is_looser_than(before),
+            _ => false,
+        }
+    }
+
     /// Whether hostssl writes it.
     #[must_use]
     pub fn is_executable(&self) -> bool {

@@ -10,7 +10,10 @@
 //! is about to do anyway, and what the client census is there to tell beforehand.
 
 mod decide;
+mod priority;
 mod waves;
+
+pub use priority::{WaveBy, WaveOrder};
 
 use crate::plan::{Draft, InvalidPlan};
 use crate::{Disposition, FixableControl, Goal, LeftOut, LeftOutReason, Plan, PlanOptions, SafeText, Step};
@@ -81,6 +84,10 @@ pub struct PlanInputs<'a> {
     pub clients: &'a BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
     /// How much it may touch, and at what pace.
     pub options: PlanOptions,
+    /// What comes first.
+    pub order: &'a WaveOrder,
+    /// Why a server may be made less strict, in the words of whoever orders it.
+    pub reason: Option<&'a str>,
     /// Now, in RFC 3339.
     pub created_at: &'a str,
     /// When the servers were looked at, in RFC 3339.
@@ -106,6 +113,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     let mut groups: BTreeMap<&ResourceId, Group<'_>> = BTreeMap::new();
     let mut by_hand: Vec<(&Posture, Change)> = Vec::new();
     let mut seen = BTreeSet::new();
+    let subscriptions: HashMap<_, _> = inputs.subscriptions.iter().map(|one| (one.id.clone(), &**one)).collect();
     let tenants = inputs.subscriptions.iter().map(|one| (one.id.clone(), &*one.tenant)).collect();
     let mut targets: Vec<&Target<'_>> = inputs.targets.iter().collect();
     targets.sort_by(|a, b| a.posture.server.id.cmp(&b.posture.server.id));
@@ -126,7 +134,10 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
             for decision in decide::decide(inputs, &tenants, target, control) {
                 match decision {
                     Decision::Write(change) => {
-                        let group = groups.entry(&server.id).or_insert_with(|| Group::new(target.posture));
+                        let group = groups.entry(&server.id).or_insert_with(|| {
+                            let subscription = subscriptions.get(&server.subscription()).copied();
+                            Group::new(target.posture, priority::tier(server, subscription), decide::is_busy(server))
+                        });
                         group.changes.push(change);
                     }
                     Decision::ByHand(change) => by_hand.push((target.posture, change)),
@@ -140,7 +151,9 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
         left_out.push(LeftOut { server: server.clone(), control, reason: LeftOutReason::OverLimit, detail });
     }
     left_out.sort_by(|a, b| (&a.server, a.control).cmp(&(&b.server, b.control)));
-    let mut steps = number(order(groups, &inputs.options));
+    let mut options = inputs.options;
+    choose_canary(&groups, inputs.order, &mut options)?;
+    let mut steps = number(order(groups, &options, inputs.order));
     for (posture, change) in by_hand {
         steps.push(step(posture, change, 0));
     }
@@ -156,10 +169,39 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
         principal: inputs.principal.clone(),
         profile: inputs.profile.into(),
         goal: inputs.goal.clone(),
-        options: inputs.options,
+        options,
         steps,
         left_out,
     })
+}
+
+/// Makes room for the canary that a person chose, and refuses one that cannot be the first wave.
+fn choose_canary(
+    groups: &BTreeMap<&ResourceId, Group<'_>>,
+    order: &WaveOrder,
+    options: &mut PlanOptions,
+) -> Result<(), InvalidPlan> {
+    let refuse = |text: String| Err(InvalidPlan::Inconsistent(text));
+    let chosen: Vec<&Group<'_>> = groups.values().filter(|group| group.is_chosen(order)).collect();
+    for name in &order.canary {
+        let alone = WaveOrder { canary: vec![name.clone()], ..WaveOrder::default() };
+        if !chosen.iter().any(|group| group.is_chosen(&alone)) {
+            return refuse(format!("the canary `{name}` is not among the servers that the plan changes"));
+        }
+    }
+    for group in &chosen {
+        let name = group.posture.server.name();
+        let replicas =
+            groups.values().filter(|other| other.posture.server.primary.as_ref() == Some(&group.posture.server.id));
+        if let Some(replica) = replicas.map(|other| other.posture.server.name()).next() {
+            return refuse(format!("the canary `{name}` is a primary, and its replica `{replica}` comes before it"));
+        }
+    }
+    if !chosen.is_empty() {
+        options.canary_size = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+        options.wave_size = options.wave_size.max(options.canary_size);
+    }
+    Ok(())
 }
 
 /// Turns ordered groups into steps, with the steps that each needs.

@@ -181,8 +181,8 @@ pub trait ParameterWriter: Send + Sync {
     /// [`WriteError`].
     async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError>;
 
-    /// Whether the server says that it is ready for another operation, so that none is running. `None` when it does not
-    /// tell, or its kind has no word for being at work.
+    /// Whether the server says that it is ready for another operation, so that none is running; `Some(false)` when one is, after
+    /// which it will be ready by itself. `None` when it does not tell, is stopped, or its kind has no word for being at work.
     async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool>;
 
     /// Asks how an operation goes.

@@ -7,8 +7,8 @@ use hostssl_model::{
     TlsVersion, Unchecked,
 };
 use hostssl_remediation::{
-    ClientVerdict, Disposition, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Lock, Plan, PlanOptions,
-    WaivedFinding,
+    ClientVerdict, Disposition, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Lock, Plan, PlanOptions, Step,
+    WaivedFinding, WaveBy,
 };
 use hostssl_test_support::fleet::*;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ const SWITCH: FixableControl = FixableControl::RequireSecureTransport;
 
 /// Every step as `wave server parameter before>after disposition`.
 fn steps(plan: &Plan) -> Vec<String> {
-    let line = |step: &hostssl_remediation::Step| {
+    let line = |step: &Step| {
         let values = format!("{}>{}", step.before, step.after);
         format!("{} {} {} {values} {}", step.wave, step.server.name(), step.parameter.key(), step.disposition)
     };
@@ -77,7 +77,8 @@ fn what_is_left_out_says_why() {
         flexible("right", "on", "TLSv1.3"),
         in_state(flexible("stopped", "off", "TLSv1.2"), "Stopped"),
         blind(flexible("stopped-unread", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Stopped),
-        in_state(flexible("updating", "off", "TLSv1.2"), "Updating"),
+        in_state(flexible("a-updating", "off", "TLSv1.2"), "Updating"),
+        in_state(flexible("zz-disabled", "off", "TLSv1.2"), "Disabled"),
         flexible("locked", "off", "TLSv1.2"),
         flexible("locked-not-really", "off", "TLSv1.2"),
         blind(flexible("forbidden", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Permission),
@@ -108,8 +109,8 @@ fn what_is_left_out_says_why() {
             "right require-secure-transport already-right: require_secure_transport = on",
             "stopped require-secure-transport stopped: Azure neither tells nor changes the settings of a stopped server: start it and plan again",
             "stopped-unread require-secure-transport stopped: stopped: Azure said no",
-            "updating require-secure-transport not-ready: its state is Updating",
             "waived require-secure-transport waived: accepted by the owner until 2026-03-01",
+            "zz-disabled require-secure-transport not-ready: its state is Disabled",
         ]
     );
     assert_eq!(
@@ -117,8 +118,61 @@ fn what_is_left_out_says_why() {
         [
             "1 listed-twice require_secure_transport off>on breaks-clients",
             "2 locked-not-really require_secure_transport off>on breaks-clients",
+            // Its name comes first, and its turn comes last, because another operation runs on it.
+            "2 a-updating require_secure_transport off>on breaks-clients",
         ]
     );
+}
+
+fn named(name: &str) -> Posture {
+    flexible(name, "off", "TLSv1.2")
+}
+
+fn tagged(name: &str, key: &str, value: &str) -> Posture {
+    let mut posture = named(name);
+    posture.server.tags = [(key, value)].into_iter().collect();
+    posture
+}
+
+/// The servers of each wave.
+fn waves(known: &Known) -> Vec<String> {
+    let of = |wave: &[Step]| wave.iter().map(|step| step.server.name()).collect::<Vec<_>>().join(" ");
+    known.plan().waves().map(of).collect()
+}
+
+#[test]
+fn production_is_never_the_canary_by_accident() {
+    let mut known = Known::new(vec![
+        tagged("a-orders", "Environment", "Production"),
+        named("b-prod"),
+        named("c-catalog"),
+        tagged("d-prod-copy", "env", "staging"),
+        named("e-dev"),
+    ]);
+    known.options = PlanOptions { canary_size: 1, wave_size: 2, max_servers: None };
+    assert_eq!(waves(&known), ["d-prod-copy", "e-dev c-catalog", "a-orders b-prod"]);
+    // Where the canary of the last run failed, another one is tried, and it comes last.
+    known.order.last = [id(Kind::Flexible, "d-prod-copy")].into_iter().collect();
+    assert_eq!(waves(&known), ["e-dev", "c-catalog a-orders", "b-prod d-prod-copy"]);
+    // What a person chose is the whole first wave.
+    known.order.canary = vec!["C-Catalog".into(), "b-prod".into()];
+    assert_eq!(waves(&known), ["c-catalog b-prod", "e-dev a-orders", "d-prod-copy"]);
+    known.order.canary = vec!["nobody".into()];
+    assert!(known.try_plan().unwrap_err().to_string().contains("the canary `nobody` is not among the servers"));
+}
+
+#[test]
+fn a_wave_holds_one_group_where_that_is_asked_for() {
+    let mut known = Known::new(vec![
+        tagged("a", "team", "shop"),
+        tagged("b", "team", "Pay"),
+        tagged("c", "team", "shop"),
+        named("d"),
+        tagged("e", "team", "pay"),
+    ]);
+    known.options = PlanOptions { canary_size: 1, wave_size: 5, max_servers: None };
+    known.order.by = Some(WaveBy::Tag("team".into()));
+    assert_eq!(waves(&known), ["d", "b e", "a c"]);
 }
 
 #[test]

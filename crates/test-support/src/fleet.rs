@@ -6,7 +6,8 @@ use hostssl_model::{
     ServerState, Subscription, Tags, TlsVersion,
 };
 use hostssl_remediation::{
-    ClientVerdict, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding, plan,
+    ClientVerdict, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding,
+    WaveOrder, plan,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub struct Known {
     pub goal: Goal,
     pub profile: &'static str,
     pub options: PlanOptions,
+    pub order: WaveOrder,
     pub subscriptions: Vec<Arc<Subscription>>,
     pub waived: Vec<WaivedFinding>,
     pub locks: Vec<Lock>,
@@ -94,6 +96,7 @@ impl Known {
             goal: fix(TlsVersion::Tls1_2),
             profile: "baseline",
             options: PlanOptions::default(),
+            order: WaveOrder::default(),
             subscriptions: Vec::new(),
             waived: Vec::new(),
             locks: Vec::new(),
@@ -130,6 +133,8 @@ impl Known {
             forbidden: &self.forbidden,
             clients: &self.clients,
             options: self.options,
+            order: &self.order,
+            reason: None,
             created_at: NOW,
             observed_at: NOW,
             principal: &self.principal,

@@ -4,6 +4,7 @@ use super::{
     AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, SelectArgs, TableArgs, ValueArgs, duration, name,
 };
 use clap::{Args, Subcommand, ValueEnum};
+use hostssl_remediation::{LintCode, WaveBy};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(crate) struct PlanArgs {
     pub(crate) value: TableArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,6 +55,13 @@ pub(crate) struct MakePlanArgs {
     /// Servers in the first wave, which must end well before the second begins.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) canary_size: u32,
+    /// This server goes first, by name or resource id; may be repeated. Otherwise it is one that tags, names or the subscription
+    /// do not call production.
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "canary_size", help_heading = "Pace")]
+    pub(crate) canary: Vec<String>,
+    /// A wave holds servers of one group only: tag:KEY, subscription or region.
+    #[arg(long, value_name = "GROUP", value_parser = wave_by, help_heading = "Pace")]
+    pub(crate) wave_by: Option<WaveBy>,
     /// Servers in each later wave.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) wave_size: u32,
@@ -60,6 +70,24 @@ pub(crate) struct MakePlanArgs {
     pub(crate) max_servers: Option<u32>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+/// A code of a complaint.
+fn lint_code(text: &str) -> Result<LintCode, String> {
+    LintCode::ALL
+        .into_iter()
+        .find(|code| code.as_str() == text)
+        .ok_or_else(|| format!("codes are {}", LintCode::ALL.map(LintCode::as_str).join(", ")))
+}
+
+/// What makes servers one group.
+fn wave_by(text: &str) -> Result<WaveBy, String> {
+    match text.split_once(':') {
+        Some(("tag", key)) if !key.trim().is_empty() => Ok(WaveBy::Tag(key.trim().to_owned())),
+        None if text == "subscription" => Ok(WaveBy::Subscription),
+        None if text == "region" => Ok(WaveBy::Region),
+        _ => Err("groups are tag:KEY, subscription and region".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +107,9 @@ pub(crate) struct PlanCheckArgs {
     /// Complain when the servers were looked at longer ago than this.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_age: Duration,
+    /// Show complaints of this code, and do not let them count; may be repeated. For instance cannot-be-undone.
+    #[arg(long, value_name = "CODE", value_parser = lint_code)]
+    pub(crate) allow: Vec<LintCode>,
     /// Complain when it touches more servers than this.
     #[arg(long, value_name = "N")]
     pub(crate) max_servers: Option<u32>,
@@ -336,6 +367,12 @@ pub(crate) struct ServerUpdateArgs {
     /// The lowest TLS version. Of a flexible server this sets ssl_min_protocol_version.
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) minimal_tls_version: Option<MinimalTls>,
+    /// Why the server may be made less strict: needed for that, and kept in the plan and the journal.
+    #[arg(long, value_name = "TEXT", value_parser = name)]
+    pub(crate) reason: Option<String>,
+    /// Never make the server less strict, whatever else is said.
+    #[arg(long, conflicts_with = "reason")]
+    pub(crate) no_loosening: bool,
     /// Its subscription, by id or name; otherwise every subscription is searched.
     #[arg(long, value_name = "ID|NAME", value_parser = name)]
     pub(crate) subscription: Vec<String>,

@@ -11,7 +11,8 @@ use crate::state::new_run;
 use crate::stdout;
 
 pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let request = args.make.request()?;
+    let mut request = args.make.request()?;
+    request.order.last = super::plan::failed_canary(&args.state, args.make.connect.simulate.is_some());
     stdout::query(args.value.query.as_deref())?;
     let done = block_on(async {
         let store = args.state.open(args.make.connect.simulate.is_some())?;

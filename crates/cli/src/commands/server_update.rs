@@ -12,7 +12,7 @@ use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
-use hostssl_remediation::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome};
+use hostssl_remediation::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, WaveOrder};
 use std::time::Duration;
 
 pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
         let server = find(&site, args, &args.subscription).await?;
         let subscription = [server.subscription().to_string()];
         let plan = plan_for(&site.reading, &request(args, &subscription)?, talk).await?.plan;
+        refuse_loosening(&plan, args)?;
         let left_out = plan.left_out().iter().find(|one| one.reason != LeftOutReason::AlreadyRight);
         if let Some(left_out) = left_out {
             return Err(CliError::left_out(&server, left_out));
@@ -47,6 +48,20 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
     };
     stdout::write_value(&shape(&document), query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
     Ok(exit)
+}
+
+/// What makes a server less strict is a decision that somebody has to be able to explain.
+fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError> {
+    let Some(step) = plan.steps().iter().find(|step| step.loosens()) else { return Ok(()) };
+    let what = format!("{}: {}", step.server.name(), step.why);
+    if args.no_loosening {
+        return Err(CliError::usage(what, "nothing was written, because of --no-loosening"));
+    }
+    if args.reason.is_none() {
+        return Err(CliError::usage(what, "nothing was written; say why with --reason TEXT"));
+    }
+    say!("warning: {what}");
+    Ok(())
 }
 
 async fn apply(
@@ -123,6 +138,8 @@ fn request(args: &ServerUpdateArgs, subscription: &[String]) -> Result<PlanReque
             }),
         },
         options: PlanOptions { canary_size: 1, wave_size: 1, max_servers: Some(1) },
+        order: WaveOrder::default(),
+        reason: args.reason.clone(),
         discovery: Discovery::Lists,
     })
 }

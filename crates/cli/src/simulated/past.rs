@@ -202,6 +202,8 @@ impl Past<'_> {
                 minimum_tls: self.profile.settings.minimum_tls,
             },
             options: PlanOptions::default(),
+            order: hostssl_remediation::WaveOrder::default(),
+            reason: None,
             discovery: Discovery::Lists,
         };
         let now = || format!("{:.6}", clock.now());

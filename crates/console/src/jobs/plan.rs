@@ -125,6 +125,8 @@ impl Planning {
             profile: context.options.profile.clone(),
             goal: self.order.goal.clone(),
             options: self.order.options,
+            order: hostssl_remediation::WaveOrder::default(),
+            reason: None,
             discovery: Discovery::Lists,
         };
         let mut trouble = no_tenant();

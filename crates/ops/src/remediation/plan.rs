@@ -11,7 +11,8 @@ use hostssl_model::{
     TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
-    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding, plan,
+    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding,
+    WaveOrder, plan,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,10 @@ pub struct PlanRequest {
     pub goal: Goal,
     /// How much, and at what pace.
     pub options: PlanOptions,
+    /// What comes first.
+    pub order: WaveOrder,
+    /// Why a server may be made less strict, where it is: it stands in the plan and in the journal.
+    pub reason: Option<String>,
     /// How to find servers.
     pub discovery: Discovery,
 }
@@ -117,6 +122,8 @@ pub async fn make_plan(
         locks: &locks,
         forbidden: &nothing,
         options: request.options,
+        order: &request.order,
+        reason: request.reason.as_deref(),
         created_at: &created_at,
         observed_at: &audit.run.started_at,
         cloud: &tenant.arm.cloud().name,

@@ -53,7 +53,9 @@ impl ParameterWriter for ArmWriter {
         let listed = read_server(&document.ok()?.to_string(), resource_type).ok()?;
         let server = listed.posture.server;
         let state = server.state.filter(|_| server.id == *id)?;
-        Some(state.as_str().eq_ignore_ascii_case("Ready"))
+        let is = |word: &str| state.as_str().eq_ignore_ascii_case(word);
+        let at_work = ["Updating", "Starting", "Restarting"].into_iter().any(is);
+        (at_work || is("Ready")).then_some(!at_work)
     }
 
     async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError> {

@@ -74,6 +74,8 @@ impl Case {
             profile: Profile::find(profile).unwrap(),
             goal,
             options: self.options,
+            order: hostssl_remediation::WaveOrder::default(),
+            reason: None,
             discovery: Discovery::Lists,
         };
         let now = || "2026-11-24T00:00:00Z".to_owned();

@@ -228,19 +228,23 @@ impl<'a> Drive<'a> {
         }
         let detail = SafeText::new(&format!("{}: {}", blind.reason, blind.detail));
         let refused = |by, name: &str| Ending::Refused { by, name: SafeText::new(name), detail: detail.clone() };
+        // Azure says of a server that another operation runs on that it is stopped, when its settings are read.
+        let is_busy = blind.reason == Reason::Stopped && self.is_at_work().await;
         match blind.reason {
-            Reason::Stopped => self.end(refused(RefusedBy::Stopped, "")).await,
+            Reason::Stopped if !is_busy => self.end(refused(RefusedBy::Stopped, "")).await,
             Reason::Permission => {
                 let action = blind.missing_permission.as_deref().unwrap_or("read");
                 self.end(refused(RefusedBy::Permission, action)).await
             }
-            reason if !may_pass(reason) => self.end(Ending::Failed { detail }).await,
+            reason if !may_pass(reason) && !is_busy => self.end(Ending::Failed { detail }).await,
             _ => {
                 let now = self.executor.clock.elapsed();
                 let since = *self.unreadable_since.get_or_insert(now);
                 // An outage of the sign-in or the network is everybody's, and passes: it is no reason to end every step.
                 let patience = match blind.reason {
-                    Reason::SignIn | Reason::Network | Reason::Throttled => self.executor.options.busy_patience,
+                    Reason::SignIn | Reason::Network | Reason::Throttled | Reason::Stopped => {
+                        self.executor.options.busy_patience
+                    }
                     _ => self.executor.options.read_patience,
                 };
                 if self.since(since) < patience {

@@ -73,6 +73,12 @@ pub(super) fn lint_values(step: &Step, say: &mut Say<'_>) {
     } else if !equal(&step.undo, &step.before) {
         say(LintCode::UndoIsNotBefore, Some(step), format!("undo would write {}, not {}", step.undo, step.before));
     }
+    // Azure shows floors below TLS 1.2 on old servers, and offers none (`allowedValues` of `ssl_min_protocol_version`).
+    let of_postgresql = step.parameter.key().ends_with("ssl_min_protocol_version");
+    if of_postgresql && matches!(rank(&step.undo), Some(1 | 2)) {
+        let text = format!("Azure does not take {} any more, so that undo cannot restore it", step.undo);
+        say(LintCode::CannotBeUndone, Some(step), text);
+    }
     if rank(&step.after) < rank(&step.before) {
         say(LintCode::Loosens, Some(step), format!("{} -> {} makes the server less strict", step.before, step.after));
     }
@@ -151,6 +157,36 @@ pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'
     for (wave, servers) in held.iter().skip(1) {
         if servers.len() as u64 > u64::from(plan.options().wave_size) {
             say(LintCode::WaveTooLarge, None, format!("{} servers in wave {wave}", servers.len()));
+        }
+    }
+}
+
+/// Whether the name of a server, a group or a subscription says that people depend on a server. `non-prod` and `pre-prod` say the opposite.
+fn says_production(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut before = "";
+    words.any(|word| {
+        let word_before = std::mem::replace(&mut before, word);
+        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        matches!(word, "prod" | "prd" | "production" | "live") && !matches!(word_before, "non" | "pre" | "not")
+    })
+}
+
+/// Production is tried first only where there is nothing else to try.
+pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
+    let subscriptions: HashMap<_, &str> = context.subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
+    let is_production = |step: &Step| {
+        let subscription = subscriptions.get(&step.server.subscription()).copied();
+        [step.server.name(), step.server.resource_group()].into_iter().chain(subscription).any(says_production)
+    };
+    let executable = || plan.steps().iter().filter(|step| step.is_executable());
+    let others = executable().any(|step| step.wave > 1 && !is_production(step));
+    let mut named = BTreeSet::new();
+    for step in executable().filter(|step| others && step.wave == 1 && is_production(step)) {
+        if named.insert(&step.server) {
+            let text = "production is tried first, although another server is in the plan: choose one with --canary";
+            say(LintCode::ProductionCanary, Some(step), text.to_owned());
         }
     }
 }

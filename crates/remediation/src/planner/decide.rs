@@ -117,12 +117,24 @@ fn unseen(blind: &Unchecked) -> Decision {
     Decision::LeaveOut(reason, format!("{}{missing}: {}", blind.reason, blind.detail))
 }
 
+/// States that pass by themselves: apply waits for them, up to its patience.
+const PASSING: [&str; 4] = ["Updating", "Starting", "Restarting", "Provisioning"];
+
+/// Whether another operation runs on a server, so that it will be ready by itself.
+pub(super) fn is_busy(server: &Server) -> bool {
+    let state = server.state.as_ref().map_or("", |state| state.as_str());
+    PASSING.iter().any(|word| word.eq_ignore_ascii_case(state))
+}
+
 /// Azure changes settings of a server in state `Ready` only.
 fn judge_state(server: &Server) -> Option<Decision> {
     let state = server.state.as_ref()?;
     if state.is_stopped() {
         let detail = "Azure neither tells nor changes the settings of a stopped server: start it and plan again";
         return Some(Decision::LeaveOut(LeftOutReason::Stopped, detail.into()));
+    }
+    if is_busy(server) {
+        return None;
     }
     let ready = server.kind.offering().ready_states;
     let is_ready = ready.iter().any(|word| state.as_str().eq_ignore_ascii_case(word));
@@ -173,11 +185,21 @@ fn decide_setting(
     };
     let loosens = wanted.is_looser_than(now);
     let (mut disposition, clients) = if loosens {
-        (Disposition::OnlineSafe, "this loosens the server: no client is refused that connects today".into())
+        let exposes = match wanted {
+            Meaning::Enforced(_) => {
+                "passwords, statements and rows of clients without TLS cross the network in plaintext"
+            }
+            _ => "clients may use a TLS version with known weaknesses",
+        };
+        let reason = inputs.reason.map(|reason| format!("; reason: {reason}")).unwrap_or_default();
+        (Disposition::OnlineSafe, format!("this loosens the server: {exposes}{reason}"))
     } else {
         judge_clients(inputs, &posture.server.id, control)
     };
     let mut why = format!("{name} is {before}; {clients}");
+    if is_busy(&posture.server) {
+        why.push_str("; it was busy when it was looked at: its turn comes last, and apply waits for it");
+    }
     if !kind.offers(now) {
         why.push_str(&format!("; Azure offers {before} no more, so undo cannot put it back"));
     }

@@ -1,6 +1,7 @@
 //! Which servers, in which wave.
 
 use super::decide::Change;
+use super::priority::{Tier, WaveOrder};
 use crate::{Disposition, FixableControl, PlanOptions};
 use hostssl_model::{Posture, ResourceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,11 +13,35 @@ pub(super) struct Group<'a> {
     pub(super) changes: Vec<Change>,
     /// The servers of its replica set that must be done before it.
     pub(super) after: Vec<&'a ResourceId>,
+    /// How much depends on it.
+    pub(super) tier: Tier,
+    /// Whether another operation ran on it when it was looked at.
+    pub(super) busy: bool,
 }
 
+/// What comes first: a canary that a person chose; then what is not busy, by group, least important and least risky first,
+/// and by id.
+type Turn<'a> = (bool, bool, bool, (Tier, String), Tier, Disposition, &'a ResourceId);
+
 impl<'a> Group<'a> {
-    pub(super) fn new(posture: &'a Posture) -> Self {
-        Self { posture, changes: Vec::new(), after: Vec::new() }
+    pub(super) fn new(posture: &'a Posture, tier: Tier, busy: bool) -> Self {
+        Self { posture, changes: Vec::new(), after: Vec::new(), tier, busy }
+    }
+
+    fn turn(&self, order: &WaveOrder, buckets: &BTreeMap<String, Tier>) -> Turn<'a> {
+        let server = &self.posture.server;
+        let bucket = order.by.as_ref().map(|by| by.group(server)).unwrap_or_default();
+        let rank = buckets.get(&bucket).copied().unwrap_or(Tier::Unknown);
+        let (chosen, last) = (self.is_chosen(order), order.last.contains(&server.id));
+        (!chosen, last, self.busy, (rank, bucket), self.tier, self.risk(), &server.id)
+    }
+
+    /// Whether a person chose it for the first wave.
+    pub(super) fn is_chosen(&self, order: &WaveOrder) -> bool {
+        let server = &self.posture.server;
+        let named =
+            |one: &String| server.name().eq_ignore_ascii_case(one) || server.id.as_str().eq_ignore_ascii_case(one);
+        order.canary.iter().any(named)
     }
 
     fn risk(&self) -> Disposition {
@@ -67,8 +92,21 @@ fn head<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a ResourceId) ->
     id
 }
 
-/// Puts the servers into waves: the harmless before the others, then by id, and every replica set in its order.
-pub(super) fn order<'a>(mut groups: BTreeMap<&'a ResourceId, Group<'a>>, options: &PlanOptions) -> Vec<Vec<Group<'a>>> {
+/// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then by id, and
+/// every replica set in its order.
+pub(super) fn order<'a>(
+    mut groups: BTreeMap<&'a ResourceId, Group<'a>>,
+    options: &PlanOptions,
+    wanted: &WaveOrder,
+) -> Vec<Vec<Group<'a>>> {
+    let mut buckets: BTreeMap<String, Tier> = BTreeMap::new();
+    if let Some(by) = &wanted.by {
+        for group in groups.values() {
+            // A group is as important as the most important server in it.
+            let tier = buckets.entry(by.group(&group.posture.server)).or_insert(group.tier);
+            *tier = group.tier.max(*tier);
+        }
+    }
     let loosens = groups.values().flat_map(|group| &group.changes).any(|change| change.loosens);
     let links: Vec<(&ResourceId, &ResourceId)> = groups
         .values()
@@ -84,11 +122,8 @@ pub(super) fn order<'a>(mut groups: BTreeMap<&'a ResourceId, Group<'a>>, options
         }
     }
     let mut waiting: HashMap<&ResourceId, usize> = groups.iter().map(|(id, group)| (*id, group.after.len())).collect();
-    let mut ready: BTreeSet<(Disposition, &ResourceId)> = groups
-        .values()
-        .filter(|group| group.after.is_empty())
-        .map(|group| (group.risk(), &group.posture.server.id))
-        .collect();
+    let mut ready: BTreeSet<Turn<'_>> =
+        groups.values().filter(|group| group.after.is_empty()).map(|group| group.turn(wanted, &buckets)).collect();
     // A canary that holds most of the fleet is none.
     let half = u32::try_from(groups.len() / 2).unwrap_or(u32::MAX).max(1);
     let mut waves = Vec::new();
@@ -97,13 +132,27 @@ pub(super) fn order<'a>(mut groups: BTreeMap<&'a ResourceId, Group<'a>>, options
             // Only a loop of replicas is left, which Azure cannot have: its order is as good as any.
             for group in groups.values_mut() {
                 group.after.clear();
-                ready.insert((group.risk(), &group.posture.server.id));
+                ready.insert(group.turn(wanted, &buckets));
             }
         }
-        let size = if waves.is_empty() { options.canary_size.min(half) } else { options.wave_size };
-        let mut wave = Vec::new();
+        let chosen = !wanted.canary.is_empty();
+        let size = match waves.is_empty() {
+            true if chosen => options.canary_size,
+            true => options.canary_size.min(half),
+            false => options.wave_size,
+        };
+        let mut wave: Vec<Group<'a>> = Vec::new();
+        let mut bucket = None;
         for _ in 0..size.max(1) {
-            let Some((_, id)) = ready.pop_first() else { break };
+            let Some((not_chosen, _, _, (_, next), ..)) = ready.first() else { break };
+            // What a person chose is the whole first wave, and a wave holds servers of one group.
+            let other = bucket.as_ref().is_some_and(|bucket| bucket != next);
+            let intruder = chosen && waves.is_empty() && *not_chosen;
+            if !wave.is_empty() && (other || intruder) {
+                break;
+            }
+            bucket = Some(next.clone());
+            let Some((.., id)) = ready.pop_first() else { break };
             wave.extend(groups.remove(id));
         }
         for group in &wave {
@@ -113,7 +162,7 @@ pub(super) fn order<'a>(mut groups: BTreeMap<&'a ResourceId, Group<'a>>, options
                 if *left == 0
                     && let Some(next) = groups.get(follower)
                 {
-                    ready.insert((next.risk(), follower));
+                    ready.insert(next.turn(wanted, &buckets));
                 }
             }
         }

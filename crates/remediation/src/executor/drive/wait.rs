@@ -156,7 +156,19 @@ impl Drive<'_> {
 
     /// Whether the server says that nothing runs on it.
     pub(super) async fn is_ready(&self) -> bool {
+        self.readiness().await == Some(true)
+    }
+
+    /// Whether the server says that something runs on it.
+    pub(super) async fn is_at_work(&self) -> bool {
+        self.readiness().await == Some(false)
+    }
+
+    async fn readiness(&self) -> Option<bool> {
         let asked = self.executor.writer.is_ready(self.place());
-        matches!(self.while_patient(self.executor.options.read_patience, asked).await, Bounded::Done(Some(true)))
+        match self.while_patient(self.executor.options.read_patience, asked).await {
+            Bounded::Done(told) => told,
+            Bounded::TooLong | Bounded::Stopped => None,
+        }
     }
 }
