@@ -177,7 +177,7 @@ fn targets_come_from_files_and_pipes_and_bad_lines_are_told() {
     assert_eq!((code, rows.lines().count()), (0, 1), "{said}");
     let (code, _, said) = probe(&format!("host=/tmp password=hunter2\n{line}\n"), &trusted);
     assert_eq!(code, 4);
-    assert!(said.contains("standard input, line 1: a unix-domain socket") && !said.contains("hunter2"), "{said}");
+    assert!(said.contains("standard input, line 1: a Unix-domain socket") && !said.contains("hunter2"), "{said}");
     assert_eq!(probe("# nothing\n\n", &[]).0, 2);
     // The roots that a connection string names replace the others.
     let verified = |line: &str, more: &[&str]| {
