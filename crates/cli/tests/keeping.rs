@@ -164,7 +164,7 @@ fn the_console_shows_a_past_and_signs_in_by_its_link() {
     let overview = get(host, "/", cookie);
     assert!(overview.contains("24 servers in 4 subscriptions") && overview.contains("Simulated."));
     assert_eq!(overview.matches("<tr><td><a href=\"/runs/").count(), 14, "the past");
-    assert!(overview.contains("Ready to enforce") && overview.contains("6 of 7 not enforced"), "{overview}");
+    assert!(overview.contains("Ready to enforce") && overview.contains("6 of the 7 that are off"), "{overview}");
     // The past has looks at the wire, a plan that was applied, and one that was taken back.
     assert!(get(host, "/resources", cookie).contains("accepts plaintext"));
     let runs = get(host, "/runs", cookie);

@@ -94,11 +94,17 @@
     for (const box of all(form, "input[name=server]")) box.checked = keys.has(box.value);
     form.querySelector("[data-chosen]").textContent = keys.size ? ` (${keys.size})` : "";
     form.querySelector("[data-clear]").hidden = !keys.size;
+    form.querySelector("[data-needs-choice]").disabled = !keys.size;
+    const [every, boxes] = [form.querySelector("[data-all]"), all(form, "input[name=server]")];
+    every.hidden = false;
+    every.checked = [...boxes].every((box) => box.checked);
+    every.indeterminate = !every.checked && [...boxes].some((box) => box.checked);
   };
   on("change", ({ target }) => {
-    if (!target.matches("[data-choose] input[name=server]")) return;
+    if (!target.matches("[data-choose] input[name=server], [data-choose] [data-all]")) return;
     const keys = chosen();
-    keys[target.checked ? "add" : "delete"](target.value);
+    const boxes = target.matches("[data-all]") ? all(target.form, "input[name=server]") : [target];
+    for (const box of boxes) keys[target.checked ? "add" : "delete"](box.value);
     keep(keys);
     choose();
   });

@@ -25,7 +25,7 @@ async fn both_generations_are_saved_verified_and_undone() {
         let key = key(&visitor, server).await;
         let tab = format!("/servers/{key}/connection-security");
         let page = visitor.get(&tab).await.body;
-        assert!(page.contains("value=\"disabled\" checked") && page.contains(">Save<"), "{page}");
+        assert!(page.contains("value=\"disabled\" checked") && page.contains(">Review change…<"), "{page}");
         let minimum = page.split("selected").next().unwrap().rsplit("value=\"").next().unwrap();
         let minimum = minimum.split('"').next().unwrap();
         let fields = format!("&enforcement=enabled&minimum={minimum}");
@@ -78,7 +78,7 @@ async fn a_console_that_only_reads_has_no_buttons_and_takes_no_change() {
     for path in ["/".to_owned(), "/resources".into(), "/plans".into(), format!("/servers/{key}/connection-security")] {
         let page = visitor.get(&path).await;
         assert_eq!(page.status, 200, "{path}");
-        for button in [">Save<", "Plan to enforce", "name=\"server\"", "/plan\"", "action=\"/plans"] {
+        for button in [">Review change…<", "Plan to enforce", "name=\"server\"", "/plan\"", "action=\"/plans"] {
             assert!(!page.body.contains(button), "{path} has {button}");
         }
     }

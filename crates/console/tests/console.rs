@@ -216,7 +216,7 @@ async fn a_server_has_its_evidence_and_another_profile_judges_the_same_facts() {
         evidence.contains("require_secure_transport = off") && evidence.contains("the excerpt is the one"),
         "{evidence}"
     );
-    assert!(visitor.get(&format!("/servers/{key}/connection-security")).await.body.contains("class=\"off\">DISABLED"));
+    assert!(visitor.get(&format!("/servers/{key}/connection-security")).await.body.contains("is-off set\">DISABLED"));
     assert_eq!(visitor.get(&format!("/servers/{key}/no-such-tab")).await.status, 404);
     assert_eq!(visitor.get("/servers/0123456789").await.status, 404);
     let judged = visitor.get(&format!("{run}/judged?profile=strict%401")).await.body;

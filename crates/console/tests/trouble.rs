@@ -84,7 +84,8 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     let page = visitor.get(&run).await.body;
     assert!(page.contains("incomplete") && page.contains("What was not seen"), "{page}");
     let overview = visitor.get("/").await.body;
-    assert!(overview.contains("Not everything was seen"), "{overview}");
+    // What was off when it was read last is not forgiven because it could not be read now.
+    assert!(overview.contains(">incomplete") && overview.contains("3 of 4 servers"), "{overview}");
     // A server that was not seen is in no plan, and the plan says so.
     let asked = visitor.post("/plans", "&all=1").await;
     let plan = ended(&visitor, &asked).await.1.body;
@@ -120,11 +121,14 @@ async fn the_audit_that_a_change_has_overtaken_says_so() {
     let run = ended(&visitor, &apply(&visitor, &plan).await).await;
     for path in ["/", "/resources"] {
         let page = visitor.get(path).await.body;
-        assert!(page.contains("after this audit") && page.contains(&format!("href=\"{}\"", run.0)), "{path}: {page}");
+        assert!(page.contains(&format!("href=\"{}\">changed by a run", run.0)), "{path}: {page}");
     }
+    // What it changed is in the figures at once, and no longer offered.
+    let overview = visitor.get("/").await.body;
+    assert!(overview.contains("2 of 4 servers") && overview.contains("Plan to enforce 2<"), "{overview}");
     visitor.audit().await;
     for path in ["/", "/resources"] {
-        assert!(!visitor.get(path).await.body.contains("after this audit"), "{path}");
+        assert!(!visitor.get(path).await.body.contains(">changed by a run"), "{path}");
     }
 }
 

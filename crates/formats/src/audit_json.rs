@@ -125,6 +125,66 @@ struct Summary {
     fail: u64,
     /// Servers with an unknown control and no failed one.
     unknown: u64,
+    /// Servers by where they stand: each is in one of these.
+    standings: Standings,
+}
+
+/// Where servers stand, by what Azure declares and what the probes of this run showed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Standings {
+    /// Azure says TLS is required, but a probe connected without it.
+    accepts_plaintext: u64,
+    /// The setting is off or waits for a restart, or it could not be read and a probe connected without TLS.
+    not_enforced: u64,
+    /// The setting could not be read.
+    unknown: u64,
+    /// Azure says TLS is required; the newest probe could not confirm it.
+    unproven: u64,
+    /// Azure says TLS is required; no probe has confirmed it.
+    not_probed: u64,
+    /// Azure says TLS is required, and every listener refused a probe without it.
+    proven: u64,
+}
+
+impl Standings {
+    fn of(servers: &[model::ServerReport]) -> Self {
+        let counted = model::Standings::of(servers);
+        Self {
+            accepts_plaintext: counted.accepts_plaintext,
+            not_enforced: counted.not_enforced,
+            unknown: counted.unknown,
+            unproven: counted.unproven,
+            not_probed: counted.not_probed,
+            proven: counted.proven,
+        }
+    }
+}
+
+/// Where one server stands: the words of `summary.standings`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Standing {
+    AcceptsPlaintext,
+    NotEnforced,
+    Unknown,
+    Unproven,
+    NotProbed,
+    Proven,
+}
+
+impl From<model::Standing> for Standing {
+    fn from(standing: model::Standing) -> Self {
+        match standing {
+            model::Standing::AcceptsPlaintext => Self::AcceptsPlaintext,
+            model::Standing::NotEnforced => Self::NotEnforced,
+            model::Standing::Unknown => Self::Unknown,
+            model::Standing::Unproven => Self::Unproven,
+            model::Standing::NotProbed => Self::NotProbed,
+            model::Standing::Proven => Self::Proven,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -147,6 +207,11 @@ struct Server<'a> {
     ssl_enforcement: SslEnforcement,
     /// `TLS1_0`, `TLS1_1`, `TLS1_2`, `TLS1_3` or `TLSEnforcementDisabled`; null when it was not seen.
     minimal_tls_version: Option<&'static str>,
+    /// The settings whose declared value waits for a restart, so that it is not in effect; only when there is one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting_for_restart: Vec<&'static str>,
+    /// Where it stands, by what Azure declares and what the probes of this run showed.
+    standing: Standing,
     /// The worst control: fail, then unknown, then pass.
     outcome: ServerOutcome,
     findings: Vec<Finding<'a>>,
@@ -280,6 +345,15 @@ pub fn value(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
     serde_json::to_value(Audit::from(report))
 }
 
+/// The member `summary.standings` of a document of these servers, for whoever writes it in parts.
+///
+/// # Errors
+///
+/// None that a report can cause.
+pub fn standings(servers: &[model::ServerReport]) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(Standings::of(servers))
+}
+
 impl<'a> From<&'a model::AuditReport> for Audit<'a> {
     fn from(report: &'a model::AuditReport) -> Self {
         let run = &report.run;
@@ -309,6 +383,7 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
                 pass: report.summary.pass,
                 fail: report.summary.fail,
                 unknown: report.summary.unknown,
+                standings: Standings::of(&report.servers),
             },
             servers: &report.servers,
             gaps: report.gaps.iter().map(Gap::from).collect(),
@@ -370,6 +445,8 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
                 model::SslEnforcement::Unknown => SslEnforcement::Unknown,
             },
             minimal_tls_version: report.minimal_tls_version.map(model::Floor::as_azure),
+            waiting_for_restart: report.waiting().map(model::ParameterName::key).collect(),
+            standing: model::Standing::of(report).into(),
             outcome: match report.outcome {
                 model::Outcome::Fail => ServerOutcome::Fail,
                 model::Outcome::Unknown => ServerOutcome::Unknown,

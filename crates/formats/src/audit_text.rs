@@ -2,7 +2,8 @@
 
 use crate::{Column, Palette, safe, write_columns};
 use hostssl_model::{
-    AuditReport, ControlId, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Subscription, Unchecked, WorstListener,
+    AuditReport, ControlId, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Standing, Standings, Subscription,
+    Unchecked, WorstListener,
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -73,12 +74,15 @@ fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec
         Column::plain(safe(server.id.resource_group())),
         Column::plain(server.kind.as_str()),
         Column::plain(safe(server.state.as_ref().map_or("-", |state| state.as_str()))),
-        Column::plain(report.ssl_enforcement.as_str()),
-        Column::plain(match report.minimal_tls_version {
-            None => "-",
-            Some(Floor::None) => "none",
-            Some(floor) => floor.as_azure(),
-        }),
+        Column::plain(after_restart(report.ssl_enforcement.as_str(), report.switch_waits())),
+        Column::plain(after_restart(
+            match report.minimal_tls_version {
+                None => "-",
+                Some(Floor::None) => "none",
+                Some(floor) => floor.as_azure(),
+            },
+            report.floor_waits(),
+        )),
     ];
     if probed {
         first.push(Column::plain(on_the_wire(report)));
@@ -97,7 +101,12 @@ fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec
     rows
 }
 
-/// What the listeners do with clients in clear: one word where all do the same, otherwise the word of 5432 and what others
+/// A value that is declared. One that waits for a restart is not in effect, and does not look as if it were.
+fn after_restart(value: &str, waits: bool) -> String {
+    if waits { format!("{value} after restart") } else { value.to_owned() }
+}
+
+/// What the listeners do with clients that connect without TLS: one word where all do the same, otherwise the word of 5432 and what others
 /// do.
 fn on_the_wire(report: &ServerReport) -> String {
     let mut words: Vec<(u16, &str)> = Vec::new();
@@ -173,7 +182,7 @@ fn write_gaps(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io
     if gaps.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{}", palette.bold("Not seen"))?;
+    writeln!(out, "{}", palette.bold("Not checked"))?;
     let mut rows = Vec::new();
     for ((note, reason), gaps) in &gaps {
         for gap in gaps.iter().take(GAPS_SHOWN) {
@@ -207,31 +216,69 @@ fn scope_name(gap: &Gap, report: &AuditReport) -> String {
 
 fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
     let summary = &report.summary;
+    let subscriptions = plural(report.subscriptions.len() as u64, "subscription");
+    writeln!(out, "{} in {subscriptions}", plural(summary.servers, "server"))?;
+    write_standings(out, &Standings::of(&report.servers), palette)?;
     let count = |outcome: Outcome, count: u64| {
         let text = format!("{count} {}", outcome.as_str());
         if count == 0 { palette.faint(&text) } else { palette.outcome(outcome, &text) }
     };
     writeln!(
         out,
-        "{} in {}: {}, {}, {}",
-        plural(summary.servers, "server"),
-        plural(report.subscriptions.len() as u64, "subscription"),
+        "servers by their worst control: {}, {}, {}",
         count(Outcome::Fail, summary.fail),
         count(Outcome::Unknown, summary.unknown),
         count(Outcome::Pass, summary.pass),
     )?;
-    let blind = report.gaps.iter().filter(|gap| gap.blind.reason.blinds()).count() as u64;
     let partial = report.gaps.iter().any(|g| matches!(g.blind.reason, Reason::Interrupted | Reason::Deadline));
     let coverage = match (report.run.complete, partial) {
         (true, _) => "complete".to_owned(),
-        (false, true) => "partial: the run ended before everything was read".to_owned(),
-        (false, false) => format!("incomplete: {} could not be seen", plural(blind, "thing")),
+        (false, true) => format!("partial: the run ended early; {} could not be checked", unchecked(report)),
+        (false, false) => format!("incomplete: {} could not be checked", unchecked(report)),
     };
     let coverage = if report.run.complete { coverage } else { palette.outcome(Outcome::Unknown, &coverage) };
     writeln!(out, "coverage: {coverage}")?;
     let principals: Vec<String> =
         report.run.principals.iter().map(|p| format!("{} ({})", safe(&p.name), p.method)).collect();
     writeln!(out, "profile {}, cloud {}, as {}", report.run.profile, safe(&report.run.cloud), principals.join(", "))
+}
+
+/// The four figures, the worst first, each with its definition; what is declared and not proven only where there is any.
+fn write_standings(out: &mut dyn Write, standings: &Standings, palette: Palette) -> io::Result<()> {
+    let always = [Standing::AcceptsPlaintext, Standing::NotEnforced, Standing::Unknown, Standing::Proven];
+    let mut rows = Vec::new();
+    for standing in Standing::ALL {
+        let servers = standings.count(standing);
+        if servers == 0 && !always.contains(&standing) {
+            continue;
+        }
+        let words = match (servers, standing) {
+            (0, _) => palette.faint(standing.words()),
+            (_, Standing::AcceptsPlaintext | Standing::NotEnforced) => palette.outcome(Outcome::Fail, standing.words()),
+            (_, Standing::Proven) => palette.outcome(Outcome::Pass, standing.words()),
+            _ => palette.outcome(Outcome::Unknown, standing.words()),
+        };
+        rows.push(vec![
+            Column::plain(format!("{servers:>5}")),
+            Column::painted(standing.words(), words),
+            Column::painted(standing.definition(), palette.faint(standing.definition())),
+        ]);
+    }
+    write_columns(out, "", &rows)
+}
+
+/// What could not be checked, in numbers that can be counted above: servers, whose reason is in their row, and places, each
+/// a row of its own.
+fn unchecked(report: &AuditReport) -> String {
+    let has_reason = |server: &&ServerReport| server.findings.iter().any(|finding| finding.blind.is_some());
+    let servers = report.servers.iter().filter(has_reason).count() as u64;
+    let places = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server()).count() as u64;
+    let parts = [
+        (servers, plural(servers, "server") + " (reason in its row)"),
+        (places, plural(places, "list") + " (under “Not checked”)"),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect();
+    if parts.is_empty() { "something".to_owned() } else { parts.join(" and ") }
 }
 
 /// The command to run next, where there is one.

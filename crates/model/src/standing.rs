@@ -215,6 +215,18 @@ impl Standings {
         *copy.place(standing)
     }
 
+    /// Those that are declared to enforce and that no probe contradicts.
+    #[must_use]
+    pub fn enforced(&self) -> u64 {
+        self.proven + self.not_probed + self.unproven
+    }
+
+    /// Those that do not enforce, whatever is declared.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.accepts_plaintext + self.not_enforced
+    }
+
     /// All together.
     #[must_use]
     pub fn servers(&self) -> u64 {

@@ -16,7 +16,7 @@ mod writer;
 
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise,
-    NewestLook, Page, PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort,
+    NewestLook, Page, PlaceGap, Rejudged, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite,
     StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredReading,
     Tally, server_key,
 };

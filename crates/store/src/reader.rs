@@ -227,7 +227,7 @@ pub(crate) fn principal_to(principal: &Principal) -> String {
     .to_string()
 }
 
-fn principal_from(text: &str) -> Result<Principal, StoreError> {
+pub(crate) fn principal_from(text: &str) -> Result<Principal, StoreError> {
     let value: Value = serde_json::from_str(text).map_err(corrupt)?;
     let member = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     Ok(Principal {

@@ -11,7 +11,7 @@ use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, audit_csv, audit_json, audit_text};
-use hostssl_model::{AuditReport, ServerReport, Subscription};
+use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -126,15 +126,17 @@ pub(crate) fn write(
 
 /// For formats that programs read: the figures for the person beside.
 fn tell_summary(report: &AuditReport) {
-    let summary = &report.summary;
     let coverage = if report.run.complete { "complete" } else { "incomplete" };
+    let standings = Standings::of(&report.servers);
+    let figures = Standing::ALL.into_iter().filter_map(|standing| {
+        let servers = standings.count(standing);
+        (servers > 0).then(|| format!("{servers} {}", standing.words()))
+    });
     say!(
-        "{} servers in {} subscriptions: {} fail, {} unknown, {} pass; coverage {coverage}",
-        summary.servers,
+        "{} servers in {} subscriptions: {}; coverage {coverage}",
+        report.summary.servers,
         report.subscriptions.len(),
-        summary.fail,
-        summary.unknown,
-        summary.pass,
+        figures.collect::<Vec<_>>().join(", "),
     );
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod runs;
 pub(crate) mod server;
 
 use crate::reply::Failure;
-use crate::view::{Ago, Badge, count, floor_words, kind_word};
+use crate::view::{Ago, Badge, Tls, count, kind_word};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -39,21 +39,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 /// A server in a table.
 pub(crate) struct Row {
     pub(crate) server: ServerRow,
+    /// Where it stands.
     pub(crate) badge: Badge,
     pub(crate) kind: String,
-    pub(crate) tls: String,
+    pub(crate) tls: Tls,
     /// What its worst listener does; `None` when nobody looked.
     pub(crate) wire: Option<Badge>,
+    /// When that evidence was gathered, if it is older than the audit that saw the server.
+    pub(crate) probed: Option<Ago>,
+    /// When a run changed it since that audit.
+    pub(crate) changed: Option<Ago>,
     pub(crate) since: Ago,
+}
+
+impl Row {
+    /// Whether a probe is known that is older than the change of the switch.
+    pub(crate) fn probed_before(&self) -> bool {
+        self.server.probed_ms.is_none() && !self.server.accepts.is_empty()
+    }
+
+    /// The controls that fail, by name.
+    pub(crate) fn failing(&self) -> String {
+        self.server.failing.join(", ")
+    }
 }
 
 impl From<ServerRow> for Row {
     fn from(server: ServerRow) -> Self {
         Self {
-            badge: server.enforcement.into(),
+            badge: server.standing.into(),
             kind: kind_word(server.kind.as_str()).to_owned(),
-            tls: floor_words(server.minimal_tls.as_ref()),
+            tls: Tls::new(
+                server.minimal_tls.as_ref().map_or("", hostssl_model::Word::as_str),
+                server.floor_waits(),
+                &server.accepts,
+            ),
             wire: server.wire.as_ref().map(Badge::from),
+            probed: server.probed_ms.filter(|at_ms| *at_ms < server.seen_ms).map(Ago::new),
+            changed: server.changed.as_ref().map(|(at_ms, _)| Ago::new(*at_ms)),
             since: Ago::new(server.since_ms),
             server,
         }

@@ -5,14 +5,13 @@ use super::plan::left_out_words;
 use crate::readiness::{Others, Readiness};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, Trend, count, coverage_of, plural, words_of_reason};
+use crate::view::{Ago, Badge, Bar, Shell, Tls, Trend, count, kind_word, plural, reason_words, tls_word};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_model::GapScope;
-use hostssl_model::Standing;
+use hostssl_model::{GapScope, Standing, Standings};
 use hostssl_store::{
-    AuditEntry, AuditStore, Enforcement, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
+    AuditEntry, AuditStore, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
     StoreError,
 };
 use std::sync::Arc;
@@ -23,6 +22,9 @@ const SHOWN: u32 = 8;
 const UNSEEN: u32 = 3;
 /// Places that were not seen; the rest is on the run's page.
 const PLACES: usize = 6;
+/// Parts of the estate in each breakdown.
+const PARTS: usize = 8;
+const DAY_MS: i64 = 86_400_000;
 /// Runs in the chart.
 const RUNS: u32 = 30;
 
@@ -43,33 +45,58 @@ pub(crate) struct Overtaken {
     pub(crate) undoing: bool,
 }
 
-/// The latest audit and what follows from it.
+/// The present, and what follows from it.
 struct Latest {
     audit: AuditEntry,
-    ago: Ago,
-    coverage: &'static str,
-    figures: [Figure; 3],
+    /// The answer, in one line.
+    answer: String,
     servers: String,
     subscriptions: String,
+    ago: Ago,
+    figures: Vec<Figure>,
+    /// Servers that are declared to enforce and not proven to, in words; empty when there is none.
+    beside: Vec<(&'static str, String)>,
     bar: Bar,
     trend: Trend,
+    /// The parts of the estate, worst first.
+    parts: Vec<Breakdown>,
     /// `None` while it is being worked out.
     readiness: Option<Arc<Readiness>>,
     /// Servers that are ready and not named.
     more: u64,
     /// What keeps the others that do not enforce from being ready, with those servers.
     not_ready: Vec<(&'static str, &'static str, Unready)>,
-    /// Servers that were not seen, by reason.
+    /// Why servers are unknown: all of them, by their own reason.
     reasons: Vec<Reason>,
+    /// What else could not be checked of servers whose setting is known.
+    also: Vec<Reason>,
     /// The run that changed servers after the audit, and when.
     changed: Option<Overtaken>,
-    /// Servers that are declared to enforce TLS and do not, as the wire showed.
-    contradicted: u64,
-    /// How many more there are.
+    /// Whether this audit probed, so that the next one is offered to.
+    probes: bool,
+    /// When the last probe was, if this audit made none.
+    probed: Option<Ago>,
+    /// How many more places there are.
     more_places: usize,
     places: Vec<Place>,
-    unseen: String,
+    unchecked: String,
     changes: Option<Changes>,
+}
+
+/// A bar for each part of the estate; each filters the list.
+struct Breakdown {
+    title: &'static str,
+    rows: Vec<PartRow>,
+    more: usize,
+}
+
+struct PartRow {
+    words: String,
+    link: String,
+    bar: Bar,
+    servers: String,
+    /// Those that do not enforce.
+    bad: u64,
 }
 
 /// Servers that no plan writes to.
@@ -81,8 +108,8 @@ struct Unready {
 
 /// Why servers were not seen, and which.
 struct Reason {
-    code: String,
-    words: &'static str,
+    link: String,
+    words: String,
     servers: String,
     first: Vec<(String, String)>,
     more: bool,
@@ -91,7 +118,7 @@ struct Reason {
 struct Figure {
     badge: Badge,
     number: String,
-    enforcement: &'static str,
+    standing: Standing,
 }
 
 /// A place that was not seen, or not whole.
@@ -123,40 +150,172 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
     let mut places: Vec<Place> = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from).collect();
-    let unseen = unseen(audit.summary.unknown, &places);
-    let contradicted = contradicted(store, &audit)?;
+    let standings = audit.standings;
+    let unchecked = unchecked(standings.unknown, &places);
     let more_places = places.len().saturating_sub(PLACES);
     places.truncate(PLACES);
-    let tally = audit.tally;
-    let figure = |enforcement: Enforcement, servers: u64| Figure {
-        badge: enforcement.into(),
-        number: count(servers),
-        enforcement: enforcement.as_str(),
+    let figure = |standing: Standing| Figure {
+        badge: standing.into(),
+        number: count(standings.count(standing)),
+        standing,
     };
+    let beside = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|one| standings.count(*one) > 0);
+    let past = store.trend(&audit, RUNS)?;
+    let since = past.first().map_or(audit.started_ms, |first| first.started_ms);
+    let now_ms = jiff::Timestamp::now().as_millisecond();
     Ok(Some(Latest {
-        ago: Ago::new(audit.started_ms),
-        coverage: coverage_of(&audit),
-        figures: [
-            figure(Enforcement::Enforced, tally.enforced),
-            figure(Enforcement::NotEnforced, tally.not_enforced),
-            figure(Enforcement::Unknown, tally.unknown),
-        ],
-        servers: plural(tally.servers(), "server"),
+        answer: answer(&standings),
+        servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
-        bar: Bar::of(&tally),
-        trend: Trend::of(&store.trend(&audit, RUNS)?),
+        ago: Ago::new(audit.started_ms),
+        figures: FIGURES.map(figure).into(),
+        beside: beside.map(|one| (one.as_str(), format!("{} {}", count(standings.count(one)), one.words()))).collect(),
+        bar: Bar::of(&standings),
+        trend: Trend::of(&past, &standings, &store.run_marks(since)?, now_ms),
+        parts: breakdowns(&facets, now_ms),
         more: readiness.as_ref().map_or(0, |one| one.ready.saturating_sub(one.first.len() as u64)),
         not_ready: readiness.as_ref().map(|one| not_ready(one)).unwrap_or_default(),
         readiness,
-        reasons: reasons(store, &audit, &facets)?,
+        reasons: reasons(store, &audit, &facets.unknown, Some(Standing::Unknown))?,
+        also: reasons(store, &audit, &beyond(&facets), None)?,
         changed,
-        unseen,
+        probes: store.looked_at_the_wire(&audit)?,
+        probed: last_probe(store, &audit)?.map(Ago::new),
+        unchecked,
         more_places,
-        contradicted,
         places,
         changes,
         audit,
     }))
+}
+
+/// The four figures, the worst first. What is declared and not proven stands beside the last.
+const FIGURES: [Standing; 4] =
+    [Standing::AcceptsPlaintext, Standing::NotEnforced, Standing::Unknown, Standing::Proven];
+
+/// The answer to the question that brought the reader here.
+fn answer(standings: &Standings) -> String {
+    let (servers, open) = (standings.servers(), standings.accepts_plaintext + standings.not_enforced);
+    let of = plural(servers, "server");
+    match (open, standings.unknown) {
+        _ if servers == 0 => "No PostgreSQL server was found".to_owned(),
+        (0, 0) if standings.proven == servers => format!("All {of} enforce TLS, proven by probes"),
+        (0, 0) => format!("All {of} are declared to enforce TLS"),
+        (0, unknown) => format!("No server is known to accept plaintext; {} unknown", count(unknown)),
+        (open, _) => format!("{} of {of} {} not enforce TLS", count(open), if open == 1 { "does" } else { "do" }),
+    }
+}
+
+/// When servers were last probed, in milliseconds since 1970-01-01T00:00:00Z, if the newest audit did not.
+fn last_probe(store: &AuditStore, audit: &AuditEntry) -> Result<Option<i64>, StoreError> {
+    let probed = store.newest_probe()?;
+    Ok(probed.filter(|at_ms| *at_ms < audit.started_ms))
+}
+
+/// Reasons of servers whose setting is known: a comparison or a probe that was not possible.
+fn beyond(facets: &Facets) -> Vec<(String, u64)> {
+    let unknown = |code: &String| facets.unknown.iter().find(|(one, _)| one == code).map_or(0, |(_, servers)| *servers);
+    let rest = facets.reasons.iter().map(|(code, servers)| (code.clone(), servers.saturating_sub(unknown(code))));
+    rest.filter(|(_, servers)| *servers > 0).collect()
+}
+
+/// Subscriptions, kinds, lowest TLS versions and certificates.
+fn breakdowns(facets: &Facets, now_ms: i64) -> Vec<Breakdown> {
+    let bad = |standings: &Standings| standings.accepts_plaintext + standings.not_enforced;
+    let row = |words: String, field: &str, value: &str, standings: &Standings, most: u64| PartRow {
+        link: link(&[(field, value)]),
+        words,
+        bar: Bar::up_to(standings, most),
+        servers: count(standings.servers()),
+        bad: bad(standings),
+    };
+    let rows = |field: &str, parts: Vec<(String, String, Standings)>| {
+        let most = parts.iter().map(|(.., standings)| standings.servers()).max().unwrap_or_default();
+        let mut parts = parts;
+        parts.sort_by_key(|(.., standings)| std::cmp::Reverse((bad(standings), standings.unknown, standings.servers())));
+        parts.iter().map(|(value, words, standings)| row(words.clone(), field, value, standings, most)).collect()
+    };
+    let name = |id: &String| {
+        let found = facets.subscriptions.iter().find(|(one, ..)| one == id);
+        found.map_or_else(|| id.clone(), |(_, name, _)| name.clone())
+    };
+    let subscriptions =
+        facets.by_subscription.iter().map(|(id, standings)| (id.clone(), name(id), *standings)).collect();
+    let kinds =
+        facets.by_kind.iter().map(|(kind, standings)| (kind.clone(), kind_word(kind).to_owned(), *standings)).collect();
+    let breakdown = |title, mut rows: Vec<PartRow>| {
+        let more = rows.len().saturating_sub(PARTS);
+        rows.truncate(PARTS);
+        Breakdown { title, rows, more }
+    };
+    let mut parts = vec![
+        breakdown("By subscription", rows("subscription", subscriptions)),
+        breakdown("By type", rows("kind", kinds)),
+        breakdown("Minimum TLS version, as declared", floors(facets)),
+    ];
+    if !facets.expiries.is_empty() {
+        parts.push(breakdown("Certificates by expiry", expiries(&facets.expiries, now_ms)));
+    }
+    parts
+}
+
+/// The lowest TLS versions that servers declare, the weakest first.
+fn floors(facets: &Facets) -> Vec<PartRow> {
+    let mut floors = facets.floors.clone();
+    floors.sort_by_key(|(floor, _)| (floor != "TLSEnforcementDisabled", floor.clone()));
+    let most = floors.iter().map(|(_, servers)| *servers).max().unwrap_or_default();
+    let row = |(floor, servers): &(String, u64)| {
+        let weak = Tls::new(floor, false, "").class == "bad";
+        PartRow {
+            words: tls_word(floor).to_owned(),
+            link: link(&[("floor", floor)]),
+            bar: plain(*servers, most, weak),
+            servers: count(*servers),
+            bad: if weak { *servers } else { 0 },
+        }
+    };
+    floors.iter().map(row).collect()
+}
+
+/// Certificates by the days that are left of them. Each bar has those that the bars before it have not.
+fn expiries(expiries: &[i64], now_ms: i64) -> Vec<PartRow> {
+    let before = |days: i64| expiries.iter().filter(|end| **end < now_ms + days * DAY_MS).count() as u64;
+    let mut rows = Vec::new();
+    let mut counted = 0;
+    let steps = [(0, "expired"), (14, "within 14 days"), (30, "within 30 days"), (90, "within 90 days")];
+    let most = expiries.len() as u64;
+    for (days, words) in steps {
+        let servers = before(days) - counted;
+        counted += servers;
+        if servers > 0 {
+            let bad = if days <= 30 { servers } else { 0 };
+            let (words, days) = (words.to_owned(), days.to_string());
+            let (link, bar) = (link(&[("expires", &days)]), plain(servers, most, bad > 0));
+            rows.push(PartRow { words, link, bar, servers: count(servers), bad });
+        }
+    }
+    if most > counted {
+        let link = "/resources".to_owned();
+        let servers = most - counted;
+        let words = "later".to_owned();
+        rows.push(PartRow { words, link, bar: plain(servers, most, false), servers: count(servers), bad: 0 });
+    }
+    rows
+}
+
+/// A bar of one colour.
+fn plain(servers: u64, most: u64, weak: bool) -> Bar {
+    let standings = match weak {
+        true => Standings { not_enforced: servers, ..Standings::default() },
+        false => Standings { proven: servers, ..Standings::default() },
+    };
+    Bar::up_to(&standings, most)
+}
+
+fn link(fields: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields);
+    format!("/resources?{}", query.finish())
 }
 
 /// The run that changed servers last, if that was after the audit began: what the audit says of them is not true any more.
@@ -188,29 +347,48 @@ fn not_ready(readiness: &Readiness) -> Vec<(&'static str, &'static str, Unready)
         .collect()
 }
 
-/// The reasons, each with the first servers that it is about.
-fn reasons(store: &AuditStore, audit: &AuditEntry, facets: &Facets) -> Result<Vec<Reason>, StoreError> {
+/// The reasons, each with the first servers that it is about; with a standing, those that stand there.
+fn reasons(
+    store: &AuditStore,
+    audit: &AuditEntry,
+    counted: &[(String, u64)],
+    standing: Option<Standing>,
+) -> Result<Vec<Reason>, StoreError> {
+    let standings: Vec<Standing> = match standing {
+        Some(one) => vec![one],
+        None => Standing::ALL.into_iter().filter(|one| *one != Standing::Unknown).collect(),
+    };
     let named = |code: &String| -> Result<Vec<(String, String)>, StoreError> {
-        let filter = ServerFilter { reason: code.clone(), ..ServerFilter::default() };
+        let filter = ServerFilter { reason: code.clone(), standings: standings.clone(), ..ServerFilter::default() };
         let rows = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: UNSEEN })?.rows;
         Ok(rows.into_iter().map(|row| (row.key, row.name)).collect())
     };
     let reason = |(code, servers): &(String, u64)| {
         let first = named(code)?;
+        let mut fields = vec![("reason", code.as_str())];
+        fields.extend(standing.map(|one| ("standing", one.as_str())));
         Ok(Reason {
             words: words_of(code),
             servers: count(*servers),
             more: *servers > first.len() as u64,
             first,
-            code: code.clone(),
+            link: link(&fields),
         })
     };
-    facets.reasons.iter().map(reason).collect()
+    counted.iter().map(reason).collect()
 }
 
 /// The words of a reason that this version knows.
-fn words_of(reason: &str) -> &'static str {
-    hostssl_model::Reason::from_code(reason).map_or("not known to this version", words_of_reason)
+fn words_of(reason: &str) -> String {
+    let words = reason_words(reason);
+    if words == reason { format!("{reason}, not known to this version") } else { words.to_owned() }
+}
+
+impl Latest {
+    /// Reasons with the words above them.
+    fn unchecked_servers(&self) -> [(&'static str, &[Reason]); 2] {
+        [("The setting could not be read", &self.reasons), ("The setting is known, but", &self.also)]
+    }
 }
 
 impl From<PlaceGap> for Place {
@@ -232,26 +410,15 @@ impl From<PlaceGap> for Place {
     }
 }
 
-/// What was not seen, in one phrase.
-fn unseen(servers: u64, places: &[Place]) -> String {
+/// What could not be checked, in one phrase.
+fn unchecked(servers: u64, places: &[Place]) -> String {
     let missed = |subscription: bool| {
         places.iter().filter(|place| place.missed && place.is_subscription == subscription).count() as u64
     };
-    let told = [(servers, "server"), (missed(true), "subscription"), (missed(false), "other place")]
+    let found = [(servers, "server"), (missed(true), "subscription"), (missed(false), "other place")]
         .into_iter()
         .filter(|(number, _)| *number > 0);
-    told.map(|(number, noun)| plural(number, noun)).collect::<Vec<_>>().join(", ")
-}
-
-/// How many of the servers that are declared to enforce TLS let clients in without it, as the audit saw on the wire.
-fn contradicted(store: &AuditStore, audit: &AuditEntry) -> Result<u64, StoreError> {
-    let mut servers = 0;
-    for wire in ["optional", "plaintext-only"] {
-        let enforcement = Some(Enforcement::Enforced);
-        let filter = ServerFilter { enforcement, wire: wire.to_owned(), ..ServerFilter::default() };
-        servers += store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: 1 })?.total;
-    }
-    Ok(servers)
+    found.map(|(number, noun)| plural(number, noun)).collect::<Vec<_>>().join(" and ")
 }
 
 fn changes(store: &AuditStore, audit: &AuditEntry, previous: AuditEntry) -> Result<Changes, StoreError> {

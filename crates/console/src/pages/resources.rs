@@ -4,12 +4,14 @@ use super::overview::{Overtaken, changed_after};
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, count};
+use crate::view::{
+    Ago, Badge, Bar, Shell, count, kind_word, reason_words, tls_word, transport_badge,
+};
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use hostssl_model::Outcome;
+use hostssl_model::{Outcome, Standing};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerSort, StoreError};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -27,6 +29,13 @@ pub(crate) struct View {
     pub(crate) kind: String,
     pub(crate) subscription: String,
     pub(crate) enforcement: String,
+    pub(crate) standing: String,
+    /// A control that fails.
+    pub(crate) failing: String,
+    /// The lowest TLS version in Azure's words.
+    pub(crate) floor: String,
+    /// Certificates that expire within so many days.
+    pub(crate) expires: String,
     pub(crate) outcome: String,
     pub(crate) state: String,
     pub(crate) reason: String,
@@ -44,6 +53,16 @@ pub(crate) struct Heading {
     sorted: &'static str,
 }
 
+impl Heading {
+    /// The column in the style sheet.
+    fn column(&self) -> &'static str {
+        COLUMNS.iter().find(|(title, ..)| *title == self.title).map_or("name", |(_, word, _)| match *word {
+            "" => "standing",
+            word => word,
+        })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "resources.html")]
 struct Resources {
@@ -58,8 +77,14 @@ struct Found {
     facets: Arc<Facets>,
     rows: Vec<Row>,
     total: u64,
-    figures: [(Enforcement, Badge, String); 3],
+    figures: Vec<(Standing, Badge, String)>,
     bar: Bar,
+    /// The filters that are set: what each is, and the address without it.
+    active: Vec<(String, String)>,
+    /// Servers that do not enforce, of those that match.
+    open: u64,
+    /// Which of the controls fail somewhere.
+    controls: Vec<&'static str>,
     paging: Paging,
     headings: Vec<Heading>,
     all: String,
@@ -100,19 +125,21 @@ fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
     let (sort, descending) = view.sort();
     let page = Page { number: view.page, size: SIZE };
     let servers = store.servers(&audit, &view.filter(), sort, descending, page)?;
-    let tally = servers.tally;
+    let standings = servers.standings;
     Ok(Some(Found {
         ago: Ago::new(audit.started_ms),
         facets: store.facets(&audit)?,
         paging: Paging::new(view.page, SIZE, servers.total, |page| view.at_page(page)),
         total: servers.total,
-        figures: [
-            (Enforcement::Enforced, tally.enforced),
-            (Enforcement::NotEnforced, tally.not_enforced),
-            (Enforcement::Unknown, tally.unknown),
-        ]
-        .map(|(enforcement, servers)| (enforcement, enforcement.into(), count(servers))),
-        bar: Bar::of(&tally),
+        figures: Standing::ALL
+            .into_iter()
+            .filter(|one| standings.count(*one) > 0 || view.standing == one.as_str())
+            .map(|one| (one, one.into(), count(standings.count(one))))
+            .collect(),
+        bar: Bar::of(&standings),
+        active: view.active(&audit, store)?,
+        open: servers.tally.not_enforced,
+        controls: hostssl_audit::ALL.iter().map(|control| control.id.as_str()).collect(),
         headings: view.headings(),
         all: count(audit.tally.servers()),
         changed: if view.run.is_empty() { changed_after(store, &audit)? } else { None },
@@ -127,16 +154,17 @@ pub(crate) fn audit_of(store: &AuditStore, id: &str) -> Result<Option<AuditEntry
 }
 
 /// Columns, their names in addresses, and what they sort by.
-const COLUMNS: [(&str, &str, ServerSort); 9] = [
+const COLUMNS: [(&str, &str, ServerSort); 10] = [
     ("Name", "name", ServerSort::Name),
-    ("Enforcement", "", ServerSort::Urgency),
-    ("Wire", "wire", ServerSort::Wire),
+    ("TLS enforcement", "", ServerSort::Urgency),
+    ("Probe", "wire", ServerSort::Wire),
     ("Min. TLS", "tls", ServerSort::Tls),
+    ("Failing", "failing", ServerSort::Failing),
     ("Type", "kind", ServerSort::Kind),
     ("Resource group", "group", ServerSort::ResourceGroup),
     ("Subscription", "subscription", ServerSort::Subscription),
     ("State", "state", ServerSort::State),
-    ("Since", "since", ServerSort::Since),
+    ("So since", "since", ServerSort::Since),
 ];
 
 impl View {
@@ -152,7 +180,10 @@ impl View {
             state: self.state.clone(),
             reason: self.reason.clone(),
             wire: self.wire.clone(),
-            ..ServerFilter::default()
+            standings: Standing::from_word(&self.standing).into_iter().collect(),
+            failing: self.failing.clone(),
+            floor: self.floor.clone(),
+            expires_before_ms: self.expires.parse().ok().map(before),
         }
     }
 
@@ -162,8 +193,11 @@ impl View {
         let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Unknown];
         let outcome = self.outcome.is_empty() || outcomes.iter().any(|outcome| outcome.as_str() == self.outcome);
         let enforcement = self.enforcement.is_empty() || Enforcement::from_word(&self.enforcement).is_some();
+        let standing = self.standing.is_empty() || Standing::from_word(&self.standing).is_some();
+        let failing = self.failing.is_empty() || hostssl_audit::find(&self.failing).is_some();
+        let expires = self.expires.is_empty() || self.expires.parse::<u16>().is_ok();
         let sort = COLUMNS.iter().any(|(_, word, _)| *word == self.sort);
-        outcome && enforcement && sort && matches!(self.dir.as_str(), "" | "desc")
+        outcome && enforcement && standing && failing && expires && sort && matches!(self.dir.as_str(), "" | "desc")
     }
 
     fn sort(&self) -> (ServerSort, bool) {
@@ -187,6 +221,57 @@ impl View {
         COLUMNS.into_iter().map(heading).collect()
     }
 
+    /// The filters that are set: what each is, and the address without it.
+    fn active(&self, audit: &AuditEntry, store: &AuditStore) -> Result<Vec<(String, String)>, StoreError> {
+        let mut active = Vec::new();
+        let mut add = |words: String, without: fn(&mut Self)| {
+            let mut view = Self { page: 0, ..self.clone() };
+            without(&mut view);
+            active.push((words, view.link()));
+        };
+        if !self.q.is_empty() {
+            add(format!("“{}”", self.q), |view| view.q.clear());
+        }
+        if !self.kind.is_empty() {
+            add(kind_word(&self.kind).to_owned(), |view| view.kind.clear());
+        }
+        if let Some(standing) = Standing::from_word(&self.standing) {
+            add(standing.words().to_owned(), |view| view.standing.clear());
+        }
+        if !self.enforcement.is_empty() {
+            add(format!("declared {}", self.enforcement.replace('-', " ")), |view| view.enforcement.clear());
+        }
+        if !self.wire.is_empty() {
+            add(format!("probe: {}", transport_badge(&self.wire).word), |view| view.wire.clear());
+        }
+        if !self.outcome.is_empty() {
+            add(format!("controls: {}", self.outcome), |view| view.outcome.clear());
+        }
+        if !self.failing.is_empty() {
+            add(format!("fails {}", self.failing), |view| view.failing.clear());
+        }
+        if !self.floor.is_empty() {
+            add(format!("minimum {}", tls_word(&self.floor)), |view| view.floor.clear());
+        }
+        if !self.expires.is_empty() {
+            add(format!("certificate expires within {} days", self.expires), |view| view.expires.clear());
+        }
+        if !self.subscription.is_empty() {
+            let facets = store.facets(audit)?;
+            let name = facets.subscriptions.iter().find(|(id, ..)| id.eq_ignore_ascii_case(&self.subscription));
+            add(name.map_or_else(|| self.subscription.clone(), |(_, name, _)| name.clone()), |view| {
+                view.subscription.clear();
+            });
+        }
+        if !self.state.is_empty() {
+            add(self.state.clone(), |view| view.state.clear());
+        }
+        if !self.reason.is_empty() {
+            add(reason_words(&self.reason).to_owned(), |view| view.reason.clear());
+        }
+        Ok(active)
+    }
+
     /// Whether anything narrows the list.
     pub(crate) fn is_narrowed(&self) -> bool {
         self.filter() != ServerFilter::default()
@@ -200,6 +285,10 @@ impl View {
             ("kind", &self.kind),
             ("subscription", &self.subscription),
             ("enforcement", &self.enforcement),
+            ("standing", &self.standing),
+            ("failing", &self.failing),
+            ("floor", &self.floor),
+            ("expires", &self.expires),
             ("outcome", &self.outcome),
             ("state", &self.state),
             ("reason", &self.reason),
@@ -231,10 +320,15 @@ impl View {
         format!("/resources/export?format={format}{}{query}", if query.is_empty() { "" } else { "&" })
     }
 
-    fn with_enforcement(&self, enforcement: &Enforcement) -> String {
-        let word = if self.enforcement == enforcement.as_str() { "" } else { enforcement.as_str() };
-        Self { enforcement: word.to_owned(), page: 0, ..self.clone() }.link()
+    fn with_standing(&self, standing: &Standing) -> String {
+        let word = if self.standing == standing.as_str() { "" } else { standing.as_str() };
+        Self { standing: word.to_owned(), page: 0, ..self.clone() }.link()
     }
+}
+
+/// The moment so many days from now, in milliseconds since 1970-01-01T00:00:00Z.
+fn before(days: u16) -> i64 {
+    jiff::Timestamp::now().as_millisecond() + i64::from(days) * 86_400_000
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_audit::Profile;
-use hostssl_model::Summary;
+use hostssl_model::{Standing, Summary};
 use hostssl_store::{
-    AuditEntry, ControlTally, Enforcement, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap,
+    AuditEntry, ControlTally, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap,
 };
 use serde::Deserialize;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ struct RunPage {
     audit: AuditEntry,
     at: When,
     bar: Bar,
-    figures: [(&'static str, Badge, String); 3],
+    figures: Vec<(Standing, Badge, String)>,
     length: String,
     scope: String,
     coverage: &'static str,
@@ -146,7 +146,7 @@ async fn kept(
     page(&RunPage {
         shell: shell.titled("Audit", "runs"),
         at: When(audit.started_ms),
-        bar: Bar::of(&audit.tally),
+        bar: Bar::of(&audit.standings),
         length: length(&audit.started_at, &audit.finished_at),
         scope: scope_words(&audit),
         coverage: coverage_of(&audit),
@@ -162,12 +162,11 @@ async fn kept(
         groups,
         gaps,
         paging: Paging::new(looked.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
-        figures: [
-            (Enforcement::Enforced, audit.tally.enforced),
-            (Enforcement::NotEnforced, audit.tally.not_enforced),
-            (Enforcement::Unknown, audit.tally.unknown),
-        ]
-        .map(|(enforcement, servers)| (enforcement.as_str(), enforcement.into(), count(servers))),
+        figures: Standing::ALL
+            .into_iter()
+            .filter(|one| audit.standings.count(*one) > 0)
+            .map(|one| (one, Badge::from(one), count(audit.standings.count(one))))
+            .collect(),
         previous,
         more_changes: all_changes.saturating_sub(changes.len() as u64),
         changes,

@@ -154,10 +154,10 @@ impl From<AuditEntry> for AuditRow {
     fn from(audit: AuditEntry) -> Self {
         Self {
             at: When(audit.started_ms),
-            bar: Bar::of(&audit.tally),
-            enforced: count(audit.tally.enforced),
-            not_enforced: count(audit.tally.not_enforced),
-            unknown: count(audit.tally.unknown),
+            bar: Bar::of(&audit.standings),
+            enforced: count(audit.standings.enforced()),
+            not_enforced: count(audit.standings.open()),
+            unknown: count(audit.standings.unknown),
             coverage: coverage_of(&audit),
             length: length(&audit.started_at, &audit.finished_at),
             scope: scope_brief(&audit),

@@ -1,5 +1,7 @@
 //! One server: its tabs.
 
+mod mismatch;
+
 use super::{Asked, Row};
 use crate::exchanges::Taken;
 use crate::guard::Session;
@@ -7,13 +9,13 @@ use crate::jobs::audit::Audit;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Shell, Strip, When, floor_words, outcome_badge};
+use crate::view::{Ago, Badge, Shell, Strip, When, outcome_badge};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope, Word};
-use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, StoredFinding, StoredListener, StoredReading};
+use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, ServerWrite, StoredFinding, StoredListener, StoredReading};
 use serde::Deserialize;
 
 /// Runs in the history.
@@ -46,6 +48,50 @@ struct Head {
     newest: bool,
     /// Whether a newer audit of everything did not list it.
     gone: bool,
+    /// Each kind of evidence that stands, with its age and its source.
+    evidence: Vec<Source>,
+}
+
+/// A kind of evidence, when it was gathered, and by which run.
+struct Source {
+    kind: &'static str,
+    ago: Ago,
+    /// The address and the name of the run.
+    link: String,
+    run: &'static str,
+}
+
+/// What stands of a server, by kind. The past has one kind alone: what that audit saw.
+fn sources(detail: &ServerDetail) -> Vec<Source> {
+    let Some(state) = &detail.evidence else { return Vec::new() };
+    let audit = |kind, at_ms, source: &str| Source {
+        kind,
+        ago: Ago::new(at_ms),
+        link: format!("/runs/{source}"),
+        run: "audit",
+    };
+    let mut found = Vec::new();
+    let changed = state.changed.as_ref();
+    if let Some(read) = state.read.as_ref().filter(|read| changed.is_none_or(|change| change.source != read.source)) {
+        found.push(audit("setting read", read.at_ms, &read.source));
+    }
+    if let Some(failed) = state.looked.as_ref().filter(|look| state.read.as_ref().is_none_or(|read| read.at_ms < look.at_ms))
+    {
+        found.push(audit("could not be read", failed.at_ms, &failed.source));
+    }
+    let answered = state.answered.values().max_by_key(|seen| seen.at_ms);
+    if let Some(seen) = answered {
+        let words = if state.probed_before_the_change() { "probed before it was changed" } else { "probed" };
+        found.push(audit(words, seen.at_ms, &seen.source));
+    }
+    if let Some(failed) = state.probe.as_ref().filter(|probe| answered.is_none_or(|seen| seen.at_ms < probe.at_ms)) {
+        found.push(audit("probe without an answer", failed.at_ms, &failed.source));
+    }
+    if let Some(change) = changed {
+        let link = format!("/applies/{}", change.source);
+        found.push(Source { kind: "changed", ago: Ago::new(change.at_ms), link, run: "run" });
+    }
+    found
 }
 
 impl Head {
@@ -78,6 +124,7 @@ struct OverviewTab {
 struct SecurityTab {
     shell: Shell,
     head: Head,
+    mismatches: Vec<mismatch::Mismatch>,
     switch: Switch,
     /// What *Save* offers, where it is there.
     form: Option<SaveForm>,
@@ -107,15 +154,87 @@ struct WireTab {
     shell: Shell,
     head: Head,
     listeners: Vec<Listener>,
+    matrix: Matrix,
     command: Option<String>,
     /// Whether a probe from here writes down the exchange.
     writes_down: bool,
 }
 
+/// Which versions of TLS each port accepts.
+struct Matrix {
+    ports: Vec<u16>,
+    /// The newest version first, with a cell for each port.
+    rows: Vec<(String, Vec<VersionCell>)>,
+}
+
+/// What a port does with a version: in words, and whether that is good.
+struct VersionCell {
+    class: &'static str,
+    shape: &'static str,
+    words: &'static str,
+}
+
+impl Matrix {
+    fn of(wire: &[StoredListener]) -> Self {
+        let mut ports: Vec<u16> = wire.iter().filter(|one| one.seen.is_some()).map(|one| one.port).collect();
+        ports.dedup();
+        let seen = |port: u16| wire.iter().filter(move |one| one.port == port).filter_map(|one| one.seen.as_ref());
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in ports.iter().flat_map(|port| seen(*port)).flat_map(|seen| &seen.versions) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        // "SSL 3.0" and then "TLS 1.0" to "TLS 1.3": their names are in their order.
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        let cell = |name: &str, port: u16| {
+            let answers = || seen(port).flat_map(|seen| &seen.versions).filter(|(version, _)| version == name);
+            let any = |word: &str| answers().any(|(_, answer)| answer == word);
+            let is_weak = name < "TLS 1.2";
+            match (any("accepted"), any("refused"), is_weak) {
+                (true, _, true) => VersionCell { class: "no", shape: "✕", words: "accepted" },
+                (true, _, false) => VersionCell { class: "yes", shape: "✓", words: "accepted" },
+                (false, true, true) => VersionCell { class: "yes", shape: "✓", words: "refused" },
+                (false, true, false) => VersionCell { class: "none", shape: "–", words: "refused" },
+                (false, false, _) => VersionCell { class: "unknown", shape: "?", words: "not known" },
+            }
+        };
+        let row = |name: String| {
+            let cells = ports.iter().map(|port| cell(&name, *port)).collect();
+            (name, cells)
+        };
+        Self { rows: names.into_iter().map(row).collect(), ports }
+    }
+}
+
+/// How long a certificate lasts.
+struct Validity {
+    until: When,
+    words: String,
+    class: &'static str,
+    /// The share of a year that is left, in percent.
+    width: i64,
+}
+
+impl Validity {
+    fn of(not_after: &str) -> Option<Self> {
+        let until = not_after.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+        let days = (until - jiff::Timestamp::now().as_millisecond()).div_euclid(86_400_000);
+        let (class, words) = match days {
+            ..0 => ("no", "expired".to_owned()),
+            0..=1 => ("no", format!("{days} days left")),
+            2..=30 => ("no", format!("{days} days left")),
+            31..=90 => ("unknown", format!("{days} days left")),
+            _ => ("yes", format!("{days} days left")),
+        };
+        Some(Self { until: When(until), words, class, width: (days.max(0) * 100 / 365).clamp(2, 100) })
+    }
+}
+
 /// A listener with what was said to it.
 struct Listener {
     seen: StoredListener,
-    until: Option<When>,
+    validity: Option<Validity>,
     exchanges: Vec<Exchange>,
 }
 
@@ -133,7 +252,59 @@ struct HistoryTab {
     shell: Shell,
     head: Head,
     strip: Strip,
-    entries: Vec<(HistoryEntry, Badge, When, String)>,
+    audits: usize,
+    events: Vec<Happened>,
+    /// Audits in which nothing was different from the one before.
+    quiet: usize,
+}
+
+/// Something that happened to a server, as its history tells it.
+struct Happened {
+    at: When,
+    link: String,
+    what: &'static str,
+    badge: Option<Badge>,
+    /// What changed.
+    changes: Vec<String>,
+    by: String,
+}
+
+/// What happened, the newest first: what runs wrote, and the audits that saw something else than the one before. The oldest
+/// audit is among them, because it is where the history begins.
+fn happened(history: &[HistoryEntry], writes: Vec<ServerWrite>, key: &str) -> Vec<Happened> {
+    let ms = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
+    let mut events: Vec<Happened> = Vec::new();
+    for (index, entry) in history.iter().enumerate() {
+        let before = history.get(index + 1);
+        let moved = before.is_some_and(|before| before.standing != entry.standing);
+        let mut changes = entry.changes.clone();
+        match before {
+            None => changes.push("first audit that is kept".to_owned()),
+            Some(before) if moved => {
+                changes.insert(0, format!("{} → {}", before.standing.words(), entry.standing.words()));
+            }
+            Some(_) if changes.is_empty() => continue,
+            Some(_) => {}
+        }
+        events.push(Happened {
+            at: When(ms(&entry.started_at)),
+            link: format!("/servers/{key}?run={}", entry.audit),
+            what: if entry.probed { "audit with a probe" } else { "audit" },
+            badge: Some(entry.standing.into()),
+            changes,
+            by: String::new(),
+        });
+    }
+    events.extend(writes.into_iter().map(|write| Happened {
+        at: When(write.at_ms),
+        link: format!("/applies/{}", write.run),
+        what: if write.undo { "undo" } else { "change" },
+        badge: None,
+        changes: vec![format!("{} {} → {}", write.setting, write.before, write.after)],
+        by: write.by,
+    }));
+    events.sort_by_key(|event| std::cmp::Reverse(event.at.0));
+    events
 }
 
 /// The portal's page for both generations: what the switch is, what it really sets, and where to set it.
@@ -160,7 +331,10 @@ pub(crate) async fn show(
         let badge = outcome_badge(&finding.outcome);
         (finding, badge)
     };
-    let findings = head.detail.findings.iter().cloned().map(badge).collect();
+    let mut findings = head.detail.findings.clone();
+    let rank = |outcome: &str| ["fail", "unknown", "pass"].iter().position(|word| *word == outcome).unwrap_or(3);
+    findings.sort_by_key(|finding| rank(&finding.outcome));
+    let findings = findings.into_iter().map(badge).collect();
     page(&OverviewTab { shell, head, findings })
 }
 
@@ -175,14 +349,17 @@ pub(crate) async fn tab(
     match tab {
         "connection-security" => {
             let form = SaveForm::of(&head).filter(|_| shell.allow_changes);
-            page(&SecurityTab { shell, switch: Switch::of(&head.detail), form, head })
+            let mismatches = mismatch::mismatches(&head.detail);
+            page(&SecurityTab { shell, switch: Switch::of(&head.detail), form, mismatches, head })
         }
         "wire" => {
             let command = head.detail.fqdn.as_ref().map(|fqdn| format!("hostssl probe {fqdn}"));
             let taken = shared.exchanges.find(&head.row.server.key).filter(|taken| taken.run == head.audit.id);
             let listeners = head.detail.wire.iter().map(|seen| Listener::of(seen, taken.as_deref())).collect();
             let writes_down = shared.options.wire.as_ref().is_some_and(|look| look.exchange.is_some());
-            page(&WireTab { shell, head, listeners, command, writes_down })
+            let listeners: Vec<Listener> = listeners;
+            let matrix = Matrix::of(&head.detail.wire);
+            page(&WireTab { shell, head, listeners, matrix, command, writes_down })
         }
         "evidence" => {
             let sound = |reading: &StoredReading| (reading.clone(), reading.excerpt_is_sound());
@@ -190,15 +367,12 @@ pub(crate) async fn tab(
         }
         _ => {
             let key = head.row.server.key.clone();
-            let history = shared.ask(move |store| store.history(&key, RUNS)).await?;
+            let (history, writes) = shared.ask(move |store| Ok((store.history(&key, RUNS)?, store.writes(&key)?))).await?;
             let strip = Strip::of(&history);
-            let entry = |entry: HistoryEntry| {
-                let at = entry.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
-                let tls = floor_words(entry.minimal_tls.as_ref());
-                let badge = entry.enforcement.into();
-                (entry, badge, When(at), tls)
-            };
-            page(&HistoryTab { shell, head, strip, entries: history.into_iter().map(entry).collect() })
+            let events = happened(&history, writes, &head.row.server.key);
+            let told = events.iter().filter(|event| event.badge.is_some()).count();
+            let (audits, quiet) = (history.len(), history.len().saturating_sub(told));
+            page(&HistoryTab { shell, head, strip, audits, events, quiet })
         }
     }
 }
@@ -235,13 +409,12 @@ pub(crate) async fn probe(
 impl Listener {
     fn of(seen: &StoredListener, taken: Option<&Taken>) -> Self {
         let certificate = seen.seen.as_ref().and_then(|wire| wire.certificate.as_ref());
-        let until = certificate.and_then(|one| one.not_after.as_deref()?.parse::<jiff::Timestamp>().ok());
         let said = taken.iter().flat_map(|taken| &taken.listeners);
         let here = |one: &&Exchange| {
             one.port == seen.port && (one.address.is_none() || seen.address.is_none() || one.address == seen.address)
         };
         Self {
-            until: until.map(|time| When(time.as_millisecond())),
+            validity: certificate.and_then(|one| Validity::of(one.not_after.as_deref()?)),
             exchanges: said.filter(here).cloned().collect(),
             seen: seen.clone(),
         }
@@ -274,6 +447,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
     };
     let head = Head {
         ago: Ago::new(audit.started_ms),
+        evidence: sources(&detail),
         kind: kind_title(&row.server.kind),
         audit,
         detail,
@@ -311,6 +485,11 @@ impl SaveForm {
 }
 
 impl Switch {
+    /// Whether the platform enforces TLS, so that there is no switch.
+    fn by_platform(&self) -> bool {
+        self.known && self.setting.is_none()
+    }
+
     /// Of a kind that this version does not know, nothing can be said.
     fn of(detail: &ServerDetail) -> Self {
         let row = &detail.row;

@@ -1,7 +1,8 @@
 //! Charts as SVG in the page. Each has a table or words beside it that say the same.
 
-use super::When;
-use hostssl_store::{AuditEntry, Enforcement, HistoryEntry, Tally};
+use super::{When, count};
+use hostssl_model::{Standing, Standings};
+use hostssl_store::{AuditEntry, HistoryEntry, RunMark};
 use std::fmt;
 
 /// Tenths of a percent, written as a percentage. Charts have no units of their own, so that hatching is never distorted.
@@ -27,21 +28,27 @@ const ALL: u64 = 1000;
 /// The least part of a bar that can be seen.
 const LEAST: u64 = 5;
 
-/// One bar of enforced, unknown and not enforced.
+/// One bar of where servers stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bar(pub(crate) Vec<Part>);
 
 impl Bar {
-    /// The shares of a tally. Whatever is not zero can be seen.
-    pub(crate) fn of(tally: &Tally) -> Self {
-        let shares = shares(tally);
-        let servers = tally.servers().max(1);
+    /// The shares of the servers. Whatever is not zero can be seen.
+    pub(crate) fn of(standings: &Standings) -> Self {
+        Self::up_to(standings, standings.servers())
+    }
+
+    /// The same, as long as these servers are among so many.
+    pub(crate) fn up_to(standings: &Standings, most: u64) -> Self {
+        let (shares, servers) = (shares(standings), standings.servers().max(1));
+        let visible = shares.iter().filter(|(_, count)| *count > 0).count() as u64;
+        let whole = (ALL * servers / most.max(servers)).max(LEAST * visible).min(ALL);
         let mut parts = Vec::new();
         let mut x = 0;
         for (index, (class, count)) in shares.iter().enumerate().filter(|(_, (_, count))| *count > 0) {
             let behind = shares.iter().skip(index + 1).filter(|(_, count)| *count > 0).count() as u64;
-            let room = ALL.saturating_sub(x + behind * LEAST);
-            let width = if behind == 0 { room } else { (count * ALL / servers).clamp(LEAST, room.max(LEAST)) };
+            let room = whole.saturating_sub(x + behind * LEAST);
+            let width = if behind == 0 { room } else { (count * whole / servers).clamp(LEAST, room.max(LEAST)) };
             parts.push(Part { class, x: Share(x), width: Share(width) });
             x += width;
         }
@@ -49,21 +56,52 @@ impl Bar {
     }
 }
 
-/// From best to worst, so that green, hatched and red stand in one order everywhere.
-fn shares(tally: &Tally) -> [(&'static str, u64); 3] {
-    [("yes", tally.enforced), ("unknown", tally.unknown), ("no", tally.not_enforced)]
+/// From best to worst, so that colours stand in one order everywhere.
+fn shares(standings: &Standings) -> [(&'static str, u64); 5] {
+    [
+        ("yes", standings.proven),
+        ("half", standings.not_probed + standings.unproven),
+        ("unknown", standings.unknown),
+        ("no", standings.not_enforced),
+        ("worst", standings.accepts_plaintext),
+    ]
 }
 
-/// A run in the chart over time.
+/// The class of a standing's colour.
+fn class_of(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Proven => "yes",
+        Standing::NotProbed | Standing::Unproven => "half",
+        Standing::Unknown => "unknown",
+        Standing::NotEnforced => "no",
+        Standing::AcceptsPlaintext => "worst",
+    }
+}
+
+/// What was known between one audit and the next.
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
     pub(crate) id: String,
     pub(crate) at: When,
-    pub(crate) tally: Tally,
+    pub(crate) standings: Standings,
     pub(crate) x: Share,
     pub(crate) width: Share,
     /// From the bottom up.
     pub(crate) stack: Vec<Slice>,
+    /// Whether it is the present.
+    pub(crate) now: bool,
+}
+
+impl Point {
+    /// The date and the figures in one line, for whoever points at it.
+    pub(crate) fn words(&self) -> String {
+        let figures = Standing::ALL.into_iter().filter_map(|standing| {
+            let servers = self.standings.count(standing);
+            (servers > 0).then(|| format!("{} {}", count(servers), standing.words()))
+        });
+        let figures = figures.collect::<Vec<_>>().join(", ");
+        if self.now { format!("Now: {figures}") } else { format!("{}: {figures}", self.at.text()) }
+    }
 }
 
 /// A part of a column.
@@ -74,38 +112,110 @@ pub(crate) struct Slice {
     pub(crate) height: Share,
 }
 
-/// Runs over time.
+/// A run that changed servers.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    pub(crate) run: String,
+    pub(crate) x: Share,
+    pub(crate) words: String,
+}
+
+/// A date, or a number of servers, beside the chart.
+#[derive(Debug, Clone)]
+pub(crate) struct Tick {
+    pub(crate) at: Share,
+    pub(crate) words: String,
+    /// Which end of the words stands there: `start`, `middle` or `end`.
+    pub(crate) anchor: &'static str,
+}
+
+/// Audits over time, to scale. What an audit saw holds until the next one.
 #[derive(Debug, Clone)]
 pub(crate) struct Trend {
     pub(crate) points: Vec<Point>,
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) dates: Vec<Tick>,
+    pub(crate) numbers: Vec<Tick>,
 }
 
+/// Dates below the chart.
+const DATES: i64 = 4;
+
 impl Trend {
-    /// The runs, oldest first.
-    pub(crate) fn of(audits: &[AuditEntry]) -> Self {
-        let most = audits.iter().map(|audit| audit.tally.servers()).max().unwrap_or_default().max(1);
-        // A few runs do not become a few walls.
-        let slots = (audits.len() as u64).max(12);
-        let pitch = ALL / slots;
-        let points = (0_u64..).zip(audits).map(|(index, audit)| {
-            let mut top = ALL;
-            let mut stack = Vec::new();
-            for (class, servers) in shares(&audit.tally).into_iter().filter(|(_, servers)| *servers > 0) {
-                let height = (servers * ALL / most).max(LEAST).min(top);
-                top -= height;
-                stack.push(Slice { class, y: Share(top), height: Share(height) });
+    /// The audits, oldest first, and the present, which is that of the last one and what was seen since.
+    pub(crate) fn of(audits: &[AuditEntry], present: &Standings, marks: &[RunMark], now_ms: i64) -> Self {
+        let first = audits.first().map_or(now_ms, |audit| audit.started_ms).min(now_ms);
+        let span = u64::try_from(now_ms - first).unwrap_or_default().max(1);
+        let place = |at_ms: i64| u64::try_from(at_ms - first).unwrap_or_default().min(span) * ALL / span;
+        let mut points: Vec<Point> = Vec::new();
+        for audit in audits {
+            let standings = known_of(audit);
+            points.push(Point::new(audit.id.clone(), When(audit.started_ms), standings, place(audit.started_ms)));
+        }
+        // The last one lasts until now, and is what is known now.
+        if let Some(last) = points.last_mut() {
+            (last.standings, last.now) = (*present, true);
+        }
+        let ends: Vec<u64> = points.iter().skip(1).map(|point| point.x.0).chain([ALL]).collect();
+        let most = points.iter().map(|point| point.standings.servers()).max().unwrap_or_default().max(1);
+        for (point, end) in points.iter_mut().zip(ends) {
+            point.width = Share(end.saturating_sub(point.x.0).max(LEAST));
+            point.stack(most);
+        }
+        let mark = |mark: &RunMark| {
+            let values = format!("{} {}", count(mark.values), if mark.values == 1 { "value" } else { "values" });
+            let what = if mark.undo { "put back" } else { "changed" };
+            Mark {
+                run: mark.run.clone(),
+                x: Share(place(mark.at_ms)),
+                words: format!("{}: {values} {what} by a run", When(mark.at_ms).text()),
             }
-            let width = Share(pitch.saturating_sub(pitch / 7).max(1));
-            Point {
-                id: audit.id.clone(),
-                at: When(audit.started_ms),
-                tally: audit.tally,
-                x: Share(index * pitch),
-                width,
-                stack,
-            }
-        });
-        Self { points: points.collect() }
+        };
+        let date = |index: i64| {
+            let at = first + (now_ms - first) * index / DATES;
+            let (words, anchor) = match index {
+                0 => (When(at).day(), "start"),
+                DATES => ("now".to_owned(), "end"),
+                _ => (When(at).day(), "middle"),
+            };
+            Tick { at: Share(place(at)), words, anchor }
+        };
+        let number = |servers: u64| Tick { at: Share(ALL - servers * ALL / most), words: count(servers), anchor: "start" };
+        Self {
+            marks: marks.iter().filter(|mark| mark.at_ms >= first).map(mark).collect(),
+            dates: (0..=DATES).map(date).collect(),
+            numbers: if most > 1 { vec![number(most), number(most / 2)] } else { vec![number(most)] },
+            points,
+        }
+    }
+}
+
+/// Where the servers of an audit stood; of one that an older version kept only what was declared is known.
+fn known_of(audit: &AuditEntry) -> Standings {
+    if audit.standings.servers() > 0 {
+        return audit.standings;
+    }
+    let tally = audit.tally;
+    Standings {
+        not_probed: tally.enforced,
+        not_enforced: tally.not_enforced,
+        unknown: tally.unknown,
+        ..Standings::default()
+    }
+}
+
+impl Point {
+    fn new(id: String, at: When, standings: Standings, x: u64) -> Self {
+        Self { id, at, standings, x: Share(x), width: Share(0), stack: Vec::new(), now: false }
+    }
+
+    fn stack(&mut self, most: u64) {
+        let mut top = ALL;
+        for (class, servers) in shares(&self.standings).into_iter().filter(|(_, servers)| *servers > 0) {
+            let height = (servers * ALL / most).max(LEAST).min(top);
+            top -= height;
+            self.stack.push(Slice { class, y: Share(top), height: Share(height) });
+        }
     }
 }
 
@@ -118,6 +228,7 @@ pub(crate) struct Strip(pub(crate) Vec<Cell>);
 pub(crate) struct Cell {
     pub(crate) x: u64,
     pub(crate) class: &'static str,
+    pub(crate) words: String,
 }
 
 impl Strip {
@@ -125,11 +236,8 @@ impl Strip {
     pub(crate) fn of(history: &[HistoryEntry]) -> Self {
         let cell = |(index, entry): (u64, &HistoryEntry)| Cell {
             x: index * 12,
-            class: match entry.enforcement {
-                Enforcement::Enforced => "yes",
-                Enforcement::Unknown => "unknown",
-                Enforcement::NotEnforced => "no",
-            },
+            class: class_of(entry.standing),
+            words: format!("{}: {}", entry.started_at.get(..16).unwrap_or_default(), entry.standing.words()),
         };
         Self((0_u64..).zip(history.iter().rev()).map(cell).collect())
     }
@@ -145,12 +253,15 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_and_hides_nothing() {
-        for (enforced, not_enforced, unknown) in [(9_999, 1, 0), (1, 0, 9_999), (0, 5, 0), (100_000, 1, 1), (1, 1, 1)] {
-            let bar = Bar::of(&Tally { enforced, not_enforced, unknown });
+        for (proven, not_enforced, unknown) in [(9_999, 1, 0), (1, 0, 9_999), (0, 5, 0), (100_000, 1, 1), (1, 1, 1)] {
+            let standings = Standings { proven, not_enforced, unknown, accepts_plaintext: 1, ..Standings::default() };
+            let bar = Bar::of(&standings);
             assert!(bar.0.iter().all(|part| part.width >= Share(LEAST)), "{bar:?}");
             assert_eq!(bar.0.iter().map(|part| part.width.0).sum::<u64>(), ALL, "{bar:?}");
+            let short = Bar::up_to(&standings, standings.servers() * 2);
+            assert!(short.0.iter().map(|part| part.width.0).sum::<u64>() <= ALL / 2 + 4 * LEAST, "{short:?}");
         }
-        assert_eq!(Bar::of(&Tally::default()).0, []);
+        assert_eq!(Bar::of(&Standings::default()).0, []);
         assert_eq!(Share(1000).to_string(), "100.0");
     }
 }

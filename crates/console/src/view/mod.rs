@@ -11,6 +11,9 @@ pub(crate) use chart::{Bar, Strip, Trend};
 pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};
 pub(crate) use words::{
-    Badge, count, coverage_of, floor_words, kind_word, outcome_badge, plural, reason_words, transport_badge,
-    words_of_reason,
+    Badge, Tls, count, coverage_of, kind_word, location_word, outcome_badge, plural, reason_words, tls_word,
+    transport_badge,
 };
+
+/// Where servers can stand, the worst first, for lists of choices.
+pub(crate) const STANDINGS: [hostssl_model::Standing; 6] = hostssl_model::Standing::ALL;

@@ -15,6 +15,11 @@ impl When {
 }
 
 impl When {
+    /// The day and the hour, for places that hold text alone.
+    pub(crate) fn text(self) -> String {
+        self.time().strftime("%-d %b %Y %H:%M UTC").to_string()
+    }
+
     /// The day alone.
     pub(crate) fn day(self) -> String {
         self.time().strftime("%-d %b").to_string()

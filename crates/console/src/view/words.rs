@@ -1,6 +1,6 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{Floor, Kind, Outcome, Reason, Standing, Word, WorstListener};
+use hostssl_model::{Kind, Outcome, Reason, Standing, Word, WorstListener};
 use hostssl_store::{AuditEntry, Enforcement};
 
 /// A word with its shape and its class.
@@ -27,7 +27,7 @@ impl From<Standing> for Badge {
             Standing::AcceptsPlaintext => ("worst", "!"),
             Standing::NotEnforced => ("no", "✕"),
             Standing::Unknown => ("unknown", "?"),
-            Standing::Unproven | Standing::NotProbed => ("half", "✓"),
+            Standing::Unproven | Standing::NotProbed => ("half", "○"),
             Standing::Proven => ("yes", "✓"),
         };
         Self { class, shape, word: standing.words() }
@@ -80,27 +80,66 @@ pub(crate) fn kind_word(kind: &str) -> &str {
     Kind::from_code(kind).map_or(kind, |kind| kind.offering().short_title)
 }
 
-/// A declared floor in the words of people.
-pub(crate) fn floor_words(floor: Option<&Word<Floor>>) -> String {
-    match floor {
-        None => "unknown".to_owned(),
-        Some(Word::Known(floor)) => floor.to_string(),
-        Some(Word::Other(word)) => word.to_string(),
-    }
-}
-
 /// A reason in words, by its code; a reason of another version stays what it is.
 pub(crate) fn reason_words(reason: &str) -> &str {
     match Reason::from_code(reason) {
         Some(reason) => words_of_reason(reason),
+        None if reason == "primary-unknown" => "the primary could not be read, so they cannot be compared",
         None => reason,
     }
+}
+
+/// Azure's word for a TLS version in the words of people.
+pub(crate) fn tls_word(azure: &str) -> &str {
+    match azure {
+        "TLS1_0" => "TLS 1.0",
+        "TLS1_1" => "TLS 1.1",
+        "TLS1_2" => "TLS 1.2",
+        "TLS1_3" => "TLS 1.3",
+        "TLSEnforcementDisabled" => "any version",
+        "SSL3" => "SSL 3.0",
+        "" => "unknown",
+        other => other,
+    }
+}
+
+/// A TLS version in a table: its words, and how good it is.
+pub(crate) struct Tls {
+    pub(crate) class: &'static str,
+    pub(crate) words: String,
+    /// What else to know: that it waits for a restart, and what is in effect until then, as far as a probe saw it.
+    pub(crate) note: String,
+}
+
+impl Tls {
+    /// The lowest version that is declared, in Azure's words; whether it waits for a restart; and the lowest that a probe
+    /// saw accepted. What waits is never shown as in effect.
+    pub(crate) fn new(declared: &str, waits: bool, accepts: &str) -> Self {
+        let weak = |version: &str| matches!(version, "TLS1_0" | "TLS1_1" | "TLSEnforcementDisabled" | "SSL3");
+        let words = tls_word(declared).to_owned();
+        if waits {
+            let now = if accepts.is_empty() { String::new() } else { format!(", now {}", tls_word(accepts)) };
+            return Self { class: "waits", words, note: format!("after a restart{now}") };
+        }
+        let below = !accepts.is_empty() && accepts < declared && !weak(declared);
+        match (weak(declared), below) {
+            (true, _) => Self { class: "bad", words, note: String::new() },
+            (false, true) => Self { class: "bad", words, note: format!("accepts {}", tls_word(accepts)) },
+            (false, false) if declared.is_empty() => Self { class: "muted", words, note: String::new() },
+            (false, false) => Self { class: "", words, note: String::new() },
+        }
+    }
+}
+
+/// A region as Azure's own lists spell it: some answers say `West Europe`, others `westeurope`.
+pub(crate) fn location_word(location: &str) -> String {
+    location.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_lowercase()
 }
 
 /// A reason in words.
 pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
     match reason {
-        Reason::Stopped => "stopped servers, whose parameters Azure does not return",
+        Reason::Stopped => "stopped: Azure does not return the settings",
         Reason::Permission => "missing permission",
         Reason::Vanished => "deleted between list and read",
         Reason::Creating => "still being created",

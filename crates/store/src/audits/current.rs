@@ -4,7 +4,7 @@
 use super::document::{self, Facts, Judgement};
 use super::evidence::Known;
 use super::save::{outcome_code, outcome_from};
-use super::types::Code as _;
+use super::types::{Code as _, RunMark, ServerWrite};
 use crate::StoreError;
 use hostssl_model::{
     Change, CurrentState, Enforcement, Evidence, Meaning, Outcome, ParameterName, Seen, Standing, Standings,
@@ -309,6 +309,55 @@ pub(crate) fn fold_changes(connection: &mut Connection) -> Result<(), StoreError
     transaction.execute("UPDATE present SET version = version + 1, changes_ms = ?1", [last])?;
     transaction.commit()?;
     Ok(())
+}
+
+/// What runs wrote on a server and read back, the newest first.
+pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWrite>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT u.id, p.document, u.principal, s.id FROM servers s JOIN plans p ON instr(lower(p.document), s.id) \
+         JOIN runs u ON u.plan = p.hash WHERE s.key = ?1",
+    )?;
+    let runs: Vec<(String, String, String, String)> = statement
+        .query_map([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for (run, document, principal, server) in runs {
+        let Ok(plan) = Plan::parse(&document) else { continue };
+        let by = crate::reader::principal_from(&principal)?.name;
+        for step in plan.steps().iter().filter(|step| step.server.to_lowercase() == server) {
+            let mut receipts = connection.prepare_cached(
+                "SELECT direction, value_before, value_after, observed_at_ms FROM receipts \
+                 WHERE run = ?1 AND step = ?2 AND value_after IS NOT NULL",
+            )?;
+            let mut rows = receipts.query(params![run, step.id])?;
+            while let Some(row) = rows.next()? {
+                found.push(ServerWrite {
+                    run: run.clone(),
+                    by: by.clone(),
+                    at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or_default(),
+                    setting: step.parameter.key(),
+                    before: row.get(1)?,
+                    after: row.get(2)?,
+                    undo: row.get::<_, String>(0)? == "undo",
+                });
+            }
+        }
+    }
+    found.sort_by_key(|one| std::cmp::Reverse(one.at_ms));
+    Ok(found)
+}
+
+/// The runs that changed servers since this moment, the oldest first.
+pub(crate) fn run_marks(connection: &Connection, since_ms: i64) -> Result<Vec<RunMark>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT run, max(observed_at_ms), count(*), direction FROM receipts WHERE observed_at_ms >= ?1 \
+         AND value_after IS NOT NULL GROUP BY run, direction ORDER BY 2",
+    )?;
+    let rows = statement.query_map([since_ms], |row| {
+        let undo = row.get::<_, String>(3)? == "undo";
+        Ok(RunMark { run: row.get(0)?, at_ms: row.get(1)?, values: super::list::unsigned(row.get(2)?), undo })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Whether Azure said, when the value was read back, that it waits for a restart.

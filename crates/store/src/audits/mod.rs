@@ -23,7 +23,7 @@ pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
 pub use save::server_key;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
-    PlaceGap, Rejudged, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    PlaceGap, Rejudged, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite, StoredGap, Tally,
 };
 
 use crate::StoreError;
@@ -236,6 +236,35 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn history(&self, key: &str, count: u32) -> Result<Vec<HistoryEntry>, StoreError> {
         self.read(|connection| list::history(connection, key, count))
+    }
+
+    /// When the newest evidence of a listener that stands was gathered, in milliseconds since 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_probe(&self) -> Result<Option<i64>, StoreError> {
+        self.read(|connection| {
+            Ok(connection.prepare_cached("SELECT max(probed_ms) FROM current")?.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// What runs of ours wrote on a server and read back, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn writes(&self, key: &str) -> Result<Vec<ServerWrite>, StoreError> {
+        self.read(|connection| current::writes(connection, key))
+    }
+
+    /// The runs that changed servers since a moment, in milliseconds since 1970-01-01T00:00:00Z, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn run_marks(&self, since_ms: i64) -> Result<Vec<RunMark>, StoreError> {
+        self.read(|connection| current::run_marks(connection, since_ms))
     }
 
     /// Servers whose enforcement differs between two audits, what was switched off first, at most `count`; and how many

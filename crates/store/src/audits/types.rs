@@ -4,8 +4,8 @@ use super::document::{StoredBlind, StoredFinding, StoredReading};
 use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
-    CurrentState, Floor, GapScope, Kind, Outcome, Principal, Reason, Scope, Standing, Standings, Summary, Word,
-    WorstListener,
+    CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing, Standings, Summary,
+    Word, WorstListener,
 };
 use std::collections::BTreeMap;
 
@@ -172,6 +172,24 @@ pub struct ServerRow {
     pub accepts: String,
 }
 
+impl ServerRow {
+    fn waits(&self, which: fn(ParameterName) -> bool) -> bool {
+        self.pending.iter().filter_map(|key| ParameterName::from_key(key)).any(which)
+    }
+
+    /// Whether the switch waits for a restart.
+    #[must_use]
+    pub fn switch_waits(&self) -> bool {
+        self.waits(ParameterName::is_switch)
+    }
+
+    /// Whether the lowest TLS version waits for a restart.
+    #[must_use]
+    pub fn floor_waits(&self) -> bool {
+        self.waits(ParameterName::is_floor)
+    }
+}
+
 /// Which servers to list. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerFilter {
@@ -221,6 +239,8 @@ pub enum ServerSort {
     Tls,
     /// By what its worst listener does, the worst first.
     Wire,
+    /// By how many controls fail, the most first.
+    Failing,
     /// By how long it has been so.
     Since,
 }
@@ -320,6 +340,38 @@ pub struct HistoryEntry {
     pub probed: bool,
     /// What is different from the look before, in words: settings with both values, and what else changed.
     pub changes: Vec<String>,
+}
+
+/// A value that a run wrote on a server and read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerWrite {
+    /// The run.
+    pub run: String,
+    /// Who began it.
+    pub by: String,
+    /// When it was read back, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at_ms: i64,
+    /// The setting, under its key.
+    pub setting: &'static str,
+    /// The value before, as Azure spelled it.
+    pub before: String,
+    /// The value that was read back.
+    pub after: String,
+    /// Whether it was an undo.
+    pub undo: bool,
+}
+
+/// A run that changed servers, for a chart over time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunMark {
+    /// The run.
+    pub run: String,
+    /// When its last value was read back, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at_ms: i64,
+    /// How many values it wrote.
+    pub values: u64,
+    /// Whether they were put back.
+    pub undo: bool,
 }
 
 /// What the newest audit that saw a server says of it, for lists of what was changed.

@@ -1,0 +1,121 @@
+//! What a probe saw that is not as it should be: the likely causes of each, and what to do. Pure.
+
+use hostssl_model::Standing;
+use hostssl_store::{ServerDetail, StoredCertificate, StoredListener};
+
+/// The port of the built-in PgBouncer of a flexible server (Azure, "PgBouncer in Azure Database for PostgreSQL").
+const POOLER: u16 = 6432;
+
+/// One thing that a probe saw, and that should not be so.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    /// What it is.
+    pub(crate) what: String,
+    /// Why that may be, the likeliest first.
+    pub(crate) causes: Vec<&'static str>,
+    /// What to do, in order.
+    pub(crate) fix: Vec<&'static str>,
+}
+
+/// Everything of this server that is not as it should be, the worst first.
+pub(crate) fn mismatches(detail: &ServerDetail) -> Vec<Mismatch> {
+    let mut found = Vec::new();
+    if detail.row.standing == Standing::AcceptsPlaintext {
+        found.extend(detail.wire.iter().filter(|one| accepts_plaintext(one)).map(plaintext));
+    }
+    if detail.row.switch_waits() {
+        found.push(Mismatch {
+            what: "TLS is set to be required, but the change waits for a restart.".to_owned(),
+            causes: vec!["Azure applies this change when the server restarts. Until then, clients can connect without TLS."],
+            fix: vec!["Restart the server in a maintenance window.", "Probe again."],
+        });
+    }
+    found.extend(versions(detail));
+    found.extend(detail.wire.iter().filter_map(|one| certificate(one.port, one.seen.as_ref()?.certificate.as_ref()?)));
+    found
+}
+
+fn accepts_plaintext(listener: &StoredListener) -> bool {
+    listener.seen.as_ref().is_some_and(|seen| matches!(seen.transport.as_str(), "optional" | "plaintext-only"))
+}
+
+fn plaintext(listener: &StoredListener) -> Mismatch {
+    if listener.port == POOLER {
+        return Mismatch {
+            what: "The built-in PgBouncer (port 6432) accepts connections without TLS, although Azure says TLS is required."
+                .to_owned(),
+            causes: vec![
+                "PgBouncer still runs with the settings that it had when it started, before TLS was required.",
+                "Something other than Azure’s PgBouncer answers on port 6432 of this address: a proxy or a forwarded port.",
+            ],
+            fix: vec![
+                "Set pgbouncer.enabled to false and back to true, or restart the server: PgBouncer reads its settings again.",
+                "Probe again. If it still accepts plaintext, block port 6432 in the firewall or the network security group.",
+                "Then open a support request with Azure, with this probe as evidence.",
+            ],
+        };
+    }
+    Mismatch {
+        what: format!(
+            "Port {} accepts connections without TLS, although Azure says TLS is required.",
+            listener.port
+        ),
+        causes: vec![
+            "The change has not reached the running server: it was made a moment ago, or the server must restart.",
+            "The name resolves to another server from here: a private DNS zone or a hosts file that is out of date.",
+            "A proxy or a load balancer in front of the server answers, and ends TLS on its own.",
+        ],
+        fix: vec![
+            "Compare the address of the probe with the one that Azure shows under Networking.",
+            "Probe again. If nothing has changed, set require_secure_transport off and on again, or restart the server.",
+            "If it still accepts plaintext, open a support request with Azure, with this probe as evidence.",
+        ],
+    }
+}
+
+/// A lowest version that is declared and not kept.
+fn versions(detail: &ServerDetail) -> Option<Mismatch> {
+    let row = &detail.row;
+    let declared = row.minimal_tls.as_ref().map_or("", hostssl_model::Word::as_str);
+    let word = crate::view::tls_word(declared);
+    if row.floor_waits() {
+        let now = match row.accepts.as_str() {
+            "" => String::new(),
+            accepts => format!(" A probe saw {} accepted.", crate::view::tls_word(accepts)),
+        };
+        return Some(Mismatch {
+            what: format!("The minimum version {word} waits for a restart and is not in effect.{now}"),
+            causes: vec!["Azure applies this change when the server restarts."],
+            fix: vec!["Restart the server in a maintenance window.", "Probe again."],
+        });
+    }
+    let is_version = declared.starts_with("TLS1_");
+    let below = is_version && !row.accepts.is_empty() && (row.accepts == "SSL3" || row.accepts.as_str() < declared);
+    below.then(|| Mismatch {
+        what: format!(
+            "The minimum is declared as {word}, but a probe saw {} accepted.",
+            crate::view::tls_word(&row.accepts)
+        ),
+        causes: vec![
+            "The change has not reached the running server yet.",
+            "A proxy in front of the server, or the pooler, has a minimum of its own.",
+        ],
+        fix: vec!["Probe again.", "If nothing has changed, restart the server."],
+    })
+}
+
+fn certificate(port: u16, certificate: &StoredCertificate) -> Option<Mismatch> {
+    let reason = certificate.reason.as_deref().unwrap_or("no reason is known");
+    (certificate.verify_full == Some(false)).then(|| Mismatch {
+        what: format!("Port {port}: clients with sslmode=verify-full refuse the certificate: {reason}."),
+        causes: vec![
+            "Clients connect by another name than the certificate has: an alias, an address, or an old name.",
+            "A proxy in front of the server shows a certificate of its own.",
+            "The roots of the client, or of this probe, do not include the one that signed it.",
+        ],
+        fix: vec![
+            "Connect by the name that Azure shows as the host name.",
+            "Give clients Azure’s root certificates (sslrootcert), or sslrootcert=system with libpq 16 and newer.",
+        ],
+    })
+}
