@@ -114,9 +114,7 @@ async fn the_wire_tab_shows_what_an_audit_saw() {
     let (off, on) = (of("pg-off").await, of("pg-on").await);
     assert!(off.contains("Port 5432") && off.contains("accepts plaintext"), "{off}");
     assert!(on.contains("refuses plaintext") && !on.contains("accepts plaintext"), "{on}");
-    for seen in
-        ["</i>accepted</span>", "</i>refused</span>", "accepted by <code>verify-full</code>", "Valid until"]
-    {
+    for seen in ["</i>accepted</span>", "</i>refused</span>", "accepted by <code>verify-full</code>", "Valid until"] {
         assert!(on.contains(seen), "{seen}: {on}");
     }
     assert!(!on.contains("No probe") && !on.contains("Probe again"), "this console cannot probe");

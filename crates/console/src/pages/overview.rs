@@ -11,8 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hostssl_model::{GapScope, Standing, Standings};
 use hostssl_store::{
-    AuditEntry, AuditStore, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
-    StoreError,
+    AuditEntry, AuditStore, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort, StoreError,
 };
 use std::sync::Arc;
 
@@ -154,11 +153,8 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     let unchecked = unchecked(standings.unknown, &places);
     let more_places = places.len().saturating_sub(PLACES);
     places.truncate(PLACES);
-    let figure = |standing: Standing| Figure {
-        badge: standing.into(),
-        number: count(standings.count(standing)),
-        standing,
-    };
+    let figure =
+        |standing: Standing| Figure { badge: standing.into(), number: count(standings.count(standing)), standing };
     let beside = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|one| standings.count(*one) > 0);
     let past = store.trend(&audit, RUNS)?;
     let since = past.first().map_or(audit.started_ms, |first| first.started_ms);
@@ -190,8 +186,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
 }
 
 /// The four figures, the worst first. What is declared and not proven stands beside the last.
-const FIGURES: [Standing; 4] =
-    [Standing::AcceptsPlaintext, Standing::NotEnforced, Standing::Unknown, Standing::Proven];
+const FIGURES: [Standing; 4] = [Standing::AcceptsPlaintext, Standing::NotEnforced, Standing::Unknown, Standing::Proven];
 
 /// The answer to the question that brought the reader here.
 fn answer(standings: &Standings) -> String {
@@ -232,7 +227,8 @@ fn breakdowns(facets: &Facets, now_ms: i64) -> Vec<Breakdown> {
     let rows = |field: &str, parts: Vec<(String, String, Standings)>| {
         let most = parts.iter().map(|(.., standings)| standings.servers()).max().unwrap_or_default();
         let mut parts = parts;
-        parts.sort_by_key(|(.., standings)| std::cmp::Reverse((bad(standings), standings.unknown, standings.servers())));
+        parts
+            .sort_by_key(|(.., standings)| std::cmp::Reverse((bad(standings), standings.unknown, standings.servers())));
         parts.iter().map(|(value, words, standings)| row(words.clone(), field, value, standings, most)).collect()
     };
     let name = |id: &String| {

@@ -4,9 +4,7 @@ use super::overview::{Overtaken, changed_after};
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{
-    Ago, Badge, Bar, Shell, count, kind_word, reason_words, tls_word, transport_badge,
-};
+use crate::view::{Ago, Badge, Bar, Shell, count, kind_word, reason_words, tls_word, transport_badge};
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};

@@ -16,9 +16,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_audit::Profile;
 use hostssl_model::{Standing, Summary};
-use hostssl_store::{
-    AuditEntry, ControlTally, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap,
-};
+use hostssl_store::{AuditEntry, ControlTally, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap};
 use serde::Deserialize;
 use std::sync::Arc;
 

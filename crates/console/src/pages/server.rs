@@ -15,7 +15,9 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope, Word};
-use hostssl_store::{AuditEntry, HistoryEntry, ServerDetail, ServerWrite, StoredFinding, StoredListener, StoredReading};
+use hostssl_store::{
+    AuditEntry, HistoryEntry, ServerDetail, ServerWrite, StoredFinding, StoredListener, StoredReading,
+};
 use serde::Deserialize;
 
 /// Runs in the history.
@@ -75,7 +77,8 @@ fn sources(detail: &ServerDetail) -> Vec<Source> {
     if let Some(read) = state.read.as_ref().filter(|read| changed.is_none_or(|change| change.source != read.source)) {
         found.push(audit("setting read", read.at_ms, &read.source));
     }
-    if let Some(failed) = state.looked.as_ref().filter(|look| state.read.as_ref().is_none_or(|read| read.at_ms < look.at_ms))
+    if let Some(failed) =
+        state.looked.as_ref().filter(|look| state.read.as_ref().is_none_or(|read| read.at_ms < look.at_ms))
     {
         found.push(audit("could not be read", failed.at_ms, &failed.source));
     }
@@ -367,7 +370,8 @@ pub(crate) async fn tab(
         }
         _ => {
             let key = head.row.server.key.clone();
-            let (history, writes) = shared.ask(move |store| Ok((store.history(&key, RUNS)?, store.writes(&key)?))).await?;
+            let (history, writes) =
+                shared.ask(move |store| Ok((store.history(&key, RUNS)?, store.writes(&key)?))).await?;
             let strip = Strip::of(&history);
             let events = happened(&history, writes, &head.row.server.key);
             let told = events.iter().filter(|event| event.badge.is_some()).count();

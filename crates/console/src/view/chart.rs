@@ -180,7 +180,8 @@ impl Trend {
             };
             Tick { at: Share(place(at)), words, anchor }
         };
-        let number = |servers: u64| Tick { at: Share(ALL - servers * ALL / most), words: count(servers), anchor: "start" };
+        let number =
+            |servers: u64| Tick { at: Share(ALL - servers * ALL / most), words: count(servers), anchor: "start" };
         Self {
             marks: marks.iter().filter(|mark| mark.at_ms >= first).map(mark).collect(),
             dates: (0..=DATES).map(date).collect(),

@@ -334,7 +334,9 @@ pub(crate) fn servers(
         // The worst first, and what nobody probed last.
         ServerSort::Wire => &rank("o.wire", WorstListener::ALL.into_iter().rev()),
         // A name has no comma, and the empty list no control.
-        ServerSort::Failing => "CASE o.failing WHEN '' THEN 0 ELSE -1 - length(o.failing) + length(replace(o.failing, ',', '')) END",
+        ServerSort::Failing => {
+            "CASE o.failing WHEN '' THEN 0 ELSE -1 - length(o.failing) + length(replace(o.failing, ',', '')) END"
+        }
         ServerSort::Since => "o.since_ms",
     };
     let order = match sort {

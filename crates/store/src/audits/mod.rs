@@ -23,7 +23,8 @@ pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
 pub use save::server_key;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
-    PlaceGap, Rejudged, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite, StoredGap, Tally,
+    PlaceGap, Rejudged, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort,
+    ServerWrite, StoredGap, Tally,
 };
 
 use crate::StoreError;

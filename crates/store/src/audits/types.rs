@@ -4,8 +4,8 @@ use super::document::{StoredBlind, StoredFinding, StoredReading};
 use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
-    CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing, Standings, Summary,
-    Word, WorstListener,
+    CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing, Standings,
+    Summary, Word, WorstListener,
 };
 use std::collections::BTreeMap;
 

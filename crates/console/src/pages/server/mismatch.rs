@@ -26,7 +26,9 @@ pub(crate) fn mismatches(detail: &ServerDetail) -> Vec<Mismatch> {
     if detail.row.switch_waits() {
         found.push(Mismatch {
             what: "TLS is set to be required, but the change waits for a restart.".to_owned(),
-            causes: vec!["Azure applies this change when the server restarts. Until then, clients can connect without TLS."],
+            causes: vec![
+                "Azure applies this change when the server restarts. Until then, clients can connect without TLS.",
+            ],
             fix: vec!["Restart the server in a maintenance window.", "Probe again."],
         });
     }
@@ -56,10 +58,7 @@ fn plaintext(listener: &StoredListener) -> Mismatch {
         };
     }
     Mismatch {
-        what: format!(
-            "Port {} accepts connections without TLS, although Azure says TLS is required.",
-            listener.port
-        ),
+        what: format!("Port {} accepts connections without TLS, although Azure says TLS is required.", listener.port),
         causes: vec![
             "The change has not reached the running server: it was made a moment ago, or the server must restart.",
             "The name resolves to another server from here: a private DNS zone or a hosts file that is out of date.",
