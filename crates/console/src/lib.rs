@@ -5,6 +5,7 @@
 
 mod exchanges;
 mod follow;
+mod frame;
 mod guard;
 mod job;
 mod jobs;

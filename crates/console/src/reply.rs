@@ -84,7 +84,7 @@ impl Failure {
             StatusCode::NOT_FOUND,
             "Not found",
             "There is no such page.",
-            "Check the address, or go on from the overview.",
+            "Check the address, or start from the overview.",
         )
     }
 
@@ -97,8 +97,8 @@ impl Failure {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "Sign in",
-            "This console shows itself to those who signed in. You have not, or your session has ended.",
-            "Open the link that hostssl serve printed when it started. It works once; start hostssl serve again for a new one, or ask somebody who is signed in for a link.",
+            "Sign in to continue. Your session may have ended.",
+            "Open the link that hostssl serve printed when it started. It works once; for a new one, start hostssl serve again, or ask someone who is signed in for a link.",
         )
     }
 
@@ -107,8 +107,8 @@ impl Failure {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "Nothing was done",
-            "Your session has ended since the page was opened, so the form was not taken.",
-            "Sign in again with a new link: ask somebody who is signed in for one, or start hostssl serve again. Then go back, load the page again, and send the form.",
+            "Your session ended after the page was opened, so the form was not accepted.",
+            "Sign in again with a new link: ask someone who is signed in for one, or start hostssl serve again. Then go back, reload the page, and send the form.",
         )
     }
 
@@ -117,15 +117,15 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "This link was used",
             "A sign-in link works once, for an hour.",
-            "If you used it in this browser, go on to the overview. Otherwise start hostssl serve again, or ask somebody who is signed in for a link.",
+            "If you used it in this browser, continue to the overview. Otherwise start hostssl serve again, or ask someone who is signed in for a link.",
         )
     }
 
     pub(crate) fn wrong_host() -> Self {
         Self::new(
             StatusCode::MISDIRECTED_REQUEST,
-            "Another host",
-            "The request names a host that this console does not answer to.",
+            "Wrong host name",
+            "This console does not answer to the host name in the address.",
             "Use the address that hostssl serve printed. If people reach it under another name, start it with --host NAME.",
         )
     }
@@ -149,14 +149,14 @@ impl Failure {
     }
 
     pub(crate) fn wrong_method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Nothing was done", "Pages are read or sent forms.", "Use the pages.")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Nothing was done", "This address does not accept that kind of request.", "Use the pages of the console.")
     }
 
     pub(crate) fn bad_form() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "Nothing was done",
-            "What was sent is no form of this console.",
+            "The request is not a form of this console.",
             "Go back and send the form from its page.",
         )
     }
@@ -165,8 +165,8 @@ impl Failure {
         Self::new(
             StatusCode::BAD_REQUEST,
             "The address cannot be read",
-            "A part behind the question mark has a value that it cannot have.",
-            "Go on from the page itself; it makes addresses that can be shared.",
+            "A part behind the question mark has a value that is not valid.",
+            "Start from the page itself; it makes addresses that can be shared.",
         )
     }
 
@@ -174,7 +174,7 @@ impl Failure {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "Nothing was done",
-            "What was sent is larger than any form of this console.",
+            "The request is larger than any form of this console.",
             "Choose fewer at once.",
         )
     }
@@ -184,7 +184,7 @@ impl Failure {
             StatusCode::SERVICE_UNAVAILABLE,
             "It took too long",
             "The console did not answer in time.",
-            "Load the page again. If it stays, the disk of the state directory may be slow or full.",
+            "Reload the page. If this happens again, the disk with the state directory may be slow or full.",
         )
     }
 
@@ -192,8 +192,8 @@ impl Failure {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many at once",
-            "As many people as this console can take are doing the same.",
-            "Load the page again in a moment.",
+            "Too many people are doing the same at once.",
+            "Reload the page in a moment.",
         )
     }
 
@@ -201,7 +201,7 @@ impl Failure {
         Self::new(
             StatusCode::FORBIDDEN,
             "Nothing was changed",
-            "This console only reads.",
+            "This console is read-only.",
             "Start it with hostssl serve --allow-changes to change servers from here.",
         )
     }
@@ -210,8 +210,8 @@ impl Failure {
         Self::new(
             StatusCode::CONFLICT,
             "Nothing to save",
-            "The server has these values already, as far as the newest look at it says. Nothing was changed.",
-            "Go back and choose another value, or audit again to look anew.",
+            "The server already has these values, as far as the newest audit knows. Nothing was changed.",
+            "Go back and choose another value, or audit again.",
         )
     }
 
@@ -219,7 +219,7 @@ impl Failure {
         Self::new(
             StatusCode::BAD_REQUEST,
             "No server was chosen",
-            "A plan is for servers. Nothing was changed.",
+            "A plan needs at least one server. Nothing was changed.",
             "Go back to All resources and choose some.",
         )
         .leading_to("/resources", "All resources")
@@ -257,7 +257,7 @@ impl Failure {
         Self::new(
             StatusCode::CONFLICT,
             "The plan was refused",
-            "The second opinion on this plan found something that must not be applied. Nothing was changed.",
+            "The independent check found something in this plan that must not be applied. Nothing was changed.",
             "Go back to the plan: it says what is wrong, and how to plan again.",
         )
     }
@@ -273,7 +273,7 @@ impl Failure {
 
     pub(crate) fn stale_plan(most: std::time::Duration) -> Self {
         let what = format!(
-            "The servers were looked at longer ago than the {} that are allowed, and may have changed since. Nothing was changed.",
+            "The servers were checked more than {} ago and may have changed since. Nothing was changed.",
             crate::view::plural(most.as_secs() / 60, "minute")
         );
         Self::new(StatusCode::CONFLICT, "This plan is too old", what, "Go back to the plan and choose Plan again.")
@@ -281,15 +281,15 @@ impl Failure {
 
     pub(crate) fn change_in_progress(run: &hostssl_remediation::RunId) -> Self {
         let todo = "Wait until it has ended, or stop it on its page; then send the form again.";
-        let what = "This console is changing servers already, one run at a time. Nothing was changed by this form.";
+        let what = "This console is already changing servers, and does so one run at a time. This form changed nothing.";
         let page = format!("/applies/{run}");
         Self::new(StatusCode::CONFLICT, "Another change is in progress", what, todo)
             .leading_to(page, "Show that change")
     }
 
     pub(crate) fn broken_off(trouble: &Trouble) -> Self {
-        let todo = format!("Values may have been sent to Azure before. {}", sentence(&trouble.hint));
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This run was broken off", sentence(&trouble.what), todo)
+        let todo = format!("Some values may already have been sent to Azure. {}", sentence(&trouble.hint));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This run was interrupted", sentence(&trouble.what), todo)
     }
 
     pub(crate) fn not_begun(trouble: &Trouble) -> Self {
@@ -301,14 +301,14 @@ impl Failure {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "A defect of hostssl",
-            "The page could not be made.",
-            "Load it again. If it stays, please report it with what the console wrote to its terminal.",
+            "The page could not be rendered.",
+            "Reload it. If it happens again, report it with what the console wrote to its terminal.",
         )
     }
 
     pub(crate) fn lost_audit(trouble: &Trouble) -> Self {
         let what = sentence(&trouble.what);
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This audit is not kept", what, sentence(&trouble.hint))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "This audit was not kept", what, sentence(&trouble.hint))
     }
 }
 
@@ -329,15 +329,15 @@ impl From<StoreError> for Failure {
                 "the state directory cannot be used".to_owned()
             }
             StoreError::Gone(_) => {
-                "the state directory was removed, moved or replaced while the console used it".to_owned()
+                "the state directory was removed, moved or replaced while the console was using it".to_owned()
             }
             other => other.to_string(),
         };
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The state cannot be read",
+            "The state directory cannot be read",
             sentence(&what),
-            format!("Nothing was lost by looking. {}", sentence(&error.advice())),
+            format!("Nothing was lost. {}", sentence(&error.advice())),
         )
     }
 }

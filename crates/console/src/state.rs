@@ -1,7 +1,7 @@
 //! What all requests share.
 
 use crate::exchanges::Exchanges;
-use crate::guard::Sessions;
+use crate::guard::session::Sessions;
 use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;

@@ -125,7 +125,7 @@ async fn a_state_that_is_gone_is_told_and_nothing_is_lost_silently() {
     let page = visitor.get("/resources").await;
     // A connection that is open may still see what it has read; a page is either right or says what is wrong.
     assert!(
-        page.status == 200 || (page.status == 503 && page.body.contains("The state cannot be read")),
+        page.status == 200 || (page.status == 503 && page.body.contains("The state directory cannot be read")),
         "{}",
         page.status
     );

@@ -82,7 +82,7 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     simulation.inject(FaultRule::on_server(OFF, Fault::ConnectionReset)).unwrap();
     let run = visitor.audit().await;
     let page = visitor.get(&run).await.body;
-    assert!(page.contains("incomplete") && page.contains("What was not seen"), "{page}");
+    assert!(page.contains("incomplete") && page.contains("What could not be checked"), "{page}");
     let overview = visitor.get("/").await.body;
     // What was off when it was read last is not forgiven because it could not be read now.
     assert!(overview.contains(">incomplete") && overview.contains("3 of 4 servers"), "{overview}");
@@ -367,7 +367,7 @@ async fn a_run_that_loses_its_state_on_the_way_is_broken_off_and_not_one_that_di
     let (here, there) = (served.directory.path(), elsewhere.path().join("moved"));
     std::fs::rename(here, &there).unwrap();
     let page = ended(&visitor, &started).await.1;
-    assert!(page.body.contains("This run was broken off"), "{}", page.body);
+    assert!(page.body.contains("This run was interrupted"), "{}", page.body);
     assert!(page.body.contains("Values may have been sent"), "{}", page.body);
     // Put back, it stands as what it is, and is resumed.
     std::fs::rename(&there, here).unwrap();

@@ -1,15 +1,8 @@
-//! Who is signed in: by a one-time link, or by a proxy in front that says so.
+//! Who is signed in: sessions, one-time links, and the cookie.
 
-use super::Peer;
-use crate::options::{Options, Proxies};
-use crate::reply::Failure;
-use crate::state::Shared;
-use axum::extract::{Request, State};
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::Next;
-use axum::response::Response;
-use hostssl_model::untrusted::is_harmful;
+use crate::options::Options;
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +14,6 @@ const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 const LINK_LIFETIME: Duration = Duration::from_secs(3600);
 /// Sessions at once; beyond, the person's oldest ends, or else the oldest.
 const MAX_SESSIONS: usize = 2000;
-/// The longest name of a person that a proxy may give.
-const MAX_NAME: usize = 200;
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
@@ -95,7 +86,7 @@ impl Sessions {
     }
 
     /// Begins a session.
-    fn begin(&self, person: &str, by_proxy: bool) -> Option<(String, Session)> {
+    pub(super) fn begin(&self, person: &str, by_proxy: bool) -> Option<(String, Session)> {
         let (secret, token) = (secret().ok()?, secret().ok()?);
         let session = Session(Arc::new(Inner { person: person.to_owned(), by_proxy, token, began: Instant::now() }));
         let mut sessions = lock(&self.sessions);
@@ -112,7 +103,7 @@ impl Sessions {
         Some((secret, session))
     }
 
-    fn find(&self, secret: &str) -> Option<Session> {
+    pub(super) fn find(&self, secret: &str) -> Option<Session> {
         lock(&self.sessions).get(&digest(secret)).filter(|session| session.0.began.elapsed() < LIFETIME).cloned()
     }
 
@@ -120,48 +111,6 @@ impl Sessions {
     pub(crate) fn end(&self, session: &Session) {
         lock(&self.sessions).retain(|_, other| !Arc::ptr_eq(&other.0, &session.0));
     }
-}
-
-/// Lets a request pass when its session goes on, or when a proxy says who asks.
-pub(crate) async fn require_session(
-    State(shared): State<Shared>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Failure> {
-    let options = &shared.options;
-    let peer = request.extensions().get::<Peer>().copied();
-    let said = options.proxies.as_ref().and_then(|proxies| person_by_proxy(proxies, peer, request.headers()));
-    let name = cookie_name(options, shared.port);
-    let known = cookie(request.headers(), &name).and_then(|secret| shared.sessions.find(secret));
-    let (session, fresh) = match (known, said) {
-        // The proxy is asked every time: who was signed out there, or is somebody else now, is so here too.
-        (Some(session), Some(person)) if session.by_proxy() && session.person() == person => (session, None),
-        (Some(session), None) if !session.by_proxy() => (session, None),
-        (_, Some(person)) => {
-            let (secret, session) = shared.sessions.begin(&person, true).ok_or_else(Failure::defect)?;
-            (session, Some(secret))
-        }
-        (_, None) if request.method() == Method::POST => return Err(Failure::signed_out_of_form()),
-        (_, None) => return Err(Failure::signed_out()),
-    };
-    request.extensions_mut().insert(session);
-    let mut response = next.run(request).await;
-    if let Some(cookie) = fresh.and_then(|secret| session_cookie(options, shared.port, &secret)) {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    Ok(response)
-}
-
-/// Who asks, when one of the trusted proxies says so, once.
-fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -> Option<String> {
-    let address = peer?.0.ip().to_canonical();
-    if !proxies.addresses.iter().any(|trusted| trusted.to_canonical() == address) {
-        return None;
-    }
-    let mut values = headers.get_all(proxies.header.as_str()).iter();
-    let person = std::str::from_utf8(values.next()?.as_bytes()).ok()?.trim();
-    let usable = !person.is_empty() && person.len() <= MAX_NAME && !person.contains(is_harmful);
-    (usable && values.next().is_none()).then(|| person.to_owned())
 }
 
 /// The cookie's name. Cookies do not tell ports apart, so the port is part of it: two consoles on one machine do not sign

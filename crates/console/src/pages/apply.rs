@@ -327,13 +327,13 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: O
     let summary = report.summary;
     let counts = [
         ("applied", summary.applied),
-        ("already right", summary.already),
+        ("already as planned", summary.already),
         ("changed since the plan", summary.changed_since_plan),
         ("refused", summary.refused),
         ("failed", summary.failed),
         ("timed out", summary.timed_out.saturating_sub(summary.open)),
         ("not started", summary.not_started.saturating_sub(by_hand)),
-        ("by hand", by_hand),
+        ("manual", by_hand),
         ("undone", summary.undone),
         ("stuck", summary.stuck),
         ("not settled", summary.open),

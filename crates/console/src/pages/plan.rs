@@ -249,7 +249,7 @@ pub(crate) fn plan_of(shared: &Shared, change: &Arc<ChangeJob>) -> Option<String
 
 pub(super) fn no_such_plan() -> Failure {
     Failure::nothing_kept(
-        "No plan of this name is kept.",
-        "Plans are kept until the console ends, the newest fifty of them. Nothing was changed by it. Plan again from the server or from All resources.",
+        "There is no such plan.",
+        "Plans are kept until the console ends, the newest fifty of them. It changed nothing. Plan again from the server or from All resources.",
     )
 }

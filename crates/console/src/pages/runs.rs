@@ -196,7 +196,7 @@ fn steps_of(run: &RunEntry) -> String {
     let steps = plural(run.steps.into(), "step");
     match (run.written, run.put_back) {
         (written, 0) => format!("{steps}: {written} written"),
-        (written, back) => format!("{steps}: {written} written, {back} put back"),
+        (written, back) => format!("{steps}: {written} written, {back} restored"),
     }
 }
 

@@ -8,52 +8,52 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) 
     let (yes, no, unknown) = (("yes", "✓"), ("no", "✕"), ("unknown", "?"));
     let ((class, shape), word, said, todo) = match (outcome, way) {
         (RunOutcome::Done, Direction::Apply) => {
-            (yes, "verified", "Every step was written and read back, or was right already.", "")
+            (yes, "verified", "Every value was written and read back, or was already as planned.", "")
         }
         (RunOutcome::Done, Direction::Undo) => {
-            (yes, "undone", "What this run had changed was put back and read back.", "")
+            (yes, "undone", "What this run had changed was restored and read back.", "")
         }
         (RunOutcome::Incomplete, Direction::Apply) if by_hand => (
             unknown,
-            "rest by hand",
-            "Every value that hostssl writes was written and read back, or was right already. The other steps are not hostssl’s to write.",
-            "Do those by hand, as the steps below say, then audit again.",
+            "manual steps left",
+            "Every value that hostssl can write was written and read back, or was already as planned. The other steps are manual.",
+            "Do the manual steps below, then audit again.",
         ),
         (RunOutcome::Incomplete, Direction::Apply) => (
             unknown,
             "incomplete",
-            "Some steps were not started, or were left alone because somebody else changed the value.",
-            "Look at the steps below, then plan again for the rest.",
+            "Some steps were not started, or were left alone because someone else changed the value.",
+            "Check the steps below, then plan again for the rest.",
         ),
         (RunOutcome::Incomplete, Direction::Undo) => (
             unknown,
             "incomplete",
-            "Some steps were not put back, because nothing was begun any more or because somebody else changed the value since.",
-            "Look at the steps below. What is left to put back can be undone again.",
+            "Some steps were not restored, because the undo was stopped or because someone else changed the value since.",
+            "Check the steps below. What is left can be undone again.",
         ),
         (RunOutcome::Failed, _) => (
             no,
             "failed",
             "Some steps were refused, failed or timed out.",
-            "Mend what stands in the way, named below, then plan again; or undo what was applied.",
+            "Resolve the causes below, then plan again; or undo what was applied.",
         ),
         (RunOutcome::Open, Direction::Apply) => (
             unknown,
             "not ended",
-            "The run has not ended: it goes on elsewhere, or whoever applied it was stopped, and a write may still be under way.",
-            "Resume it: that settles by reading what was under way, writes nothing twice, and goes on. No other run can begin before.",
+            "The run has not ended: it continues elsewhere, or its process was stopped, and a write may still be in progress.",
+            "Resume it: hostssl reads back what was in progress, writes nothing twice, and continues. No other run can begin before.",
         ),
         (RunOutcome::Open, Direction::Undo) => (
             unknown,
             "undo not ended",
-            "The undo has not ended: it goes on elsewhere, or whoever undid the run was stopped, and some servers still have the run’s value.",
-            "Resume it: that settles by reading what was under way, writes nothing twice, and puts back the rest. No other run can begin before.",
+            "The undo has not ended: it continues elsewhere, or its process was stopped, and some servers still have the run’s value.",
+            "Resume it: hostssl reads back what was in progress, writes nothing twice, and restores the rest. No other run can begin before.",
         ),
         (RunOutcome::Stuck, _) => (
             no,
             "stuck",
-            "Something could not be put back.",
-            "Look at the steps below. Where a write that nobody saw end may still take effect, undo again later; otherwise set the value by hand.",
+            "Something could not be restored.",
+            "Check the steps below. Where a write may still take effect, undo again later; otherwise set the value manually.",
         ),
     };
     (Badge { class, shape, word }, said, todo)
@@ -72,7 +72,7 @@ pub(super) fn step_badge(told: &StepReport) -> Badge {
 const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
 
 /// A step that hostssl does not write.
-const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "by hand" };
+const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "manual" };
 
 fn status_badge(status: Status) -> Badge {
     let (class, shape) = match status {
