@@ -107,11 +107,18 @@ impl Scenario {
         Some(Self { name: name.to_owned(), ..scenario })
     }
 
-    /// The same servers without what goes wrong, what is throttled, and what takes time.
+    /// The same servers, seen by an identity that may not read the same things, without what breaks, forbids writes, is
+    /// throttled, or takes time.
     #[must_use]
     pub fn calm(&self) -> Self {
         let writes = Writes { duration: Duration::ZERO, retry_after: None, ..self.writes.clone() };
-        let (faults, throttle, graph_quota, latency) = (Vec::new(), None, None, Duration::ZERO);
+        let is_calm = |rule: &&FaultRule| {
+            let writes = [Operation::UpdateServer, Operation::UpdateConfiguration];
+            let of_writes = rule.operations.iter().flatten().any(|operation| writes.contains(operation));
+            !of_writes && matches!(rule.fault, Fault::Forbidden | Fault::Vanished | Fault::ReadOnlyLock)
+        };
+        let faults = self.faults.iter().filter(is_calm).cloned().collect();
+        let (throttle, graph_quota, latency) = (None, None, Duration::ZERO);
         Self { faults, throttle, graph_quota, latency, writes, ..self.clone() }
     }
 

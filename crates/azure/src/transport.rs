@@ -31,7 +31,7 @@ impl Advice for InvalidCaFile {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Unreadable { .. } | Self::NoCertificate(_) => {
-                "name a file of PEM certificates with --ca-file; each begins with -----BEGIN CERTIFICATE-----"
+                "name a file of certificates in PEM form with --ca-file"
             }
             Self::Client(_) => "install the system's CA certificates, or name some with --ca-file",
         })

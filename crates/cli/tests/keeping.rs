@@ -291,15 +291,14 @@ fn a_disk_that_takes_no_more_is_told_and_what_was_kept_stays() {
     let told = console.wait_for_stderr("sign in, once");
     let link = told.split_whitespace().last().unwrap();
     let (host, path) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let signed_in = get(host, &format!("/{path}"), "");
-    let cookie = signed_in.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap();
+    let cookie = &sign_in(host, path);
     let csrf = get(host, "/runs", cookie).split("name=\"csrf\" value=\"").nth(1).unwrap()[..64].to_owned();
     let started = post(host, "/runs", cookie, &format!("csrf={csrf}"));
     let run = started.split("location: ").nth(1).unwrap().split_whitespace().next().unwrap();
     get(host, &format!("{run}/events"), cookie);
     let page = get(host, run, cookie);
     assert!(page.starts_with("HTTP/1.1 503"), "{page}");
-    assert!(page.contains("This audit is not kept") && page.contains("could not be kept"), "{page}");
+    assert!(page.contains("This audit was not kept") && page.contains("could not be kept"), "{page}");
     assert!(get(host, "/", cookie).contains("24 servers in 4 subscriptions"), "what was kept is shown");
     console.signal("TERM");
     assert_eq!(console.finish().code, 0);
