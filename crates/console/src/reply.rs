@@ -149,7 +149,12 @@ impl Failure {
     }
 
     pub(crate) fn wrong_method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Nothing was done", "This address does not accept that kind of request.", "Use the pages of the console.")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Nothing was done",
+            "This address does not accept that kind of request.",
+            "Use the pages of the console.",
+        )
     }
 
     pub(crate) fn bad_form() -> Self {
@@ -281,7 +286,8 @@ impl Failure {
 
     pub(crate) fn change_in_progress(run: &hostssl_remediation::RunId) -> Self {
         let todo = "Wait until it has ended, or stop it on its page; then send the form again.";
-        let what = "This console is already changing servers, and does so one run at a time. This form changed nothing.";
+        let what =
+            "This console is already changing servers, and does so one run at a time. This form changed nothing.";
         let page = format!("/applies/{run}");
         Self::new(StatusCode::CONFLICT, "Another change is in progress", what, todo)
             .leading_to(page, "Show that change")
