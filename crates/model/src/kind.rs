@@ -68,6 +68,8 @@ pub struct Offering {
     pub tells_pending_restart: bool,
     /// Whether read replicas are servers with settings of their own.
     pub has_replicas: bool,
+    /// Whether its log files can be had through Resource Manager (Azure, "Download PostgreSQL server logs").
+    pub has_log_files: bool,
     /// Whether its state says that Azure is at work on it.
     pub tells_busy: bool,
     /// The states in which Azure changes settings.
@@ -98,6 +100,7 @@ const FLEXIBLE: Offering = Offering {
     floor_values: POSTGRESQL_FLOORS,
     tells_pending_restart: true,
     has_replicas: true,
+    has_log_files: true,
     tells_busy: true,
     ready_states: &["Ready"],
     not_written: None,
@@ -121,6 +124,7 @@ const SINGLE: Offering = Offering {
     floor_values: SINGLE_SERVER_FLOORS,
     tells_pending_restart: false,
     has_replicas: true,
+    has_log_files: false,
     tells_busy: false,
     ready_states: &["Ready"],
     not_written: None,
@@ -141,6 +145,7 @@ const COSMOS_CLUSTER: Offering = Offering {
     floor_values: POSTGRESQL_FLOORS,
     tells_pending_restart: false,
     has_replicas: false,
+    has_log_files: false,
     tells_busy: false,
     ready_states: &["Ready"],
     not_written: None,
@@ -160,6 +165,7 @@ const HORIZON: Offering = Offering {
     floor_values: POSTGRESQL_FLOORS,
     tells_pending_restart: false,
     has_replicas: false,
+    has_log_files: false,
     tells_busy: false,
     // It has no state of its own, only whether its last provisioning succeeded.
     ready_states: &["Ready", "Succeeded"],

@@ -9,7 +9,7 @@ use hostssl_azure::{Arm, ListedLogFile, download_log_file, list_log_files};
 use hostssl_census::{
     Census, CensusReport, Limits, LogEnd, LogReader, Millis, MissingReason, Requirements, Source, SourceKind,
 };
-use hostssl_model::{Gap, Kind, Reason, Scope, Server};
+use hostssl_model::{Gap, Reason, Scope, Server};
 
 /// The clients of one server.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ pub async fn take_census(
 async fn census_of(arm: &Arm, server: &Server, since: Option<Millis>) -> Census {
     let mut census = Census::new(Limits::default(), since);
     let mut missing = Source::new(SourceKind::ArmLogFile, server.name());
-    if !matches!(server.kind, Kind::Flexible | Kind::ElasticCluster) {
+    if !server.kind.offering().has_log_files {
         missing.lacks(MissingReason::Disabled, "this kind of server offers no log files through Resource Manager");
         census.add_source(missing);
         return census;
