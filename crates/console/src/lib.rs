@@ -11,7 +11,6 @@ mod job;
 mod jobs;
 mod options;
 mod pages;
-mod readiness;
 mod readiness_cache;
 mod reply;
 mod routes;

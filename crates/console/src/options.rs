@@ -2,9 +2,9 @@
 
 use crate::trouble::Trouble;
 use futures::future::{BoxFuture, LocalBoxFuture};
-use hostssl_audit::Profile;
-use hostssl_azure::StopSignal;
 use hostssl_model::Scope;
+use hostssl_ops::Profile;
+use hostssl_ops::StopSignal;
 use hostssl_ops::{ListenerProbe, Tenant};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

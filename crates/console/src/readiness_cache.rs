@@ -1,11 +1,11 @@
 //! Which servers of the newest audit a plan could change: found out once, behind the pages.
 
-use crate::readiness::{Readiness, view_of};
+use hostssl_ops::Readiness;
 use hostssl_store::{AuditEntry, AuditStore};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-/// How long a page waits for what takes longer in a large estate.
+/// How long a page waits for what takes longer in a large fleet.
 const READY: Duration = Duration::from_millis(25);
 
 /// The readiness of one audit. Clones are the same.
@@ -14,8 +14,9 @@ pub(crate) struct ReadinessCache(Arc<Inner>);
 
 struct Inner {
     store: Arc<AuditStore>,
-    known: Mutex<Option<Arc<Readiness>>>,
-    /// The audit whose readiness is being found out, or was.
+    /// The view that was asked about last and answered.
+    known: Mutex<Option<(String, Arc<Readiness>)>>,
+    /// The view whose readiness is being worked out, or was.
     asked: Mutex<Option<String>>,
 }
 
@@ -24,7 +25,7 @@ impl ReadinessCache {
         Self(Arc::new(Inner { store, known: Mutex::default(), asked: Mutex::default() }))
     }
 
-    /// What an audit saw does not change, so that this is found out once. In a large estate that takes longer than a page
+    /// What an audit saw does not change, so that this is found out once. In a large fleet that takes longer than a page
     /// may, and goes on behind it: then there is no answer yet.
     pub(crate) fn of(&self, audit: &AuditEntry) -> Option<Arc<Readiness>> {
         let view = view_of(audit);
@@ -50,18 +51,28 @@ impl ReadinessCache {
 
     fn find_out(&self, audit: &AuditEntry) {
         match Readiness::of(&self.0.store, audit) {
-            Ok(found) => *lock(&self.0.known) = Some(Arc::new(found)),
+            Ok(found) => {
+                if let Some(error) = &found.refused {
+                    tracing::warn!(%error, "the planner refuses the facts of a kept audit");
+                }
+                *lock(&self.0.known) = Some((view_of(audit), Arc::new(found)));
+            }
             Err(error) => {
-                tracing::warn!(%error, "which servers are ready could not be found out");
+                tracing::warn!(%error, "could not work out which servers are ready");
                 // The next page asks again.
                 lock(&self.0.asked).take();
             }
         }
     }
 
-    fn known(&self, audit: &str) -> Option<Arc<Readiness>> {
-        lock(&self.0.known).as_ref().filter(|known| known.audit == audit).cloned()
+    fn known(&self, view: &str) -> Option<Arc<Readiness>> {
+        lock(&self.0.known).as_ref().filter(|(known, _)| known == view).map(|(_, readiness)| readiness.clone())
     }
+}
+
+/// What it is worked out of: the audit, and the present that began with it as far as that has come.
+fn view_of(audit: &AuditEntry) -> String {
+    format!("{} {}", audit.id, audit.present.unwrap_or_default())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

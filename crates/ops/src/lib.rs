@@ -5,7 +5,9 @@ mod audit;
 mod clients;
 mod documents;
 mod event;
+mod judge_again;
 mod listener_probe;
+mod readiness;
 mod remediation;
 mod scope;
 mod selection;
@@ -15,9 +17,27 @@ pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
 pub use clients::{ClientsCensus, ServerCensus, take_census};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
+pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
 pub use listener_probe::{ListenerProbe, Moment};
+pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
     NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, WireJudge, make_plan,
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use selection::{NoMatch, Selector};
+
+// What the functions above take and return, for those who need nothing else of these crates.
+pub use hostssl_audit::{Control, Profile, UnknownProfile};
+pub use hostssl_azure::{Stop, StopSignal};
+
+/// Every control, in the order of reports.
+#[must_use]
+pub fn controls() -> &'static [&'static Control] {
+    &hostssl_audit::ALL
+}
+
+/// The control with this id.
+#[must_use]
+pub fn find_control(id: &str) -> Option<&'static Control> {
+    hostssl_audit::find(id)
+}

@@ -1,15 +1,17 @@
 //! Which servers that do not enforce could be enforced today: what the planner says of the facts that an audit kept.
 //!
-//! A plan looks again, and at more: locks, and what the identity may write.
+//! A plan reads the settings again, and more: locks, and what the identity may write.
 
-use hostssl_model::{Posture, Principal, Scope, ServerReport, Subscription, TlsVersion};
-use hostssl_remediation::{FixableControl, Goal, LeftOutReason, PlanInputs, PlanOptions, Target, WaveOrder, plan};
+use hostssl_model::{ParameterName, Posture, Principal, Scope, ServerReport, Subscription, SubscriptionId, TlsVersion};
+use hostssl_remediation::{
+    FixableControl, Goal, InvalidPlan, LeftOutReason, Plan, PlanInputs, PlanOptions, Target, WaveOrder, plan,
+};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Servers of each sort that are named.
-pub(crate) const NAMED: usize = 8;
+const NAMED: usize = 8;
 /// Servers that are planned at once: the memory stays small, however many there are.
 const AT_ONCE: usize = 200;
 /// Servers of a wave, where waves do not matter.
@@ -17,42 +19,48 @@ const ONE_WAVE: u32 = 1_000_000;
 
 /// Which servers of an audit a plan to enforce would write to.
 #[derive(Debug, Default)]
-pub(crate) struct Readiness {
-    /// What it is of, as [`view_of`] names it.
-    pub(crate) audit: String,
-    /// Whether the planner could not be asked about all of them.
-    pub(crate) untold: bool,
+pub struct Readiness {
+    /// Why the planner could not judge all of them, if so: then the counts are not of all servers.
+    pub refused: Option<InvalidPlan>,
     /// How many servers a plan would write to.
-    pub(crate) ready: u64,
+    pub ready: u64,
     /// The keys of the first of them, in the order of the list.
-    pub(crate) first: Vec<ReadyServer>,
-    /// Those that are set by hand, because hostssl does not write there.
-    pub(crate) by_hand: Others,
+    pub first: Vec<ReadyServer>,
+    /// Those that are set manually, because hostssl does not write there.
+    pub manual: OtherServers,
     /// Why the planner leaves others out.
-    pub(crate) left_out: Vec<(LeftOutReason, Others)>,
+    pub left_out: Vec<(LeftOutReason, OtherServers)>,
 }
 
 /// A server that a plan would write to.
 #[derive(Debug)]
-pub(crate) struct ReadyServer {
-    pub(crate) key: String,
-    pub(crate) name: String,
-    pub(crate) subscription: String,
-    pub(crate) parameter: &'static str,
-    pub(crate) before: String,
-    pub(crate) after: String,
+pub struct ReadyServer {
+    /// Its name in addresses.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Its subscription's name.
+    pub subscription: String,
+    /// The setting that would be written.
+    pub parameter: ParameterName,
+    /// The setting's value, as it is spelled.
+    pub before: String,
+    /// The value that would be written.
+    pub after: String,
     /// Whether it is a replica.
-    pub(crate) replica: bool,
+    pub replica: bool,
 }
 
-/// Other servers: how many, and the first of them by key and name.
+/// Servers that a plan would not write to.
 #[derive(Debug, Default)]
-pub(crate) struct Others {
-    pub(crate) servers: u64,
-    pub(crate) first: Vec<(String, String)>,
+pub struct OtherServers {
+    /// How many.
+    pub servers: u64,
+    /// The first of them: key and name.
+    pub first: Vec<(String, String)>,
 }
 
-impl Others {
+impl OtherServers {
     fn add(&mut self, key: String, name: &str) {
         self.servers += 1;
         if self.first.len() < NAMED {
@@ -61,17 +69,16 @@ impl Others {
     }
 }
 
-/// What it is found out of: the audit, and the present that began with it as far as that has come.
-pub(crate) fn view_of(audit: &AuditEntry) -> String {
-    format!("{} {}", audit.id, audit.present.unwrap_or_default())
-}
-
 impl Readiness {
     /// Asks the planner about the servers of an audit that do not enforce, some at a time.
-    pub(crate) fn of(store: &AuditStore, audit: &AuditEntry) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn of(store: &AuditStore, audit: &AuditEntry) -> Result<Self, StoreError> {
         let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
         let subscriptions = store.subscriptions(audit)?;
-        let mut found = Self { audit: view_of(audit), ..Self::default() };
+        let mut found = Self::default();
         let mut some = Vec::with_capacity(AT_ONCE);
         store.each_server(audit, &filter, &mut |server| {
             some.push(server);
@@ -125,16 +132,13 @@ impl Readiness {
             };
             match plan(&inputs) {
                 Ok(plan) => self.count(&plan, subscriptions),
-                Err(error) => {
-                    tracing::warn!(%error, "the planner takes nothing of a kept audit");
-                    self.untold = true;
-                }
+                Err(error) => self.refused = Some(error),
             }
         }
     }
 
-    fn count(&mut self, plan: &hostssl_remediation::Plan, subscriptions: &[Arc<Subscription>]) {
-        let named = |id: &hostssl_model::SubscriptionId| {
+    fn count(&mut self, plan: &Plan, subscriptions: &[Arc<Subscription>]) {
+        let named = |id: &SubscriptionId| {
             let found = subscriptions.iter().find(|one| one.id == *id);
             found.map_or_else(|| id.to_string(), |one| one.name.to_string())
         };
@@ -142,7 +146,7 @@ impl Readiness {
         for step in plan.steps().iter().filter(|step| seen.insert(step.server.clone())) {
             let key = server_key(&step.server);
             if !step.is_executable() {
-                self.by_hand.add(key, step.server.name());
+                self.manual.add(key, step.server.name());
                 continue;
             }
             self.ready += 1;
@@ -151,7 +155,7 @@ impl Readiness {
                     key,
                     name: step.server.name().to_owned(),
                     subscription: named(&step.server.subscription()),
-                    parameter: step.parameter.as_str(),
+                    parameter: step.parameter,
                     before: step.before.to_string(),
                     after: step.after.to_string(),
                     replica: step.replica_of.is_some(),
@@ -163,7 +167,7 @@ impl Readiness {
             let others = match self.left_out.iter_mut().find(|(reason, _)| *reason == one.reason) {
                 Some((_, others)) => others,
                 None => {
-                    self.left_out.push((one.reason, Others::default()));
+                    self.left_out.push((one.reason, OtherServers::default()));
                     let Some((_, others)) = self.left_out.last_mut() else { continue };
                     others
                 }

@@ -15,10 +15,10 @@ mod runs;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise,
-    NewestLook, Page, PlaceGap, Rejudged, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow,
-    ServerSort, ServerWrite, StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener,
-    StoredListenerState, StoredReading, Tally, server_key,
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page,
+    PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite,
+    StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredReading,
+    Tally, server_key,
 };
 pub use error::StoreError;
 pub use orders::{Order, OrderAct};

@@ -5,7 +5,6 @@ use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
 use crate::writer::unfinished_run;
 use crate::{AuditEntry, AuditStore, Page, RunEntry, ServerFilter, StoreError, StoreReader};
-use hostssl_audit::Profile;
 use hostssl_model::AuditReport;
 use hostssl_remediation::RunId;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -129,13 +128,13 @@ impl StoreReader {
         crate::audits::looked_at_the_wire(&self.lock(), audit)
     }
 
-    /// The report of a kept audit as it was; with a profile, judged by that, without looking again.
+    /// The report of a kept audit as it was.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when what is kept makes no sense.
-    pub fn audit_report(&self, audit: &AuditEntry, profile: Option<&Profile>) -> Result<AuditReport, StoreError> {
-        report_of(&self.lock(), audit, &ServerFilter::default(), profile)
+    /// [`StoreError::Corrupt`] when what is kept cannot be understood.
+    pub fn audit_report(&self, audit: &AuditEntry) -> Result<AuditReport, StoreError> {
+        report_of(&self.lock(), audit, &ServerFilter::default())
     }
 }
 

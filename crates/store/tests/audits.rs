@@ -1,4 +1,4 @@
-//! Kept audits: what goes in comes out, is found, is judged again, and goes when it should.
+//! Kept audits: what goes in comes out, is found, and goes when it should.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -6,7 +6,6 @@
 mod estate;
 
 use estate::{Estate, forbidden};
-use hostssl_audit::Profile;
 use hostssl_model::{AuditReport, Gap, GapScope, Outcome, Scope, Standing};
 use hostssl_store::{
     AuditStore, Enforcement, Page, ServerFilter, ServerSort, Store, StoreError, StoreReader, server_key,
@@ -38,20 +37,6 @@ fn what_goes_in_comes_out() {
     // The order within a report is that of the subscriptions' names and the ids, which the estate keeps.
     assert_eq!(format!("{back:#?}"), format!("{report:#?}"));
     assert!(matches!(store.save(&report), Err(StoreError::AuditExists(_))));
-}
-
-#[test]
-fn facts_are_judged_again_by_other_rules() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = AuditStore::open(directory.path()).unwrap();
-    let estate = Estate::small();
-    let audit = save(&store, &estate.report(1));
-    let strict = Profile::find("strict").unwrap();
-    let again = store.judge(&audit, &strict).unwrap();
-    let direct = estate.report_by(1, &strict);
-    assert_eq!(again.run.profile, "strict@1");
-    assert_eq!(format!("{:#?}", again.servers), format!("{:#?}", direct.servers));
-    assert!(again.summary.fail > store.report(&audit, &ServerFilter::default()).unwrap().summary.fail);
 }
 
 #[test]

@@ -71,3 +71,24 @@ fn only_model_and_azure_tell_kinds_of_servers_apart() {
     let found = offenders(&allowed, |line| variants.iter().any(|name| line.contains(&format!("Kind::{name}"))));
     assert!(found.is_empty(), "ask the kind's offering:\n{}", found.join("\n"));
 }
+
+/// The crates of the workspace that a crate depends on, without those of its tests.
+fn dependencies(name: &str) -> Vec<String> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let manifest = std::fs::read_to_string(crates.join(name).join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[").find_map(|section| section.strip_prefix("dependencies]")).unwrap();
+    let names = section.lines().filter_map(|line| line.strip_prefix("hostssl-"));
+    names.map(|line| line.split(['.', ' ']).next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn facts_are_kept_apart_from_judgement() {
+    let store = dependencies("store");
+    assert!(store.contains(&"model".to_owned()), "the manifest is not read as it should be: {store:?}");
+    assert!(!store.contains(&"audit".to_owned()), "the store keeps, and ops judges");
+    let console = dependencies("console");
+    assert!(console.contains(&"ops".to_owned()), "the manifest is not read as it should be: {console:?}");
+    for judge in ["audit", "azure", "census", "probe"] {
+        assert!(!console.contains(&judge.to_owned()), "the console asks ops instead of {judge}");
+    }
+}

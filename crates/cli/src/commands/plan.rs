@@ -225,7 +225,7 @@ fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> 
     let run = run_id(run)?;
     let reader = args.state.read(args.simulated)?;
     match reader.audit(run.as_str())? {
-        Some(audit) => Ok(reader.audit_report(&audit, None)?),
+        Some(audit) => Ok(reader.audit_report(&audit)?),
         None => Err(StoreError::NoSuchRun(run).into()),
     }
 }

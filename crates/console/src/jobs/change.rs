@@ -5,8 +5,8 @@ use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
 use crate::job::{Job, JobContext, Status, Work, now, stamp};
 use crate::trouble::Trouble;
-use hostssl_azure::Stop;
 use hostssl_model::Unchecked;
+use hostssl_ops::Stop;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
     Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, Plan, Record, Report,

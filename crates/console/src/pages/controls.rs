@@ -7,7 +7,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_audit::{Control, Profile};
+use hostssl_ops::{Control, Profile, controls, find_control};
 use hostssl_store::ControlTally;
 use pulldown_cmark::{Event, Options, Parser, html};
 use std::fmt;
@@ -44,7 +44,7 @@ impl HtmlSafe for Documentation {}
 
 pub(crate) async fn list(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
     let tallies = tallies(&shared).await?;
-    let controls = hostssl_audit::ALL.into_iter().map(|control| (control, find(&tallies, control.id.as_str())));
+    let controls = controls().iter().map(|control| (*control, find(&tallies, control.id.as_str())));
     page(&Controls {
         shell: shell.titled("Controls", "controls"),
         controls: controls.collect(),
@@ -57,7 +57,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let control = hostssl_audit::find(&id).ok_or_else(Failure::not_found)?;
+    let control = find_control(&id).ok_or_else(Failure::not_found)?;
     let holds = |profile: &Profile| profile.controls.iter().any(|one| one.id == control.id);
     page(&ControlPage {
         shell: shell.titled(control.id.as_str(), "controls"),

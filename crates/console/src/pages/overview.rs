@@ -2,7 +2,6 @@
 
 use super::CHANGES;
 use super::plan::left_out_words;
-use crate::readiness::{Others, Readiness};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Tls, Trend, count, kind_word, plural, reason_words, tls_word};
@@ -10,6 +9,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use hostssl_model::{GapScope, Standing, Standings};
+use hostssl_ops::{OtherServers, Readiness};
 use hostssl_store::{
     AuditEntry, AuditStore, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort, StoreError,
 };
@@ -329,14 +329,14 @@ pub(crate) fn changed_after(store: &AuditStore, audit: &AuditEntry) -> Result<Op
 }
 
 fn not_ready(readiness: &Readiness) -> Vec<(&'static str, &'static str, Unready)> {
-    let unready = |others: &Others| Unready {
+    let unready = |others: &OtherServers| Unready {
         servers: plural(others.servers, "server"),
         first: others.first.clone(),
         more: others.servers.saturating_sub(others.first.len() as u64),
     };
-    let by_hand = ("set by hand", "hostssl writes no setting of such clusters", &readiness.by_hand);
+    let manual = ("set manually", "hostssl writes no setting of such clusters", &readiness.manual);
     let left_out = readiness.left_out.iter().map(|(reason, others)| (left_out_words(*reason), "", others));
-    std::iter::once(by_hand)
+    std::iter::once(manual)
         .filter(|(.., others)| others.servers > 0)
         .chain(left_out)
         .map(|(words, why, others)| (words, why, unready(others)))

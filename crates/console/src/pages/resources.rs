@@ -137,7 +137,7 @@ fn look(store: &AuditStore, view: &View) -> Result<Option<Found>, StoreError> {
         bar: Bar::of(&standings),
         active: view.active(&audit, store)?,
         open: servers.tally.not_enforced,
-        controls: hostssl_audit::ALL.iter().map(|control| control.id.as_str()).collect(),
+        controls: hostssl_ops::controls().iter().map(|control| control.id.as_str()).collect(),
         headings: view.headings(),
         all: count(audit.tally.servers()),
         changed: if view.run.is_empty() { changed_after(store, &audit)? } else { None },
@@ -192,7 +192,7 @@ impl View {
         let outcome = self.outcome.is_empty() || outcomes.iter().any(|outcome| outcome.as_str() == self.outcome);
         let enforcement = self.enforcement.is_empty() || Enforcement::from_word(&self.enforcement).is_some();
         let standing = self.standing.is_empty() || Standing::from_word(&self.standing).is_some();
-        let failing = self.failing.is_empty() || hostssl_audit::find(&self.failing).is_some();
+        let failing = self.failing.is_empty() || hostssl_ops::find_control(&self.failing).is_some();
         let expires = self.expires.is_empty() || self.expires.parse::<u16>().is_ok();
         let sort = COLUMNS.iter().any(|(_, word, _)| *word == self.sort);
         outcome && enforcement && standing && failing && expires && sort && matches!(self.dir.as_str(), "" | "desc")

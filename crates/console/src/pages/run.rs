@@ -14,9 +14,9 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_audit::Profile;
 use hostssl_model::{Standing, Summary};
-use hostssl_store::{AuditEntry, ControlTally, GapGroup, JudgedOtherwise, Page, Rejudged, ServerChange, StoredGap};
+use hostssl_ops::{JudgedAgain, JudgedServer, Profile};
+use hostssl_store::{AuditEntry, ControlTally, GapGroup, Page, ServerChange, StoredGap};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -188,12 +188,12 @@ pub(crate) async fn judged(
     let found = shared
         .ask(move |store| {
             let Some(audit) = store.audit(&id)? else { return Ok(None) };
-            let judged = store.rejudge(&audit, &rules, DIFFER)?;
+            let judged = JudgedAgain::of(store, &audit, &rules, DIFFER)?;
             Ok(Some((audit, judged)))
         })
         .await?;
-    let (audit, Rejudged { summary, total, differ }) = found.ok_or_else(no_such_run)?;
-    let row = |one: JudgedOtherwise| (one.key, one.name, Badge::from(one.before), Badge::from(one.after));
+    let (audit, JudgedAgain { summary, total, differ }) = found.ok_or_else(no_such_run)?;
+    let row = |one: JudgedServer| (one.key, one.name, Badge::from(one.before), Badge::from(one.after));
     let differ: Vec<_> = differ.into_iter().map(row).collect();
     let (at, more) = (When(audit.started_ms), total.saturating_sub(differ.len() as u64));
     let shell = shell.titled(format!("Judged by {profile}"), "runs");

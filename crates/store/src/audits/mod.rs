@@ -22,15 +22,14 @@ pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
 pub use save::server_key;
 pub use types::{
-    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, JudgedOtherwise, NewestLook, Page,
-    PlaceGap, Rejudged, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort,
-    ServerWrite, StoredGap, Tally,
+    AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap,
+    RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite, StoredGap,
+    Tally,
 };
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
 use crate::directory::{DatabaseFile, prepare};
-use hostssl_audit::Profile;
 use hostssl_model::{AuditReport, ServerReport, Subscription};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -334,17 +333,7 @@ impl AuditStore {
     ///
     /// [`StoreError::Corrupt`] when what is kept makes no sense.
     pub fn report(&self, audit: &AuditEntry, filter: &ServerFilter) -> Result<AuditReport, StoreError> {
-        self.read(|connection| report::report(connection, audit, filter, None))
-    }
-
-    /// Judges what an audit observed by other rules, without looking again. What the rules need and nobody read is
-    /// unknown.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Corrupt`] when what is kept makes no sense.
-    pub fn judge(&self, audit: &AuditEntry, profile: &Profile) -> Result<AuditReport, StoreError> {
-        self.read(|connection| report::report(connection, audit, &ServerFilter::default(), Some(profile)))
+        self.read(|connection| report::report(connection, audit, filter))
     }
 
     /// Hands over the servers of an audit that pass the filter, as they were, one by one: for whoever needs no more than one
@@ -359,7 +348,7 @@ impl AuditStore {
         filter: &ServerFilter,
         take: &mut dyn FnMut(ServerReport),
     ) -> Result<(), StoreError> {
-        self.read(|connection| report::each_server(connection, audit, filter, None, take))
+        self.read(|connection| report::each_server(connection, audit, filter, take))
     }
 
     /// The subscriptions of an audit.
@@ -369,16 +358,6 @@ impl AuditStore {
     /// [`StoreError`] when the state cannot be read.
     pub fn subscriptions(&self, audit: &AuditEntry) -> Result<Vec<Arc<Subscription>>, StoreError> {
         self.read(|connection| report::subscriptions(connection, audit))
-    }
-
-    /// Judges what an audit observed by other rules and counts, naming the first `count` servers that end differently.
-    /// Unlike [`judge`](Self::judge) it holds one server at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Corrupt`] when what is kept makes no sense.
-    pub fn rejudge(&self, audit: &AuditEntry, profile: &Profile, count: usize) -> Result<Rejudged, StoreError> {
-        self.read(|connection| report::rejudge(connection, audit, profile, count))
     }
 
     pub(crate) fn write<T>(

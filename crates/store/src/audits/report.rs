@@ -1,12 +1,11 @@
-//! A kept audit as the report that it was, or judged again.
+//! A kept audit as the report that it was.
 
 use super::document::{self, Facts, Judgement};
 use super::evidence::Known;
 use super::list::{Source, condition, unsigned};
 use super::save::outcome_from;
-use super::types::{AuditEntry, ControlTally, JudgedOtherwise, Rejudged, ServerFilter};
+use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
-use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
     AuditReport, Enforcement, Gap, Meaning, Outcome, Parameter, Reading, Run, ServerReport, SslEnforcement,
     Subscription, SubscriptionId, SubscriptionState, Summary,
@@ -14,16 +13,15 @@ use hostssl_model::{
 use rusqlite::{Connection, params_from_iter};
 use std::sync::Arc;
 
-/// The report of an audit; with a profile, judged by that.
+/// The report of an audit as it was.
 pub(crate) fn report(
     connection: &Connection,
     audit: &AuditEntry,
     filter: &ServerFilter,
-    profile: Option<&Profile>,
 ) -> Result<AuditReport, StoreError> {
     let mut servers = Vec::new();
     let mut summary = Summary::default();
-    each_server(connection, audit, filter, profile, &mut |server| {
+    each_server(connection, audit, filter, &mut |server| {
         summary.count(server.outcome);
         servers.push(server);
     })?;
@@ -34,7 +32,7 @@ pub(crate) fn report(
         principals: audit.principals.clone(),
         cloud: audit.cloud.clone(),
         scope: audit.scope.clone(),
-        profile: profile.map_or_else(|| audit.profile.clone(), ToString::to_string),
+        profile: audit.profile.clone(),
         tool_version: audit.tool_version.clone(),
         complete: audit.complete,
     };
@@ -47,7 +45,6 @@ pub(crate) fn each_server(
     connection: &Connection,
     audit: &AuditEntry,
     filter: &ServerFilter,
-    profile: Option<&Profile>,
     take: &mut dyn FnMut(ServerReport),
 ) -> Result<(), StoreError> {
     let (condition, values) = condition(audit, filter);
@@ -65,53 +62,14 @@ pub(crate) fn each_server(
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
         let facts: Facts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-        take(match profile {
-            Some(profile) => judge(&facts, profile, &audit.started_at)?,
-            None => {
-                let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-                let mut report = as_it_was(&facts, &judgement, &audit.started_at)?;
-                if let Some(evidence) = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-                    bring_up_to_date(&mut report, Known::read(evidence)?, outcome_from(row.get(3)?));
-                }
-                report
-            }
-        });
+        let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let mut report = as_it_was(&facts, &judgement, &audit.started_at)?;
+        if let Some(evidence) = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+            bring_up_to_date(&mut report, Known::read(evidence)?, outcome_from(row.get(3)?));
+        }
+        take(report);
     }
     Ok(())
-}
-
-/// Judges the servers of an audit by a profile and counts; of those that end differently it names the first `count`.
-pub(crate) fn rejudge(
-    connection: &Connection,
-    audit: &AuditEntry,
-    profile: &Profile,
-    count: usize,
-) -> Result<Rejudged, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT s.key, s.name, o.outcome, f.document FROM observations o JOIN servers s ON s.num = o.server \
-         JOIN facts f ON f.num = o.facts WHERE o.audit = ?1 ORDER BY s.name COLLATE NOCASE, s.num",
-    )?;
-    let mut rows = statement.query([audit.num])?;
-    let mut found = Rejudged::default();
-    while let Some(row) = rows.next()? {
-        let facts: Facts = document::read(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
-        let after = judge(&facts, profile, &audit.started_at)?.outcome;
-        let before = outcome_from(row.get(2)?);
-        found.summary.count(after);
-        if before == after {
-            continue;
-        }
-        found.total += 1;
-        if found.differ.len() < count {
-            found.differ.push(JudgedOtherwise { key: row.get(0)?, name: row.get(1)?, before, after });
-        }
-    }
-    Ok(found)
-}
-
-fn judge(facts: &Facts, profile: &Profile, observed_at: &str) -> Result<ServerReport, StoreError> {
-    let (posture, primary) = facts.posture(observed_at)?;
-    Ok(server_report(&posture, primary.as_ref(), profile))
 }
 
 fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<ServerReport, StoreError> {

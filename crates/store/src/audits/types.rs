@@ -437,30 +437,6 @@ pub struct PlaceGap {
     pub detail: String,
 }
 
-/// An audit judged by other rules.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rejudged {
-    /// Servers by the worst of their controls, by those rules.
-    pub summary: Summary,
-    /// How many servers end differently than they did then.
-    pub total: u64,
-    /// The first of those, by name.
-    pub differ: Vec<JudgedOtherwise>,
-}
-
-/// A server that ends differently by other rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JudgedOtherwise {
-    /// Its key.
-    pub key: String,
-    /// Its name.
-    pub name: String,
-    /// Its worst control then.
-    pub before: Outcome,
-    /// Its worst control by the other rules.
-    pub after: Outcome,
-}
-
 /// How one control ended on all servers of an audit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ControlTally {

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::state::find_run;
 use crate::stdout;
 use hostssl_audit::Profile;
+use hostssl_ops::judge_again;
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
 /// Writes an audit as `hostssl audit` did.
@@ -54,7 +55,11 @@ fn write(
     if query.is_some() && value.output == AuditFormat::Csv {
         return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
     }
-    let report = reader.audit_report(audit, profile)?;
+    let report = reader.audit_report(audit)?;
+    let report = match profile {
+        Some(profile) => judge_again(report, profile),
+        None => report,
+    };
     audit::write(&report, value.output, query.as_ref(), talk)?;
     Ok(Exit::of_audit(&report))
 }

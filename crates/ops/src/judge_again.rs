@@ -1,0 +1,80 @@
+//! Judges kept audits by other rules. Facts are kept apart from judgement, so that Azure is not asked again.
+
+use hostssl_audit::{Profile, server_report};
+use hostssl_model::{AuditReport, Outcome, ServerReport, Summary};
+use hostssl_store::{AuditEntry, AuditStore, ServerFilter, StoreError, server_key};
+
+/// An audit judged by other rules, one server at a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JudgedAgain {
+    /// Servers by the worst of their controls, by those rules.
+    pub summary: Summary,
+    /// How many servers end differently than they did then.
+    pub total: u64,
+    /// The first of those, by name.
+    pub differ: Vec<JudgedServer>,
+}
+
+/// A server that ends differently by other rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedServer {
+    /// Its name in addresses.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Its worst control then.
+    pub before: Outcome,
+    /// Its worst control by the other rules.
+    pub after: Outcome,
+}
+
+/// The report of what an audit observed, judged by other rules. What they need and the audit did not read is unknown.
+#[must_use]
+pub fn judge_again(mut report: AuditReport, profile: &Profile) -> AuditReport {
+    report.run.profile = profile.to_string();
+    report.summary = Summary::default();
+    for server in &mut report.servers {
+        *server = judge_server(server, profile);
+        report.summary.count(server.outcome);
+    }
+    report
+}
+
+fn judge_server(server: &ServerReport, profile: &Profile) -> ServerReport {
+    server_report(&server.posture(), server.primary.as_deref(), profile)
+}
+
+impl JudgedAgain {
+    /// Judges a kept audit by other rules, naming the first `count` servers that end differently. It holds one server at a
+    /// time, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when what is kept cannot be understood.
+    pub fn of(store: &AuditStore, audit: &AuditEntry, profile: &Profile, count: usize) -> Result<Self, StoreError> {
+        let mut found = Self::default();
+        store.each_server(audit, &ServerFilter::default(), &mut |server| found.add(&server, profile, count))?;
+        found.keep_first(count);
+        Ok(found)
+    }
+
+    fn add(&mut self, server: &ServerReport, profile: &Profile, count: usize) {
+        let (before, after) = (server.outcome, judge_server(server, profile).outcome);
+        self.summary.count(after);
+        if before == after {
+            return;
+        }
+        self.total += 1;
+        let (key, name) = (server_key(&server.server.id), server.server.name().to_owned());
+        self.differ.push(JudgedServer { key, name, before, after });
+        // The order of a report is by subscription. Sorting once in a while bounds what is held.
+        if self.differ.len() >= count.saturating_mul(2).max(1000) {
+            self.keep_first(count);
+        }
+    }
+
+    fn keep_first(&mut self, count: usize) {
+        self.differ.sort_by_cached_key(|one| (one.name.to_ascii_lowercase(), one.key.clone()));
+        self.differ.truncate(count);
+    }
+}
