@@ -82,7 +82,9 @@ fn no_module_needs_whoever_needs_it() {
 fn a_circle_is_found() {
     let graph = |edges: &[(&str, &str)]| -> Graph {
         let mut graph = Graph::new();
-        edges.iter().for_each(|(a, b)| drop(graph.entry((*a).into()).or_default().insert((*b).into())));
+        for (a, b) in edges {
+            graph.entry((*a).into()).or_default().insert((*b).into());
+        }
         graph
     };
     assert_eq!(circle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);

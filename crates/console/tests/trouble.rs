@@ -104,7 +104,7 @@ async fn a_form_after_the_session_has_ended_does_nothing_and_says_so() {
     let origin = format!("http://{}", served.host());
     let late = visitor.post_as(&format!("{}/apply", plan.0), &origin, &format!("csrf={csrf}&hash={hash}")).await;
     assert_eq!(late.status, 401);
-    for words in ["Nothing was done", "Your session has ended", "Sign in again"] {
+    for words in ["Nothing was done", "Your session ended", "Sign in again"] {
         assert!(late.body.contains(words), "{words}: {}", late.body);
     }
     assert!(StoreReader::open(served.directory.path()).unwrap().runs().unwrap().is_empty());
@@ -368,7 +368,7 @@ async fn a_run_that_loses_its_state_on_the_way_is_broken_off_and_not_one_that_di
     std::fs::rename(here, &there).unwrap();
     let page = ended(&visitor, &started).await.1;
     assert!(page.body.contains("This run was interrupted"), "{}", page.body);
-    assert!(page.body.contains("Values may have been sent"), "{}", page.body);
+    assert!(page.body.contains("Some values may already have been sent"), "{}", page.body);
     // Put back, it stands as what it is, and is resumed.
     std::fs::rename(&there, here).unwrap();
     let page = visitor.get(&address).await.body;

@@ -91,6 +91,8 @@ impl Past<'_> {
         let (settings, off) = self.settings(servers, hours.len());
         settings.iter().for_each(|setting| self.simulated.set(setting, true));
         let (applied, undone) = (hours.len() / 2 + 1, hours.len() - 2);
+        // What the identity can see: a plan that names another server is refused.
+        let mut seen = BTreeSet::new();
         for (index, ago) in hours.iter().enumerate() {
             if self.stop.borrow().is_some() {
                 return Ok(());
@@ -101,16 +103,19 @@ impl Past<'_> {
             let between = ago + (hours.get(index.wrapping_sub(1)).unwrap_or(ago) - ago) / 2;
             if index == applied {
                 let planned = settings.iter().filter(|one| (applied..applied + 3).contains(&one.at));
-                let planned: Vec<&str> = planned.map(|one| one.server.as_str()).collect();
+                let planned =
+                    planned.map(|one| one.server.as_str()).filter(|id| seen.contains(&id.to_ascii_lowercase()));
+                let planned: Vec<&str> = planned.collect();
                 self.change(&planned, between, false).await?;
             }
             if index == undone {
-                self.change(off.iter().map(String::as_str).next_back().as_slice(), between, true).await?;
+                let regretted = off.iter().map(String::as_str).rfind(|id| seen.contains(&id.to_ascii_lowercase()));
+                self.change(regretted.as_slice(), between, true).await?;
             }
             settings.iter().filter(|one| one.at == index).for_each(|one| self.simulated.set(one, false));
             let last = index + 1 == hours.len();
             let wire = probed && (last || index == applied + 1);
-            self.look(Scope::default(), before_now(*ago), wire).await?;
+            seen = self.audit(Scope::default(), before_now(*ago), wire).await?;
         }
         Ok(())
     }
@@ -148,7 +153,8 @@ impl Past<'_> {
         (settings, off_now)
     }
 
-    async fn look(&self, scope: Scope, began: Timestamp, wire: bool) -> Result<(), CliError> {
+    /// Audits and keeps it; the ids of the servers that were found, in lower case.
+    async fn audit(&self, scope: Scope, began: Timestamp, wire: bool) -> Result<BTreeSet<String>, CliError> {
         let probe = match wire {
             true => {
                 Some(probe_of(Some(&self.simulated.simulation), watch::channel(None).1, None, &RouteArgs::default())?)
@@ -167,7 +173,7 @@ impl Past<'_> {
         if self.stop.borrow().is_none() {
             self.store.save(&report)?;
         }
-        Ok(())
+        Ok(report.servers.iter().map(|server| server.server.id.to_string().to_ascii_lowercase()).collect())
     }
 
     /// Plans to enforce on these servers, applies that, and takes it back when somebody regretted it.
@@ -183,11 +189,11 @@ impl Past<'_> {
         let run = RunId::new(&id_at(clock.now())).map_err(|error| CliError::defect(&error))?;
         let journal = Store::open(self.store.directory())?;
         remediation(tenant, &journal, &clock).apply(&approved, &run, Duration::from_secs(3600)).await?;
-        self.look(scope.clone(), clock.now(), false).await?;
+        self.audit(scope.clone(), clock.now(), false).await?;
         if regretted {
             let later = Behind::new(clock.now() + REGRET);
             remediation(tenant, &journal, &later).undo(&run, &[]).await?;
-            self.look(scope, later.now(), false).await?;
+            self.audit(scope, later.now(), false).await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::view::{Ago, Badge, Bar, Shell, Tls, Trend, count, kind_word, plural, 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_model::{GapScope, Standing, Standings};
+use hostssl_model::{Floor, GapScope, Standing, Standings};
 use hostssl_ops::{OtherServers, Readiness};
 use hostssl_store::{
     AuditEntry, AuditStore, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort, StoreError,
@@ -258,12 +258,12 @@ fn breakdowns(facets: &Facets, now_ms: i64) -> Vec<Breakdown> {
 /// The lowest TLS versions that servers declare, the weakest first.
 fn floors(facets: &Facets) -> Vec<PartRow> {
     let mut floors = facets.floors.clone();
-    floors.sort_by_key(|(floor, _)| (floor != "TLSEnforcementDisabled", floor.clone()));
+    floors.sort_by_key(|(floor, _)| Floor::from_azure(floor).map_or((true, Floor::None), |floor| (false, floor)));
     let most = floors.iter().map(|(_, servers)| *servers).max().unwrap_or_default();
     let row = |(floor, servers): &(String, u64)| {
         let weak = Tls::new(floor, false, "").class == "bad";
         PartRow {
-            words: tls_word(floor).to_owned(),
+            words: tls_word(floor),
             link: link(&[("floor", floor)]),
             bar: plain(*servers, most, weak),
             servers: count(*servers),

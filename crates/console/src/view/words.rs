@@ -1,6 +1,6 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{Kind, Outcome, Reason, Standing, Word, WorstListener};
+use hostssl_model::{Floor, Kind, Outcome, Reason, Standing, TlsVersion, WireVersion, Word, WorstListener};
 use hostssl_store::{AuditEntry, Enforcement};
 
 /// A word with its shape and its class.
@@ -90,18 +90,18 @@ pub(crate) fn reason_words(reason: &str) -> &str {
 }
 
 /// Azure's word for a TLS version in the words of people.
-pub(crate) fn tls_word(azure: &str) -> &str {
-    match azure {
-        "TLS1_0" => "TLS 1.0",
-        "TLS1_1" => "TLS 1.1",
-        "TLS1_2" => "TLS 1.2",
-        "TLS1_3" => "TLS 1.3",
-        "TLSEnforcementDisabled" => "any version",
-        "SSL3" => "SSL 3.0",
-        "" => "unknown",
-        other => other,
+pub(crate) fn tls_word(azure: &str) -> String {
+    match (Floor::from_azure(azure), azure) {
+        (Some(Floor::None), _) => "any version".to_owned(),
+        (Some(Floor::At(version)), _) => version.to_string(),
+        (None, SSL3) => WireVersion::Ssl3.to_string(),
+        (None, "") => "unknown".to_owned(),
+        (None, other) => other.to_owned(),
     }
 }
+
+/// The word of the store for a version that no setting of Azure can name.
+const SSL3: &str = "SSL3";
 
 /// A TLS version in a table: its words, and how good it is.
 pub(crate) struct Tls {
@@ -115,8 +115,9 @@ impl Tls {
     /// The lowest version that is declared, in Azure's words; whether it waits for a restart; and the lowest that a probe
     /// saw accepted. What waits is never shown as in effect.
     pub(crate) fn new(declared: &str, waits: bool, accepts: &str) -> Self {
-        let weak = |version: &str| matches!(version, "TLS1_0" | "TLS1_1" | "TLSEnforcementDisabled" | "SSL3");
-        let words = tls_word(declared).to_owned();
+        let deprecated = |floor| floor < Floor::At(TlsVersion::Tls1_2);
+        let weak = |version: &str| Floor::from_azure(version).map_or(version == SSL3, deprecated);
+        let words = tls_word(declared);
         if waits {
             let now = if accepts.is_empty() { String::new() } else { format!(", now {}", tls_word(accepts)) };
             return Self { class: "waits", words, note: format!("after a restart{now}") };

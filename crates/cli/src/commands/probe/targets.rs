@@ -258,9 +258,9 @@ mod tests {
         while let Some(target) = receiver.blocking_recv() {
             targets.push(target.display());
         }
-        assert_eq!(targets, ["first:5432", "db.example:6432", "last:5432"]);
+        assert_eq!(targets, ["first:5432", "db.example:6432", "a:5432", "b:5432", "last:5432"]);
         assert!(unread.any());
-        assert_eq!(unread.0.load(Ordering::Relaxed), 3);
+        assert_eq!(unread.0.load(Ordering::Relaxed), 2);
     }
 
     #[test]
