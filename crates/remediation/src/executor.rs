@@ -106,14 +106,18 @@ pub enum ExecuteError {
     Defect(#[source] InvalidTransition),
 }
 
-impl ExecuteError {
-    /// What it means that a journal does not give a run.
-    #[must_use]
-    pub fn unread(source: JournalError) -> Self {
-        match source {
-            JournalError::NoSuchRun(run) => Self::NoSuchRun(run),
-            source => Self::Journal { source, partial: None },
-        }
+impl LoadedRun {
+    /// Reads a run from the journal that it will be continued with, and holds it to every rule again.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError::NoSuchRun`], [`ExecuteError::Damaged`], or [`ExecuteError::Journal`] when the journal cannot be read.
+    pub async fn read(journal: &dyn Journal, run: &RunId) -> Result<Self, ExecuteError> {
+        let stored = journal.load(run).await.map_err(|source| match source {
+            JournalError::NoSuchRun(run) => ExecuteError::NoSuchRun(run),
+            source => ExecuteError::Journal { source, partial: None },
+        })?;
+        stored.load().map_err(ExecuteError::Damaged)
     }
 }
 
@@ -145,9 +149,9 @@ pub(crate) enum Halt {
 }
 
 /// Everything that it takes to change servers.
-pub struct Executor<'a> {
+pub struct Executor<'a, W: ParameterWriter> {
     /// Reads and writes settings.
-    pub writer: &'a dyn ParameterWriter,
+    pub writer: &'a W,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
     /// Tells the time.
@@ -162,7 +166,7 @@ pub struct Executor<'a> {
     pub options: ExecutorOptions,
 }
 
-impl Executor<'_> {
+impl<W: ParameterWriter> Executor<'_, W> {
     /// Applies an approved plan as a new run.
     ///
     /// # Errors
@@ -182,14 +186,19 @@ impl Executor<'_> {
         recorder.conclude(walked)
     }
 
-    /// Goes on with a run that was stopped: settles by reading what was under way, then does `rest`. A run that was
+    /// Continues a run that was stopped, as it was loaded from this executor's journal: settles by reading what was under way, then does `rest`. A run that was
     /// being put back is put back to the end. The servers to forget are not looked at: their steps end as they stand.
     ///
     /// # Errors
     ///
     /// [`ExecuteError::NothingToResume`] when it has ended; otherwise as for [`Executor::apply`].
-    pub async fn resume(&self, run: &RunId, rest: Rest, forgotten: &[ResourceId]) -> Result<Report, ExecuteError> {
-        let loaded = self.load(run).await?;
+    pub async fn resume(
+        &self,
+        loaded: LoadedRun,
+        rest: Rest,
+        forgotten: &[ResourceId],
+    ) -> Result<Report, ExecuteError> {
+        let run = &loaded.id;
         let phase = loaded.state.phase();
         if !matches!(phase, Phase::Applying | Phase::Undoing) {
             return Err(ExecuteError::NothingToResume(run.clone()));
@@ -199,15 +208,15 @@ impl Executor<'_> {
         recorder.conclude(walked)
     }
 
-    /// Puts back exactly what a run changed, in reverse order, and only where the value is still what the run left.
+    /// Puts back exactly what a run changed, as it was loaded from this executor's journal, in reverse order, and only where the value is still what the run left.
     /// What an earlier undo could not put back is tried again. What a stopped run had not begun is not begun any more. The
     /// servers to forget stay as they are.
     ///
     /// # Errors
     ///
     /// [`ExecuteError::NotEnded`] while a write is not settled; otherwise as for [`Executor::apply`].
-    pub async fn undo(&self, run: &RunId, forgotten: &[ResourceId]) -> Result<Report, ExecuteError> {
-        let loaded = self.load(run).await?;
+    pub async fn undo(&self, loaded: LoadedRun, forgotten: &[ResourceId]) -> Result<Report, ExecuteError> {
+        let run = &loaded.id;
         let phase = loaded.state.phase();
         let recorder = Recorder::new(self, run, &loaded.plan, loaded.state).with(Rest::Continue, forgotten);
         let settled = phase == Phase::Applying && !recorder.has_open();
@@ -252,13 +261,7 @@ impl Executor<'_> {
         self.stop.borrow().is_some()
     }
 
-    async fn load(&self, run: &RunId) -> Result<LoadedRun, ExecuteError> {
-        let stored = self.journal.load(run).await;
-        let stored = stored.map_err(ExecuteError::unread)?;
-        stored.load().map_err(ExecuteError::Damaged)
-    }
-
-    async fn walk_on(&self, recorder: &Recorder<'_>, phase: Phase, rest: Rest) -> Result<(), Halt> {
+    async fn walk_on(&self, recorder: &Recorder<'_, W>, phase: Phase, rest: Rest) -> Result<(), Halt> {
         recorder.record_run(Event::RunResumed).await?;
         if phase == Phase::Undoing {
             return self.walk_back(recorder).await;
@@ -275,7 +278,7 @@ impl Executor<'_> {
     }
 
     /// Wave by wave; then says of everything that did not begin why.
-    async fn walk_and_finish(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+    async fn walk_and_finish(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
         let mut pool = Pool::new(&recorder.places);
         let mut waves = recorder.plan.waves().peekable();
         let mut first = true;
@@ -322,7 +325,7 @@ impl Executor<'_> {
     }
 
     /// Reads the values of steps that ended well once more: what something else has set meanwhile is no success.
-    async fn look_again(&self, recorder: &Recorder<'_>, steps: &[Step]) -> Result<(), Halt> {
+    async fn look_again(&self, recorder: &Recorder<'_, W>, steps: &[Step]) -> Result<(), Halt> {
         let held = steps.iter().filter(|step| recorder.holds(step));
         self.in_parallel(held.map(|step| async move {
             let found = tokio::select! {
@@ -343,7 +346,7 @@ impl Executor<'_> {
         .await
     }
 
-    async fn look_at_all_again(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+    async fn look_at_all_again(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
         if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
             return Ok(());
         }
@@ -368,7 +371,7 @@ impl Executor<'_> {
     }
 
     /// Ends what did not begin, and the run when nothing is under way any more.
-    async fn end_waiting(&self, recorder: &Recorder<'_>, why: NotStarted) -> Result<(), Halt> {
+    async fn end_waiting(&self, recorder: &Recorder<'_, W>, why: NotStarted) -> Result<(), Halt> {
         let waiting: Vec<Event> = recorder
             .plan
             .steps()
@@ -384,7 +387,7 @@ impl Executor<'_> {
     }
 
     /// The steps of one server, one after the other.
-    async fn drive_server(&self, recorder: &Recorder<'_>, steps: Vec<&Step>, later_wave: bool) -> Result<(), Halt> {
+    async fn drive_server(&self, recorder: &Recorder<'_, W>, steps: Vec<&Step>, later_wave: bool) -> Result<(), Halt> {
         let mut blocked = None;
         for step in steps {
             let hold = blocked
@@ -412,7 +415,7 @@ impl Executor<'_> {
     }
 
     /// Whether, and why, nothing new may begin.
-    fn halted(&self, recorder: &Recorder<'_>, after_canary: bool) -> Option<NotStarted> {
+    fn halted(&self, recorder: &Recorder<'_, W>, after_canary: bool) -> Option<NotStarted> {
         if self.is_stopped() {
             return Some(NotStarted::Interrupted);
         }
@@ -427,7 +430,7 @@ impl Executor<'_> {
 
     /// The waves backwards, and within a server the steps backwards. Whatever fails, the others are put back all the
     /// same.
-    async fn walk_back(&self, recorder: &Recorder<'_>) -> Result<(), Halt> {
+    async fn walk_back(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
         for wave in recorder.plan.waves().rev() {
             let wave: Vec<&Step> = wave.iter().filter(|step| recorder.is_undoing(step)).collect();
             let mut groups: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
@@ -442,14 +445,14 @@ impl Executor<'_> {
     }
 
     /// Some steps of one server, one after the other, whatever becomes of them.
-    async fn drive_all(&self, recorder: &Recorder<'_>, steps: Vec<&Step>, direction: Direction) -> Result<(), Halt> {
+    async fn drive_all(&self, recorder: &Recorder<'_, W>, steps: Vec<&Step>, direction: Direction) -> Result<(), Halt> {
         for step in steps {
             self.drive(recorder, step, direction).await?;
         }
         Ok(())
     }
 
-    async fn drive(&self, recorder: &Recorder<'_>, step: &Step, direction: Direction) -> Result<Left, Halt> {
+    async fn drive(&self, recorder: &Recorder<'_, W>, step: &Step, direction: Direction) -> Result<Left, Halt> {
         Drive::new(self, recorder, step, direction).run().await
     }
 

@@ -39,8 +39,7 @@ pub use plan::{
 };
 pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{
-    Accepted, Clock, Judge, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict,
-    WriteError,
+    Accepted, Clock, Judge, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict, WriteError,
 };
 pub use report::{Report, RunOutcome, RunSummary, Status, StepReport, report, report_schema};
 pub use text::{InvalidRequestId, RequestId, SafeText};

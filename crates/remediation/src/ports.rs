@@ -3,7 +3,6 @@
 use crate::{RequestId, SafeText, Step};
 use async_trait::async_trait;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName, ResourceId, Unchecked};
-use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -24,39 +23,24 @@ impl<'a> From<&'a Step> for ParameterRef<'a> {
     }
 }
 
-/// What to ask when waiting for an operation: in practice a signed URL. It lives in memory only: it cannot be printed,
-/// serialised or compared.
-pub struct OperationHandle(Box<dyn Any + Send + Sync>);
-
-impl OperationHandle {
-    /// Wraps what the writer needs to poll the operation.
-    #[must_use]
-    pub fn new<T: Any + Send + Sync>(secret: T) -> Self {
-        Self(Box::new(secret))
-    }
-
-    /// For the writer that made it; `None` when another one did.
-    #[must_use]
-    pub fn expose<T: Any>(&self) -> Option<&T> {
-        self.0.downcast_ref()
-    }
-}
-
-impl fmt::Debug for OperationHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OperationHandle([redacted])")
-    }
-}
-
 /// Azure took a write.
-#[derive(Debug)]
-pub struct Accepted {
+pub struct Accepted<Operation> {
     /// The request's id.
     pub request_id: Option<RequestId>,
     /// The operation to wait for; `None` when the answer says that it is done.
-    pub operation: Option<OperationHandle>,
+    pub operation: Option<Operation>,
     /// How long Azure asks to wait before the first poll.
     pub retry_after: Option<Duration>,
+}
+
+/// Without the operation: what polls it is a signed URL.
+impl<Operation> fmt::Debug for Accepted<Operation> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted")
+            .field("request_id", &self.request_id)
+            .field("retry_after", &self.retry_after)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Azure did not take a write, or nobody knows.
@@ -164,6 +148,10 @@ pub enum PollError {
 /// Reads and writes settings. The executor sends a server one write at a time.
 #[async_trait]
 pub trait ParameterWriter: Send + Sync {
+    /// What to ask when waiting for an operation: in practice a signed URL. The executor keeps it in memory only, and can neither
+    /// print nor keep nor compare it.
+    type Operation: Send + Sync;
+
     /// Reads a setting as it is now.
     ///
     /// # Errors
@@ -179,7 +167,12 @@ pub trait ParameterWriter: Send + Sync {
     /// # Errors
     ///
     /// [`WriteError`].
-    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError>;
+    async fn write(
+        &self,
+        at: ParameterRef<'_>,
+        value: &str,
+        origin: Origin,
+    ) -> Result<Accepted<Self::Operation>, WriteError>;
 
     /// Whether the server says that it is ready for another operation, so that none is running; `Some(false)` when one is, after
     /// which it will be ready by itself. `None` when it does not tell, is stopped, or its kind has no word for being at work.
@@ -190,7 +183,7 @@ pub trait ParameterWriter: Send + Sync {
     /// # Errors
     ///
     /// [`PollError`].
-    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError>;
+    async fn poll(&self, operation: &Self::Operation) -> Result<Progress, PollError>;
 }
 
 /// What the wire says about a value that was just written and read back.

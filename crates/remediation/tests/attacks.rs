@@ -5,15 +5,14 @@
 use async_trait::async_trait;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, Stop, Unchecked};
 use hostssl_remediation::{
-    Accepted, Act, Approved, Clock as _, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _,
-    OperationHandle, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Report, Rest, RunId,
-    RunOutcome, WriteError,
+    Accepted, Act, Approved, Clock as _, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _, LoadedRun,
+    ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Report, Rest, RunId, RunOutcome, WriteError,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::set_traps;
 use hostssl_test_support::journal::{CrashingJournal, MemoryJournal};
-use hostssl_test_support::world::{Fault, World};
+use hostssl_test_support::world::{Fault, PollUrl, World};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -36,7 +35,11 @@ impl Case {
         Self { plan, world, journal: MemoryJournal::default(), clock: VirtualClock::new() }
     }
 
-    fn executor<'a>(&'a self, writer: &'a dyn ParameterWriter, stop: watch::Receiver<Option<Stop>>) -> Executor<'a> {
+    fn executor<'a, W: ParameterWriter>(
+        &'a self,
+        writer: &'a W,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> Executor<'a, W> {
         Executor {
             writer,
             journal: &self.journal,
@@ -48,7 +51,7 @@ impl Case {
         }
     }
 
-    async fn apply_by(&self, writer: &dyn ParameterWriter, stop: watch::Receiver<Option<Stop>>) -> Report {
+    async fn apply_by(&self, writer: &impl ParameterWriter, stop: watch::Receiver<Option<Stop>>) -> Report {
         let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
         self.executor(writer, stop).apply(&approved, &run(), self.plan.principal()).await.unwrap()
     }
@@ -58,7 +61,8 @@ impl Case {
     }
 
     async fn resume(&self, rest: Rest) -> Report {
-        self.executor(&self.world, watch::channel(None).1).resume(&run(), rest, &[]).await.unwrap()
+        let loaded = LoadedRun::read(&self.journal, &run()).await.unwrap();
+        self.executor(&self.world, watch::channel(None).1).resume(loaded, rest, &[]).await.unwrap()
     }
 
     fn set(&self, server: &str, value: &str) {
@@ -88,6 +92,8 @@ struct Hanging<'a>(&'a World, Hangs);
 
 #[async_trait]
 impl ParameterWriter for Hanging<'_> {
+    type Operation = PollUrl;
+
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         let written = !self.0.accepted().is_empty();
         if (self.1 == Hangs::FirstRead && !written) || (self.1 == Hangs::ReadAfterWrite && written) {
@@ -106,11 +112,11 @@ impl ParameterWriter for Hanging<'_> {
         self.0.is_ready(at).await
     }
 
-    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError> {
+    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted<PollUrl>, WriteError> {
         self.0.write(at, value, origin).await
     }
 
-    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
+    async fn poll(&self, operation: &PollUrl) -> Result<Progress, PollError> {
         if self.1 == Hangs::Poll {
             std::future::pending::<()>().await;
         }
@@ -192,7 +198,10 @@ async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
         assert_eq!(report.outcome, RunOutcome::Failed);
         // It is still known as this run's doing, and undo finds that there is nothing left to put back.
         let executor = case.executor(&case.world, watch::channel(None).1);
-        assert_eq!(statuses(&executor.undo(&run(), &[]).await.unwrap()), ["undone"; 4]);
+        assert_eq!(
+            statuses(&executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[]).await.unwrap()),
+            ["undone"; 4]
+        );
     }
 }
 
@@ -258,7 +267,11 @@ async fn to_settle_is_to_read() {
         }
         let before = case.world.accepted().len();
         let executor = case.executor(&case.world, watch::channel(None).1);
-        let Ok(settled) = executor.resume(&run, Rest::Leave, &[]).await else { continue };
+        let Ok(settled) =
+            executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Leave, &[]).await
+        else {
+            continue;
+        };
         assert_eq!(case.world.accepted().len(), before, "crash {at}");
         assert_ne!(settled.outcome, RunOutcome::Open, "crash {at}");
         written += before;
@@ -273,16 +286,20 @@ async fn a_server_may_be_forgotten() {
     let b = id(Kind::Flexible, "b");
     case.world.set_fault(&b, Fault::Locked);
     let executor = case.executor(&case.world, watch::channel(None).1);
-    let stuck = executor.undo(&run(), &[]).await.unwrap();
+    let stuck = executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[]).await.unwrap();
     assert_eq!((statuses(&stuck), stuck.outcome), (vec!["undone", "stuck"], RunOutcome::Stuck));
     for _ in 0..2 {
-        let forgotten = executor.undo(&run(), std::slice::from_ref(&b)).await.unwrap();
+        let forgotten = executor
+            .undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), std::slice::from_ref(&b))
+            .await
+            .unwrap();
         assert_eq!((statuses(&forgotten), forgotten.outcome), (vec!["undone", "forgotten"], RunOutcome::Done));
     }
     // An open step of a run that is not settled yet may be forgotten too.
     let case = Case::new(&[Fault::None, Fault::Unseen]);
     assert_eq!(case.apply().await.outcome, RunOutcome::Open);
     let executor = case.executor(&case.world, watch::channel(None).1);
-    let resumed = executor.resume(&run(), Rest::Continue, &[b]).await.unwrap();
+    let resumed =
+        executor.resume(LoadedRun::read(executor.journal, &run()).await.unwrap(), Rest::Continue, &[b]).await.unwrap();
     assert_eq!((statuses(&resumed), resumed.outcome), (vec!["applied", "forgotten"], RunOutcome::Done));
 }

@@ -5,8 +5,8 @@
 use async_trait::async_trait;
 use hostssl_model::{Kind, ParameterName as Name, Posture, Stop};
 use hostssl_remediation::{
-    Approved, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, Judge, NewRun,
-    ParameterRef, Plan, PlanOptions, Record, Report, Rest, RunId, RunOutcome, SafeText, StoredRun, Verdict,
+    Approved, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, Judge, LoadedRun,
+    NewRun, ParameterRef, Plan, PlanOptions, Record, Report, Rest, RunId, RunOutcome, SafeText, StoredRun, Verdict,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
@@ -58,7 +58,7 @@ impl Case {
         journal: &'a dyn Journal,
         judge: Option<&'a dyn Judge>,
         stop: watch::Receiver<Option<Stop>>,
-    ) -> Executor<'a> {
+    ) -> Executor<'a, World> {
         Executor {
             writer: &self.world,
             journal,
@@ -192,7 +192,11 @@ async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
     assert_eq!((report.outcome, report.summary.open), (RunOutcome::Open, 0));
     // As after a kill, resume goes on with all the rest.
     let (_interrupt, stop) = watch::channel(None);
-    let resumed = case.executor(&case.journal, None, stop).resume(&run, Rest::Continue, &[]).await.unwrap();
+    let resumed = case
+        .executor(&case.journal, None, stop)
+        .resume(LoadedRun::read(&case.journal, &run).await.unwrap(), Rest::Continue, &[])
+        .await
+        .unwrap();
     assert_eq!(statuses(&resumed), ["applied"; 5]);
     case.harness().check(&resumed, |_| Fault::None).await;
 }
@@ -211,7 +215,11 @@ async fn an_interrupted_run_with_nothing_under_way_may_be_undone_at_once() {
     let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
     assert_eq!(report.unwrap().outcome, RunOutcome::Open);
     let (_interrupt, stop) = watch::channel(None);
-    let undone = case.executor(&case.journal, None, stop).undo(&run, &[]).await.unwrap();
+    let undone = case
+        .executor(&case.journal, None, stop)
+        .undo(LoadedRun::read(&case.journal, &run).await.unwrap(), &[])
+        .await
+        .unwrap();
     assert_eq!(statuses(&undone), ["undone", "not-started", "not-started", "not-started", "not-started"]);
     assert_eq!((undone.outcome, case.world.values()), (RunOutcome::Done, before));
 }
@@ -238,12 +246,19 @@ async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
     let executor = case.executor(&case.journal, None, stop);
     let other = executor.apply(&approved, &RunId::new("run-2").unwrap(), case.plan.principal()).await;
     assert!(matches!(other, Err(ExecuteError::Journal { source: JournalError::Unfinished(_), partial: None })));
-    assert!(matches!(executor.undo(&run, &[]).await, Err(ExecuteError::NotEnded(_))));
+    assert!(matches!(
+        executor.undo(LoadedRun::read(executor.journal, &run).await.unwrap(), &[]).await,
+        Err(ExecuteError::NotEnded(_))
+    ));
 
-    let resumed = executor.resume(&run, Rest::Continue, &[]).await.unwrap();
+    let resumed =
+        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await.unwrap();
     assert_eq!(statuses(&resumed), ["applied", "applied"]);
     assert_eq!(case.world.accepted().len(), 2);
-    assert!(matches!(executor.resume(&run, Rest::Continue, &[]).await, Err(ExecuteError::NothingToResume(_))));
+    assert!(matches!(
+        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await,
+        Err(ExecuteError::NothingToResume(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,7 +273,8 @@ async fn a_resume_may_settle_only_what_was_under_way() {
     let (run, approved) = (run_id(), case.approved());
     assert!(case.world.crash.survive(executor.apply(&approved, &run, case.plan.principal())).await.is_none());
     case.world.crash.arm(0);
-    let report = executor.resume(&run, Rest::Leave, &[]).await.unwrap();
+    let report =
+        executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Leave, &[]).await.unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started"]);
     harness.check(&report, |_| Fault::None).await;
 }
@@ -344,7 +360,7 @@ async fn the_wire_has_the_last_word() {
         assert_eq!(reason.is_some(), says.is_some());
         assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
         // What the wire contradicts was written all the same, so undo puts it back.
-        let undone = executor.undo(&run_id(), &[]).await.unwrap();
+        let undone = executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[]).await.unwrap();
         assert_eq!(statuses(&undone), ["undone"]);
     }
 }
@@ -396,7 +412,8 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
         assert!(partial.outcome >= RunOutcome::Incomplete);
         // With room again, the run ends as if nothing had happened.
         *journal.1.lock().unwrap() = usize::MAX;
-        let report = executor.resume(&run, Rest::Continue, &[]).await.unwrap();
+        let report =
+            executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await.unwrap();
         assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
         case.harness().check(&report, |_| Fault::None).await;
     }

@@ -6,9 +6,8 @@
 use async_trait::async_trait;
 use hostssl_model::{Origin, Parameter, Unchecked};
 use hostssl_remediation::{
-    Accepted, Approved, Event, ExecutionEvent, Executor, ExecutorOptions, Journal, NewRun, OperationHandle,
-    ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, RequestId, RunId, SystemClock,
-    WriteError,
+    Accepted, Approved, Event, ExecutionEvent, Executor, ExecutorOptions, Journal, NewRun, ParameterRef,
+    ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, RequestId, RunId, SystemClock, WriteError,
 };
 use hostssl_store::Store;
 use hostssl_test_support::fleet::*;
@@ -24,6 +23,8 @@ struct Instantly(Mutex<HashSet<String>>);
 
 #[async_trait]
 impl ParameterWriter for Instantly {
+    type Operation = ();
+
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         let written = self.0.lock().unwrap().contains(at.server.as_str());
         Ok(Parameter::in_effect(at.parameter, if written { "on" } else { "off" }))
@@ -35,13 +36,13 @@ impl ParameterWriter for Instantly {
         None
     }
 
-    async fn write(&self, at: ParameterRef<'_>, _: &str, _: Origin) -> Result<Accepted, WriteError> {
+    async fn write(&self, at: ParameterRef<'_>, _: &str, _: Origin) -> Result<Accepted<()>, WriteError> {
         self.0.lock().unwrap().insert(at.server.to_string());
         let request_id = RequestId::new("0d5a3c3e-0000-4000-8000-000000000001").ok();
         Ok(Accepted { request_id, operation: None, retry_after: None })
     }
 
-    async fn poll(&self, _: &OperationHandle) -> Result<Progress, PollError> {
+    async fn poll(&self, _: &()) -> Result<Progress, PollError> {
         Ok(Progress::Succeeded)
     }
 }

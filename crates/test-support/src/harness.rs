@@ -67,8 +67,12 @@ impl<'a> Harness<'a> {
                         let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
                         executor.apply(&approved, &self.run, self.plan.principal()).await
                     }
-                    Work::Undo => executor.undo(&self.run, &[]).await,
-                    Work::Resume => executor.resume(&self.run, Rest::Continue, &[]).await,
+                    Work::Undo => executor.undo(LoadedRun::read(executor.journal, &self.run).await.unwrap(), &[]).await,
+                    Work::Resume => {
+                        executor
+                            .resume(LoadedRun::read(executor.journal, &self.run).await.unwrap(), Rest::Continue, &[])
+                            .await
+                    }
                 }
             });
             match done.await {

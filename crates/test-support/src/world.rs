@@ -4,7 +4,7 @@ use crate::crash::Crash;
 use async_trait::async_trait;
 use hostssl_model::{Origin, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
-    Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
+    Accepted, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
 };
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -134,6 +134,9 @@ struct State {
     most_parallel: usize,
 }
 
+/// Where a poll asks; signed, as Azure's are.
+pub struct PollUrl(String);
+
 /// The servers.
 pub struct World {
     state: Mutex<State>,
@@ -249,7 +252,7 @@ impl State {
     }
 
     /// Refuses, accepts, or accepts and loses the answer.
-    fn write(&mut self, at: ParameterRef<'_>, value: &str, takes: Duration) -> Result<Accepted, WriteError> {
+    fn write(&mut self, at: ParameterRef<'_>, value: &str, takes: Duration) -> Result<Accepted<PollUrl>, WriteError> {
         self.settle();
         let now = Instant::now();
         let text = SafeText::new;
@@ -311,7 +314,7 @@ impl State {
         if matches!(fault, Fault::LostAccepted | Fault::LostAndLong) && count == 1 {
             return Err(WriteError::Lost { detail: text("connection reset") });
         }
-        let handle = OperationHandle::new(format!("https://arm.example/operations/{number}?s={SIGNATURE}"));
+        let handle = PollUrl(format!("https://arm.example/operations/{number}?s={SIGNATURE}"));
         Ok(Accepted {
             request_id: RequestId::new(&format!("request-{number}")).ok(),
             operation: (fault != Fault::Synchronous).then_some(handle),
@@ -319,8 +322,8 @@ impl State {
         })
     }
 
-    fn poll(&self, handle: &OperationHandle) -> Result<Progress, PollError> {
-        let path = handle.expose::<String>().unwrap().split('?').next().unwrap();
+    fn poll(&self, handle: &PollUrl) -> Result<Progress, PollError> {
+        let path = handle.0.split('?').next().unwrap();
         let number: usize = path.rsplit('/').next().unwrap().parse().unwrap();
         let (ends, fault) = self.history[number - 1];
         match fault {
@@ -341,6 +344,8 @@ impl State {
 
 #[async_trait]
 impl ParameterWriter for World {
+    type Operation = PollUrl;
+
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         self.crash.point().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -357,7 +362,7 @@ impl ParameterWriter for World {
         Some(!state.operations.iter().any(|operation| operation.place.0 == *at.server && operation.ends > now))
     }
 
-    async fn write(&self, at: ParameterRef<'_>, value: &str, _: Origin) -> Result<Accepted, WriteError> {
+    async fn write(&self, at: ParameterRef<'_>, value: &str, _: Origin) -> Result<Accepted<PollUrl>, WriteError> {
         self.crash.point().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         let written = self.state.lock().unwrap().write(at, value, self.operation_takes);
@@ -365,7 +370,7 @@ impl ParameterWriter for World {
         written
     }
 
-    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
+    async fn poll(&self, operation: &PollUrl) -> Result<Progress, PollError> {
         self.crash.point().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         let polled = self.state.lock().unwrap().poll(operation);

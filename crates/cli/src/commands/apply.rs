@@ -8,8 +8,7 @@ use crate::exit::Exit;
 use crate::state::{new_run, run_id};
 use crate::{plan_file, stdout};
 use hostssl_formats::plan_text;
-use hostssl_remediation::{Approved, ExecuteError, Journal as _, LoadedRun, Plan, Rest, RunId};
-use hostssl_store::Store;
+use hostssl_remediation::{Approved, LoadedRun, Plan, Rest};
 
 /// `hostssl apply`.
 pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -66,12 +65,14 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let loaded = load(&store, &run).await?;
+        let loaded = LoadedRun::read(&store, &run).await?;
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
-        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(&run, rest, &forgotten).await;
-        change(&site, &store, &args.pace, args.judge.probe, &loaded.plan, talk, work).await
+        let plan = loaded.plan.clone();
+        let work =
+            async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
+        change(&site, &store, &args.pace, args.judge.probe, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }
@@ -86,7 +87,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let loaded = load(&store, &run).await?;
+        let loaded = LoadedRun::read(&store, &run).await?;
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
         if !args.yes {
             let report = loaded.report();
@@ -106,13 +107,9 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             say!("run {run} wrote nothing that is still to be put back");
         }
         let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
-        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(&run, &forgotten).await;
-        change(&site, &store, &pace, false, &loaded.plan, talk, work).await
+        let plan = loaded.plan.clone();
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(loaded, &forgotten).await;
+        change(&site, &store, &pace, false, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
-}
-
-async fn load(store: &Store, run: &RunId) -> Result<LoadedRun, CliError> {
-    let stored = store.load(run).await.map_err(ExecuteError::unread)?;
-    Ok(stored.load().map_err(ExecuteError::Damaged)?)
 }

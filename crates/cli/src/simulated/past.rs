@@ -12,9 +12,12 @@ use hostssl_azure_sim::Scenario;
 use hostssl_console::Preparation;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{
-    AuditRequest, Discovery, PlanRequest, Planned, Remediation, Stamp, Tenant, audit_and_probe, make_plan,
+    AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, audit_and_probe,
+    make_plan,
 };
-use hostssl_remediation::{Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, PlanOptions, RunId};
+use hostssl_remediation::{
+    Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, LoadedRun, PlanOptions, RunId,
+};
 use hostssl_store::{AuditStore, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -192,7 +195,8 @@ impl Past<'_> {
         self.audit(scope.clone(), clock.now(), false).await?;
         if regretted {
             let later = Behind::new(clock.now() + REGRET);
-            remediation(tenant, &journal, &later).undo(&run, &[]).await?;
+            let loaded = LoadedRun::read(&journal, &run).await.map_err(RemediationError::from)?;
+            remediation(tenant, &journal, &later).undo(loaded, &[]).await?;
             self.audit(scope, later.now(), false).await?;
         }
         Ok(())

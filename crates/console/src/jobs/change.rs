@@ -9,8 +9,8 @@ use hostssl_model::Unchecked;
 use hostssl_ops::Stop;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
-    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, Plan, Record, Report,
-    Rest, RunId, SystemClock,
+    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, LoadedRun, Plan,
+    Record, Report, Rest, RunId, SystemClock,
 };
 use hostssl_store::{Order, OrderAct, Store, StoreError};
 use serde::Serialize;
@@ -265,8 +265,8 @@ impl Change {
         };
         let done = match &self.kind {
             ChangeKind::Apply(approved) => remediation.apply(approved, &self.run, context.options.max_plan_age).await,
-            ChangeKind::Undo => remediation.undo(&self.run, &[]).await,
-            ChangeKind::Resume => remediation.resume(&self.run, Rest::Continue, &[]).await,
+            ChangeKind::Undo => remediation.undo(self.load(store).await?, &[]).await,
+            ChangeKind::Resume => remediation.resume(self.load(store).await?, Rest::Continue, &[]).await,
         };
         tracing::info!(run = %self.run, at = clock.now_ms(), by = %job.started_by, "a change of servers ended");
         done.map_err(|error| {
@@ -275,6 +275,10 @@ impl Change {
             }
             Trouble::from(error)
         })
+    }
+
+    async fn load(&self, store: &Store) -> Result<LoadedRun, Trouble> {
+        LoadedRun::read(store, &self.run).await.map_err(|error| RemediationError::from(error).into())
     }
 
     /// Keeps how the servers are now, probed too if the console can, so that their pages are true.

@@ -5,8 +5,8 @@ use super::writer::ArmWriter;
 use crate::Tenant;
 use hostssl_model::{Advice, Fault, Principal, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
-    Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, Mismatch, Plan, PlanContext,
-    Report, Rest, RunId, Step, StopSignal,
+    Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, LoadedRun, Mismatch, Plan,
+    PlanContext, Report, Rest, RunId, Step, StopSignal,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -127,24 +127,29 @@ impl Remediation<'_> {
         Ok(self.executor(&self.writer()).apply(approved, run, &by).await?)
     }
 
-    /// Goes on with a run that was stopped. The servers to forget are not looked at: their steps end as they stand.
+    /// Continues a run that was stopped, as it was loaded from this journal. The servers to forget are not looked at: their steps end as they stand.
     ///
     /// # Errors
     ///
     /// [`RemediationError`], [`ExecuteError::NothingToResume`] among them.
-    pub async fn resume(&self, run: &RunId, rest: Rest, forgotten: &[ResourceId]) -> Result<Report, RemediationError> {
-        self.check_run(run).await?;
+    pub async fn resume(
+        &self,
+        run: LoadedRun,
+        rest: Rest,
+        forgotten: &[ResourceId],
+    ) -> Result<Report, RemediationError> {
+        self.check_place(&run)?;
         Ok(self.executor(&self.writer()).resume(run, rest, forgotten).await?)
     }
 
-    /// Puts back exactly what a run changed, but for the servers to forget.
+    /// Puts back exactly what a run changed, as it was loaded from this journal, but for the servers to forget.
     ///
     /// # Errors
     ///
     /// [`RemediationError`], [`ExecuteError::NotEnded`] among them.
-    pub async fn undo(&self, run: &RunId, forgotten: &[ResourceId]) -> Result<Report, RemediationError> {
-        let plan = self.check_run(run).await?;
-        let mut steps = executable(&plan);
+    pub async fn undo(&self, run: LoadedRun, forgotten: &[ResourceId]) -> Result<Report, RemediationError> {
+        self.check_place(&run)?;
+        let mut steps = executable(&run.plan);
         steps.retain(|step| !forgotten.contains(&step.server));
         self.check_permissions(&steps).await?;
         Ok(self.executor(&self.writer()).undo(run, forgotten).await?)
@@ -154,7 +159,7 @@ impl Remediation<'_> {
         ArmWriter::new(self.tenant.arm.clone())
     }
 
-    fn executor<'a>(&'a self, writer: &'a ArmWriter) -> Executor<'a> {
+    fn executor<'a>(&'a self, writer: &'a ArmWriter) -> Executor<'a, ArmWriter> {
         Executor {
             writer,
             journal: self.journal,
@@ -166,16 +171,12 @@ impl Remediation<'_> {
         }
     }
 
-    /// Whoever continues or takes back a run may be another person and come much later, but must be in the same place.
-    async fn check_run(&self, run: &RunId) -> Result<Plan, RemediationError> {
-        let stored = self.journal.load(run).await;
-        let stored = stored.map_err(ExecuteError::unread)?;
-        let loaded = stored.load().map_err(ExecuteError::Damaged)?;
-        match self.check_context(&loaded.plan, None, Duration::MAX) {
-            Err(RemediationError::Mismatch(mismatches)) => Err(RemediationError::OtherPlace(mismatches)),
-            Err(error) => Err(error),
-            Ok(()) => Ok(loaded.plan),
-        }
+    /// Whoever continues or undoes a run may be another person and come much later, but must be in the same place.
+    fn check_place(&self, run: &LoadedRun) -> Result<(), RemediationError> {
+        self.check_context(&run.plan, None, Duration::MAX).map_err(|error| match error {
+            RemediationError::Mismatch(mismatches) => RemediationError::OtherPlace(mismatches),
+            error => error,
+        })
     }
 
     fn check_context(&self, plan: &Plan, principal: Option<&str>, max_age: Duration) -> Result<(), RemediationError> {

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use hostssl_azure::{
-    Arm, ArmError, Refusal, ResourceType, Turn, WriteParameterError, get_document, permissions, poll, read_parameter,
-    read_server, write_parameter, write_turn,
+    Arm, ArmError, OperationHandle, Refusal, ResourceType, Turn, WriteParameterError, get_document, permissions, poll,
+    read_parameter, read_server, write_parameter, write_turn,
 };
 use hostssl_model::{Origin, Parameter, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
-    Accepted, OperationHandle, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
+    Accepted, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
 };
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ impl ArmWriter {
 
 #[async_trait]
 impl ParameterWriter for ArmWriter {
+    type Operation = OperationHandle;
+
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         read_parameter(&self.arm, at.server, at.kind, at.parameter).await
     }
@@ -58,14 +60,19 @@ impl ParameterWriter for ArmWriter {
         (at_work || is("Ready")).then_some(!at_work)
     }
 
-    async fn write(&self, at: ParameterRef<'_>, value: &str, origin: Origin) -> Result<Accepted, WriteError> {
+    async fn write(
+        &self,
+        at: ParameterRef<'_>,
+        value: &str,
+        origin: Origin,
+    ) -> Result<Accepted<OperationHandle>, WriteError> {
         let action = permissions::write_action(at.kind, at.parameter).unwrap_or_default();
         let turn = self.turns().remove(at.server);
         match write_parameter(&self.arm, at.server, at.kind, at.parameter, (value, origin), turn).await {
             Ok(accepted) => Ok(Accepted {
                 request_id: accepted.request_id.and_then(|id| RequestId::new(&id).ok()),
                 retry_after: accepted.operation.as_ref().and_then(|operation| operation.retry_after),
-                operation: accepted.operation.map(OperationHandle::new),
+                operation: accepted.operation,
             }),
             Err(WriteParameterError::Arm(error)) => Err(not_written(&error, action)),
             Err(error @ WriteParameterError::NotWritable { .. }) => {
@@ -75,9 +82,6 @@ impl ParameterWriter for ArmWriter {
     }
 
     async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
-        let Some(operation) = operation.expose::<hostssl_azure::OperationHandle>() else {
-            return Err(PollError::Gone);
-        };
         match poll(&self.arm, operation).await {
             Ok(progress) => Ok(progress_of(progress)),
             Err(error) => Err(not_told(&error)),

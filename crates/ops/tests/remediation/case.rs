@@ -6,8 +6,8 @@ use hostssl_azure_sim::{Kind, Requests, Scenario, Server, Simulation};
 use hostssl_model::{Scope, Stop, TlsVersion};
 use hostssl_ops::{Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, make_plan};
 use hostssl_remediation::{
-    Approved, Clock as _, ExecutionEvent, ExecutorOptions, FixableControl, Goal, Plan, PlanOptions, Report, RunId,
-    StepReport, SystemClock,
+    Approved, Clock as _, ExecutionEvent, ExecutorOptions, FixableControl, Goal, LoadedRun, Plan, PlanOptions, Report,
+    RunId, StepReport, SystemClock,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::journal::MemoryJournal;
@@ -95,7 +95,11 @@ impl Case {
     }
 
     pub async fn undo(&self) -> Report {
-        self.with(patient(), async |remediation| remediation.undo(&run(), &[]).await).await.unwrap()
+        self.with(patient(), async |remediation| {
+            remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[]).await
+        })
+        .await
+        .unwrap()
     }
 
     pub async fn with<R>(&self, options: ExecutorOptions, work: impl AsyncFnOnce(&Remediation<'_>) -> R) -> R {

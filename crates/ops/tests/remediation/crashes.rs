@@ -10,8 +10,8 @@ use hostssl_azure_sim::{
 use hostssl_model::{ParameterName, TlsVersion};
 use hostssl_ops::{Remediation, RemediationError};
 use hostssl_remediation::{
-    Approved, Clock as _, ExecuteError, ExecutionEvent, Journal as _, Phase, Plan, Report, Rest, Status, Step,
-    StepReport, SystemClock,
+    Approved, Clock as _, ExecuteError, ExecutionEvent, Journal as _, LoadedRun, Phase, Plan, Report, Rest, Status,
+    Step, StepReport, SystemClock,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::crash::Crash;
@@ -237,8 +237,14 @@ impl World {
                 let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
                 remediation.apply(&approved, &run(), Duration::MAX).await
             }
-            Some(Phase::Finished) if undo => remediation.undo(&run(), &[]).await,
-            Some(_) => remediation.resume(&run(), Rest::Continue, &[]).await,
+            Some(Phase::Finished) if undo => {
+                remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[]).await
+            }
+            Some(_) => {
+                remediation
+                    .resume(LoadedRun::read(remediation.journal, &run()).await.unwrap(), Rest::Continue, &[])
+                    .await
+            }
         };
         match done {
             Ok(report) => report,

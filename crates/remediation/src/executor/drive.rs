@@ -7,7 +7,7 @@ mod wait;
 use super::recorder::Recorder;
 use super::{ExecutionEvent, Executor, Halt};
 use crate::{
-    Accepted, Act, Direction, Ending, NotStarted, OperationHandle, ParameterRef, RefusedBy, SafeText, Stage, Step,
+    Accepted, Act, Direction, Ending, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step,
     Track, WriteError,
 };
 use hostssl_model::{Origin, Parameter, Reason, Unchecked, same_value};
@@ -35,9 +35,9 @@ enum Next {
 }
 
 /// What the answer to a write told about its operation. Never leaves memory.
-struct Operation {
+struct Operation<T> {
     /// `None` when the answer said that it is done.
-    handle: Option<OperationHandle>,
+    handle: Option<T>,
     retry_after: Option<Duration>,
 }
 
@@ -53,23 +53,23 @@ enum Sight {
     Unchecked(Unchecked),
 }
 
-pub(super) struct Drive<'a> {
-    executor: &'a Executor<'a>,
-    recorder: &'a Recorder<'a>,
+pub(super) struct Drive<'a, W: ParameterWriter> {
+    executor: &'a Executor<'a, W>,
+    recorder: &'a Recorder<'a, W>,
     step: &'a Step,
     direction: Direction,
     before: &'a str,
     wanted: &'a str,
     began: Duration,
-    operation: Option<Operation>,
+    operation: Option<Operation<W::Operation>>,
     busy: Pace,
     unreadable_since: Option<Duration>,
 }
 
-impl<'a> Drive<'a> {
+impl<'a, W: ParameterWriter> Drive<'a, W> {
     pub(super) fn new(
-        executor: &'a Executor<'a>,
-        recorder: &'a Recorder<'a>,
+        executor: &'a Executor<'a, W>,
+        recorder: &'a Recorder<'a, W>,
         step: &'a Step,
         direction: Direction,
     ) -> Self {

@@ -3,7 +3,10 @@
 use super::pool::Places;
 use super::{ExecuteError, ExecutionEvent, Executor, Halt, Rest};
 use crate::report::report;
-use crate::{Act, Direction, Event, InvalidTransition, Plan, Record, Report, RunId, RunState, Step, StepState, Track};
+use crate::{
+    Act, Direction, Event, InvalidTransition, ParameterWriter, Plan, Record, Report, RunId, RunState, Step, StepState,
+    Track,
+};
 use hostssl_model::ResourceId;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,8 +16,8 @@ use std::time::Duration;
 const BATCH: usize = 1000;
 
 /// Appends to the journal first and then moves the state on, so that a report never knows more than the journal.
-pub(super) struct Recorder<'a> {
-    executor: &'a Executor<'a>,
+pub(super) struct Recorder<'a, W: ParameterWriter> {
+    executor: &'a Executor<'a, W>,
     run: &'a RunId,
     pub(super) plan: &'a Plan,
     state: Mutex<State>,
@@ -29,8 +32,8 @@ struct State {
     failures: usize,
 }
 
-impl<'a> Recorder<'a> {
-    pub(super) fn new(executor: &'a Executor<'a>, run: &'a RunId, plan: &'a Plan, state: RunState) -> Self {
+impl<'a, W: ParameterWriter> Recorder<'a, W> {
+    pub(super) fn new(executor: &'a Executor<'a, W>, run: &'a RunId, plan: &'a Plan, state: RunState) -> Self {
         let failures = state.steps().iter().filter(|step| has_failed(step)).count();
         let state = Mutex::new(State { run: state, failures });
         let places = Places::new(executor.options.max_parallel);

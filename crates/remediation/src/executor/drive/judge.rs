@@ -3,9 +3,9 @@
 use super::wait::{Bounded, Pace};
 use super::{Drive, Next};
 use crate::executor::Halt;
-use crate::{Direction, Ending, SafeText, Verdict};
+use crate::{Direction, Ending, ParameterWriter, SafeText, Verdict};
 
-impl Drive<'_> {
+impl<W: ParameterWriter> Drive<'_, W> {
     /// Only what makes a server stricter is proven on the wire; putting back restores a value, whatever it does.
     pub(super) fn asks_the_wire(&self) -> bool {
         self.executor.judge.is_some() && self.direction == Direction::Apply

@@ -4,7 +4,7 @@
 use super::wait::{Bounded, Pace};
 use super::{Drive, Next, Operation, Sight};
 use crate::executor::{ExecutionEvent, Halt};
-use crate::{Ending, OperationHandle, PollError, Progress, SafeText, Track};
+use crate::{Ending, ParameterWriter, PollError, Progress, SafeText, Track};
 use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ enum Told {
     Leave,
 }
 
-impl Drive<'_> {
+impl<W: ParameterWriter> Drive<'_, W> {
     /// A write whose answer nobody saw: waits for its value to appear; when it has not for long enough, writes once
     /// more, and never a third time.
     pub(super) async fn settle_unanswered(&mut self, track: &Track) -> Result<Next, Halt> {
@@ -112,7 +112,7 @@ impl Drive<'_> {
         }
     }
 
-    async fn poll(&self, handle: &OperationHandle, first: Option<Duration>, began: Duration) -> Told {
+    async fn poll(&self, handle: &W::Operation, first: Option<Duration>, began: Duration) -> Told {
         let mut pace = Pace::new(&self.executor.options);
         let mut asked = first;
         let mut unanswered = 0;

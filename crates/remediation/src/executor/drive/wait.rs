@@ -1,8 +1,8 @@
 //! Waiting: every wait is bounded, and ends early when the person or the deadline says so.
 
 use super::{Drive, Next};
-use crate::ExecutorOptions;
 use crate::executor::{ExecutionEvent, Halt};
+use crate::{ExecutorOptions, ParameterWriter};
 use std::time::Duration;
 
 /// No wait is shorter, so that a `Retry-After: 0` makes no busy loop.
@@ -52,7 +52,7 @@ pub(super) struct Sent {
     age_then: Duration,
 }
 
-impl Drive<'_> {
+impl<W: ParameterWriter> Drive<'_, W> {
     /// How long ago a moment is.
     pub(super) fn since(&self, moment: Duration) -> Duration {
         self.executor.clock.elapsed().saturating_sub(moment)
