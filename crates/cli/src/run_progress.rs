@@ -62,6 +62,7 @@ impl<'a> RunProgress<'a> {
             | Ending::Already { .. }
             | Ending::NotStarted { .. }
             | Ending::Reverted { .. }
+            | Ending::Unexplained
             | Ending::Forgotten => {}
             Ending::Changed { found } => {
                 self.tell(&format!("{name}: left alone: {} is {} now", step.parameter, safe(found.as_str())));

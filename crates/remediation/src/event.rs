@@ -106,6 +106,9 @@ pub enum Ending {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         waits_for_restart: bool,
     },
+    /// The wanted value was there when the run was resumed, and no record says that the run wrote it. Where records were lost,
+    /// for instance with a state directory that was restored from a backup, it may have.
+    Unexplained,
     /// The value had been read back, and something set another one before the run ended.
     Reverted {
         /// The value that was found.

@@ -31,7 +31,7 @@ pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOp
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, LoadedRun, NewRun, RunId, StoredRun};
-pub use lint::{FailedFindings, Lint, LintCode, LintContext, failed_findings, lint};
+pub use lint::{FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, server_tags};
 pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};
 pub use plan::{
     Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,

@@ -6,8 +6,8 @@
 mod checks;
 
 use crate::{Plan, SafeText, Step};
-use hostssl_model::{ControlId, Outcome, ResourceId, ServerReport, Subscription};
-use std::collections::BTreeSet;
+use hostssl_model::{ControlId, Outcome, ResourceId, ServerReport, Subscription, Tags};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,6 +138,15 @@ pub fn failed_findings(servers: &[ServerReport]) -> FailedFindings {
     servers.iter().flat_map(failed).collect()
 }
 
+/// The tags of servers.
+pub type ServerTags = BTreeMap<ResourceId, Tags>;
+
+/// The tags of these servers.
+#[must_use]
+pub fn server_tags(servers: &[ServerReport]) -> ServerTags {
+    servers.iter().map(|report| (report.server.id.clone(), report.server.tags.clone())).collect()
+}
+
 /// What the reviewer knows and allows.
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
@@ -153,6 +162,8 @@ pub struct LintContext<'a> {
     pub subscriptions: &'a [Arc<Subscription>],
     /// The findings that failed in an audit, to see whether one asks for each step; `None` when there is none at hand.
     pub failed: Option<&'a FailedFindings>,
+    /// The tags of the servers, which say what each is for before its name does; `None` when they are not known.
+    pub tags: Option<&'a ServerTags>,
 }
 
 /// Complains about everything in a plan that a reviewer should not approve. No complaint is no proof.
@@ -238,6 +249,7 @@ mod tests {
             cloud: None,
             subscriptions: &[],
             failed: None,
+            tags: None,
         }
     }
 
@@ -290,6 +302,29 @@ mod tests {
         }
         assert_eq!(first("non-prod-orders", "orders"), []);
         assert_eq!(first("product-catalog", "orders"), []);
+    }
+
+    #[test]
+    fn tags_say_what_a_server_is_for_before_its_name_does() {
+        let plan = |first: &str, second: &str| draft(vec![step(1, 1, first), step(2, 2, second)]);
+        let with = |name: &str, key: &str, value: &str| {
+            let tags: ServerTags = [(id(name), [(key, value)].into_iter().collect())].into();
+            let context = LintContext { tags: Some(&tags), ..context() };
+            codes(plan("orders", "billing"), &context)
+        };
+        let objection = [(LintCode::ProductionCanary, Some(1))];
+        assert_eq!(with("orders", "Environment", "Production"), objection);
+        assert_eq!(with("orders", "env", "prd"), objection);
+        assert_eq!(with("orders", "env", "pre-prod"), []);
+        assert_eq!(with("orders", "owner", "production"), [], "not a tag that says what a server is for");
+        assert_eq!(with("billing", "env", "production"), []);
+        // A copy of production, tagged as a test, is a good canary; and names still count where tags say nothing.
+        for (value, expected) in [("test", &[][..]), ("blue", &objection)] {
+            let tags: ServerTags = [(id("prod-copy"), [("env", value)].into_iter().collect())].into();
+            let context = LintContext { tags: Some(&tags), ..context() };
+            assert_eq!(codes(plan("prod-copy", "billing"), &context), expected, "{value}");
+        }
+        assert_eq!(codes(plan("staging-prod-copy", "billing"), &context()), []);
     }
 
     #[test]

@@ -231,6 +231,7 @@ mod tests {
             any::<bool>().prop_map(|waits_for_restart| Ending::Already { waits_for_restart }),
             Just(Ending::Reverted { found: text() }),
             Just(Ending::Forgotten),
+            Just(Ending::Unexplained),
             Just(Ending::Changed { found: text() }),
             Just(Ending::Refused { by: RefusedBy::Lock, name: text(), detail: text() }),
             Just(Ending::Failed { detail: text() }),

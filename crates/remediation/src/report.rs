@@ -266,7 +266,7 @@ fn applied(ending: &Ending) -> Status {
         Ending::Already { .. } => Status::Already,
         Ending::Reverted { .. } => Status::Failed,
         Ending::Forgotten => Status::Forgotten,
-        Ending::Changed { .. } => Status::ChangedSincePlan,
+        Ending::Changed { .. } | Ending::Unexplained => Status::ChangedSincePlan,
         Ending::NotStarted { .. } => Status::NotStarted,
         Ending::Refused { .. } => Status::Refused,
         Ending::Failed { .. } => Status::Failed,
@@ -311,6 +311,9 @@ fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
 
 const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server, which hostssl never does";
 
+const UNEXPLAINED: &str = "the new value is there, and no record says who set it: somebody else, or this run if records of it \
+                           were lost; undo leaves it as it is";
+
 fn reason(ending: &Ending, undoing: bool) -> Option<String> {
     match ending {
         Ending::Reached { note, waits_for_restart } => {
@@ -325,6 +328,7 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
             Some(format!("the new value was read back, and then it was {found} again: something else sets it"))
         }
         Ending::Forgotten => Some("a person said that it is to be forgotten".to_owned()),
+        Ending::Unexplained => Some(UNEXPLAINED.to_owned()),
         Ending::Changed { found } if undoing => {
             Some(format!("left alone: the value is {found}, which is not the run's"))
         }

@@ -5,14 +5,16 @@
 use async_trait::async_trait;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, Stop, Unchecked};
 use hostssl_remediation::{
-    Accepted, Act, Approved, Clock as _, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _, LoadedRun,
-    ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Report, Rest, RunId, RunOutcome, WriteError,
+    Accepted, Act, Approved, Clock, Direction, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _,
+    LoadedRun, NewRun, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, Report, Rest,
+    RunId, RunOutcome, SafeText, WriteError,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::set_traps;
 use hostssl_test_support::journal::{CrashingJournal, MemoryJournal};
 use hostssl_test_support::world::{Fault, PollUrl, World};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -302,4 +304,71 @@ async fn a_server_may_be_forgotten() {
     let resumed =
         executor.resume(LoadedRun::read(executor.journal, &run()).await.unwrap(), Rest::Continue, &[b]).await.unwrap();
     assert_eq!((statuses(&resumed), resumed.outcome), (vec!["applied", "forgotten"], RunOutcome::Done));
+}
+
+/// As after a state directory was restored from a backup that was made while the run went on.
+#[tokio::test(start_paused = true)]
+async fn a_resumed_run_claims_nothing_about_what_it_may_have_written() {
+    let case = Case::new(&[Fault::None; 3]);
+    let applied = case.apply().await;
+    assert_eq!(statuses(&applied), ["applied"; 3]);
+    let whole = case.journal.load(&run()).await.unwrap().records;
+    // All records are lost but the first, or all of the last two servers.
+    for (kept, expected) in
+        [(1, ["changed-since-plan"; 3]), (5, ["applied", "changed-since-plan", "changed-since-plan"])]
+    {
+        let restored = MemoryJournal::default();
+        let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &whole[0] };
+        restored.begin(&new).await.unwrap();
+        let of_first = |record: &&Record| matches!(record.event, Event::Step { step: 1, .. });
+        let records: Vec<Record> = whole.iter().filter(of_first).take(kept - 1).cloned().collect();
+        restored.append(&run(), &records).await.unwrap();
+        let executor = Executor { journal: &restored, ..case.executor(&case.world, watch::channel(None).1) };
+        let loaded = LoadedRun::read(&restored, &run()).await.unwrap();
+        let resumed = executor.resume(loaded, Rest::Continue, &[]).await.unwrap();
+        assert_eq!(statuses(&resumed), expected, "{resumed:?}");
+        assert_eq!((resumed.outcome, resumed.summary.already), (RunOutcome::Incomplete, 0));
+        assert!(resumed.steps[2].reason.as_deref().unwrap().contains("no record says who set it"));
+        assert_eq!(case.world.accepted().len(), 3, "nothing is written");
+    }
+}
+
+/// A wall clock that somebody sets back by an hour while the run waits.
+struct SetBack<'a>(&'a VirtualClock, AtomicBool);
+
+#[async_trait]
+impl Clock for SetBack<'_> {
+    fn now_ms(&self) -> i64 {
+        let back = if self.1.load(Ordering::SeqCst) { 3_600_000 } else { 0 };
+        self.0.now_ms() - back
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.1.store(true, Ordering::SeqCst);
+        self.0.sleep(duration).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_prolongs_no_wait() {
+    let case = Case::new(&[Fault::None]);
+    // Killed between the intent and the write.
+    let record = |event| Record { at_ms: case.clock.now_ms(), event };
+    let first = record(Event::RunStarted);
+    let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first };
+    case.journal.begin(&new).await.unwrap();
+    let act = Act::Intent { found: SafeText::new("off"), was_default: false };
+    let intent = record(Event::Step { step: 1, direction: Direction::Apply, act });
+    case.journal.append(&run(), &[intent]).await.unwrap();
+    let clock = SetBack(&case.clock, AtomicBool::new(false));
+    let executor = Executor { clock: &clock, ..case.executor(&case.world, watch::channel(None).1) };
+    let loaded = LoadedRun::read(&case.journal, &run()).await.unwrap();
+    let resumed = executor.resume(loaded, Rest::Continue, &[]).await.unwrap();
+    assert_eq!(statuses(&resumed), ["applied"]);
+    assert!(clock.1.load(Ordering::SeqCst), "it waited, so that the clock was set back");
+    assert!(case.clock.elapsed() < ExecutorOptions::default().grace, "{:?}", case.clock.elapsed());
 }

@@ -200,6 +200,7 @@ proptest! {
             cloud: Some("AzureCloud"),
             subscriptions: &[],
             failed: Some(&failed),
+            tags: None,
         };
         let lints = lint(&plan, &context);
         // A loop of replicas has no right order, and old floors cannot be undone.

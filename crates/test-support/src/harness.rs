@@ -181,7 +181,8 @@ pub fn expected(fault: Fault) -> &'static [Status] {
         Fault::NeverEnds | Fault::BusyForEver | Fault::LostAlways | Fault::Unseen => &[Status::TimedOut],
         Fault::Locked | Fault::Policy | Fault::Forbidden | Fault::Stopped | Fault::StoppedAtWrite => &[Status::Refused],
         Fault::Changed => &[Status::ChangedSincePlan],
-        Fault::AlreadyThere => &[Status::Already],
+        // A resumed run cannot know that nothing of it set the value.
+        Fault::AlreadyThere => &[Status::Already, Status::ChangedSincePlan],
     }
 }
 

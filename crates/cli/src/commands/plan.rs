@@ -15,7 +15,7 @@ use hostssl_model::{AuditReport, ResourceId, matches_pattern};
 use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
 use hostssl_remediation::{
     Clock as _, Ending, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, Step, SystemClock,
-    WaveOrder, failed_findings, lint,
+    WaveOrder, failed_findings, lint, server_tags,
 };
 use hostssl_store::{RunEntry, StoreError};
 use jiff::Timestamp;
@@ -206,6 +206,7 @@ fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let plan = plan_file::read(&args.plan)?;
     let audit = args.audit.as_deref().map(|run| kept_audit(args, run)).transpose()?;
     let failed = audit.as_ref().map(|audit| failed_findings(&audit.servers));
+    let tags = audit.as_ref().map(|audit| server_tags(&audit.servers));
     let complaints = lint(
         &plan,
         &LintContext {
@@ -215,6 +216,7 @@ fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
             cloud: args.cloud.as_deref(),
             subscriptions: audit.as_ref().map_or(&[], |audit| &audit.subscriptions),
             failed: failed.as_ref(),
+            tags: tags.as_ref(),
         },
     );
     write_complaints(&plan, &complaints, &args.value, talk)?;
@@ -287,4 +289,56 @@ fn complaint_value(plan: &Plan, one: &Lint) -> Value {
         "server": one.step.and_then(|id| plan.step(id)).map(|step| step.server.to_string()),
         "message": one.message.as_str(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::*;
+    use hostssl_remediation::{Act, Direction, Event, Journal as _, NewRun, NotStarted, Record, RunId, SafeText};
+    use hostssl_store::Store;
+    use hostssl_test_support::fleet::{Known, NOW_MS, flexible};
+
+    /// Keeps a run whose steps ended in these ways, in this order.
+    async fn keep(store: &Store, run: &str, at_ms: i64, endings: Vec<Ending>) -> Plan {
+        let postures = ["a", "b", "c"].map(|name| flexible(name, "off", "TLSv1.2")).to_vec();
+        let mut known = Known::new(postures);
+        known.options = PlanOptions { canary_size: 2, wave_size: 2, max_servers: None };
+        let plan = known.plan();
+        let run = RunId::new(run).unwrap();
+        let record = |event| Record { at_ms, event };
+        let first = record(Event::RunStarted);
+        store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
+        let ended = |(step, ending): (&Step, Ending)| {
+            record(Event::Step { step: step.id, direction: Direction::Apply, act: Act::Ended { ending } })
+        };
+        let mut records: Vec<Record> = plan.steps().iter().zip(endings).map(ended).collect();
+        records.push(record(Event::RunFinished));
+        store.append(&run, &records).await.unwrap();
+        plan
+    }
+
+    #[tokio::test]
+    async fn the_canary_that_failed_last_is_found_and_no_other_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateArgs { state: Some(folder.path().to_owned()) };
+        assert!(failed_canary(&state, false).is_empty(), "there is no state");
+        let failed = || Ending::Failed { detail: SafeText::new("it did not work") };
+        let already = || Ending::Already { waits_for_restart: false };
+        let waiting = || Ending::NotStarted { why: NotStarted::CanaryFailed };
+        let store = Store::open(folder.path()).unwrap();
+        let plan = keep(&store, "run-1", NOW_MS, vec![already(), failed(), waiting()]).await;
+        let canary: Vec<&ResourceId> = plan.steps().iter().map(|step| &step.server).collect();
+        let last = failed_canary(&state, false);
+        assert_eq!(
+            last.iter().collect::<Vec<_>>(),
+            [canary[1]],
+            "not the one that ended well, nor one of a later wave"
+        );
+        assert!(failed_canary(&state, true).is_empty(), "what was simulated is another matter");
+        // A later run in which the canary ended well, or had no turn, excuses it; a failure in a later wave accuses nobody.
+        keep(&store, "run-2", NOW_MS + 60_000, vec![already(), waiting(), failed()]).await;
+        assert!(failed_canary(&state, false).is_empty());
+    }
 }

@@ -6,7 +6,7 @@ use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
 use crate::trouble::Trouble;
 use hostssl_model::{Reason, Scope, Subscription};
 use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
-use hostssl_remediation::{FailedFindings, Goal, Plan, PlanOptions, failed_findings};
+use hostssl_remediation::{FailedFindings, Goal, Plan, PlanOptions, ServerTags, failed_findings, server_tags};
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +42,8 @@ pub(crate) struct Ready {
     /// The subscriptions that were audited for it, and the findings that failed: a second opinion is held against them.
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     pub(crate) failed: FailedFindings,
+    /// The tags of the audited servers, for the same.
+    pub(crate) tags: ServerTags,
     /// What could not be considered, one line each.
     pub(crate) unchecked: Vec<String>,
 }
@@ -156,7 +158,8 @@ impl Planning {
         }
         let unchecked = self.unchecked(&planned);
         let failed = failed_findings(&planned.audit.servers);
-        Ok(Ready { plan: planned.plan, subscriptions: planned.audit.subscriptions, failed, unchecked })
+        let tags = server_tags(&planned.audit.servers);
+        Ok(Ready { plan: planned.plan, subscriptions: planned.audit.subscriptions, failed, tags, unchecked })
     }
 
     /// What the plan could not consider, one line each.

@@ -91,5 +91,6 @@ fn ending_word(ending: &Ending, way: Direction) -> &'static str {
         Ending::NotStarted { .. } => "not started",
         Ending::Reverted { .. } => "reverted",
         Ending::Forgotten => "forgotten",
+        Ending::Unexplained => "changed since the plan",
     }
 }

@@ -131,6 +131,9 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                               end: it may still take effect";
                 self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
             }
+            Sight::Wanted(_) if clean && self.recorder.may_lack_records(self.direction) => {
+                self.end(Ending::Unexplained).await
+            }
             Sight::Wanted(parameter) if clean => {
                 self.end(Ending::Already { waits_for_restart: parameter.pending_restart }).await
             }

@@ -24,6 +24,8 @@ pub(super) struct Recorder<'a, W: ParameterWriter> {
     interrupted_at: OnceLock<Duration>,
     pub(super) places: Places,
     rest: Rest,
+    /// Whether another process wrote the records so far, so that some may be missing.
+    resumed: bool,
     forgotten: BTreeSet<ResourceId>,
 }
 
@@ -38,12 +40,13 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
         let state = Mutex::new(State { run: state, failures });
         let places = Places::new(executor.options.max_parallel);
         let (rest, forgotten) = (Rest::Continue, BTreeSet::new());
-        Self { executor, run, plan, state, interrupted_at: OnceLock::new(), places, rest, forgotten }
+        Self { executor, run, plan, state, interrupted_at: OnceLock::new(), places, rest, resumed: false, forgotten }
     }
 
-    /// The same for a run that is gone on with, or put back, in this way.
+    /// The same for a run that is continued, or undone, in this way.
     pub(super) fn with(mut self, rest: Rest, forgotten: &[ResourceId]) -> Self {
         self.rest = rest;
+        self.resumed = true;
         self.forgotten = forgotten.iter().cloned().collect();
         self
     }
@@ -51,6 +54,11 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
     /// Whether nothing more may be written.
     pub(super) fn only_settles(&self) -> bool {
         self.rest == Rest::Leave
+    }
+
+    /// Whether a step that has no record may have been written all the same.
+    pub(super) fn may_lack_records(&self, direction: Direction) -> bool {
+        self.resumed && direction == Direction::Apply
     }
 
     /// Whether a person said that a server is to be forgotten.

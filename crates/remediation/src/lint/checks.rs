@@ -161,24 +161,42 @@ pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'
     }
 }
 
-/// Whether the name of a server, a group or a subscription says that people depend on a server. `non-prod` and `pre-prod` say the opposite.
-fn says_production(text: &str) -> bool {
+/// The tags that say what a server is for.
+const PURPOSE: [&str; 6] = ["environment", "env", "stage", "tier", "lifecycle", "criticality"];
+
+/// Whether a text says that people depend on a server; `None` when it says nothing about that. `non-prod` and `pre-prod` say
+/// that they do not.
+fn says_production(text: &str) -> Option<bool> {
     let text = text.to_lowercase();
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let mut before = "";
-    words.any(|word| {
-        let word_before = std::mem::replace(&mut before, word);
-        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        matches!(word, "prod" | "prd" | "production" | "live") && !matches!(word_before, "non" | "pre" | "not")
-    })
+    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let (mut before, mut found) = ("", None);
+    words
+        .find_map(|word| {
+            let word_before = std::mem::replace(&mut before, word);
+            match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
+                "prod" | "prd" | "production" | "live" | "critical" | "missioncritical" => {
+                    let negated = matches!(word_before, "non" | "pre" | "not");
+                    found = Some(!negated);
+                    negated.then_some(false)
+                }
+                "dev" | "devel" | "develop" | "development" | "test" | "testing" | "tst" | "qa" | "qs" | "uat"
+                | "stage" | "staging" | "stg" | "sandbox" | "sbx" | "demo" | "lab" | "int" | "nonprod"
+                | "nonproduction" | "preprod" | "preproduction" => Some(false),
+                _ => None,
+            }
+        })
+        .or(found)
 }
 
 /// Production is tried first only where there is nothing else to try.
 pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
     let subscriptions: HashMap<_, &str> = context.subscriptions.iter().map(|one| (&one.id, &*one.name)).collect();
     let is_production = |step: &Step| {
+        let tags = context.tags.and_then(|tags| tags.get(&step.server));
+        let purposes = tags.into_iter().flat_map(|tags| PURPOSE.iter().filter_map(|name| tags.get(name)));
         let subscription = subscriptions.get(&step.server.subscription()).copied();
-        [step.server.name(), step.server.resource_group()].into_iter().chain(subscription).any(says_production)
+        let names = [step.server.name(), step.server.resource_group()].into_iter().chain(subscription);
+        purposes.chain(names).find_map(says_production) == Some(true)
     };
     let executable = || plan.steps().iter().filter(|step| step.is_executable());
     let others = executable().any(|step| step.wave > 1 && !is_production(step));

@@ -161,8 +161,10 @@ impl Track {
             (Stage::Observed { .. }, Ending::Reached { .. }) => true,
             (_, Ending::Reached { .. }) => false,
             // Only who certainly wrote nothing may say so.
-            (Stage::Planned, Ending::Already { .. } | Ending::NotStarted { .. }) => self.unanswered == 0,
-            (_, Ending::Already { .. } | Ending::NotStarted { .. }) => false,
+            (Stage::Planned, Ending::Already { .. } | Ending::Unexplained | Ending::NotStarted { .. }) => {
+                self.unanswered == 0
+            }
+            (_, Ending::Already { .. } | Ending::Unexplained | Ending::NotStarted { .. }) => false,
             // It comes by way of `reverted`.
             (_, Ending::Reverted { .. }) => false,
             // A refusal is an answer, so it comes by way of `rejected`.

@@ -119,6 +119,7 @@ fn check(ready: &Ready, max_age: Duration) -> Vec<Lint> {
         cloud: None,
         subscriptions: &ready.subscriptions,
         failed: Some(&ready.failed),
+        tags: Some(&ready.tags),
     };
     lint(&ready.plan, &context)
 }
