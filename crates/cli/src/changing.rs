@@ -56,26 +56,26 @@ pub(crate) async fn connect_site(
 
 impl Site {
     /// The wire as the judge. Like the client, it is not stopped by an interrupt.
-    fn judge(&self) -> Result<WireJudge, CliError> {
+    fn judge(&self, route: &RouteArgs) -> Result<WireJudge, CliError> {
         let never = watch::channel(None).1;
-        let probe = probing::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref(), &RouteArgs::default())?;
+        let probe = probing::probe_of(self.simulation.as_ref(), never, self.ca_file.as_deref(), route)?;
         Ok(WireJudge { tenant: self.changing.clone(), probe })
     }
 }
 
-/// Does something with everything that it takes to change servers.
+/// Does something with everything that it takes to change servers. With a route to their listeners, the wire is the judge.
 pub(crate) async fn change(
     site: &Site,
     store: &Store,
     pace: &PaceArgs,
-    probe: bool,
+    route: Option<&RouteArgs>,
     plan: &Plan,
     talk: &OutputArgs,
     work: impl AsyncFnOnce(&Remediation<'_>) -> Result<Report, RemediationError>,
 ) -> Result<Report, CliError> {
     let progress = RunProgress::new(plan, talk);
     let clock = SystemClock::new();
-    let judge = if probe { Some(site.judge()?) } else { None };
+    let judge = route.map(|route| site.judge(route)).transpose()?;
     let remediation = Remediation {
         tenant: &site.changing,
         on_behalf: None,

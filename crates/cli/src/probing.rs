@@ -41,15 +41,7 @@ pub(crate) fn probe_of(
     ca_file: Option<&Path>,
     route: &RouteArgs,
 ) -> Result<ListenerProbe, CliError> {
-    let mut options = Options { conversations: CONVERSATIONS, ..options_of(simulation, ca_file)? };
-    match route.dialer()? {
-        Some(_) if simulation.is_some() => {
-            let what = "--proxy and --connect-to do not go with --simulate, whose listeners are in this process";
-            return Err(CliError::usage(what, "leave one of them out"));
-        }
-        Some(dialer) => options.dialer = dialer,
-        None => {}
-    }
+    let options = Options { conversations: CONVERSATIONS, ..options_of(simulation, ca_file, route)? };
     let at_once = match simulation {
         Some(_) => ENDPOINTS_AT_ONCE,
         None => {
@@ -61,8 +53,12 @@ pub(crate) fn probe_of(
 }
 
 /// What writes down the exchange with a listener, for the console.
-pub(crate) fn exchange_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<TakeExchange, CliError> {
-    let options = Options { transcript: true, ..options_of(simulation, ca_file)? };
+pub(crate) fn exchange_of(
+    simulation: Option<&Simulation>,
+    ca_file: Option<&Path>,
+    route: &RouteArgs,
+) -> Result<TakeExchange, CliError> {
+    let options = Options { transcript: true, ..options_of(simulation, ca_file, route)? };
     let prober = Arc::new(prober(options)?);
     Ok(Arc::new(move |host: String, port: u16| {
         let prober = Arc::clone(&prober);
@@ -98,10 +94,17 @@ fn exchange(report: EndpointReport) -> Exchange {
 }
 
 /// What is asked, and of whom. With a simulated Azure its listeners are asked, in this process.
-fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>) -> Result<Options, CliError> {
+fn options_of(
+    simulation: Option<&Simulation>,
+    ca_file: Option<&Path>,
+    route: &RouteArgs,
+) -> Result<Options, CliError> {
     let mut roots = roots(ca_file)?;
     // Azure writes pg_hba.conf: it has no lines for the names of replication users.
     let mut options = Options::quick();
+    if let Some(dialer) = route.dialer_unless(simulation.is_some())? {
+        options.dialer = dialer;
+    }
     if let Some(simulation) = simulation {
         let wire = Wire::new(simulation).map_err(|error| CliError::failed(&error, DEFECT))?;
         for root in wire.roots() {

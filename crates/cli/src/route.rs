@@ -7,13 +7,16 @@ use hostssl_probe::dial::{Dial, Network};
 use hostssl_probe::proxy::Socks5;
 use std::sync::Arc;
 
+/// What gives the proxy where the option does not.
+const PROXY_VARIABLE: &str = "HOSTSSL_PROXY";
+
 /// How the listeners of servers are reached.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Network options")]
 pub(crate) struct RouteArgs {
     /// Connect to PostgreSQL through this SOCKS5 proxy, socks5h://[user:password@]host[:port], such as that of ssh -D. The proxy
     /// resolves the names, those of private DNS zones too. A password is better given by the variable than on the command line.
-    #[arg(long, value_name = "URL", env = "HOSTSSL_PROXY", hide_env_values = true)]
+    #[arg(long, value_name = "URL", env = PROXY_VARIABLE, hide_env_values = true)]
     proxy: Option<String>,
     /// Connect to another host and port in place of those of a target, as curl has it: NAME:PORT:HOST:PORT, of which each may
     /// be empty. The certificate is judged by the name of the target. May be repeated; the first that fits counts.
@@ -22,6 +25,29 @@ pub(crate) struct RouteArgs {
 }
 
 impl RouteArgs {
+    /// Fails when the options are given to a command that is not told to probe: they would do nothing. The variable alone is no
+    /// mistake, since it may be meant for other commands.
+    pub(crate) fn refuse_without_probe(&self) -> Result<(), CliError> {
+        let variable = std::env::var(PROXY_VARIABLE).ok();
+        let option = match &self.proxy {
+            _ if !self.connect_to.is_empty() => "--connect-to",
+            Some(proxy) if variable.as_ref() != Some(proxy) => "--proxy",
+            _ => return Ok(()),
+        };
+        let what = format!("{option} is for connections to PostgreSQL, and without --probe there are none");
+        Err(CliError::usage(what, format!("add --probe, or leave {option} out; HTTPS_PROXY is for those to Azure")))
+    }
+
+    /// The same for a command that may use a simulated Azure, whose listeners are in this process.
+    pub(crate) fn dialer_unless(&self, simulated: bool) -> Result<Option<Arc<dyn Dial>>, CliError> {
+        let dialer = self.dialer()?;
+        if dialer.is_some() && simulated {
+            let what = "--proxy and --connect-to do not go with --simulate, whose listeners are in this process";
+            return Err(CliError::usage(what, format!("leave one of them out, and unset {PROXY_VARIABLE}")));
+        }
+        Ok(dialer)
+    }
+
     /// What dials as the options say; `None` without any of them.
     pub(crate) fn dialer(&self) -> Result<Option<Arc<dyn Dial>>, CliError> {
         if self.proxy.is_none() && self.connect_to.is_empty() {

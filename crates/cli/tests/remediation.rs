@@ -337,3 +337,71 @@ fn a_plan_is_checked_against_what_a_kept_audit_found() {
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "not-needed"), "{codes:?}");
     assert_eq!(check("no-such-run").code, 2);
 }
+
+#[test]
+fn the_listeners_are_reached_the_way_that_is_given() {
+    let site = Site::new(&["demo"]);
+    let (file, hash) = site.plan("plan.json", &["--server", "pg-catalog-prod"]);
+    let listed = std::fs::read_to_string(site.simulator.folder().join("servers.txt")).unwrap();
+    let line = listed.lines().find(|line| line.contains("pg-catalog-prod.")).unwrap();
+    let host = line.split_whitespace().find_map(|word| word.strip_prefix("host=")).unwrap();
+    // Behind the tunnel is a server that has no TLS and takes everybody, whatever Azure says.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let rule = format!("{host}:5432:127.0.0.1:{}", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut bytes = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    // A request without anything behind it, such as SSLRequest, or a startup: AuthenticationOk.
+                    let answer: &[u8] = if count == 8 { b"N" } else { b"R\0\0\0\x08\0\0\0\0" };
+                    if stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let apply = ["apply", &file, "--approve", &hash, "--connect-to", &rule, "-o", "json"];
+    // An option that would do nothing is a mistake, told before anything is written.
+    let refused = site.run(&apply);
+    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: add --probe"), "{}", refused.stderr);
+    assert!(site.runs().is_empty());
+    let applied = site.run(&[&apply[..], &["--probe"]].concat());
+    let report = json(&applied);
+    assert_eq!(report["summary"]["failed"], 1, "the wire contradicts the setting: {report}");
+    assert_eq!(applied.code, 3, "{}", applied.stderr);
+}
+
+#[test]
+fn ways_to_the_listeners_that_do_nothing_or_lead_nowhere_are_mistakes() {
+    let way = ["--connect-to", "db:5432:127.0.0.1:1"];
+    let proxy = ["--proxy", "socks5h://me:hunter2@127.0.0.1:1"];
+    for command in [
+        &["apply", "plan.json"][..],
+        &["resume", "0198"],
+        &["enforce", "--server", "pg-orders-prod", "--simulate"],
+        &["server", "update", "-n", "pg", "-g", "rg", "--ssl-enforcement", "Enabled", "--simulate"],
+        &["audit", "--simulate"],
+    ] {
+        for options in [&way[..], &proxy] {
+            let done = common::run(&[command, options].concat());
+            assert_eq!(done.code, 2, "{command:?}: {}", done.stderr);
+            assert!(done.stderr.contains("hint: add --probe"), "{command:?}: {}", done.stderr);
+            assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+        }
+        let malformed = common::run(&[command, &["--probe", "--connect-to", "nonsense"]].concat());
+        assert_eq!(malformed.code, 2, "{command:?}: {}", malformed.stderr);
+        assert!(malformed.stderr.contains("--connect-to: "), "{command:?}: {}", malformed.stderr);
+    }
+    // The variable may be set for other commands.
+    let mut audit = common::hostssl();
+    audit.args(["audit", "--simulate", "enforced", "-q", "-o", "none"]).env("HOSTSSL_PROXY", "socks5h://127.0.0.1:1");
+    assert_eq!(common::start(&mut audit).finish().code, 0);
+    // A console always probes, when it is asked to.
+    let served = common::run(&[&["serve", "--simulate", "--listen", "127.0.0.1:0"], &way[..]].concat());
+    assert_eq!(served.code, 2, "{}", served.stderr);
+    assert!(served.stderr.contains("do not go with --simulate"), "{}", served.stderr);
+}

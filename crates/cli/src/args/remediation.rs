@@ -3,6 +3,8 @@
 use super::{
     AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, SelectArgs, TableArgs, ValueArgs, duration, name,
 };
+use crate::error::CliError;
+use crate::route::RouteArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use hostssl_remediation::{LintCode, WaveBy};
 use std::path::PathBuf;
@@ -162,6 +164,20 @@ pub(crate) struct JudgeArgs {
     /// Let the wire have the last word: a step that the server's listeners contradict has failed.
     #[arg(long)]
     pub(crate) probe: bool,
+    #[command(flatten)]
+    route: RouteArgs,
+}
+
+impl JudgeArgs {
+    /// How the listeners are reached, if they are to be asked. What is wrong with it is said before anything else happens.
+    pub(crate) fn route(&self, connect: &ConnectArgs) -> Result<Option<&RouteArgs>, CliError> {
+        if self.probe {
+            self.route.dialer_unless(connect.simulate.is_some())?;
+        } else {
+            self.route.refuse_without_probe()?;
+        }
+        Ok(self.probe.then_some(&self.route))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ use hostssl_remediation::{Approved, LoadedRun, Plan, Rest};
 /// `hostssl apply`.
 pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
+    let route = args.judge.route(&args.connect)?;
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
     let approved = match &args.approve {
         Some(hash) => Approved::new(plan.clone(), hash)?,
@@ -37,7 +38,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         }
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
-        change(&site, &store, &args.pace, args.judge.probe, &plan, talk, work).await
+        change(&site, &store, &args.pace, route, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }
@@ -61,6 +62,7 @@ pub(crate) fn approve(plan: &Plan, instead: &str, again: &str) -> Result<Approve
 /// `hostssl resume`.
 pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
+    let route = args.judge.route(&args.connect)?;
     let run = run_id(&args.run)?;
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
@@ -72,7 +74,7 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
         let plan = loaded.plan.clone();
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
-        change(&site, &store, &args.pace, args.judge.probe, &plan, talk, work).await
+        change(&site, &store, &args.pace, route, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }
@@ -109,7 +111,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
         let plan = loaded.plan.clone();
         let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(loaded, &forgotten).await;
-        change(&site, &store, &pace, false, &plan, talk, work).await
+        change(&site, &store, &pace, None, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
 }

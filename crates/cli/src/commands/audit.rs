@@ -23,6 +23,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     if query.is_some() && args.output == AuditFormat::Csv {
         return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
     }
+    if !args.wire.probe {
+        args.wire.route.refuse_without_probe()?;
+    }
     block_on(async {
         let connected = connect_whole(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
         let wire = args

@@ -12,6 +12,7 @@ use crate::stdout;
 
 pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let mut request = args.make.request()?;
+    let route = args.judge.route(&args.make.connect)?;
     request.order.last = super::plan::failed_canary(&args.state, args.make.connect.simulate.is_some());
     stdout::query(args.value.query.as_deref())?;
     let done = block_on(async {
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             // What was just planned is fresh, however long the review took: every value is re-read.
             remediation.apply(&approved, &run, std::time::Duration::MAX).await
         };
-        let report = change(&site, &store, &args.pace, args.judge.probe, &planned.plan, talk, work).await?;
+        let report = change(&site, &store, &args.pace, route, &planned.plan, talk, work).await?;
         Ok((Some(report), seen))
     })?;
     match done {

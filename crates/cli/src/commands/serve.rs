@@ -61,6 +61,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
+    pub(crate) route: RouteArgs,
+    #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }
 
@@ -70,6 +72,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
     })?;
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
+    args.route.dialer_unless(scenario.is_some())?;
     // A simulation's runs are nobody's: they go with the process, unless a directory is named.
     let temporary = match (&scenario, &args.state.state) {
         (Some(_), None) => Some(TemporaryDirectory::new()?),
@@ -175,10 +178,11 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<Wire
     let ca_file = args.connect.ca_file.clone();
     let profile =
         Profile::find_for(&args.profile, true).map_err(|error| CliError::failed(&error, "name another one"))?;
-    let exchange = exchange_of(simulated.as_ref().map(|simulated| simulated.simulation()), ca_file.as_deref())?;
+    let route = args.route.clone();
+    let exchange = exchange_of(simulated.as_ref().map(|simulated| simulated.simulation()), ca_file.as_deref(), &route)?;
     let probe = move |stop: StopSignal| {
         let simulation = simulated.as_ref().map(|simulated| simulated.simulation());
-        probe_of(simulation, stop, ca_file.as_deref(), &RouteArgs::default()).map_err(|error| {
+        probe_of(simulation, stop, ca_file.as_deref(), &route).map_err(|error| {
             let (what, hint) = error.parts();
             Trouble { what, hint }
         })

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
+    args.judge.route(&args.connect)?;
     let (document, exit) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
@@ -77,7 +78,7 @@ async fn apply(
     let run = new_run()?;
     let work =
         async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, Duration::MAX).await;
-    change(site, store, &pace, args.judge.probe, plan, talk, work).await
+    change(site, store, &pace, args.judge.route(&args.connect)?, plan, talk, work).await
 }
 
 /// What the change came to, beside the metadata on stdout.

@@ -22,7 +22,7 @@ const MAX_LINE: u64 = 8 << 10;
 const READ_AHEAD: usize = 64;
 /// The port of Azure's built-in PgBouncer.
 const POOLER: u16 = 6432;
-/// The ends of the names of Azure's servers, in all its clouds.
+/// The ends of the names of Azure's servers, in all its clouds. Those of simulated servers have [`SIMULATED`] behind them.
 const AZURE_SUFFIXES: [&str; 5] = [
     ".postgres.database.azure.com",
     ".postgres.database.usgovcloudapi.net",
@@ -30,6 +30,8 @@ const AZURE_SUFFIXES: [&str; 5] = [
     ".postgres.database.sovcloud-api.fr",
     ".postgres.cosmos.azure.com",
 ];
+/// The end of the names of simulated servers.
+const SIMULATED: &str = ".invalid";
 /// Lines that are complained about one by one.
 const MOST_COMPLAINTS: u64 = 10;
 
@@ -82,7 +84,8 @@ impl Poolers {
     fn beside(&self, text: &str, target: &Target) -> Option<Target> {
         let bare = text.trim() == target.host && target.address.is_none();
         let host = target.host.trim_end_matches('.').to_ascii_lowercase();
-        if !bare || !AZURE_SUFFIXES.iter().any(|suffix| host.ends_with(suffix)) {
+        let name = host.strip_suffix(SIMULATED).unwrap_or(&host);
+        if !bare || !AZURE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
             return None;
         }
         let pooler = Target { port: POOLER, ..target.clone() };
@@ -270,6 +273,9 @@ mod tests {
         };
         let host = "pg-orders.postgres.database.azure.com";
         assert_eq!(displayed(host), [format!("{host}:5432"), format!("{host}:6432")]);
+        let simulated = format!("{host}.invalid");
+        assert_eq!(displayed(&simulated), [format!("{simulated}:5432"), format!("{simulated}:6432")]);
+        assert_eq!(displayed("db.example.invalid"), ["db.example.invalid:5432"]);
         assert_eq!(displayed(&format!("{host}:5432")), [format!("{host}:5432")]);
         assert_eq!(displayed(&format!("postgresql://{host}/shop")), [format!("{host}:5432")]);
         assert_eq!(displayed("db.example"), ["db.example:5432"]);
