@@ -94,11 +94,7 @@ fn exchange(report: EndpointReport) -> Exchange {
 }
 
 /// What is asked, and of whom. With a simulated Azure its listeners are asked, in this process.
-fn options_of(
-    simulation: Option<&Simulation>,
-    ca_file: Option<&Path>,
-    route: &RouteArgs,
-) -> Result<Options, CliError> {
+fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>, route: &RouteArgs) -> Result<Options, CliError> {
     let mut roots = roots(ca_file)?;
     // Azure writes pg_hba.conf: it has no lines for the names of replication users.
     let mut options = Options::quick();
