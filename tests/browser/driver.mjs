@@ -49,7 +49,7 @@ export async function startConsole(program, args = [], env = {}) {
 
 // Opens the link, presses its button, and waits until there is something to see.
 export async function signIn(page, server) {
-  for (const end = Date.now() + 60000; !(await fetch(`${server.origin}/readyz`)).ok; ) {
+  for (const end = Date.now() + 300000; !(await fetch(`${server.origin}/readyz`)).ok; ) {
     if (Date.now() > end) throw new Error("the console did not get ready");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

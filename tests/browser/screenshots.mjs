@@ -1,4 +1,5 @@
 // Pictures of every page, light and dark, wide and narrow: node screenshots.mjs PROGRAM FOLDER [name…]
+// Of another simulated estate: SCENARIO=fleet node screenshots.mjs PROGRAM FOLDER [name…]
 // The pictures of the README and of docs/console.md: node screenshots.mjs PROGRAM docs/images --docs
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,8 @@ import { startBrowser, signIn, startConsole } from "./driver.mjs";
 
 const [program, folder, ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-const server = await startConsole(program, ["--simulate", "--allow-changes"]);
+const scenario = process.env.SCENARIO ? [process.env.SCENARIO] : [];
+const server = await startConsole(program, ["--simulate", ...scenario, "--allow-changes"]);
 const browser = await startBrowser();
 const page = await browser.newPage();
 await signIn(page, server);
@@ -85,7 +87,7 @@ async function every() {
     if (only.length && !only.includes(name)) continue;
     await go(path);
     for (const scheme of ["light", "dark"]) {
-      for (const width of [1440, 390]) await picture(`${name}-${scheme}-${width}`, scheme, width, 0);
+      for (const width of [1440, 1024, 390]) await picture(`${name}-${scheme}-${width}`, scheme, width, 0);
     }
   }
 }
