@@ -84,10 +84,12 @@ try {
   await procedure("flexible", "pg-catalog-prod", true);
   await procedure("single", "pg-archive-legacy", false);
 
-  await page.goto(server.origin + "/resources?q=pg-search-prod");
+  await page.goto(server.origin + "/");
+  const ready = await page.$$eval("[aria-labelledby=h-ready] .diff th a", (links) => links.map((link) => link.textContent.trim()));
+  await page.goto(`${server.origin}/resources?q=${ready[0]}`);
   await page.click("#results [name=server]");
   // What is chosen on one view of the list stays chosen on another.
-  await page.goto(server.origin + "/resources?q=pg-keycloak");
+  await page.goto(`${server.origin}/resources?q=${ready[1]}`);
   await page.click("#results [name=server]");
   assert.match(await text("[data-choose] .main"), /\(2\)/);
   await look("choosing");
