@@ -33,12 +33,17 @@ impl Verdict {
 pub struct Requirements {
     /// How much time must have been observed by sources that see every connection.
     pub window: Millis,
+    /// The time of the judgement; without it, how long ago the observation ended is not considered.
+    pub now: Option<Millis>,
 }
+
+/// Times further ahead than this come from a wrong clock.
+const FUTURE: Millis = 24 * 60 * 60 * 1_000;
 
 impl Default for Requirements {
     /// Seven days: a week has every weekly job in it.
     fn default() -> Self {
-        Self { window: 7 * 24 * 60 * 60 * 1_000 }
+        Self { window: 7 * 24 * 60 * 60 * 1_000, now: None }
     }
 }
 
@@ -73,14 +78,27 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
     }
     if !whole.is_enough(requirements.window) {
         let observed = whole.observed();
-        let short = format!("{} observed of the {} asked for", days(observed), days(requirements.window));
+        let short = if observed == 0 && evidence.sources.iter().all(|source| !source.is_complete) {
+            "a source that is not whole does not count".to_owned()
+        } else {
+            format!("{} observed of the {} asked for", days(observed), days(requirements.window))
+        };
         return (Verdict::NeedsObservation, with_missing(&short, evidence.sources));
     }
+    let age = requirements.now.zip(whole.window()).map_or(0, |(now, window)| now - window.to);
+    if age < -FUTURE {
+        let reason = format!("the observation ends {} in the future: a clock is wrong", days(-age));
+        return (Verdict::NeedsObservation, reason);
+    }
+    let ended = match age > requirements.window {
+        true => format!(", which ended {} ago: observe again before you enforce", days(age)),
+        false => String::new(),
+    };
     let others = if count(Tls::Local) > 0 { " or came over a local socket" } else { "" };
     let reason = if with_tls == 0 {
-        format!("no client came over the network in {}", days(whole.observed()))
+        format!("no client came over the network in {}{ended}", days(whole.observed()))
     } else {
-        format!("every client used TLS{others} in {}", days(whole.observed()))
+        format!("every client used TLS{others} in {}{ended}", days(whole.observed()))
     };
     (Verdict::Safe, reason)
 }

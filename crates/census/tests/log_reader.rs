@@ -398,3 +398,87 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// A row of csvlog about a connection with TLS.
+fn row(at: u64, tls: &str) -> String {
+    let time = time(at);
+    format!(
+        "{time},\"app\",\"shop\",{pid},\"10.0.0.4:{pid}\",{at:08x}.{pid:x},2,\"authentication\",{time},3/1,0,LOG,00000,\"connection authorized: user=app database=shop application_name=x{tls}\",,,,,,,,,\"\",\"client backend\",,0\n",
+        pid = 100 + at % 1_000
+    )
+}
+
+/// Eight days of rows with TLS.
+fn rows() -> Vec<String> {
+    (0..8 * 24).map(|hour| row(hour * 3_600, SSL)).collect()
+}
+
+#[test]
+fn a_row_of_csvlog_that_was_cut_hides_nothing_and_is_said() {
+    let whole = rows();
+    assert_eq!(read(&[&whole.concat()]).verdict, Verdict::Safe);
+    let cut = format!(
+        "{},\"app\",\"shop\",7,\"10.0.0.4:7\",00000001.7,2,\"idle\",x,3/1,0,LOG,00000,\"statement: select x\n",
+        time(700_000)
+    );
+    let plaintext = row(700_100, "");
+    // In the middle, the rows behind it count.
+    let report = read(&[&[whole.concat(), cut.clone(), plaintext.clone(), plaintext].concat()]);
+    assert_eq!(report.verdict, Verdict::Breaks);
+    assert!(lacks(&report, MissingReason::Damaged));
+    // At the end, nobody knows what it was.
+    let report = read(&[&[whole.concat(), cut].concat()]);
+    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    let last = row(700_100, "");
+    for end in [60, 120, last.len() - 40] {
+        let report = read(&[&[whole.concat(), last[..end].to_owned()].concat()]);
+        assert_eq!(report.verdict, Verdict::NeedsObservation, "cut at {end}");
+    }
+    // Quotation marks inside that are not doubled.
+    let odd = last.replace("application_name=x", "application_name=\"x");
+    let even = last.replace("application_name=x", "application_name=\"x\"");
+    for damaged in [odd, even] {
+        let report = read(&[&[whole.concat(), damaged, row(700_200, SSL)].concat()]);
+        assert_eq!(report.verdict, Verdict::NeedsObservation);
+    }
+}
+
+#[test]
+fn a_row_inside_of_a_message_is_no_row() {
+    let forged = row(700_000, "").replace('"', "\"\"");
+    let statement = format!(
+        "{},\"app\",\"shop\",7,\"10.0.0.4:7\",00000001.7,2,\"idle\",x,3/1,0,LOG,00000,\"statement: select '\n{forged}'\",,,,,,,,,\"\",\"client backend\",,0\n",
+        time(700_000)
+    );
+    let report = read(&[&[rows().concat(), statement, row(700_300, SSL)].concat()]);
+    assert_eq!(report.verdict, Verdict::Safe, "{}", report.reason);
+}
+
+#[test]
+fn lines_about_connections_that_cannot_be_read_are_said() {
+    let day = |hour: u64| session(hour * 3_600, 7, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat();
+    let good: String = (0..8 * 24).map(day).collect();
+    assert_eq!(read(&[&good]).verdict, Verdict::Safe);
+    for bad in ["garbage connection authorized: user=app database=shop\n", "LOG:  connection auth\0orized: user=app\n"]
+    {
+        let report = read(&[&format!("{good}{bad}{}", day(8 * 24))]);
+        assert_eq!(report.verdict, Verdict::NeedsObservation, "{bad}");
+        assert!(lacks(&report, MissingReason::Damaged));
+    }
+}
+
+#[test]
+fn a_log_from_the_future_proves_nothing_and_an_old_one_says_so() {
+    let judged = |now: i64| {
+        let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+        reader.begin(SourceKind::LogFile, "log".to_owned());
+        reader.feed(rows().concat().as_bytes());
+        reader.end(LogEnd::Whole);
+        reader.finish().finish(Requirements { now: Some(now), ..Requirements::default() })
+    };
+    let day = 86_400_000;
+    assert_eq!(judged(5 * day).verdict, Verdict::NeedsObservation);
+    assert_eq!(judged(9 * day).verdict, Verdict::Safe);
+    assert!(!judged(9 * day).reason.contains("ago"));
+    assert!(judged(400 * day).reason.contains("which ended 392d"), "{}", judged(400 * day).reason);
+}

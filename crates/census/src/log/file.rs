@@ -61,6 +61,8 @@ pub(super) struct LogFile {
     is_skipping: bool,
     /// An odd number of quotation marks was seen: the record goes on behind the line break.
     is_quoted: bool,
+    /// Whether the last record of csvlog is not whole.
+    is_cut: bool,
     /// The record of csvlog whose lines have come so far.
     record: Vec<u8>,
     coverage: Coverage,
@@ -86,6 +88,7 @@ impl LogFile {
             carry: Vec::new(),
             is_skipping: false,
             is_quoted: false,
+            is_cut: false,
             record: Vec::new(),
             coverage: Coverage::default(),
             last_time: None,
@@ -200,6 +203,8 @@ impl LogFile {
 
     /// Takes whole lines.
     fn region(&mut self, region: &[u8], sink: &mut Sink<'_>) {
+        // PostgreSQL writes no NUL: bytes were lost, and a line may hide among them.
+        self.unread += u64::from(memchr(0, region).is_some());
         match self.format {
             Format::Stderr => {
                 self.read_times(region);
@@ -284,7 +289,10 @@ impl LogFile {
             let split = prefix.split(line);
             split.is_some_and(|split| parse(split.severity, split.message, Columns::default()).is_some())
         };
-        let Some(prefix) = infer(line).filter(is_message) else { return };
+        let Some(prefix) = infer(line).filter(is_message) else {
+            self.unread += 1;
+            return;
+        };
         if self.is_prefix_given || self.prefixes.len() >= MOST_PREFIXES {
             self.other_prefix += 1;
         } else {
@@ -326,6 +334,13 @@ impl LogFile {
 
     fn csv_lines(&mut self, region: &[u8], sink: &mut Sink<'_>) {
         for line in region.split_inclusive(|byte| *byte == b'\n') {
+            // Inside of a quoted field every quotation mark is doubled, so a line that is a whole record there can only mean
+            // that the record before it was cut off.
+            if self.is_quoted && is_whole_record(line) {
+                self.unread += 1;
+                self.record.clear();
+                self.is_quoted = false;
+            }
             let was_inside = self.is_quoted;
             self.is_quoted ^= is_odd(line);
             if !was_inside && !self.is_quoted {
@@ -420,9 +435,14 @@ impl LogFile {
         if !self.is_skipping && !self.carry.is_empty() {
             let mut line = std::mem::take(&mut self.carry);
             if end == LogEnd::Whole {
+                let is_record = self.is_quoted || csv::record(line.strip_suffix(b"\r").unwrap_or(&line)).is_some();
+                self.is_cut = !is_record;
                 line.push(b'\n');
                 self.region(&line, sink);
             }
+        }
+        if matches!(self.format, Format::Csv) && (self.is_quoted || self.is_cut) {
+            self.unread += 1;
         }
         self.coverage.close();
         let after = sink.joiner.tally;
@@ -452,12 +472,14 @@ impl LogFile {
             source.lacks(MissingReason::LogConnectionsOff, detail);
         }
         if self.other_prefix > 0 {
-            let detail = format!("{} lines about connections do not begin with the prefix", self.other_prefix);
+            let detail = format!("{} about connections without the prefix", counted(self.other_prefix, "line"));
             source.lacks(MissingReason::MixedPrefixes, detail);
         }
         if self.unread > 0 {
-            source
-                .lacks(MissingReason::Damaged, format!("{} records about connections could not be read", self.unread));
+            source.lacks(
+                MissingReason::Damaged,
+                format!("{} about connections could not be read", counted(self.unread, "record")),
+            );
         }
         if matches!(self.format, Format::Stderr) {
             if !self.prefixes.iter().all(Prefix::has_time) {
@@ -482,7 +504,7 @@ impl LogFile {
             source.lacks(MissingReason::TimeZone, "the time zone of its lines is not known; times are read as UTC");
         }
         if self.long_lines > 0 {
-            source.lacks(MissingReason::LongLines, format!("{} lines over 1 MiB were left out", self.long_lines));
+            source.lacks(MissingReason::LongLines, format!("left out {} over 1 MiB", counted(self.long_lines, "line")));
         }
         if authorized > 0 {
             source.lacks(
@@ -540,6 +562,18 @@ fn each_hit(region: &[u8], mut take: impl FnMut(&[u8])) {
         take(line.strip_suffix(b"\r").unwrap_or(line));
         at = (end + 1).min(region.len());
     }
+}
+
+/// A number with its noun.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Whether a line is by itself a record of csvlog with quoted text in it.
+fn is_whole_record(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    memchr(b'"', line).is_some() && csv::record(line).is_some_and(|record| stamp(&record.time).is_some())
 }
 
 fn first_line(text: &[u8]) -> &[u8] {

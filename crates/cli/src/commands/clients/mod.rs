@@ -102,7 +102,7 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         Since::At(at) => at,
         Since::Ago(length) => started.as_millisecond() - length,
     });
-    let requirements = Requirements { window: args.window };
+    let requirements = Requirements { window: args.window, now: Some(started.as_millisecond()) };
     let seen = if args.log_file.is_empty() {
         of_azure(args, since, requirements, talk)?
     } else {
