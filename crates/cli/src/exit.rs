@@ -121,7 +121,8 @@ pub(crate) const PROBE_HELP: &str = "Exit codes:
 
 /// The same for commands that plan.
 pub(crate) const PLAN_HELP: &str = "Exit codes:
-  0  everything was seen, and the plan is made for all that fails and is not waived, also if it is empty
+  0  everything was seen, and the plan is made for all that fails and is not waived, also if it is empty;
+     it covers the controls that hostssl can fix, not the others that audit judges
   1  the tool failed (no sign-in, no Azure, no disk)
   2  wrong usage, or a selector that matches nothing
   4  the plan is made, but not everything was seen, or a server that fails is left out without a waiver";

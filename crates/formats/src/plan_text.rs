@@ -27,7 +27,7 @@ pub fn write(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<(
     }
     let by_hand: Vec<&Step> = plan.steps().iter().filter(|step| !step.is_executable()).collect();
     if !by_hand.is_empty() {
-        writeln!(out, "{}", palette.bold("By hand: hostssl does not write these"))?;
+        writeln!(out, "{}", palette.bold("Manual: hostssl does not write these"))?;
         write_steps(out, by_hand.into_iter(), palette)?;
     }
     write_left_out(out, plan, palette)?;
@@ -141,7 +141,8 @@ fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
         safe(principal.tenant.as_deref().unwrap_or("unknown")),
         safe(&principal.name),
         safe(plan.created_at()),
-    )
+    )?;
+    writeln!(out, "hash {hash}")
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -40,7 +40,7 @@ impl fmt::Debug for Socks5 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
     /// Another scheme, or none.
-    #[error("a proxy is named as socks5h://[user:password@]host[:port]")]
+    #[error("a proxy is named as socks5h://HOST:PORT, with USER:PASSWORD@ before HOST where it asks for them")]
     Scheme,
     /// `socks5://` would resolve names here, where those of a private network have no address.
     #[error("socks5:// resolves names here; use socks5h://, by which the proxy resolves them")]
