@@ -345,13 +345,14 @@ pub fn value(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
     serde_json::to_value(Audit::from(report))
 }
 
-/// The member `summary.standings` of a document of these servers, for whoever writes it in parts.
+/// The report as [`value`] has it, with an empty list of servers, for those who write the servers a few at a time. Everything
+/// else, the exit code and what decided it included, is of the whole report.
 ///
 /// # Errors
 ///
 /// None that a report can cause.
-pub fn standings(servers: &[model::ServerReport]) -> Result<serde_json::Value, serde_json::Error> {
-    serde_json::to_value(Standings::of(servers))
+pub fn frame(report: &model::AuditReport) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(Audit { servers: &[], ..Audit::from(report) })
 }
 
 impl<'a> From<&'a model::AuditReport> for Audit<'a> {

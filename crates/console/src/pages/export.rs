@@ -144,16 +144,11 @@ fn some_of(rest: &mut impl Iterator<Item = ServerReport>, report: &mut AuditRepo
     Ok(value.get_mut("servers").map(Value::take))
 }
 
-/// Writes the document of `hostssl audit -o yaml` with some servers at a time. A sequence may stand at the indentation of its key (YAML 1.2.2, 8.2.1), so that the parts make
-/// one document.
+/// Writes the document of `hostssl audit -o yaml` with some servers at a time. A sequence may stand at the indentation of
+/// its key (YAML 1.2.2, 8.2.1), so that the parts make one document.
 fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
-    // The document counts its servers, which are taken out of it here.
-    let standings = audit_json::standings(&report.servers).map_err(io::Error::other)?;
+    let Value::Object(whole) = audit_json::frame(&report).map_err(io::Error::other)? else { return Ok(()) };
     let servers = std::mem::take(&mut report.servers);
-    let Value::Object(mut whole) = audit_json::value(&report).map_err(io::Error::other)? else { return Ok(()) };
-    if let Some(counted) = whole.get_mut("summary").and_then(|summary| summary.get_mut("standings")) {
-        *counted = standings;
-    }
     let yaml = |out: &mut dyn Write, value: Value| write_value(out, &value, Format::Yaml, &[], Palette::Plain);
     if servers.is_empty() {
         return yaml(out, Value::Object(whole));
