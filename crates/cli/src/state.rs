@@ -41,6 +41,9 @@ pub(crate) fn new_run() -> Result<RunId, CliError> {
     run_id(&format!("{}-{tail}", Timestamp::now().strftime("%Y%m%d-%H%M%S")))
 }
 
+/// Names the newest run.
+const LATEST: &str = "latest";
+
 /// The fewest characters of a run's id that name it.
 const SHORTEST_PREFIX: usize = 4;
 
@@ -70,9 +73,22 @@ pub(crate) fn find_run(state: &StateArgs, simulated: bool, text: &str) -> Result
     }
 }
 
+/// Finds a run that changes servers, to go on with it: by its id, the beginning of it, or `latest`. Audits and probes are
+/// not looked at, and neither are runs of simulations unless `store` is theirs.
+pub(crate) fn find_change(store: &Store, text: &str) -> Result<RunId, CliError> {
+    let mut runs = store.reader().runs()?;
+    runs.sort_by(|a, b| (b.started_at_ms, &b.id).cmp(&(a.started_at_ms, &a.id)));
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    match named(&ids, text)? {
+        Some(id) => run_id(id),
+        None if text == LATEST => Err(CliError::usage("no run has changed servers", "`hostssl runs` lists the runs")),
+        None => Err(StoreError::NoSuchRun(run_id(text)?).into()),
+    }
+}
+
 /// The id that a text names among these, the newest first.
 fn named<'a>(ids: &[&'a str], text: &str) -> Result<Option<&'a str>, CliError> {
-    if text == "latest" {
+    if text == LATEST {
         return Ok(ids.first().copied());
     }
     let mut found = ids.iter().copied().filter(|id| id.starts_with(text) && text.len() >= SHORTEST_PREFIX);

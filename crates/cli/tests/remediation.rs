@@ -86,7 +86,14 @@ fn plan_apply_verify_undo() {
     assert!(receipts.iter().all(|receipt| receipt["requestId"].is_string() && receipt["after"].is_string()));
 
     assert_eq!(site.run(&["undo", run]).code, 2, "nobody can be asked");
-    let undone = site.run(&["undo", run, "--yes", "-o", "json"]);
+    // An audit afterwards is the latest run of all, and not the latest that changed servers.
+    site.run(&["audit", "--no-progress"]);
+    for name in [&run[..run.len() - 1], "latest"] {
+        let named = site.run(&["undo", name]);
+        assert_eq!(named.code, 2);
+        assert!(named.stderr.contains(&format!("run {run}")), "{name}: {}", named.stderr);
+    }
+    let undone = site.run(&["undo", "latest", "--yes", "-o", "json"]);
     assert_eq!(undone.code, 0, "{}", undone.stderr);
     assert_eq!(json(&undone)["summary"]["undone"], report["summary"]["applied"]);
     assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
@@ -165,6 +172,8 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
         (vec!["undo", "no-such-run", "--yes"], "no run no-such-run"),
         (vec!["undo", "No Run", "--yes"], "`No Run`"),
         (vec!["resume", "no-such-run"], "no run no-such-run"),
+        (vec!["resume", "latest"], "no run has changed servers"),
+        (vec!["undo", "latest", "--yes"], "no run has changed servers"),
         (vec!["runs", "show", "no-such-run"], "no run no-such-run"),
     ];
     std::thread::sleep(std::time::Duration::from_millis(1100));

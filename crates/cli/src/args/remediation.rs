@@ -208,7 +208,7 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The run; `hostssl runs` lists them.
+    /// The run that changed servers: its id, the beginning of it, or latest; `hostssl runs` lists them.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// Only settle what was under way, by reading: nothing is written, and what had not begun ends as not started.
@@ -234,7 +234,7 @@ pub(crate) struct ResumeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
-    /// The run; `hostssl runs` lists them.
+    /// The run that changed servers: its id, the beginning of it, or latest; `hostssl runs` lists them.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// Do not ask.

@@ -5,10 +5,11 @@ use crate::changing::{ask, change, connect_site, servers_of, write_report};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::{new_run, run_id};
+use crate::state::{find_change, new_run};
 use crate::{plan_file, stdout};
 use hostssl_formats::plan_text;
-use hostssl_remediation::{Approved, LoadedRun, Plan, Rest};
+use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId};
+use hostssl_store::Store;
 
 /// `hostssl apply`.
 pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -63,10 +64,10 @@ pub(crate) fn approve(plan: &Plan, instead: &str, again: &str) -> Result<Approve
 pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let route = args.judge.route(&args.connect)?;
-    let run = run_id(&args.run)?;
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
+        let run = find(&store, &args.run, talk)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
         let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
@@ -82,13 +83,13 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
 /// `hostssl undo`.
 pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
-    let run = run_id(&args.run)?;
     // Whatever fails, the others are put back all the same.
     let pace =
         PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, soak: None, deadline: args.deadline };
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
+        let run = find(&store, &args.run, talk)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
         if !args.yes {
@@ -114,4 +115,13 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         change(&site, &store, &pace, None, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)
+}
+
+/// The run that a text names, and says which one where the text is not its id.
+fn find(store: &Store, text: &str, talk: &OutputArgs) -> Result<RunId, CliError> {
+    let run = find_change(store, text)?;
+    if run.as_str() != text && !talk.quiet {
+        say!("run {run}");
+    }
+    Ok(run)
 }
