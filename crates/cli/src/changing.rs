@@ -10,7 +10,7 @@ use crate::{probing, stdout};
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Simulation;
 use hostssl_formats::output::Format;
-use hostssl_formats::{run_text, safe};
+use hostssl_formats::{apply_json, run_text, safe};
 use hostssl_model::{ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
 use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, Step, SystemClock};
@@ -127,7 +127,7 @@ fn write_whole_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> 
     if query.is_none() && format == Format::Table {
         stdout::write_text(|out| run_text::write(out, report, palette))?;
     } else {
-        let document = to_value(report)?;
+        let document = apply_json::value(report).map_err(|error| CliError::defect(&error))?;
         // Without a query, a list of the whole document would show no step.
         let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
         stdout::write_value(rows, query.as_ref(), format, palette)?;
@@ -171,11 +171,6 @@ pub(crate) fn servers_of(plan: &Plan, names: &[String]) -> Result<Vec<ResourceId
         }
     }
     Ok(found)
-}
-
-/// A document of ours as a JSON value.
-pub(crate) fn to_value(document: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
-    serde_json::to_value(document).map_err(|error| CliError::defect(&error))
 }
 
 /// Asks on the terminal. Nothing but the whole word counts.

@@ -3,6 +3,7 @@
 use crate::args::{OutputArgs, StateArgs};
 use crate::error::CliError;
 use clap::Args;
+use hostssl_formats::probe_json;
 use hostssl_model::{AuditReport, Outcome};
 use hostssl_probe::report::EndpointReport;
 use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, StoreError};
@@ -80,7 +81,7 @@ impl ProbeKeeper {
         if self.kept.is_none() {
             return;
         }
-        match serde_json::to_string(report) {
+        match probe_json::to_text(report) {
             Ok(document) => self.waiting.push(ProbedEndpoint { outcome, document }),
             Err(error) => self.give_up(&CliError::defect(&error)),
         }

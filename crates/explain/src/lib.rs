@@ -15,15 +15,11 @@ mod rules;
 mod sqlstate;
 mod text;
 
-use serde::Serialize;
-
 use matching::Found;
 use readings::Weight;
 
 /// Who or what refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The server demands TLS and the client came without.
     TlsEnforced,
@@ -65,9 +61,36 @@ pub enum Cause {
     Unknown,
 }
 
+impl Cause {
+    /// The word in text and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TlsEnforced => "tls-enforced",
+            Self::AddressRule => "address-rule",
+            Self::PgHba => "pg-hba",
+            Self::Password => "password",
+            Self::Permission => "permission",
+            Self::TrustStore => "trust-store",
+            Self::HostName => "host-name",
+            Self::WeakAlgorithm => "weak-algorithm",
+            Self::Expired => "expired",
+            Self::ClientCertificate => "client-certificate",
+            Self::NoTlsOnServer => "no-tls-on-server",
+            Self::NoCommonTls => "no-common-tls",
+            Self::Handshake => "handshake",
+            Self::ClientSetup => "client-setup",
+            Self::Busy => "busy",
+            Self::NoSuchRoleOrDatabase => "no-such-role-or-database",
+            Self::Unreachable => "unreachable",
+            Self::Closed => "closed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How sure an explanation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
     /// The text fits, and others would fit as well.
     Low,
@@ -77,9 +100,20 @@ pub enum Confidence {
     High,
 }
 
+impl Confidence {
+    /// The word in text and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 /// What an error message means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// Who or what refused.
     pub cause: Cause,

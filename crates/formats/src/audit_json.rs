@@ -4,6 +4,7 @@
 //! change of meaning makes a version 2. The schema is committed as `docs/schemas/audit-v1.schema.json`.
 
 use hostssl_model as model;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -16,9 +17,9 @@ use listener::Look;
 pub const SCHEMA: &str = "hostssl/audit/v1";
 
 /// The result of an audit.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 pub struct Audit<'a> {
     /// Name and version of this format.
     schema: &'static str,
@@ -28,7 +29,7 @@ pub struct Audit<'a> {
     summary: Summary,
     /// Every server in scope that was found.
     #[serde(serialize_with = "servers")]
-    #[schemars(with = "Vec<Server<'a>>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Server<'a>>"))]
     servers: &'a [model::ServerReport],
     /// What could not be seen.
     gaps: Vec<Gap<'a>>,
@@ -36,20 +37,21 @@ pub struct Audit<'a> {
     exit: Exit<'a>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Exit<'a> {
     /// The exit code of `hostssl audit`: 0 pass, 3 findings, 4 incomplete.
     code: u8,
     reason: ExitReason,
     /// The findings that decide the code: those that fail for 3, those that are unknown for 4, besides `gaps`.
     #[serde(serialize_with = "decisive")]
-    #[schemars(with = "Vec<Decisive<'a>>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Decisive<'a>>"))]
     decided_by: &'a model::AuditReport,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum ExitReason {
     Pass,
@@ -58,9 +60,9 @@ enum ExitReason {
 }
 
 /// A finding that decides the exit code.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Decisive<'a> {
     /// The resource id of the server.
     server: &'a str,
@@ -71,9 +73,9 @@ struct Decisive<'a> {
     fingerprint: String,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Run<'a> {
     /// A UUID.
     id: &'a str,
@@ -96,9 +98,9 @@ struct Run<'a> {
 }
 
 /// What was asked for. An empty list means everything that the principal can see.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Scope<'a> {
     tenants: &'a [String],
     management_groups: &'a [String],
@@ -113,9 +115,9 @@ struct Scope<'a> {
     except: &'a [String],
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Summary {
     /// Servers in all.
     servers: u64,
@@ -130,9 +132,9 @@ struct Summary {
 }
 
 /// Where servers stand, by what Azure declares and what the probes of this run showed.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Standings {
     /// Azure says TLS is required, but a probe connected without it.
     accepts_plaintext: u64,
@@ -163,7 +165,8 @@ impl Standings {
 }
 
 /// Where one server stands: the words of `summary.standings`.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Standing {
     AcceptsPlaintext,
@@ -187,9 +190,9 @@ impl From<model::Standing> for Standing {
     }
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Server<'a> {
     /// The resource id, in Azure's spelling. Compare without case.
     id: &'a str,
@@ -220,9 +223,9 @@ struct Server<'a> {
     wire: Vec<Look<'a>>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Finding<'a> {
     /// The id of the control.
     control: &'static str,
@@ -242,9 +245,9 @@ struct Finding<'a> {
     fingerprint: String,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Gap<'a> {
     /// What was not seen: the id of a server, a subscription, a management group or a tenant.
     scope: String,
@@ -256,7 +259,8 @@ struct Gap<'a> {
     detail: &'a str,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
     Flexible,
@@ -266,7 +270,8 @@ enum Kind {
     Horizon,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Role {
     None,
@@ -274,14 +279,16 @@ enum Role {
     Replica,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 enum SslEnforcement {
     Enabled,
     Disabled,
     Unknown,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum ServerOutcome {
     Pass,
@@ -289,7 +296,8 @@ enum ServerOutcome {
     Unknown,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Outcome {
     Pass,
@@ -298,7 +306,8 @@ enum Outcome {
     NotApplicable,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Severity {
     Low,
@@ -306,7 +315,8 @@ enum Severity {
     High,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Confidence {
     Declared,
@@ -314,16 +324,10 @@ enum Confidence {
 }
 
 /// The JSON Schema of the format.
+#[cfg(feature = "schema")]
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    // Members that may be null are always there.
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Audit<'_>>();
-    schema.insert("$id".to_owned(), format!("{SCHEMA}/schema").into());
-    if let Some(name) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
-        name.insert("const".to_owned(), SCHEMA.into());
-    }
-    schema.to_value()
+    crate::schema::of::<Audit<'_>>(SCHEMA)
 }
 
 /// Writes the report, indented. Servers are written one by one: the whole is never in memory twice.

@@ -5,6 +5,7 @@
 
 use crate::clients::{ClientsReport, ServerClients, rfc3339};
 use hostssl_census as census;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,9 +13,9 @@ use serde::Serialize;
 pub const SCHEMA: &str = "hostssl/clients/v1";
 
 /// A census of clients.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Document<'a> {
     /// Name and version of this format.
     schema: &'static str,
@@ -24,9 +25,9 @@ struct Document<'a> {
     servers: Vec<Server<'a>>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Run<'a> {
     /// A UUID.
     id: &'a str,
@@ -46,9 +47,9 @@ struct Run<'a> {
     complete: bool,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Server<'a> {
     /// The resource id, in Azure's spelling; null for log files of a server that was not named.
     id: Option<&'a str>,
@@ -70,8 +71,8 @@ struct Server<'a> {
     unlisted: Unlisted,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 struct Window {
     /// RFC 3339.
     from: String,
@@ -79,8 +80,8 @@ struct Window {
     to: String,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 struct Unlisted {
     plaintext: u64,
     unknown: u64,
@@ -88,8 +89,8 @@ struct Unlisted {
     local: u64,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 struct Source<'a> {
     /// What it is.
     kind: SourceKind,
@@ -107,8 +108,8 @@ struct Source<'a> {
     missing: Vec<Missing<'a>>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 struct Missing<'a> {
     /// A stable word. More words may be added.
     reason: &'static str,
@@ -116,9 +117,9 @@ struct Missing<'a> {
     detail: &'a str,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Client<'a> {
     /// Null if it cannot be told.
     user: Option<&'a str>,
@@ -150,9 +151,9 @@ struct Client<'a> {
     doubt: Option<Doubt>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Fix {
     /// A guess by the application name; a stable word, of which more may be added.
     driver: &'static str,
@@ -162,8 +163,8 @@ struct Fix {
     verify_full: &'static str,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 struct Doubt {
     /// A stable word. More words may be added.
     reason: &'static str,
@@ -171,7 +172,8 @@ struct Doubt {
     detail: &'static str,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Verdict {
     Safe,
@@ -179,7 +181,8 @@ enum Verdict {
     NeedsObservation,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum SourceKind {
     LogFile,
@@ -189,7 +192,8 @@ enum SourceKind {
     Pgbouncer,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Tls {
     Tls,
@@ -198,7 +202,8 @@ enum Tls {
     Unknown,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Backend {
     Client,
@@ -206,16 +211,10 @@ enum Backend {
 }
 
 /// The JSON Schema of the format.
+#[cfg(feature = "schema")]
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    // Members that may be null are always there.
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Document<'_>>();
-    schema.insert("$id".to_owned(), format!("{SCHEMA}/schema").into());
-    if let Some(name) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
-        name.insert("const".to_owned(), SCHEMA.into());
-    }
-    schema.to_value()
+    crate::schema::of::<Document<'_>>(SCHEMA)
 }
 
 /// The census as one JSON value, for writing, queries and other formats.

@@ -2,6 +2,7 @@
 //!
 //! Each format is one module that consumes the same values and writes to whatever it is given; nothing here prints.
 
+pub mod apply_json;
 pub mod audit_csv;
 pub mod audit_json;
 pub mod audit_text;
@@ -11,14 +12,20 @@ pub mod clients_json;
 pub mod clients_sheet;
 pub mod clients_text;
 mod columns;
+pub mod controls_json;
 mod csv_cell;
+pub mod explain_json;
 mod json_text;
+pub mod lint_json;
 pub mod output;
 pub mod plan_text;
 pub mod probe_json;
 pub mod probe_text;
 mod query;
 pub mod run_text;
+pub mod runs_json;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod server_document;
 mod style;
 mod wrap;

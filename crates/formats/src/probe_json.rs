@@ -1,37 +1,50 @@
 //! Probed endpoints as JSON, version 1: frozen.
 //!
-//! What is written of an endpoint is [`EndpointReport`], whose names are part of the format. The schema is committed as
-//! `docs/schemas/probe-v1.schema.json`.
+//! The schema is committed as `docs/schemas/probe-v1.schema.json`.
+
+mod convert;
+mod endpoint;
+mod version;
+mod words;
 
 use hostssl_probe::report::EndpointReport;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::io::{self, Write};
+
+/// What the prober reports.
+mod domain {
+    pub(super) use hostssl_probe::report::*;
+    pub(super) use hostssl_probe::transcript::{Direction, Line};
+}
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/probe/v1";
 
 /// The result of a probe.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 struct Document<'a> {
     /// Name and version of this format.
     schema: &'static str,
     /// The endpoints, in the order in which they were done.
+    #[serde(serialize_with = "endpoints")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<endpoint::EndpointReport>"))]
     endpoints: &'a [EndpointReport],
 }
 
+/// One at a time is converted, so that a long report is in memory once.
+fn endpoints<S: Serializer>(reports: &&[EndpointReport], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(reports.iter().map(endpoint::EndpointReport::from))
+}
+
 /// The JSON Schema of the format.
+#[cfg(feature = "schema")]
 #[must_use]
-pub fn schema() -> serde_json::Value {
-    // Members that may be null are always there.
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Document<'_>>();
-    schema.insert("$id".to_owned(), format!("{SCHEMA}/schema").into());
-    if let Some(name) = schema.pointer_mut("/properties/schema").and_then(serde_json::Value::as_object_mut) {
-        name.insert("const".to_owned(), SCHEMA.into());
-    }
-    schema.to_value()
+pub fn schema() -> Value {
+    crate::schema::of::<Document<'_>>(SCHEMA)
 }
 
 /// The endpoints as one JSON value, for queries and other formats.
@@ -39,8 +52,35 @@ pub fn schema() -> serde_json::Value {
 /// # Errors
 ///
 /// None that an endpoint can cause.
-pub fn value(endpoints: &[EndpointReport]) -> Result<serde_json::Value, serde_json::Error> {
+pub fn value(endpoints: &[EndpointReport]) -> Result<Value, serde_json::Error> {
     serde_json::to_value(Document { schema: SCHEMA, endpoints })
+}
+
+/// One endpoint as it is in the document.
+///
+/// # Errors
+///
+/// None that an endpoint can cause.
+pub fn endpoint(report: &EndpointReport) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(endpoint::EndpointReport::from(report))
+}
+
+/// One endpoint as text on one line, for [`read`].
+///
+/// # Errors
+///
+/// None that an endpoint can cause.
+pub fn to_text(report: &EndpointReport) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&endpoint::EndpointReport::from(report))
+}
+
+/// Reads an endpoint that was written by this version of the format. What the format leaves out is empty.
+///
+/// # Errors
+///
+/// When the text is damaged, or has words of a newer program.
+pub fn read(text: &str) -> Result<EndpointReport, serde_json::Error> {
+    serde_json::from_str::<endpoint::EndpointReport>(text).map(Into::into)
 }
 
 /// Writes the document, endpoint by endpoint: no more than one is in memory.
@@ -63,7 +103,7 @@ impl<W: Write> Writer<W> {
     /// Whatever the writer returns.
     pub fn write(&mut self, report: &EndpointReport) -> io::Result<()> {
         let mut text = Vec::new();
-        crate::write_json(&mut text, report)?;
+        crate::write_json(&mut text, &endpoint::EndpointReport::from(report))?;
         let text = String::from_utf8_lossy(&text);
         if self.written == 0 {
             self.begin()?;
@@ -93,5 +133,62 @@ impl<W: Write> Writer<W> {
 
     fn begin(&mut self) -> io::Result<()> {
         writeln!(self.out, "{{\n  \"schema\": \"{SCHEMA}\",\n  \"endpoints\": [")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words::{
+        ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Verdict, Weakness,
+    };
+    use super::{Value, domain};
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    fn word(value: impl Serialize) -> Value {
+        serde_json::to_value(value).unwrap()
+    }
+
+    /// What the prober means by each word; each is read back as what was written.
+    fn meanings<Word, Own>(words: &[Word]) -> Vec<(Value, Own)>
+    where
+        Word: Copy + Serialize + DeserializeOwned + From<Own> + Into<Own>,
+        Own: Copy,
+    {
+        let meaning = |one: &Word| {
+            let (written, own) = (word(*one), (*one).into());
+            let read: Word = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!((word(read), word(Word::from(own))), (written.clone(), written.clone()));
+            (written, own)
+        };
+        words.iter().map(meaning).collect()
+    }
+
+    /// People read the words that programs read, and `--fail-on` and `--allow` take them.
+    #[test]
+    fn words_are_the_prober_s_own() {
+        let weaknesses = meanings::<_, domain::Weakness>(Weakness::ALL);
+        assert!(weaknesses.iter().all(|(word, own)| word == own.as_str()), "{weaknesses:?}");
+        assert_eq!(weaknesses.into_iter().map(|(_, own)| own).collect::<Vec<_>>(), domain::Weakness::ALL);
+        let verdicts = meanings::<_, domain::Verdict>(Verdict::ALL);
+        assert!(verdicts.iter().all(|(word, own)| word == own.as_str()), "{verdicts:?}");
+        let directions = meanings::<_, domain::Direction>(Direction::ALL);
+        assert!(directions.iter().all(|(word, own)| word == own.as_str()), "{directions:?}");
+        assert_eq!(meanings::<_, domain::SslRequestOutcome>(SslRequestOutcome::ALL).len(), 8);
+        assert_eq!(meanings::<_, domain::Outcome>(Outcome::ALL).len(), 3);
+        assert_eq!(meanings::<_, domain::ReplicationMode>(ReplicationMode::ALL).len(), 3);
+        assert_eq!(meanings::<_, domain::Support>(Support::ALL).len(), 3);
+        assert_eq!(meanings::<_, domain::ClientCertificate>(ClientCertificate::ALL).len(), 4);
+    }
+
+    #[test]
+    fn versions_are_read_by_their_names_and_no_others() {
+        for version in domain::TlsVersion::ALL {
+            let written = word(super::version::Version::from(version));
+            assert_eq!(written, version.name());
+            let read: super::version::Version = serde_json::from_value(written).unwrap();
+            assert_eq!(domain::TlsVersion::from(read), version);
+        }
+        assert!(serde_json::from_value::<super::version::Version>("TLSv1.4".into()).is_err());
     }
 }

@@ -3,8 +3,7 @@
 use crate::{Column, Palette, safe, write_columns};
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::AZURE_ROOTS;
-use hostssl_probe::report::{EndpointReport, Verdict};
-use serde_json::Value;
+use hostssl_probe::report::{EndpointReport, TlsVersion, Verdict};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -140,17 +139,17 @@ impl<W: Write> TableWriter<W> {
 }
 
 fn texts(report: &EndpointReport) -> [String; 6] {
-    let tls = report.tls.as_ref().and_then(|tls| tls.negotiated.as_ref()).and_then(|n| n.version.as_deref());
+    let tls = report.tls.as_ref().and_then(|tls| tls.negotiated.as_ref()).and_then(|n| n.version);
     let certificate = report.certificate.as_ref().map_or("-", |certificate| match certificate.verify_full.ok {
         Some(true) => "verify-full",
         Some(false) => "not valid",
         None => "not judged",
     });
     [
-        word(report.verdict),
+        report.verdict.as_str().to_owned(),
         safe(&report.target).into_owned(),
         report.address.clone().unwrap_or_else(|| "-".to_owned()),
-        tls.unwrap_or("-").to_owned(),
+        tls.map_or("-", TlsVersion::name).to_owned(),
         certificate.to_owned(),
         safe(&report.reason).into_owned(),
     ]
@@ -176,7 +175,7 @@ fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette)
         writeln!(out, "  roots: {roots}")?;
     }
     for weakness in &report.weaknesses {
-        writeln!(out, "  weakness: {}", word(weakness))?;
+        writeln!(out, "  weakness: {}", weakness.as_str())?;
     }
     let lines = report.transcript.iter().flatten();
     let rows: Vec<Vec<Column>> = lines
@@ -185,7 +184,7 @@ fn write_details(out: &mut dyn Write, report: &EndpointReport, palette: Palette)
             vec![
                 Column::plain(format!("{millis:>9.3} ms")),
                 Column::plain(safe(&line.connection)),
-                Column::plain(word(line.direction)),
+                Column::plain(line.direction.as_str()),
                 Column::plain(safe(&line.message)),
                 Column::plain(safe(&line.text)),
             ]
@@ -210,12 +209,4 @@ fn azure_roots(report: &EndpointReport) -> Option<String> {
         names => format!("; not with only {}", names.join(" or ")),
     };
     Some(format!("verifies with only {}{tail}", enough.join(" or ")))
-}
-
-/// The word that JSON has for it.
-fn word(value: impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        _ => String::new(),
-    }
 }

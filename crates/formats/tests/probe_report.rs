@@ -5,8 +5,8 @@ use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::{Palette, probe_json};
 use hostssl_probe::report::{
     CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, Outcome, ReplicationMode,
-    RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Verdict, VersionSupport,
-    Weakness,
+    RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TlsVersion, TransportAnswer, Verdict,
+    VersionSupport, Weakness,
 };
 use hostssl_probe::transcript::{Direction, Line};
 use serde_json::Value;
@@ -43,7 +43,8 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
         note: None,
     };
     let (clear, tls) = (answer(Outcome::Refused, Some("28000")), answer(Outcome::Allowed, None));
-    let enumeration = || Some(vec![Enumeration { version: "TLSv1.3".into(), names: vec!["X".into()], complete: true }]);
+    let enumeration =
+        || Some(vec![Enumeration { version: TlsVersion::Tls13, names: vec!["X".into()], complete: true }]);
     EndpointReport {
         address: Some("198.18.0.1".to_owned()),
         verdict,
@@ -59,8 +60,8 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
             encrypted: tls,
         }],
         tls: Some(TlsReport {
-            versions: vec![VersionSupport { version: "TLSv1.3".to_owned(), support: Support::Accepted }],
-            negotiated: Some(Negotiated { version: Some("TLSv1.3".to_owned()), ..Negotiated::default() }),
+            versions: vec![VersionSupport { version: TlsVersion::Tls13, support: Support::Accepted }],
+            negotiated: Some(Negotiated { version: Some(TlsVersion::Tls13), ..Negotiated::default() }),
             direct_tls: Support::Refused,
             client_certificate: ClientCertificate::NotRequested,
             channel_binding: Some(true),

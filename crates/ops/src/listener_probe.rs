@@ -7,7 +7,7 @@ use hostssl_model::{
     WireListener, WireObservation, WireTransport, WireVersion,
 };
 use hostssl_probe::Prober;
-use hostssl_probe::report::{CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
+use hostssl_probe::report::{self as probe, CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
 use hostssl_probe::target::Target;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -171,17 +171,20 @@ fn observation(report: EndpointReport, now: &Moment) -> WireObservation {
 fn versions(report: &EndpointReport) -> Vec<(WireVersion, Acceptance)> {
     let asked = report.tls.iter().flat_map(|tls| &tls.versions);
     let mut versions: Vec<_> = asked
-        .filter_map(|asked| {
-            let version = match asked.version.as_str() {
-                "SSLv3" => WireVersion::Ssl3,
-                name => WireVersion::Tls(TlsVersion::from_postgresql(name)?),
+        .map(|asked| {
+            let version = match asked.version {
+                probe::TlsVersion::Ssl3 => WireVersion::Ssl3,
+                probe::TlsVersion::Tls10 => WireVersion::Tls(TlsVersion::Tls1_0),
+                probe::TlsVersion::Tls11 => WireVersion::Tls(TlsVersion::Tls1_1),
+                probe::TlsVersion::Tls12 => WireVersion::Tls(TlsVersion::Tls1_2),
+                probe::TlsVersion::Tls13 => WireVersion::Tls(TlsVersion::Tls1_3),
             };
             let seen = match asked.support {
                 Support::Accepted => Acceptance::Accepted,
                 Support::Refused => Acceptance::Refused,
                 Support::Unknown => Acceptance::Unknown,
             };
-            Some((version, seen))
+            (version, seen)
         })
         .collect();
     versions.sort_unstable_by_key(|(version, _)| *version);

@@ -21,7 +21,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prober = Prober::new(options)?;
     for target in &targets {
         for report in prober.probe(target).await {
-            writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+            writeln!(
+                std::io::stdout(),
+                "{}",
+                serde_json::to_string_pretty(&hostssl_formats::probe_json::endpoint(&report)?)?
+            )?;
         }
     }
     Ok(())

@@ -167,10 +167,9 @@ fn tls_report(facts: &Facts, startups: &[StartupResult]) -> Option<TlsReport> {
     }
     let asked =
         |attempt: &Attempt<bool>| (*attempt != Attempt::NotScheduled(Reason::NotAsked)).then(|| support(Some(attempt)));
-    let versions = TlsVersion::ALL.iter().map(|version| VersionSupport {
-        version: version.name().to_owned(),
-        support: support(facts.versions.get(version)),
-    });
+    let versions = TlsVersion::ALL
+        .iter()
+        .map(|version| VersionSupport { version: *version, support: support(facts.versions.get(version)) });
     Some(TlsReport {
         versions: if facts.versions.is_empty() { Vec::new() } else { versions.collect() },
         negotiated: facts.handshake.completed().map(negotiated),
@@ -196,7 +195,7 @@ fn support(attempt: Option<&Attempt<bool>>) -> Support {
 
 fn negotiated(handshake: &Handshake) -> Negotiated {
     Negotiated {
-        version: Some(handshake.version.name().to_owned()),
+        version: Some(handshake.version),
         cipher_suite: Some(handshake.suite.to_string()),
         group: handshake.group.map(|group| group.to_string()),
         alpn: handshake.alpn.as_deref().map(safe),
@@ -209,7 +208,7 @@ fn enumerations<T: std::fmt::Display>(lists: &[Enumerated<T>]) -> Vec<Enumeratio
 
 fn enumeration<T: std::fmt::Display>(list: &Enumerated<T>) -> Enumeration {
     Enumeration {
-        version: list.version.name().to_owned(),
+        version: list.version,
         names: list.chosen.iter().map(T::to_string).collect(),
         complete: list.complete,
     }

@@ -1,19 +1,17 @@
-//! The result of a probe, in the form that is serialised. Consumers rely on these names.
+//! The result of a probe.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use hostssl_pgwire::tls::TlsVersion;
 
 use crate::transcript::Line;
 
 /// What an endpoint does with encryption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// In clear every probed startup is refused; over TLS at least one is let in to authentication.
+    /// Every probed startup in plaintext is refused; over TLS at least one reaches authentication.
     Enforced,
-    /// At least one startup is let in to authentication in clear, and TLS is there for who asks.
+    /// At least one startup in plaintext reaches authentication, and TLS is offered.
     Optional,
-    /// Startups are let in in clear and TLS is not to be had.
+    /// Startups in plaintext are accepted, and TLS is not offered.
     PlaintextOnly,
     /// The server says that it speaks TLS, and then no handshake is possible, or none that is safe.
     BrokenTls,
@@ -23,6 +21,22 @@ pub enum Verdict {
     NotPostgresql,
     /// No connection could be made.
     Unreachable,
+}
+
+impl Verdict {
+    /// The word in text and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Optional => "optional",
+            Self::PlaintextOnly => "plaintext-only",
+            Self::BrokenTls => "broken-tls",
+            Self::Inconclusive => "inconclusive",
+            Self::NotPostgresql => "not-postgresql",
+            Self::Unreachable => "unreachable",
+        }
+    }
 }
 
 /// Why an endpoint could not be reached.
@@ -39,7 +53,7 @@ pub enum Unreachable {
 }
 
 /// What came after `SSLRequest`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SslRequestOutcome {
     /// The server offers TLS.
     S,
@@ -48,25 +62,19 @@ pub enum SslRequestOutcome {
     /// An error message.
     E,
     /// The connection was closed without a byte.
-    #[serde(rename = "closed")]
     Closed,
     /// The connection was reset.
-    #[serde(rename = "reset")]
     Reset,
     /// Bytes that PostgreSQL does not send.
-    #[serde(rename = "garbage")]
     Garbage,
     /// Nothing before the deadline.
-    #[serde(rename = "timeout")]
     Timeout,
     /// It was not sent: no connection, direct TLS, or a peer that talks first.
-    #[serde(rename = "not-sent")]
     NotSent,
 }
 
-/// Whether a startup was let in to authentication over one transport.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+/// Whether a startup reached authentication over one transport.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It was turned away for its transport or address, before authentication.
     Refused,
@@ -78,10 +86,9 @@ pub enum Outcome {
 }
 
 /// The answer to a startup over one transport.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TransportAnswer {
-    /// Whether it was let in.
+    /// Whether it reached authentication.
     pub outcome: Outcome,
     /// The SQLSTATE of the error that came.
     pub sqlstate: Option<String>,
@@ -89,15 +96,12 @@ pub struct TransportAnswer {
     pub routine: Option<String>,
     /// The authentication asked for: `trust`, `password`, `md5`, `gss`, `sspi` or SASL mechanisms joined by commas.
     pub authentication: Option<String>,
-    /// What lies behind the outcome, in words: the escaped message of the server, or why there is none. Not
-    /// serialised.
-    #[serde(skip)]
+    /// What lies behind the outcome, in words: the escaped message of the server, or why there is none.
     pub note: Option<String>,
 }
 
 /// Replication as a startup asks for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReplicationMode {
     /// An ordinary connection.
     #[default]
@@ -109,8 +113,7 @@ pub enum ReplicationMode {
 }
 
 /// The two answers to one startup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartupResult {
     /// The user named.
     pub user: String,
@@ -118,15 +121,14 @@ pub struct StartupResult {
     pub database: Option<String>,
     /// Whether it asked for replication.
     pub replication: ReplicationMode,
-    /// In clear.
+    /// In plaintext.
     pub plaintext: TransportAnswer,
     /// Over TLS.
     pub encrypted: TransportAnswer,
 }
 
 /// Whether a server accepted what it was asked about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Support {
     /// It did.
     Accepted,
@@ -138,21 +140,19 @@ pub enum Support {
 }
 
 /// Whether one version of TLS can be negotiated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionSupport {
-    /// `SSLv3`, `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.
-    pub version: String,
+    /// The version that was asked for.
+    pub version: TlsVersion,
     /// What the server does when it is offered.
     pub support: Support,
 }
 
 /// The suites or groups that can be negotiated in one version, in the order in which the server chose them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enumeration {
     /// The version.
-    pub version: String,
+    pub version: TlsVersion,
     /// IANA names.
     pub names: Vec<String>,
     /// Whether the list ends because the server refused what was left, and not because an attempt failed.
@@ -160,12 +160,10 @@ pub struct Enumeration {
 }
 
 /// What a handshake agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Negotiated {
-    /// The version, such as `TLSv1.3`.
-    pub version: Option<String>,
+    /// The version.
+    pub version: Option<TlsVersion>,
     /// The cipher suite by its IANA name.
     pub cipher_suite: Option<String>,
     /// The group of the key exchange by its IANA name.
@@ -175,8 +173,7 @@ pub struct Negotiated {
 }
 
 /// Whether the server wants a certificate of the client, by TLS or by `pg_hba.conf`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ClientCertificate {
     /// It does not ask.
     NotRequested,
@@ -190,9 +187,7 @@ pub enum ClientCertificate {
 }
 
 /// What is known of the server's TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsReport {
     /// Each version from SSL 3.0 to TLS 1.3.
     pub versions: Vec<VersionSupport>,
@@ -202,34 +197,26 @@ pub struct TlsReport {
     pub direct_tls: Support,
     /// Whether a client certificate is wanted.
     pub client_certificate: ClientCertificate,
-    /// Whether SCRAM bound to the channel is offered; null when no SASL was offered over TLS.
+    /// Whether SCRAM bound to the channel is offered; `None` when no SASL was offered over TLS.
     pub channel_binding: Option<bool>,
-    /// Direct TLS without ALPN, which PostgreSQL never accepts. Present when it was asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// Direct TLS without ALPN, which PostgreSQL never accepts. `None` when it was not asked about.
     pub direct_tls_without_alpn: Option<Support>,
-    /// Whether a `GSSENCRequest` is answered by `G`. Present when it was asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// Whether a `GSSENCRequest` is answered by `G`. `None` when it was not asked about.
     pub gss_encryption: Option<Support>,
     /// Whether a startup stuffed behind the `SSLRequest` is answered as if it had come over TLS (CVE-2021-23214).
-    /// Present when it was asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// `None` when it was not asked about.
     pub startup_stuffing: Option<Support>,
-    /// Suites by version. Present when they were asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// Suites by version. `None` when they were not asked about.
     pub cipher_suites: Option<Vec<Enumeration>>,
-    /// Groups by version. Present when they were asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// Groups by version. `None` when they were not asked about.
     pub groups: Option<Vec<Enumeration>>,
     /// Groups with ML-KEM, whose key exchange withstands a quantum computer: none when the list is empty and complete.
-    /// Present when they were asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// `None` when they were not asked about.
     pub post_quantum: Option<Enumeration>,
 }
 
 /// Several servers that answer behind one address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeveralServers {
     /// How many there are, at least.
     pub at_least: u32,
@@ -240,18 +227,16 @@ pub struct SeveralServers {
 }
 
 /// One rule's judgement of a certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
-    /// Whether the rule accepts it; null when it could not be judged.
+    /// Whether the rule accepts it; `None` when it could not be judged.
     pub ok: Option<bool>,
     /// Why not, or what decided.
     pub reason: Option<String>,
 }
 
 /// Whether the chain verifies with one store of roots alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootCheck {
     /// The name that the caller gave to the store.
     pub store: String,
@@ -260,22 +245,20 @@ pub struct RootCheck {
 }
 
 /// The server's certificate and its judgement.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateReport {
     /// As libpq judges it with `sslmode=verify-full`.
     pub verify_full: Judgement,
     /// As RFC 9525 and RFC 5280 have it.
     pub rfc9525: Judgement,
-    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; null when no roots
+    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; `None` when no roots
     /// were given.
     pub chain_ok: Option<bool>,
     /// Whether the name matches, by libpq's rules.
     pub host_ok: Option<bool>,
-    /// Its time is over.
+    /// It has expired.
     pub expired: bool,
-    /// Its time has not come.
+    /// Its validity has not begun.
     pub not_yet_valid: bool,
     /// It is signed with its own key.
     pub self_signed: bool,
@@ -283,8 +266,7 @@ pub struct CertificateReport {
     pub not_before: Option<String>,
     /// The last second of its validity, RFC 3339 in UTC.
     pub not_after: Option<String>,
-    /// The last second of its validity, in seconds since 1970. Not serialised: `not_after` says it.
-    #[serde(skip)]
+    /// The last second of its validity, in seconds since 1970.
     pub expires_at: Option<i64>,
     /// `RSA`, `EC`, `Ed25519` and so on.
     pub key_type: Option<String>,
@@ -298,11 +280,9 @@ pub struct CertificateReport {
     pub issuer: Option<String>,
     /// The root in which the path ends, RFC 4514.
     pub root: Option<String>,
-    /// Each store of roots on its own. Present when several were given.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    /// Each store of roots on its own. Empty unless several were given.
     pub root_checks: Vec<RootCheck>,
-    /// The chain as the server sent it, in DER. Not serialised.
-    #[serde(skip)]
+    /// The chain as the server sent it, in DER.
     pub chain: Vec<Vec<u8>>,
 }
 
@@ -315,19 +295,17 @@ impl CertificateReport {
 }
 
 /// A fact that weakens the protection of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Weakness {
-    /// A startup is let in in clear.
+    /// A startup in plaintext is accepted.
     PlaintextAccepted,
-    /// A replication startup is let in in clear.
+    /// A replication startup in plaintext is accepted.
     PlaintextReplicationAccepted,
-    /// In clear, no password at all is asked for.
+    /// In plaintext, no password at all is asked for.
     PlaintextTrust,
-    /// In clear, the password is asked for as it is.
+    /// In plaintext, the password is asked for as it is.
     PlaintextPassword,
-    /// In clear, an MD5 hash is asked for.
+    /// In plaintext, an MD5 hash is asked for.
     PlaintextMd5,
     /// SSL 3.0 or TLS below 1.2 is accepted (RFC 7568, RFC 8996).
     DeprecatedTlsVersion,
@@ -337,11 +315,11 @@ pub enum Weakness {
     WeakCipherSuite,
     /// A suite without forward secrecy is accepted.
     NoForwardSecrecy,
-    /// The certificate's time is over.
+    /// The certificate has expired.
     CertificateExpired,
-    /// The certificate's time is over within the days that were asked about.
+    /// The certificate expires within the days that were asked about.
     CertificateExpiresSoon,
-    /// The certificate's time has not come.
+    /// The certificate's validity has not begun.
     CertificateNotYetValid,
     /// The certificate is signed with its own key.
     CertificateSelfSigned,
@@ -363,16 +341,75 @@ pub enum Weakness {
     NoChannelBinding,
     /// Direct TLS is accepted without ALPN, which opens it to cross-protocol attacks.
     DirectTlsWithoutAlpn,
-    /// Bytes in clear stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
+    /// Bytes in plaintext stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
     BytesBeforeHandshake,
     /// Bytes stuffed behind the `SSLRequest` count as if they had come over TLS (CVE-2021-23214).
     StartupStuffing,
 }
 
+impl Weakness {
+    /// Every weakness, in the order of the report.
+    pub const ALL: [Self; 24] = [
+        Self::PlaintextAccepted,
+        Self::PlaintextReplicationAccepted,
+        Self::PlaintextTrust,
+        Self::PlaintextPassword,
+        Self::PlaintextMd5,
+        Self::DeprecatedTlsVersion,
+        Self::NoTls13,
+        Self::WeakCipherSuite,
+        Self::NoForwardSecrecy,
+        Self::CertificateExpired,
+        Self::CertificateExpiresSoon,
+        Self::CertificateNotYetValid,
+        Self::CertificateSelfSigned,
+        Self::CertificateUntrusted,
+        Self::CertificateChainIncomplete,
+        Self::CertificateHostMismatch,
+        Self::CertificateLegacyName,
+        Self::CertificateWeakKey,
+        Self::CertificateWeakSignature,
+        Self::CertificateKeyUnproven,
+        Self::NoChannelBinding,
+        Self::DirectTlsWithoutAlpn,
+        Self::BytesBeforeHandshake,
+        Self::StartupStuffing,
+    ];
+
+    /// The word in text, in JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PlaintextAccepted => "plaintext-accepted",
+            Self::PlaintextReplicationAccepted => "plaintext-replication-accepted",
+            Self::PlaintextTrust => "plaintext-trust",
+            Self::PlaintextPassword => "plaintext-password",
+            Self::PlaintextMd5 => "plaintext-md5",
+            Self::DeprecatedTlsVersion => "deprecated-tls-version",
+            Self::NoTls13 => "no-tls13",
+            Self::WeakCipherSuite => "weak-cipher-suite",
+            Self::NoForwardSecrecy => "no-forward-secrecy",
+            Self::CertificateExpired => "certificate-expired",
+            Self::CertificateExpiresSoon => "certificate-expires-soon",
+            Self::CertificateNotYetValid => "certificate-not-yet-valid",
+            Self::CertificateSelfSigned => "certificate-self-signed",
+            Self::CertificateUntrusted => "certificate-untrusted",
+            Self::CertificateChainIncomplete => "certificate-chain-incomplete",
+            Self::CertificateHostMismatch => "certificate-host-mismatch",
+            Self::CertificateLegacyName => "certificate-legacy-name",
+            Self::CertificateWeakKey => "certificate-weak-key",
+            Self::CertificateWeakSignature => "certificate-weak-signature",
+            Self::CertificateKeyUnproven => "certificate-key-unproven",
+            Self::NoChannelBinding => "no-channel-binding",
+            Self::DirectTlsWithoutAlpn => "direct-tls-without-alpn",
+            Self::BytesBeforeHandshake => "bytes-before-handshake",
+            Self::StartupStuffing => "startup-stuffing",
+        }
+    }
+}
+
 /// The result of probing one address of one target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointReport {
     /// The target as `host:port`.
     pub target: String,
@@ -380,38 +417,34 @@ pub struct EndpointReport {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// The address probed; null when the name has none, or was resolved by a proxy.
+    /// The address probed; `None` when the name has none, or was resolved by a proxy.
     pub address: Option<String>,
     /// The verdict. It covers the users and databases in `startups`, as seen from here, and no others.
     pub verdict: Verdict,
-    /// Why no connection could be made, for whoever decides by it. Not serialised: `reason` says it.
-    #[serde(skip)]
+    /// Why no connection could be made, for whoever decides by it.
     pub unreachable: Option<Unreachable>,
     /// Why.
     pub reason: String,
     /// What came after `SSLRequest`.
     pub ssl_request: SslRequestOutcome,
-    /// The worst answer in clear: allowed before unknown before refused.
+    /// The worst answer in plaintext: allowed before unknown before refused.
     pub plaintext: TransportAnswer,
     /// The best answer over TLS: allowed before refused before unknown.
     pub encrypted: TransportAnswer,
     /// Each startup.
     pub startups: Vec<StartupResult>,
-    /// TLS; null when none was seen.
+    /// TLS; `None` when none was seen.
     pub tls: Option<TlsReport>,
-    /// The certificate; null when none was seen.
+    /// The certificate; `None` when none was seen.
     pub certificate: Option<CertificateReport>,
     /// What weakens the protection.
     pub weaknesses: Vec<Weakness>,
-    /// The servers behind the address, where the connections of the probe met more than one. Absent otherwise; servers that
-    /// are alike cannot be told apart.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// The servers behind the address, where the connections of the probe met more than one. Servers that are alike
+    /// cannot be told apart.
     pub several_servers: Option<SeveralServers>,
-    /// What of it counts as a failure, and so decides the exit code: `not-enforced`, `verify-full`, or a weakness. Present
-    /// where the endpoint was judged.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// What of it counts as a failure, and so decides the exit code: `not-enforced`, `verify-full`, or a weakness. `None`
+    /// where the endpoint was not judged.
     pub failures: Option<Vec<String>>,
-    /// The exchange, message by message. Present when it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// The exchange, message by message. `None` when it was not asked for.
     pub transcript: Option<Vec<Line>>,
 }

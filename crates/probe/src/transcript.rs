@@ -4,15 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hostssl_pgwire::text::safe_str;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// The most lines that are kept of one endpoint.
 const MAX_LINES: usize = 2000;
 
 /// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From us to the server.
     Sent,
@@ -22,10 +19,20 @@ pub enum Direction {
     Event,
 }
 
+impl Direction {
+    /// The word in text and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Event => "event",
+        }
+    }
+}
+
 /// One line of a transcript.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Microseconds since the probe of the endpoint began.
     pub micros: u64,

@@ -14,8 +14,8 @@ use common::pki::{Wanted, root, rsa_key};
 use common::servers::{Identity, Server, Version, skip};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::report::{
-    ClientCertificate as Client, EndpointReport, Outcome, ReplicationMode, SslRequestOutcome as Ssl, Support, Verdict,
-    Weakness,
+    ClientCertificate as Client, EndpointReport, Outcome, ReplicationMode, SslRequestOutcome as Ssl, Support,
+    TlsVersion, Verdict, Weakness,
 };
 use hostssl_probe::{Names, Options, Replication};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -356,9 +356,9 @@ async fn suites_and_groups() {
     let report = probe(server.address, all).await;
     let tls = report.tls.unwrap();
     let suites = tls.cipher_suites.unwrap();
-    assert_eq!(suites[0].version, "TLSv1.2");
+    assert_eq!(suites[0].version, TlsVersion::Tls12);
     assert_eq!(suites[0].names, ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_AES_128_CBC_SHA"]);
-    assert_eq!(suites[1].version, "TLSv1.3");
+    assert_eq!(suites[1].version, TlsVersion::Tls13);
     assert!(suites.iter().all(|list| list.complete));
     for groups in tls.groups.unwrap() {
         assert_eq!((groups.names.as_slice(), groups.complete), (&["secp256r1".to_owned()][..], true));

@@ -33,13 +33,15 @@ pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, LoadedRun, NewRun, RunId, StoredRun};
 pub use lint::{FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, server_tags};
 pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};
+#[cfg(feature = "schema")]
+pub use plan::plan_schema;
 pub use plan::{
     Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
-    Plan, PlanContext, PlanHash, PlanOptions, Step, plan_schema,
+    Plan, PlanContext, PlanHash, PlanOptions, Step,
 };
 pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{
     Accepted, Clock, Judge, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict, WriteError,
 };
-pub use report::{Report, RunOutcome, RunSummary, Status, StepReport, report, report_schema};
+pub use report::{Report, RunOutcome, RunSummary, Status, StepReport, report};
 pub use text::{InvalidRequestId, RequestId, SafeText};

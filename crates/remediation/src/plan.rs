@@ -8,7 +8,9 @@ mod validate;
 pub use approved::{Approved, NotApproved};
 pub(crate) use context::unix_ms;
 pub use context::{Mismatch, PlanContext};
-pub use json::{InvalidPlan, MAX_PLAN_BYTES, plan_schema};
+#[cfg(feature = "schema")]
+pub use json::plan_schema;
+pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
 use crate::{FixableControl, Goal, SafeText};
 use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope};

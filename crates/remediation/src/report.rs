@@ -1,16 +1,10 @@
-//! What became of a run: `hostssl/apply/v1`, made from the plan and the state that the journal gives.
+//! What became of a run, made from the plan and the state that the journal gives.
 
 use crate::{Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
 
 /// What became of a run. The same journal always gives the same report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Always `hostssl/apply/v1`.
-    pub schema: &'static str,
     /// The run.
     pub run: String,
     /// The hash of the plan.
@@ -20,13 +14,11 @@ pub struct Report {
     /// Every step of the plan, in its order.
     pub steps: Vec<StepReport>,
     /// How the run as a whole ended.
-    #[serde(skip)]
     pub outcome: RunOutcome,
 }
 
 /// How many steps ended how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunSummary {
     /// Steps in all.
     pub steps: u32,
@@ -57,8 +49,7 @@ pub struct RunSummary {
 }
 
 /// How a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Written and read back.
     Applied,
@@ -120,8 +111,7 @@ pub enum RunOutcome {
 }
 
 /// What became of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReport {
     /// The step's id in the plan.
     pub id: u32,
@@ -140,12 +130,10 @@ pub struct StepReport {
     /// The id of the last write that Azure accepted.
     pub request_id: Option<String>,
     /// Whether an undo is to put it back, or did.
-    #[serde(skip)]
     pub undoing: bool,
     /// Whether a write is, or may be, still under way: resume the run to settle it.
     pub open: bool,
     /// Whether nothing was written because hostssl does not write there.
-    #[serde(skip)]
     pub by_hand: bool,
 }
 
@@ -164,12 +152,6 @@ impl LoadedRun {
     pub fn report(&self) -> Report {
         report(&self.id, &self.plan, &self.state)
     }
-}
-
-/// The JSON Schema of the report.
-#[must_use]
-pub fn report_schema() -> Value {
-    schemars::schema_for!(Report).to_value()
 }
 
 /// What became of a run, by its state.
@@ -193,7 +175,7 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     if matches!(state.phase(), Phase::Applying | Phase::Undoing) {
         outcome = outcome.max(RunOutcome::Open);
     }
-    Report { schema: "hostssl/apply/v1", run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome }
+    Report { run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome }
 }
 
 fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<String>) -> StepReport {
@@ -409,7 +391,6 @@ mod tests {
     #[test]
     fn only_an_applied_run_that_has_ended_is_left_to_people() {
         let report = |outcome, steps| Report {
-            schema: "hostssl/apply/v1",
             run: "run".to_owned(),
             plan: "plan".to_owned(),
             summary: RunSummary::default(),

@@ -1,13 +1,9 @@
-//! The two frozen formats: their schemas are committed, and what is written keeps to them.
+//! The frozen format of a plan: its schema is committed, and what is written keeps to it.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_remediation::{plan_schema, report_schema};
-use hostssl_test_support::clock::VirtualClock;
+use hostssl_remediation::plan_schema;
 use hostssl_test_support::fleet::*;
-use hostssl_test_support::harness::{Harness, set_traps};
-use hostssl_test_support::journal::MemoryJournal;
-use hostssl_test_support::world::{Fault, World};
 use serde_json::Value;
 
 /// The committed schema, which must be the generated one.
@@ -35,8 +31,8 @@ fn assert_keeps_to(schema: &Value, document: &Value, break_it: impl Fn(&mut Valu
     assert!(!validator.is_valid(&wrong));
 }
 
-#[tokio::test(start_paused = true)]
-async fn plans_and_reports_keep_to_the_committed_schemas() {
+#[test]
+fn plans_keep_to_the_committed_schema() {
     let known = Known::new(vec![flexible("a", "off", "TLSv1.1"), flexible("b", "on", "TLSv1.2")]);
     let plan = known.plan();
     let document: Value = serde_json::from_str(&plan.to_json()).unwrap();
@@ -45,12 +41,4 @@ async fn plans_and_reports_keep_to_the_committed_schemas() {
     for member in ["schema", "hash", "createdAt", "scope", "principal", "profile", "waves", "steps", "leftOut"] {
         assert!(document.get(member).is_some(), "{member}");
     }
-
-    let world = World::new(&known.postures);
-    set_traps(&world, &known.postures, &plan, &[Fault::Locked]);
-    let (journal, clock) = (MemoryJournal::default(), VirtualClock::new());
-    let report = Harness::new(&world, &journal, &clock, &plan).apply(&[]).await;
-    let schema = committed("apply-v1.schema.json", &report_schema());
-    let document = serde_json::to_value(&report).unwrap();
-    assert_keeps_to(&schema, &document, |wrong| wrong["steps"][0]["status"] = "fine".into());
 }

@@ -4,9 +4,8 @@ use crate::args::{ControlsArgs, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_audit::{ALL, Control, find};
-use hostssl_formats::{Column, write_columns};
-use serde_json::{Value, json};
+use hostssl_audit::{ALL, find};
+use hostssl_formats::{Column, controls_json, write_columns};
 
 pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let Some(id) = &args.id else {
@@ -18,7 +17,10 @@ pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliErr
     })?;
     match args.output {
         ValueFormat::Table => stdout::write(|out| write!(out, "{}", control.documentation))?,
-        other => stdout::write_value(&describe(control), None, other.into(), stdout::palette(talk))?,
+        other => {
+            let value = controls_json::value(control).map_err(|error| CliError::defect(&error))?;
+            stdout::write_value(&value, None, other.into(), stdout::palette(talk))?;
+        }
     }
     Ok(Exit::AllPass)
 }
@@ -26,8 +28,8 @@ pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliErr
 fn list(format: ValueFormat, talk: &OutputArgs) -> Result<Exit, CliError> {
     let palette = stdout::palette(talk);
     if format != ValueFormat::Table {
-        let all: Vec<Value> = ALL.iter().map(|control| describe(control)).collect();
-        stdout::write_value(&Value::Array(all), None, format.into(), palette)?;
+        let all = controls_json::list(ALL.iter().copied()).map_err(|error| CliError::defect(&error))?;
+        stdout::write_value(&all, None, format.into(), palette)?;
         return Ok(Exit::AllPass);
     }
     let mut rows = vec![["CONTROL", "SEVERITY", "PASSES WHEN"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
@@ -39,25 +41,4 @@ fn list(format: ValueFormat, talk: &OutputArgs) -> Result<Exit, CliError> {
         writeln!(out, "\nnext: hostssl controls {}", ALL[0].id)
     })?;
     Ok(Exit::AllPass)
-}
-
-fn describe(control: &Control) -> Value {
-    let mappings: Vec<Value> = control
-        .mappings
-        .iter()
-        .map(|mapping| {
-            json!({
-                "standard": mapping.standard,
-                "version": mapping.version,
-                "requirements": mapping.requirements,
-                "basis": mapping.basis.as_str(),
-            })
-        })
-        .collect();
-    json!({
-        "id": control.id.as_str(),
-        "title": control.title,
-        "severity": control.severity.as_str(),
-        "mappings": mappings,
-    })
 }

@@ -5,9 +5,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_explain::{Cause, Explanation, explain, explain_all};
-use hostssl_formats::Palette;
-use serde::Serialize;
-use serde_json::Value;
+use hostssl_formats::{Palette, explain_json};
 use std::io::{self, IsTerminal, Read, Write};
 
 /// Shown below the help.
@@ -33,7 +31,7 @@ pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     }
     let palette = stdout::palette(talk);
     if args.output != ValueFormat::Table {
-        let all = serde_json::to_value(&found).map_err(|error| CliError::defect(&error))?;
+        let all = explain_json::value(&found).map_err(|error| CliError::defect(&error))?;
         stdout::write_value(&all, None, args.output.into(), palette)?;
         return Ok(exit(&found));
     }
@@ -92,19 +90,11 @@ fn read(input: impl Read) -> io::Result<String> {
 /// Writes one explanation: what it is, why it is this, what to do next.
 fn write_one(out: &mut dyn Write, explanation: &Explanation, palette: Palette) -> io::Result<()> {
     let note = if explanation.red_herring { ", a red herring here" } else { "" };
-    let cause = palette.bold(&word(explanation.cause));
-    writeln!(out, "{cause} (confidence: {}{note})", word(explanation.confidence))?;
+    let cause = palette.bold(explanation.cause.as_str());
+    writeln!(out, "{cause} (confidence: {}{note})", explanation.confidence.as_str())?;
     writeln!(out, "  What: {}", explanation.meaning)?;
     writeln!(out, "  Why:  {}", explanation.why)?;
     writeln!(out, "  Next: {}", explanation.advice)
-}
-
-/// A value as JSON names it.
-fn word(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::state::run_id;
 use crate::{plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Palette, plan_text, safe, write_columns};
+use hostssl_formats::{Column, Palette, lint_json, plan_text, safe, write_columns};
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
 use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
 use hostssl_remediation::{
@@ -19,7 +19,7 @@ use hostssl_remediation::{
 };
 use hostssl_store::{RunEntry, StoreError};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -239,8 +239,8 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     if query.is_some() || format != Format::Table {
-        let rows: Vec<Value> = complaints.iter().map(|one| complaint_value(plan, one)).collect();
-        return stdout::write_value(&Value::Array(rows), query.as_ref(), format, palette);
+        let rows = lint_json::value(plan, complaints).map_err(|error| CliError::defect(&error))?;
+        return stdout::write_value(&rows, query.as_ref(), format, palette);
     }
     stdout::write_text(|out| {
         if complaints.is_empty() {
@@ -279,16 +279,6 @@ fn complaint_row(plan: &Plan, one: &Lint, palette: Palette) -> Vec<Column> {
         Column::plain(safe(step.map_or("-", |step| step.server.name()))),
         Column::plain(safe(one.message.as_str())),
     ]
-}
-
-fn complaint_value(plan: &Plan, one: &Lint) -> Value {
-    json!({
-        "code": one.code.as_str(),
-        "warning": one.code.is_warning(),
-        "step": one.step,
-        "server": one.step.and_then(|id| plan.step(id)).map(|step| step.server.to_string()),
-        "message": one.message.as_str(),
-    })
 }
 
 #[cfg(test)]

@@ -5,17 +5,15 @@ mod list;
 mod probes;
 
 use crate::args::{KeptArgs, OutputArgs, RunsArgs, RunsCommand, RunsShowArgs};
-use crate::changing::to_value;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::find_run;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Palette, run_text, safe, write_columns};
+use hostssl_formats::{Column, Palette, apply_json, run_text, safe, write_columns};
 use hostssl_remediation::{Direction, ExecuteError, Report};
 use hostssl_store::Receipt;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use std::io::{self, Write};
 
 pub(crate) fn run(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -64,10 +62,8 @@ fn write_run(
             write_receipts(out, receipts, palette)
         });
     }
-    let mut document = to_value(report)?;
-    if let Some(members) = document.as_object_mut() {
-        members.insert("receipts".to_owned(), Value::Array(receipts.iter().map(receipt_value).collect()));
-    }
+    let receipts: Vec<apply_json::Receipt> = receipts.iter().map(of_receipt).collect();
+    let document = apply_json::value_with_receipts(report, &receipts).map_err(|error| CliError::defect(&error))?;
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
     stdout::write_value(rows, query, format, palette)
 }
@@ -100,15 +96,15 @@ fn way(receipt: &Receipt) -> &'static str {
     }
 }
 
-fn receipt_value(receipt: &Receipt) -> Value {
-    json!({
-        "step": receipt.step,
-        "direction": way(receipt),
-        "sentAt": instant(receipt.intended_at_ms),
-        "before": receipt.value_before,
-        "requestId": receipt.request_id,
-        "acceptedAt": receipt.accepted_at_ms.map(instant),
-        "after": receipt.value_after,
-        "readBackAt": receipt.observed_at_ms.map(instant),
-    })
+fn of_receipt(receipt: &Receipt) -> apply_json::Receipt {
+    apply_json::Receipt {
+        step: receipt.step,
+        direction: way(receipt),
+        sent_at: instant(receipt.intended_at_ms),
+        before: receipt.value_before.clone(),
+        request_id: receipt.request_id.clone(),
+        accepted_at: receipt.accepted_at_ms.map(instant),
+        after: receipt.value_after.clone(),
+        read_back_at: receipt.observed_at_ms.map(instant),
+    }
 }

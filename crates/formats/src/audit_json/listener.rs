@@ -1,13 +1,14 @@
 //! What was seen on the wire, as it stands in the audit's JSON.
 
 use hostssl_model as model;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One look at one listener.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 pub(super) struct Look<'a> {
     /// 5432, or 6432 of a pooler.
     port: u16,
@@ -27,7 +28,8 @@ pub(super) struct Look<'a> {
     certificate: Option<Certificate<'a>>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Verdict {
     /// Clients in clear are refused, and TLS leads on.
@@ -42,16 +44,17 @@ enum Verdict {
     Inconclusive,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Version {
     /// `SSLv3`, `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.
     version: &'static str,
     support: Support,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Support {
     Accepted,
@@ -59,9 +62,9 @@ enum Support {
     Unknown,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 struct Certificate<'a> {
     /// Whether libpq's `sslmode=verify-full` takes it; null when that could not be judged.
     verify_full: Option<bool>,

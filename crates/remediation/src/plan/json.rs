@@ -9,6 +9,7 @@ use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, P
 use crate::{FixableControl, Floor, Goal, SafeText};
 use hostssl_model::{Advice, Fault};
 use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, TlsVersion};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,6 +125,7 @@ impl Plan {
 }
 
 /// The JSON Schema of the file form.
+#[cfg(feature = "schema")]
 #[must_use]
 pub fn plan_schema() -> Value {
     schemars::schema_for!(PlanV1).to_value()
@@ -134,7 +136,8 @@ struct Version {
     schema: String,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PlanV1 {
     schema: String,
@@ -152,7 +155,8 @@ struct PlanV1 {
     left_out: Vec<LeftOutV1>,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ScopeV1 {
     tenants: Vec<String>,
@@ -168,7 +172,8 @@ struct ScopeV1 {
     except: Vec<String>,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PrincipalV1 {
     name: String,
@@ -177,7 +182,8 @@ struct PrincipalV1 {
     method: String,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 enum GoalV1 {
     #[serde(rename_all = "camelCase")]
@@ -186,7 +192,8 @@ enum GoalV1 {
     Set { enforcement: Option<bool>, minimum_tls: Option<String> },
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OptionsV1 {
     canary_size: u32,
@@ -194,14 +201,16 @@ struct OptionsV1 {
     max_servers: Option<u32>,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WaveV1 {
     id: u32,
     steps: Vec<u32>,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StepV1 {
     id: u32,
@@ -219,7 +228,8 @@ struct StepV1 {
     needs: Vec<u32>,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LeftOutV1 {
     server: String,

@@ -18,14 +18,11 @@ pub(crate) enum Finding {
 
 impl Finding {
     /// Its name on the command line and in JSON.
-    fn name(self) -> String {
+    fn name(self) -> &'static str {
         match self {
-            Self::NotEnforced => "not-enforced".to_owned(),
-            Self::VerifyFull => "verify-full".to_owned(),
-            Self::Weakness(weakness) => match serde_json::to_value(weakness) {
-                Ok(serde_json::Value::String(name)) => name,
-                _ => String::new(),
-            },
+            Self::NotEnforced => "not-enforced",
+            Self::VerifyFull => "verify-full",
+            Self::Weakness(weakness) => weakness.as_str(),
         }
     }
 }
@@ -37,9 +34,11 @@ impl FromStr for Finding {
         match text {
             "not-enforced" => Ok(Self::NotEnforced),
             "verify-full" => Ok(Self::VerifyFull),
-            name => serde_json::from_value(name.into()).map(Self::Weakness).map_err(|_| {
-                "expected not-enforced, verify-full, or a weakness as docs/probing.md lists them".to_owned()
-            }),
+            name => {
+                Weakness::ALL.into_iter().find(|weakness| weakness.as_str() == name).map(Self::Weakness).ok_or_else(
+                    || "expected not-enforced, verify-full, or a weakness as docs/probing.md lists them".to_owned(),
+                )
+            }
         }
     }
 }
@@ -74,7 +73,8 @@ impl Policy {
         ];
         let weaknesses = report.weaknesses.iter().copied().map(Finding::Weakness);
         let all = found.into_iter().flatten().chain(weaknesses);
-        let failures: Vec<String> = all.filter(|finding| self.counts(*finding)).map(Finding::name).collect();
+        let failures: Vec<String> =
+            all.filter(|finding| self.counts(*finding)).map(|one| one.name().to_owned()).collect();
         let unjudged = verify_full.is_none() && self.counts(Finding::VerifyFull);
         let outcome = match of_verdict {
             _ if !failures.is_empty() => Outcome::Fail,
@@ -89,22 +89,32 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_probe::report::{CertificateReport, Judgement, Verdict};
+    use hostssl_probe::report::{CertificateReport, Judgement, SslRequestOutcome, TransportAnswer, Verdict};
 
     fn report(verdict: Verdict, verify_full: Option<bool>, weaknesses: &[Weakness]) -> EndpointReport {
         let certificate = CertificateReport {
             verify_full: Judgement { ok: verify_full, reason: None },
             ..CertificateReport::default()
         };
-        let refused =
-            serde_json::json!({ "outcome": "refused", "sqlstate": null, "routine": null, "authentication": null });
-        let read: EndpointReport = serde_json::from_value(serde_json::json!({
-            "target": "db:5432", "host": "db", "port": 5432, "address": null, "verdict": "enforced", "reason": "",
-            "sslRequest": "S", "plaintext": refused, "encrypted": refused, "startups": [], "tls": null,
-            "certificate": null, "weaknesses": []
-        }))
-        .unwrap();
-        EndpointReport { verdict, certificate: Some(certificate), weaknesses: weaknesses.to_vec(), ..read }
+        EndpointReport {
+            target: "db:5432".to_owned(),
+            host: "db".to_owned(),
+            port: 5432,
+            address: None,
+            verdict,
+            unreachable: None,
+            reason: String::new(),
+            ssl_request: SslRequestOutcome::S,
+            plaintext: TransportAnswer::default(),
+            encrypted: TransportAnswer::default(),
+            startups: Vec::new(),
+            tls: None,
+            certificate: Some(certificate),
+            weaknesses: weaknesses.to_vec(),
+            several_servers: None,
+            failures: None,
+            transcript: None,
+        }
     }
 
     #[test]

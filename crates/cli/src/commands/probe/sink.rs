@@ -82,7 +82,7 @@ impl Sink {
 }
 
 fn write_row(out: &mut Out, report: &EndpointReport) -> io::Result<()> {
-    let row = serde_json::Value::Array(vec![serde_json::to_value(report)?]);
+    let row = serde_json::Value::Array(vec![probe_json::endpoint(report)?]);
     hostssl_formats::output::write_value(out, &row, Format::Tsv, &[], Palette::Plain)?;
     out.flush()
 }

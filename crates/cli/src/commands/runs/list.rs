@@ -6,9 +6,8 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Palette, safe, write_columns};
+use hostssl_formats::{Column, Palette, runs_json, safe, write_columns};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
-use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -39,7 +38,9 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
     if query.is_none() && format == Format::Table {
         stdout::write_text(|out| table(out, &runs, &directory, palette))?;
     } else {
-        stdout::write_value(&Value::Array(runs.iter().map(value).collect()), query.as_ref(), format, palette)?;
+        let listed: Vec<_> = runs.iter().map(of).collect();
+        let value = runs_json::value(&listed).map_err(|error| CliError::defect(&error))?;
+        stdout::write_value(&value, query.as_ref(), format, palette)?;
     }
     let older = total.saturating_sub(runs.len() as u64);
     if older > 0 && !talk.quiet {
@@ -122,43 +123,40 @@ fn of_apply(run: &RunEntry) -> [String; 5] {
     [came_to, instant(run.started_at_ms), instant(run.last_at_ms), run.principal.name.clone(), plan]
 }
 
-fn value(run: &KeptRun) -> Value {
+fn of(run: &KeptRun) -> runs_json::Run<'_> {
     match run {
-        KeptRun::Audit(audit) => json!({
-            "run": audit.id,
-            "kind": run.kind(),
-            "profile": audit.profile,
-            "coverage": coverage(audit),
-            "servers": audit.summary.servers,
-            "fail": audit.summary.fail,
-            "unknown": audit.summary.unknown,
-            "pass": audit.summary.pass,
-            "principal": people(audit),
-            "startedAt": instant(audit.started_ms),
-            "lastAt": ended(audit),
+        KeptRun::Audit(audit) => runs_json::Run::Audit(runs_json::Audit {
+            run: &audit.id,
+            profile: &audit.profile,
+            coverage: coverage(audit),
+            servers: audit.summary.servers,
+            fail: audit.summary.fail,
+            unknown: audit.summary.unknown,
+            pass: audit.summary.pass,
+            principal: people(audit),
+            started_at: instant(audit.started_ms),
+            last_at: ended(audit),
         }),
-        KeptRun::Probe(probe) => json!({
-            "run": probe.id,
-            "kind": run.kind(),
-            "coverage": probe_coverage(probe),
-            "endpoints": probe.endpoints(),
-            "notEnforced": probe.fail,
-            "unknown": probe.unknown,
-            "enforced": probe.pass,
-            "startedAt": instant(probe.started_ms),
-            "lastAt": probe.finished_ms.map(instant),
+        KeptRun::Probe(probe) => runs_json::Run::Probe(runs_json::Probe {
+            run: &probe.id,
+            coverage: probe_coverage(probe),
+            endpoints: probe.endpoints(),
+            not_enforced: probe.fail,
+            unknown: probe.unknown,
+            enforced: probe.pass,
+            started_at: instant(probe.started_ms),
+            last_at: probe.finished_ms.map(instant),
         }),
-        KeptRun::Apply(apply) => json!({
-            "run": apply.id.as_str(),
-            "kind": run.kind(),
-            "plan": apply.plan.as_str(),
-            "phase": apply.phase.as_str(),
-            "steps": apply.steps,
-            "written": apply.written,
-            "putBack": apply.put_back,
-            "principal": apply.principal.name,
-            "startedAt": instant(apply.started_at_ms),
-            "lastAt": instant(apply.last_at_ms),
+        KeptRun::Apply(apply) => runs_json::Run::Apply(runs_json::Apply {
+            run: apply.id.as_str(),
+            plan: apply.plan.as_str(),
+            phase: apply.phase.as_str(),
+            steps: apply.steps,
+            written: apply.written,
+            put_back: apply.put_back,
+            principal: &apply.principal.name,
+            started_at: instant(apply.started_at_ms),
+            last_at: instant(apply.last_at_ms),
         }),
     }
 }

@@ -5,7 +5,7 @@ use crate::commands::probe::Sink;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_probe::report::EndpointReport;
+use hostssl_formats::probe_json;
 use hostssl_store::{Page, ProbeEntry, StoreReader};
 
 /// Endpoints that are read at once.
@@ -30,13 +30,8 @@ pub(super) fn show(
             break;
         }
         for document in documents {
-            let mut report: EndpointReport = serde_json::from_str(&document)
+            let report = probe_json::read(&document)
                 .map_err(|error| CliError::failed(&error, "the state is damaged, or of a newer hostssl"))?;
-            // It is in the document as text alone.
-            if let Some(certificate) = &mut report.certificate {
-                let end = certificate.not_after.as_deref().and_then(|end| end.parse::<jiff::Timestamp>().ok());
-                certificate.expires_at = end.map(jiff::Timestamp::as_second);
-            }
             if !sink.write(report)? {
                 return Ok(Exit::AllPass);
             }

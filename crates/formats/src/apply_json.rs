@@ -1,0 +1,252 @@
+//! What became of a run as JSON, version 1: frozen.
+//!
+//! The schema is committed as `docs/schemas/apply-v1.schema.json`.
+
+use hostssl_remediation as run;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The name and version of the format.
+pub const SCHEMA: &str = "hostssl/apply/v1";
+
+/// What became of a run. The same journal always gives the same report.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    /// Always `hostssl/apply/v1`.
+    schema: &'static str,
+    /// The run.
+    run: &'a str,
+    /// The hash of the plan.
+    plan: &'a str,
+    /// The counts.
+    summary: RunSummary,
+    /// Every step of the plan, in its order.
+    steps: Vec<StepReport<'a>>,
+}
+
+/// How many steps ended how.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct RunSummary {
+    /// Steps in all.
+    steps: u32,
+    /// Written and read back.
+    applied: u32,
+    /// Right before anything was written.
+    already: u32,
+    /// Somebody else changed the value.
+    changed_since_plan: u32,
+    /// Not allowed.
+    refused: u32,
+    /// Did not work.
+    failed: u32,
+    /// Not known to have worked in time.
+    timed_out: u32,
+    /// Nothing was written.
+    not_started: u32,
+    /// Put back and read back.
+    undone: u32,
+    /// Could not be put back; a person is needed.
+    stuck: u32,
+    /// Written and read back, but the value takes effect at the next restart only, which hostssl never does.
+    waits_for_restart: u32,
+    /// Forgotten, because a person said so.
+    forgotten: u32,
+    /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
+    open: u32,
+}
+
+/// How a step stands.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum Status {
+    /// Written and read back.
+    Applied,
+    /// Right before anything was written.
+    Already,
+    /// Somebody else changed the value; it was left alone.
+    ChangedSincePlan,
+    /// Not allowed.
+    Refused,
+    /// Did not work.
+    Failed,
+    /// Not known to have worked in time.
+    TimedOut,
+    /// Nothing was written.
+    NotStarted,
+    /// Put back and read back.
+    Undone,
+    /// Could not be put back; a person is needed.
+    Stuck,
+    /// The value is there, and takes effect at the next restart only, which hostssl never does.
+    WaitsForRestart,
+    /// A person said that it is to be forgotten.
+    Forgotten,
+}
+
+/// What became of a step.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct StepReport<'a> {
+    /// The step's id in the plan.
+    id: u32,
+    /// The server.
+    server: &'a str,
+    /// The setting, under its key.
+    parameter: &'a str,
+    /// The value before, as planned.
+    before: &'a str,
+    /// The value to write, as planned.
+    after: &'a str,
+    /// How it stands.
+    status: Status,
+    /// Why, or what else to know.
+    reason: Option<&'a str>,
+    /// The id of the last write that Azure accepted.
+    request_id: Option<&'a str>,
+    /// Whether a write is, or may be, still under way: resume the run to settle it.
+    open: bool,
+}
+
+/// One write of a run, as the journal has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The step's id in the plan.
+    pub step: u32,
+    /// Which way: `apply` or `undo`.
+    pub direction: &'static str,
+    /// When the write was about to be sent, RFC 3339 in UTC.
+    pub sent_at: String,
+    /// The value read right before.
+    pub before: String,
+    /// The id of the request, when the answer was seen and had one.
+    pub request_id: Option<String>,
+    /// When Azure accepted it, when the answer was seen.
+    pub accepted_at: Option<String>,
+    /// The value read back.
+    pub after: Option<String>,
+    /// When it was read back.
+    pub read_back_at: Option<String>,
+}
+
+/// The report with the receipts of its writes, as `hostssl runs show` has it.
+#[derive(Debug, Serialize)]
+struct KeptReport<'a> {
+    #[serde(flatten)]
+    report: Report<'a>,
+    receipts: &'a [Receipt],
+}
+
+/// The JSON Schema of the format.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema() -> Value {
+    schemars::schema_for!(Report<'_>).to_value()
+}
+
+/// The report as one JSON value.
+///
+/// # Errors
+///
+/// None that a report can cause.
+pub fn value(report: &run::Report) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(Report::from(report))
+}
+
+/// The report and the receipts of its writes as one JSON value.
+///
+/// # Errors
+///
+/// None that a report can cause.
+pub fn value_with_receipts(report: &run::Report, receipts: &[Receipt]) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(KeptReport { report: report.into(), receipts })
+}
+
+impl<'a> From<&'a run::Report> for Report<'a> {
+    fn from(from: &'a run::Report) -> Self {
+        Self {
+            schema: SCHEMA,
+            run: &from.run,
+            plan: &from.plan,
+            summary: from.summary.into(),
+            steps: from.steps.iter().map(StepReport::from).collect(),
+        }
+    }
+}
+
+impl From<run::RunSummary> for RunSummary {
+    fn from(from: run::RunSummary) -> Self {
+        let run::RunSummary {
+            steps,
+            applied,
+            already,
+            changed_since_plan,
+            refused,
+            failed,
+            timed_out,
+            not_started,
+            undone,
+            stuck,
+            waits_for_restart,
+            forgotten,
+            open,
+        } = from;
+        Self {
+            steps,
+            applied,
+            already,
+            changed_since_plan,
+            refused,
+            failed,
+            timed_out,
+            not_started,
+            undone,
+            stuck,
+            waits_for_restart,
+            forgotten,
+            open,
+        }
+    }
+}
+
+impl From<run::Status> for Status {
+    fn from(from: run::Status) -> Self {
+        match from {
+            run::Status::Applied => Self::Applied,
+            run::Status::Already => Self::Already,
+            run::Status::ChangedSincePlan => Self::ChangedSincePlan,
+            run::Status::Refused => Self::Refused,
+            run::Status::Failed => Self::Failed,
+            run::Status::TimedOut => Self::TimedOut,
+            run::Status::NotStarted => Self::NotStarted,
+            run::Status::Undone => Self::Undone,
+            run::Status::Stuck => Self::Stuck,
+            run::Status::WaitsForRestart => Self::WaitsForRestart,
+            run::Status::Forgotten => Self::Forgotten,
+        }
+    }
+}
+
+impl<'a> From<&'a run::StepReport> for StepReport<'a> {
+    fn from(from: &'a run::StepReport) -> Self {
+        Self {
+            id: from.id,
+            server: &from.server,
+            parameter: &from.parameter,
+            before: &from.before,
+            after: &from.after,
+            status: from.status.into(),
+            reason: from.reason.as_deref(),
+            request_id: from.request_id.as_deref(),
+            open: from.open,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Versions of TLS, by the names that PostgreSQL and OpenSSL use.
+
+use hostssl_probe::report::TlsVersion;
+use serde::{Deserialize, Serialize};
+
+/// A version, such as `TLSv1.3`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
+pub(super) struct Version(TlsVersion);
+
+impl From<TlsVersion> for Version {
+    fn from(version: TlsVersion) -> Self {
+        Self(version)
+    }
+}
+
+impl From<Version> for TlsVersion {
+    fn from(version: Version) -> Self {
+        version.0
+    }
+}
+
+impl From<Version> for &'static str {
+    fn from(version: Version) -> Self {
+        version.0.name()
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let known = TlsVersion::ALL.into_iter().find(|version| version.name() == name);
+        known.map(Self).ok_or_else(|| format!("`{name}` is no version of TLS that this program knows"))
+    }
+}

@@ -1,0 +1,97 @@
+//! The list of what was run, as JSON: frozen. Times are RFC 3339 in UTC.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Run<'a> {
+    /// It looked at servers.
+    Audit(Audit<'a>),
+    /// It looked at endpoints.
+    Probe(Probe<'a>),
+    /// It changed servers.
+    Apply(Apply<'a>),
+}
+
+/// An audit.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Audit<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// The rules.
+    pub profile: &'a str,
+    /// Whether everything was seen: `complete`, `incomplete` or `stopped early`.
+    pub coverage: &'static str,
+    /// How many servers it found.
+    pub servers: u64,
+    /// Those with a finding that failed.
+    pub fail: u64,
+    /// Those of which something could not be checked, and nothing failed.
+    pub unknown: u64,
+    /// The others.
+    pub pass: u64,
+    /// Who looked.
+    pub principal: String,
+    /// When it began.
+    pub started_at: String,
+    /// When it ended, or `-`.
+    pub last_at: String,
+}
+
+/// A probe.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// Whether everything was done: `complete`, `incomplete` or `not ended`.
+    pub coverage: &'static str,
+    /// How many endpoints were probed.
+    pub endpoints: u64,
+    /// Those that are proven not to enforce TLS.
+    pub not_enforced: u64,
+    /// Those of which neither is proven.
+    pub unknown: u64,
+    /// Those that are proven to.
+    pub enforced: u64,
+    /// When it began.
+    pub started_at: String,
+    /// When it ended.
+    pub last_at: Option<String>,
+}
+
+/// A run that changed servers.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Apply<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// The hash of its plan.
+    pub plan: &'a str,
+    /// Where it stands.
+    pub phase: &'static str,
+    /// How many steps the plan has.
+    pub steps: u32,
+    /// How many values were written and read back.
+    pub written: u32,
+    /// How many were restored and read back.
+    pub put_back: u32,
+    /// Who began it.
+    pub principal: &'a str,
+    /// When it began.
+    pub started_at: String,
+    /// When the journal's last entry was written.
+    pub last_at: String,
+}
+
+/// The runs as one JSON value, in their order.
+///
+/// # Errors
+///
+/// None that a run can cause.
+pub fn value(runs: &[Run<'_>]) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(runs)
+}

@@ -1,0 +1,86 @@
+//! What became of a run, in the format that programs read.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_formats::apply_json::{self, Receipt};
+use hostssl_remediation::{Plan, Report};
+use hostssl_test_support::clock::VirtualClock;
+use hostssl_test_support::fleet::{Known, flexible};
+use hostssl_test_support::harness::{Harness, set_traps};
+use hostssl_test_support::journal::MemoryJournal;
+use hostssl_test_support::world::{Fault, World};
+use serde_json::Value;
+
+/// A run in which one step is applied and the other refused.
+async fn applied() -> (Plan, Report) {
+    let known = Known::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]);
+    let plan = known.plan();
+    let world = World::new(&known.postures);
+    set_traps(&world, &known.postures, &plan, &[Fault::None, Fault::Locked]);
+    let (journal, clock) = (MemoryJournal::default(), VirtualClock::new());
+    let report = Harness::new(&world, &journal, &clock, &plan).apply(&[]).await;
+    (plan, report)
+}
+
+#[tokio::test(start_paused = true)]
+async fn reports_keep_to_the_committed_schema() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas/apply-v1.schema.json");
+    let generated = format!("{}\n", serde_json::to_string_pretty(&apply_json::schema()).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(
+        committed == generated,
+        "the format changed: it is frozen. If members were only added, run with UPDATE_SCHEMAS=1"
+    );
+
+    let (_, report) = applied().await;
+    let validator = jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
+    let document = apply_json::value(&report).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    // The schema can refuse.
+    let mut wrong = document;
+    wrong["steps"][0]["status"] = "fine".into();
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_has_the_form_that_is_promised() {
+    let (plan, report) = applied().await;
+    let json = apply_json::value(&report).unwrap();
+    assert_eq!(json["schema"], "hostssl/apply/v1");
+    assert_eq!((&json["run"], &json["plan"]), (&"run-1".into(), &plan.hash().as_str().into()));
+    assert_eq!(json["summary"]["applied"], 1);
+    let step = &json["steps"][1];
+    assert_eq!((&step["status"], &step["parameter"]), (&"refused".into(), &"require_secure_transport".into()));
+    assert_eq!(step["reason"], "lock freeze: ScopeLocked");
+    assert_eq!(json["steps"][0]["requestId"], "request-1");
+    // What only people are shown stays out.
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&json), ["plan", "run", "schema", "steps", "summary"]);
+    assert_eq!(names(step), ["after", "before", "id", "open", "parameter", "reason", "requestId", "server", "status"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_stand_beside_the_report() {
+    let (_, report) = applied().await;
+    let receipt = Receipt {
+        step: 1,
+        direction: "apply",
+        sent_at: "2026-11-25T00:00:00Z".to_owned(),
+        before: "off".to_owned(),
+        request_id: None,
+        accepted_at: None,
+        after: Some("on".to_owned()),
+        read_back_at: None,
+    };
+    let mut json = apply_json::value_with_receipts(&report, &[receipt]).unwrap();
+    let receipts = json.as_object_mut().unwrap().remove("receipts").unwrap();
+    assert_eq!(json, apply_json::value(&report).unwrap());
+    let expected = serde_json::json!([{
+        "step": 1, "direction": "apply", "sentAt": "2026-11-25T00:00:00Z", "before": "off", "requestId": null,
+        "acceptedAt": null, "after": "on", "readBackAt": null,
+    }]);
+    assert_eq!(receipts, expected);
+}
