@@ -145,9 +145,7 @@ async fn every_wait_ends_within_the_patience_after_a_stop_and_can_be_resumed() {
             // What was not sent was not written down as sent.
             let sent = case.world.accepted().len();
             let stored = case.journal.load(&run()).await.unwrap();
-            let intended = |record: &&Record| {
-                matches!(record.event, Event::Step { act: Act::Intent { .. }, .. })
-            };
+            let intended = |record: &&Record| matches!(record.event, Event::Step { act: Act::Intent { .. }, .. });
             assert_eq!(stored.records.iter().filter(intended).count(), sent, "{hangs:?}");
             assert_eq!(statuses(&case.resume(Rest::Continue).await), ["applied"; 3], "{hangs:?}");
             assert_eq!(case.world.accepted().len(), 3);
