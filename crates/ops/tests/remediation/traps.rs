@@ -1,10 +1,15 @@
 //! Each of the simulator's traps has its right ending.
 
 use crate::case::{Case, both, floor, id, step, switch};
-use hostssl_azure_sim::{Fault, FaultRule, Operation, ServerState};
+use crate::common::{limits, tenant_through};
+use azure_core::http::request::Request;
+use azure_core::http::{AsyncRawResponse, HttpClient, Method};
+use hostssl_azure_sim::{Fault, FaultRule, Operation, ServerState, SimTransport};
 use hostssl_model::TlsVersion;
 use hostssl_remediation::{RunOutcome, Status};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const WRITE: [Operation; 1] = [Operation::UpdateConfiguration];
 const POLLS: [Operation; 2] = [Operation::PollOperation, Operation::GetOperationResult];
@@ -126,6 +131,63 @@ async fn a_server_that_is_stopped_between_plan_and_apply_is_refused_unwritten() 
     let report = case.apply(&plan).await;
     assert_eq!(report.steps[0].status, Status::Refused);
     assert!(report.steps[0].reason.as_deref().unwrap().starts_with("stopped"));
+    assert!(case.requests().writes.is_empty());
+}
+
+/// While Azure works on a server it says that it is stopped when its settings are read; it is waited for all the same.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_updating_for_a_while_is_waited_for_and_then_changed() {
+    let case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation.set_state(&id("orders"), ServerState::Updating).unwrap();
+    let ready_again = async {
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        assert!(case.requests().writes_to(&id("orders")).next().is_none(), "nothing is written meanwhile");
+        case.simulation.set_state(&id("orders"), ServerState::Ready).unwrap();
+    };
+    let (report, ()) = tokio::join!(case.apply(&plan), ready_again);
+    assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
+    assert_eq!(case.requests().writes_to(&id("orders")).count(), 1);
+    assert_eq!((case.value("orders").as_str(), case.value("billing").as_str()), ("on", "on"));
+
+    // Not for ever.
+    let case = Case::flexible(&["orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation.set_state(&id("orders"), ServerState::Updating).unwrap();
+    let report = case.apply(&plan).await;
+    assert_eq!(report.outcome, RunOutcome::Failed, "{report:?}");
+    assert!(case.requests().writes.is_empty());
+}
+
+/// Answers about one server with what another one says, as a broken cache in between does.
+#[derive(Debug)]
+struct MixedUp(SimTransport);
+
+#[async_trait::async_trait]
+impl HttpClient for MixedUp {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut request = request.clone();
+        let path = request.url().path().replace("/orders/configurations/", "/billing/configurations/");
+        if request.method() == Method::Get {
+            request.url_mut().set_path(&path);
+        }
+        self.0.execute_request(&request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_server_says_is_not_believed() {
+    let mut case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(switch()).await;
+    // The other one says what the plan wants.
+    case.simulation.set_parameter(&id("billing"), "require_secure_transport", "on").unwrap();
+    let transport = Arc::new(MixedUp(SimTransport::new(&case.simulation)));
+    case.tenant = tenant_through(&case.simulation, transport, limits(), watch::channel(None).1);
+    let report = case.apply(&plan).await;
+    let line = step(&report, "orders");
+    assert_eq!(line.status, Status::Failed, "{line:?}");
+    assert!(line.reason.as_deref().unwrap().contains("another"), "{line:?}");
+    assert_eq!(step(&report, "billing").status, Status::Already);
     assert!(case.requests().writes.is_empty());
 }
 
