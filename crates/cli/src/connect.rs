@@ -212,10 +212,8 @@ async fn interrupted() {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
     let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
     let given = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    match futures::future::select_all(given.collect::<Vec<_>>()).await {
-        // Whichever it was.
-        (_, _, _) => {}
-    }
+    // Whichever it was.
+    let _ = futures::future::select_all(given.collect::<Vec<_>>()).await;
 }
 
 #[cfg(not(unix))]

@@ -195,6 +195,7 @@ enum SourceKind {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::enum_variant_names, reason = "the words of the format")]
 enum Tls {
     Tls,
     Plaintext,

@@ -6,7 +6,10 @@ use std::sync::Arc;
 ///
 /// Azure compares the names of tags without case and their values with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tags(Option<Arc<[(Box<str>, Box<str>)]>>);
+pub struct Tags(Option<Arc<[Tag]>>);
+
+/// A name and its value.
+type Tag = (Box<str>, Box<str>);
 
 impl Tags {
     /// The value of the tag of this name, in any letter case.

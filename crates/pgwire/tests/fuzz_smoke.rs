@@ -1,8 +1,6 @@
 //! Runs the corpora of the fuzz targets of this crate, and some thousands of mutations of them, always the same: what a
 //! fuzzer does, on a stable compiler and in a moment.
 
-#![expect(clippy::unwrap_used, reason = "a corpus that cannot be read is a failed test")]
-
 use hostssl_pgwire::backend::BackendMessage;
 use hostssl_pgwire::frontend::InitialPacket;
 use hostssl_pgwire::negotiation::{GssReply, SslReply};

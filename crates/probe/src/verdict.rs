@@ -30,6 +30,7 @@ struct Weighed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::enum_variant_names, reason = "each names what is absent")]
 enum Aside {
     NoReplication,
     NoWalSender,

@@ -2,6 +2,7 @@
 //! lines, and the corpora of the fuzz targets. Only tests depend on this crate.
 
 #![allow(missing_docs, reason = "support code of tests says what it is by its names")]
+#![allow(clippy::new_without_default, clippy::should_implement_trait, reason = "no public interface")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 pub mod clock;

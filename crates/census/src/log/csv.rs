@@ -56,8 +56,11 @@ pub(super) fn record(bytes: &[u8]) -> Option<Record<'_>> {
     None
 }
 
-/// One field, and what is behind the comma after it.
-fn field(bytes: &[u8]) -> Option<(Cow<'_, [u8]>, Option<&[u8]>)> {
+/// A field, and what is behind the comma after it.
+type Field<'a> = (Cow<'a, [u8]>, Option<&'a [u8]>);
+
+/// Reads one field.
+fn field(bytes: &[u8]) -> Option<Field<'_>> {
     let Some(quoted) = bytes.strip_prefix(b"\"") else {
         return Some(match memchr::memchr(b',', bytes) {
             Some(at) => (Cow::Borrowed(bytes.get(..at)?), bytes.get(at + 1..)),

@@ -3,6 +3,9 @@
 //! A few hundred run with the other tests. `HOSTSSL_DIFFERENTIAL=16000 cargo test -p hostssl-certificate --test differential --
 //! --nocapture` gives 16,000 to `openssl verify` and every eighth of them to `psql`, and prints the counts.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "says what was compared")]
+
 mod asn1;
 mod chains;
 mod openssl;

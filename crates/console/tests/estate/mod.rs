@@ -42,7 +42,7 @@ pub(crate) fn estate() -> Simulation {
 /// So many servers that do not enforce.
 pub(crate) fn large_estate(servers: usize) -> Simulation {
     let server = |number: usize| {
-        Server::new(Kind::Flexible, "rg-a", &format!("pg-{number:03}")).with("require_secure_transport", "off")
+        Server::new(Kind::Flexible, "rg-a", format!("pg-{number:03}")).with("require_secure_transport", "off")
     };
     let subscription = Subscription {
         id: "20000000-0000-4000-8000-000000000001".into(),

@@ -50,6 +50,7 @@ fn evidence<T, U>(
     Ok(Evidence { what: what(dated.what, dated.at_ms)?, at_ms: dated.at_ms, source: dated.source.into() })
 }
 
+#[expect(clippy::ptr_arg, reason = "it is handed to functions over the whole list")]
 fn listeners(looks: &Vec<WireObservation>) -> Vec<StoredListener> {
     looks.iter().map(StoredListener::from).collect()
 }
