@@ -14,7 +14,7 @@ const PROXY_VARIABLE: &str = "HOSTSSL_PROXY";
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Network options")]
 pub(crate) struct RouteArgs {
-    /// Connect to PostgreSQL through this SOCKS5 proxy, socks5h://[user:password@]host[:port], such as that of ssh -D. The proxy
+    /// Connect to PostgreSQL through this SOCKS5 proxy, socks5h://HOST:PORT, such as that of ssh -D. The proxy
     /// resolves the names, those of private DNS zones too. A password is better given by the variable than on the command line.
     #[arg(long, value_name = "URL", env = PROXY_VARIABLE, hide_env_values = true)]
     proxy: Option<String>,
