@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], each with a [`hint`](StoreError::hint): locked by another process, written by a newer hostssl,
+    /// [`StoreError`], which says what to do next: locked by another process, written by a newer hostssl,
     /// read-only, full, damaged, another program's, or open to other users.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         directory::prepare(directory)?;
