@@ -1,9 +1,11 @@
 //! Folds sightings into clients.
 
+use crate::kept::KeptCensus;
+use crate::sessions::Sessions;
 use crate::verdict::{Evidence, index, judge};
-use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, Sighting, Tls, Verdict};
+use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, Sighting, Tls, Verdict};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a source of sightings is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -192,34 +194,47 @@ impl Default for Limits {
 }
 
 /// What makes a client distinct.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    user: Option<String>,
-    database: Option<String>,
-    application: Option<String>,
-    address: Option<String>,
-    backend: Backend,
-    tls: Tls,
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) user: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) application: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) backend: Backend,
+    pub(crate) tls: Tls,
+}
+
+impl Key {
+    /// The names that the end of a session has too.
+    pub(crate) fn names(&self) -> Names {
+        Names { user: self.user.clone(), database: self.database.clone(), address: self.address.clone() }
+    }
 }
 
 /// Who is known only by the end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Names {
-    user: Option<String>,
-    database: Option<String>,
-    address: Option<String>,
+pub(crate) struct Names {
+    pub(crate) user: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) address: Option<String>,
 }
 
-#[derive(Debug)]
-struct Seen {
-    protocol: Option<String>,
-    cipher: Option<String>,
-    first: Option<Millis>,
-    last: Option<Millis>,
+/// Everything that was seen of a client.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) first: Option<Millis>,
+    pub(crate) last: Option<Millis>,
     sightings: u64,
-    sources: Vec<usize>,
-    doubt: Option<Doubt>,
+    pub(crate) sources: Vec<usize>,
+    pub(crate) doubt: Option<Doubt>,
+    /// The sessions of each day since 1970; those without a time under `None`.
+    pub(crate) days: BTreeMap<Option<i64>, Sessions>,
+    /// When each version of TLS was last seen, and with which cipher.
+    pub(crate) protocols: BTreeMap<String, (Option<Millis>, Option<String>)>,
 }
+
+/// A day, in milliseconds.
+pub(crate) const DAY: Millis = 24 * 60 * 60 * 1_000;
 
 /// The clients of one server, as they are found.
 #[derive(Debug, Default)]
@@ -230,7 +245,7 @@ pub struct Census {
     counts: [usize; 4],
     unlisted: [u64; 4],
     /// Sessions of which only the end was seen.
-    earlier: HashMap<Names, (Sighting, u64, usize)>,
+    earlier: HashMap<Names, (Key, Seen)>,
     sources: Vec<Source>,
 }
 
@@ -277,18 +292,25 @@ impl Census {
         &self.sources
     }
 
-    /// Counts a sighting of a source.
+    /// Counts a sighting of a source that does not say which session it is of.
     pub fn add(&mut self, source: usize, sighting: Sighting) {
+        let id = SessionId::of_process(0, sighting.at);
+        self.add_session(source, id, sighting);
+    }
+
+    /// Counts a sighting of a source. Where the census is kept, a session that was counted before does not count again.
+    pub fn add_session(&mut self, source: usize, id: SessionId, sighting: Sighting) {
         if self.since.is_some_and(|since| sighting.at.is_some_and(|at| at < since)) {
             return;
         }
-        if sighting.doubt == Some(Doubt::BeganBefore) {
-            return self.add_earlier(source, sighting);
-        }
         let Sighting { user, database, application, address, backend, tls, protocol, cipher, at, doubt } = sighting;
         let key = Key { user, database, application, address, backend, tls };
+        let look = Look { source, id, at, protocol, cipher, doubt };
+        if doubt == Some(Doubt::BeganBefore) {
+            return self.add_earlier(key, look);
+        }
         if let Some(seen) = self.clients.get_mut(&key) {
-            return seen.again(source, at, protocol, cipher);
+            return seen.again(look);
         }
         let (Some(count), Some(unlisted)) = (self.counts.get_mut(index(tls)), self.unlisted.get_mut(index(tls))) else {
             return;
@@ -298,23 +320,27 @@ impl Census {
             return;
         }
         *count += 1;
-        let seen = Seen { protocol, cipher, first: at, last: at, sightings: 1, sources: vec![source], doubt };
-        self.clients.insert(key, seen);
+        self.clients.entry(key).or_default().again(look);
     }
 
-    fn add_earlier(&mut self, source: usize, sighting: Sighting) {
-        let names = Names {
-            user: sighting.user.clone(),
-            database: sighting.database.clone(),
-            address: sighting.address.clone(),
-        };
-        if let Some((_, count, _)) = self.earlier.get_mut(&names) {
-            *count += 1;
+    fn add_earlier(&mut self, key: Key, look: Look) {
+        let names = key.names();
+        if let Some((_, seen)) = self.earlier.get_mut(&names) {
+            seen.again(look);
         } else if self.earlier.len() < self.limits.clients {
-            self.earlier.insert(names, (sighting, 1, source));
+            let mut seen = Seen::default();
+            seen.again(look);
+            self.earlier.insert(names, (key, seen));
         } else {
             self.unlisted[index(Tls::Unknown)] += 1;
         }
+    }
+
+    /// What was found so far, to be kept and merged with what other looks find. `looked_at` is the time of this look.
+    #[must_use]
+    pub fn keep(&self, looked_at: Millis) -> KeptCensus {
+        let earlier = self.earlier.values().map(|(key, seen)| (key, seen));
+        KeptCensus::of_look(self.clients.iter().chain(earlier), &self.sources, self.unlisted, looked_at)
     }
 
     /// Draws the verdict.
@@ -358,7 +384,7 @@ impl Census {
         let known: std::collections::HashSet<Names> = self
             .clients
             .keys()
-            .map(|key| Names { user: key.user.clone(), database: key.database.clone(), address: key.address.clone() })
+            .map(Key::names)
             .collect();
         // The message of a replication connection has no database.
         let replication: std::collections::HashSet<(Option<String>, Option<String>)> = self
@@ -367,39 +393,44 @@ impl Census {
             .filter(|key| key.backend == Backend::Replication)
             .map(|key| (key.user.clone(), key.address.clone()))
             .collect();
-        for (names, (sighting, count, source)) in std::mem::take(&mut self.earlier) {
+        for (names, (key, seen)) in std::mem::take(&mut self.earlier) {
             if known.contains(&names) || replication.contains(&(names.user, names.address)) {
                 continue;
             }
-            let Sighting { user, database, application, address, backend, tls, at, doubt, .. } = sighting;
-            let seen = Seen {
-                protocol: None,
-                cipher: None,
-                first: at,
-                last: at,
-                sightings: count,
-                sources: vec![source],
-                doubt,
-            };
-            self.clients.insert(Key { user, database, application, address, backend, tls }, seen);
+            self.clients.insert(key, seen);
         }
     }
 }
 
+/// What a sighting says beside who the client is.
+struct Look {
+    source: usize,
+    id: SessionId,
+    at: Option<Millis>,
+    protocol: Option<String>,
+    cipher: Option<String>,
+    doubt: Option<Doubt>,
+}
+
+/// Versions of TLS of one client that are told apart: there are six.
+const MOST_PROTOCOLS: usize = 8;
+
 impl Seen {
-    fn again(&mut self, source: usize, at: Option<Millis>, protocol: Option<String>, cipher: Option<String>) {
+    fn again(&mut self, look: Look) {
+        let Look { source, id, at, protocol, cipher, doubt } = look;
         self.sightings += 1;
         if !self.sources.contains(&source) {
             self.sources.push(source);
         }
-        if at >= self.last {
-            self.last = at;
-            if protocol.is_some() {
-                (self.protocol, self.cipher) = (protocol, cipher);
-            }
-        }
-        if let Some(at) = at {
-            self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        self.last = self.last.max(at);
+        self.first = earliest(self.first, at);
+        self.doubt = self.doubt.max(doubt);
+        self.days.entry(at.map(|at| at.div_euclid(DAY))).or_default().add(id);
+        if let Some(protocol) = protocol
+            && (self.protocols.len() < MOST_PROTOCOLS || self.protocols.contains_key(&protocol))
+        {
+            let newest = self.protocols.entry(protocol).or_default();
+            *newest = std::mem::take(newest).max((at, cipher));
         }
     }
 
@@ -407,6 +438,9 @@ impl Seen {
         let Key { user, database, application, address, backend, tls } = key;
         let mut sources = self.sources;
         sources.sort_unstable();
+        let lowest_protocol = self.protocols.keys().next().cloned();
+        let newest = self.protocols.into_iter().max_by_key(|(_, (at, _))| *at);
+        let (protocol, cipher) = newest.map_or((None, None), |(protocol, (_, cipher))| (Some(protocol), cipher));
         Client {
             user,
             database,
@@ -414,20 +448,31 @@ impl Seen {
             address,
             backend,
             tls,
-            protocol: self.protocol,
-            cipher: self.cipher,
+            protocol,
+            cipher,
+            lowest_protocol,
             first_seen: self.first,
             last_seen: self.last,
             sightings: self.sightings,
+            is_estimate: false,
             sources,
             doubt: self.doubt,
         }
     }
 }
 
-type Order<'a> = (usize, [Option<&'a str>; 4], Backend);
+/// The earlier of two times, where a time that is not known says nothing.
+pub(crate) fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
 
-fn order(client: &Client) -> Order<'_> {
+/// How clients are sorted: those in plaintext first, then by name.
+pub(crate) type Order<'a> = (usize, [Option<&'a str>; 4], Backend);
+
+pub(crate) fn order(client: &Client) -> Order<'_> {
     let Client { user, database, application, address, .. } = client;
     let names = [user, database, application, address].map(|name| name.as_deref());
     (index(client.tls), names, client.backend)

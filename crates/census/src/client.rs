@@ -150,12 +150,16 @@ pub struct Client {
     pub protocol: Option<String>,
     /// The cipher suite of the newest sighting.
     pub cipher: Option<String>,
+    /// The lowest version of TLS of any sighting.
+    pub lowest_protocol: Option<String>,
     /// When it was first seen.
     pub first_seen: Option<Millis>,
     /// When it was last seen.
     pub last_seen: Option<Millis>,
-    /// How often.
+    /// How many sessions of it were seen.
     pub sightings: u64,
+    /// Whether that number is an estimate, because there were more than are counted one by one.
+    pub is_estimate: bool,
     /// The sources that saw it: positions in the report's list.
     pub sources: Vec<usize>,
     /// What the evidence does not settle.

@@ -99,7 +99,7 @@ impl Coverage {
 }
 
 /// Joins spans that overlap or are no further apart than a quiet server is silent.
-fn joined(mut spans: Vec<Interval>) -> Vec<Interval> {
+pub(crate) fn joined(mut spans: Vec<Interval>) -> Vec<Interval> {
     spans.sort_unstable();
     let mut joined: Vec<Interval> = Vec::new();
     for span in spans {

@@ -203,6 +203,8 @@ mod tests {
             first_seen: None,
             last_seen: None,
             sightings: 1,
+            is_estimate: false,
+            lowest_protocol: None,
             sources: Vec::new(),
             doubt: None,
         }

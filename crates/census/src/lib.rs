@@ -10,7 +10,9 @@ mod census;
 mod client;
 mod coverage;
 mod fix;
+mod kept;
 mod log;
+mod sessions;
 mod time;
 mod verdict;
 
@@ -18,6 +20,8 @@ pub use census::{Census, CensusReport, Limits, Missing, MissingReason, Source, S
 pub use client::{Backend, Client, Doubt, Sighting, Tls};
 pub use coverage::{Coverage, Interval};
 pub use fix::{Change, Driver, Fix};
+pub use kept::{DayCount, InvalidKeptCensus, KeptCensus, Restriction};
 pub use log::{InvalidPrefix, LogEnd, LogReader, Prefix};
+pub use sessions::SessionId;
 pub use time::{Millis, parse_timestamp};
 pub use verdict::{Requirements, Verdict};

@@ -128,7 +128,7 @@ fn save(directory: &Path, report: &AuditReport, retain: Option<u32>) -> Result<(
 
 impl CliError {
     /// What happened and what to do, on one line.
-    fn on_one_line(&self) -> String {
+    pub(crate) fn on_one_line(&self) -> String {
         let (what, hint) = self.parts();
         if hint.is_empty() { what } else { format!("{what} ({hint})") }
     }

@@ -143,6 +143,8 @@ struct Client<'a> {
     last_seen: Option<String>,
     /// Sessions that were seen.
     sightings: u64,
+    /// Whether `sightings` is an estimate, because there were more than 63 on a day.
+    estimated: bool,
     /// The names of the sources that saw it.
     sources: Vec<&'a str>,
     /// What has to change; null for clients that need no change.
@@ -302,6 +304,7 @@ fn client<'a>(client: &'a census::Client, sources: &'a [census::Source]) -> Clie
         first_seen: client.first_seen.map(rfc3339),
         last_seen: client.last_seen.map(rfc3339),
         sightings: client.sightings,
+        estimated: client.is_estimate,
         sources: client.sources.iter().filter_map(|at| sources.get(*at)).map(|source| source.name.as_str()).collect(),
         fix: census::Fix::of(client).map(|fix| Fix {
             driver: fix.driver.as_str(),

@@ -137,7 +137,7 @@ fn row(client: &Client, palette: Palette) -> Vec<Column> {
         Column::plain(client.backend.as_str()),
         text(&client.protocol),
         Column::plain(client.last_seen.map_or_else(|| "-".to_owned(), minute)),
-        Column::plain(client.sightings.to_string()),
+        Column::plain(format!("{}{}", if client.is_estimate { "~" } else { "" }, client.sightings)),
         Column::plain(client.doubt.map_or("", |doubt| doubt.as_str())),
     ]
 }

@@ -6,18 +6,16 @@ use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_azure::{Arm, ListedLogFile, download_log_file, list_log_files};
-use hostssl_census::{
-    Census, CensusReport, Limits, LogEnd, LogReader, Millis, MissingReason, Requirements, Source, SourceKind,
-};
+use hostssl_census::{Census, KeptCensus, Limits, LogEnd, LogReader, Millis, MissingReason, Source, SourceKind};
 use hostssl_model::{Gap, Reason, Scope, Server};
 
-/// The clients of one server.
+/// The clients of one server, as one look has found them.
 #[derive(Debug, Clone)]
 pub struct ServerCensus {
     /// The server.
     pub server: Server,
-    /// What the census came to.
-    pub census: CensusReport,
+    /// What the look has found, to be merged with what is kept and judged then.
+    pub look: KeptCensus,
 }
 
 /// The clients of every server in scope, and what could not be seen.
@@ -34,7 +32,7 @@ const SERVERS_AT_ONCE: usize = 10;
 /// Subscriptions listed at once.
 const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 
-/// Takes the census of every server in scope.
+/// Looks at the clients of every server in scope. `looked_at` is the time of the look.
 ///
 /// # Errors
 ///
@@ -42,8 +40,7 @@ const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 pub async fn take_census(
     tenants: &[Tenant],
     scope: &Scope,
-    since: Option<Millis>,
-    requirements: Requirements,
+    looked_at: Millis,
 ) -> Result<ClientsCensus, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
     let mut census = ClientsCensus { servers: Vec::new(), gaps: visible.gaps };
@@ -74,8 +71,8 @@ pub async fn take_census(
     }
     census.servers = stream::iter(work)
         .map(|(arm, server)| async move {
-            let census = census_of(arm, &server, since).await.finish(requirements);
-            ServerCensus { server, census }
+            let look = census_of(arm, &server).await.keep(looked_at);
+            ServerCensus { server, look }
         })
         .buffered(SERVERS_AT_ONCE)
         .collect()
@@ -83,8 +80,8 @@ pub async fn take_census(
     Ok(census)
 }
 
-async fn census_of(arm: &Arm, server: &Server, since: Option<Millis>) -> Census {
-    let mut census = Census::new(Limits::default(), since);
+async fn census_of(arm: &Arm, server: &Server) -> Census {
+    let mut census = Census::new(Limits::default(), None);
     let mut missing = Source::new(SourceKind::ArmLogFile, server.name());
     if !server.kind.offering().has_log_files {
         missing.lacks(MissingReason::Disabled, "this kind of server offers no log files through Resource Manager");

@@ -1,10 +1,11 @@
-//! Keeps runs, plans, the journal and its receipts, in SQLite in a state directory.
+//! Keeps runs, plans, the journal and its receipts, audits, probes and censuses of clients, in SQLite in a state directory.
 //!
 //! The directory belongs to one user, and at most one process at a time may change servers with it. [`Store`] is that
 //! one; [`StoreReader`] reads beside it. No token and no signed URL is kept: the types of `hostssl-remediation` that are
 //! kept cannot hold one.
 
 mod audits;
+mod census;
 mod database;
 mod directory;
 mod error;
@@ -20,6 +21,7 @@ pub use audits::{
     StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredReading,
     Tally, server_key,
 };
+pub use census::CensusEntry;
 pub use error::StoreError;
 pub use orders::{Order, OrderAct};
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};

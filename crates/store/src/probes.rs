@@ -219,18 +219,18 @@ fn endpoints(connection: &Connection, probe: &str, page: Page) -> Result<Vec<Str
 }
 
 /// Reports are much alike within: a hundred thousand of them take a fraction of their size.
-fn deflated(document: &str) -> Vec<u8> {
+pub(crate) fn deflated(document: &str) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     // A vector takes what it is given.
     let _ = encoder.write_all(document.as_bytes());
     encoder.finish().unwrap_or_default()
 }
 
-fn inflated(bytes: &[u8]) -> Result<String, StoreError> {
+pub(crate) fn inflated(bytes: &[u8]) -> Result<String, StoreError> {
     let mut document = String::new();
     ZlibDecoder::new(bytes)
         .take(MAX_DOCUMENT)
         .read_to_string(&mut document)
-        .map_err(|error| StoreError::Corrupt(format!("a probed endpoint cannot be read: {error}")))?;
+        .map_err(|error| StoreError::Corrupt(format!("a document cannot be read: {error}")))?;
     Ok(document)
 }

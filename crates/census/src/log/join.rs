@@ -4,7 +4,7 @@
 
 use super::message::{Authorized, Encryption, Origin, Parting};
 use super::prefix::SessionKey;
-use crate::{Backend, Census, Doubt, Millis, Sighting, Tls};
+use crate::{Backend, Census, Doubt, Millis, SessionId, Sighting, Tls};
 use std::collections::{HashMap, HashSet};
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
@@ -138,7 +138,7 @@ impl Joiner {
         let Some(key) = line.key else {
             self.tally.without_key += 1;
             let session = Session { received_at: None, origin: line.origin.map(Place::from), seen: Some(seen) };
-            return self.emit(session, census);
+            return self.emit(None, session, census);
         };
         if self.is_counted(key) {
             return;
@@ -213,8 +213,8 @@ impl Joiner {
     /// Settles whatever is left.
     pub(super) fn finish(&mut self, census: &mut Census) {
         for generation in [std::mem::take(&mut self.old), std::mem::take(&mut self.young)] {
-            for session in generation.into_values() {
-                self.emit(session, census);
+            for (key, session) in generation {
+                self.emit(Some(key), session, census);
             }
         }
     }
@@ -229,7 +229,7 @@ impl Joiner {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             for (key, session) in old {
                 self.count(key, &session);
-                self.emit(session, census);
+                self.emit(Some(key), session, census);
             }
         }
         self.young.insert(key, session);
@@ -238,7 +238,7 @@ impl Joiner {
     fn settle(&mut self, key: SessionKey, census: &mut Census) {
         if let Some(session) = self.young.remove(&key).or_else(|| self.old.remove(&key)) {
             self.count(key, &session);
-            self.emit(session, census);
+            self.emit(Some(key), session, census);
         }
     }
 
@@ -257,7 +257,7 @@ impl Joiner {
         !key.is_reused() && (self.counted.contains(&key) || self.counted_before.contains(&key))
     }
 
-    fn emit(&mut self, session: Session, census: &mut Census) {
+    fn emit(&mut self, key: Option<SessionKey>, session: Session, census: &mut Census) {
         let Some(seen) = session.seen else { return };
         let (tls, mut doubt) = match (&seen.encryption, &session.origin, seen.doubt) {
             (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (Tls::Unknown, Some(doubt)),
@@ -280,8 +280,14 @@ impl Joiner {
             Kind::Tls(protocol, cipher) if tls == Tls::Tls => (Some(protocol), Some(cipher)),
             _ => (None, None),
         };
-        census.add(
+        let id = match key {
+            Some(key) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
+            // Sessions without a key that began in one millisecond count as one.
+            key => SessionId::of_process(key.map_or(0, |key| key.pid), seen.at),
+        };
+        census.add_session(
             seen.source,
+            id,
             Sighting {
                 user: seen.user,
                 database: seen.database,

@@ -2,18 +2,19 @@
 
 mod log_files;
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs};
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use clap::{Args, ValueEnum};
-use hostssl_census::{Census, Limits, Millis, Prefix, Requirements, Tls};
+use hostssl_census::{Census, KeptCensus, Limits, Millis, Prefix, Requirements, Tls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
 use hostssl_formats::{clients_csv, clients_json, clients_sheet, clients_text};
-use hostssl_model::Gap;
-use hostssl_ops::{ServerCensus, take_census};
+use hostssl_model::{Gap, ResourceId};
+use hostssl_ops::take_census;
+use hostssl_store::AuditStore;
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -49,7 +50,8 @@ pub(crate) struct ClientsArgs {
     /// Count only what was seen since this time, such as 2026-09-16, 2026-09-16T19:00:00Z, or 14d for so long ago.
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub(crate) since: Option<Since>,
-    /// How much time must have been observed before a server is safe, such as 14d.
+    /// How much time must have been observed before a server is safe, such as 14d. Of servers in Azure, whose clients are
+    /// kept, what was seen before it does not count.
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = length)]
     pub(crate) window: Millis,
     /// Show clients of this state only. The verdict rests on all.
@@ -61,6 +63,11 @@ pub(crate) struct ClientsArgs {
     /// JMESPath query over the JSON report.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Do not keep what is seen. Otherwise the census of a server in Azure grows with every look.
+    #[arg(long, help_heading = "State options")]
+    pub(crate) no_save: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
@@ -104,7 +111,7 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     });
     let requirements = Requirements { window: args.window, now: Some(started.as_millisecond()) };
     let seen = if args.log_file.is_empty() {
-        of_azure(args, since, requirements, talk)?
+        of_azure(args, since, requirements, started.as_millisecond(), talk)?
     } else {
         let census = Census::new(Limits::default(), since);
         let (name, census) = log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?;
@@ -145,6 +152,7 @@ fn of_azure(
     args: &ClientsArgs,
     since: Option<Millis>,
     requirements: Requirements,
+    now: Millis,
     talk: &OutputArgs,
 ) -> Result<Seen, CliError> {
     if args.log_prefix.is_some() {
@@ -155,14 +163,32 @@ fn of_azure(
         let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
-        let census = take_census(&tenants, &args.scope.scope(&args.select), since, requirements).await?;
-        let servers = census.servers.into_iter().map(|ServerCensus { server, census }| ServerClients {
+        let seen = take_census(&tenants, &args.scope.scope(&args.select), now).await?;
+        let (servers, looks): (Vec<_>, Vec<_>) =
+            seen.servers.into_iter().map(|one| (one.server.clone(), (one.server.id, one.look))).unzip();
+        let kept = keep(args, looks);
+        let servers = servers.into_iter().zip(kept).map(|(server, kept)| ServerClients {
             id: Some(server.id.as_str().to_owned()),
             name: server.name().to_owned(),
             owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
-            census,
+            census: kept.judge(requirements, since),
         });
-        Ok(Seen { principal, servers: servers.collect(), gaps: census.gaps })
+        Ok(Seen { principal, servers: servers.collect(), gaps: seen.gaps })
+    })
+}
+
+/// Adds what was seen to what is kept. What cannot be kept is said, and shown all the same.
+fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCensus> {
+    let directory = args.state.directory(args.connect.simulate.is_some());
+    let alone = |looks: Vec<(ResourceId, KeptCensus)>| looks.into_iter().map(|(_, look)| look).collect();
+    if args.no_save {
+        return alone(looks);
+    }
+    let merged = directory.and_then(|directory| Ok(AuditStore::open(&directory)?.merge_censuses(looks.clone())?));
+    merged.unwrap_or_else(|error| {
+        // Even with --quiet: the next plan would know nothing of it.
+        say!("warning: the clients were not kept: {}", error.on_one_line());
+        alone(looks)
     })
 }
 

@@ -1,0 +1,179 @@
+//! A kept census as JSON: `hostssl/kept-census/v1`, frozen, with structs of its own.
+
+use super::{KeptCensus, KeptClient, KeptSource};
+use crate::census::Key;
+use crate::sessions::Sessions;
+use crate::{Backend, Doubt, Interval, Millis, MissingReason, SourceKind, Tls};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+const SCHEMA: &str = "hostssl/kept-census/v1";
+
+/// The text is not a kept census.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidKeptCensus {
+    /// It is not of the form that this version writes.
+    #[error("it is not of the form {SCHEMA}")]
+    Malformed(#[from] serde_json::Error),
+    /// It is of another version.
+    #[error("it is of the form `{0}`, this hostssl knows {SCHEMA}")]
+    OtherVersion(String),
+    /// The sessions of a day cannot be read.
+    #[error("the sessions of a day cannot be read")]
+    BadSessions,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DocumentV1 {
+    schema: String,
+    looked_at: Millis,
+    unlisted: [u64; 4],
+    sources: Vec<SourceV1>,
+    clients: Vec<ClientV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceV1 {
+    kind: SourceKind,
+    looked_at: Millis,
+    complete: Vec<Interval>,
+    parts: Vec<(Interval, MissingReason, String)>,
+    notes: BTreeMap<MissingReason, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientV1 {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    application: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    backend: Backend,
+    tls: Tls,
+    first: Option<Millis>,
+    last: Option<Millis>,
+    sources: BTreeSet<SourceKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubt: Option<Doubt>,
+    /// The hashes of the sessions of each day since 1970, eight hexadecimal digits each.
+    days: Vec<(Option<i64>, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    protocols: Vec<(String, Option<Millis>, Option<String>)>,
+}
+
+impl KeptCensus {
+    /// The census as text, to be kept.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let sources = self.sources.iter().map(|(kind, source)| SourceV1 {
+            kind: *kind,
+            looked_at: source.looked_at,
+            complete: source.complete.clone(),
+            parts: source.parts.iter().cloned().collect(),
+            notes: source.notes.clone(),
+        });
+        let document = DocumentV1 {
+            schema: SCHEMA.to_owned(),
+            looked_at: self.looked_at,
+            unlisted: self.unlisted,
+            sources: sources.collect(),
+            clients: self.clients.iter().map(|(key, client)| client_to(key, client)).collect(),
+        };
+        // Numbers, texts and maps with texts as keys can always be written.
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_json`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKeptCensus`] for anything else.
+    pub fn from_json(text: &str) -> Result<Self, InvalidKeptCensus> {
+        let document: DocumentV1 = serde_json::from_str(text)?;
+        if document.schema != SCHEMA {
+            return Err(InvalidKeptCensus::OtherVersion(document.schema.chars().take(80).collect()));
+        }
+        let sources = document.sources.into_iter().map(|source| {
+            let kept = KeptSource {
+                complete: source.complete,
+                parts: source.parts.into_iter().collect(),
+                notes: source.notes,
+                looked_at: source.looked_at,
+            };
+            (source.kind, kept)
+        });
+        let mut kept = Self {
+            clients: BTreeMap::new(),
+            sources: sources.collect(),
+            unlisted: document.unlisted,
+            looked_at: document.looked_at,
+        };
+        for client in document.clients {
+            let (key, client) = client_from(client)?;
+            kept.clients.insert(key, client);
+        }
+        Ok(kept)
+    }
+}
+
+fn client_to(key: &Key, client: &KeptClient) -> ClientV1 {
+    let Key { user, database, application, address, backend, tls } = key.clone();
+    ClientV1 {
+        user,
+        database,
+        application,
+        address,
+        backend,
+        tls,
+        first: client.first,
+        last: client.last,
+        sources: client.sources.clone(),
+        doubt: client.doubt,
+        days: client.days.iter().map(|(day, sessions)| (*day, to_hex(sessions.hashes()))).collect(),
+        protocols: client
+            .protocols
+            .iter()
+            .map(|(protocol, (at, cipher))| (protocol.clone(), *at, cipher.clone()))
+            .collect(),
+    }
+}
+
+fn client_from(client: ClientV1) -> Result<(Key, KeptClient), InvalidKeptCensus> {
+    let ClientV1 { user, database, application, address, backend, tls, .. } = client;
+    let mut days = BTreeMap::new();
+    for (day, text) in client.days {
+        days.insert(day, Sessions::of(from_hex(&text).ok_or(InvalidKeptCensus::BadSessions)?));
+    }
+    let kept = KeptClient {
+        first: client.first,
+        last: client.last,
+        days,
+        protocols: client.protocols.into_iter().map(|(protocol, at, cipher)| (protocol, (at, cipher))).collect(),
+        sources: client.sources,
+        doubt: client.doubt,
+    };
+    Ok((Key { user, database, application, address, backend, tls }, kept))
+}
+
+fn to_hex(hashes: &[u32]) -> String {
+    let mut text = String::with_capacity(hashes.len() * 8);
+    for hash in hashes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{hash:08x}");
+    }
+    text
+}
+
+fn from_hex(text: &str) -> Option<Vec<u32>> {
+    if text.len() % 8 != 0 {
+        return None;
+    }
+    text.as_bytes().chunks(8).map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).collect()
+}

@@ -1,0 +1,255 @@
+//! What a kept census says about making a server stricter.
+
+use super::{KeptCensus, KeptClient, KeptSource};
+use crate::census::{DAY, Key, Names, order};
+use crate::verdict::{Evidence, days, judge};
+use crate::{
+    Backend, CensusReport, Client, Coverage, Doubt, Millis, Missing, MissingReason, Requirements, Source, SourceKind,
+    Tls, Verdict,
+};
+use std::collections::{BTreeMap, HashSet};
+
+/// An observation that ended longer ago than this says nothing about today. A plan may be no older either.
+const STALE: Millis = DAY;
+
+/// A way to make a server stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restriction<'a> {
+    /// Connections in plaintext are refused.
+    RequireTls,
+    /// Versions of TLS below this one are refused. It is spelled as PostgreSQL does: `TLSv1.2`.
+    MinimumTls(&'a str),
+}
+
+impl KeptCensus {
+    /// Judges whether TLS can be enforced. The window ends with the newest thing that was observed, and what was seen before the
+    /// window, or before `since`, does not count.
+    #[must_use]
+    pub fn judge(&self, requirements: Requirements, since: Option<Millis>) -> CensusReport {
+        let from = self.from(requirements, since);
+        let sources = self.sources_from(from);
+        let clients = self.clients_from(from, &sources);
+        let evidence = Evidence { clients: &clients, unlisted: self.unlisted, sources: &sources };
+        let (verdict, reason) = judge(&evidence, requirements);
+        let (verdict, reason) = self.unless_stale(verdict, reason, requirements);
+        let mut whole = Coverage::default();
+        sources.iter().for_each(|source| whole.merge(&source.coverage));
+        CensusReport {
+            verdict,
+            reason,
+            window: whole.window(),
+            observed: whole.observed(),
+            sources,
+            clients,
+            unlisted: self.unlisted,
+        }
+    }
+
+    /// Judges one way to make the server stricter. The clients of the report are those that it would refuse, and those of which
+    /// that cannot be told.
+    #[must_use]
+    pub fn impact(&self, restriction: Restriction<'_>, requirements: Requirements) -> CensusReport {
+        let mut report = self.judge(requirements, None);
+        let Restriction::MinimumTls(floor) = restriction else {
+            report.clients.retain(|client| matches!(client.tls, Tls::Plaintext | Tls::Unknown));
+            return report;
+        };
+        let lowest = |client: &Client| client.lowest_protocol.clone();
+        let is_below = |client: &Client| lowest(client).is_some_and(|version| version.as_str() < floor);
+        let is_open = |client: &Client| match client.tls {
+            Tls::Tls => client.lowest_protocol.is_none(),
+            tls => tls == Tls::Unknown,
+        };
+        let below = report.clients.iter().filter(|client| is_below(client)).count();
+        let open = report.clients.iter().filter(|client| is_open(client)).count();
+        let plural = |count: usize| if count == 1 { "1 client".to_owned() } else { format!("{count} clients") };
+        (report.verdict, report.reason) = if below > 0 {
+            let verb = if below == 1 { "connects" } else { "connect" };
+            (Verdict::Breaks, format!("{} {verb} with a TLS version below {floor}", plural(below)))
+        } else if open > 0 {
+            (Verdict::NeedsObservation, format!("the TLS version of {} could not be told", plural(open)))
+        } else {
+            // Clients in plaintext use no version of TLS at all.
+            let others: Vec<Client> =
+                report.clients.iter().filter(|client| client.tls != Tls::Plaintext).cloned().collect();
+            let evidence = Evidence { clients: &others, unlisted: [0; 4], sources: &report.sources };
+            let (verdict, reason) = match judge(&evidence, requirements) {
+                (Verdict::Safe, _) => {
+                    let observed = days(report.observed);
+                    (Verdict::Safe, format!("every client with TLS used {floor} or newer in {observed}"))
+                }
+                other => other,
+            };
+            self.unless_stale(verdict, reason, requirements)
+        };
+        report.clients.retain(|client| is_below(client) || is_open(client));
+        report
+    }
+
+    /// The last thing that a source saw which sees every connection; the last of all where there is no such source.
+    fn until(&self) -> Option<Millis> {
+        let complete = self.sources.values().filter_map(|source| source.complete.last());
+        let complete = complete.map(|span| span.to).max();
+        complete.or_else(|| self.sources.values().flat_map(|source| &source.parts).map(|(span, ..)| span.to).max())
+    }
+
+    fn from(&self, requirements: Requirements, since: Option<Millis>) -> Option<Millis> {
+        let from = self.until().map(|until| until.saturating_sub(requirements.window));
+        from.max(since)
+    }
+
+    fn unless_stale(&self, verdict: Verdict, reason: String, requirements: Requirements) -> (Verdict, String) {
+        let age = requirements.now.zip(self.until()).map_or(0, |(now, until)| now.saturating_sub(until));
+        if verdict == Verdict::Safe && age > STALE {
+            let reason = format!("the newest observation ended {} ago: look again", days(age));
+            return (Verdict::NeedsObservation, reason);
+        }
+        (verdict, reason)
+    }
+
+    fn sources_from(&self, from: Option<Millis>) -> Vec<Source> {
+        self.sources.iter().flat_map(|(kind, source)| source.shown(*kind, from)).collect()
+    }
+
+    fn clients_from(&self, from: Option<Millis>, sources: &[Source]) -> Vec<Client> {
+        let settled = Settled::of(self);
+        let counts = |client: &KeptClient| client.last.is_none() || from.is_none() || client.last >= from;
+        let mut clients: Vec<Client> = self
+            .clients
+            .iter()
+            .filter(|(key, client)| counts(client) && !settled.explains(key, client))
+            .map(|(key, client)| client.shown(key, from, sources))
+            .collect();
+        clients.sort_by(|a, b| order(a).cmp(&order(b)));
+        clients
+    }
+}
+
+/// What is known of sessions that were seen whole.
+struct Settled {
+    names: HashSet<Names>,
+    /// Users and addresses of replication, whose messages have no database.
+    replication: HashSet<(Option<String>, Option<String>)>,
+    sessions: HashSet<u32>,
+}
+
+impl Settled {
+    fn of(kept: &KeptCensus) -> Self {
+        let doubtful = kept.clients.values().any(KeptClient::is_half_seen);
+        let whole = || kept.clients.iter().filter(|(_, client)| doubtful && !client.is_half_seen());
+        Self {
+            names: whole().map(|(key, _)| key.names()).collect(),
+            replication: whole()
+                .filter(|(key, _)| key.backend == Backend::Replication)
+                .map(|(key, _)| (key.user.clone(), key.address.clone()))
+                .collect(),
+            sessions: whole()
+                .flat_map(|(_, client)| client.days.values())
+                .flat_map(|sessions| sessions.hashes().iter().copied())
+                .collect(),
+        }
+    }
+
+    /// Whether a client of which only a part of its sessions was seen is one that is known, so that it is no news.
+    fn explains(&self, key: &Key, client: &KeptClient) -> bool {
+        if !client.is_half_seen() {
+            return false;
+        }
+        let is_known = client.doubt == Some(Doubt::BeganBefore)
+            && (self.names.contains(&key.names())
+                || self.replication.contains(&(key.user.clone(), key.address.clone())));
+        is_known
+            || client.days.values().all(|day| {
+                day.is_exact() && day.hashes().iter().all(|session| self.sessions.contains(session))
+            })
+    }
+}
+
+impl KeptClient {
+    /// Whether a line of its sessions is in a file that was not read with the others.
+    fn is_half_seen(&self) -> bool {
+        matches!(self.doubt, Some(Doubt::BeganBefore | Doubt::NoAddress))
+    }
+
+    fn shown(&self, key: &Key, from: Option<Millis>, sources: &[Source]) -> Client {
+        let Key { user, database, application, address, backend, tls } = key.clone();
+        let first_day = from.map(|from| from.div_euclid(DAY));
+        let counted: Vec<_> =
+            self.days.iter().filter(|(day, _)| day.is_none() || first_day.is_none() || **day >= first_day).collect();
+        let protocols: BTreeMap<_, _> =
+            self.protocols.iter().filter(|(_, (at, _))| at.is_none() || from.is_none() || *at >= from).collect();
+        let newest = protocols.iter().max_by_key(|(_, (at, _))| *at);
+        Client {
+            user,
+            database,
+            application,
+            address,
+            backend,
+            tls,
+            protocol: newest.map(|(protocol, _)| (*protocol).clone()),
+            cipher: newest.and_then(|(_, (_, cipher))| cipher.clone()),
+            lowest_protocol: protocols.keys().next().map(|protocol| (*protocol).clone()),
+            first_seen: self.first,
+            last_seen: self.last,
+            sightings: counted.iter().map(|(_, sessions)| sessions.count()).sum(),
+            is_estimate: counted.iter().any(|(_, sessions)| !sessions.is_exact()),
+            sources: (0..sources.len())
+                .filter(|at| sources.get(*at).is_some_and(|source| self.sources.contains(&source.kind)))
+                .collect(),
+            doubt: self.doubt,
+        }
+    }
+}
+
+impl KeptSource {
+    /// What it has shown since then: whole, and in part.
+    fn shown(&self, kind: SourceKind, from: Option<Millis>) -> Vec<Source> {
+        let mut whole = Source::new(kind, name(kind));
+        self.complete.iter().for_each(|span| whole.coverage.add(*span));
+        let mut part = Source::new(kind, format!("{}, in part", name(kind)));
+        for (span, reason, detail) in &self.parts {
+            part.coverage.add(*span);
+            part.lacks(*reason, detail.clone());
+        }
+        if let Some(from) = from {
+            whole.coverage.cut(from);
+            part.coverage.cut(from);
+        }
+        for (reason, detail) in &self.notes {
+            if reason.blocks() {
+                part.lacks(*reason, detail.clone());
+            } else {
+                whole.missing.push(Missing { reason: *reason, detail: detail.clone() });
+            }
+        }
+        let is_shown = |source: &Source| source.coverage.window().is_some();
+        let mut shown = Vec::new();
+        if is_shown(&whole) {
+            shown.push(whole);
+        } else if part.missing.is_empty() && !is_shown(&part) {
+            // It was asked, and had nothing to show for this time.
+            whole.is_complete = false;
+            if whole.missing.is_empty() {
+                whole.lacks(MissingReason::Empty, "it shows nothing of this time");
+            }
+            shown.push(whole);
+        }
+        let blocks = part.missing.iter().any(|missing| missing.reason.blocks());
+        if is_shown(&part) || (blocks && self.notes.keys().any(|reason| reason.blocks())) {
+            part.is_complete = false;
+            shown.push(part);
+        }
+        shown
+    }
+}
+
+/// What a kind of source is called where its files are not told apart.
+fn name(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::LogFile => "log files",
+        SourceKind::ArmLogFile => "log files of Azure",
+        SourceKind::Sessions => "sessions",
+        SourceKind::LogAnalytics => "Log Analytics",
+        SourceKind::Pgbouncer => "PgBouncer",
+    }
+}

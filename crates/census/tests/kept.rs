@@ -1,0 +1,204 @@
+//! A census that is kept: whatever is read, in whatever order and however often, the result is the same.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_census::{
+    Census, KeptCensus, Limits, LogEnd, LogReader, Millis, MissingReason, Requirements, Restriction, SourceKind, Tls,
+    Verdict,
+};
+use proptest::prelude::*;
+use std::fmt::Write as _;
+
+const DAY: Millis = 86_400_000;
+/// 2026-09-01 00:00 UTC.
+const START: Millis = 1_788_220_800_000;
+const CLIENTS: [(&str, &str, &str); 5] = [
+    ("app", "10.0.0.4", " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)"),
+    ("old", "10.0.0.5", " SSL enabled (protocol=TLSv1.1, cipher=ECDHE-RSA-AES256-SHA, bits=256)"),
+    ("report", "10.0.0.6", ""),
+    ("batch", "10.0.0.7", ""),
+    ("postgres", "[local]", ""),
+];
+
+/// The log of some hours, counted from [`START`]: each client of `clients` connects every hour.
+fn log(hours: std::ops::Range<i64>, clients: &[usize]) -> String {
+    let mut log = String::new();
+    for hour in hours {
+        for client in clients {
+            let at = START / 1_000 + hour * 3_600 + *client as i64;
+            let time = jiff(at);
+            let (user, host, tls) = CLIENTS[*client];
+            let head = format!("{time} UTC-{at:08x}.{:x}-LOG:  ", client + 100);
+            let port = if host == "[local]" { "" } else { " port=5" };
+            let _ = writeln!(log, "{head}connection received: host={host}{port}");
+            let _ = writeln!(log, "{head}connection authorized: user={user} database=shop{tls}");
+        }
+    }
+    log
+}
+
+/// A time of September 2026 in UTC.
+fn jiff(seconds: i64) -> String {
+    let since = seconds - START / 1_000;
+    let (day, rest) = (since / 86_400 + 1, since % 86_400);
+    format!("2026-09-{day:02} {:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+fn look(files: &[&str], looked_at: Millis) -> KeptCensus {
+    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    for (number, file) in files.iter().enumerate() {
+        reader.begin(SourceKind::ArmLogFile, format!("file {number}"));
+        reader.feed(file.as_bytes());
+        reader.end(LogEnd::Whole);
+    }
+    reader.finish().keep(looked_at)
+}
+
+fn requirements(days: i64, now: Millis) -> Requirements {
+    Requirements { window: days * DAY, now: Some(now) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn any_files_in_any_order_any_number_of_times_are_the_same_census(
+        cuts in prop::collection::vec((0..100i64, 1..60i64), 1..5),
+        again in prop::collection::vec(0..5usize, 0..6),
+        together in any::<bool>(),
+    ) {
+        // Files that overlap, are parts of each other, or leave gaps.
+        let files: Vec<String> = cuts.iter().map(|(from, length)| log(*from..from + length, &[0, 2, 4])).collect();
+        let all: Vec<&str> = files.iter().map(String::as_str).collect();
+        let whole = look(&all, START);
+        let mut merged = KeptCensus::default();
+        let mut order: Vec<&str> = again.iter().map(|at| all[at % all.len()]).chain(all.iter().rev().copied()).collect();
+        if together {
+            merged.merge(look(&order, START));
+            order.truncate(1);
+        }
+        for file in order {
+            merged.merge(look(&[file], START));
+        }
+        let now = START + 10 * DAY;
+        let (one, other) = (whole.judge(requirements(7, now), None), merged.judge(requirements(7, now), None));
+        prop_assert_eq!(&one.clients, &other.clients);
+        prop_assert_eq!((one.verdict, one.window, one.observed), (other.verdict, other.window, other.observed));
+        prop_assert_eq!(whole.timeline(), merged.timeline());
+        prop_assert_eq!(KeptCensus::from_json(&merged.to_json()).unwrap(), merged);
+    }
+}
+
+#[test]
+fn a_census_grows_and_the_window_cuts_it() {
+    // Two weeks: a nightly job in plaintext ran in the first of them.
+    let mut kept = look(&[&log(0..7 * 24, &[0, 3])], START + 7 * DAY);
+    assert_eq!(kept.judge(requirements(7, START + 7 * DAY), None).verdict, Verdict::Breaks);
+    kept.merge(look(&[&log(7 * 24..15 * 24, &[0])], START + 15 * DAY));
+    let now = START + 15 * DAY;
+    let week = kept.judge(requirements(7, now), None);
+    assert_eq!((week.verdict, week.clients.len()), (Verdict::Safe, 1), "{}", week.reason);
+    let fortnight = kept.judge(requirements(14, now), None);
+    assert_eq!((fortnight.verdict, fortnight.clients.len()), (Verdict::Breaks, 2), "{}", fortnight.reason);
+    let since = kept.judge(requirements(14, now), Some(START + 10 * DAY));
+    assert_eq!((since.verdict, since.clients.len()), (Verdict::NeedsObservation, 1), "{}", since.reason);
+    // Old evidence is not today's.
+    let stale = kept.judge(requirements(7, now + 3 * DAY), None);
+    assert_eq!(stale.verdict, Verdict::NeedsObservation);
+    assert!(stale.reason.contains("ended 3d 1h ago"), "{}", stale.reason);
+    assert_eq!(kept.timeline().len(), 15);
+    let of_first = kept.timeline()[0];
+    assert_eq!((of_first.day, of_first.sessions), (START, [24, 0, 24, 0]));
+}
+
+#[test]
+fn raising_the_floor_concerns_clients_with_old_versions_only() {
+    let now = START + 8 * DAY;
+    let kept = look(&[&log(0..8 * 24, &[0, 1, 2])], now);
+    let impact = |restriction| kept.impact(restriction, requirements(7, now));
+    let enforced = impact(Restriction::RequireTls);
+    assert_eq!((enforced.verdict, enforced.clients[0].user.as_deref()), (Verdict::Breaks, Some("report")));
+    let floor = impact(Restriction::MinimumTls("TLSv1.2"));
+    assert_eq!((floor.verdict, floor.clients.len()), (Verdict::Breaks, 1), "{}", floor.reason);
+    assert_eq!(floor.clients[0].user.as_deref(), Some("old"));
+    let kept = look(&[&log(0..8 * 24, &[0, 2])], now);
+    let floor = kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements(7, now));
+    assert_eq!((floor.verdict, floor.clients.len()), (Verdict::Safe, 0), "{}", floor.reason);
+}
+
+#[test]
+fn a_part_that_is_read_as_a_whole_later_counts_then() {
+    let text = log(0..8 * 24, &[0]);
+    let broken = |end: LogEnd, text: &str| {
+        let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+        reader.begin(SourceKind::ArmLogFile, "file");
+        reader.feed(text.as_bytes());
+        reader.end(end);
+        reader.finish().keep(START + 8 * DAY)
+    };
+    let mut kept = broken(LogEnd::Broken("the connection was lost".to_owned()), &text);
+    let now = START + 8 * DAY;
+    let report = kept.judge(requirements(7, now), None);
+    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.sources[0].missing[0].reason, MissingReason::Truncated);
+    kept.merge(broken(LogEnd::Whole, &text));
+    let report = kept.judge(requirements(7, now), None);
+    assert_eq!((report.verdict, report.clients[0].sightings), (Verdict::Safe, 168 + 24), "{}", report.reason);
+    // And a part afterwards takes nothing back.
+    kept.merge(broken(LogEnd::Broken("again".to_owned()), &text));
+    assert_eq!(kept.judge(requirements(7, now), None).verdict, Verdict::Safe);
+}
+
+#[test]
+fn half_of_a_session_is_no_client_once_the_other_half_is_known() {
+    let text = log(0..8 * 24, &[0, 2]);
+    // The first line of a session is in a file that nobody has read.
+    let half = text.split_inclusive('\n').skip(3).take(1).collect::<String>();
+    let mut kept = look(&[&half], START);
+    let report = kept.judge(requirements(7, START + 8 * DAY), None);
+    assert_eq!((report.clients.len(), report.clients[0].tls), (1, Tls::Unknown));
+    kept.merge(look(&[&text], START + 8 * DAY));
+    let report = kept.judge(requirements(7, START + 8 * DAY), None);
+    assert!(report.clients.iter().all(|client| client.tls != Tls::Unknown), "{:?}", report.clients);
+}
+
+#[test]
+fn more_clients_than_are_kept_are_counted_and_said() {
+    let mut log = String::new();
+    for number in 0..2_500 {
+        let at = START / 1_000 + number;
+        let head = format!("{} UTC-{at:08x}.1-LOG:  ", jiff(at));
+        let _ = writeln!(log, "{head}connection received: host=10.1.{}.{} port=1", number / 250, number % 250);
+        let _ = writeln!(log, "{head}connection authorized: user=u{number} database=shop");
+    }
+    let mut kept = look(&[&log], START + DAY);
+    let report = kept.judge(requirements(7, START + DAY), None);
+    assert_eq!((report.clients.len(), report.unlisted), (2_000, [500, 0, 0, 0]));
+    kept.merge(look(&[&log], START + DAY));
+    assert_eq!(kept.judge(requirements(7, START + DAY), None), report, "once more changes nothing");
+}
+
+#[test]
+fn the_document_is_frozen() {
+    let kept = look(&[&log(0..1, &[0, 2])], START);
+    let expected = concat!(
+        r#"{"schema":"hostssl/kept-census/v1","lookedAt":1788220800000,"unlisted":[0,0,0,0],"#,
+        r#""sources":[{"kind":"arm-log-file","lookedAt":1788220800000,"#,
+        r#""complete":[{"from":1788220800000,"to":1788220802000}],"parts":[],"notes":{}}],"#,
+        r#""clients":[{"user":"app","database":"shop","address":"10.0.0.4","backend":"client","tls":"tls","#,
+        r#""first":1788220800000,"last":1788220800000,"sources":["arm-log-file"],"days":[[20697,"HASH"]],"#,
+        r#""protocols":[["TLSv1.3",1788220800000,"TLS_AES_256_GCM_SHA384"]]},"#,
+        r#"{"user":"report","database":"shop","address":"10.0.0.6","backend":"client","tls":"plaintext","#,
+        r#""first":1788220802000,"last":1788220802000,"sources":["arm-log-file"],"days":[[20697,"HASH"]]}]}"#,
+    );
+    let text = kept.to_json();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let notes = value["sources"][0]["notes"].as_object().unwrap();
+    assert_eq!(notes.keys().collect::<Vec<_>>(), ["imitation", "older-sessions"]);
+    let mut shown = text.replace(&serde_json::to_string(notes).unwrap(), "{}");
+    for client in value["clients"].as_array().unwrap() {
+        shown = shown.replacen(client["days"][0][1].as_str().unwrap(), "HASH", 1);
+    }
+    assert_eq!(shown, expected);
+    assert!(KeptCensus::from_json("{}").is_err());
+    assert!(KeptCensus::from_json(&kept.to_json().replace("/v1", "/v2")).is_err());
+}

@@ -1,0 +1,162 @@
+//! Keeps the clients of servers: one document a server, which every look adds to.
+
+use crate::probes::{deflated, inflated};
+use crate::{AuditStore, StoreError, StoreReader, server_key};
+use hostssl_census::{KeptCensus, Millis, Requirements, Tls, Verdict};
+use hostssl_model::ResourceId;
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use std::collections::BTreeMap;
+
+/// An observation that ended longer ago than this says nothing about today; the census itself judges the same.
+const STALE: Millis = 24 * 60 * 60 * 1_000;
+
+/// What the kept census of a server says, for lists. The verdict is that of the usual window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CensusEntry {
+    /// The server's resource id.
+    pub server: String,
+    /// When it was looked at last, in milliseconds since 1970-01-01T00:00:00Z.
+    pub looked_ms: Millis,
+    /// The end of what was observed, in the same unit; `None` when nothing was.
+    pub until_ms: Option<Millis>,
+    /// Whether enforcement is safe, as of the moment that was asked about.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Clients in plaintext.
+    pub plaintext: u64,
+    /// Clients of which that could not be told.
+    pub unknown: u64,
+    /// Clients with TLS.
+    pub tls: u64,
+    /// Clients over a local socket.
+    pub local: u64,
+}
+
+impl AuditStore {
+    /// Adds what a look has found to what is kept of each server, all or nothing. Returns what is kept then, in the same order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be written; [`StoreError::Corrupt`] when what is kept makes no sense.
+    pub fn merge_censuses(&self, looks: Vec<(ResourceId, KeptCensus)>) -> Result<Vec<KeptCensus>, StoreError> {
+        self.write(|connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut merged = Vec::with_capacity(looks.len());
+            for (server, look) in looks {
+                let key = server_key(&server);
+                let mut kept = census_of(&transaction, &key)?.unwrap_or_default();
+                kept.merge(look);
+                put(&transaction, &key, &server, &kept)?;
+                merged.push(kept);
+            }
+            transaction.commit()?;
+            Ok(merged)
+        })
+    }
+
+    /// What is kept of the clients of a server, by its key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when it makes no sense, and whatever the disk says.
+    pub fn census(&self, key: &str) -> Result<Option<KeptCensus>, StoreError> {
+        self.read(|connection| census_of(connection, key))
+    }
+
+    /// What the censuses say of each server that has one, by key, as of `now_ms`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn census_entries(&self, now_ms: Millis) -> Result<BTreeMap<String, CensusEntry>, StoreError> {
+        self.read(|connection| entries(connection, now_ms))
+    }
+}
+
+impl StoreReader {
+    /// What is kept of the clients of a server, by its key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when it makes no sense, and whatever the disk says.
+    pub fn census(&self, key: &str) -> Result<Option<KeptCensus>, StoreError> {
+        census_of(&self.lock(), key)
+    }
+}
+
+fn census_of(connection: &Connection, key: &str) -> Result<Option<KeptCensus>, StoreError> {
+    let find = "SELECT document FROM census WHERE key = ?1";
+    let found: Option<Vec<u8>> = connection.prepare_cached(find)?.query_row([key], |row| row.get(0)).optional()?;
+    let Some(packed) = found else { return Ok(None) };
+    let read = KeptCensus::from_json(&inflated(&packed)?);
+    read.map(Some).map_err(|error| StoreError::Corrupt(format!("the census of a server: {error}")))
+}
+
+fn put(connection: &Connection, key: &str, server: &ResourceId, kept: &KeptCensus) -> Result<(), StoreError> {
+    let report = kept.judge(Requirements::default(), None);
+    let count = |tls: Tls| {
+        let count = report.clients.iter().filter(|client| client.tls == tls).count();
+        i64::try_from(count).unwrap_or(i64::MAX)
+    };
+    let verdict = match report.verdict {
+        Verdict::Breaks => 0,
+        Verdict::NeedsObservation => 1,
+        Verdict::Safe => 2,
+    };
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO census (key, server, looked_ms, until_ms, verdict, reason, plaintext, unknown, tls, \
+             local, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            key,
+            server.as_str(),
+            kept.looked_at(),
+            report.window.map(|window| window.to),
+            verdict,
+            report.reason,
+            count(Tls::Plaintext),
+            count(Tls::Unknown),
+            count(Tls::Tls),
+            count(Tls::Local),
+            deflated(&kept.to_json()),
+        ])?;
+    Ok(())
+}
+
+fn entries(connection: &Connection, now_ms: Millis) -> Result<BTreeMap<String, CensusEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key, server, looked_ms, until_ms, verdict, reason, plaintext, unknown, tls, local FROM census",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, entry(row, now_ms)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn entry(row: &Row<'_>, now_ms: Millis) -> rusqlite::Result<CensusEntry> {
+    let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
+    let until_ms: Option<Millis> = row.get(3)?;
+    let verdict = match row.get::<_, i64>(4)? {
+        0 => Verdict::Breaks,
+        2 => Verdict::Safe,
+        _ => Verdict::NeedsObservation,
+    };
+    let is_stale = until_ms.is_none_or(|until| now_ms.saturating_sub(until) > STALE);
+    let (verdict, reason) = match verdict {
+        Verdict::Safe if is_stale => {
+            (Verdict::NeedsObservation, "the newest observation is too old: look again".to_owned())
+        }
+        verdict => (verdict, row.get(5)?),
+    };
+    Ok(CensusEntry {
+        server: row.get(1)?,
+        looked_ms: row.get(2)?,
+        until_ms,
+        verdict,
+        reason,
+        plaintext: count(6)?,
+        unknown: count(7)?,
+        tls: count(8)?,
+        local: count(9)?,
+    })
+}
