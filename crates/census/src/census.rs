@@ -381,11 +381,7 @@ impl Census {
     /// Sessions that began before the observation are old news if the same client was seen since; otherwise nobody knows
     /// whether they use TLS.
     fn settle_earlier(&mut self) {
-        let known: std::collections::HashSet<Names> = self
-            .clients
-            .keys()
-            .map(Key::names)
-            .collect();
+        let known: std::collections::HashSet<Names> = self.clients.keys().map(Key::names).collect();
         // The message of a replication connection has no database.
         let replication: std::collections::HashSet<(Option<String>, Option<String>)> = self
             .clients

@@ -226,8 +226,7 @@ impl KeptSource {
         let beyond = self.complete.len().saturating_sub(MOST_SPANS);
         self.complete.drain(..beyond);
         let complete = &self.complete;
-        self.parts
-            .retain(|(part, ..)| !complete.iter().any(|whole| whole.from <= part.from && part.to <= whole.to));
+        self.parts.retain(|(part, ..)| !complete.iter().any(|whole| whole.from <= part.from && part.to <= whole.to));
         while self.parts.len() > MOST_PARTS {
             self.parts.pop_first();
         }

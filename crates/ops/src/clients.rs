@@ -37,11 +37,7 @@ const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 /// # Errors
 ///
 /// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is no error but part of the census.
-pub async fn take_census(
-    tenants: &[Tenant],
-    scope: &Scope,
-    looked_at: Millis,
-) -> Result<ClientsCensus, ScopeError> {
+pub async fn take_census(tenants: &[Tenant], scope: &Scope, looked_at: Millis) -> Result<ClientsCensus, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
     let mut census = ClientsCensus { servers: Vec::new(), gaps: visible.gaps };
     let listed: Vec<_> = stream::iter(&visible.subscriptions)

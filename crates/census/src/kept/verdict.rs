@@ -159,9 +159,10 @@ impl Settled {
             && (self.names.contains(&key.names())
                 || self.replication.contains(&(key.user.clone(), key.address.clone())));
         is_known
-            || client.days.values().all(|day| {
-                day.is_exact() && day.hashes().iter().all(|session| self.sessions.contains(session))
-            })
+            || client
+                .days
+                .values()
+                .all(|day| day.is_exact() && day.hashes().iter().all(|session| self.sessions.contains(session)))
     }
 }
 
