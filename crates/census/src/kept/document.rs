@@ -172,7 +172,7 @@ fn to_hex(hashes: &[u32]) -> String {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u32>> {
-    if text.len() % 8 != 0 {
+    if !text.len().is_multiple_of(8) {
         return None;
     }
     text.as_bytes().chunks(8).map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).collect()
