@@ -37,6 +37,7 @@ mod simulation;
 mod throttle;
 mod token;
 mod transport;
+mod world;
 mod write;
 
 pub use environment::{ClientFiles, WriteError, environment, write_files, write_listeners};

@@ -20,6 +20,8 @@ use crate::read;
 use crate::render;
 use crate::reply::{self, Content, Reply};
 use crate::simulation::Inner;
+use crate::world::Turn;
+use crate::write;
 
 /// Operations remembered; the oldest are forgotten first.
 const MAX_OPERATIONS: usize = 10_000;
@@ -88,11 +90,11 @@ impl Operations {
 pub(crate) fn start(
     call: &Call<'_>,
     simulation: &Inner,
-    index: usize,
-    record: &Record,
+    (index, record): (usize, &Record),
     change: Change,
     failure: Option<(String, String)>,
     duration: Duration,
+    turn: Option<Turn<'_>>,
 ) -> Reply {
     let due = Instant::now() + duration;
     {
@@ -100,6 +102,12 @@ pub(crate) fn start(
         let mut mutable = record.lock();
         if mutable.busy() {
             return reply::server_busy(simulation.scenario.writes.busy_status, record.name());
+        }
+        if let Some(mut turn) = turn {
+            mutable.remember();
+            if let Err(error) = turn.keep(&record.id, simulation.clock.now() + duration, &change) {
+                return write::not_kept(&error);
+            }
         }
         mutable.begin(due, Arc::new(change));
     }

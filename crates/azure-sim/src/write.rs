@@ -1,5 +1,7 @@
 //! Writes: what is refused and what is accepted.
 
+use std::io;
+
 use axum::http::StatusCode;
 use serde_json::Value;
 
@@ -17,6 +19,7 @@ use crate::read;
 use crate::render;
 use crate::reply::{self, Content, Reply};
 use crate::simulation::Inner;
+use crate::world::Turn;
 
 /// Answers a write.
 pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
@@ -34,6 +37,14 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
         Some((index, record)) if record.graph != GraphView::Stale => (index, record),
         _ => return reply::resource_not_found(kind, name, group),
     };
+    // Before anything is judged by the state of the server, which another process may have changed.
+    let turn = match &simulation.world {
+        Some(world) => match world.turn(estate, simulation.clock.now()) {
+            Ok(turn) => Some(turn),
+            Err(error) => return not_kept(&error),
+        },
+        None => None,
+    };
     if let Some(refused) = refused(call, simulation, owner, record.1) {
         return refused;
     }
@@ -41,7 +52,13 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
         Ok(change) => change,
         Err(refused) => return refused,
     };
-    accept(call, simulation, record.0, record.1, part, change)
+    accept(call, simulation, record, part, change, turn)
+}
+
+/// A write that would be forgotten is not accepted.
+pub(crate) fn not_kept(error: &io::Error) -> Reply {
+    let message = format!("The simulated Azure cannot keep the write in the state directory: {error}.");
+    Reply::error(StatusCode::CONFLICT, "SimulatedWriteNotKept", &message)
 }
 
 /// What stands in the way of any write to a server.
@@ -186,13 +203,21 @@ fn admitted(parameter: &'static Parameter, value: &str) -> Result<(&'static Para
 fn accept(
     call: &Call<'_>,
     simulation: &Inner,
-    index: usize,
-    record: &Record,
+    (index, record): (usize, &Record),
     part: ServerPart<'_>,
     change: Change,
+    mut turn: Option<Turn<'_>>,
 ) -> Reply {
     if call.faults.contains(&Fault::Immediate) {
-        change.apply(record.kind, &mut record.lock());
+        let mut mutable = record.lock();
+        if let Some(turn) = &mut turn {
+            mutable.remember();
+            if let Err(error) = turn.keep(&record.id, simulation.clock.now(), &change) {
+                return not_kept(&error);
+            }
+        }
+        change.apply(record.kind, &mut mutable);
+        drop(mutable);
         return done(record, part).unwrap_or_else(reply::internal_error);
     }
     let mut duration = simulation.scenario.writes.duration;
@@ -222,7 +247,7 @@ fn accept(
     if ignored {
         effective = Change::default();
     }
-    start(call, simulation, index, record, effective, failure, duration)
+    start(call, simulation, (index, record), effective, failure, duration, turn)
 }
 
 /// The resource after a write that was done at once.

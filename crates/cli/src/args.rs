@@ -39,6 +39,9 @@ pub(crate) struct OutputArgs {
     /// When to use colour; NO_COLOR is honoured.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
+    /// What a command that is printed needs of this one's options.
+    #[arg(skip)]
+    pub(crate) again: crate::again::Again,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -229,7 +232,7 @@ pub(crate) struct ConnectArgs {
     /// Trust the certificates in this PEM file too.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Use a simulated Azure inside this process: no account, no network, and none of the options above.
+    /// Use a simulated Azure inside this process: no account, no network. What is changed in it is kept in the state directory.
     /// `hostssl simulate --list` shows the scenarios.
     #[arg(
         long,
@@ -314,6 +317,8 @@ pub(crate) struct ServerListArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }
 
@@ -335,6 +340,8 @@ pub(crate) struct ServerShowArgs {
     pub(crate) value: ValueArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }
@@ -484,6 +491,11 @@ pub(crate) struct SimulateArgs {
     /// The scenario.
     #[arg(default_value = "demo")]
     pub(crate) scenario: String,
+    /// Forget what commands with --simulate changed in the scenario, and end.
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) reset: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
     /// List the scenarios and end.
     #[arg(long)]
     pub(crate) list: bool,

@@ -1,6 +1,6 @@
 //! What every command that changes servers has in common: sign-in, journal, progress, the report and the exit code.
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, TableArgs};
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, StateArgs, TableArgs};
 use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,7 +10,7 @@ use crate::{probing, stdout};
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Simulation;
 use hostssl_formats::output::Format;
-use hostssl_formats::{apply_json, run_text, safe};
+use hostssl_formats::{Text, apply_json, run_text, safe};
 use hostssl_model::{ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
 use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, Step, SystemClock};
@@ -37,6 +37,7 @@ pub(crate) struct Site {
 /// Signs in to the one tenant that a change is about.
 pub(crate) async fn connect_site(
     connect: &ConnectArgs,
+    state: &StateArgs,
     tenant: &[String],
     limits: &LimitArgs,
     talk: &OutputArgs,
@@ -44,7 +45,7 @@ pub(crate) async fn connect_site(
     if tenant.len() > 1 {
         return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant on its own"));
     }
-    let Connected { mut tenants, stop, simulation } = connect_whole(connect, tenant, limits, talk).await?;
+    let Connected { mut tenants, stop, simulation } = connect_whole(connect, state, tenant, limits, talk).await?;
     let Some(reading) = tenants.pop() else {
         return Err(CliError::usage("there is no tenant to sign in to", "name one with --tenant"));
     };
@@ -98,7 +99,7 @@ pub(crate) async fn change(
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
             // What was done until then is in no journal's hands any more, so it is told before the error.
-            let _ = run_text::write(&mut io::stderr().lock(), &partial, hostssl_formats::Palette::Plain);
+            let _ = run_text::write(&mut io::stderr().lock(), &partial, &Text::plain());
             Err(ExecuteError::Journal { source, partial: Some(partial) }.into())
         }
         Err(error) => Err(error.into()),
@@ -117,7 +118,7 @@ pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.
 pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     write_whole_report(report, value, talk)
-        .map_err(|error| error.with_hint(format!("hostssl runs show {}", report.run)))
+        .map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))
 }
 
 fn write_whole_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -125,7 +126,7 @@ fn write_whole_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> 
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write_text(|out| run_text::write(out, report, palette))?;
+        stdout::write_text(talk, |out, text| run_text::write(out, report, text))?;
     } else {
         let document = apply_json::value(report).map_err(|error| CliError::defect(&error))?;
         // Without a query, a list of the whole document would show no step.

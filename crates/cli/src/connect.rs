@@ -1,7 +1,8 @@
 //! From the connection options to signed-in clients.
 
-use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs};
+use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
 use crate::error::CliError;
+use crate::simulated::world;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
 use hostssl_azure::{
@@ -41,22 +42,24 @@ pub(crate) struct Connected {
 /// Signs in to every tenant that is asked for and says on stderr who that is.
 pub(crate) async fn connect(
     connect: &ConnectArgs,
+    state: &StateArgs,
     tenants: &[String],
     limits: &LimitArgs,
     talk: &OutputArgs,
 ) -> Result<Vec<Tenant>, CliError> {
-    Ok(connect_whole(connect, tenants, limits, talk).await?.tenants)
+    Ok(connect_whole(connect, state, tenants, limits, talk).await?.tenants)
 }
 
 /// As [`connect`], for a command that needs more than the clients.
 pub(crate) async fn connect_whole(
     connect: &ConnectArgs,
+    state: &StateArgs,
     tenants: &[String],
     limits: &LimitArgs,
     talk: &OutputArgs,
 ) -> Result<Connected, CliError> {
     let stop = stop_signal(limits);
-    let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);
+    let simulation = world::open(connect, state, talk)?;
     let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await?;
     if !talk.quiet {
         for Tenant { arm, principal } in &signed_in {
@@ -68,15 +71,14 @@ pub(crate) async fn connect_whole(
     Ok(Connected { tenants: signed_in, stop, simulation })
 }
 
-/// Signs in to every tenant that is asked for; the clients end when the signal is given.
+/// Signs in to every tenant of the real Azure that is asked for; the clients end when the signal is given.
 pub(crate) async fn connect_until(
     connect: &ConnectArgs,
     tenants: &[String],
     limits: &LimitArgs,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    let simulation = connect.simulate.as_deref().map(named_scenario).transpose()?.map(Simulation::new);
-    tenants_until(connect, simulation.as_ref(), tenants, limits, stop).await
+    real_tenants(connect, tenants, &of_azure(limits), stop).await
 }
 
 async fn tenants_until(

@@ -1,5 +1,6 @@
 //! Errors as people read them: one line of what and where, one line of what to do.
 
+use crate::again::Again;
 use crate::exit::Exit;
 use hostssl_model::{Advice, Fault, REPORT_DEFECT, ResourceId, chain};
 use hostssl_remediation::{InvalidPlan, LeftOut, LeftOutReason};
@@ -77,12 +78,12 @@ impl CliError {
         (one_line(&self.message), self.hint.clone().unwrap_or_default())
     }
 
-    /// Writes the error to stderr.
-    pub(crate) fn tell(&self) -> Exit {
+    /// Writes the error to stderr. Commands in the hint get the options that they need to work as printed.
+    pub(crate) fn tell(&self, again: &Again) -> Exit {
         let message = one_line(&self.message);
         say!("error: {message}");
         if let Some(hint) = &self.hint {
-            say!("hint: {hint}");
+            say!("hint: {}", again.text(hint));
         }
         self.exit
     }

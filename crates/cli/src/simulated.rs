@@ -2,6 +2,7 @@
 //! past.
 
 pub(crate) mod past;
+pub(crate) mod world;
 
 use crate::args::LimitArgs;
 use crate::connect::tenants_of;
@@ -10,6 +11,7 @@ use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{Scenario, SimTransport, Simulation};
 use hostssl_ops::Tenant;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +25,14 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
+    /// One that nothing else changes.
     pub(crate) fn of(scenario: Scenario) -> Self {
         Self { scenario: scenario.name.clone(), simulation: Simulation::new(scenario) }
+    }
+
+    /// The one that commands share which have this state directory for simulations.
+    pub(crate) fn open(scenario: Scenario, directory: &Path) -> Result<Self, CliError> {
+        Ok(Self { scenario: scenario.name.clone(), simulation: world::open_in(scenario, directory)? })
     }
 
     pub(crate) fn simulation(&self) -> &Simulation {

@@ -3,7 +3,7 @@
 use crate::args::{AuditFormat, Colour, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Palette, Query, Wrapping, safe};
+use hostssl_formats::{Palette, Query, Text, Wrapping, safe};
 use hostssl_model::Gap;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
@@ -14,8 +14,15 @@ pub(crate) fn write(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resul
 }
 
 /// The same for text that people read: on a terminal no line is longer than it is wide.
-pub(crate) fn write_text(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
-    match terminal_width() {
+pub(crate) fn write_text(
+    talk: &OutputArgs,
+    how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>,
+) -> Result<(), CliError> {
+    let width = terminal_width();
+    let command = |command: &str| talk.again.command(command);
+    let text = Text { palette: palette(talk), width, command: &command };
+    let how = |out: &mut dyn Write| how(out, &text);
+    match width {
         None => write(how),
         Some(width) => write(|out| {
             let mut wrapping = Wrapping::new(out, width);

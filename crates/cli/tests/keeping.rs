@@ -82,7 +82,7 @@ fn a_kept_audit_is_listed_shown_and_judged_again() {
     let state = State::new("judged");
     let state = state.path();
     let audited = run(&["audit", "--simulate", "--state", state, "-o", "json", "-q"]);
-    let kept = |arguments: &[&str]| run(&[&["runs"], arguments, &["--simulated", "--state", state, "-q"]].concat());
+    let kept = |arguments: &[&str]| run(&[&["runs"], arguments, &["--simulate", "--state", state, "-q"]].concat());
     let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
     let (id, first) = (listed[0]["run"].as_str().unwrap(), &listed[0]);
     assert_eq!((&first["kind"], &first["servers"]), (&"audit".into(), &24.into()), "{listed}");
@@ -118,7 +118,7 @@ fn a_list_of_runs_is_bounded_and_says_what_it_leaves_out() {
     for _ in 0..3 {
         run(&["audit", "--simulate", "enforced", "--state", state.path(), "-q"]);
     }
-    let list = |more: &[&str]| run(&[&["runs", "--simulated", "--state", state.path()], more].concat());
+    let list = |more: &[&str]| run(&[&["runs", "--simulate", "--state", state.path()], more].concat());
     let bounded = list(&["--limit", "2"]);
     assert_eq!(bounded.stdout.lines().count(), 3, "{}", bounded.stdout);
     assert!(bounded.stderr.contains("the newest 2 of 3; 1 older run is not listed: --all"), "{}", bounded.stderr);

@@ -1,10 +1,11 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
-use crate::{Column, Palette, safe, write_columns};
+use crate::{Column, Palette, Text, safe, write_columns};
 use hostssl_model::{
-    AuditReport, ControlId, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Standing, Standings, Subscription,
-    Unchecked, WorstListener,
+    AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Standing, Standings,
+    Subscription, Unchecked, WorstListener,
 };
+use hostssl_remediation::FixableControl;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -18,13 +19,14 @@ const GAPS_SHOWN: usize = 5;
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> io::Result<()> {
+    let palette = text.palette;
     for (subscription, servers) in by_subscription(report) {
         write_subscription(out, subscription, &servers, palette)?;
     }
     write_gaps(out, report, palette)?;
     write_summary(out, report, palette)?;
-    write_next(out, report)
+    text.write_next(out, &next(report))
 }
 
 /// Subscriptions with their servers, those with failures first, then those with something unknown, then by name.
@@ -281,19 +283,24 @@ fn unchecked(report: &AuditReport) -> String {
     if parts.is_empty() { "something".to_owned() } else { parts.join(" and ") }
 }
 
-/// The command to run next, where there is one.
-fn write_next(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+/// Commands to run next: what explains the worst finding and what fixes it, or what would let everything be read.
+fn next(report: &AuditReport) -> Vec<(String, &'static str)> {
     let findings = || report.servers.iter().flat_map(|server| &server.findings);
     // Of equals the first: what is declared comes before what follows from it.
     let failed = findings().filter(|finding| finding.outcome == Outcome::Fail);
     let worst = failed.min_by_key(|finding| std::cmp::Reverse(finding.severity));
     let forbidden = report.gaps.iter().any(|gap| gap.blind.reason == Reason::Permission);
+    let mut next = Vec::new();
     if let Some(finding) = worst {
-        writeln!(out, "\nnext: hostssl controls {}", finding.control)?;
+        next.push((format!("hostssl controls {}", finding.control), "explains the worst finding"));
+        let fixable = |one: &Finding| one.outcome == Outcome::Fail && FixableControl::of(one.control).is_some();
+        if findings().any(fixable) {
+            next.push(("hostssl plan".to_owned(), "plans the fix; writes nothing to Azure"));
+        }
     } else if forbidden {
-        writeln!(out, "\nnext: hostssl role audit    # the role that lacks nothing")?;
+        next.push(("hostssl role audit".to_owned(), "prints the role with every permission that an audit needs"));
     }
-    Ok(())
+    next
 }
 
 fn plural(count: u64, noun: &str) -> String {

@@ -34,5 +34,5 @@ pub use columns::{Column, write_columns};
 pub use hostssl_model::untrusted::visible as safe;
 pub use json_text::write_json;
 pub use query::{InvalidQuery, Query};
-pub use style::Palette;
+pub use style::{Palette, Text};
 pub use wrap::Wrapping;

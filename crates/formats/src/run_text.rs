@@ -1,6 +1,6 @@
 //! What became of a run, for people: what needs a person first.
 
-use crate::{Column, Palette, safe, write_columns};
+use crate::{Column, Palette, Text, safe, write_columns};
 use hostssl_model::{Outcome, ResourceId};
 use hostssl_remediation::{Report, RunOutcome, RunSummary, Status, StepReport};
 use std::io::{self, Write};
@@ -10,7 +10,8 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &Report, palette: Palette) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, report: &Report, text: &Text<'_>) -> io::Result<()> {
+    let palette = text.palette;
     let mut steps: Vec<&StepReport> = report.steps.iter().collect();
     steps.sort_by_key(|step| urgency(step.status));
     if !steps.is_empty() {
@@ -23,10 +24,11 @@ pub fn write(out: &mut dyn Write, report: &Report, palette: Palette) -> io::Resu
     let run = palette.bold(&safe(&report.run));
     let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
     writeln!(out, "run {run}: {}{open}", counts(&report.summary, palette))?;
-    match next(report) {
-        Some(next) => writeln!(out, "\nnext: {next}"),
-        None => Ok(()),
+    let (commands, advice) = next(report);
+    if let Some(advice) = advice {
+        writeln!(out, "note: {advice}")?;
     }
+    text.write_next(out, &commands)
 }
 
 fn row(step: &StepReport, palette: Palette) -> Vec<Column> {
@@ -101,33 +103,34 @@ fn is_open_undo(report: &Report) -> bool {
     report.outcome == RunOutcome::Open && report.steps.iter().any(|step| step.undoing)
 }
 
-/// The command to run next, where there is one.
-fn next(report: &Report) -> Option<String> {
+/// What to do next: commands, each with what it is for, or advice where no command helps.
+fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) {
     let run = &report.run;
+    let plan = |what| ("hostssl plan".to_owned(), what);
+    let resume = |what| (format!("hostssl resume {run}"), what);
+    let undo = |what| (format!("hostssl undo {run}"), what);
+    let manually = "change the rest manually: hostssl does not write it";
+    let applied = report.summary.applied > 0;
     match report.outcome {
         RunOutcome::Open if is_open_undo(report) => {
-            Some(format!("hostssl resume {run}    # settles what is under way and goes on with the undo"))
+            (vec![resume("settles what is in progress and continues the undo")], None)
         }
         RunOutcome::Open if report.summary.open > 0 => {
-            Some(format!("hostssl resume {run}    # settles what is under way and goes on with the rest"))
+            (vec![resume("settles what is in progress and continues with the rest")], None)
         }
-        RunOutcome::Open => Some(format!("hostssl resume {run}    # goes on with the rest; or hostssl undo {run}")),
-        RunOutcome::Stuck => Some(format!("look at the servers that are stuck, then hostssl undo {run}")),
-        RunOutcome::Incomplete if report.is_left_to_people() && report.summary.applied == 0 => {
-            Some("change the rest manually; hostssl writes nothing there".to_owned())
-        }
+        RunOutcome::Open => (vec![resume("continues with the rest"), undo("restores what was applied")], None),
+        RunOutcome::Stuck => (vec![undo("tries again")], Some("look at the servers that are stuck first")),
+        RunOutcome::Incomplete if report.is_left_to_people() && !applied => (Vec::new(), Some(manually)),
         RunOutcome::Incomplete if report.is_left_to_people() => {
-            Some(format!("change the rest manually; hostssl undo {run} puts back what was applied"))
+            (vec![undo("restores what was applied")], Some(manually))
         }
-        RunOutcome::Failed | RunOutcome::Incomplete if report.summary.applied > 0 => {
-            Some(format!("hostssl plan, for the rest; or hostssl undo {run}, to put back what was applied"))
+        RunOutcome::Failed | RunOutcome::Incomplete if applied => {
+            (vec![plan("plans the rest again"), undo("restores what was applied")], None)
         }
-        RunOutcome::Failed | RunOutcome::Incomplete => Some(
-            "fix what stands in the way, or leave those servers out with --except NAME, then hostssl plan".to_owned(),
-        ),
-        RunOutcome::Done if report.summary.applied > 0 => {
-            Some(format!("hostssl undo {run}    # if a client turns out to be broken"))
+        RunOutcome::Failed | RunOutcome::Incomplete => {
+            (vec![plan("plans again")], Some("fix the cause first, or leave those servers out with --except NAME"))
         }
-        RunOutcome::Done => None,
+        RunOutcome::Done if applied => (vec![undo("restores it, if a client turns out to be broken")], None),
+        RunOutcome::Done => (Vec::new(), None),
     }
 }

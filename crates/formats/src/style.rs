@@ -2,6 +2,53 @@
 
 use anstyle::{AnsiColor, Effects, Style};
 use hostssl_model::Outcome;
+use std::io::{self, Write};
+
+/// How text for people is written.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    /// Which styles.
+    pub palette: Palette,
+    /// Columns of the terminal; `None` where nothing has to fit.
+    pub width: Option<usize>,
+    /// A command of this program as the reader can run it: with the options that lead to the same Azure and the same state.
+    pub command: &'a dyn Fn(&str) -> String,
+}
+
+impl Text<'static> {
+    /// Text for a file or a page: no colour, any width, commands as they are.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { palette: Palette::Plain, width: None, command: &|command| command.to_owned() }
+    }
+}
+
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Text").field("palette", &self.palette).field("width", &self.width).finish_non_exhaustive()
+    }
+}
+
+impl Text<'_> {
+    /// Writes commands to run next, each with what it is for.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the writer returns.
+    pub fn write_next(&self, out: &mut dyn Write, commands: &[(String, &str)]) -> io::Result<()> {
+        let commands: Vec<(String, &str)> =
+            commands.iter().map(|(command, what)| ((self.command)(command), *what)).collect();
+        let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+        for (index, (command, what)) in commands.iter().enumerate() {
+            let lead = if index == 0 { "\nnext: " } else { "      " };
+            match *what {
+                "" => writeln!(out, "{lead}{command}")?,
+                what => writeln!(out, "{lead}{command:width$}    # {what}")?,
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Which styles to write. Colour never stands alone: there is always a word beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

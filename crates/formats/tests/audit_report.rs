@@ -3,7 +3,7 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
-use hostssl_formats::{Palette, audit_json, audit_text};
+use hostssl_formats::{Palette, Text, audit_json, audit_text};
 use hostssl_model::{
     Acceptance, AuditReport, Gap, GapScope, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading,
     Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState,
@@ -184,7 +184,7 @@ fn json() -> String {
 #[test]
 fn text() {
     let mut out = Vec::new();
-    audit_text::write(&mut out, &report(), Palette::Plain).unwrap();
+    audit_text::write(&mut out, &report(), &Text::plain()).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "harmful characters reach the terminal");
     insta::assert_snapshot!(text);
@@ -193,9 +193,9 @@ fn text() {
 #[test]
 fn text_in_colour_is_the_same_text() {
     let mut plain = Vec::new();
-    audit_text::write(&mut plain, &report(), Palette::Plain).unwrap();
+    audit_text::write(&mut plain, &report(), &Text::plain()).unwrap();
     let mut colour = Vec::new();
-    audit_text::write(&mut colour, &report(), Palette::Colour).unwrap();
+    audit_text::write(&mut colour, &report(), &Text { palette: Palette::Colour, ..Text::plain() }).unwrap();
     let mut stripped = String::new();
     let mut inside = false;
     for c in String::from_utf8(colour).unwrap().chars() {
@@ -218,7 +218,7 @@ fn json_version_1() {
 fn declared_and_wire_side_by_side() {
     let report = report_of_run(true);
     let mut out = Vec::new();
-    audit_text::write(&mut out, &report, Palette::Plain).unwrap();
+    audit_text::write(&mut out, &report, &Text::plain()).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(!text.contains('\u{1b}'), "harmful characters reach the terminal");
     insta::assert_snapshot!("text_of_a_probed_run", text);

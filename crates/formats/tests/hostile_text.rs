@@ -4,7 +4,7 @@
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::probe_text::TableWriter;
-use hostssl_formats::{Palette, audit_csv, audit_json, audit_text, probe_json};
+use hostssl_formats::{Palette, Text, audit_csv, audit_json, audit_text, probe_json};
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
     AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
@@ -127,7 +127,7 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
         assert!(out.len() > 100, "{name} wrote nothing");
         all.push((name, out));
     };
-    add("audit text", &mut |out| audit_text::write(out, &audit, Palette::Plain).unwrap());
+    add("audit text", &mut |out| audit_text::write(out, &audit, &Text::plain()).unwrap());
     add("audit csv", &mut |out| audit_csv::write(out, &audit).unwrap());
     add("audit json", &mut |out| audit_json::write(out, &audit).unwrap());
     for (name, format) in [

@@ -81,7 +81,7 @@ impl Builder {
             replica_of,
             parameter_group,
             replicas: 0,
-            mutable: Mutex::new(Mutable { state: server.state, revision: 1, set, pending: None }),
+            mutable: Mutex::new(Mutable { state: server.state, revision: 1, set, original: None, pending: None }),
         });
     }
 

@@ -80,11 +80,20 @@ pub(crate) struct Mutable {
     /// Counts the versions of a parameter group.
     pub(crate) revision: u32,
     set: Vec<Setting>,
+    /// What it was in the scenario, once something that is kept has changed it.
+    original: Option<Box<Original>>,
     /// A write that is on its way; it takes effect when its time has come and somebody looks.
     pending: Option<Pending>,
 }
 
+/// A server as the scenario has it.
 #[derive(Debug)]
+struct Original {
+    state: ServerState,
+    set: Vec<Setting>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Setting {
     name: &'static str,
     value: Box<str>,
@@ -149,6 +158,16 @@ impl Estate {
         }
     }
 
+    /// Puts every server back to what the scenario has.
+    pub(crate) fn restore(&self) {
+        self.servers.iter().for_each(|record| record.lock().restore());
+    }
+
+    /// How many servers are not as the scenario has them, because of changes that are kept.
+    pub(crate) fn changed(&self) -> usize {
+        self.servers.iter().filter(|record| record.lock().is_changed()).count()
+    }
+
     /// The servers of a subscription.
     pub(crate) fn servers_of(&self, subscription: &SubscriptionRecord) -> impl Iterator<Item = (usize, &Record)> {
         let start = subscription.servers.start;
@@ -193,6 +212,36 @@ impl Mutable {
         {
             pending.change.apply(kind, self);
         }
+    }
+
+    /// Keeps what the scenario has, before the first change that outlives the process.
+    pub(crate) fn remember(&mut self) {
+        if self.original.is_none() {
+            self.original = Some(Box::new(Original { state: self.state, set: self.set.clone() }));
+        }
+    }
+
+    /// Takes back every change since [`Self::remember`].
+    fn restore(&mut self) {
+        if let Some(original) = self.original.take() {
+            self.state = original.state;
+            self.set = original.set;
+            self.pending = None;
+            self.revision = self.revision.saturating_add(1);
+        }
+    }
+
+    /// Whether something is not as it was at [`Self::remember`].
+    fn is_changed(&self) -> bool {
+        let differs = |original: &Original| {
+            let has = |list: &[Setting], one: &Setting| {
+                list.iter().any(|other| other.name == one.name && other.value == one.value)
+            };
+            original.state != self.state
+                || original.set.iter().any(|one| !has(&self.set, one))
+                || self.set.iter().any(|one| !has(&original.set, one))
+        };
+        self.original.as_deref().is_some_and(differs)
     }
 
     /// Whether a write is on its way.

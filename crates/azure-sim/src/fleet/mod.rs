@@ -308,6 +308,24 @@ pub enum ServerState {
 }
 
 impl ServerState {
+    const ALL: [Self; 10] = [
+        Self::Ready,
+        Self::Starting,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Updating,
+        Self::Dropping,
+        Self::Disabled,
+        Self::Restarting,
+        Self::Inaccessible,
+        Self::Provisioning,
+    ];
+
+    /// The state of this word.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word in `properties.state`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -2,6 +2,8 @@
 
 mod pipeline;
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +24,7 @@ use crate::parameters;
 use crate::path::{self, SubscriptionPart, Target};
 use crate::scenario::Scenario;
 use crate::throttle::{Buckets, Windows};
+use crate::world::{self, World};
 
 /// A simulated Azure. Clones share it.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub(crate) struct Inner {
     windows: Mutex<Windows>,
     operations: Mutex<Operations>,
     pub(crate) journal: Journal,
+    /// Where accepted writes are kept, if they outlive the process.
+    pub(crate) world: Option<World>,
     sequence: AtomicU64,
 }
 
@@ -55,7 +60,38 @@ pub enum SimulationError {
 impl Simulation {
     /// Makes a simulation. A fault for something that the fleet does not hold is left out with a warning in the log.
     #[must_use]
-    pub fn new(mut scenario: Scenario) -> Self {
+    pub fn new(scenario: Scenario) -> Self {
+        Self::made(scenario, None)
+    }
+
+    /// The same as it was left by earlier processes: accepted writes are kept in the file `path`, which need not be there yet.
+    /// Its folder must be there when the first write comes.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there and cannot be read.
+    pub fn kept(scenario: Scenario, path: PathBuf) -> io::Result<Self> {
+        let simulation = Self::made(scenario, Some(World::new(path)));
+        simulation.0.follow_world()?;
+        Ok(simulation)
+    }
+
+    /// Forgets the writes that are kept in `path`. Whoever shares the file sees it.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there and cannot be written.
+    pub fn forget_changes(path: &Path) -> io::Result<()> {
+        world::reset(path)
+    }
+
+    /// How many servers kept writes have made different from the scenario.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.0.estate.changed()
+    }
+
+    fn made(mut scenario: Scenario, world: Option<World>) -> Self {
         let empty = FleetSource::Listed(crate::fleet::Fleet::default());
         let estate = Estate::new(std::mem::replace(&mut scenario.fleet, empty));
         let faults = std::mem::take(&mut scenario.faults);
@@ -68,6 +104,7 @@ impl Simulation {
             windows: Mutex::default(),
             operations: Mutex::default(),
             journal: Journal::default(),
+            world,
             sequence: AtomicU64::new(0),
         }));
         for rule in faults {

@@ -46,6 +46,9 @@ impl Inner {
         if !self.scenario.latency.is_zero() {
             tokio::time::sleep(self.scenario.latency).await;
         }
+        if let Err(error) = self.follow_world() {
+            tracing::warn!(%error, "the simulated world cannot be read");
+        }
         let decoded = path::decode(parts.uri.path());
         let target = path::parse(&decoded);
         let operation = call::operation(&parts.method, &target);
@@ -125,6 +128,11 @@ impl Inner {
             write::journal(&call, self, &reply);
         }
         distort::afterwards(&call, reply)
+    }
+
+    /// Applies what other processes wrote to the world that is shared with them.
+    pub(crate) fn follow_world(&self) -> std::io::Result<()> {
+        self.world.as_ref().map_or(Ok(()), |world| world.follow(&self.estate, self.clock.now()))
     }
 
     fn place<'a>(&self, target: &Target<'a>) -> Place<'a> {

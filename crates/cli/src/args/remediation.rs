@@ -124,9 +124,8 @@ pub(crate) struct PlanCheckArgs {
     pub(crate) audit: Option<String>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// The audit is one of --simulate, which are kept apart.
-    #[arg(long, requires = "audit")]
-    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) of: SimulatedArgs,
     #[command(flatten)]
     pub(crate) value: TableArgs,
 }
@@ -137,6 +136,21 @@ pub(crate) struct StateArgs {
     /// The state directory; otherwise hostssl's own below the user's state directory.
     #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]
     pub(crate) state: Option<PathBuf>,
+}
+
+/// Which runs are meant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SimulatedArgs {
+    /// Look among the runs of simulations, which are kept apart from real ones.
+    #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo")]
+    simulate: Option<String>,
+}
+
+impl SimulatedArgs {
+    /// Whether runs of simulations are meant.
+    pub(crate) fn simulated(&self) -> bool {
+        self.simulate.is_some()
+    }
 }
 
 /// How to go through a plan.
@@ -267,9 +281,8 @@ pub(crate) struct RunsArgs {
     pub(crate) command: Option<RunsCommand>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// The runs of --simulate, which are kept apart.
-    #[arg(long)]
-    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) of: SimulatedArgs,
     /// List so many runs, the newest first.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
@@ -297,9 +310,8 @@ pub(crate) struct RunsShowArgs {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// A run of --simulate, which is kept apart.
-    #[arg(long)]
-    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) of: SimulatedArgs,
     #[command(flatten)]
     pub(crate) value: KeptArgs,
 }
@@ -314,9 +326,8 @@ pub(crate) struct RunsJudgeArgs {
     pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// A run of --simulate, which is kept apart.
-    #[arg(long)]
-    pub(crate) simulated: bool,
+    #[command(flatten)]
+    pub(crate) of: SimulatedArgs,
     #[command(flatten)]
     pub(crate) value: KeptArgs,
 }

@@ -32,7 +32,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     let report = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
+        let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
         let run = new_run()?;
         if !talk.quiet {
             say!("run {run}");
@@ -69,7 +69,7 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
         let store = args.state.open(args.connect.simulate.is_some())?;
         let run = find(&store, &args.run, talk)?;
         let loaded = LoadedRun::read(&store, &run).await?;
-        let site = connect_site(&args.connect, &tenant, &args.pace.limits(), talk).await?;
+        let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
         let rest = if args.settle_only { Rest::Leave } else { Rest::Continue };
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
         let plan = loaded.plan.clone();
@@ -95,7 +95,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if !args.yes {
             let report = loaded.report();
             let mut text = Vec::new();
-            let _ = hostssl_formats::run_text::write(&mut text, &report, hostssl_formats::Palette::Plain);
+            let _ = hostssl_formats::run_text::write(&mut text, &report, &hostssl_formats::Text::plain());
             say!("{}", String::from_utf8_lossy(&text));
             let applied = report.summary.applied;
             let steps = if applied == 1 { "1 step".to_owned() } else { format!("{applied} steps") };
@@ -109,7 +109,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if !loaded.state.steps().iter().any(hostssl_remediation::StepState::is_undoable) && !talk.quiet {
             say!("run {run} wrote nothing that is still to be put back");
         }
-        let site = connect_site(&args.connect, &tenant, &pace.limits(), talk).await?;
+        let site = connect_site(&args.connect, &args.state, &tenant, &pace.limits(), talk).await?;
         let plan = loaded.plan.clone();
         let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(loaded, &forgotten).await;
         change(&site, &store, &pace, None, &plan, talk, work).await

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         args.wire.route.refuse_without_probe()?;
     }
     block_on(async {
-        let connected = connect_whole(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
         let wire = args
             .wire
             .probe
@@ -112,7 +112,7 @@ pub(crate) fn write(
     let palette = stdout::palette(talk);
     match output {
         AuditFormat::Table if query.is_none() => {
-            return stdout::write_text(|out| audit_text::write(out, report, palette));
+            return stdout::write_text(talk, |out, text| audit_text::write(out, report, text));
         }
         AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
         AuditFormat::Csv => return stdout::write(|out| audit_csv::write(out, report)),

@@ -17,7 +17,8 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     stdout::query(args.value.query.as_deref())?;
     let done = block_on(async {
         let store = args.state.open(args.make.connect.simulate.is_some())?;
-        let site = connect_site(&args.make.connect, &args.make.scope.tenant, &args.pace.limits(), talk).await?;
+        let site =
+            connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.pace.limits(), talk).await?;
         let planned = plan_for(&site.reading, &request, talk).await?;
         let seen = tell_unseen(&planned);
         if planned.plan.is_empty() {

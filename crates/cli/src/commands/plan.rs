@@ -1,5 +1,6 @@
 //! `hostssl plan`.
 
+use crate::again::quoted;
 use crate::args::{Discovery, MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, StateArgs, TableArgs};
 use crate::changing::connect_site;
 use crate::connect::block_on;
@@ -40,7 +41,7 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     // Reading the whole estate for a plan that cannot be written would be a waste.
     args.out.as_deref().map(plan_file::check_free).transpose()?;
     let planned = block_on(async {
-        let site = connect_site(&args.make.connect, &args.make.scope.tenant, &args.limits, talk).await?;
+        let site = connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.limits, talk).await?;
         plan_for(&site.reading, &request, talk).await
     })?;
     let plan = &planned.plan;
@@ -50,15 +51,11 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     if args.out.is_some() || (shown && !plan.is_empty()) {
         let path = plan_file::write(plan, args.out.as_deref())?;
         if !talk.quiet {
-            let path = path.display();
+            let path = quoted(&path.display().to_string());
             say!("written to {path}");
             if !plan.is_empty() {
-                say!("next: hostssl plan check {path}");
-                let simulate = match &args.make.connect.simulate {
-                    Some(scenario) => format!(" --simulate {scenario}"),
-                    None => String::new(),
-                };
-                say!("      hostssl apply {path} --approve {}{simulate}", plan.hash());
+                say!("next: {}", talk.again.command(&format!("hostssl plan check {path}")));
+                say!("      {}", talk.again.command(&format!("hostssl apply {path}")));
             }
         }
     }
@@ -190,7 +187,7 @@ pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &OutputArgs) -> Result
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     match (format, &query) {
-        (Format::Table, None) => stdout::write_text(|out| plan_text::write(out, plan, palette)),
+        (Format::Table, None) => stdout::write_text(talk, |out, text| plan_text::write(out, plan, text.palette)),
         // To the byte what --out writes.
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
@@ -227,7 +224,7 @@ fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 /// The audit that a plan is compared with.
 fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> {
     let run = run_id(run)?;
-    let reader = args.state.read(args.simulated)?;
+    let reader = args.state.read(args.of.simulated())?;
     match reader.audit(run.as_str())? {
         Some(audit) => Ok(reader.audit_report(&audit)?),
         None => Err(StoreError::NoSuchRun(run).into()),
@@ -242,7 +239,7 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
         let rows = lint_json::value(plan, complaints).map_err(|error| CliError::defect(&error))?;
         return stdout::write_value(&rows, query.as_ref(), format, palette);
     }
-    stdout::write_text(|out| {
+    stdout::write_text(talk, |out, _| {
         if complaints.is_empty() {
             let steps = plan.steps().len();
             writeln!(out, "plan {}: {steps} steps, no objection", plan.hash())?;

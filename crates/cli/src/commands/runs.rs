@@ -31,7 +31,7 @@ fn instant(ms: i64) -> String {
 
 fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
-    let (reader, run) = find_run(&args.state, args.simulated, &args.run)?;
+    let (reader, run) = find_run(&args.state, args.of.simulated(), &args.run)?;
     if let Some(audit) = reader.audit(run.as_str())? {
         return audits::show(&reader, &audit, &args.value, talk);
     }
@@ -57,8 +57,8 @@ fn write_run(
         CliError::usage("a run that changed servers has no csv", "use --output tsv, or json for all of it")
     })?;
     if query.is_none() && format == Format::Table {
-        return stdout::write_text(|out| {
-            run_text::write(out, report, palette)?;
+        return stdout::write_text(talk, |out, text| {
+            run_text::write(out, report, text)?;
             write_receipts(out, receipts, palette)
         });
     }

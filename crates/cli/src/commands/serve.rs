@@ -86,7 +86,8 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let stop = std::pin::pin!(stopped_by_user());
         // The port first: everything else may take longer than to say that it is taken.
         let listener = Console::listen(args.listen).await?;
-        let simulated = scenario.clone().map(Simulated::of).map(Arc::new);
+        let simulated =
+            scenario.clone().map(|scenario| Simulated::open(scenario, &directory)).transpose()?.map(Arc::new);
         let past = scenario.map(|scenario| PastMaker::start(scenario, directory.clone(), profile.clone()));
         let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);

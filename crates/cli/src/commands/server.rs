@@ -22,7 +22,7 @@ pub(crate) fn run(command: &ServerCommand, talk: &OutputArgs) -> Result<Exit, Cl
 fn list(args: &ServerListArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let (documents, gaps) = block_on(async {
-        let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
         let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
         Ok((found.documents, found.gaps))
     })?;
@@ -42,7 +42,7 @@ fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let scope = Scope { tenants: args.tenant.clone(), subscriptions: args.subscription.clone(), ..Scope::default() };
     let (documents, gaps) = block_on(async {
-        let tenants = connect(&args.connect, &args.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.tenant, &args.limits, talk).await?;
         let found = show_server_document(&tenants, &scope, &args.resource_group, &args.name).await?;
         Ok((found.documents, found.gaps))
     })?;

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
     let (document, exit) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
-        let site = connect_site(&args.connect, &tenant, &args.limits, talk).await?;
+        let site = connect_site(&args.connect, &args.state, &tenant, &args.limits, talk).await?;
         let server = find(&site, args, &args.subscription).await?;
         let subscription = [server.subscription().to_string()];
         let plan = plan_for(&site.reading, &request(args, &subscription)?, talk).await?.plan;
@@ -94,9 +94,10 @@ fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit
         say!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
     }
     if report.outcome == RunOutcome::Open {
-        say!("hint: hostssl resume {}", report.run);
+        say!("next: {}", talk.again.command(&format!("hostssl resume {}", report.run)));
     } else if !talk.quiet && report.summary.applied > 0 {
-        say!("run {}: verified by reading it back; hostssl undo {} puts it back", report.run, report.run);
+        let undo = talk.again.command(&format!("hostssl undo {}", report.run));
+        say!("run {}: verified by reading it back; `{undo}` restores the previous value", report.run);
     }
     Exit::of_run(report.outcome)
 }

@@ -4,6 +4,7 @@ use crate::args::{OutputArgs, SimulateArgs};
 use crate::connect::{block_on, named_scenario};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::simulated::world;
 use crate::stdout;
 use hostssl_azure_sim::{
     FleetSize, FleetSource, Listening, Rate, Scenario, ServeOptions, Simulation, Throttle, Wire, environment, serve,
@@ -19,6 +20,13 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
         return list(talk);
     }
     let scenario = scenario(args)?;
+    if args.reset {
+        world::reset(&scenario, &args.state.directory(true)?)?;
+        if !talk.quiet {
+            say!("the simulated Azure {} is as its scenario has it again", scenario.name);
+        }
+        return Ok(Exit::AllPass);
+    }
     block_on(async {
         let options = ServeOptions { port: args.port, ..ServeOptions::default() };
         let server = serve(Simulation::new(scenario), options)
@@ -66,7 +74,7 @@ fn list(talk: &OutputArgs) -> Result<Exit, CliError> {
     let palette = stdout::palette(talk);
     let mut rows = vec![["SCENARIO", "WHAT IT IS"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
     rows.extend(Scenario::NAMES.iter().map(|(name, about)| vec![Column::plain(*name), Column::plain(*about)]));
-    stdout::write_text(|out| write_columns(out, "", &rows))?;
+    stdout::write_text(talk, |out, _| write_columns(out, "", &rows))?;
     Ok(Exit::AllPass)
 }
 

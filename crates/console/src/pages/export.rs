@@ -11,7 +11,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use hostssl_formats::output::{Format, write_value};
-use hostssl_formats::{Palette, audit_csv, audit_json, audit_text};
+use hostssl_formats::{Palette, Text, audit_csv, audit_json, audit_text};
 use hostssl_model::{AuditReport, ServerReport};
 use hostssl_store::ServerFilter;
 use serde::Deserialize;
@@ -120,7 +120,7 @@ fn write(out: &mut dyn Write, report: AuditReport, format: &str) -> io::Result<(
         "yaml" => write_yaml(out, report),
         "csv" => audit_csv::write(out, &report),
         "json" => audit_json::write(out, &report),
-        "table" => audit_text::write(out, &report, Palette::Plain),
+        "table" => audit_text::write(out, &report, &Text::plain()),
         _ => write_tsv(out, report),
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct ClientsArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }
 
@@ -160,7 +162,7 @@ fn of_azure(
         return Err(CliError::usage("--log-prefix is for --log-file", hint));
     }
     block_on(async {
-        let tenants = connect(&args.connect, &args.scope.tenant, &args.limits, talk).await?;
+        let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
         let seen = take_census(&tenants, &args.scope.scope(&args.select), now).await?;

@@ -22,7 +22,7 @@ pub(super) fn show(
 }
 
 pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let (reader, run) = find_run(&args.state, args.simulated, &args.run)?;
+    let (reader, run) = find_run(&args.state, args.of.simulated(), &args.run)?;
     let Some(audit) = reader.audit(run.as_str())? else {
         if reader.probe(run.as_str())?.is_some() {
             let what = format!("run {run} is a probe: it saw the wire and no parameter to judge");

@@ -6,7 +6,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Palette, runs_json, safe, write_columns};
+use hostssl_formats::{Column, Text, runs_json, safe, write_columns};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,12 +14,12 @@ use std::path::Path;
 pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let size = if args.all { u32::MAX } else { args.limit };
-    let mut directory = args.state.directory(args.simulated)?;
-    if !args.simulated && is_empty(&directory) {
+    let mut directory = args.state.directory(args.of.simulated())?;
+    if !args.of.simulated() && is_empty(&directory) {
         let simulated = args.state.directory(true)?;
         if !is_empty(&simulated) {
             if !talk.quiet {
-                say!("only runs of simulations are kept");
+                say!("note: only runs of simulations are kept");
             }
             directory = simulated;
         }
@@ -36,7 +36,7 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
     let palette = stdout::palette(talk);
     let format = Format::from(args.value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write_text(|out| table(out, &runs, &directory, palette))?;
+        stdout::write_text(talk, |out, text| table(out, &runs, &directory, text))?;
     } else {
         let listed: Vec<_> = runs.iter().map(of).collect();
         let value = runs_json::value(&listed).map_err(|error| CliError::defect(&error))?;
@@ -48,7 +48,8 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
         say!("the newest {} of {total}; {older} older {noun} not listed: --all, or --limit {total}", runs.len());
     }
     if let (Some(run), false) = (unfinished, talk.quiet) {
-        say!("next: hostssl resume {}    # it has not ended", run.id);
+        let resume = talk.again.command(&format!("hostssl resume {}", run.id));
+        say!("next: {resume}    # it has not ended");
     }
     Ok(Exit::AllPass)
 }
@@ -59,11 +60,15 @@ fn is_empty(directory: &Path) -> bool {
     matches!(runs, Err(StoreError::NoState(_)) | Ok((_, 0)))
 }
 
-fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, palette: Palette) -> io::Result<()> {
+fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, text: &Text<'_>) -> io::Result<()> {
+    let palette = text.palette;
     if runs.is_empty() {
         let place = directory.display().to_string();
-        let make = "`hostssl audit`, `hostssl probe` and `hostssl apply` make one";
-        return writeln!(out, "no runs are kept in {}: {make}; --simulated lists those of simulations", safe(&place));
+        return writeln!(
+            out,
+            "no runs are kept in {}; `hostssl audit`, `hostssl probe` and `hostssl apply` keep theirs",
+            safe(&place)
+        );
     }
     let headings = ["RUN", "KIND", "CAME TO", "STARTED", "LAST", "BY", "RULES OR PLAN"];
     let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];

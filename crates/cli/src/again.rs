@@ -1,0 +1,122 @@
+//! Commands that are printed, so that they work as printed: with the options that lead to the same Azure and the same state.
+
+use crate::args::Cli;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory as _};
+use std::ffi::OsString;
+
+/// Options that a next command needs as well, where it has them. What the environment says holds for it anyhow.
+const CARRIED: [&str; 8] =
+    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state"];
+
+/// Options that say which servers are meant: a plan after an audit is for the same ones.
+const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", "server", "tag", "except"];
+
+/// The options of this command that a command after it needs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Again {
+    options: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Again {
+    /// The options that were given on the command line.
+    pub(crate) fn of(matches: &ArgMatches) -> Self {
+        let mut leaf = matches;
+        while let Some((_, inner)) = leaf.subcommand() {
+            leaf = inner;
+        }
+        let given = |id: &&str| {
+            // Not every command has every option.
+            leaf.try_contains_id(id).unwrap_or_default() && leaf.value_source(id) == Some(ValueSource::CommandLine)
+        };
+        let texts = |id: &str| -> Vec<String> {
+            let raw = leaf.get_raw(id).into_iter().flatten();
+            raw.map(|value| OsString::from(value).to_string_lossy().into_owned()).collect()
+        };
+        // `--simulate` without a name has no value of its own.
+        let named = |id: &str| {
+            if id == "simulate" { leaf.get_one::<String>(id).cloned().into_iter().collect() } else { texts(id) }
+        };
+        let options = SCOPE.into_iter().chain(CARRIED).filter(given);
+        Self { options: options.map(|id| (id, named(id))).collect() }
+    }
+
+    /// A command of this program, such as `hostssl undo RUN`, with what it needs of these options.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let mut whole = command.to_owned();
+        if self.options.is_empty() || command.contains(" --help") {
+            return whole;
+        }
+        let mut leaf = Cli::command();
+        for word in command.split_whitespace().skip(1) {
+            let Some(next) = leaf.find_subcommand(word) else { break };
+            leaf = next.clone();
+        }
+        let is_plan = leaf.get_name() == "plan";
+        for (id, values) in self.options.iter().filter(|(id, _)| is_plan || !SCOPE.contains(id)) {
+            let Some(long) = long(&leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else { continue };
+            values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value)));
+        }
+        whole
+    }
+
+    /// A text in which every command between backquotes has what it needs.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let parts = text.split('`').enumerate();
+        let parts = parts.map(|(index, part)| {
+            let is_command = index % 2 == 1 && part.starts_with("hostssl ");
+            if is_command { self.command(part) } else { part.to_owned() }
+        });
+        parts.collect::<Vec<_>>().join("`")
+    }
+}
+
+/// The long option of a command that takes the values of `id`.
+fn long(command: &Command, id: &str) -> Option<String> {
+    let found = command.get_arguments().find(|argument| argument.get_id() == id);
+    found.and_then(|argument| argument.get_long()).map(str::to_owned)
+}
+
+/// A value as a POSIX shell takes it.
+pub(crate) fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(arguments: &[&str]) -> Again {
+        Again::of(&Cli::command().try_get_matches_from([&["hostssl"], arguments].concat()).unwrap())
+    }
+
+    #[test]
+    fn a_next_command_leads_to_the_same_azure_and_state() {
+        let simulated = again(&["apply", "p.json", "--simulate", "readonly", "--state", "my state"]);
+        assert_eq!(simulated.command("hostssl undo R"), "hostssl undo R --simulate readonly --state 'my state'");
+        assert_eq!(simulated.command("hostssl controls replica-parity"), "hostssl controls replica-parity");
+        assert_eq!(
+            simulated.command("hostssl runs show R"),
+            "hostssl runs show R --simulate readonly --state 'my state'"
+        );
+        assert_eq!(
+            simulated.command("hostssl plan --simulate demo"),
+            "hostssl plan --simulate demo --state 'my state'"
+        );
+        let text = again(&["runs", "--simulate"]).text("see `hostssl runs`, `az login` or `hostssl audit --help`");
+        assert_eq!(text, "see `hostssl runs --simulate demo`, `az login` or `hostssl audit --help`");
+        let real = again(&["audit", "--tenant", "a", "--tenant", "b", "--auth", "azd"]);
+        assert_eq!(real.command("hostssl audit"), "hostssl audit --tenant a --tenant b --auth azd");
+        assert_eq!(again(&["audit", "--simulate"]).command("hostssl plan"), "hostssl plan --simulate demo");
+        let scoped = again(&["audit", "-g", "rg", "--server", "pg-*"]);
+        assert_eq!(scoped.command("hostssl plan"), "hostssl plan --resource-group rg --server 'pg-*'");
+        assert_eq!(scoped.command("hostssl server list -o table"), "hostssl server list -o table");
+        assert_eq!(again(&["audit"]).command("hostssl plan"), "hostssl plan");
+        assert_eq!(again(&["controls"]).command("hostssl plan"), "hostssl plan");
+    }
+}

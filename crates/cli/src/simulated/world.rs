@@ -1,0 +1,52 @@
+//! A simulated Azure as earlier commands left it: what they changed is kept in the state directory.
+
+use crate::args::{ConnectArgs, OutputArgs, StateArgs};
+use crate::connect::named_scenario;
+use crate::error::CliError;
+use hostssl_azure_sim::{Scenario, Simulation};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The simulated Azure that the options ask for, if they do.
+pub(crate) fn open(
+    connect: &ConnectArgs,
+    state: &StateArgs,
+    talk: &OutputArgs,
+) -> Result<Option<Simulation>, CliError> {
+    let Some(name) = &connect.simulate else { return Ok(None) };
+    let simulation = open_in(named_scenario(name)?, &state.directory(true)?)?;
+    let changed = simulation.changed();
+    if changed > 0 && !talk.quiet {
+        let servers = if changed == 1 {
+            "1 simulated server was".to_owned()
+        } else {
+            format!("{changed} simulated servers were")
+        };
+        let reset = talk.again.command(&format!("hostssl simulate {name} --reset"));
+        say!("note: {servers} changed by earlier commands; `{reset}` restores the scenario");
+    }
+    Ok(Some(simulation))
+}
+
+/// The same in a state directory for simulations.
+pub(crate) fn open_in(scenario: Scenario, directory: &Path) -> Result<Simulation, CliError> {
+    let path = file(directory, &scenario.name);
+    Simulation::kept(scenario, path.clone()).map_err(|error| unusable(&path, &error))
+}
+
+/// Forgets what commands changed in a scenario.
+pub(crate) fn reset(scenario: &Scenario, directory: &Path) -> Result<(), CliError> {
+    let path = file(directory, &scenario.name);
+    Simulation::forget_changes(&path).map_err(|error| unusable(&path, &error))
+}
+
+fn file(directory: &Path, scenario: &str) -> PathBuf {
+    directory.join(format!("{scenario}.jsonl"))
+}
+
+fn unusable(path: &Path, error: &io::Error) -> CliError {
+    CliError::refused(
+        format!("what was changed in the simulated Azure is kept in {}, which cannot be used: {error}", path.display()),
+        "make it readable and writable for this user, or name another state directory with --state",
+    )
+}
