@@ -71,8 +71,6 @@ pub(crate) struct ClientsArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
-    pub(crate) state: StateArgs,
-    #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }
 
