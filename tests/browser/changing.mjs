@@ -74,6 +74,7 @@ async function procedure(kind, name, pictures) {
   if (pictures) await look("undone");
   await page.goto(tab);
   assert.match(await text(".head h1"), /not enforced/);
+  assert.ok(!(await page.$eval(".reason", (field) => field.checkVisibility())), "a reason is asked for nothing");
   console.log(`ok      the portal's procedure for a ${kind} server`);
 }
 
@@ -85,6 +86,8 @@ try {
   await procedure("single", "pg-archive-legacy", false);
 
   await page.goto(server.origin + "/");
+  // Which servers are ready is worked out behind the page, which loads that part again.
+  await page.waitForSelector("[aria-labelledby=h-ready] .diff th a", { timeout: 30000 });
   const ready = await page.$$eval("[aria-labelledby=h-ready] .diff th a", (links) => links.map((link) => link.textContent.trim()));
   await page.goto(`${server.origin}/resources?q=${ready[0]}`);
   await page.click("#results [name=server]");
@@ -99,11 +102,18 @@ try {
   console.log("ok      chosen servers are planned");
 
   await page.goto(server.origin + "/");
+  await page.waitForSelector("form[action='/plans'] button", { timeout: 30000 });
   await follow("form[action='/plans'] button");
   await page.waitForSelector("#h-file", { timeout: 30000 });
   const title = await text("h1");
   assert.match(title, /Enforce on \d+ servers/);
   await look("plan-many");
+  // The reviewer makes another server the canary.
+  const second = await page.$eval("button[form=canary]", (button) => button.value);
+  await follow("button[form=canary]");
+  await page.waitForSelector("#h-file", { timeout: 30000 });
+  assert.ok((await href("#wave-1 th a")).includes(second), "the chosen server is not the canary");
+  console.log("ok      the reviewer chooses the canary");
   await follow("form[action$='/apply'] button.main");
   const run = new URL(page.url()).pathname;
   assert.match(run, /^\/applies\//);

@@ -169,6 +169,25 @@ test("the past has a plan that was applied and one that was taken back", async (
   assert.match(await text(page, "main"), /read back/);
 });
 
+test("a person is given a role, and their session is ended", async () => {
+  const page = await open("/sessions");
+  await page.type("[name=name]", "Vera");
+  await page.select("[name=role]", "viewer");
+  await Promise.all([page.waitForNavigation(), page.click("form[action='/sessions'] button")]);
+  const link = await text(page, "[data-origin], .code code");
+  const other = await browser.createBrowserContext();
+  const hers = await other.newPage();
+  await hers.goto(link);
+  assert.match(await text(hers, "main"), /as Vera, viewer/);
+  await Promise.all([hers.waitForNavigation(), hers.click("form[action='/sign-in'] button")]);
+  assert.equal((await hers.$$("form[action='/runs']")).length, 0, "a viewer is offered an audit");
+  await page.goto(server.origin + "/sessions");
+  const end = await page.$$eval("tbody tr", (rows) => rows.find((row) => row.textContent.includes("Vera")).querySelector("form").getAttribute("action"));
+  await Promise.all([page.waitForNavigation(), page.click(`form[action='${end}'] button`)]);
+  assert.equal((await hers.goto(server.origin + "/")).status(), 401);
+  await other.close();
+});
+
 test("the theme is remembered and changes nothing else", async () => {
   const page = await open("/controls");
   await page.click("details.menu summary");
@@ -291,7 +310,7 @@ try {
       addresses = {
         overview: "/", resources: "/resources", nothing: "/resources?q=nothing", server: off, security: `${off}/connection-security`,
         unknown: `${unseen}/connection-security`, wire: `${off}/wire`, evidence: `${off}/evidence`, history: `${off}/history`,
-        runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
+        sessions: "/sessions", runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
       };
       await page.close();
     }

@@ -56,10 +56,10 @@
       bar.max = Math.max(now.found, 1);
       bar.value = now.looked;
       for (const [step, at] of Object.entries(now.steps ?? {})) {
-        const place = panel.querySelector(`[data-step="${Number(step)}"]`);
+        const place = document.querySelector(`[data-step="${Number(step)}"]`);
         if (place) {
           place.textContent = at;
-          place.dataset.at = /failed|refused|timed out|changed by/.test(at) ? "bad" : "";
+          place.dataset.at = /failed|refused|timed out|changed by|reverted/.test(at) ? "bad" : "";
         }
       }
       const said = now.stopping ? panel.dataset.stopping : calm;

@@ -19,6 +19,7 @@ impl FromRequestParts<Shared> for Shell {
             title: String::new(),
             section: "",
             person: Some(session.person().to_owned()),
+            role: session.role(),
             by_proxy: session.by_proxy(),
             csrf: session.token().to_owned(),
             theme: theme(&parts.headers),

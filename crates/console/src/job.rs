@@ -221,7 +221,7 @@ fn not_started(error: &std::io::Error) -> Trouble {
     )
 }
 
-/// If the work panics, pages must not show it in progress for ever.
+/// If the work panics, pages must not show it in progress indefinitely.
 struct EndsAnyway<'a, W: Work>(&'a Job<W>);
 
 impl<W: Work> Drop for EndsAnyway<'_, W> {

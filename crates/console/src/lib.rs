@@ -3,6 +3,7 @@
 //! It decides nothing about servers. Pages show what the store keeps, audits are the engine's, and exports are the
 //! report's formats. What is its own: who may look (`guard`), how it looks (`view`), and how it is served.
 
+mod connections;
 mod exchanges;
 mod follow;
 mod frame;
@@ -13,14 +14,18 @@ mod options;
 mod pages;
 mod readiness_cache;
 mod reply;
+mod role;
 mod routes;
 mod server;
 mod state;
 mod trouble;
 mod view;
 
+pub use guard::is_name;
 pub use options::{
-    Connect, Exchange, Message, Options, Preparation, Proxies, PublicUrl, Simulated, TakeExchange, TlsFiles, WireLook,
+    Connect, Exchange, Message, Options, Preparation, Proxies, PublicUrl, RoleHeader, Simulated, TakeExchange,
+    TlsFiles, WireLook,
 };
-pub use server::{Console, ServeError};
+pub use role::Role;
+pub use server::{Console, LinkMaker, ServeError, SignInLink};
 pub use trouble::Trouble;

@@ -1,5 +1,6 @@
 //! What `hostssl serve` may be told.
 
+use crate::role::Role;
 use crate::trouble::Trouble;
 use futures::future::{BoxFuture, LocalBoxFuture};
 use hostssl_model::Scope;
@@ -29,13 +30,18 @@ pub struct Options {
     pub public: Option<PublicUrl>,
     /// Who signs people in, when that is a proxy in front.
     pub proxies: Option<Proxies>,
+    /// For whom to make sign-in links at the start: names and roles. Without any, there is one link, for somebody who has no
+    /// name and may do everything.
+    pub people: Vec<(String, Role)>,
     /// Whether servers may be changed from here.
     pub allow_changes: bool,
+    /// Whether plans that make a server less strict are refused. Undoing a run stays possible.
+    pub no_loosening: bool,
     /// Where audits that are started here look.
     pub scope: Scope,
     /// By which rules they judge.
     pub profile: Profile,
-    /// How to look at the wire, when audits may.
+    /// How to probe, when audits may.
     pub wire: Option<WireLook>,
     /// When an audit that is started here is ended, with a report of what was seen.
     pub deadline: Duration,
@@ -60,7 +66,9 @@ impl Options {
             tls: None,
             public: None,
             proxies: None,
+            people: Vec::new(),
             allow_changes: false,
+            no_loosening: false,
             scope: Scope::default(),
             wire: None,
             profile: Profile::find("baseline").unwrap(),
@@ -132,7 +140,7 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// The look at the wire of audits that are started here.
+/// The probe of audits that are started here.
 #[derive(Clone)]
 pub struct WireLook {
     /// By which rules audits judge that look.
@@ -196,6 +204,27 @@ pub struct Proxies {
     pub header: String,
     /// The addresses that may say so. The header of anybody else is not looked at.
     pub addresses: Vec<IpAddr>,
+    /// Where the proxy says what the person may do; without it, everything.
+    pub roles: Option<RoleHeader>,
+}
+
+/// Where a proxy says what a person may do.
+#[derive(Debug, Clone)]
+pub struct RoleHeader {
+    /// The header with the person's groups, separated by commas, in lower case.
+    pub header: String,
+    /// The groups that have a role. Without any, the words `viewer`, `planner` and `approver` are the groups.
+    pub grants: Vec<(String, Role)>,
+}
+
+impl RoleHeader {
+    /// The role of a group.
+    pub(crate) fn role_of(&self, group: &str) -> Option<Role> {
+        if self.grants.is_empty() {
+            return group.parse().ok();
+        }
+        self.grants.iter().filter(|(name, _)| name == group).map(|(_, role)| *role).max()
+    }
 }
 
 /// How far the work is that goes on before there is anything to show.

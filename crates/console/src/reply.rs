@@ -1,5 +1,6 @@
 //! What goes back: pages, failures that say what to do, and the files of the console itself.
 
+use crate::role::Role;
 use crate::trouble::Trouble;
 use crate::view::Shell;
 use askama::Template;
@@ -40,7 +41,7 @@ pub(crate) fn see_other(path: &str) -> Response {
 
 /// A file of the console's own.
 pub(crate) fn asset(kind: &'static str, body: &'static str) -> Response {
-    // Its address holds its hash, so that it may be kept for ever.
+    // Its address holds its hash, so that it may be kept indefinitely.
     let cache = (axum::http::header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     ([(CONTENT_TYPE, HeaderValue::from_static(kind)), cache], body).into_response()
 }
@@ -98,7 +99,7 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "Sign in",
             "Sign in to continue. Your session may have ended.",
-            "Open the link that hostssl serve printed when it started. It works once; for a new one, start hostssl serve again, or ask someone who is signed in for a link.",
+            "Open the link that hostssl serve printed when it started. It works once. For a new one, ask someone with the role approver, or whoever runs hostssl serve: the signal USR1 makes it print another.",
         )
     }
 
@@ -108,7 +109,7 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "Nothing was done",
             "Your session ended after the page was opened, so the form was not accepted.",
-            "Sign in again with a new link: ask someone who is signed in for one, or start hostssl serve again. Then go back, reload the page, and send the form.",
+            "Sign in again with a new link: ask someone with the role approver for one, or whoever runs hostssl serve. Then go back, reload the page, and send the form.",
         )
     }
 
@@ -117,7 +118,7 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "This link was used",
             "A sign-in link works once, for an hour.",
-            "If you used it in this browser, continue to the overview. Otherwise start hostssl serve again, or ask someone who is signed in for a link.",
+            "If you used it in this browser, continue to the overview. Otherwise ask someone with the role approver for a link, or whoever runs hostssl serve.",
         )
     }
 
@@ -211,6 +212,28 @@ impl Failure {
         )
     }
 
+    pub(crate) fn role_needed(needed: Role, has: Role) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Your role does not allow this",
+            format!("This needs the role {needed}, and you are signed in as {has}. Nothing was changed."),
+            format!(
+                "{} {}. Ask someone who has this role to do it, or an approver for a link with this role.",
+                needed.who(),
+                needed.may()
+            ),
+        )
+    }
+
+    pub(crate) fn bad_name() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "This name cannot be used",
+            "A name has up to 200 bytes and no invisible characters. No link was made.",
+            "Go back and choose another name.",
+        )
+    }
+
     pub(crate) fn nothing_to_save() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -255,6 +278,24 @@ impl Failure {
             "Nothing to apply",
             "The plan writes nothing. Nothing was changed.",
             "Go back to the plan: it says why each server is left out.",
+        )
+    }
+
+    pub(crate) fn no_loosening() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Nothing was changed",
+            "This plan makes a server less strict, and this console was started with --no-loosening.",
+            "If it must be done, do it from the command line with hostssl server update --reason TEXT.",
+        )
+    }
+
+    pub(crate) fn reason_needed() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "A reason is needed",
+            "This plan makes a server less strict, and says nowhere why. Nothing was changed.",
+            "Go back to the plan and give a reason there: the plan and the journal keep it.",
         )
     }
 

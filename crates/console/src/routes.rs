@@ -1,8 +1,11 @@
 //! Every address of the console, and the layers in front of it.
 
-use crate::guard::{self, check_form, check_host, require_session, set_headers};
-use crate::pages::{account, apply, controls, export, health, overview, plan, probe, resources, run, runs, server};
+use crate::guard::{self, check_form, check_host, log_access, require_role, require_session, set_headers};
+use crate::pages::{
+    account, apply, controls, export, health, overview, plan, probe, resources, run, runs, server, sessions,
+};
 use crate::reply::{Failure, asset, frame_failures};
+use crate::role::Role;
 use crate::state::Shared;
 use crate::view::find_asset;
 use axum::Router;
@@ -19,30 +22,9 @@ const PAGE_TIME: Duration = Duration::from_secs(30);
 
 /// The console as a service.
 pub(crate) fn router(shared: Shared) -> Router {
-    let pages = Router::new()
-        .route("/", get(overview::show))
-        .route("/resources", get(resources::show))
-        .route("/resources/export", get(export::resources))
-        .route("/servers/{key}", get(server::show))
-        .route("/servers/{key}/{tab}", get(server::tab))
-        .route("/servers/{key}/probe", post(server::probe))
-        .route("/runs", get(runs::list).post(runs::start))
-        .route("/runs/{id}", get(run::show))
-        .route("/runs/{id}/stop", post(run::stop))
-        .route("/runs/{id}/events", get(run::events))
-        .route("/runs/{id}/export", get(export::run))
-        .route("/runs/{id}/judged", get(run::judged))
-        .route("/probes/{id}", get(probe::show))
-        .route("/plans/{id}/events", get(plan::events))
-        .route("/plans/{id}/file", get(plan::file))
-        .route("/applies/{run}", get(apply::show))
-        .route("/applies/{run}/events", get(apply::events))
-        .route("/controls", get(controls::list))
-        .route("/controls/{id}", get(controls::show))
-        .route("/links", post(account::link))
-        .route("/theme", post(account::theme))
-        .route("/sign-out", post(account::sign_out))
-        .merge(changing(&shared))
+    let pages = for_viewers()
+        .merge(for_planners(&shared))
+        .merge(for_approvers(&shared))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(check_form))
@@ -59,6 +41,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .layer(compression)
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(shared.clone(), check_host))
+        .layer(middleware::from_fn(log_access))
         // Whoever checks health knows no name of this console, has no session, and is told nothing of what it shows.
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -66,22 +49,62 @@ pub(crate) fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// The routes that lead to changed servers: all that is posted here is behind the one layer that asks whether that is
-/// allowed.
-fn changing(shared: &Shared) -> Router<Shared> {
-    let changes = middleware::from_fn_with_state(shared.clone(), guard::changes);
-    let posts = Router::new()
+/// What everybody who is signed in may do: look, and see to their own session.
+fn for_viewers() -> Router<Shared> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/resources", get(resources::show))
+        .route("/resources/export", get(export::resources))
+        .route("/servers/{key}", get(server::show))
+        .route("/servers/{key}/{tab}", get(server::tab))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(run::show))
+        .route("/runs/{id}/events", get(run::events))
+        .route("/runs/{id}/export", get(export::run))
+        .route("/runs/{id}/judged", get(run::judged))
+        .route("/probes/{id}", get(probe::show))
+        .route("/plans", get(plan::list))
+        .route("/plans/{id}", get(plan::show))
+        .route("/plans/{id}/events", get(plan::events))
+        .route("/plans/{id}/file", get(plan::file))
+        .route("/applies/{run}", get(apply::show))
+        .route("/applies/{run}/events", get(apply::events))
+        .route("/controls", get(controls::list))
+        .route("/controls/{id}", get(controls::show))
+        .route("/links", post(account::link))
+        .route("/theme", post(account::theme))
+        .route("/sign-out", post(account::sign_out))
+}
+
+/// What starts work that writes nothing, and what stops work.
+fn for_planners(shared: &Shared) -> Router<Shared> {
+    let reading = Router::new()
+        .route("/servers/{key}/probe", post(server::probe))
+        .route("/runs", post(runs::start))
+        .route("/runs/{id}/stop", post(run::stop));
+    let planning = Router::new()
         .route("/servers/{key}/plan", post(plan::for_one))
+        .route("/plans", post(plan::for_many))
         .route("/plans/{id}/stop", post(plan::stop))
         .route("/plans/{id}/again", post(plan::again))
         .route("/plans/{id}/exclude", post(plan::exclude))
-        .route("/plans/{id}/apply", post(plan::apply))
+        .route("/plans/{id}/canary", post(plan::canary))
         .route("/applies/{run}/stop", post(apply::stop))
+        .layer(middleware::from_fn_with_state(shared.clone(), guard::changes));
+    reading.merge(planning).layer(middleware::from_fn_with_state(Role::Planner, require_role))
+}
+
+/// What writes to servers, and what gives others access.
+fn for_approvers(shared: &Shared) -> Router<Shared> {
+    let sessions = Router::new()
+        .route("/sessions", get(sessions::list).post(sessions::invite))
+        .route("/sessions/{id}/end", post(sessions::end));
+    let writing = Router::new()
+        .route("/plans/{id}/apply", post(plan::apply))
         .route("/applies/{run}/undo", post(apply::undo))
         .route("/applies/{run}/resume", post(apply::resume))
-        .layer(changes.clone());
-    let plans = post(plan::for_many).layer(changes);
-    posts.route("/plans", plans.get(plan::list)).route("/plans/{id}", get(plan::show))
+        .layer(middleware::from_fn_with_state(shared.clone(), guard::changes));
+    sessions.merge(writing).layer(middleware::from_fn_with_state(Role::Approver, require_role))
 }
 
 async fn not_found() -> Failure {

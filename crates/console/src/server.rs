@@ -1,8 +1,10 @@
 //! The console on a port: bounded connections, bounded times, with or without TLS.
 
-use crate::guard::Peer;
+use crate::connections::{Connection, Connections};
+use crate::guard::{Identity, Peer, Session};
 use crate::job::StopCause;
-use crate::options::{Connect, Options, Proxies, TlsFiles};
+use crate::options::{Connect, Options, TlsFiles};
+use crate::role::Role;
 use crate::routes::router;
 use crate::state::Shared;
 use axum::extract::Request;
@@ -16,11 +18,10 @@ use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpListener;
@@ -29,11 +30,8 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-/// Connections at once. Further ones wait in the system's queue.
+/// Connections at once. For a further one, the oldest on which nobody has signed in is ended.
 const MAX_CONNECTIONS: usize = 512;
-/// Of those, how many may come from one address; whoever has more is turned away. This machine's own, and proxies that bring
-/// everybody's, may have them all.
-const MAX_OF_ONE: usize = 64;
 /// A client that takes nothing of its answer for this long is dropped.
 const UNREAD: Duration = Duration::from_secs(30);
 /// Requests at once over one HTTP/2 connection.
@@ -43,13 +41,12 @@ const MAX_HEAD: usize = 32 << 10;
 /// A client that cannot finish a handshake in this time is dropped.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The same for the head of a request, which over HTTP/1 includes the idle time before it.
-const HEAD: Duration = Duration::from_secs(30);
-/// How long a stop waits for answers under way.
+const HEAD: Duration = Duration::from_secs(15);
+/// How long a stop waits for answers in progress.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// How long a stop waits for an audit under way to be kept.
+/// How long a stop waits for an audit in progress to be kept.
 const KEEP: Duration = Duration::from_secs(10);
-/// How long a stop waits for servers being changed; longer than the executor gives what is under way.
+/// How long a stop waits for servers being changed; longer than the executor gives what is in progress.
 const SETTLE: Duration = Duration::from_secs(45);
 
 /// The console cannot be served.
@@ -104,7 +101,44 @@ pub struct Console {
     shared: Shared,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    link: String,
+    links: Vec<SignInLink>,
+}
+
+/// A link that signs in one person, once.
+#[derive(Debug, Clone)]
+pub struct SignInLink {
+    /// Who signs in.
+    pub person: String,
+    /// What they may do.
+    pub role: Role,
+    /// The address to open.
+    pub address: String,
+}
+
+/// Makes sign-in links while the console runs.
+#[derive(Clone)]
+pub struct LinkMaker(Shared);
+
+impl LinkMaker {
+    /// New links for the people that the console was started for, each to be used once within an hour.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Random`] when the system gives no random bytes.
+    pub fn links(&self) -> Result<Vec<SignInLink>, ServeError> {
+        let people = &self.0.options.people;
+        let mut identities: Vec<Identity> = people.iter().map(|(name, role)| Identity::named(name, *role)).collect();
+        if identities.is_empty() {
+            identities.push(Identity::local());
+        }
+        identities.into_iter().map(|identity| self.link(identity)).collect()
+    }
+
+    fn link(&self, identity: Identity) -> Result<SignInLink, ServeError> {
+        let (person, role) = (identity.person().to_owned(), identity.role);
+        let token = self.0.sessions.new_link(identity).map_err(ServeError::Random)?;
+        Ok(SignInLink { person, role, address: format!("{}/sign-in?token={token}", base(&self.0)) })
+    }
 }
 
 impl Console {
@@ -117,7 +151,7 @@ impl Console {
         TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
     }
 
-    /// Opens the state, and makes the first link for signing in.
+    /// Opens the state, and makes the first links for signing in.
     ///
     /// # Errors
     ///
@@ -132,9 +166,8 @@ impl Console {
         if let Some(latest) = shared.store.latest()? {
             shared.readiness(&latest);
         }
-        let token = shared.sessions.new_link().map_err(ServeError::Random)?;
-        let link = format!("{}/sign-in?token={token}", base(&shared));
-        Ok(Self { shared, listener, tls, link })
+        let links = LinkMaker(shared.clone()).links()?;
+        Ok(Self { shared, listener, tls, links })
     }
 
     /// The address of the console.
@@ -143,20 +176,29 @@ impl Console {
         base(&self.shared)
     }
 
-    /// The link that signs in, once.
+    /// The first links, one for each person.
     #[must_use]
-    pub fn link(&self) -> &str {
-        &self.link
+    pub fn links(&self) -> &[SignInLink] {
+        &self.links
     }
 
-    /// Serves until `stop` is done. An audit under way is told to stop, and what it has seen is kept.
+    /// Makes further links while the console runs.
+    #[must_use]
+    pub fn link_maker(&self) -> LinkMaker {
+        LinkMaker(self.shared.clone())
+    }
+
+    /// Serves until `stop` is done. An audit in progress is told to stop, and what it has seen is kept.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let app = router(self.shared.clone());
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let visitors = Arc::new(Visitors::default());
+        let connections = Connections::default();
         let mut stop = std::pin::pin!(stop);
         loop {
+            if places.available_permits() == 0 {
+                connections.make_room();
+            }
             let place = tokio::select! {
                 () = &mut stop => break,
                 Ok(place) = places.clone().acquire_owned() => place,
@@ -173,27 +215,30 @@ impl Console {
                     }
                 },
             };
-            let Some(visit) = visitors.enter(peer.ip(), &self.shared.options) else {
-                tracing::debug!(%peer, "too many connections of one address");
+            let Some(connection) = connections.enter(peer.ip(), &self.shared.options) else {
+                tracing::debug!(%peer, "too many connections of one network");
                 continue;
             };
             // Without it a small answer may wait for the client's acknowledgement of the one before.
             let _ = stream.set_nodelay(true);
             let (tls, app, watcher) = (self.tls.clone(), app.clone(), graceful.watcher());
-            tokio::spawn(async move {
+            let number = connection.number();
+            let task = tokio::spawn(async move {
+                let visit = Visit { peer, connection };
                 let ended = match tls {
                     Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => converse(stream, peer, app, watcher).await,
+                        Ok(Ok(stream)) => converse(stream, visit, app, watcher).await,
                         Ok(Err(error)) => Err(error.into()),
                         Err(late) => Err(late.into()),
                     },
-                    None => converse(stream, peer, app, watcher).await,
+                    None => converse(stream, visit, app, watcher).await,
                 };
                 if let Err(error) = ended {
                     tracing::debug!(error, "a connection ended early");
                 }
-                drop((place, visit));
+                drop(place);
             });
+            connections.ends_by(number, task.abort_handle());
         }
         let audit = self.shared.audits.running();
         if let Some(audit) = &audit {
@@ -217,50 +262,29 @@ impl Console {
     }
 }
 
-/// How many connections each address has.
-#[derive(Default)]
-struct Visitors(Mutex<HashMap<IpAddr, usize>>);
-
-/// One of them, until it is dropped.
-struct Visit(Arc<Visitors>, IpAddr);
-
-impl Visitors {
-    fn enter(self: &Arc<Self>, address: IpAddr, options: &Options) -> Option<Visit> {
-        let address = address.to_canonical();
-        let is_proxy = |proxies: &Proxies| proxies.addresses.iter().any(|one| one.to_canonical() == address);
-        let free = address.is_loopback() || options.proxies.as_ref().is_some_and(is_proxy);
-        let mut visitors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = visitors.entry(address).or_default();
-        if *count >= MAX_OF_ONE && !free {
-            return None;
-        }
-        *count += 1;
-        Some(Visit(self.clone(), address))
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let mut visitors = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = visitors.get_mut(&self.1) {
-            *count -= 1;
-            if *count == 0 {
-                visitors.remove(&self.1);
-            }
-        }
-    }
+/// A connection and where it comes from.
+struct Visit {
+    peer: SocketAddr,
+    connection: Arc<Connection>,
 }
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    peer: SocketAddr,
+    Visit { peer, connection }: Visit,
     app: axum::Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let service = tower::service_fn(move |request: HttpRequest<hyper::body::Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Peer(peer));
-        app.clone().oneshot(request)
+        let (answer, connection) = (app.clone().oneshot(request), connection.clone());
+        async move {
+            let answer = answer.await;
+            if answer.as_ref().is_ok_and(|response| response.extensions().get::<Session>().is_some()) {
+                connection.is_known();
+            }
+            answer
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -320,27 +344,4 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
         .map_err(ServeError::Tls)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_address_has_its_share_and_gives_it_back() {
-        let options = Options::for_tests();
-        let visitors = Arc::new(Visitors::default());
-        let stranger = "192.0.2.7".parse().unwrap();
-        let mut visits: Vec<Visit> = (0..MAX_OF_ONE).filter_map(|_| visitors.enter(stranger, &options)).collect();
-        assert_eq!(visits.len(), MAX_OF_ONE);
-        assert!(visitors.enter("::ffff:192.0.2.7".parse().unwrap(), &options).is_none());
-        assert!(visitors.enter("192.0.2.8".parse().unwrap(), &options).is_some());
-        visits.pop();
-        assert!(visitors.enter(stranger, &options).is_some());
-        let here = "127.0.0.1".parse().unwrap();
-        let many: Vec<_> = (0..2 * MAX_OF_ONE).map(|_| visitors.enter(here, &options)).collect();
-        assert!(many.iter().all(Option::is_some));
-        drop((visits, many));
-        assert!(visitors.0.lock().unwrap().is_empty());
-    }
 }

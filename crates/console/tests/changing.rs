@@ -37,7 +37,8 @@ async fn both_generations_are_saved_verified_and_undone() {
         assert_eq!(simulation.parameter(id, parameter).unwrap(), off, "planning wrote");
         let run = ended(&visitor, &apply(&visitor, &plan).await).await;
         assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
-        assert!(run.1.body.contains("read back <code>"), "{}", run.1.body);
+        assert!(run.1.body.contains("<th class=\"wide\">Read back</th>"), "{}", run.1.body);
+        assert!(run.1.body.contains(&format!("<span class=\"line1\"><code>{on}</code> <time")), "{}", run.1.body);
         assert_eq!(simulation.parameter(id, parameter).unwrap(), on);
         // The server's page knows at once.
         assert!(visitor.get(&tab).await.body.contains("value=\"enabled\" checked"));
@@ -326,6 +327,7 @@ async fn a_change_under_way_is_shown_stopped_and_alone() {
     let live = visitor.get(&address).await.body;
     assert!(live.contains("Change in progress") && live.contains("data-live") && live.contains(">Stop<"), "{live}");
     assert!(live.contains("http-equiv=\"refresh\""), "without a script nobody would see the end");
+    assert!(live.contains("hx-trigger=\"every 2s\""), "steps that are not on the page would not come");
     assert!(visitor.get("/").await.body.contains(&format!("class=\"running\" href=\"{address}\"")));
     let second = apply(&visitor, &other).await;
     assert_eq!(second.status, 409);
@@ -353,7 +355,8 @@ async fn what_azure_refuses_is_told_step_by_step() {
 #[tokio::test]
 async fn the_journal_has_the_person_whom_a_proxy_names() {
     let simulation = estate();
-    let proxies = Proxies { header: "x-forwarded-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()] };
+    let proxies =
+        Proxies { header: "x-forwarded-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()], roles: None };
     let served = serve_over(Options { proxies: Some(proxies), ..allowed() }, connector(&simulation)).await;
     let ada = Person::new(&served, "ada@contoso.example").await;
     let events = ada.post("/runs", "").await.header("location").to_owned();
@@ -438,8 +441,112 @@ async fn what_was_left_alone_on_a_stale_page_is_left_alone() {
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
 
     // To switch it off is named as that, whatever else is set with it.
-    let plan = save(&visitor, "pg-old", "&enforcement=disabled&minimum=TLS1_1").await;
+    let plan = save(&visitor, "pg-old", "&enforcement=disabled&minimum=TLS1_1&reason=migration").await;
     assert!(plan.1.body.contains("Apply: Stop enforcing TLS on pg-old"), "{}", plan.1.body);
+}
+
+/// What makes a server less strict is red, says what it exposes, and is not applied without a reason.
+#[tokio::test]
+async fn nothing_is_loosened_without_a_reason() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let stricter = save(&visitor, "pg-on", "&minimum=TLS1_3").await;
+    assert!(!stricter.1.body.contains("name=\"reason\""), "{}", stricter.1.body);
+    ended(&visitor, &apply(&visitor, &stricter).await).await;
+    for (fields, exposes) in [
+        ("&minimum=TLS1_2", "Clients can use an older TLS version"),
+        ("&enforcement=disabled", "can cross the network unencrypted"),
+    ] {
+        let asked = save(&visitor, "pg-on", fields).await;
+        assert!(asked.1.body.contains(exposes) && asked.1.body.contains("card sticky danger"), "{}", asked.1.body);
+        assert!(
+            asked.1.body.contains("name=\"reason\"") && !asked.1.body.contains("name=\"hash\""),
+            "{}",
+            asked.1.body
+        );
+        let file = visitor.get(&format!("{}/file", asked.0)).await.body;
+        let hash = file.split("\"hash\"").nth(1).unwrap().split('"').nth(1).unwrap().to_owned();
+        let refused = visitor.post(&format!("{}/apply", asked.0), &format!("&hash={hash}")).await;
+        assert_eq!(refused.status, 409);
+        assert!(refused.body.contains("A reason is needed"), "{}", refused.body);
+        // The reason is given on the plan, and is in the plan that is approved.
+        let again = visitor.post(&format!("{}/again", asked.0), "&reason=vendor+appliance+until+May").await;
+        let plan = ended(&visitor, &again).await;
+        assert!(plan.1.body.contains("Reason: <bdi>vendor appliance until May</bdi>"), "{}", plan.1.body);
+        let file = visitor.get(&format!("{}/file", plan.0)).await.body;
+        assert!(file.contains("reason: vendor appliance until May"), "{file}");
+        let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+        assert!(run.1.body.contains("<h1>Verified"), "{}", run.1.body);
+    }
+}
+
+#[tokio::test]
+async fn a_console_that_loosens_nothing_still_undoes() {
+    let simulation = estate();
+    let served = serve_over(Options { no_loosening: true, ..allowed() }, connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-on", "&enforcement=disabled&reason=x").await;
+    assert!(plan.1.body.contains("--no-loosening") && !plan.1.body.contains("name=\"hash\""), "{}", plan.1.body);
+    let file = visitor.get(&format!("{}/file", plan.0)).await.body;
+    let hash = file.split("\"hash\"").nth(1).unwrap().split('"').nth(1).unwrap().to_owned();
+    let refused = visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await;
+    assert_eq!(refused.status, 403);
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    let undo = visitor.post(&format!("{}/undo", run.0), &format!("&seen={}", field(&run.1.body, "seen"))).await;
+    assert!(ended(&visitor, &undo).await.1.body.contains("<h1>Undone"));
+}
+
+#[tokio::test]
+async fn the_reviewer_chooses_the_canary() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let mut plan = ended(&visitor, &asked).await;
+    for name in ["pg-old", "pg-off-2"] {
+        let key = key(&visitor, name).await;
+        assert!(!first_wave(&plan.1.body).contains(&format!(">{name}<")), "{}", plan.1.body);
+        let button = format!("form=\"canary\" name=\"server\" value=\"{key}\"");
+        assert!(plan.1.body.contains(&button), "{}", plan.1.body);
+        let asked = visitor.post(&format!("{}/canary", plan.0), &format!("&server={key}")).await;
+        plan = ended(&visitor, &asked).await;
+        assert!(first_wave(&plan.1.body).contains(&format!(">{name}<")), "{}", plan.1.body);
+        assert!(plan.1.body.contains("Wave 1, the canary: 1 server"), "{}", plan.1.body);
+        assert!(plan.1.body.contains("3 writes on 3 servers in 2 waves"), "{}", plan.1.body);
+    }
+    assert_eq!(visitor.post(&format!("{}/canary", plan.0), "&server=0123").await.status, 400);
+    // A canary that is excluded leaves its place to another.
+    let asked =
+        visitor.post(&format!("{}/exclude", plan.0), &format!("&server={}", key(&visitor, "pg-off-2").await)).await;
+    let plan = ended(&visitor, &asked).await;
+    assert!(plan.1.body.contains("2 writes on 2 servers in 2 waves"), "{}", plan.1.body);
+}
+
+fn first_wave(page: &str) -> &str {
+    page.split_once("id=\"wave-1\"").unwrap().1.split_once("</details>").unwrap().0
+}
+
+#[tokio::test]
+async fn a_run_that_failures_stop_says_so() {
+    let simulation = large_estate(30);
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await;
+    let canary = first_wave(&plan.1.body).split("<bdi>pg-").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let id = format!("{}{canary}", OFF.trim_end_matches("off"));
+    simulation.inject(FaultRule::on_server(&id, Fault::ReadOnlyLock)).unwrap();
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("Stopped by 1 failure after 1 of 30 steps."), "{}", run.1.body);
+    // What failed comes first, with its reason in a column of its own.
+    let first = run.1.body.split("<tbody>").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(first.contains(&canary) && first.contains("refused") && first.contains("lock"), "{first}");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn a_console_that_is_ended_keeps_what_its_audit_saw() {
     let slow = connector(simulation(Duration::from_secs(20)));
     let console = console(options(), directory.path(), slow).await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let (port, link) = (port_of(&console), console.link().to_owned());
+    let (port, link) = (port_of(&console), console.links()[0].address.clone());
     let running = tokio::spawn(console.run(async {
         let _ = stopped.await;
     }));
@@ -220,7 +220,7 @@ async fn a_server_has_its_evidence_and_another_profile_judges_the_same_facts() {
     assert_eq!(visitor.get(&format!("/servers/{key}/no-such-tab")).await.status, 404);
     assert_eq!(visitor.get("/servers/0123456789").await.status, 404);
     let judged = visitor.get(&format!("{run}/judged?profile=strict%401")).await.body;
-    assert!(judged.contains("2 servers judged differently"), "{judged}");
+    assert!(judged.contains("2 servers with another result"), "{judged}");
     assert_eq!(visitor.get(&format!("{run}/judged?profile=none")).await.status, 400);
     assert_eq!(visitor.get("/runs/none/judged?profile=strict").await.status, 404);
 }

@@ -237,6 +237,8 @@ async fn hostile_names_are_text_everywhere() {
         seen += usize::from(html.contains("&#60;script&#62;alert(1)"));
     }
     assert!(seen >= 4, "the hostile name is on {seen} pages only: the test looks past it");
+    let tsv = visitor.get("/resources/export?format=tsv").await.body;
+    assert!(tsv.starts_with("subscription\tsubscriptionId\t") && tsv.lines().count() > 3, "{tsv}");
     let csv = visitor.get("/resources/export?format=csv").await;
     assert_eq!(csv.header("content-disposition").split(';').next(), Some("attachment"));
     assert!(!csv.body.contains('\u{202e}'));
@@ -266,7 +268,11 @@ async fn nothing_secret_reaches_the_browser() {
 #[tokio::test]
 async fn a_person_is_whom_a_trusted_proxy_names_and_nobody_else() {
     let with = |address: &str| Options {
-        proxies: Some(Proxies { header: "x-forwarded-user".into(), addresses: vec![address.parse().unwrap()] }),
+        proxies: Some(Proxies {
+            header: "x-forwarded-user".into(),
+            addresses: vec![address.parse().unwrap()],
+            roles: None,
+        }),
         ..options()
     };
     let served = serve(with("127.0.0.1")).await;

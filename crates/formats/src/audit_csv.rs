@@ -33,7 +33,21 @@ const HEADINGS: [&str; 20] = [
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
-    let (mut writer, written) = CsvWriter::new(out);
+    write_with(out, report, b',')
+}
+
+/// Writes a whole report with tabs between the columns, for spreadsheets that do not read CSV as it is: the same headings, and
+/// no cell is a formula.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_tabs(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    write_with(out, report, b'\t')
+}
+
+fn write_with(out: &mut dyn Write, report: &AuditReport, delimiter: u8) -> io::Result<()> {
+    let (mut writer, written) = CsvWriter::delimited(out, delimiter);
     written?;
     // Servers stand in the order of the subscriptions.
     for servers in report.servers.chunk_by(|a, b| a.server.subscription() == b.server.subscription()) {
@@ -52,7 +66,11 @@ pub struct CsvWriter<W: Write>(csv::Writer<W>);
 impl<W: Write> CsvWriter<W> {
     /// Writes the headings, and says whether that worked.
     pub fn new(out: W) -> (Self, io::Result<()>) {
-        let mut writer = csv::Writer::from_writer(out);
+        Self::delimited(out, b',')
+    }
+
+    fn delimited(out: W, delimiter: u8) -> (Self, io::Result<()>) {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
         let written = writer.write_record(HEADINGS).map_err(unwrapped).and_then(|()| writer.flush());
         (Self(writer), written)
     }

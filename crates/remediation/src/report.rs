@@ -291,6 +291,14 @@ fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
     (status, Some(reason.to_owned()))
 }
 
+impl Ending {
+    /// Why a step ended so, or what else to know, in words for people; `undoing` is that it was being put back.
+    #[must_use]
+    pub fn reason(&self, undoing: bool) -> Option<String> {
+        reason(self, undoing)
+    }
+}
+
 const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server, which hostssl never does";
 
 const UNEXPLAINED: &str = "the new value is there, and no record says who set it: somebody else, or this run if records of it \

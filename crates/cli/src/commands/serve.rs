@@ -12,7 +12,10 @@ use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::Scenario;
-use hostssl_console::{Connect, Console, Options, Preparation, Proxies, PublicUrl, TlsFiles, Trouble, WireLook};
+use hostssl_console::{
+    Connect, Console, LinkMaker, Options, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink, TlsFiles,
+    Trouble, WireLook,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,9 +48,24 @@ pub(crate) struct ServeArgs {
     /// The address of that proxy; may be repeated. The header of anybody else is ignored.
     #[arg(long, value_name = "ADDR", requires = "trusted_user_header")]
     pub(crate) trusted_proxy: Vec<IpAddr>,
-    /// Let those who sign in change servers. Otherwise the console only reads.
+    /// The header in which that proxy lists the person's groups; the greatest role of one of them holds. Without the option,
+    /// everybody whom the proxy names may do everything.
+    #[arg(long, value_name = "NAME", requires = "trusted_user_header", value_parser = header)]
+    pub(crate) trusted_role_header: Option<String>,
+    /// The role of a group in that header; may be repeated. Without any, the groups viewer, planner and approver have the role
+    /// of their name.
+    #[arg(long, value_name = "GROUP=ROLE", requires = "trusted_role_header", value_parser = with_role)]
+    pub(crate) grant: Vec<(String, Role)>,
+    /// Print a sign-in link for this person, with the role viewer, planner or approver; may be repeated. Without it, there is
+    /// one link, for whoever has it, with the role approver.
+    #[arg(long, value_name = "NAME=ROLE", value_parser = with_role)]
+    pub(crate) link: Vec<(String, Role)>,
+    /// Allow changing servers from the console: plans by planners, applying and undoing by approvers. Otherwise it only reads.
     #[arg(long)]
     pub(crate) allow_changes: bool,
+    /// Refuse plans that make a server less strict. Undoing a run stays possible.
+    #[arg(long, requires = "allow_changes")]
+    pub(crate) no_loosening: bool,
     /// The rules of audits that are started here, as name or name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
@@ -95,13 +113,22 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let options = Options { wire, preparation, ..options(args, profile, simulated.as_deref()) };
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
-        announce(&console, &directory, talk);
+        announce(&console, &directory, args, talk);
         if plaintext {
             say!(
                 "warning: the link and the session cross the network in plaintext; --tls-cert and --tls-key encrypt them"
             );
         }
-        console.run(stop).await;
+        if args.trusted_proxy.iter().any(|proxy| proxy.to_canonical().is_loopback()) {
+            say!(
+                "warning: every program on this machine can send the header of --trusted-user-header and be anybody; listen on an address that only the proxy reaches"
+            );
+        }
+        let links = console.link_maker();
+        tokio::select! {
+            () = console.run(stop) => {}
+            () = print_links_on_signal(&links, args) => {}
+        }
         if let Some(past) = past {
             past.end().await;
         }
@@ -157,11 +184,14 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
         hosts: args.host.clone(),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
         public: args.public_url.clone(),
-        proxies: args
-            .trusted_user_header
-            .clone()
-            .map(|header| Proxies { header, addresses: args.trusted_proxy.clone() }),
+        proxies: args.trusted_user_header.clone().map(|header| Proxies {
+            header,
+            addresses: args.trusted_proxy.clone(),
+            roles: role_header(args),
+        }),
+        people: args.link.clone(),
         allow_changes: args.allow_changes,
+        no_loosening: args.no_loosening,
         scope: args.scope.scope(&SelectArgs::default()),
         profile,
         wire: None,
@@ -211,12 +241,53 @@ fn connector(args: ServeArgs, simulated: Option<Arc<Simulated>>) -> Connect {
     })
 }
 
-fn announce(console: &Console, directory: &std::path::Path, talk: &OutputArgs) {
+fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, talk: &OutputArgs) {
     if !talk.quiet {
         say!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
     }
     // Without the link nobody can sign in, so it is not talk.
-    say!("sign in, once, within an hour: {}", console.link());
+    console.links().iter().for_each(|link| print_link(link, args));
+}
+
+fn print_link(link: &SignInLink, args: &ServeArgs) {
+    let SignInLink { person, role, address } = link;
+    if args.link.is_empty() {
+        say!("sign in, once, within an hour: {address}");
+    } else {
+        say!("sign-in link for {person} ({role}), once, within an hour: {address}");
+    }
+}
+
+/// Prints new links whenever the process receives SIGUSR1: whoever may send it could as well start the console again.
+#[cfg(unix)]
+async fn print_links_on_signal(links: &LinkMaker, args: &ServeArgs) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut asked) = signal(SignalKind::user_defined1()) else { return std::future::pending().await };
+    while asked.recv().await.is_some() {
+        match links.links() {
+            Ok(links) => links.iter().for_each(|link| print_link(link, args)),
+            Err(error) => say!("warning: no new link: {error}"),
+        }
+    }
+    std::future::pending().await
+}
+
+#[cfg(not(unix))]
+async fn print_links_on_signal(_: &LinkMaker, _: &ServeArgs) {
+    std::future::pending().await
+}
+
+fn role_header(args: &ServeArgs) -> Option<RoleHeader> {
+    args.trusted_role_header.clone().map(|header| RoleHeader { header, grants: args.grant.clone() })
+}
+
+/// A person or a group with its role. A name may have `=` in it; a role has none.
+fn with_role(text: &str) -> Result<(String, Role), String> {
+    let (name, role) = text.rsplit_once('=').ok_or("a name, =, and a role: viewer, planner or approver")?;
+    if !hostssl_console::is_name(name) {
+        return Err("a name has up to 200 bytes and no invisible characters".to_owned());
+    }
+    Ok((name.trim().to_owned(), role.parse::<Role>()?))
 }
 
 fn host(name: &str) -> Result<String, String> {

@@ -3,14 +3,18 @@
 //! 1. [`host`]: the request names this console (DNS rebinding), and a change comes from one of its own pages;
 //! 2. [`session`]: somebody has signed in;
 //! 3. [`form`]: a change carries the token of its session, and is small;
-//! 4. [`changes`]: servers are changed only where that is allowed.
+//! 4. [`role`]: the person may do this;
+//! 5. [`changes`]: servers are changed only where that is allowed.
 //!
-//! [`headers`] goes around all of them and tells the browser what the pages may do: next to nothing.
+//! [`headers`] goes around all of them and tells the browser what the pages may do: next to nothing. So does [`log`], which
+//! writes down who did what and what was refused.
 
 mod changes;
 mod form;
 mod headers;
 mod host;
+mod log;
+mod role;
 pub(crate) mod session;
 mod sign_in;
 
@@ -18,7 +22,10 @@ pub(crate) use changes::changes;
 pub(crate) use form::{Fields, check_form};
 pub(crate) use headers::set_headers;
 pub(crate) use host::check_host;
-pub(crate) use session::{Session, session_cookie};
+pub(crate) use log::log_access;
+pub(crate) use role::require_role;
+pub use session::is_name;
+pub(crate) use session::{Identity, Session, session_cookie};
 pub(crate) use sign_in::require_session;
 
 use std::net::SocketAddr;

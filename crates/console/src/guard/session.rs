@@ -1,19 +1,60 @@
 //! Who is signed in: sessions, one-time links, and the cookie.
 
 use crate::options::Options;
+use crate::role::Role;
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
+use hostssl_model::untrusted::is_harmful;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a session lasts: a working day.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// How long a session lasts that nobody uses.
+const IDLE: Duration = Duration::from_secs(4 * 3600);
 /// How long a one-time link can be used.
 const LINK_LIFETIME: Duration = Duration::from_secs(3600);
 /// Sessions at once; beyond, the person's oldest ends, or else the oldest.
 const MAX_SESSIONS: usize = 2000;
+/// Links that nobody has used at once; beyond, the oldest ends.
+const MAX_LINKS: usize = 1000;
+/// The longest name of a person, in bytes.
+const MAX_NAME: usize = 200;
+
+/// Who signs in, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// How pages, approvals and the journal call the person; `None` for whoever has the first link of a console that names
+    /// nobody.
+    pub(crate) name: Option<String>,
+    pub(crate) role: Role,
+}
+
+impl Identity {
+    /// Somebody with a name.
+    pub(crate) fn named(name: &str, role: Role) -> Self {
+        Self { name: Some(name.to_owned()), role }
+    }
+
+    /// Whoever starts the console and names nobody.
+    pub(crate) fn local() -> Self {
+        Self { name: None, role: Role::Approver }
+    }
+
+    /// The name for pages and records.
+    pub(crate) fn person(&self) -> &str {
+        self.name.as_deref().unwrap_or("local user")
+    }
+}
+
+/// Whether a person can be called so: not empty, up to 200 bytes, nothing invisible.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(is_harmful)
+}
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
@@ -21,17 +62,41 @@ pub(crate) struct Session(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    person: String,
+    /// Its name on pages, which opens nothing.
+    id: String,
+    identity: Identity,
     /// Whether a proxy signs this person in, with every request.
     by_proxy: bool,
     token: String,
     began: Instant,
+    /// Seconds from its beginning to its last request.
+    used: AtomicU64,
 }
 
 impl Session {
-    /// How pages, approvals and the journal call the person.
+    /// Its name on pages.
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Who it is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// How pages and approvals call the person.
     pub(crate) fn person(&self) -> &str {
-        &self.0.person
+        self.0.identity.person()
+    }
+
+    /// The person's own name, for the journal, beside the identity that writes to Azure.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.identity.name.as_deref()
+    }
+
+    /// What the person may do.
+    pub(crate) fn role(&self) -> Role {
+        self.0.identity.role
     }
 
     /// Whether a proxy signs this person in.
@@ -48,54 +113,82 @@ impl Session {
     pub(crate) fn is_token(&self, token: &str) -> bool {
         digest(token) == digest(&self.0.token)
     }
+
+    /// How long ago it began.
+    pub(crate) fn age(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
+    /// How long nobody has used it.
+    pub(crate) fn idle(&self) -> Duration {
+        self.age().saturating_sub(Duration::from_secs(self.0.used.load(Ordering::Relaxed)))
+    }
+
+    fn is_live(&self) -> bool {
+        self.age() < LIFETIME && self.idle() < IDLE
+    }
+}
+
+/// A one-time link.
+#[derive(Debug)]
+struct Link {
+    made: Instant,
+    identity: Identity,
 }
 
 /// Sessions and links, each under the SHA-256 of its secret: the memory of this process holds none that could be used.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     sessions: Mutex<HashMap<[u8; 32], Session>>,
-    links: Mutex<HashMap<[u8; 32], Instant>>,
+    links: Mutex<HashMap<[u8; 32], Link>>,
 }
 
 impl Sessions {
-    /// A new one-time token for signing in.
+    /// A new one-time token that signs in this person.
     ///
     /// # Errors
     ///
     /// When the system gives no random bytes.
-    pub(crate) fn new_link(&self) -> Result<String, getrandom::Error> {
+    pub(crate) fn new_link(&self, identity: Identity) -> Result<String, getrandom::Error> {
         let token = secret()?;
         let mut links = lock(&self.links);
-        links.retain(|_, made| made.elapsed() < LINK_LIFETIME);
-        links.insert(digest(&token), Instant::now());
+        links.retain(|_, link| link.made.elapsed() < LINK_LIFETIME);
+        if links.len() >= MAX_LINKS {
+            let oldest = links.iter().min_by_key(|(_, link)| link.made).map(|(key, _)| *key);
+            oldest.map(|key| links.remove(&key));
+        }
+        links.insert(digest(&token), Link { made: Instant::now(), identity });
         Ok(token)
     }
 
-    /// Whether this is a one-time token that nobody has used and that still holds.
-    pub(crate) fn is_open(&self, token: &str) -> bool {
-        lock(&self.links).get(&digest(token)).is_some_and(|made| made.elapsed() < LINK_LIFETIME)
+    /// Whom a one-time token signs in, if nobody has used it and it still holds.
+    pub(crate) fn whose(&self, token: &str) -> Option<Identity> {
+        let links = lock(&self.links);
+        links.get(&digest(token)).filter(|link| link.made.elapsed() < LINK_LIFETIME).map(|link| link.identity.clone())
     }
 
     /// Signs in by a one-time token, which is used up; returns the secret for the cookie.
-    pub(crate) fn sign_in(&self, token: &str) -> Option<String> {
-        let made = lock(&self.links).remove(&digest(token))?;
-        if made.elapsed() >= LINK_LIFETIME {
+    pub(crate) fn sign_in(&self, token: &str) -> Option<(String, Session)> {
+        let link = lock(&self.links).remove(&digest(token))?;
+        if link.made.elapsed() >= LINK_LIFETIME {
             return None;
         }
-        self.begin("local user", false).map(|(secret, _)| secret)
+        self.begin(link.identity, false)
     }
 
     /// Begins a session.
-    pub(super) fn begin(&self, person: &str, by_proxy: bool) -> Option<(String, Session)> {
-        let (secret, token) = (secret().ok()?, secret().ok()?);
-        let session = Session(Arc::new(Inner { person: person.to_owned(), by_proxy, token, began: Instant::now() }));
+    pub(super) fn begin(&self, identity: Identity, by_proxy: bool) -> Option<(String, Session)> {
+        let (secret, token, id) = (secret().ok()?, secret().ok()?, secret().ok()?);
+        let id = id.get(..16)?.to_owned();
+        let (began, used) = (Instant::now(), AtomicU64::new(0));
+        let session = Session(Arc::new(Inner { id, identity, by_proxy, token, began, used }));
         let mut sessions = lock(&self.sessions);
-        sessions.retain(|_, session| session.0.began.elapsed() < LIFETIME);
+        sessions.retain(|_, session| session.is_live());
         if sessions.len() >= MAX_SESSIONS {
             // Whoever keeps no cookie, such as a check of health behind the proxy, pushes out nobody else.
             let oldest = sessions
                 .iter()
-                .min_by_key(|(_, session)| (session.person() != person, session.0.began))
+                .min_by_key(|(_, other)| (other.person() != session.person(), other.0.began))
                 .map(|(key, _)| *key);
             oldest.map(|key| sessions.remove(&key));
         }
@@ -103,13 +196,24 @@ impl Sessions {
         Some((secret, session))
     }
 
+    /// The session of a secret, which is used now.
     pub(super) fn find(&self, secret: &str) -> Option<Session> {
-        lock(&self.sessions).get(&digest(secret)).filter(|session| session.0.began.elapsed() < LIFETIME).cloned()
+        let session = lock(&self.sessions).get(&digest(secret)).filter(|session| session.is_live()).cloned()?;
+        session.0.used.store(session.age().as_secs(), Ordering::Relaxed);
+        Some(session)
     }
 
-    /// Ends a session.
-    pub(crate) fn end(&self, session: &Session) {
-        lock(&self.sessions).retain(|_, other| !Arc::ptr_eq(&other.0, &session.0));
+    /// Every session, the one that was used last first.
+    pub(crate) fn all(&self) -> Vec<Session> {
+        let mut all: Vec<Session> =
+            lock(&self.sessions).values().filter(|session| session.is_live()).cloned().collect();
+        all.sort_by_key(|session| (session.idle(), session.age()));
+        all
+    }
+
+    /// Ends the session that pages call so.
+    pub(crate) fn end(&self, id: &str) {
+        lock(&self.sessions).retain(|_, other| other.id() != id);
     }
 }
 
@@ -127,11 +231,12 @@ pub(crate) fn session_cookie(options: &Options, port: u16, secret: &str) -> Opti
     HeaderValue::from_str(&format!("{name}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")).ok()
 }
 
-/// A cookie of a request.
-pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// Every cookie of this name: another program on this host can set one that stands before the console's own.
+pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    // More of them than any browser keeps for one host are somebody's attempt at guessing.
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value).take(8)
 }
 
 fn secret() -> Result<String, getrandom::Error> {
@@ -153,33 +258,67 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_signs_in_once() {
+    fn a_link_signs_in_once_and_as_whom_it_was_made_for() {
         let sessions = Sessions::default();
-        let token = sessions.new_link().unwrap();
+        let ada = Identity::named("ada", Role::Planner);
+        let token = sessions.new_link(ada.clone()).unwrap();
         assert!(sessions.sign_in("something else").is_none());
-        let secret = sessions.sign_in(&token).unwrap();
-        assert!(sessions.sign_in(&token).is_none());
+        assert_eq!(sessions.whose(&token), Some(ada.clone()));
+        let (secret, _) = sessions.sign_in(&token).unwrap();
+        assert!(sessions.whose(&token).is_none() && sessions.sign_in(&token).is_none());
         let session = sessions.find(&secret).unwrap();
+        assert_eq!((session.identity(), session.name(), session.role()), (&ada, Some("ada"), Role::Planner));
         assert!(session.is_token(session.token()) && !session.is_token(&secret));
-        sessions.end(&session);
-        assert!(sessions.find(&secret).is_none());
+        assert_eq!(sessions.all().len(), 1);
+        // What pages call it opens nothing.
+        assert!(sessions.find(session.id()).is_none());
+        sessions.end(session.id());
+        assert!(sessions.find(&secret).is_none() && sessions.all().is_empty());
     }
 
     #[test]
     fn there_are_never_too_many_sessions_and_nobody_pushes_out_others() {
         let sessions = Sessions::default();
-        let (first, _) = sessions.begin("first", false).unwrap();
-        let (own, _) = sessions.begin("another", true).unwrap();
+        let begin = |name: &str, by_proxy| sessions.begin(Identity::named(name, Role::Viewer), by_proxy).unwrap();
+        let (first, _) = begin("first", false);
+        let (own, _) = begin("another", true);
         for _ in 0..MAX_SESSIONS {
-            sessions.begin("another", true).unwrap();
+            begin("another", true);
         }
         assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
         assert!(sessions.find(&first).is_some() && sessions.find(&own).is_none());
         // Where everybody is somebody else, the oldest ends.
         for n in 0..MAX_SESSIONS {
-            sessions.begin(&format!("person {n}"), true).unwrap();
+            begin(&format!("person {n}"), true);
         }
         assert_eq!(lock(&sessions.sessions).len(), MAX_SESSIONS);
         assert!(sessions.find(&first).is_none());
+    }
+
+    #[test]
+    fn links_that_nobody_uses_do_not_pile_up() {
+        let sessions = Sessions::default();
+        let first = sessions.new_link(Identity::local()).unwrap();
+        for _ in 0..MAX_LINKS {
+            sessions.new_link(Identity::local()).unwrap();
+        }
+        assert_eq!(lock(&sessions.links).len(), MAX_LINKS);
+        assert!(sessions.whose(&first).is_none());
+    }
+
+    #[test]
+    fn a_cookie_of_another_program_hides_none() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("hostssl-1=theirs; other=x"));
+        headers.append(COOKIE, HeaderValue::from_static("hostssl-1=ours"));
+        assert_eq!(cookies(&headers, "hostssl-1").collect::<Vec<_>>(), ["theirs", "ours"]);
+    }
+
+    #[test]
+    fn names_are_short_and_visible() {
+        assert!(is_name("Ada Lovelace") && is_name("ada@contoso.example"));
+        for name in ["", "  ", "a\u{202e}b", "a\nb", &"a".repeat(MAX_NAME + 1)] {
+            assert!(!is_name(name), "{name:?}");
+        }
     }
 }

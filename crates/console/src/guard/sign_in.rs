@@ -1,19 +1,16 @@
 //! Lets in who has signed in: by a one-time link, or by a proxy in front that says so.
 
 use super::Peer;
-use super::session::{cookie, cookie_name, session_cookie};
-use crate::options::Proxies;
+use super::session::{Identity, cookie_name, cookies, is_name, session_cookie};
+use crate::options::{Proxies, RoleHeader};
 use crate::reply::Failure;
+use crate::role::Role;
 use crate::state::Shared;
 use axum::extract::{Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use hostssl_model::untrusted::is_harmful;
-
-/// The longest name of a person that a proxy may give.
-const MAX_NAME: usize = 200;
 
 /// Lets a request pass when its session goes on, or when a proxy says who asks.
 pub(crate) async fn require_session(
@@ -25,34 +22,71 @@ pub(crate) async fn require_session(
     let peer = request.extensions().get::<Peer>().copied();
     let said = options.proxies.as_ref().and_then(|proxies| person_by_proxy(proxies, peer, request.headers()));
     let name = cookie_name(options, shared.port);
-    let known = cookie(request.headers(), &name).and_then(|secret| shared.sessions.find(secret));
+    let known = cookies(request.headers(), &name).find_map(|secret| shared.sessions.find(secret));
     let (session, fresh) = match (known, said) {
-        // The proxy is asked every time: who was signed out there, or is somebody else now, is so here too.
-        (Some(session), Some(person)) if session.by_proxy() && session.person() == person => (session, None),
+        // The proxy is asked every time: who was signed out there, is somebody else or has another role now, is so here too.
+        (Some(session), Some(person)) if session.by_proxy() && *session.identity() == person => (session, None),
         (Some(session), None) if !session.by_proxy() => (session, None),
         (_, Some(person)) => {
-            let (secret, session) = shared.sessions.begin(&person, true).ok_or_else(Failure::defect)?;
+            let (secret, session) = shared.sessions.begin(person, true).ok_or_else(Failure::defect)?;
             (session, Some(secret))
         }
         (_, None) if request.method() == Method::POST => return Err(Failure::signed_out_of_form()),
         (_, None) => return Err(Failure::signed_out()),
     };
-    request.extensions_mut().insert(session);
+    request.extensions_mut().insert(session.clone());
     let mut response = next.run(request).await;
     if let Some(cookie) = fresh.and_then(|secret| session_cookie(options, shared.port, &secret)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
+    // For the log, and for the connection, which is now somebody's.
+    response.extensions_mut().insert(session);
     Ok(response)
 }
 
 /// Who asks, when one of the trusted proxies says so, once.
-fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -> Option<String> {
+fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -> Option<Identity> {
     let address = peer?.0.ip().to_canonical();
     if !proxies.addresses.iter().any(|trusted| trusted.to_canonical() == address) {
         return None;
     }
     let mut values = headers.get_all(proxies.header.as_str()).iter();
     let person = std::str::from_utf8(values.next()?.as_bytes()).ok()?.trim();
-    let usable = !person.is_empty() && person.len() <= MAX_NAME && !person.contains(is_harmful);
-    (usable && values.next().is_none()).then(|| person.to_owned())
+    let role = proxies.roles.as_ref().map_or(Role::Approver, |roles| role_by_proxy(roles, headers));
+    (is_name(person) && values.next().is_none()).then(|| Identity::named(person, role))
+}
+
+/// The greatest role that one of the groups in the header has. Whoever has none of them looks.
+fn role_by_proxy(roles: &RoleHeader, headers: &HeaderMap) -> Role {
+    let lines = headers.get_all(roles.header.as_str()).iter().filter_map(|line| line.to_str().ok());
+    let groups = lines.flat_map(|line| line.split(',')).map(str::trim);
+    groups.filter_map(|group| roles.role_of(group)).max().unwrap_or(Role::Viewer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn role(grants: &[(&str, Role)], lines: &[&'static str]) -> Role {
+        let grants = grants.iter().map(|(group, role)| ((*group).to_owned(), *role)).collect();
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-groups", HeaderValue::from_static(line));
+        }
+        role_by_proxy(&RoleHeader { header: "x-groups".into(), grants }, &headers)
+    }
+
+    #[test]
+    fn a_proxy_gives_the_greatest_role_and_nobody_more_than_they_have() {
+        assert_eq!(role(&[], &["planner"]), Role::Planner);
+        assert_eq!(role(&[], &["staff, planner", "approver"]), Role::Approver);
+        for lines in [&[][..], &["admin"], &["Approver"], &["approvers"], &[""]] {
+            assert_eq!(role(&[], lines), Role::Viewer, "{lines:?}");
+        }
+        // Where groups are named, the words mean nothing.
+        let grants = [("pg-admins", Role::Approver), ("pg-team", Role::Planner)];
+        assert_eq!(role(&grants, &["pg-team,pg-admins"]), Role::Approver);
+        assert_eq!(role(&grants, &["approver"]), Role::Viewer);
+    }
 }

@@ -16,7 +16,7 @@ use hostssl_store::{Order, OrderAct, Store, StoreError};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Changes that are remembered, for their pages, after they ended.
@@ -63,8 +63,39 @@ pub(crate) struct ChangeProgress {
     pub(crate) note: String,
     /// The word of each step that has begun.
     pub(crate) words: Arc<BTreeMap<u32, &'static str>>,
+    /// Why steps ended as they did.
+    pub(crate) reasons: Arc<BTreeMap<u32, String>>,
+    /// When the first step of this change began, and how many had ended before.
+    pub(crate) pace: Option<(Instant, usize)>,
     /// Whether the journal has anything of it.
     pub(crate) begun: bool,
+}
+
+impl ChangeProgress {
+    /// How long the rest takes at the pace so far, in words; empty while that cannot be said.
+    pub(crate) fn left(&self) -> String {
+        let pace = self.pace.map(|(since, before)| (since.elapsed(), self.ended.saturating_sub(before)));
+        let rest = self.steps.saturating_sub(self.ended);
+        pace.and_then(|(elapsed, done)| time_left(elapsed, done, rest)).map(about).unwrap_or_default()
+    }
+}
+
+/// Steps after which a pace is known.
+const KNOWN_PACE: usize = 3;
+
+/// How long the rest takes, when so many steps took so long.
+fn time_left(elapsed: Duration, done: usize, rest: usize) -> Option<Duration> {
+    let (done, rest) = (u32::try_from(done).ok()?, u32::try_from(rest).ok()?);
+    (done as usize >= KNOWN_PACE && rest > 0).then(|| elapsed.saturating_mul(rest) / done)
+}
+
+/// A time that is left, in words: no more exact than it is known.
+fn about(left: Duration) -> String {
+    match left.as_secs().div_ceil(60) {
+        0 | 1 => "less than a minute left".to_owned(),
+        minutes @ 2..=90 => format!("about {minutes} minutes left"),
+        minutes => format!("about {} hours left", (minutes + 30) / 60),
+    }
 }
 
 /// What live pages receive.
@@ -74,6 +105,7 @@ struct ChangeUpdate<'a> {
     looked: usize,
     failed: usize,
     note: &'a str,
+    left: String,
     steps: BTreeMap<u32, &'static str>,
 }
 
@@ -83,10 +115,11 @@ pub(crate) fn update(
     before: &mut Arc<BTreeMap<u32, &'static str>>,
 ) -> (String, bool) {
     let ChangeProgress { steps, ended, failed, ref note, ref words, .. } = status.progress;
+    let left = status.progress.left();
     let moved = words.iter().filter(|(step, word)| before.get(step) != Some(word));
     let moved = moved.map(|(step, word)| (*step, *word)).collect();
     *before = words.clone();
-    status.update(&ChangeUpdate { found: steps, looked: ended, failed, note, steps: moved })
+    status.update(&ChangeUpdate { found: steps, looked: ended, failed, note, left, steps: moved })
 }
 
 pub(crate) type ChangeJob = Job<Change>;
@@ -107,13 +140,15 @@ impl Changes {
         by: &str,
         change: Change,
     ) -> Result<Arc<ChangeJob>, Arc<ChangeJob>> {
-        let RunProgress { ref steps, ended, failed, ref words, .. } = change.from;
+        let RunProgress { ref steps, ended, failed, ref words, ref reasons, .. } = change.from;
         let progress = ChangeProgress {
             steps: steps.len(),
             ended,
             failed,
             note: "Signing in".to_owned(),
             words: Arc::new(words.clone()),
+            reasons: Arc::new(reasons.clone()),
+            pace: None,
             begun: false,
         };
         let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,6 +228,12 @@ impl ChangeJob {
         self.note(|progress| {
             progress.begun = true;
             let Event::Step { step, act, .. } = &record.event else { return };
+            progress.pace.get_or_insert((Instant::now(), progress.ended));
+            if let Act::Ended { ending } = act
+                && let Some(reason) = ending.reason(way == Direction::Undo)
+            {
+                Arc::make_mut(&mut progress.reasons).insert(*step, reason);
+            }
             if let (Act::Ended { ending }, true) = (act, steps.contains(step)) {
                 progress.ended = (progress.ended + 1).min(progress.steps);
                 progress.failed += usize::from(ending.is_failure());
@@ -313,5 +354,31 @@ impl Change {
             Ok(Err(error)) => tracing::warn!(%error, "the audit after a change failed"),
             Err(_) => tracing::warn!("the audit after a change took too long"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_is_left_is_said_when_it_is_known() {
+        let seconds = Duration::from_secs;
+        assert_eq!(time_left(seconds(60), 2, 100), None);
+        assert_eq!(time_left(seconds(60), 3, 0), None);
+        assert_eq!(time_left(seconds(60), 6, 12), Some(seconds(120)));
+        let told = [1, 60, 61, 600, 5400, 5401, 36_000].map(|left| about(seconds(left)));
+        assert_eq!(
+            told,
+            [
+                "less than a minute left",
+                "less than a minute left",
+                "about 2 minutes left",
+                "about 10 minutes left",
+                "about 90 minutes left",
+                "about 2 hours left",
+                "about 10 hours left"
+            ]
+        );
     }
 }

@@ -6,7 +6,9 @@ use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
 use crate::trouble::Trouble;
 use hostssl_model::{Reason, Scope, Subscription};
 use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
-use hostssl_remediation::{FailedFindings, Goal, Plan, PlanOptions, ServerTags, failed_findings, server_tags};
+use hostssl_remediation::{
+    FailedFindings, Goal, Plan, PlanOptions, ServerTags, WaveOrder, failed_findings, server_tags,
+};
 use serde::Serialize;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +24,10 @@ pub(crate) struct PlanOrder {
     pub(crate) scope: Scope,
     pub(crate) goal: Goal,
     pub(crate) options: PlanOptions,
+    /// What comes first.
+    pub(crate) waves: WaveOrder,
+    /// Why a server may be made less strict, where the plan does that.
+    pub(crate) reason: Option<String>,
     /// The page that it was asked for on.
     pub(crate) back: String,
     /// How many servers were chosen that the audit does not have.
@@ -127,8 +133,8 @@ impl Planning {
             profile: context.options.profile.clone(),
             goal: self.order.goal.clone(),
             options: self.order.options,
-            order: hostssl_remediation::WaveOrder::default(),
-            reason: None,
+            order: self.order.waves.clone(),
+            reason: self.order.reason.clone(),
             discovery: Discovery::Lists,
         };
         let mut trouble = no_tenant();

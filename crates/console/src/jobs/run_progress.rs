@@ -16,26 +16,32 @@ pub(crate) struct RunProgress {
     pub(crate) failed: usize,
     /// The word of each step that has begun.
     pub(crate) words: BTreeMap<u32, &'static str>,
+    /// Why steps ended as they did, where there is more to say than the word.
+    pub(crate) reasons: BTreeMap<u32, String>,
 }
 
 impl RunProgress {
+    fn of(way: Direction, steps: BTreeSet<u32>) -> Self {
+        Self { way, steps, ended: 0, failed: 0, words: BTreeMap::new(), reasons: BTreeMap::new() }
+    }
+
     /// A plan that nobody has begun to apply.
     pub(crate) fn new(plan: &Plan) -> Self {
         let steps = plan.steps().iter().filter(|step| step.is_executable()).map(|step| step.id).collect();
-        Self { way: Direction::Apply, steps, ended: 0, failed: 0, words: BTreeMap::new() }
+        Self::of(Direction::Apply, steps)
     }
 
     /// A run that has ended and is undone.
     pub(crate) fn to_undo(loaded: &LoadedRun) -> Self {
         let steps = loaded.plan.steps().iter().zip(loaded.state.steps());
         let steps = steps.filter(|(_, at)| at.is_undoable()).map(|(step, _)| step.id).collect();
-        Self { way: Direction::Undo, steps, ended: 0, failed: 0, words: BTreeMap::new() }
+        Self::of(Direction::Undo, steps)
     }
 
     /// A run that was interrupted, while it was applied or undone.
     pub(crate) fn to_resume(loaded: &LoadedRun) -> Self {
         let way = if loaded.state.phase() == Phase::Undoing { Direction::Undo } else { Direction::Apply };
-        let mut progress = Self { way, steps: BTreeSet::new(), ended: 0, failed: 0, words: BTreeMap::new() };
+        let mut progress = Self::of(way, BTreeSet::new());
         for (step, at) in loaded.plan.steps().iter().zip(loaded.state.steps()) {
             let track = match way {
                 Direction::Apply => Some(&at.apply).filter(|_| step.is_executable()),
@@ -53,6 +59,9 @@ impl RunProgress {
         if let Stage::Ended(ending) = stage {
             self.ended += 1;
             self.failed += usize::from(ending.is_failure());
+            if let Some(reason) = ending.reason(self.way == Direction::Undo) {
+                self.reasons.insert(step.id, reason);
+            }
         }
         let word = match stage {
             Stage::Planned => return,

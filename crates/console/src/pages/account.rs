@@ -1,7 +1,8 @@
 //! Signing in and out, links for others, and the theme.
 
-use crate::guard::{Fields, Session, session_cookie};
+use crate::guard::{Fields, Identity, Session, session_cookie};
 use crate::reply::{Failure, page, see_other};
+use crate::role::Role;
 use crate::state::Shared;
 use crate::view::{Shell, theme_cookie};
 use askama::Template;
@@ -26,14 +27,30 @@ const MAX_FORM: usize = 4 << 10;
 struct SignInPage {
     shell: Shell,
     token: String,
+    person: String,
+    role: Role,
     allow_changes: bool,
 }
 
 #[derive(Template)]
 #[template(path = "link.html")]
-struct NewLink {
+pub(super) struct NewLink {
     shell: Shell,
+    person: String,
+    role: Role,
+    /// Whether it is for the one who asked.
+    own: bool,
     path: String,
+}
+
+impl NewLink {
+    /// A new link that signs in this person.
+    pub(super) fn of(shared: &Shared, shell: Shell, identity: Identity, own: bool) -> Result<Self, Failure> {
+        let (person, role) = (identity.person().to_owned(), identity.role);
+        let token = shared.sessions.new_link(identity).map_err(|_| Failure::defect())?;
+        let title = if own { "Sign in elsewhere" } else { "Sign-in link" };
+        Ok(Self { shell: shell.titled(title, ""), person, role, own, path: format!("/sign-in?token={token}") })
+    }
 }
 
 /// The page that a link leads to. Whatever fetches links ahead of people, such as mail scanners and chats, gets this page:
@@ -42,27 +59,32 @@ pub(crate) async fn ask_to_sign_in(
     State(shared): State<Shared>,
     super::Asked(link): super::Asked<Link>,
 ) -> Result<Response, Failure> {
-    if !shared.sessions.is_open(&link.token) {
-        return Err(Failure::used_link());
-    }
-    let shell = Shell::bare("Sign in".to_owned());
-    page(&SignInPage { shell, token: link.token, allow_changes: shared.options.allow_changes })
+    let whose = shared.sessions.whose(&link.token).ok_or_else(Failure::used_link)?;
+    page(&SignInPage {
+        shell: Shell::bare("Sign in".to_owned()),
+        token: link.token,
+        person: whose.person().to_owned(),
+        role: whose.role,
+        allow_changes: shared.options.allow_changes,
+    })
 }
 
 /// Uses up a link. The form is this console's own page, so that browsers send the SameSite=Strict cookie with the redirect.
 pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> Result<Response, Failure> {
     let bytes = to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| Failure::too_large())?;
     let fields = Fields::read(&bytes);
-    let secret = shared.sessions.sign_in(fields.value("token")).ok_or_else(Failure::used_link)?;
+    let (secret, session) = shared.sessions.sign_in(fields.value("token")).ok_or_else(Failure::used_link)?;
     let cookie = session_cookie(&shared.options, shared.port, &secret).ok_or_else(Failure::defect)?;
     let mut response = see_other("/");
     response.headers_mut().append(SET_COOKIE, cookie);
+    // For the log, and for the connection, which is now somebody's.
+    response.extensions_mut().insert(session);
     Ok(response)
 }
 
 /// Ends the session.
 pub(crate) async fn sign_out(State(shared): State<Shared>, Extension(session): Extension<Session>) -> Response {
-    shared.sessions.end(&session);
+    shared.sessions.end(session.id());
     let mut response = see_other("/");
     if let Some(cookie) = session_cookie(&shared.options, shared.port, "") {
         response.headers_mut().append(SET_COOKIE, cookie);
@@ -70,18 +92,17 @@ pub(crate) async fn sign_out(State(shared): State<Shared>, Extension(session): E
     response
 }
 
-/// Makes a link for another browser.
+/// Makes a link for another browser of the same person.
 pub(crate) async fn link(
     State(shared): State<Shared>,
     Extension(session): Extension<Session>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    // Whoever signs in elsewhere by it would have no name.
+    // The proxy signs people in everywhere.
     if session.by_proxy() {
         return Err(Failure::not_found());
     }
-    let token = shared.sessions.new_link().map_err(|_| Failure::defect())?;
-    page(&NewLink { shell: shell.titled("Sign in elsewhere", ""), path: format!("/sign-in?token={token}") })
+    page(&NewLink::of(&shared, shell, session.identity().clone(), true)?)
 }
 
 /// Remembers a theme and goes back.

@@ -12,16 +12,16 @@ use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::trouble::Trouble;
-use crate::view::{Badge, Shell, When, plural};
+use crate::view::{Badge, Shell, When, count, plural};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
-use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState};
+use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, Step, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use words::{outcome_words, step_badge};
 
@@ -37,8 +37,37 @@ struct LivePage {
     stopping: bool,
     started: When,
     title: &'static str,
-    steps: Vec<(u32, String, &'static str, String, String, &'static str)>,
+    steps: Vec<LiveStep>,
     more: usize,
+}
+
+/// A step while its run goes on.
+struct LiveStep {
+    id: u32,
+    wave: u32,
+    server: String,
+    parameter: &'static str,
+    from: String,
+    to: String,
+    word: &'static str,
+    reason: Option<String>,
+}
+
+impl LiveStep {
+    /// The place of the step on the page: what needs eyes first, then what is in progress, then what waits, then what is done.
+    fn attention(&self) -> u8 {
+        match self.word {
+            "failed" | "refused" | "timed out" | "changed by someone else" | "reverted" => 0,
+            "waiting" => 2,
+            "verified" | "restored" | "already compliant" | "already restored" => 3,
+            _ => 1,
+        }
+    }
+
+    /// Whether it needs somebody.
+    fn is_bad(&self) -> bool {
+        self.attention() == 0
+    }
 }
 
 #[derive(Template)]
@@ -55,14 +84,14 @@ struct RunPage {
     last_ms: i64,
     badge: Badge,
     heading: &'static str,
-    /// Whether the run was, or is to be, put back.
+    /// Whether the run was, or is to be, restored.
     undoing: bool,
     said: &'static str,
     todo: &'static str,
     counts: Vec<(&'static str, u32)>,
     steps: Vec<StepRow>,
     more: usize,
-    /// How many steps there are to put back.
+    /// How many steps there are to restored.
     undoable: usize,
     undo_label: String,
     can_undo: bool,
@@ -129,7 +158,7 @@ pub(crate) async fn show(
             let (looks, orders) =
                 shared.ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?))).await?;
             shown.look(&looks);
-            let stopped = stopped.or_else(|| stopped_by(&orders, &loaded));
+            let stopped = stopped.or_else(|| stopped_by(&orders, &loaded)).or_else(|| stopped_by_failures(&loaded));
             shown.stopped = stopped.filter(|_| loaded.report().outcome != RunOutcome::Done);
             shown.orders = orders.into_iter().map(order_row).collect();
             page(&shown)
@@ -159,12 +188,20 @@ fn live(shell: Shell, job: Arc<ChangeJob>) -> Result<Response, Failure> {
     let row = |step: &Step| {
         let (from, to) = if undo { (&step.after, &step.undo) } else { (&step.before, &step.after) };
         let word = progress.words.get(&step.id).copied().unwrap_or("waiting");
-        (step.id, step.server.name().to_owned(), step.parameter.as_str(), from.to_string(), to.to_string(), word)
+        LiveStep {
+            id: step.id,
+            wave: step.wave,
+            server: step.server.name().to_owned(),
+            parameter: step.parameter.as_str(),
+            from: from.to_string(),
+            to: to.to_string(),
+            word,
+            reason: progress.reasons.get(&step.id).cloned(),
+        }
     };
     let going = job.work.plan.steps().iter().filter(|step| job.work.from.steps.contains(&step.id));
-    let mut steps: Vec<_> = going.clone().map(row).collect();
-    // What needs eyes first: failures, then what goes on, then what waits; what is done is last.
-    steps.sort_by_key(|(id, .., word)| (attention(word), *id));
+    let mut steps: Vec<LiveStep> = going.clone().map(row).collect();
+    steps.sort_by_key(|step| (step.attention(), step.id));
     steps.truncate(SHOWN);
     let title = if undo { "Undo in progress" } else { "Change in progress" };
     page(&LivePage {
@@ -177,16 +214,6 @@ fn live(shell: Shell, job: Arc<ChangeJob>) -> Result<Response, Failure> {
         stopping,
         job: job.clone(),
     })
-}
-
-/// The place of a step of this word on the page.
-fn attention(word: &str) -> u8 {
-    match word {
-        "failed" | "refused" | "timed out" | "changed by someone else" => 0,
-        "waiting" => 2,
-        "verified" | "restored" | "already compliant" | "already restored" => 3,
-        _ => 1,
-    }
 }
 
 /// How far it is, as server-sent events.
@@ -213,7 +240,7 @@ pub(crate) async fn stop(
     Ok(see_other(&format!("/applies/{id}")))
 }
 
-/// Puts back what the run changed.
+/// Restores what the run changed.
 pub(crate) async fn undo(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -223,7 +250,7 @@ pub(crate) async fn undo(
     go_on(&shared, id, &session, &fields, ChangeKind::Undo).await
 }
 
-/// Goes on with a run that was broken off.
+/// Resumes a run that was interrupted.
 pub(crate) async fn resume(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -256,7 +283,7 @@ async fn go_on(
         run: loaded.id,
         plan: loaded.plan,
         kind,
-        on_behalf: session.by_proxy().then(|| session.person().to_owned()),
+        on_behalf: session.name().map(ToOwned::to_owned),
         max_failures: 1,
     };
     match shared.changes.start(&shared.context, session.person(), change) {
@@ -288,6 +315,20 @@ fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
     let RunProgress { ended, steps, .. } = RunProgress::to_resume(loaded);
     let unstarted = loaded.report().summary.not_started as usize;
     Some(StopCause::Person(stop.person.clone()).after(ended.saturating_sub(unstarted), steps.len(), "step"))
+}
+
+/// That a run stopped because of failures, and after how much.
+fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
+    let (summary, steps) = (loaded.report().summary, RunProgress::to_resume(loaded).steps.len());
+    let failures = u64::from(summary.refused + summary.failed + summary.timed_out);
+    let executable = loaded.plan.steps().iter().filter(|step| step.is_executable()).map(|step| step.id);
+    let executable: BTreeSet<u32> = executable.collect();
+    let rest = loaded.report().steps.into_iter().filter(|step| executable.contains(&step.id));
+    let rest = rest.filter(|step| step.status == RunStatus::NotStarted).count();
+    (failures > 0 && rest > 0).then(|| {
+        let (done, of) = (count(steps.saturating_sub(rest) as u64), plural(steps as u64, "step"));
+        format!("Stopped by {} after {done} of {of}", plural(failures, "failure"))
+    })
 }
 
 fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {

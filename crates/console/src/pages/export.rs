@@ -121,17 +121,8 @@ fn write(out: &mut dyn Write, report: AuditReport, format: &str) -> io::Result<(
         "csv" => audit_csv::write(out, &report),
         "json" => audit_json::write(out, &report),
         "table" => audit_text::write(out, &report, &Text::plain()),
-        _ => write_tsv(out, report),
+        _ => audit_csv::write_tabs(out, &report),
     }
-}
-
-/// Writes a row for each server, some at a time. A list of the whole document would show no server.
-fn write_tsv(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
-    let mut rest = std::mem::take(&mut report.servers).into_iter();
-    while let Some(servers) = some_of(&mut rest, &mut report)? {
-        write_value(out, &servers, Format::Tsv, &[], Palette::Plain)?;
-    }
-    Ok(())
 }
 
 /// The next servers as values: all of them at once would take many times the memory of the report.

@@ -12,6 +12,7 @@ pub(crate) mod resources;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod server;
+pub(crate) mod sessions;
 
 use crate::reply::Failure;
 use crate::view::{Ago, Badge, Tls, count, kind_word};
@@ -43,7 +44,7 @@ pub(crate) struct Row {
     pub(crate) badge: Badge,
     pub(crate) kind: String,
     pub(crate) tls: Tls,
-    /// What its worst listener does; `None` when nobody looked.
+    /// What its worst listener does; `None` when nobody probed.
     pub(crate) wire: Option<Badge>,
     /// When that evidence was gathered, if it is older than the audit that saw the server.
     pub(crate) probed: Option<Ago>,

@@ -40,7 +40,7 @@ pub(crate) struct Overtaken {
     pub(crate) ago: Ago,
     /// Whether it must end before any other may begin.
     pub(crate) open: bool,
-    /// Whether it is being put back.
+    /// Whether it is being restored.
     pub(crate) undoing: bool,
 }
 

@@ -3,7 +3,7 @@
 mod ask;
 mod review;
 
-pub(crate) use ask::{again, exclude, for_many, for_one};
+pub(crate) use ask::{again, canary, exclude, for_many, for_one};
 pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
@@ -22,7 +22,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use hostssl_remediation::{Approved, Plan, RunId};
+use hostssl_remediation::{Approved, Plan, RunId, Step};
 use jiff::Timestamp;
 use review::{Review, is_sound};
 use serde::Deserialize;
@@ -91,6 +91,8 @@ struct PlanPage {
     stale: bool,
     /// The run that applied it.
     run: Option<String>,
+    /// Whether the console refuses to make servers less strict.
+    no_loosening: bool,
 }
 
 /// Every plan that is kept.
@@ -149,6 +151,7 @@ pub(crate) async fn show(
                 stale: is_stale(&shared, &ready.plan),
                 run: applied(&job).map(|change| change.id.clone()),
                 looked: Ago::new(observed),
+                no_loosening: shared.options.no_loosening,
                 review,
                 ready,
                 job,
@@ -208,6 +211,15 @@ pub(crate) async fn apply(
         let stale = Failure::stale_plan(shared.options.max_plan_age);
         return Err(stale.leading_to(format!("/plans/{id}"), "Show the plan"));
     }
+    if ready.plan.steps().iter().any(Step::loosens) {
+        let show = format!("/plans/{id}");
+        if shared.options.no_loosening {
+            return Err(Failure::no_loosening().leading_to(show, "Show the plan"));
+        }
+        if job.work.order.reason.is_none() {
+            return Err(Failure::reason_needed().leading_to(show, "Show the plan"));
+        }
+    }
     if !is_sound(&ready, shared.options.max_plan_age) {
         return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
     }
@@ -217,7 +229,7 @@ pub(crate) async fn apply(
         plan: ready.plan.clone(),
         kind: ChangeKind::Apply(Box::new(approved)),
         from: RunProgress::new(&ready.plan),
-        on_behalf: session.by_proxy().then(|| session.person().to_owned()),
+        on_behalf: session.name().map(ToOwned::to_owned),
         max_failures,
     };
     let change = shared

@@ -4,11 +4,12 @@ use super::runs::no_such_run;
 use super::{Asked, Paging};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Badge, Shell, When, count, plural, transport_badge};
+use crate::view::{Badge, Shell, When, count, plural};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_store::{Page, ProbeEntry};
+use hostssl_model::WorstListener;
+use hostssl_store::{Enforcement, Page, ProbeEntry};
 use serde::Deserialize;
 
 /// Endpoints on a page.
@@ -25,9 +26,37 @@ pub(crate) struct Looked {
 struct Endpoint {
     target: String,
     address: Option<String>,
-    verdict: String,
+    verdict: Verdict,
     reason: String,
     certificate: Option<Certificate>,
+}
+
+/// What an endpoint does with encryption. What another version found is not known to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    Enforced,
+    Optional,
+    PlaintextOnly,
+    BrokenTls,
+    NotPostgresql,
+    Unreachable,
+    #[serde(other)]
+    Inconclusive,
+}
+
+impl From<Verdict> for Badge {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Enforced => WorstListener::Enforced.into(),
+            Verdict::Optional => WorstListener::Optional.into(),
+            Verdict::PlaintextOnly => WorstListener::PlaintextOnly.into(),
+            Verdict::BrokenTls => WorstListener::BrokenTls.into(),
+            Verdict::NotPostgresql => Self { word: "not PostgreSQL", ..WorstListener::Inconclusive.into() },
+            Verdict::Unreachable => WorstListener::Unseen.into(),
+            Verdict::Inconclusive => WorstListener::Inconclusive.into(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -63,7 +92,7 @@ struct ProbePage {
     /// What shows all that was seen.
     command: String,
     tried: Tried,
-    rows: Vec<(Endpoint, Badge)>,
+    rows: Vec<(Badge, Endpoint)>,
     paging: Paging,
 }
 
@@ -87,29 +116,36 @@ pub(crate) async fn show(
         .map(|document| serde_json::from_str(document))
         .collect::<Result<_, _>>()
         .map_err(|_| Failure::defect())?;
-    let badge = |endpoint: &Endpoint| match endpoint.verdict.as_str() {
-        "unreachable" => transport_badge("unseen"),
-        verdict => transport_badge(verdict),
-    };
     page(&ProbePage {
         shell: shell.titled("Probe", "runs"),
         at: When(probe.started_ms),
         figures: [
-            (Badge { word: "not enforced", ..transport_badge("optional") }, count(probe.fail)),
-            (Badge { word: "unknown", ..transport_badge("inconclusive") }, count(probe.unknown)),
-            (Badge { word: "enforced", ..transport_badge("enforced") }, count(probe.pass)),
+            (Enforcement::NotEnforced.into(), count(probe.fail)),
+            (Enforcement::Unknown.into(), count(probe.unknown)),
+            (Enforcement::Enforced.into(), count(probe.pass)),
         ],
         endpoints: plural(probe.endpoints(), "endpoint"),
         command: format!("hostssl runs show {} -o json", probe.id),
         tried: serde_json::from_str(&probe.asked).unwrap_or_default(),
         paging: Paging::new(looked.page, SIZE, probe.endpoints(), |page| format!("/probes/{}?page={page}", probe.id)),
-        rows: endpoints
-            .into_iter()
-            .map(|endpoint| {
-                let badge = badge(&endpoint);
-                (endpoint, badge)
-            })
-            .collect(),
+        rows: endpoints.into_iter().map(|endpoint| (Badge::from(endpoint.verdict), endpoint)).collect(),
         probe,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verdict_has_its_badge_and_a_new_one_proves_nothing() {
+        let badge = |word: &str| Badge::from(serde_json::from_value::<Verdict>(word.into()).unwrap());
+        assert_eq!(badge("enforced").class, "yes");
+        for word in ["optional", "plaintext-only", "broken-tls"] {
+            assert_eq!(badge(word).class, "no", "{word}");
+        }
+        for word in ["unreachable", "not-postgresql", "inconclusive", "of-a-later-version"] {
+            assert_eq!(badge(word).class, "unknown", "{word}");
+        }
+    }
 }

@@ -196,11 +196,11 @@ pub(crate) async fn judged(
     let row = |one: JudgedServer| (one.key, one.name, Badge::from(one.before), Badge::from(one.after));
     let differ: Vec<_> = differ.into_iter().map(row).collect();
     let (at, more) = (When(audit.started_ms), total.saturating_sub(differ.len() as u64));
-    let shell = shell.titled(format!("Judged by {profile}"), "runs");
+    let shell = shell.titled(format!("Re-evaluated with {profile}"), "runs");
     page(&JudgedPage { shell, audit, at, profile, summary, differ, more, total })
 }
 
-/// Stops the audit under way. What was seen until then is kept.
+/// Stops the audit in progress. What was seen until then is kept.
 pub(crate) async fn stop(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -212,7 +212,7 @@ pub(crate) async fn stop(
     see_other(&format!("/runs/{id}"))
 }
 
-/// The progress of the audit under way, as server-sent events. The last one says that it ended.
+/// The progress of the audit in progress, as server-sent events. The last one says that it ended.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
     let job = shared.audits.find(&id).ok_or_else(no_such_run)?;
     follow(&shared, job.follow(), |now| now.update(&now.progress))

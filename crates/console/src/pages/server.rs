@@ -1,9 +1,11 @@
 //! One server: its tabs.
 
+mod history;
 mod mismatch;
+mod security;
+mod wire;
 
 use super::{Asked, Row};
-use crate::exchanges::Taken;
 use crate::guard::Session;
 use crate::jobs::audit::Audit;
 use crate::options::Exchange;
@@ -14,11 +16,12 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::{Kind, Meaning, ParameterName, Scope, Word};
-use hostssl_store::{
-    AuditEntry, HistoryEntry, ServerDetail, ServerWrite, StoredFinding, StoredListener, StoredReading,
-};
+use history::{Happened, happened};
+use hostssl_model::{Kind, Scope, Word};
+use hostssl_store::{AuditEntry, ServerDetail, StoredFinding, StoredReading};
+use security::{SaveForm, Switch};
 use serde::Deserialize;
+use wire::{Listener, Matrix, Validity};
 
 /// Runs in the history.
 const RUNS: u32 = 100;
@@ -50,6 +53,8 @@ struct Head {
     newest: bool,
     /// Whether a newer audit of everything did not list it.
     gone: bool,
+    /// What its listeners do, as far as probes saw it.
+    listeners: Vec<Listener>,
     /// Each kind of evidence that stands, with its age and its source.
     evidence: Vec<Source>,
 }
@@ -133,112 +138,17 @@ struct SecurityTab {
     form: Option<SaveForm>,
 }
 
-/// The portal's form for this kind of server.
-struct SaveForm {
-    floors: Vec<FloorChoice>,
-    /// Whether the floor is none of these, or was not read.
-    other: bool,
-    /// Azure's word for the floor; empty when it was not read.
-    now: String,
-}
-
-/// A floor that this kind of server offers.
-struct FloorChoice {
-    /// Azure's word.
-    word: &'static str,
-    title: String,
-    /// Whether it is what the server declares.
-    is_now: bool,
-}
-
 #[derive(Template)]
 #[template(path = "server_wire.html")]
 struct WireTab {
     shell: Shell,
     head: Head,
-    listeners: Vec<Listener>,
+    /// For each listener, how long its certificate lasts, and what was said to it.
+    details: Vec<(Option<Validity>, Vec<Exchange>)>,
     matrix: Matrix,
     command: Option<String>,
     /// Whether a probe from here writes down the exchange.
     writes_down: bool,
-}
-
-/// Which versions of TLS each port accepts.
-struct Matrix {
-    ports: Vec<u16>,
-    /// The newest version first, with a cell for each port.
-    rows: Vec<(String, Vec<VersionCell>)>,
-}
-
-/// What a port does with a version: in words, and whether that is good.
-struct VersionCell {
-    class: &'static str,
-    shape: &'static str,
-    words: &'static str,
-}
-
-impl Matrix {
-    fn of(wire: &[StoredListener]) -> Self {
-        let mut ports: Vec<u16> = wire.iter().filter(|one| one.seen.is_some()).map(|one| one.port).collect();
-        ports.dedup();
-        let seen = |port: u16| wire.iter().filter(move |one| one.port == port).filter_map(|one| one.seen.as_ref());
-        let mut names: Vec<String> = Vec::new();
-        for (name, _) in ports.iter().flat_map(|port| seen(*port)).flat_map(|seen| &seen.versions) {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        // "SSL 3.0" and then "TLS 1.0" to "TLS 1.3": their names are in their order.
-        names.sort_unstable_by(|a, b| b.cmp(a));
-        let cell = |name: &str, port: u16| {
-            let answers = || seen(port).flat_map(|seen| &seen.versions).filter(|(version, _)| version == name);
-            let any = |word: &str| answers().any(|(_, answer)| answer == word);
-            let is_weak = name < "TLS 1.2";
-            match (any("accepted"), any("refused"), is_weak) {
-                (true, _, true) => VersionCell { class: "no", shape: "✕", words: "accepted" },
-                (true, _, false) => VersionCell { class: "yes", shape: "✓", words: "accepted" },
-                (false, true, true) => VersionCell { class: "yes", shape: "✓", words: "refused" },
-                (false, true, false) => VersionCell { class: "none", shape: "–", words: "refused" },
-                (false, false, _) => VersionCell { class: "unknown", shape: "?", words: "not known" },
-            }
-        };
-        let row = |name: String| {
-            let cells = ports.iter().map(|port| cell(&name, *port)).collect();
-            (name, cells)
-        };
-        Self { rows: names.into_iter().map(row).collect(), ports }
-    }
-}
-
-/// How long a certificate lasts.
-struct Validity {
-    until: When,
-    words: String,
-    class: &'static str,
-    /// The share of a year that is left, in percent.
-    width: i64,
-}
-
-impl Validity {
-    fn of(not_after: &str) -> Option<Self> {
-        let until = not_after.parse::<jiff::Timestamp>().ok()?.as_millisecond();
-        let days = (until - jiff::Timestamp::now().as_millisecond()).div_euclid(86_400_000);
-        let (class, words) = match days {
-            ..0 => ("no", "expired".to_owned()),
-            0..=1 => ("no", format!("{days} days left")),
-            2..=30 => ("no", format!("{days} days left")),
-            31..=90 => ("unknown", format!("{days} days left")),
-            _ => ("yes", format!("{days} days left")),
-        };
-        Some(Self { until: When(until), words, class, width: (days.max(0) * 100 / 365).clamp(2, 100) })
-    }
-}
-
-/// A listener with what was said to it.
-struct Listener {
-    seen: StoredListener,
-    validity: Option<Validity>,
-    exchanges: Vec<Exchange>,
 }
 
 #[derive(Template)]
@@ -259,68 +169,6 @@ struct HistoryTab {
     events: Vec<Happened>,
     /// Audits in which nothing was different from the one before.
     quiet: usize,
-}
-
-/// Something that happened to a server, as its history tells it.
-struct Happened {
-    at: When,
-    link: String,
-    what: &'static str,
-    badge: Option<Badge>,
-    /// What changed.
-    changes: Vec<String>,
-    by: String,
-}
-
-/// What happened, the newest first: what runs wrote, and the audits that saw something else than the one before. The oldest
-/// audit is among them, because it is where the history begins.
-fn happened(history: &[HistoryEntry], writes: Vec<ServerWrite>, key: &str) -> Vec<Happened> {
-    let ms = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
-    let mut events: Vec<Happened> = Vec::new();
-    for (index, entry) in history.iter().enumerate() {
-        let before = history.get(index + 1);
-        let moved = before.is_some_and(|before| before.standing != entry.standing);
-        let mut changes = entry.changes.clone();
-        match before {
-            None => changes.push("first audit that is kept".to_owned()),
-            Some(before) if moved => {
-                changes.insert(0, format!("{} → {}", before.standing.words(), entry.standing.words()));
-            }
-            Some(_) if changes.is_empty() => continue,
-            Some(_) => {}
-        }
-        events.push(Happened {
-            at: When(ms(&entry.started_at)),
-            link: format!("/servers/{key}?run={}", entry.audit),
-            what: if entry.probed { "audit with a probe" } else { "audit" },
-            badge: Some(entry.standing.into()),
-            changes,
-            by: String::new(),
-        });
-    }
-    events.extend(writes.into_iter().map(|write| Happened {
-        at: When(write.at_ms),
-        link: format!("/applies/{}", write.run),
-        what: if write.undo { "undo" } else { "change" },
-        badge: None,
-        changes: vec![format!("{} {} → {}", write.setting, write.before, write.after)],
-        by: write.by,
-    }));
-    events.sort_by_key(|event| std::cmp::Reverse(event.at.0));
-    events
-}
-
-/// The portal's page for both generations: what the switch is, what it really sets, and where to set it.
-struct Switch {
-    /// The setting that enforces; `None` where the platform does.
-    setting: Option<&'static str>,
-    floor: &'static str,
-    enforce: Option<StoredReading>,
-    minimum: Option<StoredReading>,
-    command: Option<String>,
-    portal: &'static str,
-    /// Whether this version knows the kind of server.
-    known: bool,
 }
 
 pub(crate) async fn show(
@@ -351,18 +199,17 @@ pub(crate) async fn tab(
     let (shell, head) = head(&shared, key, at, tab, shell).await?;
     match tab {
         "connection-security" => {
-            let form = SaveForm::of(&head).filter(|_| shell.allow_changes);
-            let mismatches = mismatch::mismatches(&head.detail);
+            let form = SaveForm::of(&head).filter(|_| shell.may_plan());
+            let mismatches = mismatch::mismatches(&head.detail, &head.listeners);
             page(&SecurityTab { shell, switch: Switch::of(&head.detail), form, mismatches, head })
         }
         "wire" => {
             let command = head.detail.fqdn.as_ref().map(|fqdn| format!("hostssl probe {fqdn}"));
             let taken = shared.exchanges.find(&head.row.server.key).filter(|taken| taken.run == head.audit.id);
-            let listeners = head.detail.wire.iter().map(|seen| Listener::of(seen, taken.as_deref())).collect();
             let writes_down = shared.options.wire.as_ref().is_some_and(|look| look.exchange.is_some());
-            let listeners: Vec<Listener> = listeners;
-            let matrix = Matrix::of(&head.detail.wire);
-            page(&WireTab { shell, head, listeners, matrix, command, writes_down })
+            let details = head.listeners.iter().map(|one| (one.validity(), one.exchanges(taken.as_deref()))).collect();
+            let matrix = Matrix::of(&head.listeners);
+            page(&WireTab { shell, head, details, matrix, command, writes_down })
         }
         "evidence" => {
             let sound = |reading: &StoredReading| (reading.clone(), reading.excerpt_is_sound());
@@ -410,21 +257,6 @@ pub(crate) async fn probe(
     Ok(see_other(&format!("/runs/{}", job.id)))
 }
 
-impl Listener {
-    fn of(seen: &StoredListener, taken: Option<&Taken>) -> Self {
-        let certificate = seen.seen.as_ref().and_then(|wire| wire.certificate.as_ref());
-        let said = taken.iter().flat_map(|taken| &taken.listeners);
-        let here = |one: &&Exchange| {
-            one.port == seen.port && (one.address.is_none() || seen.address.is_none() || one.address == seen.address)
-        };
-        Self {
-            validity: certificate.and_then(|one| Validity::of(one.not_after.as_deref()?)),
-            exchanges: said.filter(here).cloned().collect(),
-            seen: seen.clone(),
-        }
-    }
-}
-
 fn never_seen() -> Failure {
     Failure::nothing_kept(
         "No audit that is kept here has seen this server.",
@@ -451,6 +283,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
     };
     let head = Head {
         ago: Ago::new(audit.started_ms),
+        listeners: Listener::all(&detail)?,
         evidence: sources(&detail),
         kind: kind_title(&row.server.kind),
         audit,
@@ -466,64 +299,4 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
 /// A kind of server as the portal calls it.
 fn kind_title(kind: &Word<Kind>) -> String {
     kind.known().map_or_else(|| kind.to_string(), |kind| kind.offering().title.to_owned())
-}
-
-impl SaveForm {
-    /// There is one where a switch can be turned and hostssl writes it, for the server as it was seen last.
-    fn of(head: &Head) -> Option<Self> {
-        let kind = head.row.server.kind.known()?;
-        let offering = kind.offering();
-        if kind.switch().is_none() || offering.not_written.is_some() || !head.newest || head.gone {
-            return None;
-        }
-        let now = head.row.server.minimal_tls.as_ref();
-        let floors = offering.floor_values.iter().map(|floor| FloorChoice {
-            word: floor.as_azure(),
-            title: floor.to_string(),
-            is_now: now.and_then(Word::known) == Some(*floor),
-        });
-        let floors: Vec<FloorChoice> = floors.collect();
-        let other = !floors.iter().any(|floor| floor.is_now);
-        Some(Self { floors, other, now: now.map_or("", Word::as_str).to_owned() })
-    }
-}
-
-impl Switch {
-    /// Whether the platform enforces TLS, so that there is no switch.
-    fn by_platform(&self) -> bool {
-        self.known && self.setting.is_none()
-    }
-
-    /// Of a kind that this version does not know, nothing can be said.
-    fn of(detail: &ServerDetail) -> Self {
-        let row = &detail.row;
-        let Some(kind) = row.kind.known() else {
-            return Self {
-                setting: None,
-                floor: "",
-                enforce: None,
-                minimum: None,
-                command: None,
-                portal: "",
-                known: false,
-            };
-        };
-        let offering = kind.offering();
-        let (switch, floor) = (kind.switch(), kind.client_floor());
-        let reading = |name: ParameterName| detail.readings.iter().find(|one| one.setting == name.key()).cloned();
-        let on = switch.and_then(|name| Some((name, name.spell(Meaning::Enforced(true))?)));
-        let command = offering.az_parameter_set.zip(on).map(|(command, (name, on))| {
-            let (subscription, group, server) = (&row.subscription_id, &row.resource_group, &row.name);
-            format!("{command} --subscription {subscription} -g {group} -s {server} -n {name} --value {on}")
-        });
-        Self {
-            setting: switch.map(ParameterName::as_str),
-            floor: floor.map_or("", ParameterName::as_str),
-            enforce: switch.and_then(reading),
-            minimum: floor.and_then(reading),
-            command,
-            portal: offering.portal,
-            known: true,
-        }
-    }
 }

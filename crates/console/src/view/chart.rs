@@ -164,7 +164,7 @@ impl Trend {
         }
         let mark = |mark: &RunMark| {
             let values = format!("{} {}", count(mark.values), if mark.values == 1 { "value" } else { "values" });
-            let what = if mark.undo { "put back" } else { "changed" };
+            let what = if mark.undo { "restored" } else { "changed" };
             Mark {
                 run: mark.run.clone(),
                 x: Share(place(mark.at_ms)),

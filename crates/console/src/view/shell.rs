@@ -1,10 +1,11 @@
 //! The frame of a page: who looks, where they are, and what every page says.
 
 use super::asset_path;
+use crate::role::Role;
 use axum::http::HeaderValue;
 
 /// What the frame needs to know.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shell {
     /// The page's title.
     pub(crate) title: String,
@@ -12,6 +13,8 @@ pub(crate) struct Shell {
     pub(crate) section: &'static str,
     /// Who looks; `None` on pages for those who have not signed in.
     pub(crate) person: Option<String>,
+    /// What they may do; meaningless for those who have not signed in.
+    pub(crate) role: Role,
     /// Whether a proxy signed them in, so that signing out here means nothing.
     pub(crate) by_proxy: bool,
     /// The token for forms.
@@ -22,7 +25,7 @@ pub(crate) struct Shell {
     pub(crate) here: String,
     /// The scenario, when this is a simulation.
     pub(crate) simulated: Option<String>,
-    /// The audit under way, unless this is its page.
+    /// The audit in progress, unless this is its page.
     pub(crate) running: Option<String>,
     /// Whether audits that are started here may look at the wire.
     pub(crate) can_probe: bool,
@@ -34,10 +37,51 @@ pub(crate) struct Shell {
     pub(crate) version: String,
 }
 
+impl Default for Shell {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            section: "",
+            person: None,
+            role: Role::Viewer,
+            by_proxy: false,
+            csrf: String::new(),
+            theme: "",
+            here: String::new(),
+            simulated: None,
+            running: None,
+            can_probe: false,
+            changing: None,
+            allow_changes: false,
+            version: String::new(),
+        }
+    }
+}
+
 impl Shell {
     /// The frame of a page that anybody may see.
     pub(crate) fn bare(title: String) -> Self {
         Self { title, ..Self::default() }
+    }
+
+    /// Whether whoever looks may start and stop audits and probes.
+    pub(crate) fn may_audit(&self) -> bool {
+        self.role >= Role::Planner
+    }
+
+    /// Whether whoever looks may make plans here, and stop what they began.
+    pub(crate) fn may_plan(&self) -> bool {
+        self.allow_changes && self.role >= Role::Planner
+    }
+
+    /// Whether whoever looks may write to servers from here.
+    pub(crate) fn may_apply(&self) -> bool {
+        self.allow_changes && self.role >= Role::Approver
+    }
+
+    /// Whether whoever looks may give others access.
+    pub(crate) fn may_invite(&self) -> bool {
+        self.role >= Role::Approver
     }
 
     /// The frame with the page's title and its place.

@@ -1,6 +1,8 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{Floor, Kind, Outcome, Reason, Standing, TlsVersion, WireVersion, Word, WorstListener};
+use hostssl_model::{
+    Floor, Kind, Outcome, Reason, Standing, TlsVersion, WireTransport, WireVersion, Word, WorstListener,
+};
 use hostssl_store::{AuditEntry, Enforcement};
 
 /// A word with its shape and its class.
@@ -55,6 +57,19 @@ impl From<WorstListener> for Badge {
             WorstListener::Unseen => Self { class: "unknown", shape: "?", word: "not reached" },
             WorstListener::Inconclusive => Self { class: "unknown", shape: "?", word: "inconclusive" },
         }
+    }
+}
+
+impl From<WireTransport> for Badge {
+    fn from(transport: WireTransport) -> Self {
+        match transport {
+            WireTransport::Enforced => WorstListener::Enforced,
+            WireTransport::Optional => WorstListener::Optional,
+            WireTransport::PlaintextOnly => WorstListener::PlaintextOnly,
+            WireTransport::BrokenTls => WorstListener::BrokenTls,
+            WireTransport::Inconclusive => WorstListener::Inconclusive,
+        }
+        .into()
     }
 }
 
@@ -159,7 +174,7 @@ pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
         Reason::Unresolved => "the host name does not resolve from here",
         Reason::Unreachable => "no connection to the server from here",
         Reason::Inconclusive => "the server’s answers prove nothing",
-        Reason::NoSubscription => "no subscription can be seen",
+        Reason::NoSubscription => "no subscription is visible",
         Reason::Excepted => "excluded by request",
     }
 }

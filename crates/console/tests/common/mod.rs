@@ -29,7 +29,9 @@ pub(crate) fn options() -> Options {
         tls: None,
         public: None,
         proxies: None,
+        people: Vec::new(),
         allow_changes: false,
+        no_loosening: false,
         scope: Scope::default(),
         profile: Profile::find("baseline").unwrap(),
         wire: None,
@@ -100,6 +102,8 @@ pub(crate) fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
 pub(crate) struct Served {
     pub(crate) port: u16,
     pub(crate) link: String,
+    /// One for each person that the console was started for.
+    pub(crate) links: Vec<String>,
     pub(crate) directory: TempDir,
     task: JoinHandle<()>,
 }
@@ -119,8 +123,10 @@ pub(crate) async fn serve_over(options: Options, connect: Connect) -> Served {
     let listener = Console::listen(options.listen).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let console = Console::new(options, listener, directory.path(), connect).unwrap();
-    let link = console.link().to_owned();
-    Served::of(port, &link, directory, tokio::spawn(console.run(std::future::pending())))
+    let links: Vec<String> = console.links().iter().map(|link| link.address.clone()).collect();
+    let mut served = Served::of(port, &links[0], directory, tokio::spawn(console.run(std::future::pending())));
+    served.links = links.iter().map(|link| path_of(link)).collect();
+    served
 }
 
 /// An answer.
@@ -152,8 +158,7 @@ impl Answer {
 impl Served {
     /// A console on a port with its link, in a directory, served by a task.
     pub(crate) fn of(port: u16, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
-        let link = link.split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap();
-        Self { port, link, directory, task }
+        Self { port, link: path_of(link), links: Vec::new(), directory, task }
     }
 
     pub(crate) fn host(&self) -> String {
@@ -197,6 +202,11 @@ impl Served {
         let lines = [("origin", origin.as_str()), ("content-type", "application/x-www-form-urlencoded")];
         self.send("POST", "/sign-in", &lines, &format!("token={token}")).await
     }
+}
+
+/// The path of a sign-in link.
+fn path_of(link: &str) -> String {
+    link.split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap()
 }
 
 /// Somebody who is signed in.

@@ -116,7 +116,12 @@ impl StoredListener {
 }
 
 impl StoredListenerState {
-    fn listener(&self) -> Result<WireListener, StoreError> {
+    /// The model's form.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when a word is none of those that are kept.
+    pub fn listener(&self) -> Result<WireListener, StoreError> {
         let corrupt = || StoreError::Corrupt("what was seen on the wire makes no sense".to_owned());
         let transport = WireTransport::from_code(&self.transport).ok_or_else(corrupt)?;
         let version = |(name, seen): &(String, String)| {

@@ -68,7 +68,7 @@ pub(super) fn step_badge(told: &StepReport) -> Badge {
     }
 }
 
-/// A step with a write that is, or may be, under way.
+/// A step with a write that is, or may be, in progress.
 const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
 
 /// A step that hostssl does not write.

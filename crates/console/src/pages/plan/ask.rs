@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::{ResourceId, Scope, Word};
-use hostssl_remediation::{FixableControl, Floor, Goal, PlanOptions};
+use hostssl_remediation::{FixableControl, Floor, Goal, PlanOptions, WaveOrder};
 use hostssl_store::{AuditStore, Enforcement, Page, ServerRow, ServerSort, StoreError, server_key};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use std::sync::Arc;
 const MAX_SERVERS: usize = 10_000;
 /// Servers of a wave, at most.
 const MAX_WAVE: u32 = 1_000;
+/// The longest reason, in characters.
+const MAX_REASON: usize = 500;
 
 /// *Save* on a server's page: sets what differs from what the page showed.
 pub(crate) async fn for_one(
@@ -58,7 +60,8 @@ pub(crate) async fn for_one(
     }
     let goal = Goal::Set { enforcement, minimum_tls };
     let options = PlanOptions { canary_size: 1, wave_size: 1, max_servers: Some(1) };
-    Ok(start(&shared, &session, order_of(&[row], goal, options, back)))
+    let order = PlanOrder { reason: reason(&fields), ..order_of(&[row], goal, options, back) };
+    Ok(start(&shared, &session, order))
 }
 
 /// Servers chosen among all resources, or all that match a view.
@@ -96,7 +99,13 @@ pub(crate) async fn for_many(
     Ok(start(&shared, &session, order))
 }
 
-/// The same servers, looked at again, perhaps at another pace.
+/// Why a server may be made less strict, as it was written into a form.
+fn reason(fields: &Fields) -> Option<String> {
+    let reason: String = fields.value("reason").trim().chars().take(MAX_REASON).collect();
+    Some(reason).filter(|reason| !reason.is_empty())
+}
+
+/// The same servers, checked again, perhaps at another pace or for a reason.
 pub(crate) async fn again(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -104,6 +113,7 @@ pub(crate) async fn again(
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
     let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    order.reason = reason(&fields).or(order.reason);
     if let Goal::Fix { controls, .. } = &mut order.goal
         && !fields.value("wave").is_empty()
     {
@@ -121,6 +131,25 @@ pub(crate) async fn again(
     Ok(start(&shared, &session, order))
 }
 
+/// The same servers, with this one first: whoever reviews knows which server is safe to try.
+pub(crate) async fn canary(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+) -> Result<Response, Failure> {
+    let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    let chosen = servers_of(&order).into_iter().find(|id| server_key(id) == fields.value("server"));
+    let chosen = chosen.ok_or_else(Failure::bad_form)?;
+    order.waves.canary = vec![chosen.as_str().to_owned()];
+    order.options.canary_size = 1;
+    Ok(start(&shared, &session, order))
+}
+
+fn servers_of(order: &PlanOrder) -> Vec<ResourceId> {
+    order.servers.iter().filter_map(|id| ResourceId::try_from(id.as_str()).ok()).collect()
+}
+
 /// The same servers but one. What is excluded is in no plan that is made from this one.
 pub(crate) async fn exclude(
     State(shared): State<Shared>,
@@ -131,9 +160,7 @@ pub(crate) async fn exclude(
     let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
     let before = order.servers.len();
     let is_it = |id: &ResourceId| server_key(id) == fields.value("server");
-    let servers: Vec<ResourceId> =
-        order.servers.iter().filter_map(|id| ResourceId::try_from(id.as_str()).ok()).collect();
-    let kept: Vec<ResourceId> = servers.into_iter().filter(|id| !is_it(id)).collect();
+    let kept: Vec<ResourceId> = servers_of(&order).into_iter().filter(|id| !is_it(id)).collect();
     if kept.len() == before {
         return Err(Failure::bad_form());
     }
@@ -142,6 +169,8 @@ pub(crate) async fn exclude(
     }
     order.servers = Arc::new(kept.iter().map(|id| id.as_str().to_ascii_lowercase()).collect());
     order.scope = scope_of(&kept);
+    // A canary that is left out makes room for another one.
+    order.waves.canary.retain(|id| kept.iter().any(|one| one.as_str().eq_ignore_ascii_case(id)));
     Ok(start(&shared, &session, order))
 }
 
@@ -200,6 +229,8 @@ fn order_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) 
         },
         goal,
         options,
+        waves: WaveOrder::default(),
+        reason: None,
         back,
         lost: 0,
     }

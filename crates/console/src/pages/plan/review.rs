@@ -78,7 +78,8 @@ impl Review {
         let executable = plan.steps().iter().filter(|step| step.is_executable());
         let breaks = executable.clone().any(|step| step.disposition == Disposition::BreaksClients);
         let restarts = executable.clone().any(|step| step.disposition == Disposition::NeedsRestart);
-        let loosens = executable.clone().any(loosens);
+        let loosens = executable.clone().any(Step::loosens);
+        let stops = executable.clone().any(stops_enforcing);
         let (bulk, minimum) = match plan.goal() {
             Goal::Fix { controls, .. } => (true, controls.contains(&FixableControl::MinimumTlsVersion)),
             Goal::Set { .. } => (false, false),
@@ -100,8 +101,13 @@ impl Review {
                 (false, true) => "A value may not take effect before a restart. hostssl never restarts a server.",
                 (false, false) => "Clients that connect today will still be able to connect, and nothing restarts.",
             },
-            exposes: loosens
-                .then_some("Passwords and data of clients that do not use TLS can cross the network unencrypted."),
+            exposes: match (loosens, stops) {
+                (true, true) => {
+                    Some("Passwords and data of clients that do not use TLS can cross the network unencrypted.")
+                }
+                (true, false) => Some("Clients can use an older TLS version than today."),
+                (false, _) => None,
+            },
             bulk,
             minimum,
             canary: plan.options().canary_size,
@@ -130,8 +136,8 @@ pub(super) fn is_sound(ready: &Ready, max_age: Duration) -> bool {
 }
 
 /// Whether a step stops enforcing TLS.
-fn loosens(step: &Step) -> bool {
-    step.parameter.meaning(&step.after) == Some(Meaning::Enforced(false))
+fn stops_enforcing(step: &Step) -> bool {
+    step.loosens() && step.parameter.meaning(&step.after) == Some(Meaning::Enforced(false))
 }
 
 /// `5 writes on 5 servers in 2 waves · 1 manual · 1 left out · clients unknown`
@@ -194,7 +200,7 @@ fn title(number: u32, waves: usize, steps: &[&Step]) -> String {
 
 /// What a plan does, as it stands on the button.
 pub(crate) fn effect(plan: &Plan) -> String {
-    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| loosens(step)) {
+    if let Some(step) = plan.steps().iter().filter(|step| step.is_executable()).find(|step| stops_enforcing(step)) {
         return format!("Stop enforcing TLS on {}", step.server.name());
     }
     let mut steps = plan.steps().iter().filter(|step| step.is_executable());
@@ -214,7 +220,10 @@ pub(crate) fn effect(plan: &Plan) -> String {
 
 fn row(step: &Step) -> Row {
     let badge = match step.disposition {
-        Disposition::OnlineSafe if loosens(step) => Badge { class: "no", shape: "!", word: "accepts plaintext" },
+        Disposition::OnlineSafe if stops_enforcing(step) => {
+            Badge { class: "no", shape: "!", word: "accepts plaintext" }
+        }
+        Disposition::OnlineSafe if step.loosens() => Badge { class: "no", shape: "!", word: "less strict" },
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
         Disposition::BreaksClients => Badge { class: "unknown", shape: "!", word: "may break clients" },
         Disposition::NeedsRestart => Badge { class: "unknown", shape: "↻", word: "needs a restart" },

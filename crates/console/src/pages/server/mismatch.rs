@@ -1,7 +1,8 @@
 //! What a probe saw that is not as it should be: the likely causes of each, and what to do. Pure.
 
-use hostssl_model::Standing;
-use hostssl_store::{ServerDetail, StoredCertificate, StoredListener};
+use super::wire::Listener;
+use hostssl_model::{Standing, WireCertificate, WireTransport};
+use hostssl_store::ServerDetail;
 
 /// The port of the built-in PgBouncer of a flexible server (Azure, "PgBouncer in Azure Database for PostgreSQL").
 const POOLER: u16 = 6432;
@@ -18,10 +19,10 @@ pub(crate) struct Mismatch {
 }
 
 /// Everything of this server that is not as it should be, the worst first.
-pub(crate) fn mismatches(detail: &ServerDetail) -> Vec<Mismatch> {
+pub(crate) fn mismatches(detail: &ServerDetail, listeners: &[Listener]) -> Vec<Mismatch> {
     let mut found = Vec::new();
     if detail.row.standing == Standing::AcceptsPlaintext {
-        found.extend(detail.wire.iter().filter(|one| accepts_plaintext(one)).map(plaintext));
+        found.extend(listeners.iter().filter(|one| accepts_plaintext(one)).map(plaintext));
     }
     if detail.row.switch_waits() {
         found.push(Mismatch {
@@ -33,15 +34,16 @@ pub(crate) fn mismatches(detail: &ServerDetail) -> Vec<Mismatch> {
         });
     }
     found.extend(versions(detail));
-    found.extend(detail.wire.iter().filter_map(|one| certificate(one.port, one.seen.as_ref()?.certificate.as_ref()?)));
+    found.extend(listeners.iter().filter_map(|one| certificate(one.port, one.known.as_ref()?.certificate.as_ref()?)));
     found
 }
 
-fn accepts_plaintext(listener: &StoredListener) -> bool {
-    listener.seen.as_ref().is_some_and(|seen| matches!(seen.transport.as_str(), "optional" | "plaintext-only"))
+fn accepts_plaintext(listener: &Listener) -> bool {
+    let transport = listener.known.as_ref().map(|known| known.transport);
+    matches!(transport, Some(WireTransport::Optional | WireTransport::PlaintextOnly))
 }
 
-fn plaintext(listener: &StoredListener) -> Mismatch {
+fn plaintext(listener: &Listener) -> Mismatch {
     if listener.port == POOLER {
         return Mismatch {
             what: "The built-in PgBouncer (port 6432) accepts connections without TLS, although Azure says TLS is required."
@@ -103,7 +105,7 @@ fn versions(detail: &ServerDetail) -> Option<Mismatch> {
     })
 }
 
-fn certificate(port: u16, certificate: &StoredCertificate) -> Option<Mismatch> {
+fn certificate(port: u16, certificate: &WireCertificate) -> Option<Mismatch> {
     let reason = certificate.reason.as_deref().unwrap_or("no reason is known");
     (certificate.verify_full == Some(false)).then(|| Mismatch {
         what: format!("Port {port}: clients with sslmode=verify-full refuse the certificate: {reason}."),

@@ -1,0 +1,155 @@
+//! What listeners do, as far as probes saw it: versions, certificates, and what was said.
+
+use crate::exchanges::Taken;
+use crate::options::Exchange;
+use crate::view::{Badge, When};
+use hostssl_model::{Acceptance, TlsVersion, WireListener, WireTransport, WireVersion};
+use hostssl_store::{ServerDetail, StoreError, StoredBlind};
+
+/// A listener as the newest probe of it saw it.
+pub(crate) struct Listener {
+    pub(crate) port: u16,
+    pub(crate) address: Option<String>,
+    /// What it did.
+    pub(crate) known: Option<WireListener>,
+    /// Why that is not known.
+    pub(crate) unchecked: Option<StoredBlind>,
+}
+
+impl Listener {
+    /// Every listener of a server.
+    pub(super) fn all(detail: &ServerDetail) -> Result<Vec<Self>, StoreError> {
+        let listener = |one: &hostssl_store::StoredListener| {
+            Ok(Self {
+                port: one.port,
+                address: one.address.clone(),
+                known: one.seen.as_ref().map(hostssl_store::StoredListenerState::listener).transpose()?,
+                unchecked: one.blind.clone(),
+            })
+        };
+        detail.wire.iter().map(listener).collect()
+    }
+
+    /// What it does with clients without TLS.
+    pub(crate) fn badge(&self) -> Badge {
+        self.known.as_ref().map_or(WireTransport::Inconclusive, |known| known.transport).into()
+    }
+
+    /// How long its certificate lasts.
+    pub(super) fn validity(&self) -> Option<Validity> {
+        Validity::of(self.known.as_ref()?.certificate.as_ref()?.not_after.as_deref()?)
+    }
+
+    /// What was said to it, right after the probe.
+    pub(super) fn exchanges(&self, taken: Option<&Taken>) -> Vec<Exchange> {
+        let said = taken.iter().flat_map(|taken| &taken.listeners);
+        let here = |one: &&Exchange| {
+            one.port == self.port && (one.address.is_none() || self.address.is_none() || one.address == self.address)
+        };
+        said.filter(here).cloned().collect()
+    }
+}
+
+/// Which versions of TLS each port accepts.
+pub(super) struct Matrix {
+    pub(super) ports: Vec<u16>,
+    /// The newest version first, with a cell for each port.
+    pub(super) rows: Vec<(String, Vec<VersionCell>)>,
+}
+
+/// What a port does with a version: in words, and whether that is good.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct VersionCell {
+    pub(super) class: &'static str,
+    pub(super) shape: &'static str,
+    pub(super) words: &'static str,
+}
+
+/// From the newest, in the order in which pages show them.
+const VERSIONS: [WireVersion; 5] = [
+    WireVersion::Tls(TlsVersion::Tls1_3),
+    WireVersion::Tls(TlsVersion::Tls1_2),
+    WireVersion::Tls(TlsVersion::Tls1_1),
+    WireVersion::Tls(TlsVersion::Tls1_0),
+    WireVersion::Ssl3,
+];
+
+impl Matrix {
+    pub(super) fn of(listeners: &[Listener]) -> Self {
+        let mut ports: Vec<u16> = listeners.iter().filter(|one| one.known.is_some()).map(|one| one.port).collect();
+        ports.dedup();
+        // A port may have several addresses: one of them that accepts is enough.
+        let answers = |version: WireVersion, port: u16| {
+            let here = listeners.iter().filter(move |one| one.port == port).filter_map(|one| one.known.as_ref());
+            here.flat_map(|one| &one.versions).filter(move |(one, _)| *one == version).map(|(_, answer)| *answer)
+        };
+        let row = |version: WireVersion| {
+            let was_asked = ports.iter().any(|port| answers(version, *port).next().is_some());
+            let cell = |port: &u16| VersionCell::of(version, answers(version, *port).collect::<Vec<_>>().as_slice());
+            was_asked.then(|| (version.to_string(), ports.iter().map(cell).collect()))
+        };
+        Self { rows: VERSIONS.into_iter().filter_map(row).collect(), ports }
+    }
+}
+
+impl VersionCell {
+    /// By what the addresses of a port answered. TLS 1.0 and 1.1 are deprecated (RFC 8996), SSL 3.0 is prohibited (RFC 7568).
+    fn of(version: WireVersion, answers: &[Acceptance]) -> Self {
+        let is_weak = !matches!(version, WireVersion::Tls(TlsVersion::Tls1_2 | TlsVersion::Tls1_3));
+        let (class, shape, words) = match (answers.contains(&Acceptance::Accepted), is_weak) {
+            (true, true) => ("no", "✕", "accepted"),
+            (true, false) => ("yes", "✓", "accepted"),
+            (false, _) if !answers.contains(&Acceptance::Refused) => ("unknown", "?", "not known"),
+            (false, true) => ("yes", "✓", "refused"),
+            (false, false) => ("none", "–", "refused"),
+        };
+        Self { class, shape, words }
+    }
+}
+
+/// How long a certificate lasts.
+pub(super) struct Validity {
+    pub(super) until: When,
+    pub(super) words: String,
+    pub(super) class: &'static str,
+    /// The share of a year that is left, in percent.
+    pub(super) width: i64,
+}
+
+impl Validity {
+    fn of(not_after: &str) -> Option<Self> {
+        let until = not_after.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+        let days = (until - jiff::Timestamp::now().as_millisecond()).div_euclid(86_400_000);
+        let (class, words) = match days {
+            ..0 => ("no", "expired".to_owned()),
+            1 => ("no", "1 day left".to_owned()),
+            0..=30 => ("no", format!("{days} days left")),
+            31..=90 => ("unknown", format!("{days} days left")),
+            _ => ("yes", format!("{days} days left")),
+        };
+        Some(Self { until: When(until), words, class, width: (days.max(0) * 100 / 365).clamp(2, 100) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weak_version_that_is_accepted_is_bad_wherever_one_address_accepts_it() {
+        use Acceptance::{Accepted, Refused, Unknown};
+        let (weak, strong) = (WireVersion::Tls(TlsVersion::Tls1_0), WireVersion::Tls(TlsVersion::Tls1_3));
+        let told = |version, answers: &[Acceptance]| {
+            let cell = VersionCell::of(version, answers);
+            (cell.class, cell.words)
+        };
+        assert_eq!(told(weak, &[Refused, Accepted]), ("no", "accepted"));
+        assert_eq!(told(weak, &[Refused, Unknown]), ("yes", "refused"));
+        assert_eq!(told(strong, &[Accepted]), ("yes", "accepted"));
+        assert_eq!(told(strong, &[Refused]), ("none", "refused"));
+        for version in [weak, strong] {
+            assert_eq!(told(version, &[Unknown]), ("unknown", "not known"));
+            assert_eq!(told(version, &[]), ("unknown", "not known"));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Who is signed in, links for others, and the end of sessions.
+
+use super::account::NewLink;
+use crate::guard::{Fields, Identity, Session, is_name};
+use crate::reply::{Failure, page, see_other};
+use crate::role::Role;
+use crate::state::Shared;
+use crate::view::{Ago, Shell};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use jiff::Timestamp;
+use std::time::Duration;
+
+#[derive(Template)]
+#[template(path = "sessions.html")]
+struct SessionsPage {
+    shell: Shell,
+    rows: Vec<SessionRow>,
+    roles: [Role; 3],
+    /// Whether there are links at all: behind a proxy that signs people in there are none.
+    links: bool,
+}
+
+struct SessionRow {
+    id: String,
+    person: String,
+    role: Role,
+    by_proxy: bool,
+    began: Ago,
+    used: Ago,
+    own: bool,
+}
+
+/// Everybody who is signed in.
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    let now_ms = Timestamp::now().as_millisecond();
+    let ago = |age: Duration| Ago::new(now_ms - i64::try_from(age.as_millis()).unwrap_or_default());
+    let row = |one: &Session| SessionRow {
+        id: one.id().to_owned(),
+        person: one.person().to_owned(),
+        role: one.role(),
+        by_proxy: one.by_proxy(),
+        began: ago(one.age()),
+        used: ago(one.idle()),
+        own: one.id() == session.id(),
+    };
+    let rows = shared.sessions.all().iter().map(row).collect();
+    page(&SessionsPage { shell: shell.titled("Sessions", ""), rows, roles: Role::ALL, links: !session.by_proxy() })
+}
+
+/// Makes a link for somebody, with a name and a role.
+pub(crate) async fn invite(
+    State(shared): State<Shared>,
+    Extension(session): Extension<Session>,
+    Extension(fields): Extension<Fields>,
+    shell: Shell,
+) -> Result<Response, Failure> {
+    // Where a proxy signs people in, it says who they are.
+    if session.by_proxy() {
+        return Err(Failure::not_found());
+    }
+    let name = fields.value("name").trim();
+    let role = fields.value("role").parse().map_err(|_| Failure::bad_form())?;
+    if !is_name(name) {
+        return Err(Failure::bad_name().leading_to("/sessions", "Sessions"));
+    }
+    let identity = Identity::named(name, role);
+    tracing::info!(person = session.person(), invited = name, %role, "made a sign-in link");
+    page(&NewLink::of(&shared, shell, identity, false)?)
+}
+
+/// Ends a session, perhaps the own one.
+pub(crate) async fn end(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    shared.sessions.end(&id);
+    see_other("/sessions")
+}
