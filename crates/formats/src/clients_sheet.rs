@@ -1,7 +1,7 @@
 //! The fix-it sheet: what has to change at which plaintext client, in Markdown, to send to a team.
 
 use crate::clients::{ClientsReport, ServerClients, minute};
-use crate::safe;
+use crate::markdown_text::escaped;
 use hostssl_census::{Client, Driver, Fix, Verdict};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -93,30 +93,4 @@ fn write_server(out: &mut dyn Write, server: &ServerClients, level: &str) -> io:
         writeln!(out)?;
     }
     Ok(())
-}
-
-/// Text from outside that no renderer of Markdown takes for anything else.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in safe(text).chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => escaped.extend(['\\', character]),
-            _ => escaped.push(character),
-        }
-    }
-    // A renderer makes links out of bare addresses too.
-    escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_text_in_markdown() {
-        assert_eq!(escaped("[x](http://y) | <b>_a_`"), "\\[x\\](http:&#47;&#47;y) \\| &lt;b&gt;\\_a\\_\\`");
-    }
 }

@@ -5,6 +5,9 @@
 pub mod apply_json;
 pub mod audit_csv;
 pub mod audit_json;
+pub mod audit_junit;
+pub mod audit_markdown;
+pub mod audit_sarif;
 pub mod audit_text;
 pub mod clients;
 pub mod clients_csv;
@@ -17,6 +20,7 @@ mod csv_cell;
 pub mod explain_json;
 mod json_text;
 pub mod lint_json;
+mod markdown_text;
 pub mod output;
 pub mod plan_text;
 pub mod probe_json;

@@ -3,9 +3,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
-use hostssl_formats::{Palette, Text, audit_json, audit_text};
+use hostssl_formats::{Palette, Text, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
 use hostssl_model::{
-    Acceptance, AuditReport, Gap, GapScope, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading,
+    Acceptance, AuditReport, Gap, GapScope, Kind, Parameter, Outcome, ParameterName as Name, Posture, Principal, Reading,
     Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState,
     Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
@@ -228,6 +228,47 @@ fn declared_and_wire_side_by_side() {
     insta::assert_json_snapshot!("json_of_a_probed_server", json["servers"][0]);
     assert!(json["servers"][1]["wire"][0]["verdict"].is_null());
     assert_eq!(json["servers"][1]["wire"][0]["reason"], "stopped");
+}
+
+fn written(write: impl Fn(&mut dyn std::io::Write, &AuditReport) -> std::io::Result<()>, probed: bool) -> String {
+    let mut out = Vec::new();
+    write(&mut out, &report_of_run(probed)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn sarif() {
+    let mut log: Value = serde_json::from_str(&written(audit_sarif::write, true)).unwrap();
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    for result in results {
+        let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(result["kind"] == "fail", result["level"] != "none", "{result}");
+    }
+    // What an audit finds and what it could not judge are all there, once.
+    let of = |outcome| {
+        let findings = report_of_run(true).servers.into_iter().flat_map(|server| server.findings);
+        findings.filter(|finding| finding.outcome == outcome).count()
+    };
+    let count = |kind: &str| results.iter().filter(|result| result["kind"] == kind).count();
+    assert_eq!((count("fail"), count("open")), (of(Outcome::Fail), of(Outcome::Unknown)));
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    // The documentation of the rules is in docs/controls.
+    for rule in log["runs"][0]["tool"]["driver"]["rules"].as_array_mut().unwrap() {
+        rule["help"] = "the page of the control".into();
+    }
+    insta::assert_json_snapshot!(log);
+}
+
+#[test]
+fn junit() {
+    insta::assert_snapshot!(written(audit_junit::write, true));
+}
+
+#[test]
+fn markdown() {
+    insta::assert_snapshot!(written(audit_markdown::write, true));
 }
 
 #[test]

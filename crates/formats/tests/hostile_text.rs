@@ -4,7 +4,9 @@
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::probe_text::TableWriter;
-use hostssl_formats::{Palette, Text, audit_csv, audit_json, audit_text, probe_json};
+use hostssl_formats::{
+    Palette, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, probe_json,
+};
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
     AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
@@ -130,6 +132,9 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
     add("audit text", &mut |out| audit_text::write(out, &audit, &Text::plain()).unwrap());
     add("audit csv", &mut |out| audit_csv::write(out, &audit).unwrap());
     add("audit json", &mut |out| audit_json::write(out, &audit).unwrap());
+    add("audit sarif", &mut |out| audit_sarif::write(out, &audit).unwrap());
+    add("audit junit", &mut |out| audit_junit::write(out, &audit).unwrap());
+    add("audit markdown", &mut |out| audit_markdown::write(out, &audit).unwrap());
     for (name, format) in [
         ("json", Format::Json),
         ("jsonc", Format::Jsonc),

@@ -1,0 +1,73 @@
+//! The audit as JUnit XML, which the test pages of GitLab, Azure Pipelines and Jenkins read.
+//!
+//! A suite for each subscription, a case for each control of a server: a failed control is a failure, one that could not be
+//! judged is an error, one that does not apply is skipped. What could not be listed is an error in a suite of its own.
+
+use crate::safe;
+use hostssl_model::{AuditReport, Finding, Outcome, ServerReport};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use std::io::{self, Write};
+
+/// Writes the report.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    let mut document = Report::new(format!("hostssl {}", report.run.profile));
+    // Servers stand in the order of the subscriptions.
+    for servers in report.servers.chunk_by(|a, b| a.server.subscription() == b.server.subscription()) {
+        let Some(first) = servers.first() else { continue };
+        let id = first.server.subscription();
+        let name = report.subscriptions.iter().find(|one| one.id == id).map_or(id.as_str(), |one| &*one.name);
+        let mut suite = TestSuite::new(safe(name).into_owned());
+        for server in servers {
+            suite.add_test_cases(server.findings.iter().map(|finding| case(server, finding)));
+        }
+        document.add_test_suite(suite);
+    }
+    if !report.gaps.is_empty() {
+        let mut suite = TestSuite::new("coverage");
+        for gap in &report.gaps {
+            let name = safe(&gap.scope.to_string()).into_owned();
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_type(gap.blind.reason.as_str()).set_message(safe(&gap.blind.detail).into_owned());
+            let mut case = TestCase::new(name, status);
+            case.set_classname("coverage");
+            suite.add_test_case(case);
+        }
+        document.add_test_suite(suite);
+    }
+    document.serialize(&mut *out).map_err(io::Error::other)?;
+    writeln!(out)
+}
+
+fn case(report: &ServerReport, finding: &Finding) -> TestCase {
+    let server = &report.server;
+    let mut case = TestCase::new(finding.control.as_str(), status(finding));
+    case.set_classname(format!("{}.{}", safe(server.id.resource_group()), safe(server.name())));
+    case
+}
+
+fn status(finding: &Finding) -> TestCaseStatus {
+    match finding.outcome {
+        Outcome::Pass => TestCaseStatus::success(),
+        Outcome::NotApplicable => TestCaseStatus::skipped(),
+        Outcome::Fail => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let observed = safe(finding.observed.as_deref().unwrap_or_default()).into_owned();
+            status.set_type(finding.severity.as_str()).set_message(observed);
+            if let Some(expected) = finding.expected.as_deref() {
+                status.set_description(format!("Expected: {}", safe(expected)));
+            }
+            status
+        }
+        Outcome::Unknown => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            if let Some(unchecked) = &finding.blind {
+                status.set_type(unchecked.reason.as_str()).set_message(safe(&unchecked.detail).into_owned());
+            }
+            status
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The audit as a Markdown summary, for a pull request or the summary page of a job.
+//!
+//! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after [`ROWS`] rows and says
+//! how many more there are.
+
+use crate::markdown_text::escaped;
+use hostssl_model::{AuditReport, Finding, Outcome, Server, Standing, Standings};
+use std::io::{self, Write};
+
+/// Rows of each table, at most.
+const ROWS: usize = 100;
+
+/// Writes the summary.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    let run = &report.run;
+    let standings = Standings::of(&report.servers);
+    let behind = report.summary.servers.saturating_sub(standings.count(Standing::Proven) + standings.count(Standing::NotProbed));
+    writeln!(out, "# {behind} of {} PostgreSQL servers are not known to enforce TLS\n", report.summary.servers)?;
+    writeln!(out, "| servers | standing | meaning |\n| ---: | --- | --- |")?;
+    for standing in Standing::ALL {
+        writeln!(out, "| {} | {} | {} |", standings.count(standing), standing.words(), standing.definition())?;
+    }
+    writeln!(out)?;
+    write_findings(out, report, Outcome::Fail, "Failed controls")?;
+    write_findings(out, report, Outcome::Unknown, "Could not be checked")?;
+    write_gaps(out, report)?;
+    let coverage = if run.complete { "complete" } else { "incomplete" };
+    let principals: Vec<_> = run.principals.iter().map(|one| escaped(&one.name)).collect();
+    writeln!(
+        out,
+        "Coverage: **{coverage}**. Profile `{}`, cloud {}, as {}. Finished {}, run `{}`, hostssl {}.",
+        run.profile,
+        escaped(&run.cloud),
+        principals.join(", "),
+        run.finished_at,
+        run.id,
+        run.tool_version
+    )
+}
+
+fn write_findings(out: &mut dyn Write, report: &AuditReport, outcome: Outcome, title: &str) -> io::Result<()> {
+    let all = report.servers.iter().flat_map(|one| one.findings.iter().map(move |finding| (&one.server, finding)));
+    let rows: Vec<(&Server, &Finding)> = all.filter(|(_, finding)| finding.outcome == outcome).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## {title}\n\n| server | resource group | control | severity | observed |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for (server, finding) in rows.iter().take(ROWS) {
+        let observed = match &finding.blind {
+            Some(unchecked) => format!("{}: {}", unchecked.reason, escaped(&unchecked.detail)),
+            None => escaped(finding.observed.as_deref().unwrap_or_default()),
+        };
+        writeln!(
+            out,
+            "| {} | {} | `{}` | {} | {observed} |",
+            escaped(server.name()),
+            escaped(server.id.resource_group()),
+            finding.control,
+            finding.severity
+        )?;
+    }
+    write_rest(out, rows.len())
+}
+
+fn write_gaps(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    if report.gaps.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Gaps in the coverage\n\n| scope | reason | detail |\n| --- | --- | --- |")?;
+    for gap in report.gaps.iter().take(ROWS) {
+        writeln!(out, "| {} | {} | {} |", escaped(&gap.scope.to_string()), gap.blind.reason, escaped(&gap.blind.detail))?;
+    }
+    write_rest(out, report.gaps.len())
+}
+
+fn write_rest(out: &mut dyn Write, rows: usize) -> io::Result<()> {
+    if rows > ROWS {
+        writeln!(out, "\n{} more.", rows - ROWS)?;
+    }
+    writeln!(out)
+}
