@@ -18,7 +18,8 @@ const ROWS: usize = 100;
 pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     let run = &report.run;
     let standings = Standings::of(&report.servers);
-    let behind = report.summary.servers.saturating_sub(standings.count(Standing::Proven) + standings.count(Standing::NotProbed));
+    let behind =
+        report.summary.servers.saturating_sub(standings.count(Standing::Proven) + standings.count(Standing::NotProbed));
     writeln!(out, "# {behind} of {} PostgreSQL servers are not known to enforce TLS\n", report.summary.servers)?;
     writeln!(out, "| servers | standing | meaning |\n| ---: | --- | --- |")?;
     for standing in Standing::ALL {
@@ -73,7 +74,13 @@ fn write_gaps(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     }
     writeln!(out, "## Gaps in the coverage\n\n| scope | reason | detail |\n| --- | --- | --- |")?;
     for gap in report.gaps.iter().take(ROWS) {
-        writeln!(out, "| {} | {} | {} |", escaped(&gap.scope.to_string()), gap.blind.reason, escaped(&gap.blind.detail))?;
+        writeln!(
+            out,
+            "| {} | {} | {} |",
+            escaped(&gap.scope.to_string()),
+            gap.blind.reason,
+            escaped(&gap.blind.detail)
+        )?;
     }
     write_rest(out, report.gaps.len())
 }

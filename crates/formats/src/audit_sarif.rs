@@ -289,11 +289,7 @@ impl From<&'static Control> for Rule {
             full_description: Text { text: format!("Passes when {}.", control.title).into() },
             help: Help { text: control.documentation, markdown: control.documentation },
             default_configuration: Configuration { level: Level::from(control.severity) },
-            properties: RuleProperties {
-                tags,
-                security_severity: band(control.severity),
-                precision: "very-high",
-            },
+            properties: RuleProperties { tags, security_severity: band(control.severity), precision: "very-high" },
         }
     }
 }
@@ -408,7 +404,8 @@ fn message(server: &Server, finding: &Finding) -> String {
     match &finding.blind {
         Some(unchecked) => format!("{name} could not be checked: {}.", safe(&unchecked.detail)),
         None => {
-            let observed = finding.observed.as_deref().map_or_else(|| finding.control.to_string(), |it| safe(it).into());
+            let observed =
+                finding.observed.as_deref().map_or_else(|| finding.control.to_string(), |it| safe(it).into());
             let expected = finding.expected.as_deref().map(|it| format!(" Expected: {}.", safe(it)));
             format!("{name}: {observed}.{}", expected.unwrap_or_default())
         }

@@ -5,9 +5,10 @@ use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::{Palette, Text, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
 use hostssl_model::{
-    Acceptance, AuditReport, Gap, GapScope, Kind, Parameter, Outcome, ParameterName as Name, Posture, Principal, Reading,
-    Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState,
-    Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, AuditReport, Gap, GapScope, Kind, Outcome, Parameter, ParameterName as Name, Posture, Principal,
+    Reading, Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId,
+    SubscriptionState, Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation,
+    WireTransport, WireVersion,
 };
 use serde_json::Value;
 use std::sync::Arc;

@@ -28,10 +28,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Answers one request after the other, each of which must be the one that was recorded.
+/// Answers one request after the other, each of which must be the one that was recorded. The recorded client read a value
+/// once behind its write; a run looks a second time before it ends, and reads what was read last.
 #[derive(Debug)]
 struct Tape {
     left: Mutex<VecDeque<Exchange>>,
+    last: Mutex<Option<Exchange>>,
     sent: Mutex<Vec<String>>,
 }
 
@@ -43,7 +45,10 @@ impl HttpClient for Tape {
             // The recorded client did not ask; an identity may not.
             return Ok(AsyncRawResponse::from_bytes(StatusCode::Forbidden, Headers::new(), ""));
         }
-        let exchange = self.left.lock().unwrap().pop_front().expect("nothing more was recorded");
+        let recorded = self.left.lock().unwrap().pop_front();
+        let mut last = self.last.lock().unwrap();
+        let exchange = recorded.or_else(|| last.clone()).expect("nothing was recorded");
+        *last = Some(exchange.clone());
         assert_eq!((request.method().as_ref(), path), (exchange.method.as_str(), exchange.path()));
         if let Body::Bytes(bytes) = request.body()
             && !bytes.is_empty()
@@ -72,7 +77,11 @@ fn windows<'a>(recordings: &'a [Exchange], source: &str, path: &str) -> Vec<&'a 
 }
 
 async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (Report, Vec<String>) {
-    let tape = Arc::new(Tape { left: Mutex::new(window.iter().cloned().collect()), sent: Mutex::default() });
+    let tape = Arc::new(Tape {
+        left: Mutex::new(window.iter().cloned().collect()),
+        last: Mutex::default(),
+        sent: Mutex::default(),
+    });
     let arm = recorded::client(Transport::new(tape.clone()));
     let tenant = Tenant { arm, principal: Principal::default() };
     let target = Target { posture, findings: &[] };

@@ -296,7 +296,7 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
             && report.steps.iter().filter(badly).any(|other| other.server == line.server && other.id < line.id);
         assert!(trap.endings().contains(&line.status) || twice_lost || held, "{context}");
         // Who resumes a run cannot tell what somebody else has set from what the run itself has, if records were lost.
-        let unexplained = trap == Trap::Changed && line.status == Status::ChangedSincePlan;
+        let unexplained = is_unexplained(trap, line);
         let is_after = unexplained || matches!(line.status, Status::Applied | Status::Already);
         let right = if is_after { &step.after } else { &step.before };
         assert_eq!(world.value(step), **right, "{context}");
@@ -318,10 +318,16 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
         // What was accepted and not seen to end may still come through, for all that anybody knows.
         let may_come = applied.status == Status::TimedOut && line.status == Status::Stuck;
         assert!(line.status == Status::Undone || line.status == applied.status || twice_lost || may_come, "{context}");
-        let right = if line.status == Status::Already { &step.after } else { &step.before };
+        let is_left = line.status == Status::Already || is_unexplained(world.trap(step), line);
+        let right = if is_left { &step.after } else { &step.before };
         assert!(twice_lost || world.value(step) == **right, "{context}");
         assert!(world.taken(step, &step.undo) <= 1, "put back twice: {context}");
     }
+}
+
+/// What somebody else has set, as whoever resumes a run finds it: it is left as it is, by an undo, too.
+fn is_unexplained(trap: Trap, line: &StepReport) -> bool {
+    trap == Trap::Changed && line.status == Status::ChangedSincePlan
 }
 
 /// Whether a write was sent and may have been taken.
