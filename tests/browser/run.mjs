@@ -54,7 +54,8 @@ test("the overview tells what is enforced, what is not, and what was not seen", 
   assert.ok((await texts(page, ".delta .keep")).some((line) => line.includes("switched off") && line.includes("pg-ledger-prod")));
   assert.match(await text(page, ".simulated"), /Simulated/);
   assert.match(await text(page, "#h-ready"), /6 of the 7 that are off/);
-  assert.match(await text(page, "main"), /We don’t know which clients still connect without TLS/);
+  await page.waitForSelector("[aria-labelledby=h-ready] .chips", { timeout: 30000 });
+  assert.match(await text(page, "[aria-labelledby=h-ready] .chips"), /1 safe to enforce.*2 with clients in plaintext.*not observed enough/);
   assert.ok((await texts(page, ".why li")).some((line) => /missing permission/.test(line) && line.includes("pg-payroll-prod")));
   await page.click(".trend summary");
   assert.equal((await page.$$(".trend tbody tr")).length, 14);
@@ -104,6 +105,16 @@ test("a server: its switch, its evidence, its history", async () => {
   assert.match(await text(page, ".events li:first-child .change:last-child"), /^require_secure_transport on → off$/);
   await page.goto(server.origin + addresses.unlooked);
   assert.match(await text(page, "main h2"), /did not probe the server/);
+});
+
+test("the clients of a server: who would be refused, by day, and what to change", async () => {
+  const page = await open(addresses.clients);
+  assert.match(await text(page, ".verdict"), /clients would be refused.*2 clients connect in plaintext/);
+  assert.ok((await page.$$(".days g")).length >= 7);
+  const rows = await texts(page, ".clients tbody tr");
+  assert.ok(rows.some((row) => row.includes("Metabase") && row.includes("plaintext") && /SSL/.test(row)), rows.join("\n"));
+  await page.goto(server.origin + addresses.security);
+  assert.match(await text(page, "[aria-labelledby=h-refused]"), /report on catalog, Metabase/);
 });
 
 test("an audit is followed live and its page shows what it found", async () => {
@@ -310,7 +321,7 @@ try {
       addresses = {
         overview: "/", resources: "/resources", nothing: "/resources?q=nothing", server: off, security: `${off}/connection-security`,
         unknown: `${unseen}/connection-security`, wire: `${off}/wire`, evidence: `${off}/evidence`, history: `${off}/history`,
-        sessions: "/sessions", runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
+        clients: `${off}/clients`, sessions: "/sessions", runs: "/runs", run, undone, applied, unlooked: `${off}/wire?run=${earlier}`, plans: "/plans", judged: `${run}/judged?profile=strict%401`, controls: "/controls", control: "/controls/require-secure-transport",
       };
       await page.close();
     }

@@ -80,6 +80,7 @@ fn for_viewers() -> Router<Shared> {
 fn for_planners(shared: &Shared) -> Router<Shared> {
     let reading = Router::new()
         .route("/servers/{key}/probe", post(server::probe))
+        .route("/servers/{key}/look-for-clients", post(server::look_for_clients))
         .route("/runs", post(runs::start))
         .route("/runs/{id}/stop", post(run::stop));
     let planning = Router::new()

@@ -11,11 +11,12 @@ use hostssl_console::{Options, Proxies, Role, RoleHeader};
 use hostssl_store::StoreReader;
 
 /// Every address that takes a form, with the role that it needs.
-const FORMS: [(&str, Role); 18] = [
+const FORMS: [(&str, Role); 19] = [
     ("/links", Role::Viewer),
     ("/theme", Role::Viewer),
     ("/sign-out", Role::Viewer),
     ("/servers/x/probe", Role::Planner),
+    ("/servers/x/look-for-clients", Role::Planner),
     ("/runs", Role::Planner),
     ("/runs/x/stop", Role::Planner),
     ("/servers/x/plan", Role::Planner),

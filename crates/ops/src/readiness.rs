@@ -24,7 +24,9 @@ pub struct Readiness {
     pub refused: Option<InvalidPlan>,
     /// How many servers a plan would write to.
     pub ready: u64,
-    /// The keys of the first of them, in the order of the list.
+    /// Their keys.
+    pub keys: BTreeSet<String>,
+    /// The first of them, in the order of the list.
     pub first: Vec<ReadyServer>,
     /// Those that are set manually, because hostssl does not write there.
     pub manual: OtherServers,
@@ -150,6 +152,7 @@ impl Readiness {
                 continue;
             }
             self.ready += 1;
+            self.keys.insert(key.clone());
             if self.first.len() < NAMED {
                 self.first.push(ReadyServer {
                     key,

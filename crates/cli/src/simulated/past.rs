@@ -13,7 +13,7 @@ use hostssl_console::Preparation;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{
     AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, audit_and_probe,
-    make_plan,
+    make_plan, take_census,
 };
 use hostssl_remediation::{
     Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, LoadedRun, PlanOptions, RunId,
@@ -119,6 +119,17 @@ impl Past<'_> {
             let last = index + 1 == hours.len();
             let wire = probed && (last || index == applied + 1);
             seen = self.audit(Scope::default(), before_now(*ago), wire).await?;
+        }
+        // The logs of a large estate are more than a demonstration needs.
+        if probed { self.look_for_clients().await } else { Ok(()) }
+    }
+
+    /// Reads the logs of the servers, as `hostssl clients` does.
+    async fn look_for_clients(&self) -> Result<(), CliError> {
+        let now = Timestamp::now().as_millisecond();
+        let seen = take_census(&self.tenants, &Scope::default(), now).await?;
+        if self.stop.borrow().is_none() {
+            self.store.merge_censuses(seen.servers.into_iter().map(|one| (one.server.id, one.look)).collect())?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::job::{Job, JobContext, Work, stamp};
 use crate::options::WireLook;
 use crate::trouble::Trouble;
 use hostssl_model::{AuditReport, Outcome, Scope};
-use hostssl_ops::{AuditRequest, Discovery, Event, ListenerProbe, Tenant, audit_and_probe};
+use hostssl_ops::{AuditRequest, Discovery, Event, ListenerProbe, Tenant, audit_and_probe, take_census};
 use hostssl_store::StoreError;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,8 @@ pub(crate) struct Audit {
     pub(crate) scope: Scope,
     /// Whether to probe the servers too, if the console can.
     pub(crate) probe: bool,
+    /// Whether to look for the clients of the servers too.
+    pub(crate) clients: bool,
     /// The one server, by key and name, that it is about.
     pub(crate) server: Option<(String, String)>,
 }
@@ -81,7 +83,8 @@ impl Work for Audit {
         let probe = wire.map(|wire| (wire.probe)(job.stop_signal())).transpose()?;
         let report = self.audit(job, context, &tenants, wire.zip(probe.as_ref())).await?;
         self.take_exchange(job, context, &report).await;
-        keep(context, &report)
+        keep(context, &report)?;
+        if self.clients { self.look_for_clients(context, &tenants).await } else { Ok(()) }
     }
 }
 
@@ -103,6 +106,19 @@ impl Audit {
         let probe = wire.map(|(_, probe)| probe);
         let report = audit_and_probe(tenants, &request, probe, stamp, &mut note).await;
         report.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope: --subscription"))
+    }
+
+    /// Reads the logs of the servers and adds what they say of clients to what is kept.
+    async fn look_for_clients(&self, context: &JobContext, tenants: &[Tenant]) -> Result<(), Trouble> {
+        let looked_at = jiff::Timestamp::now().as_millisecond();
+        let seen = take_census(tenants, &self.scope, looked_at).await;
+        let seen = seen.map_err(|error| Trouble::new(error.to_string(), "audit again, then look for clients again"))?;
+        let looks = seen.servers.into_iter().map(|one| (one.server.id, one.look)).collect();
+        let kept = context.store.merge_censuses(looks);
+        kept.map(|_| ()).map_err(|error| {
+            let Trouble { what, hint } = error.into();
+            Trouble { what: format!("the clients were found and could not be kept: {what}"), hint }
+        })
     }
 
     /// Writes down what the listeners of the one server say.

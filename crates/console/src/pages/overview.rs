@@ -1,18 +1,25 @@
 //! Overview: which servers enforce, which do not, which cannot be seen, and what changed.
 
+mod parts;
+
 use super::CHANGES;
 use super::plan::left_out_words;
+use super::server::in_short;
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, Tls, Trend, count, kind_word, plural, reason_words, tls_word};
+use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_model::{Floor, GapScope, Standing, Standings};
+use hostssl_census::Verdict;
+use hostssl_model::{GapScope, Standing, Standings};
 use hostssl_ops::{OtherServers, Readiness};
 use hostssl_store::{
-    AuditEntry, AuditStore, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort, StoreError,
+    AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
+    StoreError,
 };
+use parts::{Breakdown, breakdowns, link};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Changes on the overview; the rest is a link away.
@@ -21,9 +28,6 @@ const SHOWN: u32 = 8;
 const UNSEEN: u32 = 3;
 /// Places that were not seen; the rest is on the run's page.
 const PLACES: usize = 6;
-/// Parts of the estate in each breakdown.
-const PARTS: usize = 8;
-const DAY_MS: i64 = 86_400_000;
 /// Runs in the chart.
 const RUNS: u32 = 30;
 
@@ -57,12 +61,16 @@ struct Latest {
     beside: Vec<(&'static str, String)>,
     bar: Bar,
     trend: Trend,
-    /// The parts of the estate, worst first.
+    /// The parts of the fleet, the worst first.
     parts: Vec<Breakdown>,
     /// `None` while it is being worked out.
     readiness: Option<Arc<Readiness>>,
     /// Servers that are ready and not named.
     more: u64,
+    /// What is known of the clients of the servers that are ready and named, in the same order.
+    clients: Vec<(Badge, String)>,
+    /// The ready servers by what is known of their clients: words, number, class.
+    census: Vec<(&'static str, String, &'static str)>,
     /// What keeps the others that do not enforce from being ready, with those servers.
     not_ready: Vec<(&'static str, &'static str, Unready)>,
     /// Why servers are unknown: all of them, by their own reason.
@@ -80,22 +88,6 @@ struct Latest {
     places: Vec<Place>,
     unchecked: String,
     changes: Option<Changes>,
-}
-
-/// A bar for each part of the estate; each filters the list.
-struct Breakdown {
-    title: &'static str,
-    rows: Vec<PartRow>,
-    more: usize,
-}
-
-struct PartRow {
-    words: String,
-    link: String,
-    bar: Bar,
-    servers: String,
-    /// Those that do not enforce.
-    bad: u64,
 }
 
 /// Servers that no plan writes to.
@@ -159,7 +151,10 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     let past = store.trend(&audit, RUNS)?;
     let since = past.first().map_or(audit.started_ms, |first| first.started_ms);
     let now_ms = jiff::Timestamp::now().as_millisecond();
+    let censuses = store.census_entries(now_ms)?;
     Ok(Some(Latest {
+        clients: readiness.iter().flat_map(|one| &one.first).map(|one| in_short(censuses.get(&one.key))).collect(),
+        census: readiness.as_ref().map(|one| census_of(one, &censuses)).unwrap_or_default(),
         answer: answer(&standings),
         servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
@@ -183,6 +178,29 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         changes,
         audit,
     }))
+}
+
+/// Servers that are ready to be enforced, by what is known of their clients.
+fn census_of(
+    readiness: &Readiness,
+    censuses: &BTreeMap<String, CensusEntry>,
+) -> Vec<(&'static str, String, &'static str)> {
+    let verdicts = || readiness.keys.iter().map(|key| censuses.get(key).map(|entry| entry.verdict));
+    let number = |wanted: &dyn Fn(Option<Verdict>) -> bool| verdicts().filter(|one| wanted(*one)).count() as u64;
+    let counted = [
+        ("safe to enforce", number(&|one| one == Some(Verdict::Safe)), "yes"),
+        ("with clients in plaintext", number(&|one| one == Some(Verdict::Breaks)), "no"),
+        (
+            "whose clients were not observed enough",
+            number(&|one| matches!(one, None | Some(Verdict::NeedsObservation))),
+            "unknown",
+        ),
+    ];
+    counted
+        .into_iter()
+        .filter(|(_, servers, _)| *servers > 0)
+        .map(|(words, n, class)| (words, count(n), class))
+        .collect()
 }
 
 /// The four figures, the worst first. What is declared and not proven stands beside the last.
@@ -212,106 +230,6 @@ fn beyond(facets: &Facets) -> Vec<(String, u64)> {
     let unknown = |code: &String| facets.unknown.iter().find(|(one, _)| one == code).map_or(0, |(_, servers)| *servers);
     let rest = facets.reasons.iter().map(|(code, servers)| (code.clone(), servers.saturating_sub(unknown(code))));
     rest.filter(|(_, servers)| *servers > 0).collect()
-}
-
-/// Subscriptions, kinds, lowest TLS versions and certificates.
-fn breakdowns(facets: &Facets, now_ms: i64) -> Vec<Breakdown> {
-    let bad = |standings: &Standings| standings.accepts_plaintext + standings.not_enforced;
-    let row = |words: String, field: &str, value: &str, standings: &Standings, most: u64| PartRow {
-        link: link(&[(field, value)]),
-        words,
-        bar: Bar::up_to(standings, most),
-        servers: count(standings.servers()),
-        bad: bad(standings),
-    };
-    let rows = |field: &str, parts: Vec<(String, String, Standings)>| {
-        let most = parts.iter().map(|(.., standings)| standings.servers()).max().unwrap_or_default();
-        let mut parts = parts;
-        parts
-            .sort_by_key(|(.., standings)| std::cmp::Reverse((bad(standings), standings.unknown, standings.servers())));
-        parts.iter().map(|(value, words, standings)| row(words.clone(), field, value, standings, most)).collect()
-    };
-    let name = |id: &String| {
-        let found = facets.subscriptions.iter().find(|(one, ..)| one == id);
-        found.map_or_else(|| id.clone(), |(_, name, _)| name.clone())
-    };
-    let subscriptions =
-        facets.by_subscription.iter().map(|(id, standings)| (id.clone(), name(id), *standings)).collect();
-    let kinds =
-        facets.by_kind.iter().map(|(kind, standings)| (kind.clone(), kind_word(kind).to_owned(), *standings)).collect();
-    let breakdown = |title, mut rows: Vec<PartRow>| {
-        let more = rows.len().saturating_sub(PARTS);
-        rows.truncate(PARTS);
-        Breakdown { title, rows, more }
-    };
-    let mut parts = vec![
-        breakdown("By subscription", rows("subscription", subscriptions)),
-        breakdown("By type", rows("kind", kinds)),
-        breakdown("Minimum TLS version, as declared", floors(facets)),
-    ];
-    if !facets.expiries.is_empty() {
-        parts.push(breakdown("Certificates by expiry", expiries(&facets.expiries, now_ms)));
-    }
-    parts
-}
-
-/// The lowest TLS versions that servers declare, the weakest first.
-fn floors(facets: &Facets) -> Vec<PartRow> {
-    let mut floors = facets.floors.clone();
-    floors.sort_by_key(|(floor, _)| Floor::from_azure(floor).map_or((true, Floor::None), |floor| (false, floor)));
-    let most = floors.iter().map(|(_, servers)| *servers).max().unwrap_or_default();
-    let row = |(floor, servers): &(String, u64)| {
-        let weak = Tls::new(floor, false, "").class == "bad";
-        PartRow {
-            words: tls_word(floor),
-            link: link(&[("floor", floor)]),
-            bar: plain(*servers, most, weak),
-            servers: count(*servers),
-            bad: if weak { *servers } else { 0 },
-        }
-    };
-    floors.iter().map(row).collect()
-}
-
-/// Certificates by the days that are left of them. Each bar has those that the bars before it have not.
-fn expiries(expiries: &[i64], now_ms: i64) -> Vec<PartRow> {
-    let before = |days: i64| expiries.iter().filter(|end| **end < now_ms + days * DAY_MS).count() as u64;
-    let mut rows = Vec::new();
-    let mut counted = 0;
-    let steps = [(0, "expired"), (14, "within 14 days"), (30, "within 30 days"), (90, "within 90 days")];
-    let most = expiries.len() as u64;
-    for (days, words) in steps {
-        let servers = before(days) - counted;
-        counted += servers;
-        if servers > 0 {
-            let bad = if days <= 30 { servers } else { 0 };
-            let (words, days) = (words.to_owned(), days.to_string());
-            let (link, bar) = (link(&[("expires", &days)]), plain(servers, most, bad > 0));
-            rows.push(PartRow { words, link, bar, servers: count(servers), bad });
-        }
-    }
-    if most > counted {
-        let link = "/resources".to_owned();
-        let servers = most - counted;
-        let words = "later".to_owned();
-        rows.push(PartRow { words, link, bar: plain(servers, most, false), servers: count(servers), bad: 0 });
-    }
-    rows
-}
-
-/// A bar of one colour.
-fn plain(servers: u64, most: u64, weak: bool) -> Bar {
-    let standings = match weak {
-        true => Standings { not_enforced: servers, ..Standings::default() },
-        false => Standings { proven: servers, ..Standings::default() },
-    };
-    Bar::up_to(&standings, most)
-}
-
-fn link(fields: &[(&str, &str)]) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(fields);
-    format!("/resources?{}", query.finish())
 }
 
 /// The run that changed servers last, if that was after the audit began: what the audit says of them is not true any more.

@@ -88,7 +88,7 @@ pub(crate) async fn start(
 ) -> Response {
     // Rules of the wire could only say unknown without a look at it.
     let probe = !fields.value("probe").is_empty() || shared.options.profile.asks_the_wire();
-    let audit = Audit { scope: shared.options.scope.clone(), probe, server: None };
+    let audit = Audit { scope: shared.options.scope.clone(), probe, clients: false, server: None };
     see_other(&format!("/runs/{}", shared.audits.start(&shared.context, session.person(), audit).id))
 }
 

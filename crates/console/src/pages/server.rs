@@ -1,5 +1,6 @@
 //! One server: its tabs.
 
+mod clients;
 mod history;
 mod mismatch;
 mod security;
@@ -16,9 +17,12 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
+pub(crate) use clients::in_short;
+use clients::{Clients, Refused};
 use history::{Happened, happened};
+use hostssl_census::KeptCensus;
 use hostssl_model::{Kind, Scope, Word};
-use hostssl_store::{AuditEntry, ServerDetail, StoredFinding, StoredReading};
+use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
 use security::{SaveForm, Switch};
 use serde::Deserialize;
 use wire::{Listener, Matrix, Validity};
@@ -26,9 +30,10 @@ use wire::{Listener, Matrix, Validity};
 /// Runs in the history.
 const RUNS: u32 = 100;
 /// Tabs: their names in addresses and their titles.
-const TABS: [(&str, &str); 5] = [
+const TABS: [(&str, &str); 6] = [
     ("", "Overview"),
     ("connection-security", "Connection security"),
+    ("clients", "Clients"),
     ("wire", "Wire"),
     ("evidence", "Evidence"),
     ("history", "History"),
@@ -134,8 +139,19 @@ struct SecurityTab {
     head: Head,
     mismatches: Vec<mismatch::Mismatch>,
     switch: Switch,
+    /// Who would be refused, where TLS is not enforced.
+    refused: Option<Refused>,
     /// What *Save* offers, where it is there.
     form: Option<SaveForm>,
+}
+
+#[derive(Template)]
+#[template(path = "server_clients.html")]
+struct ClientsTab {
+    shell: Shell,
+    head: Head,
+    clients: Option<Clients>,
+    command: String,
 }
 
 #[derive(Template)]
@@ -201,7 +217,18 @@ pub(crate) async fn tab(
         "connection-security" => {
             let form = SaveForm::of(&head).filter(|_| shell.may_plan());
             let mismatches = mismatch::mismatches(&head.detail, &head.listeners);
-            page(&SecurityTab { shell, switch: Switch::of(&head.detail), form, mismatches, head })
+            let is_off = head.row.server.enforcement == Enforcement::NotEnforced;
+            let refused = match is_off && head.newest {
+                true => Some(Refused::of(census(&shared, &head).await?.as_ref(), now_ms())),
+                false => None,
+            };
+            page(&SecurityTab { shell, switch: Switch::of(&head.detail), refused, form, mismatches, head })
+        }
+        "clients" => {
+            let kept = census(&shared, &head).await?;
+            let clients = kept.filter(|kept| !kept.is_empty()).map(|kept| Clients::of(&kept, now_ms()));
+            let command = format!("hostssl clients --server {}", head.row.server.name);
+            page(&ClientsTab { shell, head, clients, command })
         }
         "wire" => {
             let command = head.detail.fqdn.as_ref().map(|fqdn| format!("hostssl probe {fqdn}"));
@@ -228,7 +255,17 @@ pub(crate) async fn tab(
     }
 }
 
-/// Starts an audit of this server alone that looks at the wire.
+/// What is kept of the clients of a server.
+async fn census(shared: &Shared, head: &Head) -> Result<Option<KeptCensus>, Failure> {
+    let key = head.row.server.key.clone();
+    shared.ask(move |store| store.census(&key)).await
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// Starts an audit of this server alone that probes it.
 pub(crate) async fn probe(
     State(shared): State<Shared>,
     Path(key): Path<String>,
@@ -237,6 +274,25 @@ pub(crate) async fn probe(
     if shared.options.wire.is_none() {
         return Err(Failure::not_found());
     }
+    audit_one(&shared, key, &session, Extra::Probe).await
+}
+
+/// Starts an audit of this server alone that looks for its clients too.
+pub(crate) async fn look_for_clients(
+    State(shared): State<Shared>,
+    Path(key): Path<String>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
+    audit_one(&shared, key, &session, Extra::Clients).await
+}
+
+/// What an audit of one server does beside reading its settings.
+enum Extra {
+    Probe,
+    Clients,
+}
+
+async fn audit_one(shared: &Shared, key: String, session: &Session, extra: Extra) -> Result<Response, Failure> {
     let found = shared
         .ask(move |store| {
             let Some(audit) = store.last_audit_of(&key)? else { return Ok(None) };
@@ -252,7 +308,8 @@ pub(crate) async fn probe(
         servers: vec![row.name],
         ..Scope::default()
     };
-    let audit = Audit { scope, probe: true, server };
+    let (probe, clients) = (matches!(extra, Extra::Probe), matches!(extra, Extra::Clients));
+    let audit = Audit { scope, probe, clients, server };
     let job = shared.audits.start(&shared.context, session.person(), audit);
     Ok(see_other(&format!("/runs/{}", job.id)))
 }

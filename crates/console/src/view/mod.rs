@@ -4,12 +4,14 @@ mod assets;
 mod chart;
 mod shell;
 mod time;
+mod timeline;
 mod words;
 
 pub(crate) use assets::{asset_path, find_asset};
 pub(crate) use chart::{Bar, Strip, Trend};
 pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};
+pub(crate) use timeline::Timeline;
 pub(crate) use words::{
     Badge, Tls, count, coverage_of, kind_word, location_word, outcome_badge, plural, reason_words, tls_word,
     transport_badge,

@@ -1,0 +1,179 @@
+//! The clients of a server: who would be refused, by whom that was seen, and what would have to change.
+
+use crate::view::{Badge, Timeline, When, count, plural};
+use hostssl_census::{
+    CensusReport, Client, Fix, Interval, KeptCensus, Requirements, Restriction, Source, Tls, Verdict,
+};
+use hostssl_store::CensusEntry;
+
+/// Clients on a page: those that enforcement would refuse come first.
+const SHOWN: usize = 200;
+/// Clients that are named before a change.
+const NAMED: usize = 5;
+
+/// What is known of the clients of a server.
+pub(super) struct Clients {
+    pub(super) badge: Badge,
+    pub(super) reason: String,
+    /// When the newest look was.
+    pub(super) looked: When,
+    /// From the first thing that was observed to the last.
+    pub(super) window: Option<(When, When)>,
+    pub(super) counts: Vec<(&'static str, String)>,
+    pub(super) timeline: Option<Timeline>,
+    pub(super) rows: Vec<ClientRow>,
+    pub(super) more: usize,
+    pub(super) sources: Vec<(String, &'static str, Vec<String>)>,
+}
+
+pub(super) struct ClientRow {
+    pub(super) who: String,
+    pub(super) application: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) badge: Badge,
+    pub(super) version: Option<String>,
+    pub(super) doubt: Option<&'static str>,
+    pub(super) first: Option<When>,
+    pub(super) last: Option<When>,
+    pub(super) sightings: String,
+    /// The driver, as its application name suggests, and the change that it needs.
+    pub(super) fix: Option<(&'static str, &'static str)>,
+}
+
+/// Who would be refused, in short, beside a switch.
+pub(super) struct Refused {
+    pub(super) badge: Badge,
+    pub(super) reason: String,
+    pub(super) named: Vec<String>,
+    pub(super) more: usize,
+}
+
+fn requirements(now_ms: i64) -> Requirements {
+    Requirements { now: Some(now_ms), ..Requirements::default() }
+}
+
+impl Clients {
+    pub(super) fn of(kept: &KeptCensus, now_ms: i64) -> Self {
+        let report = kept.judge(requirements(now_ms), None);
+        let number = |tls: Tls| report.clients.iter().filter(|client| client.tls == tls).count() as u64;
+        let counts = [
+            ("in plaintext", Tls::Plaintext),
+            ("unknown", Tls::Unknown),
+            ("with TLS", Tls::Tls),
+            ("local", Tls::Local),
+        ];
+        let counts = counts.into_iter().map(|(words, tls)| (words, count(number(tls))));
+        let CensusReport { verdict, reason, window, sources, clients, .. } = &report;
+        let observed: Vec<Interval> = sources.iter().flat_map(|source| source.coverage.spans()).collect();
+        Self {
+            badge: (*verdict).into(),
+            reason: crate::reply::sentence(reason),
+            looked: When(kept.looked_at()),
+            window: window.map(|window| (When(window.from), When(window.to))),
+            counts: counts.collect(),
+            timeline: Timeline::of(&kept.timeline(), &observed),
+            rows: clients.iter().take(SHOWN).map(ClientRow::from).collect(),
+            more: clients.len().saturating_sub(SHOWN),
+            sources: sources.iter().map(source_row).collect(),
+        }
+    }
+}
+
+impl Refused {
+    /// What enforcing would refuse, as far as is known; without a census, that nobody knows.
+    pub(super) fn of(kept: Option<&KeptCensus>, now_ms: i64) -> Self {
+        let Some(kept) = kept else {
+            let reason = "No client of this server was ever observed.".to_owned();
+            return Self { badge: NOT_OBSERVED, reason, named: Vec::new(), more: 0 };
+        };
+        let report = kept.impact(Restriction::RequireTls, requirements(now_ms));
+        let named = report.clients.iter().take(NAMED).map(|client| {
+            let from = client.address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default();
+            let with = client.application.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            format!("{}{with}{from}", who(client))
+        });
+        Self {
+            badge: report.verdict.into(),
+            reason: crate::reply::sentence(&report.reason),
+            named: named.collect(),
+            more: report.clients.len().saturating_sub(NAMED),
+        }
+    }
+}
+
+/// Nobody has looked, or not for long enough.
+const NOT_OBSERVED: Badge = Badge { class: "unknown", shape: "?", word: "not observed enough" };
+
+impl From<Verdict> for Badge {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Breaks => Self { class: "no", shape: "✕", word: "clients would be refused" },
+            Verdict::NeedsObservation => NOT_OBSERVED,
+            Verdict::Safe => Self { class: "yes", shape: "✓", word: "safe to enforce" },
+        }
+    }
+}
+
+/// What a list says of the clients of a server.
+pub(crate) fn in_short(entry: Option<&CensusEntry>) -> (Badge, String) {
+    match entry {
+        None => (NOT_OBSERVED, String::new()),
+        Some(entry) if entry.verdict == Verdict::Breaks => {
+            (Badge { word: "in plaintext", ..entry.verdict.into() }, plural(entry.plaintext, "client"))
+        }
+        Some(entry) => (entry.verdict.into(), String::new()),
+    }
+}
+
+fn who(client: &Client) -> String {
+    let user = client.user.as_deref().unwrap_or("unknown user");
+    match client.database.as_deref() {
+        Some(database) => format!("{user} on {database}"),
+        None if client.backend == hostssl_census::Backend::Replication => format!("{user}, replication"),
+        None => user.to_owned(),
+    }
+}
+
+impl From<&Client> for ClientRow {
+    fn from(client: &Client) -> Self {
+        let (class, shape, word) = match client.tls {
+            Tls::Plaintext => ("no", "✕", "plaintext"),
+            Tls::Unknown => ("unknown", "?", "unknown"),
+            Tls::Tls => ("yes", "✓", "TLS"),
+            Tls::Local => ("none", "–", "local"),
+        };
+        let more = if client.is_estimate { "about " } else { "" };
+        Self {
+            who: who(client),
+            application: client.application.clone(),
+            address: client.address.clone(),
+            badge: Badge { class, shape, word },
+            version: client.lowest_protocol.clone(),
+            doubt: client.doubt.map(hostssl_census::Doubt::explanation),
+            first: client.first_seen.map(When),
+            last: client.last_seen.map(When),
+            sightings: format!("{more}{}", count(client.sightings)),
+            fix: Fix::of(client).map(|fix| (fix.driver.title(), fix.change.require)),
+        }
+    }
+}
+
+fn source_row(source: &Source) -> (String, &'static str, Vec<String>) {
+    let sees = if source.is_complete { "every connection" } else { "some connections" };
+    (source.name.clone(), sees, source.missing.iter().map(|missing| crate::reply::sentence(&missing.detail)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_observed_is_never_safe() {
+        assert_eq!(Refused::of(None, 0).badge.class, "unknown");
+        assert_eq!(Refused::of(Some(&KeptCensus::default()), 0).badge.class, "unknown");
+        assert_eq!(in_short(None).0.class, "unknown");
+        assert_eq!(Badge::from(Verdict::NeedsObservation).class, "unknown");
+        let empty = Clients::of(&KeptCensus::default(), 0);
+        assert!(empty.badge.class == "unknown" && empty.rows.is_empty() && empty.timeline.is_none());
+    }
+}

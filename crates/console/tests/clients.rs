@@ -1,0 +1,102 @@
+//! The clients of a server: who would be refused, where that is told before anything is changed, and that nothing known is
+//! never an all-clear.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+mod estate;
+
+use common::{HOSTILE, serve_over};
+use estate::{OFF, allowed, connector, ended, estate, key};
+use hostssl_census::{Census, KeptCensus, Limits, LogEnd, LogReader, SourceKind};
+use hostssl_model::ResourceId;
+use hostssl_store::AuditStore;
+use jiff::Timestamp;
+use std::fmt::Write as _;
+
+const TLS: &str = "user=app database=shop SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
+
+/// A look at the log of so many hours until now, with this end of each line that authorizes.
+fn look(hours: i64, rest: &[&str]) -> KeptCensus {
+    let now = Timestamp::now().as_second();
+    let mut log = String::new();
+    for hour in (0..=hours).rev() {
+        let at = now - hour * 3_600;
+        let time = Timestamp::from_second(at).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        for (number, rest) in rest.iter().enumerate() {
+            let _ =
+                writeln!(log, "{time} UTC-{at:08x}.{number}-LOG:  connection received: host=10.0.0.{number} port=1");
+            let _ = writeln!(log, "{time} UTC-{at:08x}.{number}-LOG:  connection authorized: {rest}");
+        }
+    }
+    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    reader.begin(SourceKind::ArmLogFile, "log");
+    reader.feed(log.as_bytes());
+    reader.end(LogEnd::Whole);
+    reader.finish().keep(now * 1_000)
+}
+
+#[tokio::test]
+async fn who_would_be_refused_is_told_before_anything_is_changed() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let off = key(&visitor, "pg-off").await;
+    let (tab, security) = (format!("/servers/{off}/clients"), format!("/servers/{off}/connection-security"));
+    // Nobody has looked: no page says that it is safe.
+    assert!(visitor.get(&tab).await.body.contains("No client was ever observed"));
+    for page in [&security, &"/".to_owned()] {
+        let body = visitor.get(page).await.body;
+        assert!(body.contains("not observed enough") && !body.contains("safe to enforce"), "{body}");
+    }
+
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let id = |name: &str| ResourceId::try_from(OFF.replace("pg-off", name).as_str()).unwrap();
+    let plain = "user=report database=shop application_name=psycopg2 nightly";
+    let hostile = format!("user=eve database=shop application_name={}", HOSTILE.replace(['\u{7}', '\u{202e}'], ""));
+    store
+        .merge_censuses(vec![(id("pg-off"), look(30, &[TLS, plain, &hostile])), (id("pg-off-2"), look(200, &[TLS]))])
+        .unwrap();
+    let page = visitor.get(&tab).await.body;
+    for words in ["clients would be refused", "2 clients connect in plaintext", "report on shop", "10.0.0.1", "TLSv1.3"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(page.contains("sslmode=require") && page.contains("class=\"days\""), "{page}");
+    assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
+    let told = visitor.get(&security).await.body;
+    assert!(told.contains("Who would be refused") && told.contains("report on shop, psycopg2"), "{told}");
+    let overview = visitor.get("/").await.body;
+    for words in ["1 safe to enforce", "1 with clients in plaintext", "1 whose clients were not observed enough"] {
+        assert!(overview.contains(words), "{words}: {overview}");
+    }
+    assert!(overview.contains("2 clients <span class=\"badge no\">"), "{overview}");
+    let safe = key(&visitor, "pg-off-2").await;
+    let page = visitor.get(&format!("/servers/{safe}/connection-security")).await.body;
+    assert!(
+        page.contains("safe to enforce") && page.contains("every client used TLS")
+            || page.contains("Every client used TLS"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_look_for_clients_says_what_it_could_not_see() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let off = key(&visitor, "pg-off").await;
+    let asked = visitor.post(&format!("/servers/{off}/look-for-clients"), "").await;
+    let run = ended(&visitor, &asked).await;
+    assert!(run.1.body.contains(&format!("/servers/{off}/clients")), "{}", run.1.body);
+    let page = visitor.get(&format!("/servers/{off}/clients")).await.body;
+    assert!(page.contains("Last look") && page.contains("not observed enough"), "{page}");
+    assert!(
+        page.contains("no log file") || page.contains("No log file") || page.contains("log files of Azure"),
+        "{page}"
+    );
+    let kept = AuditStore::open(served.directory.path()).unwrap().census(&off).unwrap();
+    assert!(kept.is_some(), "the look was not kept");
+}
