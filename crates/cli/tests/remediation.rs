@@ -288,6 +288,20 @@ fn receipts(site: &Site, run: &Value) -> Vec<Value> {
 
 #[test]
 fn an_interrupt_settles_what_is_under_way_and_begins_nothing_new() {
+    settles_and_resumes("INT");
+}
+
+/// A lost connection to the terminal, and the end of a session, are no reason to leave writes unsettled.
+#[cfg(unix)]
+#[test]
+fn a_hangup_and_a_termination_settle_as_an_interrupt_does() {
+    std::thread::scope(|threads| {
+        threads.spawn(|| settles_and_resumes("HUP"));
+        threads.spawn(|| settles_and_resumes("TERM"));
+    });
+}
+
+fn settles_and_resumes(signal: &str) {
     let site = Site::new(&SLOW);
     let (file, hash) = site.plan("plan.json", &["--wave-size", "1"]);
     let mut running = site.start(&["apply", &file, "--approve", &hash, "-o", "json"]);
@@ -295,7 +309,7 @@ fn an_interrupt_settles_what_is_under_way_and_begins_nothing_new() {
     while site.runs().first().is_none_or(|run| receipts(&site, run).is_empty()) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    running.signal("INT");
+    running.signal(signal);
     let done = running.finish();
     assert_eq!(done.code, 4, "{}", done.stderr);
     let report = json(&done);
@@ -328,6 +342,23 @@ fn two_processes_cannot_apply_with_one_state_directory_or_one_plan() {
     let done = first.finish();
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_eq!(site.outcome("pg-keycloak"), "Disabled");
+}
+
+#[test]
+fn a_plan_that_leaves_a_failing_server_out_is_not_the_whole_way() {
+    let site = Site::new(&["demo"]);
+    // It is locked. The scope is one subscription of which everything can be seen, so that nothing else is incomplete.
+    let audit = json(&site.run(&["audit", "--server", "pg-ledger-prod", "-o", "json"]));
+    let id = audit["servers"][0]["id"].as_str().unwrap();
+    let subscription = id.split('/').nth(2).unwrap();
+    let scope = ["plan", "--server", "pg-ledger-prod", "--subscription", subscription, "-o", "json"];
+    let left_out = site.run(&scope);
+    assert_eq!(left_out.code, 4, "{}", left_out.stderr);
+    assert!(left_out.stderr.contains("1 server fails and is not in the plan"), "{}", left_out.stderr);
+    // Whoever accepts the finding may call the plan whole.
+    let accepted = site.run(&[&scope[..], &["--except", "pg-ledger-prod"]].concat());
+    assert_eq!(accepted.code, 0, "{}", accepted.stderr);
+    assert!(!accepted.stderr.contains("not in the plan"), "{}", accepted.stderr);
 }
 
 #[test]
