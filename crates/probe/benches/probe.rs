@@ -13,12 +13,13 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use common::pki::{Wanted, root};
 use common::servers::{Server, Version};
 use futures::StreamExt as _;
+use hostssl_probe::certificate::RootStore;
 use hostssl_probe::target::Target;
 use hostssl_probe::{Options, Prober, probe_many};
 use responder::Responder;
@@ -49,64 +50,114 @@ fn main() -> Result<()> {
             runtime.block_on(measure(name, responder.port, count, options))?;
         }
     }
-    if "PostgreSQL 15".contains(wanted) {
+    if "PostgreSQL 17".contains(wanted) {
         real(&runtime)?;
     }
     Ok(())
 }
 
+/// Addresses of the one real server.
+const ADDRESSES: u32 = 200;
+/// How often each way is measured. They take turns, so that what disturbs the machine disturbs all of them.
+const ROUNDS: usize = 5;
+/// Processes of `openssl s_client` at once.
+const CLIENTS: u32 = 8;
+
+/// 200 addresses of one PostgreSQL 17, asked in three ways and by `openssl s_client`, which does one handshake and nothing else.
 fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
-    let Some(bin) = Version::Pg15.bin() else {
-        println!("PostgreSQL 15 is not installed: run scripts/install-wire-servers");
+    let Some(bin) = Version::Pg17.bin() else {
+        println!("PostgreSQL 17 is not installed: run scripts/install-wire-servers");
         return Ok(());
     };
-    let identity = Wanted::new("127.0.0.1").ip("127.0.0.1").by(&root("Benchmark root"));
-    let settings = ["listen_addresses=0.0.0.0", "max_connections=200"];
+    let issuer = root("Benchmark root");
+    let identity = Wanted::new("127.0.0.1").ip("127.0.0.1").by(&issuer);
+    let settings = ["listen_addresses=0.0.0.0", "max_connections=500"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let port = server.address.port();
-    runtime.block_on(measure("PostgreSQL 15", port, 1_000, Options::default()))?;
-    runtime.block_on(measure("PostgreSQL 15, lean", port, 1_000, Options::lean()))?;
-    handshakes_of_openssl(port, 500);
+    let roots: Arc<[RootStore]> = Arc::from([RootStore::from_pem("benchmark", issuer.pem().as_bytes())?]);
+    let ways = [("default", Options::default()), ("--quick", Options::quick()), ("lean", Options::lean())];
+    let mut rates = vec![Vec::new(); ways.len() + 1];
+    for _ in 0..ROUNDS {
+        let (rate_of_openssl, rates_of_ways) = rates.split_last_mut().ok_or("no way")?;
+        for ((name, options), rates) in ways.iter().zip(rates_of_ways) {
+            let options = Options { roots: roots.clone(), ..options.clone() };
+            let at_once = options.conversations;
+            let name = format!("PostgreSQL 17, {name}");
+            rates.push(runtime.block_on(measure_at(&name, port, ADDRESSES, options, at_once))?);
+        }
+        rate_of_openssl.push(handshakes_of_openssl(port)?);
+    }
+    println!("\n{:<46} {:>12} {:>24}", "median of 5 rounds", "endpoints/s", "of openssl's handshakes");
+    let medians: Vec<f64> = rates.into_iter().map(median).collect();
+    let openssl = medians.last().copied().ok_or("no figure")?;
+    for (name, rate) in ways.iter().map(|(name, _)| *name).chain(["openssl s_client, 8 at once"]).zip(medians) {
+        println!("{name:<46} {rate:>12.0} {:>24.2}", rate / openssl);
+    }
     Ok(())
 }
 
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
+}
+
+/// Address `index` of a loopback network: 250 in each of 250, so that no two probes at once share a server.
+fn address(index: u32) -> String {
+    let (high, low) = (index % 62_500 / 250, index % 250);
+    format!("127.1.{high}.{}", low + 1)
+}
+
 async fn measure(name: &str, port: u16, count: u32, options: Options) -> Result<()> {
+    measure_at(name, port, count, options, AT_ONCE).await.map(|_| ())
+}
+
+/// Endpoints a second, with so many of them `at_once`.
+async fn measure_at(name: &str, port: u16, count: u32, options: Options, at_once: usize) -> Result<f64> {
     let prober = Arc::new(Prober::new(options)?);
-    let targets = (0..count).map(move |index| {
-        // 250 addresses in each of 250 networks, so that no two probes at once share a server.
-        let (high, low) = (index % 62_500 / 250, index % 250);
-        Target::new(format!("127.1.{high}.{}", low + 1), port)
-    });
+    let targets = (0..count).map(move |index| Target::new(address(index), port));
     let (begin, cpu) = (Instant::now(), cpu_seconds()?);
     let mut verdicts: BTreeMap<String, u32> = BTreeMap::new();
-    let mut stream = probe_many(prober, targets, AT_ONCE);
+    let mut stream = probe_many(prober, targets, at_once);
     while let Some(report) = stream.next().await {
         *verdicts.entry(format!("{:?}", report.verdict)).or_default() += 1;
     }
     let (wall, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
     let each = f64::from(count);
     println!("{name:<46} {count:>9} {:>12.0} {:>16.3}  {verdicts:?}", each / wall, cpu * 1000.0 / each);
-    Ok(())
+    Ok(each / wall)
 }
 
-/// Eight at once, one handshake each and no look at plaintext.
-fn handshakes_of_openssl(port: u16, count: usize) {
-    let next = AtomicUsize::new(0);
+/// Handshakes a second of `openssl s_client`, with the same addresses and no look at plaintext.
+fn handshakes_of_openssl(port: u16) -> Result<f64> {
+    let (next, failed) = (AtomicU32::new(0), AtomicU32::new(0));
     let begin = Instant::now();
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..CLIENTS {
             scope.spawn(|| {
-                while next.fetch_add(1, Ordering::Relaxed) < count {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= ADDRESSES {
+                        return;
+                    }
                     let mut command = Command::new("openssl");
-                    command.args(["s_client", "-starttls", "postgres", "-connect", &format!("127.0.0.1:{port}")]);
+                    let server = format!("{}:{port}", address(index));
+                    command.args(["s_client", "-starttls", "postgres", "-connect", &server]);
+                    // Reading the system's roots anew in each process would take most of its time, and the prober reads its own once.
+                    command.args(["-no-CAfile", "-no-CApath", "-no-CAstore"]);
                     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-                    let _ = quiet.status();
+                    if !quiet.status().is_ok_and(|status| status.success()) {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
-    let rate = count as f64 / begin.elapsed().as_secs_f64();
-    println!("{:<46} {count:>9} {rate:>12.0}", "  openssl s_client, 8 at once, one handshake");
+    let rate = f64::from(ADDRESSES) / begin.elapsed().as_secs_f64();
+    if failed.into_inner() > 0 {
+        return Err("openssl s_client is not installed, or its handshake fails".into());
+    }
+    println!("{:<46} {ADDRESSES:>9} {rate:>12.0}", "  openssl s_client, 8 at once, one handshake");
+    Ok(rate)
 }
 
 /// User and system time of this process (proc(5), /proc/pid/stat, fields 14 and 15, in ticks of a hundredth second).
