@@ -168,6 +168,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
                 ServerPart::Replicas => only(get, Operation::ListReplicas),
                 ServerPart::FirewallRules => only(get, Operation::ListFirewallRules),
                 ServerPart::LogFiles => only(get, Operation::ListLogFiles),
+                ServerPart::Databases => only(get, Operation::ListDatabases),
                 ServerPart::Capabilities => only(get, Operation::Capabilities),
                 ServerPart::Locks => only(get, Operation::ListLocks),
                 ServerPart::Policies => only(get, Operation::ListPolicies),

@@ -109,6 +109,12 @@ pub enum Fault {
     StopsMeanwhile,
     /// Writes are accepted and the connection breaks before the answer.
     ResetAfterAccept,
+    /// Writes take effect, and this long after that the values are what they were before, as a policy or another tool sets
+    /// them.
+    GoesBack {
+        /// The time from the end of the operation to that.
+        after: Duration,
+    },
     /// Writes are done at once: 200 with the resource in the body, no operation to poll.
     Immediate,
 }
@@ -202,6 +208,7 @@ impl Fault {
             | Self::OperationFails { .. }
             | Self::OperationIgnored
             | Self::OperationTakes { .. }
+            | Self::GoesBack { .. }
             | Self::StopsMeanwhile
             | Self::ResetAfterAccept
             | Self::Immediate => operation.is_write(),

@@ -42,6 +42,8 @@ pub enum Operation {
     ListFirewallRules,
     /// Log files of a server.
     ListLogFiles,
+    /// Databases of a server.
+    ListDatabases,
     /// A log file, from storage.
     DownloadLogFile,
     /// Locks on a scope.
@@ -80,7 +82,14 @@ impl Operation {
     pub(crate) fn on_server(self) -> bool {
         self.is_write()
             || self.reads_parameters()
-            || matches!(self, Self::GetServer | Self::ListReplicas | Self::ListFirewallRules | Self::ListLogFiles)
+            || matches!(
+                self,
+                Self::GetServer
+                    | Self::ListReplicas
+                    | Self::ListFirewallRules
+                    | Self::ListLogFiles
+                    | Self::ListDatabases
+            )
     }
 
     /// Whether it answers with a page of a list.
@@ -92,6 +101,7 @@ impl Operation {
                 | Self::ListServers
                 | Self::ListConfigurations
                 | Self::ListReplicas
+                | Self::ListDatabases
         )
     }
 
@@ -108,6 +118,7 @@ impl Operation {
             Self::ListReplicas => format!("{resource}/replicas/read"),
             Self::ListFirewallRules => format!("{resource}/firewallRules/read"),
             Self::ListLogFiles => format!("{resource}/logFiles/read"),
+            Self::ListDatabases => format!("{resource}/databases/read"),
             Self::UpdateServer => format!("{resource}/write"),
             Self::UpdateConfiguration => format!("{resource}/configurations/write"),
             Self::PollOperation => format!("{provider}/locations/azureAsyncOperation/read"),

@@ -4,6 +4,7 @@ use std::io;
 
 use axum::http::StatusCode;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::call::Call;
 use crate::estate::{Record, SubscriptionRecord};
@@ -246,6 +247,13 @@ fn accept(
     }
     if ignored {
         effective = Change::default();
+    }
+    let back = call.faults.iter().find_map(|fault| match fault {
+        Fault::GoesBack { after } => Some(*after),
+        _ => None,
+    });
+    if let Some(after) = back {
+        record.lock().goes_back(Instant::now() + duration + after, &effective);
     }
     start(call, simulation, (index, record), effective, failure, duration, turn)
 }

@@ -81,7 +81,15 @@ impl Builder {
             replica_of,
             parameter_group,
             replicas: 0,
-            mutable: Mutex::new(Mutable { state: server.state, revision: 1, set, original: None, pending: None }),
+            mutable: Mutex::new(Mutable {
+                state: server.state,
+                revision: 1,
+                predecessors: 0,
+                set,
+                original: None,
+                pending: None,
+                undone: None,
+            }),
         });
     }
 

@@ -79,11 +79,15 @@ pub(crate) struct Mutable {
     pub(crate) state: ServerState,
     /// Counts the versions of a parameter group.
     pub(crate) revision: u32,
+    /// How many servers of this id there were before.
+    pub(crate) predecessors: u32,
     set: Vec<Setting>,
     /// What it was in the scenario, once something that is kept has changed it.
     original: Option<Box<Original>>,
     /// A write that is on its way; it takes effect when its time has come and somebody looks.
     pending: Option<Pending>,
+    /// What somebody else does to the server later.
+    undone: Option<Pending>,
 }
 
 /// A server as the scenario has it.
@@ -212,6 +216,11 @@ impl Mutable {
         {
             pending.change.apply(kind, self);
         }
+        if self.undone.as_ref().is_some_and(|undone| undone.due <= Instant::now())
+            && let Some(undone) = self.undone.take()
+        {
+            undone.change.apply(kind, self);
+        }
     }
 
     /// Keeps what the scenario has, before the first change that outlives the process.
@@ -252,6 +261,20 @@ impl Mutable {
     /// Takes on a write that takes effect at `due`.
     pub(crate) fn begin(&mut self, due: Instant, change: Arc<Change>) {
         self.pending = Some(Pending { due, change });
+    }
+
+    /// At `due`, somebody else puts these parameters back to what they are now.
+    pub(crate) fn goes_back(&mut self, due: Instant, change: &Change) {
+        let now = |parameter: &'static Parameter| (parameter, self.current(parameter).value.to_owned());
+        let parameters = change.parameters.iter().map(|(parameter, _)| now(parameter)).collect();
+        self.undone = Some(Pending { due, change: Arc::new(Change { parameters, ..Change::default() }) });
+    }
+
+    /// Another server takes the place of this one, under its name and with the default of every parameter.
+    pub(crate) fn replace(&mut self) {
+        self.predecessors = self.predecessors.saturating_add(1);
+        self.set.clear();
+        (self.pending, self.undone) = (None, None);
     }
 
     /// A parameter as it stands.

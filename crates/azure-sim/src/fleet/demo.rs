@@ -43,6 +43,8 @@ pub(crate) fn enforced() -> Fleet {
             server.parameters.clear();
             server.graph = GraphView::Current;
             server.quirks.clear();
+            // Its listeners can be probed from anywhere: that it enforces TLS can be proven.
+            server.private = false;
             if server.kind == Kind::Single {
                 server.parameters = vec![
                     ("sslEnforcement".to_owned(), "Enabled".to_owned()),

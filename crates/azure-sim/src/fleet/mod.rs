@@ -349,6 +349,8 @@ impl ServerState {
 pub enum WireQuirk {
     /// PostgreSQL lets clients in without TLS, whatever is declared.
     PlaintextAccepted,
+    /// PostgreSQL lets clients into one of the databases without TLS, whatever is declared.
+    DatabasePlaintextAccepted,
     /// The built-in pooler lets clients in without TLS, whatever is declared.
     PoolerPlaintextAccepted,
     /// The certificate ends in nine days.

@@ -29,6 +29,8 @@ pub(super) struct Policy {
     pub(super) server: Server,
     /// Whether clients in clear are turned away.
     pub(super) enforced: bool,
+    /// The database that is open to them all the same.
+    pub(super) open_database: Option<&'static str>,
     pub(super) floor: Version,
     pub(super) cap: Version,
     /// The name that clients connect to, which the certificate covers.
@@ -60,9 +62,7 @@ pub(super) fn read(estate: &Estate, record: &Record, port: u16) -> Option<Policy
         POSTGRES => (Server::Postgres(record.version), has(WireQuirk::PlaintextAccepted)),
         // Whether Azure's pooler follows require_secure_transport is documented nowhere: here it does, unless told
         // otherwise.
-        POOLER if record.kind == Kind::Flexible && is(&value(record, &mutable, "pgbouncer.enabled"), "true") => {
-            (Server::Pooler, has(WireQuirk::PoolerPlaintextAccepted))
-        }
+        POOLER if has_pooler(record, &mutable) => (Server::Pooler, has(WireQuirk::PoolerPlaintextAccepted)),
         _ => return None,
     };
     let certificate = match (has(WireQuirk::CertificateExpiresSoon), has(WireQuirk::CertificateOfOtherName)) {
@@ -73,7 +73,19 @@ pub(super) fn read(estate: &Estate, record: &Record, port: u16) -> Option<Policy
     // Both roots are met, and one server keeps to one.
     let root = record.name().bytes().fold(0, |sum, byte| sum ^ usize::from(byte)) & 1;
     let host = crate::render::host_name(record);
-    Some(Policy { server, enforced: enforced && !lies, floor, cap, host, certificate, root })
+    let hole = port == POSTGRES && has(WireQuirk::DatabasePlaintextAccepted);
+    let open_database = hole.then_some(crate::read::OPEN_DATABASE);
+    Some(Policy { server, enforced: enforced && !lies, open_database, floor, cap, host, certificate, root })
+}
+
+/// A cluster of Azure Cosmos DB for PostgreSQL always has one (Azure, "Connection pooling with managed PgBouncer"). What
+/// HorizonDB has was not seen; here it is the same.
+fn has_pooler(record: &Record, mutable: &Mutable) -> bool {
+    match record.kind {
+        Kind::Flexible => is(&value(record, mutable, "pgbouncer.enabled"), "true"),
+        Kind::Cosmos | Kind::Horizon => true,
+        Kind::Single | Kind::ParameterGroup => false,
+    }
 }
 
 /// Whether TLS is required, and from which version to which.

@@ -126,7 +126,8 @@ where
         let message = "no PostgreSQL user name specified in startup packet";
         return stream.write_all(&fatal("28000", message, Some("ProcessStartupPacket"))).await;
     };
-    if policy.enforced && !tls {
+    let open = policy.open_database.is_some() && startup.database.as_deref() == policy.open_database;
+    if policy.enforced && !tls && !open {
         return stream.write_all(&refusal(policy.server, client, user, startup)).await;
     }
     let mechanisms: &[&str] = match policy.server {

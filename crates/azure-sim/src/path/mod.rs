@@ -101,6 +101,8 @@ pub(crate) enum ServerPart<'a> {
     FirewallRules,
     /// Its log files.
     LogFiles,
+    /// Its databases.
+    Databases,
     /// What it could become.
     Capabilities,
     /// Locks on it.

@@ -157,6 +157,7 @@ fn server_part<'a>(kind: Kind, segments: &[&'a str]) -> Option<ServerPart<'a>> {
         [part] if is(part, "replicas") => Some(ServerPart::Replicas),
         [part] if kind == Kind::Flexible && is(part, "capabilities") => Some(ServerPart::Capabilities),
         [part] if kind == Kind::Flexible && is(part, "logFiles") => Some(ServerPart::LogFiles),
+        [part] if matches!(kind, Kind::Flexible | Kind::Single) && is(part, "databases") => Some(ServerPart::Databases),
         [part] if is(part, "firewallRules") => Some(ServerPart::FirewallRules),
         _ => None,
     }

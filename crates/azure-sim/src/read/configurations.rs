@@ -12,7 +12,7 @@ use crate::reply::{self, Reply};
 use crate::simulation::Inner;
 
 /// Refuses to read parameters in a state in which the service has none to give.
-fn unreadable(record: &Record) -> Option<Reply> {
+pub(super) fn unreadable(record: &Record) -> Option<Reply> {
     if record.kind != Kind::Flexible {
         return None;
     }

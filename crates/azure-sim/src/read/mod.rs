@@ -2,6 +2,7 @@
 
 mod assignments;
 mod configurations;
+mod databases;
 mod groups;
 mod provider;
 
@@ -11,6 +12,8 @@ pub(crate) use provider::unavailable;
 
 use assignments::{locks, permissions, policies};
 use configurations::{configuration, configurations};
+pub(crate) use databases::OPEN_DATABASE;
+use databases::databases;
 use groups::{management_group, management_groups};
 use provider::{CAPABILITIES, check_name, provider};
 
@@ -166,6 +169,7 @@ fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, pa
             let entries = logs::entries(record, call.base, simulation.clock.now());
             call.page(simulation.scenario.page_size, entries.iter(), |out, entry| out.push_str(entry))
         }
+        ServerPart::Databases => databases(call, simulation, record),
         ServerPart::FirewallRules => Reply::json(r#"{"value":[]}"#.to_owned()),
         ServerPart::Locks => {
             let group = Some(record.group());

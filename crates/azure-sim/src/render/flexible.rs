@@ -11,6 +11,15 @@ pub(super) fn sku(out: &mut String, record: &Record) {
     put!(out, r#""sku":{{"name":"{name}","tier":"GeneralPurpose"}},"#);
 }
 
+/// When it was made, with a comma behind it.
+pub(super) fn system_data(out: &mut String, mutable: &Mutable) {
+    put!(
+        out,
+        r#""systemData":{{"createdAt":"2025-03-{:02}T08:15:30.1234567Z"}},"#,
+        mutable.predecessors.saturating_add(1).min(31)
+    );
+}
+
 /// The properties.
 pub(super) fn properties(out: &mut String, record: &Record, mutable: &Mutable) {
     let role = match (record.is_replica(), record.replicas) {

@@ -23,7 +23,10 @@ pub(crate) fn server(out: &mut String, record: &Record) {
     let mutable = record.lock();
     out.push('{');
     match record.kind {
-        Kind::Flexible => flexible::sku(out, record),
+        Kind::Flexible => {
+            flexible::sku(out, record);
+            flexible::system_data(out, &mutable);
+        }
         Kind::Single => single::sku(out),
         Kind::Cosmos | Kind::Horizon | Kind::ParameterGroup => {}
     }

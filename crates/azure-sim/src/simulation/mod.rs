@@ -181,6 +181,16 @@ impl Simulation {
         Ok(())
     }
 
+    /// Deletes a server and makes another one of the same name, with the default of every parameter.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such server.
+    pub fn replace(&self, id: &str) -> Result<(), SimulationError> {
+        self.record(id)?.lock().replace();
+        Ok(())
+    }
+
     /// The ids of all tenants.
     #[must_use]
     pub fn tenant_ids(&self) -> Vec<String> {
