@@ -25,6 +25,7 @@ fn server(kind: Kind, role: Role, name: &str) -> Server {
         primary: None,
         tags: Tags::default(),
         administrator: None,
+        created_at: None,
     }
 }
 

@@ -12,6 +12,10 @@ pub const READ_FLEXIBLE_SERVERS: &str = "Microsoft.DBforPostgreSQL/flexibleServe
 pub const READ_CONFIGURATIONS: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/read";
 /// List and read single servers.
 pub const READ_SERVERS: &str = "Microsoft.DBforPostgreSQL/servers/read";
+/// List the databases of a flexible server, to name them when its listeners are probed.
+pub const READ_DATABASES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/databases/read";
+/// The same of a single server.
+pub const READ_SINGLE_SERVER_DATABASES: &str = "Microsoft.DBforPostgreSQL/servers/databases/read";
 /// List and read Azure Cosmos DB for PostgreSQL clusters.
 pub const READ_SERVER_GROUPS: &str = "Microsoft.DBforPostgreSQL/serverGroupsv2/read";
 /// Read a parameter of an Azure Cosmos DB for PostgreSQL cluster.
@@ -65,12 +69,24 @@ pub fn write_action(kind: Kind, name: ParameterName) -> Option<&'static str> {
     }
 }
 
-/// What an audit by the lists of each subscription needs, and no more.
-pub const AUDIT: [&str; 8] = [
+/// The permission that listing the databases of such a server needs; `None` where Azure lists none.
+#[must_use]
+pub fn list_databases_action(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Flexible | Kind::ElasticCluster => Some(READ_DATABASES),
+        Kind::Single => Some(READ_SINGLE_SERVER_DATABASES),
+        Kind::CosmosCluster | Kind::Horizon => None,
+    }
+}
+
+/// What an audit by the lists of each subscription needs, with a look at the wire, and no more.
+pub const AUDIT: [&str; 10] = [
     READ_SUBSCRIPTIONS,
     READ_FLEXIBLE_SERVERS,
     READ_CONFIGURATIONS,
+    READ_DATABASES,
     READ_SERVERS,
+    READ_SINGLE_SERVER_DATABASES,
     READ_SERVER_GROUPS,
     READ_SERVER_GROUP_CONFIGURATIONS,
     READ_HORIZON_CLUSTERS,

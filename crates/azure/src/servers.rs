@@ -122,6 +122,7 @@ fn list_url(
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Entry {
     id: String,
     #[serde(default)]
@@ -130,6 +131,8 @@ struct Entry {
     properties: Option<Value>,
     #[serde(default)]
     tags: Value,
+    #[serde(default)]
+    system_data: Value,
 }
 
 /// What is read of `properties`, whichever type it is of. A member of another JSON type than expected counts as absent.
@@ -214,6 +217,7 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
         primary,
         tags: read_tags(&entry.tags),
         administrator: properties.administrator_login.as_deref().filter(|name| is_user(name)).map(Into::into),
+        created_at: entry.system_data["createdAt"].as_str().map(|time| one_line(time).into()),
         id,
     };
     Ok(Listed {
@@ -295,6 +299,19 @@ mod tests {
         let properties = format!(r#"{{"replicationRole":"AsyncReplica","sourceServerResourceId":"{ID}"}}"#);
         let server = read(&properties, ResourceType::FlexibleServers).posture.server;
         assert_eq!((server.role, server.primary), (Role::Replica, ResourceId::try_from(ID).ok()));
+    }
+
+    #[test]
+    fn the_time_of_creation_is_read_where_azure_says_it() {
+        let created = |data: &str| {
+            let entry = format!(r#"{{"id":"{ID}","systemData":{data}}}"#);
+            read_server(&entry, ResourceType::FlexibleServers).unwrap().posture.server.created_at
+        };
+        let time = "2025-03-01T08:15:30.1234567Z";
+        assert_eq!(created(&format!(r#"{{"createdAt":"{time}"}}"#)).as_deref(), Some(time));
+        for nothing in ["null", "{}", "7", r#"{"createdAt":7}"#] {
+            assert_eq!(created(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

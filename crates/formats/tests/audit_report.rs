@@ -42,6 +42,7 @@ fn posture(
             primary: None,
             tags: Tags::default(),
             administrator: None,
+            created_at: None,
         },
         readings: readings.to_vec(),
         wire: Vec::new(),

@@ -38,6 +38,7 @@ fn audit() -> AuditReport {
             primary: None,
             tags: [(hostile.as_str(), hostile.as_str())].into_iter().collect(),
             administrator: Some(hostile.as_str().into()),
+            created_at: None,
         },
         readings: vec![
             (

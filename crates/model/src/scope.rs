@@ -93,6 +93,7 @@ mod tests {
             primary: None,
             tags: [("env", "staging"), ("team", "shop")].into_iter().collect(),
             administrator: None,
+            created_at: None,
         }
     }
 

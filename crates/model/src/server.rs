@@ -69,6 +69,8 @@ pub struct Server {
     pub tags: Tags,
     /// The name of its administrator in PostgreSQL, where Azure said; a probe of its listeners names that user too.
     pub administrator: Option<Box<str>>,
+    /// When Azure made it, as Azure spells it, where Azure said: another server of the same id was made at another time.
+    pub created_at: Option<Box<str>>,
 }
 
 impl Server {

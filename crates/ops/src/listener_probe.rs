@@ -1,7 +1,9 @@
 //! A look at the wire: the listeners of a server, as a client without credentials meets them.
 
 use futures::future::join_all;
-use hostssl_azure::{Arm, Stop, StopSignal, read_pooler_enabled};
+use hostssl_azure::{
+    Arm, ResourceType, Stop, StopSignal, list_databases, permissions::list_databases_action, read_pooler_enabled,
+};
 use hostssl_model::{
     Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, TlsVersion, Unchecked, WireCertificate,
     WireListener, WireObservation, WireTransport, WireVersion,
@@ -23,6 +25,18 @@ pub struct ListenerProbe {
     clock: fn() -> Moment,
 }
 
+/// What a look at the listeners of a server came to.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// One observation a listener and address.
+    pub observations: Vec<WireObservation>,
+    /// Why the databases are not known whose names were to be sent, if they are not: then fewer names were.
+    pub databases: Option<Unchecked>,
+}
+
+/// Databases of a server that are named in startups, at most. Each is one connection more.
+const MAX_DATABASES: usize = 8;
+
 /// A time, in the two forms that a look needs.
 #[derive(Debug, Clone)]
 pub struct Moment {
@@ -43,16 +57,17 @@ impl ListenerProbe {
     /// checked is an observation with its reason.
     ///
     /// A connection to the pooler's port that is refused or finds no answer does not say that there is none: a firewall does
-    /// both. `arm` is asked whether the server has one.
-    pub async fn look(&self, arm: &Arm, server: &Server) -> Vec<WireObservation> {
-        if let Some(blind) = not_running(server) {
-            return vec![self.unseen(POSTGRES_PORT, blind)];
+    /// both. `arm` is asked whether the server has one, and for its databases, whose names are sent in startups.
+    pub async fn look(&self, arm: &Arm, server: &Server) -> Look {
+        let alone = |unchecked| Look { observations: vec![self.unseen(POSTGRES_PORT, unchecked)], databases: None };
+        if let Some(unchecked) = not_running(server) {
+            return alone(unchecked);
         }
         let Some(host) = server.fqdn.as_deref() else {
-            let blind = Unchecked::new(Reason::NotReturned, "Azure does not say by which name it is reached");
-            return vec![self.unseen(POSTGRES_PORT, blind)];
+            return alone(Unchecked::new(Reason::NotReturned, "Azure does not say by which name it is reached"));
         };
-        let looks = server.kind.offering().ports.iter().map(|port| self.look_at(server, host, *port));
+        let (databases, unchecked) = databases(arm, server).await;
+        let looks = server.kind.offering().ports.iter().map(|port| self.look_at(server, host, *port, &databases));
         let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
         let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         if server.kind.offering().tells_pooler
@@ -62,12 +77,18 @@ impl ListenerProbe {
         {
             looks.retain(|look| !is_missing_pooler(look));
         }
-        looks
+        // Where no listener was reached, the reason is theirs.
+        Look { observations: looks, databases: unchecked.filter(|_| seen) }
     }
 
-    async fn look_at(&self, server: &Server, host: &str, port: u16) -> Vec<WireObservation> {
+    async fn look_at(&self, server: &Server, host: &str, port: u16, databases: &[String]) -> Vec<WireObservation> {
         let target = match Target::parse(host).map(|mut targets| targets.pop()) {
-            Ok(Some(target)) => Target { port, user: server.administrator.as_deref().map(str::to_owned), ..target },
+            Ok(Some(target)) => Target {
+                port,
+                user: server.administrator.as_deref().map(str::to_owned),
+                databases: databases.to_vec(),
+                ..target
+            },
             _ => {
                 let detail = "the name that Azure returned is no name of a host";
                 return vec![self.unseen(port, Unchecked::new(Reason::MalformedAnswer, detail))];
@@ -84,11 +105,7 @@ impl ListenerProbe {
                     return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended before its time"))];
                 };
                 let moment = (self.clock)();
-                let refused = |report: &EndpointReport| report.unreachable == Some(Unreachable::Refused);
-                // Of other kinds than flexible servers Azure does not say whether they have a pooler.
-                let asked = server.kind.offering().tells_pooler;
-                let absent = |report: &EndpointReport| report.port == POOLER_PORT && refused(report) && !asked;
-                reports.into_iter().filter(|report| !absent(report)).map(|report| observation(report, &moment)).collect()
+                reports.into_iter().map(|report| observation(report, &moment)).collect()
             }
         }
     }
@@ -107,6 +124,21 @@ impl ListenerProbe {
         let observed_at = (self.clock)().text.into();
         WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind) }
     }
+}
+
+/// The databases whose names are sent, those of the service last, and why there may be others.
+async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Option<Unchecked>) {
+    let Some(action) = list_databases_action(server.kind) else { return (Vec::new(), None) };
+    let listing = list_databases(arm, &server.id, ResourceType::of(server.kind)).await;
+    let mut names = listing.items;
+    names.sort_by_key(|name| (name != "postgres", name.starts_with("azure_")));
+    names.truncate(MAX_DATABASES);
+    let unchecked = listing.error.map(|error| {
+        let unchecked = error.blind(action);
+        let detail = format!("its databases cannot be listed, so that fewer were probed: {}", unchecked.detail);
+        Unchecked { detail: detail.into(), ..unchecked }
+    });
+    (names, unchecked)
 }
 
 /// Whether no connection could be made to a pooler that may not be there.

@@ -1,6 +1,6 @@
 //! The audit of one subscription.
 
-use crate::{Event, ListenerProbe};
+use crate::{Event, ListenerProbe, Look};
 use futures::StreamExt;
 use futures::future::{join, join_all};
 use futures::stream;
@@ -51,7 +51,7 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
     let primaries = wanted_of_primaries(&servers, work.profile);
     let profile = work.profile;
     let primaries_ref = &primaries;
-    let looked: Vec<Listed> = stream::iter(servers)
+    let looked: Vec<(Listed, Option<Gap>)> = stream::iter(servers)
         .map(|listed| async move {
             let mut names = needed_parameters(profile, listed.posture.server.kind, listed.posture.server.role);
             names.extend(primaries_ref.get(&listed.posture.server.id).into_iter().flatten());
@@ -59,17 +59,24 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
             let look = async {
                 match &probed {
                     Some((wire, server)) => wire.look(work.arm, server).await,
-                    None => Vec::new(),
+                    None => Look::default(),
                 }
             };
-            let (mut listed, looks) = join(read_settings(work.arm, listed, names), look).await;
-            listed.posture.wire = looks;
+            let (mut listed, look) = join(read_settings(work.arm, listed, names), look).await;
+            listed.posture.wire = look.observations;
             on_event(Event::Looked);
-            listed
+            let server = &listed.posture.server.id;
+            let gap = look.databases.map(|unchecked| Gap { scope: GapScope::Server(server.clone()), blind: unchecked });
+            (listed, gap)
         })
         .buffer_unordered(SERVERS_AT_ONCE)
         .collect()
         .await;
+    let (looked, gaps): (Vec<Listed>, Vec<Option<Gap>>) = looked.into_iter().unzip();
+    let mut gaps: Vec<Gap> = gaps.into_iter().flatten().collect();
+    // They come in the order in which they were done.
+    gaps.sort_by_cached_key(|gap| gap.scope.to_string());
+    audit.gaps.extend(gaps);
 
     let elsewhere = read_primaries_elsewhere(work.arm, &looked, primaries).await;
     let known: HashMap<&ResourceId, &Posture> = looked.iter().map(|l| (&l.posture.server.id, &l.posture)).collect();

@@ -146,7 +146,42 @@ async fn the_administrator_that_azure_names_is_asked_for_too() {
     let report = run(vec![orders()], Between::Nothing, &[], None).await;
     assert_eq!(report.servers[0].server.administrator.as_deref(), Some("pgadmin"));
     let Reading::Known(listener) = &report.servers[0].wire[0].listener else { panic!("it was seen") };
-    assert!(listener.why.starts_with("all 5 plaintext startups probed are refused"), "{}", listener.why);
+    // The administrator with each of the four databases, postgres with its own, names that cannot exist, and two that replicate.
+    assert!(listener.why.starts_with("all 8 plaintext startups probed are refused"), "{}", listener.why);
+}
+
+#[tokio::test]
+async fn the_databases_that_azure_names_are_asked_for_too() {
+    let server = orders().quirky(WireQuirk::DatabasePlaintextAccepted);
+    let report = run(vec![server.clone()], Between::Nothing, &[], None).await;
+    assert_eq!(looks(&report), [(5432, Ok(WireTransport::Optional))]);
+    assert_eq!(report.servers[0].outcome, Outcome::Fail);
+    // Where they cannot be listed, the run says so, with the permission that is missing.
+    let forbidden =
+        FaultRule::new(hostssl_azure_sim::FaultScope::Everywhere, Fault::Forbidden).during([Operation::ListDatabases]);
+    let report = run(vec![orders()], Between::Nothing, &[forbidden], None).await;
+    assert_eq!(looks(&report), [(5432, Ok(WireTransport::Enforced))]);
+    assert!(!report.run.complete);
+    let [gap] = &report.gaps[..] else { panic!("{:?}", report.gaps) };
+    let needed = "Microsoft.DBforPostgreSQL/flexibleServers/databases/read";
+    assert_eq!((gap.blind.reason, gap.blind.missing_permission.as_deref()), (Reason::Permission, Some(needed)));
+}
+
+/// Of these kinds Azure does not say whether they have a pooler, so that a port that refuses says nothing.
+#[tokio::test]
+async fn a_port_that_refuses_is_no_proof_that_there_is_no_pooler() {
+    for kind in [SimKind::Cosmos, SimKind::Horizon] {
+        let mut servers = vec![Server::new(kind, "rg", "orders")];
+        if kind == SimKind::Horizon {
+            servers[0].parameter_group = Some("strict".to_owned());
+            servers.push(Server::new(SimKind::ParameterGroup, "rg", "strict"));
+        }
+        let report = run(servers.clone(), Between::Nothing, &[], None).await;
+        assert_eq!(looks(&report), [(5432, Ok(WireTransport::Enforced)), (6432, Ok(WireTransport::Enforced))]);
+        let report = run(servers, Between::RefusedPooler, &[], None).await;
+        assert_eq!(looks(&report)[1], (6432, Err(Reason::Unreachable)));
+        assert_eq!((report.servers[0].outcome, report.run.complete), (Outcome::Unknown, false));
+    }
 }
 
 #[tokio::test]

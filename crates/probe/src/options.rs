@@ -136,7 +136,8 @@ impl Options {
         let given =
             |own: &Option<String>, others: &[String]| -> Vec<String> { own.iter().chain(others).cloned().collect() };
         let mut users = given(&target.user, &self.users);
-        let mut databases = given(&target.database, &self.databases);
+        let known = [&target.databases[..], &self.databases].concat();
+        let mut databases = given(&target.database, &known);
         let mut list = Startups::default();
         if self.names == Names::Given {
             if databases.is_empty() {
@@ -290,6 +291,19 @@ mod tests {
         for pair in ["app\", database \"postgres", "app\", database \"nobody", "nobody\", database \"shop"] {
             assert!(all.iter().any(|startup| startup.contains(pair)), "{pair}: {all:?}");
         }
+    }
+
+    #[test]
+    fn databases_that_are_known_to_be_there_are_each_named_once() {
+        let mut target = Target::new("db", 5432);
+        target.user = Some("admin".into());
+        target.databases = vec!["shop".into(), "postgres".into()];
+        let all = described(&Options::quick(), &target);
+        for database in ["shop", "postgres"] {
+            let startup = format!("user \"admin\", database \"{database}\"");
+            assert_eq!(all.iter().filter(|one| **one == startup).count(), 1, "{all:?}");
+        }
+        assert_eq!(all.iter().filter(|one| one.contains("replication user \"admin\"")).count(), 1, "{all:?}");
     }
 
     #[test]

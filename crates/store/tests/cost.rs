@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use async_trait::async_trait;
-use hostssl_model::{Origin, Parameter, Unchecked};
+use hostssl_model::{Origin, Parameter, ResourceId, Unchecked};
 use hostssl_remediation::{
     Accepted, Approved, Event, ExecutionEvent, Executor, ExecutorOptions, Journal, NewRun, ParameterRef,
     ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, RequestId, RunId, SystemClock, WriteError,
@@ -28,6 +28,14 @@ impl ParameterWriter for Instantly {
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         let written = self.0.lock().unwrap().contains(at.server.as_str());
         Ok(Parameter::in_effect(at.parameter, if written { "on" } else { "off" }))
+    }
+
+    async fn created_at(&self, _: ParameterRef<'_>) -> Result<Option<String>, Unchecked> {
+        Ok(None)
+    }
+
+    async fn whereabouts(&self, _: ParameterRef<'_>) -> Option<ResourceId> {
+        None
     }
 
     async fn await_turn(&self, _: ParameterRef<'_>) {}

@@ -33,6 +33,7 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         primary: None,
         tags: Tags::default(),
         administrator: None,
+        created_at: None,
     };
     let readings =
         values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(*name, value)))).collect();

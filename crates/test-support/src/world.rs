@@ -354,6 +354,14 @@ impl ParameterWriter for World {
         read
     }
 
+    async fn created_at(&self, _: ParameterRef<'_>) -> Result<Option<String>, Unchecked> {
+        Ok(None)
+    }
+
+    async fn whereabouts(&self, _: ParameterRef<'_>) -> Option<ResourceId> {
+        None
+    }
+
     async fn await_turn(&self, _: ParameterRef<'_>) {}
 
     async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool> {

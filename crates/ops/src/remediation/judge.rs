@@ -29,7 +29,9 @@ impl Judge for WireJudge {
             Err(error) => return not_checked(&error.to_string()),
         };
         match listed {
-            Ok(listed) => verdict(at.parameter, value, &self.probe.look(arm, &listed.posture.server).await),
+            Ok(listed) => {
+                verdict(at.parameter, value, &self.probe.look(arm, &listed.posture.server).await.observations)
+            }
             Err(odd) => not_checked(&odd.0),
         }
     }

@@ -50,6 +50,8 @@ pub struct Target {
     pub user: Option<String>,
     /// The database of the connection string.
     pub database: Option<String>,
+    /// Databases that are known to be there, to be probed beside it.
+    pub databases: Vec<String>,
     /// The file of trusted roots (libpq's `sslrootcert`), for the caller to read; `system` means the system's.
     pub root_certificate: Option<String>,
     /// Whether libpq would check revocation lists (`sslcrl`, `sslcrldir`, `~/.postgresql/root.crl`), which this program does not.
@@ -107,6 +109,12 @@ pub enum TargetError {
         /// What is wrong with it, and what to do.
         fault: &'static str,
     },
+    /// A keyword that libpq does not have, most likely a mistyped one.
+    #[error("a keyword is none of libpq's{}", .0.map(|near| format!(": did you mean {near}?")).unwrap_or_default())]
+    Keyword(
+        /// The keyword that was probably meant.
+        Option<&'static str>,
+    ),
     /// A service that no service file has.
     #[error("no service file has the service that is named; see PGSERVICEFILE and ~/.pg_service.conf")]
     NoService,
@@ -129,6 +137,7 @@ impl Target {
             named: true,
             user: None,
             database: None,
+            databases: Vec::new(),
             root_certificate: None,
             revocation_lists: false,
             negotiation: SslNegotiation::Postgres,
@@ -287,6 +296,10 @@ mod tests {
             ("host=a,b,c port=1,2", TargetError::ListLength("port")),
             ("host=a hostaddr=b", TargetError::HostAddress),
             ("host=a sslnegotiation=maybe", TargetError::Negotiation),
+            ("host=a sslmoed=require", TargetError::Keyword(Some("sslmode"))),
+            ("host=a hotsaddr=192.0.2.1", TargetError::Keyword(Some("hostaddr"))),
+            ("host=a nonsense=x", TargetError::Keyword(None)),
+            ("postgres://a/b?sslrootcrt=/ca.pem", TargetError::Keyword(Some("sslrootcert"))),
             ("a b", TargetError::HostName),
             ("a\u{7}b", TargetError::HostName),
             ("[::1", TargetError::Syntax("a bracket is not closed")),

@@ -226,6 +226,7 @@ impl Facts {
             tags: self.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             // It is for probing, which a kept audit does no more.
             administrator: None,
+            created_at: None,
         };
         let readings = self.readings.iter().map(StoredReading::reading).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {

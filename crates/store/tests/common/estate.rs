@@ -205,6 +205,7 @@ fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
             primary: None,
             tags: [("environment", "production")].into_iter().collect(),
             administrator: None,
+            created_at: None,
         },
         readings: Vec::new(),
         wire: Vec::new(),
