@@ -5,7 +5,7 @@ mod remediation;
 pub(crate) use remediation::*;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use hostssl_model::untrusted::is_harmful;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +24,28 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) talk: OutputArgs,
+}
+
+impl Cli {
+    /// Reads a command line, and what a command that is printed needs of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or that help was asked for.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        let matches = negative_numbers_are_values(Self::command()).try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        cli.talk.again = crate::again::Again::of(&matches);
+        Ok(cli)
+    }
+}
+
+/// A negative number behind an option is a wrong value of it, and not an option that there is not.
+fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
+    let takes_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
+    command
+        .mut_args(|argument| if takes_value(&argument) { argument.allow_negative_numbers(true) } else { argument })
+        .mut_subcommands(negative_numbers_are_values)
 }
 
 /// What to say, and how.
@@ -556,7 +578,6 @@ fn throttle(text: &str) -> Result<(u32, f64), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_holds_together() {
@@ -572,6 +593,15 @@ mod tests {
             command.get_subcommands().for_each(|one| look(one, &path));
         }
         look(&Cli::command(), "");
+    }
+
+    #[test]
+    fn a_negative_number_is_a_wrong_value() {
+        for arguments in [&["probe", "db", "--expiry-days", "-5"][..], &["plan", "--wave-size", "-1"]] {
+            let all = ["hostssl"].iter().chain(arguments).map(Into::into);
+            let error = Cli::read(all).unwrap_err().render().to_string();
+            assert!(error.starts_with("error: invalid value '-"), "{error}");
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) async fn connect_whole(
     limits: &LimitArgs,
     talk: &OutputArgs,
 ) -> Result<Connected, CliError> {
+    connect.refuse_with_simulation()?;
     let stop = stop_signal(limits);
     let simulation = world::open(connect, state, talk)?;
     let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await?;
@@ -221,6 +222,34 @@ async fn interrupted() {
 #[cfg(not(unix))]
 async fn interrupted() {
     drop(tokio::signal::ctrl_c().await);
+}
+
+impl ConnectArgs {
+    /// Fails when options are given that a simulated Azure has no use for. A variable alone is no mistake: it may be meant for
+    /// other commands.
+    fn refuse_with_simulation(&self) -> Result<(), CliError> {
+        if self.simulate.is_none() {
+            return Ok(());
+        }
+        let given = |value: Option<&str>, variable: &str| {
+            value.is_some_and(|value| !std::env::var(variable).is_ok_and(|set| set.eq_ignore_ascii_case(value)))
+        };
+        let auth = clap::ValueEnum::to_possible_value(&self.auth).map(|value| value.get_name().to_owned());
+        let cloud = Some(self.cloud.as_str()).filter(|name| *name != "AzureCloud");
+        let options = [
+            ("--auth", given(auth.as_deref().filter(|name| *name != "cli"), "HOSTSSL_AUTH")),
+            ("--cloud", given(cloud, "HOSTSSL_CLOUD")),
+            ("--arm-endpoint", given(self.arm_endpoint.as_deref(), "HOSTSSL_ARM_ENDPOINT")),
+            ("--authority-host", given(self.authority_host.as_deref(), "HOSTSSL_AUTHORITY_HOST")),
+        ];
+        match options.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => Err(CliError::usage(
+                format!("{option} does not go with --simulate, which asks no real Azure"),
+                "leave one of them out",
+            )),
+        }
+    }
 }
 
 impl ScopeArgs {

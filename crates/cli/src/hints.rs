@@ -140,6 +140,7 @@ fn plan_errors() -> Vec<Said> {
         InvalidPlan::NoHash(_) => InvalidPlan::NoHash(InvalidPlanHash),
         InvalidPlan::Edited { .. } => InvalidPlan::Edited { stated: hash("1"), computed: hash("2") },
         InvalidPlan::Inconsistent(_) => InvalidPlan::Inconsistent("x".into()),
+        InvalidPlan::Canary(_) => InvalidPlan::Canary("x".into()),
     };
     let approvals = every! {
         NotApproved::NoHash(_) => NotApproved::NoHash(InvalidPlanHash),

@@ -1,6 +1,6 @@
 //! Keeping audits and probes in the state directory.
 
-use crate::args::{OutputArgs, StateArgs};
+use crate::args::StateArgs;
 use crate::error::CliError;
 use clap::Args;
 use hostssl_formats::probe_json;
@@ -8,7 +8,7 @@ use hostssl_model::{AuditReport, Outcome};
 use hostssl_probe::report::EndpointReport;
 use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, StoreError};
 use jiff::Timestamp;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Whether and how a run is kept.
@@ -25,15 +25,13 @@ pub(crate) struct KeepArgs {
 }
 
 impl KeepArgs {
-    /// Keeps the report. One that cannot be kept is told, and the report is written all the same.
-    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool, talk: &OutputArgs) {
+    /// Keeps the report. One that cannot be kept is told, with --quiet too, and the report is written all the same.
+    pub(crate) fn keep(&self, report: &AuditReport, simulated: bool) {
         if self.no_save || (simulated && self.state.state.is_none()) {
             return;
         }
         let kept = self.state.directory(simulated).and_then(|directory| Ok(save(&directory, report, self.retain)?));
-        if let Err(error) = kept
-            && !talk.quiet
-        {
+        if let Err(error) = kept {
             say!("warning: this audit was not kept: {}", error.on_one_line());
         }
     }
@@ -44,18 +42,19 @@ const BATCH: usize = 256;
 
 /// Keeps a probe while it goes on. What cannot be kept is told once, and the probe goes on all the same.
 pub(crate) struct ProbeKeeper {
+    to_begin: Option<(PathBuf, NewProbe)>,
     kept: Option<(AuditStore, String)>,
     waiting: Vec<ProbedEndpoint>,
     flushed: Instant,
     retain: Option<u32>,
-    quiet: bool,
 }
 
 impl ProbeKeeper {
-    /// Keeps that a probe has begun which asks `asked`.
-    pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value, talk: &OutputArgs) -> Self {
+    /// Will keep a probe that asks `asked`, from its first endpoint on: one that ended before it, because it was asked for
+    /// wrongly, saw nothing to keep.
+    pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value) -> Self {
         let mut keeper =
-            Self { kept: None, waiting: Vec::new(), flushed: Instant::now(), retain: args.retain, quiet: talk.quiet };
+            Self { to_begin: None, kept: None, waiting: Vec::new(), flushed: Instant::now(), retain: args.retain };
         if !args.no_save {
             let probe = NewProbe {
                 id: uuid::Uuid::now_v7().to_string(),
@@ -63,13 +62,8 @@ impl ProbeKeeper {
                 tool_version: env!("CARGO_PKG_VERSION").to_owned(),
                 asked: asked.to_string(),
             };
-            let begun = args.state.directory(false).and_then(|directory| {
-                let store = AuditStore::open(&directory)?;
-                store.begin_probe(&probe)?;
-                Ok(store)
-            });
-            match begun {
-                Ok(store) => keeper.kept = Some((store, probe.id)),
+            match args.state.directory(false) {
+                Ok(directory) => keeper.to_begin = Some((directory, probe)),
                 Err(error) => keeper.give_up(&error),
             }
         }
@@ -78,6 +72,12 @@ impl ProbeKeeper {
 
     /// Keeps one endpoint, with the next others.
     pub(crate) fn add(&mut self, report: &EndpointReport, outcome: Outcome) {
+        if let Some((directory, probe)) = self.to_begin.take() {
+            match AuditStore::open(&directory).and_then(|store| store.begin_probe(&probe).map(|()| store)) {
+                Ok(store) => self.kept = Some((store, probe.id)),
+                Err(error) => self.give_up(&error.into()),
+            }
+        }
         if self.kept.is_none() {
             return;
         }
@@ -111,9 +111,7 @@ impl ProbeKeeper {
 
     fn give_up(&mut self, error: &CliError) {
         self.kept = None;
-        if !self.quiet {
-            say!("warning: this probe was not kept: {}", error.on_one_line());
-        }
+        say!("warning: this probe was not kept: {}", error.on_one_line());
     }
 }
 

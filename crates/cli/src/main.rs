@@ -28,15 +28,13 @@ mod state;
 mod stdout;
 mod usage;
 
-use again::Again;
 use args::{Cli, Command};
-use clap::{CommandFactory as _, FromArgMatches as _};
 use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_defect));
-    let cli = match parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error).into(),
     };
@@ -47,14 +45,6 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => error.tell(&cli.talk.again).into(),
     }
-}
-
-/// The command line, and what a command that is printed needs of it.
-fn parse() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    cli.talk.again = Again::of(&matches);
-    Ok(cli)
 }
 
 /// A panic is a defect, of this program or of one that it uses: told in one line, without the paths of the machine that

@@ -6,14 +6,21 @@ use crate::stdout::stderr_is_terminal;
 use hostssl_formats::safe;
 use hostssl_remediation::{Act, Ending, Event, EventSink, ExecutionEvent, Plan, Record};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Follows the events of a run.
 pub(crate) struct RunProgress<'a> {
     plan: &'a Plan,
     bar: ProgressBar,
     quiet: bool,
+    /// What was said to be waited for, and when.
+    told: Mutex<HashMap<String, Instant>>,
 }
+
+/// How long nothing is said about something that goes on.
+const QUIET: Duration = Duration::from_secs(60);
 
 impl<'a> RunProgress<'a> {
     pub(crate) fn new(plan: &'a Plan, talk: &OutputArgs) -> Self {
@@ -27,7 +34,7 @@ impl<'a> RunProgress<'a> {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { plan, bar, quiet: talk.quiet }
+        Self { plan, bar, quiet: talk.quiet, told: Mutex::default() }
     }
 
     pub(crate) fn finish(&self) {
@@ -37,6 +44,19 @@ impl<'a> RunProgress<'a> {
     fn tell(&self, line: &str) {
         if !self.quiet {
             self.bar.suspend(|| say!("{line}"));
+        }
+    }
+
+    /// Says what is waited for where no bar shows it: once, and then once a minute.
+    fn waiting(&self, name: &str, why: &str) {
+        if !self.bar.is_hidden() {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = format!("{name}: {why}");
+        if told.get(&key).is_none_or(|told| told.elapsed() >= QUIET) {
+            self.tell(&key);
+            told.insert(key, Instant::now());
         }
     }
 
@@ -79,6 +99,7 @@ impl<'a> RunProgress<'a> {
 impl EventSink for RunProgress<'_> {
     fn emit(&self, event: &ExecutionEvent<'_>) {
         match event {
+            ExecutionEvent::Begun(run) => self.tell(&format!("run {run}")),
             ExecutionEvent::Wave { wave, servers } => {
                 let servers = if *servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
                 self.bar.set_message(format!("wave {wave}: {servers}"));
@@ -87,7 +108,7 @@ impl EventSink for RunProgress<'_> {
                 }
             }
             ExecutionEvent::Soaking { delay } => {
-                let text = format!("waiting {} s before the next wave", delay.as_secs());
+                let text = format!("waiting {} s, then reading the values of the wave again", delay.as_secs());
                 self.bar.set_message(text.clone());
                 if self.bar.is_hidden() {
                     self.tell(&text);
@@ -95,12 +116,15 @@ impl EventSink for RunProgress<'_> {
             }
             ExecutionEvent::JournalBusy { waited } => {
                 let waited = waited.as_secs();
-                self.bar.set_message(format!("another process is writing to the state directory, for {waited} s"));
+                let what = "another process is writing to the state directory";
+                self.bar.set_message(format!("{what}, for {waited} s"));
+                self.waiting("the journal", what);
             }
             ExecutionEvent::Recorded(record) => self.recorded(record),
             ExecutionEvent::Waiting { step, why, delay } => {
                 let name = safe(step.server.name());
                 self.bar.set_message(format!("{name}: {why}, again in {} s", delay.as_secs()));
+                self.waiting(&name, why);
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::args::StateArgs;
 use crate::error::CliError;
 use etcetera::BaseStrategy as _;
 use hostssl_remediation::RunId;
-use hostssl_store::{KeptRun, Page, Store, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, KeptRun, Page, Store, StoreError, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -83,6 +83,22 @@ pub(crate) fn find_change(store: &Store, text: &str) -> Result<RunId, CliError> 
         Some(id) => run_id(id),
         None if text == LATEST => Err(CliError::usage("no run has changed servers", "`hostssl runs` lists the runs")),
         None => Err(StoreError::NoSuchRun(run_id(text)?).into()),
+    }
+}
+
+/// Finds an audit that is kept: by its id, the beginning of it, or `latest`, which is the newest audit whatever was run since.
+pub(crate) fn find_audit(reader: &StoreReader, text: &str) -> Result<AuditEntry, CliError> {
+    let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
+    let of_audit = |run: KeptRun| match run {
+        KeptRun::Audit(audit) => Some(audit),
+        KeptRun::Probe(_) | KeptRun::Apply(_) => None,
+    };
+    let mut audits: Vec<Box<AuditEntry>> = runs.into_iter().filter_map(of_audit).collect();
+    let ids: Vec<&str> = audits.iter().map(|audit| audit.id.as_str()).collect();
+    match named(&ids, text)?.and_then(|id| ids.iter().position(|one| *one == id)) {
+        Some(index) => Ok(*audits.swap_remove(index)),
+        None if text == LATEST => Err(CliError::usage("no audit is kept", "`hostssl audit` makes one")),
+        None => Err(CliError::usage(format!("there is no audit {text}"), "`hostssl runs` lists the runs")),
     }
 }
 

@@ -69,6 +69,18 @@ fn a_probe_is_kept_as_it_was_reported() {
     assert!(table.contains("unreachable") && table.contains("2 endpoints"), "{table}");
     assert!(!shown.stdout.contains("hunter2"));
 
+    // What was asked for wrongly saw nothing, and is no run.
+    let empty = std::path::Path::new(state).join("empty.txt");
+    std::fs::write(&empty, "# no target\n").unwrap();
+    let wrong = common::run(&["probe", "--targets", empty.to_str().unwrap(), "--state", state]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    let listed: serde_json::Value = serde_json::from_str(&kept(&["-o", "json"]).stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+
+    // What cannot be kept is said, however quiet it is to be.
+    let unwritable = common::run(&["probe", "127.0.0.1:1", "-q", "-o", "none", "--state", "/proc/hostssl"]);
+    assert!(unwritable.stderr.contains("this probe was not kept"), "{}", unwritable.stderr);
+
     let unkept = common::run(&["probe", "127.0.0.1:1", "--no-save", "--state", state]);
     assert_eq!(unkept.code, 4);
     let pruned = common::run(&["probe", "127.0.0.1:1", "--retain", "1", "--state", state]);

@@ -168,6 +168,17 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
         (vec!["plan", "check", &edited], "changed after it was made"),
         (vec!["plan", "--control", "replica-parity"], "no control of baseline@1 that a write can fix"),
         (vec!["plan", "--canary-size", "9", "--wave-size", "3"], "--canary-size is more"),
+        (vec!["plan", "--wave-by", "tag:enviroment"], "did you mean tag:environment?"),
+        (
+            vec!["plan", "--canary", "pg-keycloack"],
+            "--canary pg-keycloack matches no server in scope (did you mean pg-keycloak?)",
+        ),
+        (vec!["plan", "--canary", "pg-grafana"], "the plan does not change the canary `pg-grafana`: already-right"),
+        (vec!["plan", "--simulate", "--cloud", "AzureChinaCloud"], "--cloud does not go with --simulate"),
+        (vec!["plan", "--wave-size", "-1"], "invalid value '-1'"),
+        (vec!["role", "audit", "--subscription", "Contoso Platform"], "is not the id of a subscription"),
+        (vec!["clients", "--log-file", "x.log", "--server", "pg-keycloak"], "cannot be used with"),
+        (vec!["probe", "host=db sslmoed=require"], "did you mean sslmode?"),
         (vec!["plan", "--out", &file], "never overwritten"),
         (vec!["undo", "no-such-run", "--yes"], "no run no-such-run"),
         (vec!["undo", "No Run", "--yes"], "`No Run`"),
@@ -241,7 +252,7 @@ fn an_identity_that_may_not_write_is_refused_before_the_first_write() {
 #[test]
 fn the_role_for_changing_adds_only_what_changing_needs() {
     let actions = |command: &str| {
-        let role = json(&common::run(&["role", command, "--subscription", "s"]));
+        let role = json(&common::run(&["role", command, "--subscription", "20000000-0000-4000-8000-000000000001"]));
         role["Actions"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let (audit, remediate) = (actions("audit"), actions("remediate"));
@@ -362,6 +373,33 @@ fn a_plan_that_leaves_a_failing_server_out_is_not_the_whole_way() {
 }
 
 #[test]
+fn a_server_that_failed_is_not_the_canary_of_the_next_plan() {
+    let site = Site::new(&["faults"]);
+    let canary = |more: &[&str]| {
+        let done = site.run(&[&["plan", "-o", "json"], more].concat());
+        let first = json(&done)["steps"][0]["server"].as_str().unwrap().to_owned();
+        (first.rsplit('/').next().unwrap().to_owned(), done.stderr)
+    };
+    let servers = ["--subscription", "traps-writes", "--server", "policy-denied", "--server", "immediate"];
+    let chosen = [&servers[..], &["--canary", "policy-denied"]].concat();
+    let (file, hash) = site.plan("plan.json", &chosen);
+    let applied = site.run(&["apply", &file, "--approve", &hash, "-o", "json"]);
+    assert_eq!(applied.code, 3, "{}", applied.stderr);
+    assert_eq!(json(&applied)["summary"]["notStarted"], 1, "the canary stops the rest");
+    // Whoever plans again tries the other one first, and is told why.
+    let (next, said) = canary(&servers);
+    assert_eq!(next, "immediate", "{said}");
+    assert!(said.contains("policy-denied did not end well in run "), "{said}");
+    // Where there is no other one, it is told all the same, and a person may choose it.
+    let (alone, said) = canary(&servers[..4]);
+    assert_eq!(alone, "policy-denied");
+    assert!(said.contains("warning: the canary policy-denied did not end well in run "), "{said}");
+    let (chosen, said) = canary(&chosen);
+    assert_eq!(chosen, "policy-denied");
+    assert!(!said.contains("warning: the canary"), "{said}");
+}
+
+#[test]
 fn a_plan_is_checked_against_what_a_kept_audit_found() {
     let site = Site::new(&["demo"]);
     let (file, hash) = site.plan("plan.json", &[]);
@@ -376,6 +414,9 @@ fn a_plan_is_checked_against_what_a_kept_audit_found() {
     let codes: Vec<&str> = complaints.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "not-needed"), "{codes:?}");
     assert_eq!(check("no-such-run").code, 2);
+    // The newest audit, whatever was run since.
+    site.run(&["probe", "127.0.0.1:1", "-q"]);
+    assert_eq!(check("latest").stdout, after.stdout);
 }
 
 #[test]
@@ -388,12 +429,15 @@ fn the_listeners_are_reached_the_way_that_is_given() {
     // Behind the tunnel is a server that has no TLS and takes everybody, whatever Azure says.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let rule = format!("{host}:5432:127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let (ask, asked) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         use std::io::{Read as _, Write as _};
         for mut stream in listener.incoming().map_while(Result::ok) {
+            let ask = ask.clone();
             std::thread::spawn(move || {
                 let mut bytes = [0; 1024];
                 while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    let _ = ask.send(());
                     // A request without anything behind it, such as SSLRequest, or a startup: AuthenticationOk.
                     let answer: &[u8] = if count == 8 { b"N" } else { b"R\0\0\0\x08\0\0\0\0" };
                     if stream.write_all(answer).is_err() {
@@ -409,10 +453,13 @@ fn the_listeners_are_reached_the_way_that_is_given() {
     assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: add --probe"), "{}", refused.stderr);
     assert!(site.runs().is_empty());
-    let applied = site.run(&[&apply[..], &["--probe"]].concat());
-    let report = json(&applied);
-    assert_eq!(report["summary"]["failed"], 1, "the wire contradicts the setting: {report}");
-    assert_eq!(applied.code, 3, "{}", applied.stderr);
+    // What stands behind the tunnel is asked, and contradicts the setting. How long it may do so is tested in virtual time.
+    let running = site.start(&[&apply[..], &["--probe"]].concat());
+    asked.recv_timeout(std::time::Duration::from_secs(60)).expect("the tunnel is used");
+    running.signal("KILL");
+    running.wait_for_signalled_end();
+    let run = site.runs()[0].clone();
+    assert_eq!(run["phase"], "applying", "nothing is called applied that the wire has not confirmed");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn is_right(one: &LeftOut) -> bool {
     matches!(one.reason, LeftOutReason::AlreadyRight | LeftOutReason::NotSupported)
 }
 
-/// Each server that gets nothing written, counted once: by hand, or by what keeps it out; a server that is right in one
+/// Each server that gets nothing written, counted once: manual, or by what keeps it out; a server that is right in one
 /// way and cannot be put right in another is not right.
 fn left_out_counts(plan: &Plan) -> Vec<String> {
     let planned = |executable| plan.steps().iter().filter(move |step| step.is_executable() == executable);
@@ -118,15 +118,14 @@ fn left_out_counts(plan: &Plan) -> Vec<String> {
     }
     let mut counts: BTreeMap<LeftOutReason, usize> = BTreeMap::new();
     reasons.values().for_each(|(_, reason)| *counts.entry(*reason).or_default() += 1);
-    let by_hand = (!by_hand.is_empty()).then(|| format!("{} by hand", by_hand.len()));
+    let by_hand = (!by_hand.is_empty()).then(|| format!("{} manual", by_hand.len()));
     by_hand.into_iter().chain(counts.iter().map(|(reason, count)| format!("{count} {}", reason.as_str()))).collect()
 }
 
 fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
-    let steps = plan.steps().iter().filter(|step| step.is_executable()).count();
     let waves = plan.waves().count();
     let left = left_out_counts(plan);
-    let what = format!("{}, {} in {}", plural(plan.servers(), "server"), plural(steps, "step"), plural(waves, "wave"));
+    let what = format!("{}, {} in {}", plural(plan.servers(), "server"), plan.count(), plural(waves, "wave"));
     let what = if plan.is_empty() { "nothing to write".to_owned() } else { what };
     let left = if left.is_empty() { String::new() } else { format!("; left out: {}", left.join(", ")) };
     let hash = plan.hash().as_str();

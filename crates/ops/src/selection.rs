@@ -24,6 +24,10 @@ pub enum Selector {
     Tag,
     /// Servers that are left out.
     Except,
+    /// The server that goes first.
+    Canary,
+    /// The tag whose values make waves.
+    WaveBy,
 }
 
 impl Selector {
@@ -37,6 +41,8 @@ impl Selector {
             Self::Server => "--server",
             Self::Tag => "--tag",
             Self::Except => "--except",
+            Self::Canary => "--canary",
+            Self::WaveBy => "--wave-by",
         }
     }
 
@@ -45,7 +51,8 @@ impl Selector {
             Self::ManagementGroup => "management group",
             Self::Subscription => "subscription in scope",
             Self::ResourceGroup => "resource group with a server in scope",
-            Self::Server | Self::Tag | Self::Except => "server in scope",
+            Self::Server | Self::Tag | Self::Except | Self::Canary => "server in scope",
+            Self::WaveBy => "tag of a server in scope",
         }
     }
 }
@@ -149,6 +156,7 @@ mod tests {
             primary: None,
             tags: tag.into_iter().collect(),
             administrator: None,
+            created_at: None,
         }
     }
 

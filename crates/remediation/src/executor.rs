@@ -38,6 +38,8 @@ impl<F: Fn(&ExecutionEvent<'_>) + Send + Sync> EventSink for F {
 /// What happens during a run.
 #[derive(Debug)]
 pub enum ExecutionEvent<'a> {
+    /// The journal has a new run: from now on it can be shown, resumed and undone.
+    Begun(&'a RunId),
     /// A wave begins.
     Wave {
         /// Its number.
@@ -45,7 +47,7 @@ pub enum ExecutionEvent<'a> {
         /// How many servers it has.
         servers: usize,
     },
-    /// Nothing happens for a time between two waves, so that clients meet what was changed.
+    /// Nothing happens for a time after a wave, so that clients meet what was changed, and what sets it back has its time.
     Soaking {
         /// How long.
         delay: Duration,
@@ -181,6 +183,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         let new = NewRun { id: run, plan, principal: by, first: &first };
         let begun = self.patiently(async || self.journal.begin(&new).await).await;
         begun.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        self.events.emit(&ExecutionEvent::Begun(run));
         let recorder = Recorder::new(self, run, plan, state);
         let walked = self.walk_and_finish(&recorder).await;
         recorder.conclude(walked)
@@ -301,8 +304,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 pool.until_idle().await?
             }
             first = false;
-            if waves.peek().is_some() && !self.is_stopped() {
-                self.soak().await;
+            // A run that is over anyway lets nobody wait.
+            if waves.peek().is_some() && self.halted(recorder, true).is_none() {
+                self.soak(self.options.soak).await;
                 self.look_again(recorder, wave).await?;
             }
         }
@@ -316,8 +320,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         self.end_waiting(recorder, why.unwrap_or(NotStarted::Interrupted)).await
     }
 
-    async fn soak(&self) {
-        let delay = self.options.soak;
+    async fn soak(&self, delay: Duration) {
         if !delay.is_zero() {
             self.events.emit(&ExecutionEvent::Soaking { delay });
             self.sleep_until_stopped(delay).await;
@@ -346,11 +349,16 @@ impl<W: ParameterWriter> Executor<'_, W> {
         .await
     }
 
+    /// The last wave gets the time of every other one, so that whoever asks for a soak learns what it came to.
     async fn look_at_all_again(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
         if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
             return Ok(());
         }
-        self.sleep_until_stopped(self.options.second_look).await;
+        if self.options.soak > self.options.second_look {
+            self.soak(self.options.soak).await;
+        } else {
+            self.sleep_until_stopped(self.options.second_look).await;
+        }
         self.look_again(recorder, recorder.plan.steps()).await
     }
 

@@ -1,10 +1,10 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
-use crate::{InvalidPlan, InvalidTransition, NotApproved, Plan, PlanHash, Record, RunState};
+use crate::{Ending, InvalidPlan, InvalidTransition, NotApproved, Plan, PlanHash, Record, RunState};
 use async_trait::async_trait;
-use hostssl_model::Principal;
-use hostssl_model::{Advice, Fault};
+use hostssl_model::{Advice, Fault, Principal, ResourceId};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The name of a run.
@@ -83,6 +83,21 @@ pub struct LoadedRun {
     pub state: RunState,
     /// When it began and when the last record was written, in milliseconds since 1970-01-01T00:00:00Z.
     pub times_ms: (i64, i64),
+}
+
+impl LoadedRun {
+    /// The servers that the run came to, and whether all steps of each ended well. A step that was not started says nothing.
+    #[must_use]
+    pub fn tried(&self) -> BTreeMap<&ResourceId, bool> {
+        let mut tried = BTreeMap::new();
+        for step in self.plan.steps() {
+            let ending = self.state.step(step.id).and_then(|at| at.apply.ending());
+            if let Some(ending) = ending.filter(|ending| !matches!(ending, Ending::NotStarted { .. })) {
+                *tried.entry(&step.server).or_insert(true) &= ending.is_success();
+            }
+        }
+        tried
+    }
 }
 
 /// What was kept of a run makes no sense: the state directory is damaged, or was edited.

@@ -37,7 +37,7 @@ pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};
 pub use plan::plan_schema;
 pub use plan::{
     Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
-    Plan, PlanContext, PlanHash, PlanOptions, Step,
+    Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount,
 };
 pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{

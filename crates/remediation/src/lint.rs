@@ -211,6 +211,7 @@ mod tests {
             server: id(name),
             kind: Kind::Flexible,
             replica_of: None,
+            created_at: None,
             control: FixableControl::RequireSecureTransport,
             parameter: ParameterName::RequireSecureTransport,
             before: "off".into(),

@@ -65,6 +65,9 @@ pub struct Step {
     pub kind: Kind,
     /// The primary, when the server is a replica and Azure says of which.
     pub replica_of: Option<ResourceId>,
+    /// When Azure made the server, where it says so. One that was made at another time is another server, whatever its name,
+    /// and is not written to.
+    pub created_at: Option<Box<str>>,
     /// The control whose finding it mends.
     pub control: FixableControl,
     /// The setting.
@@ -98,6 +101,23 @@ impl Step {
     #[must_use]
     pub fn is_executable(&self) -> bool {
         self.disposition != Disposition::Manual
+    }
+}
+
+/// The steps of a plan, those that hostssl writes and those that a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepCount {
+    /// All of them.
+    pub steps: usize,
+    /// Of these, the ones that a person does.
+    pub manual: usize,
+}
+
+impl fmt::Display for StepCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.steps == 1 { "" } else { "s" };
+        write!(f, "{} step{plural}", self.steps)?;
+        if self.manual > 0 { write!(f, " ({} manual)", self.manual) } else { Ok(()) }
     }
 }
 
@@ -361,6 +381,13 @@ impl Plan {
             .map(|step| &step.server)
             .collect::<HashSet<_>>()
             .len()
+    }
+
+    /// How many steps it has: what everybody says who counts them.
+    #[must_use]
+    pub fn count(&self) -> StepCount {
+        let steps = &self.draft.steps;
+        StepCount { steps: steps.len(), manual: steps.iter().filter(|step| !step.is_executable()).count() }
     }
 
     /// Whether there is nothing to write.

@@ -152,7 +152,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     }
     left_out.sort_by(|a, b| (&a.server, a.control).cmp(&(&b.server, b.control)));
     let mut options = inputs.options;
-    choose_canary(&groups, inputs.order, &mut options)?;
+    choose_canary(&groups, inputs.order, &left_out, &mut options)?;
     let mut steps = number(order(groups, &options, inputs.order));
     for (posture, change) in by_hand {
         steps.push(step(posture, change, 0));
@@ -179,14 +179,19 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
 fn choose_canary(
     groups: &BTreeMap<&ResourceId, Group<'_>>,
     order: &WaveOrder,
+    left_out: &[LeftOut],
     options: &mut PlanOptions,
 ) -> Result<(), InvalidPlan> {
-    let refuse = |text: String| Err(InvalidPlan::Inconsistent(text));
+    let refuse = |text: String| Err(InvalidPlan::Canary(text));
     let chosen: Vec<&Group<'_>> = groups.values().filter(|group| group.is_chosen(order)).collect();
     for name in &order.canary {
         let alone = WaveOrder { canary: vec![name.clone()], ..WaveOrder::default() };
         if !chosen.iter().any(|group| group.is_chosen(&alone)) {
-            return refuse(format!("the canary `{name}` is not among the servers that the plan changes"));
+            let named = |one: &&LeftOut| {
+                one.server.name().eq_ignore_ascii_case(name) || one.server.as_str().eq_ignore_ascii_case(name)
+            };
+            let why = left_out.iter().find(named).map(|one| format!(": {}: {}", one.reason.as_str(), one.detail));
+            return refuse(format!("the plan does not change the canary `{name}`{}", why.unwrap_or_default()));
         }
     }
     for group in &chosen {
@@ -194,7 +199,9 @@ fn choose_canary(
         let replicas =
             groups.values().filter(|other| other.posture.server.primary.as_ref() == Some(&group.posture.server.id));
         if let Some(replica) = replicas.map(|other| other.posture.server.name()).next() {
-            return refuse(format!("the canary `{name}` is a primary, and its replica `{replica}` comes before it"));
+            return refuse(format!(
+                "the canary `{name}` is a primary, and its replica `{replica}` must come before it"
+            ));
         }
     }
     if !chosen.is_empty() {
@@ -231,6 +238,7 @@ fn step(posture: &Posture, change: Change, wave: u32) -> Step {
         server: server.id.clone(),
         kind: server.kind,
         replica_of: server.primary.clone(),
+        created_at: server.created_at.clone(),
         control: change.control,
         parameter: change.parameter,
         undo: change.before.clone(),

@@ -159,6 +159,16 @@ pub trait ParameterWriter: Send + Sync {
     /// The [`Unchecked`] that says why nothing was seen.
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked>;
 
+    /// When Azure made the server, as Azure spells it; `None` where Azure does not say.
+    ///
+    /// # Errors
+    ///
+    /// The [`Unchecked`] that says why nothing was seen.
+    async fn created_at(&self, at: ParameterRef<'_>) -> Result<Option<String>, Unchecked>;
+
+    /// Where a server of this name is now that is not in its place any more, as far as can be seen.
+    async fn whereabouts(&self, at: ParameterRef<'_>) -> Option<ResourceId>;
+
     /// Waits until a write may be sent at once, as far as pacing tells. May be dropped while it waits.
     async fn await_turn(&self, at: ParameterRef<'_>);
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use async_trait::async_trait;
-use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, Stop, Unchecked};
+use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
     Accepted, Act, Approved, Clock, Direction, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _,
     LoadedRun, NewRun, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, Report, Rest,
@@ -102,6 +102,14 @@ impl ParameterWriter for Hanging<'_> {
             std::future::pending::<()>().await;
         }
         self.0.read(at).await
+    }
+
+    async fn created_at(&self, at: ParameterRef<'_>) -> Result<Option<String>, Unchecked> {
+        self.0.created_at(at).await
+    }
+
+    async fn whereabouts(&self, at: ParameterRef<'_>) -> Option<ResourceId> {
+        self.0.whereabouts(at).await
     }
 
     async fn await_turn(&self, _: ParameterRef<'_>) {

@@ -118,8 +118,8 @@ pub(crate) struct PlanCheckArgs {
     /// Complain when it is for another cloud.
     #[arg(long, value_name = "NAME")]
     pub(crate) cloud: Option<String>,
-    /// Compare it with this kept audit: complain about steps that no failed finding asks for, and about servers of
-    /// another tenant.
+    /// Compare it with this kept audit, by its id, the beginning of it, or latest: complain about steps that no failed finding
+    /// asks for, and about servers of another tenant.
     #[arg(long, value_name = "RUN")]
     pub(crate) audit: Option<String>,
     #[command(flatten)]
@@ -163,7 +163,8 @@ pub(crate) struct PaceArgs {
     /// Begin nothing new after this many steps that were refused, failed or timed out.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_failures: u32,
-    /// Wait so long between two waves, such as 10m, so that clients have met what was changed before more of it is.
+    /// Wait so long after each wave, such as 10m, then read its values again: clients have met what was changed before more of
+    /// it is, and a value that something else sets back is seen.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) soak: Option<Duration>,
     /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.

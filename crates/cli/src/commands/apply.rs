@@ -34,9 +34,6 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         let store = args.state.open(args.connect.simulate.is_some())?;
         let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
         let run = new_run()?;
-        if !talk.quiet {
-            say!("run {run}");
-        }
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
         change(&site, &store, &args.pace, route, &plan, talk, work).await

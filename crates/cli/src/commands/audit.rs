@@ -65,7 +65,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             None => write(&report, args.output, query.as_ref(), talk),
         };
         // Behind the output, which somebody waits for, and whether or not that could be written.
-        args.keep.keep(&report, args.connect.simulate.is_some(), talk);
+        args.keep.keep(&report, args.connect.simulate.is_some());
         written?;
         // Table and JSON hold what was not seen; the others would look whole.
         if matches!(args.output, AuditFormat::Csv | AuditFormat::Tsv | AuditFormat::None) || query.is_some() {

@@ -1,7 +1,7 @@
 //! `hostssl enforce`: plan, review and apply in one conversation.
 
 use super::apply::approve;
-use super::plan::{plan_for, tell_unseen};
+use super::plan::{failed_earlier, plan_for, tell_failed_earlier, tell_unseen};
 use crate::args::{EnforceArgs, OutputArgs};
 use crate::changing::{change, connect_site, write_report};
 use crate::connect::block_on;
@@ -13,7 +13,8 @@ use crate::stdout;
 pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let mut request = args.make.request()?;
     let route = args.judge.route(&args.make.connect)?;
-    request.order.last = super::plan::failed_canary(&args.state, args.make.connect.simulate.is_some());
+    let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
+    request.order.last = failed.keys().cloned().collect();
     stdout::query(args.value.query.as_deref())?;
     let done = block_on(async {
         let store = args.state.open(args.make.connect.simulate.is_some())?;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.pace.limits(), talk).await?;
         let planned = plan_for(&site.reading, &request, talk).await?;
         let seen = tell_unseen(&planned);
+        tell_failed_earlier(&planned.plan, &failed, &request.order, talk);
         if planned.plan.is_empty() {
             super::plan::write(&planned.plan, &args.value, talk)?;
             return Ok((None, seen));
@@ -28,9 +30,6 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
         let approved = approve(&planned.plan, instead, "run `hostssl enforce` again when you are ready")?;
         let run = new_run()?;
-        if !talk.quiet {
-            say!("run {run}");
-        }
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.
             remediation.apply(&approved, &run, std::time::Duration::MAX).await

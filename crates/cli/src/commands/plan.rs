@@ -7,21 +7,21 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::Progress;
-use crate::state::run_id;
+use crate::state::find_audit;
 use crate::{plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Column, Palette, lint_json, plan_text, safe, write_columns};
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
-use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, make_plan};
+use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, failed_last_time, make_plan};
 use hostssl_remediation::{
-    Clock as _, Ending, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, Step, SystemClock,
+    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, RunId, SystemClock,
     WaveOrder, failed_findings, lint, server_tags,
 };
-use hostssl_store::{RunEntry, StoreError};
+use hostssl_store::{StoreError, StoreReader};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -36,8 +36,10 @@ pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
 }
 
 fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let request = args.make.request()?;
+    let mut request = args.make.request()?;
     stdout::query(args.value.query.as_deref())?;
+    let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
+    request.order.last = failed.keys().cloned().collect();
     // Reading the whole estate for a plan that cannot be written would be a waste.
     args.out.as_deref().map(plan_file::check_free).transpose()?;
     let planned = block_on(async {
@@ -48,6 +50,7 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     write(plan, &args.value, talk)?;
     let shown = Format::from(args.value.output) == Format::Table && args.value.query.is_none();
     let seen = tell_unseen(&planned);
+    tell_failed_earlier(plan, &failed, &request.order, talk);
     if args.out.is_some() || (shown && !plan.is_empty()) {
         let path = plan_file::write(plan, args.out.as_deref())?;
         if !talk.quiet {
@@ -97,18 +100,45 @@ pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
     if planned.audit.run.complete && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
 }
 
-/// The canary of the last run, where it did not end well: another server is to try next. Where there is no state, there is none.
-pub(crate) fn failed_canary(state: &StateArgs, simulated: bool) -> BTreeSet<ResourceId> {
-    let Ok(reader) = state.read(simulated) else { return BTreeSet::new() };
-    let newest = |runs: Vec<RunEntry>| runs.into_iter().max_by_key(|run| run.last_at_ms);
-    let last =
-        reader.runs().ok().and_then(newest).and_then(|run| reader.load(&run.id).ok()).and_then(|run| run.load().ok());
-    let Some(run) = last else { return BTreeSet::new() };
-    let badly = |step: &&Step| {
-        let ending = run.state.step(step.id).and_then(|at| at.apply.ending());
-        ending.is_some_and(|ending| !ending.is_success() && !matches!(ending, Ending::NotStarted { .. }))
-    };
-    run.plan.waves().next().unwrap_or_default().iter().filter(badly).map(|step| step.server.clone()).collect()
+/// The servers whose last change did not end well: others are tried first. Where there is no state, there are none.
+pub(crate) fn failed_earlier(state: &StateArgs, simulated: bool) -> Result<BTreeMap<ResourceId, RunId>, CliError> {
+    let found = StoreReader::open(&state.directory(simulated)?).and_then(|reader| failed_last_time(&reader));
+    match found {
+        Ok(failed) => Ok(failed),
+        Err(StoreError::NoState(_)) => Ok(BTreeMap::new()),
+        Err(error) => {
+            let error = CliError::from(error);
+            say!(
+                "warning: earlier runs could not be read, so a server that failed may go first: {}",
+                error.on_one_line()
+            );
+            Ok(BTreeMap::new())
+        }
+    }
+}
+
+/// Says which servers go last because of an earlier run, and warns where one of them is the canary all the same.
+pub(crate) fn tell_failed_earlier(
+    plan: &Plan,
+    failed: &BTreeMap<ResourceId, RunId>,
+    order: &WaveOrder,
+    talk: &OutputArgs,
+) {
+    let canary: BTreeSet<&ResourceId> =
+        plan.waves().next().unwrap_or_default().iter().map(|step| &step.server).collect();
+    let planned: BTreeSet<&ResourceId> =
+        plan.steps().iter().filter(|step| step.is_executable()).map(|step| &step.server).collect();
+    for (server, run) in failed.iter().filter(|(server, _)| planned.contains(server)) {
+        let name = safe(server.name());
+        if canary.contains(server) && order.canary.is_empty() {
+            say!("warning: the canary {name} did not end well in run {run}, and no other server can go first");
+            say!(
+                "hint: `hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}"
+            );
+        } else if !canary.contains(server) && !talk.quiet {
+            say!("note: {name} did not end well in run {run}, so it goes last; --canary {name} tries it first");
+        }
+    }
 }
 
 /// How many servers fail a control of the plan and are not changed although nobody has accepted that: a plan that leaves them
@@ -223,12 +253,9 @@ fn check(args: &PlanCheckArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 
 /// The audit that a plan is compared with.
 fn kept_audit(args: &PlanCheckArgs, run: &str) -> Result<AuditReport, CliError> {
-    let run = run_id(run)?;
     let reader = args.state.read(args.of.simulated())?;
-    match reader.audit(run.as_str())? {
-        Some(audit) => Ok(reader.audit_report(&audit)?),
-        None => Err(StoreError::NoSuchRun(run).into()),
-    }
+    let audit = find_audit(&reader, run)?;
+    Ok(reader.audit_report(&audit)?)
 }
 
 fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
@@ -241,8 +268,7 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
     }
     stdout::write_text(talk, |out, _| {
         if complaints.is_empty() {
-            let steps = plan.steps().len();
-            writeln!(out, "plan {}: {steps} steps, no objection", plan.hash())?;
+            writeln!(out, "plan {}: {}, no objection", plan.hash(), plan.count())?;
             return write_excepted(out, plan);
         }
         let headings = ["CODE", "STEP", "SERVER", "COMPLAINT"];

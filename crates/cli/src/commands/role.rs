@@ -12,6 +12,11 @@ use serde_json::json;
 const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
 
 pub(crate) fn run(command: &RoleCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let (RoleCommand::Audit(asked) | RoleCommand::Remediate(asked)) = command;
+    if let Some(name) = asked.subscription.iter().find(|text| !is_id(text)) {
+        let hint = format!("`az account show --subscription '{name}' --query id -o tsv` prints it");
+        return Err(CliError::usage(format!("--subscription {name} is not the id of a subscription"), hint));
+    }
     let (args, name, description, more): (_, _, _, &[&str]) = match command {
         RoleCommand::Audit(args) => {
             (args, "hostssl auditor", "Reads what `hostssl audit` reads, and nothing else.", &[])
@@ -45,6 +50,15 @@ pub(crate) fn run(command: &RoleCommand, talk: &OutputArgs) -> Result<Exit, CliE
         say!("hint: name where it can be assigned, with --subscription or --management-group");
     }
     Ok(Exit::AllPass)
+}
+
+/// Whether a text is a subscription's id. Azure takes no name in a scope.
+fn is_id(text: &str) -> bool {
+    text.len() == PLACEHOLDER.len()
+        && text.bytes().zip(PLACEHOLDER.bytes()).all(|(byte, form)| match form {
+            b'-' => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 fn scopes(args: &RoleArgs) -> Vec<String> {

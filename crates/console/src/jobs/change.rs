@@ -205,6 +205,7 @@ impl ChangeJob {
 
     fn show(&self, event: &ExecutionEvent<'_>) {
         match event {
+            ExecutionEvent::Begun(_) => {}
             ExecutionEvent::Wave { wave, servers } => {
                 let noun = if *servers == 1 { "server" } else { "servers" };
                 self.say(&format!("Wave {wave}: {servers} {noun}"));
@@ -214,7 +215,7 @@ impl ChangeJob {
                 self.say(&format!("{name}: {why}; retrying in {} s", delay.as_secs()));
             }
             ExecutionEvent::Soaking { delay } => {
-                self.say(&format!("Waiting {} s before the next wave", delay.as_secs()));
+                self.say(&format!("Waiting {} s, then reading the values of the wave again", delay.as_secs()));
             }
             ExecutionEvent::JournalBusy { .. } => {
                 self.say("Waiting: another process is writing to the state directory");

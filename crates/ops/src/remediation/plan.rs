@@ -1,7 +1,7 @@
 //! From an audit to a plan. Nothing here writes.
 
 use super::preflight::{Preflight, preflight};
-use crate::selection::{unmatched, unseen as unseen_parts, was_stopped};
+use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
 use hostssl_audit::{Profile, control};
@@ -11,7 +11,7 @@ use hostssl_model::{
     TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
-    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding,
+    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding, WaveBy,
     WaveOrder, plan,
 };
 use std::borrow::Cow;
@@ -104,6 +104,12 @@ pub async fn make_plan(
         let nearest = nearest(&value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
         return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
     }
+    if let Some((selector, value, nearest)) = unmatched_order(&request.order, &servers)
+        && !was_stopped(&audit.gaps)
+        && !servers.is_empty()
+    {
+        return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
+    }
     let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
     let postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     let targets: Vec<Target<'_>> = postures
@@ -142,6 +148,24 @@ pub async fn make_plan(
         plan(&PlanInputs { forbidden: &forbidden, ..inputs })?
     };
     Ok(Planned { plan, audit, unseen, permissions: untold })
+}
+
+/// What the order of the waves names and no server has, with the name that was probably meant.
+fn unmatched_order(order: &WaveOrder, servers: &[&Server]) -> Option<(Selector, String, Option<String>)> {
+    let is = |name: &str, server: &Server| {
+        server.name().eq_ignore_ascii_case(name) || server.id.as_str().eq_ignore_ascii_case(name)
+    };
+    if let Some(name) = order.canary.iter().find(|name| !servers.iter().any(|server| is(name, server))) {
+        let nearest = nearest(name, servers.iter().map(|server| server.name()));
+        return Some((Selector::Canary, name.clone(), nearest.map(str::to_owned)));
+    }
+    let Some(WaveBy::Tag(key)) = &order.by else { return None };
+    let tags = || servers.iter().flat_map(|server| server.tags.iter()).map(|(name, _)| name);
+    if tags().any(|name| name.eq_ignore_ascii_case(key)) {
+        return None;
+    }
+    let nearest = nearest(key, tags()).map(|name| format!("tag:{name}"));
+    Some((Selector::WaveBy, format!("tag:{key}"), nearest))
 }
 
 /// The findings of the servers that are left out.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use hostssl_azure::{
-    Arm, ArmError, OperationHandle, Refusal, ResourceType, Turn, WriteParameterError, get_document, permissions, poll,
-    read_parameter, read_server, write_parameter, write_turn,
+    Arm, ArmError, OperationHandle, Refusal, ResourceType, Turn, WriteParameterError, get_document, list_servers,
+    permissions, poll, read_parameter, read_server, write_parameter, write_turn,
 };
 use hostssl_model::{Origin, Parameter, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
@@ -36,6 +36,25 @@ impl ParameterWriter for ArmWriter {
 
     async fn read(&self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
         read_parameter(&self.arm, at.server, at.kind, at.parameter).await
+    }
+
+    async fn created_at(&self, at: ParameterRef<'_>) -> Result<Option<String>, Unchecked> {
+        let (id, resource_type) = (at.server, ResourceType::of(at.kind));
+        let document = get_document(&self.arm, &id.subscription(), id.resource_group(), resource_type, id.name()).await;
+        let document = document.map_err(|error| error.blind(resource_type.read_action()))?;
+        match read_server(&document.to_string(), resource_type) {
+            Ok(listed) if listed.posture.server.id == *id => {
+                Ok(listed.posture.server.created_at.map(|time| time.to_string()))
+            }
+            Ok(_) => Err(Unchecked::new(Reason::MalformedAnswer, "Azure answered about another server")),
+            Err(odd) => Err(Unchecked::new(Reason::MalformedAnswer, odd.0)),
+        }
+    }
+
+    async fn whereabouts(&self, at: ParameterRef<'_>) -> Option<ResourceId> {
+        let listing = list_servers(&self.arm, &at.server.subscription(), None, ResourceType::of(at.kind)).await;
+        let mut servers = listing.items.into_iter().flatten().map(|listed| listed.posture.server.id);
+        servers.find(|id| id.name().eq_ignore_ascii_case(at.server.name()) && id != at.server)
     }
 
     async fn await_turn(&self, at: ParameterRef<'_>) {

@@ -1,12 +1,12 @@
 //! Each of the simulator's traps has its right ending.
 
-use crate::case::{Case, both, floor, id, step, switch};
+use crate::case::{Case, both, floor, id, patient, step, switch};
 use crate::common::{limits, tenant_through};
 use azure_core::http::request::Request;
 use azure_core::http::{AsyncRawResponse, HttpClient, Method};
-use hostssl_azure_sim::{Fault, FaultRule, Operation, ServerState, SimTransport};
+use hostssl_azure_sim::{Fault, FaultRule, Kind as SimKind, Operation, Server, ServerState, SimTransport};
 use hostssl_model::TlsVersion;
-use hostssl_remediation::{RunOutcome, Status};
+use hostssl_remediation::{ExecutorOptions, RunOutcome, Status};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -213,11 +213,7 @@ async fn what_somebody_else_changed_between_plan_and_apply_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_expires_in_the_middle_is_renewed() {
-    let mut scenario = crate::common::scenario(vec![hostssl_azure_sim::Server::new(
-        hostssl_azure_sim::Kind::Flexible,
-        "rg",
-        "orders",
-    )]);
+    let mut scenario = crate::common::scenario(vec![Server::new(SimKind::Flexible, "rg", "orders")]);
     scenario.token_lifetime = Duration::from_secs(310);
     scenario.writes.duration = Duration::from_secs(600);
     let case = Case::of(scenario);
@@ -263,6 +259,70 @@ async fn a_connection_that_is_refused_is_no_lost_answer() {
     let took = hostssl_remediation::Clock::elapsed(&case.clock) - began;
     assert_eq!(report.steps[0].status, Status::Applied);
     assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+/// A policy or another tool sets the value again, two seconds after the operation ended.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_goes_back_after_two_seconds_is_seen_before_the_report() {
+    let back = || Fault::GoesBack { after: Duration::from_secs(2) };
+    // In an earlier wave, by the last look.
+    let case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation.inject(FaultRule::on_server(id("billing"), back())).unwrap();
+    let report = case.apply(&plan).await;
+    assert_eq!(step(&report, "billing").status, Status::Failed, "{report:?}");
+    assert_eq!((step(&report, "orders").status, report.outcome), (Status::Applied, RunOutcome::Failed));
+    // In the last one, when there is a soak.
+    let case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(switch()).await;
+    case.simulation.inject(FaultRule::on_server(id("orders"), back())).unwrap();
+    let options = ExecutorOptions { soak: Duration::from_secs(3), ..patient() };
+    let report = case.try_apply(&plan, options).await.unwrap();
+    let line = step(&report, "orders");
+    assert_eq!(line.status, Status::Failed, "{report:?}");
+    assert!(line.reason.as_deref().unwrap().contains("something else sets it"), "{line:?}");
+    assert_eq!(case.value("orders"), "off");
+}
+
+/// Somebody deleted the server and made another one of the same name, whose settings are no business of the plan.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_to_another_server_of_the_same_name() {
+    let case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(switch()).await;
+    assert!(plan.steps().iter().all(|step| step.created_at.is_some()));
+    case.simulation.replace(&id("orders")).unwrap();
+    case.simulation.set_parameter(&id("orders"), "require_secure_transport", "off").unwrap();
+    let report = case.apply(&plan).await;
+    let line = step(&report, "orders");
+    assert_eq!(line.status, Status::Failed, "{line:?}");
+    assert!(line.reason.as_deref().unwrap().starts_with("another server has its name now"), "{line:?}");
+    assert_eq!(step(&report, "billing").status, Status::Applied);
+    assert_eq!(case.requests().writes_to(&id("orders")).count(), 0);
+
+    // The same on the way back: what the run changed is gone.
+    let case = Case::flexible(&["billing", "orders"]);
+    let plan = case.plan(switch()).await;
+    case.apply(&plan).await;
+    case.simulation.replace(&id("orders")).unwrap();
+    case.simulation.set_parameter(&id("orders"), "require_secure_transport", "on").unwrap();
+    let undone = case.undo().await;
+    assert_eq!(step(&undone, "orders").status, Status::Stuck, "{undone:?}");
+    assert_eq!((step(&undone, "billing").status, case.value("orders").as_str()), (Status::Undone, "on"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_moved_is_said_to_be_where_it_is() {
+    let moved = Server::new(SimKind::Flexible, "rg-new", "orders");
+    let old = Server::new(SimKind::Flexible, "rg", "orders").with("require_secure_transport", "off");
+    let case = Case::new(vec![old, moved]);
+    let plan = case.plan(switch()).await;
+    assert_eq!(plan.steps().len(), 1);
+    case.simulation.inject(FaultRule::on_server(id("orders"), Fault::Vanished)).unwrap();
+    let report = case.apply(&plan).await;
+    let reason = report.steps[0].reason.as_deref().unwrap();
+    assert_eq!(report.steps[0].status, Status::Failed, "{reason}");
+    assert!(reason.contains("deleted, renamed or moved") && reason.contains("/resourceGroups/rg-new/"), "{reason}");
+    assert!(case.requests().writes.is_empty());
 }
 
 /// What was the service's default is the service's default again, and no value of somebody's.

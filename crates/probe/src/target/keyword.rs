@@ -2,7 +2,7 @@
 //! fe-connect.c).
 
 use super::TargetError;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, check_keyword};
 
 pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();
@@ -14,6 +14,7 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
             return Err(TargetError::Syntax("a keyword has no value"));
         }
         let (value, after) = value(after.trim_start())?;
+        check_keyword(keyword, true)?;
         parameters.set(keyword, value)?;
         rest = after.trim_start();
     }

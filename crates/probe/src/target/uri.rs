@@ -1,7 +1,7 @@
 //! Connection URLs (libpq, section "Connection URIs"; conninfo_uri_parse_options in fe-connect.c).
 
 use super::TargetError;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, check_keyword};
 
 /// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write it.
 pub(super) fn strip_scheme(text: &str) -> Option<&str> {
@@ -41,7 +41,9 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     }
     for pair in query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
         let (keyword, value) = pair.split_once('=').ok_or(TargetError::Syntax("a parameter has no value"))?;
-        parameters.set(&decode(keyword)?, decode(value)?)?;
+        let keyword = decode(keyword)?;
+        check_keyword(&keyword, false)?;
+        parameters.set(&keyword, decode(value)?)?;
     }
     Ok(parameters)
 }

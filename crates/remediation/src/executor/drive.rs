@@ -11,6 +11,7 @@ use crate::{
     Track, WriteError,
 };
 use hostssl_model::{Origin, Parameter, Reason, Unchecked, same_value};
+use jiff::Timestamp;
 use std::time::Duration;
 use wait::{Bounded, Pace};
 
@@ -64,6 +65,8 @@ pub(super) struct Drive<'a, W: ParameterWriter> {
     operation: Option<Operation<W::Operation>>,
     busy: Pace,
     unreadable_since: Option<Duration>,
+    /// Whether the server was seen to be the one that the plan was made for.
+    identified: bool,
 }
 
 impl<'a, W: ParameterWriter> Drive<'a, W> {
@@ -88,6 +91,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             operation: None,
             busy: Pace::new(&executor.options),
             unreadable_since: None,
+            identified: step.created_at.is_none(),
         }
     }
 
@@ -152,15 +156,65 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
     }
 
+    /// Looks whether the server is the one that the plan was made for, and not another that was made under its name since.
+    /// `None` when it is, or Azure does not say.
+    async fn identify(&mut self) -> Result<Option<Next>, Halt> {
+        if self.identified {
+            return Ok(None);
+        }
+        let limit = self.executor.options.busy_patience;
+        let told = match self.while_patient(limit, self.executor.writer.created_at(self.place())).await {
+            Bounded::Done(told) => told,
+            Bounded::TooLong => Err(Unchecked::new(Reason::Network, format!("no answer for {} s", limit.as_secs()))),
+            Bounded::Stopped => Err(Unchecked::new(Reason::Interrupted, "the run was stopped")),
+        };
+        match told {
+            Ok(Some(now)) if !self.step.created_at.as_deref().is_some_and(|planned| same_moment(planned, &now)) => {
+                let planned = self.step.created_at.as_deref().unwrap_or_default();
+                let detail = format!(
+                    "another server has its name now: the plan is for one that was made at {planned}, this one was made at \
+                     {now}; nothing was written"
+                );
+                Ok(Some(self.end(Ending::Failed { detail: SafeText::new(&detail) }).await?))
+            }
+            Ok(_) => {
+                self.identified = true;
+                Ok(None)
+            }
+            Err(unchecked) => {
+                let clean = self.recorder.track(self.step, self.direction)?.unanswered == 0;
+                Ok(Some(self.could_not_read_before_writing(&unchecked, clean).await?))
+            }
+        }
+    }
+
+    /// What is known of a server that is not in its place any more.
+    async fn vanished(&self, unchecked: &Unchecked) -> SafeText {
+        let asked = self.executor.writer.whereabouts(self.place());
+        let limit = self.executor.options.read_patience;
+        let found = match self.while_patient(limit, asked).await {
+            Bounded::Done(found) => found,
+            Bounded::TooLong | Bounded::Stopped => None,
+        };
+        let what = "it is not in its place any more: it was deleted, renamed or moved";
+        SafeText::new(&match found {
+            Some(id) => format!("{what}; a server of its name is now {id}: plan again"),
+            None => format!("{what} ({})", unchecked.detail),
+        })
+    }
+
     /// Whether an accepted write of the way there may still come through on the way back.
     fn may_still_take_effect(&self, track: &Track) -> bool {
         let longest = i64::try_from(self.executor.options.longest_operation.as_millis()).unwrap_or(i64::MAX);
         track.running_since_ms.is_some_and(|since| self.executor.clock.now_ms().saturating_sub(since) < longest)
     }
 
-    /// Waits for its turn, records the intent, then writes. The one place where anything is written.
+    /// Makes sure of the server, waits for its turn, records the intent, then writes. The one place where anything is written.
     async fn write(&mut self, before: &Parameter) -> Result<Next, Halt> {
         let (writer, asked) = (self.executor.writer, self.executor.clock.elapsed());
+        if let Some(next) = self.identify().await? {
+            return Ok(next);
+        }
         let patience = self.executor.options.busy_patience.saturating_sub(self.since(self.began));
         match self.until_stopped(patience, writer.await_turn(self.place())).await {
             Bounded::Done(()) => {}
@@ -229,7 +283,10 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         if self.is_interrupted() {
             return Ok(Next::Leave);
         }
-        let detail = SafeText::new(&format!("{}: {}", blind.reason, blind.detail));
+        let detail = match blind.reason {
+            Reason::Vanished => self.vanished(blind).await,
+            reason => SafeText::new(&format!("{reason}: {}", blind.detail)),
+        };
         let refused = |by, name: &str| Ending::Refused { by, name: SafeText::new(name), detail: detail.clone() };
         // Azure says of a server that another operation runs on that it is stopped, when its settings are read.
         let is_busy = blind.reason == Reason::Stopped && self.is_at_work().await;
@@ -305,6 +362,14 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
 impl Next {
     fn is_leave(&self) -> bool {
         matches!(self, Self::Leave)
+    }
+}
+
+/// Whether two times are one, however they are spelled.
+fn same_moment(left: &str, right: &str) -> bool {
+    match (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
+        (Ok(left), Ok(right)) => left == right,
+        _ => left.trim() == right.trim(),
     }
 }
 

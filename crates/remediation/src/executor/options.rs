@@ -42,7 +42,7 @@ pub struct ExecutorOptions {
     pub unseen_patience: Duration,
     /// How long after the last step ended all values are read once more before the report.
     pub second_look: Duration,
-    /// How long to wait between two waves, so that clients have met what was changed.
+    /// How long to wait after each wave, before its values are read again, so that clients have met what was changed.
     pub soak: Duration,
     /// How long an operation that nobody has seen end may still take effect. Within it, a value that is back to what it was
     /// is no proof that it stays so.
@@ -72,7 +72,7 @@ impl Default for ExecutorOptions {
             ready_grace: Duration::from_secs(40),
             ready_patience: Duration::from_mins(2),
             unseen_patience: Duration::from_mins(10),
-            second_look: Duration::from_millis(500),
+            second_look: Duration::from_secs(1),
             soak: Duration::ZERO,
             longest_operation: Duration::from_hours(24),
             judge_patience: Duration::from_mins(1),

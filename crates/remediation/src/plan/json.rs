@@ -54,6 +54,9 @@ pub enum InvalidPlan {
         /// The hash of its content.
         computed: PlanHash,
     },
+    /// The server that was chosen to go first cannot.
+    #[error("{0}")]
+    Canary(String),
     /// It breaks a rule that every plan keeps.
     #[error("the plan is inconsistent: {0}")]
     Inconsistent(String),
@@ -65,6 +68,7 @@ impl Advice for InvalidPlan {
             Self::TooLarge(_) => "plan for fewer servers at a time: `hostssl plan --max-servers 1000`",
             Self::Edited { .. } => "a plan is never edited: make it again with `hostssl plan`",
             Self::OtherVersion(_) => "make it again with this hostssl: `hostssl plan`",
+            Self::Canary(_) => "choose another server with --canary, or leave --canary out",
             Self::Malformed(_) | Self::BadText { .. } | Self::NoHash(_) | Self::Inconsistent(_) => {
                 "make it again with `hostssl plan`"
             }
@@ -218,6 +222,9 @@ struct StepV1 {
     server: String,
     kind: String,
     replica_of: Option<String>,
+    /// When Azure made the server, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
     control: String,
     parameter: String,
     before: String,
@@ -361,6 +368,7 @@ fn step_to_json(step: &Step) -> StepV1 {
         server: step.server.to_string(),
         kind: step.kind.as_str().into(),
         replica_of: step.replica_of.as_ref().map(ToString::to_string),
+        created_at: step.created_at.as_deref().map(str::to_owned),
         control: step.control.to_string(),
         parameter: step.parameter.key().into(),
         before: step.before.to_string(),
@@ -381,6 +389,7 @@ fn step_from_json(step: StepV1) -> Result<Step, InvalidPlan> {
         server: id_from(&step.server)?,
         kind: kind.ok_or_else(|| bad("kind", &step.kind, "a kind of server"))?,
         replica_of: step.replica_of.as_deref().map(id_from).transpose()?,
+        created_at: step.created_at.map(Into::into),
         control: control_from(&step.control)?,
         parameter: ParameterName::from_key(&step.parameter)
             .ok_or_else(|| bad("parameter", &step.parameter, "a setting"))?,

@@ -160,8 +160,11 @@ fn check_values(step: &Step) -> Result<(), String> {
         return Err("only what is done by hand is in no wave".into());
     }
     let odd = |value: &str| value.len() > MAX_WORD || value.trim() != value;
-    if [&step.before, &step.after, &step.undo].into_iter().any(|value| odd(value)) {
+    if [&step.before, &step.after, &step.undo].into_iter().chain(&step.created_at).any(|value| odd(value)) {
         return Err("a value is too long or padded".into());
+    }
+    if step.created_at.as_deref().is_some_and(|time| time.contains(is_harmful)) {
+        return Err("a time holds control characters".into());
     }
     Ok(())
 }

@@ -42,7 +42,11 @@ pub(crate) struct ClientsArgs {
     /// A log of the server, a folder of them, or - for standard input; may be repeated. stderr, csvlog and jsonlog, also
     /// with gzip. All of them are logs of one server. Without it, the logs of every server in scope are downloaded from
     /// Azure, by whoever may read the server; logfiles.download_enable must be on.
-    #[arg(long, value_name = "FILE|DIR|-")]
+    #[arg(
+        long,
+        value_name = "FILE|DIR|-",
+        conflicts_with_all = ["server", "tag", "except", "subscription", "resource_group", "management_group", "simulate"]
+    )]
     pub(crate) log_file: Vec<PathBuf>,
     /// The server's log_line_prefix. Otherwise it is found out, and said.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]

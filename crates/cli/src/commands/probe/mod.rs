@@ -48,7 +48,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let options = Options { conversations: parallel, ..options(args, root_files)? };
         let asked = asked(&options);
         let prober = Arc::new(prober(options)?);
-        let mut keeper = ProbeKeeper::begin(&args.keep, &asked, talk);
+        let mut keeper = ProbeKeeper::begin(&args.keep, &asked);
         let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
