@@ -1,12 +1,18 @@
 //! Keeping audits and probes in the state directory.
 
 use crate::args::StateArgs;
+use crate::commands::probe::is_azure;
+use crate::commands::runs::instant;
 use crate::error::CliError;
+use crate::probing::now;
 use clap::Args;
-use hostssl_formats::probe_json;
-use hostssl_model::{AuditReport, Outcome};
+use hostssl_formats::{probe_json, safe};
+use hostssl_model::{AuditReport, Outcome, Standing};
 use hostssl_probe::report::EndpointReport;
-use hostssl_store::{AuditStore, NewProbe, ProbedEndpoint, StoreError};
+use hostssl_ops::observation;
+use hostssl_store::{
+    AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, StoreError, StoreReader,
+};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,6 +41,46 @@ impl KeepArgs {
             say!("warning: this audit was not kept: {}", error.on_one_line());
         }
     }
+
+    /// Says what earlier probes saw of the servers that are kept, behind an audit that did not probe: its report rests on what
+    /// Azure declares alone.
+    pub(crate) fn tell_probes(&self, simulated: bool) {
+        if simulated && self.state.state.is_none() {
+            return;
+        }
+        // Without a state, or with one that cannot be read, there is nothing to tell.
+        let Ok(directory) = self.state.directory(simulated) else { return };
+        if StoreReader::open(&directory).is_err() {
+            return;
+        }
+        let Ok((Some(probed_ms), open)) = AuditStore::open(&directory).and_then(|store| earlier_probes(&store)) else {
+            return;
+        };
+        let at = instant(probed_ms);
+        if open.total == 0 {
+            say!("note: this audit did not probe; the newest probe that is kept is of {at}");
+            return;
+        }
+        let names = open.rows.iter().map(|row| safe(&row.name).into_owned()).collect::<Vec<_>>().join(", ");
+        let more = open.total.saturating_sub(open.rows.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        say!(
+            "warning: this audit did not probe; the newest probes that are kept, the last of {at}, saw plaintext accepted although \
+             Azure declares otherwise: {names}{more}"
+        );
+        say!("hint: --probe probes again");
+    }
+}
+
+/// Servers that are named.
+const NAMED: u32 = 5;
+
+/// When the newest probe that stands was made, and the servers that accept plaintext by it although they declare otherwise.
+fn earlier_probes(store: &AuditStore) -> Result<(Option<i64>, ServerPage), StoreError> {
+    let Some(audit) = store.latest()? else { return Ok((None, ServerPage::default())) };
+    let filter = ServerFilter { standings: vec![Standing::AcceptsPlaintext], ..ServerFilter::default() };
+    let open = store.servers(&audit, &filter, ServerSort::Name, false, Page { number: 0, size: NAMED })?;
+    Ok((store.newest_probe()?, open))
 }
 
 /// Endpoints that are kept at once, or those of a second: a commit waits for the disk.
@@ -82,7 +128,12 @@ impl ProbeKeeper {
             return;
         }
         match probe_json::to_text(report) {
-            Ok(document) => self.waiting.push(ProbedEndpoint { outcome, document }),
+            Ok(document) => {
+                let moment = now();
+                let listener = is_azure(&report.host).then(|| (report.host.clone(), observation(report, &moment)));
+                let at_ms = moment.seconds.saturating_mul(1000);
+                self.waiting.push(ProbedEndpoint { outcome, document, listener, at_ms });
+            }
             Err(error) => self.give_up(&CliError::defect(&error)),
         }
         if self.waiting.len() >= BATCH || self.flushed.elapsed() > Duration::from_secs(1) {

@@ -158,7 +158,7 @@ pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
 }
 
 /// The time, for observations.
-fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     let now = jiff::Timestamp::now();
     Moment { text: format!("{now:.6}"), seconds: now.as_second() }
 }

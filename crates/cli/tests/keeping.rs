@@ -90,6 +90,21 @@ fn a_probe_is_kept_as_it_was_reported() {
 }
 
 #[test]
+fn what_a_probe_saw_of_a_known_server_is_told_by_an_audit_that_does_not_probe() {
+    let simulator = common::simulator(&["demo"]);
+    let state = State::new("fed");
+    let run = |arguments: &[&str]| simulator.run(&[arguments, &["--state", state.path()]].concat());
+    let audit = || run(&["audit", "--server", "pg-invoices-prod", "-o", "none"]);
+    assert!(!audit().stderr.contains("did not probe"), "nothing was probed yet");
+    let listed = std::fs::read_to_string(simulator.folder().join("servers.txt")).unwrap();
+    let target = listed.lines().find(|line| line.contains("pg-invoices-prod.")).unwrap();
+    let probed = run(&["probe", target, "-o", "none"]);
+    assert_eq!(probed.code, 3, "{}", probed.stderr);
+    let told = audit().stderr;
+    assert!(told.contains("saw plaintext accepted although Azure declares otherwise: pg-invoices-prod"), "{told}");
+}
+
+#[test]
 fn a_kept_audit_is_listed_shown_and_judged_again() {
     let state = State::new("judged");
     let state = state.path();

@@ -4,7 +4,7 @@
 //! nothing; one that failed neither clears a server nor convicts it: bad news stands, and good news needs to be seen
 //! again. The fold does not depend on the order in which the evidence comes in.
 
-use crate::{Enforcement, Proof, Reading, Standing, WireObservation};
+use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
 use std::collections::BTreeMap;
 
 /// Something that was seen, when, and by which run.
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 pub struct Evidence<T> {
     /// What was seen.
     pub what: T,
-    /// When, in milliseconds since 1970-01-01T00:00:00Z: the start of the audit, or the moment of the read-back.
+    /// When, in milliseconds since 1970-01-01T00:00:00Z: the start of the audit, the moment of the probe or of the read-back.
     pub at_ms: i64,
-    /// The id of the audit, or of the run that changed the server.
+    /// The id of the audit, of the probe, or of the run that changed the server.
     pub source: Box<str>,
 }
 
@@ -31,6 +31,9 @@ pub enum Seen {
     Declared(Evidence<Enforcement>),
     /// An audit probed its listeners. Without a look in it nobody probed, and it says nothing.
     Probed(Evidence<Vec<WireObservation>>),
+    /// Somebody probed some of its ports, each by its name, and got an answer. It says nothing of the others, and does not
+    /// clear a port on which an audit saw worse: whoever probes by hand may name fewer users and databases.
+    ProbedAlone(Evidence<Vec<WireObservation>>),
     /// A run wrote the switch and read it back.
     Changed(Evidence<Change>),
 }
@@ -69,6 +72,7 @@ impl CurrentState {
             Seen::Declared(look) => self.add_declared(look),
             Seen::Probed(probe) if probe.what.is_empty() => {}
             Seen::Probed(probe) => self.add_probe(probe),
+            Seen::ProbedAlone(probe) => self.add_probe_alone(&probe),
             Seen::Changed(change) => {
                 if change.what.before == Enforcement::NotEnforced {
                     self.off_ms = self.off_ms.max(Some(change.at_ms));
@@ -106,6 +110,43 @@ impl CurrentState {
             }
         }
         newest(&mut self.probe, probe);
+    }
+
+    fn add_probe_alone(&mut self, probe: &Evidence<Vec<WireObservation>>) {
+        let transport = |look: &WireObservation| match &look.listener {
+            Reading::Known(listener) => Some(listener.transport),
+            Reading::Unknown(_) => None,
+        };
+        let is_bad = |look: &WireObservation| {
+            matches!(transport(look), Some(WireTransport::Optional | WireTransport::PlaintextOnly))
+        };
+        // What decides nothing says nothing.
+        let answered =
+            |look: &&WireObservation| transport(look).is_some_and(|found| found != WireTransport::Inconclusive);
+        let off_ms = self.off_ms.filter(|_| self.declared() == Enforcement::Enforced);
+        let stands = |at_ms: i64| off_ms.is_none_or(|off| at_ms > off);
+        let mut by_port: BTreeMap<u16, Vec<WireObservation>> = BTreeMap::new();
+        for look in probe.what.iter().filter(answered) {
+            by_port.entry(look.port).or_default().push(look.clone());
+        }
+        for (port, what) in by_port {
+            let worse = |known: &Evidence<Vec<WireObservation>>| stands(known.at_ms) && known.what.iter().any(is_bad);
+            let newer = self.answered.get(&port).is_none_or(|known| known.at_ms < probe.at_ms);
+            if !newer || (self.answered.get(&port).is_some_and(worse) && !what.iter().any(is_bad)) {
+                continue;
+            }
+            let seen = |what| Evidence { what, at_ms: probe.at_ms, source: probe.source.clone() };
+            match &mut self.probe {
+                None => self.probe = Some(seen(what.clone())),
+                // The port is there; what the newest probe did not get an answer to has one now.
+                Some(known) if known.at_ms < probe.at_ms => {
+                    known.what.retain(|look| look.port != port);
+                    known.what.extend(what.iter().cloned());
+                }
+                Some(_) => {}
+            }
+            self.answered.insert(port, seen(what));
+        }
     }
 
     /// What is declared: the newest look, unless that failed and the value before was off. What was off when it was read

@@ -18,7 +18,7 @@ pub use clients::{ClientsCensus, ServerCensus, take_census};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
 pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
-pub use listener_probe::{ListenerProbe, Look, Moment};
+pub use listener_probe::{ListenerProbe, Look, Moment, observation};
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
     NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, WireJudge, failed_last_time,

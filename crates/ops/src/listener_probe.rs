@@ -105,7 +105,7 @@ impl ListenerProbe {
                     return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended before its time"))];
                 };
                 let moment = (self.clock)();
-                reports.into_iter().map(|report| observation(report, &moment)).collect()
+                reports.iter().map(|report| observation(report, &moment)).collect()
             }
         }
     }
@@ -170,7 +170,8 @@ fn not_running(server: &Server) -> Option<Unchecked> {
 }
 
 /// What one report says.
-fn observation(report: EndpointReport, now: &Moment) -> WireObservation {
+#[must_use]
+pub fn observation(report: &EndpointReport, now: &Moment) -> WireObservation {
     let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
     let transport = match report.verdict {
         Verdict::Enforced => Some(WireTransport::Enforced),
@@ -188,13 +189,13 @@ fn observation(report: EndpointReport, now: &Moment) -> WireObservation {
         (Some(transport), _) => Reading::Known(WireListener {
             transport,
             why: report.reason.as_str().into(),
-            versions: versions(&report),
+            versions: versions(report),
             certificate: report.certificate.as_ref().map(|certificate| certificate_of(certificate, now)),
         }),
     };
     WireObservation {
         port: report.port,
-        address: report.address.map(Into::into),
+        address: report.address.as_deref().map(Into::into),
         observed_at: now.text.as_str().into(),
         listener,
     }

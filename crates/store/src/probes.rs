@@ -1,12 +1,14 @@
 //! Keeps what stand-alone probes saw: endpoints by the batch, so that a long probe that is killed leaves what it had.
 //!
-//! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not looked into here.
+//! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not looked into here. What they say of
+//! servers that audits have found is handed over beside it.
 
+use crate::audits::fold_probe;
 use crate::{AuditStore, Page, StoreError, StoreReader};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use hostssl_model::Outcome;
+use hostssl_model::{Outcome, WireObservation};
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 use std::io::{Read as _, Write as _};
 
@@ -33,6 +35,10 @@ pub struct ProbedEndpoint {
     pub outcome: Outcome,
     /// Its report, in JSON.
     pub document: String,
+    /// What it says of a server that may be known here, with the name that the server was probed by.
+    pub listener: Option<(String, WireObservation)>,
+    /// When it was probed, in milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// A probe that is kept.
@@ -83,7 +89,8 @@ impl AuditStore {
         })
     }
 
-    /// Keeps more endpoints of a probe, all or none of them.
+    /// Keeps more endpoints of a probe, all or none of them, and adds what they say to what is known of the servers that
+    /// audits have found.
     ///
     /// # Errors
     ///
@@ -96,8 +103,12 @@ impl AuditStore {
             let mut insert =
                 transaction.prepare_cached("INSERT INTO probe_endpoints (probe, seq, document) VALUES (?1, ?2, ?3)")?;
             let mut tally = [0_i64; 3];
+            let mut present = false;
             for (seq, endpoint) in (done..).zip(endpoints) {
                 insert.execute(params![num, seq, deflated(&endpoint.document)])?;
+                if let Some((host, look)) = &endpoint.listener {
+                    present |= fold_probe(&transaction, probe, host, look, endpoint.at_ms)?;
+                }
                 let [pass, fail, unknown] = &mut tally;
                 *match endpoint.outcome {
                     Outcome::Pass => pass,
@@ -109,6 +120,9 @@ impl AuditStore {
             let [pass, fail, unknown] = tally;
             let count = "UPDATE probes SET pass = pass + ?2, fail = fail + ?3, unknown = unknown + ?4 WHERE num = ?1";
             transaction.execute(count, params![num, pass, fail, unknown])?;
+            if present {
+                transaction.execute("UPDATE present SET version = version + 1", [])?;
+            }
             transaction.commit()?;
             Ok(())
         })

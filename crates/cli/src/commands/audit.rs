@@ -66,6 +66,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         };
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.keep.keep(&report, args.connect.simulate.is_some());
+        if !args.wire.probe && !talk.quiet {
+            args.keep.tell_probes(args.connect.simulate.is_some());
+        }
         written?;
         // Table and JSON hold what was not seen; the others would look whole.
         if matches!(args.output, AuditFormat::Csv | AuditFormat::Tsv | AuditFormat::None) || query.is_some() {

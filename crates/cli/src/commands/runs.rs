@@ -25,7 +25,7 @@ pub(crate) fn run(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
 }
 
 /// Milliseconds since 1970 in RFC 3339, to the second.
-fn instant(ms: i64) -> String {
+pub(crate) fn instant(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 

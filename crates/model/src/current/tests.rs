@@ -152,3 +152,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_probe_of_one_port_says_nothing_of_the_others_and_clears_nothing_worse() {
+    let alone = |at_ms, port, transport| Seen::ProbedAlone(at(at_ms, vec![look(port, transport)]));
+    let audit = || [declared(1, On), probed(1, &[(5432, Some(Refuses)), (6432, Some(Accepts))])];
+    // The pooler that an audit saw open stays open when only PostgreSQL is probed, and when a probe that may name less is
+    // refused there.
+    for more in [alone(2, 5432, Some(Refuses)), alone(2, 6432, Some(Refuses)), alone(2, 6432, None)] {
+        assert_eq!(fold(audit().into_iter().chain([more])).standing(), Standing::AcceptsPlaintext);
+    }
+    // Bad news is believed from whoever brings it, and an audit's probe clears it.
+    let good = || [declared(1, On), probed(1, &[(5432, Some(Refuses))])];
+    let open = fold(good().into_iter().chain([alone(2, 5432, Some(Accepts))]));
+    assert_eq!((open.standing(), open.probed_ms()), (Standing::AcceptsPlaintext, Some(2)));
+    let cleared = good().into_iter().chain([alone(2, 5432, Some(Accepts)), probed(3, &[(5432, Some(Refuses))])]);
+    assert_eq!(fold(cleared).standing(), Standing::Proven);
+    // What nobody had probed is proven by it; what was not reached is reached now.
+    assert_eq!(fold([declared(1, On), alone(2, 5432, Some(Refuses))]).standing(), Standing::Proven);
+    let reached = [declared(1, On), probed(1, &[(5432, None)]), alone(2, 5432, Some(Refuses))];
+    assert_eq!(fold(reached).standing(), Standing::Proven);
+    // What was seen while the switch was off does not stand in the way of what is seen when it is on.
+    let turned_on = [declared(1, Off), probed(1, &[(5432, Some(Accepts))]), declared(2, On), alone(3, 5432, Some(Refuses))];
+    assert_eq!(fold(turned_on).standing(), Standing::Proven);
+    // Neither an older probe nor one that decides nothing changes anything.
+    for more in [alone(0, 5432, Some(Accepts)), alone(2, 5432, Some(WireTransport::Inconclusive))] {
+        assert_eq!(fold(good().into_iter().chain([more])).standing(), Standing::Proven);
+    }
+}

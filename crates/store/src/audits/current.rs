@@ -72,6 +72,39 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &Look<'_>) -> Result<(St
     Ok((known.state.standing(), since_ms))
 }
 
+/// Folds in what somebody saw who probed a host by its name. Returns whether it is one of a server that audits have found.
+pub(crate) fn fold_probe(
+    transaction: &Transaction<'_>,
+    probe: &str,
+    host: &str,
+    look: &WireObservation,
+    at_ms: i64,
+) -> Result<bool, StoreError> {
+    let label = host.split('.').next().unwrap_or_default();
+    // The coordinator of a cluster of Azure Cosmos DB for PostgreSQL is c-NAME.
+    let cluster = label.strip_prefix("c-").unwrap_or(label);
+    let servers: Vec<(i64, String)> = transaction
+        .prepare_cached(
+            "SELECT s.num, f.document FROM servers s JOIN current c ON c.server = s.num JOIN facts f ON f.num = c.facts \
+             WHERE lower(s.name) IN (lower(?1), lower(?2))",
+        )?
+        .query_map([label, cluster], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut found = false;
+    for (server, facts) in servers {
+        let facts: Facts = document::read(&facts)?;
+        if !facts.fqdn.is_some_and(|name| name.eq_ignore_ascii_case(host.trim_end_matches('.'))) {
+            continue;
+        }
+        let mut known = known(transaction, server)?;
+        known.state.add(Seen::ProbedAlone(Evidence { what: vec![look.clone()], at_ms, source: probe.into() }));
+        write_known(transaction, server, &known)?;
+        write_derived(transaction, server, &known)?;
+        found = true;
+    }
+    Ok(found)
+}
+
 /// What fails by all that is known: what the look found, and what the newest probe found by controls that the look did not
 /// judge, as long as its evidence stands.
 fn failing_now(look: &Look<'_>, known: &Known) -> (Vec<String>, Outcome) {

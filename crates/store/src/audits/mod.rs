@@ -14,7 +14,7 @@ mod report;
 mod save;
 mod types;
 
-pub(crate) use current::rebuild;
+pub(crate) use current::{fold_probe, rebuild};
 pub(crate) use list::{audit as audit_of, looked_at_the_wire};
 pub(crate) use report::report as report_of;
 

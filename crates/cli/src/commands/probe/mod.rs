@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
+pub(crate) use targets::is_azure;
 
 /// Endpoints that are being connected to at once, beside those that are talked to: a connection to a host that does not answer
 /// costs nothing but time.

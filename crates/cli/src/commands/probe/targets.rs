@@ -79,13 +79,18 @@ impl Unread {
 #[derive(Clone, Default)]
 pub(super) struct Poolers(Arc<Mutex<HashSet<String>>>);
 
+/// Whether a host has the name of one of Azure's servers, or of a simulated one.
+pub(crate) fn is_azure(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let name = host.strip_suffix(SIMULATED).unwrap_or(&host);
+    AZURE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}
+
 impl Poolers {
     /// The target of the pooler that may be beside `target`, if `text` is the bare name of an Azure server.
     fn beside(&self, text: &str, target: &Target) -> Option<Target> {
         let bare = text.trim() == target.host && target.address.is_none();
-        let host = target.host.trim_end_matches('.').to_ascii_lowercase();
-        let name = host.strip_suffix(SIMULATED).unwrap_or(&host);
-        if !bare || !AZURE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
+        if !bare || !is_azure(&target.host) {
             return None;
         }
         let pooler = Target { port: POOLER, ..target.clone() };
