@@ -553,6 +553,12 @@ fn name(text: &str) -> Result<String, String> {
     if misleading { Err("expected a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 
+/// A reason in somebody's own words.
+fn reason(text: &str) -> Result<String, String> {
+    let said = !text.trim().is_empty() && !text.contains(is_harmful);
+    if said { Ok(text.trim().to_owned()) } else { Err("expected a reason in words, on one line".to_owned()) }
+}
+
 /// A tag as it selects servers: `NAME=VALUE`.
 fn tag(text: &str) -> Result<String, String> {
     let named = text.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());

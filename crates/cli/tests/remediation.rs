@@ -93,8 +93,11 @@ fn plan_apply_verify_undo() {
         assert_eq!(named.code, 2);
         assert!(named.stderr.contains(&format!("run {run}")), "{name}: {}", named.stderr);
     }
-    let undone = site.run(&["undo", "latest", "--yes", "-o", "json"]);
+    let undone = site.run(&["undo", "latest", "--yes", "--reason", "incident 42: job a/b", "-o", "json"]);
     assert_eq!(undone.code, 0, "{}", undone.stderr);
+    assert_eq!(json(&undone)["undoReason"], "incident 42: job a/b");
+    let shown = site.run(&["runs", "show", run]).stdout;
+    assert!(shown.contains("reason of the undo: incident 42: job a/b"), "{shown}");
     assert_eq!(json(&undone)["summary"]["undone"], report["summary"]["applied"]);
     assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
     assert_eq!(site.runs()[0]["phase"], "undo-finished");
@@ -179,6 +182,11 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
         (vec!["role", "audit", "--subscription", "Contoso Platform"], "is not the id of a subscription"),
         (vec!["clients", "--log-file", "x.log", "--server", "pg-keycloak"], "cannot be used with"),
         (vec!["probe", "host=db sslmoed=require"], "did you mean sslmode?"),
+        (
+            vec!["serve", "--simulate", "--listen", "127.0.0.1:0", "--subscription", "Contoso Platfrom"],
+            "did you mean Contoso Platform?",
+        ),
+        (vec!["serve", "--simulate", "--listen", "127.0.0.1:0", "-g", "rg-identty"], "did you mean rg-identity?"),
         (vec!["plan", "--out", &file], "never overwritten"),
         (vec!["undo", "no-such-run", "--yes"], "no run no-such-run"),
         (vec!["undo", "No Run", "--yes"], "`No Run`"),

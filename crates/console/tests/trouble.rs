@@ -234,7 +234,7 @@ async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
     {
         let store = Store::open(served.directory.path()).unwrap();
         store.load(&run).await.unwrap();
-        let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::UndoStarted };
+        let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::UndoStarted { reason: None } };
         store.append(&run, std::slice::from_ref(&record)).await.unwrap();
     }
     let page = visitor.get(&address).await.body;
@@ -267,7 +267,7 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
         let text = || SafeText::new("on");
         let of_step = |act| Event::Step { step: 1, direction: Direction::Undo, act };
         let events = [
-            Event::UndoStarted,
+            Event::UndoStarted { reason: None },
             of_step(Act::Intent { found: text(), was_default: false }),
             of_step(Act::Accepted { request_id: None }),
             of_step(Act::Observed { found: text(), pending_restart: false }),
@@ -303,7 +303,7 @@ async fn an_attempt_that_was_refused_is_not_told_once_the_run_went_on() {
     // The other one goes on.
     other.load(&run).await.unwrap();
     let at_ms = jiff::Timestamp::now().as_millisecond() + 1;
-    other.append(&run, &[Record { at_ms, event: Event::UndoStarted }]).await.unwrap();
+    other.append(&run, &[Record { at_ms, event: Event::UndoStarted { reason: None } }]).await.unwrap();
     assert!(!visitor.get(&address).await.body.contains("another hostssl"));
 }
 

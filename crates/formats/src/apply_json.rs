@@ -26,6 +26,9 @@ struct Report<'a> {
     summary: RunSummary,
     /// Every step of the plan, in its order.
     steps: Vec<StepReport<'a>>,
+    /// Why it was put back, when whoever ordered it said so; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_reason: Option<&'a str>,
 }
 
 /// How many steps ended how.
@@ -178,6 +181,7 @@ impl<'a> From<&'a run::Report> for Report<'a> {
             plan: &from.plan,
             summary: from.summary.into(),
             steps: from.steps.iter().map(StepReport::from).collect(),
+            undo_reason: from.undo_reason.as_deref(),
         }
     }
 }

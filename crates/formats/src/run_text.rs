@@ -24,6 +24,9 @@ pub fn write(out: &mut dyn Write, report: &Report, text: &Text<'_>) -> io::Resul
     let run = palette.bold(&safe(&report.run));
     let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
     writeln!(out, "run {run}: {}{open}", counts(&report.summary, palette))?;
+    if let Some(reason) = &report.undo_reason {
+        writeln!(out, "reason of the undo: {}", safe(reason))?;
+    }
     let (commands, advice) = next(report);
     if let Some(advice) = advice {
         writeln!(out, "note: {advice}")?;

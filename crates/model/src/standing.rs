@@ -1,7 +1,7 @@
 //! Where a server stands: what Azure declares and what a probe showed, folded into one of six answers. Every count of
 //! servers, in text, JSON and the console, is a count of these.
 
-use crate::{ControlId, Finding, Outcome, Reading, ServerReport, SslEnforcement, WireObservation, WireTransport};
+use crate::{ControlId, Finding, Outcome, Reading, ServerReport, SslEnforcement, WireObservation, WireTransport, WorstListener};
 
 /// Whether Azure declares that clients must use TLS, as far as it was read. A value that waits for a restart is not in
 /// effect, so it does not count as on.
@@ -85,6 +85,18 @@ impl Proof {
             Reading::Unknown(_) => Self::Undecided,
         };
         looks.iter().map(proof).max().unwrap_or(Self::NotProbed)
+    }
+}
+
+impl From<Option<WorstListener>> for Proof {
+    /// What the worst of a server's listeners proves; without any, nothing was probed.
+    fn from(worst: Option<WorstListener>) -> Self {
+        match worst {
+            None => Self::NotProbed,
+            Some(WorstListener::Enforced) => Self::RefusesPlaintext,
+            Some(WorstListener::Unseen | WorstListener::Inconclusive | WorstListener::BrokenTls) => Self::Undecided,
+            Some(WorstListener::Optional | WorstListener::PlaintextOnly) => Self::AcceptsPlaintext,
+        }
     }
 }
 

@@ -32,7 +32,11 @@ pub enum Event {
     /// Every step has ended.
     RunFinished,
     /// What the run changed is going to be put back.
-    UndoStarted,
+    UndoStarted {
+        /// Why, in the words of whoever ordered it: undo makes servers less strict again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<SafeText>,
+    },
     /// Every step that was to be put back has ended.
     UndoFinished,
 }

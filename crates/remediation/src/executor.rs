@@ -218,7 +218,12 @@ impl<W: ParameterWriter> Executor<'_, W> {
     /// # Errors
     ///
     /// [`ExecuteError::NotEnded`] while a write is not settled; otherwise as for [`Executor::apply`].
-    pub async fn undo(&self, loaded: LoadedRun, forgotten: &[ResourceId]) -> Result<Report, ExecuteError> {
+    pub async fn undo(
+        &self,
+        loaded: LoadedRun,
+        forgotten: &[ResourceId],
+        reason: Option<&str>,
+    ) -> Result<Report, ExecuteError> {
         let run = &loaded.id;
         let phase = loaded.state.phase();
         let recorder = Recorder::new(self, run, &loaded.plan, loaded.state).with(Rest::Continue, forgotten);
@@ -230,7 +235,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             if settled {
                 self.end_waiting(&recorder, NotStarted::NotContinued).await?;
             }
-            recorder.record_run(Event::UndoStarted).await?;
+            recorder.record_run(Event::UndoStarted { reason: reason.map(SafeText::new) }).await?;
             self.walk_back(&recorder).await
         };
         let walked = walked.await;

@@ -18,7 +18,7 @@ mod track;
 
 pub use track::{Stage, Track};
 
-use crate::{Act, Direction, Ending, Event, Record};
+use crate::{Act, Direction, Ending, Event, Record, SafeText};
 use std::collections::BTreeMap;
 use track::name_of;
 
@@ -105,13 +105,15 @@ pub enum Phase {
 pub struct RunState {
     phase: Phase,
     steps: Vec<StepState>,
+    undo_reason: Option<SafeText>,
 }
 
 impl RunState {
     /// A run of a plan with this many steps, before its first record.
     #[must_use]
     pub fn new(steps: usize) -> Self {
-        Self { phase: Phase::New, steps: vec![StepState { apply: Track::new(), undo: None }; steps] }
+        let steps = vec![StepState { apply: Track::new(), undo: None }; steps];
+        Self { phase: Phase::New, steps, undo_reason: None }
     }
 
     /// Replays a journal.
@@ -130,6 +132,12 @@ impl RunState {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Why it is put back, or was, when whoever ordered it said so.
+    #[must_use]
+    pub fn undo_reason(&self) -> Option<&SafeText> {
+        self.undo_reason.as_ref()
     }
 
     /// The steps, in the order of the plan.
@@ -164,7 +172,8 @@ impl RunState {
             (Phase::Applying, Event::RunFinished) if self.steps.iter().all(|step| step.apply.ending().is_some()) => {
                 Phase::Finished
             }
-            (Phase::Finished | Phase::UndoFinished, Event::UndoStarted) => {
+            (Phase::Finished | Phase::UndoFinished, Event::UndoStarted { reason }) => {
+                self.undo_reason.clone_from(reason);
                 for step in self.steps.iter_mut().filter(|step| step.is_undoable()) {
                     step.undo = Some(step.undo.as_ref().unwrap_or(&step.apply).successor());
                 }
@@ -179,7 +188,7 @@ impl RunState {
             (_, Event::RunResumed) => return refuse("run-resumed"),
             (_, Event::Step { .. }) => return refuse("step"),
             (_, Event::RunFinished) => return refuse("run-finished"),
-            (_, Event::UndoStarted) => return refuse("undo-started"),
+            (_, Event::UndoStarted { .. }) => return refuse("undo-started"),
             (_, Event::UndoFinished) => return refuse("undo-finished"),
         };
         Ok(())
@@ -218,7 +227,7 @@ fn index(id: u32) -> Option<usize> {
 mod tests {
     use super::track::MAX_UNANSWERED;
     use super::*;
-    use crate::{NotStarted, RefusedBy, RequestId, SafeText};
+    use crate::{NotStarted, RefusedBy, RequestId};
     use proptest::prelude::*;
 
     fn text() -> SafeText {
@@ -258,7 +267,7 @@ mod tests {
             1 => Just(Event::RunResumed),
             20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| Event::Step { step, direction, act }),
             1 => Just(Event::RunFinished),
-            1 => Just(Event::UndoStarted),
+            1 => any::<bool>().prop_map(|said| Event::UndoStarted { reason: said.then(text) }),
             1 => Just(Event::UndoFinished),
         ]
     }
@@ -347,15 +356,15 @@ mod tests {
             go(step(Direction::Apply, act)).unwrap();
         }
         go(Event::RunFinished).unwrap();
-        let stuck = go(Event::UndoStarted).unwrap();
+        let stuck = go(Event::UndoStarted { reason: None }).unwrap();
         assert!(stuck.steps()[0].undo.is_some());
         go(step(Direction::Undo, Act::Ended { ending: Ending::Failed { detail: text() } })).unwrap();
         go(Event::UndoFinished).unwrap();
-        let again = go(Event::UndoStarted).unwrap();
+        let again = go(Event::UndoStarted { reason: Some(text()) }).unwrap();
         assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);
         go(step(Direction::Undo, Act::Ended { ending: Ending::Already { waits_for_restart: false } })).unwrap();
         go(Event::UndoFinished).unwrap();
-        let done = go(Event::UndoStarted).unwrap();
+        let done = go(Event::UndoStarted { reason: None }).unwrap();
         assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());
     }
 }

@@ -15,6 +15,8 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// How the run as a whole ended.
     pub outcome: RunOutcome,
+    /// Why it was put back, when whoever ordered it said so.
+    pub undo_reason: Option<String>,
 }
 
 /// How many steps ended how.
@@ -175,7 +177,8 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     if matches!(state.phase(), Phase::Applying | Phase::Undoing) {
         outcome = outcome.max(RunOutcome::Open);
     }
-    Report { run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome }
+    let undo_reason = state.undo_reason().map(ToString::to_string);
+    Report { run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome, undo_reason }
 }
 
 fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<String>) -> StepReport {
@@ -354,7 +357,7 @@ mod tests {
             go(step(Direction::Apply, act));
         }
         go(Event::RunFinished);
-        go(Event::UndoStarted);
+        go(Event::UndoStarted { reason: None });
         acts.iter().for_each(|act| go(step(Direction::Undo, act.clone())));
         state.step(1).unwrap().clone()
     }
@@ -404,6 +407,7 @@ mod tests {
             summary: RunSummary::default(),
             steps,
             outcome,
+            undo_reason: None,
         };
         let hand = || line(Status::NotStarted, false, true);
         let applied = |undoing| line(Status::Applied, undoing, false);

@@ -207,7 +207,7 @@ async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
         // It is still known as this run's doing, and undo finds that there is nothing left to put back.
         let executor = case.executor(&case.world, watch::channel(None).1);
         assert_eq!(
-            statuses(&executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[]).await.unwrap()),
+            statuses(&executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[], None).await.unwrap()),
             ["undone"; 4]
         );
     }
@@ -294,11 +294,11 @@ async fn a_server_may_be_forgotten() {
     let b = id(Kind::Flexible, "b");
     case.world.set_fault(&b, Fault::Locked);
     let executor = case.executor(&case.world, watch::channel(None).1);
-    let stuck = executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[]).await.unwrap();
+    let stuck = executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[], None).await.unwrap();
     assert_eq!((statuses(&stuck), stuck.outcome), (vec!["undone", "stuck"], RunOutcome::Stuck));
     for _ in 0..2 {
         let forgotten = executor
-            .undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), std::slice::from_ref(&b))
+            .undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), std::slice::from_ref(&b), None)
             .await
             .unwrap();
         assert_eq!((statuses(&forgotten), forgotten.outcome), (vec!["undone", "forgotten"], RunOutcome::Done));

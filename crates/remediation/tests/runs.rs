@@ -217,7 +217,7 @@ async fn an_interrupted_run_with_nothing_under_way_may_be_undone_at_once() {
     let (_interrupt, stop) = watch::channel(None);
     let undone = case
         .executor(&case.journal, None, stop)
-        .undo(LoadedRun::read(&case.journal, &run).await.unwrap(), &[])
+        .undo(LoadedRun::read(&case.journal, &run).await.unwrap(), &[], None)
         .await
         .unwrap();
     assert_eq!(statuses(&undone), ["undone", "not-started", "not-started", "not-started", "not-started"]);
@@ -247,7 +247,7 @@ async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
     let other = executor.apply(&approved, &RunId::new("run-2").unwrap(), case.plan.principal()).await;
     assert!(matches!(other, Err(ExecuteError::Journal { source: JournalError::Unfinished(_), partial: None })));
     assert!(matches!(
-        executor.undo(LoadedRun::read(executor.journal, &run).await.unwrap(), &[]).await,
+        executor.undo(LoadedRun::read(executor.journal, &run).await.unwrap(), &[], None).await,
         Err(ExecuteError::NotEnded(_))
     ));
 
@@ -360,7 +360,7 @@ async fn the_wire_has_the_last_word() {
         assert_eq!(reason.is_some(), says.is_some());
         assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
         // What the wire contradicts was written all the same, so undo puts it back.
-        let undone = executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[]).await.unwrap();
+        let undone = executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[], None).await.unwrap();
         assert_eq!(statuses(&undone), ["undone"]);
     }
 }

@@ -228,7 +228,7 @@ fn keep_records(
         let phase = match &record.event {
             Event::RunStarted | Event::RunResumed => None,
             Event::RunFinished => Some("finished"),
-            Event::UndoStarted => {
+            Event::UndoStarted { .. } => {
                 refuse_unfinished(connection, Some(run))?;
                 Some("undoing")
             }

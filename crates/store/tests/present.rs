@@ -8,7 +8,7 @@ mod estate;
 use estate::Estate;
 use hostssl_audit::Profile;
 use hostssl_model::{
-    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Unchecked, WireTransport as Transport, Word,
+    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked, WireTransport as Transport, Word,
     WorstListener,
 };
 use hostssl_remediation::{Act, Direction, Ending, Event, Journal as _, NewRun, Record, RunId, SafeText};
@@ -59,6 +59,11 @@ fn an_audit_that_did_not_probe_erases_nothing() {
     let filter = ServerFilter { standings: vec![Standing::AcceptsPlaintext], ..ServerFilter::default() };
     let report = store.report(&now(&store), &filter).unwrap();
     assert_eq!(report.servers.iter().map(Standing::of).collect::<Vec<_>>(), [Standing::AcceptsPlaintext]);
+    // What the audit itself saw is what its report counts, in the console as in `runs show`.
+    let second = store.audit(&estate.report(2).run.id).unwrap().unwrap();
+    let seen = store.seen_standings(&second).unwrap();
+    assert_eq!(seen, Standings::of(&estate.report(2).servers));
+    assert_ne!(seen, second.standings);
     // The audit alone is what it was.
     let alone = store.audit(&estate.report(2).run.id).unwrap().unwrap();
     let alone = store.server(&alone, &server_key(&estate.id("orders"))).unwrap().unwrap();
@@ -155,7 +160,7 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let undo = |act| Record { at_ms: at_ms + 1, event: Event::Step { step: 1, direction: Direction::Undo, act } };
     let records = [
         Record { at_ms: at_ms + 1, event: Event::RunFinished },
-        Record { at_ms: at_ms + 1, event: Event::UndoStarted },
+        Record { at_ms: at_ms + 1, event: Event::UndoStarted { reason: None } },
         undo(Act::Intent { found: text("on"), was_default: false }),
         undo(Act::Observed { found: text("off"), pending_restart: false }),
     ];

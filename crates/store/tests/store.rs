@@ -132,7 +132,7 @@ async fn nothing_else_begins_while_a_run_has_not_ended() {
     store.append(&first, &finish).await.unwrap();
     assert!(matches!(begin(&store, &first, &plan).await, Err(JournalError::RunExists(_))));
     begin(&store, &second, &plan).await.unwrap();
-    let undo = store.append(&first, &[record(Event::UndoStarted)]).await;
+    let undo = store.append(&first, &[record(Event::UndoStarted { reason: None })]).await;
     assert!(matches!(undo, Err(JournalError::Unfinished(run)) if run == second));
     assert_eq!(store.load(&first).await.unwrap().records.len(), 4);
     let nowhere = run_id("run-3");

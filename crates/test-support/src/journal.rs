@@ -43,7 +43,7 @@ impl Journal for MemoryJournal {
     }
 
     async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
-        if records.iter().any(|record| record.event == Event::UndoStarted)
+        if records.iter().any(|record| matches!(record.event, Event::UndoStarted { .. }))
             && let Some(other) = self.unfinished(run)
         {
             return Err(JournalError::Unfinished(other));

@@ -1,7 +1,7 @@
 //! The options of everything that plans, changes, or tells of changes.
 
 use super::{
-    AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, SelectArgs, TableArgs, ValueArgs, duration, name,
+    AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, SelectArgs, TableArgs, ValueArgs, duration, name, reason,
 };
 use crate::error::CliError;
 use crate::route::RouteArgs;
@@ -255,6 +255,9 @@ pub(crate) struct UndoArgs {
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
+    /// Why: kept in the journal, and shown with the run. Undo makes servers less strict again.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: Option<String>,
     /// Forget this server, for instance because it was deleted: it stays as it is. May be repeated.
     #[arg(long, value_name = "SERVER", value_parser = name)]
     pub(crate) forget: Vec<String>,
@@ -396,7 +399,7 @@ pub(crate) struct ServerUpdateArgs {
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) minimal_tls_version: Option<MinimalTls>,
     /// Why the server may be made less strict: needed for that, and kept in the plan and the journal.
-    #[arg(long, value_name = "TEXT", value_parser = name)]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
     /// Never make the server less strict, whatever else is said.
     #[arg(long, conflicts_with = "reason")]

@@ -108,7 +108,9 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         let site = connect_site(&args.connect, &args.state, &tenant, &pace.limits(), talk).await?;
         let plan = loaded.plan.clone();
-        let work = async |remediation: &hostssl_ops::Remediation<'_>| remediation.undo(loaded, &forgotten).await;
+        let work = async |remediation: &hostssl_ops::Remediation<'_>| {
+            remediation.undo(loaded, &forgotten, args.reason.as_deref()).await
+        };
         change(&site, &store, &pace, None, &plan, talk, work).await
     })?;
     write_report(&report, &args.value, talk)

@@ -16,6 +16,7 @@ use hostssl_console::{
     Connect, Console, LinkMaker, Options, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink, TlsFiles,
     Trouble, WireLook,
 };
+use hostssl_ops::{list_server_documents, resolve_scope};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,6 +107,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let listener = Console::listen(args.listen).await?;
         let simulated =
             scenario.clone().map(|scenario| Simulated::open(scenario, &directory)).transpose()?.map(Arc::new);
+        check_scope(args, simulated.as_deref()).await?;
         let past = scenario.map(|scenario| PastMaker::start(scenario, directory.clone(), profile.clone()));
         let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);
@@ -134,6 +136,36 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         Ok(Exit::AllPass)
     })
+}
+
+/// Fails when the scope names what does not exist: every audit that is started here would. Where nobody can sign in yet, the
+/// console says so on its pages.
+async fn check_scope(args: &ServeArgs, simulated: Option<&Simulated>) -> Result<(), CliError> {
+    let scope = args.scope.scope(&SelectArgs::default());
+    let named = [&scope.management_groups, &scope.subscriptions, &scope.resource_groups];
+    if named.iter().all(|names| names.is_empty()) {
+        return Ok(());
+    }
+    let never = watch::channel(None).1;
+    let tenants = match simulated {
+        Some(simulated) => simulated.tenants(&args.limits, &never, false).await,
+        None => connect_until(&args.connect, &args.scope.tenant, &args.limits, &never).await,
+    };
+    let tenants = match tenants {
+        Ok(tenants) => tenants,
+        Err(error) => {
+            let (what, hint) = error.parts();
+            say!("warning: whether the scope exists could not be checked: {what}; {hint}");
+            return Ok(());
+        }
+    };
+    if scope.resource_groups.is_empty() {
+        resolve_scope(&tenants, &scope).await?;
+    } else {
+        // Whether a resource group holds a server, only the lists tell.
+        list_server_documents(&tenants, &scope).await?;
+    }
+    Ok(())
 }
 
 /// The making of a simulation's past, on a thread of its own: the disk that it waits for holds up no page.

@@ -207,7 +207,7 @@ impl Past<'_> {
         if regretted {
             let later = Behind::new(clock.now() + REGRET);
             let loaded = LoadedRun::read(&journal, &run).await.map_err(RemediationError::from)?;
-            remediation(tenant, &journal, &later).undo(loaded, &[]).await?;
+            remediation(tenant, &journal, &later).undo(loaded, &[], None).await?;
             self.audit(scope, later.now(), false).await?;
         }
         Ok(())

@@ -307,7 +307,7 @@ impl Change {
         };
         let done = match &self.kind {
             ChangeKind::Apply(approved) => remediation.apply(approved, &self.run, context.options.max_plan_age).await,
-            ChangeKind::Undo => remediation.undo(self.load(store).await?, &[]).await,
+            ChangeKind::Undo => remediation.undo(self.load(store).await?, &[], None).await,
             ChangeKind::Resume => remediation.resume(self.load(store).await?, Rest::Continue, &[]).await,
         };
         tracing::info!(run = %self.run, at = clock.now_ms(), by = %job.started_by, "a change of servers ended");

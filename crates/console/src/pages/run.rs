@@ -131,10 +131,11 @@ async fn kept(
             };
             let gaps = store.gaps(&audit, Page { number: looked.page, size: GAPS })?;
             let controls = store.control_tallies(&audit)?;
-            Ok(Some((controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
+            let standings = store.seen_standings(&audit)?;
+            Ok(Some((standings, controls, store.gap_groups(&audit)?, gaps, previous, changes, audit)))
         })
         .await?;
-    let (controls, groups, (gaps, gaps_in_all), previous, (changes, all_changes), audit) =
+    let (standings, controls, groups, (gaps, gaps_in_all), previous, (changes, all_changes), audit) =
         found.ok_or_else(no_such_run)?;
     let changes = changes.into_iter().map(|change| {
         let (words, badge) = change_words(&change);
@@ -144,7 +145,7 @@ async fn kept(
     page(&RunPage {
         shell: shell.titled("Audit", "runs"),
         at: When(audit.started_ms),
-        bar: Bar::of(&audit.standings),
+        bar: Bar::of(&standings),
         length: length(&audit.started_at, &audit.finished_at),
         scope: scope_words(&audit),
         coverage: coverage_of(&audit),
@@ -162,8 +163,8 @@ async fn kept(
         paging: Paging::new(looked.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
         figures: Standing::ALL
             .into_iter()
-            .filter(|one| audit.standings.count(*one) > 0)
-            .map(|one| (one, Badge::from(one), count(audit.standings.count(one))))
+            .filter(|one| standings.count(*one) > 0)
+            .map(|one| (one, Badge::from(one), count(standings.count(one))))
             .collect(),
         previous,
         more_changes: all_changes.saturating_sub(changes.len() as u64),

@@ -142,17 +142,23 @@ impl Remediation<'_> {
         Ok(self.executor(&self.writer()).resume(run, rest, forgotten).await?)
     }
 
-    /// Puts back exactly what a run changed, as it was loaded from this journal, but for the servers to forget.
+    /// Puts back exactly what a run changed, as it was loaded from this journal, but for the servers to forget. The reason is kept
+    /// in the journal.
     ///
     /// # Errors
     ///
     /// [`RemediationError`], [`ExecuteError::NotEnded`] among them.
-    pub async fn undo(&self, run: LoadedRun, forgotten: &[ResourceId]) -> Result<Report, RemediationError> {
+    pub async fn undo(
+        &self,
+        run: LoadedRun,
+        forgotten: &[ResourceId],
+        reason: Option<&str>,
+    ) -> Result<Report, RemediationError> {
         self.check_place(&run)?;
         let mut steps = executable(&run.plan);
         steps.retain(|step| !forgotten.contains(&step.server));
         self.check_permissions(&steps).await?;
-        Ok(self.executor(&self.writer()).undo(run, forgotten).await?)
+        Ok(self.executor(&self.writer()).undo(run, forgotten, reason).await?)
     }
 
     fn writer(&self) -> ArmWriter {

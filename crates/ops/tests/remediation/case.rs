@@ -96,7 +96,7 @@ impl Case {
 
     pub async fn undo(&self) -> Report {
         self.with(patient(), async |remediation| {
-            remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[]).await
+            remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[], None).await
         })
         .await
         .unwrap()

@@ -238,7 +238,7 @@ impl World {
                 remediation.apply(&approved, &run(), Duration::MAX).await
             }
             Some(Phase::Finished) if undo => {
-                remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[]).await
+                remediation.undo(LoadedRun::read(remediation.journal, &run()).await.unwrap(), &[], None).await
             }
             Some(_) => {
                 remediation

@@ -31,6 +31,20 @@ pub(crate) fn audit(connection: &Connection, id: &str) -> Result<Option<AuditEnt
     Ok(entries(connection, &format!("{AUDIT} WHERE id = ?1"), &[&id])?.pop())
 }
 
+/// Where the servers of an audit stood by what that audit itself saw, without what others had seen: the figures of its report.
+pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Result<Standings, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT enforcement, wire, count(*) FROM observations WHERE audit = ?1 GROUP BY 1, 2")?;
+    let mut rows = statement.query([audit.num])?;
+    let mut standings = Standings::default();
+    while let Some(row) = rows.next()? {
+        let wire: String = row.get(1)?;
+        let standing = Standing::new(Enforcement::from_code(row.get(0)?), WorstListener::from_code(&wire).into());
+        standings.add(standing, unsigned(row.get(2)?));
+    }
+    Ok(standings)
+}
+
 /// The newest audit, and the present that began with it.
 pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
     let sql =

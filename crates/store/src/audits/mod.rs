@@ -30,7 +30,7 @@ pub use types::{
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
 use crate::directory::{DatabaseFile, prepare};
-use hostssl_model::{AuditReport, ServerReport, Subscription};
+use hostssl_model::{AuditReport, ServerReport, Standings, Subscription};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -163,6 +163,16 @@ impl AuditStore {
         let mut entries = self.read(|connection| list::comparable(connection, audit, count))?;
         entries.reverse();
         Ok(entries)
+    }
+
+    /// Where the servers of an audit stood by what that audit itself saw, as its report counts them. What others had seen
+    /// before, which its standings hold too, is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn seen_standings(&self, audit: &AuditEntry) -> Result<Standings, StoreError> {
+        self.read(|connection| list::seen_standings(connection, audit))
     }
 
     /// Servers of an audit.
