@@ -108,7 +108,7 @@ fn what_is_left_out_says_why() {
             "odd require-secure-transport unknown: malformed-answer: require_secure_transport has the unknown value `maybe`",
             "right require-secure-transport already-right: require_secure_transport = on",
             "stopped require-secure-transport stopped: Azure neither tells nor changes the settings of a stopped server: start it and plan again",
-            "stopped-unread require-secure-transport stopped: stopped: Azure said no",
+            "stopped-unread require-secure-transport stopped: Azure said no",
             "waived require-secure-transport waived: accepted by the owner until 2026-03-01",
             "zz-disabled require-secure-transport not-ready: its state is Disabled",
         ]

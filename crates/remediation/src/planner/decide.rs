@@ -112,9 +112,17 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableC
 }
 
 fn unseen(blind: &Unchecked) -> Decision {
-    let reason = if blind.reason == Reason::Stopped { LeftOutReason::Stopped } else { LeftOutReason::Unknown };
+    // One reason for one server: where the state is the reason, it is not told again as a second one.
+    let by_state = match blind.reason {
+        Reason::Stopped => Some(LeftOutReason::Stopped),
+        Reason::Creating | Reason::Busy => Some(LeftOutReason::NotReady),
+        _ => None,
+    };
+    if let Some(reason) = by_state {
+        return Decision::LeaveOut(reason, blind.detail.to_string());
+    }
     let missing = blind.missing_permission.as_deref().map(|action| format!(" (missing: {action})")).unwrap_or_default();
-    Decision::LeaveOut(reason, format!("{}{missing}: {}", blind.reason, blind.detail))
+    Decision::LeaveOut(LeftOutReason::Unknown, format!("{}{missing}: {}", blind.reason, blind.detail))
 }
 
 /// States that pass by themselves: apply waits for them, up to its patience.
