@@ -8,8 +8,8 @@ use crate::probing::now;
 use clap::Args;
 use hostssl_formats::{probe_json, safe};
 use hostssl_model::{AuditReport, Outcome, Standing};
-use hostssl_probe::report::EndpointReport;
 use hostssl_ops::observation;
+use hostssl_probe::report::EndpointReport;
 use hostssl_store::{
     AuditStore, NewProbe, Page, ProbedEndpoint, ServerFilter, ServerPage, ServerSort, StoreError, StoreReader,
 };

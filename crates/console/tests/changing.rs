@@ -139,7 +139,8 @@ async fn a_form_posted_twice_begins_one_run() {
     let runs = reader.runs().unwrap();
     assert_eq!(runs.len(), 1);
     let stored = reader.load(&runs[0].id).unwrap();
-    let undos = stored.records.iter().filter(|one| matches!(one.event, hostssl_remediation::Event::UndoStarted { .. })).count();
+    let undos =
+        stored.records.iter().filter(|one| matches!(one.event, hostssl_remediation::Event::UndoStarted { .. })).count();
     assert_eq!(undos, 1);
     assert_eq!(reader.receipts(&runs[0].id).unwrap().len(), 2);
 }

@@ -236,7 +236,8 @@ async fn a_kept_probe_has_a_page() {
         let reason = "accepted in clear: <script>";
         format!(r#"{{"target":"db{number}.example:5432","verdict":"optional","reason":"{reason}","more":[]}}"#)
     };
-    let endpoint = |number| ProbedEndpoint { outcome: Outcome::Fail, document: document(number), listener: None, at_ms: 0 };
+    let endpoint =
+        |number| ProbedEndpoint { outcome: Outcome::Fail, document: document(number), listener: None, at_ms: 0 };
     store.add_endpoints("probed", &(0..60).map(endpoint).collect::<Vec<_>>()).unwrap();
 
     let visitor = served.visitor().await;

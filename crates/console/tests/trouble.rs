@@ -234,7 +234,8 @@ async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
     {
         let store = Store::open(served.directory.path()).unwrap();
         store.load(&run).await.unwrap();
-        let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::UndoStarted { reason: None } };
+        let record =
+            Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::UndoStarted { reason: None } };
         store.append(&run, std::slice::from_ref(&record)).await.unwrap();
     }
     let page = visitor.get(&address).await.body;

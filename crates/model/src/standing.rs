@@ -1,7 +1,9 @@
 //! Where a server stands: what Azure declares and what a probe showed, folded into one of six answers. Every count of
 //! servers, in text, JSON and the console, is a count of these.
 
-use crate::{ControlId, Finding, Outcome, Reading, ServerReport, SslEnforcement, WireObservation, WireTransport, WorstListener};
+use crate::{
+    ControlId, Finding, Outcome, Reading, ServerReport, SslEnforcement, WireObservation, WireTransport, WorstListener,
+};
 
 /// Whether Azure declares that clients must use TLS, as far as it was read. A value that waits for a restart is not in
 /// effect, so it does not count as on.

@@ -207,7 +207,9 @@ async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
         // It is still known as this run's doing, and undo finds that there is nothing left to put back.
         let executor = case.executor(&case.world, watch::channel(None).1);
         assert_eq!(
-            statuses(&executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[], None).await.unwrap()),
+            statuses(
+                &executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[], None).await.unwrap()
+            ),
             ["undone"; 4]
         );
     }

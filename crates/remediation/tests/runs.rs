@@ -360,7 +360,8 @@ async fn the_wire_has_the_last_word() {
         assert_eq!(reason.is_some(), says.is_some());
         assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
         // What the wire contradicts was written all the same, so undo puts it back.
-        let undone = executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[], None).await.unwrap();
+        let undone =
+            executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[], None).await.unwrap();
         assert_eq!(statuses(&undone), ["undone"]);
     }
 }

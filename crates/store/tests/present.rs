@@ -8,8 +8,8 @@ mod estate;
 use estate::Estate;
 use hostssl_audit::Profile;
 use hostssl_model::{
-    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked, WireTransport as Transport, Word,
-    WorstListener,
+    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked,
+    WireTransport as Transport, Word, WorstListener,
 };
 use hostssl_remediation::{Act, Direction, Ending, Event, Journal as _, NewRun, Record, RunId, SafeText};
 use hostssl_store::{AuditEntry, AuditStore, Page, ServerFilter, ServerRow, ServerSort, Store, server_key};

@@ -15,7 +15,12 @@ fn begun(store: &AuditStore, id: &str, started_ms: i64) {
 fn endpoints(from: usize, outcomes: &[Outcome]) -> Vec<ProbedEndpoint> {
     let numbered = (from..).zip(outcomes);
     numbered
-        .map(|(number, outcome)| ProbedEndpoint { outcome: *outcome, document: format!("{{\"n\":{number}}}"), listener: None, at_ms: 0 })
+        .map(|(number, outcome)| ProbedEndpoint {
+            outcome: *outcome,
+            document: format!("{{\"n\":{number}}}"),
+            listener: None,
+            at_ms: 0,
+        })
         .collect()
 }
 

@@ -67,7 +67,9 @@ impl<'a> Harness<'a> {
                         let approved = Approved::new(self.plan.clone(), self.plan.hash().as_str()).unwrap();
                         executor.apply(&approved, &self.run, self.plan.principal()).await
                     }
-                    Work::Undo => executor.undo(LoadedRun::read(executor.journal, &self.run).await.unwrap(), &[], None).await,
+                    Work::Undo => {
+                        executor.undo(LoadedRun::read(executor.journal, &self.run).await.unwrap(), &[], None).await
+                    }
                     Work::Resume => {
                         executor
                             .resume(LoadedRun::read(executor.journal, &self.run).await.unwrap(), Rest::Continue, &[])

@@ -173,7 +173,8 @@ fn a_probe_of_one_port_says_nothing_of_the_others_and_clears_nothing_worse() {
     let reached = [declared(1, On), probed(1, &[(5432, None)]), alone(2, 5432, Some(Refuses))];
     assert_eq!(fold(reached).standing(), Standing::Proven);
     // What was seen while the switch was off does not stand in the way of what is seen when it is on.
-    let turned_on = [declared(1, Off), probed(1, &[(5432, Some(Accepts))]), declared(2, On), alone(3, 5432, Some(Refuses))];
+    let turned_on =
+        [declared(1, Off), probed(1, &[(5432, Some(Accepts))]), declared(2, On), alone(3, 5432, Some(Refuses))];
     assert_eq!(fold(turned_on).standing(), Standing::Proven);
     // Neither an older probe nor one that decides nothing changes anything.
     for more in [alone(0, 5432, Some(Accepts)), alone(2, 5432, Some(WireTransport::Inconclusive))] {
