@@ -2,7 +2,8 @@
 //!
 //! The newest evidence of each kind stands until newer evidence of that kind replaces it. A look that was not made says
 //! nothing; one that failed neither clears a server nor convicts it: bad news stands, and good news needs to be seen
-//! again. The fold does not depend on the order in which the evidence comes in.
+//! again. The fold does not depend on the order in which the evidence comes in, but for probes of single ports, which are
+//! folded as they come.
 
 use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
 use std::collections::BTreeMap;

@@ -99,6 +99,8 @@ fn any_seen() -> impl Strategy<Value = Seen> {
         .prop_map(|(when, seen)| match seen {
             Seen::Declared(one) => declared(when, one.what),
             Seen::Probed(one) => Seen::Probed(at(when, one.what)),
+            // Folded as it comes, so that it has no part in histories.
+            Seen::ProbedAlone(one) => Seen::ProbedAlone(at(when, one.what)),
             Seen::Changed(one) => Seen::Changed(at(when, one.what)),
         })
 }
@@ -113,7 +115,7 @@ fn histories() -> impl Strategy<Value = Vec<Seen>> {
             };
             match one {
                 Seen::Declared(one) => stamp(&mut one.at_ms, &mut one.source),
-                Seen::Probed(one) => stamp(&mut one.at_ms, &mut one.source),
+                Seen::Probed(one) | Seen::ProbedAlone(one) => stamp(&mut one.at_ms, &mut one.source),
                 Seen::Changed(one) => stamp(&mut one.at_ms, &mut one.source),
             }
         }
