@@ -285,7 +285,9 @@ fn controls_and_role() {
     assert!(page.starts_with("# replica-parity\n"), "{page}");
     let described: Value = serde_json::from_str(&run(&["controls", "-o", "json"]).stdout).unwrap();
     assert_eq!(described.as_array().unwrap().len(), 10);
-    let role: Value = serde_json::from_str(&run(&["role", "audit", "--subscription", "20000000-0000-4000-8000-000000000001"]).stdout).unwrap();
+    let role: Value =
+        serde_json::from_str(&run(&["role", "audit", "--subscription", "20000000-0000-4000-8000-000000000001"]).stdout)
+            .unwrap();
     assert_eq!(role["AssignableScopes"], serde_json::json!(["/subscriptions/20000000-0000-4000-8000-000000000001"]));
     // Whatever an audit may find missing is in the role.
     let report: Value = serde_json::from_str(&run(&["audit", "--simulate", "-o", "json"]).stdout).unwrap();
