@@ -132,8 +132,9 @@ pub(crate) fn tell_failed_earlier(
         let name = safe(server.name());
         if canary.contains(server) && order.canary.is_empty() {
             say!("warning: the canary {name} did not end well in run {run}, and no other server can go first");
-            let hint =
-                format!("`hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}");
+            let hint = format!(
+                "`hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}"
+            );
             say!("hint: {}", talk.again.text(&hint));
         } else if !canary.contains(server) && !talk.quiet {
             say!("note: {name} did not end well in run {run}, so it goes last; --canary {name} tries it first");
