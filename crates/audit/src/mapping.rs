@@ -16,8 +16,6 @@ pub struct Mapping {
 /// Who says that a requirement asks for a control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// The standard itself names the setting.
-    Standard,
     /// Microsoft's regulatory compliance initiatives for Azure Policy hold the policy of this setting there.
     AzurePolicy,
     /// The compliance maps of Prowler hold the check of this setting there.
@@ -31,7 +29,6 @@ impl Basis {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Standard => "standard",
             Self::AzurePolicy => "azure-policy",
             Self::Prowler => "prowler",
             Self::Own => "own-reading",

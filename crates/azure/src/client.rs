@@ -16,7 +16,7 @@ use azure_core::http::{
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -71,8 +71,6 @@ struct Inner {
     limiter: Limiter,
     under_way: Semaphore,
     versions: Versions,
-    sent: AtomicU64,
-    refused: AtomicU64,
 }
 
 /// One answer: a status, what is needed of the headers, and the whole body.
@@ -167,8 +165,6 @@ impl Arm {
             limits,
             limiter: Limiter::new(),
             versions: Versions::default(),
-            sent: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
         });
         Self { inner, stop }
     }
@@ -201,12 +197,6 @@ impl Arm {
     /// request was sent.
     pub async fn turn(&self, quota: &Quota) -> Turn {
         Turn(self.inner.limiter.permit(quota).await)
-    }
-
-    /// How many requests were sent, and how many of them Azure refused with 429.
-    #[must_use]
-    pub fn traffic(&self) -> (u64, u64) {
-        (self.inner.sent.load(Ordering::Relaxed), self.inner.refused.load(Ordering::Relaxed))
     }
 
     /// The URL of a path below Resource Manager. Each part of the path is escaped, so that a name cannot leave its place.
@@ -371,7 +361,6 @@ impl Arm {
         let Ok(_under_way) = self.inner.under_way.acquire().await else {
             return Err(ArmError::NotSent("the client was closed".to_owned()));
         };
-        self.inner.sent.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::new(url.clone(), method);
         request.insert_header("accept", "application/json");
         if let Some(body) = body {
@@ -405,7 +394,6 @@ impl Arm {
     fn judge(&self, answer: Answer, permit: Permit, quota: &Quota) -> Next {
         let retry_after = answer.retry_after();
         if answer.status == 429 {
-            self.inner.refused.fetch_add(1, Ordering::Relaxed);
             // Without Retry-After: the message of some providers names the seconds, but not in a form to rely on.
             let hold = retry_after.unwrap_or(Duration::from_secs(5));
             permit.refused(hold);

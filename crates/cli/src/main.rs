@@ -9,6 +9,8 @@ mod talk;
 mod again;
 mod args;
 mod changing;
+#[cfg(test)]
+mod codes;
 mod commands;
 mod connect;
 mod error;

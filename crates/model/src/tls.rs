@@ -68,14 +68,22 @@ impl TlsVersion {
     }
 }
 
-impl fmt::Display for TlsVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl TlsVersion {
+    /// The words for people: `TLS 1.2`.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
             Self::Tls1_0 => "TLS 1.0",
             Self::Tls1_1 => "TLS 1.1",
             Self::Tls1_2 => "TLS 1.2",
             Self::Tls1_3 => "TLS 1.3",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }
 

@@ -6,111 +6,59 @@
 mod checks;
 
 use crate::{Plan, SafeText, Step};
-use hostssl_model::{ControlId, Outcome, ResourceId, ServerReport, Subscription, Tags};
+use hostssl_model::{ControlId, Outcome, ResourceId, ServerReport, Subscription, Tags, coded};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a lint is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LintCode {
-    /// Two steps write the same setting of the same server.
-    DuplicateTarget,
-    /// A step has no undo.
-    MissingUndo,
-    /// Undo would write the value that the step writes.
-    UndoIsAfter,
-    /// Undo would not put back the value before.
-    UndoIsNotBefore,
-    /// A step writes the value that is there.
-    ChangesNothing,
-    /// A step makes a server less strict.
-    Loosens,
-    /// No finding, and no order, asks for this value.
-    NotNeeded,
-    /// The plan rests on an old look at the servers.
-    Stale,
-    /// The plan's time lies in the future or is none.
-    BadTime,
-    /// The plan touches more servers than it may.
-    BlastRadius,
-    /// The canary holds more servers than it may, or than all other waves together.
-    CanaryTooLarge,
-    /// A wave holds more servers than it may.
-    WaveTooLarge,
-    /// Steps are not in the order of their waves, or a server is in two waves.
-    WaveOrder,
-    /// A replica and its primary are in the wrong order.
-    ReplicaOrder,
-    /// Servers of more than one tenant, or of another tenant than the plan's identity.
-    MixedTenants,
-    /// The plan is for another cloud.
-    OtherCloud,
-    /// A step cannot be undone: Azure does not take the value before any more.
-    CannotBeUndone,
-    /// A server that people depend on is tried first, while another one is at hand.
-    ProductionCanary,
+coded! {
+    /// What a lint is about.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum LintCode {
+        /// Two steps write the same setting of the same server.
+        DuplicateTarget = "duplicate-target",
+        /// A step has no undo.
+        MissingUndo = "missing-undo",
+        /// Undo would write the value that the step writes.
+        UndoIsAfter = "undo-is-after",
+        /// Undo would not put back the value before.
+        UndoIsNotBefore = "undo-is-not-before",
+        /// A step writes the value that is there.
+        ChangesNothing = "changes-nothing",
+        /// A step makes a server less strict.
+        Loosens = "loosens",
+        /// No finding, and no order, asks for this value.
+        NotNeeded = "not-needed",
+        /// The plan rests on an old look at the servers.
+        Stale = "stale",
+        /// The plan's time lies in the future or is none.
+        BadTime = "bad-time",
+        /// The plan touches more servers than it may.
+        BlastRadius = "blast-radius",
+        /// The canary holds more servers than it may, or than all other waves together.
+        CanaryTooLarge = "canary-too-large",
+        /// A wave holds more servers than it may.
+        WaveTooLarge = "wave-too-large",
+        /// Steps are not in the order of their waves, or a server is in two waves.
+        WaveOrder = "wave-order",
+        /// A replica and its primary are in the wrong order.
+        ReplicaOrder = "replica-order",
+        /// Servers of more than one tenant, or of another tenant than the plan's identity.
+        MixedTenants = "mixed-tenants",
+        /// The plan is for another cloud.
+        OtherCloud = "other-cloud",
+        /// A step cannot be undone: Azure does not take the value before any more.
+        CannotBeUndone = "cannot-be-undone",
+        /// A server that people depend on is tried first, while another one is at hand.
+        ProductionCanary = "production-canary",
+    }
 }
 
 impl LintCode {
-    /// Every code.
-    pub const ALL: [Self; 18] = [
-        Self::DuplicateTarget,
-        Self::MissingUndo,
-        Self::UndoIsAfter,
-        Self::UndoIsNotBefore,
-        Self::ChangesNothing,
-        Self::Loosens,
-        Self::NotNeeded,
-        Self::Stale,
-        Self::BadTime,
-        Self::BlastRadius,
-        Self::CanaryTooLarge,
-        Self::WaveTooLarge,
-        Self::WaveOrder,
-        Self::ReplicaOrder,
-        Self::MixedTenants,
-        Self::OtherCloud,
-        Self::CannotBeUndone,
-        Self::ProductionCanary,
-    ];
-
-    /// The stable kebab-case code.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DuplicateTarget => "duplicate-target",
-            Self::MissingUndo => "missing-undo",
-            Self::UndoIsAfter => "undo-is-after",
-            Self::UndoIsNotBefore => "undo-is-not-before",
-            Self::ChangesNothing => "changes-nothing",
-            Self::Loosens => "loosens",
-            Self::NotNeeded => "not-needed",
-            Self::Stale => "stale",
-            Self::BadTime => "bad-time",
-            Self::BlastRadius => "blast-radius",
-            Self::CanaryTooLarge => "canary-too-large",
-            Self::WaveTooLarge => "wave-too-large",
-            Self::WaveOrder => "wave-order",
-            Self::ReplicaOrder => "replica-order",
-            Self::MixedTenants => "mixed-tenants",
-            Self::OtherCloud => "other-cloud",
-            Self::CannotBeUndone => "cannot-be-undone",
-            Self::ProductionCanary => "production-canary",
-        }
-    }
-
     /// Whether it only asks for a second look: the plan may be right, and somebody should know.
     #[must_use]
     pub fn is_warning(self) -> bool {
         matches!(self, Self::Loosens)
-    }
-}
-
-impl fmt::Display for LintCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

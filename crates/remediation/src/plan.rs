@@ -13,42 +13,22 @@ pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
 use crate::{FixableControl, Goal, SafeText};
-use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope};
+use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, coded};
 use std::collections::HashSet;
 use std::fmt;
 
-/// What a step does to the clients of its server. Ordered from the most harmless on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Disposition {
-    /// Evidence says that no client breaks and nothing restarts.
-    OnlineSafe,
-    /// The value may not take effect before a restart, which hostssl never does.
-    NeedsRestart,
-    /// Clients break, or nobody has looked whether any does.
-    BreaksClients,
-    /// hostssl does not write this; a person does it by hand.
-    Manual,
-}
-
-impl Disposition {
-    /// Every disposition.
-    pub const ALL: [Self; 4] = [Self::OnlineSafe, Self::NeedsRestart, Self::BreaksClients, Self::Manual];
-
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OnlineSafe => "online-safe",
-            Self::NeedsRestart => "needs-restart",
-            Self::BreaksClients => "breaks-clients",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl fmt::Display for Disposition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+coded! {
+    /// What a step does to the clients of its server. Ordered from the most harmless on.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Disposition {
+        /// Evidence says that no client breaks and nothing restarts.
+        OnlineSafe = "online-safe",
+        /// The value may not take effect before a restart, which hostssl never does.
+        NeedsRestart = "needs-restart",
+        /// Clients break, or nobody has looked whether any does.
+        BreaksClients = "breaks-clients",
+        /// hostssl does not write this; a person does it by hand.
+        Manual = "manual",
     }
 }
 
@@ -121,52 +101,38 @@ impl fmt::Display for StepCount {
     }
 }
 
-/// Why a server, or one control of it, is not in the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LeftOutReason {
-    /// It is as it should be.
-    AlreadyRight,
-    /// It is stopped, so that its settings can neither be read nor written.
-    Stopped,
-    /// It is in another state in which Azure changes no setting.
-    NotReady,
-    /// A ReadOnly lock is on it.
-    Locked,
-    /// The identity may not change it.
-    NotPermitted,
-    /// It is not known what it does today.
-    Unknown,
-    /// The finding is waived.
-    Waived,
-    /// It has the value and waits for a restart, which hostssl never does.
-    NeedsRestart,
-    /// Azure has no such setting, or no such value, for this kind of server.
-    NotSupported,
-    /// It would be one server more than the plan may touch.
-    OverLimit,
-    /// The plan's identity belongs to another tenant than the server's subscription.
-    OtherTenant,
-    /// It was listed twice; its first entry counts.
-    ListedTwice,
+coded! {
+    /// Why a server, or one control of it, is not in the plan.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum LeftOutReason {
+        /// It is as it should be.
+        AlreadyRight = "already-right",
+        /// It is stopped, so that its settings can neither be read nor written.
+        Stopped = "stopped",
+        /// It is in another state in which Azure changes no setting.
+        NotReady = "not-ready",
+        /// A ReadOnly lock is on it.
+        Locked = "locked",
+        /// The identity may not change it.
+        NotPermitted = "not-permitted",
+        /// It is not known what it does today.
+        Unknown = "unknown",
+        /// The finding is waived.
+        Waived = "waived",
+        /// It has the value and waits for a restart, which hostssl never does.
+        NeedsRestart = "needs-restart",
+        /// Azure has no such setting, or no such value, for this kind of server.
+        NotSupported = "not-supported",
+        /// It would be one server more than the plan may touch.
+        OverLimit = "over-limit",
+        /// The plan's identity belongs to another tenant than the server's subscription.
+        OtherTenant = "other-tenant",
+        /// It was listed twice; its first entry counts.
+        ListedTwice = "listed-twice",
+    }
 }
 
 impl LeftOutReason {
-    /// Every reason.
-    pub const ALL: [Self; 12] = [
-        Self::AlreadyRight,
-        Self::Stopped,
-        Self::NotReady,
-        Self::Locked,
-        Self::NotPermitted,
-        Self::Unknown,
-        Self::Waived,
-        Self::NeedsRestart,
-        Self::NotSupported,
-        Self::OverLimit,
-        Self::OtherTenant,
-        Self::ListedTwice,
-    ];
-
     /// What to do so that the server is left out no more: a lowercase fragment for people.
     #[must_use]
     pub fn advice(self) -> &'static str {
@@ -183,25 +149,6 @@ impl LeftOutReason {
             Self::OverLimit => "apply this plan first, then plan again; or raise --max-servers",
             Self::OtherTenant => "sign in to the server's tenant with --tenant, then run this again",
             Self::ListedTwice => "nothing needs to be done: its first entry counts",
-        }
-    }
-
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AlreadyRight => "already-right",
-            Self::Stopped => "stopped",
-            Self::NotReady => "not-ready",
-            Self::Locked => "locked",
-            Self::NotPermitted => "not-permitted",
-            Self::Unknown => "unknown",
-            Self::Waived => "waived",
-            Self::NeedsRestart => "needs-restart",
-            Self::NotSupported => "not-supported",
-            Self::OverLimit => "over-limit",
-            Self::OtherTenant => "other-tenant",
-            Self::ListedTwice => "listed-twice",
         }
     }
 }

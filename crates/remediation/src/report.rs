@@ -326,9 +326,11 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
             Some(format!("left alone: the value is {found}, which is not the run's"))
         }
         Ending::Changed { found } => Some(format!("the value is {found}, neither the one planned for nor the new one")),
-        Ending::Refused { by: RefusedBy::Stopped, detail, .. } => {
+        Ending::Refused { by: by @ RefusedBy::Stopped, detail, .. } => {
+            // Journals of earlier versions have the word in the detail too.
             let detail = detail.as_str();
-            Some(if detail.starts_with("stopped") { detail.to_owned() } else { format!("stopped: {detail}") })
+            let detail = detail.strip_prefix("stopped: ").unwrap_or(detail);
+            Some(format!("{}: {detail}", by.as_str()))
         }
         Ending::Refused { by, name, detail } => Some(format!("{} {name}: {detail}", by.as_str())),
         Ending::Failed { detail } | Ending::TimedOut { detail } => Some(detail.to_string()),
@@ -379,6 +381,16 @@ mod tests {
             let (status, reason) = judge(&undone_up_to(acts));
             assert_eq!(status, Status::TimedOut);
             assert!(reason.unwrap().contains(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_stopped_server_is_named_once() {
+        let refused =
+            |detail| Ending::Refused { by: RefusedBy::Stopped, name: SafeText::new(""), detail: SafeText::new(detail) };
+        // Journals of earlier versions have the word in the detail too.
+        for detail in ["the server is stopped", "stopped: the server is stopped"] {
+            assert_eq!(reason(&refused(detail), false).unwrap(), "stopped: the server is stopped");
         }
     }
 

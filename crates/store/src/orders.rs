@@ -2,34 +2,22 @@
 //! person.
 
 use crate::{AuditStore, StoreError};
+use hostssl_model::coded;
 use hostssl_remediation::{PlanHash, RunId};
 use rusqlite::params;
 
-/// What was ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OrderAct {
-    /// To begin it: the approval of its plan.
-    Apply,
-    /// To put back what it changed.
-    Undo,
-    /// To go on with it.
-    Resume,
-    /// To begin nothing more of it.
-    Stop,
-}
-
-impl OrderAct {
-    const ALL: [Self; 4] = [Self::Apply, Self::Undo, Self::Resume, Self::Stop];
-
-    /// The word in the state.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "apply",
-            Self::Undo => "undo",
-            Self::Resume => "resume",
-            Self::Stop => "stop",
-        }
+coded! {
+    /// What was ordered.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum OrderAct {
+        /// To begin it: the approval of its plan.
+        Apply = "apply",
+        /// To put back what it changed.
+        Undo = "undo",
+        /// To go on with it.
+        Resume = "resume",
+        /// To begin nothing more of it.
+        Stop = "stop",
     }
 }
 
@@ -80,7 +68,7 @@ impl AuditStore {
                 found.push(Order {
                     run: run.clone(),
                     at_ms: row.get(0)?,
-                    act: OrderAct::ALL.into_iter().find(|one| one.as_str() == act).ok_or_else(corrupt)?,
+                    act: OrderAct::from_code(&act).ok_or_else(corrupt)?,
                     person: row.get(2)?,
                     plan: PlanHash::new(&plan).map_err(|_| corrupt())?,
                 });

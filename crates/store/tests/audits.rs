@@ -189,6 +189,30 @@ fn gaps_are_told_by_reason() {
 }
 
 #[test]
+fn gaps_of_places_are_told_apart_and_those_of_servers_are_not_among_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let mut report = Estate::small().report(1);
+    let known = GapScope::Subscription(estate::SUBSCRIPTIONS[1].1.into());
+    // A management group whose name sorts before the subscription's, twice: its subscriptions and its descendants.
+    let group = GapScope::ManagementGroup("Alpha platform".into());
+    let places = [&group, &known, &group, &GapScope::Tenant("t".into()), &GapScope::AllSubscriptions];
+    report.gaps.extend(places.map(|scope| Gap { scope: scope.clone(), blind: forbidden() }));
+    let audit = save(&store, &report);
+    let found = store.place_gaps(&audit, u32::MAX).unwrap();
+    let of = |scope: &GapScope| found.iter().find(|gap| gap.scope == *scope).unwrap();
+    assert_eq!(found.len(), 4, "the gap of a server is not one of a place: {found:?}");
+    assert_eq!((of(&group).count, of(&group).name.as_deref()), (2, None));
+    assert_eq!(found[0].scope, group, "what hides most comes first");
+    assert_eq!((of(&known).count, of(&known).name.as_deref()), (1, Some(estate::SUBSCRIPTIONS[1].0)));
+    let permission = forbidden().missing_permission.unwrap();
+    assert!(
+        found.iter().all(|gap| gap.reason.as_str() == "permission" && *gap.permissions == [permission.to_string()])
+    );
+    assert_eq!(store.place_gaps(&audit, 1).unwrap().len(), 1);
+}
+
+#[test]
 fn old_audits_go_with_what_only_they_needed() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();

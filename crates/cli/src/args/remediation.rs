@@ -76,10 +76,7 @@ pub(crate) struct MakePlanArgs {
 
 /// A code of a complaint.
 fn lint_code(text: &str) -> Result<LintCode, String> {
-    LintCode::ALL
-        .into_iter()
-        .find(|code| code.as_str() == text)
-        .ok_or_else(|| format!("codes are {}", LintCode::ALL.map(LintCode::as_str).join(", ")))
+    LintCode::from_code(text).ok_or_else(|| format!("codes are {}", LintCode::ALL.map(LintCode::as_str).join(", ")))
 }
 
 /// What makes servers one group.

@@ -313,10 +313,9 @@ impl From<PlaceGap> for Place {
             (None, GapScope::AllSubscriptions) => "All subscriptions".to_owned(),
             (None, scope) => scope.to_string(),
         };
-        // Azure's own words come behind a colon, and are long; the run's page has them.
-        let first = gap.detail.split(": ").next().unwrap_or_default();
+        // Azure's own words are long; the run's page has them.
         let what = match gap.count {
-            1 => first.to_owned(),
+            1 => words_of(gap.reason.as_str()),
             count => format!("{count} lists cannot be read"),
         };
         let missed = gap.reason.known().is_none_or(hostssl_model::Reason::blinds);

@@ -1,8 +1,6 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{
-    Floor, Kind, Outcome, Reason, Standing, TlsVersion, WireTransport, WireVersion, Word, WorstListener,
-};
+use hostssl_model::{Floor, Kind, Outcome, Reason, Standing, TlsVersion, WireTransport, Word, WorstListener};
 use hostssl_store::{AuditEntry, Enforcement};
 
 /// A word with its shape and its class.
@@ -105,13 +103,13 @@ pub(crate) fn reason_words(reason: &str) -> &str {
 }
 
 /// Azure's word for a TLS version in the words of people.
-pub(crate) fn tls_word(azure: &str) -> String {
-    match (Floor::from_azure(azure), azure) {
-        (Some(Floor::None), _) => "any version".to_owned(),
-        (Some(Floor::At(version)), _) => version.to_string(),
-        (None, SSL3) => WireVersion::Ssl3.to_string(),
-        (None, "") => "unknown".to_owned(),
-        (None, other) => other.to_owned(),
+pub(crate) fn tls_word(azure: &str) -> &str {
+    match Floor::from_azure(azure) {
+        Some(Floor::At(version)) => version.words(),
+        Some(Floor::None) => "any version",
+        None if azure == SSL3 => "SSL 3.0",
+        None if azure.is_empty() => "unknown",
+        None => azure,
     }
 }
 
@@ -132,12 +130,12 @@ impl Tls {
     pub(crate) fn new(declared: &str, waits: bool, accepts: &str) -> Self {
         let deprecated = |floor| floor < Floor::At(TlsVersion::Tls1_2);
         let weak = |version: &str| Floor::from_azure(version).map_or(version == SSL3, deprecated);
-        let words = tls_word(declared);
+        let words = tls_word(declared).to_owned();
         if waits {
             let now = if accepts.is_empty() { String::new() } else { format!(", now {}", tls_word(accepts)) };
             return Self { class: "waits", words, note: format!("after a restart{now}") };
         }
-        let below = !accepts.is_empty() && accepts < declared && !weak(declared);
+        let below = !accepts.is_empty() && Floor::from_azure(accepts) < Floor::from_azure(declared) && !weak(declared);
         match (weak(declared), below) {
             (true, _) => Self { class: "bad", words, note: String::new() },
             (false, true) => Self { class: "bad", words, note: format!("accepts {}", tls_word(accepts)) },

@@ -291,7 +291,11 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         // Azure says of a server that another operation runs on that it is stopped, when its settings are read.
         let is_busy = blind.reason == Reason::Stopped && self.is_at_work().await;
         match blind.reason {
-            Reason::Stopped if !is_busy => self.end(refused(RefusedBy::Stopped, "")).await,
+            // The report names what refused, so the detail does not repeat it.
+            Reason::Stopped if !is_busy => {
+                let (by, name, detail) = (RefusedBy::Stopped, SafeText::new(""), SafeText::new(&blind.detail));
+                self.end(Ending::Refused { by, name, detail }).await
+            }
             Reason::Permission => {
                 let action = blind.missing_permission.as_deref().unwrap_or("read");
                 self.end(refused(RefusedBy::Permission, action)).await

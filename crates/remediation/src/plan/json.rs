@@ -382,7 +382,7 @@ fn step_to_json(step: &Step) -> StepV1 {
 
 fn step_from_json(step: StepV1) -> Result<Step, InvalidPlan> {
     let kind = Kind::from_code(&step.kind);
-    let disposition = Disposition::ALL.into_iter().find(|disposition| disposition.as_str() == step.disposition);
+    let disposition = Disposition::from_code(&step.disposition);
     Ok(Step {
         id: step.id,
         wave: step.wave,
@@ -412,7 +412,7 @@ fn left_out_to_json(left_out: &LeftOut) -> LeftOutV1 {
 }
 
 fn left_out_from_json(left_out: LeftOutV1) -> Result<LeftOut, InvalidPlan> {
-    let reason = LeftOutReason::ALL.into_iter().find(|reason| reason.as_str() == left_out.reason);
+    let reason = LeftOutReason::from_code(&left_out.reason);
     Ok(LeftOut {
         server: id_from(&left_out.server)?,
         control: control_from(&left_out.control)?,

@@ -624,7 +624,7 @@ pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<
 
 pub(crate) fn place_gaps(connection: &Connection, audit: &AuditEntry, count: u32) -> Result<Vec<PlaceGap>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT g.scope, n.name, g.reason, count(*), group_concat(DISTINCT g.permission), min(g.detail) \
+        "SELECT g.scope, n.name, g.reason, count(*), group_concat(DISTINCT g.permission) \
          FROM audit_gaps g LEFT JOIN audit_subscriptions n ON n.audit = g.audit \
            AND lower(g.scope) = '/subscriptions/' || n.id \
          WHERE g.audit = ?1 AND g.scope NOT LIKE '/subscriptions/%/providers/%' \
@@ -638,7 +638,6 @@ pub(crate) fn place_gaps(connection: &Connection, audit: &AuditEntry, count: u32
             reason: Word::read(row.get_ref(2)?.as_str()?),
             count: unsigned(row.get(3)?),
             permissions: permissions.iter().flat_map(|list| list.split(',')).map(ToOwned::to_owned).collect(),
-            detail: row.get(5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

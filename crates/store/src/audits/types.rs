@@ -433,8 +433,6 @@ pub struct PlaceGap {
     pub count: u64,
     /// The actions that are missing.
     pub permissions: Vec<String>,
-    /// One line of one of them.
-    pub detail: String,
 }
 
 /// How one control ended on all servers of an audit.

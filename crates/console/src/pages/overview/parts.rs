@@ -73,7 +73,7 @@ fn floors(facets: &Facets) -> Vec<PartRow> {
     let row = |(floor, servers): &(String, u64)| {
         let weak = Tls::new(floor, false, "").class == "bad";
         PartRow {
-            words: tls_word(floor),
+            words: tls_word(floor).to_owned(),
             link: link(&[("floor", floor)]),
             bar: plain(*servers, most, weak),
             servers: count(*servers),

@@ -1,0 +1,46 @@
+//! Every stable code in one list: programs and kept states rely on each of them. A code is added, and never changed.
+
+use crate::exit::Exit;
+use hostssl_census::Verdict;
+use hostssl_model::{
+    Confidence, ControlId, Enforcement, Kind, Outcome, ParameterName, Reason, Role, Severity, SslEnforcement, Standing,
+    WireTransport, WorstListener,
+};
+use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode};
+use hostssl_store::OrderAct;
+use std::fmt::Write as _;
+
+#[test]
+fn every_stable_code() {
+    let mut list = String::new();
+    let mut add = |title: &str, codes: &[&str]| {
+        let mut once = codes.to_vec();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), codes.len(), "{title}: two variants share a code");
+        writeln!(list, "{title}\n  {}", codes.join("\n  ")).unwrap();
+    };
+    add("controls", &ControlId::ALL.map(ControlId::as_str));
+    add("outcomes", &Outcome::ALL.map(Outcome::as_str));
+    add("severities", &Severity::ALL.map(Severity::as_str));
+    add("confidences", &Confidence::ALL.map(Confidence::as_str));
+    add("reasons", &Reason::ALL.map(Reason::as_str));
+    add("kinds of servers", &Kind::ALL.map(Kind::as_str));
+    add("parts in replication", &Role::ALL.map(Role::as_str));
+    add("settings", &ParameterName::ALL.map(ParameterName::key));
+    add("declared enforcement", &SslEnforcement::ALL.map(SslEnforcement::as_str));
+    add("enforcement", &Enforcement::ALL.map(Enforcement::as_str));
+    add("standings", &Standing::ALL.map(Standing::as_str));
+    add("transports", &WireTransport::ALL.map(WireTransport::as_str));
+    add("worst listeners", &WorstListener::ALL.map(WorstListener::as_str));
+    add("verdicts on clients", &[Verdict::Breaks, Verdict::NeedsObservation, Verdict::Safe].map(Verdict::as_str));
+    add("fixable controls", &FixableControl::ALL.map(|control| control.id().as_str()));
+    add("dispositions", &Disposition::ALL.map(Disposition::as_str));
+    add("left-out reasons", &LeftOutReason::ALL.map(LeftOutReason::as_str));
+    add("lint codes", &LintCode::ALL.map(LintCode::as_str));
+    add("orders", &OrderAct::ALL.map(OrderAct::as_str));
+    let exits = [Exit::AllPass, Exit::Failed, Exit::Usage, Exit::Findings, Exit::Incomplete, Exit::Stuck];
+    let exits = exits.map(|exit| format!("{} {exit:?}", exit.code()));
+    add("exit codes", &exits.each_ref().map(String::as_str));
+    insta::assert_snapshot!(list);
+}
