@@ -229,7 +229,7 @@ fn what_changed_servers_is_among_the_runs_of_the_console() {
     let cookie = &sign_in(host, path);
     assert!(get(host, "/runs", cookie).contains(&format!("href=\"/applies/{id}\"")));
     let shown = get(host, &format!("/applies/{id}"), cookie);
-    assert!(shown.contains("pg-catalog-prod") && shown.contains("applied") && shown.contains("Receipts"), "{shown}");
+    assert!(shown.contains("pg-catalog-prod") && shown.contains("applied") && shown.contains("receipts"), "{shown}");
     assert!(get(host, "/applies/no-such-run", cookie).starts_with("HTTP/1.1 404"));
     console.signal("TERM");
     assert_eq!(console.finish().code, 0);

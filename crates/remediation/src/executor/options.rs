@@ -72,7 +72,7 @@ impl Default for ExecutorOptions {
             ready_grace: Duration::from_secs(40),
             ready_patience: Duration::from_mins(2),
             unseen_patience: Duration::from_mins(10),
-            second_look: Duration::from_secs(1),
+            second_look: Duration::from_millis(500),
             soak: Duration::ZERO,
             longest_operation: Duration::from_hours(24),
             judge_patience: Duration::from_mins(1),
