@@ -7,6 +7,7 @@
 mod control;
 mod controls;
 mod declared;
+mod diff;
 mod evaluate;
 mod listeners;
 mod mapping;
@@ -15,6 +16,7 @@ mod profile;
 pub use control::{Control, Evidence, Settings, Source, Verdict};
 pub use controls::{ALL, control, find};
 pub use declared::{minimal_tls_version, ssl_enforcement};
+pub use diff::{Change, Diff, Difference, NotLooked, diff};
 pub use evaluate::{evaluate, needed_parameters, server_report};
 pub use mapping::{Basis, Mapping};
 pub use profile::{Profile, UnknownControl, UnknownProfile};

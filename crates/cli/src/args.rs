@@ -94,6 +94,11 @@ pub(crate) enum Command {
     /// List what was run, audits and applies; show one, or judge an audit again.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Runs(RunsArgs),
+    /// Say what changed between two audits: new failures, what is fixed, and what could not be checked any more.
+    ///
+    /// Compares what is kept and asks nobody. A server that the later audit could not see is never called fixed or gone.
+    #[command(after_help = crate::commands::diff::HELP)]
+    Diff(crate::commands::diff::DiffArgs),
     /// Plan, review and apply in one conversation on the terminal.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Enforce(EnforceArgs),

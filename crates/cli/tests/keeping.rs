@@ -52,6 +52,38 @@ fn an_audit_is_kept_as_it_was_reported() {
 }
 
 #[test]
+fn two_audits_are_compared_and_a_change_between_them_is_said() {
+    let state = State::new("compared");
+    let kept = |arguments: &[&str]| run(&[arguments, &["--state", state.path(), "-q"]].concat());
+    let nothing = kept(&["diff", "--simulate"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.stderr);
+    kept(&["audit", "--simulate"]);
+    let alone = kept(&["diff", "--simulate"]);
+    assert_eq!(alone.code, 2, "{}", alone.stderr);
+    assert!(alone.stderr.contains("no audit of the same scope before"), "{}", alone.stderr);
+    kept(&["audit", "--simulate"]);
+    let same = kept(&["diff", "--simulate"]);
+    assert_eq!(same.code, 0, "{}{}", same.stdout, same.stderr);
+    assert!(same.stdout.contains("no change; "), "{}", same.stdout);
+
+    let plan = state.0.join("plan.json").display().to_string();
+    let planned = kept(&["plan", "--simulate", "--server", "pg-catalog-prod", "-o", "json", "--out", &plan]);
+    let hash = planned.stdout.split("\"hash\": \"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(kept(&["apply", &plan, "--approve", hash, "--simulate"]).code, 0);
+    kept(&["audit", "--simulate"]);
+    let fixed = kept(&["diff", "--simulate"]);
+    assert_eq!(fixed.code, 0, "{}{}", fixed.stdout, fixed.stderr);
+    assert!(fixed.stdout.contains("fixed") && fixed.stdout.contains("pg-catalog-prod"), "{}", fixed.stdout);
+
+    let runs = kept(&["runs", "--simulate", "-o", "json", "--query", "[?kind=='audit'].run"]).stdout;
+    let runs: Vec<String> = serde_json::from_str(&runs).unwrap();
+    let back = kept(&["diff", &runs[0], &runs[2], "-o", "json"]);
+    assert_eq!(back.code, 3, "{}", back.stderr);
+    let back: serde_json::Value = serde_json::from_str(&back.stdout).unwrap();
+    assert_eq!((&back["summary"]["new"], &back["changes"][0]["name"]), (&1.into(), &"pg-catalog-prod".into()));
+}
+
+#[test]
 fn a_probe_is_kept_as_it_was_reported() {
     let state = State::new("probed");
     let state = state.path();

@@ -17,6 +17,8 @@ pub mod clients_text;
 mod columns;
 pub mod controls_json;
 mod csv_cell;
+pub mod diff_json;
+pub mod diff_text;
 pub mod explain_json;
 mod json_text;
 pub mod lint_json;

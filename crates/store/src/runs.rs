@@ -1,6 +1,6 @@
 //! One list of everything that was run: audits, probes, and what changed servers.
 
-use crate::audits::{audit_of, report_of};
+use crate::audits::{audit_before, audit_of, audits_of, report_of};
 use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
 use crate::writer::unfinished_run;
@@ -117,6 +117,24 @@ impl StoreReader {
     /// [`StoreError`] when the state cannot be read.
     pub fn audit(&self, id: &str) -> Result<Option<AuditEntry>, StoreError> {
         audit_of(&self.lock(), id)
+    }
+
+    /// The newest audit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_audit(&self) -> Result<Option<AuditEntry>, StoreError> {
+        Ok(audits_of(&self.lock(), Page { number: 0, size: 1 })?.0.into_iter().next())
+    }
+
+    /// The newest audit before this one that looked at the same scope and was not stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn audit_before(&self, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
+        audit_before(&self.lock(), audit)
     }
 
     /// Whether an audit looked at the wire of any server.

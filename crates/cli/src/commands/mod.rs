@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod controls;
+pub(crate) mod diff;
 pub(crate) mod enforce;
 pub(crate) mod explain;
 pub(crate) mod generate;

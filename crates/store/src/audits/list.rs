@@ -136,6 +136,11 @@ pub(crate) fn comparable(
     entries(connection, &sql, &[&audit.started_ms, &audit.num, &audit.cloud, &count])
 }
 
+/// The newest audit before this one of the same scope that was not stopped.
+pub(crate) fn audit_before(connection: &Connection, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
+    Ok(comparable(connection, audit, 2)?.into_iter().nth(1))
+}
+
 fn entries(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<AuditEntry>, StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;

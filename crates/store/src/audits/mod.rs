@@ -15,7 +15,7 @@ mod save;
 mod types;
 
 pub(crate) use current::{fold_probe, rebuild};
-pub(crate) use list::{audit as audit_of, looked_at_the_wire};
+pub(crate) use list::{audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire};
 pub(crate) use report::report as report_of;
 
 pub use document::{StoredBlind, StoredFinding, StoredReading};
@@ -151,7 +151,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn previous(&self, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
-        self.read(|connection| Ok(list::comparable(connection, audit, 2)?.into_iter().nth(1)))
+        self.read(|connection| audit_before(connection, audit))
     }
 
     /// This audit and those before it that looked at the same scope and were not stopped, at most `count`, oldest first.

@@ -1,0 +1,203 @@
+//! What changed between two audits: a decision over their reports alone.
+//!
+//! Absence of evidence is not a change for the better. A server that the later audit could not see, was not asked about, or
+//! did not judge by the same control is never called fixed or gone.
+
+use hostssl_model::{AuditReport, ControlId, Finding, GapScope, Outcome, Server, ServerReport};
+use std::collections::BTreeMap;
+
+/// How something differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Difference {
+    /// Fails now, and did not fail before: it passed, could not be checked, or the server was not there.
+    New,
+    /// Failed before, and passes now.
+    Fixed,
+    /// Fails as before, but for another value.
+    Changed,
+    /// Could not be checked now, and was judged before or is of a server that was not listed before; or the server was
+    /// listed before, and could not be looked for.
+    NotVisible,
+    /// Could not be checked before, and passes now.
+    Visible,
+    /// The server was listed before, the place where it stood was listed whole, and it was not there.
+    Gone,
+    /// The server was not listed before, and all of it passes.
+    Added,
+}
+
+impl Difference {
+    /// Every difference, in the order of reports: what needs a person first.
+    pub const ALL: [Self; 7] =
+        [Self::New, Self::NotVisible, Self::Changed, Self::Fixed, Self::Visible, Self::Gone, Self::Added];
+}
+
+/// One difference. About a server as a whole when there is no control.
+#[derive(Debug, Clone)]
+pub struct Change<'a> {
+    /// How it differs.
+    pub difference: Difference,
+    /// The server, as the later audit has it where it does.
+    pub server: &'a Server,
+    /// What the earlier audit found.
+    pub before: Option<&'a Finding>,
+    /// What the later audit found.
+    pub after: Option<&'a Finding>,
+    /// Why the server as a whole is not visible.
+    pub why: Option<NotLooked<'a>>,
+}
+
+impl Change<'_> {
+    /// The control, when the change is about one.
+    #[must_use]
+    pub fn control(&self) -> Option<ControlId> {
+        self.after.or(self.before).map(|finding| finding.control)
+    }
+}
+
+/// Why the later audit says nothing of a server that the earlier one listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotLooked<'a> {
+    /// It was not asked to: its scope leaves the server out.
+    OutOfScope,
+    /// The subscription is not among those that it saw.
+    SubscriptionNotSeen,
+    /// Something in the way of listing the server was in its coverage.
+    Gap(&'a hostssl_model::Gap),
+}
+
+/// Two audits, compared.
+#[derive(Debug)]
+pub struct Diff<'a> {
+    /// The changes, by [`Difference`], then by server and control.
+    pub changes: Vec<Change<'a>>,
+    /// Findings that both have, with the same end and value.
+    pub unchanged: u64,
+    /// Controls that only one of the audits judged by, so that nothing can be said of them.
+    pub not_compared: Vec<ControlId>,
+}
+
+impl Diff<'_> {
+    /// How many changes of one kind there are.
+    #[must_use]
+    pub fn count(&self, difference: Difference) -> usize {
+        self.changes.iter().filter(|change| change.difference == difference).count()
+    }
+}
+
+/// Compares two audits. Servers are the same when their resource ids are, whatever the case of the letters.
+#[must_use]
+pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
+    let judged = |report: &AuditReport| -> Vec<ControlId> {
+        let judges = |id: &ControlId| {
+            report.servers.iter().any(|server| server.findings.iter().any(|finding| finding.control == *id))
+        };
+        ControlId::ALL.into_iter().filter(judges).collect()
+    };
+    let (old_controls, new_controls) = (judged(before), judged(after));
+    let (olds, news) = (by_id(before), by_id(after));
+    // An audit without a server judged by nothing, and that is no difference between profiles.
+    let comparable = |id: ControlId| {
+        olds.is_empty() || news.is_empty() || (old_controls.contains(&id) && new_controls.contains(&id))
+    };
+    let mut diff = Diff {
+        changes: Vec::new(),
+        unchanged: 0,
+        not_compared: ControlId::ALL
+            .into_iter()
+            .filter(|id| (old_controls.contains(id) || new_controls.contains(id)) && !comparable(*id))
+            .collect(),
+    };
+    for (id, new) in &news {
+        match olds.get(id) {
+            Some(old) => compare(&mut diff, old, new, comparable),
+            None => add(&mut diff, new, comparable),
+        }
+    }
+    for (id, old) in &olds {
+        if !news.contains_key(id) {
+            diff.changes.push(missing(&old.server, after));
+        }
+    }
+    // Stable: within one difference, servers stay in the order of their ids and controls in that of reports.
+    diff.changes.sort_by_key(|change| Difference::ALL.iter().position(|one| *one == change.difference));
+    diff
+}
+
+fn by_id(report: &AuditReport) -> BTreeMap<String, &ServerReport> {
+    report.servers.iter().map(|server| (server.server.id.to_lowercase(), server)).collect()
+}
+
+fn compare<'a>(
+    diff: &mut Diff<'a>,
+    old: &'a ServerReport,
+    new: &'a ServerReport,
+    comparable: impl Fn(ControlId) -> bool,
+) {
+    for after in new.findings.iter().filter(|finding| comparable(finding.control)) {
+        let before = old.findings.iter().find(|finding| finding.control == after.control);
+        match difference(before, after) {
+            Some(difference) => {
+                diff.changes.push(Change { difference, server: &new.server, before, after: Some(after), why: None });
+            }
+            None => diff.unchanged += 1,
+        }
+    }
+}
+
+fn add<'a>(diff: &mut Diff<'a>, new: &'a ServerReport, comparable: impl Fn(ControlId) -> bool) {
+    let change = |difference, after| Change { difference, server: &new.server, before: None, after, why: None };
+    let known = diff.changes.len();
+    for finding in new.findings.iter().filter(|finding| comparable(finding.control)) {
+        if let Some(difference) = difference(None, finding) {
+            diff.changes.push(change(difference, Some(finding)));
+        }
+    }
+    if diff.changes.len() == known {
+        diff.changes.push(change(Difference::Added, None));
+    }
+}
+
+/// How a finding differs from the one before, if it does.
+fn difference(before: Option<&Finding>, after: &Finding) -> Option<Difference> {
+    let was = before.map_or(Outcome::NotApplicable, |finding| finding.outcome);
+    match (was, after.outcome) {
+        (Outcome::Fail, Outcome::Fail) => {
+            let same = before.is_some_and(|before| before.observed == after.observed);
+            // Its observation counts the days that are left, which differ with every day.
+            (!same && after.control != ControlId::CertificateExpiry).then_some(Difference::Changed)
+        }
+        (_, Outcome::Fail) => Some(Difference::New),
+        (Outcome::Unknown, Outcome::Unknown) => None,
+        (_, Outcome::Unknown) => Some(Difference::NotVisible),
+        (Outcome::Fail, _) => Some(Difference::Fixed),
+        (Outcome::Unknown, _) => Some(Difference::Visible),
+        (Outcome::Pass | Outcome::NotApplicable, Outcome::Pass | Outcome::NotApplicable) => None,
+    }
+}
+
+/// What can be said of a server that the later audit does not list.
+fn missing<'a>(server: &'a Server, after: &'a AuditReport) -> Change<'a> {
+    let scope = &after.run.scope;
+    let subscription = server.subscription();
+    let why = if !scope.admits(server) || scope.excepts(server).is_some() {
+        Some(NotLooked::OutOfScope)
+    } else if let Some(gap) = after.gaps.iter().find(|gap| gap.blind.reason.blinds() && hides(&gap.scope, server)) {
+        Some(NotLooked::Gap(gap))
+    } else if after.subscriptions.iter().any(|one| one.id == subscription) {
+        None
+    } else {
+        Some(NotLooked::SubscriptionNotSeen)
+    };
+    let difference = if why.is_some() { Difference::NotVisible } else { Difference::Gone };
+    Change { difference, server, before: None, after: None, why }
+}
+
+/// Whether a gap may be the reason that a server is not listed. A tenant, a management group or a name may hold any server.
+fn hides(gap: &GapScope, server: &Server) -> bool {
+    match gap {
+        GapScope::AllSubscriptions | GapScope::Tenant(_) | GapScope::ManagementGroup(_) | GapScope::Name(_) => true,
+        GapScope::Subscription(id) => id.eq_ignore_ascii_case(server.subscription().as_str()),
+        GapScope::Server(id) => id.to_lowercase() == server.id.to_lowercase(),
+    }
+}

@@ -1,0 +1,125 @@
+//! `hostssl diff`.
+
+use crate::args::{OutputArgs, SimulatedArgs, StateArgs, ValueFormat};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::find_run;
+use crate::stdout;
+use clap::Args;
+use hostssl_audit::{Diff, Difference, diff};
+use hostssl_formats::output::Format;
+use hostssl_formats::{diff_json, diff_text};
+use hostssl_model::AuditReport;
+use hostssl_store::{AuditEntry, StoreError, StoreReader};
+
+pub(crate) const HELP: &str = "Exit codes:
+  0  nothing is worse than before
+  1  the tool failed (no disk)
+  2  wrong usage: a bad option, or no such audit
+  3  a control fails that did not fail before, or fails for another value
+  4  no new failure, but something could not be checked that was before, or is new";
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The earlier audit: its id or the beginning of it. Otherwise the audit of the same scope before the later one.
+    #[arg(value_name = "BEFORE")]
+    before: Option<String>,
+    /// The later audit. Otherwise the newest.
+    #[arg(value_name = "AFTER")]
+    after: Option<String>,
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    output: ValueFormat,
+    /// JMESPath query over the JSON of the comparison.
+    #[arg(long, value_name = "JMESPATH")]
+    query: Option<String>,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    of: SimulatedArgs,
+}
+
+pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.query.as_deref())?;
+    let (before, after) = audits(args)?;
+    let compared = diff(&before, &after);
+    let format = Format::from(args.output);
+    match (format, query) {
+        (Format::Table, None) => {
+            stdout::write_text(talk, |out, text| diff_text::write(out, &before, &after, &compared, text))?;
+        }
+        (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
+        (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, talk)?,
+    }
+    Ok(exit(&compared))
+}
+
+fn write_value(
+    before: &AuditReport,
+    after: &AuditReport,
+    compared: &Diff<'_>,
+    query: Option<&hostssl_formats::Query>,
+    format: Format,
+    talk: &OutputArgs,
+) -> Result<(), CliError> {
+    let value = diff_json::value(before, after, compared).map_err(|error| CliError::defect(&error))?;
+    let rows = if query.is_none() && format == Format::Tsv { &value["changes"] } else { &value };
+    stdout::write_value(rows, query, format, stdout::palette(talk))
+}
+
+fn exit(compared: &Diff<'_>) -> Exit {
+    if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {
+        Exit::Findings
+    } else if compared.count(Difference::NotVisible) > 0 {
+        Exit::Incomplete
+    } else {
+        Exit::AllPass
+    }
+}
+
+/// The audits to compare.
+fn audits(args: &DiffArgs) -> Result<(AuditReport, AuditReport), CliError> {
+    let simulated = args.of.simulated();
+    let (reader, before, after) = match (&args.before, &args.after) {
+        (Some(before), Some(after)) => {
+            let (reader, before) = find_audit(&args.state, simulated, before)?;
+            let before = reader.audit_report(&before)?;
+            let (reader, after) = find_audit(&args.state, simulated, after)?;
+            return Ok((before, reader.audit_report(&after)?));
+        }
+        (Some(before), None) => {
+            let (reader, before) = find_audit(&args.state, simulated, before)?;
+            let after = newest(&reader)?;
+            (reader, before, after)
+        }
+        (None, _) => {
+            let reader = match StoreReader::open(&args.state.directory(simulated)?) {
+                Err(StoreError::NoState(_)) => return Err(nothing_kept()),
+                opened => opened?,
+            };
+            let after = newest(&reader)?;
+            let before = reader.audit_before(&after)?.ok_or_else(|| {
+                let what = format!("there is no audit of the same scope before {}", after.id);
+                CliError::usage(what, "name both audits; `hostssl runs` lists them")
+            })?;
+            (reader, before, after)
+        }
+    };
+    Ok((reader.audit_report(&before)?, reader.audit_report(&after)?))
+}
+
+fn newest(reader: &StoreReader) -> Result<AuditEntry, CliError> {
+    reader.newest_audit()?.ok_or_else(nothing_kept)
+}
+
+fn nothing_kept() -> CliError {
+    CliError::usage("no audit is kept", "`hostssl audit` makes one")
+}
+
+fn find_audit(state: &StateArgs, simulated: bool, text: &str) -> Result<(StoreReader, AuditEntry), CliError> {
+    let (reader, run) = find_run(state, simulated, text)?;
+    let audit = reader.audit(run.as_str())?.ok_or_else(|| {
+        CliError::usage(format!("run {run} is not an audit"), "name two audits; `hostssl runs` lists them")
+    })?;
+    Ok((reader, audit))
+}

@@ -1,0 +1,246 @@
+//! What changed between two audits as JSON, version 1: frozen.
+
+use crate::json_text::write_json;
+use hostssl_audit as audit;
+use hostssl_model as model;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// The name and version of the format.
+pub const SCHEMA: &str = "hostssl/diff/v1";
+
+/// Two audits, compared.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct DiffV1<'a> {
+    /// Name and version of this format.
+    schema: &'static str,
+    /// The earlier audit.
+    before: AuditV1<'a>,
+    /// The later audit.
+    after: AuditV1<'a>,
+    summary: SummaryV1,
+    /// Controls that only one of the audits judged by: nothing is said of them.
+    not_compared: Vec<&'static str>,
+    /// The changes: what needs a person first.
+    changes: Vec<ChangeV1<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct AuditV1<'a> {
+    /// The id of the run.
+    run: &'a str,
+    /// RFC 3339.
+    finished_at: &'a str,
+    /// The rules, as `name@version`.
+    profile: &'a str,
+    /// Whether everything in its scope was checked.
+    complete: bool,
+    /// Servers in all.
+    servers: u64,
+}
+
+/// How many there are of each difference.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct SummaryV1 {
+    new: usize,
+    not_visible: usize,
+    changed: usize,
+    fixed: usize,
+    visible: usize,
+    gone: usize,
+    added: usize,
+    /// Findings that both audits have, with the same outcome and value.
+    unchanged: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct ChangeV1<'a> {
+    difference: DifferenceV1,
+    /// The resource id of the server, in Azure's spelling.
+    server: &'a str,
+    name: &'a str,
+    /// The id of the control; null when the change is about the server as a whole.
+    control: Option<&'static str>,
+    severity: Option<SeverityV1>,
+    /// That of the finding, as audits have it.
+    fingerprint: Option<String>,
+    /// What the earlier audit found; null where it found nothing.
+    before: Option<FindingV1<'a>>,
+    /// What the later audit found; null where it found nothing.
+    after: Option<FindingV1<'a>>,
+    /// Why the later audit says nothing of the server; only for `not-visible` without a control.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<WhyV1>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum DifferenceV1 {
+    /// Fails now, and did not fail before.
+    New,
+    /// Could not be checked now, and was before; or is of a server that was not listed before.
+    NotVisible,
+    /// Fails as before, but for another value.
+    Changed,
+    /// Failed before, and passes now.
+    Fixed,
+    /// Could not be checked before, and passes now.
+    Visible,
+    /// The server was there before and is not any more.
+    Gone,
+    /// The server was not there before, and all of it passes.
+    Added,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum WhyV1 {
+    OutOfScope,
+    SubscriptionNotSeen,
+    Gap,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum SeverityV1 {
+    Low,
+    Medium,
+    High,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct FindingV1<'a> {
+    /// `pass`, `fail`, `unknown` or `not-applicable`.
+    outcome: &'static str,
+    observed: Option<&'a str>,
+    /// Why it is unknown: a stable word. Only when the outcome is unknown.
+    reason: Option<&'static str>,
+}
+
+/// The JSON Schema of the format.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    crate::schema::of::<DiffV1<'_>>(SCHEMA)
+}
+
+/// Writes the comparison, indented.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(
+    out: &mut dyn Write,
+    before: &model::AuditReport,
+    after: &model::AuditReport,
+    diff: &audit::Diff<'_>,
+) -> io::Result<()> {
+    write_json(out, &DiffV1::new(before, after, diff))?;
+    writeln!(out)
+}
+
+/// The comparison as one JSON value, for queries and other formats.
+///
+/// # Errors
+///
+/// None that a comparison can cause.
+pub fn value(
+    before: &model::AuditReport,
+    after: &model::AuditReport,
+    diff: &audit::Diff<'_>,
+) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(DiffV1::new(before, after, diff))
+}
+
+impl<'a> DiffV1<'a> {
+    fn new(before: &'a model::AuditReport, after: &'a model::AuditReport, diff: &audit::Diff<'a>) -> Self {
+        let count = |difference| diff.count(difference);
+        Self {
+            schema: SCHEMA,
+            before: AuditV1::from(before),
+            after: AuditV1::from(after),
+            summary: SummaryV1 {
+                new: count(audit::Difference::New),
+                not_visible: count(audit::Difference::NotVisible),
+                changed: count(audit::Difference::Changed),
+                fixed: count(audit::Difference::Fixed),
+                visible: count(audit::Difference::Visible),
+                gone: count(audit::Difference::Gone),
+                added: count(audit::Difference::Added),
+                unchanged: diff.unchanged,
+            },
+            not_compared: diff.not_compared.iter().map(|id| id.as_str()).collect(),
+            changes: diff.changes.iter().map(ChangeV1::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a model::AuditReport> for AuditV1<'a> {
+    fn from(report: &'a model::AuditReport) -> Self {
+        Self {
+            run: &report.run.id,
+            finished_at: &report.run.finished_at,
+            profile: &report.run.profile,
+            complete: report.run.complete,
+            servers: report.summary.servers,
+        }
+    }
+}
+
+impl<'a> From<&audit::Change<'a>> for ChangeV1<'a> {
+    fn from(change: &audit::Change<'a>) -> Self {
+        let finding = change.after.or(change.before);
+        Self {
+            difference: match change.difference {
+                audit::Difference::New => DifferenceV1::New,
+                audit::Difference::NotVisible => DifferenceV1::NotVisible,
+                audit::Difference::Changed => DifferenceV1::Changed,
+                audit::Difference::Fixed => DifferenceV1::Fixed,
+                audit::Difference::Visible => DifferenceV1::Visible,
+                audit::Difference::Gone => DifferenceV1::Gone,
+                audit::Difference::Added => DifferenceV1::Added,
+            },
+            server: change.server.id.as_str(),
+            name: change.server.name(),
+            control: finding.map(|finding| finding.control.as_str()),
+            severity: finding.map(|finding| match finding.severity {
+                model::Severity::Low => SeverityV1::Low,
+                model::Severity::Medium => SeverityV1::Medium,
+                model::Severity::High => SeverityV1::High,
+            }),
+            fingerprint: finding.map(|finding| finding.fingerprint(&change.server.id)),
+            before: change.before.map(FindingV1::from),
+            after: change.after.map(FindingV1::from),
+            why: change.why.map(|why| match why {
+                audit::NotLooked::OutOfScope => WhyV1::OutOfScope,
+                audit::NotLooked::SubscriptionNotSeen => WhyV1::SubscriptionNotSeen,
+                audit::NotLooked::Gap(_) => WhyV1::Gap,
+            }),
+        }
+    }
+}
+
+impl<'a> From<&'a model::Finding> for FindingV1<'a> {
+    fn from(finding: &'a model::Finding) -> Self {
+        Self {
+            outcome: finding.outcome.as_str(),
+            observed: finding.observed.as_deref(),
+            reason: finding.blind.as_ref().map(|unchecked| unchecked.reason.as_str()),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What changed between two audits, for people.
+
+use crate::{Column, Text, safe, write_columns};
+use hostssl_audit::{Change, Diff, Difference, NotLooked};
+use hostssl_model::{AuditReport, Finding, Outcome};
+use std::io::{self, Write};
+
+/// Writes the comparison.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(
+    out: &mut dyn Write,
+    before: &AuditReport,
+    after: &AuditReport,
+    diff: &Diff<'_>,
+    text: &Text<'_>,
+) -> io::Result<()> {
+    let palette = text.palette;
+    for (what, report) in [("before", before), ("after ", after)] {
+        let run = &report.run;
+        let coverage = if run.complete { "complete" } else { "incomplete" };
+        writeln!(
+            out,
+            "{what}  {}  {}  {}  {} servers, coverage {coverage}",
+            palette.bold(&safe(&run.id)),
+            run.finished_at,
+            run.profile,
+            report.summary.servers
+        )?;
+    }
+    writeln!(out)?;
+    let mut rows = Vec::new();
+    for change in &diff.changes {
+        let (word, outcome) = word(change.difference);
+        rows.push(vec![
+            Column::painted(word, palette.outcome(outcome, word)),
+            Column::plain(change.server.name()),
+            Column::plain(change.server.id.resource_group()),
+            Column::plain(change.control().map_or("-", |id| id.as_str())),
+            Column::plain(what(change)),
+        ]);
+    }
+    if !rows.is_empty() {
+        let headings = ["CHANGE", "SERVER", "RESOURCE GROUP", "CONTROL", "BEFORE -> AFTER"];
+        rows.insert(0, headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec());
+        write_columns(out, "  ", &rows)?;
+        writeln!(out)?;
+    }
+    let counts: Vec<String> = Difference::ALL
+        .into_iter()
+        .filter_map(|one| {
+            Some(diff.count(one)).filter(|count| *count > 0).map(|count| format!("{count} {}", word(one).0))
+        })
+        .collect();
+    let counts = if counts.is_empty() { "no change".to_owned() } else { counts.join(", ") };
+    writeln!(out, "{counts}; {} findings unchanged", diff.unchanged)?;
+    if before.run.profile != after.run.profile {
+        writeln!(out, "note: the audits were judged by different profiles, so a change may be one of the rules")?;
+    }
+    if !diff.not_compared.is_empty() {
+        let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
+        writeln!(out, "note: judged in one of the audits only, so not compared: {}", ids.join(", "))?;
+    }
+    Ok(())
+}
+
+fn word(difference: Difference) -> (&'static str, Outcome) {
+    match difference {
+        Difference::New => ("new failure", Outcome::Fail),
+        Difference::NotVisible => ("not visible", Outcome::Unknown),
+        Difference::Changed => ("changed", Outcome::Fail),
+        Difference::Fixed => ("fixed", Outcome::Pass),
+        Difference::Visible => ("now visible", Outcome::Pass),
+        Difference::Gone => ("gone", Outcome::NotApplicable),
+        Difference::Added => ("added", Outcome::NotApplicable),
+    }
+}
+
+fn what(change: &Change<'_>) -> String {
+    match (change.why, change.before, change.after) {
+        (Some(why), ..) => match why {
+            NotLooked::OutOfScope => "the later audit was not asked to look here".to_owned(),
+            NotLooked::SubscriptionNotSeen => "its subscription is not visible to the later audit".to_owned(),
+            NotLooked::Gap(gap) => format!("could not be listed: {}: {}", gap.blind.reason, gap.blind.detail),
+        },
+        (None, None, None) => String::new(),
+        (None, before, after) => {
+            let absent = || "not there".to_owned();
+            format!("{} -> {}", before.map_or_else(absent, state), after.map_or_else(absent, state))
+        }
+    }
+}
+
+fn state(finding: &Finding) -> String {
+    match (&finding.blind, &finding.observed) {
+        (Some(unchecked), _) => format!("unknown ({})", unchecked.reason),
+        (None, Some(observed)) => observed.to_string(),
+        (None, None) => finding.outcome.to_string(),
+    }
+}
