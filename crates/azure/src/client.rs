@@ -1,7 +1,7 @@
 //! Sends requests to Resource Manager: signed in, paced, bounded, and repeated where that is safe.
 
 use crate::error::{excerpt, one_line};
-use crate::limiter::{Limiter, Permit};
+use crate::limiter::{Permit, RequestLimiter};
 use crate::resource_type::Versions;
 use crate::{ArmError, Cloud, Quota, Refusal, Stop};
 use azure_core::credentials::TokenCredential;
@@ -68,7 +68,7 @@ struct Inner {
     /// Without a token: for storage, whose URLs are signed.
     plain: Pipeline,
     limits: Limits,
-    limiter: Limiter,
+    limiter: RequestLimiter,
     under_way: Semaphore,
     versions: Versions,
 }
@@ -163,7 +163,7 @@ impl Arm {
             pipeline,
             plain,
             limits,
-            limiter: Limiter::new(),
+            limiter: RequestLimiter::new(),
             versions: Versions::default(),
         });
         Self { inner, stop }

@@ -51,7 +51,7 @@ impl Quota {
 
 /// All buckets of one principal.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub(crate) struct RequestLimiter {
     epoch: Instant,
     lanes: Mutex<HashMap<Quota, Arc<Lane>>>,
 }
@@ -73,7 +73,7 @@ pub(crate) struct Permit {
     settled: bool,
 }
 
-impl Limiter {
+impl RequestLimiter {
     pub(crate) fn new() -> Self {
         Self { epoch: Instant::now(), lanes: Mutex::new(HashMap::new()) }
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_held_bucket_does_not_hold_the_others() {
-        let limiter = Limiter::new();
+        let limiter = RequestLimiter::new();
         limiter.permit(&reads("a")).await.refused(Duration::from_secs(30));
         let start = Instant::now();
         limiter.permit(&reads("b")).await.answered(None);
@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_header_that_shows_room_wakes_those_who_wait() {
-        let limiter = Arc::new(Limiter::new());
+        let limiter = Arc::new(RequestLimiter::new());
         let first = limiter.permit(&reads("a")).await;
         limiter.permit(&reads("a")).await.answered(Some(0));
         let waiting = {
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_permit_that_is_dropped_is_not_in_flight_for_ever() {
-        let limiter = Limiter::new();
+        let limiter = RequestLimiter::new();
         for _ in 0..100 {
             drop(limiter.permit(&reads("a")).await);
         }

@@ -2,7 +2,7 @@
 
 use crate::der::{self, Item};
 use crate::distinguished_name::DistinguishedName;
-use crate::names::{GeneralName, Kind, common_names};
+use crate::names::{GeneralName, NameKind, common_names};
 use crate::x509::Certificate;
 
 /// The most comparisons of names with constraints that OpenSSL makes for one certificate; it refuses what needs more
@@ -55,16 +55,16 @@ impl<'a> NameConstraints<'a> {
         }
         self.check_subject(&certificate.subject)?;
         let has_address_in_subject = certificate.parsed.subject().iter_email().next().is_some();
-        if has_address_in_subject && self.all().any(|base| base.kind == Kind::Email) {
+        if has_address_in_subject && self.all().any(|base| base.kind == NameKind::Email) {
             return Err(Objection::Undecided);
         }
         for name in &certificate.alternative_names {
             self.check_name(*name)?;
         }
-        if leaf && !certificate.alternative_names.iter().any(|name| name.kind == Kind::Dns) {
+        if leaf && !certificate.alternative_names.iter().any(|name| name.kind == NameKind::Dns) {
             for name in common_names(certificate).ok_or(Objection::Undecided)? {
                 match as_dns_name(&name) {
-                    Ok(Some(name)) => self.check_name(GeneralName { kind: Kind::Dns, value: name.as_bytes() })?,
+                    Ok(Some(name)) => self.check_name(GeneralName { kind: NameKind::Dns, value: name.as_bytes() })?,
                     Ok(None) => {}
                     Err(objection) => return Err(objection),
                 }
@@ -81,31 +81,31 @@ impl<'a> NameConstraints<'a> {
         if subject.is_empty() {
             return Ok(());
         }
-        self.check_by(Kind::Directory, |base| Ok(subject.is_below(&base.directory().ok_or(Objection::Undecided)?)))
+        self.check_by(NameKind::Directory, |base| Ok(subject.is_below(&base.directory().ok_or(Objection::Undecided)?)))
     }
 
     fn check_name(&self, name: GeneralName<'_>) -> Result<(), Objection> {
         self.check_by(name.kind, |base| match name.kind {
-            Kind::Dns => Ok(dns_is_within(name.value, base.value)),
-            Kind::Address => address_is_within(name.value, base.value),
-            Kind::Uri => uri_is_within(name.value, base.value),
-            Kind::Directory => {
+            NameKind::Dns => Ok(dns_is_within(name.value, base.value)),
+            NameKind::Address => address_is_within(name.value, base.value),
+            NameKind::Uri => uri_is_within(name.value, base.value),
+            NameKind::Directory => {
                 let (name, base) = name.directory().zip(base.directory()).ok_or(Objection::Undecided)?;
                 Ok(name.is_below(&base))
             }
             // Mail addresses have rules that differ between versions; OpenSSL refuses constraints of the other kinds.
-            Kind::Email | Kind::Other | Kind::Rare(_) => Err(Objection::Undecided),
+            NameKind::Email | NameKind::Other | NameKind::Rare(_) => Err(Objection::Undecided),
         })
     }
 
     /// Of the permitted subtrees of the kind, if there are any, one must hold the name; none of the excluded may.
     fn check_by(
         &self,
-        kind: Kind,
+        kind: NameKind,
         is_within: impl Fn(&GeneralName<'_>) -> Result<bool, Objection>,
     ) -> Result<(), Objection> {
         // An otherName may be an internationalised mail address, which constraints on mail addresses bind.
-        if kind == Kind::Other && self.all().any(|base| base.kind == Kind::Email) {
+        if kind == NameKind::Other && self.all().any(|base| base.kind == NameKind::Email) {
             return Err(Objection::Undecided);
         }
         let mut permitted = None;

@@ -11,13 +11,13 @@ use crate::x509::Certificate;
 /// A GeneralName (RFC 5280, section 4.2.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GeneralName<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: NameKind,
     pub(crate) value: &'a [u8],
 }
 
 /// The kinds of general names that are told apart here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum NameKind {
     Other,
     Email,
     Dns,
@@ -32,13 +32,13 @@ impl<'a> GeneralName<'a> {
     pub(crate) fn of(item: der::Item<'a>) -> Option<Self> {
         // The class is context-specific; the kinds that are structures have the bit for it.
         let kind = match item.tag {
-            0xa0 => Kind::Other,
-            0x81 => Kind::Email,
-            0x82 => Kind::Dns,
-            0xa4 => Kind::Directory,
-            0x86 => Kind::Uri,
-            0x87 => Kind::Address,
-            tag @ (0xa3 | 0xa5 | 0x88) => Kind::Rare(tag),
+            0xa0 => NameKind::Other,
+            0x81 => NameKind::Email,
+            0x82 => NameKind::Dns,
+            0xa4 => NameKind::Directory,
+            0x86 => NameKind::Uri,
+            0x87 => NameKind::Address,
+            tag @ (0xa3 | 0xa5 | 0x88) => NameKind::Rare(tag),
             _ => return None,
         };
         Some(Self { kind, value: item.value })
@@ -59,8 +59,8 @@ pub(crate) fn general_names(value: &[u8]) -> Option<Vec<GeneralName<'_>>> {
 /// The alternative names that libpq looks at. None when the extension cannot be read, as in libpq.
 pub(crate) fn alternative_names(certificate: &Certificate<'_>) -> Vec<CertificateName> {
     let looked_at = |name: &GeneralName<'_>| match name.kind {
-        Kind::Dns => Some(CertificateName::Dns(name.value.to_vec())),
-        Kind::Address => Some(CertificateName::Ip(name.value.to_vec())),
+        NameKind::Dns => Some(CertificateName::Dns(name.value.to_vec())),
+        NameKind::Address => Some(CertificateName::Ip(name.value.to_vec())),
         _ => None,
     };
     certificate.alternative_names.iter().filter_map(looked_at).collect()

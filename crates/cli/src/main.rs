@@ -17,6 +17,8 @@ mod error;
 mod exit;
 mod files;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod hints;
 mod keep;
 mod libpq;

@@ -1,12 +1,12 @@
 //! Finds the rules that a text meets.
 
-use super::readings::{Reading, Weight};
+use super::readings::{Interpretation, Weight};
 use super::rules::rules;
 use super::sqlstate;
 
 /// A message that was found.
 pub(super) struct Found {
-    pub(super) reading: &'static Reading,
+    pub(super) reading: &'static Interpretation,
     /// Where it begins, in bytes of the comparable text.
     pub(super) at: usize,
     /// Where its last part ends.

@@ -24,7 +24,7 @@ pub(super) enum Weight {
 }
 
 /// The meaning of a message.
-pub(super) struct Reading {
+pub(super) struct Interpretation {
     pub(super) cause: Cause,
     pub(super) weight: Weight,
     pub(super) confidence: Confidence,
@@ -35,7 +35,7 @@ pub(super) struct Reading {
 /// Defines readings, one a line of facts and two of sentences.
 macro_rules! readings {
     ($($name:ident: $cause:ident, $weight:ident, $confidence:ident, $meaning:literal, $advice:literal;)*) => {
-        $(pub(super) static $name: Reading = Reading {
+        $(pub(super) static $name: Interpretation = Interpretation {
             cause: Cause::$cause,
             weight: Weight::$weight,
             confidence: Confidence::$confidence,

@@ -1,9 +1,9 @@
 //! SQLSTATE codes: the part of an error that no server translates.
 
-use super::readings::{self as r, Reading};
+use super::readings::{self as r, Interpretation};
 
 /// Codes whose meaning for a login is plain (PostgreSQL, appendix A). Wrappers as 08006 tell nothing and are left out.
-const CODES: &[(&str, &Reading)] = &[
+const CODES: &[(&str, &Interpretation)] = &[
     ("28p01", &r::PASSWORD),
     ("28000", &r::INVALID_AUTHORIZATION),
     ("3d000", &r::NO_SUCH_DATABASE),
@@ -14,7 +14,7 @@ const CODES: &[(&str, &Reading)] = &[
 ];
 
 /// The codes in a comparable text, what each means, and where it is.
-pub(super) fn all(text: &str) -> impl Iterator<Item = (&'static str, &'static Reading, usize)> {
+pub(super) fn all(text: &str) -> impl Iterator<Item = (&'static str, &'static Interpretation, usize)> {
     CODES.iter().filter_map(|(code, reading)| {
         let (at, _) = text.match_indices(code).find(|(at, _)| is_code(text, *at, code))?;
         Some((*code, *reading, at))

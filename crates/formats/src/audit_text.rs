@@ -163,7 +163,7 @@ fn whys(report: &ServerReport) -> Vec<String> {
     whys
 }
 
-/// The permission that would mend it; otherwise what was said, as much as fits a row.
+/// The permission that would fix it; otherwise what was said, as much as fits a row.
 fn why_blind(blind: &Unchecked) -> String {
     let Some(permission) = &blind.missing_permission else {
         let mut text: String = safe(&blind.detail).chars().take(DETAIL_SHOWN).collect();

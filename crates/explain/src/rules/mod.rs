@@ -6,21 +6,24 @@ mod server;
 mod tls;
 mod translated;
 
-use super::readings::Reading;
+use super::readings::Interpretation;
 
 /// A meaning and the phrases that have it. The parts of a phrase follow each other in one message. They are in lower case;
 /// `""` stands for a quoted name; a part that ends in `*` may go on in the same word.
-type Table = &'static [(&'static Reading, &'static [&'static [&'static str]])];
+type Table = &'static [(&'static Interpretation, &'static [&'static [&'static str]])];
 
 /// One phrase and its meaning.
 #[derive(Clone, Copy)]
-pub(super) struct Rule {
-    pub(super) reading: &'static Reading,
+pub(super) struct PhraseRule {
+    pub(super) reading: &'static Interpretation,
     pub(super) parts: &'static [&'static str],
 }
 
 /// All rules.
-pub(super) fn rules() -> impl Iterator<Item = Rule> {
+pub(super) fn rules() -> impl Iterator<Item = PhraseRule> {
     let tables: [Table; 5] = [server::TABLE, tls::TABLE, drivers::TABLE, network::TABLE, translated::TABLE];
-    tables.into_iter().flatten().flat_map(|(reading, phrases)| phrases.iter().map(move |parts| Rule { reading, parts }))
+    tables
+        .into_iter()
+        .flatten()
+        .flat_map(|(reading, phrases)| phrases.iter().map(move |parts| PhraseRule { reading, parts }))
 }

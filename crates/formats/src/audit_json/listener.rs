@@ -16,7 +16,7 @@ pub(super) struct Look<'a> {
     address: Option<&'a str>,
     /// RFC 3339.
     observed_at: &'a str,
-    /// What it does with clients in clear; null when it was not seen.
+    /// What it does with clients in plaintext; null when that could not be checked.
     verdict: Option<Verdict>,
     /// Why it was not seen: a stable word, the same as in `gaps`. Null when it was.
     reason: Option<&'static str>,
@@ -32,11 +32,11 @@ pub(super) struct Look<'a> {
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Verdict {
-    /// Clients in clear are refused, and TLS leads on.
+    /// Clients in plaintext are refused, and clients with TLS are accepted.
     Enforced,
-    /// Clients in clear are let in, and TLS is there.
+    /// Clients in plaintext are accepted, and TLS is offered.
     Optional,
-    /// Clients in clear are let in, and there is no TLS.
+    /// Clients in plaintext are accepted, and TLS is not offered.
     PlaintextOnly,
     /// It offers TLS, and then no handshake is possible or safe.
     BrokenTls,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct TransportAnswer {
-    /// Whether it was let in.
+    /// Whether it reached authentication.
     pub(super) outcome: Outcome,
     /// The SQLSTATE of the error that came.
     pub(super) sqlstate: Option<String>,
@@ -208,7 +208,7 @@ pub(super) struct EndpointReport {
     pub(super) reason: String,
     /// What came after `SSLRequest`.
     pub(super) ssl_request: SslRequestOutcome,
-    /// The worst answer in clear: allowed before unknown before refused.
+    /// The worst answer in plaintext: allowed before unknown before refused.
     pub(super) plaintext: TransportAnswer,
     /// The best answer over TLS: allowed before refused before unknown.
     pub(super) encrypted: TransportAnswer,

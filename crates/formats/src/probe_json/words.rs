@@ -38,11 +38,11 @@ words! {
     /// What an endpoint does with encryption.
     #[serde(rename_all = "kebab-case")]
     Verdict {
-        /// In clear every probed startup is refused; over TLS at least one is let in to authentication.
+        /// Every probed startup in plaintext is refused; over TLS at least one reaches authentication.
         Enforced,
-        /// At least one startup is let in to authentication in clear, and TLS is there for who asks.
+        /// At least one startup in plaintext reaches authentication, and TLS is offered.
         Optional,
-        /// Startups are let in in clear and TLS is not to be had.
+        /// Startups in plaintext are accepted, and TLS is not offered.
         PlaintextOnly,
         /// The server says that it speaks TLS, and then no handshake is possible, or none that is safe.
         BrokenTls,
@@ -83,7 +83,7 @@ words! {
 }
 
 words! {
-    /// Whether a startup was let in to authentication over one transport.
+    /// Whether a startup reached authentication over one transport.
     #[serde(rename_all = "kebab-case")]
     Outcome {
         /// It was turned away for its transport or address, before authentication.
@@ -140,9 +140,9 @@ words! {
     /// A fact that weakens the protection of the connection.
     #[serde(rename_all = "kebab-case")]
     Weakness {
-        /// A startup is let in in clear.
+        /// A startup in plaintext is accepted.
         PlaintextAccepted,
-        /// A replication startup is let in in clear.
+        /// A replication startup in plaintext is accepted.
         PlaintextReplicationAccepted,
         /// In clear, no password at all is asked for.
         PlaintextTrust,
@@ -184,7 +184,7 @@ words! {
         NoChannelBinding,
         /// Direct TLS is accepted without ALPN, which opens it to cross-protocol attacks.
         DirectTlsWithoutAlpn,
-        /// Bytes in clear stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
+        /// Plaintext bytes stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
         BytesBeforeHandshake,
         /// Bytes stuffed behind the `SSLRequest` count as if they had come over TLS (CVE-2021-23214).
         StartupStuffing,

@@ -1,0 +1,69 @@
+//! The picture of the architecture is true: its arrows are the dependencies in the manifests.
+
+use crate::{crates, dependencies, members};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What tests of several crates share stands apart from the program.
+const FOR_TESTS: &str = "test-support";
+
+type Graph = BTreeMap<String, BTreeSet<String>>;
+
+fn page() -> String {
+    std::fs::read_to_string(crates().join("../docs/ARCHITECTURE.md")).unwrap()
+}
+
+/// The arrows of the picture: `a --> b & c`.
+fn drawn(page: &str) -> Graph {
+    let picture = page.split("```mermaid\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut graph = Graph::new();
+    for (from, to) in picture.lines().filter_map(|line| line.split_once("-->")) {
+        let to = to.split('&').map(|name| name.trim().to_owned());
+        graph.entry(from.trim().to_owned()).or_default().extend(to);
+    }
+    graph
+}
+
+/// Everything that a crate reaches.
+fn reached(graph: &Graph, from: &str) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![from.to_owned()];
+    while let Some(name) = next.pop() {
+        let direct = graph.get(&name).into_iter().flatten();
+        next.extend(direct.filter(|name| reached.insert((*name).clone())).cloned());
+    }
+    reached
+}
+
+#[test]
+fn the_arrows_of_the_picture_are_the_dependencies() {
+    let drawn = drawn(&page());
+    let actual: Graph = members()
+        .into_iter()
+        .filter(|name| name != FOR_TESTS)
+        .map(|name| {
+            let needs = dependencies(&name);
+            (name, needs)
+        })
+        .collect();
+    for (from, to) in drawn.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to))) {
+        assert!(
+            actual.get(from).is_some_and(|needs| needs.contains(to)),
+            "{from} --> {to} is drawn, and there is none"
+        );
+    }
+    // An arrow that follows from others need not be drawn.
+    for name in actual.keys() {
+        assert_eq!(reached(&drawn, name), reached(&actual, name), "{name}: left the picture, right the manifests");
+    }
+}
+
+#[test]
+fn every_crate_is_described() {
+    let page = page();
+    let rows: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(rows, members());
+}

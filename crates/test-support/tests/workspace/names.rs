@@ -1,0 +1,120 @@
+//! A name means one thing in the workspace: no new type is called the same as one of another crate.
+
+use crate::{members, program};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// It shares no code with any other crate, so that a mistake in one is not a mistake in both (design record 004), and has
+/// words of its own for the same things of Azure.
+const APART: &str = "azure-sim";
+
+/// Names that still mean two things. The list only gets shorter: take a name out when one of its types is renamed by what it
+/// means, or both are made one.
+const SHARED: [&str; 57] = [
+    "Accepted",
+    "Audit",
+    "Change",
+    "Connection",
+    "Decision",
+    "Direction",
+    "Discovery",
+    "Enforcement",
+    "Event",
+    "Evidence",
+    "Facts",
+    "Fault",
+    "Finding",
+    "Identity",
+    "Judgement",
+    "Known",
+    "Limits",
+    "Line",
+    "Lock",
+    "Look",
+    "Mark",
+    "Message",
+    "Mismatch",
+    "Names",
+    "Options",
+    "Order",
+    "Origin",
+    "Outcome",
+    "Part",
+    "Progress",
+    "Reason",
+    "Receipt",
+    "Record",
+    "Recorder",
+    "Replication",
+    "Role",
+    "RootCheck",
+    "Run",
+    "RunProgress",
+    "Seen",
+    "Sessions",
+    "Simulated",
+    "Sink",
+    "Source",
+    "Stamp",
+    "Status",
+    "StopSignal",
+    "StoredRun",
+    "Switch",
+    "Tally",
+    "Target",
+    "Tls",
+    "TlsVersion",
+    "Turn",
+    "Verdict",
+    "Work",
+    "Writer",
+];
+
+/// A type that other files can name.
+#[derive(Debug, PartialEq, Eq)]
+struct Definition<'a> {
+    name: &'a str,
+    is_public: bool,
+}
+
+/// What a line defines, if it defines such a type.
+fn definition(line: &str) -> Option<Definition<'_>> {
+    let line = line.trim_start().strip_prefix("pub")?;
+    let (is_public, line) = match line.strip_prefix('(') {
+        Some(restricted) => (false, restricted.split_once(')')?.1),
+        None => (true, line),
+    };
+    let mut words = line.strip_prefix(' ')?.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    let is_type = ["struct", "enum", "trait", "type", "union"].contains(&words.next()?);
+    words.next().filter(|_| is_type).map(|name| Definition { name, is_public })
+}
+
+#[test]
+fn a_new_name_means_one_thing() {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for member in members().into_iter().filter(|member| member != APART) {
+        for (_, text) in program(&member) {
+            // The private structs of `formats` are frozen copies, and bear the names of what they are copies of.
+            let types = text.lines().filter_map(definition).filter(|found| found.is_public || member != "formats");
+            types.for_each(|one| _ = found.entry(one.name.to_owned()).or_default().insert(member.clone()));
+        }
+    }
+    assert!(found.len() > 500, "{}", found.len());
+    found.retain(|_, members| members.len() > 1);
+    let done: Vec<_> = SHARED.into_iter().filter(|name| !found.contains_key(*name)).collect();
+    assert!(done.is_empty(), "these mean one thing now, take them out of the list: {done:?}");
+    found.retain(|name, _| !SHARED.contains(&name.as_str()));
+    assert!(found.is_empty(), "rename one by what it means, or make it one type: {found:#?}");
+}
+
+#[test]
+fn definitions_are_recognised() {
+    let name = |line| definition(line).map(|found| (found.name, found.is_public));
+    assert_eq!(name("pub struct Plan {"), Some(("Plan", true)));
+    assert_eq!(name("    pub(crate) enum Job<T> {"), Some(("Job", false)));
+    assert_eq!(name("pub(in crate::a) type Row = (u8, u8);"), Some(("Row", false)));
+    for none in
+        ["struct A;", "pub fn plan() {", "pub use a::Plan;", "/// pub struct Plan", "pub mod plan;", "public!();"]
+    {
+        assert_eq!(name(none), None, "{none}");
+    }
+}
