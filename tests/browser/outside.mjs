@@ -31,6 +31,7 @@ try {
   assert.ok(await page.$("[name=enforcement][value=enabled][checked]"), "the page knows of the change");
   await page.goto(run);
   await page.click(".ask summary");
+  await page.type(".ask [name=reason]", "test");
   await follow(".ask form button");
   await shows("Undone");
   console.log("ok      a server is changed and changed back over an Azure outside of the process");

@@ -299,6 +299,15 @@ impl Failure {
         )
     }
 
+    pub(crate) fn reason_needed_to_undo() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "A reason is needed",
+            "Undoing this run makes a server less strict, and the form does not say why. Nothing was changed.",
+            "Go back to the run and give a reason there: the journal keeps it.",
+        )
+    }
+
     pub(crate) fn unsound_plan() -> Self {
         Self::new(
             StatusCode::CONFLICT,

@@ -42,7 +42,9 @@ async fn both_generations_are_saved_verified_and_undone() {
         assert_eq!(simulation.parameter(id, parameter).unwrap(), on);
         // The server's page knows at once.
         assert!(visitor.get(&tab).await.body.contains("value=\"enabled\" checked"));
-        let undo = visitor.post(&format!("{}/undo", run.0), &format!("&seen={}", field(&run.1.body, "seen"))).await;
+        let undo = visitor
+            .post(&format!("{}/undo", run.0), &format!("&reason=test&seen={}", field(&run.1.body, "seen")))
+            .await;
         let undone = ended(&visitor, &undo).await;
         assert!(undone.1.body.contains("<h1>Undone") && !undone.1.body.contains("Undo…"), "{}", undone.1.body);
         assert_eq!(simulation.parameter(id, parameter).unwrap(), off);
@@ -130,7 +132,7 @@ async fn a_form_posted_twice_begins_one_run() {
     let run = ended(&visitor, &one).await;
     // Also after its end, and so with undo.
     assert_eq!(apply(&visitor, &plan).await.header("location"), run.0);
-    let seen = format!("&seen={}", field(&run.1.body, "seen"));
+    let seen = format!("&reason=test&seen={}", field(&run.1.body, "seen"));
     let undo = format!("{}/undo", run.0);
     let (one, _) = tokio::join!(visitor.post(&undo, &seen), visitor.post(&undo, &seen));
     ended(&visitor, &one).await;
@@ -231,7 +233,7 @@ async fn many_servers_are_planned_by_waves_enforced_and_undone() {
     assert!(run.1.body.contains("<h1>Verified") && run.1.body.contains("Undo 3 steps"), "{}", run.1.body);
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
     let seen = field(&run.1.body, "seen");
-    let undone = visitor.post(&format!("{}/undo", run.0), &format!("&seen={seen}")).await;
+    let undone = visitor.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={seen}")).await;
     let undone = ended(&visitor, &undone).await;
     assert!(undone.1.body.contains("<h1>Undone"), "{}", undone.1.body);
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
@@ -375,7 +377,7 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     // Whoever takes it back is another person, and that is kept too.
     let bob = Person::new(&served, "bob@contoso.example").await;
     let page = bob.get(&run).await;
-    let undo = bob.post(&format!("{run}/undo"), &format!("&seen={}", field(&page.body, "seen"))).await;
+    let undo = bob.post(&format!("{run}/undo"), &format!("&reason=test&seen={}", field(&page.body, "seen"))).await;
     assert_eq!(undo.status, 303);
     bob.get(&format!("{run}/events")).await;
     let page = bob.get(&run).await.body;
@@ -446,6 +448,32 @@ async fn what_was_left_alone_on_a_stale_page_is_left_alone() {
     assert!(plan.1.body.contains("Apply: Stop enforcing TLS on pg-old"), "{}", plan.1.body);
 }
 
+#[tokio::test]
+async fn an_undo_that_loosens_takes_a_reason_and_the_journal_keeps_it() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("Servers become less strict"), "{}", run.1.body);
+    let seen = field(&run.1.body, "seen");
+    for reason in ["", "&reason=", "&reason=++"] {
+        let refused = visitor.post(&format!("{}/undo", run.0), &format!("&seen={seen}{reason}")).await;
+        assert_eq!(refused.status, 409, "{reason}");
+        assert!(refused.body.contains("A reason is needed"), "{}", refused.body);
+    }
+    assert_eq!(simulation.parameter(&OFF.replace("pg-off", "pg-off-2"), "require_secure_transport").unwrap(), "on");
+    let undo = visitor.post(&format!("{}/undo", run.0), &format!("&seen={seen}&reason=payroll+cannot+connect")).await;
+    let undone = ended(&visitor, &undo).await;
+    assert!(undone.1.body.contains("<bdi>payroll cannot connect</bdi>"), "{}", undone.1.body);
+    // What tightens on its way back takes none.
+    let plan = save(&visitor, "pg-on", "&enforcement=disabled&reason=test").await;
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    let undo = visitor.post(&format!("{}/undo", run.0), &format!("&seen={}", field(&run.1.body, "seen"))).await;
+    assert!(ended(&visitor, &undo).await.1.body.contains("<h1>Undone"));
+}
+
 /// What makes a server less strict is red, says what it exposes, and is not applied without a reason.
 #[tokio::test]
 async fn nothing_is_loosened_without_a_reason() {
@@ -497,7 +525,8 @@ async fn a_console_that_loosens_nothing_still_undoes() {
     assert_eq!(refused.status, 403);
     let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
     let run = ended(&visitor, &apply(&visitor, &plan).await).await;
-    let undo = visitor.post(&format!("{}/undo", run.0), &format!("&seen={}", field(&run.1.body, "seen"))).await;
+    let undo =
+        visitor.post(&format!("{}/undo", run.0), &format!("&reason=test&seen={}", field(&run.1.body, "seen"))).await;
     assert!(ended(&visitor, &undo).await.1.body.contains("<h1>Undone"));
 }
 

@@ -177,7 +177,7 @@ async fn a_run_that_was_broken_off_is_resumed_once() {
         let page = visitor.get(path).await.body;
         assert!(page.contains("has not ended") && page.contains(&format!("href=\"{address}\"")), "{path}: {page}");
     }
-    let seen = format!("&seen={}", field(&page, "seen"));
+    let seen = format!("&reason=test&seen={}", field(&page, "seen"));
     let resume = format!("{address}/resume");
     let (one, two) = tokio::join!(visitor.post(&resume, &seen), visitor.post(&resume, &seen));
     assert_eq!((one.status, two.status), (303, 303));
@@ -244,7 +244,7 @@ async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains("from </span>on</del> <ins><span class=\"hid\">to </span>off"), "{page}");
-    let seen = format!("&seen={}", field(&page, "seen"));
+    let seen = format!("&reason=test&seen={}", field(&page, "seen"));
     let done = ended(&visitor, &visitor.post(&format!("{address}/resume"), &seen).await).await.1.body;
     assert!(done.contains("<h1>Undone"), "{done}");
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
@@ -279,7 +279,8 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
     }
     gate.send_replace(false);
     let page = visitor.get(&address).await.body;
-    let resumed = visitor.post(&format!("{address}/resume"), &format!("&seen={}", field(&page, "seen"))).await;
+    let resumed =
+        visitor.post(&format!("{address}/resume"), &format!("&reason=test&seen={}", field(&page, "seen"))).await;
     let live = visitor.get(&address).await.body;
     for words in ["Undo in progress", "data-p=\"looked\">1<", "data-p=\"found\">3<", ">restored<", "to </span>off"] {
         assert!(live.contains(words), "{words}: {live}");
@@ -299,7 +300,8 @@ async fn an_attempt_that_was_refused_is_not_told_once_the_run_went_on() {
     let (address, page) = ended(&visitor, &apply(&visitor, &plan).await).await;
     let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
     let other = Store::open(served.directory.path()).unwrap();
-    let undo = visitor.post(&format!("{address}/undo"), &format!("&seen={}", field(&page.body, "seen"))).await;
+    let undo =
+        visitor.post(&format!("{address}/undo"), &format!("&reason=test&seen={}", field(&page.body, "seen"))).await;
     assert!(ended(&visitor, &undo).await.1.body.contains("Nothing was written: another hostssl"));
     // The other one goes on.
     other.load(&run).await.unwrap();
@@ -374,7 +376,8 @@ async fn a_run_that_loses_its_state_on_the_way_is_broken_off_and_not_one_that_di
     std::fs::rename(&there, here).unwrap();
     let page = visitor.get(&address).await.body;
     assert!(page.contains("not ended") && page.contains("not settled") && page.contains(">Resume<"), "{page}");
-    let resume = visitor.post(&format!("{address}/resume"), &format!("&seen={}", field(&page, "seen"))).await;
+    let resume =
+        visitor.post(&format!("{address}/resume"), &format!("&reason=test&seen={}", field(&page, "seen"))).await;
     assert!(ended(&visitor, &resume).await.1.body.contains("<h1>Verified"));
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
 }

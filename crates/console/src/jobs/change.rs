@@ -32,8 +32,8 @@ const MAX_PROBED: usize = 500;
 pub(crate) enum ChangeKind {
     /// Begin it with this plan.
     Apply(Box<Approved<Plan>>),
-    /// Restore what it changed.
-    Undo,
+    /// Restore what it changed, for a reason that the journal keeps.
+    Undo { reason: Option<String> },
     /// Settle what was in progress, then go on.
     Resume,
 }
@@ -195,7 +195,7 @@ impl ChangeJob {
             at_ms: self.started_ms,
             act: match self.work.kind {
                 ChangeKind::Apply(_) => OrderAct::Apply,
-                ChangeKind::Undo => OrderAct::Undo,
+                ChangeKind::Undo { .. } => OrderAct::Undo,
                 ChangeKind::Resume => OrderAct::Resume,
             },
             person: self.started_by.clone(),
@@ -307,7 +307,7 @@ impl Change {
         };
         let done = match &self.kind {
             ChangeKind::Apply(approved) => remediation.apply(approved, &self.run, context.options.max_plan_age).await,
-            ChangeKind::Undo => remediation.undo(self.load(store).await?, &[], None).await,
+            ChangeKind::Undo { reason } => remediation.undo(self.load(store).await?, &[], reason.as_deref()).await,
             ChangeKind::Resume => remediation.resume(self.load(store).await?, Rest::Continue, &[]).await,
         };
         tracing::info!(run = %self.run, at = clock.now_ms(), by = %job.started_by, "a change of servers ended");

@@ -1,13 +1,14 @@
 //! One run that changes servers: live while it goes on, then every step with its receipts, and the way back.
 
+mod live;
 mod words;
 
-use super::plan::{effect, plan_of};
+use super::plan::{effect, plan_of, reason};
 use super::runs::no_such_run;
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::{Status, StopCause};
-use crate::jobs::change::{Change, ChangeJob, ChangeKind, ChangeProgress, update};
+use crate::jobs::change::{Change, ChangeKind, update};
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -18,57 +19,16 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
-use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, Step, StepState};
+use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
+use live::live;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use words::{outcome_words, step_badge};
 
 /// Steps on a page.
 const SHOWN: usize = 200;
-
-#[derive(Template)]
-#[template(path = "apply_live.html")]
-struct LivePage {
-    shell: Shell,
-    job: Arc<ChangeJob>,
-    progress: ChangeProgress,
-    stopping: bool,
-    started: When,
-    title: &'static str,
-    steps: Vec<LiveStep>,
-    more: usize,
-}
-
-/// A step while its run goes on.
-struct LiveStep {
-    id: u32,
-    wave: u32,
-    server: String,
-    parameter: &'static str,
-    from: String,
-    to: String,
-    word: &'static str,
-    reason: Option<String>,
-}
-
-impl LiveStep {
-    /// The place of the step on the page: what needs eyes first, then what is in progress, then what waits, then what is done.
-    fn attention(&self) -> u8 {
-        match self.word {
-            "failed" | "refused" | "timed out" | "changed by someone else" | "reverted" => 0,
-            "waiting" => 2,
-            "verified" | "restored" | "already compliant" | "already restored" => 3,
-            _ => 1,
-        }
-    }
-
-    /// Whether it needs somebody.
-    fn is_bad(&self) -> bool {
-        self.attention() == 0
-    }
-}
 
 #[derive(Template)]
 #[template(path = "apply.html")]
@@ -94,6 +54,10 @@ struct RunPage {
     /// How many steps there are to restored.
     undoable: usize,
     undo_label: String,
+    /// Whether that makes a server less strict, so that it takes a reason.
+    undo_loosens: bool,
+    /// Why it was undone.
+    undo_reason: Option<String>,
     can_undo: bool,
     can_resume: bool,
     trouble: Option<Trouble>,
@@ -181,41 +145,6 @@ pub(crate) async fn show(
     }
 }
 
-fn live(shell: Shell, job: Arc<ChangeJob>) -> Result<Response, Failure> {
-    let status = job.status();
-    let (stopping, progress) = (status.is_stopping(), status.progress);
-    let undo = job.work.from.way == Direction::Undo;
-    let row = |step: &Step| {
-        let (from, to) = if undo { (&step.after, &step.undo) } else { (&step.before, &step.after) };
-        let word = progress.words.get(&step.id).copied().unwrap_or("waiting");
-        LiveStep {
-            id: step.id,
-            wave: step.wave,
-            server: step.server.name().to_owned(),
-            parameter: step.parameter.as_str(),
-            from: from.to_string(),
-            to: to.to_string(),
-            word,
-            reason: progress.reasons.get(&step.id).cloned(),
-        }
-    };
-    let going = job.work.plan.steps().iter().filter(|step| job.work.from.steps.contains(&step.id));
-    let mut steps: Vec<LiveStep> = going.clone().map(row).collect();
-    steps.sort_by_key(|step| (step.attention(), step.id));
-    steps.truncate(SHOWN);
-    let title = if undo { "Undo in progress" } else { "Change in progress" };
-    page(&LivePage {
-        shell: shell.titled(title, "runs"),
-        title,
-        started: When(job.started_ms),
-        steps,
-        more: going.count().saturating_sub(SHOWN),
-        progress: progress.clone(),
-        stopping,
-        job: job.clone(),
-    })
-}
-
 /// How far it is, as server-sent events.
 pub(crate) async fn events(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Failure> {
     let job = shared.changes.find(&id).ok_or_else(no_such_run)?;
@@ -247,7 +176,7 @@ pub(crate) async fn undo(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    go_on(&shared, id, &session, &fields, ChangeKind::Undo).await
+    go_on(&shared, id, &session, &fields, ChangeKind::Undo { reason: reason(&fields) }).await
 }
 
 /// Resumes a run that was interrupted.
@@ -258,6 +187,19 @@ pub(crate) async fn resume(
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
     go_on(&shared, id, &session, &fields, ChangeKind::Resume).await
+}
+
+/// Whether restoring what a run changed makes a server less strict.
+fn undo_loosens(loaded: &LoadedRun) -> bool {
+    let undoable = loaded.plan.steps().iter().zip(loaded.state.steps()).filter(|(_, at)| at.is_undoable());
+    undoable.map(|(step, _)| step).any(|step| {
+        let meaning = |value: &str| step.parameter.meaning(value);
+        match (meaning(&step.undo), meaning(&step.after)) {
+            (Some(then), Some(now)) => then.is_looser_than(now),
+            // What cannot be told apart may be looser.
+            _ => true,
+        }
+    })
 }
 
 async fn go_on(
@@ -274,8 +216,13 @@ async fn go_on(
     if fields.value("seen") != loaded.times_ms.1.to_string() {
         return Ok(see_other(&address));
     }
-    let from = match kind {
-        ChangeKind::Undo => RunProgress::to_undo(&loaded),
+    let from = match &kind {
+        ChangeKind::Undo { reason } => {
+            if reason.is_none() && undo_loosens(&loaded) {
+                return Err(Failure::reason_needed_to_undo().leading_to(address, "Show the run"));
+            }
+            RunProgress::to_undo(&loaded)
+        }
         ChangeKind::Resume | ChangeKind::Apply(_) => RunProgress::to_resume(&loaded),
     };
     let change = Change {
@@ -405,6 +352,8 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: O
         steps,
         more,
         undoable,
+        undo_loosens: undo_loosens(loaded),
+        undo_reason: report.undo_reason,
         undo_label: format!("Undo {}", plural(undoable as u64, "step")),
         can_undo: !can_resume && undoable > 0,
         can_resume,

@@ -3,7 +3,7 @@
 mod ask;
 mod review;
 
-pub(crate) use ask::{again, canary, exclude, for_many, for_one};
+pub(crate) use ask::{again, canary, exclude, for_many, for_one, reason};
 pub(crate) use review::{effect, words as left_out_words};
 
 use super::Asked;
@@ -144,7 +144,10 @@ pub(crate) async fn show(
         }
         Some(Err(trouble)) => page(&LostPage { shell: shell.titled("No plan", "plans"), job, trouble }),
         Some(Ok(ready)) => {
-            let review = Review::of(&ready, shared.options.max_plan_age, &looked);
+            let now_ms = Timestamp::now().as_millisecond();
+            // A plan is in memory. Where the state cannot be read, its clients are unknown.
+            let censuses = shared.ask(move |store| store.census_entries(now_ms)).await.unwrap_or_default();
+            let review = Review::of(&ready, shared.options.max_plan_age, &looked, &censuses);
             let observed = ready.plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
             page(&PlanPage {
                 shell: shell.titled(review.title.clone(), "plans"),

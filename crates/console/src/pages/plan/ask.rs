@@ -100,7 +100,7 @@ pub(crate) async fn for_many(
 }
 
 /// Why a server may be made less strict, as it was written into a form.
-fn reason(fields: &Fields) -> Option<String> {
+pub(crate) fn reason(fields: &Fields) -> Option<String> {
     let reason: String = fields.value("reason").trim().chars().take(MAX_REASON).collect();
     Some(reason).filter(|reason| !reason.is_empty())
 }

@@ -3,11 +3,12 @@
 use super::PlanQuery;
 use crate::jobs::plan::Ready;
 use crate::view::{Badge, count, plural};
+use hostssl_census::Verdict;
 use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{
     Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step, SystemClock, lint,
 };
-use hostssl_store::server_key;
+use hostssl_store::{CensusEntry, server_key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub(super) struct Review {
     pub(super) left_out: Vec<Reason>,
     pub(super) complaints: Vec<(Badge, &'static str, String)>,
     /// What could break, in words.
-    pub(super) risk: &'static str,
+    pub(super) risk: String,
     /// What the change exposes, when it loosens a server.
     pub(super) exposes: Option<&'static str>,
     /// Whether it may be applied: the independent check found nothing wrong.
@@ -72,11 +73,12 @@ pub(super) struct Reason {
 }
 
 impl Review {
-    pub(super) fn of(ready: &Ready, max_age: Duration, query: &PlanQuery) -> Self {
+    pub(super) fn of(ready: &Ready, max_age: Duration, query: &PlanQuery, censuses: &Censuses) -> Self {
         let plan = &ready.plan;
         let complaints = check(ready, max_age);
         let executable = plan.steps().iter().filter(|step| step.is_executable());
         let breaks = executable.clone().any(|step| step.disposition == Disposition::BreaksClients);
+        let clients = ClientCounts::of(plan, censuses);
         let restarts = executable.clone().any(|step| step.disposition == Disposition::NeedsRestart);
         let loosens = executable.clone().any(Step::loosens);
         let stops = executable.clone().any(stops_enforcing);
@@ -87,19 +89,30 @@ impl Review {
         Self {
             title: if plan.is_empty() { "Nothing to write".to_owned() } else { effect(plan) },
             effect: effect(plan),
-            summary: summary(plan, breaks),
+            summary: summary(plan, &clients),
             q: query.q.clone(),
-            waves: waves(plan, query),
-            manual: plan.steps().iter().filter(|step| !step.is_executable()).take(SHOWN).map(row).collect(),
+            waves: waves(plan, query, censuses),
+            manual: plan
+                .steps()
+                .iter()
+                .filter(|step| !step.is_executable())
+                .take(SHOWN)
+                .map(|step| row(step, censuses))
+                .collect(),
             left_out: left_out(plan),
             sound: complaints.iter().all(|one| one.code.is_warning()),
             complaints: complaints.iter().take(SHOWN).map(|one| complaint(plan, one)).collect(),
             risk: match (breaks, restarts) {
-                (true, _) => {
-                    "Clients that connect without TLS, or with a version that is too old, will be refused from their next connection on. No client data is available for these servers."
+                (true, _) => format!(
+                    "Clients that connect without TLS, or with a version that is too old, will be refused from their next connection on. {}",
+                    clients.sentence()
+                ),
+                (false, true) => {
+                    "A value may not take effect before a restart. hostssl never restarts a server.".to_owned()
                 }
-                (false, true) => "A value may not take effect before a restart. hostssl never restarts a server.",
-                (false, false) => "Clients that connect today will still be able to connect, and nothing restarts.",
+                (false, false) => {
+                    "Clients that connect today will still be able to connect, and nothing restarts.".to_owned()
+                }
             },
             exposes: match (loosens, stops) {
                 (true, true) => {
@@ -114,6 +127,83 @@ impl Review {
             wave: plan.options().wave_size,
         }
     }
+}
+
+/// What the kept censuses say of each server, by key.
+pub(super) type Censuses = BTreeMap<String, CensusEntry>;
+
+/// What the census says of a step that requires TLS.
+fn verdict_of(step: &Step, censuses: &Censuses) -> Option<Verdict> {
+    let entry = censuses.get(&server_key(&step.server));
+    entry.filter(|_| step.control == FixableControl::RequireSecureTransport).map(|entry| entry.verdict)
+}
+
+/// Servers whose clients a plan may break, by what is known of the clients.
+#[derive(Default)]
+struct ClientCounts {
+    breaks: u64,
+    safe: u64,
+    unknown: u64,
+}
+
+impl ClientCounts {
+    fn of(plan: &Plan, censuses: &Censuses) -> Self {
+        let mut servers: BTreeMap<&ResourceId, Option<Verdict>> = BTreeMap::new();
+        for step in plan.steps().iter().filter(|step| step.disposition == Disposition::BreaksClients) {
+            let verdict = verdict_of(step, censuses);
+            // The worst of a server's steps: clients that break, then what is not known.
+            let rank = |verdict: &Option<Verdict>| match verdict {
+                Some(Verdict::Breaks) => 0,
+                Some(Verdict::NeedsObservation) | None => 1,
+                Some(Verdict::Safe) => 2,
+            };
+            let worst = servers.entry(&step.server).or_insert(verdict);
+            if rank(&verdict) < rank(worst) {
+                *worst = verdict;
+            }
+        }
+        let mut counts = Self::default();
+        for verdict in servers.into_values() {
+            match verdict {
+                Some(Verdict::Breaks) => counts.breaks += 1,
+                Some(Verdict::Safe) => counts.safe += 1,
+                Some(Verdict::NeedsObservation) | None => counts.unknown += 1,
+            }
+        }
+        counts
+    }
+
+    fn parts(&self) -> Vec<String> {
+        let parts = [
+            (self.breaks, "with clients in plaintext"),
+            (self.unknown, "with clients unknown"),
+            (self.safe, "with no client in plaintext"),
+        ];
+        parts
+            .into_iter()
+            .filter(|(servers, _)| *servers > 0)
+            .map(|(n, words)| format!("{} {words}", count(n)))
+            .collect()
+    }
+
+    fn sentence(&self) -> String {
+        match (self.breaks, self.unknown) {
+            (0, 0) => "No client in plaintext was seen on these servers.".to_owned(),
+            (0, unknown) => {
+                format!("The clients of {} are not known well enough to say who.", plural(unknown, "server"))
+            }
+            (breaks, 0) => format!("{} such clients: the page of each server says who.", have(breaks)),
+            (breaks, unknown) => format!(
+                "{} such clients: the page of each server says who. The clients of {} are not known well enough.",
+                have(breaks),
+                plural(unknown, "server")
+            ),
+        }
+    }
+}
+
+fn have(servers: u64) -> String {
+    format!("{} {}", plural(servers, "server"), if servers == 1 { "has" } else { "have" })
 }
 
 /// What an independent check, which shares no code with the planner, says of a plan.
@@ -140,8 +230,8 @@ fn stops_enforcing(step: &Step) -> bool {
     step.loosens() && step.parameter.meaning(&step.after) == Some(Meaning::Enforced(false))
 }
 
-/// `5 writes on 5 servers in 2 waves · 1 manual · 1 left out · clients unknown`
-fn summary(plan: &Plan, breaks: bool) -> String {
+/// `5 writes on 5 servers in 2 waves · 1 manual · 1 left out · 2 with clients in plaintext · 3 with clients unknown`
+fn summary(plan: &Plan, clients: &ClientCounts) -> String {
     let number = |count: usize| count as u64;
     let writes = number(plan.steps().iter().filter(|step| step.is_executable()).count());
     let servers = number(plan.servers());
@@ -157,15 +247,13 @@ fn summary(plan: &Plan, breaks: bool) -> String {
             parts.push(format!("{} {word}", count(number(servers))));
         }
     }
-    if breaks {
-        parts.push("clients unknown".to_owned());
-    }
+    parts.extend(clients.parts());
     parts.join(" · ")
 }
 
 /// The waves. A small plan is shown whole; of a large one, one wave at a time,
 /// so that the page stays small whatever the plan is.
-fn waves(plan: &Plan, query: &PlanQuery) -> Vec<Wave> {
+fn waves(plan: &Plan, query: &PlanQuery, censuses: &Censuses) -> Vec<Wave> {
     let wanted = query.q.trim().to_lowercase();
     let fits = |step: &&Step| {
         let names = [step.server.name(), step.server.resource_group()];
@@ -184,7 +272,8 @@ fn waves(plan: &Plan, query: &PlanQuery) -> Vec<Wave> {
         if fitting.is_empty() {
             continue;
         }
-        let rows: Vec<Row> = if open { fitting.iter().take(room).map(|step| row(step)).collect() } else { Vec::new() };
+        let rows: Vec<Row> =
+            if open { fitting.iter().take(room).map(|step| row(step, censuses)).collect() } else { Vec::new() };
         room -= rows.len();
         let more = if open { fitting.len() - rows.len() } else { 0 };
         shown.push(Wave { number, title: title(number, waves, &steps), rows, more, open });
@@ -218,14 +307,18 @@ pub(crate) fn effect(plan: &Plan) -> String {
     }
 }
 
-fn row(step: &Step) -> Row {
+fn row(step: &Step, censuses: &Censuses) -> Row {
     let badge = match step.disposition {
         Disposition::OnlineSafe if stops_enforcing(step) => {
             Badge { class: "no", shape: "!", word: "accepts plaintext" }
         }
         Disposition::OnlineSafe if step.loosens() => Badge { class: "no", shape: "!", word: "less strict" },
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
-        Disposition::BreaksClients => Badge { class: "unknown", shape: "!", word: "may break clients" },
+        Disposition::BreaksClients => match verdict_of(step, censuses) {
+            Some(Verdict::Breaks) => Badge { class: "no", shape: "✕", word: "breaks clients" },
+            Some(Verdict::Safe) => Badge { class: "yes", shape: "✓", word: "no client in plaintext" },
+            Some(Verdict::NeedsObservation) | None => Badge { class: "unknown", shape: "!", word: "may break clients" },
+        },
         Disposition::NeedsRestart => Badge { class: "unknown", shape: "↻", word: "needs a restart" },
         Disposition::Manual => Badge { class: "none", shape: "–", word: "manual" },
     };
