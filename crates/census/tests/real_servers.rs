@@ -5,173 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{Backend, Census, CensusReport, LogEnd, LogReader, Requirements, SourceKind, Tls};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-const USER: &str = "postgres";
-
-struct Server {
-    child: Child,
-    port: u16,
-    folder: PathBuf,
-    bin: PathBuf,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn bin(version: u8) -> Option<PathBuf> {
-    let wheels = std::env::var_os("HOSTSSL_WIRE_SERVERS").unwrap_or_else(|| "/opt/hostssl-wire-servers".into());
-    let bin = match version {
-        15 => PathBuf::from("/usr/lib/postgresql/15/bin"),
-        other => PathBuf::from(wheels).join(format!("pg{other}/bin")),
-    };
-    if bin.join("postgres").exists() {
-        return Some(bin);
-    }
-    assert!(std::env::var_os("CI").is_none(), "PostgreSQL {version} is not installed: scripts/install-wire-servers");
-    say_skipped(version);
-    None
-}
-
-fn say_skipped(version: u8) {
-    let line = format!("skipped: PostgreSQL {version} is not installed (scripts/install-wire-servers)\n");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-}
-
-/// PostgreSQL refuses to run as root.
-fn unprivileged(program: &Path) -> Command {
-    let id = Command::new("id").arg("-u").output().unwrap();
-    if id.stdout != b"0\n" {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(program);
-    command
-}
-
-fn done(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-impl Server {
-    fn start(version: u8, bin: PathBuf, prefix: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("hostssl-census-{}-{version}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).unwrap();
-        let data = folder.join("data");
-        fs::write(folder.join("password"), "secret\n").unwrap();
-        let own = |path: &Path| {
-            let _ = Command::new("chown").arg("-R").arg(USER).arg(path).status();
-        };
-        own(&folder);
-        let password = format!("--pwfile={}", folder.join("password").display());
-        done(unprivileged(&bin.join("initdb")).arg("-D").arg(&data).args([
-            "-A",
-            "scram-sha-256",
-            "-U",
-            USER,
-            "--no-sync",
-            &password,
-        ]));
-        let key = data.join("server.key");
-        done(
-            Command::new("openssl")
-                .args([
-                    "req",
-                    "-x509",
-                    "-newkey",
-                    "rsa:2048",
-                    "-nodes",
-                    "-days",
-                    "9",
-                    "-subj",
-                    "/CN=localhost",
-                    "-keyout",
-                ])
-                .arg(&key)
-                .arg("-out")
-                .arg(data.join("server.crt")),
-        );
-        done(Command::new("chmod").arg("600").arg(&key));
-        own(&data);
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let connections = if version >= 18 { "receipt,authentication,authorization" } else { "on" };
-        let settings = [
-            ("port", port.to_string()),
-            ("listen_addresses", "127.0.0.1".to_owned()),
-            ("unix_socket_directories", folder.display().to_string()),
-            ("ssl", "on".to_owned()),
-            ("fsync", "off".to_owned()),
-            ("logging_collector", "on".to_owned()),
-            ("log_destination", if version >= 15 { "stderr,csvlog,jsonlog" } else { "stderr,csvlog" }.to_owned()),
-            ("log_directory", folder.join("log").display().to_string()),
-            ("log_filename", "postgresql.log".to_owned()),
-            ("log_connections", connections.to_owned()),
-            ("log_disconnections", "on".to_owned()),
-            ("log_statement", "all".to_owned()),
-            ("log_timezone", "UTC".to_owned()),
-            ("log_line_prefix", prefix.to_owned()),
-        ];
-        let mut command = unprivileged(&bin.join("postgres"));
-        command.arg("-D").arg(&data);
-        for (name, value) in settings {
-            command.arg("-c").arg(format!("{name}={value}"));
-        }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { child, port, folder, bin };
-        let start = Instant::now();
-        // Without a password it learns that the server answers, and is no client.
-        while !server
-            .command("pg_isready", "sslmode=disable")
-            .env_remove("PGPASSWORD")
-            .output()
-            .unwrap()
-            .status
-            .success()
-        {
-            assert!(start.elapsed() < Duration::from_secs(60), "PostgreSQL {version} did not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        server
-    }
-
-    /// A client with a connection string beside the server's own settings.
-    fn command(&self, program: &str, string: &str) -> Command {
-        let mut command = Command::new(self.bin.join(program));
-        let host = if string.contains("host=") { "" } else { "host=127.0.0.1 " };
-        command.arg("-d").arg(format!(
-            "{host}port={} user={USER} {}{string}",
-            self.port,
-            if string.contains("dbname=") { "" } else { "dbname=postgres " }
-        ));
-        command.env_clear().env("PGPASSWORD", "secret").env("HOME", &self.folder);
-        command
-    }
-
-    fn psql(&self, string: &str, sql: &str) {
-        done(self.command("psql", string).args(["-X", "-q", "-c", sql]));
-    }
-
-    /// Ends the server and waits, so that its logs are whole.
-    fn logs(mut self) -> [String; 3] {
-        let log = self.folder.join("log");
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-        self.child.wait().unwrap();
-        let read = |name: &str| fs::read_to_string(log.join(name)).unwrap_or_default();
-        [read("postgresql.log"), read("postgresql.csv"), read("postgresql.json")]
-    }
-}
+use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, done, installed};
+use std::process::Command;
 
 fn read(files: &[&str]) -> CensusReport {
     let mut reader = LogReader::new(Census::default(), None);
@@ -198,7 +33,7 @@ fn rows(report: &CensusReport) -> Vec<Row> {
 
 const LIE: &str = "x SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 
-fn exercise(server: &Server) {
+fn exercise(server: &RealServer) {
     for mode in ["disable", "disable", "require", "prefer"] {
         server.psql(&format!("sslmode={mode}"), "select 'hunter2'");
     }
@@ -208,7 +43,7 @@ fn exercise(server: &Server) {
     server.psql("sslmode=disable", "create user \"x database=prod\" superuser password 'secret'");
     server.psql("sslmode=disable user='x database=prod'", "select 1");
     server.psql(&format!("sslmode=disable application_name='{LIE}'"), "select 1");
-    server.psql(&format!("host={} application_name=local", server.folder.display()), "select 1");
+    server.psql(&format!("host={} application_name=local", server.folder().display()), "select 1");
     server.psql("sslmode=disable replication=true application_name=replica", "IDENTIFY_SYSTEM");
     server.psql("sslmode=require replication=database application_name=logical", "IDENTIFY_SYSTEM");
     // What a session logs for itself.
@@ -229,8 +64,8 @@ fn what_the_clients_did_is_what_the_logs_say() {
     for (version, prefix) in
         [(15, "%m [%p] %q%u@%d "), (17, "%t-%c-"), (18, "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ")]
     {
-        let Some(bin) = bin(version) else { continue };
-        let server = Server::start(version, bin, prefix);
+        let Some(bin) = installed(version) else { continue };
+        let server = RealServer::start(version, bin, &[("log_line_prefix", prefix)]);
         exercise(&server);
         let [stderr, csv, json] = server.logs();
         let mut expected = vec![
@@ -261,5 +96,126 @@ fn what_the_clients_did_is_what_the_logs_say() {
         assert_eq!(rows(&report), expected, "PostgreSQL {version}: {}", report.sources[0].format);
         let shown = format!("{report:?}");
         assert!(!shown.contains("hunter2") && !shown.contains("secret"), "PostgreSQL {version}");
+    }
+}
+
+const PSYCOPG: &str = "import sys, psycopg; psycopg.connect(sys.argv[1]).execute('select 1')";
+
+const ASYNCPG: &str = "\
+import sys, asyncio, asyncpg
+async def main(port, name, ssl):
+    settings = {'application_name': name}
+    connection = await asyncpg.connect(host='127.0.0.1', port=port, user='postgres', database='postgres',
+        password='secret', ssl=ssl, server_settings=settings)
+    await connection.execute('select 1')
+    await connection.close()
+asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))";
+
+const NODE: &str = "\
+const { Client } = require(process.argv[1] + '/node/node_modules/pg');
+const [port, application_name, ssl] = process.argv.slice(2);
+const client = new Client({ host: '127.0.0.1', port: Number(port), user: 'postgres', database: 'postgres',
+    password: 'secret', application_name, ssl: ssl === 'tls' ? { rejectUnauthorized: false } : false });
+client.connect().then(() => client.query('select 1')).then(() => client.end());";
+
+/// Where `scripts/install-wire-clients` puts drivers; `None`, after a line that says so, if it did not run. In CI it must.
+fn drivers() -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("HOSTSSL_WIRE_CLIENTS").unwrap_or_else(|| "/opt/hostssl-wire-clients".into());
+    let folder = std::path::PathBuf::from(folder);
+    if folder.join("venv/bin/python").exists() && folder.join("node/node_modules/pg").exists() {
+        return Some(folder);
+    }
+    assert!(std::env::var_os("CI").is_none(), "drivers are not installed: scripts/install-wire-clients");
+    let line = b"skipped: drivers are not installed (scripts/install-wire-clients)\n";
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line);
+    None
+}
+
+#[test]
+fn every_driver_and_tool_is_found_as_it_connected() {
+    let (Some(bin), Some(drivers)) = (installed(17), drivers()) else { return };
+    let server = RealServer::start(17, bin.clone(), &[("log_line_prefix", "%t-%c-"), ("wal_level", "logical")]);
+    let port = server.port.to_string();
+    let python = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(drivers.join("venv/bin/python"));
+        done(command.args(["-c", program]).args(arguments).env("PGPASSWORD", PASSWORD));
+    };
+    let node = |name: &str, tls: &str| {
+        done(Command::new("node").args(["-e", NODE]).arg(&drivers).args([&port, name, tls]));
+    };
+    for (name, mode) in [("psycopg plain", "disable"), ("psycopg tls", "require")] {
+        python(PSYCOPG, &[&server.string(&format!("sslmode={mode} application_name='{name}'"))]);
+    }
+    python(ASYNCPG, &[&port, "asyncpg plain", "disable"]);
+    python(ASYNCPG, &[&port, "asyncpg tls", "require"]);
+    node("node plain", "plain");
+    node("node tls", "tls");
+    let pgbench = |mode: &str, arguments: &[&str]| {
+        let mut command = Command::new(server.program("pgbench"));
+        command.args(arguments).arg(server.string(&format!("sslmode={mode} application_name='pgbench {mode}'")));
+        done(command.env_clear().env("PGPASSWORD", PASSWORD));
+    };
+    pgbench("require", &["-i", "-q", "-s", "1"]);
+    // A new connection for each of ten transactions.
+    pgbench("disable", &["-n", "-C", "-t", "5", "-c", "2", "-S"]);
+    let mut slot = server.command("pg_recvlogical", "sslmode=disable application_name='recvlogical plain'");
+    done(slot.args(["--slot", "s", "--create-slot", "--plugin", "test_decoding"]));
+    let mut base = server.command("pg_basebackup", "sslmode=require application_name='basebackup tls'");
+    done(base.arg("-D").arg(server.folder().join("copy")).args(["-X", "none", "--no-sync", "-c", "fast"]));
+    // A subscriber of another server, which connects for itself and retries by itself.
+    server.psql("sslmode=require application_name=setup", "create table t (a int); create publication p for table t");
+    let subscriber = RealServer::start(17, bin, &[]);
+    subscriber.psql("sslmode=require", "create table t (a int)");
+    let from = server.string("sslmode=disable application_name=subscriber").replace('\'', "''");
+    let subscription = format!("create subscription sub connection '{from} password={PASSWORD}' publication p");
+    subscriber.psql("sslmode=require", &subscription);
+    let state = "select 'in' from pg_stat_replication where application_name = 'subscriber'";
+    let is_there = || {
+        server.command("psql", "sslmode=require application_name=setup").args(["-X", "-A", "-t", "-c", state]).output()
+    };
+    while is_there().unwrap().stdout.is_empty() {}
+    drop(subscriber);
+    // Wrong passwords, in the ways in which libpq retries without TLS.
+    for mode in ["prefer", "allow", "require", "disable"] {
+        let mut wrong = server.command("psql", &format!("sslmode={mode} application_name=wrong"));
+        assert!(!wrong.env("PGPASSWORD", "wrong").args(["-X", "-c", "select 1"]).output().unwrap().status.success());
+    }
+    let [stderr, csv, json] = server.logs();
+    for log in [stderr, csv, json] {
+        let report = read(&[&log]);
+        let found: std::collections::BTreeMap<&str, (Backend, Tls, u64)> = report
+            .clients
+            .iter()
+            .filter(|client| client.user.as_deref() == Some(USER))
+            .map(|client| {
+                (client.application.as_deref().unwrap_or("-"), (client.backend, client.tls, client.sightings))
+            })
+            .filter(|(name, _)| !name.starts_with("pg_") || !name.contains("_sync_"))
+            .collect();
+        let expected = [
+            ("psycopg plain", Backend::Client, Tls::Plaintext, 1),
+            ("psycopg tls", Backend::Client, Tls::Tls, 1),
+            ("asyncpg plain", Backend::Client, Tls::Plaintext, 1),
+            ("asyncpg tls", Backend::Client, Tls::Tls, 1),
+            ("node plain", Backend::Client, Tls::Plaintext, 1),
+            ("node tls", Backend::Client, Tls::Tls, 1),
+            ("pgbench require", Backend::Client, Tls::Tls, 1),
+            // Ten transactions, and one connection that looks at the tables.
+            ("pgbench disable", Backend::Client, Tls::Plaintext, 11),
+            ("recvlogical plain", Backend::Replication, Tls::Plaintext, 1),
+        ];
+        for (name, backend, tls, sightings) in expected {
+            assert_eq!(found.get(name), Some(&(backend, tls, sightings)), "{name}: {found:#?}");
+        }
+        assert_eq!(
+            found.get("basebackup tls").map(|(backend, tls, _)| (*backend, *tls)),
+            Some((Backend::Replication, Tls::Tls))
+        );
+        let of_subscriber = found.get("subscriber").map(|(backend, tls, _)| (*backend, *tls));
+        assert_eq!(of_subscriber, Some((Backend::Replication, Tls::Plaintext)), "{found:#?}");
+        assert!(!found.contains_key("wrong"), "{found:#?}");
+        // Nobody else was there but the test itself.
+        let others: Vec<_> = found.keys().filter(|name| !expected.iter().any(|one| one.0 == **name)).collect();
+        assert_eq!(others, [&"basebackup tls", &"setup", &"subscriber"]);
     }
 }

@@ -11,5 +11,6 @@ pub mod crash;
 pub mod fleet;
 pub mod harness;
 pub mod journal;
+pub mod postgres;
 pub mod seeded;
 pub mod world;
