@@ -482,3 +482,65 @@ fn a_log_from_the_future_proves_nothing_and_an_old_one_says_so() {
     assert!(!judged(9 * day).reason.contains("ago"));
     assert!(judged(400 * day).reason.contains("which ended 392d"), "{}", judged(400 * day).reason);
 }
+
+#[test]
+fn logs_of_other_programs_are_none() {
+    let nginx = "10.0.0.4 - - [16/Sep/2026:19:02:12 +0000] \"GET /connection/received HTTP/1.1\" 200 5\n";
+    let bouncer = "2026-09-16 19:02:12.000 UTC [9] LOG C-0x5581: shop/app@10.0.0.4:5 login attempt: db=shop user=app tls=no\n\
+                   2026-09-16 19:02:12.100 UTC [9] LOG C-0x5581: shop/app@10.0.0.4:5 closing because: client close request\n";
+    let mysql =
+        "2026-09-16T19:02:12.000000Z 8 [Note] [MY-010914] [Server] Aborted connection 8 to db: 'shop' user: 'app'\n";
+    let syslog = "Sep 16 19:02:12 db sshd[7]: Connection received: host=10.0.0.4 port=5\n";
+    for log in [nginx, bouncer, mysql, syslog] {
+        let report = read(&[&log.repeat(100)]);
+        assert!(report.clients.is_empty(), "{log}");
+        assert!(lacks(&report, MissingReason::NotALog) && report.verdict == Verdict::NeedsObservation, "{log}");
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_adds_no_observation() {
+    let day = |from: u64| -> String {
+        (0..24).map(|hour| session(from + hour * 3_600, 7, "h", &format!("user=a database=b{SSL}")).concat()).collect()
+    };
+    // A day, then two weeks ahead for one line, then back, then the next day.
+    let jump = session(86_400 * 16, 9, "h", &format!("user=a database=b{SSL}")).concat();
+    let report = read(&[&format!("{}{jump}{}", day(0), day(86_400))]);
+    assert_eq!(report.verdict, Verdict::NeedsObservation, "{}", report.reason);
+    assert!(report.observed < 3 * 86_400_000, "{}", report.observed);
+    assert_eq!(report.clients.iter().map(|client| client.sightings).sum::<u64>(), 49);
+}
+
+#[test]
+fn log_connections_that_is_turned_off_in_any_language_and_format_is_no_all_clear() {
+    let log: String = (0..8 * 24)
+        .map(|hour| session(hour * 3_600, 7, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat())
+        .collect();
+    assert_eq!(read(&[&log]).verdict, Verdict::Safe);
+    let head = format!("{}-0.1-", time(7 * 86_400));
+    for line in [
+        "LOG:  Parameter »log_connections« auf »off« gesetzt",
+        "СООБЩЕНИЕ:  параметр \"log_connections\" принял значение \"off\"",
+        "LOG:  parameter \"log_connections\" removed from configuration file, reset to default",
+        "LOG:  parameter \"log_connections\" changed to \"receipt\"",
+    ] {
+        let report = read(&[&format!("{log}{head}{line}\n")]);
+        assert_eq!(report.verdict, Verdict::NeedsObservation, "{line}");
+        assert!(lacks(&report, MissingReason::LogConnectionsOff), "{line}");
+    }
+    let harmless = "LOG:  statement: select \"log_connections\" from \"off\"";
+    assert_eq!(read(&[&format!("{log}{head}{harmless}\n")]).verdict, Verdict::Safe);
+    // jsonlog escapes the quotation marks.
+    let json = |at: u64, message: &str| {
+        let message = message.replace('"', "\\\"");
+        format!(
+            "{{\"timestamp\":\"{}\",\"pid\":7,\"session_id\":\"{at:08x}.7\",\"error_severity\":\"LOG\",\"message\":\"{message}\"}}\n",
+            time(at)
+        )
+    };
+    let json_log: String =
+        (0..8 * 24).map(|hour| json(hour * 3_600, &format!("connection authorized: user=a database=b{SSL}"))).collect();
+    assert_eq!(read(&[&json_log]).verdict, Verdict::Safe);
+    let off = json(7 * 86_400, "parameter \"log_connections\" changed to \"off\"");
+    assert_eq!(read(&[&format!("{json_log}{off}")]).verdict, Verdict::NeedsObservation);
+}

@@ -7,10 +7,9 @@ use super::join::{Joiner, Line, Tally};
 use super::json;
 use super::message::{Columns, Message, Origin, parse};
 use super::prefix::{Prefix, SessionKey};
-use super::wording::NEEDLES;
+use super::wording::{NEEDLES, find_piece};
 use crate::time::stamp;
 use crate::{Census, Coverage, Millis, MissingReason, Source};
-use aho_corasick::Input;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::borrow::Cow;
 
@@ -263,7 +262,10 @@ impl LogFile {
             return;
         }
         let Some(split) = self.prefixes.iter().find_map(|prefix| prefix.split(line)) else {
-            return self.other_prefix(line, census, joiner);
+            if NEEDLES.is_match(line) {
+                self.other_prefix(line, census, joiner);
+            }
+            return;
         };
         let columns = Columns { user: split.head.user, database: split.head.database };
         let Some(message) = parse(split.severity, split.message, columns) else { return };
@@ -302,6 +304,9 @@ impl LogFile {
     }
 
     fn json_line(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
+        if !NEEDLES.is_match(line) {
+            return;
+        }
         let read = json::with_record(line, |record| {
             let message = record.message.as_deref().unwrap_or_default().as_bytes();
             let bytes = |field: &Option<Cow<'_, str>>| field.as_deref().map(|text| text.as_bytes().to_vec());
@@ -415,7 +420,10 @@ impl LogFile {
             Message::Authorized(authorized) => joiner.authorized(line, authorized, census),
             Message::Disconnected(parting) => joiner.disconnected(line, parting.as_ref(), census),
             Message::Setting(value) => {
-                let value = String::from_utf8_lossy(value).into_owned();
+                let value = match *value {
+                    b"" => "off, its default".to_owned(),
+                    value => String::from_utf8_lossy(value).into_owned(),
+                };
                 if !logs_authorization(&value) && self.settings.len() < 4 {
                     self.settings.push(value);
                 }
@@ -548,16 +556,12 @@ fn logs_authorization(value: &str) -> bool {
     words.any(|word| matches!(word.as_str(), "on" | "true" | "yes" | "1" | "all" | "authorization"))
 }
 
-/// Calls `take` with each line that has one of the needles.
+/// Calls `take` with each line that may be about a connection.
 fn each_hit(region: &[u8], mut take: impl FnMut(&[u8])) {
     let mut at = 0;
-    while let Some(hit) = NEEDLES.find(Input::new(region).range(at..)) {
-        let start =
-            region.get(at..hit.start()).and_then(|head| memrchr(b'\n', head)).map_or(at, |found| at + found + 1);
-        let end = region
-            .get(hit.end()..)
-            .and_then(|tail| memchr(b'\n', tail))
-            .map_or(region.len(), |found| hit.end() + found);
+    while let Some(hit) = find_piece(region, at) {
+        let start = region.get(at..hit).and_then(|head| memrchr(b'\n', head)).map_or(at, |found| at + found + 1);
+        let end = region.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(region.len(), |found| hit + found);
         let line = region.get(start..end).unwrap_or_default();
         take(line.strip_suffix(b"\r").unwrap_or(line));
         at = (end + 1).min(region.len());

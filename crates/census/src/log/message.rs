@@ -4,9 +4,9 @@
 //! an administrator: where a message can be split in several places, the split that puts the oddity into the application
 //! name is taken, and what then still has two readings is said to be in doubt.
 
+use super::short::{find, rfind};
 use super::wording::{SETTING, WORDINGS, Wording};
 use crate::Doubt;
-use memchr::memmem;
 
 /// A message that matters to the census.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,13 +91,33 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
             return Some(Message::Disconnected(parting(rest, wording)));
         }
     }
-    let rest = message.strip_prefix(SETTING.as_bytes())?;
-    Some(Message::Setting(rest.strip_suffix(b"\"").unwrap_or(rest)))
+    setting(message).map(Message::Setting)
+}
+
+/// The new value of `log_connections` when the configuration was read again; empty if it was taken out of the file, which
+/// sets it to its default.
+///
+/// Every catalogue has the name in quotation marks in `parameter "%s" changed to "%s"`, and the value after it; those of
+/// `parameter "%s" removed from configuration file, reset to default` have no value.
+fn setting(message: &[u8]) -> Option<&[u8]> {
+    let at = find(message, SETTING.as_bytes())?;
+    let text = std::str::from_utf8(message).ok()?;
+    let is_mark = |c: char| matches!(c, '"' | '«' | '»');
+    let head = text.get(..at)?.trim_end().strip_suffix(is_mark)?;
+    let tail = text.get(at + SETTING.len()..)?.trim_start().strip_prefix(is_mark)?;
+    // A text of somebody that quotes the name comes behind its kind: `statement: …`; and a value that is refused changes
+    // nothing.
+    if head.contains(':') || head.starts_with("invalid value") {
+        return None;
+    }
+    let mut parts = tail.split(is_mark);
+    let value = parts.nth(1).map(str::trim);
+    Some(value.unwrap_or_default().as_bytes())
 }
 
 /// `[local]` alone is a socket: a host, whatever its name, has a port behind it.
 fn origin<'a>(rest: &'a [u8], port: &str) -> Origin<'a> {
-    match memmem::rfind(rest, port.as_bytes()) {
+    match rfind(rest, port.as_bytes()) {
         Some(at) => Origin::Host(rest.get(..at).unwrap_or_default()),
         None if rest == b"[local]" => Origin::Local,
         None => Origin::Host(rest),
@@ -107,7 +127,7 @@ fn origin<'a>(rest: &'a [u8], port: &str) -> Origin<'a> {
 fn parting<'a>(rest: &'a [u8], wording: &Wording) -> Option<Parting<'a>> {
     let [user, database, host] = wording.disconnection_names;
     let (_, names) = split_once(rest, user)?;
-    let at = memmem::rfind(names, host.as_bytes())?;
+    let at = rfind(names, host.as_bytes())?;
     let (names, host) = (names.get(..at)?, names.get(at + host.len()..)?);
     let port = if wording.disconnection == WORDINGS[0].disconnection { " port=" } else { wording.received_port };
     // Catalogues that lack the word for the port leave it in English.
@@ -115,9 +135,8 @@ fn parting<'a>(rest: &'a [u8], wording: &Wording) -> Option<Parting<'a>> {
         Origin::Host(host) => origin(host, " port="),
         local @ Origin::Local => local,
     };
-    let mut ways = memmem::find_iter(names, database.as_bytes());
-    let (user, database) = match (ways.next(), ways.next()) {
-        (Some(at), None) => (names.get(..at), names.get(at + database.len()..)),
+    let (user, database) = match (find(names, database.as_bytes()), rfind(names, database.as_bytes())) {
+        (Some(at), Some(last)) if at == last => (names.get(..at), names.get(at + database.len()..)),
         _ => (None, None),
     };
     Some(Parting { user, database: database.filter(|name| !name.is_empty()), origin })
@@ -139,14 +158,14 @@ fn authorized<'a>(rest: &'a [u8], wording: &Wording, is_replication: bool, colum
             Some((database, application)) => (database, Some(application)),
             None => (after, None),
         };
-        if memmem::find(database, wording.database.as_bytes()).is_some() {
+        if find(database, wording.database.as_bytes()).is_some() {
             doubt = Some(Doubt::AmbiguousNames);
             (None, None, application)
         } else {
             (Some(user), Some(database), application)
         }
     };
-    let imitates = |name: &[u8]| memmem::find(name, wording.ssl[0].as_bytes()).is_some();
+    let imitates = |name: &[u8]| find(name, wording.ssl[0].as_bytes()).is_some();
     if matches!(encryption, Encryption::Tls { .. }) && application.is_some_and(imitates) {
         doubt = Some(Doubt::ImitatedTls);
     }
@@ -209,8 +228,8 @@ fn encryption<'a>(text: &'a [u8], wording: &Wording) -> (&'a [u8], Encryption<'a
     if without_gss.len() < text.len() {
         return (without_gss, Encryption::None);
     }
-    let speaks_of_tls = memmem::find(text, b"SSL").is_some() || memmem::find(text, b"TLS").is_some();
-    if speaks_of_tls && memmem::find(text, b"TLSv1").is_some() && memmem::find(text, b"(").is_some() {
+    let speaks_of_tls = find(text, b"SSL").is_some() || find(text, b"TLS").is_some();
+    if speaks_of_tls && find(text, b"TLSv1").is_some() && find(text, b"(").is_some() {
         return (text, Encryption::Unreadable);
     }
     (text, Encryption::None)
@@ -219,7 +238,7 @@ fn encryption<'a>(text: &'a [u8], wording: &Wording) -> (&'a [u8], Encryption<'a
 /// ` GSS (authenticated=yes, encrypted=no, principal=…)` and whether it encrypts.
 fn gss<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], bool)> {
     let [open, encrypted, yes] = wording.gss;
-    let at = memmem::rfind(text, open.as_bytes())?;
+    let at = rfind(text, open.as_bytes())?;
     let (_, value) = split_once(text.get(at..)?, encrypted)?;
     Some((text.get(..at)?, value.starts_with(yes.as_bytes())))
 }
@@ -227,7 +246,7 @@ fn gss<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], bool)> {
 /// ` SSL enabled (protocol=P, cipher=C, bits=N)`, whole and well formed: the head before it, the protocol and the cipher.
 fn ssl<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
     let [open, cipher, bits, close] = wording.ssl;
-    let at = memmem::rfind(text, open.as_bytes())?;
+    let at = rfind(text, open.as_bytes())?;
     let inside = text.get(at + open.len()..)?.strip_suffix(close.as_bytes())?;
     let (protocol, inside) = split_once(inside, cipher)?;
     let (cipher, inside) = split_once(inside, bits)?;
@@ -243,7 +262,7 @@ fn ssl<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], &'a [u8], &'a
 }
 
 fn split_once<'a>(text: &'a [u8], at: &str) -> Option<(&'a [u8], &'a [u8])> {
-    let found = memmem::find(text, at.as_bytes())?;
+    let found = find(text, at.as_bytes())?;
     Some((text.get(..found)?, text.get(found + at.len()..)?))
 }
 
@@ -317,6 +336,31 @@ mod tests {
         let message = b"connection authorized: user=x database=prod database=shop application_name=psql";
         let Some(Message::Authorized(seen)) = parse(b"LOG", message, columns) else { panic!() };
         assert_eq!((text(seen.user), text(seen.database), seen.doubt), (Some("x database=prod"), Some("shop"), None));
+    }
+
+    #[test]
+    fn a_change_of_the_setting_is_read_in_every_language() {
+        for (message, value) in [
+            ("parameter \"log_connections\" changed to \"off\"", Some("off")),
+            ("Parameter »log_connections« auf »off« gesetzt", Some("off")),
+            ("paramètre « log_connections » modifié par « on »", Some("on")),
+            ("el parámetro «log_connections» fue cambiado a «receipt»", Some("receipt")),
+            ("\"log_connections\" 매개 변수 값을 \"off\"(으)로 바꿨음", Some("off")),
+            ("参数 \"log_connections\"被改为\"off\"", Some("off")),
+            ("parameter \"log_connections\" removed from configuration file, reset to default", Some("")),
+            ("параметр \"log_connections\" удалён из файла конфигурации, он принимает значение по умолчанию", Some("")),
+            ("statement: select \"log_connections\" from \"off\"", None),
+            ("invalid value for parameter \"log_connections\": \"maybe\"", None),
+            ("parameter \"log_disconnections\" changed to \"off\"", None),
+            ("log_connections is off", None),
+        ] {
+            let read = match parse(b"LOG", message.as_bytes(), Columns::default()) {
+                Some(Message::Setting(value)) => text(Some(value)),
+                None => None,
+                other => panic!("{message}: {other:?}"),
+            };
+            assert_eq!(read, value, "{message}");
+        }
     }
 
     #[test]

@@ -10,9 +10,11 @@ mod join;
 mod json;
 mod message;
 mod prefix;
+mod short;
 mod wording;
 
 pub use prefix::{InvalidPrefix, Prefix};
+pub use wording::PIECES as CONNECTION_PIECES;
 
 use crate::{Census, MissingReason, Source, SourceKind};
 use file::LogFile;

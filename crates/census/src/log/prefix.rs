@@ -1,9 +1,9 @@
 //! `log_line_prefix`: what a line of a stderr log begins with.
 
+use super::short::{find, rfind};
 use super::wording::is_severity;
 use crate::Millis;
 use crate::time::stamp;
-use memchr::memmem;
 use std::fmt;
 
 /// One part of a prefix.
@@ -263,7 +263,7 @@ impl<'a> Search<'a> {
             Some(Part::Literal(text)) => {
                 let window = rest.get(..(most + text.len()).min(rest.len())).unwrap_or_default();
                 let mut from = 0;
-                while let Some(found) = window.get(from..).and_then(|part| memmem::find(part, text)) {
+                while let Some(found) = window.get(from..).and_then(|part| find(part, text)) {
                     try_length(self, from + found);
                     from += found + 1;
                 }
@@ -271,7 +271,7 @@ impl<'a> Search<'a> {
             // Only before a severity.
             None => {
                 let mut from = 0;
-                while let Some(found) = rest.get(from..).and_then(|part| memmem::find(part, b":  ")) {
+                while let Some(found) = rest.get(from..).and_then(|part| find(part, b":  ")) {
                     let end = from + found;
                     // The severity is the word before the colon; what is before the word is the text.
                     for start in (0..end).rev().take(24) {
@@ -299,7 +299,7 @@ impl<'a> Search<'a> {
     fn end(&mut self, at: usize, head: Head<'a>) {
         let rest = self.line.get(at..).unwrap_or_default();
         let window = rest.get(..rest.len().min(48)).unwrap_or_default();
-        let Some(length) = memmem::find(window, b":  ") else { return };
+        let Some(length) = find(window, b":  ") else { return };
         if !window.get(..length).is_some_and(is_severity) {
             return;
         }
@@ -320,7 +320,7 @@ fn with<'a>(head: Head<'a>, field: Field, text: Option<&'a [u8]>) -> Head<'a> {
         Field::Database => Head { database: known, ..head },
         Field::Host => Head { host: known, ..head },
         Field::HostAndPort => {
-            let host = known.map(|text| memmem::rfind(text, b"(").and_then(|at| text.get(..at)).unwrap_or(text));
+            let host = known.map(|text| rfind(text, b"(").and_then(|at| text.get(..at)).unwrap_or(text));
             Head { host, ..head }
         }
         Field::Other(_) => head,

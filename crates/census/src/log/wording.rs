@@ -3,7 +3,7 @@
 //! They are the `msgstr` of the server's message catalogues (`src/backend/po/*.po`, PostgreSQL 12 to 18) up to the first
 //! name, because names are what varies. PostgreSQL 11 differs in `, compression=` behind the bits alone.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Input, Span, packed};
 use std::sync::LazyLock;
 
 /// The pieces of a language's messages.
@@ -236,18 +236,89 @@ pub(crate) fn is_severity(word: &[u8]) -> bool {
     SEVERITIES.iter().any(|severity| severity.as_bytes() == word)
 }
 
-/// A change of the setting is logged when the configuration is read again: `parameter "log_connections" changed to "off"`.
-pub(crate) const SETTING: &str = "parameter \"log_connections\" changed to \"";
+/// The name of the setting that has connections logged.
+pub(crate) const SETTING: &str = "log_connections";
 
-/// Finds any of these messages in a stretch of log. Made once: a reader of many files or servers needs no other.
+/// A piece that each message of a language has. Any line with one of them is looked at; few and short, they are found at
+/// the speed of memory. A log may change its language anywhere (`lc_messages`), so that all of them are always looked for.
+pub const PIECES: [&str; 16] = [
+    "onnection",
+    "erbindung",
+    "conexi",
+    "connexion",
+    "connessione",
+    "接続",
+    "კავშირება",
+    "შეერთება",
+    "접속",
+    "연결",
+    "ключен",
+    "з'єднання",
+    "nslut",
+    "nedkoppling",
+    "连接",
+    "log_connections",
+];
+
+/// Finds pieces: with the vector instructions of the processor, or without.
+enum Pieces {
+    Vectors(packed::Searcher),
+    Automaton(AhoCorasick),
+}
+
+static PIECES_FINDER: LazyLock<Pieces> = LazyLock::new(|| match packed::Searcher::new(PIECES) {
+    Some(searcher) => Pieces::Vectors(searcher),
+    None => Pieces::Automaton(automaton(&PIECES)),
+});
+
+/// Where the next line of which a message about connections may be has one of its pieces, from `from` on.
+pub(crate) fn find_piece(region: &[u8], from: usize) -> Option<usize> {
+    match &*PIECES_FINDER {
+        Pieces::Vectors(searcher) => {
+            let span = Span { start: from, end: region.len() };
+            searcher.find_in(region, span).map(|hit| hit.start())
+        }
+        Pieces::Automaton(automaton) => automaton.find(Input::new(region).range(from..)).map(|hit| hit.start()),
+    }
+}
+
+/// Finds any of these messages in a line. Made once: a reader of many files or servers needs no other.
 pub(crate) static NEEDLES: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let mut needles: Vec<&str> = vec!["\"log_connections\""];
+    let mut needles: Vec<&str> = vec![SETTING];
     for wording in &WORDINGS {
         needles.extend([wording.received, wording.authorized, wording.replication, wording.disconnection]);
     }
     needles.sort_unstable();
     needles.dedup();
+    automaton(&needles)
+});
+
+fn automaton(needles: &[&str]) -> AhoCorasick {
     // A fixed list that is far below every limit of the automaton.
     #[expect(clippy::expect_used, reason = "the needles are constants")]
     AhoCorasick::builder().build(needles).expect("needles of a few bytes each")
-});
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_has_a_piece() {
+        let messages = WORDINGS.iter().flat_map(|w| [w.received, w.authorized, w.replication, w.disconnection]);
+        for message in messages.chain([SETTING]) {
+            assert!(find_piece(message.as_bytes(), 0).is_some(), "{message}");
+            // Also without vectors.
+            assert!(automaton(&PIECES).is_match(message), "{message}");
+        }
+        for piece in PIECES {
+            let is_of_a_message = WORDINGS
+                .iter()
+                .flat_map(|w| [w.received, w.authorized, w.replication, w.disconnection])
+                .any(|message| message.contains(piece));
+            assert!(is_of_a_message || SETTING.contains(piece), "{piece} finds nothing");
+        }
+        assert_eq!(find_piece(b"select 1 -- disconnection", 10), Some(16));
+        assert_eq!(find_piece("connection".as_bytes(), 2), None);
+    }
+}
