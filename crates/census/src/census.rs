@@ -323,6 +323,19 @@ impl Census {
         self.clients.entry(key).or_default().again(look);
     }
 
+    /// Notes that a session which was counted is still there.
+    pub fn add_again(&mut self, source: usize, id: SessionId, sighting: &Sighting) {
+        let Sighting { user, database, application, address, backend, tls, .. } = sighting.clone();
+        let key = Key { user, database, application, address, backend, tls };
+        match self.clients.get_mut(&key) {
+            Some(seen) => seen.last = seen.last.max(sighting.at),
+            // It is beyond those that are listed, and was counted.
+            None if self.counts.get(index(sighting.tls)).is_none_or(|count| *count >= self.limits.clients) => {}
+            // It changed its application name meanwhile.
+            None => self.add_session(source, id, sighting.clone()),
+        }
+    }
+
     fn add_earlier(&mut self, key: Key, look: Look) {
         let names = key.names();
         if let Some((_, seen)) = self.earlier.get_mut(&names) {

@@ -41,6 +41,8 @@ pub enum Backend {
     Client,
     /// Physical or logical replication: a `walsender`.
     Replication,
+    /// A session that a pooler holds for its own clients, which are not in the server's view.
+    Pooler,
 }
 
 impl Backend {
@@ -50,6 +52,7 @@ impl Backend {
         match self {
             Self::Client => "client",
             Self::Replication => "replication",
+            Self::Pooler => "pooler",
         }
     }
 }

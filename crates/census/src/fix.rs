@@ -178,6 +178,8 @@ impl Fix {
         let name = client.application.as_deref().unwrap_or_default().to_ascii_lowercase();
         let by_name = Driver::ALL.iter().find(|driver| driver.marks().iter().any(|mark| name.contains(mark)));
         let driver = match (by_name, client.backend) {
+            // Whatever name its own client passes on.
+            (_, Backend::Pooler) => Driver::PgBouncer,
             (Some(driver), _) => *driver,
             (None, Backend::Replication) => Driver::Replication,
             (None, Backend::Client) => Driver::Unknown,
@@ -222,6 +224,8 @@ mod tests {
         assert_eq!(guess(None), Driver::Unknown);
         let replica = client(Some("replica1"), Backend::Replication, Tls::Plaintext);
         assert_eq!(Fix::of(&replica).unwrap().driver, Driver::Replication);
+        let leg = client(Some("psql"), Backend::Pooler, Tls::Plaintext);
+        assert_eq!(Fix::of(&leg).unwrap().driver, Driver::PgBouncer);
         for tls in [Tls::Tls, Tls::Local, Tls::Unknown] {
             assert_eq!(Fix::of(&client(Some("psql"), Backend::Client, tls)), None);
         }

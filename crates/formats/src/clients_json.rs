@@ -211,6 +211,7 @@ enum Tls {
 enum Backend {
     Client,
     Replication,
+    Pooler,
 }
 
 /// The JSON Schema of the format.
@@ -292,6 +293,7 @@ fn client<'a>(client: &'a census::Client, sources: &'a [census::Source]) -> Clie
         backend: match client.backend {
             census::Backend::Client => Backend::Client,
             census::Backend::Replication => Backend::Replication,
+            census::Backend::Pooler => Backend::Pooler,
         },
         tls: match client.tls {
             census::Tls::Tls => Tls::Tls,
