@@ -4,6 +4,7 @@
 
 mod algorithm;
 mod azure;
+mod bundle;
 mod chain;
 mod constraints;
 mod der;
@@ -19,6 +20,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 pub use algorithm::is_checkable;
 pub use azure::{AZURE_ROOTS, azure_roots};
+pub use bundle::{BundleContents, azure_bundle};
 pub use name::{CertificateName, NameMatch};
 pub use roots::{RootError, RootStore};
 

@@ -35,9 +35,40 @@ pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(found)
 }
 
+/// A certificate in PEM: base64 in lines of 64 characters (RFC 7468, section 2).
+pub(crate) fn encoded(der: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("-----BEGIN CERTIFICATE-----");
+    for (index, group) in der.chunks(3).enumerate() {
+        if index % 16 == 0 {
+            text.push('\n');
+        }
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4usize {
+            let six = (bits >> (18 - 6 * place)) & 63;
+            let character = ALPHABET.get(six as usize).copied().unwrap_or(b'=');
+            text.push(char::from(if place <= group.len() { character } else { b'=' }));
+        }
+    }
+    text.push_str("\n-----END CERTIFICATE-----\n");
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let certificate = rcgen::generate_simple_self_signed(vec!["a".into()]).unwrap().cert;
+        // rcgen breaks lines with a carriage return too.
+        assert_eq!(encoded(certificate.der()), certificate.pem().replace('\r', ""));
+        for length in 0..70u8 {
+            let der = [vec![4, length], (0..length).collect()].concat();
+            assert_eq!(certificates(encoded(&der).as_bytes()), Some(vec![der]));
+        }
+    }
 
     #[test]
     fn labels() {

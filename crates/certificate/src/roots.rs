@@ -82,6 +82,11 @@ impl RootStore {
         &self.name
     }
 
+    /// The certificates, in DER.
+    pub(crate) fn certificates(&self) -> &[Vec<u8>] {
+        &self.certificates
+    }
+
     /// The roots with this subject, in DER.
     pub(crate) fn with_subject(&self, subject: &DistinguishedName) -> impl Iterator<Item = &[u8]> {
         let indices = self.by_subject.get(subject).map(Vec::as_slice).unwrap_or_default();
