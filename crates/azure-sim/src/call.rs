@@ -141,6 +141,7 @@ pub(crate) fn operation(method: &Method, target: &Target<'_>) -> Option<Operatio
         }
         Target::ResourceGraph => only(post, Operation::ResourceGraph),
         Target::LogFile(..) => only(get, Operation::DownloadLogFile),
+        Target::LogAnalytics(_) => only(post, Operation::QueryLogAnalytics),
         Target::Unknown => Some(Operation::Unknown),
         Target::Subscription(_, part) => match part {
             SubscriptionPart::Itself => only(get, Operation::GetSubscription),

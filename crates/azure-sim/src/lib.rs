@@ -21,6 +21,7 @@ mod headers;
 mod journal;
 mod json;
 mod listeners;
+mod log_analytics;
 mod logs;
 mod long_running;
 mod operation;
@@ -48,6 +49,7 @@ pub use fleet::{
 };
 pub use journal::{RequestKey, Requests, WriteRecord};
 pub use listeners::{ListenError, Listener, Listening, Root, Wire, WireError};
+pub use log_analytics::DEMO_WORKSPACE;
 pub use operation::Operation;
 pub use scenario::{Scenario, Writes};
 pub use server::{RunningServer, ServeError, ServeOptions, serve};

@@ -68,8 +68,12 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
 
 /// The start of each day of which there is a log, in seconds since 1970.
 fn days(server: &str, now: Timestamp) -> Vec<i64> {
+    last_days(now, demo(server).map_or(-1, |(days, _)| days))
+}
+
+/// The starts of today and of `count` days before.
+fn last_days(now: Timestamp, count: i64) -> Vec<i64> {
     let today = now.as_second().div_euclid(86_400) * 86_400;
-    let count = demo(server).map_or(-1, |(days, _)| days);
     (0..=count).rev().map(|ago| today - ago * 86_400).collect()
 }
 
@@ -130,6 +134,17 @@ pub(crate) fn download(call: &Call<'_>, simulation: &Inner, server: &str, file: 
 pub(crate) fn content(server: &str, file: &str, now: Timestamp) -> Option<String> {
     let (_, clients) = demo(server)?;
     let day = days(server, now).into_iter().find(|day| file_name(*day) == file)?;
+    Some(of_day(day, clients, now))
+}
+
+/// What a server wrote in the last `count` days; `None` if it writes nothing.
+pub(crate) fn kept(server: &str, now: Timestamp, count: i64) -> Option<String> {
+    let (_, clients) = demo(server)?;
+    Some(last_days(now, count).into_iter().map(|day| of_day(day, clients, now)).collect())
+}
+
+/// What is written on one day, until now.
+fn of_day(day: i64, clients: &[Traffic], now: Timestamp) -> String {
     let mut log = String::new();
     for hour in 0..24 {
         let at = day + hour * 3_600;
@@ -142,7 +157,7 @@ pub(crate) fn content(server: &str, file: &str, now: Timestamp) -> Option<String
             }
         }
     }
-    Some(log)
+    log
 }
 
 fn write_session(log: &mut String, at: i64, pid: u32, client: &Traffic) {

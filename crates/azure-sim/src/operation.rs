@@ -46,6 +46,8 @@ pub enum Operation {
     ListDatabases,
     /// A log file, from storage.
     DownloadLogFile,
+    /// A query of Log Analytics.
+    QueryLogAnalytics,
     /// Locks on a scope.
     ListLocks,
     /// Policy assignments on a scope.
@@ -137,6 +139,7 @@ impl Operation {
             | Self::ListSubscriptions
             | Self::GetSubscription
             | Self::DownloadLogFile
+            | Self::QueryLogAnalytics
             | Self::Unknown => "Microsoft.Resources/subscriptions/read".to_owned(),
         }
     }

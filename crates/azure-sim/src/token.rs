@@ -87,8 +87,17 @@ fn object_id(client: &str) -> Guid {
     Guid::numbered(salt, 0)
 }
 
-/// Who sent the request, by the value of its `Authorization` header.
+/// Who sent the request to ARM, by the value of its `Authorization` header.
 pub(crate) fn authenticate(header: Option<&str>, now: i64) -> Result<Principal, Refusal> {
+    authenticate_for(header, now, arm_audience)
+}
+
+/// Who sent the request to a service whose audiences `is_audience` knows.
+pub(crate) fn authenticate_for(
+    header: Option<&str>,
+    now: i64,
+    is_audience: fn(&str) -> bool,
+) -> Result<Principal, Refusal> {
     let claims = header
         .filter(|value| value.len() <= MAX_TOKEN)
         .and_then(|value| {
@@ -97,7 +106,7 @@ pub(crate) fn authenticate(header: Option<&str>, now: i64) -> Result<Principal, 
         })
         .and_then(claims)
         .ok_or(Refusal::Invalid)?;
-    if !arm_audience(&claims.aud) {
+    if !is_audience(&claims.aud) {
         return Err(Refusal::Audience);
     }
     if claims.exp <= now {
@@ -126,6 +135,12 @@ fn arm_audience(audience: &str) -> bool {
     let host = rest.split('/').next().unwrap_or_default();
     let name = host.split(':').next().unwrap_or_default();
     AUDIENCES.contains(&host) || name == "localhost" || name == "127.0.0.1"
+}
+
+/// Whether a token for `audience` is for the query API of Log Analytics: that of the public cloud, or one on this machine.
+pub(crate) fn log_analytics_audience(audience: &str) -> bool {
+    let name = audience.strip_prefix("https://").and_then(|rest| rest.split([':', '/']).next());
+    matches!(name, Some("api.loganalytics.io" | "localhost" | "127.0.0.1"))
 }
 
 /// The audience that a `scope` parameter of the version 2 protocol asks for: all before `/.default`.

@@ -67,6 +67,9 @@ struct Inner {
     pipeline: Pipeline,
     /// Without a token: for storage, whose URLs are signed.
     plain: Pipeline,
+    /// For tokens of other audiences.
+    credential: Arc<dyn TokenCredential>,
+    transport: Transport,
     limits: Limits,
     limiter: RequestLimiter,
     under_way: Semaphore,
@@ -138,7 +141,8 @@ impl Arm {
         limits: Limits,
         stop: StopSignal,
     ) -> Self {
-        let bearer: Arc<dyn Policy> = Arc::new(BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]));
+        let bearer: Arc<dyn Policy> =
+            Arc::new(BearerTokenAuthorizationPolicy::new(credential.clone(), [cloud.scope()]));
         // Repeating is decided here and not in the pipeline, because a refusal must hold the whole bucket.
         let plain_options = ClientOptions {
             transport: Some(transport.clone()),
@@ -147,8 +151,11 @@ impl Arm {
         };
         let version = env!("CARGO_PKG_VERSION");
         let plain = Pipeline::new(Some("hostssl"), Some(version), plain_options, Vec::new(), Vec::new(), None);
-        let options =
-            ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
+        let options = ClientOptions {
+            transport: Some(transport.clone()),
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        };
         let pipeline = Pipeline::new(
             Some("hostssl"),
             Some(env!("CARGO_PKG_VERSION")),
@@ -162,6 +169,8 @@ impl Arm {
             cloud,
             pipeline,
             plain,
+            credential,
+            transport,
             limits,
             limiter: RequestLimiter::new(),
             versions: Versions::default(),
@@ -186,6 +195,33 @@ impl Arm {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// A token for logging in to databases, which Entra ID makes out to them alone: whoever takes it sends it nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// [`ArmError::SignIn`] when none is given, or when the cloud has no such audience.
+    pub async fn database_token(&self) -> Result<azure_core::credentials::Secret, ArmError> {
+        let scope = self.inner.cloud.database_scope();
+        let scope = scope.ok_or_else(|| ArmError::SignIn("this cloud has no tokens for databases".to_owned()))?;
+        let token = self.inner.credential.get_token(&[&scope], None).await;
+        Ok(token.map_err(|error| ArmError::SignIn(one_line(&error.to_string())))?.token)
+    }
+
+    /// What gives tokens, those of other audiences too.
+    pub(crate) fn credential(&self) -> Arc<dyn TokenCredential> {
+        self.inner.credential.clone()
+    }
+
+    /// What requests are sent through.
+    pub(crate) fn transport(&self) -> Transport {
+        self.inner.transport.clone()
+    }
+
+    /// The signal that ends the run.
+    pub(crate) fn stop(&self) -> StopSignal {
+        self.stop.clone()
     }
 
     /// The api-versions that this Resource Manager turned out to know.
@@ -445,7 +481,7 @@ async fn wait_for_stop(stop: &mut StopSignal) -> Stop {
     }
 }
 
-async fn read_whole(response: AsyncRawResponse, limit: usize) -> Result<Answer, ArmError> {
+pub(crate) async fn read_whole(response: AsyncRawResponse, limit: usize) -> Result<Answer, ArmError> {
     let (status, headers, mut stream) = response.deconstruct();
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {
@@ -496,7 +532,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ArmError> {
 }
 
 /// The chain of causes, each once: the outermost message of a transport error rarely says what happened.
-fn transport_error(error: azure_core::Error) -> ArmError {
+pub(crate) fn transport_error(error: azure_core::Error) -> ArmError {
     let (sign_in, not_connected) =
         (matches!(error.kind(), ErrorKind::Credential), matches!(error.kind(), ErrorKind::Connection));
     let mut text = String::new();

@@ -123,6 +123,33 @@ impl Cloud {
         format!("{}/.default", self.audience)
     }
 
+    /// The scope of a token that PostgreSQL servers take as a password (Azure CLI, `az cloud list`,
+    /// `ossrdbmsResourceId`); `None` where it is not known.
+    #[must_use]
+    pub fn database_scope(&self) -> Option<String> {
+        let resource = match self.arm_endpoint.host_str()? {
+            "management.azure.com" => "https://ossrdbms-aad.database.windows.net",
+            "management.usgovcloudapi.net" => "https://ossrdbms-aad.database.usgovcloudapi.net",
+            "management.chinacloudapi.cn" => "https://ossrdbms-aad.database.chinacloudapi.cn",
+            _ => return None,
+        };
+        Some(format!("{resource}/.default"))
+    }
+
+    /// The query API of Log Analytics, and the scope of its tokens (Azure CLI, `az cloud list`, `logAnalyticsResourceId`). A
+    /// Resource Manager of one's own has it beside itself, as the simulated Azure does; `None` where it is not known.
+    #[must_use]
+    pub fn log_analytics(&self) -> Option<(Url, String)> {
+        let resource = match self.arm_endpoint.host_str()? {
+            "management.azure.com" => "https://api.loganalytics.io",
+            "management.usgovcloudapi.net" => "https://api.loganalytics.us",
+            "management.chinacloudapi.cn" => "https://api.loganalytics.azure.cn",
+            _ if self.name == "custom" => return Some((self.arm_endpoint.clone(), self.scope())),
+            _ => return None,
+        };
+        Some((Url::parse(resource).ok()?, format!("{resource}/.default")))
+    }
+
     /// Whether a URL belongs to this cloud's Resource Manager, so that it may be sent the token.
     #[must_use]
     pub fn owns(&self, url: &Url) -> bool {

@@ -200,7 +200,7 @@ impl SignIn<'_> {
         let principal = principal_of(token.token.secret(), self.method.as_str());
         self.check_tenant(&principal)?;
         let first = Mutex::new(Some(token));
-        Ok(SignedIn { credential: Arc::new(Primed { first, then: credential }), principal })
+        Ok(SignedIn { credential: Arc::new(Primed { scope, first, then: credential }), principal })
     }
 
     fn credential(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
@@ -382,9 +382,10 @@ fn entra_message(text: &str) -> &str {
     }
 }
 
-/// Hands out the token of the sign-in first, so that the Azure CLI is not started twice.
+/// Hands out the token of the sign-in first, so that the Azure CLI is not started twice. It is for one audience only.
 #[derive(Debug)]
 struct Primed {
+    scope: String,
     first: Mutex<Option<AccessToken>>,
     then: Arc<dyn TokenCredential>,
 }
@@ -396,7 +397,8 @@ impl TokenCredential for Primed {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_for_it = scopes == [self.scope.as_str()];
+        let first = is_for_it.then(|| self.first.lock().unwrap_or_else(PoisonError::into_inner).take()).flatten();
         match first {
             Some(token) => Ok(token),
             None => self.then.get_token(scopes, options).await,
@@ -453,6 +455,32 @@ mod tests {
         fn no_token_panics_or_is_shown(token in ".{0,200}") {
             let principal = principal_of(&token, "cli");
             prop_assert!(!principal.name.chars().any(char::is_control));
+        }
+    }
+
+    #[derive(Debug)]
+    struct ByScope;
+
+    #[async_trait::async_trait]
+    impl TokenCredential for ByScope {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            Ok(AccessToken { token: scopes.join(" ").into(), expires_on: azure_core::time::OffsetDateTime::now_utc() })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_token_is_for_its_own_audience_only() {
+        let expires_on = azure_core::time::OffsetDateTime::now_utc();
+        let first = Mutex::new(Some(AccessToken { token: "first".into(), expires_on }));
+        let primed = Primed { scope: "arm/.default".into(), first, then: Arc::new(ByScope) };
+        for (scope, token) in
+            [("logs/.default", "logs/.default"), ("arm/.default", "first"), ("arm/.default", "arm/.default")]
+        {
+            assert_eq!(primed.get_token(&[scope], None).await.unwrap().token.secret(), token);
         }
     }
 

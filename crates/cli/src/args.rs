@@ -116,6 +116,12 @@ pub(crate) enum Command {
     /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.
     #[command(after_help = crate::commands::clients::HELP)]
     Clients(Box<crate::commands::clients::ClientsArgs>),
+    /// Write the file of root certificates that clients need for verify-full, or check one.
+    ///
+    /// Clients trust roots, never an intermediate: Azure replaces intermediates without notice, and moves servers between
+    /// its roots.
+    #[command(after_help = crate::commands::ca_bundle::HELP, args_conflicts_with_subcommands = true)]
+    CaBundle(crate::commands::ca_bundle::CaBundleArgs),
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
     ///
     /// Takes the text as arguments or from standard input, with log prefixes and colours, in several lines, of psql and of
@@ -570,7 +576,7 @@ fn tag(text: &str) -> Result<String, String> {
     if named && !text.contains(is_harmful) { Ok(text.to_owned()) } else { Err("expected TAG=VALUE".to_owned()) }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| "expected a time such as 90s, 10m or 1h".to_owned())?;
     match Duration::try_from(parsed) {
         Ok(duration) if !duration.is_zero() => Ok(duration),

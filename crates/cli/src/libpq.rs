@@ -2,6 +2,7 @@
 
 use crate::error::CliError;
 use hostssl_probe::target::{Environment, ServiceFile, TargetError};
+use hostssl_sessions::{Password, PasswordSources};
 use std::path::{Path, PathBuf};
 
 /// The largest service file that is read, in bytes.
@@ -24,16 +25,49 @@ pub(crate) fn environment(ca_file: Option<&Path>) -> Result<Environment, CliErro
 
 /// The services of the user's file, then those of the system's.
 fn services() -> Result<ServiceFile, TargetError> {
+    let mut services = ServiceFile::default();
+    for text in service_files() {
+        services.or(ServiceFile::parse(&text)?);
+    }
+    Ok(services)
+}
+
+/// The texts of the service files, the user's first.
+fn service_files() -> impl Iterator<Item = String> {
     let own = std::env::var_os("PGSERVICEFILE").map(PathBuf::from);
     let own = own.or_else(|| Some(std::env::home_dir()?.join(".pg_service.conf")));
     let system = std::env::var_os("PGSYSCONFDIR").map(|folder| Path::new(&folder).join("pg_service.conf"));
-    let mut services = ServiceFile::default();
-    for file in own.into_iter().chain(system) {
-        let readable =
-            std::fs::metadata(&file).is_ok_and(|found| found.is_file() && found.len() <= LARGEST_SERVICE_FILE);
-        if let Some(text) = readable.then(|| std::fs::read_to_string(&file).ok()).flatten() {
-            services.or(ServiceFile::parse(&text)?);
+    own.into_iter().chain(system).filter_map(|file| read_small(&file))
+}
+
+/// A regular file of a size that such a file may have.
+fn read_small(file: &Path) -> Option<String> {
+    let is_readable = std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() <= LARGEST_SERVICE_FILE);
+    is_readable.then(|| std::fs::read_to_string(file).ok()).flatten()
+}
+
+/// Where libpq finds passwords.
+pub(crate) fn passwords() -> Result<PasswordSources, CliError> {
+    let own = std::env::home_dir().map(|home| home.join(".pgpass"));
+    let file = std::env::var_os("PGPASSFILE").map(PathBuf::from).or(own);
+    Ok(PasswordSources {
+        variable: std::env::var("PGPASSWORD").ok().map(Password::new),
+        service_files: service_files().map(Password::new).collect(),
+        password_file: file.map(|file| password_file(&file)).transpose()?.flatten(),
+    })
+}
+
+/// The text of the password file. As libpq, hostssl does not use one that others may read; it says so.
+fn password_file(file: &Path) -> Result<Option<Password>, CliError> {
+    let Some(text) = read_small(file) else { return Ok(None) };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(file).map(|found| found.permissions().mode()).unwrap_or(0o777);
+        if mode & 0o077 != 0 {
+            let what = format!("the password file {} can be read by others", file.display());
+            return Err(CliError::usage(what, format!("chmod 600 {}", file.display())));
         }
     }
-    Ok(services)
+    Ok(Some(Password::new(text)))
 }

@@ -74,6 +74,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Server(command) => commands::server::run(command, &cli.talk),
         Command::Probe(args) => commands::probe::run(args, &cli.talk),
         Command::Clients(args) => commands::clients::run(args, &cli.talk),
+        Command::CaBundle(args) => commands::ca_bundle::run(args, &cli.talk),
         Command::Explain(args) => commands::explain::run(args, &cli.talk),
         Command::Controls(args) => commands::controls::run(args, &cli.talk),
         Command::Role(command) => commands::role::run(command, &cli.talk),

@@ -135,3 +135,36 @@ fn the_simulated_estate_has_all_three_verdicts() {
     assert_eq!(done.code, 2);
     assert!(done.stderr.contains("pg-catalog-pord"));
 }
+
+#[test]
+fn log_analytics_goes_back_further_than_the_log_files() {
+    let workspace = "11111111-2222-3333-4444-555555555555";
+    let server = |arguments: &[&str]| -> Value {
+        let done = run(&[&["clients", "--simulate", "--no-save", "-o", "json"], arguments].concat());
+        let report: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+        report["servers"][0].clone()
+    };
+    // Downloads of this server were turned on the day before yesterday.
+    let stage = ["--server", "pg-orders-stage"];
+    assert_eq!(server(&stage)["verdict"], "needs-observation");
+    let with = server(&[&stage[..], &["--log-analytics", workspace]].concat());
+    assert_eq!(with["verdict"], "safe", "{with:#}");
+    assert!(with["observedSeconds"].as_i64().unwrap() > 29 * 86_400, "{with:#}");
+    assert_eq!(with["sources"].as_array().unwrap().last().unwrap()["kind"], "log-analytics");
+    // The same sessions from both sources are found, and the weekly job is in both.
+    let catalog = server(&["--server", "pg-catalog-prod", "--log-analytics", workspace]);
+    let clients = catalog["clients"].as_array().unwrap();
+    let weekly = clients.iter().find(|client| client["user"] == "export").unwrap();
+    assert_eq!(weekly["sources"].as_array().unwrap().last().unwrap(), workspace);
+    // A server that sends nothing there, and a workspace that is not there.
+    let silent = server(&["--server", "pg-payroll-prod", "--log-analytics", workspace]);
+    assert_eq!(silent["verdict"], "needs-observation");
+    let last = silent["sources"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["missing"][0]["reason"], "disabled", "{last:#}");
+    let nowhere = server(&[&stage[..], &["--log-analytics", "99999999-2222-3333-4444-555555555555"]].concat());
+    let last = nowhere["sources"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["missing"][0]["reason"], "unreachable", "{last:#}");
+    assert_eq!(nowhere["verdict"], "needs-observation");
+    assert_eq!(run(&["clients", "--simulate", "--log-analytics", "x"]).code, 2);
+    assert_eq!(run(&["clients", "--log-file", "-", "--log-analytics", workspace]).code, 2);
+}

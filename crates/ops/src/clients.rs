@@ -32,27 +32,43 @@ const SERVERS_AT_ONCE: usize = 10;
 /// Subscriptions listed at once.
 const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 
-/// Looks at the clients of every server in scope. `looked_at` is the time of the look.
+/// Something beside the log files that shows who connects to a server.
+#[async_trait::async_trait]
+pub trait ClientSource: Send + Sync {
+    /// Counts what it sees into `census`, and notes there what it cannot see.
+    async fn observe(&self, tenant: &Tenant, server: &Server, census: Census) -> Census;
+}
+
+/// Servers whose other sources are asked at once.
+const OBSERVED_AT_ONCE: usize = 500;
+
+/// Looks at the clients of every server in scope: at its log files, then through each of the other `sources`. `looked_at` is
+/// the time of the look.
 ///
 /// # Errors
 ///
 /// [`ScopeError`] when the scope names what does not exist. Whatever cannot be seen is no error but part of the census.
-pub async fn take_census(tenants: &[Tenant], scope: &Scope, looked_at: Millis) -> Result<ClientsCensus, ScopeError> {
+pub async fn take_census(
+    tenants: &[Tenant],
+    scope: &Scope,
+    looked_at: Millis,
+    sources: &[&dyn ClientSource],
+) -> Result<ClientsCensus, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
     let mut census = ClientsCensus { servers: Vec::new(), gaps: visible.gaps };
     let listed: Vec<_> = stream::iter(&visible.subscriptions)
         .map(|(subscription, tenant)| async move {
             let (servers, audit) = servers_of_subscription(&tenant.arm, subscription, scope).await;
-            (&tenant.arm, servers, audit)
+            (tenant, servers, audit)
         })
         .buffered(SUBSCRIPTIONS_AT_ONCE)
         .collect()
         .await;
     let mut work = Vec::new();
     let mut excepted = Vec::new();
-    for (arm, mut servers, audit) in listed {
+    for (tenant, mut servers, audit) in listed {
         servers.sort_by(|a, b| a.id.cmp(&b.id));
-        work.extend(servers.into_iter().map(|server| (arm, server)));
+        work.extend(servers.into_iter().map(|server| (tenant, server)));
         excepted.extend(audit.excepted);
         census.gaps.extend(audit.gaps);
     }
@@ -65,12 +81,21 @@ pub async fn take_census(tenants: &[Tenant], scope: &Scope, looked_at: Millis) -
         let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
         return Err(ScopeError::no_match(selector, &value, nearest, unseen(&census.gaps)));
     }
-    census.servers = stream::iter(work)
-        .map(|(arm, server)| async move {
-            let look = census_of(arm, &server).await.keep(looked_at);
-            ServerCensus { server, look }
+    let from_logs = stream::iter(work)
+        .map(|(tenant, server)| async move {
+            let census = census_of(&tenant.arm, &server).await;
+            (tenant, server, census)
         })
-        .buffered(SERVERS_AT_ONCE)
+        .buffered(SERVERS_AT_ONCE);
+    let from_logs: Vec<_> = from_logs.collect().await;
+    census.servers = stream::iter(from_logs)
+        .map(|(tenant, server, mut census)| async move {
+            for source in sources {
+                census = source.observe(tenant, &server, census).await;
+            }
+            ServerCensus { server, look: census.keep(looked_at) }
+        })
+        .buffered(OBSERVED_AT_ONCE)
         .collect()
         .await;
     Ok(census)

@@ -7,6 +7,7 @@ mod documents;
 mod event;
 mod judge_again;
 mod listener_probe;
+mod log_analytics;
 mod readiness;
 mod remediation;
 mod scope;
@@ -14,11 +15,12 @@ mod selection;
 mod subscription;
 
 pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
-pub use clients::{ClientsCensus, ServerCensus, take_census};
+pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
 pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
 pub use listener_probe::{ListenerProbe, Look, Moment, observation};
+pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
     NotPermitted, PlanError, PlanRequest, Planned, Remediation, RemediationError, WireJudge, failed_last_time,

@@ -36,6 +36,8 @@ pub(crate) enum Target<'a> {
     ResourceGraph,
     /// `/simulated-logs/{server}/serverlogs/{file}`: a log in the storage of the simulated Azure.
     LogFile(&'a str, &'a str),
+    /// `/v1/workspaces/{id}/query`: the query API of Log Analytics.
+    LogAnalytics(&'a str),
     /// Anything under a subscription.
     Subscription(&'a str, SubscriptionPart<'a>),
     /// A path that the simulator does not have.

@@ -31,6 +31,9 @@ pub(crate) fn parse(path: &str) -> Target<'_> {
         [first, second] if is(first, "metadata") && is(second, "endpoints") => Target::Endpoints,
         [first, second] if is(first, "msi") && is(second, "token") => Target::ManagedIdentity,
         [.., last] if is(last, "oidctoken") => Target::PipelineIdentity,
+        [v1, workspaces, id, query] if is(v1, "v1") && is(workspaces, "workspaces") && is(query, "query") => {
+            Target::LogAnalytics(id)
+        }
         [logs, server, folder, file] if is(logs, "simulated-logs") && is(folder, "serverlogs") => {
             Target::LogFile(server, file)
         }

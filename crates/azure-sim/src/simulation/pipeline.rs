@@ -21,7 +21,7 @@ use crate::path::{self, SubscriptionPart, Target};
 use crate::reply::{Content, Reply};
 use crate::throttle::Verdict;
 use crate::token::{self, Principal};
-use crate::{authority, distort, headers, logs, read, refuse, write};
+use crate::{authority, distort, headers, log_analytics, logs, read, refuse, write};
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -105,6 +105,12 @@ impl Inner {
         }
         let header = call.headers.get(AUTHORIZATION);
         let header = header.and_then(|value| value.to_str().ok());
+        if let Target::LogAnalytics(workspace) = call.target {
+            if let Err(refusal) = token::authenticate_for(header, self.clock.unix(), token::log_analytics_audience) {
+                return refuse::token(refusal, call.base);
+            }
+            return log_analytics::answer(&call, self, workspace);
+        }
         match token::authenticate(header, self.clock.unix()) {
             Ok(principal) => call.principal = principal,
             Err(refusal) => return refuse::token(refusal, call.base),

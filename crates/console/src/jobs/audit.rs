@@ -111,7 +111,7 @@ impl Audit {
     /// Reads the logs of the servers and adds what they say of clients to what is kept.
     async fn look_for_clients(&self, context: &JobContext, tenants: &[Tenant]) -> Result<(), Trouble> {
         let looked_at = jiff::Timestamp::now().as_millisecond();
-        let seen = take_census(tenants, &self.scope, looked_at).await;
+        let seen = take_census(tenants, &self.scope, looked_at, &[]).await;
         let seen = seen.map_err(|error| Trouble::new(error.to_string(), "audit again, then look for clients again"))?;
         let looks = seen.servers.into_iter().map(|one| (one.server.id, one.look)).collect();
         let kept = context.store.merge_censuses(looks);

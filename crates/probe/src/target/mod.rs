@@ -58,6 +58,8 @@ pub struct Target {
     pub revocation_lists: bool,
     /// How to ask for TLS.
     pub negotiation: SslNegotiation,
+    /// The service that was named, for whoever looks up a password.
+    pub service: Option<String>,
 }
 
 /// What a text names.
@@ -141,6 +143,7 @@ impl Target {
             root_certificate: None,
             revocation_lists: false,
             negotiation: SslNegotiation::Postgres,
+            service: None,
         }
     }
 

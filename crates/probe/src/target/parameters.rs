@@ -132,6 +132,7 @@ impl Parameters {
             root_certificate: self.root_certificate.clone(),
             revocation_lists: self.revocation_lists,
             negotiation: self.negotiation.unwrap_or_default(),
+            service: self.service.clone(),
             ..Target::new(shown, port)
         })
     }

@@ -1,5 +1,6 @@
 //! `hostssl clients`: who connects in plaintext, and whether enforcement would break them.
 
+mod live;
 mod log_files;
 
 use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
@@ -13,7 +14,7 @@ use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
 use hostssl_formats::{clients_csv, clients_json, clients_sheet, clients_text};
 use hostssl_model::{Gap, ResourceId};
-use hostssl_ops::take_census;
+use hostssl_ops::{ClientSource, LogAnalyticsSource, take_census};
 use hostssl_store::AuditStore;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -31,7 +32,10 @@ Examples:
   hostssl clients --log-file /var/log/postgresql
   hostssl clients --log-file postgresql.log.gz --log-file postgresql.csv --only plaintext
   journalctl -u postgresql -o cat | hostssl clients --log-file - --log-prefix '%m [%p] '
-  hostssl clients --log-file /var/log/postgresql -o markdown > to-fix.md";
+  hostssl clients --log-file /var/log/postgresql -o markdown > to-fix.md
+  hostssl clients --sessions 'host=db.example user=monitor' --watch 1h
+  hostssl clients --log-file /var/log/postgresql --sessions db.example --pgbouncer pooler.example:6432
+  hostssl clients --server pg-orders-prod --sessions";
 
 #[derive(Debug, Args)]
 pub(crate) struct ClientsArgs {
@@ -51,6 +55,10 @@ pub(crate) struct ClientsArgs {
     /// The server's log_line_prefix. Otherwise it is found out, and said.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     pub(crate) log_prefix: Option<Prefix>,
+    /// Read the logs that the servers in scope sent to this workspace of Log Analytics, by its id. They go back further than
+    /// the log files: 30 days, or --since.
+    #[arg(long, value_name = "WORKSPACE", value_parser = workspace)]
+    pub(crate) log_analytics: Option<uuid::Uuid>,
     /// Count only what was seen since this time, such as 2026-09-16, 2026-09-16T19:00:00Z, or 14d for so long ago.
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub(crate) since: Option<Since>,
@@ -67,6 +75,8 @@ pub(crate) struct ClientsArgs {
     /// JMESPath query over the JSON report.
     #[arg(long, value_name = "JMESPATH")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) live: live::LiveArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     /// Do not keep what is seen. Otherwise the census of a server in Azure grows with every look.
@@ -114,13 +124,10 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         Since::Ago(length) => started.as_millisecond() - length,
     });
     let requirements = Requirements { window: args.window, now: Some(started.as_millisecond()) };
-    let seen = if args.log_file.is_empty() {
+    let seen = if args.log_file.is_empty() && !args.live.names_targets() {
         of_azure(args, since, requirements, started.as_millisecond(), talk)?
     } else {
-        let census = Census::new(Limits::default(), since);
-        let (name, census) = log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?;
-        let server = ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
-        Seen { principal: None, servers: vec![server], gaps: Vec::new() }
+        of_named(args, since, requirements, talk)?
     };
     let mut report = ClientsReport {
         id: uuid::Uuid::now_v7().to_string(),
@@ -151,7 +158,48 @@ struct Seen {
     gaps: Vec<Gap>,
 }
 
-/// Takes the census from the logs that Resource Manager lists.
+/// Takes the census from the logs, servers and poolers that the options name.
+fn of_named(
+    args: &ClientsArgs,
+    since: Option<Millis>,
+    requirements: Requirements,
+    talk: &OutputArgs,
+) -> Result<Seen, CliError> {
+    if args.log_analytics.is_some() {
+        let what = "--log-analytics is for the servers in scope, and other options name one";
+        return Err(CliError::usage(what, "leave one of them out"));
+    }
+    let has_logs = !args.log_file.is_empty();
+    let named = if args.live.names_targets() || args.live.is_of_scope() {
+        live::named_servers(args, has_logs)?
+    } else if args.live.watch.is_some() {
+        return Err(live::nothing_to_watch());
+    } else {
+        Vec::new()
+    };
+    let mut logs = None;
+    if has_logs {
+        let census = Census::new(Limits::default(), since);
+        logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?);
+    }
+    let one = |name, census: Census| ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
+    let servers = block_on(async {
+        if named.is_empty() {
+            return Ok(logs.take().map(|(name, census)| one(name, census)).into_iter().collect());
+        }
+        let (name_of_logs, mut from_logs) = logs.take().unzip();
+        let observed = named.into_iter().map(|server| {
+            // With logs there is one server, and it has the name of its first log.
+            let name = name_of_logs.clone().unwrap_or_else(|| server.name.clone());
+            let census = from_logs.take().unwrap_or_else(|| Census::new(Limits::default(), since));
+            async move { one(name, server.observe(args, census).await) }
+        });
+        Ok(futures::future::join_all(observed.collect::<Vec<_>>()).await)
+    })?;
+    Ok(Seen { principal: None, servers, gaps: Vec::new() })
+}
+
+/// Takes the census from the logs that Resource Manager lists, and from the sessions of the servers if that is asked for.
 fn of_azure(
     args: &ClientsArgs,
     since: Option<Millis>,
@@ -163,11 +211,19 @@ fn of_azure(
         let hint = "leave it out: the prefix of servers in Azure is found out";
         return Err(CliError::usage("--log-prefix is for --log-file", hint));
     }
+    let sessions = args.live.is_of_scope().then(|| live::AzureSessions::new(args)).transpose()?;
+    if sessions.is_none() && args.live.watch.is_some() {
+        return Err(live::nothing_to_watch());
+    }
+    let analytics = args.log_analytics.map(|id| LogAnalyticsSource::new(id.to_string(), since, now));
+    let of_analytics = analytics.iter().map(|source| source as &dyn ClientSource);
+    let of_sessions = sessions.iter().map(|source| source as &dyn ClientSource);
+    let sources: Vec<&dyn ClientSource> = of_analytics.chain(of_sessions).collect();
     block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
         let names: Vec<&str> = tenants.iter().map(|tenant| tenant.principal.name.as_str()).collect();
         let principal = Some(names.join(", "));
-        let seen = take_census(&tenants, &args.scope.scope(&args.select), now).await?;
+        let seen = take_census(&tenants, &args.scope.scope(&args.select), now, &sources).await?;
         let (servers, looks): (Vec<_>, Vec<_>) =
             seen.servers.into_iter().map(|one| (one.server.clone(), (one.server.id, one.look))).unzip();
         let kept = keep(args, looks);
@@ -233,6 +289,10 @@ impl From<Only> for Tls {
             Only::Local => Self::Local,
         }
     }
+}
+
+fn workspace(text: &str) -> Result<uuid::Uuid, String> {
+    text.parse().map_err(|_| "expected the workspace's id, a GUID such as 1a2b3c4d-...".to_owned())
 }
 
 fn prefix(text: &str) -> Result<Prefix, String> {

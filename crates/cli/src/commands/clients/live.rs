@@ -1,0 +1,272 @@
+//! Live sessions: which servers and poolers to ask, as whom, and whom to trust.
+
+use super::ClientsArgs;
+use crate::connect::stopped_by_user;
+use crate::error::CliError;
+use crate::libpq;
+use crate::probing::{roots, roots_of_file, system_roots};
+use clap::Args;
+use hostssl_census::{Census, MissingReason, Source, SourceKind};
+use hostssl_model::Server;
+use hostssl_ops::{ClientSource, Tenant};
+use hostssl_probe::certificate::RootStore;
+use hostssl_probe::dial::{Dial, Network};
+use hostssl_probe::target::{Environment, Target};
+use hostssl_sessions::{Login, Observer, Password, PasswordSources, PoolerConsole, Schedule, ServerSessions};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The database that every server has.
+const DATABASE: &str = "postgres";
+/// The port of Azure's built-in PgBouncer.
+const BUILT_IN_POOLER: u16 = 6432;
+
+/// Sessions of now, beside the logs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Live sessions")]
+pub(crate) struct LiveArgs {
+    /// Log in to this server and read its sessions: in any form that `hostssl probe` takes; may be repeated. The certificate
+    /// must pass verify-full. The password comes from PGPASSWORD, PGPASSFILE or the service file, never from the command
+    /// line. Without TARGET: every server in scope, with an Entra token unless PGPASSWORD is set. Sessions of a moment show
+    /// no client that was not connected then, and never make a server safe by themselves.
+    #[arg(long, value_name = "TARGET", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) sessions: Vec<String>,
+    /// Read the clients of this PgBouncer from its admin console too, as a user in its admin_users or stats_users; may be
+    /// repeated. The server sees the pooler's own sessions only.
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) pgbouncer: Vec<String>,
+    /// Log in as this user where TARGET and PGUSER name none. For servers in scope: in place of the name that is signed in.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Ask again and again until interrupted, or for this time, such as 1h.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "", value_parser = watch)]
+    pub(crate) watch: Option<Watch>,
+    /// The pause between two looks. It grows when the server is slow or cannot be reached.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::args::duration, requires = "watch")]
+    pub(crate) interval: Duration,
+    /// Log in to a loopback address without TLS if its server has none that verify-full accepts. Not for tunnels: behind one
+    /// is another machine.
+    #[arg(long)]
+    pub(crate) loopback_plaintext: bool,
+    #[command(flatten)]
+    pub(crate) route: crate::route::RouteArgs,
+}
+
+/// How long to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watch {
+    UntilInterrupted,
+    For(Duration),
+}
+
+fn watch(text: &str) -> Result<Watch, String> {
+    if text.is_empty() { Ok(Watch::UntilInterrupted) } else { crate::args::duration(text).map(Watch::For) }
+}
+
+impl LiveArgs {
+    /// Whether the servers in scope are to be logged in to.
+    pub(super) fn is_of_scope(&self) -> bool {
+        self.sessions.iter().any(String::is_empty)
+    }
+
+    /// Whether servers or poolers are named.
+    pub(super) fn names_targets(&self) -> bool {
+        !self.pgbouncer.is_empty() || self.sessions.iter().any(|target| !target.is_empty())
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule { interval: self.watch.map(|_| self.interval), now: || jiff::Timestamp::now().as_millisecond() }
+    }
+
+    /// Done when the looks are to end.
+    async fn stopped(&self) {
+        match self.watch {
+            Some(Watch::For(time)) => {
+                tokio::select! {
+                    () = tokio::time::sleep(time) => {}
+                    () = stopped_by_user() => {}
+                }
+            }
+            Some(Watch::UntilInterrupted) | None => stopped_by_user().await,
+        }
+    }
+}
+
+/// What logging in takes, read once.
+struct Logins<'a> {
+    args: &'a ClientsArgs,
+    environment: Environment,
+    passwords: PasswordSources,
+    roots: Arc<[RootStore]>,
+    dialer: Arc<dyn Dial>,
+}
+
+impl<'a> Logins<'a> {
+    fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
+        let ca_file = args.connect.ca_file.as_deref();
+        // An error means that a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(Self {
+            args,
+            environment: libpq::environment(ca_file)?,
+            passwords: libpq::passwords()?,
+            roots: roots(ca_file)?.into(),
+            dialer: args.live.route.dialer()?.unwrap_or_else(|| Arc::new(Network)),
+        })
+    }
+
+    /// The logins for a target, one a host.
+    fn of(&self, text: &str, database: &str) -> Result<Vec<Login>, CliError> {
+        let named = Target::parse_in(text, &self.environment).map_err(|error| {
+            CliError::usage(error.to_string(), "such as db.example, or service=NAME of pg_service.conf")
+        })?;
+        named.targets.into_iter().map(|target| self.login(target, database)).collect()
+    }
+
+    fn login(&self, target: Target, database: &str) -> Result<Login, CliError> {
+        let system_user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
+        let user = target.user.clone().or_else(|| self.args.live.user.clone()).or_else(system_user);
+        let user = user.ok_or_else(|| CliError::usage("no user to log in as", "give --user, or set PGUSER"))?;
+        let database = target.database.clone().unwrap_or_else(|| database.to_owned());
+        let password = self.passwords.find(target.service.as_deref(), &target.host, target.port, &database, &user);
+        let roots = match target.root_certificate.as_deref() {
+            None => Arc::clone(&self.roots),
+            Some("system") => {
+                let none = || CliError::usage("the system has no roots for sslrootcert=system", "name a file");
+                Arc::from([system_roots().ok_or_else(none)?])
+            }
+            Some(path) => {
+                let unusable = |why| CliError::usage(format!("sslrootcert: {why}"), "name a file of PEM certificates");
+                Arc::from([roots_of_file(Path::new(path)).map_err(unusable)?])
+            }
+        };
+        Ok(Login {
+            target,
+            user,
+            database,
+            password,
+            roots,
+            plaintext_on_loopback: self.args.live.loopback_plaintext,
+            dialer: Arc::clone(&self.dialer),
+        })
+    }
+}
+
+/// The error of `--watch` without anything that changes.
+pub(super) fn nothing_to_watch() -> CliError {
+    CliError::usage("--watch is for live sessions", "add --sessions, or leave --watch out")
+}
+
+/// One server that was named: its name, and what looks at it.
+pub(super) struct NamedServer {
+    pub(super) name: String,
+    observer: Observer,
+}
+
+/// The servers that the options name. With `is_one`, all of it must be one server.
+pub(super) fn named_servers(args: &ClientsArgs, is_one: bool) -> Result<Vec<NamedServer>, CliError> {
+    if args.live.is_of_scope() {
+        let what = "--sessions without TARGET is for the servers in scope, and other options name one";
+        return Err(CliError::usage(what, "name the server: --sessions TARGET"));
+    }
+    let logins = Logins::new(args)?;
+    let mut poolers = Vec::new();
+    for text in &args.live.pgbouncer {
+        poolers.extend(logins.of(text, "pgbouncer")?.into_iter().map(PoolerConsole::new));
+    }
+    let mut servers = Vec::new();
+    for text in &args.live.sessions {
+        servers.extend(logins.of(text, DATABASE)?.into_iter().map(ServerSessions::new));
+    }
+    if servers.len() > 1 && (is_one || !poolers.is_empty()) {
+        let what = "several servers are named, and --log-file and --pgbouncer are of one";
+        return Err(CliError::usage(what, "run hostssl for each server"));
+    }
+    if servers.is_empty() {
+        let name = poolers.first().map(PoolerConsole::name).unwrap_or_default();
+        return Ok(vec![NamedServer { name, observer: Observer { server: None, poolers } }]);
+    }
+    let mut poolers = Some(poolers);
+    let with_poolers = |server: ServerSessions| NamedServer {
+        name: server.name(),
+        // There is only one server if there is a pooler.
+        observer: Observer { server: Some(server), poolers: poolers.take().unwrap_or_default() },
+    };
+    Ok(servers.into_iter().map(with_poolers).collect())
+}
+
+impl NamedServer {
+    /// Looks at it until it is enough.
+    pub(super) async fn observe(self, args: &ClientsArgs, census: Census) -> Census {
+        self.observer.observe(census, args.live.schedule(), args.live.stopped()).await
+    }
+}
+
+/// Logs in to the servers of Azure, and to their built-in poolers.
+pub(super) struct AzureSessions<'a>(Logins<'a>);
+
+impl<'a> AzureSessions<'a> {
+    pub(super) fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
+        if args.connect.simulate.is_some() {
+            let what = "--sessions does not go with --simulate: simulated servers take no logins";
+            return Err(CliError::usage(what, "leave one of them out"));
+        }
+        Logins::new(args).map(Self)
+    }
+
+    /// The login for a server: with `PGPASSWORD`, or with a token of whoever is signed in.
+    async fn login(&self, tenant: &Tenant, server: &Server) -> Result<Login, String> {
+        let Self(logins) = self;
+        let host = server.fqdn.as_deref().ok_or("Azure names no host of it")?;
+        let user = logins.args.live.user.clone().or_else(|| std::env::var("PGUSER").ok());
+        let user = user.unwrap_or_else(|| tenant.principal.name.clone());
+        let target = Target { user: Some(user), ..Target::new(host, hostssl_probe::target::DEFAULT_PORT) };
+        let mut login = logins.login(target, DATABASE).map_err(|error| error.parts().0)?;
+        if login.password.is_none() {
+            let token = tenant.arm.database_token().await.map_err(|error| error.to_string())?;
+            login.password = Some(Password::new(token.secret()));
+        }
+        // An address of Azure is never this machine.
+        login.plaintext_on_loopback = false;
+        Ok(login)
+    }
+}
+
+#[async_trait::async_trait]
+impl ClientSource for AzureSessions<'_> {
+    async fn observe(&self, tenant: &Tenant, server: &Server, mut census: Census) -> Census {
+        let login = match self.login(tenant, server).await {
+            Ok(login) => login,
+            Err(why) => {
+                let mut source = Source::new(SourceKind::Sessions, server.name());
+                source.lacks(MissingReason::Unreachable, format!("no login: {why}"));
+                census.add_source(source);
+                return census;
+            }
+        };
+        let mut poolers = Vec::new();
+        // A server whose parameter cannot be read is asked too: what is not there is no harm, what is missed would be.
+        let has_pooler = server.kind.offering().has_log_files
+            && hostssl_azure::read_pooler_enabled(&tenant.arm, &server.id).await.unwrap_or(true);
+        if has_pooler {
+            let target = Target { port: BUILT_IN_POOLER, ..login.target.clone() };
+            poolers.push(PoolerConsole::new(Login { target, ..login.clone() }));
+        }
+        let observer = Observer { server: Some(ServerSessions::new(login)), poolers };
+        let live = &self.0.args.live;
+        observer.observe(census, live.schedule(), live.stopped()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_has_an_end_or_none() {
+        assert_eq!(watch(""), Ok(Watch::UntilInterrupted));
+        assert_eq!(watch("1h"), Ok(Watch::For(Duration::from_secs(3_600))));
+        assert!(watch("soon").is_err());
+    }
+}

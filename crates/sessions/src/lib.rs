@@ -1,0 +1,19 @@
+//! Logs in to PostgreSQL servers and PgBouncers, and reads who is connected: `pg_stat_activity` with `pg_stat_ssl`, and
+//! `SHOW CLIENTS`.
+//!
+//! The only crate that sends a password. It does so over TLS, to a server whose certificate libpq's `verify-full` would
+//! accept ([`hostssl_probe::certificate`]), or to a loopback address; nothing else is asked for. What it reads it hands
+//! over as sightings of [`hostssl_census`]; it judges nothing.
+
+mod login;
+mod passwords;
+mod pooler;
+mod server;
+mod tls;
+mod watch;
+
+pub use login::{Login, LoginError};
+pub use passwords::{Password, PasswordSources};
+pub use pooler::{PoolerConsole, PoolerLook};
+pub use server::{ServerLook, ServerSessions};
+pub use watch::{Observer, Schedule};
