@@ -6,6 +6,7 @@ use super::message::{Authorized, Encryption, Origin, Parting};
 use super::prefix::SessionKey;
 use crate::{Backend, Census, Doubt, Millis, SessionId, Sighting, Tls};
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
 const MOST_OPEN: usize = 32 << 10;
@@ -47,11 +48,61 @@ pub(super) struct Tally {
 
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
-    young: HashMap<SessionKey, Session>,
-    old: HashMap<SessionKey, Session>,
-    counted: HashSet<SessionKey>,
-    counted_before: HashSet<SessionKey>,
+    young: HashMap<SessionKey, Session, Seed>,
+    old: HashMap<SessionKey, Session, Seed>,
+    counted: HashSet<SessionKey, Seed>,
+    counted_before: HashSet<SessionKey, Seed>,
     pub(super) tally: Tally,
+}
+
+/// Hashes session keys, which are two numbers and looked up a dozen times for each session. The seed is random, so that a
+/// log that was made for it cannot make lookups slow.
+#[derive(Debug, Clone, Copy)]
+struct Seed(u64, u64);
+
+impl Default for Seed {
+    fn default() -> Self {
+        let random = RandomState::new();
+        // Odd, so that no factor is lost.
+        Self(random.hash_one(0), random.hash_one(1) | 1)
+    }
+}
+
+impl BuildHasher for Seed {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded { state: self.0, factor: self.1 }
+    }
+}
+
+/// Multiplies, and folds the two halves of the product.
+#[derive(Debug)]
+struct Folded {
+    state: u64,
+    factor: u64,
+}
+
+impl Hasher for Folded {
+    fn finish(&self) -> u64 {
+        self.state
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(self.state ^ number) * u128::from(self.factor);
+        let [low, high] = [product as u64, (product >> 64) as u64];
+        self.state = low ^ high;
+    }
 }
 
 #[derive(Debug, Default)]

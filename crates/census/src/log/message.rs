@@ -74,6 +74,10 @@ pub(crate) struct Columns<'a> {
 
 /// Reads a message; `None` if it is about something else.
 pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>) -> Option<Message<'a>> {
+    // One of the four lines of every session, and the one that says nothing of its encryption.
+    if message.starts_with(b"connection authenticated: ") {
+        return None;
+    }
     for wording in &WORDINGS {
         if wording.severity.as_bytes() != severity && severity != b"LOG" {
             continue;
