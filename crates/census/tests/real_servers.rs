@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{Backend, Census, CensusReport, LogEnd, LogReader, Requirements, SourceKind, Tls};
+use hostssl_test_support::drivers::{ASYNCPG, NODE, PSYCOPG, drivers};
 use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, done, installed};
 use std::process::Command;
 
@@ -97,38 +98,6 @@ fn what_the_clients_did_is_what_the_logs_say() {
         let shown = format!("{report:?}");
         assert!(!shown.contains("hunter2") && !shown.contains("secret"), "PostgreSQL {version}");
     }
-}
-
-const PSYCOPG: &str = "import sys, psycopg; psycopg.connect(sys.argv[1]).execute('select 1')";
-
-const ASYNCPG: &str = "\
-import sys, asyncio, asyncpg
-async def main(port, name, ssl):
-    settings = {'application_name': name}
-    connection = await asyncpg.connect(host='127.0.0.1', port=port, user='postgres', database='postgres',
-        password='secret', ssl=ssl, server_settings=settings)
-    await connection.execute('select 1')
-    await connection.close()
-asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))";
-
-const NODE: &str = "\
-const { Client } = require(process.argv[1] + '/node/node_modules/pg');
-const [port, application_name, ssl] = process.argv.slice(2);
-const client = new Client({ host: '127.0.0.1', port: Number(port), user: 'postgres', database: 'postgres',
-    password: 'secret', application_name, ssl: ssl === 'tls' ? { rejectUnauthorized: false } : false });
-client.connect().then(() => client.query('select 1')).then(() => client.end());";
-
-/// Where `scripts/install-wire-clients` puts drivers; `None`, after a line that says so, if it did not run. In CI it must.
-fn drivers() -> Option<std::path::PathBuf> {
-    let folder = std::env::var_os("HOSTSSL_WIRE_CLIENTS").unwrap_or_else(|| "/opt/hostssl-wire-clients".into());
-    let folder = std::path::PathBuf::from(folder);
-    if folder.join("venv/bin/python").exists() && folder.join("node/node_modules/pg").exists() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "drivers are not installed: scripts/install-wire-clients");
-    let line = b"skipped: drivers are not installed (scripts/install-wire-clients)\n";
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), line);
-    None
 }
 
 #[test]

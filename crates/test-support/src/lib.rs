@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod corpus;
 pub mod crash;
+pub mod drivers;
 pub mod fleet;
 pub mod harness;
 pub mod journal;
