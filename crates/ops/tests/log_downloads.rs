@@ -43,7 +43,8 @@ impl HttpClient for Storage {
             Fault::Middle if number == 2 => {
                 let body = answer.into_body().collect().await?.to_vec();
                 let half = body[..body.len() / 2].to_vec();
-                let broken = || azure_core::Error::with_message(ErrorKind::Io, "connection reset: sig=simulated-signature");
+                let broken =
+                    || azure_core::Error::with_message(ErrorKind::Io, "connection reset: sig=simulated-signature");
                 let pieces = futures::stream::iter([Ok(half.into()), Err(broken())]);
                 Ok(AsyncRawResponse::new(StatusCode::Ok, Headers::new(), Box::pin(pieces)))
             }
