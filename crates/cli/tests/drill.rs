@@ -143,8 +143,8 @@ struct Site {
 fn site(index: usize, version: u8, bin: PathBuf, drivers: &Path) -> Site {
     let server = RealServer::start(version, bin, &[("log_line_prefix", "%t-%c-")]);
     let mut clients = vec![
-        (Driver::Psql, "psql nightly", index % 2 == 0),
-        (Driver::Psycopg, "psycopg billing", index % 3 == 0),
+        (Driver::Psql, "psql nightly", index.is_multiple_of(2)),
+        (Driver::Psycopg, "psycopg billing", index.is_multiple_of(3)),
         (Driver::Asyncpg, "asyncpg search", index % 3 == 1),
         (Driver::Node, "node-postgres shop", index % 2 == 1),
     ];

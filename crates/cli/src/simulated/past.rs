@@ -127,7 +127,7 @@ impl Past<'_> {
     /// Reads the logs of the servers, as `hostssl clients` does.
     async fn look_for_clients(&self) -> Result<(), CliError> {
         let now = Timestamp::now().as_millisecond();
-        let seen = take_census(&self.tenants, &Scope::default(), now).await?;
+        let seen = take_census(&self.tenants, &Scope::default(), now, &[]).await?;
         if self.stop.borrow().is_none() {
             self.store.merge_censuses(seen.servers.into_iter().map(|one| (one.server.id, one.look)).collect())?;
         }
