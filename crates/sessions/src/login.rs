@@ -123,7 +123,7 @@ impl Login {
     }
 
     /// Logs in.
-    pub(crate) async fn connect(&self) -> Result<Connected, LoginError> {
+    pub(crate) async fn connect(&self) -> Result<LoggedIn, LoginError> {
         let target = self.name();
         match timeout(LOGIN_TIMEOUT, self.connect_at_last()).await {
             Ok(connected) => connected,
@@ -131,7 +131,7 @@ impl Login {
         }
     }
 
-    async fn connect_at_last(&self) -> Result<Connected, LoginError> {
+    async fn connect_at_last(&self) -> Result<LoggedIn, LoginError> {
         let (stream, address) = self.dial().await?;
         let encrypted = self.over_tls(stream).await;
         let has_no_tls = matches!(encrypted, Err(LoginError::NoTls { .. } | LoginError::Certificate { .. }));
@@ -151,15 +151,15 @@ impl Login {
         config
     }
 
-    async fn in_plaintext(&self, stream: Stream) -> Result<Connected, LoginError> {
+    async fn in_plaintext(&self, stream: Stream) -> Result<LoggedIn, LoginError> {
         let mut config = self.config();
         config.ssl_mode(SslMode::Disable);
         let connected = config.connect_raw(stream, NoTls).await;
         let (client, connection) = connected.map_err(|error| self.explain(&error, None))?;
-        Ok(Connected::run(self.name(), client, connection))
+        Ok(LoggedIn::run(self.name(), client, connection))
     }
 
-    async fn over_tls(&self, stream: Stream) -> Result<Connected, LoginError> {
+    async fn over_tls(&self, stream: Stream) -> Result<LoggedIn, LoginError> {
         let mut config = self.config();
         let direct = self.target.negotiation == SslNegotiation::Direct;
         config.ssl_mode(SslMode::Require);
@@ -169,7 +169,7 @@ impl Login {
             .map_err(|reason| LoginError::Certificate { target: self.name(), reason })?;
         let connected = config.connect_raw(stream, tls).await;
         let (client, connection) = connected.map_err(|error| self.explain(&error, refusal.reason()))?;
-        Ok(Connected::run(self.name(), client, connection))
+        Ok(LoggedIn::run(self.name(), client, connection))
     }
 
     /// Opens a connection to the first address that takes one.
@@ -217,13 +217,13 @@ impl Login {
 }
 
 /// A session of our own. It ends with its value.
-pub(crate) struct Connected {
+pub(crate) struct LoggedIn {
     target: String,
     client: Client,
     driver: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Connected {
+impl Drop for LoggedIn {
     fn drop(&mut self) {
         // What is left is to say good-bye; whoever does not listen is not waited for.
         if self.client.is_closed() {
@@ -232,7 +232,7 @@ impl Drop for Connected {
     }
 }
 
-impl Connected {
+impl LoggedIn {
     fn run<S, T>(target: String, client: Client, connection: tokio_postgres::Connection<S, T>) -> Self
     where
         tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, Sighting, Tls};
 use tokio_postgres::SimpleQueryRow;
 
-use crate::login::{Connected, Login, LoginError};
+use crate::login::{LoggedIn, Login, LoginError};
 
 /// The database that is the console.
 const CONSOLE: &str = "pgbouncer";
@@ -28,7 +28,7 @@ pub struct PoolerLook {
 /// A pooler whose clients are looked at. The connection is kept from one look to the next.
 pub struct PoolerConsole {
     login: Login,
-    connected: Option<Connected>,
+    connected: Option<LoggedIn>,
 }
 
 impl PoolerConsole {

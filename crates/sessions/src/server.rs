@@ -6,7 +6,7 @@ use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, Sighting
 use hostssl_untrusted::one_line;
 use tokio_postgres::SimpleQueryRow;
 
-use crate::login::{Connected, Login, LoginError};
+use crate::login::{LoggedIn, Login, LoginError};
 
 /// What is asked once: whether the role sees the sessions of others (`HAS_PGSTAT_PERMISSIONS` in pgstatfuncs.c asks for
 /// the privileges of pg_read_all_stats, which pg_monitor and superusers have).
@@ -38,7 +38,7 @@ pub struct ServerSessions {
 }
 
 struct Prepared {
-    session: Connected,
+    session: LoggedIn,
     missing_grant: Option<String>,
     look: String,
 }
@@ -73,7 +73,7 @@ impl ServerSessions {
 }
 
 impl Prepared {
-    async fn new(session: Connected) -> Result<Self, LoginError> {
+    async fn new(session: LoggedIn) -> Result<Self, LoginError> {
         let version = session.rows("SHOW server_version_num").await?;
         let version = version.first().and_then(|rows| rows.first()).and_then(|row| row.get(0));
         let version: u32 = version

@@ -23,9 +23,9 @@ pub(crate) struct VerifiedTls {
 
 /// Why a certificate was refused, once it was.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusal(Arc<OnceLock<String>>);
+pub(crate) struct CertificateRefusal(Arc<OnceLock<String>>);
 
-impl Refusal {
+impl CertificateRefusal {
     pub(crate) fn reason(&self) -> Option<&str> {
         self.0.get().map(String::as_str)
     }
@@ -39,11 +39,11 @@ impl VerifiedTls {
         roots: Arc<[RootStore]>,
         revocation_lists: bool,
         direct: bool,
-    ) -> Result<(Self, Refusal), String> {
+    ) -> Result<(Self, CertificateRefusal), String> {
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned())
             .map_err(|_| format!("\"{host}\" is no name that a certificate could be made out to"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let refusal = Refusal::default();
+        let refusal = CertificateRefusal::default();
         let verifier = VerifyFull {
             host: if named { host.to_owned() } else { String::new() },
             roots,
@@ -117,7 +117,7 @@ struct VerifyFull {
     roots: Arc<[RootStore]>,
     revocation_lists: bool,
     algorithms: WebPkiSupportedAlgorithms,
-    refusal: Refusal,
+    refusal: CertificateRefusal,
 }
 
 impl ServerCertVerifier for VerifyFull {
