@@ -131,6 +131,21 @@ enum Next {
     },
 }
 
+/// The target of the log that has a line for each request.
+pub const REQUESTS: &str = "hostssl::requests";
+
+/// Logs a request: the method, the path, the status and the time. The query is left out, as it may hold a signature, and no
+/// header is there.
+fn tell_request<E>(method: Method, url: &Url, answer: Result<Result<&Answer, &ArmError>, &E>, took: Duration) {
+    let path = one_line(url.path());
+    let millis = took.as_millis();
+    match answer {
+        Ok(Ok(answer)) => tracing::debug!(target: REQUESTS, "{method} {path} {} {millis} ms", answer.status),
+        Ok(Err(error)) => tracing::debug!(target: REQUESTS, "{method} {path} failed after {millis} ms: {error}"),
+        Err(_) => tracing::debug!(target: REQUESTS, "{method} {path} unanswered after {millis} ms"),
+    }
+}
+
 impl Arm {
     /// A client that signs in with `credential` and sends through `transport`.
     #[must_use]
@@ -404,8 +419,11 @@ impl Arm {
             request.set_body(body.to_owned());
         }
         let departed = Departed::default();
+        let begun = Instant::now();
         let sent = self.send(&mut request, departed.clone());
-        let Ok(answer) = timeout(self.inner.limits.request_timeout, sent).await else {
+        let answer = timeout(self.inner.limits.request_timeout, sent).await;
+        tell_request(method, url, answer.as_ref().map(Result::as_ref), begun.elapsed());
+        let Ok(answer) = answer else {
             return Ok(Next::Silence { departed: departed.0.load(Ordering::Relaxed) });
         };
         match answer {

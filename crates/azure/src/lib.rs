@@ -24,7 +24,7 @@ mod subscriptions;
 mod transport;
 
 pub use authorization::{Lock, Permission, allows, list_locks, list_permissions};
-pub use client::{Arm, Limits, StopSignal, Turn};
+pub use client::{Arm, Limits, REQUESTS, StopSignal, Turn};
 pub use cloud::{Cloud, InvalidCloud};
 pub use databases::list_databases;
 pub use error::{ArmError, Refusal, Stop};

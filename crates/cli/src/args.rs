@@ -1,11 +1,17 @@
 //! The command line: one definition for parsing, help, completions and the manual page.
 
+mod list;
 mod remediation;
+mod suggested;
 
+pub(crate) use list::*;
 pub(crate) use remediation::*;
+pub(crate) use suggested::*;
 
+use crate::error::CliError;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use hostssl_model::ResourceId;
 use hostssl_model::untrusted::is_harmful;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,15 +58,18 @@ fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct OutputArgs {
-    /// Say nothing on stderr but errors, and what could not be seen.
+    /// Print only errors and what could not be checked to stderr.
     #[arg(long, short = 'q', global = true)]
     pub(crate) quiet: bool,
-    /// Tell on stderr what is sent to Azure; tokens are left out.
-    #[arg(long, short = 'v', global = true, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
+    /// Print a line for each request to Azure to stderr; -vv prints more. Tokens are left out.
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
     /// When to use colour; NO_COLOR is honoured.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
+    /// As --color never, which other programs call so.
+    #[arg(long, global = true, hide = true, conflicts_with = "color")]
+    pub(crate) no_color: bool,
     /// What a command that is printed needs of this one's options.
     #[arg(skip)]
     pub(crate) again: crate::again::Again,
@@ -79,19 +88,19 @@ pub(crate) enum Command {
     /// Audit every PostgreSQL server in scope.
     #[command(after_help = crate::exit::HELP)]
     Audit(AuditArgs),
-    /// Plan what would make every server in scope enforce encryption. Writes nothing to Azure.
+    /// Plan the changes that would make every server in scope require TLS. Writes nothing to Azure.
     #[command(after_help = crate::exit::PLAN_HELP)]
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// Apply a plan: wave by wave, each value re-read before and after, every step journalled.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Apply(ApplyArgs),
-    /// Go on with a run that was interrupted: settles by reading what was under way.
+    /// Resume an interrupted run: reads what was in progress, then continues.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Resume(ResumeArgs),
-    /// Put back exactly what a run changed.
+    /// Restore exactly what a run changed.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Undo(UndoArgs),
-    /// List what was run, audits and applies; show one, or judge an audit again.
+    /// List, show or re-evaluate past runs.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Runs(RunsArgs),
     /// Say what changed between two audits: new failures, what is fixed, and what could not be checked any more.
@@ -99,19 +108,19 @@ pub(crate) enum Command {
     /// Compares what is kept and asks nobody. A server that the later audit could not see is never called fixed or gone.
     #[command(after_help = crate::commands::diff::HELP)]
     Diff(crate::commands::diff::DiffArgs),
-    /// Plan, review and apply in one conversation on the terminal.
+    /// Plan, review and apply interactively.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Enforce(EnforceArgs),
     /// List, show and update servers, as `az postgres server` did.
     #[command(subcommand)]
     Server(ServerCommand),
-    /// Prove on the wire, without credentials, whether PostgreSQL endpoints enforce TLS.
+    /// Prove from the network, without credentials, whether PostgreSQL endpoints enforce TLS.
     ///
-    /// Endpoints are written in the order in which they are done. A table of up to 1,000 is sorted instead, failures first.
-    /// A query, and formats other than table, json and tsv, need all of them in memory.
+    /// Endpoints are written as they are done. A table of up to 1,000 is sorted, failures first. A query, and formats other than
+    /// table, json and tsv, need all of them in memory.
     #[command(after_help = crate::exit::PROBE_HELP)]
     Probe(ProbeArgs),
-    /// Say who would be refused if a server enforced TLS: its clients with TLS and in plaintext, and a verdict.
+    /// Find the clients that would be refused if a server enforced TLS: those with TLS, those in plaintext, and a verdict.
     ///
     /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.
     #[command(after_help = crate::commands::clients::HELP)]
@@ -125,7 +134,7 @@ pub(crate) enum Command {
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
     ///
     /// Takes the text as arguments or from standard input, with log prefixes and colours, in several lines, of psql and of
-    /// drivers. What is in quotes is a name and does not count. Nothing is sent anywhere.
+    /// drivers. Quoted names are ignored. Nothing is sent anywhere.
     #[command(after_help = crate::commands::explain::HELP)]
     Explain(ExplainArgs),
     /// List the controls, or explain one.
@@ -134,7 +143,7 @@ pub(crate) enum Command {
     /// Print the custom role that a task needs, as JSON for `az role definition create`.
     #[command(subcommand)]
     Role(RoleCommand),
-    /// Serve the console: see it and decide it in a browser.
+    /// Start the web console.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Serve(Box<crate::commands::serve::ServeArgs>),
     /// Serve a simulated Azure on this machine, for trying and testing.
@@ -146,8 +155,8 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    #[command(hide = true, after_help = crate::exit::LOCAL_HELP)]
+    /// Print the manual pages.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
     Man {
         /// Write a page for each command into this folder instead, as hostssl-audit.1.
         #[arg(long, value_name = "DIR")]
@@ -161,22 +170,23 @@ pub(crate) struct AuditArgs {
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
-    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version. A name alone is its newest
-    /// version, of those that judge the wire with --probe only.
-    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    /// The rules to check, as name or name@version. Without a version: the newest; versions that need a probe only with --probe.
+    #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles), help_heading = "Rules")]
     pub(crate) profile: String,
-    /// Judge by this control of the profile only; may be repeated.
-    #[arg(long, value_name = "ID")]
+    /// Check only this control (repeatable).
+    #[arg(long, value_name = "ID", value_parser = Suggested(controls), help_heading = "Rules")]
     pub(crate) control: Vec<String>,
     /// How to find servers.
-    #[arg(long, value_enum, default_value_t = Discovery::Lists)]
+    #[arg(long, value_enum, default_value_t = Discovery::Lists, help_heading = "Scope options")]
     pub(crate) discovery: Discovery,
     /// Output format.
-    #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true)]
+    #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true, help_heading = "Output options")]
     pub(crate) output: AuditFormat,
     /// JMESPath query over the JSON report.
-    #[arg(long, value_name = "JMESPATH")]
+    #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
     pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<AuditList>,
     #[command(flatten)]
     pub(crate) wire: WireArgs,
     #[command(flatten)]
@@ -187,11 +197,11 @@ pub(crate) struct AuditArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-/// What an audit asks of the wire.
+/// What an audit asks of the listeners.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Wire options")]
 pub(crate) struct WireArgs {
-    /// Probe the listeners of every server found, 5432 and 6432, without credentials, and judge by what they do too.
+    /// Connect to ports 5432 and 6432 of every server found, without credentials, and check what they really do.
     #[arg(long)]
     pub(crate) probe: bool,
     /// Fail certificates with fewer days left than this [default: 30].
@@ -205,16 +215,16 @@ pub(crate) struct WireArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Scope options")]
 pub(crate) struct ScopeArgs {
-    /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
+    /// A tenant, by id or domain (repeatable; default: the home tenant).
     #[arg(long, value_name = "TENANT", value_parser = name)]
     pub(crate) tenant: Vec<String>,
-    /// Subscriptions below this management group only; may be repeated.
+    /// Only subscriptions below this management group (repeatable).
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) management_group: Vec<String>,
-    /// This subscription only, by id, name or pattern; may be repeated.
+    /// Only this subscription, by id, name or pattern (repeatable).
     #[arg(long, value_name = "ID|NAME", value_parser = name)]
     pub(crate) subscription: Vec<String>,
-    /// This resource group only, by name or pattern; may be repeated.
+    /// Only this resource group, by name or pattern (repeatable).
     #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
     pub(crate) resource_group: Vec<String>,
 }
@@ -223,14 +233,14 @@ pub(crate) struct ScopeArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Scope options")]
 pub(crate) struct SelectArgs {
-    /// Servers of this name only, or of this pattern, such as 'pg-*'; may be repeated.
+    /// Only servers of this name or pattern, such as 'pg-*' (repeatable).
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) server: Vec<String>,
-    /// Servers with this tag only, such as environment=staging or team='shop-*'; may be repeated. Values of one tag are
-    /// alternatives.
+    /// Only servers with this tag, such as environment=staging or team='shop-*' (repeatable; values of one tag are
+    /// alternatives).
     #[arg(long, value_name = "TAG=VALUE", value_parser = tag)]
     pub(crate) tag: Vec<String>,
-    /// Leave out servers of this name, pattern or tag (TAG=VALUE); may be repeated.
+    /// Leave out servers of this name, pattern or tag (TAG=VALUE; repeatable).
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) except: Vec<String>,
 }
@@ -238,10 +248,10 @@ pub(crate) struct SelectArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// End the run after this time, with a report of what was seen, such as 90s, 10m or 1h.
+    /// End the run after this time, such as 90s, 10m or 1h, with a report of what was checked until then.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     pub(crate) deadline: Duration,
-    /// Requests to Azure under way at once.
+    /// Requests to Azure in progress at once.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2000))]
     pub(crate) concurrency: u16,
 }
@@ -271,16 +281,18 @@ pub(crate) struct ConnectArgs {
         long,
         value_name = "SCENARIO",
         num_args = 0..=1,
-        default_missing_value = "demo"
+        default_missing_value = "demo",
+        value_parser = Suggested(scenarios),
+        hide_possible_values = true
     )]
     pub(crate) simulate: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Auth {
-    /// Whoever is signed in to the Azure CLI.
+    /// The account that is signed in to the Azure CLI.
     Cli,
-    /// Whoever is signed in to the Azure Developer CLI.
+    /// The account that is signed in to the Azure Developer CLI.
     Azd,
     /// The managed identity of this machine (AZURE_CLIENT_ID for a user-assigned one).
     ManagedIdentity,
@@ -299,13 +311,15 @@ pub(crate) enum Auth {
 pub(crate) enum Discovery {
     /// Each subscription's own lists: authoritative.
     Lists,
-    /// Azure Resource Graph: faster on very large estates, cannot vouch for completeness.
+    /// Azure Resource Graph: faster for very large fleets, but never complete.
     Graph,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AuditFormat {
     Table,
+    /// A table with every column, however wide the terminal is.
+    Wide,
     Json,
     Jsonc,
     Yaml,
@@ -317,24 +331,33 @@ pub(crate) enum AuditFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ValueFormat {
+    Table,
+    /// A table with every column, however wide the terminal is.
+    Wide,
     Json,
     Jsonc,
     Yaml,
     Yamlc,
-    Table,
     Tsv,
     None,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerCommand {
-    /// List servers of both generations, in every subscription in scope.
+    /// List servers of every kind, in every subscription in scope.
+    ///
+    /// Has these options of `az postgres server list`: --resource-group, --subscription, --output and --query.
     #[command(after_help = crate::exit::READ_HELP)]
     List(ServerListArgs),
-    /// Show one server.
+    /// Show one server, or several by --ids.
+    ///
+    /// Has these options of `az postgres server show`: --name, --resource-group, --ids, --subscription, --output and --query.
     #[command(after_help = crate::exit::READ_HELP)]
     Show(ServerShowArgs),
-    /// Change whether one server enforces encryption: planned, applied and verified like any other change.
+    /// Change whether one server requires TLS: planned, applied and verified like any other change.
+    ///
+    /// Has these options of `az postgres server update`: --name, --resource-group, --ids, --subscription, --ssl-enforcement,
+    /// --minimal-tls-version, --output and --query.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Update(ServerUpdateArgs),
 }
@@ -348,6 +371,8 @@ pub(crate) struct ServerListArgs {
     #[command(flatten)]
     pub(crate) value: ValueArgs,
     #[command(flatten)]
+    pub(crate) list: ListArgs<ServerList>,
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -357,17 +382,10 @@ pub(crate) struct ServerListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServerShowArgs {
-    /// The server.
-    #[arg(long, short = 'n', value_name = "NAME", value_parser = name)]
-    pub(crate) name: String,
-    /// Its resource group.
-    #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
-    pub(crate) resource_group: String,
-    /// Its subscription, by id or name; otherwise every subscription is searched.
-    #[arg(long, value_name = "ID|NAME", value_parser = name)]
-    pub(crate) subscription: Vec<String>,
-    /// A tenant, by id or domain; may be repeated. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT", value_parser = name)]
+    #[command(flatten)]
+    pub(crate) server: ServerNameArgs,
+    /// A tenant, by id or domain (repeatable; default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
     pub(crate) tenant: Vec<String>,
     #[command(flatten)]
     pub(crate) value: ValueArgs,
@@ -379,8 +397,61 @@ pub(crate) struct ServerShowArgs {
     pub(crate) connect: ConnectArgs,
 }
 
+/// Which servers, as the Azure CLI names them.
+#[derive(Debug, Args)]
+pub(crate) struct ServerNameArgs {
+    /// The server.
+    #[arg(long, short = 'n', value_name = "NAME", value_parser = name, required_unless_present = "ids", requires = "resource_group")]
+    name: Option<String>,
+    /// Its resource group.
+    #[arg(long, short = 'g', value_name = "NAME", value_parser = name, required_unless_present = "ids", requires = "name")]
+    resource_group: Option<String>,
+    /// Its subscription, by id or name (default: all of them are searched).
+    #[arg(long, value_name = "ID|NAME", value_parser = name)]
+    subscription: Vec<String>,
+    /// One or more resource ids, instead of --name, --resource-group and --subscription.
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["name", "resource_group", "subscription"])]
+    ids: Vec<String>,
+}
+
+/// One server that the command line names.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerName {
+    pub(crate) name: String,
+    pub(crate) resource_group: String,
+    /// Where to look for it; everywhere without any.
+    pub(crate) subscriptions: Vec<String>,
+}
+
+impl ServerNameArgs {
+    /// The servers that are named.
+    ///
+    /// # Errors
+    ///
+    /// For an id that is none of a server.
+    pub(crate) fn servers(&self) -> Result<Vec<ServerName>, CliError> {
+        if let (Some(name), Some(resource_group)) = (&self.name, &self.resource_group) {
+            let subscriptions = self.subscription.clone();
+            return Ok(vec![ServerName { name: name.clone(), resource_group: resource_group.clone(), subscriptions }]);
+        }
+        let named = self.ids.iter().map(|text| {
+            let id = ResourceId::try_from(text.as_str()).map_err(|error| {
+                let hint = "`hostssl server list --query '[].id'` lists the ids of servers";
+                CliError::usage(format!("--ids {text}: {error}"), hint)
+            })?;
+            Ok(ServerName {
+                name: id.name().to_owned(),
+                resource_group: id.resource_group().to_owned(),
+                subscriptions: vec![id.subscription().to_string()],
+            })
+        });
+        named.collect()
+    }
+}
+
 /// The output options of the Azure CLI.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output options")]
 pub(crate) struct ValueArgs {
     /// Output format.
     #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Json, ignore_case = true)]
@@ -398,35 +469,35 @@ pub(crate) struct ProbeArgs {
     /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, for the hosts of its SRV records.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// Read targets from a file, one a line, or from standard input with -. They are read as there is room, and a line that
-    /// names no target is told and makes the run incomplete.
+    /// Read targets from a file, one a line, or from standard input with -. Invalid lines are
+    /// reported and make the run incomplete.
     #[arg(long = "targets", value_name = "FILE")]
     pub(crate) targets_file: Option<PathBuf>,
-    /// Name this user too; may be repeated. By default postgres, a user that cannot exist, and for replication the users that
-    /// people use for it are named.
+    /// Also try this user (repeatable). By default, postgres, a user that cannot exist, and the usual replication users are
+    /// tried.
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) user: Vec<String>,
-    /// Name this database too; may be repeated. By default postgres and a database that cannot exist are named.
+    /// Also try this database (repeatable). By default, postgres and a database that cannot exist are tried.
     #[arg(long, value_name = "NAME")]
     pub(crate) database: Vec<String>,
-    /// Leave the default names out: name only those of --user, --database and the target.
+    /// Leave out the default names: try only those of --user, --database and the target.
     #[arg(long)]
     pub(crate) only_these: bool,
-    /// Name the fewest users and databases: six connections to a PostgreSQL that enforces TLS, in place of thirteen. It misses
+    /// Try the fewest users and databases: six connections to a PostgreSQL that enforces TLS instead of thirteen. It misses
     /// plaintext that is open to a replication user by name, or to one default name in the database of another.
     #[arg(long, conflicts_with = "only_these")]
     pub(crate) quick: bool,
     /// Send each startup in plaintext this often: behind one address, several servers may answer differently.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) repeat: u16,
-    /// Ask for replication of this kind; may be repeated. Otherwise physical.
+    /// Ask for replication of this kind (repeatable; default: physical).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) replication: Vec<Replication>,
-    /// Enumerate cipher suites and groups too, those of post-quantum key exchange among them: one connection each.
+    /// Also enumerate cipher suites and groups, including post-quantum key exchange: one connection each.
     #[arg(long)]
     pub(crate) ciphers: bool,
-    /// Ask everything: --ciphers, direct TLS without ALPN, GSSENCRequest, and a startup stuffed behind the SSLRequest, which
-    /// servers log as a violation of the protocol.
+    /// Run every test: --ciphers, direct TLS without ALPN, GSSENCRequest, and a startup message injected after the SSLRequest,
+    /// which servers log as a protocol violation.
     #[arg(long)]
     pub(crate) thorough: bool,
     /// Print the exchange message by message.
@@ -439,7 +510,7 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "DAYS")]
     pub(crate) expiry_days: Option<u32>,
     /// Fail for these alone: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
-    /// Otherwise each of them counts.
+    /// By default, all of them count.
     #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Judgement options")]
     pub(crate) fail_on: Vec<crate::commands::probe::Finding>,
     /// Do not fail for these.
@@ -450,7 +521,7 @@ pub(crate) struct ProbeArgs {
     /// Connections at once to one server.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) connections: u16,
-    /// Endpoints talked to at once. Up to 1,000 more are being connected to meanwhile.
+    /// Endpoints probed at once; up to 1,000 more may be connecting.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) parallel: u16,
     /// Time for one endpoint.
@@ -459,11 +530,14 @@ pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) value: TableArgs,
     #[command(flatten)]
+    pub(crate) list: ListArgs<ProbeList>,
+    #[command(flatten)]
     pub(crate) keep: crate::keep::KeepArgs,
 }
 
 /// The output options of a command whose reader is a person.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output options")]
 pub(crate) struct TableArgs {
     /// Output format.
     #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
@@ -493,10 +567,13 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ControlsArgs {
     /// The control to explain.
+    #[arg(value_parser = Suggested(controls), hide_possible_values = true)]
     pub(crate) id: Option<String>,
     /// Output format of the list.
     #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
     pub(crate) output: ValueFormat,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<ControlList>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -511,10 +588,10 @@ pub(crate) enum RoleCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct RoleArgs {
-    /// A subscription id where the role can be assigned; may be repeated.
+    /// A subscription id where the role can be assigned (repeatable).
     #[arg(long, value_name = "ID", value_parser = name)]
     pub(crate) subscription: Vec<String>,
-    /// A management group where the role can be assigned; may be repeated.
+    /// A management group where the role can be assigned (repeatable).
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) management_group: Vec<String>,
 }
@@ -522,7 +599,7 @@ pub(crate) struct RoleArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
     /// The scenario.
-    #[arg(default_value = "demo")]
+    #[arg(default_value = "demo", value_parser = Suggested(scenarios))]
     pub(crate) scenario: String,
     /// Forget what commands with --simulate changed in the scenario, and end.
     #[arg(long, conflicts_with = "list")]
@@ -535,7 +612,7 @@ pub(crate) struct SimulateArgs {
     /// The port on loopback; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
-    /// Where to write the CA certificate and the Azure CLI's configuration; a new folder otherwise.
+    /// Where to write the CA certificate and the Azure CLI's configuration (default: a new folder).
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
     /// Subscriptions of the fleet.
@@ -544,7 +621,7 @@ pub(crate) struct SimulateArgs {
     /// Servers of the fleet, in all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(crate) servers: Option<u32>,
-    /// Another fleet of the same size.
+    /// Generate another fleet of the same size.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Time before each answer, in milliseconds.

@@ -1,6 +1,6 @@
 //! What every command that changes servers has in common: sign-in, journal, progress, the report and the exit code.
 
-use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, StateArgs, TableArgs};
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, PaceArgs, StateArgs, TableArgs, ValueFormat};
 use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,7 +10,7 @@ use crate::{probing, stdout};
 use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Simulation;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Text, apply_json, run_text, safe};
+use hostssl_formats::{Names, Shape, Text, apply_json, run_text, safe};
 use hostssl_model::{ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
 use hostssl_remediation::{ExecuteError, ExecutorOptions, Judge, Plan, Report, Step, SystemClock};
@@ -99,7 +99,7 @@ pub(crate) async fn change(
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
             // What was done until then is in no journal's hands any more, so it is told before the error.
-            let _ = run_text::write(&mut io::stderr().lock(), &partial, &Text::plain());
+            let _ = run_text::write(&mut io::stderr().lock(), &partial, &Names::default(), &Text::plain());
             Err(ExecuteError::Journal { source, partial: Some(partial) }.into())
         }
         Err(error) => Err(error.into()),
@@ -116,17 +116,29 @@ pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
 }
 
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.
-pub(crate) fn write_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    write_whole_report(report, value, talk)
+pub(crate) fn write_report(
+    report: &Report,
+    names: &Names,
+    value: &TableArgs,
+    shape: &Shape,
+    talk: &OutputArgs,
+) -> Result<Exit, CliError> {
+    write_whole_report(report, names, value, shape, talk)
         .map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))
 }
 
-fn write_whole_report(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+fn write_whole_report(
+    report: &Report,
+    names: &Names,
+    value: &TableArgs,
+    shape: &Shape,
+    talk: &OutputArgs,
+) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write_text(talk, |out, text| run_text::write(out, report, text))?;
+        stdout::write_text(talk, shape, |out, text| run_text::write(out, report, names, text))?;
     } else {
         let document = apply_json::value(report).map_err(|error| CliError::defect(&error))?;
         // Without a query, a list of the whole document would show no step.
@@ -172,6 +184,18 @@ pub(crate) fn servers_of(plan: &Plan, names: &[String]) -> Result<Vec<ResourceId
         }
     }
     Ok(found)
+}
+
+impl TableArgs {
+    /// Whether a table is written, and not the result of a query.
+    pub(crate) fn is_table(&self) -> bool {
+        self.query.is_none() && Format::from(self.output) == Format::Table
+    }
+
+    /// Whether the table has every column.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.output == ValueFormat::Wide
+    }
 }
 
 /// Asks on the terminal. Nothing but the whole word counts.

@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Incomplete,
     /// An undo could not put something back: a person is needed.
     Stuck,
+    /// Whoever read standard output went away before the end, so that nothing is known of the whole.
+    ReaderGone,
 }
 
 impl Exit {
@@ -32,6 +34,8 @@ impl Exit {
             Self::Findings => 3,
             Self::Incomplete => 4,
             Self::Stuck => 5,
+            // What shells make of the signal for it.
+            Self::ReaderGone => 141,
         }
     }
 

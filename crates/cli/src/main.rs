@@ -22,6 +22,7 @@ mod help;
 mod hints;
 mod keep;
 mod libpq;
+mod names;
 mod plan_file;
 mod probing;
 mod progress;
@@ -42,8 +43,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error).into(),
     };
-    if cli.talk.verbose {
-        start_logging();
+    if cli.talk.verbose > 0 {
+        start_logging(cli.talk.verbose);
     }
     match run(&cli) {
         Ok(exit) => exit.into(),
@@ -85,11 +86,21 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
     }
 }
 
-/// Logs of this program and of the Azure SDK, which leaves out tokens and signatures. The layers below are not logged:
-/// they would show headers.
-fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::new(
-        "off,hostssl=debug,hostssl_azure=debug,azure_core=debug,azure_identity=debug,typespec_client_core=debug",
-    );
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).compact().init();
+/// A line for each request to Azure; asked for twice, the logs of this program and of the Azure SDK, which leaves out tokens
+/// and signatures. The layers below are not logged: they would show headers.
+fn start_logging(verbosity: u8) {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let logs = Targets::new().with_target(hostssl_azure::REQUESTS, LevelFilter::DEBUG);
+    if verbosity < 2 {
+        let line = layer.without_time().with_level(false).with_target(false);
+        return tracing_subscriber::registry().with(logs).with(line).init();
+    }
+    let ours = ["hostssl", "hostssl_azure", "hostssl_ops", "azure_core", "azure_identity", "typespec_client_core"];
+    tracing_subscriber::registry()
+        .with(logs.with_targets(ours.map(|name| (name, LevelFilter::DEBUG))))
+        .with(layer.compact())
+        .init();
 }

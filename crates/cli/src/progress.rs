@@ -1,15 +1,40 @@
-//! Progress on stderr, when that is a terminal.
+//! Progress on stderr: a bar on a terminal, otherwise a line a minute.
 
 use crate::args::OutputArgs;
 use crate::stdout::stderr_is_terminal;
 use hostssl_model::Outcome;
 use hostssl_ops::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Where stderr is no terminal, how long nothing is said.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Says how far something is, once a minute, where no bar shows it.
+pub(crate) struct EachMinute {
+    /// When something was said last; `None` when nothing is to be.
+    told: Option<Instant>,
+}
+
+impl EachMinute {
+    pub(crate) fn new(talk: &OutputArgs) -> Self {
+        Self { told: (!stderr_is_terminal() && !talk.quiet).then(Instant::now) }
+    }
+
+    /// Says it if a minute has passed.
+    pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
+        if self.told.is_some_and(|told| told.elapsed() >= SILENCE) {
+            self.told = Some(Instant::now());
+            say!("{}", what());
+        }
+    }
+}
 
 /// A bar that follows the events of an audit and vanishes at the end.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    minute: EachMinute,
+    servers: (u64, u64),
     subscriptions: (usize, usize),
     failed: usize,
     unknown: usize,
@@ -17,7 +42,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(talk: &OutputArgs) -> Self {
-        let shown = stderr_is_terminal() && !talk.quiet && !talk.verbose;
+        let shown = stderr_is_terminal() && !talk.quiet && talk.verbose == 0;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} servers {wide_bar} {msg} {elapsed}") {
@@ -26,20 +51,28 @@ impl Progress {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, subscriptions: (0, 0), failed: 0, unknown: 0 }
+        Self { bar, minute: EachMinute::new(talk), servers: (0, 0), subscriptions: (0, 0), failed: 0, unknown: 0 }
     }
 
     pub(crate) fn on(&mut self, event: &Event<'_>) {
         match event {
             Event::Subscriptions(count) => self.subscriptions.1 = *count,
-            Event::Found(count) => self.bar.inc_length(*count as u64),
-            Event::Looked => self.bar.inc(1),
+            Event::Found(count) => {
+                self.servers.1 += *count as u64;
+                self.bar.inc_length(*count as u64);
+            }
+            Event::Looked => {
+                self.servers.0 += 1;
+                self.bar.inc(1);
+            }
             Event::Subscription(_, _, servers) => {
                 self.subscriptions.0 += 1;
                 self.failed += servers.iter().filter(|server| server.outcome == Outcome::Fail).count();
                 self.unknown += servers.iter().filter(|server| server.outcome == Outcome::Unknown).count();
             }
         }
+        let (servers, (done, all)) = (self.servers, self.subscriptions);
+        self.minute.tell(|| format!("{} of {} servers, {done} of {all} subscriptions done", servers.0, servers.1));
         if !matches!(event, Event::Looked) {
             let (done, all) = self.subscriptions;
             let (failed, unknown) = (self.failed, self.unknown);

@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 impl<'a> RunProgress<'a> {
     pub(crate) fn new(plan: &'a Plan, talk: &OutputArgs) -> Self {
-        let shown = stderr_is_terminal() && !talk.quiet && !talk.verbose;
+        let shown = stderr_is_terminal() && !talk.quiet && talk.verbose == 0;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let steps = plan.steps().iter().filter(|step| step.is_executable()).count();
         let bar = ProgressBar::with_draw_target(Some(steps as u64), target);

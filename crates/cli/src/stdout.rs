@@ -3,8 +3,8 @@
 use crate::args::{AuditFormat, Colour, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Palette, Query, Text, Wrapping, safe};
-use hostssl_model::Gap;
+use hostssl_formats::{Palette, Query, Shape, Text, Wrapping, safe};
+use hostssl_model::{Gap, GapScope, ResourceId};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 /// Writes to standard output through a buffer. A reader that went away, such as `head`, is no error.
@@ -16,13 +16,14 @@ pub(crate) fn write(how: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resul
 /// The same for text that people read: on a terminal no line is longer than it is wide.
 pub(crate) fn write_text(
     talk: &OutputArgs,
+    shape: &Shape,
     how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>,
 ) -> Result<(), CliError> {
     let width = terminal_width();
     let command = |command: &str| talk.again.command(command);
-    let text = Text { palette: palette(talk), width, command: &command };
+    let text = Text { palette: palette(talk), width: width.filter(|_| !shape.wide), shape, command: &command };
     let how = |out: &mut dyn Write| how(out, &text);
-    match width {
+    match width.filter(|_| !shape.wide) {
         None => write(how),
         Some(width) => write(|out| {
             let mut wrapping = Wrapping::new(out, width);
@@ -34,7 +35,7 @@ pub(crate) fn write_text(
 
 /// The columns of the terminal that standard output is.
 #[cfg(unix)]
-fn terminal_width() -> Option<usize> {
+pub(crate) fn terminal_width() -> Option<usize> {
     let out = io::stdout();
     let size = rustix::termios::tcgetwinsize(&out).ok().filter(|_| out.is_terminal())?;
     // Some terminals say 0, and nothing can be laid out in a few columns.
@@ -42,7 +43,7 @@ fn terminal_width() -> Option<usize> {
 }
 
 #[cfg(not(unix))]
-fn terminal_width() -> Option<usize> {
+pub(crate) fn terminal_width() -> Option<usize> {
     None
 }
 
@@ -59,12 +60,26 @@ pub(crate) fn tolerate(written: io::Result<()>) -> Result<(), CliError> {
 /// The palette for standard output.
 pub(crate) fn palette(talk: &OutputArgs) -> Palette {
     let on = match talk.color {
+        _ if talk.no_color => false,
         Colour::Always => true,
         Colour::Never => false,
         // Honours NO_COLOR, CLICOLOR and TERM=dumb.
         Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
     };
     if on { Palette::Colour } else { Palette::Plain }
+}
+
+/// The columns of the terminal that standard error is.
+#[cfg(unix)]
+pub(crate) fn stderr_width() -> Option<usize> {
+    let err = io::stderr();
+    let size = rustix::termios::tcgetwinsize(&err).ok().filter(|_| err.is_terminal())?;
+    (size.ws_col >= 40).then(|| usize::from(size.ws_col))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn stderr_width() -> Option<usize> {
+    None
 }
 
 /// Whether progress can be shown.
@@ -95,15 +110,15 @@ pub(crate) fn write_value(
 /// Gaps that are told one by one.
 const GAPS_TOLD: usize = 10;
 
-/// Tells on stderr what could not be seen, for formats that do not hold it. Says whether there was anything.
+/// Tells on stderr what could not be checked, for formats that do not hold it. Says whether there was anything.
 pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
     let blinding: Vec<&Gap> = gaps.iter().filter(|gap| gap.blind.reason.blinds()).collect();
     for gap in blinding.iter().take(GAPS_TOLD) {
         let why = match &gap.blind.missing_permission {
             Some(permission) => format!("needs {permission}"),
-            None => gap.blind.detail.to_string(),
+            None => shortened(&gap.blind.detail),
         };
-        say!("warning: not seen: {}: {}: {}", safe(&gap.scope.to_string()), gap.blind.reason, safe(&why));
+        say!("warning: could not be checked: {}: {}: {}", safe(&place(&gap.scope)), gap.blind.reason, safe(&why));
     }
     if blinding.len() > GAPS_TOLD {
         say!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
@@ -111,13 +126,33 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
     !blinding.is_empty()
 }
 
-const QUERY_HINT: &str = "queries are JMESPath, such as '[*].{name:name, ssl:sslEnforcement}'";
+/// A place as people call it: a server by its name and resource group.
+fn place(scope: &GapScope) -> String {
+    let text = scope.to_string();
+    match ResourceId::try_from(text.as_str()) {
+        Ok(server) if scope.is_server() => format!("{} in {}", server.name(), server.resource_group()),
+        _ => text,
+    }
+}
+
+/// As much of a reason as a line holds; JSON has it whole.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 110;
+    let mut short: String = text.chars().take(SHOWN).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+const QUERY_HINT: &str = "queries are JMESPath, such as '[*].{name:name, ssl:sslEnforcement}' for a list of servers, or \
+                          \"servers[?outcome=='fail'].name\" for an audit";
 
 impl AuditFormat {
     /// The format for values; `None` for csv, which only reports have.
     pub(crate) fn format(self) -> Option<Format> {
         Some(match self {
-            Self::Table => Format::Table,
+            Self::Table | Self::Wide => Format::Table,
             Self::Json => Format::Json,
             Self::Jsonc => Format::Jsonc,
             Self::Yaml => Format::Yaml,
@@ -136,7 +171,7 @@ impl From<ValueFormat> for Format {
             ValueFormat::Jsonc => Self::Jsonc,
             ValueFormat::Yaml => Self::Yaml,
             ValueFormat::Yamlc => Self::Yamlc,
-            ValueFormat::Table => Self::Table,
+            ValueFormat::Table | ValueFormat::Wide => Self::Table,
             ValueFormat::Tsv => Self::Tsv,
             ValueFormat::None => Self::None,
         }

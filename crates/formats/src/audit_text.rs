@@ -1,9 +1,9 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
-use crate::{Column, Palette, Text, safe, write_columns};
+use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::{
-    AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Standing, Standings,
-    Subscription, Unchecked, WorstListener,
+    AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Severity, Standing,
+    Standings, Subscription, Unchecked, WorstListener,
 };
 use hostssl_remediation::FixableControl;
 use std::collections::BTreeMap;
@@ -14,6 +14,26 @@ const DETAIL_SHOWN: usize = 110;
 /// Gaps of one kind that are listed one by one; the rest is counted.
 const GAPS_SHOWN: usize = 5;
 
+/// The columns of an audit.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("outcome", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("subscription", Shown::AsTitle),
+    Heading::new("resource-group", Shown::WithRoom(5)),
+    Heading::new("kind", Shown::Wide),
+    Heading::new("region", Shown::Wide),
+    Heading::new("state", Shown::Wide),
+    Heading::new("ssl", Shown::WithRoom(4)),
+    Heading::new("min-tls", Shown::WithRoom(6)),
+    Heading::new("wire", Shown::WithRoom(1)),
+    Heading::new("severity", Shown::Always),
+    Heading::new("control", Shown::Always),
+    Heading::new("why", Shown::Reason),
+];
+
+/// The outcomes that rows are chosen by.
+pub const OUTCOMES: &[&str] = &["fail", "unknown", "pass"];
+
 /// Writes the report.
 ///
 /// # Errors
@@ -21,9 +41,15 @@ const GAPS_SHOWN: usize = 5;
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> io::Result<()> {
     let palette = text.palette;
-    for (subscription, servers) in by_subscription(report) {
-        write_subscription(out, subscription, &servers, palette)?;
-    }
+    let sections = by_subscription(report).into_iter().map(|(subscription, servers)| Section {
+        title: Some(format!(
+            "{}  {}",
+            palette.bold(&safe(&subscription.name)),
+            palette.faint(subscription.id.as_str())
+        )),
+        entries: servers.into_iter().map(|server| entry(subscription, server)).collect(),
+    });
+    write_list(out, COLUMNS, sections.collect(), text)?;
     write_gaps(out, report, palette)?;
     write_summary(out, report, palette)?;
     text.write_next(out, &next(report))
@@ -47,60 +73,47 @@ fn by_subscription(report: &AuditReport) -> Vec<(&Subscription, Vec<&ServerRepor
     groups
 }
 
-fn write_subscription(
-    out: &mut dyn Write,
-    subscription: &Subscription,
-    servers: &[&ServerReport],
-    palette: Palette,
-) -> io::Result<()> {
-    let name = palette.bold(&safe(&subscription.name));
-    writeln!(out, "{name}  {}", palette.faint(subscription.id.as_str()))?;
-    let probed = servers.iter().any(|report| !report.wire.is_empty());
-    let headings = ["OUTCOME", "SERVER", "RESOURCE GROUP", "KIND", "STATE", "SSL", "MIN TLS", "WIRE", "WHY"];
-    let headings = headings.into_iter().filter(|heading| probed || *heading != "WIRE");
-    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).collect()];
-    for report in servers {
-        rows.extend(server_rows(report, probed, palette));
-    }
-    write_columns(out, "  ", &rows)?;
-    writeln!(out)
-}
-
-/// One row for a server, and one more for each further reason.
-fn server_rows(report: &ServerReport, probed: bool, palette: Palette) -> Vec<Vec<Column>> {
+/// A server: one line for it, and one more for each further reason.
+fn entry(subscription: &Subscription, report: &ServerReport) -> Entry {
     let server = &report.server;
-    let outcome = report.outcome.as_str();
-    let mut first = vec![
-        Column::painted(outcome, palette.outcome(report.outcome, outcome)),
-        Column::plain(safe(server.name())),
-        Column::plain(safe(server.id.resource_group())),
-        Column::plain(server.kind.as_str()),
-        Column::plain(safe(server.state.as_ref().map_or("-", |state| state.as_str()))),
-        Column::plain(after_restart(report.ssl_enforcement.as_str(), report.switch_waits())),
-        Column::plain(after_restart(
-            match report.minimal_tls_version {
-                None => "-",
-                Some(Floor::None) => "none",
-                Some(floor) => floor.as_azure(),
-            },
-            report.floor_waits(),
-        )),
+    let word = report.outcome.as_str();
+    let rank = |outcome| match outcome {
+        Outcome::Fail => 0,
+        Outcome::Unknown => 1,
+        Outcome::Pass => 2,
+        Outcome::NotApplicable => 3,
+    };
+    let floor = match report.minimal_tls_version {
+        None => "-".to_owned(),
+        Some(Floor::None) => "any".to_owned(),
+        Some(floor) => floor.as_azure().trim_start_matches("TLS").replace('_', "."),
+    };
+    let state = server.state.as_ref().map_or("-", |state| state.as_str());
+    let mut line = vec![
+        Cell::outcome(report.outcome, word).ranked(rank(report.outcome)),
+        Cell::plain(server.name()),
+        Cell::plain(&*subscription.name),
+        Cell::plain(server.id.resource_group()),
+        Cell::plain(server.kind.as_str()),
+        Cell::plain(&*server.location),
+        Cell::plain(state),
+        Cell::plain(after_restart(report.ssl_enforcement.as_str(), report.switch_waits())),
+        Cell::plain(after_restart(&floor, report.floor_waits())),
+        Cell::plain(if report.wire.is_empty() { String::new() } else { on_the_wire(report) }),
     ];
-    if probed {
-        first.push(Column::plain(on_the_wire(report)));
+    let lead = line.len();
+    let mut lines = Vec::new();
+    for Why { severity, control, text, .. } in whys(report) {
+        let rank = severity.map_or(3, |severity| 2 - severity as u64);
+        line.push(Cell::plain(severity.map_or("", Severity::as_str)).ranked(rank));
+        line.extend([control, text].map(Cell::plain));
+        lines.push(std::mem::replace(&mut line, vec![Cell::default(); lead]));
     }
-    let columns = first.len();
-    let mut whys = whys(report).into_iter();
-    let mut rows = vec![first];
-    if let (Some(row), Some(why)) = (rows.first_mut(), whys.next()) {
-        row.push(Column::plain(why));
+    if lines.is_empty() {
+        line.push(Cell::default().ranked(3));
+        lines.push(line);
     }
-    rows.extend(whys.map(|why| {
-        let mut row = vec![Column::default(); columns];
-        row.push(Column::plain(why));
-        row
-    }));
-    rows
+    Entry { word, lines }
 }
 
 /// A value that is declared. One that waits for a restart is not in effect, and does not look as if it were.
@@ -128,42 +141,49 @@ fn on_the_wire(report: &ServerReport) -> String {
     })
 }
 
+/// One reason of a server's outcome.
+struct Why {
+    /// Of what failed.
+    severity: Option<Severity>,
+    /// The control, or how many have the same reason.
+    control: String,
+    controls: usize,
+    text: String,
+    reason: Option<(Reason, Option<String>)>,
+}
+
 /// What failed, then what is unknown; the same reason once.
-fn whys(report: &ServerReport) -> Vec<String> {
-    let mut whys = Vec::new();
+fn whys(report: &ServerReport) -> Vec<Why> {
+    let mut whys: Vec<Why> = Vec::new();
     for outcome in [Outcome::Fail, Outcome::Unknown] {
-        let mut told: Vec<(Reason, Option<&str>)> = Vec::new();
         for finding in report.findings.iter().filter(|finding| finding.outcome == outcome) {
-            if let Some(blind) = &finding.blind {
-                let reason = (blind.reason, blind.missing_permission.as_deref());
-                if told.contains(&reason) {
-                    continue;
-                }
-                told.push(reason);
+            let reason = finding
+                .blind
+                .as_ref()
+                .map(|blind| (blind.reason, blind.missing_permission.as_ref().map(ToString::to_string)));
+            let known = whys.iter_mut().find(|why| reason.is_some() && why.reason == reason);
+            if let Some(known) = known {
+                known.controls += 1;
+                known.control = format!("{} controls", known.controls);
+                continue;
             }
-            let why = match (&finding.blind, &finding.observed) {
+            let text = match (&finding.blind, &finding.observed) {
                 (Some(blind), _) => format!("{}: {}", blind.reason, why_blind(blind)),
                 (None, Some(observed)) => safe(observed).into_owned(),
-                (None, None) => finding.control.to_string(),
+                (None, None) => String::new(),
             };
-            // What may have failed by itself already is told with its control.
-            let why = match finding.control {
-                ControlId::ReplicaParity if outcome == Outcome::Fail => format!("differs from its primary: {why}"),
-                ControlId::DeclaredMatchesWire if outcome == Outcome::Fail => {
-                    whys.retain(|told| *told != why);
-                    format!("not as declared: {why}")
-                }
-                _ => why,
-            };
-            if !whys.contains(&why) {
-                whys.push(why);
+            // The control says that it is not as declared: what was seen by another control as well needs no line of its own.
+            if finding.control == ControlId::DeclaredMatchesWire && outcome == Outcome::Fail {
+                whys.retain(|why| why.text != text);
             }
+            let severity = (outcome == Outcome::Fail).then_some(finding.severity);
+            whys.push(Why { severity, control: finding.control.to_string(), controls: 1, text, reason });
         }
     }
     whys
 }
 
-/// The permission that would fix it; otherwise what was said, as much as fits a row.
+/// The permission that would allow it; otherwise what was said, as much as fits a row.
 fn why_blind(blind: &Unchecked) -> String {
     let Some(permission) = &blind.missing_permission else {
         let mut text: String = safe(&blind.detail).chars().take(DETAIL_SHOWN).collect();

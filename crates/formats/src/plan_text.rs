@@ -1,8 +1,8 @@
 //! A plan for people: what would be written, in which order, and what is left out and why.
 
-use crate::{Column, Palette, safe, write_columns};
+use crate::{Cell, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_list};
 use hostssl_model::Outcome;
-use hostssl_remediation::{Disposition, LeftOut, LeftOutReason, Plan, Step};
+use hostssl_remediation::{Disposition, LeftOutReason, Plan, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -12,82 +12,117 @@ const HASH_SHOWN: usize = 12;
 /// Characters of a reason that are shown.
 const DETAIL_SHOWN: usize = 110;
 
-/// Writes the plan.
+/// The columns of the steps of a plan.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("step", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("wave", Shown::AsTitle),
+    Heading::new("resource-group", Shown::WithRoom(3)),
+    Heading::new("subscription", Shown::WithRoom(2)),
+    Heading::new("parameter", Shown::Always),
+    Heading::new("change", Shown::Always),
+    Heading::new("disposition", Shown::WithRoom(1)),
+    Heading::new("why", Shown::Reason),
+];
+
+/// The columns of what a plan leaves out.
+const LEFT_OUT: &[Heading] = &[
+    Heading::new("reason", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("resource-group", Shown::WithRoom(2)),
+    Heading::new("subscription", Shown::WithRoom(3)),
+    Heading::new("control", Shown::WithRoom(1)),
+    Heading::new("why", Shown::Reason),
+];
+
+/// Writes the plan. `names` are those of subscriptions, by their id, as far as they are known.
 ///
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
-    for steps in plan.waves() {
-        let wave = steps.first().map_or(0, |step| step.wave);
-        let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
-        let canary = if wave == 1 { ", the canary" } else { "" };
-        writeln!(out, "{}", palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers, "server"))))?;
-        write_steps(out, steps.iter(), palette)?;
+pub fn write(out: &mut dyn Write, plan: &Plan, names: &Names, text: &Text<'_>) -> io::Result<()> {
+    let mut sections: Vec<Section> = plan.waves().map(|steps| wave(steps, names, text.palette)).collect();
+    let manual: Vec<Entry> =
+        plan.steps().iter().filter(|step| !step.is_executable()).map(|step| entry(step, names)).collect();
+    if !manual.is_empty() {
+        let title = Some(text.palette.bold("Manual: hostssl does not write these"));
+        sections.push(Section { title, entries: manual });
     }
-    let by_hand: Vec<&Step> = plan.steps().iter().filter(|step| !step.is_executable()).collect();
-    if !by_hand.is_empty() {
-        writeln!(out, "{}", palette.bold("Manual: hostssl does not write these"))?;
-        write_steps(out, by_hand.into_iter(), palette)?;
-    }
-    write_left_out(out, plan, palette)?;
-    write_summary(out, plan, palette)
+    write_some(out, COLUMNS, sections, text)?;
+    write_some(out, LEFT_OUT, left_out(plan, names, text), text)?;
+    write_summary(out, plan, text.palette)
 }
 
-fn write_steps<'a>(out: &mut dyn Write, steps: impl Iterator<Item = &'a Step>, palette: Palette) -> io::Result<()> {
-    let headings = ["STEP", "SERVER", "RESOURCE GROUP", "SUBSCRIPTION", "PARAMETER", "CHANGE", "DISPOSITION", "WHY"];
-    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-    for step in steps {
-        let disposition = step.disposition.as_str();
-        let colour = match step.disposition {
-            Disposition::OnlineSafe => Outcome::Pass,
-            Disposition::NeedsRestart | Disposition::BreaksClients => Outcome::Unknown,
-            Disposition::Manual => Outcome::NotApplicable,
-        };
-        // The value before stands in its own column.
-        let stated = format!("{} is {}; ", step.parameter, step.before);
-        let why = step.why.as_str();
-        rows.push(vec![
-            Column::plain(step.id.to_string()),
-            Column::plain(safe(step.server.name())),
-            Column::plain(safe(step.server.resource_group())),
-            Column::plain(step.server.subscription().to_string()),
-            Column::plain(step.parameter.as_str()),
-            Column::plain(safe(&format!("{} -> {}", step.before, step.after))),
-            Column::painted(disposition, palette.outcome(colour, disposition)),
-            Column::plain(safe(why.strip_prefix(&stated).unwrap_or(why))),
-        ]);
-    }
-    write_columns(out, "  ", &rows)?;
-    writeln!(out)
+/// Writes a list of which the reader may have asked for nothing.
+fn write_some(out: &mut dyn Write, headings: &[Heading], sections: Vec<Section>, text: &Text<'_>) -> io::Result<()> {
+    let only = &text.shape.only;
+    let is_asked = |entry: &Entry| only.is_empty() || only.iter().any(|word| word == entry.word);
+    let any = sections.iter().flat_map(|section| &section.entries).any(is_asked);
+    if any { write_list(out, headings, sections, text) } else { Ok(()) }
+}
+
+/// The words that rows are chosen by: dispositions of steps, and why servers are left out.
+#[must_use]
+pub fn words() -> Vec<&'static str> {
+    let reasons = LeftOutReason::ALL.into_iter().filter(|reason| !is_right(*reason)).map(LeftOutReason::as_str);
+    Disposition::ALL.into_iter().map(Disposition::as_str).chain(reasons).collect()
+}
+
+fn wave(steps: &[Step], names: &Names, palette: Palette) -> Section {
+    let wave = steps.first().map_or(0, |step| step.wave);
+    let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
+    let canary = if wave == 1 { ", the canary" } else { "" };
+    let title = palette.bold(&format!("Wave {wave}{canary}: {}", plural(servers, "server")));
+    Section { title: Some(title), entries: steps.iter().map(|step| entry(step, names)).collect() }
+}
+
+fn entry(step: &Step, names: &Names) -> Entry {
+    let word = step.disposition.as_str();
+    let outcome = match step.disposition {
+        Disposition::OnlineSafe => Outcome::Pass,
+        Disposition::NeedsRestart | Disposition::BreaksClients => Outcome::Unknown,
+        Disposition::Manual => Outcome::NotApplicable,
+    };
+    // The value before stands in its own column.
+    let stated = format!("{} is {}; ", step.parameter, step.before);
+    let why = step.why.as_str();
+    let line = vec![
+        Cell::number(step.id.into()),
+        Cell::plain(step.server.name()),
+        Cell::number(step.wave.into()),
+        Cell::plain(step.server.resource_group()),
+        Cell::plain(names.of(step.server.subscription().as_str())),
+        Cell::plain(step.parameter.as_str()),
+        Cell::plain(format!("{} -> {}", step.before, step.after)),
+        Cell::outcome(outcome, word),
+        Cell::plain(why.strip_prefix(&stated).unwrap_or(why)),
+    ];
+    Entry { word, lines: vec![line] }
 }
 
 /// What is left out although it is not right, one by one; what is right already is only counted.
-fn write_left_out(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
-    let left: Vec<&LeftOut> = plan.left_out().iter().filter(|one| !is_right(one)).collect();
-    if left.is_empty() {
-        return Ok(());
-    }
+fn left_out(plan: &Plan, names: &Names, text: &Text<'_>) -> Vec<Section> {
     // What holds for several controls of a server is told once.
     let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for one in left {
+    for one in plan.left_out().iter().filter(|one| !is_right(one.reason)) {
         told.entry((one.reason, &one.server, &one.detail)).or_default().push(one.control.id().as_str());
     }
-    writeln!(out, "{}", palette.bold("Left out"))?;
-    let headings = ["REASON", "SERVER", "RESOURCE GROUP", "CONTROL", "WHY"];
-    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-    for ((reason, server, detail), controls) in told {
-        let reason = reason.as_str();
-        rows.push(vec![
-            Column::painted(reason, palette.outcome(Outcome::Unknown, reason)),
-            Column::plain(safe(server.name())),
-            Column::plain(safe(server.resource_group())),
-            Column::plain(controls.join(", ")),
-            Column::plain(shortened(detail.as_str())),
-        ]);
+    if told.is_empty() {
+        return Vec::new();
     }
-    write_columns(out, "  ", &rows)?;
-    writeln!(out)
+    let entries = told.into_iter().map(|((reason, server, detail), controls)| {
+        let word = reason.as_str();
+        let line = vec![
+            Cell::outcome(Outcome::Unknown, word),
+            Cell::plain(server.name()),
+            Cell::plain(server.resource_group()),
+            Cell::plain(names.of(server.subscription().as_str())),
+            Cell::plain(controls.join(", ")),
+            Cell::plain(if text.shape.wide { detail.as_str().to_owned() } else { shortened(detail.as_str()) }),
+        ];
+        Entry { word, lines: vec![line] }
+    });
+    vec![Section { title: Some(text.palette.bold("Left out")), entries: entries.collect() }]
 }
 
 /// As much of a reason as fits a row; JSON has it whole.
@@ -99,8 +134,8 @@ fn shortened(text: &str) -> String {
     short
 }
 
-fn is_right(one: &LeftOut) -> bool {
-    matches!(one.reason, LeftOutReason::AlreadyRight | LeftOutReason::NotSupported)
+fn is_right(reason: LeftOutReason) -> bool {
+    matches!(reason, LeftOutReason::AlreadyRight | LeftOutReason::NotSupported)
 }
 
 /// Each server that gets nothing written, counted once: manual, or by what keeps it out; a server that is right in one
@@ -112,7 +147,7 @@ fn left_out_counts(plan: &Plan) -> Vec<String> {
     let mut reasons = BTreeMap::new();
     for one in plan.left_out() {
         if !written.contains(&one.server) && !by_hand.contains(&one.server) {
-            let key = (is_right(one), one.reason);
+            let key = (is_right(one.reason), one.reason);
             reasons.entry(&one.server).and_modify(|known| *known = key.min(*known)).or_insert(key);
         }
     }

@@ -1,6 +1,6 @@
 //! Probed endpoints for people: failures first, what weakens each below, the counts at the end.
 
-use crate::{Column, Palette, safe, write_columns};
+use crate::{Cell, Column, Entry, Heading, Palette, Section, Shape, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::AZURE_ROOTS;
 use hostssl_probe::report::{EndpointReport, TlsVersion, Verdict};
@@ -39,6 +39,8 @@ fn rank(verdict: Verdict) -> u8 {
 pub struct TableWriter<W: Write> {
     out: W,
     palette: Palette,
+    width: Option<usize>,
+    shape: Shape,
     held: Vec<EndpointReport>,
     /// The widths of the columns, once rows are written as they come.
     widths: Option<Vec<usize>>,
@@ -48,9 +50,9 @@ pub struct TableWriter<W: Write> {
 }
 
 impl<W: Write> TableWriter<W> {
-    /// A table on `out`.
-    pub fn new(out: W, palette: Palette) -> Self {
-        Self { out, palette, held: Vec::new(), widths: None, failed: 0, unknown: 0, passed: 0 }
+    /// A table on `out`, which is so many columns wide if it is a terminal.
+    pub fn new(out: W, palette: Palette, width: Option<usize>, shape: Shape) -> Self {
+        Self { out, palette, width, shape, held: Vec::new(), widths: None, failed: 0, unknown: 0, passed: 0 }
     }
 
     /// Takes one endpoint.
@@ -65,6 +67,9 @@ impl<W: Write> TableWriter<W> {
             Outcome::Pass | Outcome::NotApplicable => self.passed += 1,
         }
         if let Some(widths) = &self.widths {
+            if !self.shape.only.is_empty() && self.shape.only.iter().all(|word| word != report.verdict.as_str()) {
+                return Ok(());
+            }
             let mut row = texts(&report);
             for (cell, width) in row.iter_mut().zip(widths) {
                 let missing = width.saturating_sub(cell.width());
@@ -94,7 +99,10 @@ impl<W: Write> TableWriter<W> {
     pub fn finish(mut self) -> io::Result<()> {
         if self.widths.is_none() {
             self.write_held()?;
-            for report in &self.held {
+            let only = &self.shape.only;
+            let shown =
+                |report: &&EndpointReport| only.is_empty() || only.iter().any(|word| word == report.verdict.as_str());
+            for report in self.held.iter().filter(shown) {
                 write_details(&mut self.out, report, self.palette)?;
             }
         }
@@ -123,19 +131,44 @@ impl<W: Write> TableWriter<W> {
             let key = |report: &EndpointReport| (rank(report.verdict), report.target.clone(), report.address.clone());
             key(a).cmp(&key(b))
         });
-        let headings = ["VERDICT", "TARGET", "ADDRESS", "TLS", "CERTIFICATE", "WHY"];
-        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
-        let mut rows = vec![headings.map(|h| Column::painted(h, self.palette.faint(h))).to_vec()];
-        for report in &self.held {
-            let texts = texts(report);
-            for (width, text) in widths.iter_mut().zip(&texts) {
+        let mut widths: Vec<usize> = COLUMNS.iter().map(|heading| heading.name.width()).collect();
+        for text in self.held.iter().map(texts) {
+            for (width, text) in widths.iter_mut().zip(&text) {
                 *width = text.width().max(*width);
             }
-            rows.push(columns(texts, report.verdict, self.palette));
         }
-        write_columns(&mut self.out, "", &rows)?;
+        let entries = self.held.iter().map(|report| {
+            let verdict = report.verdict;
+            let mut line = texts(report).map(Cell::plain).to_vec();
+            if let Some(first) = line.first_mut() {
+                *first = Cell::outcome(outcome(verdict), verdict.as_str()).ranked(rank(verdict).into());
+            }
+            Entry { word: verdict.as_str(), lines: vec![line] }
+        });
+        let section = Section { title: None, entries: entries.collect() };
+        let text = Text { palette: self.palette, width: self.width, shape: &self.shape, ..Text::plain() };
+        write_list(&mut self.out, COLUMNS, vec![section], &text)?;
         Ok(widths)
     }
+}
+
+/// The columns of probed endpoints.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("verdict", Shown::Always),
+    Heading::new("target", Shown::Always),
+    Heading::new("address", Shown::WithRoom(3)),
+    Heading::new("tls", Shown::WithRoom(2)),
+    Heading::new("certificate", Shown::WithRoom(1)),
+    Heading::new("why", Shown::Reason),
+];
+
+/// The words that rows are chosen by.
+#[must_use]
+pub fn words() -> Vec<&'static str> {
+    use Verdict::{BrokenTls, Enforced, Inconclusive, NotPostgresql, Optional, PlaintextOnly, Unreachable};
+    [PlaintextOnly, Optional, BrokenTls, Inconclusive, NotPostgresql, Unreachable, Enforced]
+        .map(Verdict::as_str)
+        .to_vec()
 }
 
 fn texts(report: &EndpointReport) -> [String; 6] {

@@ -1,29 +1,58 @@
 //! What became of a run, for people: what needs a person first.
 
-use crate::{Column, Palette, Text, safe, write_columns};
+use crate::{Cell, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_list};
 use hostssl_model::{Outcome, ResourceId};
 use hostssl_remediation::{Report, RunOutcome, RunSummary, Status, StepReport};
 use std::io::{self, Write};
 
-/// Writes the report of a run.
+/// The columns of the steps of a run.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("status", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("resource-group", Shown::WithRoom(3)),
+    Heading::new("subscription", Shown::WithRoom(2)),
+    Heading::new("parameter", Shown::WithRoom(1)),
+    Heading::new("change", Shown::Always),
+    Heading::new("reason", Shown::Reason),
+];
+
+/// The words that rows are chosen by.
+#[must_use]
+pub fn words() -> Vec<&'static str> {
+    [OPEN].into_iter().chain(MOST_URGENT_FIRST.map(Status::as_str)).collect()
+}
+
+/// Every status, as [`urgency`] orders them.
+const MOST_URGENT_FIRST: [Status; 11] = [
+    Status::Stuck,
+    Status::Failed,
+    Status::TimedOut,
+    Status::Refused,
+    Status::ChangedSincePlan,
+    Status::WaitsForRestart,
+    Status::NotStarted,
+    Status::Forgotten,
+    Status::Undone,
+    Status::Applied,
+    Status::Already,
+];
+
+/// Writes the report of a run. `names` are those of subscriptions, by their id, as far as they are known.
 ///
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &Report, text: &Text<'_>) -> io::Result<()> {
-    let palette = text.palette;
+pub fn write(out: &mut dyn Write, report: &Report, names: &Names, text: &Text<'_>) -> io::Result<()> {
     let mut steps: Vec<&StepReport> = report.steps.iter().collect();
     steps.sort_by_key(|step| urgency(step.status));
     if !steps.is_empty() {
-        let headings = ["STATUS", "SERVER", "RESOURCE GROUP", "SUBSCRIPTION", "PARAMETER", "CHANGE", "REASON"];
-        let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-        rows.extend(steps.into_iter().map(|step| row(step, palette)));
-        write_columns(out, "  ", &rows)?;
+        let entries = steps.into_iter().map(|step| entry(step, names)).collect();
+        write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
         writeln!(out)?;
     }
-    let run = palette.bold(&safe(&report.run));
+    let run = text.palette.bold(&safe(&report.run));
     let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
-    writeln!(out, "run {run}: {}{open}", counts(&report.summary, palette))?;
+    writeln!(out, "run {run}: {}{open}", counts(&report.summary, text.palette))?;
     if let Some(reason) = &report.undo_reason {
         writeln!(out, "reason of the undo: {}", safe(reason))?;
     }
@@ -34,40 +63,31 @@ pub fn write(out: &mut dyn Write, report: &Report, text: &Text<'_>) -> io::Resul
     text.write_next(out, &commands)
 }
 
-fn row(step: &StepReport, palette: Palette) -> Vec<Column> {
+fn entry(step: &StepReport, names: &Names) -> Entry {
     let id = ResourceId::try_from(step.server.as_str()).ok();
-    let status = if step.open { OPEN } else { step.status.as_str() };
+    let word = if step.open { OPEN } else { step.status.as_str() };
     let outcome = if step.open { Outcome::Unknown } else { outcome(step.status) };
     let (from, to) = if step.undoing { (&step.after, &step.before) } else { (&step.before, &step.after) };
-    vec![
-        Column::painted(status, palette.outcome(outcome, status)),
-        Column::plain(safe(id.as_ref().map_or(step.server.as_str(), ResourceId::name))),
-        Column::plain(safe(id.as_ref().map_or("-", ResourceId::resource_group))),
-        Column::plain(id.as_ref().map_or("-".to_owned(), |id| id.subscription().to_string())),
-        Column::plain(safe(&step.parameter)),
-        Column::plain(safe(&format!("{from} -> {to}"))),
-        Column::plain(safe(step.reason.as_deref().unwrap_or_default())),
-    ]
+    let subscription = id.as_ref().map(|id| id.subscription());
+    let line = vec![
+        Cell::outcome(outcome, word).ranked(urgency(step.status)),
+        Cell::plain(id.as_ref().map_or(step.server.as_str(), ResourceId::name)),
+        Cell::plain(id.as_ref().map_or("-", ResourceId::resource_group)),
+        Cell::plain(subscription.as_ref().map_or("-", |id| names.of(id.as_str()))),
+        Cell::plain(&step.parameter),
+        Cell::plain(format!("{from} -> {to}")),
+        Cell::plain(step.reason.as_deref().unwrap_or_default()),
+    ];
+    Entry { word, lines: vec![line] }
 }
 
 /// The word for a step with a write that is, or may be, under way: it has not timed out, nobody has seen its end.
 const OPEN: &str = "open";
 
 /// The most urgent first.
-fn urgency(status: Status) -> u8 {
-    match status {
-        Status::Stuck => 0,
-        Status::Failed => 1,
-        Status::TimedOut => 2,
-        Status::Refused => 3,
-        Status::ChangedSincePlan => 4,
-        Status::WaitsForRestart => 5,
-        Status::NotStarted => 6,
-        Status::Forgotten => 7,
-        Status::Undone => 8,
-        Status::Applied => 9,
-        Status::Already => 10,
-    }
+fn urgency(status: Status) -> u64 {
+    let place = MOST_URGENT_FIRST.iter().position(|one| *one == status);
+    place.map_or(u64::MAX, |place| place as u64)
 }
 
 fn outcome(status: Status) -> Outcome {

@@ -1,6 +1,7 @@
 //! A server as `az postgres server show` printed it, for every kind of server.
 
-use hostssl_model::{Floor, SslEnforcement};
+use crate::{Cell, Entry, Heading, Shown};
+use hostssl_model::{Floor, Outcome, SslEnforcement};
 use serde_json::{Map, Value};
 
 /// Members that the Azure CLI prints for a single server even when Azure leaves them out.
@@ -37,24 +38,35 @@ pub fn server_document(raw: &Value, ssl_enforcement: SslEnforcement, minimal_tls
     Value::Object(document)
 }
 
-/// The columns of a list of servers, and their order: what the Azure CLI's table of servers shows, and whether TLS is
-/// enforced.
+/// The columns of a list of servers: what the Azure CLI's table of servers shows, and whether TLS is enforced.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("name", Shown::Always),
+    Heading::new("resource-group", Shown::WithRoom(3)),
+    Heading::new("location", Shown::WithRoom(4)),
+    Heading::new("version", Shown::WithRoom(5)),
+    Heading::new("tier", Shown::WithRoom(7)),
+    Heading::new("sku", Shown::WithRoom(6)),
+    Heading::new("state", Shown::WithRoom(1)),
+    Heading::new("ssl-enforcement", Shown::Always),
+    Heading::new("minimal-tls-version", Shown::WithRoom(2)),
+];
+
+/// A server in the list.
 #[must_use]
-pub fn list_columns(servers: &[Value]) -> (Value, Vec<String>) {
-    let columns =
-        ["name", "resourceGroup", "location", "version", "tier", "sku", "state", "sslEnforcement", "minimalTlsVersion"];
-    let text = |server: &Value, path: &str| server.pointer(path).and_then(Value::as_str).unwrap_or("-").to_owned();
-    let row = |server: &Value| {
-        let cell = |column: &str| match column {
-            "tier" => text(server, "/sku/tier"),
-            "sku" => text(server, "/sku/name"),
-            // A single server calls its state by another name.
-            "state" if server.get("state").is_none() => text(server, "/userVisibleState"),
-            other => text(server, &format!("/{other}")),
-        };
-        Value::Object(columns.iter().map(|column| ((*column).to_owned(), Value::from(cell(column)))).collect())
+pub fn entry(server: &Value) -> Entry {
+    let text = |path: &str| server.pointer(path).and_then(Value::as_str).unwrap_or("-");
+    // A single server calls its state by another name.
+    let state = if server.get("state").is_none() { "/userVisibleState" } else { "/state" };
+    let paths = ["/name", "/resourceGroup", "/location", "/version", "/sku/tier", "/sku/name", state];
+    let mut line: Vec<Cell> = paths.map(|path| Cell::plain(text(path))).to_vec();
+    let (word, outcome) = match text("/sslEnforcement") {
+        "Enabled" => ("enabled", Outcome::Pass),
+        "Disabled" => ("disabled", Outcome::Fail),
+        _ => ("unknown", Outcome::Unknown),
     };
-    (Value::Array(servers.iter().map(row).collect()), columns.map(str::to_owned).to_vec())
+    line.push(Cell::outcome(outcome, text("/sslEnforcement")));
+    line.push(Cell::plain(text("/minimalTlsVersion")));
+    Entry { word, lines: vec![line] }
 }
 
 /// The Azure CLI spells these two members in its own way, because its Python attributes are `storage_mb` and

@@ -1,5 +1,6 @@
 //! Colour.
 
+use crate::Shape;
 use anstyle::{AnsiColor, Effects, Style};
 use hostssl_model::Outcome;
 use std::io::{self, Write};
@@ -11,6 +12,8 @@ pub struct Text<'a> {
     pub palette: Palette,
     /// Columns of the terminal; `None` where nothing has to fit.
     pub width: Option<usize>,
+    /// What the reader asked of a list.
+    pub shape: &'a Shape,
     /// A command of this program as the reader can run it: with the options that lead to the same Azure and the same state.
     pub command: &'a dyn Fn(&str) -> String,
 }
@@ -19,7 +22,8 @@ impl Text<'static> {
     /// Text for a file or a page: no colour, any width, commands as they are.
     #[must_use]
     pub fn plain() -> Self {
-        Self { palette: Palette::Plain, width: None, command: &|command| command.to_owned() }
+        static AS_IS: Shape = Shape::AS_IS;
+        Self { palette: Palette::Plain, width: None, shape: &AS_IS, command: &|command| command.to_owned() }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
-use hostssl_formats::{Palette, Text, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
+use hostssl_formats::{Palette, Text, Wrapping, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
 use hostssl_model::{
     Acceptance, AuditReport, Gap, GapScope, Kind, Outcome, Parameter, ParameterName as Name, Posture, Principal,
     Reading, Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId,
@@ -181,6 +181,36 @@ fn json() -> String {
     let mut out = Vec::new();
     audit_json::write(&mut out, &report()).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+/// What a terminal of this width shows.
+fn on_a_terminal(width: usize) -> String {
+    let mut out = Vec::new();
+    let mut wrapping = Wrapping::new(&mut out, width);
+    audit_text::write(&mut wrapping, &report(), &Text { width: Some(width), ..Text::plain() }).unwrap();
+    wrapping.finish().unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn no_line_is_wider_than_its_terminal_and_no_word_is_broken() {
+    let mut whole = Vec::new();
+    audit_text::write(&mut whole, &report(), &Text::plain()).unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    for width in [80, 100, 120, 160] {
+        let shown = on_a_terminal(width);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        for word in shown.split_whitespace() {
+            let known = whole.split_whitespace().any(|one| one == word);
+            assert!(
+                known || ["more", "columns:", "wide", "-o", "with"].contains(&word) || word.ends_with(','),
+                "{width}: {word}"
+            );
+        }
+    }
+    insta::assert_snapshot!("text_at_80_columns", on_a_terminal(80));
 }
 
 #[test]

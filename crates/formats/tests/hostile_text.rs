@@ -5,7 +5,7 @@ use hostssl_audit::{Profile, server_report};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::{
-    Palette, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, probe_json,
+    Palette, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, probe_json,
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
@@ -147,7 +147,7 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
         add(name, &mut |out| write_value(out, &value, format, &[], Palette::Plain).unwrap());
     }
     add("probe text", &mut |out| {
-        let mut writer = TableWriter::new(out, Palette::Plain);
+        let mut writer = TableWriter::new(out, Palette::Plain, None, Shape::AS_IS);
         writer.write(endpoint.clone()).unwrap();
         writer.finish().unwrap();
     });

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_formats::probe_text::TableWriter;
-use hostssl_formats::{Palette, probe_json};
+use hostssl_formats::{Palette, Shape, probe_json};
 use hostssl_probe::report::{
     CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, Outcome, ReplicationMode,
     RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TlsVersion, TransportAnswer, Verdict,
@@ -105,7 +105,7 @@ fn json(reports: &[EndpointReport]) -> String {
 
 fn table(reports: impl IntoIterator<Item = EndpointReport>) -> String {
     let mut out = Vec::new();
-    let mut table = TableWriter::new(&mut out, Palette::Plain);
+    let mut table = TableWriter::new(&mut out, Palette::Plain, None, Shape::AS_IS);
     for report in reports {
         table.write(report).unwrap();
     }

@@ -137,6 +137,19 @@ impl StoreReader {
         audit_before(&self.lock(), audit)
     }
 
+    /// The ids and names of every subscription that a kept audit knew, the newest name of each.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn subscription_names(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let connection = self.lock();
+        // Of several rows, SQLite takes the name from the one that has the maximum.
+        let mut statement = connection.prepare("SELECT id, name, max(audit) FROM audit_subscriptions GROUP BY id")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Whether an audit looked at the wire of any server.
     ///
     /// # Errors

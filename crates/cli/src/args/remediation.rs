@@ -1,7 +1,8 @@
 //! The options of everything that plans, changes, or tells of changes.
 
 use super::{
-    AuditFormat, ConnectArgs, Discovery, LimitArgs, ScopeArgs, SelectArgs, TableArgs, ValueArgs, duration, name, reason,
+    AuditFormat, ConnectArgs, Discovery, LimitArgs, ListArgs, PlanList, RunList, RunsList, ScopeArgs, SelectArgs,
+    ServerNameArgs, Suggested, TableArgs, ValueArgs, duration, fixable_controls, latest, name, profiles, reason, scenarios,
 };
 use crate::error::CliError;
 use crate::route::RouteArgs;
@@ -17,11 +18,13 @@ pub(crate) struct PlanArgs {
     pub(crate) command: Option<PlanCommand>,
     #[command(flatten)]
     pub(crate) make: MakePlanArgs,
-    /// Where to write the plan; otherwise hostssl-plan-HASH.json in this folder, unless --output prints it.
+    /// Where to write the plan (default: hostssl-plan-HASH.json in this folder, unless --output prints it).
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<PlanList>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
@@ -45,29 +48,29 @@ pub(crate) struct MakePlanArgs {
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
-    /// The rules to judge by: baseline, strict, cis-azure-foundations, also as name@version.
-    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    /// The rules to check, as name or name@version.
+    #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles), help_heading = "Rules")]
     pub(crate) profile: String,
-    /// Mend this control only: require-secure-transport or minimum-tls-version; may be repeated.
-    #[arg(long, value_name = "ID")]
+    /// Fix only this control (repeatable).
+    #[arg(long, value_name = "ID", value_parser = Suggested(fixable_controls), help_heading = "Rules")]
     pub(crate) control: Vec<String>,
     /// How to find servers.
     #[arg(long, value_enum, default_value_t = Discovery::Lists)]
     pub(crate) discovery: Discovery,
-    /// Servers in the first wave, which must end well before the second begins.
+    /// Servers in the first wave, which must succeed before the second wave starts.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) canary_size: u32,
-    /// This server goes first, by name or resource id; may be repeated. Otherwise it is one that tags, names or the subscription
-    /// do not call production.
+    /// Change this server first, by name or resource id (repeatable; default: one that tags, names and the subscription do not
+    /// call production).
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "canary_size", help_heading = "Pace")]
     pub(crate) canary: Vec<String>,
-    /// A wave holds servers of one group only: tag:KEY, subscription or region.
+    /// Put only servers of one group into a wave: tag:KEY, subscription or region.
     #[arg(long, value_name = "GROUP", value_parser = wave_by, help_heading = "Pace")]
     pub(crate) wave_by: Option<WaveBy>,
     /// Servers in each later wave.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) wave_size: u32,
-    /// Servers that the plan may touch, at most.
+    /// The most servers that the plan may change.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) max_servers: Option<u32>,
     #[command(flatten)]
@@ -96,6 +99,10 @@ pub(crate) struct PlanShowArgs {
     pub(crate) plan: PathBuf,
     #[command(flatten)]
     pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<PlanList>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 #[derive(Debug, Args)]
@@ -103,20 +110,20 @@ pub(crate) struct PlanCheckArgs {
     /// The plan file; - for standard input.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
-    /// Complain when the servers were looked at longer ago than this.
+    /// Object if the plan's data is older than this.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_age: Duration,
-    /// Show complaints of this code, and do not let them count; may be repeated. For instance cannot-be-undone.
+    /// Show objections with this code without counting them, for instance cannot-be-undone (repeatable).
     #[arg(long, value_name = "CODE", value_parser = lint_code)]
     pub(crate) allow: Vec<LintCode>,
-    /// Complain when it touches more servers than this.
+    /// Object if it changes more servers than this.
     #[arg(long, value_name = "N")]
     pub(crate) max_servers: Option<u32>,
-    /// Complain when it is for another cloud.
+    /// Object if it is for another cloud.
     #[arg(long, value_name = "NAME")]
     pub(crate) cloud: Option<String>,
-    /// Compare it with this kept audit, by its id, the beginning of it, or latest: complain about steps that no failed finding
-    /// asks for, and about servers of another tenant.
+    /// Compare it with this kept audit, by its id, the beginning of it, or latest: object to steps that no failed finding asks
+    /// for, and to servers of another tenant.
     #[arg(long, value_name = "RUN")]
     pub(crate) audit: Option<String>,
     #[command(flatten)]
@@ -129,8 +136,9 @@ pub(crate) struct PlanCheckArgs {
 
 /// Where runs are kept.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "State options")]
 pub(crate) struct StateArgs {
-    /// The state directory; otherwise hostssl's own below the user's state directory.
+    /// The state directory (default: hostssl's own below the user's state directory).
     #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]
     pub(crate) state: Option<PathBuf>,
 }
@@ -139,7 +147,7 @@ pub(crate) struct StateArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SimulatedArgs {
     /// Look among the runs of simulations, which are kept apart from real ones.
-    #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo")]
+    #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo", value_parser = Suggested(scenarios), hide_possible_values = true, help_heading = "State options")]
     simulate: Option<String>,
 }
 
@@ -157,14 +165,14 @@ pub(crate) struct PaceArgs {
     /// Servers of a wave changed at once; never more than one write at a time on a server.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_parallel: u16,
-    /// Begin nothing new after this many steps that were refused, failed or timed out.
+    /// Start nothing new after this many steps were refused, failed or timed out.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_failures: u32,
-    /// Wait so long after each wave, such as 10m, then read its values again: clients have met what was changed before more of
-    /// it is, and a value that something else sets back is seen.
+    /// Wait this long after each wave, such as 10m, then read its values again: clients reconnect before more servers are
+    /// changed, and a value that something else resets is noticed.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) soak: Option<Duration>,
-    /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.
+    /// Start nothing new after this time, such as 30m or 8h; changes in progress get 30 s to finish.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) deadline: Duration,
 }
@@ -173,7 +181,7 @@ pub(crate) struct PaceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Wire options")]
 pub(crate) struct JudgeArgs {
-    /// Let the wire have the last word: a step that the server's listeners contradict has failed.
+    /// Probe after each change; a step that the probe contradicts fails.
     #[arg(long)]
     pub(crate) probe: bool,
     #[command(flatten)]
@@ -197,10 +205,10 @@ pub(crate) struct ApplyArgs {
     /// The plan file; - for standard input.
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
-    /// The hash of the plan that was reviewed: approves exactly that plan. Otherwise it is asked for on the terminal.
+    /// The hash of the plan that was reviewed: approves exactly that plan (default: asks on the terminal).
     #[arg(long, value_name = "HASH")]
     pub(crate) approve: Option<String>,
-    /// Refuse a plan for which the servers were looked at longer ago than this.
+    /// Refuse a plan whose data is older than this.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_age: Duration,
     #[command(flatten)]
@@ -211,8 +219,10 @@ pub(crate) struct ApplyArgs {
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) value: TableArgs,
-    /// The tenant, by id or domain. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT", value_parser = name)]
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunList>,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
     pub(crate) tenant: Option<String>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
@@ -221,12 +231,12 @@ pub(crate) struct ApplyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     /// The run that changed servers: its id, the beginning of it, or latest; `hostssl runs` lists them.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
     pub(crate) run: String,
-    /// Only settle what was under way, by reading: nothing is written, and what had not begun ends as not started.
+    /// Only find out how writes in progress ended: nothing is written, and what had not begun ends as not started.
     #[arg(long)]
     pub(crate) settle_only: bool,
-    /// Forget this server, for instance because it was deleted: its steps end as they stand. May be repeated.
+    /// Give up this server, for instance because it was deleted: its steps end as they are (repeatable).
     #[arg(long, value_name = "SERVER", value_parser = name)]
     pub(crate) forget: Vec<String>,
     #[command(flatten)]
@@ -237,8 +247,10 @@ pub(crate) struct ResumeArgs {
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) value: TableArgs,
-    /// The tenant, by id or domain. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT", value_parser = name)]
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunList>,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
     pub(crate) tenant: Option<String>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
@@ -247,29 +259,31 @@ pub(crate) struct ResumeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
     /// The run that changed servers: its id, the beginning of it, or latest; `hostssl runs` lists them.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
     pub(crate) run: String,
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
-    /// Why: kept in the journal, and shown with the run. Undo makes servers less strict again.
+    /// Why: kept in the journal and shown with the run. Undo makes servers less strict again.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
-    /// Forget this server, for instance because it was deleted: it stays as it is. May be repeated.
+    /// Give up this server, for instance because it was deleted: it stays as it is (repeatable).
     #[arg(long, value_name = "SERVER", value_parser = name)]
     pub(crate) forget: Vec<String>,
-    /// Servers put back at once; never more than one write at a time on a server.
+    /// Servers restored at once; never more than one write at a time on a server.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_parallel: u16,
-    /// Begin nothing new after this time, such as 30m or 8h; what is under way gets 30 s to settle.
+    /// Start nothing new after this time, such as 30m or 8h; changes in progress get 30 s to finish.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) deadline: Duration,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) value: TableArgs,
-    /// The tenant, by id or domain. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT", value_parser = name)]
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunList>,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
     pub(crate) tenant: Option<String>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
@@ -284,7 +298,7 @@ pub(crate) struct RunsArgs {
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) of: SimulatedArgs,
-    /// List so many runs, the newest first.
+    /// List this many runs, the newest first.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// List all of them.
@@ -292,6 +306,8 @@ pub(crate) struct RunsArgs {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunsList>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -299,7 +315,7 @@ pub(crate) enum RunsCommand {
     /// Show a run: of an apply every step and the receipts of its writes, of an audit its report.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Show(RunsShowArgs),
-    /// Judge what a kept audit saw by other rules. Asks Azure nothing.
+    /// Evaluate a kept audit again by other rules, without calling Azure.
     #[command(after_help = crate::exit::HELP)]
     Judge(RunsJudgeArgs),
 }
@@ -307,7 +323,7 @@ pub(crate) enum RunsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RunsShowArgs {
     /// The run: its id, the beginning of it, or latest.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -320,10 +336,10 @@ pub(crate) struct RunsShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunsJudgeArgs {
     /// The audit: its id, the beginning of it, or latest.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
     pub(crate) run: String,
-    /// The rules to judge by, as name or name@version.
-    #[arg(long, value_name = "NAME")]
+    /// The rules to check, as name or name@version.
+    #[arg(long, value_name = "NAME", value_parser = Suggested(profiles))]
     pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -335,6 +351,7 @@ pub(crate) struct RunsJudgeArgs {
 
 /// How to write what is kept.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output options")]
 pub(crate) struct KeptArgs {
     /// Output format. Only audits have csv.
     #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true)]
@@ -383,12 +400,8 @@ pub(crate) enum MinimalTls {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServerUpdateArgs {
-    /// The server.
-    #[arg(long, short = 'n', value_name = "NAME", value_parser = name)]
-    pub(crate) name: String,
-    /// Its resource group.
-    #[arg(long, short = 'g', value_name = "NAME", value_parser = name)]
-    pub(crate) resource_group: String,
+    #[command(flatten)]
+    pub(crate) server: ServerNameArgs,
     /// Whether clients must use TLS. Of a flexible server this sets require_secure_transport.
     #[arg(long, value_enum, ignore_case = true, required_unless_present = "minimal_tls_version")]
     pub(crate) ssl_enforcement: Option<Enforcement>,
@@ -401,11 +414,8 @@ pub(crate) struct ServerUpdateArgs {
     /// Never make the server less strict, whatever else is said.
     #[arg(long, conflicts_with = "reason")]
     pub(crate) no_loosening: bool,
-    /// Its subscription, by id or name; otherwise every subscription is searched.
-    #[arg(long, value_name = "ID|NAME", value_parser = name)]
-    pub(crate) subscription: Vec<String>,
-    /// The tenant, by id or domain. Otherwise the home tenant.
-    #[arg(long, value_name = "TENANT", value_parser = name)]
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
     pub(crate) tenant: Option<String>,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,

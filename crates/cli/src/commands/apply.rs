@@ -6,14 +6,15 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::{find_change, new_run};
-use crate::{plan_file, stdout};
-use hostssl_formats::plan_text;
+use crate::{names, plan_file, stdout};
+use hostssl_formats::{Names, Text, plan_text, run_text};
 use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId};
 use hostssl_store::Store;
 
 /// `hostssl apply`.
 pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let route = args.judge.route(&args.connect)?;
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
     let approved = match &args.approve {
@@ -22,30 +23,32 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             let path = args.plan.display();
             let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
             let again = format!("the plan is still good: run `hostssl apply {path}` again when you are ready");
-            approve(&plan, &instead, &again)?
+            let names = names::kept(&args.state, args.connect.simulate.is_some());
+            approve(&plan, &names, &instead, &again)?
         }
     };
     if plan.is_empty() {
         say!("the plan writes nothing, so there is nothing to apply");
         return Ok(Exit::AllPass);
     }
-    let report = block_on(async {
+    let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
         let run = new_run()?;
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
-        change(&site, &store, &args.pace, route, &plan, talk, work).await
+        let names = names::of_azure(&site.reading).await;
+        Ok((change(&site, &store, &args.pace, route, &plan, talk, work).await?, names))
     })?;
-    write_report(&report, &args.value, talk)
+    write_report(&report, &names, &args.value, &shape, talk)
 }
 
 /// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.
-pub(crate) fn approve(plan: &Plan, instead: &str, again: &str) -> Result<Approved<Plan>, CliError> {
+pub(crate) fn approve(plan: &Plan, names: &Names, instead: &str, again: &str) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {
         let mut text = Vec::new();
-        let _ = plan_text::write(&mut text, plan, hostssl_formats::Palette::Plain);
+        let _ = plan_text::write(&mut text, plan, names, &Text { width: stdout::stderr_width(), ..Text::plain() });
         say!("{}", String::from_utf8_lossy(&text));
     }
     let servers = plan.servers();
@@ -60,8 +63,9 @@ pub(crate) fn approve(plan: &Plan, instead: &str, again: &str) -> Result<Approve
 /// `hostssl resume`.
 pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let route = args.judge.route(&args.connect)?;
-    let report = block_on(async {
+    let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let run = find(&store, &args.run, talk)?;
@@ -72,18 +76,20 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
         let plan = loaded.plan.clone();
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.resume(loaded, rest, &forgotten).await;
-        change(&site, &store, &args.pace, route, &plan, talk, work).await
+        let names = names::of_azure(&site.reading).await;
+        Ok((change(&site, &store, &args.pace, route, &plan, talk, work).await?, names))
     })?;
-    write_report(&report, &args.value, talk)
+    write_report(&report, &names, &args.value, &shape, talk)
 }
 
 /// `hostssl undo`.
 pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     // Whatever fails, the others are put back all the same.
     let pace =
         PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, soak: None, deadline: args.deadline };
-    let report = block_on(async {
+    let (report, names) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let run = find(&store, &args.run, talk)?;
@@ -92,7 +98,12 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if !args.yes {
             let report = loaded.report();
             let mut text = Vec::new();
-            let _ = hostssl_formats::run_text::write(&mut text, &report, &hostssl_formats::Text::plain());
+            let _ = run_text::write(
+                &mut text,
+                &report,
+                &Names::default(),
+                &Text { width: stdout::stderr_width(), ..Text::plain() },
+            );
             say!("{}", String::from_utf8_lossy(&text));
             let applied = report.summary.applied;
             let steps = if applied == 1 { "1 step".to_owned() } else { format!("{applied} steps") };
@@ -111,9 +122,10 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             remediation.undo(loaded, &forgotten, args.reason.as_deref()).await
         };
-        change(&site, &store, &pace, None, &plan, talk, work).await
+        let names = names::of_azure(&site.reading).await;
+        Ok((change(&site, &store, &pace, None, &plan, talk, work).await?, names))
     })?;
-    write_report(&report, &args.value, talk)
+    write_report(&report, &names, &args.value, &shape, talk)
 }
 
 /// The run that a text names, and says which one where the text is not its id.

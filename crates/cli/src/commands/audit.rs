@@ -10,12 +10,13 @@ use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Query, audit_csv, audit_json, audit_text};
+use hostssl_formats::{Query, Shape, audit_csv, audit_json, audit_text};
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
+use tokio::sync::Notify;
 
 pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let profile = profile(args)?;
@@ -23,6 +24,8 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     if query.is_some() && args.output == AuditFormat::Csv {
         return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
     }
+    let is_table = query.is_none() && args.output.format() == Some(Format::Table);
+    let shape = args.list.shape(is_table, args.output == AuditFormat::Wide)?;
     if !args.wire.probe {
         args.wire.route.refuse_without_probe()?;
     }
@@ -51,18 +54,31 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             now: &now,
             tool_version: env!("CARGO_PKG_VERSION"),
         };
-        let result = audit_and_probe(&connected.tenants, &request, wire.as_ref(), stamp, &mut |event| {
+        let gone = Notify::new();
+        let mut on_event = |event: Event<'_>| {
             progress.on(&event);
             if let (Some(rows), Event::Subscription(index, subscription, servers)) = (&mut rows, event) {
                 rows.push(index, subscription, servers);
+                if rows.is_reader_gone() {
+                    gone.notify_one();
+                }
             }
-        })
-        .await;
+        };
+        let audit = audit_and_probe(&connected.tenants, &request, wire.as_ref(), stamp, &mut on_event);
+        let result = tokio::select! {
+            result = audit => Some(result),
+            // Nobody reads on, so nothing more is asked of Azure.
+            () = gone.notified() => None,
+        };
         progress.finish();
+        if rows.as_ref().is_some_and(OrderedRows::is_reader_gone) {
+            return Ok(Exit::ReaderGone);
+        }
+        let Some(result) = result else { return Ok(Exit::ReaderGone) };
         let report = result?;
         let written = match rows {
             Some(rows) => stdout::tolerate(rows.finish()),
-            None => write(&report, args.output, query.as_ref(), talk),
+            None => write(&report, args.output, query.as_ref(), &shape, talk),
         };
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.keep.keep(&report, args.connect.simulate.is_some());
@@ -74,7 +90,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if matches!(args.output, AuditFormat::Csv | AuditFormat::Tsv | AuditFormat::None) || query.is_some() {
             stdout::warn_of_gaps(&report.gaps);
         }
-        if !talk.quiet && args.output != AuditFormat::Table {
+        if !talk.quiet && !is_table {
             tell_summary(&report);
         }
         Ok(Exit::of_audit(&report))
@@ -110,12 +126,13 @@ pub(crate) fn write(
     report: &AuditReport,
     output: AuditFormat,
     query: Option<&Query>,
+    shape: &Shape,
     talk: &OutputArgs,
 ) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
     match output {
-        AuditFormat::Table if query.is_none() => {
-            return stdout::write_text(talk, |out, text| audit_text::write(out, report, text));
+        AuditFormat::Table | AuditFormat::Wide if query.is_none() => {
+            return stdout::write_text(talk, shape, |out, text| audit_text::write(out, report, text));
         }
         AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
         AuditFormat::Csv => return stdout::write(|out| audit_csv::write(out, report)),
@@ -139,11 +156,15 @@ fn tell_summary(report: &AuditReport) {
         (servers > 0).then(|| format!("{servers} {}", standing.words()))
     });
     say!(
-        "{} servers in {} subscriptions: {}; coverage {coverage}",
-        report.summary.servers,
-        report.subscriptions.len(),
+        "{} in {}: {}; coverage {coverage}",
+        counted(report.summary.servers, "server"),
+        counted(report.subscriptions.len() as u64, "subscription"),
         figures.collect::<Vec<_>>().join(", "),
     );
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn now() -> String {
@@ -174,6 +195,10 @@ impl<W: io::Write> OrderedRows<W> {
                 self.written = self.writer.write(&subscription, &servers);
             }
         }
+    }
+
+    fn is_reader_gone(&self) -> bool {
+        self.written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     fn finish(self) -> io::Result<()> {

@@ -5,18 +5,21 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_audit::{ALL, find};
-use hostssl_formats::{Column, controls_json, write_columns};
+use hostssl_formats::output::Format;
+use hostssl_formats::{Cell, Entry, Heading, Section, Shape, Shown, controls_json, markdown, write_list};
 
 pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let Some(id) = &args.id else {
-        return list(args.output, talk);
+        return list(args, talk);
     };
     let control = find(id).ok_or_else(|| {
         let ids: Vec<&str> = ALL.iter().map(|control| control.id.as_str()).collect();
         CliError::usage(format!("there is no control `{id}`"), format!("controls are {}", ids.join(", ")))
     })?;
     match args.output {
-        ValueFormat::Table => stdout::write(|out| write!(out, "{}", control.documentation))?,
+        ValueFormat::Table | ValueFormat::Wide => {
+            stdout::write_text(talk, &Shape::AS_IS, |out, text| markdown::write(out, control.documentation, text))?;
+        }
         other => {
             let value = controls_json::value(control).map_err(|error| CliError::defect(&error))?;
             stdout::write_value(&value, None, other.into(), stdout::palette(talk))?;
@@ -25,20 +28,31 @@ pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliErr
     Ok(Exit::AllPass)
 }
 
-fn list(format: ValueFormat, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let palette = stdout::palette(talk);
-    if format != ValueFormat::Table {
+/// The columns of controls.
+pub(crate) const COLUMNS: &[Heading] = &[
+    Heading::new("control", Shown::Always),
+    Heading::new("severity", Shown::Always),
+    Heading::new("passes-when", Shown::Prose),
+];
+
+fn list(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let format = Format::from(args.output);
+    let shape = args.list.shape(format == Format::Table, args.output == ValueFormat::Wide)?;
+    if format != Format::Table {
         let all = controls_json::list(ALL.iter().copied()).map_err(|error| CliError::defect(&error))?;
-        stdout::write_value(&all, None, format.into(), palette)?;
+        stdout::write_value(&all, None, format, stdout::palette(talk))?;
         return Ok(Exit::AllPass);
     }
-    let mut rows = vec![["CONTROL", "SEVERITY", "PASSES WHEN"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
-    rows.extend(ALL.iter().map(|control| {
-        vec![Column::plain(control.id.as_str()), Column::plain(control.severity.as_str()), Column::plain(control.title)]
-    }));
-    stdout::write(|out| {
-        write_columns(out, "", &rows)?;
-        writeln!(out, "\nnext: hostssl controls {}", ALL[0].id)
+    let entries = ALL.iter().map(|control| {
+        let severity = control.severity;
+        let severity = Cell::plain(severity.as_str()).ranked(2 - severity as u64);
+        let line = vec![Cell::plain(control.id.as_str()), severity, Cell::plain(control.title)];
+        Entry { word: control.severity.as_str(), lines: vec![line] }
+    });
+    let section = Section { title: None, entries: entries.collect() };
+    stdout::write_text(talk, &shape, |out, text| {
+        write_list(out, COLUMNS, vec![section], text)?;
+        text.write_next(out, &[(format!("hostssl controls {}", ALL[0].id), "explains one")])
     })?;
     Ok(Exit::AllPass)
 }

@@ -1,7 +1,7 @@
 //! `hostssl enforce`: plan, review and apply in one conversation.
 
 use super::apply::approve;
-use super::plan::{failed_earlier, plan_for, tell_failed_earlier, tell_unseen};
+use super::plan::{failed_earlier, names_of, plan_for, tell_failed_earlier, tell_unseen};
 use crate::args::{EnforceArgs, OutputArgs};
 use crate::changing::{change, connect_site, write_report};
 use crate::connect::block_on;
@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
+use hostssl_formats::Shape;
 
 pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let mut request = args.make.request()?;
@@ -23,23 +24,26 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         let planned = plan_for(&site.reading, &request, talk).await?;
         let seen = tell_unseen(&planned);
         tell_failed_earlier(&planned.plan, &failed, &request.order, talk);
+        let names = names_of(&planned);
         if planned.plan.is_empty() {
-            super::plan::write(&planned.plan, &args.value, talk)?;
-            return Ok((None, seen));
+            let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };
+            super::plan::write(&planned.plan, &names, &args.value, &shape, talk)?;
+            return Ok((None, seen, names));
         }
         let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
-        let approved = approve(&planned.plan, instead, "run `hostssl enforce` again when you are ready")?;
+        let approved = approve(&planned.plan, &names, instead, "run `hostssl enforce` again when you are ready")?;
         let run = new_run()?;
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.
             remediation.apply(&approved, &run, std::time::Duration::MAX).await
         };
         let report = change(&site, &store, &args.pace, route, &planned.plan, talk, work).await?;
-        Ok((Some(report), seen))
+        Ok((Some(report), seen, names))
     })?;
+    let shape = Shape { wide: args.value.is_wide(), ..Shape::AS_IS };
     match done {
-        (None, seen) => Ok(seen),
-        (Some(report), seen) => match write_report(&report, &args.value, talk)? {
+        (None, seen, _) => Ok(seen),
+        (Some(report), seen, names) => match write_report(&report, &names, &args.value, &shape, talk)? {
             Exit::AllPass => Ok(seen),
             other => Ok(other),
         },

@@ -8,10 +8,10 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::state::find_audit;
-use crate::{plan_file, stdout};
+use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Palette, lint_json, plan_text, safe, write_columns};
+use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, lint_json, plan_text, safe, write_list};
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
 use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, failed_last_time, make_plan};
 use hostssl_remediation::{
@@ -27,7 +27,10 @@ use std::io::{self, Write};
 pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     match &args.command {
         Some(PlanCommand::Show(args)) => {
-            write(&plan_file::read(&args.plan)?, &args.value, talk)?;
+            let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
+            let plan = plan_file::read(&args.plan)?;
+            let names = names::kept(&args.state, plan.cloud().starts_with("simulated:"));
+            write(&plan, &names, &args.value, &shape, talk)?;
             Ok(Exit::AllPass)
         }
         Some(PlanCommand::Check(args)) => check(args, talk),
@@ -40,6 +43,7 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
     request.order.last = failed.keys().cloned().collect();
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     // Reading the whole estate for a plan that cannot be written would be a waste.
     args.out.as_deref().map(plan_file::check_free).transpose()?;
     let planned = block_on(async {
@@ -47,8 +51,8 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         plan_for(&site.reading, &request, talk).await
     })?;
     let plan = &planned.plan;
-    write(plan, &args.value, talk)?;
-    let shown = Format::from(args.value.output) == Format::Table && args.value.query.is_none();
+    write(plan, &names_of(&planned), &args.value, &shape, talk)?;
+    let shown = args.value.is_table();
     let seen = tell_unseen(&planned);
     tell_failed_earlier(plan, &failed, &request.order, talk);
     if args.out.is_some() || (shown && !plan.is_empty()) {
@@ -63,6 +67,11 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(seen)
+}
+
+/// The names of the subscriptions that were looked at for a plan.
+pub(crate) fn names_of(planned: &Planned) -> Names {
+    Names::new(planned.audit.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)))
 }
 
 /// Looks and plans, with progress.
@@ -213,12 +222,18 @@ impl MakePlanArgs {
 }
 
 /// Writes a plan for people or for programs.
-pub(crate) fn write(plan: &Plan, value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
+pub(crate) fn write(
+    plan: &Plan,
+    names: &Names,
+    value: &TableArgs,
+    shape: &Shape,
+    talk: &OutputArgs,
+) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let palette = stdout::palette(talk);
     let format = Format::from(value.output);
     match (format, &query) {
-        (Format::Table, None) => stdout::write_text(talk, |out, text| plan_text::write(out, plan, text.palette)),
+        (Format::Table, None) => stdout::write_text(talk, shape, |out, text| plan_text::write(out, plan, names, text)),
         // To the byte what --out writes.
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
@@ -267,18 +282,25 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
         let rows = lint_json::value(plan, complaints).map_err(|error| CliError::defect(&error))?;
         return stdout::write_value(&rows, query.as_ref(), format, palette);
     }
-    stdout::write_text(talk, |out, _| {
+    let shape = Shape { wide: value.is_wide(), ..Shape::AS_IS };
+    stdout::write_text(talk, &shape, |out, text| {
         if complaints.is_empty() {
             writeln!(out, "plan {}: {}, no objection", plan.hash(), plan.count())?;
             return write_excepted(out, plan);
         }
-        let headings = ["CODE", "STEP", "SERVER", "COMPLAINT"];
-        let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-        rows.extend(complaints.iter().map(|one| complaint_row(plan, one, palette)));
-        write_columns(out, "", &rows)?;
+        let entries = complaints.iter().map(|one| complaint(plan, one)).collect();
+        write_list(out, COMPLAINTS, vec![Section { title: None, entries }], text)?;
         write_excepted(out, plan)
     })
 }
+
+/// The columns of what is wrong with a plan.
+const COMPLAINTS: &[Heading] = &[
+    Heading::new("code", Shown::Always),
+    Heading::new("step", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("objection", Shown::Prose),
+];
 
 /// What somebody asked to leave out: a reviewer must know.
 fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
@@ -293,14 +315,15 @@ fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-fn complaint_row(plan: &Plan, one: &Lint, palette: Palette) -> Vec<Column> {
+fn complaint(plan: &Plan, one: &Lint) -> Entry {
     let outcome = if one.code.is_warning() { hostssl_model::Outcome::Unknown } else { hostssl_model::Outcome::Fail };
     let step = one.step.and_then(|id| plan.step(id));
-    let code = one.code.as_str();
-    vec![
-        Column::painted(code, palette.outcome(outcome, code)),
-        Column::plain(one.step.map_or("-".to_owned(), |id| id.to_string())),
-        Column::plain(safe(step.map_or("-", |step| step.server.name()))),
-        Column::plain(safe(one.message.as_str())),
-    ]
+    let word = one.code.as_str();
+    let line = vec![
+        Cell::outcome(outcome, word),
+        Cell::plain(one.step.map_or("-".to_owned(), |id| id.to_string())),
+        Cell::plain(step.map_or("-", |step| step.server.name())),
+        Cell::plain(one.message.as_str()),
+    ];
+    Entry { word, lines: vec![line] }
 }

@@ -4,13 +4,15 @@ mod audits;
 mod list;
 mod probes;
 
-use crate::args::{KeptArgs, OutputArgs, RunsArgs, RunsCommand, RunsShowArgs};
+pub(crate) use list::COLUMNS;
+
+use crate::args::{AuditFormat, KeptArgs, OutputArgs, RunsArgs, RunsCommand, RunsShowArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::find_run;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Palette, apply_json, run_text, safe, write_columns};
+use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, Text, apply_json, run_text, write_list};
 use hostssl_remediation::{Direction, ExecuteError, Report};
 use hostssl_store::Receipt;
 use jiff::Timestamp;
@@ -41,13 +43,17 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let loaded = reader.load(&run)?.load().map_err(ExecuteError::Damaged)?;
     let receipts = reader.receipts(&run)?;
     let report = loaded.report();
-    write_run(&report, &receipts, &args.value, query.as_ref(), talk)?;
+    // The run and what audits knew are kept in one place.
+    let known = reader.subscription_names()?;
+    let names = Names::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
+    write_run(&report, &receipts, &names, &args.value, query.as_ref(), talk)?;
     Ok(Exit::AllPass)
 }
 
 fn write_run(
     report: &Report,
     receipts: &[Receipt],
+    names: &Names,
     value: &KeptArgs,
     query: Option<&hostssl_formats::Query>,
     talk: &OutputArgs,
@@ -57,9 +63,10 @@ fn write_run(
         CliError::usage("a run that changed servers has no csv", "use --output tsv, or json for all of it")
     })?;
     if query.is_none() && format == Format::Table {
-        return stdout::write_text(talk, |out, text| {
-            run_text::write(out, report, text)?;
-            write_receipts(out, receipts, palette)
+        let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
+        return stdout::write_text(talk, &shape, |out, text| {
+            run_text::write(out, report, names, text)?;
+            write_receipts(out, receipts, text)
         });
     }
     let receipts: Vec<apply_json::Receipt> = receipts.iter().map(of_receipt).collect();
@@ -68,25 +75,36 @@ fn write_run(
     stdout::write_value(rows, query, format, palette)
 }
 
-fn write_receipts(out: &mut dyn Write, receipts: &[Receipt], palette: Palette) -> io::Result<()> {
+/// The columns of receipts.
+const RECEIPTS: &[Heading] = &[
+    Heading::new("step", Shown::Always),
+    Heading::new("action", Shown::Always),
+    Heading::new("sent", Shown::WithRoom(2)),
+    Heading::new("before", Shown::Always),
+    Heading::new("read-back", Shown::Always),
+    Heading::new("at", Shown::WithRoom(1)),
+    Heading::new("request-id", Shown::WithRoom(3)),
+];
+
+fn write_receipts(out: &mut dyn Write, receipts: &[Receipt], text: &Text<'_>) -> io::Result<()> {
     if receipts.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", palette.bold("Receipts"))?;
-    let headings = ["STEP", "WAY", "SENT", "FOUND", "READ BACK", "AT", "REQUEST ID"];
-    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-    for receipt in receipts {
-        rows.push(vec![
-            Column::plain(receipt.step.to_string()),
-            Column::plain(way(receipt)),
-            Column::plain(instant(receipt.intended_at_ms)),
-            Column::plain(safe(&receipt.value_before)),
-            Column::plain(safe(receipt.value_after.as_deref().unwrap_or("-"))),
-            Column::plain(receipt.observed_at_ms.map_or("-".to_owned(), instant)),
-            Column::plain(safe(receipt.request_id.as_deref().unwrap_or("-"))),
-        ]);
-    }
-    write_columns(out, "  ", &rows)
+    let entries = receipts.iter().map(|receipt| {
+        let line = vec![
+            Cell::number(receipt.step.into()),
+            Cell::plain(way(receipt)),
+            Cell::plain(instant(receipt.intended_at_ms)),
+            Cell::plain(&receipt.value_before),
+            Cell::plain(receipt.value_after.as_deref().unwrap_or("-")),
+            Cell::plain(receipt.observed_at_ms.map_or("-".to_owned(), instant)),
+            Cell::plain(receipt.request_id.as_deref().unwrap_or("-")),
+        ];
+        Entry { word: way(receipt), lines: vec![line] }
+    });
+    writeln!(out)?;
+    let title = Some(text.palette.bold("Receipts"));
+    write_list(out, RECEIPTS, vec![Section { title, entries: entries.collect() }], text)
 }
 
 fn way(receipt: &Receipt) -> &'static str {

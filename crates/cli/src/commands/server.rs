@@ -1,12 +1,14 @@
 //! `hostssl server list` and `hostssl server show`.
 
-use crate::args::{OutputArgs, ServerCommand, ServerListArgs, ServerShowArgs};
+use crate::args::{OutputArgs, ServerCommand, ServerListArgs, ServerShowArgs, ValueFormat};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::server_document::{list_columns, server_document};
+pub(crate) use hostssl_formats::server_document::COLUMNS;
+use hostssl_formats::server_document::{self, server_document};
+use hostssl_formats::{Section, write_list};
 use hostssl_model::{Gap, Scope};
 use hostssl_ops::{Document, list_server_documents, show_server_document};
 use serde_json::Value;
@@ -21,17 +23,20 @@ pub(crate) fn run(command: &ServerCommand, talk: &OutputArgs) -> Result<Exit, Cl
 
 fn list(args: &ServerListArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
+    let format = Format::from(args.value.output);
+    let is_table = query.is_none() && format == Format::Table;
+    let shape = args.list.shape(is_table, args.value.output == ValueFormat::Wide)?;
     let (documents, gaps) = block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
         let found = list_server_documents(&tenants, &args.scope.scope(&args.select)).await?;
         Ok((found.documents, found.gaps))
     })?;
-    let format = Format::from(args.value.output);
-    let servers: Vec<Value> = documents.iter().map(shape).collect();
+    let servers: Vec<Value> = documents.iter().map(self::shape).collect();
     let palette = stdout::palette(talk);
-    if query.is_none() && format == Format::Table {
-        let (rows, columns) = list_columns(&servers);
-        stdout::write(|out| hostssl_formats::output::write_value(out, &rows, format, &columns, palette))?;
+    if is_table {
+        let entries = servers.iter().map(server_document::entry).collect();
+        let section = Section { title: None, entries };
+        stdout::write_text(talk, &shape, |out, text| write_list(out, COLUMNS, vec![section], text))?;
     } else {
         stdout::write_value(&Value::Array(servers), query.as_ref(), format, palette)?;
     }
@@ -40,15 +45,27 @@ fn list(args: &ServerListArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 
 fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
-    let scope = Scope { tenants: args.tenant.clone(), subscriptions: args.subscription.clone(), ..Scope::default() };
+    let servers = args.server.servers()?;
     let (documents, gaps) = block_on(async {
         let tenants = connect(&args.connect, &args.state, &args.tenant, &args.limits, talk).await?;
-        let found = show_server_document(&tenants, &scope, &args.resource_group, &args.name).await?;
-        Ok((found.documents, found.gaps))
+        let (mut documents, mut gaps) = (Vec::new(), Vec::new());
+        for server in &servers {
+            let subscriptions = server.subscriptions.clone();
+            let scope = Scope { tenants: args.tenant.clone(), subscriptions, ..Scope::default() };
+            let found = show_server_document(&tenants, &scope, &server.resource_group, &server.name).await?;
+            documents.extend(found.documents.first().map(shape));
+            gaps.extend(found.gaps);
+        }
+        Ok((documents, gaps))
     })?;
-    let document = documents.first().map_or(Value::Null, shape);
+    let document = one_or_all(documents);
     stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
     Ok(tell_gaps(&gaps))
+}
+
+/// One document as it is, several as a list: what the Azure CLI does with `--ids`.
+pub(crate) fn one_or_all(mut documents: Vec<Value>) -> Value {
+    if documents.len() > 1 { Value::Array(documents) } else { documents.pop().unwrap_or_default() }
 }
 
 /// A document in the shape that `az postgres server` printed.

@@ -1,8 +1,8 @@
 //! `hostssl server update`: one server, planned, applied and verified like any other change.
 
 use super::plan::plan_for;
-use super::server::shape;
-use crate::args::{Enforcement, MinimalTls, OutputArgs, PaceArgs, ServerUpdateArgs};
+use super::server::{one_or_all, shape};
+use crate::args::{Enforcement, MinimalTls, OutputArgs, PaceArgs, ServerName, ServerUpdateArgs};
 use crate::changing::{Site, change, connect_site};
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -12,20 +12,43 @@ use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
-use hostssl_remediation::{Approved, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, WaveOrder};
+use hostssl_remediation::{
+    Approved, Disposition, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, WaveOrder,
+};
+use serde_json::Value;
 use std::time::Duration;
 
 pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     args.judge.route(&args.connect)?;
+    let mut documents = Vec::new();
+    let mut exit = Exit::AllPass;
+    for server in args.server.servers()? {
+        // What became of one server decides whether the next one is touched.
+        let (document, ended) = update(args, &server, talk)?;
+        documents.extend(document);
+        exit = ended;
+        if exit != Exit::AllPass {
+            break;
+        }
+    }
+    if !documents.is_empty() {
+        stdout::write_value(&one_or_all(documents), query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
+    }
+    Ok(exit)
+}
+
+/// Changes one server. Returns it as it is now, and how that ended.
+fn update(args: &ServerUpdateArgs, named: &ServerName, talk: &OutputArgs) -> Result<(Option<Value>, Exit), CliError> {
     let (document, exit) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let site = connect_site(&args.connect, &args.state, &tenant, &args.limits, talk).await?;
-        let server = find(&site, args, &args.subscription).await?;
+        let server = find(&site, named).await?;
         let subscription = [server.subscription().to_string()];
-        let plan = plan_for(&site.reading, &request(args, &subscription)?, talk).await?.plan;
+        let plan = plan_for(&site.reading, &request(args, named, &subscription)?, talk).await?.plan;
         refuse_loosening(&plan, args)?;
+        warn_of_clients(&plan);
         let left_out = plan.left_out().iter().find(|one| one.reason != LeftOutReason::AlreadyRight);
         if let Some(left_out) = left_out {
             return Err(CliError::left_out(&server, left_out));
@@ -39,16 +62,21 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
         let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, talk).await?) };
         // What became of the change is told first, whatever happens to the last look.
         let exit = tell(&server, report.as_ref(), talk);
-        let document = show(&site.changing, args, &subscription).await;
+        let document = show(&site.changing, named, &subscription).await;
         Ok((document, exit))
     })?;
-    let document = match document {
-        Ok(document) => document,
-        Err(error) if exit == Exit::AllPass => return Err(error),
-        Err(_) => return Ok(exit),
-    };
-    stdout::write_value(&shape(&document), query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
-    Ok(exit)
+    match document {
+        Ok(document) => Ok((Some(shape(&document)), exit)),
+        Err(error) if exit == Exit::AllPass => Err(error),
+        Err(_) => Ok((None, exit)),
+    }
+}
+
+/// A change that clients may notice is told, as a plan tells it.
+fn warn_of_clients(plan: &Plan) {
+    for step in plan.steps().iter().filter(|step| step.disposition == Disposition::BreaksClients && !step.loosens()) {
+        say!("warning: {}: {}: {}", step.server.name(), step.disposition, step.why);
+    }
 }
 
 /// What makes a server less strict is a decision that somebody has to be able to explain.
@@ -102,29 +130,32 @@ fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit
     Exit::of_run(report.outcome)
 }
 
-async fn find(site: &Site, args: &ServerUpdateArgs, subscription: &[String]) -> Result<ResourceId, CliError> {
-    let document = show(&site.reading, args, subscription).await?;
+async fn find(site: &Site, named: &ServerName) -> Result<ResourceId, CliError> {
+    let document = show(&site.reading, named, &named.subscriptions).await?;
     let id = document.raw["id"].as_str().unwrap_or_default();
     ResourceId::try_from(id).map_err(|error| CliError::failed(&error, "Azure answered with a server without an id"))
 }
 
-async fn show(tenant: &Tenant, args: &ServerUpdateArgs, subscription: &[String]) -> Result<Document, CliError> {
+async fn show(tenant: &Tenant, named: &ServerName, subscription: &[String]) -> Result<Document, CliError> {
     let tenants = std::slice::from_ref(tenant);
     let scope = Scope { subscriptions: subscription.to_vec(), ..Scope::default() };
-    let found = show_server_document(tenants, &scope, &args.resource_group, &args.name).await?;
+    let found = show_server_document(tenants, &scope, &named.resource_group, &named.name).await?;
     found.documents.into_iter().next().ok_or_else(|| {
-        CliError::usage(format!("there is no server `{}`", args.name), "`hostssl server list -o table` shows the names")
+        CliError::usage(
+            format!("there is no server `{}`", named.name),
+            "`hostssl server list -o table` shows the names",
+        )
     })
 }
 
-fn request(args: &ServerUpdateArgs, subscription: &[String]) -> Result<PlanRequest, CliError> {
+fn request(args: &ServerUpdateArgs, named: &ServerName, subscription: &[String]) -> Result<PlanRequest, CliError> {
     let profile = Profile::find("baseline").map_err(|error| CliError::defect(&error))?;
     let at = |version| Floor::At(version);
     Ok(PlanRequest {
         scope: Scope {
             subscriptions: subscription.to_vec(),
-            resource_groups: vec![args.resource_group.clone()],
-            servers: vec![args.name.clone()],
+            resource_groups: vec![named.resource_group.clone()],
+            servers: vec![named.name.clone()],
             ..Scope::default()
         },
         except: Vec::new(),

@@ -10,7 +10,7 @@ use hostssl_azure_sim::{
     FleetSize, FleetSource, Listening, Rate, Scenario, ServeOptions, Simulation, Throttle, Wire, environment, serve,
     write_files, write_listeners,
 };
-use hostssl_formats::{Column, write_columns};
+use hostssl_formats::{Cell, Entry, Heading, Section, Shape, Shown, write_list};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,10 +71,13 @@ fn tell_listeners(listening: &Listening, file: &Path) {
 }
 
 fn list(talk: &OutputArgs) -> Result<Exit, CliError> {
-    let palette = stdout::palette(talk);
-    let mut rows = vec![["SCENARIO", "WHAT IT IS"].map(|h| Column::painted(h, palette.faint(h))).to_vec()];
-    rows.extend(Scenario::NAMES.iter().map(|(name, about)| vec![Column::plain(*name), Column::plain(*about)]));
-    stdout::write_text(talk, |out, _| write_columns(out, "", &rows))?;
+    const COLUMNS: &[Heading] = &[Heading::new("scenario", Shown::Always), Heading::new("what-it-is", Shown::Prose)];
+    let entry = |(name, about): &(&'static str, &str)| Entry {
+        word: name,
+        lines: vec![vec![Cell::plain(name), Cell::plain(about)]],
+    };
+    let section = Section { title: None, entries: Scenario::NAMES.iter().map(entry).collect() };
+    stdout::write_text(talk, &Shape::AS_IS, |out, text| write_list(out, COLUMNS, vec![section], text))?;
     Ok(Exit::AllPass)
 }
 

@@ -37,6 +37,7 @@ const CONNECTS_AT_ONCE: usize = 1_000;
 
 pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let asked = asked(&options);
         let prober = Arc::new(prober(options)?);
         let mut keeper = ProbeKeeper::begin(&args.keep, &asked);
-        let mut sink = Sink::new(args.value.output, query, stdout::palette(talk));
+        let mut sink = Sink::new(args.value.output, query, shape, stdout::palette(talk));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
         let mut reports = probe_stream(prober, stream, parallel + connecting);

@@ -17,7 +17,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(talk: &OutputArgs) -> Self {
-        let terminal = stderr_is_terminal() && !talk.verbose;
+        let terminal = stderr_is_terminal() && talk.verbose == 0;
         let shown = terminal && !talk.quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);

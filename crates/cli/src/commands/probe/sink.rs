@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::probe_text::TableWriter;
-use hostssl_formats::{Palette, Query, probe_json};
+use hostssl_formats::{Palette, Query, Shape, probe_json};
 use hostssl_probe::report::EndpointReport;
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 
@@ -27,18 +27,21 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    pub(super) fn new(output: ValueFormat, query: Option<Query>, palette: Palette) -> Self {
+    pub(super) fn new(output: ValueFormat, query: Option<Query>, shape: Shape, palette: Palette) -> Self {
         match output {
             ValueFormat::None => Self::Nothing,
-            other => Self::of(other.into(), query, palette),
+            other => Self::of(other.into(), query, shape, palette),
         }
     }
 
     /// The same for what is not `none`.
-    pub(crate) fn of(format: Format, query: Option<Query>, palette: Palette) -> Self {
+    pub(crate) fn of(format: Format, query: Option<Query>, shape: Shape, palette: Palette) -> Self {
         let out = || BufWriter::with_capacity(64 << 10, io::stdout());
         match format {
-            Format::Table if query.is_none() => Self::Table(TableWriter::new(out(), palette)),
+            Format::Table if query.is_none() => {
+                let width = stdout::terminal_width().filter(|_| !shape.wide);
+                Self::Table(TableWriter::new(out(), palette, width, shape))
+            }
             Format::Json if query.is_none() => Self::Json(probe_json::Writer::new(out())),
             Format::Tsv if query.is_none() => Self::Rows(out()),
             format => Self::Whole { reports: Vec::new(), query, format, palette },

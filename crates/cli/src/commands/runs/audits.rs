@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::state::find_run;
 use crate::stdout;
 use hostssl_audit::Profile;
+use hostssl_formats::Shape;
 use hostssl_ops::judge_again;
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
@@ -60,6 +61,7 @@ fn write(
         Some(profile) => judge_again(report, profile),
         None => report,
     };
-    audit::write(&report, value.output, query.as_ref(), talk)?;
+    let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
+    audit::write(&report, value.output, query.as_ref(), &shape, talk)?;
     Ok(Exit::of_audit(&report))
 }

@@ -6,13 +6,14 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Column, Text, runs_json, safe, write_columns};
+use hostssl_formats::{Cell, Entry, Heading, Section, Shown, Text, runs_json, safe, write_list};
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use std::io::{self, Write};
 use std::path::Path;
 
 pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
+    let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
     let size = if args.all { u32::MAX } else { args.limit };
     let mut directory = args.state.directory(args.of.simulated())?;
     if !args.of.simulated() && is_empty(&directory) {
@@ -36,7 +37,7 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
     let palette = stdout::palette(talk);
     let format = Format::from(args.value.output);
     if query.is_none() && format == Format::Table {
-        stdout::write_text(talk, |out, text| table(out, &runs, &directory, text))?;
+        stdout::write_text(talk, &shape, |out, text| table(out, &runs, &directory, text))?;
     } else {
         let listed: Vec<_> = runs.iter().map(of).collect();
         let value = runs_json::value(&listed).map_err(|error| CliError::defect(&error))?;
@@ -61,7 +62,6 @@ fn is_empty(directory: &Path) -> bool {
 }
 
 fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, text: &Text<'_>) -> io::Result<()> {
-    let palette = text.palette;
     if runs.is_empty() {
         let place = directory.display().to_string();
         return writeln!(
@@ -70,18 +70,35 @@ fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, text: &Text<'_
             safe(&place)
         );
     }
-    let headings = ["RUN", "KIND", "CAME TO", "STARTED", "LAST", "BY", "RULES OR PLAN"];
-    let mut rows = vec![headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec()];
-    rows.extend(runs.iter().map(|run| {
-        let [came_to, started, last, by, what] = match run {
+    let entries = runs.iter().map(|run| {
+        let [result, started, updated, by, what] = match run {
             KeptRun::Audit(audit) => of_audit(audit),
             KeptRun::Probe(probe) => of_probe(probe),
             KeptRun::Apply(run) => of_apply(run),
         };
-        let cells = [run.id(), run.kind(), &came_to, &started, &last, &by, &what];
-        cells.map(|cell| Column::plain(safe(cell))).to_vec()
-    }));
-    write_columns(out, "", &rows)
+        let id = if text.shape.wide { run.id() } else { short(run.id()) };
+        let cells = [id, run.kind(), &started, &updated, &what, &by, &result];
+        Entry { word: run.kind(), lines: vec![cells.map(Cell::plain).to_vec()] }
+    });
+    write_list(out, COLUMNS, vec![Section { title: None, entries: entries.collect() }], text)
+}
+
+/// The columns of what was run.
+pub(crate) const COLUMNS: &[Heading] = &[
+    Heading::new("run", Shown::Always),
+    Heading::new("kind", Shown::Always),
+    Heading::new("started", Shown::Always),
+    Heading::new("updated", Shown::Wide),
+    Heading::new("profile-or-plan", Shown::WithRoom(1)),
+    Heading::new("by", Shown::WithRoom(2)),
+    Heading::new("result", Shown::Prose),
+];
+
+/// As much of an id as names the run: the beginning of an audit's or probe's holds the millisecond in which it began. Those of
+/// runs that change servers are short.
+fn short(id: &str) -> &str {
+    const SHOWN: usize = "01a2b3c4-d5e6".len();
+    if id.len() == uuid::fmt::Hyphenated::LENGTH { id.get(..SHOWN).unwrap_or(id) } else { id }
 }
 
 fn of_audit(audit: &AuditEntry) -> [String; 5] {
@@ -109,7 +126,7 @@ fn of_probe(probe: &ProbeEntry) -> [String; 5] {
         probe_coverage(probe)
     );
     let ended = probe.finished_ms.map_or_else(|| "-".to_owned(), instant);
-    [found, instant(probe.started_ms), ended, "-".to_owned(), "the wire".to_owned()]
+    [found, instant(probe.started_ms), ended, "-".to_owned(), "-".to_owned()]
 }
 
 fn probe_coverage(probe: &ProbeEntry) -> &'static str {
@@ -123,9 +140,9 @@ fn probe_coverage(probe: &ProbeEntry) -> &'static str {
 fn of_apply(run: &RunEntry) -> [String; 5] {
     let steps = if run.steps == 1 { "step" } else { "steps" };
     let plan = run.plan.as_str().get(..12).unwrap_or_default().to_owned();
-    let back = if run.put_back > 0 { format!(", {} put back", run.put_back) } else { String::new() };
-    let came_to = format!("{}, {} {steps}: {} written{back}", run.phase.as_str(), run.steps, run.written);
-    [came_to, instant(run.started_at_ms), instant(run.last_at_ms), run.principal.name.clone(), plan]
+    let back = if run.put_back > 0 { format!(", {} restored", run.put_back) } else { String::new() };
+    let result = format!("{}, {} {steps}: {} written{back}", run.phase.as_str(), run.steps, run.written);
+    [result, instant(run.started_at_ms), instant(run.last_at_ms), run.principal.name.clone(), plan]
 }
 
 fn of(run: &KeptRun) -> runs_json::Run<'_> {

@@ -1,11 +1,11 @@
 //! Probes that are kept, shown as they were.
 
-use crate::args::{KeptArgs, OutputArgs};
+use crate::args::{AuditFormat, KeptArgs, OutputArgs};
 use crate::commands::probe::Sink;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
-use hostssl_formats::probe_json;
+use hostssl_formats::{Shape, probe_json};
 use hostssl_store::{Page, ProbeEntry, StoreReader};
 
 /// Endpoints that are read at once.
@@ -23,7 +23,8 @@ pub(super) fn show(
         .output
         .format()
         .ok_or_else(|| CliError::usage("a probe has no csv", "use --output tsv, or json for all of it"))?;
-    let mut sink = Sink::of(format, query, stdout::palette(talk));
+    let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
+    let mut sink = Sink::of(format, query, shape, stdout::palette(talk));
     for number in 0.. {
         let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;
         if documents.is_empty() {

@@ -1,0 +1,58 @@
+//! Values of closed lists: help and completion show them, and whoever uses the value says what is wrong with another.
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use std::ffi::OsStr;
+
+/// Takes any text, and suggests those of a list.
+#[derive(Debug, Clone)]
+pub(crate) struct Suggested(pub(crate) fn() -> Vec<String>);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        clap::builder::StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// Profiles by their names, the newest version of each.
+pub(crate) fn profiles() -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for profile in hostssl_audit::Profile::all() {
+        let text = profile.to_string();
+        let name = text.split('@').next().unwrap_or_default().to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Every control.
+pub(crate) fn controls() -> Vec<String> {
+    hostssl_audit::ALL.iter().map(|control| control.id.to_string()).collect()
+}
+
+/// The controls that a plan can fix.
+pub(crate) fn fixable_controls() -> Vec<String> {
+    hostssl_remediation::FixableControl::ALL.into_iter().map(|control| control.to_string()).collect()
+}
+
+/// The scenarios of the simulated Azure.
+pub(crate) fn scenarios() -> Vec<String> {
+    hostssl_azure_sim::Scenario::NAMES.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// The run that needs no id.
+pub(crate) fn latest() -> Vec<String> {
+    vec!["latest".to_owned()]
+}

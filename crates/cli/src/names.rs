@@ -1,0 +1,18 @@
+//! Names of subscriptions: what kept audits knew, and what Azure says.
+
+use crate::args::StateArgs;
+use hostssl_azure::list_subscriptions;
+use hostssl_formats::Names;
+use hostssl_ops::Tenant;
+
+/// The names that kept audits knew. Without a state there are none, and ids stand for themselves.
+pub(crate) fn kept(state: &StateArgs, simulated: bool) -> Names {
+    let known = state.read(simulated).ok().and_then(|reader| reader.subscription_names().ok()).unwrap_or_default();
+    Names::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())))
+}
+
+/// The names of the subscriptions that the identity can see.
+pub(crate) async fn of_azure(tenant: &Tenant) -> Names {
+    let listed = list_subscriptions(&tenant.arm).await;
+    Names::new(listed.items.iter().map(|one| (one.id.as_str(), &*one.name)))
+}
