@@ -2,7 +2,8 @@
 
 use super::{
     AuditFormat, ConnectArgs, Discovery, LimitArgs, ListArgs, PlanList, RunList, RunsList, ScopeArgs, SelectArgs,
-    ServerNameArgs, Suggested, TableArgs, ValueArgs, duration, fixable_controls, latest, name, profiles, reason, scenarios,
+    ServerNameArgs, Suggested, TableArgs, ValueArgs, duration, fixable_controls, latest, name, profiles, reason,
+    scenarios,
 };
 use crate::error::CliError;
 use crate::route::RouteArgs;

@@ -46,7 +46,9 @@ pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     let format = Format::from(args.output);
     match (format, query) {
         (Format::Table, None) => {
-            stdout::write_text(talk, &hostssl_formats::Shape::AS_IS, |out, text| diff_text::write(out, &before, &after, &compared, text))?;
+            stdout::write_text(talk, &hostssl_formats::Shape::AS_IS, |out, text| {
+                diff_text::write(out, &before, &after, &compared, text)
+            })?;
         }
         (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
         (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, talk)?,
