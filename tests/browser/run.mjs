@@ -110,7 +110,9 @@ test("a server: its switch, its evidence, its history", async () => {
 test("the clients of a server: who would be refused, by day, and what to change", async () => {
   const page = await open(addresses.clients);
   assert.match(await text(page, ".verdict"), /clients would be refused.*2 clients connect in plaintext/);
-  assert.ok((await page.$$(".days g")).length >= 7);
+  assert.ok((await page.$$(".timeline g")).length >= 7);
+  const [chart, card] = await page.$$eval(".timeline, [aria-labelledby=h-days]", (nodes) => nodes.map((node) => node.getBoundingClientRect().width).sort((a, b) => a - b));
+  assert.ok(chart > card * 0.8, `the chart is ${chart} wide in a card of ${card}`);
   const rows = await texts(page, ".clients tbody tr");
   assert.ok(rows.some((row) => row.includes("Metabase") && row.includes("plaintext") && /SSL/.test(row)), rows.join("\n"));
   await page.goto(server.origin + addresses.security);

@@ -63,7 +63,7 @@ async fn who_would_be_refused_is_told_before_anything_is_changed() {
     {
         assert!(page.contains(words), "{words}: {page}");
     }
-    assert!(page.contains("sslmode=require") && page.contains("class=\"days\""), "{page}");
+    assert!(page.contains("sslmode=require") && page.contains("class=\"timeline\""), "{page}");
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
     let told = visitor.get(&security).await.body;
     assert!(told.contains("Who would be refused") && told.contains("report on shop, psycopg2"), "{told}");
