@@ -1,6 +1,6 @@
 //! The audit as a Markdown summary, for a pull request or the summary page of a job.
 //!
-//! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after [`ROWS`] rows and says
+//! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after 100 rows and says
 //! how many more there are.
 
 use crate::markdown_text::escaped;
