@@ -255,7 +255,8 @@ fn objection(command: &str) -> Option<String> {
             _ => {}
         }
     }
-    words.extend(plain.split_whitespace().map(str::to_owned));
+    // What stands behind is for the shell.
+    words.extend(plain.split_whitespace().take_while(|word| !word.starts_with('>')).map(str::to_owned));
     match Cli::try_parse_from(&words) {
         Ok(_) => None,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => None,
