@@ -326,6 +326,12 @@ pub(crate) enum AuditFormat {
     Yamlc,
     Tsv,
     Csv,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for the test pages of pipelines.
+    Junit,
+    /// A summary for pull requests and jobs.
+    Markdown,
     None,
 }
 

@@ -149,7 +149,7 @@ const QUERY_HINT: &str = "queries are JMESPath, such as '[*].{name:name, ssl:ssl
                           \"servers[?outcome=='fail'].name\" for an audit";
 
 impl AuditFormat {
-    /// The format for values; `None` for csv, which only reports have.
+    /// The format for values; `None` for those that only reports of audits have.
     pub(crate) fn format(self) -> Option<Format> {
         Some(match self {
             Self::Table | Self::Wide => Format::Table,
@@ -159,9 +159,20 @@ impl AuditFormat {
             Self::Yamlc => Format::Yamlc,
             Self::Tsv => Format::Tsv,
             Self::None => Format::None,
-            Self::Csv => return None,
+            Self::Csv | Self::Sarif | Self::Junit | Self::Markdown => return None,
         })
     }
+}
+
+/// Refuses a query over a format that is not of values.
+pub(crate) fn refuse_query(query: Option<&Query>, output: AuditFormat) -> Result<(), CliError> {
+    if query.is_some() && output.format().is_none() {
+        return Err(CliError::usage(
+            "--query does not go with --output csv, sarif, junit or markdown",
+            "use --output json or tsv, or leave --query out",
+        ));
+    }
+    Ok(())
 }
 
 impl From<ValueFormat> for Format {

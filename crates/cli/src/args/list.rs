@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 /// A list that a command writes as a table.
-pub(crate) trait Listed: Clone + Debug + Default + Send + Sync + 'static {
+pub(crate) trait NamedList: Clone + Debug + Default + Send + Sync + 'static {
     /// Its columns.
     const COLUMNS: &'static [Heading];
 
@@ -19,7 +19,7 @@ pub(crate) trait Listed: Clone + Debug + Default + Send + Sync + 'static {
 /// What to show of a list.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Table options")]
-pub(crate) struct ListArgs<T: Listed> {
+pub(crate) struct ListArgs<T: NamedList> {
     /// Show only rows with this word in the table (repeatable, or separated by commas).
     #[arg(long, value_name = "WORD,…", value_delimiter = ',', value_parser = PossibleValuesParser::new(T::words()))]
     only: Vec<String>,
@@ -36,11 +36,11 @@ pub(crate) struct ListArgs<T: Listed> {
     of: PhantomData<T>,
 }
 
-fn names<T: Listed>() -> Vec<&'static str> {
+fn names<T: NamedList>() -> Vec<&'static str> {
     T::COLUMNS.iter().map(|heading| heading.name).collect()
 }
 
-impl<T: Listed> ListArgs<T> {
+impl<T: NamedList> ListArgs<T> {
     /// The shape of the table.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ macro_rules! lists {
         #[derive(Debug, Clone, Default)]
         pub(crate) struct $name;
 
-        impl Listed for $name {
+        impl NamedList for $name {
             const COLUMNS: &'static [Heading] = $columns;
 
             fn words() -> Vec<&'static str> {

@@ -10,7 +10,7 @@ use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Query, Shape, audit_csv, audit_json, audit_text};
+use hostssl_formats::{Query, Shape, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
 use jiff::Timestamp;
@@ -21,9 +21,7 @@ use tokio::sync::Notify;
 pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let profile = profile(args)?;
     let query = stdout::query(args.query.as_deref())?;
-    if query.is_some() && args.output == AuditFormat::Csv {
-        return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
-    }
+    stdout::refuse_query(query.as_ref(), args.output)?;
     let is_table = query.is_none() && args.output.format() == Some(Format::Table);
     let shape = args.list.shape(is_table, args.output == AuditFormat::Wide)?;
     if !args.wire.probe {
@@ -136,6 +134,9 @@ pub(crate) fn write(
         }
         AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
         AuditFormat::Csv => return stdout::write(|out| audit_csv::write(out, report)),
+        AuditFormat::Sarif => return stdout::write(|out| audit_sarif::write(out, report)),
+        AuditFormat::Junit => return stdout::write(|out| audit_junit::write(out, report)),
+        AuditFormat::Markdown => return stdout::write(|out| audit_markdown::write(out, report)),
         AuditFormat::None => return Ok(()),
         _ => {}
     }

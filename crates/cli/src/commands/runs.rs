@@ -60,7 +60,10 @@ fn write_run(
 ) -> Result<(), CliError> {
     let palette = stdout::palette(talk);
     let format = value.output.format().ok_or_else(|| {
-        CliError::usage("a run that changed servers has no csv", "use --output tsv, or json for all of it")
+        CliError::usage(
+            "csv, sarif, junit and markdown are for audits, and this run changed servers",
+            "use --output tsv, or json for all of it",
+        )
     })?;
     if query.is_none() && format == Format::Table {
         let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };

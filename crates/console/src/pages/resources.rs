@@ -45,13 +45,13 @@ pub(crate) struct View {
 }
 
 /// A column that can be sorted by.
-pub(crate) struct Heading {
+pub(crate) struct SortLink {
     title: &'static str,
     link: String,
     sorted: &'static str,
 }
 
-impl Heading {
+impl SortLink {
     /// The column in the style sheet.
     fn column(&self) -> &'static str {
         COLUMNS.iter().find(|(title, ..)| *title == self.title).map_or("name", |(_, word, _)| match *word {
@@ -84,7 +84,7 @@ struct Found {
     /// Which of the controls fail somewhere.
     controls: Vec<&'static str>,
     paging: Paging,
-    headings: Vec<Heading>,
+    headings: Vec<SortLink>,
     all: String,
     /// The run that changed servers after the latest audit, and when.
     changed: Option<Overtaken>,
@@ -203,7 +203,7 @@ impl View {
         (sort.unwrap_or_default(), self.dir == "desc")
     }
 
-    fn headings(&self) -> Vec<Heading> {
+    fn headings(&self) -> Vec<SortLink> {
         let (sort, descending) = self.sort();
         let heading = |(title, word, by): (&'static str, &str, ServerSort)| {
             let here = by == sort;
@@ -214,7 +214,7 @@ impl View {
                 (true, false) => "ascending",
                 (true, true) => "descending",
             };
-            Heading { title, link: next.link(), sorted }
+            SortLink { title, link: next.link(), sorted }
         };
         COLUMNS.into_iter().map(heading).collect()
     }

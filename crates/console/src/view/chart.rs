@@ -229,11 +229,11 @@ impl Point {
 
 /// A server over time: a cell for each run, the newest on the right.
 #[derive(Debug, Clone)]
-pub(crate) struct Strip(pub(crate) Vec<Cell>);
+pub(crate) struct Strip(pub(crate) Vec<ChartCell>);
 
 /// A run in a strip.
 #[derive(Debug, Clone)]
-pub(crate) struct Cell {
+pub(crate) struct ChartCell {
     pub(crate) x: u64,
     pub(crate) class: &'static str,
     pub(crate) words: String,
@@ -242,7 +242,7 @@ pub(crate) struct Cell {
 impl Strip {
     /// The entries, newest first.
     pub(crate) fn of(history: &[HistoryEntry]) -> Self {
-        let cell = |(index, entry): (u64, &HistoryEntry)| Cell {
+        let cell = |(index, entry): (u64, &HistoryEntry)| ChartCell {
             x: index * 12,
             class: class_of(entry.standing),
             words: format!("{}: {}", entry.started_at.get(..16).unwrap_or_default(), entry.standing.words()),

@@ -53,9 +53,7 @@ fn write(
     talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
-    if query.is_some() && value.output == AuditFormat::Csv {
-        return Err(CliError::usage("--query does not go with --output csv", "use --output tsv, or leave --query out"));
-    }
+    stdout::refuse_query(query.as_ref(), value.output)?;
     let report = reader.audit_report(audit)?;
     let report = match profile {
         Some(profile) => judge_again(report, profile),

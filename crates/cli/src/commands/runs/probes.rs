@@ -19,10 +19,12 @@ pub(super) fn show(
     talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
-    let format = value
-        .output
-        .format()
-        .ok_or_else(|| CliError::usage("a probe has no csv", "use --output tsv, or json for all of it"))?;
+    let format = value.output.format().ok_or_else(|| {
+        CliError::usage(
+            "csv, sarif, junit and markdown are for audits, and this run is a probe",
+            "use --output tsv, or json for all of it",
+        )
+    })?;
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
     let mut sink = Sink::of(format, query, shape, stdout::palette(talk));
     for number in 0.. {
