@@ -51,6 +51,8 @@ pub struct Settings {
     pub minimum_tls: TlsVersion,
     /// The days that a certificate must last at least.
     pub expiry_days: u32,
+    /// The days over which clients must have been observed before enforcement counts as safe. A week has every weekly job in it.
+    pub observation_days: u32,
 }
 
 /// The facts that a control looks at.

@@ -24,6 +24,8 @@ struct Traffic {
     address: &'static str,
     is_tls: bool,
     every_hours: i64,
+    /// The days on which it connects, counted back from now; a client that still does begins with 0.
+    days_ago: std::ops::RangeInclusive<i64>,
 }
 
 const fn traffic(
@@ -34,7 +36,17 @@ const fn traffic(
     is_tls: bool,
     every_hours: i64,
 ) -> Traffic {
-    Traffic { user, database, application, address, is_tls, every_hours }
+    Traffic { user, database, application, address, is_tls, every_hours, days_ago: 0..=i64::MAX }
+}
+
+/// A client that connects every night, and was last seen more than a week ago: a look at one week of logs misses it.
+const fn nightly(
+    user: &'static str,
+    database: &'static str,
+    application: &'static str,
+    address: &'static str,
+) -> Traffic {
+    Traffic { user, database, application, address, is_tls: false, every_hours: 24, days_ago: 8..=13 }
 }
 
 /// Who connects to the servers of the demonstration whose logs can be downloaded, and for how many days there are logs.
@@ -53,6 +65,7 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
     const KEYCLOAK: &[Traffic] = &[
         traffic("keycloak", "keycloak", "PostgreSQL JDBC Driver", "10.40.2.3", true, 1),
         traffic("backup", "keycloak", "pg_dump", "10.40.2.8", true, 24),
+        nightly("billing", "keycloak", "billing-run", "10.40.6.1"),
     ];
     const STAGE: &[Traffic] = &[traffic("orders_api", "orders", "PostgreSQL JDBC Driver", "10.21.1.14", true, 2)];
     match server {
@@ -65,6 +78,9 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
         _ => None,
     }
 }
+
+/// The time up to which there are logs, and the time that it is.
+type Times = (Timestamp, Timestamp);
 
 /// The start of each day of which there is a log, in seconds since 1970.
 fn days(server: &str, now: Timestamp) -> Vec<i64> {
@@ -83,7 +99,8 @@ fn file_name(day: i64) -> String {
 }
 
 /// The entries of the list of a server's log files.
-pub(crate) fn entries(record: &Record, base: &str, now: Timestamp) -> Vec<String> {
+pub(crate) fn entries(record: &Record, base: &str, times: Times) -> Vec<String> {
+    let (now, _) = times;
     // Storage has hosts of its own, but a simulation on loopback has only one.
     let host = if base.contains("localhost") || base.contains("127.0.0.1") {
         base
@@ -94,7 +111,7 @@ pub(crate) fn entries(record: &Record, base: &str, now: Timestamp) -> Vec<String
         .into_iter()
         .map(|day| {
             let name = file_name(day);
-            let size = content(record.name(), &name, now).map_or(0, |text| text.len().div_ceil(1_024));
+            let size = content(record.name(), &name, times).map_or(0, |text| text.len().div_ceil(1_024));
             let modified = Timestamp::from_second(day + 86_399).unwrap_or_default().min(now);
             let url = format!("{host}/simulated-logs/{}/serverlogs/{name}?sv=2024-11-04&sr=f&sp=r&sig={SIGNATURE}", record.name());
             let mut entry = String::new();
@@ -124,27 +141,27 @@ pub(crate) fn download(call: &Call<'_>, simulation: &Inner, server: &str, file: 
     if !is_signed(call.query) {
         return Reply::error(StatusCode::FORBIDDEN, "AuthenticationFailed", "The signature is missing or not right.");
     }
-    match content(server, file, simulation.clock.now()) {
+    match content(server, file, simulation.log_times()) {
         Some(text) => Reply::with(StatusCode::OK, Content::Stream(Body::from(text))),
         None => reply::no_such_path(),
     }
 }
 
 /// The text of a log; `None` if there is no such file.
-pub(crate) fn content(server: &str, file: &str, now: Timestamp) -> Option<String> {
+pub(crate) fn content(server: &str, file: &str, times: Times) -> Option<String> {
     let (_, clients) = demo(server)?;
-    let day = days(server, now).into_iter().find(|day| file_name(*day) == file)?;
-    Some(of_day(day, clients, now))
+    let day = days(server, times.0).into_iter().find(|day| file_name(*day) == file)?;
+    Some(of_day(day, clients, times))
 }
 
 /// What a server wrote in the last `count` days; `None` if it writes nothing.
 pub(crate) fn kept(server: &str, now: Timestamp, count: i64) -> Option<String> {
     let (_, clients) = demo(server)?;
-    Some(last_days(now, count).into_iter().map(|day| of_day(day, clients, now)).collect())
+    Some(last_days(now, count).into_iter().map(|day| of_day(day, clients, (now, now))).collect())
 }
 
-/// What is written on one day, until now.
-fn of_day(day: i64, clients: &[Traffic], now: Timestamp) -> String {
+/// What is written on one day, until then.
+fn of_day(day: i64, clients: &[Traffic], (now, today): Times) -> String {
     let mut log = String::new();
     for hour in 0..24 {
         let at = day + hour * 3_600;
@@ -152,7 +169,8 @@ fn of_day(day: i64, clients: &[Traffic], now: Timestamp) -> String {
             break;
         }
         for (index, client) in (0u32..).zip(clients) {
-            if at / 3_600 % client.every_hours == 0 {
+            let days_ago = (today.as_second() - at).div_euclid(86_400);
+            if at / 3_600 % client.every_hours == 0 && client.days_ago.contains(&days_ago) {
                 write_session(&mut log, at + i64::from(index), index + 100, client);
             }
         }
@@ -195,11 +213,18 @@ mod tests {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let all: String = days("pg-catalog-prod", now)
             .into_iter()
-            .filter_map(|day| content("pg-catalog-prod", &file_name(day), now))
+            .filter_map(|day| content("pg-catalog-prod", &file_name(day), (now, now)))
             .collect();
         assert!(all.contains("user=export database=catalog application_name=pg_dump\n"));
-        assert!(content("pg-catalog-prod", "postgresql-19700101.log", now).is_none());
+        assert!(content("pg-catalog-prod", "postgresql-19700101.log", (now, now)).is_none());
         assert!(days("pg-payroll-prod", now).is_empty());
+        // The nightly job is in the logs of last week, and not in those of this week.
+        let week_of = |at: Timestamp| -> String {
+            let days = days("pg-keycloak", at).into_iter();
+            days.filter_map(|day| content("pg-keycloak", &file_name(day), (at, now))).collect()
+        };
+        assert!(!week_of(now).contains("billing-run"));
+        assert!(week_of(now - jiff::SignedDuration::from_hours(7 * 24)).contains("billing-run"));
         assert!(is_signed("a=b&sig=simulated-signature") && !is_signed("sig=other"));
     }
 }

@@ -3,10 +3,12 @@
 use crate::args::StateArgs;
 use crate::error::CliError;
 use etcetera::BaseStrategy as _;
+use hostssl_ops::ClientEvidence;
 use hostssl_remediation::RunId;
-use hostssl_store::{AuditEntry, KeptRun, Page, Store, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, Store, StoreError, StoreReader};
 use jiff::Timestamp;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The part of a state directory for runs of `--simulate`: what was simulated must not hold up what is real.
 const SIMULATED: &str = "simulated";
@@ -26,6 +28,32 @@ impl StateArgs {
     /// Opens it for changing servers.
     pub(crate) fn open(&self, simulated: bool) -> Result<Store, CliError> {
         Ok(Store::open(&self.directory(simulated)?)?)
+    }
+
+    /// The kept censuses of clients; none where nothing is kept yet, or what is kept cannot be read, which is said: then nobody
+    /// knows who would be refused.
+    pub(crate) fn censuses(&self, simulated: bool) -> Option<Arc<dyn ClientEvidence>> {
+        let directory = match self.directory(simulated) {
+            Ok(directory) => directory,
+            Err(error) => {
+                say!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
+                return None;
+            }
+        };
+        let opened: Result<Arc<dyn ClientEvidence>, StoreError> = match StoreReader::open(&directory) {
+            // Whoever keeps something brings an older state up to date.
+            Err(StoreError::OlderVersion { .. }) => AuditStore::open(&directory).map(|store| Arc::new(store) as _),
+            opened => opened.map(|reader| Arc::new(reader) as _),
+        };
+        match opened {
+            Ok(censuses) => Some(censuses),
+            Err(StoreError::NoState(_)) => None,
+            Err(error) => {
+                let error = CliError::from(error);
+                say!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
+                None
+            }
+        }
     }
 
     /// Opens it for reading.

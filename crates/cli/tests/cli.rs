@@ -107,7 +107,10 @@ fn servers_are_chosen_by_pattern_and_tag_and_left_out() {
     let listed = names(&[&["server", "list"][..], &staging].concat(), "[].name");
     assert_eq!(listed, expected);
     assert_eq!(names(&["audit", "--server", "*-insights", "-g", "rg-*"], "servers[].name"), ["horizon-insights"]);
-    let planned = names(&["plan", "--except", "environment=production", "--except", "pg-keycloak"], "steps[].server");
+    let planned = names(
+        &["plan", "--accept-breakage", "*=a test", "--except", "environment=production", "--except", "pg-keycloak"],
+        "steps[].server",
+    );
     assert!(
         !planned.is_empty() && planned.iter().all(|id| !id.ends_with("-prod") && !id.ends_with("keycloak")),
         "{planned:?}"
@@ -120,7 +123,7 @@ fn servers_are_chosen_by_pattern_and_tag_and_left_out() {
 fn what_was_left_out_stands_in_the_check_of_the_plan() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.json").display().to_string();
-    run(&["plan", "--simulate", "--except", "pg-key*", "--out", &file]);
+    run(&["plan", "--simulate", "--accept-breakage", "*=a test", "--except", "pg-key*", "--out", &file]);
     let checked = run(&["plan", "check", &file]);
     assert!(checked.stdout.contains("left out on request by --except pg-key*: pg-keycloak\n"), "{}", checked.stdout);
 }

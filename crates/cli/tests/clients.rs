@@ -100,6 +100,8 @@ fn what_cannot_be_read_is_never_an_all_clear() {
 
 #[test]
 fn the_simulated_estate_has_all_three_verdicts() {
+    let state = folder("simulated").display().to_string();
+    let run = |arguments: &[&str]| run(&[arguments, &["--state", &state]].concat());
     let done = run(&["clients", "--simulate", "-o", "json"]);
     assert_eq!(done.code, 3, "{}", done.stderr);
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
@@ -171,4 +173,38 @@ fn log_analytics_goes_back_further_than_the_log_files() {
     assert_eq!(nowhere["verdict"], "needs-observation");
     assert_eq!(run(&["clients", "--simulate", "--log-analytics", "x"]).code, 2);
     assert_eq!(run(&["clients", "--log-file", "-", "--log-analytics", workspace]).code, 2);
+}
+
+#[test]
+fn what_is_seen_is_kept_and_seen_once() {
+    let state = folder("kept");
+    let at = state.display().to_string();
+    let clients = |more: &[&str]| {
+        let done =
+            run(&[&["clients", "--simulate", "-o", "json", "--server", "pg-keycloak", "--state", &at], more].concat());
+        let report: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+        (report["servers"][0].clone(), done.code)
+    };
+    let (alone, code) = clients(&["--no-save"]);
+    assert!(!state.join("simulated").exists(), "nothing is kept where that is said");
+    // One subscription cannot be listed: no server is missed in silence.
+    assert_eq!((code, alone["verdict"].as_str()), (4, Some("safe")), "{alone}");
+    let (first, _) = clients(&[]);
+    let (second, _) = clients(&[]);
+    let sightings = |server: &Value| -> u64 {
+        server["clients"].as_array().unwrap().iter().map(|one| one["sightings"].as_u64().unwrap()).sum()
+    };
+    // A full hour between two looks is a session more of each client.
+    let few = first["clients"].as_array().unwrap().len() as u64;
+    assert!(sightings(&alone) > 100 && sightings(&first) <= sightings(&alone) + few);
+    assert!(sightings(&second) <= sightings(&first) + few, "the same logs once more are no more sessions");
+    // A week of logs is not enough for two.
+    let (fortnight, code) = clients(&["--window", "14d"]);
+    assert_eq!((code, fortnight["verdict"].as_str()), (4, Some("needs-observation")), "{fortnight}");
+    for entry in std::fs::read_dir(state.join("simulated")).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for secret in [&b"simulated-signature"[..], b"sig=", b"eyJ"] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+        }
+    }
 }

@@ -36,7 +36,8 @@ impl Site {
     /// Plans, and returns the plan's file and hash.
     fn plan(&self, name: &str, more: &[&str]) -> (String, String) {
         let file = self.path(name);
-        let done = self.run(&[&["plan", "--out", &file, "-o", "json"], more].concat());
+        let accept = ["--accept-breakage", "*=a test"];
+        let done = self.run(&[&["plan", "--out", &file, "-o", "json"][..], &accept, more].concat());
         assert!(matches!(done.code, 0 | 4), "{}", done.stderr);
         let plan: Value = serde_json::from_str(&done.stdout).unwrap();
         assert_eq!(done.stdout, std::fs::read_to_string(&file).unwrap(), "what is printed is what is written");
@@ -72,6 +73,9 @@ fn plan_apply_verify_undo() {
     assert_eq!(applied.code, 4, "one step is for a person: {}", applied.stderr);
     let report = json(&applied);
     assert_eq!(report["plan"], hash.as_str());
+    let accepted = &report["steps"][0]["accepted"];
+    assert_eq!(accepted["reason"], "a test", "{report}");
+    assert!(accepted["by"].as_str().is_some_and(|by| !by.is_empty()), "{report}");
     assert_eq!((&report["summary"]["failed"], &report["summary"]["notStarted"]), (&0.into(), &1.into()));
     assert_eq!(site.outcome("pg-catalog-prod"), "Enabled");
     let again = site.run(&["plan", "-o", "json"]);
@@ -84,6 +88,9 @@ fn plan_apply_verify_undo() {
     let receipts = shown["receipts"].as_array().unwrap();
     assert_eq!(receipts.len() as u64, report["summary"]["applied"].as_u64().unwrap());
     assert!(receipts.iter().all(|receipt| receipt["requestId"].is_string() && receipt["after"].is_string()));
+    assert_eq!(&receipts[0]["accepted"], accepted, "who said it stands in the receipts");
+    let told = site.run(&["runs", "show", run]).stdout;
+    assert!(told.contains("clients may be refused: accepted by ") && told.contains(": a test ("), "{told}");
 
     assert_eq!(site.run(&["undo", run]).code, 2, "nobody can be asked");
     // An audit afterwards is the latest run of all, and not the latest that changed servers.
@@ -102,6 +109,73 @@ fn plan_apply_verify_undo() {
     assert_eq!(site.outcome("pg-catalog-prod"), "Disabled");
     assert_eq!(site.runs()[0]["phase"], "undo-finished");
     assert_eq!(site.run(&["resume", run]).code, 2);
+}
+
+#[test]
+fn only_a_census_or_a_word_with_a_reason_gets_a_server_into_a_plan() {
+    let site = Site::new(&["demo"]);
+    let plan = |more: &[&str]| {
+        let done = site.run(&[&["plan", "-o", "json"], more].concat());
+        assert_eq!(done.code, 4, "{}", done.stderr);
+        (json(&done), done.stderr)
+    };
+    let reason_of = |plan: &Value, name: &str| {
+        let left = plan["leftOut"].as_array().unwrap().iter();
+        let mut found = left.filter(|one| {
+            one["server"].as_str().unwrap().ends_with(name) && one["control"] == "require-secure-transport"
+        });
+        found.next().map(|one| one["reason"].as_str().unwrap().to_owned())
+    };
+    let planned = |plan: &Value, name: &str| {
+        let steps = plan["steps"].as_array().unwrap().iter();
+        let mut found = steps.filter(|step| step["server"].as_str().unwrap().ends_with(name));
+        found.next().cloned()
+    };
+    // Nobody has looked.
+    let (before, stderr) = plan(&[]);
+    assert!(planned(&before, "pg-keycloak").is_none(), "{before}");
+    for name in ["pg-keycloak", "pg-catalog-prod", "pg-archive-legacy"] {
+        assert_eq!(reason_of(&before, name).as_deref(), Some("needs-observation"), "{name}");
+    }
+    assert!(
+        stderr.contains("hint: `hostssl clients") && stderr.contains("looks at the clients and keeps what it sees"),
+        "{stderr}"
+    );
+
+    assert_eq!(site.run(&["clients", "-q", "-o", "none"]).code, 3);
+    let (after, stderr) = plan(&[]);
+    let safe = planned(&after, "pg-keycloak").unwrap();
+    assert_eq!((safe["disposition"].as_str(), &safe["accepted"]), (Some("online-safe"), &Value::Null));
+    assert_eq!(reason_of(&after, "pg-catalog-prod").as_deref(), Some("breaks-clients"));
+    assert_eq!(reason_of(&after, "pg-orders-stage").as_deref(), Some("needs-observation"));
+    assert!(stderr.contains("because clients would be refused"), "{stderr}");
+    let left = after["leftOut"].as_array().unwrap();
+    let catalog = left.iter().find(|one| one["reason"] == "breaks-clients" && one["clients"]["listed"][0].is_object());
+    let users: Vec<&str> = catalog.unwrap()["clients"]["listed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|client| client["user"].as_str().unwrap())
+        .collect();
+    assert_eq!(users, ["export", "report"]);
+
+    // A word of somebody, by name, pattern or tag.
+    for accept in ["pg-catalog-prod=the shop team agrees", "*catalog-pr?d=agreed", "tag:environment=production=agreed"]
+    {
+        let (accepted, _) = plan(&["--accept-breakage", accept]);
+        let step = planned(&accepted, "pg-catalog-prod").unwrap();
+        assert_eq!(step["disposition"], "breaks-clients", "{accept}");
+        assert!(accept.ends_with(step["accepted"]["reason"].as_str().unwrap()), "{accept}");
+    }
+    for wrong in ["pg-catalog-pord=agreed", "pg-catalog-prod=", "pg-catalog-prod"] {
+        let done = site.run(&["plan", "--accept-breakage", wrong]);
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{wrong}: {}", done.stderr);
+    }
+    let mistaken = site.run(&["plan", "--accept-breakage", "pg-catalog-pord=agreed"]).stderr;
+    assert!(mistaken.contains("--accept-breakage pg-catalog-pord matches no server"), "{mistaken}");
+    assert!(mistaken.contains("did you mean pg-catalog-prod?"), "{mistaken}");
+    // The floor of a server is another matter: a client with an old version is refused, one in plaintext is not.
+    assert!(site.runs().is_empty());
 }
 
 #[test]
@@ -247,7 +321,7 @@ fn a_state_directory_that_cannot_be_trusted_is_refused_before_the_first_write() 
 #[test]
 fn an_identity_that_may_not_write_is_refused_before_the_first_write() {
     let site = Site::new(&["readonly"]);
-    let done = site.run(&["plan", "-o", "json", "-q"]);
+    let done = site.run(&["plan", "-o", "json", "-q", "--accept-breakage", "*=a test"]);
     let plan = json(&done);
     assert_eq!(plan["steps"].as_array().unwrap().iter().filter(|step| step["disposition"] != "manual").count(), 0);
     let left_out = plan["leftOut"].as_array().unwrap();
@@ -386,7 +460,7 @@ fn a_plan_that_leaves_a_failing_server_out_is_not_the_whole_way() {
 fn a_server_that_failed_is_not_the_canary_of_the_next_plan() {
     let site = Site::new(&["faults"]);
     let canary = |more: &[&str]| {
-        let done = site.run(&[&["plan", "-o", "json"], more].concat());
+        let done = site.run(&[&["plan", "--accept-breakage", "*=a test", "-o", "json"], more].concat());
         let first = json(&done)["steps"][0]["server"].as_str().unwrap().to_owned();
         (first.rsplit('/').next().unwrap().to_owned(), done.stderr)
     };

@@ -2,6 +2,7 @@
 
 use hostssl_ops::Readiness;
 use hostssl_store::{AuditEntry, AuditStore};
+use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -28,16 +29,17 @@ impl ReadinessCache {
     /// What an audit saw does not change, so that this is found out once. In a large fleet that takes longer than a page
     /// may, and goes on behind it: then there is no answer yet.
     pub(crate) fn of(&self, audit: &AuditEntry) -> Option<Arc<Readiness>> {
-        let view = view_of(audit);
+        let now = Timestamp::now().as_millisecond();
+        let view = self.view_of(audit, now);
         if let Some(known) = self.known(&view) {
             return Some(known);
         }
         let (done, waiting) = mpsc::channel();
         let is_asked = lock(&self.0.asked).replace(view.clone()).is_some_and(|asked| asked == view);
         if !is_asked {
-            let (cache, audit) = (self.clone(), audit.clone());
+            let (cache, audit, view) = (self.clone(), audit.clone(), view.clone());
             let work = move || {
-                cache.find_out(&audit);
+                cache.find_out(&audit, view, now);
                 // The page may have gone on without it.
                 let _ = done.send(());
             };
@@ -49,13 +51,13 @@ impl ReadinessCache {
         self.known(&view)
     }
 
-    fn find_out(&self, audit: &AuditEntry) {
-        match Readiness::of(&self.0.store, audit) {
+    fn find_out(&self, audit: &AuditEntry, view: String, now: i64) {
+        match Readiness::of(&self.0.store, audit, now) {
             Ok(found) => {
                 if let Some(error) = &found.refused {
                     tracing::warn!(%error, "the planner refuses the facts of a kept audit");
                 }
-                *lock(&self.0.known) = Some((view_of(audit), Arc::new(found)));
+                *lock(&self.0.known) = Some((view, Arc::new(found)));
             }
             Err(error) => {
                 tracing::warn!(%error, "could not work out which servers are ready");
@@ -65,14 +67,16 @@ impl ReadinessCache {
         }
     }
 
+    /// What it is worked out of: the audit, the present that began with it as far as that has come, and the censuses, which grow old
+    /// by the hour.
+    fn view_of(&self, audit: &AuditEntry, now: i64) -> String {
+        let newest = self.0.store.newest_census().unwrap_or_default().unwrap_or_default();
+        format!("{} {} {newest} {}", audit.id, audit.present.unwrap_or_default(), now / 3_600_000)
+    }
+
     fn known(&self, view: &str) -> Option<Arc<Readiness>> {
         lock(&self.0.known).as_ref().filter(|(known, _)| known == view).map(|(_, readiness)| readiness.clone())
     }
-}
-
-/// What it is worked out of: the audit, and the present that began with it as far as that has come.
-fn view_of(audit: &AuditEntry) -> String {
-    format!("{} {}", audit.id, audit.present.unwrap_or_default())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

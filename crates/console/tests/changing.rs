@@ -165,7 +165,7 @@ async fn what_was_approved_is_what_was_shown_and_not_too_old() {
     let served = serve_over(old, connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1").await;
+    let asked = visitor.post("/plans", "&all=1&accept=agreed").await;
     let plan = ended(&visitor, &asked).await;
     assert!(plan.1.body.contains("too old to be applied") && !plan.1.body.contains("name=\"hash\""), "{}", plan.1.body);
     let file = visitor.get(&format!("{}/file", plan.0)).await;
@@ -214,9 +214,9 @@ async fn many_servers_are_planned_by_waves_enforced_and_undone() {
     visitor.audit().await;
     assert_eq!(visitor.post("/plans", "").await.status, 400);
     let overview = visitor.get("/").await.body;
-    assert!(overview.contains("Plan to enforce 3"), "{overview}");
+    assert!(overview.contains("Plan to enforce all that are off"), "{overview}");
     // All that match, with a server that is right already.
-    let asked = visitor.post("/plans", "&all=1&view=q%3Dpg-o").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=q%3Dpg-o").await;
     let plan = ended(&visitor, &asked).await;
     for words in ["Enforce on 3 servers", "Wave 1, the canary: 1 server", "Wave 2: 2 servers", "already compliant"] {
         assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
@@ -247,7 +247,7 @@ async fn chosen_servers_alone_are_planned() {
     let visitor = served.visitor().await;
     visitor.audit().await;
     let (one, two) = (key(&visitor, "pg-old").await, key(&visitor, "pg-off-2").await);
-    let asked = visitor.post("/plans", &format!("&server={one}&server={two}")).await;
+    let asked = visitor.post("/plans", &format!("&accept=agreed&server={one}&server={two}")).await;
     let plan = ended(&visitor, &asked).await;
     assert!(plan.1.body.contains("Enforce on 2 servers") && plan.1.body.contains("pg-off-2"), "{}", plan.1.body);
     let file = visitor.get(&format!("{}/file", plan.0)).await.body;
@@ -260,7 +260,7 @@ async fn a_server_is_excluded_from_a_plan_by_its_button() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
     let plan = ended(&visitor, &asked).await;
     assert!(plan.1.body.contains("3 writes on 3 servers in 2 waves"), "{}", plan.1.body);
     let key = key(&visitor, "pg-off-2").await;
@@ -284,7 +284,7 @@ async fn what_the_identity_may_not_change_is_left_out_when_it_is_planned() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
     let plan = ended(&visitor, &asked).await;
     for words in ["2 writes on 2 servers", "1 left out", "a permission is missing", "configurations/write"] {
         assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
@@ -299,7 +299,7 @@ async fn a_plan_shows_what_is_searched_for_and_one_wave_when_it_is_large() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
     let plan = ended(&visitor, &asked).await;
     let rows = |page: &str| page.matches("form=\"exclude\"").count();
     assert!(plan.1.body.contains("120 writes on 120 servers"), "{}", plan.1.body);
@@ -364,7 +364,7 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     let ada = Person::new(&served, "ada@contoso.example").await;
     let events = ada.post("/runs", "").await.header("location").to_owned();
     ada.get(&format!("{events}/events")).await;
-    let plan = ada.post("/plans", "&all=1").await.header("location").to_owned();
+    let plan = ada.post("/plans", "&all=1&accept=agreed").await.header("location").to_owned();
     ada.get(&format!("{plan}/events")).await;
     let page = ada.get(&plan).await;
     let hash = field(&page.body, "hash");
@@ -536,7 +536,7 @@ async fn the_reviewer_chooses_the_canary() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
     let mut plan = ended(&visitor, &asked).await;
     for name in ["pg-old", "pg-off-2"] {
         let key = key(&visitor, name).await;
@@ -567,7 +567,7 @@ async fn a_run_that_failures_stop_says_so() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
     let plan = ended(&visitor, &asked).await;
     let canary = first_wave(&plan.1.body).split("<bdi>pg-").nth(1).unwrap().split('<').next().unwrap().to_owned();
     let id = format!("{}{canary}", OFF.trim_end_matches("off"));
@@ -588,4 +588,29 @@ async fn words_that_nobody_understands_choose_no_servers() {
     for view in ["enforcement%3Dzzz", "outcome%3Dzzz"] {
         assert_eq!(visitor.post("/plans", &format!("&all=1&view={view}")).await.status, 400, "{view}");
     }
+}
+
+#[tokio::test]
+async fn servers_whose_clients_nobody_has_counted_are_left_out_until_somebody_accepts_it() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await;
+    for words in
+        ["Nothing to write", "whose clients were not observed long enough", "name=\"accept\"", "hostssl clients"]
+    {
+        assert!(plan.1.body.contains(words), "{words}: {}", plan.1.body);
+    }
+    let again = format!("{}/again", plan.0);
+    assert_eq!(visitor.post(&again, &format!("&accept={}", "x".repeat(501))).await.status, 400);
+    let accepted = ended(&visitor, &visitor.post(&again, "&accept=agreed+with+%3Cthe+shop%3E").await).await;
+    assert!(accepted.1.body.contains("3 writes on 3 servers"), "{}", accepted.1.body);
+    assert!(accepted.1.body.contains("agreed with &#60;the shop&#62;"), "{}", accepted.1.body);
+    let file = visitor.get(&format!("{}/file", accepted.0)).await.body;
+    assert!(file.contains("\"reason\": \"agreed with <the shop>\""), "{file}");
+    let run = ended(&visitor, &apply(&visitor, &accepted).await).await;
+    assert!(run.1.body.contains("clients may be refused: accepted by "), "{}", run.1.body);
+    assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "on");
 }

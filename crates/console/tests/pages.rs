@@ -64,7 +64,7 @@ async fn plans_and_runs() {
     insta::assert_snapshot!("plans_none", main_of(&visitor.get("/plans").await.body));
     insta::assert_snapshot!("link", main_of(&visitor.post("/links", "").await.body));
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&view=q%3Dpg-o").await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=q%3Dpg-o").await;
     let plan = ended(&visitor, &asked).await;
     insta::assert_snapshot!("plan", main_of(&plan.1.body));
     let run = ended(&visitor, &apply(&visitor, &plan).await).await;

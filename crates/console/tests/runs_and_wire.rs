@@ -11,7 +11,9 @@ use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_console::{Exchange, Message, Options, WireLook};
 use hostssl_model::{Outcome, Scope};
-use hostssl_ops::{AuditRequest, Discovery, ListenerProbe, Moment, PlanRequest, Stamp, audit_and_probe, make_plan};
+use hostssl_ops::{
+    AcceptBreakage, AuditRequest, Discovery, ListenerProbe, Moment, PlanRequest, Stamp, audit_and_probe, make_plan,
+};
 use hostssl_probe::Prober;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
@@ -203,6 +205,8 @@ async fn audits_and_applies_are_one_list() {
         order: hostssl_remediation::WaveOrder::default(),
         reason: None,
         discovery: Discovery::Lists,
+        clients: None,
+        accepted: vec![AcceptBreakage { selector: "*".to_owned(), reason: "a test".to_owned(), by: None }],
     };
     assert_eq!(request.goal.controls(), [FixableControl::RequireSecureTransport]);
     let plan = make_plan(&tenant, &request, stamp, &mut |_| ()).await.unwrap().plan;

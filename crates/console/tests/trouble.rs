@@ -12,7 +12,7 @@ use hostssl_audit::Profile;
 use hostssl_azure_sim::{Fault, FaultRule, Simulation};
 use hostssl_console::{Connect, Trouble};
 use hostssl_model::Scope;
-use hostssl_ops::{Discovery, PlanRequest, Stamp, make_plan};
+use hostssl_ops::{AcceptBreakage, Discovery, PlanRequest, Stamp, make_plan};
 use hostssl_remediation::{
     Act, Direction, Ending, Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId, SafeText,
 };
@@ -87,7 +87,7 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     // What was off when it was read last is not forgiven because it could not be read now.
     assert!(overview.contains(">incomplete") && overview.contains("3 of 4 servers"), "{overview}");
     // A server that was not seen is in no plan, and the plan says so.
-    let asked = visitor.post("/plans", "&all=1").await;
+    let asked = visitor.post("/plans", "&all=1&accept=agreed").await;
     let plan = ended(&visitor, &asked).await.1.body;
     assert!(plan.contains("current value unknown"), "{plan}");
 }
@@ -116,7 +116,7 @@ async fn the_audit_that_a_change_has_overtaken_says_so() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    assert!(visitor.get("/").await.body.contains("Plan to enforce 3<"));
+    assert!(visitor.get("/").await.body.contains("Plan to enforce all that are off<"));
     let plan = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
     let run = ended(&visitor, &apply(&visitor, &plan).await).await;
     for path in ["/", "/resources"] {
@@ -125,7 +125,10 @@ async fn the_audit_that_a_change_has_overtaken_says_so() {
     }
     // What it changed is in the figures at once, and no longer offered.
     let overview = visitor.get("/").await.body;
-    assert!(overview.contains("2 of 4 servers") && overview.contains("Plan to enforce 2<"), "{overview}");
+    assert!(
+        overview.contains("2 of 4 servers") && overview.contains("Plan to enforce all that are off<"),
+        "{overview}"
+    );
     visitor.audit().await;
     for path in ["/", "/resources"] {
         assert!(!visitor.get(path).await.body.contains(">changed by a run"), "{path}");
@@ -145,6 +148,8 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
         order: hostssl_remediation::WaveOrder::default(),
         reason: None,
         discovery: Discovery::Lists,
+        clients: None,
+        accepted: vec![AcceptBreakage { selector: "*".to_owned(), reason: "a test".to_owned(), by: None }],
     };
     let stamp = Stamp { id: "look".into(), started_at: now(), now: &now, tool_version: "0" };
     let plan = make_plan(&tenant, &request, stamp, &mut |_| ()).await.unwrap().plan;
@@ -259,7 +264,8 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
     let served = serve_over(allowed(), connect).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let plan = ended(&visitor, &visitor.post("/plans", "&view=enforcement%3Dnot-enforced&all=1").await).await;
+    let plan =
+        ended(&visitor, &visitor.post("/plans", "&accept=agreed&view=enforcement%3Dnot-enforced&all=1").await).await;
     let address = ended(&visitor, &apply(&visitor, &plan).await).await.0;
     let run = RunId::new(address.rsplit('/').next().unwrap()).unwrap();
     {
@@ -317,7 +323,7 @@ async fn chosen_servers_that_are_not_there_any_more_are_named_in_the_plan() {
     let visitor = served.visitor().await;
     visitor.audit().await;
     let key = key(&visitor, "pg-off").await;
-    let asked = visitor.post("/plans", &format!("&server=0123456789abcdef0123&server={key}")).await;
+    let asked = visitor.post("/plans", &format!("&accept=agreed&server=0123456789abcdef0123&server={key}")).await;
     let plan = ended(&visitor, &asked).await.1.body;
     assert!(plan.contains("Some things could not be checked") && plan.contains("1 chosen server"), "{plan}");
 }

@@ -116,6 +116,25 @@ struct StepReport<'a> {
     request_id: Option<&'a str>,
     /// Whether a write is, or may be, still under way: resume the run to settle it.
     open: bool,
+    /// Who has accepted what the step does to clients; absent where nobody had to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<ConsentV1>,
+}
+
+/// A person's word that clients may be refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct ConsentV1 {
+    /// Why.
+    pub reason: String,
+    /// Who said it.
+    pub by: String,
+}
+
+impl From<&run::Consent> for ConsentV1 {
+    fn from(from: &run::Consent) -> Self {
+        Self { reason: from.reason.to_string(), by: from.by.to_string() }
+    }
 }
 
 /// One write of a run, as the journal has it.
@@ -138,6 +157,9 @@ pub struct Receipt {
     pub after: Option<String>,
     /// When it was read back.
     pub read_back_at: Option<String>,
+    /// Who has accepted what the write did to clients; absent where nobody had to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<ConsentV1>,
 }
 
 /// The report with the receipts of its writes, as `hostssl runs show` has it.
@@ -251,6 +273,7 @@ impl<'a> From<&'a run::StepReport> for StepReport<'a> {
             reason: from.reason.as_deref(),
             request_id: from.request_id.as_deref(),
             open: from.open,
+            accepted: from.accepted.as_ref().map(ConsentV1::from),
         }
     }
 }

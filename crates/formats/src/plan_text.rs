@@ -1,8 +1,8 @@
 //! A plan for people: what would be written, in which order, and what is left out and why.
 
-use crate::{Cell, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_list};
+use crate::{Cell, Column, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::Outcome;
-use hostssl_remediation::{Disposition, LeftOutReason, Plan, Step};
+use hostssl_remediation::{AffectedClient, ClientImpact, Disposition, LeftOutReason, Plan, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -50,6 +50,7 @@ pub fn write(out: &mut dyn Write, plan: &Plan, names: &Names, text: &Text<'_>) -
     }
     write_some(out, COLUMNS, sections, text)?;
     write_some(out, LEFT_OUT, left_out(plan, names, text), text)?;
+    write_clients(out, plan, text.palette)?;
     write_summary(out, plan, text.palette)
 }
 
@@ -80,7 +81,7 @@ fn entry(step: &Step, names: &Names) -> Entry {
     let word = step.disposition.as_str();
     let outcome = match step.disposition {
         Disposition::OnlineSafe => Outcome::Pass,
-        Disposition::NeedsRestart | Disposition::BreaksClients => Outcome::Unknown,
+        Disposition::NeedsRestart | Disposition::NeedsObservation | Disposition::BreaksClients => Outcome::Unknown,
         Disposition::Manual => Outcome::NotApplicable,
     };
     // The value before stands in its own column.
@@ -123,6 +124,64 @@ fn left_out(plan: &Plan, names: &Names, text: &Text<'_>) -> Vec<Section> {
         Entry { word, lines: vec![line] }
     });
     vec![Section { title: Some(text.palette.bold("Left out")), entries: entries.collect() }]
+}
+
+/// Servers whose clients are named, and clients of each: the plan's file has more, and the census all.
+const CLIENTS_SHOWN: (usize, usize) = (20, 5);
+
+/// The clients that are refused, or would be.
+fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
+    let steps = plan.steps().iter().map(|step| (step.server.name(), step.clients.as_ref()));
+    let left = plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()));
+    let concerned: Vec<(&str, &ClientImpact)> = steps
+        .chain(left)
+        .filter_map(|(name, impact)| Some((name, impact.filter(|impact| !impact.clients.is_empty())?)))
+        .collect();
+    if concerned.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", palette.bold("Clients that are refused, or of which that cannot be told"))?;
+    let (servers, clients) = CLIENTS_SHOWN;
+    let mut rows = Vec::new();
+    for (name, impact) in concerned.iter().take(servers) {
+        for client in impact.clients.iter().take(clients) {
+            rows.push(vec![Column::plain(safe(name)), Column::plain(safe(&client_text(client)))]);
+        }
+        let more = impact.clients.len().saturating_sub(clients) + usize::try_from(impact.more).unwrap_or(usize::MAX);
+        if more > 0 {
+            rows.push(vec![Column::plain(safe(name)), Column::plain(format!("and {more} more: hostssl clients"))]);
+        }
+    }
+    if concerned.len() > servers {
+        let more = concerned.len() - servers;
+        rows.push(vec![Column::plain(format!("and {}", plural(more, "server"))), Column::plain("hostssl clients")]);
+    }
+    write_columns(out, "  ", &rows)?;
+    writeln!(out)
+}
+
+/// A client in one line: `report to catalog, Metabase v0.50.3, from 10.20.7.9, in plaintext, last seen 2026-09-16T18:00:01Z`.
+#[must_use]
+pub fn client_text(client: &AffectedClient) -> String {
+    let part = |lead: &str, text: Option<&str>| text.map(|text| format!("{lead}{text}"));
+    let tls = match client.tls.as_str() {
+        "plaintext" => "in plaintext".to_owned(),
+        "unknown" => "with or without TLS: not known".to_owned(),
+        version => format!("with {version}"),
+    };
+    let to = part(" to ", client.database.as_ref().map(|text| text.as_str())).unwrap_or_default();
+    let user = client.user.as_ref().map_or("an unknown user", |user| user.as_str());
+    [
+        Some(format!("{user}{to}")),
+        part("", client.application.as_ref().map(|text| text.as_str())),
+        part("from ", client.address.as_ref().map(|text| text.as_str())),
+        Some(tls),
+        part("last seen ", client.last_seen.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
 }
 
 /// As much of a reason as fits a row; JSON has it whole.

@@ -3,6 +3,7 @@
 use crate::{Cell, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_list};
 use hostssl_model::{Outcome, ResourceId};
 use hostssl_remediation::{Report, RunOutcome, RunSummary, Status, StepReport};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// The columns of the steps of a run.
@@ -50,6 +51,7 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &Names, text: &Text<'_
         write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
         writeln!(out)?;
     }
+    write_accepted(out, report)?;
     let run = text.palette.bold(&safe(&report.run));
     let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
     writeln!(out, "run {run}: {}{open}", counts(&report.summary, text.palette))?;
@@ -62,6 +64,33 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &Names, text: &Text<'_
     }
     text.write_next(out, &commands)
 }
+
+/// Who has accepted that clients are refused, and where.
+fn write_accepted(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let mut words: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for step in &report.steps {
+        if let Some(accepted) = &step.accepted {
+            let name = step.server.rsplit('/').next().unwrap_or_default();
+            words.entry((accepted.by.as_str(), accepted.reason.as_str())).or_default().insert(name);
+        }
+    }
+    for ((by, reason), servers) in words {
+        let named: Vec<&str> = servers.iter().take(SERVERS_NAMED).copied().collect();
+        let more = servers.len().saturating_sub(SERVERS_NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        writeln!(
+            out,
+            "clients may be refused: accepted by {}: {} ({}{more})",
+            safe(by),
+            safe(reason),
+            safe(&named.join(", "))
+        )?;
+    }
+    Ok(())
+}
+
+/// Servers that are named of those that share a reason.
+const SERVERS_NAMED: usize = 5;
 
 fn entry(step: &StepReport, names: &Names) -> Entry {
     let id = ResourceId::try_from(step.server.as_str()).ok();

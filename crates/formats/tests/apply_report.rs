@@ -59,7 +59,10 @@ async fn the_report_has_the_form_that_is_promised() {
     // What only people are shown stays out.
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&json), ["plan", "run", "schema", "steps", "summary"]);
-    assert_eq!(names(step), ["after", "before", "id", "open", "parameter", "reason", "requestId", "server", "status"]);
+    assert_eq!(
+        names(step),
+        ["accepted", "after", "before", "id", "open", "parameter", "reason", "requestId", "server", "status"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,6 +77,7 @@ async fn receipts_stand_beside_the_report() {
         accepted_at: None,
         after: Some("on".to_owned()),
         read_back_at: None,
+        accepted: None,
     };
     let mut json = apply_json::value_with_receipts(&report, &[receipt]).unwrap();
     let receipts = json.as_object_mut().unwrap().remove("receipts").unwrap();

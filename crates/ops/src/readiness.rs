@@ -2,11 +2,13 @@
 //!
 //! A plan reads the settings again, and more: locks, and what the identity may write.
 
+use crate::remediation::verdict_of;
 use hostssl_model::{ParameterName, Posture, Principal, Scope, ServerReport, Subscription, SubscriptionId, TlsVersion};
 use hostssl_remediation::{
-    FixableControl, Goal, InvalidPlan, LeftOutReason, Plan, PlanInputs, PlanOptions, Target, WaveOrder, plan,
+    ClientImpact, FixableControl, Goal, InvalidPlan, LeftOutReason, Plan, PlanInputs, PlanOptions, SafeText, Target,
+    WaveOrder, plan,
 };
-use hostssl_store::{AuditEntry, AuditStore, Enforcement, ServerFilter, StoreError, server_key};
+use hostssl_store::{AuditEntry, AuditStore, CensusEntry, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ pub struct Readiness {
     pub refused: Option<InvalidPlan>,
     /// How many servers a plan would write to.
     pub ready: u64,
-    /// Their keys.
+    /// The keys of those, and of the servers that their clients alone keep from being ready.
     pub keys: BTreeSet<String>,
     /// The first of them, in the order of the list.
     pub first: Vec<ReadyServer>,
@@ -77,24 +79,44 @@ impl Readiness {
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn of(store: &AuditStore, audit: &AuditEntry) -> Result<Self, StoreError> {
+    ///
+    /// Censuses are judged as of `now_ms`, in milliseconds since 1970-01-01T00:00:00Z.
+    pub fn of(store: &AuditStore, audit: &AuditEntry, now_ms: i64) -> Result<Self, StoreError> {
         let filter = ServerFilter { enforcement: Some(Enforcement::NotEnforced), ..ServerFilter::default() };
         let subscriptions = store.subscriptions(audit)?;
+        let censuses = store.census_entries(now_ms)?;
         let mut found = Self::default();
         let mut some = Vec::with_capacity(AT_ONCE);
         store.each_server(audit, &filter, &mut |server| {
             some.push(server);
             if some.len() == AT_ONCE {
-                found.ask(audit, &subscriptions, &some);
+                found.ask(audit, &subscriptions, &some, &censuses);
                 some.clear();
             }
         })?;
-        found.ask(audit, &subscriptions, &some);
+        found.ask(audit, &subscriptions, &some, &censuses);
         found.left_out.sort_by_key(|(reason, _)| *reason);
         Ok(found)
     }
 
-    fn ask(&mut self, audit: &AuditEntry, subscriptions: &[Arc<Subscription>], servers: &[ServerReport]) {
+    fn ask(
+        &mut self,
+        audit: &AuditEntry,
+        subscriptions: &[Arc<Subscription>],
+        servers: &[ServerReport],
+        censuses: &BTreeMap<String, CensusEntry>,
+    ) {
+        let clients = servers.iter().filter_map(|report| {
+            let id = &report.server.id;
+            let entry = censuses.get(&server_key(id))?;
+            let impact = ClientImpact {
+                verdict: verdict_of(entry.verdict),
+                reason: SafeText::new(&entry.reason),
+                ..ClientImpact::unobserved()
+            };
+            Some(((id.clone(), FixableControl::RequireSecureTransport), impact))
+        });
+        let clients: BTreeMap<_, _> = clients.collect();
         let scope = Scope::default();
         let postures: Vec<Posture> = servers.iter().map(ServerReport::posture).collect();
         let targets: Vec<Target<'_>> = postures
@@ -121,7 +143,8 @@ impl Readiness {
                 waived: &[],
                 locks: &[],
                 forbidden: &BTreeMap::new(),
-                clients: &BTreeMap::new(),
+                clients: &clients,
+                accepted: &[],
                 options: PlanOptions { canary_size: 1, wave_size: ONE_WAVE, max_servers: None },
                 order: &WaveOrder::default(),
                 reason: None,
@@ -175,6 +198,9 @@ impl Readiness {
                     others
                 }
             };
+            if matches!(one.reason, LeftOutReason::BreaksClients | LeftOutReason::NeedsObservation) {
+                self.keys.insert(server_key(&one.server));
+            }
             others.add(server_key(&one.server), one.server.name());
         }
     }

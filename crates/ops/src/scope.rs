@@ -49,9 +49,12 @@ impl Advice for ScopeError {
         match no_match.selector {
             Selector::ManagementGroup => "`az account management-group list -o table` shows them",
             Selector::Subscription => "give an id, a display name or a pattern; `az account list -o table` shows them",
-            Selector::ResourceGroup | Selector::Server | Selector::Tag | Selector::Except | Selector::Canary => {
-                "`hostssl server list -o table` shows the servers and their resource groups"
-            }
+            Selector::ResourceGroup
+            | Selector::Server
+            | Selector::Tag
+            | Selector::Except
+            | Selector::Canary
+            | Selector::AcceptBreakage => "`hostssl server list -o table` shows the servers and their resource groups",
             Selector::WaveBy => "`hostssl server list -o json --query '[].tags'` shows the tags",
         }
         .into()

@@ -28,6 +28,8 @@ pub enum Selector {
     Canary,
     /// The tag whose values make waves.
     WaveBy,
+    /// Servers whose clients may be refused.
+    AcceptBreakage,
 }
 
 impl Selector {
@@ -43,6 +45,7 @@ impl Selector {
             Self::Except => "--except",
             Self::Canary => "--canary",
             Self::WaveBy => "--wave-by",
+            Self::AcceptBreakage => "--accept-breakage",
         }
     }
 
@@ -51,7 +54,7 @@ impl Selector {
             Self::ManagementGroup => "management group",
             Self::Subscription => "subscription in scope",
             Self::ResourceGroup => "resource group with a server in scope",
-            Self::Server | Self::Tag | Self::Except | Self::Canary => "server in scope",
+            Self::Server | Self::Tag | Self::Except | Self::Canary | Self::AcceptBreakage => "server in scope",
             Self::WaveBy => "tag of a server in scope",
         }
     }

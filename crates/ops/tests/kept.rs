@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use hostssl_census::{Backend, Census, Interval, KeptCensus, Millis, Sighting, Source, SourceKind, Tls};
 use hostssl_model::{AuditReport, Kind, Outcome, Posture, Run, Scope, Summary};
 use hostssl_ops::{JudgedAgain, Profile, Readiness, judge_again};
 use hostssl_remediation::LeftOutReason;
@@ -71,6 +72,28 @@ fn of_the_servers_that_end_differently_the_first_by_name_are_named() {
     assert_eq!((same.summary, same.total), (audit.summary, 0));
 }
 
+/// A census in which one client used TLS for eight days up to `now`.
+fn week_with_tls(now: Millis) -> KeptCensus {
+    let mut census = Census::default();
+    let source = census.add_source(Source::new(SourceKind::ArmLogFile, "log"));
+    let from = now - 8 * 24 * 3_600_000;
+    census.source_mut(source).unwrap().coverage.add(Interval { from, to: now });
+    let sighting = Sighting {
+        user: Some("app".into()),
+        database: Some("shop".into()),
+        application: None,
+        address: Some("10.0.0.4".into()),
+        backend: Backend::Client,
+        tls: Tls::Tls,
+        protocol: Some("TLSv1.3".into()),
+        cipher: None,
+        at: Some(now),
+        doubt: None,
+    };
+    census.add(source, sighting);
+    census.keep(now)
+}
+
 #[test]
 fn readiness_is_what_the_planner_says_of_the_facts() {
     let postures = [
@@ -82,7 +105,16 @@ fn readiness_is_what_the_planner_says_of_the_facts() {
         cosmos("by-platform", "TLSv1.2", "TLSv1.2"),
     ];
     let (_directory, store, audit) = kept(&postures);
-    let found = Readiness::of(&store, &audit).unwrap();
+    // Without a look at the clients, nothing is ready.
+    let now = 1_790_000_000_000;
+    let found = Readiness::of(&store, &audit, now).unwrap();
+    assert_eq!(found.ready, 0);
+    let looks = ["open-1", "open-2"].map(|name| (id(Kind::Flexible, name), week_with_tls(now)));
+    store.merge_censuses(looks.into()).unwrap();
+    store.merge_censuses(vec![(id(Kind::Single, "open-single"), week_with_tls(now))]).unwrap();
+    // An observation grows old.
+    assert_eq!(Readiness::of(&store, &audit, now + 48 * 3_600_000).unwrap().ready, 0);
+    let found = Readiness::of(&store, &audit, now).unwrap();
     assert!(found.refused.is_none(), "{:?}", found.refused);
     let first: Vec<_> = found.first.iter().map(|one| (one.name.as_str(), &*one.before, &*one.after)).collect();
     assert_eq!(first, [("open-1", "off", "on"), ("open-2", "off", "on"), ("open-single", "Disabled", "Enabled")]);

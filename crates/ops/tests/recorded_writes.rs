@@ -93,6 +93,7 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
         locks: &[],
         forbidden: &BTreeMap::new(),
         clients: &BTreeMap::new(),
+        accepted: &[],
         options: PlanOptions::default(),
         order: &hostssl_remediation::WaveOrder::default(),
         reason: None,

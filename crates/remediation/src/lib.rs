@@ -13,6 +13,7 @@
 //!   a write whose answer nobody saw.
 //! - Nothing is a success that was not read back.
 
+mod clients;
 mod event;
 mod executor;
 mod goal;
@@ -26,6 +27,7 @@ mod report;
 mod setting;
 mod text;
 
+pub use clients::{AffectedClient, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
 pub use event::{Act, Direction, Ending, Event, NotStarted, Record, RefusedBy};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest, StopSignal};
 pub use goal::{FixableControl, Goal};
@@ -39,7 +41,7 @@ pub use plan::{
     Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
     Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount,
 };
-pub use planner::{ClientVerdict, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
+pub use planner::{AcceptedBreakage, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{
     Accepted, Clock, Judge, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict, WriteError,
 };

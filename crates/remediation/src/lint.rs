@@ -167,6 +167,8 @@ mod tests {
             undo: "off".into(),
             disposition: Disposition::BreaksClients,
             why: SafeText::new("because"),
+            clients: None,
+            accepted: None,
             needs: Vec::new(),
         }
     }

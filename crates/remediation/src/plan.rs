@@ -1,6 +1,7 @@
 //! Plans: immutable, hashed, ordered lists of writes. A plan leaves no choices to whoever applies it.
 
 mod approved;
+mod clients;
 mod context;
 mod json;
 mod validate;
@@ -12,7 +13,7 @@ pub use context::{Mismatch, PlanContext};
 pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};
 
-use crate::{FixableControl, Goal, SafeText};
+use crate::{ClientImpact, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{Kind, ParameterName, Principal, ResourceId, Scope, coded};
 use std::collections::HashSet;
 use std::fmt;
@@ -25,9 +26,11 @@ coded! {
         OnlineSafe = "online-safe",
         /// The value may not take effect before a restart, which hostssl never does.
         NeedsRestart = "needs-restart",
-        /// Clients break, or nobody has looked whether any does.
+        /// Too little was seen of its clients to say whether any is refused.
+        NeedsObservation = "needs-observation",
+        /// Clients are refused.
         BreaksClients = "breaks-clients",
-        /// hostssl does not write this; a person does it by hand.
+        /// hostssl does not write this; a person does it manually.
         Manual = "manual",
     }
 }
@@ -64,6 +67,10 @@ pub struct Step {
     pub why: SafeText,
     /// The steps that must have ended well before this one may start; all are in earlier waves.
     pub needs: Vec<u32>,
+    /// What the census says of its clients; `None` where the step refuses nobody, and in plans of versions without a census.
+    pub clients: Option<ClientImpact>,
+    /// Who has accepted what it does to clients; `None` where nobody had to.
+    pub accepted: Option<Consent>,
 }
 
 impl Step {
@@ -129,6 +136,10 @@ coded! {
         OtherTenant = "other-tenant",
         /// It was listed twice; its first entry counts.
         ListedTwice = "listed-twice",
+        /// Clients would be refused, and nobody has accepted that.
+        BreaksClients = "breaks-clients",
+        /// Too little was seen of its clients, and nobody has accepted that.
+        NeedsObservation = "needs-observation",
     }
 }
 
@@ -149,6 +160,12 @@ impl LeftOutReason {
             Self::OverLimit => "apply this plan first, then plan again; or raise --max-servers",
             Self::OtherTenant => "sign in to the server's tenant with --tenant, then run this again",
             Self::ListedTwice => "nothing needs to be done: its first entry counts",
+            Self::BreaksClients => {
+                "`hostssl clients --server NAME` says what each client has to change; --accept-breakage NAME=REASON plans it all the same"
+            }
+            Self::NeedsObservation => {
+                "`hostssl clients --server NAME` looks at its clients; --accept-breakage NAME=REASON plans it all the same"
+            }
         }
     }
 }
@@ -164,6 +181,8 @@ pub struct LeftOut {
     pub reason: LeftOutReason,
     /// One line for people.
     pub detail: SafeText,
+    /// What the census says of its clients, where that is the reason.
+    pub clients: Option<ClientImpact>,
 }
 
 /// How much a plan may touch, and at what pace.

@@ -16,7 +16,10 @@ mod waves;
 pub use priority::{WaveBy, WaveOrder};
 
 use crate::plan::{Draft, InvalidPlan};
-use crate::{Disposition, FixableControl, Goal, LeftOut, LeftOutReason, Plan, PlanOptions, SafeText, Step};
+use crate::{
+    ClientImpact, ClientVerdict, Consent, Disposition, FixableControl, Goal, LeftOut, LeftOutReason, Plan, PlanOptions,
+    SafeText, Step,
+};
 use decide::{Change, Decision};
 use hostssl_model::{Finding, Posture, Principal, ResourceId, Scope, Subscription};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -54,15 +57,13 @@ pub struct WaivedFinding {
     pub detail: String,
 }
 
-/// What the client census says about making a server stricter.
+/// A person's word that the clients of a server may be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientVerdict {
-    /// Every client that was seen goes on working; the text says on what that rests.
-    Safe(String),
-    /// Clients break; the text says which.
-    Breaks(String),
-    /// Too little was seen; the text says why.
-    NotEnough(String),
+pub struct AcceptedBreakage {
+    /// The server.
+    pub server: ResourceId,
+    /// Why, and who said it.
+    pub acceptance: Consent,
 }
 
 /// Everything that a plan is made from.
@@ -80,8 +81,11 @@ pub struct PlanInputs<'a> {
     pub locks: &'a [Lock],
     /// The permission that the identity lacks, for each server that it is known not to be allowed to change.
     pub forbidden: &'a BTreeMap<ResourceId, &'static str>,
-    /// What the census says, where it was asked. No entry means that nobody looked.
-    pub clients: &'a BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
+    /// What the census says. No entry means that nobody looked.
+    pub clients: &'a BTreeMap<(ResourceId, FixableControl), ClientImpact>,
+    /// The servers whose clients may be refused. Whoever orders a value for a server by its name ([`Goal::Set`]) has accepted
+    /// that too.
+    pub accepted: &'a [AcceptedBreakage],
     /// How much it may touch, and at what pace.
     pub options: PlanOptions,
     /// What comes first.
@@ -126,6 +130,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
                 control,
                 reason,
                 detail: SafeText::new(&detail),
+                clients: None,
             };
             if !first {
                 left_out.push(leave(LeftOutReason::ListedTwice, "its first entry counts".into()));
@@ -142,15 +147,31 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
                     }
                     Decision::ByHand(change) => by_hand.push((target.posture, change)),
                     Decision::LeaveOut(reason, detail) => left_out.push(leave(reason, detail)),
+                    Decision::Gate(impact) => {
+                        let reason = match impact.verdict {
+                            ClientVerdict::Breaks => LeftOutReason::BreaksClients,
+                            ClientVerdict::Safe | ClientVerdict::NeedsObservation => LeftOutReason::NeedsObservation,
+                        };
+                        let one = leave(reason, impact.reason.to_string());
+                        left_out.push(LeftOut { clients: Some(impact), ..one });
+                    }
                 }
             }
         }
     }
     for (server, control) in waves::limit(&mut groups, inputs.options.max_servers) {
         let detail = SafeText::new("the plan may touch no more servers: plan again after this one is applied");
-        left_out.push(LeftOut { server: server.clone(), control, reason: LeftOutReason::OverLimit, detail });
+        left_out.push(LeftOut {
+            server: server.clone(),
+            control,
+            reason: LeftOutReason::OverLimit,
+            detail,
+            clients: None,
+        });
     }
     left_out.sort_by(|a, b| (&a.server, a.control).cmp(&(&b.server, b.control)));
+    // Several settings of one control may be kept out by the same thing.
+    left_out.dedup();
     let mut options = inputs.options;
     choose_canary(&groups, inputs.order, &left_out, &mut options)?;
     let mut steps = number(order(groups, &options, inputs.order));
@@ -247,6 +268,8 @@ fn step(posture: &Posture, change: Change, wave: u32) -> Step {
         disposition: change.disposition,
         why: SafeText::new(&change.why),
         needs: Vec::new(),
+        clients: change.clients,
+        accepted: change.accepted,
     }
 }
 

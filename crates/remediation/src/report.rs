@@ -1,6 +1,6 @@
 //! What became of a run, made from the plan and the state that the journal gives.
 
-use crate::{Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
+use crate::{Consent, Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
 
 /// What became of a run. The same journal always gives the same report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +137,8 @@ pub struct StepReport {
     pub open: bool,
     /// Whether nothing was written because hostssl does not write there.
     pub by_hand: bool,
+    /// Who has accepted what the step does to clients.
+    pub accepted: Option<Consent>,
 }
 
 impl Report {
@@ -195,6 +197,7 @@ fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<Strin
         undoing: at.undo.is_some(),
         open: at.undo.as_ref().unwrap_or(&at.apply).is_open(),
         by_hand: !step.is_executable() && status == Status::NotStarted,
+        accepted: step.accepted.clone(),
     }
 }
 
@@ -408,6 +411,7 @@ mod tests {
             undoing,
             open: false,
             by_hand,
+            accepted: None,
         }
     }
 

@@ -7,8 +7,8 @@ use hostssl_model::{
     TlsVersion, Unchecked,
 };
 use hostssl_remediation::{
-    ClientVerdict, Disposition, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Lock, Plan, PlanOptions, Step,
-    WaivedFinding, WaveBy,
+    AffectedClient, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Lock, Plan,
+    PlanOptions, SafeText, Step, WaivedFinding, WaveBy,
 };
 use hostssl_test_support::fleet::*;
 use std::sync::Arc;
@@ -58,17 +58,17 @@ fn every_kind_gets_its_own_settings() {
     assert_eq!(
         steps(&plan),
         [
-            "1 elastic require_secure_transport off>on breaks-clients",
-            "2 flex require_secure_transport OFF>on breaks-clients",
-            "2 citus ssl_min_protocol_version TLSv1.1>TLSv1.2 breaks-clients",
-            "2 citus node.ssl_min_protocol_version TLSv1>TLSv1.2 breaks-clients",
-            "2 old sslEnforcement Disabled>Enabled breaks-clients",
-            "2 old minimalTlsVersion TLSEnforcementDisabled>TLS1_2 breaks-clients",
+            "1 elastic require_secure_transport off>on needs-observation",
+            "2 flex require_secure_transport OFF>on needs-observation",
+            "2 citus ssl_min_protocol_version TLSv1.1>TLSv1.2 needs-observation",
+            "2 citus node.ssl_min_protocol_version TLSv1>TLSv1.2 needs-observation",
+            "2 old sslEnforcement Disabled>Enabled needs-observation",
+            "2 old minimalTlsVersion TLSEnforcementDisabled>TLS1_2 needs-observation",
         ]
     );
     assert_eq!(plan.servers(), 4);
     assert!(plan.steps().iter().all(|step| step.undo == step.before));
-    assert!(plan.steps().iter().all(|step| step.why.as_str().contains("no client observation")));
+    assert!(plan.steps().iter().all(|step| step.why.as_str().contains("nobody has looked at its clients")));
 }
 
 #[test]
@@ -116,10 +116,10 @@ fn what_is_left_out_says_why() {
     assert_eq!(
         steps(&plan),
         [
-            "1 listed-twice require_secure_transport off>on breaks-clients",
-            "2 locked-not-really require_secure_transport off>on breaks-clients",
+            "1 listed-twice require_secure_transport off>on needs-observation",
+            "2 locked-not-really require_secure_transport off>on needs-observation",
             // Its name comes first, and its turn comes last, because another operation runs on it.
-            "2 a-updating require_secure_transport off>on breaks-clients",
+            "2 a-updating require_secure_transport off>on needs-observation",
         ]
     );
 }
@@ -175,34 +175,102 @@ fn a_wave_holds_one_group_where_that_is_asked_for() {
     assert_eq!(waves(&known), ["d", "b e", "a c"]);
 }
 
-#[test]
-fn only_a_census_makes_a_step_safe() {
+fn impact(verdict: ClientVerdict, reason: &str) -> ClientImpact {
+    let client = AffectedClient {
+        user: Some(SafeText::new("batch")),
+        database: Some(SafeText::new("shop")),
+        application: None,
+        address: Some(SafeText::new("10.0.0.4")),
+        tls: SafeText::new("plaintext"),
+        last_seen: Some("2025-12-31T00:00:00Z".into()),
+    };
+    let clients = if verdict == ClientVerdict::Breaks { vec![client] } else { Vec::new() };
+    ClientImpact { verdict, reason: SafeText::new(reason), clients, more: 0 }
+}
+
+/// Four servers: nobody looked, clients break, too little was seen, safe.
+fn observed() -> Known {
     let mut known = Known::new(vec![
         flexible("a-none", "off", "TLSv1.2"),
         flexible("b-breaks", "off", "TLSv1.2"),
         flexible("c-short", "off", "TLSv1.2"),
         flexible("d-safe", "off", "TLSv1.2"),
     ]);
-    let of = |name: &str, verdict| ((id(Kind::Flexible, name), SWITCH), verdict);
+    let of = |name: &str, impact| ((id(Kind::Flexible, name), SWITCH), impact);
     known.clients = [
-        of("b-breaks", ClientVerdict::Breaks("batch from 10.0.0.4 (last seen today)".into())),
-        of("c-short", ClientVerdict::NotEnough("2 hours of logs".into())),
-        of("d-safe", ClientVerdict::Safe("30 days, 12 clients".into())),
+        of("b-breaks", impact(ClientVerdict::Breaks, "1 client connects in plaintext")),
+        of("c-short", impact(ClientVerdict::NeedsObservation, "2h observed of the 7d asked for")),
+        of("d-safe", impact(ClientVerdict::Safe, "every client used TLS in 8d")),
     ]
     .into();
+    known
+}
+
+#[test]
+fn without_a_census_that_says_safe_a_server_is_left_out() {
+    let mut known = observed();
+    known.accepts_breakage = false;
+    let plan = known.plan();
+    assert_eq!(steps(&plan), ["1 d-safe require_secure_transport off>on online-safe"]);
+    let gated: Vec<_> = plan.left_out().iter().filter(|one| one.control == SWITCH).collect();
+    let told: Vec<_> = gated.iter().map(|one| (one.server.name(), one.reason, one.detail.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("a-none", LeftOutReason::NeedsObservation, "nobody has looked at its clients"),
+            ("b-breaks", LeftOutReason::BreaksClients, "1 client connects in plaintext"),
+            ("c-short", LeftOutReason::NeedsObservation, "2h observed of the 7d asked for"),
+        ]
+    );
+    let of_breaks = gated[1].clients.as_ref().unwrap();
+    assert_eq!(of_breaks.clients[0].address.as_ref().unwrap().as_str(), "10.0.0.4");
+    assert!(plan.steps()[0].accepted.is_none(), "nobody had to accept what breaks nobody");
+    assert_eq!(Plan::parse(&plan.to_json()).unwrap(), plan, "the file has the clients too");
+}
+
+#[test]
+fn what_is_accepted_is_planned_with_the_name_of_who_said_it() {
+    let known = observed();
     let plan = known.plan();
     // The harmless one is the canary.
-    assert_eq!(steps(&plan)[0], "1 d-safe require_secure_transport off>on online-safe");
-    let why = |name: &str| {
-        let step = plan.steps().iter().find(|step| step.server.name() == name).unwrap();
-        (step.disposition, step.why.to_string())
-    };
-    assert!(why("a-none").1.contains("no client observation"));
-    assert_eq!(why("a-none").0, Disposition::BreaksClients);
-    assert!(why("b-breaks").1.contains("batch from 10.0.0.4"));
-    assert_eq!(why("c-short").0, Disposition::BreaksClients);
-    assert!(why("c-short").1.contains("not enough client observation: 2 hours of logs"));
-    assert!(why("d-safe").1.contains("30 days, 12 clients"));
+    assert_eq!(
+        steps(&plan),
+        [
+            "1 d-safe require_secure_transport off>on online-safe",
+            "2 a-none require_secure_transport off>on needs-observation",
+            "2 c-short require_secure_transport off>on needs-observation",
+            "2 b-breaks require_secure_transport off>on breaks-clients",
+        ]
+    );
+    let step = |name: &str| plan.steps().iter().find(|step| step.server.name() == name).unwrap();
+    let accepted = step("b-breaks").accepted.as_ref().unwrap();
+    assert_eq!((accepted.reason.as_str(), accepted.by.as_str()), ("a test", "a tester"));
+    let why = step("b-breaks").why.to_string();
+    assert!(why.contains("clients are refused: 1 client connects in plaintext; accepted by a tester: a test"), "{why}");
+    assert!(step("d-safe").accepted.is_none());
+    assert!(step("d-safe").why.as_str().contains("every client used TLS in 8d"));
+    let text = plan.to_json();
+    assert!(text.contains("\"by\": \"a tester\"") && text.contains("\"address\": \"10.0.0.4\""), "{text}");
+    assert_eq!(Plan::parse(&text).unwrap(), plan);
+}
+
+#[test]
+fn a_value_that_is_ordered_by_name_needs_no_other_word() {
+    let mut known = observed();
+    known.accepts_breakage = false;
+    known.goal = Goal::Set { enforcement: Some(true), minimum_tls: None };
+    let plan = known.plan();
+    assert_eq!(plan.servers(), 4);
+    let accepted = plan.steps().iter().find(|step| step.server.name() == "b-breaks").unwrap().accepted.as_ref();
+    assert_eq!(accepted.unwrap().by.as_str(), "planner");
+    // Loosening refuses nobody.
+    known.postures.iter_mut().for_each(|posture| {
+        posture.readings[0].1 = Reading::Known(Parameter::in_effect(posture.readings[0].0, "on"));
+    });
+    known.goal = Goal::Set { enforcement: Some(false), minimum_tls: None };
+    let plan = known.plan();
+    assert_eq!(plan.servers(), 4);
+    assert!(plan.steps().iter().all(|step| step.clients.is_none() && step.accepted.is_none()));
 }
 
 #[test]
@@ -211,7 +279,7 @@ fn a_change_that_waits_for_a_restart_is_told() {
     posture.readings[0].1 =
         Reading::Known(Parameter::in_effect(posture.readings[0].0, "off").waiting_for_restart(true));
     let mut known = Known::new(vec![posture]);
-    known.clients = [((id(Kind::Flexible, "a"), SWITCH), ClientVerdict::Safe("seen".into()))].into();
+    known.clients = [((id(Kind::Flexible, "a"), SWITCH), impact(ClientVerdict::Safe, "seen"))].into();
     assert_eq!(steps(&known.plan()), ["1 a require_secure_transport off>on needs-restart"]);
 }
 
@@ -325,7 +393,7 @@ fn what_hostssl_must_not_write_is_left_to_people() {
     assert_eq!(
         steps(&plan),
         [
-            "1 free ssl_min_protocol_version TLSv1.2>TLSv1.3 breaks-clients",
+            "1 free ssl_min_protocol_version TLSv1.2>TLSv1.3 needs-observation",
             "0 capped ssl_min_protocol_version TLSv1.2>TLSv1.3 manual",
             "0 horizon require_secure_transport off>on manual",
         ]

@@ -64,6 +64,17 @@ impl AuditStore {
         self.read(|connection| census_of(connection, key))
     }
 
+    /// When the newest look at clients was, in milliseconds since 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_census(&self) -> Result<Option<Millis>, StoreError> {
+        self.read(|connection| {
+            Ok(connection.prepare_cached("SELECT max(looked_ms) FROM census")?.query_row([], |row| row.get(0))?)
+        })
+    }
+
     /// What the censuses say of each server that has one, by key, as of `now_ms`.
     ///
     /// # Errors

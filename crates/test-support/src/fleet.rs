@@ -6,8 +6,8 @@ use hostssl_model::{
     ServerState, Subscription, Tags, TlsVersion,
 };
 use hostssl_remediation::{
-    ClientVerdict, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Target, WaivedFinding,
-    WaveOrder, plan,
+    AcceptedBreakage, ClientImpact, Consent, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions,
+    SafeText, Target, WaivedFinding, WaveOrder, plan,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,7 +86,9 @@ pub struct Known {
     pub waived: Vec<WaivedFinding>,
     pub locks: Vec<Lock>,
     pub forbidden: BTreeMap<ResourceId, &'static str>,
-    pub clients: BTreeMap<(ResourceId, FixableControl), ClientVerdict>,
+    pub clients: BTreeMap<(ResourceId, FixableControl), ClientImpact>,
+    /// Whether somebody has accepted that clients may be refused.
+    pub accepts_breakage: bool,
     pub principal: Principal,
 }
 
@@ -103,6 +105,7 @@ impl Known {
             locks: Vec::new(),
             forbidden: BTreeMap::new(),
             clients: BTreeMap::new(),
+            accepts_breakage: true,
             principal: Principal {
                 name: "planner".into(),
                 object_id: Some("11111111-0000-0000-0000-000000000000".into()),
@@ -125,6 +128,12 @@ impl Known {
             .zip(&reports)
             .map(|(posture, report)| Target { posture, findings: &report.findings })
             .collect();
+        let accepted = |posture: &Posture| AcceptedBreakage {
+            server: posture.server.id.clone(),
+            acceptance: Consent { reason: SafeText::new("a test"), by: SafeText::new("a tester") },
+        };
+        let accepted: Vec<AcceptedBreakage> =
+            if self.accepts_breakage { self.postures.iter().map(accepted).collect() } else { Vec::new() };
         plan(&PlanInputs {
             goal: self.goal.clone(),
             targets: &targets,
@@ -133,6 +142,7 @@ impl Known {
             locks: &self.locks,
             forbidden: &self.forbidden,
             clients: &self.clients,
+            accepted: &accepted,
             options: self.options,
             order: &self.order,
             reason: None,

@@ -166,7 +166,7 @@ fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, pa
         }
         ServerPart::Capabilities => Reply::json(CAPABILITIES.to_owned()),
         ServerPart::LogFiles => {
-            let entries = logs::entries(record, call.base, simulation.clock.now());
+            let entries = logs::entries(record, call.base, simulation.log_times());
             call.page(simulation.scenario.page_size, entries.iter(), |out, entry| out.push_str(entry))
         }
         ServerPart::Databases => databases(call, simulation, record),

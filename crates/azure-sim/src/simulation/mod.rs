@@ -4,13 +4,14 @@ mod pipeline;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
+use jiff::{Span, Timestamp};
 
 use pipeline::shielded;
 
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     /// Where accepted writes are kept, if they outlive the process.
     pub(crate) world: Option<World>,
     sequence: AtomicU64,
+    /// How long ago the logs are of, in seconds.
+    log_age: AtomicI64,
 }
 
 /// Why a simulation could not be told something.
@@ -106,6 +109,7 @@ impl Simulation {
             journal: Journal::default(),
             world,
             sequence: AtomicU64::new(0),
+            log_age: AtomicI64::new(0),
         }));
         for rule in faults {
             if let Err(error) = simulation.inject(rule) {
@@ -169,6 +173,11 @@ impl Simulation {
         let parameter =
             parameters::find(record.kind, name).ok_or_else(|| SimulationError::NoSuchParameter(name.to_owned()))?;
         Ok(record.lock().current(parameter).value.to_owned())
+    }
+
+    /// Serves the logs as they were so many days ago, for a past.
+    pub fn set_log_age(&self, days: u32) {
+        self.0.log_age.store(i64::from(days) * 86_400, Ordering::Relaxed);
     }
 
     /// Puts a server into a state, at once and without a request.
@@ -260,5 +269,14 @@ impl Simulation {
     /// Answers a request.
     pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
         shielded(self.0.handle(request)).await
+    }
+}
+
+impl Inner {
+    /// The time of the logs, and the time.
+    pub(crate) fn log_times(&self) -> (Timestamp, Timestamp) {
+        let now = self.clock.now();
+        let age = Span::new().seconds(self.log_age.load(Ordering::Relaxed));
+        (now.checked_sub(age).unwrap_or(now), now)
     }
 }

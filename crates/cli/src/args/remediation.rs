@@ -8,6 +8,8 @@ use super::{
 use crate::error::CliError;
 use crate::route::RouteArgs;
 use clap::{Args, Subcommand, ValueEnum};
+use hostssl_model::untrusted::is_harmful;
+use hostssl_ops::AcceptBreakage;
 use hostssl_remediation::{LintCode, WaveBy};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,8 +76,28 @@ pub(crate) struct MakePlanArgs {
     /// The most servers that the plan may change.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) max_servers: Option<u32>,
+    /// Plan for these servers although the kept census says that clients would be refused, or too little to say: by name,
+    /// pattern or tag:NAME=VALUE, with the reason; may be repeated. The plan, the journal and the receipts keep who said it.
+    #[arg(long, value_name = "SERVER=REASON", value_parser = accepted_breakage, help_heading = "Clients")]
+    pub(crate) accept_breakage: Vec<AcceptBreakage>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+/// Servers, and why their clients may be refused.
+fn accepted_breakage(text: &str) -> Result<AcceptBreakage, String> {
+    const EXPECTED: &str =
+        "expected a server or a pattern and the reason, such as 'pg-orders*=agreed with the shop team'";
+    // A tag has an equals sign of its own.
+    let (lead, rest) = match text.strip_prefix("tag:") {
+        Some(rest) => (rest.find('=').map_or(0, |at| at + 1), rest),
+        None => (0, text),
+    };
+    let at = rest.get(lead..).and_then(|tail| tail.find('=')).map(|at| at + lead).ok_or(EXPECTED)?;
+    let (selector, reason) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
+    let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty() && !text.contains(is_harmful));
+    let (selector, reason) = text(selector).zip(text(reason)).ok_or(EXPECTED)?;
+    Ok(AcceptBreakage { selector, reason, by: None })
 }
 
 /// A code of a complaint.
@@ -428,4 +450,20 @@ pub(crate) struct ServerUpdateArgs {
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_accepts_breakage_names_servers_and_a_reason() {
+        let read = |text: &str| accepted_breakage(text).map(|one| (one.selector, one.reason));
+        assert_eq!(read("pg-a=agreed = yes"), Ok(("pg-a".into(), "agreed = yes".into())));
+        assert_eq!(read("*=agreed"), Ok(("*".into(), "agreed".into())));
+        assert_eq!(read("tag:env=dev=agreed"), Ok(("env=dev".into(), "agreed".into())));
+        for wrong in ["", "pg-a", "pg-a=", "=why", " = ", "tag:env=dev"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::stdout;
 use hostssl_formats::Shape;
 
 pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let mut request = args.make.request()?;
+    let mut request = args.make.request(&args.state)?;
     let route = args.judge.route(&args.make.connect)?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
     request.order.last = failed.keys().cloned().collect();
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         let site =
             connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.pace.limits(), talk).await?;
         let planned = plan_for(&site.reading, &request, talk).await?;
-        let seen = tell_unseen(&planned);
+        let seen = tell_unseen(&planned, talk);
         tell_failed_earlier(&planned.plan, &failed, &request.order, talk);
         let names = names_of(&planned);
         if planned.plan.is_empty() {

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
 }
 
 fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let mut request = args.make.request()?;
+    let mut request = args.make.request(&args.state)?;
     stdout::query(args.value.query.as_deref())?;
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
     request.order.last = failed.keys().cloned().collect();
@@ -53,7 +53,7 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let plan = &planned.plan;
     write(plan, &names_of(&planned), &args.value, &shape, talk)?;
     let shown = args.value.is_table();
-    let seen = tell_unseen(&planned);
+    let seen = tell_unseen(&planned, talk);
     tell_failed_earlier(plan, &failed, &request.order, talk);
     if args.out.is_some() || (shown && !plan.is_empty()) {
         let path = plan_file::write(plan, args.out.as_deref())?;
@@ -90,7 +90,7 @@ pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &Outp
 }
 
 /// What could not be seen is told even with --quiet: the plan alone would look whole.
-pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
+pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
     stdout::warn_of_gaps(&planned.unseen);
     // A server that could not be checked is in the plan, among those left out.
     let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).cloned().collect();
@@ -98,6 +98,7 @@ pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
     if let Some(unchecked) = &planned.permissions {
         crate::changing::warn_of_permissions(unchecked);
     }
+    tell_of_clients(&planned.plan, talk);
     let failing = left_failing(planned);
     if failing > 0 {
         let servers =
@@ -107,6 +108,28 @@ pub(crate) fn tell_unseen(planned: &Planned) -> Exit {
         );
     }
     if planned.audit.run.complete && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
+}
+
+/// Servers that are left out because of their clients, and what to do about it.
+fn tell_of_clients(plan: &Plan, talk: &OutputArgs) {
+    let count = |reason| {
+        plan.left_out().iter().filter(|one| one.reason == reason).map(|one| &one.server).collect::<BTreeSet<_>>().len()
+    };
+    let servers = |count: usize| if count == 1 { "1 server is".to_owned() } else { format!("{count} servers are") };
+    let (breaks, unobserved) = (count(LeftOutReason::BreaksClients), count(LeftOutReason::NeedsObservation));
+    if breaks > 0 {
+        say!("warning: {} left out because clients would be refused", servers(breaks));
+        let sheet = talk.again.command("hostssl clients -o markdown");
+        say!("hint: `{sheet}` is the list of what each client has to change");
+    }
+    if unobserved > 0 {
+        say!("warning: {} left out because too little was seen of the clients", servers(unobserved));
+        let look = talk.again.command("hostssl clients");
+        say!("hint: `{look}` looks at the clients and keeps what it sees");
+    }
+    if breaks + unobserved > 0 {
+        say!("hint: --accept-breakage 'SERVER=REASON' plans for them all the same");
+    }
 }
 
 /// The servers whose last change did not end well: others are tried first. Where there is no state, there are none.
@@ -172,7 +195,7 @@ fn left_failing(planned: &Planned) -> usize {
 
 impl MakePlanArgs {
     /// What to plan.
-    pub(crate) fn request(&self) -> Result<PlanRequest, CliError> {
+    pub(crate) fn request(&self, state: &StateArgs) -> Result<PlanRequest, CliError> {
         let profile = Profile::find(&self.profile).map_err(|error| {
             let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
             CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
@@ -199,6 +222,8 @@ impl MakePlanArgs {
                 Discovery::Lists => hostssl_ops::Discovery::Lists,
                 Discovery::Graph => hostssl_ops::Discovery::Graph,
             },
+            clients: state.censuses(self.connect.simulate.is_some()),
+            accepted: self.accept_breakage.clone(),
         })
     }
 

@@ -72,7 +72,7 @@ fn write_run(
             write_receipts(out, receipts, text)
         });
     }
-    let receipts: Vec<apply_json::Receipt> = receipts.iter().map(of_receipt).collect();
+    let receipts: Vec<apply_json::Receipt> = receipts.iter().map(|receipt| of_receipt(receipt, report)).collect();
     let document = apply_json::value_with_receipts(report, &receipts).map_err(|error| CliError::defect(&error))?;
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
     stdout::write_value(rows, query, format, palette)
@@ -117,7 +117,8 @@ fn way(receipt: &Receipt) -> &'static str {
     }
 }
 
-fn of_receipt(receipt: &Receipt) -> apply_json::Receipt {
+fn of_receipt(receipt: &Receipt, report: &Report) -> apply_json::Receipt {
+    let step = report.steps.iter().find(|step| step.id == receipt.step);
     apply_json::Receipt {
         step: receipt.step,
         direction: way(receipt),
@@ -127,5 +128,6 @@ fn of_receipt(receipt: &Receipt) -> apply_json::Receipt {
         accepted_at: receipt.accepted_at_ms.map(instant),
         after: receipt.value_after.clone(),
         read_back_at: receipt.observed_at_ms.map(instant),
+        accepted: step.and_then(|step| step.accepted.as_ref()).map(apply_json::ConsentV1::from),
     }
 }

@@ -10,10 +10,12 @@ use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
 use hostssl_audit::Profile;
+use hostssl_formats::plan_text::client_text;
+use hostssl_formats::safe;
 use hostssl_model::{ResourceId, Scope, TlsVersion};
 use hostssl_ops::{Discovery, Document, PlanRequest, Tenant, show_server_document};
 use hostssl_remediation::{
-    Approved, Disposition, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, WaveOrder,
+    Approved, ClientVerdict, Floor, Goal, LeftOutReason, Plan, PlanOptions, Report, RunOutcome, WaveOrder,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -48,7 +50,7 @@ fn update(args: &ServerUpdateArgs, named: &ServerName, talk: &OutputArgs) -> Res
         let subscription = [server.subscription().to_string()];
         let plan = plan_for(&site.reading, &request(args, named, &subscription)?, talk).await?.plan;
         refuse_loosening(&plan, args)?;
-        warn_of_clients(&plan);
+        warn_of_clients(&plan, talk);
         let left_out = plan.left_out().iter().find(|one| one.reason != LeftOutReason::AlreadyRight);
         if let Some(left_out) = left_out {
             return Err(CliError::left_out(&server, left_out));
@@ -72,13 +74,6 @@ fn update(args: &ServerUpdateArgs, named: &ServerName, talk: &OutputArgs) -> Res
     }
 }
 
-/// A change that clients may notice is told, as a plan tells it.
-fn warn_of_clients(plan: &Plan) {
-    for step in plan.steps().iter().filter(|step| step.disposition == Disposition::BreaksClients && !step.loosens()) {
-        say!("warning: {}: {}: {}", step.server.name(), step.disposition, step.why);
-    }
-}
-
 /// What makes a server less strict is a decision that somebody has to be able to explain.
 fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError> {
     let Some(step) = plan.steps().iter().find(|step| step.loosens()) else { return Ok(()) };
@@ -92,6 +87,26 @@ fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError
     say!("warning: {what}");
     Ok(())
 }
+
+/// Who names one server and one value is told whom that refuses, and is not asked again.
+fn warn_of_clients(plan: &Plan, talk: &OutputArgs) {
+    for step in plan.steps().iter().filter(|step| step.is_executable()) {
+        let Some(impact) = &step.clients else { continue };
+        let name = step.server.name();
+        match impact.verdict {
+            ClientVerdict::Safe => {}
+            ClientVerdict::Breaks => {
+                let clients: Vec<String> = impact.clients.iter().take(CLIENTS_SHOWN).map(client_text).collect();
+                say!("warning: {name}: clients are refused: {}: {}", impact.reason, safe(&clients.join("; ")));
+            }
+            ClientVerdict::NeedsObservation if talk.quiet => {}
+            ClientVerdict::NeedsObservation => say!("warning: {name}: {}", impact.reason),
+        }
+    }
+}
+
+/// Clients that a warning names.
+const CLIENTS_SHOWN: usize = 3;
 
 async fn apply(
     site: &Site,
@@ -118,7 +133,7 @@ fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit
         return Exit::AllPass;
     };
     for step in report.steps.iter().filter(|_| report.outcome != RunOutcome::Done) {
-        let reason = hostssl_formats::safe(step.reason.as_deref().unwrap_or("no reason was given"));
+        let reason = safe(step.reason.as_deref().unwrap_or("no reason was given"));
         say!("error: {} of {} is {}: {reason}", step.parameter, server.name(), step.status.as_str());
     }
     if report.outcome == RunOutcome::Open {
@@ -174,5 +189,7 @@ fn request(args: &ServerUpdateArgs, named: &ServerName, subscription: &[String])
         order: WaveOrder::default(),
         reason: args.reason.clone(),
         discovery: Discovery::Lists,
+        clients: args.state.censuses(args.connect.simulate.is_some()),
+        accepted: Vec::new(),
     })
 }

@@ -12,8 +12,8 @@ use hostssl_azure_sim::Scenario;
 use hostssl_console::Preparation;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{
-    AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, audit_and_probe,
-    make_plan, take_census,
+    AcceptBreakage, AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant,
+    audit_and_probe, make_plan, take_census,
 };
 use hostssl_remediation::{
     Approved, Clock, ExecutionEvent, ExecutorOptions, FixableControl, Goal, LoadedRun, PlanOptions, RunId,
@@ -27,6 +27,8 @@ use tokio::sync::watch;
 
 /// How long ago the audits of the past were, in hours; the newest last.
 const PAST: [i64; 14] = [720, 670, 612, 556, 503, 441, 388, 335, 270, 219, 164, 98, 47, 3];
+/// How many days ago the clients were looked at: Azure keeps the logs of a week at most.
+const LOOKS: [u32; 4] = [21, 14, 7, 0];
 /// Estates beyond this many servers get a short past: each audit of it takes its time.
 const LARGE: usize = 500;
 /// Servers whose setting changed, at most.
@@ -120,15 +122,22 @@ impl Past<'_> {
             let wire = probed && (last || index == applied + 1);
             seen = self.audit(Scope::default(), before_now(*ago), wire).await?;
         }
-        // The logs of a large estate are more than a demonstration needs.
-        if probed { self.look_for_clients().await } else { Ok(()) }
+        if probed { self.look_at_clients().await } else { Ok(()) }
     }
 
-    /// Reads the logs of the servers, as `hostssl clients` does.
-    async fn look_for_clients(&self) -> Result<(), CliError> {
-        let now = Timestamp::now().as_millisecond();
-        let seen = take_census(&self.tenants, &Scope::default(), now, &[]).await?;
-        if self.stop.borrow().is_none() {
+    /// Looks at the clients once a week, as somebody would have done.
+    async fn look_at_clients(&self) -> Result<(), CliError> {
+        for days in LOOKS {
+            if self.stop.borrow().is_some() {
+                break;
+            }
+            self.simulated.simulation.set_log_age(days);
+            let looked_at = before_now(i64::from(days) * 24).as_millisecond();
+            let seen = take_census(&self.tenants, &Scope::default(), looked_at, &[]).await?;
+            // Half a look is no part of a past.
+            if self.stop.borrow().is_some() {
+                break;
+            }
             self.store.merge_censuses(seen.servers.into_iter().map(|one| (one.server.id, one.look)).collect())?;
         }
         Ok(())
@@ -226,6 +235,12 @@ impl Past<'_> {
             order: hostssl_remediation::WaveOrder::default(),
             reason: None,
             discovery: Discovery::Lists,
+            clients: None,
+            accepted: vec![AcceptBreakage {
+                selector: "*".to_owned(),
+                reason: "agreed with the owners of the applications".to_owned(),
+                by: None,
+            }],
         };
         let now = || format!("{:.6}", clock.now());
         let stamp =

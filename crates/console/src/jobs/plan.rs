@@ -5,7 +5,7 @@ use super::no_tenant;
 use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
 use crate::trouble::Trouble;
 use hostssl_model::{Reason, Scope, Subscription};
-use hostssl_ops::{Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
+use hostssl_ops::{AcceptBreakage, Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
 use hostssl_remediation::{
     FailedFindings, Goal, Plan, PlanOptions, ServerTags, WaveOrder, failed_findings, server_tags,
 };
@@ -32,6 +32,8 @@ pub(crate) struct PlanOrder {
     pub(crate) back: String,
     /// How many servers were chosen that the audit does not have.
     pub(crate) lost: usize,
+    /// Why clients of these servers may be refused, and who said so.
+    pub(crate) accepted: Option<(String, String)>,
 }
 
 /// How far the planning is.
@@ -136,6 +138,8 @@ impl Planning {
             order: self.order.waves.clone(),
             reason: self.order.reason.clone(),
             discovery: Discovery::Lists,
+            clients: Some(context.store.clone()),
+            accepted: self.order.accepted.iter().map(accept_all).collect(),
         };
         let mut trouble = no_tenant();
         for tenant in tenants {
@@ -187,6 +191,11 @@ impl Planning {
         let permissions = permissions.map(|why| format!("what the identity may change: {}", why.detail));
         gaps.chain(missing).chain(lost).chain(permissions).collect()
     }
+}
+
+/// The word of a person holds for every server of the order: what stands in the plan is what was reviewed.
+fn accept_all((reason, by): &(String, String)) -> AcceptBreakage {
+    AcceptBreakage { selector: "*".to_owned(), reason: reason.clone(), by: Some(by.clone()) }
 }
 
 impl PlanProgress {

@@ -19,7 +19,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
-use hostssl_remediation::{Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, StepState};
+use hostssl_remediation::{Consent, Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, StepState};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
 use live::live;
@@ -88,6 +88,11 @@ struct ReceiptRow {
     way: &'static str,
     sent: When,
     read_back: Option<When>,
+}
+
+/// Who has accepted that clients of a server may be refused.
+fn accepted_text(accepted: &Consent) -> String {
+    format!("clients may be refused: accepted by {}: {}", accepted.by, accepted.reason)
 }
 
 pub(crate) async fn show(
@@ -302,7 +307,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: O
             before,
             after,
             badge,
-            reason: told.reason,
+            reason: told.reason.or_else(|| told.accepted.as_ref().map(accepted_text)),
             wire: None,
             receipts: by_step.remove(&step.id).unwrap_or_default(),
         });

@@ -180,7 +180,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     }))
 }
 
-/// Servers that are ready to be enforced, by what is known of their clients.
+/// Servers that could be enforced as far as their state and settings go, by what is known of their clients.
 fn census_of(
     readiness: &Readiness,
     censuses: &BTreeMap<String, CensusEntry>,

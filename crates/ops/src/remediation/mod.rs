@@ -2,6 +2,7 @@
 
 mod apply;
 mod earlier;
+mod gate;
 mod judge;
 mod plan;
 mod preflight;
@@ -9,6 +10,8 @@ mod writer;
 
 pub use apply::{Remediation, RemediationError};
 pub use earlier::failed_last_time;
+pub(crate) use gate::verdict_of;
+pub use gate::{AcceptBreakage, ClientEvidence};
 pub use judge::WireJudge;
 pub use plan::{PlanError, PlanRequest, Planned, make_plan};
 pub use preflight::NotPermitted;

@@ -1,5 +1,6 @@
 //! From an audit to a plan. Nothing here writes.
 
+use super::gate::{AcceptBreakage, ClientEvidence, accepted, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
@@ -16,6 +17,7 @@ use hostssl_remediation::{
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What to plan.
 #[derive(Debug, Clone)]
@@ -36,6 +38,10 @@ pub struct PlanRequest {
     pub reason: Option<String>,
     /// How to find servers.
     pub discovery: Discovery,
+    /// Where the kept censuses of clients are; without it, nobody has looked at them.
+    pub clients: Option<Arc<dyn ClientEvidence>>,
+    /// Whose clients may be refused.
+    pub accepted: Vec<AcceptBreakage>,
 }
 
 /// A plan, and what it was made from.
@@ -110,6 +116,16 @@ pub async fn make_plan(
     {
         return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
     }
+    let accepted = match accepted(&request.accepted, &servers, &tenant.principal.name) {
+        Ok(accepted) => accepted,
+        // Whoever did not look at every server cannot say that there is none of this name.
+        Err(_) if was_stopped(&audit.gaps) || audit.subscriptions.is_empty() => Vec::new(),
+        Err((selector, value)) => {
+            let nearest = nearest(&value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
+            return Err(ScopeError::no_match(selector, &value, nearest, unseen_parts(&audit.gaps)).into());
+        }
+    };
+    let clients = impacts(request.clients.as_deref(), &audit, &request.goal, &request.profile, &audit.run.started_at);
     let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
     let postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     let targets: Vec<Target<'_>> = postures
@@ -124,7 +140,8 @@ pub async fn make_plan(
         targets: &targets,
         subscriptions: &audit.subscriptions,
         waived: &waived,
-        clients: &BTreeMap::new(),
+        clients: &clients,
+        accepted: &accepted,
         locks: &locks,
         forbidden: &nothing,
         options: request.options,

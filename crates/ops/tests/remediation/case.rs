@@ -4,7 +4,9 @@ use crate::common::{SUBSCRIPTION, limits, scenario, tenant};
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{Kind, Requests, Scenario, Server, Simulation};
 use hostssl_model::{Scope, Stop, TlsVersion};
-use hostssl_ops::{Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, make_plan};
+use hostssl_ops::{
+    AcceptBreakage, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, make_plan,
+};
 use hostssl_remediation::{
     Approved, Clock as _, ExecutionEvent, ExecutorOptions, FixableControl, Goal, LoadedRun, Plan, PlanOptions, Report,
     RunId, StepReport, SystemClock,
@@ -77,6 +79,8 @@ impl Case {
             order: hostssl_remediation::WaveOrder::default(),
             reason: None,
             discovery: Discovery::Lists,
+            clients: None,
+            accepted: vec![AcceptBreakage { selector: "*".to_owned(), reason: "a test".to_owned(), by: None }],
         };
         let now = || "2026-11-24T00:00:00Z".to_owned();
         let now: &dyn Fn() -> String = &now;

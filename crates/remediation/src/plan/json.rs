@@ -4,6 +4,7 @@
 //! members of every object in the order of their names. So anybody can compute it again, for instance with
 //! `jq -cjS 'del(.hash)' plan.json | sha256sum`.
 
+use super::clients::{AcceptanceV1, ClientsV1};
 use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
@@ -233,6 +234,12 @@ struct StepV1 {
     disposition: String,
     why: String,
     needs: Vec<u32>,
+    /// What the census says of the server's clients; absent where the step refuses nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clients: Option<ClientsV1>,
+    /// Who has accepted what the step does to clients; absent where nobody had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<AcceptanceV1>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -243,6 +250,9 @@ struct LeftOutV1 {
     control: String,
     reason: String,
     detail: String,
+    /// What the census says of the server's clients, where that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clients: Option<ClientsV1>,
 }
 
 impl PlanV1 {
@@ -377,6 +387,8 @@ fn step_to_json(step: &Step) -> StepV1 {
         disposition: step.disposition.as_str().into(),
         why: step.why.to_string(),
         needs: step.needs.clone(),
+        clients: step.clients.as_ref().map(ClientsV1::of),
+        accepted: step.accepted.as_ref().map(AcceptanceV1::of),
     }
 }
 
@@ -399,6 +411,8 @@ fn step_from_json(step: StepV1) -> Result<Step, InvalidPlan> {
         disposition: disposition.ok_or_else(|| bad("disposition", &step.disposition, "a disposition"))?,
         why: safe_from("why", &step.why)?,
         needs: step.needs,
+        clients: step.clients.map(ClientsV1::read).transpose()?,
+        accepted: step.accepted.map(AcceptanceV1::read).transpose()?,
     })
 }
 
@@ -408,6 +422,7 @@ fn left_out_to_json(left_out: &LeftOut) -> LeftOutV1 {
         control: left_out.control.to_string(),
         reason: left_out.reason.as_str().into(),
         detail: left_out.detail.to_string(),
+        clients: left_out.clients.as_ref().map(ClientsV1::of),
     }
 }
 
@@ -418,10 +433,11 @@ fn left_out_from_json(left_out: LeftOutV1) -> Result<LeftOut, InvalidPlan> {
         control: control_from(&left_out.control)?,
         reason: reason.ok_or_else(|| bad("reason", &left_out.reason, "a reason"))?,
         detail: safe_from("detail", &left_out.detail)?,
+        clients: left_out.clients.map(ClientsV1::read).transpose()?,
     })
 }
 
-fn bad(place: &'static str, text: &str, wanted: &'static str) -> InvalidPlan {
+pub(super) fn bad(place: &'static str, text: &str, wanted: &'static str) -> InvalidPlan {
     InvalidPlan::BadText { place, text: SafeText::new(text), wanted }
 }
 
@@ -434,7 +450,7 @@ fn control_from(id: &str) -> Result<FixableControl, InvalidPlan> {
 }
 
 /// Text that hostssl wrote is safe already; anything else would not have its hash.
-fn safe_from(place: &'static str, text: &str) -> Result<SafeText, InvalidPlan> {
+pub(super) fn safe_from(place: &'static str, text: &str) -> Result<SafeText, InvalidPlan> {
     let safe = SafeText::new(text);
     if safe.as_str() == text { Ok(safe) } else { Err(bad(place, text, "text that is safe to print")) }
 }

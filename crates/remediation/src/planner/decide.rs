@@ -1,8 +1,8 @@
 //! What to do with one control on one server.
 
-use super::{ClientVerdict, PlanInputs, Target};
+use super::{PlanInputs, Target};
 use crate::plan::{Disposition, LeftOutReason};
-use crate::{FixableControl, Goal};
+use crate::{ClientImpact, ClientVerdict, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{
     Floor, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server, SubscriptionId,
     Unchecked,
@@ -19,6 +19,8 @@ pub(super) struct Change {
     pub(super) disposition: Disposition,
     pub(super) loosens: bool,
     pub(super) why: String,
+    pub(super) clients: Option<ClientImpact>,
+    pub(super) accepted: Option<Consent>,
 }
 
 /// What to do.
@@ -27,6 +29,8 @@ pub(super) enum Decision {
     Write(Change),
     ByHand(Change),
     LeaveOut(LeftOutReason, String),
+    /// Its clients may be refused, and nobody has accepted that.
+    Gate(ClientImpact),
 }
 
 /// Decides about one control on one server: one decision a setting, or one for the whole control.
@@ -192,7 +196,10 @@ fn decide_setting(
         return Some(Decision::LeaveOut(LeftOutReason::NotSupported, detail));
     };
     let loosens = wanted.is_looser_than(now);
-    let (mut disposition, clients) = if loosens {
+    let impact = (!loosens).then(|| impact(inputs, &posture.server.id, control));
+    let (mut disposition, clients) = if let Some(impact) = &impact {
+        judge_clients(impact)
+    } else {
         let exposes = match wanted {
             Meaning::Enforced(_) => {
                 "passwords, statements and rows of clients without TLS cross the network in plaintext"
@@ -201,9 +208,9 @@ fn decide_setting(
         };
         let reason = inputs.reason.map(|reason| format!("; reason: {reason}")).unwrap_or_default();
         (Disposition::OnlineSafe, format!("this loosens the server: {exposes}{reason}"))
-    } else {
-        judge_clients(inputs, &posture.server.id, control)
     };
+    let is_gated = impact.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
+    let accepted = if is_gated { acceptance(inputs, &posture.server.id) } else { None };
     let mut why = format!("{name} is {before}; {clients}");
     if is_busy(&posture.server) {
         why.push_str("; it was busy when it was looked at: its turn comes last, and apply waits for it");
@@ -215,8 +222,20 @@ fn decide_setting(
         disposition = disposition.max(Disposition::NeedsRestart);
         why.push_str("; an earlier change of it still waits for a restart, so this one may too");
     }
-    let change =
-        Change { control, parameter: name, before: before.into(), after: after.into(), disposition, loosens, why };
+    if let Some(Consent { reason, by }) = &accepted {
+        why.push_str(&format!("; accepted by {by}: {reason}"));
+    }
+    let change = Change {
+        control,
+        parameter: name,
+        before: before.into(),
+        after: after.into(),
+        disposition,
+        loosens,
+        why,
+        clients: impact,
+        accepted,
+    };
     Some(match obstacle(posture, name, wanted) {
         Some(Obstacle::ByHand(text)) => Decision::ByHand(Change {
             disposition: Disposition::Manual,
@@ -224,6 +243,9 @@ fn decide_setting(
             ..change
         }),
         Some(Obstacle::Unseen(text)) => Decision::LeaveOut(LeftOutReason::Unknown, text),
+        None if is_gated && change.accepted.is_none() => {
+            Decision::Gate(change.clients.unwrap_or_else(ClientImpact::unobserved))
+        }
         None => Decision::Write(change),
     })
 }
@@ -249,17 +271,30 @@ fn describe(wanted: Meaning) -> String {
     }
 }
 
-/// Without evidence about the clients, making a server stricter counts as breaking them.
-fn judge_clients(inputs: &PlanInputs<'_>, server: &ResourceId, control: FixableControl) -> (Disposition, String) {
-    match inputs.clients.get(&(server.clone(), control)) {
-        Some(ClientVerdict::Safe(evidence)) => {
-            (Disposition::OnlineSafe, format!("every client that was seen goes on working: {evidence}"))
-        }
-        Some(ClientVerdict::Breaks(clients)) => (Disposition::BreaksClients, format!("clients break: {clients}")),
-        Some(ClientVerdict::NotEnough(why)) => {
-            (Disposition::BreaksClients, format!("not enough client observation: {why}"))
-        }
-        None => (Disposition::BreaksClients, "no client observation: nobody knows who would be refused".into()),
+/// What the census says of a server's clients. Where nobody has looked, that is what it says.
+fn impact(inputs: &PlanInputs<'_>, server: &ResourceId, control: FixableControl) -> ClientImpact {
+    inputs.clients.get(&(server.clone(), control)).cloned().unwrap_or_else(ClientImpact::unobserved)
+}
+
+fn judge_clients(impact: &ClientImpact) -> (Disposition, String) {
+    let reason = &impact.reason;
+    match impact.verdict {
+        ClientVerdict::Safe => (Disposition::OnlineSafe, format!("no client is refused: {reason}")),
+        ClientVerdict::Breaks => (Disposition::BreaksClients, format!("clients are refused: {reason}")),
+        ClientVerdict::NeedsObservation => (Disposition::NeedsObservation, reason.to_string()),
+    }
+}
+
+/// Who has accepted that clients of a server may be refused. Whoever orders a value for it by its name has.
+fn acceptance(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Consent> {
+    let named = inputs.accepted.iter().find(|accepted| accepted.server == *server);
+    match (named, &inputs.goal) {
+        (Some(named), _) => Some(named.acceptance.clone()),
+        (None, Goal::Fix { .. }) => None,
+        (None, Goal::Set { .. }) => Some(Consent {
+            reason: SafeText::new(inputs.reason.unwrap_or("this value was ordered for this server by its name")),
+            by: SafeText::new(&inputs.principal.name),
+        }),
     }
 }
 

@@ -95,7 +95,8 @@ pub(crate) async fn for_many(
     let controls = vec![FixableControl::RequireSecureTransport];
     let goal = Goal::Fix { controls, minimum_tls: shared.options.profile.settings.minimum_tls };
     let lost = chosen_keys.saturating_sub(rows.len());
-    let order = PlanOrder { lost, ..order_of(&rows, goal, PlanOptions::default(), back) };
+    let accepted = accepted(&session, &fields)?;
+    let order = PlanOrder { lost, accepted, ..order_of(&rows, goal, PlanOptions::default(), back) };
     Ok(start(&shared, &session, order))
 }
 
@@ -127,6 +128,9 @@ pub(crate) async fn again(
         if !fields.value("minimum").is_empty() {
             controls.push(FixableControl::MinimumTlsVersion);
         }
+    }
+    if let Some(accepted) = accepted(&session, &fields)? {
+        order.accepted = Some(accepted);
     }
     Ok(start(&shared, &session, order))
 }
@@ -172,6 +176,15 @@ pub(crate) async fn exclude(
     // A canary that is left out makes room for another one.
     order.waves.canary.retain(|id| kept.iter().any(|one| one.as_str().eq_ignore_ascii_case(id)));
     Ok(start(&shared, &session, order))
+}
+
+/// Why clients may be refused, in the words of whoever is signed in; `None` where nothing was said.
+fn accepted(session: &Session, fields: &Fields) -> Result<Option<(String, String)>, Failure> {
+    let reason = fields.value("accept").trim();
+    if reason.chars().count() > MAX_REASON {
+        return Err(Failure::bad_form());
+    }
+    Ok(Some((reason.to_owned(), session.person().to_owned())).filter(|_| !reason.is_empty()))
 }
 
 /// The scope that has these servers.
@@ -233,6 +246,7 @@ fn order_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) 
         reason: None,
         back,
         lost: 0,
+        accepted: None,
     }
 }
 

@@ -4,9 +4,11 @@ use super::PlanQuery;
 use crate::jobs::plan::Ready;
 use crate::view::{Badge, count, plural};
 use hostssl_census::Verdict;
+use hostssl_formats::plan_text::client_text;
 use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{
-    Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step, SystemClock, lint,
+    ClientImpact, Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step,
+    SystemClock, lint,
 };
 use hostssl_store::{CensusEntry, server_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +36,10 @@ pub(super) struct Review {
     pub(super) complaints: Vec<(Badge, &'static str, String)>,
     /// What could break, in words.
     pub(super) risk: String,
+    /// The clients that are refused, by server.
+    pub(super) clients: Vec<(String, Vec<String>, usize)>,
+    /// Servers that are left out because nobody has accepted what that means to their clients.
+    pub(super) gated: usize,
     /// What the change exposes, when it loosens a server.
     pub(super) exposes: Option<&'static str>,
     /// Whether it may be applied: the independent check found nothing wrong.
@@ -77,7 +83,7 @@ impl Review {
         let plan = &ready.plan;
         let complaints = check(ready, max_age);
         let executable = plan.steps().iter().filter(|step| step.is_executable());
-        let breaks = executable.clone().any(|step| step.disposition == Disposition::BreaksClients);
+        let breaks = executable.clone().any(may_refuse);
         let clients = ClientCounts::of(plan, censuses);
         let restarts = executable.clone().any(|step| step.disposition == Disposition::NeedsRestart);
         let loosens = executable.clone().any(Step::loosens);
@@ -102,6 +108,8 @@ impl Review {
             left_out: left_out(plan),
             sound: complaints.iter().all(|one| one.code.is_warning()),
             complaints: complaints.iter().take(SHOWN).map(|one| complaint(plan, one)).collect(),
+            clients: clients_of(plan),
+            gated: gated(plan),
             risk: match (breaks, restarts) {
                 (true, _) => format!(
                     "Clients that connect without TLS, or with a version that is too old, will be refused from their next connection on. {}",
@@ -149,7 +157,7 @@ struct ClientCounts {
 impl ClientCounts {
     fn of(plan: &Plan, censuses: &Censuses) -> Self {
         let mut servers: BTreeMap<&ResourceId, Option<Verdict>> = BTreeMap::new();
-        for step in plan.steps().iter().filter(|step| step.disposition == Disposition::BreaksClients) {
+        for step in plan.steps().iter().filter(|step| may_refuse(step)) {
             let verdict = verdict_of(step, censuses);
             // The worst of a server's steps: clients that break, then what is not known.
             let rank = |verdict: &Option<Verdict>| match verdict {
@@ -204,6 +212,37 @@ impl ClientCounts {
 
 fn have(servers: u64) -> String {
     format!("{} {}", plural(servers, "server"), if servers == 1 { "has" } else { "have" })
+}
+
+/// Whether clients of the step's server are refused, or may be.
+fn may_refuse(step: &Step) -> bool {
+    matches!(step.disposition, Disposition::BreaksClients | Disposition::NeedsObservation)
+}
+
+/// Servers whose clients are named, and clients of each.
+const CLIENTS_SHOWN: (usize, usize) = (20, 5);
+
+/// The clients that a plan refuses, or would: of its steps and of what is left out because of them.
+fn clients_of(plan: &Plan) -> Vec<(String, Vec<String>, usize)> {
+    let steps = plan.steps().iter().map(|step| (step.server.name(), step.clients.as_ref()));
+    let left = plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()));
+    let (servers, clients) = CLIENTS_SHOWN;
+    let row = |(name, impact): (&str, &ClientImpact)| {
+        let named: Vec<String> = impact.clients.iter().take(clients).map(client_text).collect();
+        let more = impact.clients.len().saturating_sub(clients) + usize::try_from(impact.more).unwrap_or(usize::MAX);
+        (name.to_owned(), named, more)
+    };
+    steps
+        .chain(left)
+        .filter_map(|(name, impact)| Some((name, impact.filter(|impact| !impact.clients.is_empty())?)))
+        .take(servers)
+        .map(row)
+        .collect()
+}
+
+fn gated(plan: &Plan) -> usize {
+    let gates = |reason| matches!(reason, LeftOutReason::BreaksClients | LeftOutReason::NeedsObservation);
+    plan.left_out().iter().filter(|one| gates(one.reason)).map(|one| &one.server).collect::<BTreeSet<_>>().len()
 }
 
 /// What an independent check, which shares no code with the planner, says of a plan.
@@ -314,10 +353,12 @@ fn row(step: &Step, censuses: &Censuses) -> Row {
         }
         Disposition::OnlineSafe if step.loosens() => Badge { class: "no", shape: "!", word: "less strict" },
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
-        Disposition::BreaksClients => match verdict_of(step, censuses) {
+        Disposition::BreaksClients => Badge { class: "no", shape: "✕", word: "breaks clients" },
+        Disposition::NeedsObservation => match verdict_of(step, censuses) {
             Some(Verdict::Breaks) => Badge { class: "no", shape: "✕", word: "breaks clients" },
-            Some(Verdict::Safe) => Badge { class: "yes", shape: "✓", word: "no client in plaintext" },
-            Some(Verdict::NeedsObservation) | None => Badge { class: "unknown", shape: "!", word: "may break clients" },
+            Some(Verdict::Safe | Verdict::NeedsObservation) | None => {
+                Badge { class: "unknown", shape: "!", word: "may break clients" }
+            }
         },
         Disposition::NeedsRestart => Badge { class: "unknown", shape: "↻", word: "needs a restart" },
         Disposition::Manual => Badge { class: "none", shape: "–", word: "manual" },
@@ -362,6 +403,8 @@ pub(crate) fn words(reason: LeftOutReason) -> &'static str {
         LeftOutReason::OverLimit => "beyond the limit of servers",
         LeftOutReason::OtherTenant => "in another tenant",
         LeftOutReason::ListedTwice => "listed twice",
+        LeftOutReason::BreaksClients => "with clients that would be refused",
+        LeftOutReason::NeedsObservation => "whose clients were not observed long enough",
     }
 }
 

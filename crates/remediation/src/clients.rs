@@ -1,0 +1,80 @@
+//! What a step means to the clients of its server, and who has accepted that.
+
+use crate::SafeText;
+
+/// What the client census says about making a server stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientVerdict {
+    /// Every client that was seen goes on working.
+    Safe,
+    /// Clients are refused.
+    Breaks,
+    /// Too little was seen to say.
+    NeedsObservation,
+}
+
+impl ClientVerdict {
+    /// Every verdict.
+    pub const ALL: [Self; 3] = [Self::Safe, Self::Breaks, Self::NeedsObservation];
+
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Breaks => "breaks",
+            Self::NeedsObservation => "needs-observation",
+        }
+    }
+}
+
+/// What the census says about one control of one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientImpact {
+    /// Whether clients are refused.
+    pub verdict: ClientVerdict,
+    /// Why, in one sentence.
+    pub reason: SafeText,
+    /// The clients that are refused, and those of which that cannot be told: the first [`MAX_CLIENTS`].
+    pub clients: Vec<AffectedClient>,
+    /// How many there are beside those.
+    pub more: u32,
+}
+
+/// Clients that a step names. The census has all of them.
+pub const MAX_CLIENTS: usize = 20;
+
+impl ClientImpact {
+    /// What holds where nobody has looked at the clients.
+    #[must_use]
+    pub fn unobserved() -> Self {
+        let reason = SafeText::new("nobody has looked at its clients");
+        Self { verdict: ClientVerdict::NeedsObservation, reason, clients: Vec::new(), more: 0 }
+    }
+}
+
+/// A client that a step may refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AffectedClient {
+    /// The user, if it can be told.
+    pub user: Option<SafeText>,
+    /// The database, if there is one and it can be told.
+    pub database: Option<SafeText>,
+    /// The application name that the client gave.
+    pub application: Option<SafeText>,
+    /// The address or host name.
+    pub address: Option<SafeText>,
+    /// How it connects: `plaintext`, `unknown`, or a version of TLS.
+    pub tls: SafeText,
+    /// When it was seen last, in RFC 3339.
+    pub last_seen: Option<String>,
+}
+
+/// A person's word that a step may refuse clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// Why.
+    pub reason: SafeText,
+    /// Who said it.
+    pub by: SafeText,
+}
