@@ -105,12 +105,12 @@ pub(crate) fn parameter(posture: &Posture, name: ParameterName) -> Result<&Param
 pub enum Verdict {
     /// As it should be.
     Pass {
-        /// What was seen.
+        /// The observed value.
         observed: Cow<'static, str>,
     },
     /// Not as it should be.
     Fail {
-        /// What was seen.
+        /// The observed value.
         observed: Cow<'static, str>,
         /// What would pass.
         expected: Cow<'static, str>,

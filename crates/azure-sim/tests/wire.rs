@@ -34,7 +34,7 @@ fn startup(user: &str, database: &str) -> Vec<u8> {
     [&u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body.as_bytes()].concat()
 }
 
-/// What a startup in clear is answered by, as text; the bytes of an error are fields of text.
+/// What a startup in plaintext is answered by, as text; the bytes of an error are fields of text.
 async fn in_clear(wire: &Wire, server: &str, port: u16) -> String {
     let mut stream = open(wire, &format!("{server}.{SUFFIX}"), port).unwrap();
     ask(&mut stream).await

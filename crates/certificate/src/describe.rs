@@ -9,9 +9,9 @@ use crate::algorithm::{self, Strength, curve_bits, modulus_bits};
 /// What can be read off a certificate alone. The texts are the server's: escape them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Whom it names, RFC 4514.
+    /// Its subject, RFC 4514.
     pub subject: String,
-    /// Who issued it, RFC 4514.
+    /// Its issuer, RFC 4514.
     pub issuer: String,
     /// The first second of its validity, in seconds since 1970.
     pub not_before: i64,

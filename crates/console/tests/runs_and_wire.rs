@@ -237,7 +237,7 @@ async fn a_kept_probe_has_a_page() {
     let asked = r#"{"users":["<b>me</b>"],"databases":["postgres"],"replication":["physical"]}"#.to_owned();
     store.begin_probe(&NewProbe { id: "probed".into(), started_ms: 0, tool_version: "0".into(), asked }).unwrap();
     let document = |number: u64| {
-        let reason = "accepted in clear: <script>";
+        let reason = "accepted in plaintext: <script>";
         format!(r#"{{"target":"db{number}.example:5432","verdict":"optional","reason":"{reason}","more":[]}}"#)
     };
     let endpoint =

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/apply/v1";
 
-/// What became of a run. The same journal always gives the same report.
+/// The result of a run. The same journal always gives the same report.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -26,12 +26,12 @@ struct Report<'a> {
     summary: RunSummary,
     /// Every step of the plan, in its order.
     steps: Vec<StepReport<'a>>,
-    /// Why it was put back, when whoever ordered it said so; absent otherwise.
+    /// The reason given for the undo; absent if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo_reason: Option<&'a str>,
 }
 
-/// How many steps ended how.
+/// The number of steps by result.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -42,29 +42,29 @@ struct RunSummary {
     applied: u32,
     /// Right before anything was written.
     already: u32,
-    /// Somebody else changed the value.
+    /// Another party changed the value.
     changed_since_plan: u32,
-    /// Not allowed.
+    /// The write was refused.
     refused: u32,
-    /// Did not work.
+    /// The write failed.
     failed: u32,
-    /// Not known to have worked in time.
+    /// Success was not confirmed before the deadline.
     timed_out: u32,
     /// Nothing was written.
     not_started: u32,
-    /// Put back and read back.
+    /// The earlier value was restored and read back.
     undone: u32,
-    /// Could not be put back; a person is needed.
+    /// The earlier value could not be restored; manual action is needed.
     stuck: u32,
     /// Written and read back, but the value takes effect at the next restart only, which hostssl never does.
     waits_for_restart: u32,
-    /// Forgotten, because a person said so.
+    /// Excluded from the run on request.
     forgotten: u32,
     /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
     open: u32,
 }
 
-/// How a step stands.
+/// The status of a step.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -73,27 +73,27 @@ enum Status {
     Applied,
     /// Right before anything was written.
     Already,
-    /// Somebody else changed the value; it was left alone.
+    /// Another party changed the value; it was left as it is.
     ChangedSincePlan,
-    /// Not allowed.
+    /// The write was refused.
     Refused,
-    /// Did not work.
+    /// The write failed.
     Failed,
-    /// Not known to have worked in time.
+    /// Success was not confirmed before the deadline.
     TimedOut,
     /// Nothing was written.
     NotStarted,
-    /// Put back and read back.
+    /// The earlier value was restored and read back.
     Undone,
-    /// Could not be put back; a person is needed.
+    /// The earlier value could not be restored; manual action is needed.
     Stuck,
     /// The value is there, and takes effect at the next restart only, which hostssl never does.
     WaitsForRestart,
-    /// A person said that it is to be forgotten.
+    /// It was excluded from the run on request.
     Forgotten,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -108,7 +108,7 @@ struct StepReport<'a> {
     before: &'a str,
     /// The value to write, as planned.
     after: &'a str,
-    /// How it stands.
+    /// Its status.
     status: Status,
     /// Why, or what else to know.
     reason: Option<&'a str>,
@@ -116,12 +116,12 @@ struct StepReport<'a> {
     request_id: Option<&'a str>,
     /// Whether a write is, or may be, still under way: resume the run to settle it.
     open: bool,
-    /// Who has accepted what the step does to clients; absent where nobody had to.
+    /// Who accepted that the step may refuse clients; absent if no acceptance was needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<ConsentV1>,
 }
 
-/// A person's word that clients may be refused.
+/// A person's acceptance that clients may be refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ConsentV1 {
@@ -149,15 +149,15 @@ pub struct Receipt {
     pub sent_at: String,
     /// The value read right before.
     pub before: String,
-    /// The id of the request, when the answer was seen and had one.
+    /// The id of the request, if the answer arrived and had one.
     pub request_id: Option<String>,
-    /// When Azure accepted it, when the answer was seen.
+    /// When Azure accepted it, if the answer arrived.
     pub accepted_at: Option<String>,
     /// The value read back.
     pub after: Option<String>,
     /// When it was read back.
     pub read_back_at: Option<String>,
-    /// Who has accepted what the write did to clients; absent where nobody had to.
+    /// Who accepted that the write may refuse clients; absent if no acceptance was needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<ConsentV1>,
 }

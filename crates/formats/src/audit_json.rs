@@ -31,7 +31,7 @@ pub struct Audit<'a> {
     #[serde(serialize_with = "servers")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<Server<'a>>"))]
     servers: &'a [model::ServerReport],
-    /// What could not be seen.
+    /// What could not be checked.
     gaps: Vec<Gap<'a>>,
     /// What the audit ends with, and why.
     exit: Exit<'a>,
@@ -83,7 +83,7 @@ struct Run<'a> {
     started_at: &'a str,
     /// RFC 3339.
     finished_at: &'a str,
-    /// Who looked; several, one a tenant, are separated by commas.
+    /// The signed-in identity; if there are several, one for each tenant, separated by commas.
     principal: String,
     /// The cloud, as the Azure CLI calls it, or `custom`.
     cloud: &'a str,
@@ -93,7 +93,7 @@ struct Run<'a> {
     profile: &'a str,
     /// The version of hostssl.
     tool_version: &'a str,
-    /// Whether everything in scope was seen.
+    /// Whether everything in scope was checked.
     complete: bool,
 }
 
@@ -127,11 +127,11 @@ struct Summary {
     fail: u64,
     /// Servers with an unknown control and no failed one.
     unknown: u64,
-    /// Servers by where they stand: each is in one of these.
+    /// Servers by status; each server counts once.
     standings: Standings,
 }
 
-/// Where servers stand, by what Azure declares and what the probes of this run showed.
+/// The status of the servers, from what Azure declares and what the probes of this run observed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -164,7 +164,7 @@ impl Standings {
     }
 }
 
-/// Where one server stands: the words of `summary.standings`.
+/// The status of one server, in the words of `summary.standings`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -208,17 +208,17 @@ struct Server<'a> {
     role: Role,
     /// Whether clients must use TLS, as declared.
     ssl_enforcement: SslEnforcement,
-    /// `TLS1_0`, `TLS1_1`, `TLS1_2`, `TLS1_3` or `TLSEnforcementDisabled`; null when it was not seen.
+    /// `TLS1_0`, `TLS1_1`, `TLS1_2`, `TLS1_3` or `TLSEnforcementDisabled`; null if it could not be read.
     minimal_tls_version: Option<&'static str>,
     /// The settings whose declared value waits for a restart, so that it is not in effect; only when there is one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting_for_restart: Vec<&'static str>,
-    /// Where it stands, by what Azure declares and what the probes of this run showed.
+    /// Its status, from what Azure declares and what the probes of this run observed.
     standing: Standing,
     /// The worst control: fail, then unknown, then pass.
     outcome: ServerOutcome,
     findings: Vec<Finding<'a>>,
-    /// What its listeners did on the wire; only when the run looked at it.
+    /// What a probe observed of its listeners; absent if the run did not probe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     wire: Vec<Look<'a>>,
 }
@@ -231,9 +231,9 @@ struct Finding<'a> {
     control: &'static str,
     outcome: Outcome,
     severity: Severity,
-    /// What the evidence is: what Azure declares, or what the wire showed as well.
+    /// The evidence: what Azure declares, or what a probe confirmed as well.
     confidence: Confidence,
-    /// What was seen.
+    /// The observed value.
     observed: Option<&'a str>,
     /// What would pass; only when the outcome is fail.
     expected: Option<&'a str>,
@@ -249,7 +249,7 @@ struct Finding<'a> {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 struct Gap<'a> {
-    /// What was not seen: the id of a server, a subscription, a management group or a tenant.
+    /// What could not be checked: the id of a server, a subscription, a management group or a tenant.
     scope: String,
     /// Why: a stable word.
     reason: &'static str,

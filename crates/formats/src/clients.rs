@@ -12,11 +12,11 @@ pub struct ClientsReport {
     pub started_at: String,
     /// RFC 3339.
     pub finished_at: String,
-    /// Who looked, where somebody signed in.
+    /// The signed-in identity, if there was a sign-in.
     pub principal: Option<String>,
     /// The observation that `safe` needs.
     pub window: Millis,
-    /// Only what was seen since then counts.
+    /// Sightings before this time do not count.
     pub since: Option<Millis>,
     /// The servers.
     pub servers: Vec<ServerClients>,
@@ -42,7 +42,7 @@ impl ClientsReport {
         self.servers.iter().map(|server| server.census.verdict).min()
     }
 
-    /// Whether every source of every server shows every connection of its time.
+    /// Whether every source of every server contains every connection in its period.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.servers.iter().all(|server| {

@@ -35,15 +35,15 @@ struct Run<'a> {
     started_at: &'a str,
     /// RFC 3339.
     finished_at: &'a str,
-    /// Who looked; null where nobody had to sign in.
+    /// The signed-in identity; null if no sign-in was needed.
     principal: Option<&'a str>,
     /// The version of hostssl.
     tool_version: &'static str,
     /// The observation that `safe` needs, in seconds.
     required_window_seconds: i64,
-    /// Only what was seen since then counts. RFC 3339; null without a limit.
+    /// Sightings before this time do not count. RFC 3339; null without a limit.
     since: Option<String>,
-    /// Whether every source of every server shows every connection of its time.
+    /// Whether every source of every server contains every connection in its period.
     complete: bool,
 }
 
@@ -59,7 +59,7 @@ struct Server<'a> {
     verdict: Verdict,
     /// Why, in one sentence.
     reason: &'a str,
-    /// From the first thing that was observed to the last; null if nothing was.
+    /// From the first observation to the last; null without any.
     window: Option<Window>,
     /// How much of the window was observed, in seconds.
     observed_seconds: i64,
@@ -96,15 +96,15 @@ struct Source<'a> {
     kind: SourceKind,
     /// Its name, such as that of the file.
     name: &'a str,
-    /// What was found out about its format; null if there is nothing to say.
+    /// The detected format; null if there is nothing to report.
     format: Option<&'a str>,
-    /// The first thing that it shows. RFC 3339; null if it shows nothing.
+    /// The time of the first event in it. RFC 3339; null if it has none.
     from: Option<String>,
-    /// The last thing that it shows. RFC 3339; null if it shows nothing.
+    /// The time of the last event in it. RFC 3339; null if it has none.
     to: Option<String>,
-    /// Whether it shows every connection of its time.
+    /// Whether it contains every connection in its period.
     complete: bool,
-    /// What it cannot show.
+    /// What it cannot contain.
     missing: Vec<Missing<'a>>,
 }
 
@@ -121,9 +121,9 @@ struct Missing<'a> {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 struct Client<'a> {
-    /// Null if it cannot be told.
+    /// Null if it is not known.
     user: Option<&'a str>,
-    /// Null for physical replication, or if it cannot be told.
+    /// Null for physical replication, or if it is not known.
     database: Option<&'a str>,
     /// The name that the client gave itself; null if none.
     application: Option<&'a str>,
@@ -141,15 +141,15 @@ struct Client<'a> {
     first_seen: Option<String>,
     /// RFC 3339; null if the source has no times.
     last_seen: Option<String>,
-    /// Sessions that were seen.
+    /// The number of sessions.
     sightings: u64,
     /// Whether `sightings` is an estimate, because there were more than 63 on a day.
     estimated: bool,
-    /// The names of the sources that saw it.
+    /// The names of the sources that contain it.
     sources: Vec<&'a str>,
     /// What has to change; null for clients that need no change.
     fix: Option<Fix>,
-    /// What the evidence does not settle; null if it settles everything.
+    /// What the evidence leaves open; null if it leaves nothing open.
     doubt: Option<Doubt>,
 }
 

@@ -45,7 +45,7 @@ struct AuditV1<'a> {
     servers: u64,
 }
 
-/// How many there are of each difference.
+/// The number of changes by kind.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -97,7 +97,7 @@ enum DifferenceV1 {
     Fixed,
     /// Could not be checked before, and passes now.
     Visible,
-    /// The server was there before and is not any more.
+    /// The server existed before and no longer does.
     Gone,
     /// The server was not there before, and all of it passes.
     Added,

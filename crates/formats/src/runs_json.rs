@@ -7,9 +7,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Run<'a> {
-    /// It looked at servers.
+    /// An audit of servers.
     Audit(Audit<'a>),
-    /// It looked at endpoints.
+    /// A probe of endpoints.
     Probe(Probe<'a>),
     /// It changed servers.
     Apply(Apply<'a>),
@@ -23,7 +23,7 @@ pub struct Audit<'a> {
     pub run: &'a str,
     /// The rules.
     pub profile: &'a str,
-    /// Whether everything was seen: `complete`, `incomplete` or `stopped early`.
+    /// Coverage: `complete`, `incomplete` or `stopped early`.
     pub coverage: &'static str,
     /// How many servers it found.
     pub servers: u64,

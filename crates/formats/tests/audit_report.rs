@@ -87,7 +87,7 @@ fn looks() -> Vec<WireObservation> {
     };
     vec![
         look(5432, Reading::Known(listener(WireTransport::Enforced, "all refused", 120))),
-        look(6432, Reading::Known(listener(WireTransport::Optional, "accepted in clear: user \u{1b}[2J", 9))),
+        look(6432, Reading::Known(listener(WireTransport::Optional, "accepted in plaintext: user \u{1b}[2J", 9))),
     ]
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Something that was seen, when, and by which run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence<T> {
-    /// What was seen.
+    /// The observed value.
     pub what: T,
     /// When, in milliseconds since 1970-01-01T00:00:00Z: the start of the audit, the moment of the probe or of the read-back.
     pub at_ms: i64,

@@ -27,7 +27,7 @@ coded! {
         Low = "low",
         /// Worth planning for.
         Medium = "medium",
-        /// Data can cross the network in clear.
+        /// Data can cross the network in plaintext.
         High = "high",
     }
 }

@@ -4,7 +4,7 @@ use crate::{Reading, TlsVersion, coded};
 use std::fmt;
 use std::sync::Arc;
 
-/// One look at one listener. Its source is the wire, and not what Azure declares.
+/// One observation of one listener. Its source is the wire, and not what Azure declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireObservation {
     /// The port: 5432, or 6432 of a pooler.
@@ -20,7 +20,7 @@ pub struct WireObservation {
 /// What one listener does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireListener {
-    /// What it does with clients that come in clear.
+    /// What it does with clients that come in plaintext.
     pub transport: WireTransport,
     /// Why that is said, in one line for people.
     pub why: Arc<str>,
@@ -31,7 +31,7 @@ pub struct WireListener {
 }
 
 coded! {
-    /// What a listener does with clients that come in clear. The proof covers the users and databases that were named, as seen
+    /// What a listener does with clients that come in plaintext. The proof covers the users and databases that were named, as seen
     /// from where the program ran.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub enum WireTransport {
@@ -43,7 +43,7 @@ coded! {
         PlaintextOnly = "plaintext-only",
         /// It offers TLS, and then no handshake is possible or safe.
         BrokenTls = "broken-tls",
-        /// It answers, and what it answers decides nothing.
+        /// It answers, but not conclusively.
         Inconclusive = "inconclusive",
     }
 }
@@ -73,7 +73,7 @@ pub enum Acceptance {
     Accepted,
     /// It does not.
     Refused,
-    /// The answer does not tell.
+    /// The answer is not conclusive.
     Unknown,
 }
 

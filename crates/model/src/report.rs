@@ -38,7 +38,7 @@ pub struct Run {
     pub profile: String,
     /// The version of hostssl.
     pub tool_version: String,
-    /// Whether everything in scope was seen.
+    /// Whether everything in scope was checked.
     pub complete: bool,
 }
 
@@ -174,6 +174,6 @@ pub struct AuditReport {
     pub subscriptions: Vec<Arc<Subscription>>,
     /// Every server in scope, in the order of the subscriptions and, within one, of the ids.
     pub servers: Vec<ServerReport>,
-    /// What could not be seen.
+    /// What could not be checked.
     pub gaps: Vec<Gap>,
 }

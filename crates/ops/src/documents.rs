@@ -32,7 +32,7 @@ pub struct Document {
 pub struct Documents {
     /// In the order of the subscriptions' names, and within one as Azure lists them.
     pub documents: Vec<Document>,
-    /// What could not be seen.
+    /// What could not be checked.
     pub gaps: Vec<Gap>,
 }
 

@@ -177,7 +177,7 @@ pub fn observation(report: &EndpointReport, now: &Moment) -> WireObservation {
         Verdict::Enforced => Some(WireTransport::Enforced),
         Verdict::Optional => Some(WireTransport::Optional),
         Verdict::PlaintextOnly => Some(WireTransport::PlaintextOnly),
-        // Nobody gets usable TLS there, and clients that come in clear are let in.
+        // Nobody gets usable TLS there, and clients that come in plaintext are let in.
         Verdict::BrokenTls if report.plaintext.outcome == Outcome::Allowed => Some(WireTransport::PlaintextOnly),
         Verdict::BrokenTls => Some(WireTransport::BrokenTls),
         Verdict::Inconclusive | Verdict::NotPostgresql => Some(WireTransport::Inconclusive),

@@ -43,12 +43,12 @@ impl Startup {
     }
 }
 
-/// One startup and what came of it in clear and over TLS.
+/// One startup and what came of it in plaintext and over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StartupFacts {
     /// The startup.
     pub(crate) startup: Startup,
-    /// In clear.
+    /// Over a plaintext connection.
     pub(crate) plaintext: Attempt<StartupReply>,
     /// Over TLS.
     pub(crate) encrypted: Attempt<StartupReply>,
@@ -102,7 +102,7 @@ pub(crate) struct Enumerated<T> {
 pub(crate) struct Facts {
     /// Why no connection could be made, if so.
     pub(crate) unreachable: Option<Reason>,
-    /// What came after `SSLRequest`.
+    /// The answer to `SSLRequest`.
     pub(crate) ssl: SslRequestOutcome,
     /// What is to be said about that, such as the text of an error.
     pub(crate) ssl_note: Option<String>,

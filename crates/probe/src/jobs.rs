@@ -34,7 +34,7 @@ pub(crate) enum First {
 /// The startup of the first connection.
 #[derive(Debug)]
 pub(crate) enum FirstStartup {
-    /// After N: in clear on the same connection.
+    /// After N: in plaintext on the same connection.
     Plaintext(Box<Attempt<StartupReply>>),
     /// After S: over TLS.
     Encrypted(Box<TlsRun>),
@@ -105,7 +105,7 @@ async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First,
     Ok(First::Negotiated(Box::new(negotiation), next))
 }
 
-/// Sends `startup` in clear.
+/// Sends `startup` in plaintext.
 pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {
     let reply = plaintext_once(endpoint, startup).await;
     if is_busy(&reply) && pause(endpoint).await {
@@ -114,7 +114,7 @@ pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Att
     reply
 }
 
-/// Sends a startup in clear that was closed without a word again and again, the pauses longer each time, while no other
+/// Sends a startup in plaintext that was closed without a word again and again, the pauses longer each time, while no other
 /// connection to the server is open. A terminator closes every time; a bad network or a limit on connections does not, and
 /// one answer is worth more than any number of silences.
 pub(crate) async fn plaintext_again(
@@ -294,7 +294,7 @@ pub(crate) async fn gss_encryption(endpoint: &Endpoint<'_>) -> Attempt<bool> {
     attempt(ask.await)
 }
 
-/// Whether a startup in the same segment as the `SSLRequest`, in clear, is answered over TLS (CVE-2021-23214).
+/// Whether a startup in the same segment as the `SSLRequest`, in plaintext, is answered over TLS (CVE-2021-23214).
 ///
 /// A server that was mended says so over TLS (08P01) or breaks off; one that never saw the bytes stays silent.
 pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<bool> {

@@ -1,6 +1,6 @@
 //! Proves on the wire, without credentials, whether a PostgreSQL endpoint enforces TLS.
 //!
-//! The proof is a difference: the same `StartupMessage` is sent in clear and over TLS, for several users, databases and
+//! The proof is a difference: the same `StartupMessage` is sent in plaintext and over TLS, for several users, databases and
 //! kinds of replication, and what the server says before authentication decides. No password and no token is ever sent;
 //! none can be held by any type here.
 //!

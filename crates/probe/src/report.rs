@@ -15,9 +15,9 @@ pub enum Verdict {
     PlaintextOnly,
     /// The server says that it speaks TLS, and then no handshake is possible, or none that is safe.
     BrokenTls,
-    /// It is PostgreSQL, or may be, and what it said decides nothing.
+    /// It is or may be PostgreSQL, and its answers are not conclusive.
     Inconclusive,
-    /// It answers, and not as PostgreSQL does.
+    /// It answers, but not as PostgreSQL does.
     NotPostgresql,
     /// No connection could be made.
     Unreachable,
@@ -52,7 +52,7 @@ pub enum Unreachable {
     Network,
 }
 
-/// What came after `SSLRequest`.
+/// The answer to `SSLRequest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SslRequestOutcome {
     /// The server offers TLS.
@@ -61,13 +61,13 @@ pub enum SslRequestOutcome {
     N,
     /// An error message.
     E,
-    /// The connection was closed without a byte.
+    /// The connection was closed without an answer.
     Closed,
     /// The connection was reset.
     Reset,
     /// Bytes that PostgreSQL does not send.
     Garbage,
-    /// Nothing before the deadline.
+    /// No answer before the deadline.
     Timeout,
     /// It was not sent: no connection, direct TLS, or a peer that talks first.
     NotSent,
@@ -80,7 +80,7 @@ pub enum Outcome {
     Refused,
     /// It reached authentication, or passed it.
     Allowed,
-    /// The answer does not tell.
+    /// The answer is not conclusive.
     #[default]
     Unknown,
 }
@@ -90,7 +90,7 @@ pub enum Outcome {
 pub struct TransportAnswer {
     /// Whether it reached authentication.
     pub outcome: Outcome,
-    /// The SQLSTATE of the error that came.
+    /// The SQLSTATE of the error.
     pub sqlstate: Option<String>,
     /// The routine of the server that raised the error.
     pub routine: Option<String>,
@@ -134,7 +134,7 @@ pub enum Support {
     Accepted,
     /// It did not.
     Refused,
-    /// It was not asked, or its answer does not tell.
+    /// It was not asked, or the answer is not conclusive.
     #[default]
     Unknown,
 }
@@ -155,7 +155,7 @@ pub struct Enumeration {
     pub version: TlsVersion,
     /// IANA names.
     pub names: Vec<String>,
-    /// Whether the list ends because the server refused what was left, and not because an attempt failed.
+    /// Whether the list is complete: the server refused all other candidates, and no attempt failed.
     pub complete: bool,
 }
 
@@ -175,13 +175,13 @@ pub struct Negotiated {
 /// Whether the server wants a certificate of the client, by TLS or by `pg_hba.conf`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ClientCertificate {
-    /// It does not ask.
+    /// It requests none.
     NotRequested,
-    /// It asks and goes on without.
+    /// It requests one and continues without it.
     Requested,
-    /// Nothing goes without.
+    /// It requires one.
     Required,
-    /// No handshake went far enough.
+    /// No handshake got far enough to tell.
     #[default]
     Unknown,
 }
@@ -203,7 +203,7 @@ pub struct TlsReport {
     pub direct_tls_without_alpn: Option<Support>,
     /// Whether a `GSSENCRequest` is answered by `G`. `None` when it was not asked about.
     pub gss_encryption: Option<Support>,
-    /// Whether a startup stuffed behind the `SSLRequest` is answered as if it had come over TLS (CVE-2021-23214).
+    /// Whether a startup sent with the `SSLRequest` in one segment is answered as if it had come over TLS (CVE-2021-23214).
     /// `None` when it was not asked about.
     pub startup_stuffing: Option<Support>,
     /// Suites by version. `None` when they were not asked about.
@@ -218,11 +218,11 @@ pub struct TlsReport {
 /// Several servers that answer behind one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeveralServers {
-    /// How many there are, at least.
+    /// The smallest number of servers that explains the differences.
     pub at_least: u32,
-    /// In what their answers differ.
+    /// The differences between their answers.
     pub differences: Vec<String>,
-    /// How many startups in plaintext were answered by a decision, over all of them.
+    /// The number of plaintext startups that got a decisive answer, over all servers.
     pub plaintext_answers: u32,
 }
 
@@ -274,9 +274,9 @@ pub struct CertificateReport {
     pub key_bits: Option<u32>,
     /// The algorithm of its signature, such as `sha256WithRSAEncryption`.
     pub signature_algorithm: Option<String>,
-    /// Whom it names, RFC 4514.
+    /// Its subject, RFC 4514.
     pub subject: Option<String>,
-    /// Who issued it, RFC 4514.
+    /// Its issuer, RFC 4514.
     pub issuer: Option<String>,
     /// The root in which the path ends, RFC 4514.
     pub root: Option<String>,
@@ -343,7 +343,7 @@ pub enum Weakness {
     DirectTlsWithoutAlpn,
     /// Bytes in plaintext stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
     BytesBeforeHandshake,
-    /// Bytes stuffed behind the `SSLRequest` count as if they had come over TLS (CVE-2021-23214).
+    /// Bytes sent after the `SSLRequest` in the same segment are accepted as if they had come over TLS (CVE-2021-23214).
     StartupStuffing,
 }
 
@@ -425,7 +425,7 @@ pub struct EndpointReport {
     pub unreachable: Option<Unreachable>,
     /// Why.
     pub reason: String,
-    /// What came after `SSLRequest`.
+    /// The answer to `SSLRequest`.
     pub ssl_request: SslRequestOutcome,
     /// The worst answer in plaintext: allowed before unknown before refused.
     pub plaintext: TransportAnswer,
@@ -437,12 +437,12 @@ pub struct EndpointReport {
     pub tls: Option<TlsReport>,
     /// The certificate; `None` when none was seen.
     pub certificate: Option<CertificateReport>,
-    /// What weakens the protection.
+    /// What weakens the protection of the connection.
     pub weaknesses: Vec<Weakness>,
     /// The servers behind the address, where the connections of the probe met more than one. Servers that are alike
     /// cannot be told apart.
     pub several_servers: Option<SeveralServers>,
-    /// What of it counts as a failure, and so decides the exit code: `not-enforced`, `verify-full`, or a weakness. `None`
+    /// Its failures, which decide the exit code: `not-enforced`, `verify-full`, or a weakness. `None`
     /// where the endpoint was not judged.
     pub failures: Option<Vec<String>>,
     /// The exchange, message by message. `None` when it was not asked for.

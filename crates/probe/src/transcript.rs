@@ -8,14 +8,14 @@ use hostssl_pgwire::text::safe_str;
 /// The most lines that are kept of one endpoint.
 const MAX_LINES: usize = 2000;
 
-/// Which way a message went.
+/// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From us to the server.
     Sent,
     /// From the server to us.
     Received,
-    /// No message: something that happened to the connection.
+    /// An event of the connection, not a message.
     Event,
 }
 
@@ -38,11 +38,11 @@ pub struct Line {
     pub micros: u64,
     /// The connection it belongs to, named by the question that it asks.
     pub connection: String,
-    /// Which way it went.
+    /// The direction of the run.
     pub direction: Direction,
     /// The message by its name in the protocol.
     pub message: String,
-    /// What it says, escaped.
+    /// The content of the message, escaped.
     pub text: String,
 }
 

@@ -274,7 +274,7 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
         // The demand for a certificate is a line of pg_hba.conf that only TLS can meet.
         Signal::Refused | Signal::ClientCertificate => Outcome::Refused,
         Signal::Silent | Signal::Unclear if tls == Signal::Allowed => Outcome::Refused,
-        // Closed every time in clear, and turned away over TLS: nobody is let in by it.
+        // Closed every time in plaintext, and turned away over TLS: nobody is let in by it.
         Signal::Silent if tls == Signal::Refused => Outcome::Refused,
         _ => Outcome::Unknown,
     };

@@ -96,7 +96,7 @@ fn both_transports_together() {
         ("one hole among many", Ssl::S, vec![(refused(), asks()), (asks(), asks())], Verdict::Optional),
         ("a hole without TLS", Ssl::S, vec![(refused(), asks()), (asks(), refused())], Verdict::Optional),
         ("no replication line", Ssl::S, vec![(refused(), asks()), (refused(), refused())], Verdict::Enforced),
-        ("one unknown in clear", Ssl::S, vec![(refused(), asks()), (timeout(), asks())], Verdict::Inconclusive),
+        ("one unknown in plaintext", Ssl::S, vec![(refused(), asks()), (timeout(), asks())], Verdict::Inconclusive),
         ("one unknown over TLS", Ssl::S, vec![(refused(), asks()), (refused(), timeout())], Verdict::Enforced),
         ("a hole beats an unknown", Ssl::S, vec![(timeout(), asks()), (asks(), asks())], Verdict::Optional),
     ] {

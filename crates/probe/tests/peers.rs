@@ -66,7 +66,7 @@ async fn a_tarpit_costs_its_time_out_and_few_connections() {
     let peer = Peer::start(async |mut stream: TcpStream, _| wait_for_end(&mut stream).await).await;
     let report = probe(peer.address, quick()).await;
     assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Timeout));
-    assert_eq!(peer.count(), 3, "SSLRequest, one startup in clear, one direct TLS");
+    assert_eq!(peer.count(), 3, "SSLRequest, one startup in plaintext, one direct TLS");
 }
 
 #[tokio::test]
@@ -281,7 +281,7 @@ async fn a_server_that_wakes_up_is_asked_again() {
     let peer = Peer::start(move |mut stream: TcpStream, index| {
         let script = script.clone();
         async move {
-            // The first startup in clear finds the server starting.
+            // The first startup in plaintext finds the server starting.
             if index > 0 && index < 3 {
                 let mut first = [0; 8];
                 stream.peek(&mut first).await?;
@@ -586,7 +586,7 @@ async fn addresses_beyond_the_first_are_told() {
     assert_eq!(unprobed[0].address.as_deref(), Some("127.0.0.17"));
 }
 
-/// Closes startups in clear without a word for a moment after each TLS connection, as a limit on connections does.
+/// Closes startups in plaintext without a word for a moment after each TLS connection, as a limit on connections does.
 #[tokio::test]
 async fn plaintext_that_is_closed_only_while_others_are_connected() {
     let script = Script { plaintext: scram(false), ..Script::enforcing(modern()) };

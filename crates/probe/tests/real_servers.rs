@@ -125,7 +125,7 @@ async fn rules_of_pg_hba_conf() {
             weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextTrust],
         },
         Case {
-            name: "a password in clear",
+            name: "a password in plaintext",
             hba: "host all all all password",
             tls: true,
             verdict: Verdict::Optional,

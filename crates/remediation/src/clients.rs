@@ -37,7 +37,7 @@ pub struct ClientImpact {
     pub reason: SafeText,
     /// The clients that are refused, and those of which that cannot be told: the first [`MAX_CLIENTS`].
     pub clients: Vec<AffectedClient>,
-    /// How many there are beside those.
+    /// The number of clients that are not listed.
     pub more: u32,
 }
 
@@ -70,7 +70,7 @@ pub struct AffectedClient {
     pub last_seen: Option<String>,
 }
 
-/// A person's word that a step may refuse clients.
+/// A person's acceptance that a step may refuse clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// Why.

@@ -2,7 +2,7 @@
 
 use crate::{Consent, Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
 
-/// What became of a run. The same journal always gives the same report.
+/// The result of a run. The same journal always gives the same report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The run.
@@ -19,7 +19,7 @@ pub struct Report {
     pub undo_reason: Option<String>,
 }
 
-/// How many steps ended how.
+/// The number of steps by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunSummary {
     /// Steps in all.
@@ -28,52 +28,52 @@ pub struct RunSummary {
     pub applied: u32,
     /// Right before anything was written.
     pub already: u32,
-    /// Somebody else changed the value.
+    /// Another party changed the value.
     pub changed_since_plan: u32,
-    /// Not allowed.
+    /// The write was refused.
     pub refused: u32,
-    /// Did not work.
+    /// The write failed.
     pub failed: u32,
-    /// Not known to have worked in time.
+    /// Success was not confirmed before the deadline.
     pub timed_out: u32,
     /// Nothing was written.
     pub not_started: u32,
-    /// Put back and read back.
+    /// The earlier value was restored and read back.
     pub undone: u32,
-    /// Could not be put back; a person is needed.
+    /// The earlier value could not be restored; manual action is needed.
     pub stuck: u32,
     /// Written and read back, but the value takes effect at the next restart only, which hostssl never does.
     pub waits_for_restart: u32,
-    /// Forgotten, because a person said so.
+    /// Excluded from the run on request.
     pub forgotten: u32,
     /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
     pub open: u32,
 }
 
-/// How a step stands.
+/// The status of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Written and read back.
     Applied,
     /// Right before anything was written.
     Already,
-    /// Somebody else changed the value; it was left alone.
+    /// Another party changed the value; it was left as it is.
     ChangedSincePlan,
-    /// Not allowed.
+    /// The write was refused.
     Refused,
-    /// Did not work.
+    /// The write failed.
     Failed,
-    /// Not known to have worked in time.
+    /// Success was not confirmed before the deadline.
     TimedOut,
     /// Nothing was written.
     NotStarted,
-    /// Put back and read back.
+    /// The earlier value was restored and read back.
     Undone,
-    /// Could not be put back; a person is needed.
+    /// The earlier value could not be restored; manual action is needed.
     Stuck,
     /// The value is there, and takes effect at the next restart only, which hostssl never does.
     WaitsForRestart,
-    /// A person said that it is to be forgotten.
+    /// It was excluded from the run on request.
     Forgotten,
 }
 
@@ -112,7 +112,7 @@ pub enum RunOutcome {
     Stuck,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReport {
     /// The step's id in the plan.
@@ -125,7 +125,7 @@ pub struct StepReport {
     pub before: String,
     /// The value to write, as planned.
     pub after: String,
-    /// How it stands.
+    /// Its status.
     pub status: Status,
     /// Why, or what else to know.
     pub reason: Option<String>,

@@ -80,9 +80,9 @@ pub struct Receipt {
     pub intended_at_ms: i64,
     /// The value read right before, as Azure spelled it.
     pub value_before: String,
-    /// The id of the request, when the answer was seen and had one.
+    /// The id of the request, if the answer arrived and had one.
     pub request_id: Option<String>,
-    /// When Azure accepted it, when the answer was seen.
+    /// When Azure accepted it, if the answer arrived.
     pub accepted_at_ms: Option<i64>,
     /// The value read back, as Azure spelled it.
     pub value_after: Option<String>,

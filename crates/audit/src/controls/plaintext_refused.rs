@@ -28,7 +28,7 @@ fn judge_listener(listener: &WireListener) -> Verdict {
         WireTransport::Optional | WireTransport::PlaintextOnly => {
             Verdict::fail(listener.why.to_string(), "plaintext is refused on every listener")
         }
-        // That a client in clear is refused proves nothing where nobody gets in over TLS either.
+        // That a client in plaintext is refused proves nothing where nobody gets in over TLS either.
         WireTransport::BrokenTls | WireTransport::Inconclusive => inconclusive(&listener.why),
     }
 }

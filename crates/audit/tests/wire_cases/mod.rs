@@ -6,7 +6,7 @@ use hostssl_model::{
     WireListener, WireObservation, WireTransport, WireVersion,
 };
 
-const HOLE: &str = "accepted in clear: user \"postgres\", database \"postgres\"";
+const HOLE: &str = "accepted in plaintext: user \"postgres\", database \"postgres\"";
 
 fn certificate(verify_full: Option<bool>, reason: Option<&str>, days_left: Option<i64>) -> WireCertificate {
     WireCertificate {
@@ -75,7 +75,7 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     let firewall = WireListener {
         transport: WireTransport::Inconclusive,
-        why: "refused in clear and over TLS: an address rule (firewall)".into(),
+        why: "refused in plaintext and over TLS: an address rule (firewall)".into(),
         ..good()
     };
     let old = [TlsVersion::Tls1_0, TlsVersion::Tls1_1, TlsVersion::Tls1_2];

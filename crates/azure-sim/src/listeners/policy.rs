@@ -27,7 +27,7 @@ pub(super) enum Server {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Policy {
     pub(super) server: Server,
-    /// Whether clients in clear are turned away.
+    /// Whether clients in plaintext are turned away.
     pub(super) enforced: bool,
     /// The database that is open to them all the same.
     pub(super) open_database: Option<&'static str>,

@@ -117,7 +117,7 @@ async fn read_opening<S: AsyncRead + Unpin>(stream: &mut S, head: &[u8]) -> io::
     Ok(opening(&body))
 }
 
-/// Answers a startup: the refusal of one in clear, or the request for a password, which is then always wrong.
+/// Answers a startup: the refusal of one in plaintext, or the request for a password, which is then always wrong.
 async fn answer<S>(policy: &Policy, client: IpAddr, stream: &mut S, startup: &Startup, tls: bool) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -145,7 +145,7 @@ where
     Ok(())
 }
 
-/// How a startup in clear is refused, in the words of who refuses.
+/// How a startup in plaintext is refused, in the words of who refuses.
 fn refusal(server: Server, client: IpAddr, user: &str, startup: &Startup) -> Vec<u8> {
     match server {
         Server::Postgres(version) => {

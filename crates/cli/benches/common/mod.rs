@@ -26,7 +26,7 @@ pub struct Azure {
     pub documented_buckets: bool,
     /// Time that a write takes, in milliseconds.
     pub operation: u64,
-    /// Whether every server lets clients connect in clear.
+    /// Whether every server lets clients connect in plaintext.
     pub open: bool,
 }
 

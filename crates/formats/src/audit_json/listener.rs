@@ -5,26 +5,26 @@ use hostssl_model as model;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One look at one listener.
+/// One observation of one listener.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Look<'a> {
     /// 5432, or 6432 of a pooler.
     port: u16,
-    /// The address looked at; null when none was found.
+    /// The address that was probed; null if none was found.
     address: Option<&'a str>,
     /// RFC 3339.
     observed_at: &'a str,
     /// What it does with clients in plaintext; null when that could not be checked.
     verdict: Option<Verdict>,
-    /// Why it was not seen: a stable word, the same as in `gaps`. Null when it was.
+    /// Why it could not be checked: a stable word, as in `gaps`. Null if it was checked.
     reason: Option<&'static str>,
-    /// One line for people: why the verdict, or why there is none.
+    /// The reason for the verdict, or for its absence, in one line for people.
     detail: &'a str,
     /// The versions that it was asked about, the oldest first. Empty when none was.
     versions: Vec<Version>,
-    /// Its certificate; null when none was seen.
+    /// Its certificate; null if none was received.
     certificate: Option<Certificate<'a>>,
 }
 
@@ -40,7 +40,7 @@ enum Verdict {
     PlaintextOnly,
     /// It offers TLS, and then no handshake is possible or safe.
     BrokenTls,
-    /// It answers, and what it answers decides nothing.
+    /// It answers, but not conclusively.
     Inconclusive,
 }
 
@@ -66,13 +66,13 @@ enum Support {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 struct Certificate<'a> {
-    /// Whether libpq's `sslmode=verify-full` takes it; null when that could not be judged.
+    /// Whether libpq's `sslmode=verify-full` accepts it; null if that could not be judged.
     verify_full: Option<bool>,
     /// Why not, or what decided.
     reason: Option<&'a str>,
     /// RFC 3339.
     not_after: Option<&'a str>,
-    /// Whole days that are left; negative when it has expired.
+    /// Whole days until it expires; negative once it has expired.
     days_left: Option<i64>,
     /// The root in which its chain ends, RFC 4514.
     root: Option<&'a str>,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct TransportAnswer {
     /// Whether it reached authentication.
     pub(super) outcome: Outcome,
-    /// The SQLSTATE of the error that came.
+    /// The SQLSTATE of the error.
     pub(super) sqlstate: Option<String>,
     /// The routine of the server that raised the error.
     pub(super) routine: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct StartupResult {
     pub(super) database: Option<String>,
     /// Whether it asked for replication.
     pub(super) replication: ReplicationMode,
-    /// In clear.
+    /// Over a plaintext connection.
     pub(super) plaintext: TransportAnswer,
     /// Over TLS.
     pub(super) encrypted: TransportAnswer,
@@ -58,7 +58,7 @@ pub(super) struct Enumeration {
     pub(super) version: Version,
     /// IANA names.
     pub(super) names: Vec<String>,
-    /// Whether the list ends because the server refused what was left, and not because an attempt failed.
+    /// Whether the list is complete: the server refused all other candidates, and no attempt failed.
     pub(super) complete: bool,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct TlsReport {
     /// Whether a `GSSENCRequest` is answered by `G`. Present when it was asked about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) gss_encryption: Option<Support>,
-    /// Whether a startup stuffed behind the `SSLRequest` is answered as if it had come over TLS (CVE-2021-23214).
+    /// Whether a startup sent with the `SSLRequest` in one segment is answered as if it had come over TLS (CVE-2021-23214).
     /// Present when it was asked about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) startup_stuffing: Option<Support>,
@@ -120,11 +120,11 @@ pub(super) struct TlsReport {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SeveralServers {
-    /// How many there are, at least.
+    /// The smallest number of servers that explains the differences.
     pub(super) at_least: u32,
-    /// In what their answers differ.
+    /// The differences between their answers.
     pub(super) differences: Vec<String>,
-    /// How many startups in plaintext were answered by a decision, over all of them.
+    /// The number of plaintext startups that got a decisive answer, over all servers.
     pub(super) plaintext_answers: u32,
 }
 
@@ -157,14 +157,14 @@ pub(super) struct CertificateReport {
     pub(super) verify_full: Judgement,
     /// As RFC 9525 and RFC 5280 have it.
     pub(super) rfc9525: Judgement,
-    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; null when no roots
+    /// Whether a path to a given root exists, ignoring the dates of the server's own certificate; null if no roots
     /// were given.
     pub(super) chain_ok: Option<bool>,
     /// Whether the name matches, by libpq's rules.
     pub(super) host_ok: Option<bool>,
-    /// Its time is over.
+    /// It has expired.
     pub(super) expired: bool,
-    /// Its time has not come.
+    /// It is not valid yet.
     pub(super) not_yet_valid: bool,
     /// It is signed with its own key.
     pub(super) self_signed: bool,
@@ -178,9 +178,9 @@ pub(super) struct CertificateReport {
     pub(super) key_bits: Option<u32>,
     /// The algorithm of its signature, such as `sha256WithRSAEncryption`.
     pub(super) signature_algorithm: Option<String>,
-    /// Whom it names, RFC 4514.
+    /// Its subject, RFC 4514.
     pub(super) subject: Option<String>,
-    /// Who issued it, RFC 4514.
+    /// Its issuer, RFC 4514.
     pub(super) issuer: Option<String>,
     /// The root in which the path ends, RFC 4514.
     pub(super) root: Option<String>,
@@ -206,7 +206,7 @@ pub(super) struct EndpointReport {
     pub(super) verdict: Verdict,
     /// Why.
     pub(super) reason: String,
-    /// What came after `SSLRequest`.
+    /// The answer to `SSLRequest`.
     pub(super) ssl_request: SslRequestOutcome,
     /// The worst answer in plaintext: allowed before unknown before refused.
     pub(super) plaintext: TransportAnswer,
@@ -214,17 +214,17 @@ pub(super) struct EndpointReport {
     pub(super) encrypted: TransportAnswer,
     /// Each startup.
     pub(super) startups: Vec<StartupResult>,
-    /// TLS; null when none was seen.
+    /// TLS; null if no handshake began.
     pub(super) tls: Option<TlsReport>,
-    /// The certificate; null when none was seen.
+    /// The certificate; null if none was received.
     pub(super) certificate: Option<CertificateReport>,
-    /// What weakens the protection.
+    /// What weakens the protection of the connection.
     pub(super) weaknesses: Vec<Weakness>,
-    /// The servers behind the address, where the connections of the probe met more than one. Absent otherwise; servers that
-    /// are alike cannot be told apart.
+    /// Set if the connections of the probe reached more than one server behind the address. Identical servers
+    /// cannot be distinguished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) several_servers: Option<SeveralServers>,
-    /// What of it counts as a failure, and so decides the exit code: `not-enforced`, `verify-full`, or a weakness. Present
+    /// Its failures, which decide the exit code: `not-enforced`, `verify-full`, or a weakness. Present
     /// where the endpoint was judged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) failures: Option<Vec<String>>,
@@ -242,10 +242,10 @@ pub(super) struct Line {
     pub(super) micros: u64,
     /// The connection it belongs to, named by the question that it asks.
     pub(super) connection: String,
-    /// Which way it went.
+    /// The direction of the run.
     pub(super) direction: Direction,
     /// The message by its name in the protocol.
     pub(super) message: String,
-    /// What it says, escaped.
+    /// The content of the message, escaped.
     pub(super) text: String,
 }

@@ -46,9 +46,9 @@ words! {
         PlaintextOnly,
         /// The server says that it speaks TLS, and then no handshake is possible, or none that is safe.
         BrokenTls,
-        /// It is PostgreSQL, or may be, and what it said decides nothing.
+        /// It is or may be PostgreSQL, and its answers are not conclusive.
         Inconclusive,
-        /// It answers, and not as PostgreSQL does.
+        /// It answers, but not as PostgreSQL does.
         NotPostgresql,
         /// No connection could be made.
         Unreachable,
@@ -56,7 +56,7 @@ words! {
 }
 
 words! {
-    /// What came after `SSLRequest`.
+    /// The answer to `SSLRequest`.
     SslRequestOutcome {
         /// The server offers TLS.
         S,
@@ -64,7 +64,7 @@ words! {
         N,
         /// An error message.
         E,
-        /// The connection was closed without a byte.
+        /// The connection was closed without an answer.
         #[serde(rename = "closed")]
         Closed,
         /// The connection was reset.
@@ -73,7 +73,7 @@ words! {
         /// Bytes that PostgreSQL does not send.
         #[serde(rename = "garbage")]
         Garbage,
-        /// Nothing before the deadline.
+        /// No answer before the deadline.
         #[serde(rename = "timeout")]
         Timeout,
         /// It was not sent: no connection, direct TLS, or a peer that talks first.
@@ -90,7 +90,7 @@ words! {
         Refused,
         /// It reached authentication, or passed it.
         Allowed,
-        /// The answer does not tell.
+        /// The answer is not conclusive.
         Unknown,
     }
 }
@@ -116,7 +116,7 @@ words! {
         Accepted,
         /// It did not.
         Refused,
-        /// It was not asked, or its answer does not tell.
+        /// It was not asked, or the answer is not conclusive.
         Unknown,
     }
 }
@@ -125,13 +125,13 @@ words! {
     /// Whether the server wants a certificate of the client, by TLS or by `pg_hba.conf`.
     #[serde(rename_all = "kebab-case")]
     ClientCertificate {
-        /// It does not ask.
+        /// It requests none.
         NotRequested,
-        /// It asks and goes on without.
+        /// It requests one and continues without it.
         Requested,
-        /// Nothing goes without.
+        /// It requires one.
         Required,
-        /// No handshake went far enough.
+        /// No handshake got far enough to tell.
         Unknown,
     }
 }
@@ -144,11 +144,11 @@ words! {
         PlaintextAccepted,
         /// A replication startup in plaintext is accepted.
         PlaintextReplicationAccepted,
-        /// In clear, no password at all is asked for.
+        /// A plaintext connection needs no password.
         PlaintextTrust,
-        /// In clear, the password is asked for as it is.
+        /// The server asks for the cleartext password over a plaintext connection.
         PlaintextPassword,
-        /// In clear, an MD5 hash is asked for.
+        /// The server asks for an MD5 hash of the password over a plaintext connection.
         PlaintextMd5,
         /// SSL 3.0 or TLS below 1.2 is accepted (RFC 7568, RFC 8996).
         DeprecatedTlsVersion,
@@ -158,11 +158,11 @@ words! {
         WeakCipherSuite,
         /// A suite without forward secrecy is accepted.
         NoForwardSecrecy,
-        /// The certificate's time is over.
+        /// The certificate has expired.
         CertificateExpired,
-        /// The certificate's time is over within the days that were asked about.
+        /// The certificate expires within the requested number of days.
         CertificateExpiresSoon,
-        /// The certificate's time has not come.
+        /// The certificate is not valid yet.
         CertificateNotYetValid,
         /// The certificate is signed with its own key.
         CertificateSelfSigned,
@@ -186,20 +186,20 @@ words! {
         DirectTlsWithoutAlpn,
         /// Plaintext bytes stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
         BytesBeforeHandshake,
-        /// Bytes stuffed behind the `SSLRequest` count as if they had come over TLS (CVE-2021-23214).
+        /// Bytes sent after the `SSLRequest` in the same segment are accepted as if they had come over TLS (CVE-2021-23214).
         StartupStuffing,
     }
 }
 
 words! {
-    /// Which way a message went.
+    /// The direction of a message.
     #[serde(rename_all = "kebab-case")]
     Direction {
         /// From us to the server.
         Sent,
         /// From the server to us.
         Received,
-        /// No message: something that happened to the connection.
+        /// An event of the connection, not a message.
         Event,
     }
 }

@@ -1,4 +1,4 @@
-//! TLS as far as it is in clear: an encoder for ClientHello, decoders for records and for a server's first flight.
+//! TLS as far as it is in plaintext: an encoder for ClientHello, decoders for records and for a server's first flight.
 //!
 //! It needs no cryptography, so it can ask about versions, suites and groups that no maintained TLS library will still
 //! negotiate: SSL 3.0, TLS 1.0 and 1.1, export suites.

@@ -1,4 +1,4 @@
-//! Decoder for what a server sends in clear after a ClientHello.
+//! Decoder for what a server sends in plaintext after a ClientHello.
 //!
 //! Up to TLS 1.2 that is its whole first flight, certificates included; in TLS 1.3 it is ServerHello or
 //! HelloRetryRequest, and everything after is encrypted.

@@ -140,7 +140,7 @@ pub(crate) struct Script {
     pub(crate) direct: bool,
     /// Whether direct TLS without ALPN is closed after the handshake, as PostgreSQL does.
     pub(crate) alpn_needed: bool,
-    /// In answer to a startup in clear; nothing closes.
+    /// In answer to a startup in plaintext; nothing closes.
     pub(crate) plaintext: Vec<u8>,
     /// In answer to a startup over TLS; nothing closes.
     pub(crate) encrypted: Vec<u8>,

@@ -7,7 +7,7 @@ use crate::{AffectedClient, ClientImpact, ClientVerdict, Consent, SafeText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the census says of a server's clients.
+/// The census of a server's clients.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -16,9 +16,9 @@ pub(super) struct ClientsV1 {
     verdict: String,
     /// Why, in one sentence.
     reason: String,
-    /// The clients that are refused, and those of which that cannot be told: the first 20.
+    /// The clients that would be refused, and those for which that is not known: the first 20.
     listed: Vec<ClientV1>,
-    /// How many there are beside those.
+    /// The number of clients that are not listed.
     more: u32,
 }
 
@@ -36,7 +36,7 @@ struct ClientV1 {
     last_seen: Option<String>,
 }
 
-/// A person's word that a step may refuse clients.
+/// A person's acceptance that a step may refuse clients.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -234,10 +234,10 @@ struct StepV1 {
     disposition: String,
     why: String,
     needs: Vec<u32>,
-    /// What the census says of the server's clients; absent where the step refuses nobody.
+    /// The census of the server's clients; absent if the step can refuse no client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clients: Option<ClientsV1>,
-    /// Who has accepted what the step does to clients; absent where nobody had to.
+    /// Who accepted that the step may refuse clients; absent if no acceptance was needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<AcceptanceV1>,
 }
@@ -250,7 +250,7 @@ struct LeftOutV1 {
     control: String,
     reason: String,
     detail: String,
-    /// What the census says of the server's clients, where that is the reason.
+    /// The census of the server's clients, if that is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clients: Option<ClientsV1>,
 }

@@ -271,7 +271,7 @@ fn describe(wanted: Meaning) -> String {
     }
 }
 
-/// What the census says of a server's clients. Where nobody has looked, that is what it says.
+/// The census of a server's clients. Where nobody has looked, that is what it says.
 fn impact(inputs: &PlanInputs<'_>, server: &ResourceId, control: FixableControl) -> ClientImpact {
     inputs.clients.get(&(server.clone(), control)).cloned().unwrap_or_else(ClientImpact::unobserved)
 }

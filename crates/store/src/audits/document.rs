@@ -95,7 +95,7 @@ pub struct StoredFinding {
     /// Whether the wire confirmed it.
     #[serde(default)]
     pub wire_confirmed: bool,
-    /// What was seen.
+    /// The observed value.
     pub observed: Option<String>,
     /// What would pass.
     pub expected: Option<String>,

@@ -10,7 +10,7 @@ use hostssl_model::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One look at one listener.
+/// One observation of one listener.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredListener {
@@ -18,7 +18,7 @@ pub struct StoredListener {
     pub port: u16,
     /// The address, when one was found.
     pub address: Option<String>,
-    /// What was seen.
+    /// The observed value.
     pub seen: Option<StoredListenerState>,
     /// Why nothing was.
     pub blind: Option<StoredBlind>,

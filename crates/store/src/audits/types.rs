@@ -102,7 +102,7 @@ pub struct AuditEntry {
     pub profile: String,
     /// The version of the program.
     pub tool_version: String,
-    /// Whether everything in scope was seen.
+    /// Whether everything in scope was checked.
     pub complete: bool,
     /// Whether it was stopped before it had seen everything.
     pub stopped: bool,

@@ -59,7 +59,7 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) 
     (Badge { class, shape, word }, said, todo)
 }
 
-/// How a step stands.
+/// The status of a step.
 pub(super) fn step_badge(told: &StepReport) -> Badge {
     match told {
         told if told.by_hand => BY_HAND,
