@@ -5,17 +5,9 @@
 mod common;
 
 use common::{hostssl, run, simulator, start};
+use hostssl_test_support::schema::Schema;
 use serde_json::Value;
 use std::io::Write as _;
-
-const AUDIT_SCHEMA: &str = include_str!("../../../docs/schemas/audit-v1.schema.json");
-const PROBE_SCHEMA: &str = include_str!("../../../docs/schemas/probe-v1.schema.json");
-
-fn keeps_to(schema: &str, report: &Value) {
-    let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
-    let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
-}
 
 fn audit(arguments: &[&str]) -> Value {
     let done = run(&[&["audit", "--probe", "-o", "json", "--simulate"], arguments].concat());
@@ -41,7 +33,7 @@ fn the_demonstration_with_the_wire() {
 #[test]
 fn declared_and_wire_are_compared_and_raise_confidence() {
     let report = audit(&[]);
-    keeps_to(AUDIT_SCHEMA, &report);
+    Schema::committed("audit-v1").assert_accepts(&report);
     assert_eq!(report["run"]["profile"], "baseline@2");
     for (name, control, outcome) in [
         ("pg-orders-prod", "declared-matches-wire", "pass"),
@@ -109,7 +101,7 @@ fn profiles_days_and_exit_codes_of_a_probed_audit() {
 #[test]
 fn a_deadline_leaves_the_rest_of_the_wire_unknown() {
     let report = audit(&["fleet", "--deadline", "1500ms"]);
-    keeps_to(AUDIT_SCHEMA, &report);
+    Schema::committed("audit-v1").assert_accepts(&report);
     assert_eq!(report["run"]["complete"], false);
     let reasons: Vec<&Value> = report["gaps"].as_array().unwrap().iter().map(|gap| &gap["reason"]).collect();
     assert!(reasons.iter().any(|reason| *reason == "deadline"), "{reasons:?}");
@@ -123,7 +115,7 @@ fn the_served_listeners_answer_the_prober_by_their_names() {
     let done = simulator.run(&["probe", "--targets", list, "-o", "json"]);
     assert_eq!(done.code, 3, "{}", done.stderr);
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
-    keeps_to(PROBE_SCHEMA, &report);
+    Schema::committed("probe-v1").assert_accepts(&report);
     let endpoints = report["endpoints"].as_array().unwrap();
     let of = |name: &'static str| {
         endpoints.iter().filter(move |endpoint| endpoint["host"].as_str().unwrap().starts_with(name))
@@ -211,7 +203,7 @@ fn an_interrupted_probe_ends_in_a_valid_document() {
     drop(held);
     assert_eq!(done.code, 4, "{}", done.stderr);
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
-    keeps_to(PROBE_SCHEMA, &report);
+    Schema::committed("probe-v1").assert_accepts(&report);
     assert_eq!(report["endpoints"].as_array().unwrap().len(), 1);
     assert!(done.stderr.contains("interrupted: 1 endpoint was done"), "{}", done.stderr);
 }

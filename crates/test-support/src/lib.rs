@@ -13,5 +13,6 @@ pub mod fleet;
 pub mod harness;
 pub mod journal;
 pub mod postgres;
+pub mod schema;
 pub mod seeded;
 pub mod world;
