@@ -6,7 +6,7 @@
 
 use crate::safe;
 use hostssl_audit::{Control, Profile};
-use hostssl_model::{AuditEnd, AuditReport, Finding, Gap, Outcome, Server, ServerReport, Severity};
+use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport, Severity};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -39,8 +39,7 @@ struct Run<'a> {
     invocations: [Invocation<'a>; 1],
     // A log of an audit may hold logical locations alone; artifacts are for those who display files only.
     column_kind: &'static str,
-    #[serde(serialize_with = "results")]
-    results: &'a AuditReport,
+    results: Results<'a>,
     properties: RunProperties<'a>,
 }
 
@@ -140,6 +139,13 @@ struct RunProperties<'a> {
     servers: u64,
 }
 
+/// The results, each made when it is written.
+struct Results<'a> {
+    report: &'a AuditReport,
+    /// In the order of the driver's.
+    rules: Vec<ControlId>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SarifResult<'a> {
@@ -229,12 +235,14 @@ struct ResultProperties<'a> {
 impl<'a> From<&'a AuditReport> for Run<'a> {
     fn from(report: &'a AuditReport) -> Self {
         let run = &report.run;
+        let controls = controls(report);
+        let results = Results { report, rules: controls.iter().map(|control| control.id).collect() };
         Self {
             tool: Tool {
                 driver: Driver {
                     name: "hostssl",
                     semantic_version: &run.tool_version,
-                    rules: rules(report).into_iter().map(Rule::from).collect(),
+                    rules: controls.into_iter().map(Rule::from).collect(),
                 },
             },
             // The part before the last slash names the kind of analysis: runs of it supersede each other.
@@ -251,7 +259,7 @@ impl<'a> From<&'a AuditReport> for Run<'a> {
                 tool_execution_notifications: report.gaps.iter().map(Notification::from).collect(),
             }],
             column_kind: "unicodeCodePoints",
-            results: report,
+            results,
             properties: RunProperties {
                 cloud: &run.cloud,
                 profile: &run.profile,
@@ -265,7 +273,7 @@ impl<'a> From<&'a AuditReport> for Run<'a> {
 
 /// The controls of the report in the order of reports: those that a finding names, and those that the profile asks for, so
 /// that an audit without a finding still says what it judged.
-fn rules(report: &AuditReport) -> Vec<&'static Control> {
+fn controls(report: &AuditReport) -> Vec<&'static Control> {
     let profile = Profile::find(&report.run.profile).ok();
     let asked = |control: &Control| {
         profile.as_ref().is_some_and(|profile| profile.controls.iter().any(|one| one.id == control.id))
@@ -345,18 +353,20 @@ fn last_segment(id: &str) -> String {
     id.rsplit('/').find(|segment| !segment.is_empty()).unwrap_or(id).to_owned()
 }
 
-fn results<S: Serializer>(report: &&AuditReport, serializer: S) -> Result<S::Ok, S::Error> {
-    let rules: Vec<_> = rules(report).into_iter().map(|control| control.id).collect();
-    let all = report.servers.iter().flat_map(|server| server.findings.iter().map(move |finding| (server, finding)));
-    serializer.collect_seq(all.filter_map(|(server, finding)| {
-        let kind = match finding.outcome {
-            Outcome::Fail => Kind::Fail,
-            Outcome::Unknown => Kind::Open,
-            Outcome::Pass | Outcome::NotApplicable => return None,
-        };
-        let index = rules.iter().position(|id| *id == finding.control);
-        Some(SarifResult::new(server, finding, kind, index))
-    }))
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let servers = self.report.servers.iter();
+        let all = servers.flat_map(|server| server.findings.iter().map(move |finding| (server, finding)));
+        serializer.collect_seq(all.filter_map(|(server, finding)| {
+            let kind = match finding.outcome {
+                Outcome::Fail => Kind::Fail,
+                Outcome::Unknown => Kind::Open,
+                Outcome::Pass | Outcome::NotApplicable => return None,
+            };
+            let index = self.rules.iter().position(|id| *id == finding.control);
+            Some(SarifResult::new(server, finding, kind, index))
+        }))
+    }
 }
 
 impl<'a> SarifResult<'a> {
