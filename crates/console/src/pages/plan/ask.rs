@@ -113,7 +113,7 @@ pub(crate) async fn again(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    let mut order = made_from(&shared, &id)?;
     order.reason = reason(&fields).or(order.reason);
     if let Goal::Fix { controls, .. } = &mut order.goal
         && !fields.value("wave").is_empty()
@@ -142,12 +142,17 @@ pub(crate) async fn canary(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    let mut order = made_from(&shared, &id)?;
     let chosen = servers_of(&order).into_iter().find(|id| server_key(id) == fields.value("server"));
     let chosen = chosen.ok_or_else(Failure::bad_form)?;
     order.waves.canary = vec![chosen.as_str().to_owned()];
     order.options.canary_size = 1;
     Ok(start(&shared, &session, order))
+}
+
+/// What a plan was made from, to make another one.
+fn made_from(shared: &Shared, plan: &str) -> Result<PlanOrder, Failure> {
+    Ok(shared.plans.find(plan).ok_or_else(no_such_plan)?.work.order.clone())
 }
 
 fn servers_of(order: &PlanOrder) -> Vec<ResourceId> {
@@ -161,7 +166,7 @@ pub(crate) async fn exclude(
     Extension(session): Extension<Session>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, Failure> {
-    let mut order = shared.plans.find(&id).ok_or_else(no_such_plan)?.work.order.clone();
+    let mut order = made_from(&shared, &id)?;
     let before = order.servers.len();
     let is_it = |id: &ResourceId| server_key(id) == fields.value("server");
     let kept: Vec<ResourceId> = servers_of(&order).into_iter().filter(|id| !is_it(id)).collect();
@@ -172,7 +177,9 @@ pub(crate) async fn exclude(
         return Err(Failure::nothing_chosen());
     }
     order.servers = Arc::new(kept.iter().map(|id| id.as_str().to_ascii_lowercase()).collect());
-    order.scope = scope_of(&kept);
+    order.scope = scope_of(
+        kept.iter().map(|id| [id.subscription().to_string(), id.resource_group().to_owned(), id.name().to_owned()]),
+    );
     // A canary that is left out makes room for another one.
     order.waves.canary.retain(|id| kept.iter().any(|one| one.as_str().eq_ignore_ascii_case(id)));
     Ok(start(&shared, &session, order))
@@ -187,19 +194,18 @@ fn accepted(session: &Session, fields: &Fields) -> Result<Option<(String, String
     Ok(Some((reason.to_owned(), session.person().to_owned())).filter(|_| !reason.is_empty()))
 }
 
-/// The scope that has these servers.
-fn scope_of(servers: &[ResourceId]) -> Scope {
-    let each = |of: &dyn Fn(&ResourceId) -> String| -> Vec<String> {
-        servers.iter().map(of).collect::<BTreeSet<_>>().into_iter().collect()
-    };
-    // Azure is asked for each resource group on its own, so that more than one costs more than the whole subscription.
-    let groups = Some(each(&|id| id.resource_group().to_owned())).filter(|groups| groups.len() == 1);
-    Scope {
-        subscriptions: each(&|id| id.subscription().to_string()),
-        resource_groups: groups.unwrap_or_default(),
-        servers: each(&|id| id.name().to_owned()),
-        ..Scope::default()
+/// The scope that has servers of these subscriptions, resource groups and names.
+fn scope_of(servers: impl Iterator<Item = [String; 3]>) -> Scope {
+    let mut each: [BTreeSet<String>; 3] = Default::default();
+    for server in servers {
+        for (names, name) in each.iter_mut().zip(server) {
+            names.insert(name);
+        }
     }
+    let [subscriptions, groups, names] = each.map(|names| names.into_iter().collect::<Vec<_>>());
+    // Azure is asked for each resource group on its own, so that more than one costs more than the whole subscription.
+    let resource_groups = if groups.len() == 1 { groups } else { Vec::new() };
+    Scope { subscriptions, resource_groups, servers: names, ..Scope::default() }
 }
 
 fn start(shared: &Shared, session: &Session, order: PlanOrder) -> Response {
@@ -227,19 +233,10 @@ fn chosen(store: &AuditStore, view: &View, keys: &BTreeSet<String>) -> Result<Ve
 }
 
 fn order_of(rows: &[ServerRow], goal: Goal, options: PlanOptions, back: String) -> PlanOrder {
-    let each = |of: fn(&ServerRow) -> &String| -> Vec<String> {
-        rows.iter().map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
-    };
-    // Azure is asked for each resource group on its own, so that more than one is dearer than the whole subscription.
-    let groups = Some(each(|row| &row.resource_group)).filter(|groups| groups.len() == 1).unwrap_or_default();
+    let place = |row: &ServerRow| [row.subscription_id.clone(), row.resource_group.clone(), row.name.clone()];
     PlanOrder {
         servers: Arc::new(rows.iter().map(|row| row.id.to_ascii_lowercase()).collect()),
-        scope: Scope {
-            subscriptions: each(|row| &row.subscription_id),
-            resource_groups: groups,
-            servers: each(|row| &row.name),
-            ..Scope::default()
-        },
+        scope: scope_of(rows.iter().map(place)),
         goal,
         options,
         waves: WaveOrder::default(),
