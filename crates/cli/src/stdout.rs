@@ -19,11 +19,11 @@ pub(crate) fn write_text(
     shape: &Shape,
     how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>,
 ) -> Result<(), CliError> {
-    let width = terminal_width();
+    let width = terminal_width().filter(|_| !shape.wide);
     let command = |command: &str| talk.again.command(command);
-    let text = Text { palette: palette(talk), width: width.filter(|_| !shape.wide), shape, command: &command };
+    let text = Text { palette: palette(talk), width, shape, command: &command };
     let how = |out: &mut dyn Write| how(out, &text);
-    match width.filter(|_| !shape.wide) {
+    match width {
         None => write(how),
         Some(width) => write(|out| {
             let mut wrapping = Wrapping::new(out, width);
@@ -34,16 +34,24 @@ pub(crate) fn write_text(
 }
 
 /// The columns of the terminal that standard output is.
-#[cfg(unix)]
 pub(crate) fn terminal_width() -> Option<usize> {
-    let out = io::stdout();
-    let size = rustix::termios::tcgetwinsize(&out).ok().filter(|_| out.is_terminal())?;
+    width_of(&io::stdout())
+}
+
+/// The columns of the terminal that standard error is.
+pub(crate) fn stderr_width() -> Option<usize> {
+    width_of(&io::stderr())
+}
+
+#[cfg(unix)]
+fn width_of(stream: &(impl std::os::fd::AsFd + IsTerminal)) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok().filter(|_| stream.is_terminal())?;
     // Some terminals say 0, and nothing can be laid out in a few columns.
     (size.ws_col >= 40).then(|| usize::from(size.ws_col))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn terminal_width() -> Option<usize> {
+fn width_of(_: &impl IsTerminal) -> Option<usize> {
     None
 }
 
@@ -67,19 +75,6 @@ pub(crate) fn palette(talk: &OutputArgs) -> Palette {
         Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
     };
     if on { Palette::Colour } else { Palette::Plain }
-}
-
-/// The columns of the terminal that standard error is.
-#[cfg(unix)]
-pub(crate) fn stderr_width() -> Option<usize> {
-    let err = io::stderr();
-    let size = rustix::termios::tcgetwinsize(&err).ok().filter(|_| err.is_terminal())?;
-    (size.ws_col >= 40).then(|| usize::from(size.ws_col))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn stderr_width() -> Option<usize> {
-    None
 }
 
 /// Whether progress can be shown.
