@@ -123,40 +123,34 @@ pub(crate) fn write_report(
     shape: &Shape,
     talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
-    write_whole_report(report, names, value, shape, talk)
-        .map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))
+    let written = if value.is_table() {
+        stdout::write_text(talk, shape, |out, text| run_text::write(out, report, names, text))
+    } else {
+        write_document(report, value, talk)
+    };
+    written.map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))?;
+    Ok(Exit::of_run(report.outcome))
 }
 
-fn write_whole_report(
-    report: &Report,
-    names: &Names,
-    value: &TableArgs,
-    shape: &Shape,
-    talk: &OutputArgs,
-) -> Result<Exit, CliError> {
+fn write_document(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
-    let palette = stdout::palette(talk);
     let format = Format::from(value.output);
-    if query.is_none() && format == Format::Table {
-        stdout::write_text(talk, shape, |out, text| run_text::write(out, report, names, text))?;
-    } else {
-        let document = apply_json::value(report).map_err(|error| CliError::defect(&error))?;
-        // Without a query, a list of the whole document would show no step.
-        let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
-        stdout::write_value(rows, query.as_ref(), format, palette)?;
-        if !talk.quiet {
-            let summary = report.summary;
-            say!(
-                "run {}: {} of {} steps applied, {} already, {} undone",
-                report.run,
-                summary.applied,
-                summary.steps,
-                summary.already,
-                summary.undone
-            );
-        }
+    let document = apply_json::value(report).map_err(|error| CliError::defect(&error))?;
+    // Without a query, a list of the whole document would show no step.
+    let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
+    stdout::write_value(rows, query.as_ref(), format, stdout::palette(talk))?;
+    if !talk.quiet {
+        let summary = report.summary;
+        say!(
+            "run {}: {} of {} steps applied, {} already, {} undone",
+            report.run,
+            summary.applied,
+            summary.steps,
+            summary.already,
+            summary.undone
+        );
     }
-    Ok(Exit::of_run(report.outcome))
+    Ok(())
 }
 
 /// The servers of a plan that are named, to be forgotten: by name, or by id where a name is not enough.
