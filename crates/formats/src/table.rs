@@ -300,14 +300,14 @@ impl Layout {
             let named = |name: &String| all().find(|(_, heading)| heading.name == name);
             shape.columns.iter().filter_map(named).collect()
         };
-        let prose = chosen.last().filter(|(_, heading)| heading.is_prose()).map(|(column, _)| *column);
+        let prose = chosen.last().copied().filter(|(_, heading)| heading.is_prose());
         let mut columns: Vec<(usize, usize)> = chosen
             .iter()
-            .filter(|(column, _)| Some(*column) != prose)
+            .filter(|one| Some(**one) != prose)
             .map(|(column, heading)| (*column, width(*column, *heading)))
             .collect();
         let room = if shape.wide { None } else { text.width };
-        let longest = prose.map(|column| cells(column).map(Cell::width).max().unwrap_or_default());
+        let longest = prose.map(|(column, heading)| width(column, heading));
         let taken = |columns: &[(usize, usize)]| indent + columns.iter().map(|(_, width)| width + GAP).sum::<usize>();
         let mut left_out = Vec::new();
         while let Some(room) = room {
@@ -326,7 +326,7 @@ impl Layout {
             let (column, _) = columns.remove(least);
             left_out.extend(headings.get(column).map(|heading| heading.title()));
         }
-        let prose = prose.map(|column| {
+        let prose = prose.map(|(column, _)| {
             let beside = room.map_or(usize::MAX, |room| room.saturating_sub(taken(&columns)));
             let fits = beside >= NARROWEST_PROSE.min(longest.unwrap_or_default());
             let below = room.map_or(usize::MAX, |room| room.saturating_sub(indent + BELOW));
@@ -495,19 +495,23 @@ mod tests {
         let narrow = written(Some(34), &Shape::AS_IS);
         assert!(narrow.contains("  OUTCOME  SERVER  WHY\n"), "{narrow}");
         assert!(narrow.contains("more columns: RESOURCE GROUP with\n    -o wide\n"), "{narrow}");
-        let one = |width| {
-            let entries = vec![entry(Outcome::Unknown, "pg-a-long-name", "a sentence that is said of this row alone")];
+        let list = |server, why, width| {
+            let entries = vec![entry(Outcome::Unknown, server, why)];
             let mut out = Vec::new();
             let text = Text { width: Some(width), ..Text::plain() };
             write_list(&mut out, &HEADINGS, vec![Section { title: None, entries }], &text).unwrap();
             String::from_utf8(out).unwrap()
         };
+        let one = |width| list("pg-a-long-name", "a sentence that is said of this row alone", width);
         assert!(one(60).contains("\nunknown  pg-a-long-name  a sentence that is said of this row\n"), "{}", one(60));
         assert!(
             one(40).contains("\nunknown  pg-a-long-name\n      a sentence that is said of this\n      row alone\n"),
             "{}",
             one(40)
         );
+        // The heading of prose takes its room too.
+        let short = list("pg-a-long-name", "on", 42);
+        assert!(short.starts_with("OUTCOME  SERVER          WHY\nunknown  pg-a-long-name  on\n"), "{short}");
     }
 
     proptest! {
