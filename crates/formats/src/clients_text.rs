@@ -2,7 +2,7 @@
 
 use crate::clients::{ClientsReport, ServerClients, minute};
 use crate::clients_sheet::{SHEET_HINT, by_driver};
-use crate::{Column, Palette, safe, write_columns};
+use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, safe, write_columns, write_list};
 use hostssl_census::{Client, Doubt, MissingReason, Tls, Verdict};
 use hostssl_model::Outcome;
 use std::io::{self, Write};
@@ -11,6 +11,17 @@ use std::io::{self, Write};
 const MOST_SHOWN: usize = 100;
 /// Servers whose clients are shown one by one.
 const MOST_SERVERS: usize = 50;
+
+/// The columns of the verdicts.
+const COLUMNS: [Heading; 7] = [
+    Heading::new("verdict", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("plaintext", Shown::Always),
+    Heading::new("unknown", Shown::Always),
+    Heading::new("tls", Shown::Always),
+    Heading::new("local", Shown::Always),
+    Heading::new("why", Shown::Prose),
+];
 
 /// What a verdict means for colours and counts.
 fn outcome(verdict: Verdict) -> Outcome {
@@ -26,10 +37,12 @@ fn outcome(verdict: Verdict) -> Outcome {
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &ClientsReport, palette: Palette) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io::Result<()> {
+    let palette = text.palette;
     let mut servers: Vec<&ServerClients> = report.servers.iter().collect();
     servers.sort_by(|a, b| (a.census.verdict, &a.name).cmp(&(b.census.verdict, &b.name)));
-    write_verdicts(out, &servers, palette)?;
+    let entries = servers.iter().map(|server| verdict(server)).collect();
+    write_list(out, &COLUMNS, vec![Section { title: None, entries }], text)?;
     for server in servers.iter().take(MOST_SERVERS) {
         write_server(out, server, palette)?;
     }
@@ -51,24 +64,15 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport, palette: Palette) -> i
     Ok(())
 }
 
-fn write_verdicts(out: &mut dyn Write, servers: &[&ServerClients], palette: Palette) -> io::Result<()> {
-    let headings = ["VERDICT", "SERVER", "PLAINTEXT", "UNKNOWN", "TLS", "LOCAL", "WHY"];
-    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).to_vec()];
-    for server in servers {
-        let census = &server.census;
-        let word = census.verdict.as_str();
-        let mut row = vec![
-            Column::painted(word, palette.outcome(outcome(census.verdict), word)),
-            Column::plain(safe(&server.name)),
-        ];
-        for tls in Tls::ALL {
-            let count = census.clients.iter().filter(|client| client.tls == tls).count();
-            row.push(Column::plain(count.to_string()));
-        }
-        row.push(Column::plain(safe(&census.reason)));
-        rows.push(row);
-    }
-    write_columns(out, "", &rows)
+fn verdict(server: &ServerClients) -> Entry {
+    let census = &server.census;
+    let word = census.verdict.as_str();
+    let count = |tls: Tls| census.clients.iter().filter(|client| client.tls == tls).count() as u64;
+    let line = [Cell::outcome(outcome(census.verdict), word), Cell::plain(&server.name)]
+        .into_iter()
+        .chain(Tls::ALL.map(|tls| Cell::number(count(tls))))
+        .chain([Cell::plain(&census.reason)]);
+    Entry { word, lines: vec![line.collect()] }
 }
 
 fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -> io::Result<()> {

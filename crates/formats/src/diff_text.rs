@@ -1,9 +1,17 @@
 //! What changed between two audits, for people.
 
-use crate::{Column, Text, safe, write_columns};
+use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_audit::{Change, Diff, Difference, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
 use std::io::{self, Write};
+
+const COLUMNS: [Heading; 5] = [
+    Heading::new("change", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("resource-group", Shown::WithRoom(1)),
+    Heading::new("control", Shown::Always),
+    Heading::new("before-and-after", Shown::Prose),
+];
 
 /// Writes the comparison.
 ///
@@ -31,22 +39,9 @@ pub fn write(
         )?;
     }
     writeln!(out)?;
-    let mut rows = Vec::new();
-    for change in &diff.changes {
-        let (word, outcome) = word(change.difference);
-        rows.push(vec![
-            Column::painted(word, palette.outcome(outcome, word)),
-            Column::plain(change.server.name()),
-            Column::plain(change.server.id.resource_group()),
-            Column::plain(change.control().map_or("-", |id| id.as_str())),
-            Column::plain(what(change)),
-        ]);
-    }
-    if !rows.is_empty() {
-        let headings = ["CHANGE", "SERVER", "RESOURCE GROUP", "CONTROL", "BEFORE -> AFTER"];
-        rows.insert(0, headings.map(|heading| Column::painted(heading, palette.faint(heading))).to_vec());
-        write_columns(out, "  ", &rows)?;
-        writeln!(out)?;
+    if !diff.changes.is_empty() {
+        let title = Some(palette.bold("Changes"));
+        write_list(out, &COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
     }
     let counts: Vec<String> = Difference::ALL
         .into_iter()
@@ -64,6 +59,18 @@ pub fn write(
         writeln!(out, "note: judged in one of the audits only, so not compared: {}", ids.join(", "))?;
     }
     Ok(())
+}
+
+fn entry(change: &Change<'_>) -> Entry {
+    let (word, outcome) = word(change.difference);
+    let line = vec![
+        Cell::outcome(outcome, word),
+        Cell::plain(change.server.name()),
+        Cell::plain(change.server.id.resource_group()),
+        Cell::plain(change.control().map_or("-", |id| id.as_str())),
+        Cell::plain(what(change)),
+    ];
+    Entry { word, lines: vec![line] }
 }
 
 fn word(difference: Difference) -> (&'static str, Outcome) {

@@ -4,7 +4,7 @@
 
 use hostssl_census::{Census, Limits, LogEnd, LogReader, Requirements, SourceKind};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
-use hostssl_formats::{Palette, clients_csv, clients_json, clients_sheet, clients_text};
+use hostssl_formats::{Text, clients_csv, clients_json, clients_sheet, clients_text};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -
 
 #[test]
 fn people_read_verdicts_first() {
-    insta::assert_snapshot!(written(|out| clients_text::write(out, &report(), Palette::Plain)));
+    insta::assert_snapshot!(written(|out| clients_text::write(out, &report(), &Text::plain())));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::stdout;
 use clap::Args;
 use hostssl_audit::{Diff, Difference, diff};
 use hostssl_formats::output::Format;
-use hostssl_formats::{diff_json, diff_text};
+use hostssl_formats::{Query, Shape, diff_json, diff_text};
 use hostssl_model::AuditReport;
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
@@ -46,7 +46,8 @@ pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     let format = Format::from(args.output);
     match (format, query) {
         (Format::Table, None) => {
-            stdout::write_text(talk, &hostssl_formats::Shape::AS_IS, |out, text| {
+            let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
+            stdout::write_text(talk, &shape, |out, text| {
                 diff_text::write(out, &before, &after, &compared, text)
             })?;
         }
@@ -60,7 +61,7 @@ fn write_value(
     before: &AuditReport,
     after: &AuditReport,
     compared: &Diff<'_>,
-    query: Option<&hostssl_formats::Query>,
+    query: Option<&Query>,
     format: Format,
     talk: &OutputArgs,
 ) -> Result<(), CliError> {

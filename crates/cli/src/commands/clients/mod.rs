@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use hostssl_census::{Census, KeptCensus, Limits, Millis, Prefix, Requirements, Tls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
-use hostssl_formats::{clients_csv, clients_json, clients_sheet, clients_text};
+use hostssl_formats::{Query, Shape, clients_csv, clients_json, clients_sheet, clients_text};
 use hostssl_model::{Gap, ResourceId};
 use hostssl_ops::{ClientSource, LogAnalyticsSource, take_census};
 use hostssl_store::AuditStore;
@@ -258,13 +258,12 @@ const OWNER_TAGS: [&str; 4] = ["owner", "team", "contact", "costcenter"];
 fn write(
     report: &ClientsReport,
     args: &ClientsArgs,
-    query: Option<&hostssl_formats::Query>,
+    query: Option<&Query>,
     talk: &OutputArgs,
 ) -> Result<(), CliError> {
-    let palette = stdout::palette(talk);
     let format = match args.output {
         ClientsFormat::Table if query.is_none() => {
-            return stdout::write(|out| clients_text::write(out, report, palette));
+            return stdout::write_text(talk, &Shape::AS_IS, |out, text| clients_text::write(out, report, text));
         }
         ClientsFormat::Csv => return stdout::write(|out| clients_csv::write(out, report)),
         ClientsFormat::Markdown => return stdout::write(|out| clients_sheet::write(out, report)),
@@ -277,7 +276,7 @@ fn write(
         ClientsFormat::None => Format::None,
     };
     let value = clients_json::value(report).map_err(|error| CliError::defect(&error))?;
-    stdout::write_value(&value, query, format, palette)
+    stdout::write_value(&value, query, format, stdout::palette(talk))
 }
 
 impl From<Only> for Tls {
