@@ -101,6 +101,9 @@ fn a_census_grows_and_the_window_cuts_it() {
     assert_eq!((fortnight.verdict, fortnight.clients.len()), (Verdict::Breaks, 2), "{}", fortnight.reason);
     let since = kept.judge(requirements(14, now), Some(START + 10 * DAY));
     assert_eq!((since.verdict, since.clients.len()), (Verdict::NeedsObservation, 1), "{}", since.reason);
+    // What was seen before a server was made is of another one that had its name.
+    let made = kept.impact(Restriction::RequireTls, requirements(7, now), Some(START + 10 * DAY));
+    assert_eq!(made.verdict, Verdict::NeedsObservation, "{}", made.reason);
     // Old evidence is not today's.
     let stale = kept.judge(requirements(7, now + 3 * DAY), None);
     assert_eq!(stale.verdict, Verdict::NeedsObservation);
@@ -114,14 +117,14 @@ fn a_census_grows_and_the_window_cuts_it() {
 fn raising_the_floor_concerns_clients_with_old_versions_only() {
     let now = START + 8 * DAY;
     let kept = look(&[&log(0..8 * 24, &[0, 1, 2])], now);
-    let impact = |restriction| kept.impact(restriction, requirements(7, now));
+    let impact = |restriction| kept.impact(restriction, requirements(7, now), None);
     let enforced = impact(Restriction::RequireTls);
     assert_eq!((enforced.verdict, enforced.clients[0].user.as_deref()), (Verdict::Breaks, Some("report")));
     let floor = impact(Restriction::MinimumTls("TLSv1.2"));
     assert_eq!((floor.verdict, floor.clients.len()), (Verdict::Breaks, 1), "{}", floor.reason);
     assert_eq!(floor.clients[0].user.as_deref(), Some("old"));
     let kept = look(&[&log(0..8 * 24, &[0, 2])], now);
-    let floor = kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements(7, now));
+    let floor = kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements(7, now), None);
     assert_eq!((floor.verdict, floor.clients.len()), (Verdict::Safe, 0), "{}", floor.reason);
 }
 

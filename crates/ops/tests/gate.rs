@@ -78,7 +78,7 @@ async fn enforcement_refuses_exactly_the_clients_that_the_census_named() {
     let server = "pg-catalog-prod";
     let kept = look(&simulation, &tenant, server, 0, now).await;
     let report = kept.judge(Requirements { now: Some(now), ..Requirements::default() }, None);
-    let named = kept.impact(Restriction::RequireTls, Requirements { now: Some(now), ..Requirements::default() });
+    let named = kept.impact(Restriction::RequireTls, Requirements { now: Some(now), ..Requirements::default() }, None);
     assert_eq!((report.clients.len(), named.clients.len()), (3, 2), "{}", report.reason);
     for client in &report.clients {
         // R: the server asks for the password, S: it goes on with TLS.

@@ -46,10 +46,15 @@ impl KeptCensus {
     }
 
     /// Judges one way to make the server stricter. The clients of the report are those that it would refuse, and those of which
-    /// that cannot be told.
+    /// that cannot be told. What was seen before `since` does not count.
     #[must_use]
-    pub fn impact(&self, restriction: Restriction<'_>, requirements: Requirements) -> CensusReport {
-        let mut report = self.judge(requirements, None);
+    pub fn impact(
+        &self,
+        restriction: Restriction<'_>,
+        requirements: Requirements,
+        since: Option<Millis>,
+    ) -> CensusReport {
+        let mut report = self.judge(requirements, since);
         let Restriction::MinimumTls(floor) = restriction else {
             report.clients.retain(|client| matches!(client.tls, Tls::Plaintext | Tls::Unknown));
             return report;

@@ -54,9 +54,10 @@ pub(super) fn impacts(
     now: &str,
 ) -> BTreeMap<(ResourceId, FixableControl), ClientImpact> {
     let Some(evidence) = evidence else { return BTreeMap::new() };
-    let now = now.parse().ok().map(Timestamp::as_millisecond);
+    // Without a time, nobody can say how old the evidence is.
+    let Some(now) = millis(now) else { return BTreeMap::new() };
     let window = Millis::from(profile.settings.observation_days) * 24 * 60 * 60 * 1_000;
-    let requirements = Requirements { window, now };
+    let requirements = Requirements { window, now: Some(now) };
     let mut impacts = BTreeMap::new();
     for report in &audit.servers {
         let concerns = |control: &FixableControl| match goal {
@@ -72,8 +73,10 @@ pub(super) fn impacts(
         }
         let server = &report.server.id;
         let kept = evidence.census(server);
+        // What was seen before belongs to another server that had the name.
+        let since = report.server.created_at.as_deref().and_then(millis);
         for control in controls {
-            if let Some(impact) = impact(&kept, goal, control, requirements) {
+            if let Some(impact) = impact(&kept, goal, control, requirements, since) {
                 impacts.insert((server.clone(), control), impact);
             }
         }
@@ -81,11 +84,17 @@ pub(super) fn impacts(
     impacts
 }
 
+/// Milliseconds since 1970 of a time in RFC 3339.
+fn millis(time: &str) -> Option<Millis> {
+    time.parse().ok().map(Timestamp::as_millisecond)
+}
+
 fn impact(
     kept: &Result<Option<KeptCensus>, StoreError>,
     goal: &Goal,
     control: FixableControl,
     requirements: Requirements,
+    since: Option<Millis>,
 ) -> Option<ClientImpact> {
     let kept = match kept {
         Ok(kept) => kept.as_ref()?,
@@ -103,7 +112,7 @@ fn impact(
             Goal::Set { .. } => return None,
         }),
     };
-    Some(impact_of(&kept.impact(restriction, requirements)))
+    Some(impact_of(&kept.impact(restriction, requirements, since)))
 }
 
 fn impact_of(report: &CensusReport) -> ClientImpact {
@@ -157,4 +166,75 @@ pub(super) fn accepted(
         Some(AcceptedBreakage { server: server.id.clone(), acceptance })
     };
     Ok(servers.iter().filter_map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_census::{Backend, Census, Interval, Sighting, Source, SourceKind};
+    use hostssl_model::{Run, Scope, Summary, TlsVersion};
+    use hostssl_test_support::fleet::{Known, NOW, NOW_MS, fix, flexible};
+
+    const DAY: Millis = 86_400_000;
+
+    /// The same census of every server: one client with TLS in the eight days before [`NOW`].
+    #[derive(Debug)]
+    struct Eight;
+
+    impl ClientEvidence for Eight {
+        fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
+            let mut census = Census::default();
+            let source = census.add_source(Source::new(SourceKind::ArmLogFile, "log"));
+            if let Some(source) = census.source_mut(source) {
+                source.coverage.add(Interval { from: NOW_MS - 8 * DAY, to: NOW_MS });
+            }
+            let sighting = Sighting {
+                user: Some("app".into()),
+                database: Some("shop".into()),
+                application: None,
+                address: Some("10.0.0.4".into()),
+                backend: Backend::Client,
+                tls: Tls::Tls,
+                protocol: Some("TLSv1.3".into()),
+                cipher: None,
+                at: Some(NOW_MS),
+                doubt: None,
+            };
+            census.add(source, sighting);
+            Ok(Some(census.keep(NOW_MS)))
+        }
+    }
+
+    /// What is said of a server that Azure made then, when it is this time.
+    fn verdicts(created_at: Option<&str>, now: &str) -> Vec<ClientVerdict> {
+        let mut posture = flexible("a", "off", "TLSv1.2");
+        posture.server.created_at = created_at.map(Into::into);
+        let run = Run {
+            id: "run".into(),
+            started_at: NOW.into(),
+            finished_at: NOW.into(),
+            principals: Vec::new(),
+            cloud: "AzureCloud".into(),
+            scope: Scope::default(),
+            profile: "baseline@1".into(),
+            tool_version: "0".into(),
+            complete: true,
+        };
+        let servers = Known::new(vec![posture]).reports();
+        let audit =
+            AuditReport { run, summary: Summary::default(), subscriptions: Vec::new(), servers, gaps: Vec::new() };
+        let profile = Profile::find("baseline").unwrap();
+        let found = impacts(Some(&Eight), &audit, &fix(TlsVersion::Tls1_2), &profile, now);
+        found.into_values().map(|impact| impact.verdict).collect()
+    }
+
+    #[test]
+    fn only_evidence_of_this_server_and_of_now_makes_it_safe() {
+        assert_eq!(verdicts(None, NOW), [ClientVerdict::Safe]);
+        assert_eq!(verdicts(Some("2025-03-01T08:15:30.1234567Z"), NOW), [ClientVerdict::Safe]);
+        // Somebody deleted the server, and made another one of its name.
+        assert_eq!(verdicts(Some("2025-12-29T00:00:00Z"), NOW), [ClientVerdict::NeedsObservation]);
+        assert_eq!(verdicts(None, "2026-01-03T00:00:00Z"), [ClientVerdict::NeedsObservation]);
+        assert_eq!(verdicts(None, "no time"), []);
+    }
 }

@@ -86,7 +86,7 @@ impl Refused {
             let reason = "No client of this server was ever observed.".to_owned();
             return Self { badge: NOT_OBSERVED, reason, named: Vec::new(), more: 0 };
         };
-        let report = kept.impact(Restriction::RequireTls, requirements(now_ms));
+        let report = kept.impact(Restriction::RequireTls, requirements(now_ms), None);
         let named = report.clients.iter().take(NAMED).map(|client| {
             let from = client.address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default();
             let with = client.application.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
