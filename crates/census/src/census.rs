@@ -2,7 +2,7 @@
 
 use crate::kept::KeptCensus;
 use crate::sessions::Sessions;
-use crate::verdict::{Evidence, index, judge};
+use crate::verdict::{Evidence, Unlisted, index, judge};
 use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, Sighting, Tls, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -243,7 +243,7 @@ pub struct Census {
     since: Option<Millis>,
     clients: HashMap<Key, Seen>,
     counts: [usize; 4],
-    unlisted: [u64; 4],
+    unlisted: Unlisted,
     /// Sessions of which only the end was seen.
     earlier: HashMap<Names, (Key, Seen)>,
     sources: Vec<Source>,
@@ -312,12 +312,9 @@ impl Census {
         if let Some(seen) = self.clients.get_mut(&key) {
             return seen.again(look);
         }
-        let (Some(count), Some(unlisted)) = (self.counts.get_mut(index(tls)), self.unlisted.get_mut(index(tls))) else {
-            return;
-        };
+        let Some(count) = self.counts.get_mut(index(tls)) else { return };
         if *count >= self.limits.clients {
-            *unlisted += 1;
-            return;
+            return self.unlisted.add(tls, at);
         }
         *count += 1;
         self.clients.entry(key).or_default().again(look);
@@ -330,7 +327,9 @@ impl Census {
         match self.clients.get_mut(&key) {
             Some(seen) => seen.last = seen.last.max(sighting.at),
             // It is beyond those that are listed, and was counted.
-            None if self.counts.get(index(sighting.tls)).is_none_or(|count| *count >= self.limits.clients) => {}
+            None if self.counts.get(index(sighting.tls)).is_none_or(|count| *count >= self.limits.clients) => {
+                self.unlisted.still(sighting.tls, sighting.at);
+            }
             // It changed its application name meanwhile.
             None => self.add_session(source, id, sighting.clone()),
         }
@@ -345,7 +344,7 @@ impl Census {
             seen.again(look);
             self.earlier.insert(names, (key, seen));
         } else {
-            self.unlisted[index(Tls::Unknown)] += 1;
+            self.unlisted.add(Tls::Unknown, look.at);
         }
     }
 
@@ -366,7 +365,7 @@ impl Census {
                 source.coverage.cut(since);
             }
         }
-        let beyond: u64 = self.unlisted.iter().sum();
+        let beyond: u64 = self.unlisted.counts.iter().sum();
         if beyond > 0 {
             let detail =
                 format!("{beyond} sightings are of clients beyond the {} that are listed", self.limits.clients);
@@ -376,7 +375,7 @@ impl Census {
         }
         let mut clients: Vec<Client> = self.clients.into_iter().map(|(key, seen)| seen.into_client(key)).collect();
         clients.sort_by(|a, b| order(a).cmp(&order(b)));
-        let evidence = Evidence { clients: &clients, unlisted: self.unlisted, sources: &self.sources };
+        let evidence = Evidence { clients: &clients, unlisted: self.unlisted.counts, sources: &self.sources };
         let (verdict, reason) = judge(&evidence, requirements);
         let mut whole = Coverage::default();
         self.sources.iter().for_each(|source| whole.merge(&source.coverage));
@@ -387,7 +386,7 @@ impl Census {
             observed: whole.observed(),
             sources: self.sources,
             clients,
-            unlisted: self.unlisted,
+            unlisted: self.unlisted.counts,
         }
     }
 

@@ -12,7 +12,7 @@ pub use verdict::Restriction;
 use crate::census::{DAY, Key, Seen, earliest};
 use crate::coverage::joined;
 use crate::sessions::Sessions;
-use crate::verdict::index;
+use crate::verdict::{Unlisted, index};
 use crate::{Doubt, Interval, Millis, MissingReason, Source, SourceKind, Tls};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,8 +30,8 @@ const MOST_SPANS: usize = 1_024;
 pub struct KeptCensus {
     clients: BTreeMap<Key, KeptClient>,
     sources: BTreeMap<SourceKind, KeptSource>,
-    /// Clients beyond those that are kept, in the order of [`Tls::ALL`]: at least so many.
-    unlisted: [u64; 4],
+    /// Clients beyond those that are kept: at least so many.
+    unlisted: Unlisted,
     looked_at: Millis,
 }
 
@@ -70,7 +70,7 @@ impl KeptCensus {
     pub(crate) fn of_look<'a>(
         clients: impl Iterator<Item = (&'a Key, &'a Seen)>,
         sources: &[Source],
-        unlisted: [u64; 4],
+        unlisted: Unlisted,
         looked_at: Millis,
     ) -> Self {
         let kind_of = |place: &usize| sources.get(*place).map(|source| source.kind);
@@ -101,9 +101,7 @@ impl KeptCensus {
         for (kind, source) in other.sources {
             self.sources.entry(kind).or_default().merge(source);
         }
-        for (mine, theirs) in self.unlisted.iter_mut().zip(other.unlisted) {
-            *mine = (*mine).max(theirs);
-        }
+        self.unlisted.merge(&other.unlisted);
         self.looked_at = self.looked_at.max(other.looked_at);
         self.bound();
     }
@@ -147,10 +145,11 @@ impl KeptCensus {
                 .map(|(key, client)| (client.last, key.clone()))
                 .collect();
             oldest.sort_unstable();
-            for (_, key) in oldest.into_iter().take(beyond) {
+            for (last, key) in oldest.into_iter().take(beyond) {
                 self.clients.remove(&key);
+                self.unlisted.still(tls, last);
             }
-            if let Some(unlisted) = self.unlisted.get_mut(index(tls)) {
+            if let Some(unlisted) = self.unlisted.counts.get_mut(index(tls)) {
                 *unlisted = (*unlisted).max(beyond as u64);
             }
         }

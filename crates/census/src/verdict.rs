@@ -50,7 +50,7 @@ impl Default for Requirements {
 /// What is judged.
 pub(crate) struct Evidence<'a> {
     pub(crate) clients: &'a [Client],
-    /// Sightings of clients beyond those that are listed.
+    /// Sightings of clients beyond those that are listed, of the time that is judged.
     pub(crate) unlisted: [u64; 4],
     pub(crate) sources: &'a [Source],
 }
@@ -68,6 +68,10 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
     if unknown > 0 {
         let reason = format!("whether {} would be refused could not be told", clients(unknown));
         return (Verdict::NeedsObservation, reason);
+    }
+    if beyond(Tls::Plaintext) || beyond(Tls::Unknown) {
+        let reason = "more clients connected than are listed, and whether those would be refused could not be told";
+        return (Verdict::NeedsObservation, reason.to_owned());
     }
     if evidence.clients.is_empty() {
         return (Verdict::NeedsObservation, with_missing("no connection was seen", evidence.sources));
@@ -101,6 +105,52 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
         format!("every client used TLS{others} in {}{ended}", days(whole.observed()))
     };
     (Verdict::Safe, reason)
+}
+
+/// Sightings of clients beyond those that are listed, in the order of [`Tls::ALL`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Unlisted {
+    pub(crate) counts: [u64; 4],
+    /// When the last of them was.
+    pub(crate) until: [Option<Millis>; 4],
+}
+
+impl Unlisted {
+    /// Counts one more. Without a time, it may have been at any.
+    pub(crate) fn add(&mut self, tls: Tls, at: Option<Millis>) {
+        if let Some(count) = self.counts.get_mut(index(tls)) {
+            *count += 1;
+        }
+        self.still(tls, at);
+    }
+
+    /// Notes that one of those that were counted is still there.
+    pub(crate) fn still(&mut self, tls: Tls, at: Option<Millis>) {
+        if let Some(until) = self.until.get_mut(index(tls)) {
+            *until = (*until).max(Some(at.unwrap_or(Millis::MAX)));
+        }
+    }
+
+    /// Takes the larger of both: what is merged twice counts once.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine = (*mine).max(theirs);
+        }
+        for (mine, theirs) in self.until.iter_mut().zip(other.until) {
+            *mine = (*mine).max(theirs);
+        }
+    }
+
+    /// The numbers of those states of which there may be a sighting since `from`.
+    pub(crate) fn since(&self, from: Option<Millis>) -> [u64; 4] {
+        let mut counts = self.counts;
+        for (count, until) in counts.iter_mut().zip(self.until) {
+            if until < from {
+                *count = 0;
+            }
+        }
+        counts
+    }
 }
 
 /// The place of a state in [`Tls::ALL`].

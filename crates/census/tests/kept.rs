@@ -180,6 +180,55 @@ fn more_clients_than_are_kept_are_counted_and_said() {
     assert_eq!(kept.judge(requirements(7, START + DAY), None), report, "once more changes nothing");
 }
 
+/// The log of a minute in which so many clients connect, each once.
+fn crowd(from: i64, clients: i64, tls: &str) -> String {
+    let mut log = String::new();
+    for number in 0..clients {
+        let at = START / 1_000 + from * 3_600 + number / 100;
+        let head = format!("{} UTC-{at:08x}.{:x}-LOG:  ", jiff(at), number + 1_000);
+        let _ = writeln!(log, "{head}connection received: host=10.1.0.1 port=1");
+        let _ = writeln!(log, "{head}connection authorized: user=u{from}x{number} database=shop{tls}");
+    }
+    log
+}
+
+#[test]
+fn clients_that_are_not_listed_are_no_clients_with_tls() {
+    let now = START + 15 * DAY;
+    // The list of a look is full with the first week's; in the second week others come in plaintext.
+    let limits = Limits { clients: 50 };
+    let look = |files: &[String]| {
+        let census = files.iter().fold(Census::new(limits, None), |census, file| {
+            let mut reader = LogReader::new(census, None);
+            reader.begin(SourceKind::ArmLogFile, "file");
+            reader.feed(file.as_bytes());
+            reader.finish()
+        });
+        census.keep(now)
+    };
+    let week = log(0..15 * 24, &[0]);
+    let kept = look(&[week.clone(), crowd(1, 50, ""), crowd(14 * 24, 10, "")]);
+    let report = kept.judge(requirements(7, now), None);
+    assert_eq!((report.verdict, report.clients.len()), (Verdict::NeedsObservation, 1), "{}", report.reason);
+    assert_eq!(KeptCensus::from_json(&kept.to_json()).unwrap(), kept);
+    // Those who came before the window do not matter any more.
+    let kept = look(&[week.clone(), crowd(1, 60, "")]);
+    assert_eq!(kept.judge(requirements(7, now), None).verdict, Verdict::Safe);
+    // A document without their time counts them as of its look.
+    let text = kept.to_json();
+    let (head, tail) = text.split_once(",\"unlistedUntil\":[").unwrap();
+    let (_, tail) = tail.split_once(']').unwrap();
+    let old = KeptCensus::from_json(&format!("{head}{tail}")).unwrap();
+    assert_eq!(old.judge(requirements(7, now), None).verdict, Verdict::NeedsObservation);
+
+    // With TLS, the question is which version.
+    let with_tls = " SSL enabled (protocol=TLSv1.1, cipher=ECDHE-RSA-AES256-SHA, bits=256)";
+    let kept = look(&[week, crowd(1, 49, CLIENTS[0].2), crowd(14 * 24, 10, with_tls)]);
+    let floor = |kept: &KeptCensus| kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements(7, now), None);
+    assert_eq!(floor(&kept).verdict, Verdict::NeedsObservation, "{}", floor(&kept).reason);
+    assert_eq!(kept.impact(Restriction::RequireTls, requirements(7, now), None).verdict, Verdict::Safe);
+}
+
 #[test]
 fn the_document_is_frozen() {
     let kept = look(&[&log(0..1, &[0, 2])], START);

@@ -3,6 +3,7 @@
 use super::{KeptCensus, KeptClient, KeptSource};
 use crate::census::Key;
 use crate::sessions::Sessions;
+use crate::verdict::Unlisted;
 use crate::{Backend, Doubt, Interval, Millis, MissingReason, SourceKind, Tls};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,9 @@ struct DocumentV1 {
     schema: String,
     looked_at: Millis,
     unlisted: [u64; 4],
+    /// When the last of each was seen.
+    #[serde(default, skip_serializing_if = "is_nowhere")]
+    unlisted_until: [Option<Millis>; 4],
     sources: Vec<SourceV1>,
     clients: Vec<ClientV1>,
 }
@@ -82,7 +86,8 @@ impl KeptCensus {
         let document = DocumentV1 {
             schema: SCHEMA.to_owned(),
             looked_at: self.looked_at,
-            unlisted: self.unlisted,
+            unlisted: self.unlisted.counts,
+            unlisted_until: self.unlisted.until,
             sources: sources.collect(),
             clients: self.clients.iter().map(|(key, client)| client_to(key, client)).collect(),
         };
@@ -109,10 +114,15 @@ impl KeptCensus {
             };
             (source.kind, kept)
         });
+        let mut unlisted = Unlisted { counts: document.unlisted, until: document.unlisted_until };
+        // The first documents did not say when: no later than the look.
+        for (until, count) in unlisted.until.iter_mut().zip(unlisted.counts) {
+            *until = until.or((count > 0).then_some(document.looked_at));
+        }
         let mut kept = Self {
             clients: BTreeMap::new(),
             sources: sources.collect(),
-            unlisted: document.unlisted,
+            unlisted,
             looked_at: document.looked_at,
         };
         for client in document.clients {
@@ -121,6 +131,10 @@ impl KeptCensus {
         }
         Ok(kept)
     }
+}
+
+fn is_nowhere(until: &[Option<Millis>; 4]) -> bool {
+    until.iter().all(Option::is_none)
 }
 
 fn client_to(key: &Key, client: &KeptClient) -> ClientV1 {

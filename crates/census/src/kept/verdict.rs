@@ -2,7 +2,7 @@
 
 use super::{KeptCensus, KeptClient, KeptSource};
 use crate::census::{DAY, Key, Names, order};
-use crate::verdict::{Evidence, days, judge};
+use crate::verdict::{Evidence, days, index, judge};
 use crate::{
     Backend, CensusReport, Client, Coverage, Doubt, Millis, Missing, MissingReason, Requirements, Source, SourceKind,
     Tls, Verdict,
@@ -29,7 +29,7 @@ impl KeptCensus {
         let from = self.from(requirements, since);
         let sources = self.sources_from(from);
         let clients = self.clients_from(from, &sources);
-        let evidence = Evidence { clients: &clients, unlisted: self.unlisted, sources: &sources };
+        let evidence = Evidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
         let (verdict, reason) = judge(&evidence, requirements);
         let (verdict, reason) = self.unless_stale(verdict, reason, requirements);
         let mut whole = Coverage::default();
@@ -41,7 +41,7 @@ impl KeptCensus {
             observed: whole.observed(),
             sources,
             clients,
-            unlisted: self.unlisted,
+            unlisted: self.unlisted.counts,
         }
     }
 
@@ -67,12 +67,17 @@ impl KeptCensus {
         };
         let below = report.clients.iter().filter(|client| is_below(client)).count();
         let open = report.clients.iter().filter(|client| is_open(client)).count();
+        let unlisted = self.unlisted.since(self.from(requirements, since));
+        let is_beyond = |tls: Tls| unlisted.get(index(tls)).is_some_and(|count| *count > 0);
         let plural = |count: usize| if count == 1 { "1 client".to_owned() } else { format!("{count} clients") };
         (report.verdict, report.reason) = if below > 0 {
             let verb = if below == 1 { "connects" } else { "connect" };
             (Verdict::Breaks, format!("{} {verb} with a TLS version below {floor}", plural(below)))
         } else if open > 0 {
             (Verdict::NeedsObservation, format!("the TLS version of {} could not be told", plural(open)))
+        } else if is_beyond(Tls::Tls) || is_beyond(Tls::Unknown) {
+            let reason = "more clients connected than are listed, and the TLS version of those could not be told";
+            (Verdict::NeedsObservation, reason.to_owned())
         } else {
             // Clients in plaintext use no version of TLS at all.
             let others: Vec<Client> =
