@@ -71,6 +71,21 @@ impl Coverage {
         }
     }
 
+    /// Leaves out what is further than `reach` from everything that `other` covers.
+    pub(crate) fn keep_near(&mut self, other: &Self, reach: Millis) {
+        let near = other.spans().into_iter();
+        let near =
+            near.map(|span| Interval { from: span.from.saturating_sub(reach), to: span.to.saturating_add(reach) });
+        let near = joined(near.collect());
+        let overlap = |one: &Interval, two: &Interval| {
+            let both = Interval { from: one.from.max(two.from), to: one.to.min(two.to) };
+            (both.from <= both.to).then_some(both)
+        };
+        let spans = self.spans();
+        self.open = None;
+        self.spans = spans.iter().flat_map(|span| near.iter().filter_map(|near| overlap(span, near))).collect();
+    }
+
     /// The spans in order, none of which touches another.
     #[must_use]
     pub fn spans(&self) -> Vec<Interval> {
@@ -144,6 +159,20 @@ mod tests {
         coverage.add(Interval { from: 3 * DAY + 5, to: 4 * DAY });
         assert_eq!(coverage.spans().len(), 1);
         assert!(coverage.is_enough(7 * DAY), "the seconds before the first line and after the last do not count");
+    }
+
+    #[test]
+    fn what_is_far_from_the_other_does_not_count() {
+        let mut coverage = of(&[0, DAY, 2 * DAY, 3 * DAY, 4 * DAY]);
+        coverage.keep_near(&of(&[3 * DAY, 4 * DAY]), DAY);
+        assert_eq!(coverage.spans(), [Interval { from: 2 * DAY, to: 4 * DAY }]);
+        let mut holed = of(&[0, DAY, 2 * DAY, 3 * DAY, 4 * DAY]);
+        let mut ends = of(&[0]);
+        ends.merge(&of(&[4 * DAY]));
+        holed.keep_near(&ends, DAY);
+        assert_eq!(holed.observed(), 2 * DAY);
+        holed.keep_near(&Coverage::default(), DAY);
+        assert_eq!(holed.window(), None);
     }
 
     proptest! {

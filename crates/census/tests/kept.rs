@@ -180,6 +180,27 @@ fn more_clients_than_are_kept_are_counted_and_said() {
     assert_eq!(kept.judge(requirements(7, START + DAY), None), report, "once more changes nothing");
 }
 
+#[test]
+fn a_session_in_plaintext_that_outlives_the_window_is_not_forgotten() {
+    let now = START + 15 * DAY;
+    let tls = log(0..15 * 24, &[0]);
+    for (client, expected) in [(3, Verdict::NeedsObservation), (1, Verdict::Safe)] {
+        // One long session, of which the second week has the end only.
+        let begins = log(0..1, &[client]);
+        let (_, key) = begins.split_once("UTC-").unwrap();
+        let key = key.split_once("-LOG").unwrap().0;
+        let (user, host, _) = CLIENTS[client];
+        let ends = format!(
+            "{} UTC-{key}-LOG:  disconnection: session time: 300:00:00.1 user={user} database=shop host={host} port=5\n",
+            jiff(START / 1_000 + 14 * 86_400)
+        );
+        let mut kept = look(&[&tls, &begins], START + 7 * DAY);
+        kept.merge(look(&[&ends], now));
+        let report = kept.judge(requirements(7, now), None);
+        assert_eq!(report.verdict, expected, "{user}: {}", report.reason);
+    }
+}
+
 /// The log of a minute in which so many clients connect, each once.
 fn crowd(from: i64, clients: i64, tls: &str) -> String {
     let mut log = String::new();

@@ -103,6 +103,36 @@ fn a_week_of_tls_is_safe_and_less_is_not() {
 }
 
 #[test]
+fn the_time_before_connections_were_logged_is_no_observation() {
+    // Eight days of logs by the hour; connections are logged from the last day on, or from the first.
+    let hour = |hour: u64| -> String {
+        let lines = (0..60).map(|minute| hour * 3_600 + minute * 60);
+        lines.map(|at| format!("{}-{at:08x}.1-LOG:  checkpoint starting: time\n", time(at))).collect()
+    };
+    let with = |hour_of: u64| {
+        let session = session(hour_of * 3_600 + 1, 7, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat();
+        format!("{}{session}", hour(hour_of))
+    };
+    let from = |first: u64, step: u64| -> Vec<String> {
+        let is_with = |at: u64| at >= first && (at - first).is_multiple_of(step);
+        (0..8 * 24).map(|at| if is_with(at) { with(at) } else { hour(at) }).collect()
+    };
+    for (hours, expected) in [
+        (from(7 * 24, 1), Verdict::NeedsObservation),
+        (from(0, 1), Verdict::Safe),
+        // Somebody comes once a day.
+        (from(2, 24), Verdict::Safe),
+        (from(2, 7 * 24), Verdict::NeedsObservation),
+    ] {
+        let apart: Vec<&str> = hours.iter().map(String::as_str).collect();
+        for report in [read(&apart), read(&[&hours.concat()])] {
+            assert_eq!(report.verdict, expected, "{}", report.reason);
+            assert_eq!(lacks(&report, MissingReason::Gap), expected == Verdict::NeedsObservation);
+        }
+    }
+}
+
+#[test]
 fn a_day_that_is_missing_is_no_observation() {
     let day = |day: u64| -> String {
         (0..24)

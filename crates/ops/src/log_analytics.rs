@@ -93,13 +93,13 @@ impl ClientSource for LogAnalyticsSource {
             Err(error) => LogEnd::Broken(error.to_string()),
         };
         reader.end(end);
+        // Lines of any kind show that logs arrived; the connections alone would leave a quiet server without any.
+        reader.covers(coverage(&hours, self.since, self.now));
         let mut census = reader.finish();
-        if let Some(source) = census.source_mut(place) {
-            // Lines of any kind show that logs arrived; the connections alone would leave a quiet server without any.
-            source.coverage = coverage(&hours, self.since, self.now);
-            if source.coverage.spans().len() > 1 {
-                source.lacks(MissingReason::Gap, "no line arrived for more than an hour; that time does not count");
-            }
+        if let Some(source) = census.source_mut(place)
+            && source.coverage.spans().len() > 1
+        {
+            source.lacks(MissingReason::Gap, "no line arrived for more than an hour; that time does not count");
         }
         census
     }

@@ -119,12 +119,8 @@ impl KeptCensus {
         for (until, count) in unlisted.until.iter_mut().zip(unlisted.counts) {
             *until = until.or((count > 0).then_some(document.looked_at));
         }
-        let mut kept = Self {
-            clients: BTreeMap::new(),
-            sources: sources.collect(),
-            unlisted,
-            looked_at: document.looked_at,
-        };
+        let mut kept =
+            Self { clients: BTreeMap::new(), sources: sources.collect(), unlisted, looked_at: document.looked_at };
         for client in document.clients {
             let (key, client) = client_from(client)?;
             kept.clients.insert(key, client);

@@ -122,8 +122,8 @@ impl KeptCensus {
     }
 
     fn clients_from(&self, from: Option<Millis>, sources: &[Source]) -> Vec<Client> {
-        let settled = Settled::of(self);
         let counts = |client: &KeptClient| client.last.is_none() || from.is_none() || client.last >= from;
+        let settled = Settled::of(self, &counts);
         let mut clients: Vec<Client> = self
             .clients
             .iter()
@@ -135,7 +135,8 @@ impl KeptCensus {
     }
 }
 
-/// What is known of sessions that were seen whole.
+/// What is known of sessions that were seen whole: those of clients that count, because whoever left before may have come back
+/// another way. Of a session with TLS it does not matter when it began.
 struct Settled {
     names: HashSet<Names>,
     /// Users and addresses of replication, whose messages have no database.
@@ -144,16 +145,18 @@ struct Settled {
 }
 
 impl Settled {
-    fn of(kept: &KeptCensus) -> Self {
+    fn of(kept: &KeptCensus, counts: &impl Fn(&KeptClient) -> bool) -> Self {
         let doubtful = kept.clients.values().any(KeptClient::is_half_seen);
         let whole = || kept.clients.iter().filter(|(_, client)| doubtful && !client.is_half_seen());
+        let present = || whole().filter(|(_, client)| counts(client));
         Self {
-            names: whole().map(|(key, _)| key.names()).collect(),
-            replication: whole()
+            names: present().map(|(key, _)| key.names()).collect(),
+            replication: present()
                 .filter(|(key, _)| key.backend == Backend::Replication)
                 .map(|(key, _)| (key.user.clone(), key.address.clone()))
                 .collect(),
             sessions: whole()
+                .filter(|(key, client)| matches!(key.tls, Tls::Tls | Tls::Local) || counts(client))
                 .flat_map(|(_, client)| client.days.values())
                 .flat_map(|sessions| sessions.hashes().iter().copied())
                 .collect(),

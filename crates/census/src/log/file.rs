@@ -23,8 +23,8 @@ const LONGEST_LINE: usize = 1 << 20;
 const STRIDE: usize = 4 << 10;
 /// Times of two readings that are further apart than this are worth a look at the lines between them.
 const LEAP: Millis = 60 * 60 * 1_000;
-/// A file that covers so much without a single connection was written without `log_connections`.
-const DAY: Millis = 23 * LEAP;
+/// What was written for so long without a single connection was written without `log_connections`.
+pub(super) const DAY: Millis = 23 * LEAP;
 /// Prefixes of one file, when its configuration was changed in the middle.
 const MOST_PREFIXES: usize = 8;
 

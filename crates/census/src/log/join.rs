@@ -4,7 +4,7 @@
 
 use super::message::{Authorized, Encryption, Origin, Parting};
 use super::prefix::SessionKey;
-use crate::{Backend, Census, Doubt, Millis, SessionId, Sighting, Tls};
+use crate::{Backend, Census, Coverage, Doubt, Millis, SessionId, Sighting, Tls};
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -53,6 +53,8 @@ pub(super) struct Joiner {
     counted: HashSet<SessionKey, Seed>,
     counted_before: HashSet<SessionKey, Seed>,
     pub(super) tally: Tally,
+    /// When connections were authorized.
+    pub(super) logged: Coverage,
 }
 
 /// Hashes session keys, which are two numbers and looked up a dozen times for each session. The seed is random, so that a
@@ -185,6 +187,9 @@ impl Joiner {
     /// It was let in.
     pub(super) fn authorized(&mut self, line: Line<'_>, authorized: &Authorized<'_>, census: &mut Census) {
         self.tally.authorized += 1;
+        if let Some(at) = line.at {
+            self.logged.observe(at);
+        }
         let seen = Box::new(Seen::new(line, authorized));
         let Some(key) = line.key else {
             self.tally.without_key += 1;

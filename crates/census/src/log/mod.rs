@@ -16,7 +16,7 @@ mod wording;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use wording::PIECES as CONNECTION_PIECES;
 
-use crate::{Census, MissingReason, Source, SourceKind};
+use crate::{Census, Coverage, MissingReason, Source, SourceKind};
 use file::LogFile;
 use join::Joiner;
 
@@ -86,7 +86,15 @@ impl LogReader {
         }
     }
 
-    /// Ends the reading and returns the census.
+    /// Says what the last file covers, where that is known better than by the times of its lines.
+    pub fn covers(&mut self, coverage: Coverage) {
+        if let Some(source) = self.sources.last().and_then(|last| self.census.source_mut(*last)) {
+            source.coverage = coverage;
+        }
+    }
+
+    /// Ends the reading and returns the census. Time that is far from every connection in the logs does not count: its logs may
+    /// have been written before `log_connections` was turned on.
     #[must_use]
     pub fn finish(mut self) -> Census {
         self.end(LogEnd::Whole);
@@ -101,6 +109,17 @@ impl LogReader {
                 if let Some(source) = self.census.source_mut(source) {
                     source.lacks(MissingReason::LogConnectionsOff, detail);
                 }
+            }
+            return self.census;
+        }
+        for source in self.sources {
+            let Some(source) = self.census.source_mut(source) else { continue };
+            let observed = source.coverage.observed();
+            source.coverage.keep_near(&self.joiner.logged, file::DAY);
+            if source.coverage.observed() < observed {
+                let detail = "no connection was logged for more than a day, as if log_connections was off; that time does \
+                              not count";
+                source.lacks(MissingReason::Gap, detail);
             }
         }
         self.census
