@@ -1,9 +1,11 @@
 //! The command line: one definition for parsing, help, completions and the manual page.
 
+mod format_to;
 mod list;
 mod remediation;
 mod suggested;
 
+pub(crate) use format_to::*;
 pub(crate) use list::*;
 pub(crate) use remediation::*;
 pub(crate) use suggested::*;
@@ -179,10 +181,10 @@ pub(crate) struct AuditArgs {
     /// How to find servers.
     #[arg(long, value_enum, default_value_t = Discovery::Lists, help_heading = "Scope options")]
     pub(crate) discovery: Discovery,
-    /// Output format.
-    #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true, help_heading = "Output options")]
-    pub(crate) output: AuditFormat,
-    /// JMESPath query over the JSON report.
+    /// Output format (repeatable). FORMAT=FILE writes to a file, which is replaced as a whole; one format can go to stdout.
+    #[arg(long, short = 'o', value_name = "FORMAT[=FILE]", default_value = "table", ignore_case = true, value_parser = FormatToParser::<AuditFormat>::new(), help_heading = "Output options")]
+    pub(crate) output: Vec<FormatTo<AuditFormat>>,
+    /// JMESPath query over the JSON report, for what goes to stdout.
     #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
     pub(crate) query: Option<String>,
     #[command(flatten)]

@@ -23,6 +23,7 @@ mod hints;
 mod keep;
 mod libpq;
 mod names;
+mod outputs;
 mod plan_file;
 mod probing;
 mod progress;

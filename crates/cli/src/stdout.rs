@@ -159,6 +159,13 @@ impl AuditFormat {
     }
 }
 
+impl AuditFormat {
+    /// Whether what could not be checked stands in it.
+    pub(crate) fn holds_gaps(self) -> bool {
+        !matches!(self, Self::Csv | Self::Tsv | Self::None)
+    }
+}
+
 /// Refuses a query over a format that is not of values.
 pub(crate) fn refuse_query(query: Option<&Query>, output: AuditFormat) -> Result<(), CliError> {
     if query.is_some() && output.format().is_none() {

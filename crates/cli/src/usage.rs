@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(message, "unexpected argument '--subscripton' found");
         assert_eq!(hint, "a similar argument exists: '--subscription'");
         let (message, hint) = told(&["audit", "--output", "xml"]);
-        assert!(message.starts_with("invalid value 'xml' for '--output <OUTPUT>'"), "{message}");
+        assert!(message.starts_with("invalid value 'xml' for '--output <FORMAT[=FILE]>'"), "{message}");
         assert_eq!(hint, "a similar value exists: 'yaml'");
         let (message, hint) = told(&["server", "show"]);
         assert!(message.contains("--name <NAME> --resource-group <NAME>"), "{message}");

@@ -352,6 +352,33 @@ fn every_format_of_the_audit() {
 }
 
 #[test]
+fn one_audit_is_written_in_several_formats() {
+    let folder = std::env::temp_dir().join(format!("hostssl-formats-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let file = |name: &str| folder.join(name).display().to_string();
+    let to = |format: &str| format!("{format}={}", file(format));
+    let done = run(&["audit", "--simulate", "-o", &to("json"), "-o", "csv", "-o", &to("sarif"), "-o", &to("table")]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    assert!(done.stdout.starts_with("subscription,"), "{}", done.stdout);
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(file("json")).unwrap()).unwrap();
+    let sarif: Value = serde_json::from_str(&std::fs::read_to_string(file("sarif")).unwrap()).unwrap();
+    assert_eq!(json["run"]["id"], sarif["runs"][0]["automationDetails"]["guid"]);
+    let table = std::fs::read_to_string(file("table")).unwrap();
+    assert!(table.contains("pg-catalog-prod") && !table.contains('\u{1b}'), "{table}");
+    // Nothing goes to standard output then, and what could not be checked is told.
+    let done = run(&["audit", "--simulate", "-o", &to("junit")]);
+    assert_eq!((done.code, done.stdout.as_str()), (3, ""));
+    assert!(done.stderr.contains("warning: could not be checked") && done.stderr.contains("written: "));
+    let missing = format!("json={}", folder.join("no/such").display());
+    let early = run(&["audit", "--simulate", "-o", "table", "-o", &missing]);
+    assert_eq!((early.code, early.stdout.as_str()), (2, ""));
+    assert!(early.stderr.contains("there is no folder"), "{}", early.stderr);
+    assert_eq!(run(&["audit", "--simulate", "-o", "table", "-o", "json"]).code, 2);
+    assert_eq!(run(&["audit", "--simulate", "-o", &to("json"), "--query", "run"]).code, 2);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn controls_and_role() {
     insta::assert_snapshot!("controls", run(&["controls"]).stdout);
     let page = run(&["controls", "replica-parity"]).stdout;

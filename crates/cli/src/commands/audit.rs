@@ -4,13 +4,14 @@ use crate::args::{AuditArgs, AuditFormat, Discovery, OutputArgs};
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
 use crate::progress::Progress;
 use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
-use hostssl_formats::output::Format;
-use hostssl_formats::{Query, Shape, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
+use hostssl_formats::output::{Format, write_value};
+use hostssl_formats::{Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
 use jiff::Timestamp;
@@ -21,9 +22,11 @@ use tokio::sync::Notify;
 pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let profile = profile(args)?;
     let query = stdout::query(args.query.as_deref())?;
-    stdout::refuse_query(query.as_ref(), args.output)?;
-    let is_table = query.is_none() && args.output.format() == Some(Format::Table);
-    let shape = args.list.shape(is_table, args.output == AuditFormat::Wide)?;
+    let outputs = Outputs::of(&args.output)?;
+    refuse_query(query.as_ref(), outputs.stdout)?;
+    let is_table = query.is_none() && outputs.stdout.and_then(AuditFormat::format) == Some(Format::Table);
+    let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));
+    let shape = args.list.shape(has_table, outputs.stdout == Some(AuditFormat::Wide))?;
     if !args.wire.probe {
         args.wire.route.refuse_without_probe()?;
     }
@@ -44,7 +47,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         };
         let mut progress = Progress::new(talk);
         // Rows are not written before it is known that every selector matches something.
-        let streamed = args.output == AuditFormat::Csv && !request.scope.selects_servers();
+        let streamed = outputs.stdout == Some(AuditFormat::Csv) && !request.scope.selects_servers();
         let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
         let stamp = Stamp {
             id: uuid::Uuid::now_v7().to_string(),
@@ -76,16 +79,19 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let report = result?;
         let written = match rows {
             Some(rows) => stdout::tolerate(rows.finish()),
-            None => write(&report, args.output, query.as_ref(), &shape, talk),
+            None => outputs.stdout.map_or(Ok(()), |format| write(&report, format, query.as_ref(), &shape, talk)),
         };
+        let filed = outputs.write_files(talk.quiet, |out, format| write_file(out, &report, format, &shape, talk));
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.keep.keep(&report, args.connect.simulate.is_some());
         if !args.wire.probe && !talk.quiet {
             args.keep.tell_probes(args.connect.simulate.is_some());
         }
         written?;
+        filed?;
         // Table and JSON hold what was not seen; the others would look whole.
-        if matches!(args.output, AuditFormat::Csv | AuditFormat::Tsv | AuditFormat::None) || query.is_some() {
+        let holds_gaps = outputs.stdout.is_some_and(AuditFormat::holds_gaps) && query.is_none();
+        if !holds_gaps {
             stdout::warn_of_gaps(&report.gaps);
         }
         if !talk.quiet && !is_table {
@@ -119,7 +125,18 @@ fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
     profile.narrowed(&args.control).map_err(|error| CliError::usage(error.to_string(), hint))
 }
 
-/// Writes a report in one of its formats.
+/// A query is over what goes to standard output.
+fn refuse_query(query: Option<&Query>, output: Option<AuditFormat>) -> Result<(), CliError> {
+    match output {
+        Some(format) => stdout::refuse_query(query, format),
+        None if query.is_some() => {
+            Err(CliError::usage("--query is for what goes to stdout, and nothing does", "add -o json, or leave it out"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Writes a report to standard output in one of its formats.
 pub(crate) fn write(
     report: &AuditReport,
     output: AuditFormat,
@@ -127,25 +144,64 @@ pub(crate) fn write(
     shape: &Shape,
     talk: &OutputArgs,
 ) -> Result<(), CliError> {
-    let palette = stdout::palette(talk);
-    match output {
-        AuditFormat::Table | AuditFormat::Wide if query.is_none() => {
-            return stdout::write_text(talk, shape, |out, text| audit_text::write(out, report, text));
+    match (output.format(), query) {
+        (Some(Format::Table), None) => {
+            stdout::write_text(talk, shape, |out, text| audit_text::write(out, report, text))
         }
-        AuditFormat::Json if query.is_none() => return stdout::write(|out| audit_json::write(out, report)),
-        AuditFormat::Csv => return stdout::write(|out| audit_csv::write(out, report)),
-        AuditFormat::Sarif => return stdout::write(|out| audit_sarif::write(out, report)),
-        AuditFormat::Junit => return stdout::write(|out| audit_junit::write(out, report)),
-        AuditFormat::Markdown => return stdout::write(|out| audit_markdown::write(out, report)),
-        AuditFormat::None => return Ok(()),
-        _ => {}
+        (Some(format), Some(query)) => {
+            stdout::write_value(&value(report)?, Some(query), format, stdout::palette(talk))
+        }
+        _ => {
+            let write = prepare(report, output, stdout::palette(talk))?;
+            stdout::write(|out| write(out))
+        }
     }
-    let Some(format) = output.format() else { return Ok(()) };
-    let value = audit_json::value(report)
-        .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
-    // Without a query, a table or list of the whole document would show no server.
-    let rows = if query.is_none() && format == Format::Tsv { &value["servers"] } else { &value };
-    stdout::write_value(rows, query, format, palette)
+}
+
+/// Writes a report to a file: without colours, and as wide as it is.
+fn write_file(
+    out: &mut dyn io::Write,
+    report: &AuditReport,
+    output: AuditFormat,
+    shape: &Shape,
+    talk: &OutputArgs,
+) -> Result<(), CliError> {
+    let written = if output.format() == Some(Format::Table) {
+        let shape = Shape { wide: output == AuditFormat::Wide, ..shape.clone() };
+        let command = |command: &str| talk.again.command(command);
+        let text = Text { palette: Palette::Plain, width: None, shape: &shape, command: &command };
+        audit_text::write(out, report, &text)
+    } else {
+        prepare(report, output, Palette::Plain)?(out)
+    };
+    written.map_err(|error| CliError::failed(&error, "make room, or name another file"))
+}
+
+type Written<'a> = Box<dyn FnOnce(&mut dyn io::Write) -> io::Result<()> + 'a>;
+
+/// What writes a report in a format that is no table.
+fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Result<Written<'_>, CliError> {
+    let whole = match output {
+        AuditFormat::Json => audit_json::write,
+        AuditFormat::Csv => audit_csv::write,
+        AuditFormat::Sarif => audit_sarif::write,
+        AuditFormat::Junit => audit_junit::write,
+        AuditFormat::Markdown => audit_markdown::write,
+        _ => {
+            let Some(format) = output.format().filter(|format| *format != Format::None) else {
+                return Ok(Box::new(|_| Ok(())));
+            };
+            let mut value = value(report)?;
+            // Without a query, a list of the whole document would show no server.
+            let rows = if format == Format::Tsv { value["servers"].take() } else { value };
+            return Ok(Box::new(move |out| write_value(out, &rows, format, &[], palette)));
+        }
+    };
+    Ok(Box::new(move |out| whole(out, report)))
+}
+
+fn value(report: &AuditReport) -> Result<serde_json::Value, CliError> {
+    audit_json::value(report).map_err(|error| CliError::defect(&error))
 }
 
 /// For formats that programs read: the figures for the person beside.
