@@ -11,7 +11,9 @@ use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::{Format, write_value};
-use hostssl_formats::{Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
+use hostssl_formats::{
+    Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text,
+};
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
 use jiff::Timestamp;
@@ -148,9 +150,7 @@ pub(crate) fn write(
         (Some(Format::Table), None) => {
             stdout::write_text(talk, shape, |out, text| audit_text::write(out, report, text))
         }
-        (Some(format), Some(query)) => {
-            stdout::write_value(&value(report)?, Some(query), format, stdout::palette(talk))
-        }
+        (Some(format), Some(query)) => stdout::write_value(&value(report)?, Some(query), format, stdout::palette(talk)),
         _ => {
             let write = prepare(report, output, stdout::palette(talk))?;
             stdout::write(|out| write(out))

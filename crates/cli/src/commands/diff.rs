@@ -47,9 +47,7 @@ pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     match (format, query) {
         (Format::Table, None) => {
             let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
-            stdout::write_text(talk, &shape, |out, text| {
-                diff_text::write(out, &before, &after, &compared, text)
-            })?;
+            stdout::write_text(talk, &shape, |out, text| diff_text::write(out, &before, &after, &compared, text))?;
         }
         (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
         (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, talk)?,

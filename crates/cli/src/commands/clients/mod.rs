@@ -255,12 +255,7 @@ fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCen
 /// The tags that name who is responsible, the most particular first.
 const OWNER_TAGS: [&str; 4] = ["owner", "team", "contact", "costcenter"];
 
-fn write(
-    report: &ClientsReport,
-    args: &ClientsArgs,
-    query: Option<&Query>,
-    talk: &OutputArgs,
-) -> Result<(), CliError> {
+fn write(report: &ClientsReport, args: &ClientsArgs, query: Option<&Query>, talk: &OutputArgs) -> Result<(), CliError> {
     let format = match args.output {
         ClientsFormat::Table if query.is_none() => {
             return stdout::write_text(talk, &Shape::AS_IS, |out, text| clients_text::write(out, report, text));
