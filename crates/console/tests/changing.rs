@@ -6,7 +6,9 @@ mod common;
 mod estate;
 
 use common::{Answer, Served, gated, options, serve_over};
-use estate::{OFF, OLD, allowed, apply, connector, ended, estate, field, key, large_estate, save, with_shown};
+use estate::{
+    OFF, OLD, allowed, apply, connector, ended, estate, field, first_wave, key, large_estate, save, with_shown,
+};
 use hostssl_azure_sim::{Fault, FaultRule, Operation};
 use hostssl_console::{Options, Proxies};
 use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
@@ -555,10 +557,6 @@ async fn the_reviewer_chooses_the_canary() {
         visitor.post(&format!("{}/exclude", plan.0), &format!("&server={}", key(&visitor, "pg-off-2").await)).await;
     let plan = ended(&visitor, &asked).await;
     assert!(plan.1.body.contains("2 writes on 2 servers in 2 waves"), "{}", plan.1.body);
-}
-
-fn first_wave(page: &str) -> &str {
-    page.split_once("id=\"wave-1\"").unwrap().1.split_once("</details>").unwrap().0
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod common;
 mod estate;
 
 use common::{Served, gated, serve_over};
-use estate::{OFF, OLD, TENANT, allowed, apply, connector, ended, estate, field, key, save};
+use estate::{OFF, OLD, TENANT, allowed, apply, connector, ended, estate, field, first_wave, key, large_estate, save};
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{Fault, FaultRule, Simulation};
@@ -386,4 +386,35 @@ async fn a_run_that_loses_its_state_on_the_way_is_broken_off_and_not_one_that_di
         visitor.post(&format!("{address}/resume"), &format!("&reason=test&seen={}", field(&page, "seen"))).await;
     assert!(ended(&visitor, &resume).await.1.body.contains("<h1>Verified"));
     assert_eq!(simulation.parameter(OLD, "sslEnforcement").unwrap(), "Enabled");
+}
+
+#[tokio::test]
+async fn a_server_that_failed_is_not_the_canary_of_the_next_plan() {
+    let simulation = large_estate(2);
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await;
+    assert!(first_wave(&plan.1.body).contains(">pg-000<"), "{}", plan.1.body);
+    assert!(!plan.1.body.contains("ended well"), "nothing was tried yet");
+    let refused = OFF.replace("pg-off", "pg-000");
+    simulation.inject(FaultRule::on_server(&refused, Fault::PolicyDenied)).unwrap();
+    let run = ended(&visitor, &apply(&visitor, &plan).await).await;
+    assert!(run.1.body.contains("refused"), "{}", run.1.body);
+
+    // The other one goes first, and the page says why and leads to the run.
+    let next = ended(&visitor, &visitor.post(&format!("{}/again", plan.0), "").await).await;
+    assert!(first_wave(&next.1.body).contains(">pg-001<"), "{}", next.1.body);
+    let told = format!("<a href=\"{}\"><bdi>pg-000</bdi></a> goes last", run.0);
+    assert!(next.1.body.contains(&told), "{}", next.1.body);
+
+    // Where no other one can go first, that is said. A canary that a person chose is no news to that person.
+    let (failed, other) = (key(&visitor, "pg-000").await, key(&visitor, "pg-001").await);
+    let alone = ended(&visitor, &visitor.post(&format!("{}/exclude", next.0), &format!("&server={other}")).await).await;
+    assert!(alone.1.body.contains("<bdi>pg-000</bdi></a> goes first, because no other server can"), "{}", alone.1.body);
+    let chosen =
+        ended(&visitor, &visitor.post(&format!("{}/canary", next.0), &format!("&server={failed}")).await).await;
+    assert!(first_wave(&chosen.1.body).contains(">pg-000<"), "{}", chosen.1.body);
+    assert!(!chosen.1.body.contains("ended well"), "{}", chosen.1.body);
 }

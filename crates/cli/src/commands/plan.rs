@@ -13,12 +13,11 @@ use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, lint_json, plan_text, safe, write_list};
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
-use hostssl_ops::{PlanRequest, Planned, Stamp, Tenant, failed_last_time, make_plan};
+use hostssl_ops::{FailedBefore, PlanRequest, Planned, Stamp, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
     Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, RunId, SystemClock,
     WaveOrder, failed_findings, lint, server_tags,
 };
-use hostssl_store::{StoreError, StoreReader};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,10 +133,8 @@ fn tell_of_clients(plan: &Plan, talk: &OutputArgs) {
 
 /// The servers whose last change did not end well: others are tried first. Where there is no state, there are none.
 pub(crate) fn failed_earlier(state: &StateArgs, simulated: bool) -> Result<BTreeMap<ResourceId, RunId>, CliError> {
-    let found = StoreReader::open(&state.directory(simulated)?).and_then(|reader| failed_last_time(&reader));
-    match found {
+    match failed_last_time(&state.directory(simulated)?) {
         Ok(failed) => Ok(failed),
-        Err(StoreError::NoState(_)) => Ok(BTreeMap::new()),
         Err(error) => {
             let error = CliError::from(error);
             say!(
@@ -156,19 +153,15 @@ pub(crate) fn tell_failed_earlier(
     order: &WaveOrder,
     talk: &OutputArgs,
 ) {
-    let canary: BTreeSet<&ResourceId> =
-        plan.waves().next().unwrap_or_default().iter().map(|step| &step.server).collect();
-    let planned: BTreeSet<&ResourceId> =
-        plan.steps().iter().filter(|step| step.is_executable()).map(|step| &step.server).collect();
-    for (server, run) in failed.iter().filter(|(server, _)| planned.contains(server)) {
+    for FailedBefore { server, run, is_canary } in failed_before(plan, failed, order) {
         let name = safe(server.name());
-        if canary.contains(server) && order.canary.is_empty() {
+        if is_canary {
             say!("warning: the canary {name} did not end well in run {run}, and no other server can go first");
             let hint = format!(
                 "`hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}"
             );
             say!("hint: {}", talk.again.text(&hint));
-        } else if !canary.contains(server) && !talk.quiet {
+        } else if !talk.quiet {
             say!("note: {name} did not end well in run {run}, so it goes last; --canary {name} tries it first");
         }
     }

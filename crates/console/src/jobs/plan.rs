@@ -4,13 +4,16 @@ use super::change::ChangeJob;
 use super::no_tenant;
 use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
 use crate::trouble::Trouble;
-use hostssl_model::{Reason, Scope, Subscription};
-use hostssl_ops::{AcceptBreakage, Discovery, Event, PlanError, PlanRequest, Planned, Tenant, make_plan};
+use hostssl_model::{Reason, ResourceId, Scope, Subscription, chain};
+use hostssl_ops::{
+    AcceptBreakage, Discovery, Event, FailedBefore, PlanError, PlanRequest, Planned, Tenant, failed_before,
+    failed_last_time, make_plan,
+};
 use hostssl_remediation::{
-    FailedFindings, Goal, Plan, PlanOptions, ServerTags, WaveOrder, failed_findings, server_tags,
+    FailedFindings, Goal, Plan, PlanOptions, RunId, ServerTags, WaveOrder, failed_findings, server_tags,
 };
 use serde::Serialize;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Plans kept at once; beyond, the oldest goes.
@@ -54,6 +57,28 @@ pub(crate) struct Ready {
     pub(crate) tags: ServerTags,
     /// What could not be considered, one line each.
     pub(crate) unchecked: Vec<String>,
+    /// The servers whose last change did not end well.
+    pub(crate) failed_before: Vec<FailedBefore>,
+}
+
+/// What earlier runs say, and why it is not known where they could not be read.
+#[derive(Default)]
+struct Earlier {
+    failed: BTreeMap<ResourceId, RunId>,
+    unread: Option<String>,
+}
+
+impl Earlier {
+    fn read(context: &JobContext) -> Self {
+        match failed_last_time(context.store.directory()) {
+            Ok(failed) => Self { failed, unread: None },
+            // Nobody is kept from planning by that, and whoever reviews knows it.
+            Err(error) => {
+                let unread = format!("earlier runs, so a server that failed may go first: {}", chain(&error));
+                Self { failed: BTreeMap::new(), unread: Some(unread) }
+            }
+        }
+    }
 }
 
 /// The making of a plan.
@@ -115,27 +140,35 @@ impl Work for Planning {
 
     async fn run(&self, job: &PlanJob, context: &JobContext) -> Result<Arc<Ready>, Trouble> {
         let tenants = (context.connect)(job.stop_signal()).await?;
-        let planned = self.plan(job, context, &tenants).await?;
+        let earlier = Earlier::read(context);
+        let order = WaveOrder { last: earlier.failed.keys().cloned().collect(), ..self.order.waves.clone() };
+        let planned = self.plan(job, context, &tenants, &order).await?;
         // A plan of half of the servers is no plan for them.
         let status = job.status();
         if let Some(cause) = status.stop {
             let PlanProgress { found, looked } = status.progress;
             return Err(Trouble::new(cause.after(looked, found, "server"), "plan again"));
         }
-        self.ready(planned).map(Arc::new)
+        self.ready(planned, earlier, &order).map(Arc::new)
     }
 }
 
 impl Planning {
     /// A plan is for one tenant: the one that has the servers.
-    async fn plan(&self, job: &PlanJob, context: &JobContext, tenants: &[Tenant]) -> Result<Planned, Trouble> {
+    async fn plan(
+        &self,
+        job: &PlanJob,
+        context: &JobContext,
+        tenants: &[Tenant],
+        order: &WaveOrder,
+    ) -> Result<Planned, Trouble> {
         let request = PlanRequest {
             scope: self.order.scope.clone(),
             except: Vec::new(),
             profile: context.options.profile.clone(),
             goal: self.order.goal.clone(),
             options: self.order.options,
-            order: self.order.waves.clone(),
+            order: order.clone(),
             reason: self.order.reason.clone(),
             discovery: Discovery::Lists,
             clients: Some(context.store.clone()),
@@ -157,7 +190,7 @@ impl Planning {
         Err(trouble)
     }
 
-    fn ready(&self, planned: Planned) -> Result<Ready, Trouble> {
+    fn ready(&self, planned: Planned, earlier: Earlier, order: &WaveOrder) -> Result<Ready, Trouble> {
         let chosen = |id: &str| self.order.servers.contains(&id.to_ascii_lowercase());
         // A scope has names, and a name may stand in another resource group too.
         if let Some(step) = planned.plan.steps().iter().find(|step| !chosen(step.server.as_str())) {
@@ -166,10 +199,13 @@ impl Planning {
                 "plan for one of the two at a time",
             ));
         }
-        let unchecked = self.unchecked(&planned);
+        let mut unchecked = self.unchecked(&planned);
+        unchecked.extend(earlier.unread);
+        let failed_before = failed_before(&planned.plan, &earlier.failed, order);
         let failed = failed_findings(&planned.audit.servers);
         let tags = server_tags(&planned.audit.servers);
-        Ok(Ready { plan: planned.plan, subscriptions: planned.audit.subscriptions, failed, tags, unchecked })
+        let subscriptions = planned.audit.subscriptions;
+        Ok(Ready { plan: planned.plan, subscriptions, failed, tags, unchecked, failed_before })
     }
 
     /// What the plan could not consider, one line each.

@@ -116,3 +116,8 @@ pub(crate) async fn apply(visitor: &Visitor<'_>, plan: &(String, Answer)) -> Ans
     let hash = field(&plan.1.body, "hash");
     visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await
 }
+
+/// What the page of a plan shows of its first wave.
+pub(crate) fn first_wave(page: &str) -> &str {
+    page.split_once("id=\"wave-1\"").unwrap().1.split_once("</details>").unwrap().0
+}

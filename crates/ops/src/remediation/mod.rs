@@ -9,7 +9,7 @@ mod preflight;
 mod writer;
 
 pub use apply::{Remediation, RemediationError};
-pub use earlier::failed_last_time;
+pub use earlier::{FailedBefore, failed_before, failed_last_time};
 pub(crate) use gate::verdict_of;
 pub use gate::{AcceptBreakage, ClientEvidence};
 pub use judge::WireJudge;
