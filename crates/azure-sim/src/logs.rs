@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::estate::Record;
 use crate::json::{put, quoted};
+use crate::parameters::{self, LOG_DAYS, LOG_DOWNLOAD};
 use crate::reply::{self, Content, Reply};
 use crate::simulation::Inner;
 use axum::body::Body;
@@ -13,7 +14,7 @@ use std::fmt::Write as _;
 
 /// The signature in the URLs of logs. Whoever has it may read them.
 const SIGNATURE: &str = "simulated-signature";
-/// Days that logs are kept: `logfiles.retention_days` is seven at most.
+/// Days of which there are logs: `logfiles.retention_days` is seven at most.
 const KEPT_DAYS: i64 = 7;
 
 /// A client that connects every so many hours.
@@ -73,18 +74,31 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
         "pg-catalog-prod" => Some((KEPT_DAYS, CATALOG)),
         "pg-ledger-prod" => Some((KEPT_DAYS, LEDGER)),
         "pg-keycloak" => Some((KEPT_DAYS, KEYCLOAK)),
-        // Downloads were turned on the day before yesterday.
         "pg-orders-stage" => Some((2, STAGE)),
         _ => None,
     }
 }
 
+/// The same of any server. Whoever turns downloads on finds the log of that day.
+fn clients(server: &str) -> (i64, &'static [Traffic]) {
+    const OTHERS: &[Traffic] = &[traffic("app", "app", "psycopg", "10.50.0.4", true, 1)];
+    demo(server).unwrap_or((0, OTHERS))
+}
+
 /// The time up to which there are logs, and the time that it is.
 type Times = (Timestamp, Timestamp);
 
-/// The start of each day of which there is a log, in seconds since 1970.
+/// The days before today whose logs are kept; `None` where they cannot be downloaded.
+fn retention(record: &Record) -> Option<i64> {
+    let now = record.lock();
+    let value = |name| parameters::find(record.kind, name).map(|parameter| now.current(parameter).value.to_owned());
+    let is_on = value(LOG_DOWNLOAD)?.eq_ignore_ascii_case("on");
+    is_on.then(|| value(LOG_DAYS)?.parse().ok()).flatten()
+}
+
+/// The start of each day of which a server has a log, in seconds since 1970.
 fn days(server: &str, now: Timestamp) -> Vec<i64> {
-    last_days(now, demo(server).map_or(-1, |(days, _)| days))
+    last_days(now, clients(server).0)
 }
 
 /// The starts of today and of `count` days before.
@@ -107,8 +121,11 @@ pub(crate) fn entries(record: &Record, base: &str, times: Times) -> Vec<String> 
     } else {
         "https://simulated.file.core.windows.net"
     };
+    let Some(kept) = retention(record) else { return Vec::new() };
+    let oldest = last_days(now, kept).first().copied().unwrap_or(i64::MAX);
     days(record.name(), now)
         .into_iter()
+        .filter(|day| *day >= oldest)
         .map(|day| {
             let name = file_name(day);
             let size = content(record.name(), &name, times).map_or(0, |text| text.len().div_ceil(1_024));
@@ -149,7 +166,7 @@ pub(crate) fn download(call: &Call<'_>, simulation: &Inner, server: &str, file: 
 
 /// The text of a log; `None` if there is no such file.
 pub(crate) fn content(server: &str, file: &str, times: Times) -> Option<String> {
-    let (_, clients) = demo(server)?;
+    let (_, clients) = clients(server);
     let day = days(server, times.0).into_iter().find(|day| file_name(*day) == file)?;
     Some(of_day(day, clients, times))
 }
@@ -217,7 +234,7 @@ mod tests {
             .collect();
         assert!(all.contains("user=export database=catalog application_name=pg_dump\n"));
         assert!(content("pg-catalog-prod", "postgresql-19700101.log", (now, now)).is_none());
-        assert!(days("pg-payroll-prod", now).is_empty());
+        assert_eq!(days("pg-payroll-prod", now).len(), 1);
         // The nightly job is in the logs of last week, and not in those of this week.
         let week_of = |at: Timestamp| -> String {
             let days = days("pg-keycloak", at).into_iter();

@@ -77,6 +77,8 @@ pub enum MissingReason {
     Unreachable,
     /// The source is turned off.
     Disabled,
+    /// The source is kept for a shorter time than it could be.
+    ShortRetention,
 }
 
 impl MissingReason {
@@ -101,7 +103,8 @@ impl MissingReason {
             | Self::LongLines
             | Self::Imitation
             | Self::OlderSessions
-            | Self::MoreClients => false,
+            | Self::MoreClients
+            | Self::ShortRetention => false,
         }
     }
 
@@ -127,6 +130,7 @@ impl MissingReason {
             Self::Privilege => "privilege",
             Self::Unreachable => "unreachable",
             Self::Disabled => "disabled",
+            Self::ShortRetention => "short-retention",
         }
     }
 }

@@ -34,7 +34,7 @@ fn every_stable_code() {
     add("transports", &WireTransport::ALL.map(WireTransport::as_str));
     add("worst listeners", &WorstListener::ALL.map(WorstListener::as_str));
     add("verdicts on clients", &[Verdict::Breaks, Verdict::NeedsObservation, Verdict::Safe].map(Verdict::as_str));
-    add("fixable controls", &FixableControl::ALL.map(|control| control.id().as_str()));
+    add("fixable controls", &FixableControl::ALL.map(FixableControl::as_str));
     add("dispositions", &Disposition::ALL.map(Disposition::as_str));
     add("left-out reasons", &LeftOutReason::ALL.map(LeftOutReason::as_str));
     add("lint codes", &LintCode::ALL.map(LintCode::as_str));

@@ -139,6 +139,43 @@ fn the_simulated_estate_has_all_three_verdicts() {
 }
 
 #[test]
+fn logs_that_cannot_be_downloaded_are_said_and_turned_on_by_a_plan() {
+    let folder = folder("download");
+    let state = folder.display().to_string();
+    let run = |arguments: &[&str]| run(&[arguments, &["--simulate", "--state", &state]].concat());
+    let server = |name: &str| -> Value {
+        let done = run(&["clients", "-o", "json", "--server", name]);
+        serde_json::from_str::<Value>(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr))["servers"][0].clone()
+    };
+    let said = |server: &Value, reason: &str| -> Option<String> {
+        let sources = server["sources"].as_array().unwrap().iter();
+        let missing = sources.flat_map(|source| source["missing"].as_array().unwrap());
+        missing.filter(|one| one["reason"] == reason).find_map(|one| Some(one["detail"].as_str()?.to_owned()))
+    };
+    let off = server("pg-grafana");
+    assert!(off["clients"].as_array().unwrap().is_empty());
+    let detail = said(&off, "disabled").unwrap();
+    assert!(detail.starts_with("logfiles.download_enable is off") && detail.contains("plan --enable-log-download"));
+    let short = said(&server("pg-orders-stage"), "short-retention").unwrap();
+    assert!(short.starts_with("logfiles.retention_days is 3 days, of 7 at most"), "{short}");
+    assert_eq!(said(&server("pg-orders-prod"), "short-retention"), None);
+    let file = folder.join("plan.json").display().to_string();
+    let done = run(&["plan", "--enable-log-download", "--server", "pg-grafana", "-o", "json", "--out", &file]);
+    let plan: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr));
+    let steps = plan["steps"].as_array().unwrap();
+    assert_eq!((steps.len(), &steps[0]["control"]), (2, &Value::from("log-download")), "{plan:#}");
+    let checked = common::run(&["plan", "check", &file, "--state", &state]);
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
+    let done = run(&["apply", &file, "--approve", plan["hash"].as_str().unwrap()]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let on = server("pg-grafana");
+    assert_eq!((on["clients"].as_array().unwrap().len(), said(&on, "disabled")), (1, None), "{on:#}");
+    let done = run(&["undo", "latest", "--yes"]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(said(&server("pg-grafana"), "disabled").is_some());
+}
+
+#[test]
 fn log_analytics_goes_back_further_than_the_log_files() {
     let workspace = "11111111-2222-3333-4444-555555555555";
     let server = |arguments: &[&str]| -> Value {

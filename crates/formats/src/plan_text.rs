@@ -106,7 +106,7 @@ fn left_out(plan: &Plan, names: &Names, text: &Text<'_>) -> Vec<Section> {
     // What holds for several controls of a server is told once.
     let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for one in plan.left_out().iter().filter(|one| !is_right(one.reason)) {
-        told.entry((one.reason, &one.server, &one.detail)).or_default().push(one.control.id().as_str());
+        told.entry((one.reason, &one.server, &one.detail)).or_default().push(one.control.as_str());
     }
     if told.is_empty() {
         return Vec::new();

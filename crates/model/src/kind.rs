@@ -2,8 +2,8 @@
 //! written, and the rest of the program is told by it.
 
 use crate::ParameterName::{
-    MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion,
-    SslMinProtocolVersion,
+    LogDownloadEnable, LogRetentionDays, MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport,
+    SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
 use crate::{Floor, Meaning, ParameterName, TlsVersion, coded};
 
@@ -200,6 +200,12 @@ impl Kind {
         self.offering().floors.first().copied()
     }
 
+    /// The settings that decide which log files can be downloaded, and from when; none where there are no log files.
+    #[must_use]
+    pub fn log_settings(self) -> &'static [ParameterName] {
+        if self.offering().has_log_files { &[LogDownloadEnable, LogRetentionDays] } else { &[] }
+    }
+
     /// Every setting that decides about encryption in transit: switch, floors, cap.
     #[must_use]
     pub fn settings(self) -> Vec<ParameterName> {
@@ -214,6 +220,7 @@ impl Kind {
             Meaning::Enforced(_) => self.switch().is_some(),
             Meaning::Floor(floor) => self.offering().floor_values.contains(&floor),
             Meaning::Cap(_) => self.offering().cap.is_some(),
+            Meaning::LogDownload(_) | Meaning::LogDays(_) => self.offering().has_log_files,
         }
     }
 

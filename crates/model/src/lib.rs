@@ -43,7 +43,7 @@ pub use report::{AuditEnd, AuditReport, Principal, Run, ServerReport, SslEnforce
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use selector::{matches_pattern, matches_tag, nearest, selects};
 pub use server::{Role, Server, ServerState};
-pub use setting::{Floor, Meaning, same_value};
+pub use setting::{Floor, MOST_LOG_DAYS, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};
 pub use stop::Stop;
 pub use tags::Tags;

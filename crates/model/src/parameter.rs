@@ -1,4 +1,5 @@
-//! The settings that decide about encryption in transit, under the names that Azure gives them.
+//! The settings that decide about encryption in transit, and about the logs that show who uses it, under the names that
+//! Azure gives them.
 
 use crate::{Meaning, same_value};
 use std::fmt;
@@ -20,17 +21,23 @@ pub enum ParameterName {
     SslEnforcement,
     /// Property `minimalTlsVersion` (single server).
     MinimalTlsVersion,
+    /// Parameter `logfiles.download_enable` (flexible server): whether its log files can be downloaded.
+    LogDownloadEnable,
+    /// Parameter `logfiles.retention_days` (flexible server): how long they are kept.
+    LogRetentionDays,
 }
 
 impl ParameterName {
     /// Every setting.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::RequireSecureTransport,
         Self::SslMinProtocolVersion,
         Self::SslMaxProtocolVersion,
         Self::NodeSslMinProtocolVersion,
         Self::SslEnforcement,
         Self::MinimalTlsVersion,
+        Self::LogDownloadEnable,
+        Self::LogRetentionDays,
     ];
 
     /// A name that no other setting has: the one in plans and journals. It is Azure's name, except that the worker
@@ -70,6 +77,8 @@ impl ParameterName {
             Self::SslMaxProtocolVersion => "ssl_max_protocol_version",
             Self::SslEnforcement => "sslEnforcement",
             Self::MinimalTlsVersion => "minimalTlsVersion",
+            Self::LogDownloadEnable => "logfiles.download_enable",
+            Self::LogRetentionDays => "logfiles.retention_days",
         }
     }
 }

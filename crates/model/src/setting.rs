@@ -1,8 +1,8 @@
 //! What the values of settings mean, and how each meaning is spelled: decided here and nowhere else.
 
 use crate::ParameterName::{
-    MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport, SslEnforcement, SslMaxProtocolVersion,
-    SslMinProtocolVersion,
+    LogDownloadEnable, LogRetentionDays, MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport,
+    SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
 use crate::{ParameterName, TlsVersion};
 use std::cmp::Ordering;
@@ -68,16 +68,27 @@ pub enum Meaning {
     Floor(Floor),
     /// The highest protocol version; `None` when there is no cap.
     Cap(Option<TlsVersion>),
+    /// Whether log files can be downloaded.
+    LogDownload(bool),
+    /// The days that log files are kept.
+    LogDays(u8),
 }
 
+/// The days that Azure keeps log files: `allowedValues` of `logfiles.retention_days` is `1-7`.
+const DAYS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
+/// The longest time that Azure keeps log files, in days.
+pub const MOST_LOG_DAYS: u8 = 7;
+
 impl Meaning {
-    /// Compares by strictness: the greater one refuses more clients. `None` for meanings of different settings, and for
+    /// Compares by strictness: the greater one refuses more clients, or shows more of them in logs. `None` for meanings of different settings, and for
     /// caps, which make a server older and not stricter.
     #[must_use]
     pub fn strictness(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Enforced(on), Self::Enforced(other)) => Some(on.cmp(&other)),
             (Self::Floor(floor), Self::Floor(other)) => Some(floor.cmp(&other)),
+            (Self::LogDownload(on), Self::LogDownload(other)) => Some(on.cmp(&other)),
+            (Self::LogDays(days), Self::LogDays(other)) => Some(days.cmp(&other)),
             _ => None,
         }
     }
@@ -107,6 +118,8 @@ enum Vocabulary {
     AzureFloor,
     /// PostgreSQL's versions; the empty string, the default, means no cap.
     Cap,
+    LogDownload,
+    LogDays,
 }
 
 impl ParameterName {
@@ -117,6 +130,8 @@ impl ParameterName {
             SslMinProtocolVersion | NodeSslMinProtocolVersion => Vocabulary::Floor,
             MinimalTlsVersion => Vocabulary::AzureFloor,
             SslMaxProtocolVersion => Vocabulary::Cap,
+            LogDownloadEnable => Vocabulary::LogDownload,
+            LogRetentionDays => Vocabulary::LogDays,
         }
     }
 
@@ -131,6 +146,12 @@ impl ParameterName {
             Vocabulary::AzureFloor => Floor::from_azure(value).map(Meaning::Floor),
             Vocabulary::Cap if value.trim().is_empty() => Some(Meaning::Cap(None)),
             Vocabulary::Cap => TlsVersion::from_postgresql(value).map(|version| Meaning::Cap(Some(version))),
+            Vocabulary::LogDownload if same_value(value, "on") => Some(Meaning::LogDownload(true)),
+            Vocabulary::LogDownload if same_value(value, "off") => Some(Meaning::LogDownload(false)),
+            Vocabulary::LogDownload => None,
+            Vocabulary::LogDays => {
+                (1..).zip(DAYS).find(|(_, word)| same_value(value, word)).map(|(days, _)| Meaning::LogDays(days))
+            }
         }
     }
 
@@ -143,6 +164,8 @@ impl ParameterName {
             (Vocabulary::Floor, Meaning::Floor(Floor::At(version))) => Some(version.as_postgresql()),
             (Vocabulary::AzureFloor, Meaning::Floor(floor)) => Some(floor.as_azure()),
             (Vocabulary::Cap, Meaning::Cap(cap)) => Some(cap.map_or("", TlsVersion::as_postgresql)),
+            (Vocabulary::LogDownload, Meaning::LogDownload(on)) => Some(if on { "on" } else { "off" }),
+            (Vocabulary::LogDays, Meaning::LogDays(days)) => DAYS.get(usize::from(days.checked_sub(1)?)).copied(),
             _ => None,
         }
     }
@@ -163,9 +186,11 @@ mod tests {
     fn meanings() -> Vec<Meaning> {
         let of_versions =
             VERSIONS.into_iter().flat_map(|one| [Meaning::Floor(Floor::At(one)), Meaning::Cap(Some(one))]);
+        let of_logs = (0..=9).map(Meaning::LogDays).chain([true, false].map(Meaning::LogDownload));
         [Meaning::Enforced(true), Meaning::Enforced(false), Meaning::Floor(Floor::None), Meaning::Cap(None)]
             .into_iter()
             .chain(of_versions)
+            .chain(of_logs)
             .collect()
     }
 
@@ -181,8 +206,9 @@ mod tests {
                 spelled += 1;
             }
         }
-        // Two switches of two values, two floors of four versions, a single server's five, and a cap's five.
-        assert_eq!(spelled, 2 * 2 + 2 * 4 + 5 + 5);
+        // Two switches of two values, two floors of four versions, a single server's five, a cap's five; of logs a switch and
+        // seven numbers of days.
+        assert_eq!(spelled, 2 * 2 + 2 * 4 + 5 + 5 + 2 + 7);
     }
 
     #[test]
@@ -198,6 +224,8 @@ mod tests {
             (MinimalTlsVersion, Meaning::Floor(Floor::At(TlsVersion::Tls1_1)), "TLS1_1"),
             (SslMaxProtocolVersion, Meaning::Cap(None), ""),
             (SslMaxProtocolVersion, Meaning::Cap(Some(TlsVersion::Tls1_3)), "TLSv1.3"),
+            (LogDownloadEnable, Meaning::LogDownload(true), "on"),
+            (LogRetentionDays, Meaning::LogDays(MOST_LOG_DAYS), "7"),
         ];
         for (name, meaning, word) in words {
             assert_eq!(name.spell(meaning), Some(word));

@@ -1,13 +1,13 @@
 //! The client census: who connects to each server in scope, from the logs that Resource Manager lists.
 
 use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
-use crate::subscription::servers_of_subscription;
+use crate::subscription::{read_more, servers_of_subscription};
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_azure::{Arm, ListedLogFile, download_log_file, list_log_files};
 use hostssl_census::{Census, KeptCensus, Limits, LogEnd, LogReader, Millis, MissingReason, Source, SourceKind};
-use hostssl_model::{Gap, Reason, Scope, Server};
+use hostssl_model::{Gap, MOST_LOG_DAYS, Meaning, Parameter, ParameterName, Reading, Reason, Scope, Server};
 
 /// The clients of one server, as one look has found them.
 #[derive(Debug, Clone)]
@@ -118,10 +118,15 @@ async fn census_of(arm: &Arm, server: &Server) -> Census {
             blind.missing_permission.as_deref().map(|action| format!("; it needs {action}")).unwrap_or_default();
         missing.lacks(reason, format!("the log files could not be listed: {}{needs}", blind.detail));
         census.add_source(missing);
-    } else if listing.items.is_empty() {
-        let detail = "there is no log file: logfiles.download_enable is off, or nothing was uploaded yet";
-        missing.lacks(MissingReason::Disabled, detail);
-        census.add_source(missing);
+    } else {
+        note_settings(
+            &mut missing,
+            &read_more(arm, server, server.kind.log_settings()).await,
+            listing.items.is_empty(),
+        );
+        if !missing.missing.is_empty() {
+            census.add_source(missing);
+        }
     }
     let mut reader = LogReader::new(census, None);
     for file in &listing.items {
@@ -130,6 +135,40 @@ async fn census_of(arm: &Arm, server: &Server) -> Census {
         reader.end(end);
     }
     reader.finish()
+}
+
+/// Notes what the settings of a server keep from its log files.
+fn note_settings(source: &mut Source, settings: &[(ParameterName, Reading<Parameter>)], is_empty: bool) {
+    let fix = "`hostssl plan --enable-log-download` plans to change that";
+    let mut is_on = None;
+    for (name, reading) in settings {
+        match reading {
+            Reading::Known(parameter) => match parameter.meaning() {
+                Some(Meaning::LogDownload(false)) => {
+                    is_on = Some(false);
+                    source.lacks(MissingReason::Disabled, format!("{name} is off: {fix}"));
+                }
+                Some(Meaning::LogDownload(true)) => is_on = Some(true),
+                Some(Meaning::LogDays(days)) if days < MOST_LOG_DAYS && is_on != Some(false) => {
+                    let plural = if days == 1 { "day" } else { "days" };
+                    let detail = format!("{name} is {days} {plural}, of {MOST_LOG_DAYS} at most: {fix}");
+                    source.lacks(MissingReason::ShortRetention, detail);
+                }
+                _ => {}
+            },
+            // Of a log that was read, the rest says enough.
+            Reading::Unknown(unchecked) if is_empty => {
+                source.lacks(
+                    MissingReason::Disabled,
+                    format!("there is no log file, and {name} is not known: {}", unchecked.detail),
+                );
+            }
+            Reading::Unknown(_) => {}
+        }
+    }
+    if is_empty && is_on == Some(true) {
+        source.lacks(MissingReason::Disabled, "there is no log file: nothing was uploaded yet");
+    }
 }
 
 /// The permission to list log files. A role that can read the server has it (Azure, "Download PostgreSQL server logs").

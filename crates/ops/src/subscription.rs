@@ -7,7 +7,7 @@ use futures::stream;
 use hostssl_audit::{Profile, needed_parameters, server_report};
 use hostssl_azure::{Arm, GraphRow, Listed, ResourceType, list_servers, read_parameters};
 use hostssl_model::{
-    Gap, GapScope, ParameterName, Posture, Reading, Reason, ResourceId, Role, Scope, Server, ServerReport,
+    Gap, GapScope, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Scope, Server, ServerReport,
     Subscription, Unchecked,
 };
 use std::collections::{HashMap, HashSet};
@@ -205,6 +205,16 @@ fn wanted_of_primaries(servers: &[Listed], profile: &Profile) -> HashMap<Resourc
         }
     }
     wanted
+}
+
+/// Reads settings of a server that was listed. They may not be those of a HorizonDB cluster, which are in its parameter group.
+pub(crate) async fn read_more(
+    arm: &Arm,
+    server: &Server,
+    names: &[ParameterName],
+) -> Vec<(ParameterName, Reading<Parameter>)> {
+    let posture = Posture { server: server.clone(), readings: Vec::new(), wire: Vec::new() };
+    read_settings(arm, Listed { posture, parameter_group: None }, names.to_vec()).await.posture.readings
 }
 
 /// Reads what is not known yet. A server that is stopped or being created has nothing to read, so it is not asked.

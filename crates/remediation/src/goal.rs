@@ -1,54 +1,66 @@
-//! What a plan is for: the findings that it mends, or the values that somebody ordered.
+//! What a plan is for: the findings that it fixes, the logs that it turns on, or the values that somebody ordered.
 
 use hostssl_model::{ControlId, Floor, TlsVersion};
 use std::fmt;
 
-/// A control that a write can fix.
+/// What a write can fix: a control, or logs that nobody can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FixableControl {
     /// `require-secure-transport`: the switch.
     RequireSecureTransport,
     /// `minimum-tls-version`: the floor.
     MinimumTlsVersion,
+    /// `log-download`: whether the server's log files can be downloaded, and for how long. No audit judges it; the census of
+    /// clients needs it.
+    LogDownload,
 }
 
 impl FixableControl {
-    /// Both, in the order in which one server's steps are made: the switch first, because without it the floor
-    /// protects nobody who does not ask for TLS.
-    pub const ALL: [Self; 2] = [Self::RequireSecureTransport, Self::MinimumTlsVersion];
+    /// All of them, in the order in which one server's steps are made: the switch before the floor, because without it the
+    /// floor protects nobody who does not ask for TLS.
+    pub const ALL: [Self; 3] = [Self::RequireSecureTransport, Self::MinimumTlsVersion, Self::LogDownload];
+    /// Those that an audit judges.
+    pub const AUDITED: [Self; 2] = [Self::RequireSecureTransport, Self::MinimumTlsVersion];
 
-    /// The control's id.
+    /// The control that an audit judges; `None` where no audit does.
     #[must_use]
-    pub const fn id(self) -> ControlId {
+    pub const fn id(self) -> Option<ControlId> {
         match self {
-            Self::RequireSecureTransport => ControlId::RequireSecureTransport,
-            Self::MinimumTlsVersion => ControlId::MinimumTlsVersion,
+            Self::RequireSecureTransport => Some(ControlId::RequireSecureTransport),
+            Self::MinimumTlsVersion => Some(ControlId::MinimumTlsVersion),
+            Self::LogDownload => None,
         }
+    }
+
+    /// The word in plans.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.id().map_or("log-download", ControlId::as_str)
     }
 
     /// The control with this id, when a write can fix it.
     #[must_use]
     pub fn of(id: ControlId) -> Option<Self> {
-        Self::ALL.into_iter().find(|control| control.id() == id)
+        Self::AUDITED.into_iter().find(|control| control.id() == Some(id))
     }
 
-    /// The control with this id as text, when a write can fix it.
+    /// What has this word in plans.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
-        ControlId::from_code(id).and_then(Self::of)
+        Self::ALL.into_iter().find(|control| control.as_str() == id)
     }
 }
 
 impl fmt::Display for FixableControl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.id().fmt(f)
+        f.pad(self.as_str())
     }
 }
 
 /// What a plan is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Goal {
-    /// Mend every failed finding of these controls.
+    /// Fix every failed finding of these controls, and logs that cannot be downloaded if that is among them.
     Fix {
         /// The controls, each once, in the order of [`FixableControl::ALL`].
         controls: Vec<FixableControl>,
@@ -72,6 +84,7 @@ impl Goal {
             (Self::Fix { controls, .. }, control) => controls.contains(&control),
             (Self::Set { enforcement, .. }, FixableControl::RequireSecureTransport) => enforcement.is_some(),
             (Self::Set { minimum_tls, .. }, FixableControl::MinimumTlsVersion) => minimum_tls.is_some(),
+            (Self::Set { .. }, FixableControl::LogDownload) => false,
         };
         FixableControl::ALL.into_iter().filter(|control| wanted(*control)).collect()
     }

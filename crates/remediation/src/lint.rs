@@ -181,7 +181,7 @@ mod tests {
             scope: Scope::default(),
             principal: Principal { tenant: Some("t".into()), ..Principal::default() },
             profile: "baseline@1".into(),
-            goal: Goal::Fix { controls: FixableControl::ALL.to_vec(), minimum_tls: TlsVersion::Tls1_2 },
+            goal: Goal::Fix { controls: FixableControl::AUDITED.to_vec(), minimum_tls: TlsVersion::Tls1_2 },
             options: PlanOptions { canary_size: 1, wave_size: 2, max_servers: None },
             steps,
             left_out: Vec::new(),

@@ -10,6 +10,7 @@ impl FixableControl {
         match self {
             Self::RequireSecureTransport => kind.switch().into_iter().collect(),
             Self::MinimumTlsVersion => kind.offering().floors.to_vec(),
+            Self::LogDownload => kind.log_settings().to_vec(),
         }
     }
 }

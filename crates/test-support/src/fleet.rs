@@ -71,7 +71,7 @@ pub fn in_state(mut posture: Posture, state: &str) -> Posture {
 }
 
 pub fn fix(minimum_tls: TlsVersion) -> Goal {
-    Goal::Fix { controls: FixableControl::ALL.to_vec(), minimum_tls }
+    Goal::Fix { controls: FixableControl::AUDITED.to_vec(), minimum_tls }
 }
 
 /// Everything that the planner may know.

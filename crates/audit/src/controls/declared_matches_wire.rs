@@ -47,6 +47,7 @@ impl Declared {
             let version = match meaning {
                 Meaning::Floor(Floor::At(version)) | Meaning::Cap(Some(version)) => Some(version),
                 Meaning::Floor(Floor::None) | Meaning::Cap(None) | Meaning::Enforced(_) => None,
+                Meaning::LogDownload(_) | Meaning::LogDays(_) => None,
             };
             Ok(version.map(|version| (version, statement(name, parameter))))
         };

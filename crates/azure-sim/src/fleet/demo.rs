@@ -5,6 +5,7 @@ use super::{
 };
 use crate::fault::{Fault, FaultRule};
 use crate::operation::Operation;
+use crate::parameters::{LOG_DAYS, LOG_DOWNLOAD};
 
 const TENANT: &str = "10000000-0000-4000-8000-000000000001";
 const PRODUCTION: &str = "20000000-0000-4000-8000-000000000001";
@@ -32,6 +33,11 @@ pub(crate) fn demo() -> (Fleet, Vec<FaultRule>) {
     (fleet, faults)
 }
 
+/// With log files that can be downloaded, of a whole week.
+fn logged(server: Server) -> Server {
+    server.with(LOG_DOWNLOAD, "on").with(LOG_DAYS, "7")
+}
+
 /// The same company after it has done its homework.
 pub(crate) fn enforced() -> Fleet {
     let mut fleet = Fleet { tenants: vec![tenant(vec![production(), staging(), platform()])] };
@@ -40,7 +46,7 @@ pub(crate) fn enforced() -> Fleet {
         for server in &mut subscription.servers {
             server.state = ServerState::Ready;
             server.pending_restart.clear();
-            server.parameters.clear();
+            server.parameters.retain(|(name, _)| [LOG_DOWNLOAD, LOG_DAYS].contains(&name.as_str()));
             server.graph = GraphView::Current;
             server.quirks.clear();
             // Its listeners can be probed from anywhere: that it enforces TLS can be proven.
@@ -92,13 +98,13 @@ fn production() -> Subscription {
     let shop = |name: &str| pg("rg-shop-prod", name).tagged("environment", "production");
     let finance = |name: &str| pg("rg-finance-prod", name).tagged("environment", "production");
     let servers = vec![
-        shop("pg-orders-prod").with("pgbouncer.enabled", "true"),
+        logged(shop("pg-orders-prod").with("pgbouncer.enabled", "true")),
         Server {
             // Somebody turned enforcement off on the replica to get a report out.
             replica_of: Some("pg-orders-prod".to_owned()),
             ..shop("pg-orders-prod-replica").at("northeurope").with("require_secure_transport", "off")
         },
-        shop("pg-catalog-prod").with("require_secure_transport", "off"),
+        logged(shop("pg-catalog-prod").with("require_secure_transport", "off")),
         // Its pooler does not keep to what the server declares.
         shop("pg-search-prod")
             .with("ssl_min_protocol_version", "TLSv1.3")
@@ -106,7 +112,7 @@ fn production() -> Subscription {
             .quirky(WireQuirk::PoolerPlaintextAccepted),
         shop("pg-shipping-prod").with("ssl_max_protocol_version", "TLSv1.2"),
         Server { nodes: 4, ..shop("pg-events-prod").at("swedencentral") },
-        Server { private: true, ..finance("pg-ledger-prod").with("require_secure_transport", "off") },
+        Server { private: true, ..logged(finance("pg-ledger-prod").with("require_secure_transport", "off")) },
         finance("pg-payroll-prod"),
         Server {
             version: 14,
@@ -130,7 +136,8 @@ fn production() -> Subscription {
 fn staging() -> Subscription {
     let shop = |name: &str| pg("rg-shop-stage", name).tagged("environment", "staging");
     let servers = vec![
-        shop("pg-orders-stage").with("require_secure_transport", "off"),
+        // Downloads were turned on the day before yesterday, and nobody thought of the retention.
+        shop("pg-orders-stage").with("require_secure_transport", "off").with(LOG_DOWNLOAD, "on"),
         Server { state: ServerState::Stopped, ..shop("pg-catalog-stage") },
         Server { state: ServerState::Provisioning, graph: GraphView::Missing, ..shop("pg-returns-stage") },
         Server { graph: GraphView::Stale, ..shop("pg-cart-review-811") },
@@ -177,7 +184,7 @@ fn platform() -> Subscription {
             .at("westus2")
             .with("require_secure_transport", "off"),
         pg("rg-identity", "pg-grafana").quirky(WireQuirk::CertificateExpiresSoon),
-        pg("rg-identity", "pg-keycloak").with("require_secure_transport", "off"),
+        logged(pg("rg-identity", "pg-keycloak").with("require_secure_transport", "off")),
     ];
     subscription(PLATFORM, "Contoso Platform", "contoso-platform", servers)
 }

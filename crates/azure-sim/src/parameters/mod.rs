@@ -32,6 +32,10 @@ pub(crate) const REQUIRE_SECURE_TRANSPORT: &str = "require_secure_transport";
 pub(crate) const MIN_TLS: &str = "ssl_min_protocol_version";
 /// The TLS cap.
 pub(crate) const MAX_TLS: &str = "ssl_max_protocol_version";
+/// Whether log files can be downloaded.
+pub(crate) const LOG_DOWNLOAD: &str = "logfiles.download_enable";
+/// How many days log files are kept.
+pub(crate) const LOG_DAYS: &str = "logfiles.retention_days";
 /// The read-only parameter that is on everywhere and says nothing about enforcement.
 pub(crate) const SSL: &str = "ssl";
 

@@ -2,7 +2,7 @@
 //!
 //! Descriptions are in our own words; names, types and allowed values are the service's.
 
-use super::{MAX_TLS, MIN_TLS, Parameter, REQUIRE_SECURE_TRANSPORT, SSL};
+use super::{LOG_DAYS, LOG_DOWNLOAD, MAX_TLS, MIN_TLS, Parameter, REQUIRE_SECURE_TRANSPORT, SSL};
 
 const BASE: Parameter = Parameter {
     name: "",
@@ -102,6 +102,8 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
         ),
     ),
     about("logging", one_of("log_statement", "Chooses which statements are logged.", "none", "none,ddl,mod,all")),
+    Parameter { page: "", ..boolean(LOG_DOWNLOAD, "Makes log files available for download.", "off") },
+    Parameter { page: "", ..integer(LOG_DAYS, "Keeps log files for so long.", "3", "1-7", "days") },
     about(
         "resource",
         integer("maintenance_work_mem", "Memory for one maintenance operation.", "99328", "1024-2097151", "kB"),

@@ -57,6 +57,10 @@ pub(crate) struct MakePlanArgs {
     /// Fix only this control (repeatable).
     #[arg(long, value_name = "ID", value_parser = Suggested(fixable_controls), help_heading = "Rules")]
     pub(crate) control: Vec<String>,
+    /// Plan to make log files available for download, and to keep them for 7 days: what `hostssl clients` reads. It plans
+    /// nothing else, except for controls that --control names.
+    #[arg(long, help_heading = "Rules")]
+    pub(crate) enable_log_download: bool,
     /// How to find servers.
     #[arg(long, value_enum, default_value_t = Discovery::Lists)]
     pub(crate) discovery: Discovery,

@@ -44,7 +44,7 @@ pub(crate) fn controls() -> Vec<String> {
 
 /// The controls that a plan can fix.
 pub(crate) fn fixable_controls() -> Vec<String> {
-    hostssl_remediation::FixableControl::ALL.into_iter().map(|control| control.to_string()).collect()
+    hostssl_remediation::FixableControl::AUDITED.into_iter().map(|control| control.to_string()).collect()
 }
 
 /// The scenarios of the simulated Azure.

@@ -181,8 +181,10 @@ fn left_failing(planned: &Planned) -> usize {
     let accepted =
         |reason| matches!(reason, LeftOutReason::Waived | LeftOutReason::AlreadyRight | LeftOutReason::ListedTwice);
     let left = planned.plan.left_out().iter().filter(|one| !accepted(one.reason));
-    let failing: BTreeSet<_> =
-        left.filter(|one| failed.contains(&(&one.server, one.control.id()))).map(|one| &one.server).collect();
+    let failing: BTreeSet<_> = left
+        .filter(|one| one.control.id().is_some_and(|id| failed.contains(&(&one.server, id))))
+        .map(|one| &one.server)
+        .collect();
     failing.len()
 }
 
@@ -225,17 +227,20 @@ impl MakePlanArgs {
         let fixable: Vec<FixableControl> = of_profile.filter_map(|control| FixableControl::of(control.id)).collect();
         let names = || fixable.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         for id in &self.control {
-            if !fixable.iter().any(|control| control.id().as_str() == id) {
+            if !fixable.iter().any(|control| control.as_str() == id) {
                 return Err(CliError::usage(
                     format!("`{id}` is no control of {profile} that a write can fix"),
                     format!("those are {}", names()),
                 ));
             }
         }
-        let wanted = |control: &FixableControl| {
-            self.control.is_empty() || self.control.iter().any(|id| id == control.id().as_str())
+        let wanted = |control: &FixableControl| match self.control.as_slice() {
+            // Logs are turned on first, and what they say is waited for.
+            [] => !self.enable_log_download,
+            named => named.iter().any(|id| id == control.as_str()),
         };
-        Ok(fixable.iter().copied().filter(wanted).collect())
+        let logs = self.enable_log_download.then_some(FixableControl::LogDownload);
+        Ok(fixable.iter().copied().filter(wanted).chain(logs).collect())
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn impacts(
             Goal::Fix { .. } => report
                 .findings
                 .iter()
-                .any(|finding| finding.control == control.id() && finding.outcome == Outcome::Fail),
+                .any(|finding| Some(finding.control) == control.id() && finding.outcome == Outcome::Fail),
             Goal::Set { .. } => true,
         };
         let controls: Vec<FixableControl> = goal.controls().into_iter().filter(concerns).collect();
@@ -111,6 +111,8 @@ fn impact(
             Goal::Set { minimum_tls: Some(Floor::At(version)), .. } => version.as_postgresql(),
             Goal::Set { .. } => return None,
         }),
+        // It refuses nobody.
+        FixableControl::LogDownload => return None,
     };
     Some(impact_of(&kept.impact(restriction, requirements, since)))
 }

@@ -77,7 +77,7 @@ fn of_listener(parameter: ParameterName, value: &str, listener: &WireListener) -
     match parameter.meaning(value) {
         // The floor of the nodes behind a coordinator, and a cap, show at no listener.
         _ if parameter == ParameterName::NodeSslMinProtocolVersion => unseen(),
-        Some(Meaning::Cap(_)) => unseen(),
+        Some(Meaning::Cap(_) | Meaning::LogDownload(_) | Meaning::LogDays(_)) => unseen(),
         Some(Meaning::Enforced(wanted)) => of_switch(wanted, listener),
         Some(Meaning::Floor(Floor::At(floor))) => of_floor(floor, listener),
         Some(Meaning::Floor(Floor::None)) => {

@@ -3,8 +3,10 @@
 use super::gate::{AcceptBreakage, ClientEvidence, accepted, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
+use crate::subscription::read_more;
 use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
 use futures::future::join_all;
+use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
@@ -127,7 +129,10 @@ pub async fn make_plan(
     };
     let clients = impacts(request.clients.as_deref(), &audit, &request.goal, &request.profile, &audit.run.started_at);
     let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
-    let postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
+    let mut postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
+    if request.goal.controls().contains(&FixableControl::LogDownload) {
+        postures = read_log_settings(tenant, postures).await;
+    }
     let targets: Vec<Target<'_>> = postures
         .iter()
         .zip(&audit.servers)
@@ -207,16 +212,32 @@ fn evidence(profile: &Profile, goal: &Goal) -> Profile {
         Goal::Set { .. } => None,
     };
     let cap = floor.is_some_and(|floor| floor > TlsVersion::Tls1_2).then_some(ControlId::MaximumTlsVersion);
-    let wanted = goal.controls().into_iter().map(FixableControl::id).chain(cap);
+    let wanted = goal.controls().into_iter().filter_map(FixableControl::id).chain(cap);
     let controls = wanted.map(control).collect();
     let mut narrowed = profile.clone();
     narrowed.controls = controls;
     narrowed
 }
 
+/// Servers whose settings of logs are read at once. The client paces the requests of each subscription.
+const READ_AT_ONCE: usize = 256;
+
+/// Adds what Azure says about the logs of each server: no audit reads that.
+async fn read_log_settings(tenant: &Tenant, postures: Vec<Posture>) -> Vec<Posture> {
+    let read = |mut posture: Posture| async move {
+        let names = posture.server.kind.log_settings();
+        let readings = read_more(&tenant.arm, &posture.server, names).await;
+        posture.readings.extend(readings);
+        posture
+    };
+    stream::iter(postures).map(read).buffered(READ_AT_ONCE).collect().await
+}
+
 /// The locks of the subscriptions in which something would be changed.
 async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<Lock>, Vec<Gap>) {
     let concerned = audit.servers.iter().filter(|report| match goal {
+        // Nobody has judged which of them it concerns.
+        Goal::Fix { controls, .. } if controls.contains(&FixableControl::LogDownload) => true,
         Goal::Fix { .. } => report.findings.iter().any(|finding| finding.outcome == Outcome::Fail),
         Goal::Set { .. } => true,
     });

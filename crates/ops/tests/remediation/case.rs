@@ -172,7 +172,7 @@ pub fn floor(minimum_tls: TlsVersion) -> Goal {
 
 /// Fix both.
 pub fn both(minimum_tls: TlsVersion) -> Goal {
-    Goal::Fix { controls: FixableControl::ALL.to_vec(), minimum_tls }
+    Goal::Fix { controls: FixableControl::AUDITED.to_vec(), minimum_tls }
 }
 
 pub fn patient() -> ExecutorOptions {

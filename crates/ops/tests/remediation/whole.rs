@@ -4,7 +4,7 @@ use crate::case::{Case, both, floor, id, switch};
 use crate::common::SUBSCRIPTION;
 use hostssl_azure_sim::{Kind, Server};
 use hostssl_model::TlsVersion;
-use hostssl_remediation::{RunOutcome, Status};
+use hostssl_remediation::{Disposition, FixableControl, Goal, LeftOutReason, Plan, RunOutcome, Status};
 
 /// As the simulator calls them.
 const PARAMETERS: [&str; 6] = [
@@ -109,4 +109,40 @@ async fn an_undo_that_fails_is_stuck_and_may_be_tried_again() {
     assert_eq!((again.outcome, again.summary.undone), (RunOutcome::Done, 2));
     assert_eq!(again.steps.iter().filter(|step| step.status == Status::Undone).count(), 2);
     assert_eq!(case.value("orders"), "off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn logs_are_made_available_and_undo_takes_that_back() {
+    let kinds = [(Kind::Flexible, "off"), (Kind::Flexible, "short"), (Kind::Flexible, "right"), (Kind::Single, "old")];
+    let case = Case::new(kinds.iter().map(|(kind, name)| Server::new(*kind, "rg", *name)).collect());
+    let set = |name: &str, parameter: &str, value: &str| {
+        case.simulation.set_parameter(&id(name), parameter, value).unwrap();
+    };
+    for (name, days) in [("short", "5"), ("right", "7")] {
+        set(name, "logfiles.download_enable", "ON");
+        set(name, "logfiles.retention_days", days);
+    }
+    let goal = || Goal::Fix { controls: vec![FixableControl::LogDownload], minimum_tls: TlsVersion::Tls1_2 };
+    let plan = case.plan(goal()).await;
+    let steps: Vec<_> =
+        plan.steps().iter().map(|s| (s.server.name(), s.parameter.key(), &*s.before, &*s.after)).collect();
+    assert_eq!(
+        steps,
+        [
+            ("off", "logfiles.download_enable", "off", "on"),
+            ("off", "logfiles.retention_days", "3", "7"),
+            ("short", "logfiles.retention_days", "5", "7"),
+        ]
+    );
+    assert!(plan.steps().iter().all(|step| step.disposition == Disposition::OnlineSafe && step.clients.is_none()));
+    let left: Vec<_> = plan.left_out().iter().map(|one| (one.server.name(), one.reason)).collect();
+    assert_eq!(left, [("right", LeftOutReason::AlreadyRight), ("old", LeftOutReason::NotSupported)]);
+    assert_eq!(Plan::parse(&plan.to_json()).unwrap(), plan);
+    let report = case.apply(&plan).await;
+    assert_eq!((report.outcome, report.summary.applied), (RunOutcome::Done, 3), "{report:?}");
+    assert!(case.plan(goal()).await.is_empty(), "nothing is left to do");
+    let undone = case.undo().await;
+    assert_eq!((undone.outcome, undone.summary.undone), (RunOutcome::Done, 3), "{undone:?}");
+    let now = |name| case.simulation.parameter(&id(name), "logfiles.retention_days").unwrap();
+    assert_eq!((now("off"), now("short"), now("right")), ("3".into(), "5".into(), "7".into()));
 }

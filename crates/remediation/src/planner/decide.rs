@@ -4,8 +4,8 @@ use super::{PlanInputs, Target};
 use crate::plan::{Disposition, LeftOutReason};
 use crate::{ClientImpact, ClientVerdict, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{
-    Floor, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server, SubscriptionId,
-    Unchecked,
+    Floor, MOST_LOG_DAYS, Meaning, Offering, Outcome, ParameterName, Posture, Reading, Reason, ResourceId, Server,
+    SubscriptionId, Unchecked,
 };
 use std::collections::HashMap;
 
@@ -60,9 +60,16 @@ pub(super) fn decide(
             Decision::LeaveOut(LeftOutReason::NotSupported, "TLS cannot be turned off there".into())
         }
         Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it has this value".into()),
+        Goal::Fix { .. } if control == FixableControl::LogDownload && settings.is_empty() => {
+            Decision::LeaveOut(LeftOutReason::NotSupported, "this kind of server offers no log files".into())
+        }
         Goal::Fix { .. } if settings.iter().any(|name| waits_for_restart(posture, *name)) => Decision::LeaveOut(
             LeftOutReason::NeedsRestart,
             "it has the value, which takes effect when somebody restarts the server".into(),
+        ),
+        Goal::Fix { .. } if control == FixableControl::LogDownload => Decision::LeaveOut(
+            LeftOutReason::AlreadyRight,
+            format!("its log files can be downloaded and are kept for {MOST_LOG_DAYS} days"),
         ),
         Goal::Fix { .. } => Decision::LeaveOut(
             LeftOutReason::Unknown,
@@ -92,7 +99,9 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableC
     if matches!(inputs.goal, Goal::Set { .. }) {
         return None;
     }
-    let Some(finding) = target.findings.iter().find(|finding| finding.control == control.id()) else {
+    // What no audit judges is decided by its settings alone.
+    let id = control.id()?;
+    let Some(finding) = target.findings.iter().find(|finding| finding.control == id) else {
         return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{control} was not judged")));
     };
     match finding.outcome {
@@ -183,7 +192,7 @@ fn decide_setting(
     let Some(now) = parameter.meaning() else {
         return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{name} has the unknown value `{before}`")));
     };
-    let wanted = wanted(&inputs.goal, control)?;
+    let wanted = wanted(&inputs.goal, control, now)?;
     let right = match inputs.goal {
         Goal::Fix { .. } => now.is_as_strict_as(wanted),
         Goal::Set { .. } => now == wanted,
@@ -196,9 +205,13 @@ fn decide_setting(
         return Some(Decision::LeaveOut(LeftOutReason::NotSupported, detail));
     };
     let loosens = wanted.is_looser_than(now);
-    let impact = (!loosens).then(|| impact(inputs, &posture.server.id, control));
+    let is_of_logs = control == FixableControl::LogDownload;
+    let impact = (!loosens && !is_of_logs).then(|| impact(inputs, &posture.server.id, control));
     let (mut disposition, clients) = if let Some(impact) = &impact {
         judge_clients(impact)
+    } else if is_of_logs {
+        let gain = "no client notices, and `hostssl clients` can read more of who connected";
+        (Disposition::OnlineSafe, gain.to_owned())
     } else {
         let exposes = match wanted {
             Meaning::Enforced(_) => {
@@ -250,8 +263,13 @@ fn decide_setting(
     })
 }
 
-fn wanted(goal: &Goal, control: FixableControl) -> Option<Meaning> {
+fn wanted(goal: &Goal, control: FixableControl, now: Meaning) -> Option<Meaning> {
     match (goal, control) {
+        (Goal::Fix { .. }, FixableControl::LogDownload) => Some(match now {
+            Meaning::LogDays(_) => Meaning::LogDays(MOST_LOG_DAYS),
+            _ => Meaning::LogDownload(true),
+        }),
+        (Goal::Set { .. }, FixableControl::LogDownload) => None,
         (Goal::Fix { .. }, FixableControl::RequireSecureTransport) => Some(Meaning::Enforced(true)),
         (Goal::Fix { minimum_tls, .. }, FixableControl::MinimumTlsVersion) => {
             Some(Meaning::Floor(Floor::At(*minimum_tls)))
@@ -263,8 +281,9 @@ fn wanted(goal: &Goal, control: FixableControl) -> Option<Meaning> {
 
 fn describe(wanted: Meaning) -> String {
     match wanted {
-        Meaning::Enforced(true) => "on".into(),
-        Meaning::Enforced(false) => "off".into(),
+        Meaning::Enforced(true) | Meaning::LogDownload(true) => "on".into(),
+        Meaning::Enforced(false) | Meaning::LogDownload(false) => "off".into(),
+        Meaning::LogDays(days) => format!("{days} days"),
         Meaning::Floor(Floor::None) => "without a floor".into(),
         Meaning::Floor(Floor::At(version)) | Meaning::Cap(Some(version)) => version.to_string(),
         Meaning::Cap(None) => "without a cap".into(),
