@@ -2,84 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_audit::{Difference, NotLooked, Profile, diff, server_report};
-use hostssl_model::{
-    AuditReport, Gap, GapScope, Kind, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role,
-    Run, Scope, Server, Subscription, SubscriptionId, SubscriptionState, Summary, Tags, Unchecked,
-};
+mod common;
+
+use common::{Seen, audit, baseline};
+use hostssl_audit::{Difference, NotLooked, diff};
+use hostssl_model::{AuditReport, Gap, GapScope, Reason, Unchecked};
 use proptest::prelude::*;
-use std::sync::Arc;
-
-/// What an audit saw of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    On,
-    Off,
-    /// Off, and the lowest version is old, too.
-    OffAndOld,
-    Forbidden,
-}
-
-fn posture(name: &str, seen: Seen) -> Posture {
-    let id = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/{name}");
-    let known = |name, value: &str| (name, Reading::Known(Parameter::in_effect(name, value)));
-    let names = [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion];
-    let readings = match seen {
-        Seen::Forbidden => {
-            names.map(|name| (name, Reading::Unknown(Unchecked::new(Reason::Permission, "no authorization")))).to_vec()
-        }
-        Seen::On => vec![known(names[0], "on"), known(names[1], "TLSv1.2"), known(names[2], "")],
-        Seen::Off => vec![known(names[0], "off"), known(names[1], "TLSv1.2"), known(names[2], "")],
-        Seen::OffAndOld => vec![known(names[0], "off"), known(names[1], "TLSv1"), known(names[2], "")],
-    };
-    let server = Server {
-        id: ResourceId::try_from(id.as_str()).unwrap(),
-        kind: Kind::Flexible,
-        location: "westeurope".into(),
-        state: None,
-        fqdn: None,
-        role: Role::None,
-        primary: None,
-        tags: Tags::default(),
-        administrator: None,
-        created_at: None,
-    };
-    Posture { server, readings, wire: Vec::new() }
-}
-
-fn audit(profile: &str, servers: &[(&str, Seen)]) -> AuditReport {
-    let profile = Profile::find(profile).unwrap();
-    let servers: Vec<_> =
-        servers.iter().map(|(name, seen)| server_report(&posture(name, *seen), None, &profile)).collect();
-    let mut summary = Summary::default();
-    servers.iter().for_each(|server| summary.count(server.outcome));
-    AuditReport {
-        run: Run {
-            id: "r".into(),
-            started_at: "2026-01-01T00:00:00Z".into(),
-            finished_at: "2026-01-01T00:00:01Z".into(),
-            principals: Vec::new(),
-            cloud: "AzureCloud".into(),
-            scope: Scope::default(),
-            profile: profile.to_string(),
-            tool_version: "0".into(),
-            complete: true,
-        },
-        summary,
-        subscriptions: vec![Arc::new(Subscription {
-            id: SubscriptionId::new("s"),
-            name: "Shop".into(),
-            tenant: "t".into(),
-            state: SubscriptionState::Enabled,
-        })],
-        servers,
-        gaps: Vec::new(),
-    }
-}
-
-fn baseline(servers: &[(&str, Seen)]) -> AuditReport {
-    audit("baseline@1", servers)
-}
 
 /// Each change as difference, server and control.
 fn told(before: &AuditReport, after: &AuditReport) -> Vec<String> {

@@ -88,7 +88,7 @@ pub(crate) enum Colour {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Audit every PostgreSQL server in scope.
-    #[command(after_help = crate::exit::HELP)]
+    #[command(after_help = crate::exit::AUDIT_HELP)]
     Audit(AuditArgs),
     /// Plan the changes that would make every server in scope require TLS. Writes nothing to Azure.
     #[command(after_help = crate::exit::PLAN_HELP)]
@@ -189,6 +189,8 @@ pub(crate) struct AuditArgs {
     pub(crate) query: Option<String>,
     #[command(flatten)]
     pub(crate) list: ListArgs<AuditList>,
+    #[command(flatten)]
+    pub(crate) gate: crate::gate::GateArgs,
     #[command(flatten)]
     pub(crate) wire: WireArgs,
     #[command(flatten)]

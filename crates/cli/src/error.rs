@@ -68,6 +68,11 @@ impl CliError {
         }
     }
 
+    /// The same about what stands in a file.
+    pub(crate) fn of_file(self, path: &Path) -> Self {
+        Self { message: format!("{}: {}", path.display(), self.message), ..self }
+    }
+
     /// The same with something else to do.
     pub(crate) fn with_hint(self, hint: String) -> Self {
         Self { hint: Some(hint), ..self }

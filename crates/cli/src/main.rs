@@ -16,6 +16,7 @@ mod connect;
 mod error;
 mod exit;
 mod files;
+mod gate;
 #[cfg(test)]
 mod help;
 #[cfg(test)]

@@ -95,6 +95,52 @@ fn two_audits_are_compared_and_a_change_between_them_is_said() {
 }
 
 #[test]
+fn a_pipeline_fails_for_what_is_new_alone() {
+    let state = State::new("gated");
+    let audit = |arguments: &[&str]| {
+        run(&[&["audit", "--simulate", "--state", state.path(), "-q", "-o", "none"], arguments].concat())
+    };
+    let early = audit(&["--baseline", "latest"]);
+    assert_eq!(early.code, 2, "{}", early.stderr);
+    assert!(early.stderr.contains("no audit is kept"), "{}", early.stderr);
+    for wrong in [
+        &["--fail-on", "new"][..],
+        &["--fail-on", "never,high"],
+        &["--fail-on", "high", "--baseline", "latest"],
+        &["--baseline", "no/such.json"],
+    ] {
+        assert_eq!(audit(wrong).code, 2, "{wrong:?}");
+    }
+    let file = state.0.join("audit.json").display().to_string();
+    assert_eq!(audit(&["-o", &format!("json={file}")]).code, 3);
+    // The demonstration has servers that cannot be read, so it never ends with 0.
+    for known in ["latest", file.as_str()] {
+        let same = audit(&["--fail-on", "new", "--baseline", known]);
+        assert_eq!((same.code, same.stderr.contains("baseline is of another")), (4, false), "{}", same.stderr);
+    }
+    assert_eq!(audit(&["--fail-on", "unknown"]).code, 3);
+    let one = ["--subscription", "Contoso Production", "--server", "pg-catalog-prod"];
+    assert_eq!(audit(&[&one[..], &["--fail-on", "never"]].concat()).code, 0);
+    // All that fails there is known, but by an audit of something else.
+    let other = audit(&[&one[..], &["--baseline", file.as_str()]].concat());
+    assert_eq!(other.code, 4, "{}", other.stderr);
+    assert!(other.stderr.contains("the baseline is of another scope"), "{}", other.stderr);
+    audit(&[&one[..], &["-o", &format!("json={file}")]].concat());
+    let json = format!("json={}", state.0.join("gated.json").display());
+    assert_eq!(audit(&[&one[..], &["--baseline", file.as_str(), "-o", &json]].concat()).code, 0);
+    let gated: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json[5..]).unwrap()).unwrap();
+    assert_eq!(gated["exit"]["code"], 0);
+    let known = gated["exit"]["gate"]["baseline"]["known"].as_u64().unwrap();
+    assert_eq!(
+        Some(known),
+        gated["servers"][0]["findings"]
+            .as_array()
+            .map(|all| { all.iter().filter(|finding| finding["outcome"] == "fail").count() as u64 })
+    );
+    assert!(known > 0);
+}
+
+#[test]
 fn a_probe_is_kept_as_it_was_reported() {
     let state = State::new("probed");
     let state = state.path();

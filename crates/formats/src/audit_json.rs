@@ -10,8 +10,10 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 mod listener;
+mod read;
 
 use listener::Look;
+pub use read::{InvalidAuditJson, read};
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/audit/v1";
@@ -48,6 +50,54 @@ struct Exit<'a> {
     #[serde(serialize_with = "decisive")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<Decisive<'a>>"))]
     decided_by: &'a model::AuditReport,
+    /// The rules that decided the code, when the command line set them; otherwise what fails decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<Gate<'a>>,
+}
+
+/// What was to decide the exit code.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Gate<'a> {
+    fail_on: Vec<FailOn>,
+    /// The earlier audit that new failures were told by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum FailOn {
+    Fail,
+    High,
+    New,
+    Unknown,
+    Never,
+}
+
+/// An earlier audit, and how well it could serve.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Baseline<'a> {
+    /// The id of the run.
+    run: &'a str,
+    /// RFC 3339.
+    finished_at: &'a str,
+    /// The rules, as `name@version`.
+    profile: &'a str,
+    /// Whether this audit has the same profile. Without it, the audit does not pass.
+    same_profile: bool,
+    /// Whether this audit has the same cloud and scope. Without it, the audit does not pass.
+    same_scope: bool,
+    /// Controls that only one of the audits judged by: what fails of them counts as new.
+    not_compared: Vec<&'static str>,
+    /// Servers and controls that were judged then, and could not be checked now.
+    not_visible: u64,
+    /// Controls that failed then, and fail as they did.
+    known: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -404,7 +454,33 @@ impl<'a> From<&'a model::AuditReport> for Exit<'a> {
             model::AuditEnd::Findings => (3, ExitReason::Findings),
             model::AuditEnd::Incomplete => (4, ExitReason::Incomplete),
         };
-        Self { code, reason, decided_by: report }
+        let gate = report.overlay.gate.as_ref().map(Gate::from);
+        Self { code, reason, decided_by: report, gate }
+    }
+}
+
+impl<'a> From<&'a model::Gated> for Gate<'a> {
+    fn from(gate: &'a model::Gated) -> Self {
+        let word = |rule: &model::FailOn| match rule {
+            model::FailOn::Fail => FailOn::Fail,
+            model::FailOn::High => FailOn::High,
+            model::FailOn::New => FailOn::New,
+            model::FailOn::Unknown => FailOn::Unknown,
+            model::FailOn::Never => FailOn::Never,
+        };
+        Self {
+            fail_on: gate.fail_on.iter().map(word).collect(),
+            baseline: gate.baseline.as_ref().map(|one| Baseline {
+                run: &one.run,
+                finished_at: &one.finished_at,
+                profile: &one.profile,
+                same_profile: one.same_profile,
+                same_scope: one.same_scope,
+                not_compared: one.not_compared.iter().map(|id| id.as_str()).collect(),
+                not_visible: one.not_visible,
+                known: one.known,
+            }),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after 100 rows and says
 //! how many more there are.
 
+use crate::gate_text;
 use crate::markdown_text::escaped;
 use hostssl_model::{AuditReport, Finding, Outcome, Server, Standing, Standings};
 use std::io::{self, Write};
@@ -26,6 +27,8 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         writeln!(out, "| {} | {} | {} |", standings.count(standing), standing.words(), standing.definition())?;
     }
     writeln!(out)?;
+    let told = gate_text::decided(report).into_iter().chain(gate_text::doubts(report));
+    told.map(|line| escaped(&line)).try_for_each(|line| writeln!(out, "{line}\n"))?;
     write_findings(out, report, Outcome::Fail, "Failed controls")?;
     write_findings(out, report, Outcome::Unknown, "Could not be checked")?;
     write_gaps(out, report)?;

@@ -1,6 +1,6 @@
 //! The audit for people: failures first, what was not seen right behind, the next command at the end.
 
-use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, safe, write_columns, write_list};
+use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, write_columns, write_list};
 use hostssl_model::{
     AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Severity, Standing,
     Standings, Subscription, Unchecked, WorstListener,
@@ -260,6 +260,12 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) ->
     };
     let coverage = if report.run.complete { coverage } else { palette.outcome(Outcome::Unknown, &coverage) };
     writeln!(out, "coverage: {coverage}")?;
+    for line in gate_text::decided(report) {
+        writeln!(out, "{line}")?;
+    }
+    for doubt in gate_text::doubts(report) {
+        writeln!(out, "{}", palette.outcome(Outcome::Unknown, &format!("warning: {doubt}")))?;
+    }
     let principals: Vec<String> =
         report.run.principals.iter().map(|p| format!("{} ({})", safe(&p.name), p.method)).collect();
     writeln!(out, "profile {}, cloud {}, as {}", report.run.profile, safe(&report.run.cloud), principals.join(", "))

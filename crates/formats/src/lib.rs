@@ -20,6 +20,7 @@ mod csv_cell;
 pub mod diff_json;
 pub mod diff_text;
 pub mod explain_json;
+pub mod gate_text;
 mod json_text;
 pub mod lint_json;
 pub mod markdown;

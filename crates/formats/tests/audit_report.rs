@@ -5,8 +5,8 @@ use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::{Palette, Text, Wrapping, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
 use hostssl_model::{
-    Acceptance, AuditReport, Gap, GapScope, Kind, Outcome, Parameter, ParameterName as Name, Posture, Principal,
-    Reading, Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId,
+    Acceptance, AuditReport, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture,
+    Principal, Reading, Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId,
     SubscriptionState, Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation,
     WireTransport, WireVersion,
 };
@@ -175,7 +175,14 @@ fn report_of_run(probed: bool) -> AuditReport {
         tool_version: "0.1.0".into(),
         complete: false,
     };
-    AuditReport { run, summary, subscriptions: SUBSCRIPTIONS.iter().map(subscription).collect(), servers, gaps }
+    AuditReport {
+        run,
+        summary,
+        subscriptions: SUBSCRIPTIONS.iter().map(subscription).collect(),
+        servers,
+        gaps,
+        overlay: Overlay::default(),
+    }
 }
 
 fn json() -> String {

@@ -1,14 +1,16 @@
 //! Two audits compared, as people and programs read it.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_audit::diff;
-use hostssl_formats::{Text, diff_json, diff_text};
+use hostssl_audit::{diff, gate};
+use hostssl_formats::{Text, audit_json, audit_markdown, audit_text, diff_json, diff_text};
 use hostssl_model::{
-    AuditReport, Gap, GapScope, Reason, Run, Scope, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
+    AuditReport, FailOn, Gap, GapScope, Overlay, Reason, Run, Scope, Subscription, SubscriptionId, SubscriptionState,
+    Summary, Unchecked,
 };
 use hostssl_test_support::fleet::{Known, flexible};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
+use std::io::Write as _;
 use std::sync::Arc;
 
 fn audit(id: &str, servers: &[(&str, &str, &str)]) -> AuditReport {
@@ -39,6 +41,7 @@ fn audit(id: &str, servers: &[(&str, &str, &str)]) -> AuditReport {
         subscriptions: subscriptions.into_iter().collect(),
         servers,
         gaps: Vec::new(),
+        overlay: Overlay::default(),
     }
 }
 
@@ -93,4 +96,49 @@ fn the_schema_is_the_committed_one_and_comparisons_keep_to_it() {
         let counted = changes.iter().filter(|change| change["difference"] == word).count();
         assert_eq!(written["summary"][member], counted, "{word}");
     }
+}
+
+/// The later audit, which fails for what the earlier one does not know.
+fn gated(fail_on: &[FailOn]) -> AuditReport {
+    let mut after = after();
+    after.overlay.gate = Some(gate(&after, fail_on, Some(&before())));
+    after
+}
+
+#[test]
+fn a_gate_says_which_findings_decide() {
+    let report = gated(&[FailOn::New]);
+    let mut out = Vec::new();
+    audit_text::write(&mut out, &report, &Text::plain()).unwrap();
+    writeln!(out, "---").unwrap();
+    audit_markdown::write(&mut out, &report).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    let written = audit_json::value(&report).unwrap();
+    Schema::generated("audit-v1", &audit_json::schema()).assert_accepts(&written);
+    insta::assert_json_snapshot!(written["exit"]);
+}
+
+#[test]
+fn a_gate_that_nothing_counts_for_is_incomplete_where_something_was_not_seen() {
+    let written = audit_json::value(&gated(&[FailOn::Never])).unwrap();
+    assert_eq!((&written["exit"]["code"], &written["exit"]["reason"]), (&4.into(), &"incomplete".into()));
+    assert_eq!(written["exit"]["decidedBy"], serde_json::json!([]));
+}
+
+#[test]
+fn an_audit_that_is_read_from_its_json_compares_as_it_did() {
+    let report = after();
+    let text = audit_json::value(&report).unwrap().to_string();
+    let again = audit_json::read(text.as_bytes()).unwrap();
+    let compared = diff(&report, &again);
+    assert!(compared.changes.is_empty() && compared.not_compared.is_empty(), "{compared:?}");
+    assert_eq!((&again.run.scope, &again.gaps), (&report.run.scope, &report.gaps));
+    let other = text.replacen("hostssl/audit/v1", "hostssl/audit/v2", 1);
+    assert!(audit_json::read(other.as_bytes()).unwrap_err().to_string().contains("hostssl/audit/v2"));
+    let half = text.get(..text.len() / 2).unwrap();
+    assert!(audit_json::read(half.as_bytes()).is_err(), "half of a file is no baseline");
+    // A word that this version does not know is not a pass, and not a known failure.
+    let odd = text.replace("\"outcome\":\"fail\"", "\"outcome\":\"odd\"");
+    let odd = audit_json::read(odd.as_bytes()).unwrap();
+    assert_eq!(gate(&report, &[FailOn::New], Some(&odd)).baseline.unwrap().known, 0);
 }

@@ -9,8 +9,8 @@ use hostssl_formats::{
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
-    AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
-    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
+    AuditReport, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
+    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
 };
 use hostssl_probe::report::{EndpointReport, Outcome, SeveralServers, SslRequestOutcome, TransportAnswer, Verdict};
 use hostssl_probe::transcript::{Direction, Line};
@@ -80,6 +80,7 @@ fn audit() -> AuditReport {
         })],
         servers,
         gaps: vec![Gap { scope: hostssl_model::GapScope::read(&hostile), blind: unseen }],
+        overlay: Overlay::default(),
     }
 }
 

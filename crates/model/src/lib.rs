@@ -12,6 +12,7 @@ mod finding;
 mod id;
 mod kind;
 mod listener;
+mod overlay;
 mod parameter;
 mod posture;
 mod report;
@@ -37,6 +38,7 @@ pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
+pub use overlay::{BaselineUse, FailOn, FindingPlace, Gated, Overlay};
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};
 pub use report::{AuditEnd, AuditReport, Principal, Run, ServerReport, SslEnforcement, Summary};

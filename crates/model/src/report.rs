@@ -1,7 +1,7 @@
 //! The result of an audit.
 
 use crate::{
-    Finding, Floor, Gap, Outcome, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription,
+    Finding, Floor, Gap, Outcome, Overlay, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription,
     WireObservation, coded,
 };
 use std::sync::Arc;
@@ -139,10 +139,12 @@ pub enum AuditEnd {
 }
 
 impl AuditReport {
-    /// What the audit ends with.
+    /// What the audit ends with: what its gate says where it has one.
     #[must_use]
     pub fn end(&self) -> AuditEnd {
-        if self.summary.fail > 0 {
+        if let Some(gate) = &self.overlay.gate {
+            gate.end
+        } else if self.summary.fail > 0 {
             AuditEnd::Findings
         } else if self.summary.unknown > 0 || !self.run.complete {
             AuditEnd::Incomplete
@@ -152,14 +154,20 @@ impl AuditReport {
     }
 
     /// The findings that decide what the audit ends with, each with its server.
-    pub fn decisive(&self) -> impl Iterator<Item = (&Server, &Finding)> {
+    pub fn decisive(&self) -> Box<dyn Iterator<Item = (&Server, &Finding)> + '_> {
+        if let Some(gate) = &self.overlay.gate {
+            return Box::new(gate.decided_by.iter().filter_map(|place| {
+                let server = self.servers.get(place.server)?;
+                Some((&server.server, server.findings.get(place.finding)?))
+            }));
+        }
         let outcome = match self.end() {
             AuditEnd::Pass => None,
             AuditEnd::Findings => Some(Outcome::Fail),
             AuditEnd::Incomplete => Some(Outcome::Unknown),
         };
         let all = self.servers.iter().flat_map(|report| report.findings.iter().map(move |one| (&report.server, one)));
-        all.filter(move |(_, finding)| Some(finding.outcome) == outcome)
+        Box::new(all.filter(move |(_, finding)| Some(finding.outcome) == outcome))
     }
 }
 
@@ -176,4 +184,6 @@ pub struct AuditReport {
     pub servers: Vec<ServerReport>,
     /// What could not be checked.
     pub gaps: Vec<Gap>,
+    /// What is laid over the outcomes.
+    pub overlay: Overlay,
 }

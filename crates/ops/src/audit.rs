@@ -8,8 +8,8 @@ use futures::stream;
 use hostssl_audit::Profile;
 use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
 use hostssl_model::{
-    AuditReport, Gap, GapScope, Reason, Run, Scope, Server, ServerReport, Subscription, SubscriptionId, Summary,
-    Unchecked,
+    AuditReport, Gap, GapScope, Overlay, Reason, Run, Scope, Server, ServerReport, Subscription, SubscriptionId,
+    Summary, Unchecked,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -129,7 +129,7 @@ pub async fn audit_and_probe(
         tool_version: stamp.tool_version.to_owned(),
         complete,
     };
-    Ok(AuditReport { run, summary, subscriptions, servers, gaps })
+    Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay: Overlay::default() })
 }
 
 /// Puts the subscriptions' results in order and sums up.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{Backend, Census, Interval, KeptCensus, Millis, Sighting, Source, SourceKind, Tls};
-use hostssl_model::{AuditReport, Kind, Outcome, Posture, Run, Scope, Summary};
+use hostssl_model::{AuditReport, Kind, Outcome, Overlay, Posture, Run, Scope, Summary};
 use hostssl_ops::{JudgedAgain, Profile, Readiness, judge_again};
 use hostssl_remediation::LeftOutReason;
 use hostssl_store::{AuditEntry, AuditStore, ServerFilter, server_key};
@@ -27,7 +27,7 @@ fn report(postures: &[Posture], profile: &'static str) -> AuditReport {
         tool_version: "0.1.0".into(),
         complete: true,
     };
-    AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps: Vec::new() }
+    AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps: Vec::new(), overlay: Overlay::default() }
 }
 
 fn kept(postures: &[Posture]) -> (tempfile::TempDir, AuditStore, AuditEntry) {

@@ -4,6 +4,7 @@ use crate::args::{AuditArgs, AuditFormat, Discovery, OutputArgs};
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::gate;
 use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
 use crate::progress::Progress;
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let is_table = query.is_none() && outputs.stdout.and_then(AuditFormat::format) == Some(Format::Table);
     let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));
     let shape = args.list.shape(has_table, outputs.stdout == Some(AuditFormat::Wide))?;
+    let gate = args.gate.rules(&args.keep.state, args.connect.simulate.is_some())?;
     if !args.wire.probe {
         args.wire.route.refuse_without_probe()?;
     }
@@ -78,7 +80,11 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             return Ok(Exit::ReaderGone);
         }
         let Some(result) = result else { return Ok(Exit::ReaderGone) };
-        let report = result?;
+        let mut report = result?;
+        if let Some(gate) = &gate {
+            gate.lay(&mut report);
+        }
+        let report = report;
         let written = match rows {
             Some(rows) => stdout::tolerate(rows.finish()),
             None => outputs.stdout.map_or(Ok(()), |format| write(&report, format, query.as_ref(), &shape, talk)),
@@ -98,6 +104,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         if !talk.quiet && !is_table {
             tell_summary(&report);
+        }
+        if !is_table {
+            gate::tell(&report, talk.quiet);
         }
         Ok(Exit::of_audit(&report))
     })

@@ -161,7 +161,7 @@ fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{Run, Summary};
+    use hostssl_model::{Overlay, Run, Summary};
 
     fn report() -> AuditReport {
         AuditReport {
@@ -180,6 +180,7 @@ mod tests {
             subscriptions: Vec::new(),
             servers: Vec::new(),
             gaps: Vec::new(),
+            overlay: Overlay::default(),
         }
     }
 

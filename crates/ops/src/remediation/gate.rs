@@ -223,8 +223,14 @@ mod tests {
             complete: true,
         };
         let servers = Known::new(vec![posture]).reports();
-        let audit =
-            AuditReport { run, summary: Summary::default(), subscriptions: Vec::new(), servers, gaps: Vec::new() };
+        let audit = AuditReport {
+            run,
+            summary: Summary::default(),
+            subscriptions: Vec::new(),
+            servers,
+            gaps: Vec::new(),
+            overlay: hostssl_model::Overlay::default(),
+        };
         let profile = Profile::find("baseline").unwrap();
         let found = impacts(Some(&Eight), &audit, &fix(TlsVersion::Tls1_2), &profile, now);
         found.into_values().map(|impact| impact.verdict).collect()

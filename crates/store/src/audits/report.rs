@@ -7,7 +7,7 @@ use super::save::outcome_from;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, Enforcement, Gap, Meaning, Outcome, Parameter, Reading, Run, ServerReport, SslEnforcement,
+    AuditReport, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, Run, ServerReport, SslEnforcement,
     Subscription, SubscriptionId, SubscriptionState, Summary,
 };
 use rusqlite::{Connection, params_from_iter};
@@ -37,7 +37,7 @@ pub(crate) fn report(
         complete: audit.complete,
     };
     let (subscriptions, gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
-    Ok(AuditReport { run, summary, subscriptions, servers, gaps })
+    Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay: Overlay::default() })
 }
 
 /// Hands over the servers of an audit that pass the filter one by one, in the order of the report.

@@ -2,9 +2,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Gap, Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId, Role,
-    Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked, WireListener,
-    WireObservation, WireTransport,
+    AuditReport, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
+    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
+    WireListener, WireObservation, WireTransport,
 };
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ impl Estate {
             })
         };
         let subscriptions = SUBSCRIPTIONS.iter().map(subscription).collect();
-        AuditReport { run, summary, subscriptions, servers, gaps }
+        AuditReport { run, summary, subscriptions, servers, gaps, overlay: Overlay::default() }
     }
 
     fn find(&mut self, name: &str) -> &mut Posture {

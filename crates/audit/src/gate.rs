@@ -1,0 +1,101 @@
+//! How an audit ends by the rules of a gate: a decision over its report, and over an earlier one where only what is new counts.
+//!
+//! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see everything,
+//! or that is compared with one of other rules or another scope, does not end as if all were well.
+
+use crate::{Difference, diff};
+use hostssl_model::{
+    AuditEnd, AuditReport, BaselineUse, ControlId, FailOn, Finding, FindingPlace, Gated, Outcome, ResourceId, Scope,
+    Severity,
+};
+use std::collections::BTreeSet;
+
+/// Decides how an audit ends. Without a rule in `fail_on`, every failure counts. Without a `baseline`, every failure is new.
+#[must_use]
+pub fn gate(report: &AuditReport, fail_on: &[FailOn], baseline: Option<&AuditReport>) -> Gated {
+    let fail_on = if fail_on.is_empty() { vec![FailOn::Fail] } else { fail_on.to_vec() };
+    let known = baseline.map(|baseline| Known::of(baseline, report));
+    let counts = |place: FindingPlace, finding: &Finding| {
+        let fails = finding.outcome == Outcome::Fail;
+        fail_on.iter().any(|rule| match rule {
+            FailOn::Fail => fails,
+            FailOn::High => fails && finding.severity == Severity::High,
+            FailOn::New => fails && !known.as_ref().is_some_and(|known| known.failures.contains(&place)),
+            FailOn::Unknown => finding.outcome == Outcome::Unknown,
+            FailOn::Never => false,
+        })
+    };
+    let all = || places(report);
+    let counted: Vec<FindingPlace> = all().filter(|(place, one)| counts(*place, one)).map(|(place, _)| place).collect();
+    let unknown = all().filter(|(_, one)| one.outcome == Outcome::Unknown).map(|(place, _)| place);
+    let unknown: Vec<FindingPlace> = unknown.collect();
+    let saw_all = unknown.is_empty() && report.run.complete;
+    let compares = known.as_ref().is_none_or(|known| known.used.serves() && known.used.not_visible == 0);
+    let (end, decided_by) = if !counted.is_empty() || (fail_on.contains(&FailOn::Unknown) && !saw_all) {
+        (AuditEnd::Findings, counted)
+    } else if !saw_all || !compares {
+        (AuditEnd::Incomplete, unknown)
+    } else {
+        (AuditEnd::Pass, Vec::new())
+    };
+    Gated { fail_on, baseline: known.map(|known| known.used), end, decided_by }
+}
+
+/// Every finding and where it stands.
+fn places(report: &AuditReport) -> impl Iterator<Item = (FindingPlace, &Finding)> {
+    report.servers.iter().enumerate().flat_map(|(server, one)| {
+        one.findings.iter().enumerate().map(move |(finding, one)| (FindingPlace { server, finding }, one))
+    })
+}
+
+/// What is known by a baseline.
+struct Known {
+    used: BaselineUse,
+    /// What fails as it did in the baseline.
+    failures: BTreeSet<FindingPlace>,
+}
+
+impl Known {
+    fn of(baseline: &AuditReport, report: &AuditReport) -> Self {
+        let compared = diff(baseline, report);
+        let worse =
+            compared.changes.iter().filter(|one| matches!(one.difference, Difference::New | Difference::Changed));
+        let worse: BTreeSet<(&ResourceId, ControlId)> =
+            worse.filter_map(|one| Some((&one.server.id, one.control()?))).collect();
+        let fails = |one: &Finding| one.outcome == Outcome::Fail && !compared.not_compared.contains(&one.control);
+        let is_known = |place: FindingPlace, one: &Finding| {
+            let server = report.servers.get(place.server);
+            fails(one) && server.is_some_and(|server| !worse.contains(&(&server.server.id, one.control)))
+        };
+        let failures: BTreeSet<FindingPlace> =
+            places(report).filter(|(place, one)| is_known(*place, one)).map(|(place, _)| place).collect();
+        let used = BaselineUse {
+            run: baseline.run.id.clone(),
+            finished_at: baseline.run.finished_at.clone(),
+            profile: baseline.run.profile.clone(),
+            same_profile: baseline.run.profile == report.run.profile,
+            same_scope: baseline.run.cloud == report.run.cloud && same_scope(&baseline.run.scope, &report.run.scope),
+            not_visible: compared.count(Difference::NotVisible) as u64,
+            known: failures.len() as u64,
+            not_compared: compared.not_compared,
+        };
+        Self { used, failures }
+    }
+}
+
+/// Whether two scopes name the same places, in any order and any case of the letters.
+fn same_scope(a: &Scope, b: &Scope) -> bool {
+    let lists = |scope: &Scope| {
+        [
+            &scope.tenants,
+            &scope.management_groups,
+            &scope.subscriptions,
+            &scope.resource_groups,
+            &scope.servers,
+            &scope.tags,
+            &scope.except,
+        ]
+        .map(|names| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>())
+    };
+    lists(a) == lists(b)
+}

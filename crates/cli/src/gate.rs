@@ -1,0 +1,129 @@
+//! `--fail-on` and `--baseline`: what makes an audit fail a pipeline.
+
+use crate::args::StateArgs;
+use crate::error::CliError;
+use crate::state::find_audit;
+use clap::{Args, ValueEnum};
+use hostssl_formats::{audit_json, gate_text};
+use hostssl_model::{AuditReport, FailOn};
+use hostssl_store::{StoreError, StoreReader};
+use std::fs::File;
+use std::path::Path;
+
+/// What decides the exit code.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Gate options")]
+pub(crate) struct GateArgs {
+    /// What ends with exit code 3 (repeatable, or separated by commas; default: fail, and new with --baseline). What could not
+    /// be checked ends with 4 in any case, so that 0 always means that everything was.
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    fail_on: Vec<FailOnWord>,
+    /// The audit that says what is not new: a run that is kept, latest, or a file that -o json=FILE wrote. One of another
+    /// scope or profile is told, and then the audit does not end with 0.
+    #[arg(long, value_name = "RUN|FILE")]
+    baseline: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOnWord {
+    /// A control that fails.
+    Fail,
+    /// A control of high severity that fails.
+    High,
+    /// A control that fails and did not in the baseline, or fails for another value.
+    New,
+    /// Something that could not be checked: 3 instead of 4.
+    Unknown,
+    /// Nothing that fails.
+    Never,
+}
+
+impl From<FailOnWord> for FailOn {
+    fn from(word: FailOnWord) -> Self {
+        match word {
+            FailOnWord::Fail => Self::Fail,
+            FailOnWord::High => Self::High,
+            FailOnWord::New => Self::New,
+            FailOnWord::Unknown => Self::Unknown,
+            FailOnWord::Never => Self::Never,
+        }
+    }
+}
+
+/// The rules of a gate, read before the audit begins.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    fail_on: Vec<FailOn>,
+    baseline: Option<AuditReport>,
+}
+
+impl GateArgs {
+    /// The rules, if any were given.
+    ///
+    /// # Errors
+    ///
+    /// For rules that contradict each other, and for a baseline that there is not.
+    pub(crate) fn rules(&self, state: &StateArgs, simulated: bool) -> Result<Option<Rules>, CliError> {
+        let mut fail_on: Vec<FailOn> = self.fail_on.iter().map(|word| FailOn::from(*word)).collect();
+        fail_on.sort_unstable();
+        fail_on.dedup();
+        if fail_on.contains(&FailOn::Never) && fail_on.len() > 1 {
+            return Err(CliError::usage("--fail-on never goes alone", "leave out never, or the others"));
+        }
+        let Some(name) = &self.baseline else {
+            if fail_on.contains(&FailOn::New) {
+                let hint = "add --baseline latest for the newest audit that is kept, or --baseline FILE";
+                return Err(CliError::usage("--fail-on new needs an earlier audit to compare with", hint));
+            }
+            return Ok((!fail_on.is_empty()).then_some(Rules { fail_on, baseline: None }));
+        };
+        if fail_on.is_empty() {
+            fail_on.push(FailOn::New);
+        }
+        if !fail_on.contains(&FailOn::New) {
+            let hint = "add --fail-on new, or leave out --baseline";
+            return Err(CliError::usage("--baseline is for --fail-on new, which is not given", hint));
+        }
+        let baseline = Some(baseline(name, state, simulated)?);
+        Ok(Some(Rules { fail_on, baseline }))
+    }
+}
+
+impl Rules {
+    /// Lays what they make of it over a report.
+    pub(crate) fn lay(&self, report: &mut AuditReport) {
+        report.overlay.gate = Some(hostssl_audit::gate(report, &self.fail_on, self.baseline.as_ref()));
+    }
+}
+
+/// Tells what decided, unless the report for people does; what is doubtful is told with --quiet too.
+pub(crate) fn tell(report: &AuditReport, quiet: bool) {
+    if !quiet {
+        gate_text::decided(report).iter().for_each(|line| say!("{line}"));
+    }
+    gate_text::doubts(report).iter().for_each(|doubt| say!("warning: {doubt}"));
+}
+
+fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditReport, CliError> {
+    let path = Path::new(name);
+    if path.is_file() {
+        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        return audit_json::read(file).map_err(|error| CliError::from(error).of_file(path));
+    }
+    // No id of a run has any of these.
+    if name.contains(['/', '\\', '.']) {
+        return Err(unreadable(path, &std::io::ErrorKind::NotFound.into()));
+    }
+    let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
+    let reader = match StoreReader::open(&state.directory(simulated)?) {
+        Err(StoreError::NoState(_)) => return Err(CliError::usage("no audit is kept to be the baseline", hint)),
+        opened => opened?,
+    };
+    let audit = find_audit(&reader, name)?;
+    Ok(reader.audit_report(&audit)?)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    let hint = "name a file that `hostssl audit -o json=FILE` wrote, or a run that `hostssl runs` lists";
+    CliError::usage(format!("the baseline {} cannot be read: {error}", path.display()), hint)
+}

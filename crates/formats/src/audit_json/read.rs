@@ -1,0 +1,193 @@
+//! Reads an audit from its JSON, version 1, as far as two audits are compared by it.
+
+use super::SCHEMA;
+use hostssl_model::{
+    Advice, AuditReport, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope, InvalidResourceId, Kind, Outcome,
+    Overlay, Reason, ResourceId, Role, Run, Scope, Server, ServerReport, ServerState, Severity, SslEnforcement,
+    Summary, Tags, Unchecked,
+};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::io;
+
+/// A text is no audit that `hostssl audit -o json` wrote.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidAuditJson {
+    /// It is no JSON, or a member is missing or of another type.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is something else.
+    #[error("its schema is `{0}` and not `{SCHEMA}`")]
+    Schema(String),
+    /// A server has no id that could be compared.
+    #[error("a server has an invalid id")]
+    Id(#[from] InvalidResourceId),
+}
+
+impl Advice for InvalidAuditJson {
+    fn advice(&self) -> Cow<'static, str> {
+        "name a file that `hostssl audit -o json` wrote, or a run that `hostssl runs` lists".into()
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
+}
+
+/// Reads what audits are compared by: the run and its scope, the servers, what was found of them, and the gaps. The readings,
+/// what was seen on the wire, tags and subscriptions are not in the result. Words of a later version are unknown outcomes, and
+/// findings of controls that this version does not have are left out.
+///
+/// # Errors
+///
+/// [`InvalidAuditJson`] when the text is something else.
+pub fn read(text: impl io::Read) -> Result<AuditReport, InvalidAuditJson> {
+    let audit: Audit = serde_json::from_reader(io::BufReader::new(text))?;
+    if audit.schema != SCHEMA {
+        return Err(InvalidAuditJson::Schema(audit.schema.chars().take(80).collect()));
+    }
+    let servers: Vec<ServerReport> = audit.servers.into_iter().map(server_report).collect::<Result<_, _>>()?;
+    let mut summary = Summary::default();
+    servers.iter().for_each(|server| summary.count(server.outcome));
+    let RunRead { id, started_at, finished_at, cloud, scope, profile, tool_version, complete } = audit.run;
+    let scope = scope.into();
+    let run =
+        Run { id, started_at, finished_at, principals: Vec::new(), cloud, scope, profile, tool_version, complete };
+    let gaps = audit.gaps.into_iter().map(Gap::from).collect();
+    Ok(AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps, overlay: Overlay::default() })
+}
+
+#[derive(Deserialize)]
+struct Audit {
+    schema: String,
+    run: RunRead,
+    servers: Vec<ServerRead>,
+    gaps: Vec<GapRead>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RunRead {
+    id: String,
+    started_at: String,
+    finished_at: String,
+    cloud: String,
+    scope: ScopeRead,
+    profile: String,
+    tool_version: String,
+    complete: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopeRead {
+    tenants: Vec<String>,
+    management_groups: Vec<String>,
+    subscriptions: Vec<String>,
+    resource_groups: Vec<String>,
+    servers: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    except: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerRead {
+    id: String,
+    location: String,
+    kind: String,
+    state: Option<String>,
+    fqdn: Option<String>,
+    role: String,
+    ssl_enforcement: String,
+    minimal_tls_version: Option<String>,
+    outcome: String,
+    findings: Vec<FindingRead>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FindingRead {
+    control: String,
+    outcome: String,
+    severity: String,
+    confidence: String,
+    observed: Option<String>,
+    expected: Option<String>,
+    reason: Option<String>,
+    missing_permission: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GapRead {
+    scope: String,
+    reason: String,
+    missing_permission: Option<String>,
+    detail: String,
+}
+
+impl From<ScopeRead> for Scope {
+    fn from(scope: ScopeRead) -> Self {
+        let ScopeRead { tenants, management_groups, subscriptions, resource_groups, servers, tags, except } = scope;
+        Self { tenants, management_groups, subscriptions, resource_groups, servers, tags, except }
+    }
+}
+
+impl From<GapRead> for Gap {
+    fn from(gap: GapRead) -> Self {
+        Self { scope: GapScope::read(&gap.scope), blind: unchecked(&gap.reason, gap.detail, gap.missing_permission) }
+    }
+}
+
+fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> {
+    Ok(ServerReport {
+        ssl_enforcement: SslEnforcement::from_code(&server.ssl_enforcement).unwrap_or(SslEnforcement::Unknown),
+        minimal_tls_version: server.minimal_tls_version.as_deref().and_then(Floor::from_azure),
+        outcome: outcome(&server.outcome),
+        findings: server.findings.into_iter().filter_map(finding).collect(),
+        wire: Vec::new(),
+        readings: Vec::new(),
+        primary: None,
+        server: Server {
+            id: ResourceId::try_from(server.id.as_str())?,
+            // No comparison asks for the kind; one of a later version is as good as any.
+            kind: Kind::from_code(&server.kind).unwrap_or(Kind::Flexible),
+            location: server.location.into(),
+            state: server.state.as_deref().map(ServerState::new),
+            fqdn: server.fqdn.map(Into::into),
+            role: Role::from_code(&server.role).unwrap_or(Role::None),
+            primary: None,
+            tags: Tags::default(),
+            administrator: None,
+            created_at: None,
+        },
+    })
+}
+
+fn finding(finding: FindingRead) -> Option<Finding> {
+    let outcome = outcome(&finding.outcome);
+    let blind = finding.reason.map(|reason| unchecked(&reason, String::new(), finding.missing_permission));
+    Some(Finding {
+        control: ControlId::from_code(&finding.control)?,
+        outcome,
+        severity: Severity::from_code(&finding.severity).unwrap_or(Severity::High),
+        confidence: Confidence::from_code(&finding.confidence).unwrap_or(Confidence::Declared),
+        observed: finding.observed.map(Cow::Owned),
+        expected: finding.expected.map(Cow::Owned),
+        blind: blind.filter(|_| outcome == Outcome::Unknown),
+    })
+}
+
+/// A word of another version is not seen, and never a pass.
+fn outcome(word: &str) -> Outcome {
+    Outcome::from_code(word).unwrap_or(Outcome::Unknown)
+}
+
+fn unchecked(reason: &str, detail: String, missing_permission: Option<String>) -> Unchecked {
+    let mut unchecked = Unchecked::new(Reason::from_code(reason).unwrap_or(Reason::MalformedAnswer), detail);
+    unchecked.missing_permission = missing_permission.map(Into::into);
+    unchecked
+}

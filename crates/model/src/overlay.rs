@@ -1,0 +1,78 @@
+//! What is laid over the outcomes of an audit: what decides how it ends. Nothing here changes an outcome.
+
+use crate::{AuditEnd, ControlId, coded};
+
+coded! {
+    /// What makes an audit end with findings.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum FailOn {
+        /// Any control that fails.
+        Fail = "fail",
+        /// A control of high severity that fails.
+        High = "high",
+        /// A control that fails, and did not in the baseline, or for another value.
+        New = "new",
+        /// A control that could not be checked, or a part of the scope. Otherwise the audit is incomplete, which is an end of its own.
+        Unknown = "unknown",
+        /// Nothing that fails. What could not be checked still makes the audit incomplete.
+        Never = "never",
+    }
+}
+
+/// What is laid over an audit. Empty, the outcomes alone decide.
+#[derive(Debug, Clone, Default)]
+pub struct Overlay {
+    /// What the gate made of it.
+    pub gate: Option<Gated>,
+}
+
+/// How an audit ends by the rules of a gate, and by which findings.
+#[derive(Debug, Clone)]
+pub struct Gated {
+    /// What was to decide.
+    pub fail_on: Vec<FailOn>,
+    /// What new failures were told by.
+    pub baseline: Option<BaselineUse>,
+    /// How the audit ends.
+    pub end: AuditEnd,
+    /// The findings that decide it, in the order of the report.
+    pub decided_by: Vec<FindingPlace>,
+}
+
+/// Where a finding stands in a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FindingPlace {
+    /// Among the servers.
+    pub server: usize,
+    /// Among the findings of that server.
+    pub finding: usize,
+}
+
+/// An earlier audit that new failures were told by, and how well it could serve.
+#[derive(Debug, Clone)]
+pub struct BaselineUse {
+    /// Its id.
+    pub run: String,
+    /// When it ended, in RFC 3339.
+    pub finished_at: String,
+    /// Which rules judged it.
+    pub profile: String,
+    /// Whether the same rules judge now.
+    pub same_profile: bool,
+    /// Whether it looked at the same cloud and the same scope.
+    pub same_scope: bool,
+    /// Controls that it did not judge by, or that are not judged by now. What fails of them counts as new.
+    pub not_compared: Vec<ControlId>,
+    /// Servers and controls that it judged, and that could not be checked now.
+    pub not_visible: u64,
+    /// Controls that failed in it, and fail as they did.
+    pub known: u64,
+}
+
+impl BaselineUse {
+    /// Whether it is of the same rules and the same scope, so that what it does not tell is not new.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.same_profile && self.same_scope
+    }
+}
