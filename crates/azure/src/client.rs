@@ -3,7 +3,7 @@
 use crate::error::{excerpt, one_line};
 use crate::limiter::{Permit, RequestLimiter};
 use crate::resource_type::Versions;
-use crate::{ArmError, Cloud, Quota, Refusal, Stop};
+use crate::{ArmError, Cloud, Quota, Refusal};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
@@ -14,11 +14,12 @@ use azure_core::http::{
     Transport, Url,
 };
 use futures::StreamExt;
+use hostssl_model::StopSignal;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 /// What one client may use.
@@ -50,9 +51,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// How a run is told to stop. While it holds `None` the run goes on.
-pub type StopSignal = watch::Receiver<Option<Stop>>;
 
 /// A client of one cloud's Resource Manager under one identity.
 #[derive(Debug, Clone)]
@@ -291,7 +289,7 @@ impl Arm {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
-            stopped = wait_for_stop(&mut stop) => Err(ArmError::Stopped(stopped)),
+            stopped = hostssl_model::stopped(&mut stop) => Err(ArmError::Stopped(stopped)),
             done = self.download_whole(url, take) => done,
         }
     }
@@ -342,7 +340,7 @@ impl Arm {
         let refused = AtomicU32::new(0);
         tokio::select! {
             biased;
-            stopped = wait_for_stop(&mut stop) => match refused.load(Ordering::Relaxed) {
+            stopped = hostssl_model::stopped(&mut stop) => match refused.load(Ordering::Relaxed) {
                 0 => Err(ArmError::Stopped(stopped)),
                 // It was Azure that kept the answer back until then.
                 refusals => Err(ArmError::Throttled { refusals, waited: start.elapsed(), after: Duration::ZERO }),
@@ -488,14 +486,6 @@ fn hours_minutes_seconds(text: &str) -> Option<Duration> {
             Some(Duration::from_secs(hours * 3600 + minutes * 60 + seconds))
         }
         _ => None,
-    }
-}
-
-async fn wait_for_stop(stop: &mut StopSignal) -> Stop {
-    match stop.wait_for(Option::is_some).await.map(|stopped| *stopped) {
-        Ok(Some(stopped)) => stopped,
-        // Nobody is left who could stop the run.
-        _ => std::future::pending().await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong between hostssl and Resource Manager, and whose fault it is.
 
-pub use hostssl_model::Stop;
+use hostssl_model::Stop;
 use hostssl_model::{Reason, Unchecked, untrusted};
 use serde::Deserialize;
 use std::fmt;

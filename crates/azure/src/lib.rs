@@ -24,10 +24,10 @@ mod subscriptions;
 mod transport;
 
 pub use authorization::{Lock, Permission, allows, list_locks, list_permissions};
-pub use client::{Arm, Limits, REQUESTS, StopSignal, Turn};
+pub use client::{Arm, Limits, REQUESTS, Turn};
 pub use cloud::{Cloud, InvalidCloud};
 pub use databases::list_databases;
-pub use error::{ArmError, Refusal, Stop};
+pub use error::{ArmError, Refusal};
 pub use limiter::Quota;
 pub use log_analytics::{AnalyticsHour, AnalyticsLine, AnalyticsSlice, LogAnalytics, analytics_slices};
 pub use log_files::{ListedLogFile, SignedUrl, download_log_file, list_log_files};

@@ -7,11 +7,12 @@
 
 use crate::client::{read_whole, transport_error};
 use crate::error::one_line;
-use crate::{Arm, ArmError, Stop, StopSignal};
+use crate::{Arm, ArmError};
 use azure_core::http::headers::RETRY_AFTER;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Url};
 use hostssl_model::ResourceId;
+use hostssl_model::{Stop, StopSignal};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;

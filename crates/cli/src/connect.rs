@@ -5,11 +5,10 @@ use crate::error::CliError;
 use crate::simulated::world;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
-use hostssl_azure::{
-    Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, Stop, StopSignal, https_transport, principal_of,
-};
+use hostssl_azure::{Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, https_transport, principal_of};
 use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
 use hostssl_model::{Principal, Scope};
+use hostssl_model::{Stop, StopSignal};
 use hostssl_ops::Tenant;
 use std::sync::Arc;
 use tokio::sync::watch;

@@ -4,7 +4,6 @@ use crate::args::StateArgs;
 use crate::commands::probe::is_azure;
 use crate::commands::runs::instant;
 use crate::error::CliError;
-use crate::probing::now;
 use clap::Args;
 use hostssl_formats::{probe_json, safe};
 use hostssl_model::{AuditReport, Outcome, Standing};
@@ -129,9 +128,9 @@ impl ProbeKeeper {
         }
         match probe_json::to_text(report) {
             Ok(document) => {
-                let moment = now();
-                let listener = is_azure(&report.host).then(|| (report.host.clone(), observation(report, &moment)));
-                let at_ms = moment.seconds.saturating_mul(1000);
+                let now = Timestamp::now();
+                let listener = is_azure(&report.host).then(|| (report.host.clone(), observation(report, now)));
+                let at_ms = now.as_second().saturating_mul(1000);
                 self.waiting.push(ProbedEndpoint { outcome, document, listener, at_ms });
             }
             Err(error) => self.give_up(&CliError::defect(&error)),

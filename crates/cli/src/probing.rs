@@ -5,10 +5,10 @@ use crate::error::CliError;
 use crate::files::connects_at_once;
 use crate::route::RouteArgs;
 use futures::future::{BoxFuture, FutureExt};
-use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_console::{Exchange, Message, TakeExchange};
-use hostssl_ops::{ListenerProbe, Moment};
+use hostssl_model::StopSignal;
+use hostssl_ops::ListenerProbe;
 use hostssl_probe::certificate::{RootStore, azure_roots};
 use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::report::EndpointReport;
@@ -49,7 +49,7 @@ pub(crate) fn probe_of(
             CONVERSATIONS + connects_at_once(CONVERSATIONS, options.connections_per_server, connecting)
         }
     };
-    Ok(ListenerProbe::new(prober(options)?, at_once, stop, now))
+    Ok(ListenerProbe::new(prober(options)?, at_once, stop, jiff::Timestamp::now))
 }
 
 /// What writes down the exchange with a listener, for the console.
@@ -155,12 +155,6 @@ pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
     }
     let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
     RootStore::from_pem(path.display().to_string(), &pem).map_err(|error| error.to_string())
-}
-
-/// The time, for observations.
-pub(crate) fn now() -> Moment {
-    let now = jiff::Timestamp::now();
-    Moment { text: format!("{now:.6}"), seconds: now.as_second() }
 }
 
 /// The listeners of a simulated Azure.

@@ -8,7 +8,7 @@ use crate::options::{Connect, Options};
 use crate::readiness_cache::ReadinessCache;
 use crate::trouble::Trouble;
 use crate::view::{count, plural};
-use hostssl_ops::Stamp;
+use hostssl_ops::RunContext;
 use hostssl_ops::{Stop, StopSignal};
 use hostssl_store::AuditStore;
 use jiff::Timestamp;
@@ -191,23 +191,14 @@ impl<W: Work> Job<W> {
     }
 
     /// When this work began, for the records of what it does.
-    pub(crate) fn started_at(&self) -> String {
-        Timestamp::from_millisecond(self.started_ms).map(rfc3339).unwrap_or_default()
+    pub(crate) fn started_at(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.started_ms).unwrap_or_default()
     }
 }
 
-/// The stamp of an audit or a plan that is made by a job.
-pub(crate) fn stamp(id: String, started_at: String, options: &Options) -> Stamp<'_> {
-    Stamp { id, started_at, now: &now, tool_version: &options.version }
-}
-
-/// The time as records have it: RFC 3339, in UTC, with microseconds.
-pub(crate) fn now() -> String {
-    rfc3339(Timestamp::now())
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    format!("{at:.6}")
+/// The context of an audit or a plan that a job makes.
+pub(crate) fn run_context(id: String, started_at: Timestamp, options: &Options) -> RunContext<'_> {
+    RunContext { id, started_at, clock: &Timestamp::now, tool_version: &options.version }
 }
 
 fn runtime() -> Result<Runtime, Trouble> {

@@ -7,12 +7,12 @@ mod common;
 use common::{Served, Visitor, connector, options, serve, serve_over, simulation};
 use futures::future::{BoxFuture, FutureExt as _};
 use hostssl_audit::Profile;
-use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_console::{Exchange, Message, Options, WireLook};
 use hostssl_model::{Outcome, Scope};
+use hostssl_model::{Stop, StopSignal};
 use hostssl_ops::{
-    AcceptBreakage, AuditRequest, Discovery, ListenerProbe, Moment, PlanRequest, Stamp, audit_and_probe, make_plan,
+    AcceptBreakage, AuditRequest, Discovery, ListenerProbe, PlanRequest, RunContext, audit_and_probe, make_plan,
 };
 use hostssl_probe::Prober;
 use hostssl_probe::certificate::RootStore;
@@ -48,12 +48,7 @@ fn probe(simulation: &Simulation, stop: StopSignal) -> ListenerProbe {
         wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
     let options =
         hostssl_probe::Options { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
-    let clock = || Moment { text: now(), seconds: jiff::Timestamp::now().as_second() };
-    ListenerProbe::new(Prober::new(options).unwrap(), 8, stop, clock)
-}
-
-fn now() -> String {
-    format!("{:.6}", jiff::Timestamp::now())
+    ListenerProbe::new(Prober::new(options).unwrap(), 8, stop, jiff::Timestamp::now)
 }
 
 fn probing(simulation: &Simulation) -> Options {
@@ -103,9 +98,9 @@ async fn the_wire_tab_shows_what_an_audit_saw() {
     let tenants = connector(simulation.clone())(stop.clone()).await.unwrap();
     let profile = Profile::find_for("baseline", true).unwrap();
     let request = AuditRequest { scope: Scope::default(), profile, discovery: Discovery::Lists };
-    let stamp = Stamp { id: "probed".into(), started_at: now(), now: &now, tool_version: "0" };
+    let context = RunContext::begin("probed", &jiff::Timestamp::now, "0");
     let wire = probe(&simulation, stop);
-    let report = audit_and_probe(&tenants, &request, Some(&wire), stamp, &mut |_| ()).await.unwrap();
+    let report = audit_and_probe(&tenants, &request, Some(&wire), context, &mut |_| ()).await.unwrap();
     AuditStore::open(served.directory.path()).unwrap().save(&report).unwrap();
 
     let visitor = served.visitor().await;
@@ -195,7 +190,7 @@ async fn audits_and_applies_are_one_list() {
     let mut tenant = connector(simulation)(stop).await.unwrap().remove(0);
     // No plan holds the name that the console's audits have here.
     tenant.principal.name = "alice <b>".into();
-    let stamp = Stamp { id: "look".into(), started_at: now(), now: &now, tool_version: "0" };
+    let context = RunContext::begin("look", &jiff::Timestamp::now, "0");
     let request = PlanRequest {
         scope: Scope::default(),
         except: Vec::new(),
@@ -209,7 +204,7 @@ async fn audits_and_applies_are_one_list() {
         accepted: vec![AcceptBreakage { selector: "*".to_owned(), reason: "a test".to_owned(), by: None }],
     };
     assert_eq!(request.goal.controls(), [FixableControl::RequireSecureTransport]);
-    let plan = make_plan(&tenant, &request, stamp, &mut |_| ()).await.unwrap().plan;
+    let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
     let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::RunStarted };
     let run = RunId::new("20261125-050000-abcd").unwrap();
     let store = Store::open(served.directory.path()).unwrap();

@@ -12,7 +12,7 @@ use hostssl_audit::Profile;
 use hostssl_azure_sim::{Fault, FaultRule, Simulation};
 use hostssl_console::{Connect, Trouble};
 use hostssl_model::Scope;
-use hostssl_ops::{AcceptBreakage, Discovery, PlanRequest, Stamp, make_plan};
+use hostssl_ops::{AcceptBreakage, Discovery, PlanRequest, RunContext, make_plan};
 use hostssl_remediation::{
     Act, Direction, Ending, Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId, SafeText,
 };
@@ -137,7 +137,6 @@ async fn the_audit_that_a_change_has_overtaken_says_so() {
 
 /// A run of which the journal has the beginning: its process was killed.
 async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId {
-    let now = || format!("{:.6}", jiff::Timestamp::now());
     let tenant = connector(simulation)(watch::channel(None).1).await.unwrap().remove(0);
     let request = PlanRequest {
         scope: Scope { servers: vec!["pg-off".into()], ..Scope::default() },
@@ -151,8 +150,8 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
         clients: None,
         accepted: vec![AcceptBreakage { selector: "*".to_owned(), reason: "a test".to_owned(), by: None }],
     };
-    let stamp = Stamp { id: "look".into(), started_at: now(), now: &now, tool_version: "0" };
-    let plan = make_plan(&tenant, &request, stamp, &mut |_| ()).await.unwrap().plan;
+    let context = RunContext::begin("look", &jiff::Timestamp::now, "0");
+    let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
     assert_eq!(plan.principal().tenant.as_deref(), Some(TENANT));
     let run = RunId::new(id).unwrap();
     let first = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::RunStarted };

@@ -47,6 +47,6 @@ pub use selector::{matches_pattern, matches_tag, nearest, selects};
 pub use server::{Role, Server, ServerState};
 pub use setting::{Floor, MOST_LOG_DAYS, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};
-pub use stop::Stop;
+pub use stop::{Stop, StopSignal, stopped};
 pub use tags::Tags;
 pub use tls::TlsVersion;

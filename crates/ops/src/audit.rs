@@ -2,7 +2,7 @@
 
 use crate::selection::{Selector, nearest_known, unmatched, unseen, was_stopped};
 use crate::subscription::{SubscriptionAudit, Work, audit_subscription};
-use crate::{Event, ListenerProbe, ScopeError, Tenant, resolve_scope};
+use crate::{Event, ListenerProbe, RunContext, ScopeError, Tenant, resolve_scope, rfc3339};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_audit::Profile;
@@ -35,18 +35,6 @@ pub struct AuditRequest {
     pub discovery: Discovery,
 }
 
-/// The facts about a run that come from outside: its name and the clock.
-pub struct Stamp<'a> {
-    /// The run's id.
-    pub id: String,
-    /// When it began, in RFC 3339.
-    pub started_at: String,
-    /// Tells the time, in RFC 3339.
-    pub now: &'a dyn Fn() -> String,
-    /// The version of the program.
-    pub tool_version: &'a str,
-}
-
 /// Subscriptions looked at at once. A subscription that is throttled waits without holding back the others.
 const SUBSCRIPTIONS_AT_ONCE: usize = 256;
 /// Subscriptions a query to Resource Graph. Clients that pass more lose some of them.
@@ -65,10 +53,10 @@ const QUERIES_AT_ONCE: usize = 4;
 pub async fn audit(
     tenants: &[Tenant],
     request: &AuditRequest,
-    stamp: Stamp<'_>,
+    context: RunContext<'_>,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<AuditReport, ScopeError> {
-    audit_and_probe(tenants, request, None, stamp, on_event).await
+    audit_and_probe(tenants, request, None, context, on_event).await
 }
 
 /// Audits everything in scope, and looks at the listeners of each server on the wire where `wire` is given.
@@ -80,7 +68,7 @@ pub async fn audit_and_probe(
     tenants: &[Tenant],
     request: &AuditRequest,
     wire: Option<&ListenerProbe>,
-    stamp: Stamp<'_>,
+    context: RunContext<'_>,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<AuditReport, ScopeError> {
     let visible = resolve_scope(tenants, &request.scope).await?;
@@ -119,14 +107,14 @@ pub async fn audit_and_probe(
     let subscriptions: Vec<Arc<Subscription>> = visible.subscriptions.into_iter().map(|(s, _)| s).collect();
     let complete = !gaps.iter().any(|gap| gap.blind.reason.blinds());
     let run = Run {
-        id: stamp.id,
-        started_at: stamp.started_at,
-        finished_at: (stamp.now)(),
+        id: context.id,
+        started_at: rfc3339(context.started_at),
+        finished_at: rfc3339((context.clock)()),
         principals: tenants.iter().map(|tenant| tenant.principal.clone()).collect(),
         cloud: tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default(),
         scope: request.scope.clone(),
         profile: request.profile.to_string(),
-        tool_version: stamp.tool_version.to_owned(),
+        tool_version: context.tool_version.to_owned(),
         complete,
     };
     Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay: Overlay::default() })

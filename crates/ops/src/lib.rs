@@ -10,16 +10,17 @@ mod listener_probe;
 mod log_analytics;
 mod readiness;
 mod remediation;
+mod run_context;
 mod scope;
 mod selection;
 mod subscription;
 
-pub use audit::{AuditRequest, Discovery, Stamp, audit, audit_and_probe};
+pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::Event;
 pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
-pub use listener_probe::{ListenerProbe, Look, Moment, observation};
+pub use listener_probe::{ListenerProbe, Look, observation};
 pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
@@ -31,7 +32,8 @@ pub use selection::{NoMatch, Selector};
 
 // What the functions above take and return, for those who need nothing else of these crates.
 pub use hostssl_audit::{Control, Profile, UnknownProfile};
-pub use hostssl_azure::{Stop, StopSignal};
+pub use hostssl_model::{Stop, StopSignal};
+pub use run_context::{RunContext, rfc3339};
 
 /// Every control, in the order of reports.
 #[must_use]

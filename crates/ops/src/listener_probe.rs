@@ -1,16 +1,16 @@
 //! A look at the wire: the listeners of a server, as a client without credentials meets them.
 
+use crate::rfc3339;
 use futures::future::join_all;
-use hostssl_azure::{
-    Arm, ResourceType, Stop, StopSignal, list_databases, permissions::list_databases_action, read_pooler_enabled,
-};
+use hostssl_azure::{Arm, ResourceType, list_databases, permissions::list_databases_action, read_pooler_enabled};
 use hostssl_model::{
-    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, TlsVersion, Unchecked, WireCertificate,
-    WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, Stop, StopSignal, TlsVersion, Unchecked,
+    WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, stopped,
 };
 use hostssl_probe::Prober;
 use hostssl_probe::report::{self as probe, CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
 use hostssl_probe::target::Target;
+use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ pub struct ListenerProbe {
     prober: Arc<Prober>,
     places: Arc<Semaphore>,
     stop: StopSignal,
-    clock: fn() -> Moment,
+    clock: fn() -> Timestamp,
 }
 
 /// What a look at the listeners of a server came to.
@@ -37,19 +37,10 @@ pub struct Look {
 /// Databases of a server that are named in startups, at most. Each is one connection more.
 const MAX_DATABASES: usize = 8;
 
-/// A time, in the two forms that a look needs.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    /// In RFC 3339.
-    pub text: String,
-    /// In seconds since 1970.
-    pub seconds: i64,
-}
-
 impl ListenerProbe {
     /// Probes with `prober`, at most `at_once` endpoints at a time, until `stop` is given.
     #[must_use]
-    pub fn new(prober: Prober, at_once: usize, stop: StopSignal, clock: fn() -> Moment) -> Self {
+    pub fn new(prober: Prober, at_once: usize, stop: StopSignal, clock: fn() -> Timestamp) -> Self {
         Self { prober: Arc::new(prober), places: Arc::new(Semaphore::new(at_once.max(1))), stop, clock }
     }
 
@@ -96,7 +87,11 @@ impl ListenerProbe {
         };
         let mut stop = self.stop.clone();
         tokio::select! {
-            reason = stopped(&mut stop) => {
+            stop = stopped(&mut stop) => {
+                let reason = match stop {
+                    Stop::Deadline => Reason::Deadline,
+                    Stop::Interrupted => Reason::Interrupted,
+                };
                 let detail = "the run ended before the wire was looked at";
                 vec![self.unseen(port, Unchecked::new(reason, detail))]
             }
@@ -104,8 +99,8 @@ impl ListenerProbe {
                 let Some(reports) = reports else {
                     return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended before its time"))];
                 };
-                let moment = (self.clock)();
-                reports.iter().map(|report| observation(report, &moment)).collect()
+                let now = (self.clock)();
+                reports.iter().map(|report| observation(report, now)).collect()
             }
         }
     }
@@ -121,7 +116,7 @@ impl ListenerProbe {
     }
 
     fn unseen(&self, port: u16, blind: Unchecked) -> WireObservation {
-        let observed_at = (self.clock)().text.into();
+        let observed_at = rfc3339((self.clock)()).into();
         WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind) }
     }
 }
@@ -146,19 +141,6 @@ fn is_missing_pooler(look: &WireObservation) -> bool {
     look.port == POOLER_PORT && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
 }
 
-/// Waits for the word to stop, and says why it was given. Without anybody to give it, waits for ever.
-async fn stopped(stop: &mut StopSignal) -> Reason {
-    let word = match stop.wait_for(Option::is_some).await {
-        Ok(word) => *word,
-        Err(_) => None,
-    };
-    match word {
-        Some(Stop::Deadline) => Reason::Deadline,
-        Some(Stop::Interrupted) => Reason::Interrupted,
-        None => std::future::pending().await,
-    }
-}
-
 /// A server that does not run has no listeners, and a connection that fails would tell less.
 fn not_running(server: &Server) -> Option<Unchecked> {
     let state = server.state.as_ref()?;
@@ -171,7 +153,7 @@ fn not_running(server: &Server) -> Option<Unchecked> {
 
 /// What one report says.
 #[must_use]
-pub fn observation(report: &EndpointReport, now: &Moment) -> WireObservation {
+pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {
     let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
     let transport = match report.verdict {
         Verdict::Enforced => Some(WireTransport::Enforced),
@@ -196,7 +178,7 @@ pub fn observation(report: &EndpointReport, now: &Moment) -> WireObservation {
     WireObservation {
         port: report.port,
         address: report.address.as_deref().map(Into::into),
-        observed_at: now.text.as_str().into(),
+        observed_at: rfc3339(now).into(),
         listener,
     }
 }
@@ -224,12 +206,12 @@ fn versions(report: &EndpointReport) -> Vec<(WireVersion, Acceptance)> {
     versions
 }
 
-fn certificate_of(report: &CertificateReport, now: &Moment) -> WireCertificate {
+fn certificate_of(report: &CertificateReport, now: Timestamp) -> WireCertificate {
     WireCertificate {
         verify_full: report.verify_full.ok,
         reason: report.verify_full.reason.as_deref().map(Into::into),
         not_after: report.not_after.as_deref().map(Into::into),
-        days_left: report.days_left(now.seconds),
+        days_left: report.days_left(now.as_second()),
         root: report.root.as_deref().map(Into::into),
     }
 }

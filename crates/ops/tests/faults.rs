@@ -6,13 +6,14 @@ mod common;
 use azure_core::http::Transport;
 use common::{limits, scenario, tenant};
 use hostssl_audit::Profile;
-use hostssl_azure::{Arm, Cloud, Limits, Stop};
+use hostssl_azure::{Arm, Cloud, Limits};
 use hostssl_azure_sim::{
     Fault, FaultRule, FaultScope, FleetSize, FleetSource, Kind as SimKind, Operation, ProviderState, Scenario, Server,
     SimCredential, SimTransport, Simulation,
 };
+use hostssl_model::Stop;
 use hostssl_model::{AuditReport, ControlId, Gap, Kind, Outcome, Principal, Reason, Scope, SslEnforcement};
-use hostssl_ops::{AuditRequest, Discovery, ScopeError, Stamp, Tenant, audit};
+use hostssl_ops::{AuditRequest, Discovery, RunContext, ScopeError, Tenant, audit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +32,9 @@ async fn run(simulation: &Simulation, request: &AuditRequest) -> AuditReport {
 async fn try_run(simulation: &Simulation, request: &AuditRequest) -> Result<AuditReport, ScopeError> {
     let stop = watch::channel(None);
     let tenants = [tenant(simulation, limits(), stop.1)];
-    let now = || "2026-11-24T00:00:00Z".to_owned();
-    let stamp = Stamp { id: "run".into(), started_at: now(), now: &now, tool_version: "0" };
-    audit(&tenants, request, stamp, &mut |_| {}).await
+    let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
+    let context = RunContext::begin("run", &clock, "0");
+    audit(&tenants, request, context, &mut |_| {}).await
 }
 
 fn everything() -> AuditRequest {
@@ -256,15 +257,15 @@ async fn a_stopped_run_ends_at_once_with_what_was_seen() {
         simulation.inject(FaultRule::on_server(ID, Fault::NeverAnswer).during([Operation::GetConfiguration])).unwrap();
         let (give, signal) = watch::channel(None);
         let tenants = [tenant(&simulation, Limits::default(), signal)];
-        let now = || "2026-11-24T00:00:00Z".to_owned();
-        let stamp = Stamp { id: "run".into(), started_at: now(), now: &now, tool_version: "0" };
+        let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
+        let context = RunContext::begin("run", &clock, "0");
         let request = everything();
         let give_later = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             give.send(Some(stop)).unwrap();
         };
         let mut ignore = |_: hostssl_ops::Event<'_>| {};
-        let (report, ()) = tokio::join!(audit(&tenants, &request, stamp, &mut ignore), give_later);
+        let (report, ()) = tokio::join!(audit(&tenants, &request, context, &mut ignore), give_later);
         let report = report.unwrap();
         let reason = if stop == Stop::Deadline { Reason::Deadline } else { Reason::Interrupted };
         assert_eq!(of_server(&report, "orders"), (Outcome::Unknown, BTreeSet::from([reason])));
@@ -392,11 +393,11 @@ async fn every_tenant_is_looked_at_with_its_own_token() {
             Tenant { arm, principal: Principal { tenant: Some(id), ..Principal::default() } }
         })
         .collect();
-    let now = || "2026-11-24T00:00:00Z".to_owned();
+    let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
     for discovery in [Discovery::Lists, Discovery::Graph] {
-        let stamp = Stamp { id: "run".into(), started_at: now(), now: &now, tool_version: "0" };
+        let context = RunContext::begin("run", &clock, "0");
         let request = AuditRequest { discovery, ..everything() };
-        let report = audit(&tenants, &request, stamp, &mut |_| {}).await.unwrap();
+        let report = audit(&tenants, &request, context, &mut |_| {}).await.unwrap();
         assert_eq!((report.subscriptions.len(), report.run.principals.len()), (6, 2), "{discovery:?}");
         assert_eq!(report.summary.servers, 40, "{discovery:?}");
         assert_eq!(simulation.requests().with_status(401), 0, "{discovery:?}: a token went to the wrong tenant");

@@ -6,10 +6,10 @@ mod common;
 use common::{limits, scenario, tenant};
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_audit::Profile;
-use hostssl_azure::Stop;
 use hostssl_azure_sim::{Fault, FaultRule, Kind as SimKind, Operation, Server, Simulation, Wire, WireQuirk};
+use hostssl_model::Stop;
 use hostssl_model::{AuditReport, Outcome, Reading, Reason, Scope, WireTransport};
-use hostssl_ops::{AuditRequest, Discovery, ListenerProbe, Moment, Stamp, audit_and_probe};
+use hostssl_ops::{AuditRequest, Discovery, ListenerProbe, RunContext, audit_and_probe};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::{Options, Prober};
@@ -77,12 +77,12 @@ async fn run(servers: Vec<Server>, between: Between, faults: &[FaultRule], stop:
         job_timeout: Duration::from_secs(60),
         ..Options::quick()
     };
-    let clock = || Moment { text: "2026-11-24T00:00:00Z".to_owned(), seconds: 1_795_478_400 };
+    let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
     let probe = ListenerProbe::new(Prober::new(options).unwrap(), 8, signal, clock);
     let profile = Profile::find_for("baseline", true).unwrap();
     let request = AuditRequest { scope: Scope::default(), profile, discovery: Discovery::Lists };
-    let now = || "2026-11-24T00:00:00Z".to_owned();
-    let stamp = Stamp { id: "run".into(), started_at: now(), now: &now, tool_version: "0" };
+    let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
+    let context = RunContext::begin("run", &clock, "0");
     if let Some(stop) = stop {
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -91,7 +91,7 @@ async fn run(servers: Vec<Server>, between: Between, faults: &[FaultRule], stop:
             std::future::pending::<()>().await;
         });
     }
-    audit_and_probe(&tenants, &request, Some(&probe), stamp, &mut |_| {}).await.unwrap()
+    audit_and_probe(&tenants, &request, Some(&probe), context, &mut |_| {}).await.unwrap()
 }
 
 fn orders() -> Server {

@@ -6,7 +6,7 @@ mod options;
 mod pool;
 mod recorder;
 
-pub use options::{ExecutorOptions, StopSignal};
+pub use options::ExecutorOptions;
 
 use crate::{
     Act, Approved, Clock, DamagedRun, Direction, Ending, Event, InvalidTransition, Journal, JournalError, Judge,
@@ -163,7 +163,7 @@ pub struct Executor<'a, W: ParameterWriter> {
     /// Is told what happens.
     pub events: &'a dyn EventSink,
     /// Given when the run is to end.
-    pub stop: StopSignal,
+    pub stop: hostssl_model::StopSignal,
     /// The pace and the patience.
     pub options: ExecutorOptions,
 }
@@ -369,11 +369,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// Done when the run is to end.
     async fn stopped(&self) {
-        let mut stop = self.stop.clone();
-        if stop.wait_for(Option::is_some).await.is_err() {
-            // Nobody is left who could stop it.
-            std::future::pending::<()>().await;
-        }
+        hostssl_model::stopped(&mut self.stop.clone()).await;
     }
 
     async fn sleep_until_stopped(&self, delay: Duration) {

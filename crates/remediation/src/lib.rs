@@ -29,7 +29,7 @@ mod text;
 
 pub use clients::{AffectedClient, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
 pub use event::{Act, Direction, Ending, Event, NotStarted, Record, RefusedBy};
-pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest, StopSignal};
+pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest};
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
 pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, LoadedRun, NewRun, RunId, StoredRun};

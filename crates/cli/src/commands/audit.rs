@@ -16,7 +16,7 @@ use hostssl_formats::{
     Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text,
 };
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
-use hostssl_ops::{AuditRequest, Event, Stamp, audit_and_probe};
+use hostssl_ops::{AuditRequest, Event, RunContext, audit_and_probe};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
@@ -53,12 +53,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         // Rows are not written before it is known that every selector matches something.
         let streamed = outputs.stdout == Some(AuditFormat::Csv) && !request.scope.selects_servers();
         let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
-        let stamp = Stamp {
-            id: uuid::Uuid::now_v7().to_string(),
-            started_at: now(),
-            now: &now,
-            tool_version: env!("CARGO_PKG_VERSION"),
-        };
+        let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
         let gone = Notify::new();
         let mut on_event = |event: Event<'_>| {
             progress.on(&event);
@@ -69,7 +64,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
                 }
             }
         };
-        let audit = audit_and_probe(&connected.tenants, &request, wire.as_ref(), stamp, &mut on_event);
+        let audit = audit_and_probe(&connected.tenants, &request, wire.as_ref(), context, &mut on_event);
         let result = tokio::select! {
             result = audit => Some(result),
             // Nobody reads on, so nothing more is asked of Azure.
@@ -231,11 +226,6 @@ fn tell_summary(report: &AuditReport) {
 
 fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-fn now() -> String {
-    // Microseconds are enough to tell runs apart, and every reader can take them.
-    format!("{:.6}", Timestamp::now())
 }
 
 /// Writes rows as subscriptions are done, in the order of their names: one that is done early waits for those before it.

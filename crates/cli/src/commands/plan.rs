@@ -13,7 +13,7 @@ use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, lint_json, plan_text, safe, write_list};
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
-use hostssl_ops::{FailedBefore, PlanRequest, Planned, Stamp, Tenant, failed_before, failed_last_time, make_plan};
+use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
     Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, RunId, SystemClock,
     WaveOrder, failed_findings, lint, server_tags,
@@ -76,14 +76,8 @@ pub(crate) fn names_of(planned: &Planned) -> Names {
 /// Looks and plans, with progress.
 pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &OutputArgs) -> Result<Planned, CliError> {
     let mut progress = Progress::new(talk);
-    let now = || format!("{:.6}", Timestamp::now());
-    let stamp = Stamp {
-        id: uuid::Uuid::now_v7().to_string(),
-        started_at: now(),
-        now: &now,
-        tool_version: env!("CARGO_PKG_VERSION"),
-    };
-    let planned = make_plan(tenant, request, stamp, &mut |event| progress.on(&event)).await;
+    let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
+    let planned = make_plan(tenant, request, context, &mut |event| progress.on(&event)).await;
     progress.finish();
     Ok(planned?)
 }

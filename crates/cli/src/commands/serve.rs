@@ -10,12 +10,12 @@ use crate::simulated::{Simulated, past};
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
-use hostssl_azure::{Stop, StopSignal};
 use hostssl_azure_sim::Scenario;
 use hostssl_console::{
     Connect, Console, LinkMaker, Options, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink, TlsFiles,
     Trouble, WireLook,
 };
+use hostssl_model::{Stop, StopSignal};
 use hostssl_ops::{list_server_documents, resolve_scope};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

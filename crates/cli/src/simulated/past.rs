@@ -7,12 +7,12 @@ use crate::error::CliError;
 use crate::probing::probe_of;
 use crate::route::RouteArgs;
 use hostssl_audit::Profile;
-use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Scenario;
 use hostssl_console::Preparation;
+use hostssl_model::StopSignal;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{
-    AcceptBreakage, AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant,
+    AcceptBreakage, AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, RunContext, Tenant,
     audit_and_probe, make_plan, take_census,
 };
 use hostssl_remediation::{
@@ -188,10 +188,10 @@ impl Past<'_> {
         let name = named.split('@').next().unwrap_or_default();
         let profile = Profile::find_for(name, wire).unwrap_or_else(|_| self.profile.clone());
         let request = AuditRequest { scope, profile, discovery: Discovery::Lists };
-        let (id, started_at) = (id_at(began), format!("{began:.6}"));
-        let now = move || format!("{:.6}", began + SignedDuration::from_millis(2_400));
-        let stamp = Stamp { id, started_at, now: &now, tool_version: env!("CARGO_PKG_VERSION") };
-        let report = audit_and_probe(&self.tenants, &request, probe.as_ref(), stamp, &mut |_| ()).await?;
+        let clock = move || began + SignedDuration::from_millis(2_400);
+        let context =
+            RunContext { id: id_at(began), started_at: began, clock: &clock, tool_version: env!("CARGO_PKG_VERSION") };
+        let report = audit_and_probe(&self.tenants, &request, probe.as_ref(), context, &mut |_| ()).await?;
         // Half an audit is no part of a past.
         if self.stop.borrow().is_none() {
             self.store.save(&report)?;
@@ -242,10 +242,9 @@ impl Past<'_> {
                 by: None,
             }],
         };
-        let now = || format!("{:.6}", clock.now());
-        let stamp =
-            Stamp { id: id_at(clock.now()), started_at: now(), now: &now, tool_version: env!("CARGO_PKG_VERSION") };
-        Ok(make_plan(tenant, &request, stamp, &mut |_| ()).await?)
+        let now = || clock.now();
+        let context = RunContext::begin(id_at(clock.now()), &now, env!("CARGO_PKG_VERSION"));
+        Ok(make_plan(tenant, &request, context, &mut |_| ()).await?)
     }
 }
 

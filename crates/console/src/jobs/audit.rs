@@ -1,6 +1,6 @@
 //! An audit that was started here: followed by pages, stopped from a page, kept when it ends.
 
-use crate::job::{Job, JobContext, Work, stamp};
+use crate::job::{Job, JobContext, Work, run_context};
 use crate::options::WireLook;
 use crate::trouble::Trouble;
 use hostssl_model::{AuditReport, Outcome, Scope};
@@ -101,10 +101,10 @@ impl Audit {
             profile: wire.map_or(&context.options.profile, |(wire, _)| &wire.profile).clone(),
             discovery: Discovery::Lists,
         };
-        let stamp = stamp(job.id.clone(), job.started_at(), &context.options);
+        let run = run_context(job.id.clone(), job.started_at(), &context.options);
         let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
         let probe = wire.map(|(_, probe)| probe);
-        let report = audit_and_probe(tenants, &request, probe, stamp, &mut note).await;
+        let report = audit_and_probe(tenants, &request, probe, run, &mut note).await;
         report.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope: --subscription"))
     }
 

@@ -3,7 +3,7 @@
 
 use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
-use crate::job::{Job, JobContext, Status, Work, now, stamp};
+use crate::job::{Job, JobContext, Status, Work, run_context};
 use crate::trouble::Trouble;
 use hostssl_model::Unchecked;
 use hostssl_ops::Stop;
@@ -342,10 +342,10 @@ impl Change {
         let profile = wire.filter(|_| probe.is_some()).map_or(&context.options.profile, |wire| &wire.profile);
         let request =
             AuditRequest { scope: self.plan.scope().clone(), profile: profile.clone(), discovery: Discovery::Lists };
-        let stamp = stamp(uuid::Uuid::now_v7().to_string(), now(), &context.options);
+        let run = run_context(uuid::Uuid::now_v7().to_string(), jiff::Timestamp::now(), &context.options);
         let mut ignore = |_: hostssl_ops::Event<'_>| ();
         let tenants = std::slice::from_ref(tenant);
-        let audited = audit_and_probe(tenants, &request, probe.as_ref(), stamp, &mut ignore);
+        let audited = audit_and_probe(tenants, &request, probe.as_ref(), run, &mut ignore);
         match tokio::time::timeout(AUDIT, audited).await {
             Ok(Ok(report)) => {
                 if let Err(error) = context.store.save(&report) {

@@ -2,7 +2,7 @@
 
 use super::change::ChangeJob;
 use super::no_tenant;
-use crate::job::{Job, JobContext, StopCause, Work, now, stamp};
+use crate::job::{Job, JobContext, StopCause, Work, run_context};
 use crate::trouble::Trouble;
 use hostssl_model::{Reason, ResourceId, Scope, Subscription, chain};
 use hostssl_ops::{
@@ -176,9 +176,9 @@ impl Planning {
         };
         let mut trouble = no_tenant();
         for tenant in tenants {
-            let stamp = stamp(job.id.clone(), now(), &context.options);
+            let run = run_context(job.id.clone(), jiff::Timestamp::now(), &context.options);
             let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
-            match make_plan(tenant, &request, stamp, &mut note).await {
+            match make_plan(tenant, &request, run, &mut note).await {
                 Ok(planned) => return Ok(planned),
                 Err(PlanError::Scope(error)) => {
                     let hint = "choose servers of one tenant that the identity sees, and audit again";

@@ -6,7 +6,7 @@ use crate::Tenant;
 use hostssl_model::{Advice, Fault, Principal, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
     Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, LoadedRun, Mismatch, Plan,
-    PlanContext, Report, Rest, RunId, Step, StopSignal,
+    PlanContext, Report, Rest, RunId, Step,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct Remediation<'a> {
     /// Is told why Azure did not say what the identity may do, when it did not.
     pub on_untold: &'a (dyn Fn(&Unchecked) + Send + Sync),
     /// Given when the run is to end.
-    pub stop: StopSignal,
+    pub stop: hostssl_model::StopSignal,
     /// The pace and the patience.
     pub options: ExecutorOptions,
 }
@@ -201,9 +201,7 @@ impl Remediation<'_> {
         // Nothing was begun yet, so nothing needs to be settled: a stop ends it at once, whatever Azure asks to wait.
         let asked = tokio::select! {
             asked = preflight(&self.tenant.arm, steps) => asked,
-            Ok(stopped) = async { stop.wait_for(Option::is_some).await.map(|given| *given) } => {
-                return Err(RemediationError::Stopped(stopped.unwrap_or(Stop::Interrupted)));
-            }
+            stop = hostssl_model::stopped(&mut stop) => return Err(RemediationError::Stopped(stop)),
         };
         if let Some(blind) = &asked.untold {
             (self.on_untold)(blind);

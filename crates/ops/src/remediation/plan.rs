@@ -4,7 +4,7 @@ use super::gate::{AcceptBreakage, ClientEvidence, accepted, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;
-use crate::{AuditRequest, Discovery, Event, ScopeError, Stamp, Tenant, audit};
+use crate::{AuditRequest, Discovery, Event, RunContext, ScopeError, Tenant, audit, rfc3339};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, control};
@@ -91,10 +91,10 @@ impl Advice for PlanError {
 pub async fn make_plan(
     tenant: &Tenant,
     request: &PlanRequest,
-    stamp: Stamp<'_>,
+    context: RunContext<'_>,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Planned, PlanError> {
-    let now = stamp.now;
+    let clock = context.clock;
     let tenants = std::slice::from_ref(tenant);
     let looked = AuditRequest {
         // Servers that are left out are in the plan, with the reason.
@@ -102,7 +102,7 @@ pub async fn make_plan(
         profile: evidence(&request.profile, &request.goal),
         discovery: request.discovery,
     };
-    let audit = audit(tenants, &looked, stamp, on_event).await?;
+    let audit = audit(tenants, &looked, context, on_event).await?;
     let scope = Scope { except: request.except.clone(), ..request.scope.clone() };
     let servers: Vec<&Server> = audit.servers.iter().map(|report| &report.server).collect();
     if let Some((selector, value)) = unmatched(&scope, &servers)
@@ -138,7 +138,7 @@ pub async fn make_plan(
         .zip(&audit.servers)
         .map(|(posture, report)| Target { posture, findings: &report.findings })
         .collect();
-    let (created_at, profile, waived) = (now(), request.profile.to_string(), waived(&audit, request));
+    let (created_at, profile, waived) = (rfc3339(clock()), request.profile.to_string(), waived(&audit, request));
     let nothing = BTreeMap::new();
     let inputs = PlanInputs {
         goal: request.goal.clone(),

@@ -169,7 +169,7 @@ fn not_told(error: &ArmError) -> PollError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_azure::Stop;
+    use hostssl_model::Stop;
     use std::time::Duration;
 
     fn refusal(status: u16, code: &str, message: &str) -> ArmError {

@@ -5,11 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use azure_core::http::{HttpClient, Transport};
-use hostssl_azure::{Arm, Cloud, Limits, Stop};
+use hostssl_azure::{Arm, Cloud, Limits};
 use hostssl_azure_sim::{
     Fleet, FleetSource, Scenario, Server, SimCredential, SimTransport, Simulation, Subscription, Tenant as SimTenant,
 };
 use hostssl_model::Principal;
+use hostssl_model::Stop;
 use hostssl_ops::Tenant;
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use hostssl_audit::Profile;
 use hostssl_azure_sim::{Kind, Requests, Scenario, Server, Simulation};
 use hostssl_model::{Scope, Stop, TlsVersion};
 use hostssl_ops::{
-    AcceptBreakage, Discovery, PlanRequest, Planned, Remediation, RemediationError, Stamp, Tenant, make_plan,
+    AcceptBreakage, Discovery, PlanRequest, Planned, Remediation, RemediationError, RunContext, Tenant, make_plan,
 };
 use hostssl_remediation::{
     Approved, Clock as _, ExecutionEvent, ExecutorOptions, FixableControl, Goal, LoadedRun, Plan, PlanOptions, Report,
@@ -82,10 +82,9 @@ impl Case {
             clients: None,
             accepted: vec![AcceptBreakage { selector: "*".to_owned(), reason: "a test".to_owned(), by: None }],
         };
-        let now = || "2026-11-24T00:00:00Z".to_owned();
-        let now: &dyn Fn() -> String = &now;
-        let stamp = Stamp { id: "run".into(), started_at: now(), now, tool_version: "0" };
-        make_plan(&self.tenant, &request, stamp, &mut |_| {}).await.unwrap()
+        let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
+        let context = RunContext::begin("run", &clock, "0");
+        make_plan(&self.tenant, &request, context, &mut |_| {}).await.unwrap()
     }
 
     /// Applies to the end whatever fails on the way.

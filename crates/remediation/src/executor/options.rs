@@ -1,12 +1,6 @@
 //! The pace and the patience of the executor.
 
-use hostssl_model::Stop;
 use std::time::Duration;
-use tokio::sync::watch;
-
-/// How a run is told to stop: while it holds `None` the run goes on. What is under way then gets [`ExecutorOptions::stop_patience`]; nothing new
-/// begins.
-pub type StopSignal = watch::Receiver<Option<Stop>>;
 
 /// How many at a time, when to give up, and how long to wait for what.
 #[derive(Debug, Clone, Copy)]
