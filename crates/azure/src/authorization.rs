@@ -3,7 +3,7 @@
 use crate::error::one_line;
 use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota};
-use hostssl_model::SubscriptionId;
+use hostssl_model::{ManagementLock, SubscriptionId};
 use serde::Deserialize;
 
 /// The api-version of `Microsoft.Authorization/locks`.
@@ -13,19 +13,8 @@ const PERMISSIONS: &str = "2022-04-01";
 /// What follows the scope in the id of a lock.
 const LOCK_SUFFIX: &str = "/providers/Microsoft.Authorization/locks/";
 
-/// A management lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
-    /// The id of the subscription, resource group or resource that it is on. It holds for everything below.
-    pub scope: String,
-    /// Its name.
-    pub name: String,
-    /// Whether it is a ReadOnly lock. A CanNotDelete lock blocks no change ("Lock your resources").
-    pub read_only: bool,
-}
-
 /// Lists the locks of a subscription and of everything below it.
-pub async fn list_locks(arm: &Arm, subscription: &SubscriptionId) -> Listing<Lock> {
+pub async fn list_locks(arm: &Arm, subscription: &SubscriptionId) -> Listing<ManagementLock> {
     let path = ["subscriptions", subscription.as_str(), "providers", "Microsoft.Authorization", "locks"];
     let listing = list(arm, arm.url(path, LOCKS), &Quota::Reads(subscription.clone()), read_lock).await;
     let mut error = listing.error;
@@ -39,7 +28,7 @@ pub async fn list_locks(arm: &Arm, subscription: &SubscriptionId) -> Listing<Loc
     Listing { items, error }
 }
 
-fn read_lock(entry: &str) -> Result<Lock, ArmError> {
+fn read_lock(entry: &str) -> Result<ManagementLock, ArmError> {
     #[derive(Deserialize)]
     struct Entry {
         id: String,
@@ -55,7 +44,7 @@ fn read_lock(entry: &str) -> Result<Lock, ArmError> {
     let end = entry.id.to_ascii_lowercase().rfind(&LOCK_SUFFIX.to_ascii_lowercase()).ok_or_else(odd)?;
     let scope = entry.id.get(..end).ok_or_else(odd)?;
     let read_only = entry.properties.level.eq_ignore_ascii_case("ReadOnly");
-    Ok(Lock { scope: scope.to_owned(), name: one_line(&entry.name), read_only })
+    Ok(ManagementLock { scope: scope.to_owned(), name: one_line(&entry.name), read_only })
 }
 
 /// What one role lets the identity do.
@@ -150,7 +139,7 @@ mod tests {
         let lock = read_lock(entry).unwrap();
         assert_eq!(
             lock,
-            Lock { scope: "/subscriptions/s/resourceGroups/g".into(), name: "keep".into(), read_only: true }
+            ManagementLock { scope: "/subscriptions/s/resourceGroups/g".into(), name: "keep".into(), read_only: true }
         );
         assert!(read_lock(r#"{"id":"x","name":"n","properties":{"level":"ReadOnly"}}"#).is_err());
     }

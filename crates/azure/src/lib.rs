@@ -23,7 +23,7 @@ mod sign_in;
 mod subscriptions;
 mod transport;
 
-pub use authorization::{Lock, Permission, allows, list_locks, list_permissions};
+pub use authorization::{Permission, allows, list_locks, list_permissions};
 pub use client::{Arm, Limits, REQUESTS, Turn};
 pub use cloud::{Cloud, InvalidCloud};
 pub use databases::list_databases;

@@ -12,6 +12,7 @@ mod finding;
 mod id;
 mod kind;
 mod listener;
+mod lock;
 mod overlay;
 mod parameter;
 mod posture;
@@ -38,6 +39,7 @@ pub use kind::{Kind, Offering, POOLER_PORT, POSTGRES_PORT, Switch};
 pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
+pub use lock::ManagementLock;
 pub use overlay::{BaselineUse, FailOn, FindingPlace, Gated, Overlay};
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};

@@ -3,20 +3,20 @@
 use hostssl_certificate::{Assessment, Facts, Flaw};
 use hostssl_pgwire::text::safe_str;
 
-use crate::report::{CertificateReport, Judgement, RootCheck, Weakness};
+use crate::report::{CertificateReport, Judgement, Weakness};
 
 /// The report of `assessment`, which is of `chain`, and its weaknesses.
 pub(crate) fn certificate_report(assessment: Assessment, chain: &[Vec<u8>]) -> (CertificateReport, Vec<Weakness>) {
     let weaknesses: Vec<_> = assessment.flaws.iter().copied().map(weakness).collect();
     let report = CertificateReport {
-        verify_full: judgement(assessment.verify_full),
-        rfc9525: judgement(assessment.rfc9525),
+        verify_full: safe(assessment.verify_full),
+        rfc9525: safe(assessment.rfc9525),
         chain_ok: assessment.chain_ok,
         host_ok: assessment.host_ok,
         expired: assessment.flaws.contains(&Flaw::Expired),
         not_yet_valid: assessment.flaws.contains(&Flaw::NotYetValid),
         root: assessment.root.as_deref().map(safe_str),
-        root_checks: assessment.root_checks.into_iter().map(root_check).collect(),
+        root_checks: assessment.root_checks,
         chain: chain.to_vec(),
         ..assessment.facts.map(facts).unwrap_or_default()
     };
@@ -38,12 +38,8 @@ fn facts(facts: Facts) -> CertificateReport {
     }
 }
 
-fn judgement(judgement: hostssl_certificate::Judgement) -> Judgement {
+fn safe(judgement: Judgement) -> Judgement {
     Judgement { ok: judgement.ok, reason: judgement.reason.as_deref().map(safe_str) }
-}
-
-fn root_check(check: hostssl_certificate::RootCheck) -> RootCheck {
-    RootCheck { store: check.store, verifies: check.verifies }
 }
 
 fn weakness(flaw: Flaw) -> Weakness {

@@ -1,5 +1,6 @@
 //! The result of a probe.
 
+pub use hostssl_certificate::{Judgement, RootCheck};
 pub use hostssl_pgwire::tls::TlsVersion;
 
 use crate::transcript::Line;
@@ -224,24 +225,6 @@ pub struct SeveralServers {
     pub differences: Vec<String>,
     /// The number of plaintext startups that got a decisive answer, over all servers.
     pub plaintext_answers: u32,
-}
-
-/// One rule's judgement of a certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judgement {
-    /// Whether the rule accepts it; `None` when it could not be judged.
-    pub ok: Option<bool>,
-    /// Why not, or what decided.
-    pub reason: Option<String>,
-}
-
-/// Whether the chain verifies with one store of roots alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RootCheck {
-    /// The name that the caller gave to the store.
-    pub store: String,
-    /// Whether a path to one of its roots exists.
-    pub verifies: bool,
 }
 
 /// The server's certificate and its judgement.

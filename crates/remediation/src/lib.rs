@@ -41,7 +41,7 @@ pub use plan::{
     Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
     Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount,
 };
-pub use planner::{AcceptedBreakage, Lock, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
+pub use planner::{AcceptedBreakage, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{
     Accepted, Clock, Judge, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict, WriteError,
 };

@@ -21,7 +21,7 @@ use crate::{
     SafeText, Step,
 };
 use decide::{Change, Decision};
-use hostssl_model::{Finding, Posture, Principal, ResourceId, Scope, Subscription};
+use hostssl_model::{Finding, ManagementLock, Posture, Principal, ResourceId, Scope, Subscription};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use waves::{Group, order};
@@ -33,17 +33,6 @@ pub struct Target<'a> {
     pub posture: &'a Posture,
     /// What the controls found in it; not needed for [`Goal::Set`].
     pub findings: &'a [Finding],
-}
-
-/// A lock that is known to be on a scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
-    /// The id of the subscription, resource group or resource that it is on: it holds for everything below.
-    pub scope: String,
-    /// Its name.
-    pub name: String,
-    /// Whether it is a ReadOnly lock. A CanNotDelete lock blocks no change of a setting.
-    pub read_only: bool,
 }
 
 /// A finding that is accepted.
@@ -78,7 +67,7 @@ pub struct PlanInputs<'a> {
     /// The findings that are accepted.
     pub waived: &'a [WaivedFinding],
     /// The locks that are known.
-    pub locks: &'a [Lock],
+    pub locks: &'a [ManagementLock],
     /// The permission that the identity lacks, for each server that it is known not to be allowed to change.
     pub forbidden: &'a BTreeMap<ResourceId, &'static str>,
     /// What the census says. No entry means that nobody looked.

@@ -7,7 +7,7 @@ use hostssl_model::{
     TlsVersion, Unchecked,
 };
 use hostssl_remediation::{
-    AffectedClient, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Lock, Plan,
+    AffectedClient, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Plan,
     PlanOptions, SafeText, Step, WaivedFinding, WaveBy,
 };
 use hostssl_test_support::fleet::*;
@@ -93,7 +93,8 @@ fn what_is_left_out_says_why() {
         control: SWITCH,
         detail: "accepted by the owner until 2026-03-01".into(),
     }];
-    let lock = |scope: String, name: &str, read_only| Lock { scope, name: name.into(), read_only };
+    let lock =
+        |scope: String, name: &str, read_only| hostssl_model::ManagementLock { scope, name: name.into(), read_only };
     known.locks = vec![
         lock(id(Kind::Flexible, "Locked").to_string(), "freeze", true),
         lock("/subscriptions/s/resourceGroups/g".into(), "keep", false),

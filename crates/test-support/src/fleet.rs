@@ -6,7 +6,7 @@ use hostssl_model::{
     ServerState, Subscription, Tags, TlsVersion,
 };
 use hostssl_remediation::{
-    AcceptedBreakage, ClientImpact, Consent, FixableControl, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions,
+    AcceptedBreakage, ClientImpact, Consent, FixableControl, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions,
     SafeText, Target, WaivedFinding, WaveOrder, plan,
 };
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ pub struct Known {
     pub order: WaveOrder,
     pub subscriptions: Vec<Arc<Subscription>>,
     pub waived: Vec<WaivedFinding>,
-    pub locks: Vec<Lock>,
+    pub locks: Vec<hostssl_model::ManagementLock>,
     pub forbidden: BTreeMap<ResourceId, &'static str>,
     pub clients: BTreeMap<(ResourceId, FixableControl), ClientImpact>,
     /// Whether somebody has accepted that clients may be refused.

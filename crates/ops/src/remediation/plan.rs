@@ -10,11 +10,11 @@ use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, control};
 use hostssl_azure::{list_locks, permissions};
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Gap, Outcome, Posture, Scope, Server, ServerReport, SubscriptionId,
-    TlsVersion, Unchecked, nearest, selects,
+    Advice, AuditReport, ControlId, Fault, Gap, ManagementLock, Outcome, Posture, Scope, Server, ServerReport,
+    SubscriptionId, TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
-    FixableControl, Floor, Goal, InvalidPlan, Lock, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding, WaveBy,
+    FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding, WaveBy,
     WaveOrder, plan,
 };
 use std::borrow::Cow;
@@ -234,7 +234,7 @@ async fn read_log_settings(tenant: &Tenant, postures: Vec<Posture>) -> Vec<Postu
 }
 
 /// The locks of the subscriptions in which something would be changed.
-async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<Lock>, Vec<Gap>) {
+async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<ManagementLock>, Vec<Gap>) {
     let concerned = audit.servers.iter().filter(|report| match goal {
         // Nobody has judged which of them it concerns.
         Goal::Fix { controls, .. } if controls.contains(&FixableControl::LogDownload) => true,
@@ -245,11 +245,7 @@ async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<Lock>,
     let listed = subscriptions.iter().map(|id| async move { (id, list_locks(&tenant.arm, id).await) });
     let (mut locks, mut unseen) = (Vec::new(), Vec::new());
     for (id, listing) in join_all(listed).await {
-        locks.extend(listing.items.into_iter().map(|lock| Lock {
-            scope: lock.scope,
-            name: lock.name,
-            read_only: lock.read_only,
-        }));
+        locks.extend(listing.items);
         if let Some(error) = listing.error {
             let mut blind = error.blind(permissions::READ_LOCKS);
             blind.detail = format!("its locks cannot be listed: {}", blind.detail).into();
