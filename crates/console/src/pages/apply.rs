@@ -19,7 +19,9 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
-use hostssl_remediation::{Consent, Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, StepState};
+use hostssl_remediation::{
+    Consent, Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, Step, StepState,
+};
 use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
 use live::live;
@@ -76,6 +78,8 @@ struct StepRow {
     parameter: String,
     before: String,
     after: String,
+    /// Whether it makes the server less strict, as an undo does.
+    loosens: bool,
     badge: Badge,
     reason: Option<String>,
     /// What the wire did since.
@@ -197,14 +201,15 @@ pub(crate) async fn resume(
 /// Whether restoring what a run changed makes a server less strict.
 fn undo_loosens(loaded: &LoadedRun) -> bool {
     let undoable = loaded.plan.steps().iter().zip(loaded.state.steps()).filter(|(_, at)| at.is_undoable());
-    undoable.map(|(step, _)| step).any(|step| {
-        let meaning = |value: &str| step.parameter.meaning(value);
-        match (meaning(&step.undo), meaning(&step.after)) {
-            (Some(then), Some(now)) => then.is_looser_than(now),
-            // What cannot be told apart may be looser.
-            _ => true,
-        }
-    })
+    undoable.map(|(step, _)| step).any(|step| is_looser(step, &step.undo, &step.after))
+}
+
+/// Whether one value of a step's setting is less strict than the other. What cannot be told apart may be.
+fn is_looser(step: &Step, value: &str, than: &str) -> bool {
+    match (step.parameter.meaning(value), step.parameter.meaning(than)) {
+        (Some(value), Some(than)) => value.is_looser_than(than),
+        _ => true,
+    }
 }
 
 async fn go_on(
@@ -304,6 +309,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: O
             key: server_key(&step.server),
             server: step.server.name().to_owned(),
             parameter: told.parameter,
+            loosens: is_looser(step, &after, &before),
             before,
             after,
             badge,

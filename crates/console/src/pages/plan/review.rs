@@ -36,8 +36,10 @@ pub(super) struct Review {
     pub(super) complaints: Vec<(Badge, &'static str, String)>,
     /// What could break, in words.
     pub(super) risk: String,
-    /// The clients that are refused, by server.
+    /// The clients that are refused by what is written, by server.
     pub(super) clients: Vec<(String, Vec<String>, usize)>,
+    /// The clients of the servers that are left out because of them.
+    pub(super) spared: Vec<(String, Vec<String>, usize)>,
     /// Servers that are left out because nobody has accepted what that means to their clients.
     pub(super) gated: usize,
     /// What the change exposes, when it loosens a server.
@@ -108,7 +110,8 @@ impl Review {
             left_out: left_out(plan),
             sound: complaints.iter().all(|one| one.code.is_warning()),
             complaints: complaints.iter().take(SHOWN).map(|one| complaint(plan, one)).collect(),
-            clients: clients_of(plan),
+            clients: clients_of(executable.map(|step| (step.server.name(), step.clients.as_ref()))),
+            spared: clients_of(plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()))),
             gated: gated(plan),
             risk: match (breaks, restarts) {
                 (true, _) => format!(
@@ -222,18 +225,17 @@ fn may_refuse(step: &Step) -> bool {
 /// Servers whose clients are named, and clients of each.
 const CLIENTS_SHOWN: (usize, usize) = (20, 5);
 
-/// The clients that a plan refuses, or would: of its steps and of what is left out because of them.
-fn clients_of(plan: &Plan) -> Vec<(String, Vec<String>, usize)> {
-    let steps = plan.steps().iter().map(|step| (step.server.name(), step.clients.as_ref()));
-    let left = plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()));
+/// The clients of these servers that would be refused.
+fn clients_of<'a>(
+    affected: impl Iterator<Item = (&'a str, Option<&'a ClientImpact>)>,
+) -> Vec<(String, Vec<String>, usize)> {
     let (servers, clients) = CLIENTS_SHOWN;
     let row = |(name, impact): (&str, &ClientImpact)| {
         let named: Vec<String> = impact.clients.iter().take(clients).map(client_text).collect();
         let more = impact.clients.len().saturating_sub(clients) + usize::try_from(impact.more).unwrap_or(usize::MAX);
         (name.to_owned(), named, more)
     };
-    steps
-        .chain(left)
+    affected
         .filter_map(|(name, impact)| Some((name, impact.filter(|impact| !impact.clients.is_empty())?)))
         .take(servers)
         .map(row)
