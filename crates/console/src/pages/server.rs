@@ -12,7 +12,7 @@ use crate::jobs::audit::Audit;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Shell, Strip, When, outcome_badge};
+use crate::view::{Ago, Badge, Shell, Strip, When, outcome_badge, portal_link};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -21,10 +21,11 @@ pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
 use history::{Happened, happened};
 use hostssl_census::KeptCensus;
-use hostssl_model::{Kind, Scope, Word};
+use hostssl_model::{Kind, Scope, Standing, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
 use security::{SaveForm, Switch};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use wire::{Listener, Matrix, Validity};
 
 /// Runs in the history.
@@ -58,6 +59,8 @@ struct Head {
     newest: bool,
     /// Whether a newer audit of everything did not list it.
     gone: bool,
+    /// Its page in the Azure portal, where that is known.
+    portal: Option<String>,
     /// What its listeners do, as far as probes saw it.
     listeners: Vec<Listener>,
     /// Each kind of evidence that stands, with its age and its source.
@@ -108,9 +111,29 @@ fn sources(detail: &ServerDetail) -> Vec<Source> {
 }
 
 impl Head {
+    /// When the audit began.
+    fn at(&self) -> When {
+        When(self.audit.started_ms)
+    }
+
     /// Since when it is as it is, as far as kept audits tell.
     fn since(&self) -> When {
         When(self.row.server.since_ms)
+    }
+
+    /// Why it stands where it stands: of the reasons of its standing, the one that holds.
+    fn why(&self) -> &'static str {
+        let server = &self.row.server;
+        match (server.standing, server.enforcement) {
+            (Standing::NotEnforced, Enforcement::Unknown) => {
+                "The setting could not be read, and a probe connected without TLS."
+            }
+            (Standing::NotEnforced, _) if server.switch_waits() => {
+                "Azure says TLS is required, but only after a restart. Until then, clients can connect without it."
+            }
+            (Standing::NotEnforced, _) => "Azure says TLS is not required: clients can connect without it.",
+            (standing, _) => standing.definition(),
+        }
     }
 
     fn tabs(&self) -> Vec<(String, &'static str, bool)> {
@@ -334,6 +357,10 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
         .await?;
     let (newest, gone, audit, detail) = found.ok_or_else(never_seen)?;
     let row = Row::from(detail.row.clone());
+    // Where several tenants were signed in to, the audit does not say which one is the server's.
+    let tenants: BTreeSet<&str> = audit.principals.iter().filter_map(|one| one.tenant.as_deref()).collect();
+    let tenant = if tenants.len() == 1 { tenants.first().copied() } else { None };
+    let portal = portal_link(&audit.cloud, tenant, &row.server.id);
     let title = match TABS.iter().find(|(name, _)| *name == tab) {
         Some((name, title)) if !name.is_empty() => format!("{} · {title}", row.server.name),
         _ => row.server.name.clone(),
@@ -343,6 +370,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
         listeners: Listener::all(&detail)?,
         evidence: sources(&detail),
         kind: kind_title(&row.server.kind),
+        portal,
         audit,
         detail,
         row,
