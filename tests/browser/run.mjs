@@ -49,7 +49,8 @@ test("signing in by the link, once", async () => {
 
 test("the overview tells what is enforced, what is not, and what was not seen", async () => {
   const page = await open();
-  assert.deepEqual(await texts(page, ".figure .n"), ["2", "7", "4", "11"]);
+  assert.deepEqual(await texts(page, ".figure .n"), ["2 +1 since the audit before", "7", "4", "11 +2 since the audit before"]);
+  assert.match(await text(page, ".headline"), /1 more than in the audit before$/);
   assert.match(await text(page, ".status .incomplete"), /4 servers and 1 subscription could not be checked/);
   assert.ok((await texts(page, ".delta .keep")).some((line) => line.includes("switched off") && line.includes("pg-ledger-prod")));
   assert.match(await text(page, ".simulated"), /Simulated/);
@@ -63,6 +64,33 @@ test("the overview tells what is enforced, what is not, and what was not seen", 
   await page.waitForSelector("#results");
   assert.match(page.url(), /standing=not-enforced/);
   assert.equal((await page.$$("#results tbody tr")).length, 7);
+});
+
+test("what an audit saw is told where it is pointed at, and to the keyboard, without words of the browser's own", async () => {
+  const page = await open();
+  assert.equal((await page.$$(".plot title, .plot [title]")).length, (await page.$$(".tip time[title]")).length);
+  const shown = () => page.$$eval(".tip", (tips) => tips.filter((tip) => getComputedStyle(tip).display !== "none").map((tip) => tip.textContent));
+  assert.deepEqual(await shown(), []);
+  const columns = await page.$$(".area > a");
+  assert.equal(columns.length, 17, "14 audits, 2 runs, and the undo of one");
+  await columns[3].hover();
+  assert.match((await shown()).join("|"), /^Nov 5, [^|]*14not enforced−1[^|]*6enforced, not probed or proven\+1$/);
+  const [tip, plot] = await page.$$eval(".area > a:nth-of-type(4) .tip > div, .plot", (nodes) => nodes.map((node) => node.getBoundingClientRect()).map(({ left, right }) => ({ left, right })).sort((a, b) => a.right - a.left - b.right + b.left));
+  assert.ok(tip.left >= plot.left && tip.right <= plot.right, JSON.stringify([tip, plot]));
+  await page.mouse.move(5, 5);
+  await columns[16].focus();
+  await page.keyboard.press("Shift");
+  assert.match((await shown()).join("|"), /1 value restored by a run/);
+});
+
+test("each bar of the overview leads to as many servers as it says", async () => {
+  const page = await open();
+  const bars = await page.$$eval(".bars a", (links) => links.map((link) => [link.getAttribute("href"), parseInt(link.querySelector(".num").textContent, 10)]));
+  assert.ok(bars.length > 12, String(bars.length));
+  for (const [address, servers] of bars) {
+    await page.goto(server.origin + address);
+    assert.equal((await page.$$("#results tbody tr")).length, servers, address);
+  }
 });
 
 test("resources are searched, filtered, sorted, and the address can be shared", async () => {

@@ -22,9 +22,10 @@
   on("click", async (event) => {
     const button = event.target.closest("button[data-copy]");
     if (button) {
-      await navigator.clipboard.writeText(button.dataset.copy);
+      await navigator.clipboard.writeText(button.dataset.copy || location.href);
+      const words = button.textContent;
       button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+      setTimeout(() => { button.textContent = words; }, 1500);
     }
     if (event.target.closest("[data-clear]")) {
       keep([]);

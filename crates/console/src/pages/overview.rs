@@ -1,5 +1,6 @@
 //! Overview: which servers enforce, which do not, which cannot be seen, and what changed.
 
+mod headline;
 mod parts;
 
 use super::CHANGES;
@@ -7,10 +8,11 @@ use super::plan::left_out_words;
 use super::server::in_short;
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words};
+use crate::view::{Ago, Badge, Bar, Shell, Trend, count, known_of, plural, reason_words};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use headline::{Headline, shift};
 use hostssl_census::Verdict;
 use hostssl_model::{GapScope, Standing, Standings};
 use hostssl_ops::{OtherServers, Readiness};
@@ -53,6 +55,8 @@ struct Latest {
     audit: AuditEntry,
     /// The answer, in one line.
     answer: String,
+    /// How that differs from the audit before.
+    headline: Option<Headline>,
     servers: String,
     subscriptions: String,
     ago: Ago,
@@ -86,6 +90,8 @@ struct Latest {
     /// How many more places there are.
     more_places: usize,
     places: Vec<Place>,
+    /// Places of which a list could not be read although nothing was missed there.
+    harmless: Vec<Place>,
     unchecked: String,
     changes: Option<Changes>,
 }
@@ -109,6 +115,8 @@ struct Reason {
 struct Figure {
     badge: Badge,
     number: String,
+    /// How many more or fewer than in the audit before, and the class of that.
+    shift: Option<(&'static str, String)>,
     standing: Standing,
 }
 
@@ -140,13 +148,19 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     let readiness = shared.readiness(&audit);
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
-    let mut places: Vec<Place> = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from).collect();
+    let before = changes.as_ref().map(|changes| known_of(&changes.previous));
+    let places = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from);
+    let (mut places, harmless): (Vec<Place>, Vec<Place>) = places.partition(|place| place.missed);
     let standings = audit.standings;
     let unchecked = unchecked(standings.unknown, &places);
     let more_places = places.len().saturating_sub(PLACES);
     places.truncate(PLACES);
-    let figure =
-        |standing: Standing| Figure { badge: standing.into(), number: count(standings.count(standing)), standing };
+    let figure = |standing: Standing| Figure {
+        badge: standing.into(),
+        number: count(standings.count(standing)),
+        shift: before.and_then(|before| shift(standing, &standings, &before)),
+        standing,
+    };
     let beside = [Standing::NotProbed, Standing::Unproven].into_iter().filter(|one| standings.count(*one) > 0);
     let past = store.trend(&audit, RUNS)?;
     let since = past.first().map_or(audit.started_ms, |first| first.started_ms);
@@ -156,6 +170,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         clients: readiness.iter().flat_map(|one| &one.first).map(|one| in_short(censuses.get(&one.key))).collect(),
         census: readiness.as_ref().map(|one| census_of(one, &censuses)).unwrap_or_default(),
         answer: answer(&standings),
+        headline: before.map(|before| Headline::of(&standings, &before)),
         servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
         ago: Ago::new(audit.started_ms),
@@ -163,7 +178,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         beside: beside.map(|one| (one.as_str(), format!("{} {}", count(standings.count(one)), one.words()))).collect(),
         bar: Bar::of(&standings),
         trend: Trend::of(&past, &standings, &store.run_marks(since)?, now_ms),
-        parts: breakdowns(&facets, now_ms),
+        parts: breakdowns(&facets, standings.servers(), now_ms),
         more: readiness.as_ref().map_or(0, |one| one.ready.saturating_sub(one.first.len() as u64)),
         not_ready: readiness.as_ref().map(|one| not_ready(one)).unwrap_or_default(),
         readiness,
@@ -175,6 +190,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         unchecked,
         more_places,
         places,
+        harmless,
         changes,
         audit,
     }))

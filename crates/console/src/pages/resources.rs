@@ -32,7 +32,8 @@ pub(crate) struct View {
     pub(crate) failing: String,
     /// The lowest TLS version in Azure's words.
     pub(crate) floor: String,
-    /// Certificates that expire within so many days.
+    /// Certificates that expire within so many days (`30`), between two numbers of days (`30-90`, `365-`, `-0`), or `none` for
+    /// servers of which no certificate is known.
     pub(crate) expires: String,
     pub(crate) outcome: String,
     pub(crate) state: String,
@@ -169,6 +170,7 @@ impl View {
     /// What the store is asked for. Words that are none ask for nothing.
     pub(crate) fn filter(&self) -> ServerFilter {
         let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Unknown];
+        let expiry = Expiry::read(&self.expires).unwrap_or_default();
         ServerFilter {
             search: self.q.trim().chars().take(MAX_SEARCH).collect(),
             kinds: Some(self.kind.clone()).filter(|kind| !kind.is_empty()).into_iter().collect(),
@@ -181,7 +183,9 @@ impl View {
             standings: Standing::from_word(&self.standing).into_iter().collect(),
             failing: self.failing.clone(),
             floor: self.floor.clone(),
-            expires_before_ms: self.expires.parse().ok().map(before),
+            expires_from_ms: expiry.from.map(in_days),
+            expires_before_ms: expiry.until.map(in_days),
+            no_certificate: expiry.none,
         }
     }
 
@@ -193,7 +197,7 @@ impl View {
         let enforcement = self.enforcement.is_empty() || Enforcement::from_word(&self.enforcement).is_some();
         let standing = self.standing.is_empty() || Standing::from_word(&self.standing).is_some();
         let failing = self.failing.is_empty() || hostssl_ops::find_control(&self.failing).is_some();
-        let expires = self.expires.is_empty() || self.expires.parse::<u16>().is_ok();
+        let expires = self.expires.is_empty() || Expiry::read(&self.expires).is_some();
         let sort = COLUMNS.iter().any(|(_, word, _)| *word == self.sort);
         outcome && enforcement && standing && failing && expires && sort && matches!(self.dir.as_str(), "" | "desc")
     }
@@ -252,7 +256,7 @@ impl View {
             add(format!("minimum {}", tls_word(&self.floor)), |view| view.floor.clear());
         }
         if !self.expires.is_empty() {
-            add(format!("certificate expires within {} days", self.expires), |view| view.expires.clear());
+            add(Expiry::read(&self.expires).unwrap_or_default().words(), |view| view.expires.clear());
         }
         if !self.subscription.is_empty() {
             let facets = store.facets(audit)?;
@@ -324,8 +328,41 @@ impl View {
     }
 }
 
+/// When certificates expire, in days from now.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Expiry {
+    from: Option<u16>,
+    until: Option<u16>,
+    /// Servers of which no certificate is known.
+    none: bool,
+}
+
+impl Expiry {
+    /// `30`, `30-90`, `365-`, `-0` or `none`; `None` for what is nothing of that.
+    fn read(text: &str) -> Option<Self> {
+        let days = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+        match text.split_once('-') {
+            _ if text == "none" => Some(Self { none: true, ..Self::default() }),
+            None => Some(Self { until: Some(text.parse().ok()?), ..Self::default() }),
+            Some(("", "")) => None,
+            Some((from, until)) => Some(Self { from: days(from)?, until: days(until)?, none: false }),
+        }
+    }
+
+    fn words(&self) -> String {
+        match (self.from, self.until) {
+            _ if self.none => "no certificate is known".to_owned(),
+            (None, Some(0)) => "certificate expired".to_owned(),
+            (None, Some(until)) => format!("certificate expires within {until} days"),
+            (Some(from), Some(until)) => format!("certificate expires in {from} to {until} days"),
+            (Some(from), None) => format!("certificate expires in more than {from} days"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 /// The moment so many days from now, in milliseconds since 1970-01-01T00:00:00Z.
-fn before(days: u16) -> i64 {
+fn in_days(days: u16) -> i64 {
     jiff::Timestamp::now().as_millisecond() + i64::from(days) * 86_400_000
 }
 
@@ -341,6 +378,19 @@ mod tests {
         assert_eq!(View::default().link(), "/resources");
         let uri = view.link().parse().unwrap();
         assert_eq!(axum::extract::Query::<View>::try_from_uri(&uri).unwrap().0, view);
+    }
+
+    #[test]
+    fn expiries_are_read_as_they_are_written() {
+        let told = |text| Expiry::read(text).map(|expiry| expiry.words());
+        assert_eq!(told("30").as_deref(), Some("certificate expires within 30 days"));
+        assert_eq!(told("30-90").as_deref(), Some("certificate expires in 30 to 90 days"));
+        assert_eq!(told("365-").as_deref(), Some("certificate expires in more than 365 days"));
+        assert_eq!(told("-0").as_deref(), Some("certificate expired"));
+        assert_eq!(told("none").as_deref(), Some("no certificate is known"));
+        for text in ["", "-", "x", "1-x", "1-2-3", "-1-"] {
+            assert_eq!(told(text), None, "{text}");
+        }
     }
 
     #[test]

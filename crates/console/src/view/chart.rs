@@ -74,6 +74,15 @@ fn shares(standings: &Standings) -> [(&'static str, u64); 5] {
     ]
 }
 
+/// What the colours of a chart over time say, from the worst to the best: class and words.
+pub(crate) const LEGEND: [(&str, &str); 5] = [
+    ("worst", "declared on, accepts plaintext"),
+    ("no", "not enforced"),
+    ("unknown", "unknown"),
+    ("half", "enforced, not probed or proven"),
+    ("yes", "enforced and proven"),
+];
+
 /// The class of a standing's colour.
 fn class_of(standing: Standing) -> &'static str {
     match standing {
@@ -95,11 +104,43 @@ pub(crate) struct Point {
     pub(crate) width: Share,
     /// From the bottom up.
     pub(crate) stack: Vec<Slice>,
+    /// What a reader who points at it sees, in the order of the legend.
+    pub(crate) figures: Vec<TipLine>,
     /// Whether it is the present.
     pub(crate) now: bool,
 }
 
+/// Servers of one colour at one point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TipLine {
+    pub(crate) class: &'static str,
+    pub(crate) words: &'static str,
+    pub(crate) servers: String,
+    /// How many more or fewer than at the point before; empty when as many.
+    pub(crate) change: String,
+}
+
+/// From where on what is said of a place in the chart is on its left.
+const RIGHT: Share = Share(ALL / 2);
+
+impl Mark {
+    /// Whether what is said of it is on its left.
+    pub(crate) fn is_right(&self) -> bool {
+        self.x > RIGHT
+    }
+}
+
 impl Point {
+    /// Whether what is said of it is on its left.
+    pub(crate) fn is_right(&self) -> bool {
+        self.x.0 + self.width.0 > RIGHT.0
+    }
+
+    /// Where what is said of it stands: beside its column.
+    pub(crate) fn tip_x(&self) -> Share {
+        if self.is_right() { self.x } else { Share(self.x.0 + self.width.0) }
+    }
+
     /// The date and the figures in one line, for whoever points at it.
     pub(crate) fn words(&self) -> String {
         let figures = Standing::ALL.into_iter().filter_map(|standing| {
@@ -124,6 +165,7 @@ pub(crate) struct Slice {
 pub(crate) struct Mark {
     pub(crate) run: String,
     pub(crate) x: Share,
+    pub(crate) at: When,
     pub(crate) words: String,
 }
 
@@ -165,9 +207,12 @@ impl Trend {
         }
         let ends: Vec<u64> = points.iter().skip(1).map(|point| point.x.0).chain([ALL]).collect();
         let most = points.iter().map(|point| point.standings.servers()).max().unwrap_or_default().max(1);
+        let mut before = None;
         for (point, end) in points.iter_mut().zip(ends) {
             point.width = Share(end.saturating_sub(point.x.0).max(LEAST));
             point.stack(most);
+            point.figures = figures(&point.standings, before.as_ref());
+            before = Some(point.standings);
         }
         let mark = |mark: &RunMark| {
             let values = format!("{} {}", count(mark.values), if mark.values == 1 { "value" } else { "values" });
@@ -175,7 +220,8 @@ impl Trend {
             Mark {
                 run: mark.run.clone(),
                 x: Share(place(mark.at_ms)),
-                words: format!("{}: {values} {what} by a run", When(mark.at_ms).text()),
+                at: When(mark.at_ms),
+                words: format!("{values} {what} by a run"),
             }
         };
         let date = |index: i64| {
@@ -198,8 +244,31 @@ impl Trend {
     }
 }
 
+/// What there is of each colour, the worst first, and what changed since the point before.
+fn figures(now: &Standings, before: Option<&Standings>) -> Vec<TipLine> {
+    let before = before.map(shares);
+    let one = |(index, (class, words)): (usize, (&'static str, &'static str))| {
+        // The legend goes from worst to best, the shares from best to worst.
+        let index = LEGEND.len() - 1 - index;
+        let servers = shares(now).get(index).map_or(0, |(_, servers)| *servers);
+        let then = before.and_then(|shares| shares.get(index).map(|(_, servers)| *servers));
+        let change = then.map_or_else(String::new, |then| change(servers, then));
+        (servers > 0 || !change.is_empty()).then(|| TipLine { class, words, servers: count(servers), change })
+    };
+    LEGEND.into_iter().enumerate().filter_map(one).collect()
+}
+
+/// How many more or fewer, with its sign; empty when as many.
+pub(crate) fn change(now: u64, before: u64) -> String {
+    match now.cmp(&before) {
+        std::cmp::Ordering::Greater => format!("+{}", count(now - before)),
+        std::cmp::Ordering::Less => format!("\u{2212}{}", count(before - now)),
+        std::cmp::Ordering::Equal => String::new(),
+    }
+}
+
 /// Where the servers of an audit stood; of one that an older version kept only what was declared is known.
-fn known_of(audit: &AuditEntry) -> Standings {
+pub(crate) fn known_of(audit: &AuditEntry) -> Standings {
     if audit.standings.servers() > 0 {
         return audit.standings;
     }
@@ -214,7 +283,7 @@ fn known_of(audit: &AuditEntry) -> Standings {
 
 impl Point {
     fn new(id: String, at: When, standings: Standings, x: u64) -> Self {
-        Self { id, at, standings, x: Share(x), width: Share(0), stack: Vec::new(), now: false }
+        Self { id, at, standings, x: Share(x), width: Share(0), stack: Vec::new(), figures: Vec::new(), now: false }
     }
 
     fn stack(&mut self, most: u64) {
@@ -258,6 +327,21 @@ impl Strip {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_point_says_what_changed_since_the_one_before() {
+        let then = Standings { proven: 4, not_enforced: 2, unknown: 1, ..Standings::default() };
+        let now = Standings { proven: 5, not_enforced: 1, accepts_plaintext: 1, ..Standings::default() };
+        let told = |figures: Vec<TipLine>| -> Vec<String> {
+            figures.into_iter().map(|one| format!("{} {} {}", one.class, one.servers, one.change)).collect()
+        };
+        assert_eq!(told(figures(&then, None)), ["no 2 ", "unknown 1 ", "yes 4 "]);
+        // What there is none of any more is told once.
+        let expected = ["worst 1 +1", "no 1 \u{2212}1", "unknown 0 \u{2212}1", "yes 5 +1"];
+        assert_eq!(told(figures(&now, Some(&then))), expected);
+        let classes: Vec<&str> = shares(&now).into_iter().rev().map(|(class, _)| class).collect();
+        assert_eq!(classes, LEGEND.map(|(class, _)| class), "the legend is in the order of the stack");
+    }
 
     #[test]
     fn a_bar_is_full_and_hides_nothing() {

@@ -304,6 +304,13 @@ pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, V
         values.push(Value::Integer(moment));
         sql.push_str(&format!(" AND o.expires_ms < ?{}", values.len()));
     }
+    if let (Some(moment), Some(_)) = (filter.expires_from_ms, audit.present) {
+        values.push(Value::Integer(moment));
+        sql.push_str(&format!(" AND o.expires_ms >= ?{}", values.len()));
+    }
+    if filter.no_certificate && audit.present.is_some() {
+        sql.push_str(" AND o.expires_ms IS NULL");
+    }
     if !filter.standings.is_empty() {
         let codes: Vec<String> = filter.standings.iter().map(|standing| standing.code().to_string()).collect();
         sql.push_str(&format!(" AND o.standing IN ({})", codes.join(", ")));

@@ -217,6 +217,10 @@ pub struct ServerFilter {
     pub floor: String,
     /// A certificate that expires before this moment, in milliseconds since 1970-01-01T00:00:00Z. Only in the present.
     pub expires_before_ms: Option<i64>,
+    /// A certificate that expires at this moment or later. Only in the present.
+    pub expires_from_ms: Option<i64>,
+    /// Servers of which no certificate is known. Only in the present.
+    pub no_certificate: bool,
 }
 
 /// What a list of servers is sorted by.

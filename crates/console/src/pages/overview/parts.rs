@@ -25,7 +25,7 @@ pub(super) struct PartRow {
 }
 
 /// Subscriptions, kinds, lowest TLS versions and certificates.
-pub(super) fn breakdowns(facets: &Facets, now_ms: i64) -> Vec<Breakdown> {
+pub(super) fn breakdowns(facets: &Facets, servers: u64, now_ms: i64) -> Vec<Breakdown> {
     let bad = |standings: &Standings| standings.accepts_plaintext + standings.not_enforced;
     let row = |words: String, field: &str, value: &str, standings: &Standings, most: u64| PartRow {
         link: link(&[(field, value)]),
@@ -60,7 +60,7 @@ pub(super) fn breakdowns(facets: &Facets, now_ms: i64) -> Vec<Breakdown> {
         breakdown("Minimum TLS version, as declared", floors(facets)),
     ];
     if !facets.expiries.is_empty() {
-        parts.push(breakdown("Certificates by expiry", expiries(&facets.expiries, now_ms)));
+        parts.push(breakdown("Certificates by expiry", expiries(facets, servers, now_ms)));
     }
     parts
 }
@@ -83,28 +83,47 @@ fn floors(facets: &Facets) -> Vec<PartRow> {
     floors.iter().map(row).collect()
 }
 
-/// Certificates by the days that are left of them. Each bar has those that the bars before it have not.
-fn expiries(expiries: &[i64], now_ms: i64) -> Vec<PartRow> {
-    let before = |days: i64| expiries.iter().filter(|end| **end < now_ms + days * DAY_MS).count() as u64;
-    let mut rows = Vec::new();
-    let mut counted = 0;
-    let steps = [(0, "expired"), (14, "within 14 days"), (30, "within 30 days"), (90, "within 90 days")];
-    let most = expiries.len() as u64;
-    for (days, words) in steps {
-        let servers = before(days) - counted;
-        counted += servers;
-        if servers > 0 {
-            let bad = if days <= 30 { servers } else { 0 };
-            let (words, days) = (words.to_owned(), days.to_string());
-            let (link, bar) = (link(&[("expires", &days)]), plain(servers, most, bad > 0));
-            rows.push(PartRow { words, link, bar, servers: count(servers), bad });
-        }
+/// The days from which on a bar begins, what it says, and whether it is bad.
+const EXPIRIES: [(u16, &str, bool); 6] = [
+    (0, "within 14 days", true),
+    (14, "in 14 to 30 days", true),
+    (30, "in 30 to 90 days", false),
+    (90, "in 90 to 180 days", false),
+    (180, "in 180 days to a year", false),
+    (365, "in more than a year", false),
+];
+
+/// Certificates by the days that are left of them: of each server the first to expire. The last bar is the servers of which no
+/// certificate is known.
+fn expiries(facets: &Facets, servers: u64, now_ms: i64) -> Vec<PartRow> {
+    let at = |days: u16| now_ms + i64::from(days) * DAY_MS;
+    let within =
+        |from: i64, until: i64| facets.expiries.iter().filter(|end| (from..until).contains(*end)).count() as u64;
+    let ends: Vec<Option<u16>> = EXPIRIES.iter().skip(1).map(|(from, ..)| Some(*from)).chain([None]).collect();
+    let mut bars = vec![("expired".to_owned(), "-0".to_owned(), within(i64::MIN, at(0)), true)];
+    for ((from, words, bad), until) in EXPIRIES.into_iter().zip(ends) {
+        let range = format!("{from}-{}", until.map_or_else(String::new, |days| days.to_string()));
+        bars.push((words.to_owned(), range, within(at(from), until.map_or(i64::MAX, at)), bad));
     }
-    if most > counted {
-        let link = "/resources".to_owned();
-        let servers = most - counted;
-        let words = "later".to_owned();
-        rows.push(PartRow { words, link, bar: plain(servers, most, false), servers: count(servers), bad: 0 });
+    let unknown = servers.saturating_sub(facets.expiries.len() as u64);
+    let most = bars.iter().map(|(.., servers, _)| *servers).max().unwrap_or_default().max(unknown);
+    let row = |(words, range, servers, is_bad): (String, String, u64, bool)| PartRow {
+        words,
+        link: link(&[("expires", &range)]),
+        bar: plain(servers, most, is_bad),
+        servers: count(servers),
+        bad: if is_bad { servers } else { 0 },
+    };
+    let mut rows: Vec<PartRow> = bars.into_iter().filter(|(.., servers, _)| *servers > 0).map(row).collect();
+    if unknown > 0 {
+        let standings = Standings { unknown, ..Standings::default() };
+        rows.push(PartRow {
+            words: "no certificate is known".to_owned(),
+            link: link(&[("expires", "none")]),
+            bar: Bar::up_to(&standings, most),
+            servers: count(unknown),
+            bad: 0,
+        });
     }
     rows
 }

@@ -1,0 +1,83 @@
+//! What is different since the audit before, in one line and beside each figure.
+
+use crate::view::{change, count};
+use hostssl_model::{Standing, Standings};
+use std::cmp::Ordering;
+
+/// How many servers do not enforce, compared with the audit before.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Headline {
+    pub(super) class: &'static str,
+    pub(super) shape: &'static str,
+    pub(super) words: String,
+    /// Why fewer is not better, where that is so: servers that could not be checked, or that were not listed any more.
+    pub(super) but: String,
+}
+
+impl Headline {
+    /// Fewer is good news only while everything that was known before is still known.
+    pub(super) fn of(now: &Standings, before: &Standings) -> Self {
+        let (open, then) = (now.open(), before.open());
+        let unknown = now.unknown.saturating_sub(before.unknown);
+        let gone = before.servers().saturating_sub(now.servers());
+        let notes = [(unknown, "more could not be checked"), (gone, "fewer listed")];
+        let notes = notes.into_iter().filter(|(servers, _)| *servers > 0);
+        let notes: Vec<String> = notes.map(|(servers, words)| format!("{} {words}", count(servers))).collect();
+        let (class, shape, words) = match open.cmp(&then) {
+            Ordering::Greater => ("no", "▲", format!("{} more than", count(open - then))),
+            Ordering::Less if notes.is_empty() => ("yes", "▼", format!("{} fewer than", count(then - open))),
+            Ordering::Less => ("unknown", "▼", format!("{} fewer than", count(then - open))),
+            Ordering::Equal => ("none", "=", "As many as".to_owned()),
+        };
+        Self { class, shape, words, but: notes.join(" and ") }
+    }
+}
+
+/// How many more or fewer servers stand there than in the audit before, and the class of that. More is worse everywhere but
+/// among the proven; what got fewer has no colour, since that alone proves nothing.
+pub(super) fn shift(standing: Standing, now: &Standings, before: &Standings) -> Option<(&'static str, String)> {
+    let (servers, then) = (now.count(standing), before.count(standing));
+    let class = match (servers.cmp(&then), standing) {
+        (Ordering::Equal, _) => return None,
+        (Ordering::Greater, Standing::Proven) => "yes",
+        (Ordering::Greater, Standing::Unknown) => "unknown",
+        (Ordering::Greater, Standing::AcceptsPlaintext | Standing::NotEnforced) => "no",
+        _ => "none",
+    };
+    Some((class, change(servers, then)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standings(not_enforced: u64, unknown: u64, proven: u64) -> Standings {
+        Standings { not_enforced, unknown, proven, ..Standings::default() }
+    }
+
+    #[test]
+    fn fewer_is_good_news_only_while_nothing_got_out_of_sight() {
+        let before = standings(5, 1, 10);
+        let told = |now: Standings| {
+            let one = Headline::of(&now, &before);
+            (one.class, one.words, one.but)
+        };
+        assert_eq!(told(standings(3, 1, 12)), ("yes", "2 fewer than".into(), String::new()));
+        assert_eq!(told(standings(6, 1, 9)), ("no", "1 more than".into(), String::new()));
+        assert_eq!(told(standings(5, 1, 10)).0, "none");
+        let hidden = ("unknown", "2 fewer than".into(), "2 more could not be checked".into());
+        assert_eq!(told(standings(3, 3, 10)), hidden);
+        let gone = ("unknown", "2 fewer than".into(), "2 fewer listed".into());
+        assert_eq!(told(standings(3, 1, 10)), gone);
+    }
+
+    #[test]
+    fn a_shift_is_green_for_proofs_alone() {
+        let (before, now) = (standings(5, 1, 10), standings(4, 2, 11));
+        let of = |standing| shift(standing, &now, &before);
+        assert_eq!(of(Standing::Proven), Some(("yes", "+1".into())));
+        assert_eq!(of(Standing::Unknown), Some(("unknown", "+1".into())));
+        assert_eq!(of(Standing::NotEnforced), Some(("none", "\u{2212}1".into())));
+        assert_eq!(of(Standing::AcceptsPlaintext), None);
+    }
+}
