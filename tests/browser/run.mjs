@@ -78,8 +78,8 @@ test("what an audit saw is told where it is pointed at, and to the keyboard, wit
   const [tip, plot] = await page.$$eval(".area > a:nth-of-type(4) .tip > div, .plot", (nodes) => nodes.map((node) => node.getBoundingClientRect()).map(({ left, right }) => ({ left, right })).sort((a, b) => a.right - a.left - b.right + b.left));
   assert.ok(tip.left >= plot.left && tip.right <= plot.right, JSON.stringify([tip, plot]));
   await page.mouse.move(5, 5);
-  await columns[16].focus();
-  await page.keyboard.press("Shift");
+  await page.keyboard.press("Tab");
+  await columns[16].evaluate((link) => link.focus());
   assert.match((await shown()).join("|"), /1 value restored by a run/);
 });
 
