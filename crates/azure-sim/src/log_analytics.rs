@@ -44,8 +44,8 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner, workspace: &str) -> Re
         );
     };
     let now = simulation.clock.now();
-    let name = simulation.estate.server_by_id(server).map(|(_, record)| record.name());
-    let log = name.and_then(|name| logs::kept(name, now, KEPT_DAYS)).unwrap_or_default();
+    let record = simulation.estate.server_by_id(server).map(|(_, record)| record);
+    let log = record.and_then(|record| logs::kept(record, now, KEPT_DAYS)).unwrap_or_default();
     let lines = log.lines().filter_map(|line| Some((at(line)?, line))).filter(|(at, _)| (from..to).contains(at));
     Reply::json(if query.contains("summarize") { hours(lines) } else { rows(lines) })
 }

@@ -112,6 +112,11 @@ fn file_name(day: i64) -> String {
     format!("postgresql-{}.log", at.strftime("%Y%m%d"))
 }
 
+/// The server whose log a signed address is of.
+fn record_of<'a>(simulation: &'a Inner, server: &str) -> Option<&'a Record> {
+    simulation.estate.servers.iter().find(|record| record.name() == server)
+}
+
 /// The entries of the list of a server's log files.
 pub(crate) fn entries(record: &Record, base: &str, times: Times) -> Vec<String> {
     let (now, _) = times;
@@ -122,13 +127,14 @@ pub(crate) fn entries(record: &Record, base: &str, times: Times) -> Vec<String> 
         "https://simulated.file.core.windows.net"
     };
     let Some(kept) = retention(record) else { return Vec::new() };
+    let refuses = record.lock().refuses_since(record.kind);
     let oldest = last_days(now, kept).first().copied().unwrap_or(i64::MAX);
     days(record.name(), now)
         .into_iter()
         .filter(|day| *day >= oldest)
         .map(|day| {
             let name = file_name(day);
-            let size = content(record.name(), &name, times).map_or(0, |text| text.len().div_ceil(1_024));
+            let size = content(record.name(), &name, times, refuses).map_or(0, |text| text.len().div_ceil(1_024));
             let modified = Timestamp::from_second(day + 86_399).unwrap_or_default().min(now);
             let url = format!("{host}/simulated-logs/{}/serverlogs/{name}?sv=2024-11-04&sr=f&sp=r&sig={SIGNATURE}", record.name());
             let mut entry = String::new();
@@ -158,27 +164,29 @@ pub(crate) fn download(call: &Call<'_>, simulation: &Inner, server: &str, file: 
     if !is_signed(call.query) {
         return Reply::error(StatusCode::FORBIDDEN, "AuthenticationFailed", "The signature is missing or not right.");
     }
-    match content(server, file, simulation.log_times()) {
+    let refuses = record_of(simulation, server).and_then(|record| record.lock().refuses_since(record.kind));
+    match content(server, file, simulation.log_times(), refuses) {
         Some(text) => Reply::with(StatusCode::OK, Content::Stream(Body::from(text))),
         None => reply::no_such_path(),
     }
 }
 
-/// The text of a log; `None` if there is no such file.
-pub(crate) fn content(server: &str, file: &str, times: Times) -> Option<String> {
+/// The text of a log; `None` if there is no such file. From `refuses` on, in seconds since 1970, clients without TLS are refused.
+pub(crate) fn content(server: &str, file: &str, times: Times, refuses: Option<i64>) -> Option<String> {
     let (_, clients) = clients(server);
     let day = days(server, times.0).into_iter().find(|day| file_name(*day) == file)?;
-    Some(of_day(day, clients, times))
+    Some(of_day(day, clients, times, refuses))
 }
 
 /// What a server wrote in the last `count` days; `None` if it writes nothing.
-pub(crate) fn kept(server: &str, now: Timestamp, count: i64) -> Option<String> {
-    let (_, clients) = demo(server)?;
-    Some(last_days(now, count).into_iter().map(|day| of_day(day, clients, (now, now))).collect())
+pub(crate) fn kept(record: &Record, now: Timestamp, count: i64) -> Option<String> {
+    let (_, clients) = demo(record.name())?;
+    let refuses = record.lock().refuses_since(record.kind);
+    Some(last_days(now, count).into_iter().map(|day| of_day(day, clients, (now, now), refuses)).collect())
 }
 
 /// What is written on one day, until then.
-fn of_day(day: i64, clients: &[Traffic], (now, today): Times) -> String {
+fn of_day(day: i64, clients: &[Traffic], (now, today): Times, refuses: Option<i64>) -> String {
     let mut log = String::new();
     for hour in 0..24 {
         let at = day + hour * 3_600;
@@ -188,7 +196,10 @@ fn of_day(day: i64, clients: &[Traffic], (now, today): Times) -> String {
         for (index, client) in (0u32..).zip(clients) {
             let days_ago = (today.as_second() - at).div_euclid(86_400);
             if at / 3_600 % client.every_hours == 0 && client.days_ago.contains(&days_ago) {
-                write_session(&mut log, at + i64::from(index), index + 100, client);
+                let at = at + i64::from(index);
+                let is_refused = !client.is_tls && refuses.is_some_and(|since| at >= since);
+                let write = if is_refused { write_refusal } else { write_session };
+                write(&mut log, at, index + 100, client);
             }
         }
     }
@@ -221,6 +232,19 @@ fn write_session(log: &mut String, at: i64, pid: u32, client: &Traffic) {
     );
 }
 
+fn write_refusal(log: &mut String, at: i64, pid: u32, client: &Traffic) {
+    let Traffic { user, database, address, .. } = client;
+    let time = Timestamp::from_second(at).unwrap_or_default();
+    let head = format!("{}-{at:08x}.{pid:x}-", time.strftime("%Y-%m-%d %H:%M:%S UTC"));
+    let port = 40_000 + pid;
+    // Writing to a string cannot fail.
+    let _ = writeln!(log, "{head}LOG:  connection received: host={address} port={port}");
+    let _ = writeln!(
+        log,
+        "{head}FATAL:  no pg_hba.conf entry for host \"{address}\", user \"{user}\", database \"{database}\", no encryption"
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,18 +254,25 @@ mod tests {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let all: String = days("pg-catalog-prod", now)
             .into_iter()
-            .filter_map(|day| content("pg-catalog-prod", &file_name(day), (now, now)))
+            .filter_map(|day| content("pg-catalog-prod", &file_name(day), (now, now), None))
             .collect();
         assert!(all.contains("user=export database=catalog application_name=pg_dump\n"));
-        assert!(content("pg-catalog-prod", "postgresql-19700101.log", (now, now)).is_none());
+        assert!(content("pg-catalog-prod", "postgresql-19700101.log", (now, now), None).is_none());
         assert_eq!(days("pg-payroll-prod", now).len(), 1);
         // The nightly job is in the logs of last week, and not in those of this week.
         let week_of = |at: Timestamp| -> String {
             let days = days("pg-keycloak", at).into_iter();
-            days.filter_map(|day| content("pg-keycloak", &file_name(day), (at, now))).collect()
+            days.filter_map(|day| content("pg-keycloak", &file_name(day), (at, now), None)).collect()
         };
         assert!(!week_of(now).contains("billing-run"));
         assert!(week_of(now - jiff::SignedDuration::from_hours(7 * 24)).contains("billing-run"));
+        // Since it was enforced, nobody comes in without TLS, and whoever tries is refused.
+        let file = file_name(now.as_second().div_euclid(86_400) * 86_400);
+        let today = |refuses| content("pg-catalog-prod", &file, (now, now), refuses).unwrap();
+        let plain = |log: &str| log.matches("user=report database=catalog application_name=Metabase v0.50.3\n").count();
+        assert!(plain(&today(None)) > 0);
+        let enforced = today(Some(0));
+        assert_eq!((plain(&enforced), enforced.matches(", no encryption\n").count()), (0, plain(&today(None))));
         assert!(is_signed("a=b&sig=simulated-signature") && !is_signed("sig=other"));
     }
 }

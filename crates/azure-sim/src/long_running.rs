@@ -109,6 +109,7 @@ pub(crate) fn start(
                 return write::not_kept(&error);
             }
         }
+        mutable.note_switch(&change, simulation.clock.now() + duration);
         mutable.begin(due, Arc::new(change));
     }
     let now = simulation.clock.now();

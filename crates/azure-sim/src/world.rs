@@ -189,6 +189,7 @@ fn apply(write: Write, estate: &Estate, now: Timestamp) {
     let left = Duration::from_millis(u64::try_from(write.due_ms - now.as_millisecond()).unwrap_or_default());
     let mut mutable = record.lock();
     mutable.remember();
+    mutable.note_switch(&change, Timestamp::from_millisecond(write.due_ms).unwrap_or(now));
     if left.is_zero() {
         change.apply(record.kind, &mut mutable);
     } else {

@@ -217,6 +217,7 @@ fn accept(
                 return not_kept(&error);
             }
         }
+        mutable.note_switch(&change, simulation.clock.now());
         change.apply(record.kind, &mut mutable);
         drop(mutable);
         return done(record, part).unwrap_or_else(reply::internal_error);

@@ -1,6 +1,7 @@
 //! Folds sightings into clients.
 
 use crate::kept::KeptCensus;
+use crate::refused::{Refusals, RefusedClient, RefusedKey};
 use crate::sessions::Sessions;
 use crate::verdict::{Evidence, Unlisted, index, judge};
 use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, Sighting, Tls, Verdict};
@@ -250,6 +251,7 @@ pub struct Census {
     unlisted: Unlisted,
     /// Sessions of which only the end was seen.
     earlier: HashMap<Names, (Key, Seen)>,
+    refused: Refusals,
     sources: Vec<Source>,
 }
 
@@ -270,6 +272,10 @@ pub struct CensusReport {
     pub clients: Vec<Client>,
     /// Sightings of clients that are not listed, in the order of [`Tls::ALL`].
     pub unlisted: [u64; 4],
+    /// Clients that the server refused because they did not use TLS, the last one first. They change no verdict.
+    pub refused: Vec<RefusedClient>,
+    /// Refused attempts of clients that are not listed.
+    pub refused_unlisted: u64,
 }
 
 impl Census {
@@ -339,6 +345,14 @@ impl Census {
         }
     }
 
+    /// Counts a client that was refused because it did not use TLS.
+    pub(crate) fn add_refused(&mut self, key: RefusedKey, id: SessionId, at: Option<Millis>) {
+        if self.since.is_some_and(|since| at.is_some_and(|at| at < since)) {
+            return;
+        }
+        self.refused.add(key, id, at, self.limits.clients);
+    }
+
     fn add_earlier(&mut self, key: Key, look: Look) {
         let names = key.names();
         if let Some((_, seen)) = self.earlier.get_mut(&names) {
@@ -356,7 +370,8 @@ impl Census {
     #[must_use]
     pub fn keep(&self, looked_at: Millis) -> KeptCensus {
         let earlier = self.earlier.values().map(|(key, seen)| (key, seen));
-        KeptCensus::of_look(self.clients.iter().chain(earlier), &self.sources, self.unlisted, looked_at)
+        let clients = self.clients.iter().chain(earlier);
+        KeptCensus::of_look(clients, &self.sources, self.unlisted, self.refused.clone(), looked_at)
     }
 
     /// Draws the verdict.
@@ -389,6 +404,8 @@ impl Census {
             window: whole.window(),
             observed: whole.observed(),
             sources: self.sources,
+            refused: self.refused.shown(self.since, &clients),
+            refused_unlisted: self.refused.unlisted,
             clients,
             unlisted: self.unlisted.counts,
         }

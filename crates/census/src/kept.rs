@@ -11,6 +11,7 @@ pub use verdict::Restriction;
 
 use crate::census::{DAY, Key, Seen, earliest};
 use crate::coverage::joined;
+use crate::refused::Refusals;
 use crate::sessions::Sessions;
 use crate::verdict::{Unlisted, index};
 use crate::{Doubt, Interval, Millis, MissingReason, Source, SourceKind, Tls};
@@ -20,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST_CLIENTS: usize = 2_000;
 /// Days of one client whose sessions are kept: the newest. When it was first seen is kept for ever.
 const MOST_DAYS: usize = 64;
+/// Distinct clients that were refused: those that were refused last.
+const MOST_REFUSED: usize = 500;
 /// Spans that were observed in part, and why: the newest.
 const MOST_PARTS: usize = 64;
 /// Spans without a gap of one kind of source: the newest.
@@ -32,6 +35,7 @@ pub struct KeptCensus {
     sources: BTreeMap<SourceKind, KeptSource>,
     /// Clients beyond those that are kept: at least so many.
     unlisted: Unlisted,
+    refused: Refusals,
     looked_at: Millis,
 }
 
@@ -71,10 +75,11 @@ impl KeptCensus {
         clients: impl Iterator<Item = (&'a Key, &'a Seen)>,
         sources: &[Source],
         unlisted: Unlisted,
+        refused: Refusals,
         looked_at: Millis,
     ) -> Self {
         let kind_of = |place: &usize| sources.get(*place).map(|source| source.kind);
-        let mut kept = Self { unlisted, looked_at, ..Self::default() };
+        let mut kept = Self { unlisted, refused, looked_at, ..Self::default() };
         for (key, seen) in clients {
             let client = KeptClient {
                 first: seen.first,
@@ -102,6 +107,7 @@ impl KeptCensus {
             self.sources.entry(kind).or_default().merge(source);
         }
         self.unlisted.merge(&other.unlisted);
+        self.refused.merge(other.refused);
         self.looked_at = self.looked_at.max(other.looked_at);
         self.bound();
     }
@@ -115,7 +121,7 @@ impl KeptCensus {
     /// Whether no look has found anything, not even a reason for that.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty() && self.sources.is_empty()
+        self.clients.is_empty() && self.sources.is_empty() && self.refused.clients.is_empty()
     }
 
     /// The sessions of each day on which there were some, the oldest first.
@@ -162,6 +168,7 @@ impl KeptCensus {
         for source in self.sources.values_mut() {
             source.bound();
         }
+        self.refused.bound(MOST_REFUSED);
     }
 }
 

@@ -275,3 +275,44 @@ fn the_document_is_frozen() {
     assert!(KeptCensus::from_json("{}").is_err());
     assert!(KeptCensus::from_json(&kept.to_json().replace("/v1", "/v2")).is_err());
 }
+
+#[test]
+fn whoever_was_refused_is_kept_once_and_changes_no_verdict() {
+    let head = |hour: u32, pid: u32| format!("2026-09-16 {hour:02}:02:12 UTC-6aaae7b4.{pid:x}-");
+    let refused = |hour, pid, user: &str| {
+        let head = head(hour, pid);
+        format!(
+            "{head}LOG:  connection received: host=10.0.0.9 port=5\n{head}FATAL:  no pg_hba.conf entry for host \"10.0.0.9\", \
+             user \"{user}\", database \"shop\", no encryption\n"
+        )
+    };
+    let with_tls = |hour, pid, user: &str| {
+        let head = head(hour, pid);
+        format!(
+            "{head}LOG:  connection received: host=10.0.0.9 port=5\n{head}LOG:  connection authorized: user={user} database=shop \
+             SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)\n"
+        )
+    };
+    let log = [refused(1, 1, "old"), refused(2, 2, "both"), with_tls(2, 3, "both"), refused(3, 4, "old")].concat();
+    let look = |at| {
+        let mut reader = LogReader::new(Census::default(), None);
+        reader.begin(SourceKind::ArmLogFile, "log");
+        reader.feed(log.as_bytes());
+        reader.end(LogEnd::Whole);
+        reader.finish().keep(at)
+    };
+    let mut kept = look(1);
+    kept.merge(look(2));
+    let kept = KeptCensus::from_json(&kept.to_json()).unwrap();
+    let report = kept.judge(Requirements::default(), None);
+    assert!(report.clients.iter().all(|client| client.tls == Tls::Tls), "{report:#?}");
+    assert_ne!(report.verdict, Verdict::Breaks);
+    let told: Vec<_> = report
+        .refused
+        .iter()
+        .map(|one| (one.user.as_deref().unwrap(), one.attempts, one.has_connected_since))
+        .collect();
+    assert_eq!(told, [("old", 2, false), ("both", 1, true)]);
+    assert_eq!(kept.refused_since(report.refused[0].last_seen.unwrap()).len(), 1);
+    assert_eq!(kept.refused_since(report.refused[0].last_seen.unwrap() + 1).len(), 0);
+}

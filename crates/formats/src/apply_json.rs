@@ -2,6 +2,7 @@
 //!
 //! The schema is committed as `docs/schemas/apply-v1.schema.json`.
 
+use crate::run_refused::{RefusedSince, RefusedSinceV1};
 use hostssl_remediation as run;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -168,6 +169,9 @@ struct KeptReport<'a> {
     #[serde(flatten)]
     report: Report<'a>,
     receipts: &'a [Receipt],
+    /// Who was refused since; absent if nobody was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedSinceV1<'a>>,
 }
 
 /// The JSON Schema of the format.
@@ -186,13 +190,18 @@ pub fn value(report: &run::Report) -> Result<Value, serde_json::Error> {
     serde_json::to_value(Report::from(report))
 }
 
-/// The report and the receipts of its writes as one JSON value.
+/// The report, the receipts of its writes, and who was refused since, as one JSON value.
 ///
 /// # Errors
 ///
 /// None that a report can cause.
-pub fn value_with_receipts(report: &run::Report, receipts: &[Receipt]) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(KeptReport { report: report.into(), receipts })
+pub fn value_with_receipts(
+    report: &run::Report,
+    receipts: &[Receipt],
+    refused: &[RefusedSince],
+) -> Result<Value, serde_json::Error> {
+    let refused = refused.iter().map(RefusedSinceV1::from).collect();
+    serde_json::to_value(KeptReport { report: report.into(), receipts, refused })
 }
 
 impl<'a> From<&'a run::Report> for Report<'a> {

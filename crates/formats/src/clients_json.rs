@@ -69,6 +69,51 @@ struct Server<'a> {
     clients: Vec<Client<'a>>,
     /// Sightings of clients beyond those that are listed, by their encryption.
     unlisted: Unlisted,
+    /// Clients that the server refused because they did not use TLS, the last one first; absent without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    refused: Vec<RefusedV1<'a>>,
+}
+
+/// A client that the server refused because it did not use TLS.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedV1<'a> {
+    /// Null if it is not known.
+    user: Option<&'a str>,
+    /// Null for replication, or if it is not known.
+    database: Option<&'a str>,
+    /// An address or host name.
+    address: Option<&'a str>,
+    /// What would have served it.
+    backend: Backend,
+    /// RFC 3339; null if the source has no times.
+    first_seen: Option<String>,
+    /// RFC 3339; null if the source has no times.
+    last_seen: Option<String>,
+    /// How often it was refused.
+    attempts: u64,
+    /// Whether `attempts` is an estimate, because there were more than 63 on a day.
+    estimated: bool,
+    /// Whether the same user has connected from there with TLS since.
+    connected_since: bool,
+}
+
+impl<'a> From<&'a census::RefusedClient> for RefusedV1<'a> {
+    fn from(one: &'a census::RefusedClient) -> Self {
+        Self {
+            user: one.user.as_deref(),
+            database: one.database.as_deref(),
+            address: one.address.as_deref(),
+            backend: one.backend.into(),
+            first_seen: one.first_seen.map(rfc3339),
+            last_seen: one.last_seen.map(rfc3339),
+            attempts: one.attempts,
+            estimated: one.is_estimate,
+            connected_since: one.has_connected_since,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -214,6 +259,16 @@ enum Backend {
     Pooler,
 }
 
+impl From<census::Backend> for Backend {
+    fn from(backend: census::Backend) -> Self {
+        match backend {
+            census::Backend::Client => Self::Client,
+            census::Backend::Replication => Self::Replication,
+            census::Backend::Pooler => Self::Pooler,
+        }
+    }
+}
+
 /// The JSON Schema of the format.
 #[cfg(feature = "schema")]
 #[must_use]
@@ -258,6 +313,7 @@ fn server(server: &ServerClients) -> Server<'_> {
         sources: census.sources.iter().map(source).collect(),
         clients: census.clients.iter().map(|one| client(one, &census.sources)).collect(),
         unlisted: Unlisted { plaintext, unknown, tls, local },
+        refused: census.refused.iter().map(RefusedV1::from).collect(),
     }
 }
 
@@ -290,11 +346,7 @@ fn client<'a>(client: &'a census::Client, sources: &'a [census::Source]) -> Clie
         database: client.database.as_deref(),
         application: client.application.as_deref(),
         address: client.address.as_deref(),
-        backend: match client.backend {
-            census::Backend::Client => Backend::Client,
-            census::Backend::Replication => Backend::Replication,
-            census::Backend::Pooler => Backend::Pooler,
-        },
+        backend: client.backend.into(),
         tls: match client.tls {
             census::Tls::Tls => Tls::Tls,
             census::Tls::Plaintext => Tls::Plaintext,

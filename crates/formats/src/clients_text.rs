@@ -3,7 +3,7 @@
 use crate::clients::{ClientsReport, ServerClients, minute};
 use crate::clients_sheet::{SHEET_HINT, by_driver};
 use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, safe, write_columns, write_list};
-use hostssl_census::{Client, Doubt, MissingReason, Tls, Verdict};
+use hostssl_census::{CensusReport, Client, Doubt, MissingReason, RefusedClient, Tls, Verdict};
 use hostssl_model::Outcome;
 use std::io::{self, Write};
 
@@ -93,6 +93,7 @@ fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -
     for doubt in doubts {
         writeln!(out, "  {}: {}", doubt.as_str(), doubt.explanation())?;
     }
+    write_refused(out, census, palette)?;
     for (driver, clients) in by_driver(&census.clients) {
         let plural = if clients.len() == 1 { "" } else { "s" };
         writeln!(out, "  fix {} client{plural} of {}:", clients.len(), driver.title())?;
@@ -144,6 +145,43 @@ fn row(client: &Client, palette: Palette) -> Vec<Column> {
         Column::plain(format!("{}{}", if client.is_estimate { "~" } else { "" }, client.sightings)),
         Column::plain(client.doubt.map_or("", |doubt| doubt.as_str())),
     ]
+}
+
+/// Who tried in vain.
+fn write_refused(out: &mut dyn Write, census: &CensusReport, palette: Palette) -> io::Result<()> {
+    if census.refused.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  refused because they did not use TLS:")?;
+    write_refusals(out, &census.refused, palette)?;
+    if census.refused_unlisted > 0 {
+        writeln!(out, "  {} more refused attempts of others", census.refused_unlisted)?;
+    }
+    Ok(())
+}
+
+/// A table of clients that were refused.
+pub(crate) fn write_refusals(out: &mut dyn Write, refused: &[RefusedClient], palette: Palette) -> io::Result<()> {
+    let headings = ["USER", "DATABASE", "ADDRESS", "BACKEND", "LAST REFUSED", "ATTEMPTS", "SINCE"];
+    let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).to_vec()];
+    let text = |text: &Option<String>| Column::plain(text.as_deref().map_or("-".into(), safe));
+    rows.extend(refused.iter().take(MOST_SHOWN).map(|one| {
+        vec![
+            text(&one.user),
+            text(&one.database),
+            text(&one.address),
+            Column::plain(one.backend.as_str()),
+            Column::plain(one.last_seen.map_or_else(|| "-".to_owned(), minute)),
+            Column::plain(format!("{}{}", if one.is_estimate { "~" } else { "" }, one.attempts)),
+            Column::plain(if one.has_connected_since { "connected with TLS" } else { "" }),
+        ]
+    }));
+    write_columns(out, "    ", &rows)?;
+    let hidden = refused.len().saturating_sub(MOST_SHOWN);
+    if hidden > 0 {
+        writeln!(out, "    and {hidden} more; -o json lists them all")?;
+    }
+    Ok(())
 }
 
 /// The sources, and what they lack: each sentence once, with the number of sources that it is about.

@@ -31,6 +31,7 @@ pub mod plan_text;
 pub mod probe_json;
 pub mod probe_text;
 mod query;
+pub mod run_refused;
 pub mod run_text;
 pub mod runs_json;
 #[cfg(feature = "schema")]

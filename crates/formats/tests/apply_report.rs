@@ -65,7 +65,7 @@ async fn receipts_stand_beside_the_report() {
         read_back_at: None,
         accepted: None,
     };
-    let mut json = apply_json::value_with_receipts(&report, &[receipt]).unwrap();
+    let mut json = apply_json::value_with_receipts(&report, &[receipt], &[]).unwrap();
     let receipts = json.as_object_mut().unwrap().remove("receipts").unwrap();
     assert_eq!(json, apply_json::value(&report).unwrap());
     let expected = serde_json::json!([{

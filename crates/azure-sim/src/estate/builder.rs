@@ -87,6 +87,7 @@ impl Builder {
                 predecessors: 0,
                 set,
                 original: None,
+                switched_at: None,
                 pending: None,
                 undone: None,
             }),

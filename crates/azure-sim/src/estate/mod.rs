@@ -7,13 +7,14 @@ pub(crate) use builder::Builder;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::fleet::{
     FleetSource, GraphView, Kind, ManagementGroup, ProviderState, ServerState, SubscriptionState, WireQuirk, generate,
 };
 use crate::operation::Change;
-use crate::parameters::Parameter;
+use crate::parameters::{self, Parameter, REQUIRE_SECURE_TRANSPORT};
 
 /// Everything that is served.
 #[derive(Debug)]
@@ -82,6 +83,8 @@ pub(crate) struct Mutable {
     /// How many servers of this id there were before.
     pub(crate) predecessors: u32,
     set: Vec<Setting>,
+    /// When the switch was last written, in seconds since 1970.
+    switched_at: Option<i64>,
     /// What it was in the scenario, once something that is kept has changed it.
     original: Option<Box<Original>>,
     /// A write that is on its way; it takes effect when its time has come and somebody looks.
@@ -235,6 +238,7 @@ impl Mutable {
         if let Some(original) = self.original.take() {
             self.state = original.state;
             self.set = original.set;
+            self.switched_at = None;
             self.pending = None;
             self.revision = self.revision.saturating_add(1);
         }
@@ -251,6 +255,19 @@ impl Mutable {
                 || self.set.iter().any(|one| !has(&original.set, one))
         };
         self.original.as_deref().is_some_and(differs)
+    }
+
+    /// Notes when a write of the switch takes effect: the log of that time on has who is refused.
+    pub(crate) fn note_switch(&mut self, change: &Change, due: Timestamp) {
+        if change.parameters.iter().any(|(parameter, _)| parameter.name == REQUIRE_SECURE_TRANSPORT) {
+            self.switched_at = Some(due.as_second());
+        }
+    }
+
+    /// Since when clients in plaintext are refused, if somebody has turned that on.
+    pub(crate) fn refuses_since(&self, kind: Kind) -> Option<i64> {
+        let switch = parameters::find(kind, REQUIRE_SECURE_TRANSPORT)?;
+        self.switched_at.filter(|_| self.current(switch).value.eq_ignore_ascii_case("on"))
     }
 
     /// Whether a write is on its way.

@@ -2,6 +2,7 @@
 
 use super::{KeptCensus, KeptClient, KeptSource};
 use crate::census::Key;
+use crate::refused::{Attempts, Refusals, RefusedKey};
 use crate::sessions::Sessions;
 use crate::verdict::Unlisted;
 use crate::{Backend, Doubt, Interval, Millis, MissingReason, SourceKind, Tls};
@@ -36,6 +37,10 @@ struct DocumentV1 {
     unlisted_until: [Option<Millis>; 4],
     sources: Vec<SourceV1>,
     clients: Vec<ClientV1>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedV1>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    refused_unlisted: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +77,22 @@ struct ClientV1 {
     protocols: Vec<(String, Option<Millis>, Option<String>)>,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RefusedV1 {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    backend: Backend,
+    first: Option<Millis>,
+    last: Option<Millis>,
+    /// The hashes of the attempts of each day, as of sessions.
+    days: Vec<(Option<i64>, String)>,
+}
+
 impl KeptCensus {
     /// The census as text, to be kept.
     #[must_use]
@@ -90,6 +111,8 @@ impl KeptCensus {
             unlisted_until: self.unlisted.until,
             sources: sources.collect(),
             clients: self.clients.iter().map(|(key, client)| client_to(key, client)).collect(),
+            refused: self.refused.clients.iter().map(|(key, attempts)| refused_to(key, attempts)).collect(),
+            refused_unlisted: self.refused.unlisted,
         };
         // Numbers, texts and maps with texts as keys can always be written.
         serde_json::to_string(&document).unwrap_or_default()
@@ -119,8 +142,13 @@ impl KeptCensus {
         for (until, count) in unlisted.until.iter_mut().zip(unlisted.counts) {
             *until = until.or((count > 0).then_some(document.looked_at));
         }
-        let mut kept =
-            Self { clients: BTreeMap::new(), sources: sources.collect(), unlisted, looked_at: document.looked_at };
+        let mut refused = Refusals { unlisted: document.refused_unlisted, ..Refusals::default() };
+        for one in document.refused {
+            let (key, attempts) = refused_from(one)?;
+            refused.clients.insert(key, attempts);
+        }
+        let looked_at = document.looked_at;
+        let mut kept = Self { clients: BTreeMap::new(), sources: sources.collect(), unlisted, refused, looked_at };
         for client in document.clients {
             let (key, client) = client_from(client)?;
             kept.clients.insert(key, client);
@@ -131,6 +159,31 @@ impl KeptCensus {
 
 fn is_nowhere(until: &[Option<Millis>; 4]) -> bool {
     until.iter().all(Option::is_none)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn refused_to(key: &RefusedKey, attempts: &Attempts) -> RefusedV1 {
+    let RefusedKey { user, database, address, backend } = key.clone();
+    let Attempts { first, last, days } = attempts;
+    RefusedV1 { user, database, address, backend, first: *first, last: *last, days: days_to(days) }
+}
+
+fn refused_from(refused: RefusedV1) -> Result<(RefusedKey, Attempts), InvalidKeptCensus> {
+    let RefusedV1 { user, database, address, backend, first, last, days } = refused;
+    Ok((RefusedKey { user, database, address, backend }, Attempts { first, last, days: days_from(days)? }))
+}
+
+fn days_to(days: &BTreeMap<Option<i64>, Sessions>) -> Vec<(Option<i64>, String)> {
+    days.iter().map(|(day, sessions)| (*day, to_hex(sessions.hashes()))).collect()
+}
+
+fn days_from(days: Vec<(Option<i64>, String)>) -> Result<BTreeMap<Option<i64>, Sessions>, InvalidKeptCensus> {
+    let read = |(day, text): (Option<i64>, String)| Some((day, Sessions::of(from_hex(&text)?)));
+    days.into_iter().map(|day| read(day).ok_or(InvalidKeptCensus::BadSessions)).collect()
 }
 
 fn client_to(key: &Key, client: &KeptClient) -> ClientV1 {
@@ -146,7 +199,7 @@ fn client_to(key: &Key, client: &KeptClient) -> ClientV1 {
         last: client.last,
         sources: client.sources.clone(),
         doubt: client.doubt,
-        days: client.days.iter().map(|(day, sessions)| (*day, to_hex(sessions.hashes()))).collect(),
+        days: days_to(&client.days),
         protocols: client
             .protocols
             .iter()
@@ -157,14 +210,10 @@ fn client_to(key: &Key, client: &KeptClient) -> ClientV1 {
 
 fn client_from(client: ClientV1) -> Result<(Key, KeptClient), InvalidKeptCensus> {
     let ClientV1 { user, database, application, address, backend, tls, .. } = client;
-    let mut days = BTreeMap::new();
-    for (day, text) in client.days {
-        days.insert(day, Sessions::of(from_hex(&text).ok_or(InvalidKeptCensus::BadSessions)?));
-    }
     let kept = KeptClient {
         first: client.first,
         last: client.last,
-        days,
+        days: days_from(client.days)?,
         protocols: client.protocols.into_iter().map(|(protocol, at, cipher)| (protocol, (at, cipher))).collect(),
         sources: client.sources,
         doubt: client.doubt,

@@ -4,8 +4,8 @@ use super::{KeptCensus, KeptClient, KeptSource};
 use crate::census::{DAY, Key, Names, order};
 use crate::verdict::{Evidence, days, index, judge};
 use crate::{
-    Backend, CensusReport, Client, Coverage, Doubt, Millis, Missing, MissingReason, Requirements, Source, SourceKind,
-    Tls, Verdict,
+    Backend, CensusReport, Client, Coverage, Doubt, Millis, Missing, MissingReason, RefusedClient, Requirements,
+    Source, SourceKind, Tls, Verdict,
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -40,9 +40,17 @@ impl KeptCensus {
             window: whole.window(),
             observed: whole.observed(),
             sources,
+            refused: self.refused.shown(from, &clients),
+            refused_unlisted: self.refused.unlisted,
             clients,
             unlisted: self.unlisted.counts,
         }
+    }
+
+    /// The clients that were refused in plaintext since then, the last one first.
+    #[must_use]
+    pub fn refused_since(&self, since: Millis) -> Vec<RefusedClient> {
+        self.refused.shown(Some(since), &self.clients_from(Some(since), &[]))
     }
 
     /// Judges one way to make the server stricter. The clients of the report are those that it would refuse, and those of which

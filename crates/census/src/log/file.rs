@@ -3,13 +3,14 @@
 use super::LogEnd;
 use super::csv;
 use super::infer::infer;
-use super::join::{Joiner, Line, Tally};
+use super::join::{Joiner, Line, Tally, session_id, text};
 use super::json;
 use super::message::{Columns, Message, Origin, parse};
 use super::prefix::{Prefix, SessionKey};
 use super::wording::{NEEDLES, find_piece};
+use crate::refused::RefusedKey;
 use crate::time::stamp;
-use crate::{Census, Coverage, Millis, MissingReason, Source};
+use crate::{Backend, Census, Coverage, Millis, MissingReason, Source};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::borrow::Cow;
 
@@ -415,10 +416,19 @@ impl LogFile {
         }
         match message {
             // A name in the prefix imitates the end of the prefix: these two say nothing then that could be believed.
-            Message::Received(_) | Message::Disconnected(_) if line.is_ambiguous => {}
+            Message::Received(_) | Message::Disconnected(_) | Message::Refused(_) if line.is_ambiguous => {}
             Message::Received(origin) => joiner.received(line, *origin, census),
             Message::Authorized(authorized) => joiner.authorized(line, authorized, census),
             Message::Disconnected(parting) => joiner.disconnected(line, parting.as_ref(), census),
+            Message::Refused(refused) => {
+                let key = RefusedKey {
+                    user: refused.user.map(text),
+                    database: refused.database.map(text),
+                    address: Some(text(refused.host)),
+                    backend: if refused.is_replication { Backend::Replication } else { Backend::Client },
+                };
+                census.add_refused(key, session_id(line.key, line.at), line.at);
+            }
             Message::Setting(value) => {
                 let value = match *value {
                     b"" => "off, its default".to_owned(),

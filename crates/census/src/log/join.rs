@@ -336,14 +336,9 @@ impl Joiner {
             Kind::Tls(protocol, cipher) if tls == Tls::Tls => (Some(protocol), Some(cipher)),
             _ => (None, None),
         };
-        let id = match key {
-            Some(key) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
-            // Sessions without a key that began in one millisecond count as one.
-            key => SessionId::of_process(key.map_or(0, |key| key.pid), seen.at),
-        };
         census.add_session(
             seen.source,
-            id,
+            session_id(key, seen.at),
             Sighting {
                 user: seen.user,
                 database: seen.database,
@@ -407,6 +402,15 @@ impl Seen {
     }
 }
 
+/// What tells a session from every other.
+pub(super) fn session_id(key: Option<SessionKey>, at: Option<Millis>) -> SessionId {
+    match key {
+        Some(key) if !key.is_reused() => SessionId::of_backend(key.start, key.pid),
+        // Sessions without a key that began in one millisecond count as one.
+        key => SessionId::of_process(key.map_or(0, |key| key.pid), at),
+    }
+}
+
 /// Whether something that was received at one time can have been authorized at another.
 fn is_login(received: Option<Millis>, authorized: Option<Millis>) -> bool {
     match (received, authorized) {
@@ -417,7 +421,7 @@ fn is_login(received: Option<Millis>, authorized: Option<Millis>) -> bool {
 }
 
 /// A name as text, with a bound.
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     let end = bytes.len().min(LONGEST_NAME);
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
 }

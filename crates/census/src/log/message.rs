@@ -4,6 +4,7 @@
 //! an administrator: where a message can be split in several places, the split that puts the oddity into the application
 //! name is taken, and what then still has two readings is said to be in doubt.
 
+use super::refusal::{self, Refusal};
 use super::short::{find, rfind};
 use super::wording::{SETTING, WORDINGS, Wording};
 use crate::Doubt;
@@ -19,6 +20,8 @@ pub(crate) enum Message<'a> {
     Disconnected(Option<Parting<'a>>),
     /// `log_connections` was set to this.
     Setting(&'a [u8]),
+    /// A client without TLS was refused for that.
+    Refused(Refusal<'a>),
 }
 
 /// Where a connection comes from.
@@ -77,6 +80,9 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
     // One of the four lines of every session, and the one that says nothing of its encryption.
     if message.starts_with(b"connection authenticated: ") {
         return None;
+    }
+    if severity == refusal::SEVERITY {
+        return refusal::refusal(message, columns).map(Message::Refused);
     }
     for wording in &WORDINGS {
         if wording.severity.as_bytes() != severity && severity != b"LOG" {

@@ -10,6 +10,7 @@ mod join;
 mod json;
 mod message;
 mod prefix;
+mod refusal;
 mod short;
 mod wording;
 

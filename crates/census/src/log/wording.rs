@@ -3,6 +3,7 @@
 //! They are the `msgstr` of the server's message catalogues (`src/backend/po/*.po`, PostgreSQL 12 to 18) up to the first
 //! name, because names are what varies. PostgreSQL 11 differs in `, compression=` behind the bits alone.
 
+use super::refusal;
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 use std::sync::LazyLock;
 
@@ -241,7 +242,7 @@ pub(crate) const SETTING: &str = "log_connections";
 
 /// A piece that each message of a language has. Any line with one of them is looked at; few and short, they are found at
 /// the speed of memory. A log may change its language anywhere (`lc_messages`), so that all of them are always looked for.
-pub const PIECES: [&str; 16] = [
+pub const PIECES: [&str; 17] = [
     "onnection",
     "erbindung",
     "conexi",
@@ -258,6 +259,8 @@ pub const PIECES: [&str; 16] = [
     "nedkoppling",
     "连接",
     "log_connections",
+    // Of a client that was refused; the line that names the rule by which one came in has no `entry`.
+    "hba.conf entry",
 ];
 
 /// Finds pieces: with the vector instructions of the processor, or without.
@@ -285,6 +288,7 @@ pub(crate) fn find_piece(region: &[u8], from: usize) -> Option<usize> {
 /// Finds any of these messages in a line. Made once: a reader of many files or servers needs no other.
 pub(crate) static NEEDLES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let mut needles: Vec<&str> = vec![SETTING];
+    needles.extend(refusal::NEEDLES);
     for wording in &WORDINGS {
         needles.extend([wording.received, wording.authorized, wording.replication, wording.disconnection]);
     }
@@ -306,7 +310,7 @@ mod tests {
     #[test]
     fn every_message_has_a_piece() {
         let messages = WORDINGS.iter().flat_map(|w| [w.received, w.authorized, w.replication, w.disconnection]);
-        for message in messages.chain([SETTING]) {
+        for message in messages.chain([SETTING]).chain(refusal::HEADS.map(|(head, _)| head)) {
             assert!(find_piece(message.as_bytes(), 0).is_some(), "{message}");
             // Also without vectors.
             assert!(automaton(&PIECES).is_match(message), "{message}");
@@ -316,7 +320,8 @@ mod tests {
                 .iter()
                 .flat_map(|w| [w.received, w.authorized, w.replication, w.disconnection])
                 .any(|message| message.contains(piece));
-            assert!(is_of_a_message || SETTING.contains(piece), "{piece} finds nothing");
+            let is_of_a_refusal = refusal::HEADS.iter().any(|(head, _)| head.contains(piece));
+            assert!(is_of_a_message || is_of_a_refusal || SETTING.contains(piece), "{piece} finds nothing");
         }
         assert_eq!(find_piece(b"select 1 -- disconnection", 10), Some(16));
         assert_eq!(find_piece("connection".as_bytes(), 2), None);

@@ -12,9 +12,11 @@ use crate::exit::Exit;
 use crate::state::find_run;
 use crate::stdout;
 use hostssl_formats::output::Format;
+use hostssl_formats::run_refused::{self, RefusedSince};
 use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, Text, apply_json, run_text, write_list};
-use hostssl_remediation::{Direction, ExecuteError, Report};
-use hostssl_store::Receipt;
+use hostssl_model::{Meaning, ParameterName, ResourceId};
+use hostssl_remediation::{Direction, ExecuteError, Report, Status};
+use hostssl_store::{Receipt, StoreReader, server_key};
 use jiff::Timestamp;
 use std::io::{self, Write};
 
@@ -46,13 +48,34 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     // The run and what audits knew are kept in one place.
     let known = reader.subscription_names()?;
     let names = Names::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
-    write_run(&report, &receipts, &names, &args.value, query.as_ref(), talk)?;
+    let refused = refused_since(&reader, &report, &receipts)?;
+    write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), talk)?;
     Ok(Exit::AllPass)
+}
+
+/// Who tried in vain since the run has enforced TLS, of what is kept of the clients.
+fn refused_since(reader: &StoreReader, report: &Report, receipts: &[Receipt]) -> Result<Vec<RefusedSince>, CliError> {
+    let mut refused = Vec::new();
+    for step in report.steps.iter().filter(|step| step.status == Status::Applied) {
+        let setting = ParameterName::from_key(&step.parameter).filter(|name| name.is_switch());
+        let enforces = setting.and_then(|name| name.meaning(&step.after)) == Some(Meaning::Enforced(true));
+        let of_step = |receipt: &&Receipt| receipt.step == step.id && receipt.direction == Direction::Apply;
+        let at = receipts.iter().rfind(of_step).and_then(|receipt| receipt.observed_at_ms);
+        let Some((at, id)) = at.filter(|_| enforces).zip(ResourceId::try_from(step.server.as_str()).ok()) else {
+            continue;
+        };
+        let clients = reader.census(&server_key(&id))?.map(|kept| kept.refused_since(at)).unwrap_or_default();
+        if !clients.is_empty() {
+            refused.push(RefusedSince { server: step.server.clone(), name: id.name().to_owned(), clients });
+        }
+    }
+    Ok(refused)
 }
 
 fn write_run(
     report: &Report,
     receipts: &[Receipt],
+    refused: &[RefusedSince],
     names: &Names,
     value: &KeptArgs,
     query: Option<&hostssl_formats::Query>,
@@ -69,11 +92,13 @@ fn write_run(
         let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
         return stdout::write_text(talk, &shape, |out, text| {
             run_text::write(out, report, names, text)?;
-            write_receipts(out, receipts, text)
+            write_receipts(out, receipts, text)?;
+            run_refused::write(out, refused, text.palette)
         });
     }
     let receipts: Vec<apply_json::Receipt> = receipts.iter().map(|receipt| of_receipt(receipt, report)).collect();
-    let document = apply_json::value_with_receipts(report, &receipts).map_err(|error| CliError::defect(&error))?;
+    let document =
+        apply_json::value_with_receipts(report, &receipts, refused).map_err(|error| CliError::defect(&error))?;
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
     stdout::write_value(rows, query, format, palette)
 }

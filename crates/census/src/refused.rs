@@ -1,0 +1,189 @@
+//! Who tried in vain: clients that wanted to connect in plaintext, and that the server refused.
+//!
+//! A refused client is no client of the census, so that it changes no verdict: whoever was refused is not broken by what comes.
+//! It is listed by itself, because that is what somebody wants to know in the days after enforcement.
+
+use crate::census::{DAY, earliest};
+use crate::sessions::Sessions;
+use crate::{Backend, Client, Millis, SessionId, Tls};
+use std::collections::BTreeMap;
+
+/// Days of one client whose attempts are counted: the newest.
+const MOST_DAYS: usize = 64;
+
+/// A client that was refused because it did not use TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedClient {
+    /// The user, if it can be told.
+    pub user: Option<String>,
+    /// The database, if there is one and it can be told.
+    pub database: Option<String>,
+    /// The address or host name.
+    pub address: Option<String>,
+    /// What would have served it.
+    pub backend: Backend,
+    /// When it was first refused.
+    pub first_seen: Option<Millis>,
+    /// When it was last refused.
+    pub last_seen: Option<Millis>,
+    /// How often it was refused.
+    pub attempts: u64,
+    /// Whether that number is an estimate, because there were more in a day than are counted one by one.
+    pub is_estimate: bool,
+    /// Whether the same user has connected from there with TLS since: a client that tries both ways (`sslmode=allow`), or
+    /// one that was fixed.
+    pub has_connected_since: bool,
+}
+
+/// Who was refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RefusedKey {
+    pub(crate) user: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) backend: Backend,
+}
+
+/// What was seen of one of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    pub(crate) first: Option<Millis>,
+    pub(crate) last: Option<Millis>,
+    /// The attempts of each day since 1970.
+    pub(crate) days: BTreeMap<Option<i64>, Sessions>,
+}
+
+/// Everybody who was refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Refusals {
+    pub(crate) clients: BTreeMap<RefusedKey, Attempts>,
+    /// Attempts of others: at least so many. Whoever reaches the server can make up names.
+    pub(crate) unlisted: u64,
+}
+
+impl Refusals {
+    /// Counts an attempt, of `most` clients at most.
+    pub(crate) fn add(&mut self, key: RefusedKey, id: SessionId, at: Option<Millis>, most: usize) {
+        if !self.clients.contains_key(&key) && self.clients.len() >= most {
+            self.unlisted += 1;
+            return;
+        }
+        let attempts = self.clients.entry(key).or_default();
+        attempts.first = earliest(attempts.first, at);
+        attempts.last = attempts.last.max(at);
+        attempts.days.entry(at.map(|at| at.div_euclid(DAY))).or_default().add(id);
+    }
+
+    /// Adds what another look has found, or the same look once more.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (key, attempts) in other.clients {
+            let mine = self.clients.entry(key).or_default();
+            mine.first = earliest(mine.first, attempts.first);
+            mine.last = mine.last.max(attempts.last);
+            for (day, sessions) in attempts.days {
+                mine.days.entry(day).or_default().merge(&sessions);
+            }
+        }
+        self.unlisted = self.unlisted.max(other.unlisted);
+    }
+
+    /// Keeps those that were refused last, `most` of them.
+    pub(crate) fn bound(&mut self, most: usize) {
+        let beyond = self.clients.len().saturating_sub(most);
+        let mut oldest: Vec<_> = self.clients.iter().map(|(key, attempts)| (attempts.last, key.clone())).collect();
+        oldest.sort_unstable();
+        for (_, key) in oldest.into_iter().take(beyond) {
+            self.clients.remove(&key);
+        }
+        self.unlisted = self.unlisted.max(beyond as u64);
+        for attempts in self.clients.values_mut() {
+            let days = attempts.days.len().saturating_sub(MOST_DAYS);
+            for _ in 0..days {
+                attempts.days.pop_first();
+            }
+        }
+    }
+
+    /// Those that were refused since then, the last one first; `clients` tells which of them have connected since.
+    pub(crate) fn shown(&self, from: Option<Millis>, clients: &[Client]) -> Vec<RefusedClient> {
+        let first_day = from.map(|from| from.div_euclid(DAY));
+        let counts = |attempts: &Attempts| attempts.last.is_none() || from.is_none() || attempts.last >= from;
+        let shown = self.clients.iter().filter(|(_, attempts)| counts(attempts)).map(|(key, attempts)| {
+            let days: Vec<&Sessions> = attempts
+                .days
+                .iter()
+                .filter(|(day, _)| day.is_none() || first_day.is_none() || **day >= first_day)
+                .map(|(_, sessions)| sessions)
+                .collect();
+            RefusedClient {
+                user: key.user.clone(),
+                database: key.database.clone(),
+                address: key.address.clone(),
+                backend: key.backend,
+                first_seen: attempts.first,
+                last_seen: attempts.last,
+                attempts: days.iter().map(|sessions| sessions.count()).sum(),
+                is_estimate: days.iter().any(|sessions| !sessions.is_exact()),
+                has_connected_since: clients
+                    .iter()
+                    .any(|client| key.is_of(client) && client.last_seen >= attempts.last),
+            }
+        });
+        let mut shown: Vec<RefusedClient> = shown.collect();
+        shown.sort_by_key(|one| std::cmp::Reverse(one.last_seen));
+        shown
+    }
+}
+
+impl RefusedKey {
+    /// Whether a client with TLS is the same one.
+    fn is_of(&self, client: &Client) -> bool {
+        let has_names = self.user.is_some() && self.address.is_some();
+        has_names
+            && client.tls == Tls::Tls
+            && client.user == self.user
+            && client.address == self.address
+            // The message of a replication connection has no database.
+            && (client.database == self.database || self.backend == Backend::Replication)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(user: &str) -> RefusedKey {
+        let text = |text: &str| Some(text.to_owned());
+        RefusedKey { user: text(user), database: text("d"), address: text("10.0.0.4"), backend: Backend::Client }
+    }
+
+    fn of(attempts: &[(&str, Millis)], most: usize) -> Refusals {
+        let mut refusals = Refusals::default();
+        for (user, at) in attempts {
+            refusals.add(key(user), SessionId::of_process(1, Some(*at)), Some(*at), most);
+        }
+        refusals
+    }
+
+    #[test]
+    fn what_is_read_again_counts_once_in_any_order() {
+        let (one, two) = (of(&[("a", 1), ("a", 2), ("b", 3)], 9), of(&[("a", 2), ("a", DAY + 5)], 9));
+        let (mut forth, mut back) = (one.clone(), two.clone());
+        forth.merge(two);
+        forth.merge(one.clone());
+        back.merge(one);
+        assert_eq!(forth, back);
+        let shown = forth.shown(None, &[]);
+        let seen: Vec<_> = shown.iter().map(|one| (one.user.as_deref(), one.attempts, one.first_seen)).collect();
+        assert_eq!(seen, [(Some("a"), 3, Some(1)), (Some("b"), 1, Some(3))]);
+        assert_eq!(forth.shown(Some(DAY), &[]).len(), 1);
+    }
+
+    #[test]
+    fn names_that_somebody_makes_up_are_counted_and_not_kept() {
+        let mut refusals = of(&[("a", 1), ("b", 2), ("c", 3), ("a", 4)], 2);
+        assert_eq!((refusals.clients.len(), refusals.unlisted), (2, 1));
+        refusals.bound(1);
+        assert_eq!(refusals.clients.keys().next(), Some(&key("a")), "it was refused last");
+    }
+}

@@ -1,0 +1,48 @@
+//! Who tried in vain since a run: clients without TLS that the servers of the run have refused since it changed them.
+
+use crate::clients_json::RefusedV1;
+use crate::clients_text::write_refusals;
+use crate::{Palette, safe};
+use hostssl_census::RefusedClient;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// The clients that one server has refused since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedSince {
+    /// The server's resource id.
+    pub server: String,
+    /// Its name.
+    pub name: String,
+    /// The clients, the one that was refused last first.
+    pub clients: Vec<RefusedClient>,
+}
+
+/// The same in JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RefusedSinceV1<'a> {
+    /// The server's resource id.
+    server: &'a str,
+    /// The clients, the one that was refused last first.
+    clients: Vec<RefusedV1<'a>>,
+}
+
+impl<'a> From<&'a RefusedSince> for RefusedSinceV1<'a> {
+    fn from(since: &'a RefusedSince) -> Self {
+        Self { server: &since.server, clients: since.clients.iter().map(RefusedV1::from).collect() }
+    }
+}
+
+/// Writes them for people; nothing where nobody was refused.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, refused: &[RefusedSince], palette: Palette) -> io::Result<()> {
+    for since in refused {
+        writeln!(out, "\n{}: refused since, because they did not use TLS:", palette.bold(&safe(&since.name)))?;
+        write_refusals(out, &since.clients, palette)?;
+    }
+    Ok(())
+}
