@@ -8,7 +8,7 @@ use hostssl_model::{ControlId, Outcome, Reading, Reason, Unchecked, WireListener
 pub(crate) fn judge_listeners(evidence: &Evidence<'_>, judge: impl Fn(&WireListener) -> Verdict) -> Verdict {
     let looks = &evidence.posture.wire;
     if looks.is_empty() {
-        return Verdict::Unknown(Unchecked::new(Reason::NotProbed, "the wire was not looked at"));
+        return Verdict::Unknown(Unchecked::new(Reason::NotProbed, "the listeners were not probed"));
     }
     let mut sum = Sum::default();
     for look in looks {

@@ -40,14 +40,14 @@ impl Profile {
         let profile =
             |name, version, description, controls, settings| Self { name, version, description, controls, settings };
         vec![
-            profile("baseline", "1", "every control of what is declared; TLS 1.2 or newer", of(false), tls12),
-            profile("baseline", "2", "baseline@1 and every control of the wire", of(true), tls12),
-            profile("strict", "1", "every control of what is declared; TLS 1.3 only", of(false), tls13),
-            profile("strict", "2", "strict@1 and every control of the wire", of(true), tls13),
+            profile("baseline", "1", "every control of the declared settings; TLS 1.2 or newer", of(false), tls12),
+            profile("baseline", "2", "baseline@1 and every control that probes check", of(true), tls12),
+            profile("strict", "1", "every control of the declared settings; TLS 1.3 only", of(false), tls13),
+            profile("strict", "2", "strict@1 and every control that probes check", of(true), tls13),
             profile(
                 "cis-azure-foundations",
                 "3.0.0",
-                "CIS Microsoft Azure Foundations Benchmark 3.0.0, 5.2.1; earlier versions ask the same as 4.3.1",
+                "CIS Microsoft Azure Foundations Benchmark 3.0.0, 5.2.1; earlier versions have the same recommendation as 4.3.1",
                 vec![control(ControlId::RequireSecureTransport)],
                 tls12,
             ),

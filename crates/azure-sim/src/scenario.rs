@@ -61,7 +61,7 @@ impl Scenario {
         ("enforced", "everything as it should be"),
         ("readonly", "the demo fleet, seen by an identity that may not write"),
         ("throttled", "200 servers behind small token buckets"),
-        ("faults", "one server for each trap that ARM sets to readers and writers"),
+        ("faults", "one server for each pitfall of Resource Manager"),
         ("fleet", "20,000 generated servers in 1,000 subscriptions"),
     ];
 

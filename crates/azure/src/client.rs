@@ -296,8 +296,8 @@ impl Arm {
 
     async fn download_whole(&self, url: &Url, take: &mut dyn FnMut(&[u8])) -> Result<(), ArmError> {
         let patience = self.inner.limits.request_timeout;
-        let broken = || ArmError::Network("the connection to storage broke".to_owned());
-        let silent = |_| ArmError::Network(format!("nothing came from storage for {} s", patience.as_secs()));
+        let broken = || ArmError::Network("the connection to storage was interrupted".to_owned());
+        let silent = |_| ArmError::Network(format!("no data from storage for {} s", patience.as_secs()));
         let Ok(_under_way) = self.inner.under_way.acquire().await else {
             return Err(ArmError::Network("the client was closed".to_owned()));
         };
@@ -379,7 +379,7 @@ impl Arm {
                 Next::Silence { departed } => {
                     failures += 2;
                     if repeat == Repeat::Never || failures > limits.retries {
-                        let text = format!("nothing came for {} s", limits.request_timeout.as_secs());
+                        let text = format!("no data for {} s", limits.request_timeout.as_secs());
                         return Err(if departed { ArmError::Network(text) } else { ArmError::NotSent(text) });
                     }
                 }
@@ -387,7 +387,7 @@ impl Arm {
                     if repeat == Repeat::Never || failures >= limits.retries {
                         return Err(error);
                     }
-                    tracing::debug!(%error, path = url.path(), "repeating after a failure that may pass");
+                    tracing::debug!(%error, path = url.path(), "retrying after a transient failure");
                     sleep(after.unwrap_or(backoff(failures))).await;
                     failures += 1;
                 }

@@ -22,7 +22,7 @@ pub struct Cloud {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCloud {
     /// No cloud has this name.
-    #[error("there is no cloud `{0}`; known are AzureCloud, AzureUSGovernment, AzureChinaCloud and AzureBleuCloud")]
+    #[error("unknown cloud `{0}`; known clouds are AzureCloud, AzureUSGovernment, AzureChinaCloud and AzureBleuCloud")]
     UnknownName(String),
     /// The text is no URL of a host.
     #[error("`{0}` is not the URL of a host, such as https://management.azure.com")]

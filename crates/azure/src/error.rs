@@ -32,7 +32,7 @@ pub enum ArmError {
     #[error("no answer from Azure: {0}")]
     Network(String),
     /// The answer is not what Resource Manager sends.
-    #[error("the answer makes no sense: {0}")]
+    #[error("unexpected answer from Azure: {0}")]
     Malformed(String),
     /// The run was stopped.
     #[error("the run was stopped: {}", .0)]

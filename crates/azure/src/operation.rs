@@ -77,7 +77,7 @@ pub async fn write(
     let operation = match answer.status {
         200..=204 if says_nothing_else(&answer.body) => handle(&answer, subscription)?,
         // A captive portal or a proxy answers 200 with a page of its own: Azure has said nothing yet.
-        200..=204 => return Err(ArmError::Malformed("it is no JSON, so it is not from Resource Manager".to_owned())),
+        200..=204 => return Err(ArmError::Malformed("it is not JSON, so it is not from Resource Manager".to_owned())),
         _ => return Err(ArmError::Refused(answer.refusal())),
     };
     Ok(Accepted { operation, request_id: answer.request_id() })
@@ -96,7 +96,7 @@ fn handle(answer: &Answer, subscription: &SubscriptionId) -> Result<Option<Opera
         return Ok(None);
     };
     let url =
-        Url::parse(address).map_err(|_| ArmError::Malformed("the address of the operation is no URL".to_owned()))?;
+        Url::parse(address).map_err(|_| ArmError::Malformed("the address of the operation is not a URL".to_owned()))?;
     Ok(Some(OperationHandle { url, subscription: subscription.clone(), retry_after: answer.retry_after() }))
 }
 

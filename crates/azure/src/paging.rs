@@ -51,7 +51,7 @@ pub(crate) async fn list<T>(arm: &Arm, first: Url, quota: &Quota, read: impl Fn(
             None => {}
             Some(Ok(url)) => next = Some(url),
             Some(Err(_)) => {
-                listing.error = Some(ArmError::Malformed("the link to the next page is no URL".to_owned()));
+                listing.error = Some(ArmError::Malformed("the link to the next page is not a URL".to_owned()));
             }
         }
     }

@@ -170,9 +170,12 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
     let url = |version: &str| arm.url(segments(id).chain(["configurations", name.as_str()]), version);
     let answer = get_in_known_version(arm, &id.subscription(), ResourceType::FlexibleServers, url).await;
     match answer {
-        Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => Reading::Unknown(
-            Unchecked::new(Reason::MalformedAnswer, format!("asked for {name}, Azure answered about another")),
-        ),
+        Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => {
+            Reading::Unknown(Unchecked::new(
+                Reason::MalformedAnswer,
+                format!("asked for {name}, Azure answered about another parameter parameter"),
+            ))
+        }
         Ok(configuration) if configuration.rest.get("id").is_some_and(|at| !is_below(at, id)) => Reading::Unknown(
             Unchecked::new(Reason::MalformedAnswer, "asked for one server, Azure answered about another"),
         ),
@@ -316,7 +319,7 @@ fn unseen(error: &ArmError, action: &str) -> Unchecked {
 }
 
 fn not_returned(name: ParameterName) -> Unchecked {
-    Unchecked::new(Reason::NotReturned, format!("Azure left {name} out of its answer"))
+    Unchecked::new(Reason::NotReturned, format!("Azure's answer does not contain {name}"))
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ fn properties_of_single_server(properties: &Properties) -> Vec<(ParameterName, R
                 Reading::Known(Parameter::in_effect(name, value).with_excerpt(excerpt))
             }
             None => {
-                Reading::Unknown(Unchecked::new(Reason::NotReturned, format!("Azure left {name} out of its answer")))
+                Reading::Unknown(Unchecked::new(Reason::NotReturned, format!("Azure's answer does not contain {name}")))
             }
         };
         (name, reading)

@@ -92,7 +92,7 @@ pub enum SignInError {
         variables: Vec<&'static str>,
     },
     /// The chosen way asks a program that is not installed.
-    #[error("--auth {method} asks the program `{program}`, which is not on the PATH")]
+    #[error("--auth {method} needs the program `{program}`, which is not on the PATH")]
     MissingProgram {
         /// The way.
         method: &'static str,
@@ -137,7 +137,7 @@ const TENANT: &str = "AZURE_TENANT_ID";
 impl Advice for SignInError {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::MissingVariables { .. } => "set what is missing, or choose another way to sign in with --auth",
+            Self::MissingVariables { .. } => "set the missing variables, or choose another way to sign in with --auth",
             Self::MissingProgram { program: "az", .. } => {
                 "install the Azure CLI and run `az login`, choose another way to sign in with --auth, or try it without an account: --simulate"
             }
@@ -150,7 +150,7 @@ impl Advice for SignInError {
             Self::Unreachable { .. } => {
                 "check the network, the proxy (HTTPS_PROXY) and --authority-host, or choose another way to sign in with --auth"
             }
-            Self::WrongTenant { .. } => "leave --tenant out, or sign in where that tenant is reached",
+            Self::WrongTenant { .. } => "omit --tenant, or sign in to that tenant",
             Self::Refused { .. } if self.names_no_tenant() => {
                 "check --tenant and AZURE_TENANT_ID: a tenant is named by its id or domain"
             }
@@ -194,7 +194,7 @@ impl SignIn<'_> {
         let token = AssertUnwindSafe(credential.get_token(&[&scope], None)).catch_unwind().await;
         let nonsense = |_| SignInError::Refused {
             method: self.method.as_str(),
-            detail: "unexpected answer from the address for signing in".to_owned(),
+            detail: "unexpected answer from the sign-in endpoint".to_owned(),
         };
         let token = token.map_err(nonsense)?.map_err(|error| self.refused(&error))?;
         let principal = principal_of(token.token.secret(), self.method.as_str());
@@ -366,7 +366,7 @@ fn unreachable(error: &(dyn Error + 'static)) -> Option<(String, String)> {
         Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     });
     let detail = causes().last().map(ToString::to_string).unwrap_or_default();
-    Some((address.unwrap_or_else(|| "the address for signing in".to_owned()), one_line(&detail)))
+    Some((address.unwrap_or_else(|| "the sign-in endpoint".to_owned()), one_line(&detail)))
 }
 
 /// Entra's own message out of what the SDK made of it: where the SDK cannot read the answer, it quotes the message inside a

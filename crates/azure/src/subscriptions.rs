@@ -59,7 +59,7 @@ fn read_subscription(entry: &str) -> Result<Subscription, ArmError> {
         .map_err(|error| ArmError::Malformed(format!("a subscription cannot be read: {error}")))?;
     let plain = entry.subscription_id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     if !plain || entry.subscription_id.is_empty() {
-        return Err(ArmError::Malformed("a subscription has an id that is no GUID".to_owned()));
+        return Err(ArmError::Malformed("a subscription has an id that is not a GUID".to_owned()));
     }
     let state = match entry.state.as_deref() {
         None => SubscriptionState::Other("unknown".into()),

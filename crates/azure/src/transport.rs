@@ -20,7 +20,7 @@ pub enum InvalidCaFile {
         source: std::io::Error,
     },
     /// The file holds no certificate in PEM form.
-    #[error("the CA file {} holds no PEM certificate", .0.display())]
+    #[error("the CA file {} contains no PEM certificate", .0.display())]
     NoCertificate(PathBuf),
     /// The TLS client cannot be made.
     #[error("the TLS client cannot be set up")]

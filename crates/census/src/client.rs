@@ -103,8 +103,8 @@ impl Doubt {
                 "the names of user and database can be read in two ways; csvlog and jsonlog tell them apart"
             }
             Self::GssEncrypted => "encrypted by GSSAPI, which is not TLS",
-            Self::UnknownWording => "the line speaks of TLS in words that are not known",
-            Self::BeganBefore => "connected before the observation began; only the disconnection was seen",
+            Self::UnknownWording => "the line describes TLS in unknown words",
+            Self::BeganBefore => "connected before the observation began; only the disconnection was logged",
         }
     }
 }

@@ -154,7 +154,7 @@ drivers! {
         "sslmode=require in primary_conninfo, or ALTER SUBSCRIPTION name CONNECTION '... sslmode=require'",
         "sslmode=verify-full sslrootcert=/path/azure-ca.pem in the same place";
     /// No mark of any.
-    Unknown = "unknown", "a driver that the application name does not tell", [],
+    Unknown = "unknown", "a driver that the application name does not identify", [],
         "set the driver's TLS mode to require: sslmode=require in most connection strings",
         "sslmode=verify-full with the root certificates of the server's cloud";
 }

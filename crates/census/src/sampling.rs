@@ -52,7 +52,7 @@ impl Sampling {
             (Some(last), None) if last <= at => last,
             (Some(_), Some(why)) => {
                 self.gaps += 1;
-                self.lacks(census, MissingReason::Gap, &format!("it could not be asked for a time: {why}"));
+                self.lacks(census, MissingReason::Gap, &format!("it could not be sampled for some time: {why}"));
                 at
             }
             _ => at,
@@ -82,15 +82,15 @@ impl Sampling {
             self.lacks(census, MissingReason::Unreachable, why);
         }
         let detail = match self.looks {
-            0 => "it was not asked even once".to_owned(),
-            1 => "asked once: clients that were not connected at that moment are not in it; --watch asks again"
+            0 => "it was never sampled".to_owned(),
+            1 => "sampled once: clients that were not connected at that moment are missing; --watch samples again"
                 .to_owned(),
-            looks => format!("asked {looks} times: clients that came and went in between are not in it"),
+            looks => format!("sampled {looks} times: clients that came and went in between are missing"),
         };
         self.lacks(census, MissingReason::Sampling, &detail);
         if let Some(source) = census.source_mut(self.source) {
             let gaps = if self.gaps > 0 { format!(", {} interruptions", self.gaps) } else { String::new() };
-            source.format = format!("{} looks{gaps}", self.looks);
+            source.format = format!("{} samples{gaps}", self.looks);
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
         return (Verdict::Breaks, format!("{more}{} {verb} in plaintext", clients(plaintext)));
     }
     if unknown > 0 {
-        let reason = format!("whether {} would be refused could not be told", clients(unknown));
+        let reason = format!("whether {} would be refused could not be determined", clients(unknown));
         return (Verdict::NeedsObservation, reason);
     }
     if beyond(Tls::Plaintext) || beyond(Tls::Unknown) {
@@ -74,7 +74,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
         return (Verdict::NeedsObservation, reason.to_owned());
     }
     if evidence.clients.is_empty() {
-        return (Verdict::NeedsObservation, with_missing("no connection was seen", evidence.sources));
+        return (Verdict::NeedsObservation, with_missing("no connection was observed", evidence.sources));
     }
     let mut whole = Coverage::default();
     for source in evidence.sources.iter().filter(|source| source.is_complete) {
@@ -83,7 +83,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
     if !whole.is_enough(requirements.window) {
         let observed = whole.observed();
         let short = if observed == 0 && evidence.sources.iter().all(|source| !source.is_complete) {
-            "a source that is not whole does not count".to_owned()
+            "an incomplete source is not counted".to_owned()
         } else {
             format!("{} observed of the {} asked for", days(observed), days(requirements.window))
         };

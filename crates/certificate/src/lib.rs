@@ -205,7 +205,7 @@ fn verify_full(
     } else if let Some(weak) = facts.refused_by_openssl() {
         Some(weak)
     } else if evidence.host.is_empty() {
-        Some("no host name was given to judge it by; libpq refuses hostaddr alone".to_owned())
+        Some("no host name was given to check it against; libpq refuses hostaddr alone".to_owned())
     } else if let NameMatch::Malformed(fault) = name_match {
         Some((*fault).to_owned())
     } else if !name_match.is_match() {
@@ -218,11 +218,11 @@ fn verify_full(
         // What this program cannot check is no fault of the server: a false signature ends the handshake.
         (None, _) if open.is_some() => Judgement { ok: None, reason: open },
         (None, _) if chain_ok.is_none() => {
-            Judgement { ok: None, reason: Some("no roots were given to judge the chain".to_owned()) }
+            Judgement { ok: None, reason: Some("no roots were given to verify the chain".to_owned()) }
         }
         (None, NameMatch::CommonName) => Judgement {
             ok: Some(true),
-            reason: Some("the common name decides, as no alternative name has the host's kind".to_owned()),
+            reason: Some("the common name is used, because no alternative name is of the host's type".to_owned()),
         },
         (None, _) => Judgement { ok: Some(true), reason: None },
     }
@@ -262,7 +262,7 @@ fn judge_strictly(evidence: &Evidence<'_>) -> Result<(), Strict> {
     let host = ServerName::try_from(evidence.host)
         .map_err(|_| Strict::Name("the host is neither a DNS name nor an address".to_owned()))?;
     leaf.verify_is_valid_for_subject_name(&host)
-        .map_err(|_| Strict::Name(format!("no alternative name fits \"{}\"", evidence.host)))
+        .map_err(|_| Strict::Name(format!("no alternative name matches \"{}\"", evidence.host)))
 }
 
 fn rfc9525(
@@ -280,10 +280,10 @@ fn rfc9525(
         Err(Strict::Chain(why)) => why.clone(),
         Err(Strict::NameConstraint) => "a name constraint of an issuer excludes the name".to_owned(),
         Err(Strict::Name(why)) if *name_match == NameMatch::CommonName => {
-            format!("{why}; the common name does not count")
+            format!("{why}; the common name is not used")
         }
         Err(Strict::Name(why)) => why.clone(),
-        Ok(()) if chain_ok.is_none() => return open("no roots were given to judge the chain".to_owned()),
+        Ok(()) if chain_ok.is_none() => return open("no roots were given to verify the chain".to_owned()),
         Ok(()) if evidence.key_proof.is_err() => return open(unproven(evidence.key_proof.err().unwrap_or_default())),
         Ok(()) => {
             return Judgement { ok: Some(true), reason: None };

@@ -76,7 +76,7 @@ fn matches_address(bytes: &[u8], host: Option<IpAddr>) -> Result<bool, &'static 
 
 fn matches_text(name: &[u8], host: &str) -> Result<bool, &'static str> {
     if name.contains(&0) {
-        return Err("a name in the certificate holds a NUL");
+        return Err("a name in the certificate contains a NUL");
     }
     Ok(name.eq_ignore_ascii_case(host.as_bytes()) || matches_wildcard(name, host.as_bytes()))
 }

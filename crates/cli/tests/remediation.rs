@@ -234,8 +234,8 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
     std::fs::write(&binary, [0xff, 0x00, 0x80]).unwrap();
     let cases: Vec<(Vec<&str>, &str)> = vec![
         (vec!["apply", &edited, "--approve", &hash], "changed after it was made"),
-        (vec!["apply", &truncated, "--approve", &hash], "cut off"),
-        (vec!["apply", &newer, "--approve", &hash], "this hostssl knows hostssl/plan/v1"),
+        (vec!["apply", &truncated, "--approve", &hash], "truncated"),
+        (vec!["apply", &newer, "--approve", &hash], "this hostssl supports hostssl/plan/v1"),
         (vec!["apply", &binary, "--approve", &hash], "binary.json"),
         (vec!["apply", "no-such-file.json", "--approve", &hash], "no-such-file.json"),
         (vec!["apply", &file, "--approve", "abc"], "not the hash of a plan"),
@@ -306,7 +306,7 @@ fn a_state_directory_that_cannot_be_trusted_is_refused_before_the_first_write() 
                 let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
                 std::fs::set_permissions(path, mode).unwrap();
             }),
-            "other users may write",
+            "other users can write",
         ),
         ("/proc/hostssl".to_owned(), "cannot be used"),
     ];
@@ -415,7 +415,7 @@ fn settles_and_resumes(signal: &str) {
     assert_eq!(run["phase"], "applying");
     let resumed = site.run(&["resume", run["run"].as_str().unwrap(), "-o", "json"]);
     let report = json(&resumed);
-    let left = |step: &Value| step["reason"].as_str().is_some_and(|reason| reason.contains("turn has not come"));
+    let left = |step: &Value| step["reason"].as_str().is_some_and(|reason| reason.contains("not started yet"));
     assert!(!report["steps"].as_array().unwrap().iter().any(left), "{report}");
     assert!(report["summary"]["applied"].as_u64() > Some(1), "{report}");
     assert_eq!(site.runs()[0]["phase"], "finished");

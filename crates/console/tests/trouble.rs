@@ -243,7 +243,8 @@ async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
         store.append(&run, std::slice::from_ref(&record)).await.unwrap();
     }
     let page = visitor.get(&address).await.body;
-    for words in ["<h1>Undo ", "undo not ended", ">Resume the undo<", "not put back yet", "<dt>applied</dt><dd>1</dd>"]
+    for words in
+        ["<h1>Undo ", "undo not ended", ">Resume the undo<", "has not been restored yet", "<dt>applied</dt><dd>1</dd>"]
     {
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -21,7 +21,7 @@ use readings::Weight;
 /// Who or what refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The server demands TLS and the client came without.
+    /// The server requires TLS, and the client connected without it.
     TlsEnforced,
     /// A rule on addresses, users or databases: a firewall, an allow list, `pg_hba.conf`. Not TLS.
     AddressRule,
@@ -211,12 +211,12 @@ fn explanation(found: &Found, top: Weight) -> Explanation {
 /// Marks the companion of a better reason.
 fn set_aside(explanation: &mut Explanation) {
     explanation.red_herring = true;
-    explanation.why.push_str(" Another message of the text counts more.");
+    explanation.why.push_str(" Another message in the text is more significant.");
     if explanation.cause == Cause::TlsEnforced {
         // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in plaintext; with `allow` it does so
         // the other way round. The refusal of plaintext is no sign of a client without TLS then.
         explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
-                               what counts is the other error, that of the attempt over TLS.";
+                               the cause is the other error, from the attempt over TLS.";
         explanation.advice =
             "Fix the other error. Set sslmode=require or stricter, so that no attempt is made in plaintext.";
     }
@@ -224,8 +224,8 @@ fn set_aside(explanation: &mut Explanation) {
 
 fn unknown_attempt() -> Explanation {
     Explanation {
-        meaning: "The text tells of several attempts. One failed with a message that is not known here, and it is likely the \
-                  one that counts.",
+        meaning: "The text reports several attempts. One failed with an unknown message, which is probably the \
+                  cause.",
         why: "One attempt holds no known message, and those of the others do not say why it failed.".to_owned(),
         ..unknown()
     }
@@ -235,7 +235,7 @@ fn unknown() -> Explanation {
     Explanation {
         cause: Cause::Unknown,
         confidence: Confidence::Low,
-        meaning: "The text matches no message that is known here.",
+        meaning: "The text matches no known message.",
         why: "None of the known messages and codes is in it, outside of quoted names.".to_owned(),
         advice: "Paste the whole message with its SQLSTATE code, untranslated (lc_messages=C in the server, LC_ALL=C in the \
                  client), or see what the server does: hostssl probe HOST.",

@@ -54,10 +54,10 @@ readings! {
         "A line of pg_hba.conf rejects connections without TLS from this address.",
         "Set sslmode=require, or better verify-full, in the client.";
     GATEWAY_PLAIN: TlsEnforced, PlaintextRefused, High,
-        "The server, or the gateway before it, demands TLS and the client came without.",
+        "The server, or the gateway before it, requires TLS, and the client connected without it.",
         "Set sslmode=require, or better verify-full, in the client.";
     POOLER_PLAIN: TlsEnforced, PlaintextRefused, High,
-        "The pooler demands TLS and the client came without.",
+        "The pooler requires TLS, and the client connected without it.",
         "Set sslmode=require, or better verify-full, in the client.";
 }
 
@@ -70,7 +70,7 @@ readings! {
         "A line of pg_hba.conf rejects this user, database or address although the client used TLS.",
         "Check the reject lines of pg_hba.conf. TLS is not the problem.";
     NO_ENTRY_GSS: AddressRule, Refused, High,
-        "The client came with GSSAPI encryption, for which the server has no rule.",
+        "The client used GSSAPI encryption, for which the server has no rule.",
         "Set gssencmode=disable in the client, and use TLS.";
     NO_ENTRY: PgHba, Hint, Low,
         "No rule of pg_hba.conf, or of a firewall that answers like it, allows this login. The words that say whether TLS was used are missing.",
@@ -82,7 +82,7 @@ readings! {
         "The pooler refused the login. The line with the reason is missing: a rule of pool_hba.conf, TLS or the password.",
         "Get the line that begins with DETAIL, from the pooler's log if need be.";
     OTHER_METHOD: PgHba, Authenticated, High,
-        "The line of pg_hba.conf that fits demands another way of signing in than a password.",
+        "The matching line of pg_hba.conf requires an authentication method other than a password.",
         "Change the method of that line (scram-sha-256 for passwords), or connect as the user that it expects.";
 }
 
@@ -95,10 +95,10 @@ readings! {
         "The server accepted the connection and refused the access token that was sent as the password.",
         "Get a new token for the resource of open source databases, and pass it unchanged.";
     NO_PASSWORD: Password, Authenticated, High,
-        "The server asked for a password, and the client has none, or none that is text.",
+        "The server requested a password, and the client has none, or one that is not text.",
         "Give the client a password: check the variable or the connection string that should hold it.";
     USER_FORM: Password, Authenticated, Medium,
-        "An Azure single server wants the user name with the server's name behind it.",
+        "An Azure single server requires the user name followed by the server's name.",
         "Write the user as user@server, or check the user name.";
     PERMISSION: Permission, Authenticated, High,
         "The login was accepted, and the user lacks a privilege.",
@@ -114,17 +114,17 @@ readings! {
 // Certificates.
 readings! {
     CLIENT_CERTIFICATE: ClientCertificate, Refused, High,
-        "The server demands a certificate of the client. Azure never does: this is another server, or a proxy.",
+        "The server requires a client certificate. Azure never does: this is another server, or a proxy.",
         "Give the client sslcert and sslkey.";
     NO_CLIENT_ROOTS: ClientCertificate, Refused, High,
-        "The server demands a certificate of the client, and has no roots of its own to check it by.",
-        "Set ssl_ca_file in the server, or change the line of pg_hba.conf that demands the certificate.";
+        "The server requires a client certificate, but has no root certificates to verify it.",
+        "Set ssl_ca_file in the server, or change the line of pg_hba.conf that requires the certificate.";
     CLIENT_CERTIFICATE_ALERT: ClientCertificate, TlsReason, High,
-        "The server demands a certificate of the client in the TLS handshake. Azure never does: this is another server, or a proxy.",
+        "The server requires a client certificate in the TLS handshake. Azure never does: this is another server, or a proxy.",
         "Give the client sslcert and sslkey.";
     NO_ROOT_FILE: TrustStore, Symptom, High,
-        "The client is to verify the server's certificate (sslmode=verify-ca or verify-full), and has no file of roots. No server refused.",
-        "Name a file of roots by sslrootcert, or the system's by sslrootcert=system (libpq 16 and later).";
+        "The client must verify the server's certificate (sslmode=verify-ca or verify-full), but has no root certificate file. No server refused.",
+        "Set sslrootcert to a root certificate file, or use the system's with sslrootcert=system (libpq 16 and later).";
     UNTRUSTED: TrustStore, TlsReason, High,
         "The chain ends in a root that the client does not trust. Enforcement is not the problem.",
         "Give the client the root of the server's chain. Do not turn verification off.";
@@ -132,13 +132,13 @@ readings! {
         "The client refuses the server's certificate, most often because it does not trust the root of the chain. Enforcement is not the problem.",
         "Give the client the root of the server's chain; check dates and names too: hostssl probe HOST. Do not turn verification off.";
     OTHER_SIDE_DISTRUSTS: TrustStore, TlsReason, Medium,
-        "The side that sent this alert does not trust the certificate that it was shown: in a server's log it is the client that distrusts the server, in a client it is the server that refuses the client's certificate.",
+        "The side that sent this alert does not trust the certificate that it received: in a server's log it is the client that distrusts the server, in a client it is the server that refuses the client's certificate.",
         "Give the sender of the alert the root of the other's chain, or the client another sslcert.";
     HOST_NAME: HostName, TlsReason, High,
-        "The certificate names another host than the one connected to.",
+        "The certificate names a host other than the one connected to.",
         "Connect by the server's full name, not by its address or a privatelink name.";
     NO_SERVER_NAME: HostName, TlsReason, Medium,
-        "What answered has no server of the name that the client asked for.",
+        "The peer has no server with the name that the client requested.",
         "Connect by the server's full name; a proxy that chooses by name needs it in the TLS handshake (SNI).";
     EXPIRED: Expired, TlsReason, High,
         "A certificate of the chain has expired or is not valid yet, or the clock of the verifying side is wrong.",
@@ -151,25 +151,25 @@ readings! {
 // The TLS handshake.
 readings! {
     NO_TLS: NoTlsOnServer, TlsReason, High,
-        "The client demands TLS and the server answered that it has none.",
-        "Turn ssl on in the server. A proxy or pooler in between may be what answered.";
+        "The client requires TLS, and the server does not support it.",
+        "Turn ssl on in the server. A proxy or pooler in between may have answered.";
     NO_COMMON_TLS: NoCommonTls, TlsReason, High,
-        "Client and server have no version of TLS or no cipher suite in common.",
+        "Client and server have no TLS version or no cipher suite in common.",
         "Update the client's TLS library: current servers accept TLS 1.2 and 1.3 only. Check ssl_ciphers of the server too.";
     MAYBE_NO_COMMON_TLS: NoCommonTls, Symptom, Medium,
-        "If this is about TLS, client and server have no version of it in common.",
+        "If this is about TLS, client and server have no TLS version in common.",
         "Update the client's TLS library: current servers accept TLS 1.2 and 1.3 only.";
     HANDSHAKE_FAILURE: NoCommonTls, TlsReason, Medium,
         "The peer found nothing acceptable in the client's offer: versions, cipher suites, groups, or a client certificate that is missing.",
         "See what the server accepts (hostssl probe HOST), and update the client's TLS library.";
     NOT_TLS: Handshake, TlsReason, High,
-        "What answered does not speak TLS or PostgreSQL where that was expected.",
+        "The peer does not speak TLS or PostgreSQL where that was expected.",
         "Check host and port, and whether the client uses direct TLS (sslnegotiation=direct) with a server that does not support it.";
     NO_ALPN: Handshake, TlsReason, High,
-        "What answered accepts direct TLS, but is not a PostgreSQL that supports it (it chose no ALPN protocol).",
+        "The peer accepts direct TLS, but is not a PostgreSQL that supports it (it chose no ALPN protocol).",
         "Remove sslnegotiation=direct, or check what is between client and server.";
     BROKEN_OFF: Handshake, TlsFailure, Medium,
-        "The peer, or something in between, broke off the TLS connection.",
+        "The peer, or something in between, aborted the TLS connection.",
         "Look for a proxy, a firewall that inspects TLS, or a server without direct TLS; see hostssl probe HOST --transcript.";
     TLS_FAILED: Handshake, TlsWrapper, Low,
         "TLS failed, for a reason that is unknown or not in the text.",
@@ -179,18 +179,18 @@ readings! {
         "Look for a proxy in between, and update the client.";
     INJECTED: Handshake, TlsReason, High,
         "Plaintext arrived between the server's answer and the TLS handshake. libpq stops, because an attacker between client and server can forge answers of the server that way (CVE-2021-23222).",
-        "Treat it as an attack until you know better: do not connect without TLS. Look for a proxy in between, and compare from another network: hostssl probe HOST.";
+        "Assume an attack until you find another cause: do not connect without TLS. Look for a proxy in between, and compare from another network: hostssl probe HOST.";
     CHANNEL_BINDING: ClientSetup, TlsReason, Medium,
-        "The client demands channel binding (channel_binding=require), and what answered does not offer it: a pooler or proxy terminates TLS before the server, or the password is not stored for SCRAM.",
+        "The client requires channel binding (channel_binding=require), and the peer does not offer it: a pooler or proxy terminates TLS before the server, or the password is not stored for SCRAM.",
         "Connect to the server without the proxy, or store the password with password_encryption=scram-sha-256. An attacker in between looks the same.";
     OTHER_PROTOCOL: Handshake, Symptom, Low,
-        "The server does not know what the client asked for first (GSSAPI encryption or a newer protocol). Clients continue without it.",
+        "The server does not support what the client requested first (GSSAPI encryption or a newer protocol). Clients continue without it.",
         "Check the other errors. Set gssencmode=disable if it is the only one.";
     CLIENT_SETUP: ClientSetup, TlsReason, High,
         "The problem is in the client's own settings, files or build. No server refused.",
         "Correct the setting that the message names. sslmode is one of disable, allow, prefer, require, verify-ca, verify-full.";
     OLD_CLIENT: ClientSetup, Refused, High,
-        "The client does not know a way of signing in or a setting that the server has.",
+        "The client does not support an authentication method or a setting of the server.",
         "Update the driver, or remove the setting that is named.";
 }
 
@@ -204,23 +204,23 @@ readings! {
         "Retry later.";
     BACKEND_DOWN: Busy, Symptom, Medium,
         "The pooler could not get a connection to the server behind it in time.",
-        "Look at the pooler's log for what the server says to it.";
+        "Check the pooler's log for the server's message.";
     CONNECTION_REFUSED: Unreachable, Symptom, High,
-        "Nothing listens on that address and port, or a firewall rejects the connection. The answer is not PostgreSQL's.",
+        "Nothing listens on that address and port, or a firewall rejects the connection. The answer does not come from PostgreSQL.",
         "Check host and port, and whether the server is running.";
     NO_ANSWER: Unreachable, Symptom, High,
-        "No answer came: a firewall that drops, a server on a private network, or a stopped one.",
+        "No answer: a firewall that drops packets, a server on a private network, or a stopped one.",
         "Check the firewall rules of the server and the route to it.";
     MAYBE_NO_ANSWER: Unreachable, Symptom, Low,
-        "Something took too long: most often no answer came, as of a firewall that drops or a server on a private network. A pool of connections that is used up says the same.",
+        "Something took too long: most often there is no answer, because of a firewall that drops packets or a server on a private network. An exhausted connection pool reports the same.",
         "Check the firewall rules of the server and the route to it, then the size of the pool.";
     NO_ADDRESS: Unreachable, Symptom, High,
-        "The name has no address here. Private servers have one only on their own network.",
+        "The name does not resolve here. The names of private servers resolve only on their own network.",
         "Check the name, and the private DNS zone where the client runs.";
     NO_SOCKET: Unreachable, Symptom, High,
-        "The client looked for a server on its own machine, and none has a socket there.",
-        "Name the host of the server; without one the client takes its own machine.";
+        "The client tried a server on its own machine, and none has a socket there.",
+        "Set the host of the server; without one the client uses its own machine.";
     CLOSED: Closed, Symptom, Low,
-        "The connection was closed without a word of why: a server that crashed or stopped, a time limit, a proxy or a firewall.",
-        "Look at the server's log at that time, and see what the server does: hostssl probe HOST.";
+        "The connection was closed without a reason: a server that crashed or stopped, a time limit, a proxy or a firewall.",
+        "Check the server's log at that time, and see what the server does: hostssl probe HOST.";
 }

@@ -32,7 +32,7 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport) -> io::Result<()> {
         owners.entry(server.owner.as_deref()).or_default().push(server);
     }
     if owners.is_empty() {
-        writeln!(out, "None was seen.\n")?;
+        writeln!(out, "None was observed.\n")?;
     } else {
         writeln!(out, "These clients are refused once their server enforces encryption. Each needs one change.\n")?;
         writeln!(out, "{REQUIRE_OR_VERIFY}\n")?;
@@ -59,9 +59,9 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport) -> io::Result<()> {
 }
 
 /// What the two columns of changes mean.
-pub const REQUIRE_OR_VERIFY: &str = "`require` encrypts, and is enough for enforcement. It does not check who answers: \
-somebody in the middle can show any certificate and read everything. `verify-full` also checks that the certificate comes \
-from a root that the client trusts and is made out to the name that it connects to. Use it wherever the root certificates \
+pub const REQUIRE_OR_VERIFY: &str = "`require` encrypts, and is enough for enforcement. It does not verify the identity \
+of the server: an attacker in the middle can present any certificate and read everything. `verify-full` also checks that the certificate chains \
+to a root that the client trusts and is issued for the name that it connects to. Use it wherever the root certificates \
 can be installed, trust roots and never an intermediate, and connect by name and not by address.";
 
 fn write_server(out: &mut dyn Write, server: &ServerClients, level: &str) -> io::Result<()> {

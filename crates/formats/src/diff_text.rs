@@ -52,11 +52,11 @@ pub fn write(
     let counts = if counts.is_empty() { "no change".to_owned() } else { counts.join(", ") };
     writeln!(out, "{counts}; {} findings unchanged", diff.unchanged)?;
     if before.run.profile != after.run.profile {
-        writeln!(out, "note: the audits were judged by different profiles, so a change may be one of the rules")?;
+        writeln!(out, "note: the audits used different profiles, so a change may come from the rules")?;
     }
     if !diff.not_compared.is_empty() {
         let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
-        writeln!(out, "note: judged in one of the audits only, so not compared: {}", ids.join(", "))?;
+        writeln!(out, "note: checked in only one of the audits, so not compared: {}", ids.join(", "))?;
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ fn what(change: &Change<'_>) -> String {
         },
         (None, None, None) => String::new(),
         (None, before, after) => {
-            let absent = || "not there".to_owned();
+            let absent = || "missing".to_owned();
             format!("{} -> {}", before.map_or_else(absent, state), after.map_or_else(absent, state))
         }
     }

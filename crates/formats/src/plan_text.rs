@@ -140,7 +140,7 @@ fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
     if concerned.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{}", palette.bold("Clients that are refused, or of which that cannot be told"))?;
+    writeln!(out, "{}", palette.bold("Clients that would be refused, or might be"))?;
     let (servers, clients) = CLIENTS_SHOWN;
     let mut rows = Vec::new();
     for (name, impact) in concerned.iter().take(servers) {
@@ -166,7 +166,7 @@ pub fn client_text(client: &AffectedClient) -> String {
     let part = |lead: &str, text: Option<&str>| text.map(|text| format!("{lead}{text}"));
     let tls = match client.tls.as_str() {
         "plaintext" => "in plaintext".to_owned(),
-        "unknown" => "with or without TLS: not known".to_owned(),
+        "unknown" => "unknown whether with TLS".to_owned(),
         version => format!("with {version}"),
     };
     let to = part(" to ", client.database.as_ref().map(|text| text.as_str())).unwrap_or_default();

@@ -114,14 +114,11 @@ impl<W: Write> TableWriter<W> {
             let held = MOST_HELD + 1;
             writeln!(
                 self.out,
-                "the first {held} are sorted, failures first; the rest is in the order in which it was done; -o json has \
+                "the first {held} are sorted, failures first; the rest are in the order in which they were probed; -o json has \
                  the details"
             )?;
         }
-        writeln!(
-            self.out,
-            "the proof covers the users and databases that were named, as seen from this machine; no password was sent"
-        )?;
+        writeln!(self.out, "the proof covers the named users and databases, from this machine; no password was sent")?;
         self.out.flush()
     }
 
@@ -176,7 +173,7 @@ fn texts(report: &EndpointReport) -> [String; 6] {
     let certificate = report.certificate.as_ref().map_or("-", |certificate| match certificate.verify_full.ok {
         Some(true) => "verify-full",
         Some(false) => "not valid",
-        None => "not judged",
+        None => "not checked",
     });
     [
         report.verdict.as_str().to_owned(),

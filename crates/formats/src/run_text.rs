@@ -147,7 +147,7 @@ fn counts(summary: &RunSummary, palette: Palette) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(status, count)| palette.outcome(outcome(status), &format!("{count} {}", status.as_str())));
     let told: Vec<String> = open.into_iter().chain(ended).collect();
-    if told.is_empty() { "nothing was to be done".to_owned() } else { told.join(", ") }
+    if told.is_empty() { "no change was needed".to_owned() } else { told.join(", ") }
 }
 
 /// Whether an undo was begun and not ended: it goes on, or whoever did it was stopped.
@@ -171,7 +171,7 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
             (vec![resume("settles what is in progress and continues with the rest")], None)
         }
         RunOutcome::Open => (vec![resume("continues with the rest"), undo("restores what was applied")], None),
-        RunOutcome::Stuck => (vec![undo("tries again")], Some("look at the servers that are stuck first")),
+        RunOutcome::Stuck => (vec![undo("retries")], Some("check the servers that are stuck first")),
         RunOutcome::Incomplete if report.is_left_to_people() && !applied => (Vec::new(), Some(manually)),
         RunOutcome::Incomplete if report.is_left_to_people() => {
             (vec![undo("restores what was applied")], Some(manually))
@@ -182,7 +182,7 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         RunOutcome::Failed | RunOutcome::Incomplete => {
             (vec![plan("plans again")], Some("fix the cause first, or leave those servers out with --except NAME"))
         }
-        RunOutcome::Done if applied => (vec![undo("restores it, if a client turns out to be broken")], None),
+        RunOutcome::Done if applied => (vec![undo("restores it if a client stops working")], None),
         RunOutcome::Done => (Vec::new(), None),
     }
 }

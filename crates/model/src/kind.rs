@@ -169,7 +169,7 @@ const HORIZON: Offering = Offering {
     tells_busy: false,
     // It has no state of its own, only whether its last provisioning succeeded.
     ready_states: &["Ready", "Succeeded"],
-    not_written: Some("it stands in a parameter group, which other clusters may share: change it there manually"),
+    not_written: Some("it is in a parameter group, which other clusters may share: change it there manually"),
 };
 
 impl Kind {

@@ -182,8 +182,8 @@ async fn discover_by_graph(subscriptions: &[(Arc<Subscription>, Tenant)], gaps: 
             place(row, &mut found, gaps);
         }
     }
-    let detail = "servers were found by Resource Graph, a copy that lags behind and leaves out what the identity may not \
-                  read: it cannot vouch that no server is missing";
+    let detail = "servers were listed by Resource Graph, a copy that lags behind and omits what the identity may not read: \
+                  it cannot prove that no server is missing";
     gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::EventuallyConsistent, detail) });
     found
 }

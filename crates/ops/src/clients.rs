@@ -176,7 +176,7 @@ const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logFiles
 
 async fn download(arm: &Arm, file: &ListedLogFile, reader: &mut LogReader) -> LogEnd {
     let Some(url) = &file.url else {
-        return LogEnd::Broken("its address is not in the storage of this cloud".to_owned());
+        return LogEnd::Broken("its URL is not a storage address of this cloud".to_owned());
     };
     match download_log_file(arm, url, &mut |piece| reader.feed(piece)).await {
         Ok(()) => LogEnd::Whole,

@@ -55,7 +55,7 @@ impl ListenerProbe {
             return alone(unchecked);
         }
         let Some(host) = server.fqdn.as_deref() else {
-            return alone(Unchecked::new(Reason::NotReturned, "Azure does not say by which name it is reached"));
+            return alone(Unchecked::new(Reason::NotReturned, "Azure did not return its host name"));
         };
         let (databases, unchecked) = databases(arm, server).await;
         let looks = server.kind.offering().ports.iter().map(|port| self.look_at(server, host, *port, &databases));
@@ -81,7 +81,7 @@ impl ListenerProbe {
                 ..target
             },
             _ => {
-                let detail = "the name that Azure returned is no name of a host";
+                let detail = "the name that Azure returned is not a host name";
                 return vec![self.unseen(port, Unchecked::new(Reason::MalformedAnswer, detail))];
             }
         };
@@ -92,12 +92,12 @@ impl ListenerProbe {
                     Stop::Deadline => Reason::Deadline,
                     Stop::Interrupted => Reason::Interrupted,
                 };
-                let detail = "the run ended before the wire was looked at";
+                let detail = "the run ended before it was probed";
                 vec![self.unseen(port, Unchecked::new(reason, detail))]
             }
             reports = self.probe(target) => {
                 let Some(reports) = reports else {
-                    return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended before its time"))];
+                    return vec![self.unseen(port, Unchecked::new(Reason::Inconclusive, "the probe ended early"))];
                 };
                 let now = (self.clock)();
                 reports.iter().map(|report| observation(report, now)).collect()
@@ -130,7 +130,7 @@ async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Option<Unchecked
     names.truncate(MAX_DATABASES);
     let unchecked = listing.error.map(|error| {
         let unchecked = error.blind(action);
-        let detail = format!("its databases cannot be listed, so that fewer were probed: {}", unchecked.detail);
+        let detail = format!("its databases cannot be listed, so fewer were probed: {}", unchecked.detail);
         Unchecked { detail: detail.into(), ..unchecked }
     });
     (names, unchecked)

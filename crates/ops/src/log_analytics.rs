@@ -75,13 +75,13 @@ impl ClientSource for LogAnalyticsSource {
         let hours = match client.hours(&server.id, slice).await {
             Ok(hours) => hours,
             Err(error) => {
-                without(MissingReason::Unreachable, format!("the workspace could not be asked: {error}"));
+                without(MissingReason::Unreachable, format!("the workspace could not be queried: {error}"));
                 return census;
             }
         };
         if hours.is_empty() {
             let detail =
-                "no line of this server is in the workspace: no diagnostic setting sends its PostgreSQL logs there";
+                "the workspace has no log line of this server: no diagnostic setting sends its PostgreSQL logs there";
             without(MissingReason::Disabled, detail.to_owned());
             return census;
         }
@@ -99,7 +99,7 @@ impl ClientSource for LogAnalyticsSource {
         if let Some(source) = census.source_mut(place)
             && source.coverage.spans().len() > 1
         {
-            source.lacks(MissingReason::Gap, "no line arrived for more than an hour; that time does not count");
+            source.lacks(MissingReason::Gap, "no line arrived for more than an hour; that time is not counted");
         }
         census
     }

@@ -95,7 +95,7 @@ pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible,
         subscriptions.retain(|(s, _)| scope.subscriptions.iter().any(|name| is_named(s, name)));
     }
     if subscriptions.is_empty() && gaps.is_empty() {
-        let detail = "the identity sees no subscription: it has no role anywhere, or is in another tenant";
+        let detail = "no subscription is visible: the identity has no role anywhere, or is in another tenant";
         gaps.push(Gap { scope: GapScope::AllSubscriptions, blind: Unchecked::new(Reason::NoSubscription, detail) });
     }
     Ok(Visible { subscriptions, gaps })

@@ -233,7 +233,7 @@ async fn read_settings(arm: &Arm, mut listed: Listed, mut names: Vec<ParameterNa
 fn not_readable(server: &Server) -> Option<Unchecked> {
     let state = server.state.as_ref()?;
     if state.is_stopped() {
-        let detail = "the server is stopped; Azure does not tell the parameters of a stopped server";
+        let detail = "the server is stopped; Azure does not return the parameters of a stopped server";
         return Some(Unchecked::new(Reason::Stopped, detail));
     }
     let detail = "the server is being created and has no parameters yet";

@@ -49,7 +49,7 @@ pub enum DecodeError {
 #[non_exhaustive]
 pub enum EncodeError {
     /// A name or value holds a NUL, which ends a string in this protocol.
-    #[error("{0} holds a NUL byte")]
+    #[error("{0} contains a NUL byte")]
     Nul(&'static str),
     /// The message would be longer than the receiver accepts.
     #[error("{what} would be longer than {max} bytes")]

@@ -154,7 +154,7 @@ pub(crate) fn unfinished(target: &Target) -> EndpointReport {
     EndpointReport {
         verdict: Verdict::Inconclusive,
         unreachable: None,
-        reason: "the probe ended before its time".to_owned(),
+        reason: "the probe ended early".to_owned(),
         ..unresolved(target, &Reason::NotAsked)
     }
 }

@@ -70,25 +70,25 @@ pub enum Reason {
     #[error("network error while {0}: {1}")]
     Network(&'static str, String),
     /// The peer does not keep to the protocol.
-    #[error("the peer does not keep to the protocol: {0}")]
+    #[error("the peer violates the protocol: {0}")]
     Protocol(String),
     /// No TLS handshake could be completed.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
     /// The key of the certificate did not sign the handshake: no client goes on.
-    #[error("the TLS handshake failed: the server's signature is false")]
+    #[error("the TLS handshake failed: the server's signature is not valid")]
     FalseSignature,
     /// TLS went as far as to the server's demand for a certificate of ours.
-    #[error("the server demands a client certificate")]
+    #[error("the server requires a client certificate")]
     ClientCertificate,
     /// The deadline of the endpoint passed before the job's turn.
-    #[error("the deadline of the endpoint had passed")]
+    #[error("the endpoint's deadline was reached")]
     EndpointDeadline,
     /// The job makes no sense after what was seen.
     #[error("not tried: {0}")]
     Pointless(&'static str),
     /// The caller did not ask for it.
-    #[error("not asked for")]
+    #[error("not requested")]
     NotAsked,
     /// A user or database name cannot be sent.
     #[error("cannot be sent: {0}")]

@@ -21,7 +21,7 @@ pub struct Rule {
 
 /// Why a text is no rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected NAME:PORT:HOST:PORT, of which each may be empty; an IPv6 address stands in brackets")]
+#[error("expected NAME:PORT:HOST:PORT, each of which may be empty; write an IPv6 address in brackets")]
 pub struct RuleError;
 
 impl Rule {

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads once more into the buffer.
     pub(crate) async fn receive(&mut self, what: &'static str) -> Result<(), Reason> {
         if self.received >= MAX_RECEIVED || self.reads >= MAX_READS {
-            return Err(Reason::Protocol("too many bytes without an answer in them".to_owned()));
+            return Err(Reason::Protocol("too many bytes without an answer".to_owned()));
         }
         let mut chunk = [0; 8192];
         let count = match timeout_at(self.deadline, self.stream.read(&mut chunk)).await {
@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Err(reason);
             }
             Err(_) => {
-                self.pen.event("deadline passed", || what.to_owned());
+                self.pen.event("deadline reached", || what.to_owned());
                 return Err(Reason::Timeout(what));
             }
         };
@@ -131,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match timeout_at(end, self.stream.read(&mut chunk)).await {
             Ok(Ok(count)) if count > 0 => {
                 let bytes = chunk.get(..count).unwrap_or_default();
-                self.pen.received("unasked bytes", || hostssl_pgwire::text::safe(bytes));
+                self.pen.received("unsolicited bytes", || hostssl_pgwire::text::safe(bytes));
                 self.buffer.extend_from_slice(bytes);
                 true
             }
@@ -155,12 +155,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     let (name, outcome) = match reply {
                         SslReply::Accepted => ("S", SslRequestOutcome::S),
                         // A banner that begins with this letter, not the one byte of a PostgreSQL.
-                        _ if bytes_after => ("N and more", SslRequestOutcome::Garbage),
+                        _ if bytes_after => ("N and further bytes", SslRequestOutcome::Garbage),
                         _ => ("N", SslRequestOutcome::N),
                     };
                     self.pen.received(name, String::new);
                     if bytes_after {
-                        self.pen.received("bytes behind it", || hostssl_pgwire::text::safe(&self.buffer));
+                        self.pen.received("bytes after it", || hostssl_pgwire::text::safe(&self.buffer));
                     }
                     return Negotiation { bytes_after, ..plain(outcome) };
                 }
@@ -187,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let what = "reading an error in answer to SSLRequest";
         let (outcome, note) = match self.message(what).await {
             Ok(BackendMessage::Error(error)) => (SslRequestOutcome::E, describe_error(&error)),
-            Ok(_) => (SslRequestOutcome::Garbage, "no error after all".to_owned()),
+            Ok(_) => (SslRequestOutcome::Garbage, "not an error message".to_owned()),
             Err(reason @ Reason::Protocol(_)) => (SslRequestOutcome::Garbage, reason.to_string()),
             Err(reason) => (SslRequestOutcome::E, reason.to_string()),
         };

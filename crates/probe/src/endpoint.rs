@@ -145,7 +145,7 @@ impl Endpoint<'_> {
                 })
             }
             Err(_) => {
-                pen.event("not connected", || "deadline passed".to_owned());
+                pen.event("not connected", || "deadline reached".to_owned());
                 Err(Reason::Timeout("connecting"))
             }
         }
@@ -170,7 +170,7 @@ impl Endpoint<'_> {
             SslRequestOutcome::Timeout => Err(Reason::Timeout("waiting for the answer to SSLRequest")),
             SslRequestOutcome::Reset => Err(Reason::Reset("waiting for the answer to SSLRequest")),
             SslRequestOutcome::N => Err(Reason::Pointless("the server offers no TLS")),
-            SslRequestOutcome::E => Err(Reason::Pointless("the server answered SSLRequest by an error")),
+            SslRequestOutcome::E => Err(Reason::Pointless("the server answered SSLRequest with an error")),
             SslRequestOutcome::Garbage | SslRequestOutcome::NotSent => {
                 Err(Reason::Protocol("the answer to SSLRequest is neither S nor N".to_owned()))
             }

@@ -189,7 +189,7 @@ async fn continue_versions(
         if matches!(flight, Err(Reason::Timeout(_))) {
             // A server that keeps silent about one version would do so about all, at the price of a time-out each.
             for &other in wanted {
-                let silent = Attempt::NotScheduled(Reason::Pointless("the server has fallen silent"));
+                let silent = Attempt::NotScheduled(Reason::Pointless("the server stopped answering"));
                 seen.versions.entry(other).or_insert(silent);
             }
             break;

@@ -16,7 +16,7 @@ use crate::identity::Transport;
 use crate::report::SslRequestOutcome;
 use crate::tls_client::{ALPN, HandshakeFault};
 
-/// How long to wait for unasked bytes: about a round trip, as a peer that talks first sends at once.
+/// How long to wait for unsolicited bytes: about a round trip, as a peer that talks first sends at once.
 const LISTEN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
 
 /// How long a server may take to answer a startup that was stuffed behind the request.
@@ -252,8 +252,8 @@ async fn shake_hands(
             Err(fault)
         }
         Err((None, pen)) => {
-            pen.event("handshake failed", || "deadline passed".to_owned());
-            let reason = Reason::Timeout("shaking hands");
+            pen.event("handshake failed", || "deadline reached".to_owned());
+            let reason = Reason::Timeout("completing the TLS handshake");
             Err(HandshakeFault { reason, alpn_refused: false, chain: Vec::new() })
         }
     }
@@ -302,7 +302,7 @@ pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup)
     let ask = async {
         let message = startup.message().encode().map_err(|error| Reason::Encode(error.to_string()))?;
         let (mut wire, _) = endpoint.connect(|| connection_name("stuffed SSLRequest", startup)).await?;
-        wire.pen.sent("SSLRequest with a StartupMessage behind it", || startup.describe());
+        wire.pen.sent("SSLRequest followed by a StartupMessage", || startup.describe());
         wire.send(&[&SSL_REQUEST[..], &message].concat(), WHAT).await?;
         loop {
             match SslReply::decode(wire.buffer()) {

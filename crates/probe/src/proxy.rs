@@ -40,7 +40,7 @@ impl fmt::Debug for Socks5 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
     /// Another scheme, or none.
-    #[error("a proxy is named as socks5h://HOST:PORT, with USER:PASSWORD@ before HOST where it asks for them")]
+    #[error("a proxy is written as socks5h://HOST:PORT, with USER:PASSWORD@ before HOST if it requires them")]
     Scheme,
     /// `socks5://` would resolve names here, where those of a private network have no address.
     #[error("socks5:// resolves names here; use socks5h://, by which the proxy resolves them")]
@@ -121,7 +121,7 @@ impl Socks5 {
         match (chosen, &self.login) {
             ([5, 0], _) => Ok(()),
             ([5, 2], Some(login)) => login.send(stream).await,
-            ([5, _], _) => Err(io::Error::other("the proxy demands another way to sign in")),
+            ([5, _], _) => Err(io::Error::other("the proxy requires another authentication method")),
             _ => Err(io::Error::other("the proxy does not speak SOCKS5")),
         }
     }

@@ -36,7 +36,7 @@ type Job<'a> = BoxFuture<'a, Seen>;
 const MORE_FOR_SEVERAL: u16 = 4;
 
 /// Why a startup of the second round was not sent: such startups are left out of the report.
-const NOT_NEEDED: Attempt<StartupReply> = Attempt::NotScheduled(Reason::Pointless("the other startups decide"));
+const NOT_NEEDED: Attempt<StartupReply> = Attempt::NotScheduled(Reason::Pointless("the other startups are decisive"));
 
 pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> Facts {
     let mut facts = Facts::new(&startups.all);
@@ -62,14 +62,14 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> 
     }
     match facts.ssl {
         _ if facts.unreachable.is_some() => skip_remaining(startups, &mut facts, "no connection could be made"),
-        _ if facts.talks_first => skip_remaining(startups, &mut facts, "the peer talks first"),
+        _ if facts.talks_first => skip_remaining(startups, &mut facts, "the peer sends data first"),
         SslRequestOutcome::Garbage | SslRequestOutcome::NotSent => {
-            skip_remaining(startups, &mut facts, "the peer is no PostgreSQL");
+            skip_remaining(startups, &mut facts, "the peer is not PostgreSQL");
         }
         SslRequestOutcome::S if facts.bytes_before_handshake => {
             let reply = jobs::plaintext(endpoint, opener).await;
             set_plaintext(&mut facts, 0, reply);
-            skip_remaining(startups, &mut facts, "bytes stand before the handshake");
+            skip_remaining(startups, &mut facts, "bytes precede the handshake");
         }
         SslRequestOutcome::S => with_tls(endpoint, startups, &mut facts, Opening::SslRequest).await,
         SslRequestOutcome::N => {
@@ -152,7 +152,7 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Fact
     if !handshake_can_succeed(facts) {
         copy_handshake_failure(facts);
     }
-    skip_startups_over_tls(facts, "the first startup has shown that TLS leads on");
+    skip_startups_over_tls(facts, "the first startup has shown that TLS is accepted");
 
     if direct != DirectPlan::Never && facts.direct == Attempt::NotScheduled(Reason::NotAsked) {
         if direct == DirectPlan::UnlessOld && is_postgresql(facts) {
@@ -360,11 +360,11 @@ async fn without_request(endpoint: &Endpoint<'_>, startups: &Startups, facts: &m
     if facts.direct == Attempt::Completed(true) {
         with_tls(endpoint, startups, facts, Opening::Direct { alpn: true }).await;
     } else {
-        skip_tls(facts, "SSLRequest found no answer");
+        skip_tls(facts, "SSLRequest got no answer");
         if answered {
             without_tls(endpoint, startups, facts).await;
         } else {
-            skip_remaining(startups, facts, "the first startup found no answer");
+            skip_remaining(startups, facts, "the first startup got no answer");
         }
     }
 }

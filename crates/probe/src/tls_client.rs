@@ -130,7 +130,7 @@ impl Capture {
         let (Some(version), Some(suite)) = (version, suite) else {
             // rustls sets both before a handshake completes.
             return Err(HandshakeFault {
-                reason: Reason::Handshake("it agreed on no version and suite".to_owned()),
+                reason: Reason::Handshake("no version and suite were negotiated".to_owned()),
                 alpn_refused: false,
                 chain: std::mem::take(&mut seen.chain),
             });
@@ -158,7 +158,7 @@ impl Capture {
             (_, Some(alert)) if seen.certificate_requested && is_demand(alert) => Reason::ClientCertificate,
             (Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)), _) => Reason::FalseSignature,
             (Some(error), _) => Reason::Handshake(error.to_string()),
-            (None, _) => Reason::from_io(error, "shaking hands"),
+            (None, _) => Reason::from_io(error, "completing the TLS handshake"),
         };
         HandshakeFault {
             reason,

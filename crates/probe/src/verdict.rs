@@ -40,8 +40,8 @@ enum Aside {
 impl Aside {
     fn words(self) -> &'static str {
         match self {
-            Self::NoReplication => "replication is not to be had there",
-            Self::NoWalSender => "replication could not be asked for, because the server has no WAL sender free",
+            Self::NoReplication => "replication is not available there",
+            Self::NoWalSender => "replication could not be probed, because the server has no free WAL sender",
             Self::NoSuchName => "the pooler does not know all of the databases or users",
         }
     }
@@ -91,7 +91,7 @@ fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
     }
     if facts.broke_protocol() && !facts.spoke_postgresql() {
         let what = if facts.talks_first {
-            "the peer talks before it is asked"
+            "the peer sends data before it is asked"
         } else {
             "the peer does not answer as PostgreSQL does"
         };
@@ -100,7 +100,7 @@ fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
     let startups: Vec<&StartupResult> =
         weighed.iter().filter(|startup| startup.aside.is_none()).map(|startup| &startup.result).collect();
     if startups.is_empty() {
-        return (Verdict::Inconclusive, "nothing that was asked for is to be had, over TLS or without".to_owned());
+        return (Verdict::Inconclusive, "nothing that was requested is available, with or without TLS".to_owned());
     }
     let in_clear = |outcome| startups.iter().filter(move |startup| startup.plaintext.outcome == outcome);
     if let Some(why) = broken_tls(facts) {
@@ -136,7 +136,7 @@ fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
 fn tls_evidence(facts: &Facts, weighed: &[Weighed]) -> Option<String> {
     if weighed.iter().any(|startup| startup.result.encrypted.outcome == Outcome::Allowed) {
         let demand = weighed.iter().any(|startup| startup.result.encrypted.authentication.as_deref() == Some("cert"));
-        let tail = if demand { ", where a client certificate is demanded" } else { "" };
+        let tail = if demand { ", where a client certificate is required" } else { "" };
         return Some(format!("TLS reaches authentication{tail}"));
     }
     // A handshake that is beyond our own cryptography: the server has said in words that plaintext is not let in, and its
@@ -168,7 +168,7 @@ fn enforced(facts: &Facts, what: &str) -> (Verdict, String) {
     if facts.repeated && identity.is_sound() {
         return (Verdict::Enforced, format!("{what} ({answers} answers); {several}"));
     }
-    let advice = "one of them may let plaintext in; probe each by its own address, or ask more often with --repeat";
+    let advice = "one of them may accept plaintext; probe each by its own address, or ask more often with --repeat";
     (Verdict::Inconclusive, format!("{several}; all {answers} answers in plaintext are refusals, but {advice}"))
 }
 
@@ -187,9 +187,9 @@ fn plaintext_allowed(facts: &Facts, startups: &[&StartupResult], hole: &StartupR
     } else if matches!(facts.ssl, SslRequestOutcome::Closed | SslRequestOutcome::Reset) {
         (Verdict::PlaintextOnly, format!("{what}; the server closes every connection that asks for TLS"))
     } else if facts.ssl == SslRequestOutcome::E {
-        (Verdict::PlaintextOnly, format!("{what}; the server answers every request for TLS by an error"))
+        (Verdict::PlaintextOnly, format!("{what}; the server answers every request for TLS with an error"))
     } else {
-        (Verdict::Optional, format!("{what}; what TLS does could not be checked"))
+        (Verdict::Optional, format!("{what}; TLS could not be checked"))
     }
 }
 
@@ -199,7 +199,7 @@ fn newest_accepted(facts: &Facts) -> Option<TlsVersion> {
 
 fn nothing_allowed(facts: &Facts, startups: &[&StartupResult]) -> String {
     if facts.ssl == SslRequestOutcome::N {
-        return "plaintext is refused and the server offers no TLS: an address rule, or nobody is let in".to_owned();
+        return "plaintext is refused and the server offers no TLS: an address rule, or no login is allowed".to_owned();
     }
     let newest = newest_accepted(facts);
     match startups.iter().find(|startup| startup.encrypted.outcome == Outcome::Unknown) {
@@ -214,8 +214,10 @@ fn nothing_allowed(facts: &Facts, startups: &[&StartupResult]) -> String {
         Some(unknown) => {
             with_note("plaintext is refused; over TLS, no decisive answer", unknown.encrypted.note.as_deref())
         }
-        None => "refused in plaintext and over TLS: an address rule (firewall), or no such user and database is let in"
-            .to_owned(),
+        None => {
+            "refused in plaintext and over TLS: an address rule (firewall), or no such user and database is allowed"
+                .to_owned()
+        }
     }
 }
 
@@ -225,7 +227,7 @@ fn broken_tls(facts: &Facts) -> Option<String> {
         return None;
     }
     if facts.bytes_before_handshake {
-        return Some("plaintext bytes stand between the server's S and the handshake".to_owned());
+        return Some("there are plaintext bytes between the server's S and the handshake".to_owned());
     }
     let failure = match &facts.handshake {
         Attempt::Failed(
@@ -253,7 +255,7 @@ fn broken_tls(facts: &Facts) -> Option<String> {
     }
     Some(match accepted(TlsVersion::Ssl3) {
         Some((version, _)) => {
-            format!("the server offers TLS and speaks nothing newer than {version}")
+            format!("the server offers TLS, but nothing newer than {version}")
         }
         None => format!("the server offers TLS, but {failure}"),
     })

@@ -279,7 +279,7 @@ async fn replication_that_nobody_can_have() {
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity()));
     let report = probe(server.address, options()).await;
     assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
-    assert!(report.reason.contains("no WAL sender free"), "{}", report.reason);
+    assert!(report.reason.contains("no free WAL sender"), "{}", report.reason);
     assert_eq!(report.plaintext.outcome, Outcome::Refused);
     server.reload("host all all all scram-sha-256", None);
     assert_eq!(probe(server.address, options()).await.verdict, Verdict::Optional);

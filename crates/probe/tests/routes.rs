@@ -97,7 +97,7 @@ async fn names_are_resolved_by_the_proxy() {
         ("me:p%40ss@", "localhost", 1, Unreachable::Refused, "refused"),
         ("me:p%40ss@", "other.internal", 5432, Unreachable::Network, "unreachable from the proxy"),
         ("me:wrong@", "localhost", 5432, Unreachable::Network, "refused the user or the password"),
-        ("", "localhost", 5432, Unreachable::Network, "another way to sign in"),
+        ("", "localhost", 5432, Unreachable::Network, "another authentication method"),
     ] {
         let report = ask(through(login), &Target::new(host, port)).await;
         assert_eq!((report.verdict, report.unreachable), (Verdict::Unreachable, Some(unreachable)), "{said}");

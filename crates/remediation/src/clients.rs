@@ -48,7 +48,7 @@ impl ClientImpact {
     /// What holds where nobody has looked at the clients.
     #[must_use]
     pub fn unobserved() -> Self {
-        let reason = SafeText::new("nobody has looked at its clients");
+        let reason = SafeText::new("no client data is available");
         Self { verdict: ClientVerdict::NeedsObservation, reason, clients: Vec::new(), more: 0 }
     }
 }

@@ -223,13 +223,13 @@ impl NotStarted {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Interrupted => "the run was interrupted, or its deadline reached, before",
-            Self::TooManyFailures => "too many steps had failed before",
-            Self::CanaryFailed => "the first wave did not end well",
-            Self::ReplicaSetNotDone => "a server of its replica set, whose turn was before, did not end well",
-            Self::EarlierStepFailed => "an earlier step of this server did not end well",
+            Self::Interrupted => "the run was interrupted or reached its deadline first",
+            Self::TooManyFailures => "too many earlier steps had failed",
+            Self::CanaryFailed => "the first wave did not succeed",
+            Self::ReplicaSetNotDone => "an earlier server of its replica set did not succeed",
+            Self::EarlierStepFailed => "an earlier step of this server did not succeed",
             Self::Manual => "hostssl does not write this: change it manually",
-            Self::NotContinued => "the run was resumed only to settle what was under way",
+            Self::NotContinued => "the run was resumed only to settle writes in progress",
         }
     }
 }

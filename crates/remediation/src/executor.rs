@@ -83,7 +83,7 @@ pub enum Rest {
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// The journal refused: what was under way is unsettled until the run is resumed.
-    #[error("the journal refused, so nothing more was written")]
+    #[error("the journal cannot be written, so no further change was made")]
     Journal {
         /// Why.
         #[source]

@@ -107,7 +107,7 @@ pub enum DamagedRun {
     #[error("the plan of the run is damaged")]
     Plan(#[source] InvalidPlan),
     /// Its approval.
-    #[error("the run's approval is not of its plan")]
+    #[error("the run's approval is for another plan")]
     Approval(#[source] NotApproved),
     /// Its journal.
     #[error("the journal of the run is damaged")]
@@ -145,7 +145,7 @@ pub enum JournalError {
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
     /// A run of this name exists.
-    #[error("there is a run {0} already")]
+    #[error("run {0} already exists")]
     RunExists(RunId),
     /// An earlier run was stopped in the middle; what it left under way must be settled first.
     #[error("run {0} has not ended: resume it first")]

@@ -148,23 +148,23 @@ impl LeftOutReason {
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
-            Self::AlreadyRight => "nothing needs to be done",
+            Self::AlreadyRight => "no action needed",
             Self::Stopped => "start the server, then run this again",
             Self::NotReady => "wait until Azure reports the server as Ready, then run this again",
             Self::Locked => "remove the lock, or ask who set it, then run this again",
             Self::NotPermitted => "ask for the role that `hostssl role remediate` prints, then run this again",
             Self::Unknown => "`hostssl audit --server NAME` shows what could not be checked",
             Self::Waived => "leave out the option that excludes the server, such as --except",
-            Self::NeedsRestart => "restart the server when its clients can do without it: the value takes effect then",
+            Self::NeedsRestart => "restart the server when its clients can tolerate it: the value takes effect then",
             Self::NotSupported => "choose a value that this kind of server offers",
             Self::OverLimit => "apply this plan first, then plan again; or raise --max-servers",
             Self::OtherTenant => "sign in to the server's tenant with --tenant, then run this again",
-            Self::ListedTwice => "nothing needs to be done: its first entry counts",
+            Self::ListedTwice => "no action needed: its first entry is used",
             Self::BreaksClients => {
-                "`hostssl clients --server NAME` says what each client has to change; --accept-breakage NAME=REASON plans it all the same"
+                "`hostssl clients --server NAME` shows what each client must change; --accept-breakage NAME=REASON plans it anyway"
             }
             Self::NeedsObservation => {
-                "`hostssl clients --server NAME` looks at its clients; --accept-breakage NAME=REASON plans it all the same"
+                "`hostssl clients --server NAME` observes its clients; --accept-breakage NAME=REASON plans it anyway"
             }
         }
     }

@@ -122,7 +122,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
                 clients: None,
             };
             if !first {
-                left_out.push(leave(LeftOutReason::ListedTwice, "its first entry counts".into()));
+                left_out.push(leave(LeftOutReason::ListedTwice, "its first entry is used".into()));
                 continue;
             }
             for decision in decide::decide(inputs, &tenants, target, control) {
@@ -281,12 +281,15 @@ fn explain_replicas(steps: &mut [Step], targets: &[Target<'_>], left_out: &[Left
     for step in steps.iter_mut().filter(|step| step.disposition != Disposition::Manual) {
         let mut notes = Vec::new();
         if step.replica_of.as_ref().is_some_and(|primary| planned.get(primary) == Some(&true)) {
-            notes.push("its primary's turn is in another wave, so that a failover in between meets a replica that is at least as strict".to_owned());
+            notes.push(
+                "its primary is in another wave, so a failover in between reaches a replica that is at least as strict"
+                    .to_owned(),
+            );
         }
         for replica in replicas.get(&step.server).into_iter().flatten() {
             if planned.get(*replica) != Some(&true) && !right.contains(&(*replica, step.control)) {
                 notes.push(format!(
-                    "replica {} does not get this: a failover to it may undo the protection",
+                    "replica {} is not changed: a failover to it may remove the protection",
                     replica.name()
                 ));
             }

@@ -102,7 +102,7 @@ pub enum WriteError {
         detail: SafeText,
     },
     /// No answer came: the write may have been accepted.
-    #[error("no answer came: {detail}")]
+    #[error("no answer: {detail}")]
     Lost {
         /// What happened.
         detail: SafeText,
@@ -130,7 +130,7 @@ pub enum Progress {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PollError {
     /// The identity may not ask (HTTP 403): the status stands at the subscription, the right may be on the server only.
-    #[error("asking how the operation goes is not permitted")]
+    #[error("reading the status of the operation is not permitted")]
     Forbidden,
     /// Azure does not know the operation (any more) (HTTP 404).
     #[error("Azure does not know the operation")]

@@ -265,12 +265,10 @@ fn applied(ending: &Ending) -> Status {
 /// A step that has not ended is never reported as done.
 fn judge_unended(track: &Track) -> (Status, Option<String>) {
     let (status, reason) = match track.stage {
-        _ if !track.is_open() => (Status::NotStarted, "its turn has not come yet: resume the run"),
-        Stage::InFlight => (Status::TimedOut, "Azure accepted the write and it is still under way: resume the run"),
-        Stage::Observed { .. } => {
-            (Status::TimedOut, "the value is there and the wire was not asked yet: resume the run")
-        }
-        _ => (Status::TimedOut, "the write may have been accepted, its answer was not seen: resume the run"),
+        _ if !track.is_open() => (Status::NotStarted, "not started yet: resume the run"),
+        Stage::InFlight => (Status::TimedOut, "Azure accepted the write and it is still in progress: resume the run"),
+        Stage::Observed { .. } => (Status::TimedOut, "the value is set and has not been probed yet: resume the run"),
+        _ => (Status::TimedOut, "the write may have been accepted, but its answer was lost: resume the run"),
     };
     (status, Some(reason.to_owned()))
 }
@@ -281,17 +279,18 @@ fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
     let (status, reason) = match undo.stage {
         _ if !undo.is_open() => {
             let status = apply.ending().map_or(Status::NotStarted, applied);
-            (status, "not put back yet, its turn has not come: resume the run")
+            (status, "the previous value has not been restored yet: resume the run")
         }
-        Stage::InFlight => {
-            (Status::TimedOut, "Azure accepted the write that puts it back, and it is still under way: resume the run")
-        }
+        Stage::InFlight => (
+            Status::TimedOut,
+            "Azure accepted the write that restores the previous value, and it is still in progress: resume the run",
+        ),
         Stage::Observed { .. } => {
-            (Status::TimedOut, "the value from before is there again, and that was not written down: resume the run")
+            (Status::TimedOut, "the previous value is set again, but this was not recorded: resume the run")
         }
         _ => (
             Status::TimedOut,
-            "the write that puts it back may have been accepted, its answer was not seen: resume the run",
+            "the write that restores the previous value may have been accepted, but its answer was lost: resume the run",
         ),
     };
     (status, Some(reason.to_owned()))
@@ -305,10 +304,10 @@ impl Ending {
     }
 }
 
-const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server, which hostssl never does";
+const WAITS_FOR_RESTART: &str = "the value takes effect at the next restart of the server; hostssl never restarts one";
 
-const UNEXPLAINED: &str = "the new value is there, and no record says who set it: somebody else, or this run if records of it \
-                           were lost; undo leaves it as it is";
+const UNEXPLAINED: &str = "the new value is set, but no record says who set it: someone else, or this run if its records were \
+                           lost; undo does not change it";
 
 fn reason(ending: &Ending, undoing: bool) -> Option<String> {
     match ending {
@@ -318,17 +317,19 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
             (!said.is_empty()).then(|| said.join("; "))
         }
         Ending::Already { waits_for_restart: true } => Some(WAITS_FOR_RESTART.to_owned()),
-        Ending::Already { .. } if undoing => Some("the value from before was there again already".to_owned()),
+        Ending::Already { .. } if undoing => Some("the previous value was already restored".to_owned()),
         Ending::Already { .. } => None,
         Ending::Reverted { found } => {
-            Some(format!("the new value was read back, and then it was {found} again: something else sets it"))
+            Some(format!("the new value was read back, but then it was {found} again: something else sets it"))
         }
-        Ending::Forgotten => Some("a person said that it is to be forgotten".to_owned()),
+        Ending::Forgotten => Some("the server was given up on request".to_owned()),
         Ending::Unexplained => Some(UNEXPLAINED.to_owned()),
         Ending::Changed { found } if undoing => {
-            Some(format!("left alone: the value is {found}, which is not the run's"))
+            Some(format!("not changed: the value is {found}, which this run did not set"))
         }
-        Ending::Changed { found } => Some(format!("the value is {found}, neither the one planned for nor the new one")),
+        Ending::Changed { found } => {
+            Some(format!("the value is {found}, neither the one that the plan expects nor the new one"))
+        }
         Ending::Refused { by: by @ RefusedBy::Stopped, detail, .. } => {
             // Journals of earlier versions have the word in the detail too.
             let detail = detail.as_str();
@@ -371,15 +372,15 @@ mod tests {
     fn an_undo_that_was_broken_off_says_of_each_step_what_stands_there() {
         let waiting = judge(&undone_up_to(&[]));
         assert_eq!(waiting.0, Status::Applied);
-        assert!(waiting.1.unwrap().starts_with("not put back yet"));
+        assert!(waiting.1.unwrap().contains("has not been restored yet"));
         let text = || SafeText::new("on");
         let (intent, accepted) =
             (Act::Intent { found: text(), was_default: false }, Act::Accepted { request_id: None });
         let observed = Act::Observed { found: text(), pending_restart: false };
         for (acts, words) in [
-            (&[intent.clone()][..], "its answer was not seen"),
-            (&[intent.clone(), accepted.clone()], "still under way"),
-            (&[intent, accepted, observed], "there again"),
+            (&[intent.clone()][..], "its answer was lost"),
+            (&[intent.clone(), accepted.clone()], "still in progress"),
+            (&[intent, accepted, observed], "set again"),
         ] {
             let (status, reason) = judge(&undone_up_to(acts));
             assert_eq!(status, Status::TimedOut);

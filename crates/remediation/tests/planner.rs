@@ -68,7 +68,7 @@ fn every_kind_gets_its_own_settings() {
     );
     assert_eq!(plan.servers(), 4);
     assert!(plan.steps().iter().all(|step| step.undo == step.before));
-    assert!(plan.steps().iter().all(|step| step.why.as_str().contains("nobody has looked at its clients")));
+    assert!(plan.steps().iter().all(|step| step.why.as_str().contains("no client data is available")));
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn what_is_left_out_says_why() {
         left_out(&plan),
         [
             "forbidden require-secure-transport unknown: permission (missing: configurations/read): Azure said no",
-            "listed-twice require-secure-transport listed-twice: its first entry counts",
+            "listed-twice require-secure-transport listed-twice: its first entry is used",
             "locked require-secure-transport locked: ReadOnly lock `freeze` on /subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/Locked",
             "odd require-secure-transport unknown: malformed-answer: require_secure_transport has the unknown value `maybe`",
             "right require-secure-transport already-right: require_secure_transport = on",
-            "stopped require-secure-transport stopped: Azure neither tells nor changes the settings of a stopped server: start it and plan again",
+            "stopped require-secure-transport stopped: Azure neither returns nor changes the parameters of a stopped server: start it and plan again",
             "stopped-unread require-secure-transport stopped: Azure said no",
             "waived require-secure-transport waived: accepted by the owner until 2026-03-01",
             "zz-disabled require-secure-transport not-ready: its state is Disabled",
@@ -218,7 +218,7 @@ fn without_a_census_that_says_safe_a_server_is_left_out() {
     assert_eq!(
         told,
         [
-            ("a-none", LeftOutReason::NeedsObservation, "nobody has looked at its clients"),
+            ("a-none", LeftOutReason::NeedsObservation, "no client data is available"),
             ("b-breaks", LeftOutReason::BreaksClients, "1 client connects in plaintext"),
             ("c-short", LeftOutReason::NeedsObservation, "2h observed of the 7d asked for"),
         ]
@@ -350,7 +350,7 @@ fn an_order_sets_exactly_what_it_says() {
         set(single("a", "enabled", "TLS1_2"), Some(true), Some(Floor::None)),
         [
             "1 a minimalTlsVersion TLS1_2>TLSEnforcementDisabled online-safe",
-            "a require-secure-transport already-right: it has this value",
+            "a require-secure-transport already-right: it already has this value",
         ]
     );
     assert_eq!(

@@ -115,7 +115,7 @@ async fn a_bad_canary_stops_everything() {
         let options = ExecutorOptions { max_failures: 99, ..ExecutorOptions::default() };
         let report = case.apply(options).await;
         assert_eq!(report.summary.not_started, 4, "{fault:?}");
-        assert_eq!(report.steps[4].reason.as_deref(), Some("the first wave did not end well"));
+        assert_eq!(report.steps[4].reason.as_deref(), Some("the first wave did not succeed"));
         assert!(report.outcome >= RunOutcome::Incomplete);
     }
 }
@@ -127,7 +127,7 @@ async fn a_run_stops_after_too_many_failures() {
     let report = case.apply(ExecutorOptions { max_failures: 2, max_parallel: 1, ..ExecutorOptions::default() }).await;
     let expected = ["applied", "refused", "refused", "not-started", "not-started", "not-started", "not-started"];
     assert_eq!(statuses(&report), expected);
-    assert_eq!(report.steps[3].reason.as_deref(), Some("too many steps had failed before"));
+    assert_eq!(report.steps[3].reason.as_deref(), Some("too many earlier steps had failed"));
     assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(case.world.accepted().len(), 1);
 }
@@ -188,7 +188,7 @@ async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
     let (report, ()) = tokio::join!(executor.apply(&approved, &run, case.plan.principal()), interruption);
     let report = report.unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started", "not-started"]);
-    assert_eq!(report.steps[1].reason.as_deref(), Some("its turn has not come yet: resume the run"));
+    assert_eq!(report.steps[1].reason.as_deref(), Some("not started yet: resume the run"));
     assert_eq!((report.outcome, report.summary.open), (RunOutcome::Open, 0));
     // As after a kill, resume goes on with all the rest.
     let (_interrupt, stop) = watch::channel(None);
@@ -288,7 +288,7 @@ async fn undo_leaves_alone_what_others_have_changed_since() {
     let undone = case.harness().undo(&[]).await;
     assert_eq!(statuses(&undone), ["undone", "changed-since-plan", "undone"]);
     assert_eq!(undone.outcome, RunOutcome::Incomplete);
-    assert!(undone.steps[1].reason.as_deref().unwrap().starts_with("left alone"));
+    assert!(undone.steps[1].reason.as_deref().unwrap().starts_with("not changed"));
     assert_eq!(case.world.value(&b, Name::RequireSecureTransport), "somebody-elses");
 }
 

@@ -71,7 +71,7 @@ pub enum LoginError {
     },
     /// The server wants a password, and none was found.
     #[error(
-        "{target} wants a password for user {user}, and none was found in PGPASSWORD, PGPASSFILE or the service file"
+        "{target} requires a password for user {user}, but none was found in PGPASSWORD, PGPASSFILE or the service file"
     )]
     NoPassword {
         /// Host and port.

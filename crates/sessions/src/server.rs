@@ -78,7 +78,7 @@ impl Prepared {
         let version = version.first().and_then(|rows| rows.first()).and_then(|row| row.get(0));
         let version: u32 = version
             .and_then(|version| version.parse().ok())
-            .ok_or_else(|| session.unexpected("server_version_num is no number"))?;
+            .ok_or_else(|| session.unexpected("server_version_num is not a number"))?;
         if version < OLDEST {
             return Err(session.unexpected("PostgreSQL before version 10 cannot say which sessions are whose"));
         }
@@ -87,7 +87,7 @@ impl Prepared {
         let missing_grant = match rights.map(|row| (row.get(0), row.get(1))) {
             Some((Some("t"), _)) => None,
             Some((Some("f"), Some(grant))) => Some(one_line(grant)),
-            _ => return Err(session.unexpected("the rights of the role are not told")),
+            _ => return Err(session.unexpected("the server did not return the role's privileges")),
         };
         Ok(Self { session, missing_grant, look: look_at(version) })
     }
@@ -97,7 +97,7 @@ impl Prepared {
         // Of BEGIN, SET, SET, the two SELECTs and COMMIT, the SELECTs alone have rows.
         let mut with_rows = statements.into_iter().filter(|rows| !rows.is_empty());
         let at = with_rows.next().and_then(|rows| rows.first()?.get(0)?.parse().ok());
-        let at = at.ok_or_else(|| self.session.unexpected("the server does not tell the time"))?;
+        let at = at.ok_or_else(|| self.session.unexpected("the server did not return its time"))?;
         let mut look = ServerLook { at, sessions: Vec::new(), hidden: 0, missing_grant: self.missing_grant.clone() };
         for row in with_rows.flatten() {
             match sampled(&row, at, legs) {

@@ -41,7 +41,7 @@ impl VerifiedTls {
         direct: bool,
     ) -> Result<(Self, CertificateRefusal), String> {
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned())
-            .map_err(|_| format!("\"{host}\" is no name that a certificate could be made out to"))?;
+            .map_err(|_| format!("\"{host}\" is not a name that a certificate can be issued for"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let refusal = CertificateRefusal::default();
         let verifier = VerifyFull {

@@ -83,7 +83,7 @@ impl Observer {
             let at = now();
             let Some(look) = track.took(console.look(at).await) else { continue };
             if look.is_silent_on_tls {
-                let detail = "this PgBouncer is too old to say which clients use TLS: that came with 1.6";
+                let detail = "this PgBouncer is too old to report which clients use TLS: that requires 1.6 or later";
                 track.sampling.lacks(census, MissingReason::Disabled, detail);
             }
             legs.extend(look.legs);
@@ -93,7 +93,7 @@ impl Observer {
         let Some(look) = track.took(sessions.look(&legs).await) else { return };
         if let Some(grant) = &look.missing_grant {
             let detail = format!(
-                "the role sees its own sessions only; {} other processes are hidden from it, which an administrator changes \
+                "the role sees only its own sessions; {} other processes are hidden from it. An administrator can change that \
                  with: {grant}",
                 look.hidden
             );

@@ -155,7 +155,7 @@ fn entry(row: &Row<'_>, now_ms: Millis) -> rusqlite::Result<CensusEntry> {
     let is_stale = until_ms.is_none_or(|until| now_ms.saturating_sub(until) > STALE);
     let (verdict, reason) = match verdict {
         Verdict::Safe if is_stale => {
-            (Verdict::NeedsObservation, "the newest observation is too old: look again".to_owned())
+            (Verdict::NeedsObservation, "the newest observation is too old: observe again".to_owned())
         }
         verdict => (verdict, row.get(5)?),
     };

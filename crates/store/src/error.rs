@@ -18,10 +18,10 @@ pub enum StoreError {
         pid: Option<u32>,
     },
     /// Somebody else is writing to the database, for longer than was waited. Nothing was kept.
-    #[error("another process is writing to the state, and has been for some time")]
+    #[error("another process has been writing to the state for some time")]
     Busy(#[source] Arc<rusqlite::Error>),
     /// A newer hostssl wrote it.
-    #[error("the state is of version {found}, this hostssl knows versions up to {known}")]
+    #[error("the state has version {found}, this hostssl supports versions up to {known}")]
     NewerVersion {
         /// Its version.
         found: i64,
@@ -29,7 +29,7 @@ pub enum StoreError {
         known: i64,
     },
     /// An older hostssl wrote it, and it was opened for reading only.
-    #[error("the state is of version {found} and was not brought to version {known} yet")]
+    #[error("the state has version {found} and has not been upgraded to version {known} yet")]
     OlderVersion {
         /// Its version.
         found: i64,
@@ -40,10 +40,10 @@ pub enum StoreError {
     #[error("there is no state in {0}")]
     NoState(PathBuf),
     /// The file is another program's.
-    #[error("{0} is not a state of hostssl")]
+    #[error("{0} is not a hostssl state")]
     Foreign(PathBuf),
     /// Others may write there, so that what is read there proves nothing.
-    #[error("other users may write in {0}")]
+    #[error("other users can write to {0}")]
     Exposed(PathBuf),
     /// The directory or a file in it cannot be made or opened.
     #[error("{path} cannot be used")]
@@ -70,19 +70,19 @@ pub enum StoreError {
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
     /// An audit of this id is kept already.
-    #[error("audit {0} is kept already")]
+    #[error("audit {0} is already saved")]
     AuditExists(String),
     /// A run of this name exists.
-    #[error("there is a run {0} already")]
+    #[error("run {0} already exists")]
     RunExists(RunId),
     /// An earlier run has not ended.
     #[error("run {0} has not ended")]
     Unfinished(RunId),
     /// Another process has written to a run that this one writes, in spite of the lock.
-    #[error("another process has written to run {0} too")]
+    #[error("another process has also written to run {0}")]
     NotAlone(RunId),
     /// The database's file is not there any more, or another one is in its place.
-    #[error("{0} was removed or replaced while it was used")]
+    #[error("{0} was removed or replaced while in use")]
     Gone(PathBuf),
     /// The store was closed, or its thread has ended.
     #[error("the state is closed")]
@@ -92,16 +92,16 @@ pub enum StoreError {
 impl Advice for StoreError {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Busy(_) => "wait until the other process has ended, then try again",
+            Self::Busy(_) => "wait until the other process has ended, then retry",
             Self::LockedByAnother { .. } => "wait until it has ended, or use another directory with --state",
             Self::NewerVersion { .. } => "use the newer hostssl, or another directory with --state",
             Self::OlderVersion { .. } => {
-                "run a command that keeps what it finds, such as `hostssl audit`: it brings the state up to date"
+                "run a command that saves its results, such as `hostssl audit`: it upgrades the state"
             }
-            Self::NoState(_) => "nothing was applied yet, or --state names another directory",
+            Self::NoState(_) => "nothing has been applied yet, or --state names another directory",
             Self::Foreign(_) => "name another directory with --state",
             Self::Exposed(_) => {
-                "take the right to write from group and others (chmod go-w), or name another directory with --state"
+                "remove write permission from group and others (chmod go-w), or name another directory with --state"
             }
             Self::Directory { .. } | Self::ReadOnly(_) => {
                 "make the directory writable for this user, or name another with --state"
@@ -110,15 +110,15 @@ impl Advice for StoreError {
                 "free some space; then resume the run that `hostssl runs` shows as not ended, if there is one"
             }
             Self::Corrupt(_) => {
-                "keep a copy, restore the directory from a backup, and make a new plan: a plan reads the servers as they are"
+                "keep a copy, restore the directory from a backup, and create a new plan: it reads the servers again"
             }
-            Self::Database(_) | Self::Closed => "try again; if it happens again, name another directory with --state",
+            Self::Database(_) | Self::Closed => "retry; if it happens again, name another directory with --state",
             Self::NotAlone(run) => return format!("end the other process, then run `hostssl resume {run}`").into(),
             Self::Gone(_) => {
-                "put the state directory back, or start hostssl again with one that stays; if servers were being changed, `hostssl audit` shows how they are now: what was done since is in no journal"
+                "restore the state directory, or restart hostssl with a permanent one; if servers were being changed, `hostssl audit` shows their current settings: what was done since is in no journal"
             }
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs",
-            Self::AuditExists(_) => "nothing needs to be done: it is kept already",
+            Self::AuditExists(_) => "no action needed: it is already saved",
             Self::RunExists(_) => "give the run another name",
             Self::Unfinished(run) => return format!("run `hostssl resume {run}` first").into(),
         })

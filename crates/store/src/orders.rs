@@ -64,7 +64,7 @@ impl AuditStore {
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let (act, plan): (String, String) = (row.get(1)?, row.get(3)?);
-                let corrupt = || StoreError::Corrupt("an order makes no sense".to_owned());
+                let corrupt = || StoreError::Corrupt("a stored order cannot be read".to_owned());
                 found.push(Order {
                     run: run.clone(),
                     at_ms: row.get(0)?,

@@ -200,7 +200,7 @@ fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {
             "finished" => RunPhase::Finished,
             "undoing" => RunPhase::Undoing,
             "undo-finished" => RunPhase::UndoFinished,
-            _ => return Err(StoreError::Corrupt("a run is in a phase that there is not".into())),
+            _ => return Err(StoreError::Corrupt("a run has an unknown phase".into())),
         },
         started_at_ms: row.get(5)?,
         last_at_ms: row.get(6)?,

@@ -27,7 +27,7 @@ fn judge_listener(listener: &WireListener, days: u32) -> Verdict {
         return without_tls(listener);
     };
     let Some(left) = certificate.days_left else {
-        return inconclusive("the end of the certificate's validity cannot be read");
+        return inconclusive("the certificate's expiry date cannot be read");
     };
     if left < i64::from(days) {
         let observed = match left {
@@ -36,7 +36,7 @@ fn judge_listener(listener: &WireListener, days: u32) -> Verdict {
         };
         return Verdict::fail(observed, format!("at least {} left", in_days(i64::from(days))));
     }
-    Verdict::pass(format!("the certificate lasts at least {}", in_days(i64::from(days))))
+    Verdict::pass(format!("the certificate is valid for at least another {}", in_days(i64::from(days))))
 }
 
 fn in_days(days: i64) -> String {

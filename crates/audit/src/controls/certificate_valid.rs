@@ -26,10 +26,10 @@ fn judge_listener(listener: &WireListener) -> Verdict {
     let Some(certificate) = &listener.certificate else {
         return without_tls(listener);
     };
-    let reason = || certificate.reason.as_deref().unwrap_or("the certificate was not judged").to_owned();
+    let reason = || certificate.reason.as_deref().unwrap_or("the certificate was not checked").to_owned();
     match certificate.verify_full {
         Some(true) => Verdict::pass("the certificate is valid"),
-        Some(false) => Verdict::fail(reason(), "a certificate that sslmode=verify-full takes"),
+        Some(false) => Verdict::fail(reason(), "a certificate that sslmode=verify-full accepts"),
         None => inconclusive(&reason()),
     }
 }

@@ -36,7 +36,7 @@ fn judge_listener(listener: &WireListener, minimum: TlsVersion) -> Verdict {
         return Verdict::fail(format!("accepts {accepted}"), format!("nothing below {minimum}"));
     }
     if !unknown.is_empty() {
-        return inconclusive(&format!("it gave no answer about {unknown}"));
+        return inconclusive(&format!("whether it accepts {unknown} could not be checked"));
     }
     Verdict::pass(format!("nothing below {minimum} is accepted"))
 }

@@ -78,7 +78,7 @@ pub(crate) static FLEXIBLE: &[Parameter] = &[
         "0-2147483647",
         "ms",
     ),
-    integer("lock_timeout", "Gives up on a lock after this long; 0 waits for ever.", "0", "0-2147483647", "ms"),
+    integer("lock_timeout", "Gives up on a lock after this long; 0 waits indefinitely.", "0", "0-2147483647", "ms"),
     about("logging", boolean("log_connections", "Writes each new connection to the log.", "on")),
     about("logging", boolean("log_disconnections", "Writes the end of each session to the log.", "on")),
     about(

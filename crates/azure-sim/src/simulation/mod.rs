@@ -113,7 +113,7 @@ impl Simulation {
         }));
         for rule in faults {
             if let Err(error) = simulation.inject(rule) {
-                tracing::warn!(%error, "a fault of the scenario strikes nothing");
+                tracing::warn!(%error, "a fault of the scenario matches nothing");
             }
         }
         simulation

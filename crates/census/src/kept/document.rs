@@ -16,10 +16,10 @@ const SCHEMA: &str = "hostssl/kept-census/v1";
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidKeptCensus {
     /// It is not of the form that this version writes.
-    #[error("it is not of the form {SCHEMA}")]
+    #[error("it is not in the format {SCHEMA}")]
     Malformed(#[from] serde_json::Error),
     /// It is of another version.
-    #[error("it is of the form `{0}`, this hostssl knows {SCHEMA}")]
+    #[error("it has the format `{0}`, this hostssl supports {SCHEMA}")]
     OtherVersion(String),
     /// The sessions of a day cannot be read.
     #[error("the sessions of a day cannot be read")]

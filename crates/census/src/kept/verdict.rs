@@ -82,9 +82,9 @@ impl KeptCensus {
             let verb = if below == 1 { "connects" } else { "connect" };
             (Verdict::Breaks, format!("{} {verb} with a TLS version below {floor}", plural(below)))
         } else if open > 0 {
-            (Verdict::NeedsObservation, format!("the TLS version of {} could not be told", plural(open)))
+            (Verdict::NeedsObservation, format!("the TLS version of {} could not be determined", plural(open)))
         } else if is_beyond(Tls::Tls) || is_beyond(Tls::Unknown) {
-            let reason = "more clients connected than are listed, and the TLS version of those could not be told";
+            let reason = "more clients connected than are listed, and the TLS version of those could not be determined";
             (Verdict::NeedsObservation, reason.to_owned())
         } else {
             // Clients in plaintext use no version of TLS at all.
@@ -119,7 +119,7 @@ impl KeptCensus {
     fn unless_stale(&self, verdict: Verdict, reason: String, requirements: Requirements) -> (Verdict, String) {
         let age = requirements.now.zip(self.until()).map_or(0, |(now, until)| now.saturating_sub(until));
         if verdict == Verdict::Safe && age > STALE {
-            let reason = format!("the newest observation ended {} ago: look again", days(age));
+            let reason = format!("the newest observation ended {} ago: observe again", days(age));
             return (Verdict::NeedsObservation, reason);
         }
         (verdict, reason)
@@ -252,7 +252,7 @@ impl KeptSource {
             // It was asked, and had nothing to show for this time.
             whole.is_complete = false;
             if whole.missing.is_empty() {
-                whole.lacks(MissingReason::Empty, "it shows nothing of this time");
+                whole.lacks(MissingReason::Empty, "it has no data for this time");
             }
             shown.push(whole);
         }

@@ -479,7 +479,7 @@ impl LogFile {
 
     fn note(&self, source: &mut Source, before: Tally, after: Tally) {
         if matches!(self.format, Format::None) {
-            return source.lacks(MissingReason::NotALog, "no line of it is of a PostgreSQL log");
+            return source.lacks(MissingReason::NotALog, "it contains no line of a PostgreSQL log");
         }
         let authorized = after.authorized - before.authorized;
         if let Some(value) = self.settings.first() {
@@ -515,7 +515,7 @@ impl LogFile {
             let plural = if gaps == 1 { "time" } else { "times" };
             source.lacks(
                 MissingReason::Gap,
-                format!("nothing was written for long, {gaps} {plural}; that does not count"),
+                format!("nothing was written for a long time, {gaps} {plural}; that time is not counted"),
             );
         }
         if self.is_zone_unknown {

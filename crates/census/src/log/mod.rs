@@ -104,7 +104,7 @@ impl LogReader {
             let detail = if self.joiner.tally.received > 0 {
                 "connections are logged as received, but not as authorized: log_connections leaves that out"
             } else {
-                "no line says that a connection was authorized: log_connections is off, or nobody connected"
+                "no line says that a connection was authorized: log_connections is off, or no client connected"
             };
             for source in self.sources {
                 if let Some(source) = self.census.source_mut(source) {

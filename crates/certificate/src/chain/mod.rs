@@ -33,7 +33,7 @@ pub(crate) enum ChainFault {
     MissingIssuer,
     #[error("the issuer's key does not verify the signature")]
     Signature,
-    #[error("a date in the chain is not written to the second in UTC, as OpenSSL demands")]
+    #[error("a date in the chain is not in UTC with seconds, as OpenSSL requires")]
     OddDate,
     #[error("an issuer has expired")]
     IssuerExpired,
@@ -47,7 +47,7 @@ pub(crate) enum ChainFault {
     Purpose,
     #[error("a critical extension is unknown")]
     CriticalExtension,
-    #[error("an elliptic curve is spelled out instead of named")]
+    #[error("an elliptic curve has explicit parameters instead of a name")]
     ExplicitCurve,
     #[error("a certificate of the chain has a key or a signature too weak for OpenSSL's security level 2")]
     Weak,
@@ -60,13 +60,13 @@ pub(crate) enum ChainFault {
     #[error("a certificate of the chain, or an extension of one, cannot be read by hostssl")]
     Unreadable,
     /// No fault of the server: the question stays open.
-    #[error("the chain takes more steps than hostssl goes")]
+    #[error("the chain is longer than hostssl follows")]
     TooComplex,
     /// No fault of the server: the question stays open.
-    #[error("an issuer constrains names, and whether this one is excluded could not be decided")]
+    #[error("an issuer constrains names, and whether this one is excluded could not be determined")]
     Constrained,
     /// OpenSSL takes the first root that fits and does not turn back; which one is first depends on its version.
-    #[error("several roots of one name: which of them OpenSSL follows could not be decided")]
+    #[error("several roots have the same name: which one OpenSSL uses could not be determined")]
     Ambiguous,
 }
 

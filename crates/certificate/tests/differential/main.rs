@@ -38,7 +38,7 @@ fn chain_judgement(case: &Case, host: &str, now: i64) -> Judgement {
         Err(judgement) => return judgement,
     };
     let judgement = assessment.verify_full;
-    let by_name = ["does not name", "holds a NUL", "neither 4 nor 16"];
+    let by_name = ["does not name", "contains a NUL", "neither 4 nor 16"];
     match judgement.reason.as_deref().is_some_and(|reason| by_name.iter().any(|part| reason.contains(part))) {
         true => Judgement { ok: assessment.chain_ok, reason: None },
         false => judgement,

@@ -31,6 +31,6 @@ impl TryFrom<String> for Version {
 
     fn try_from(name: String) -> Result<Self, String> {
         let known = TlsVersion::ALL.into_iter().find(|version| version.name() == name);
-        known.map(Self).ok_or_else(|| format!("`{name}` is no version of TLS that this program knows"))
+        known.map(Self).ok_or_else(|| format!("`{name}` is not a TLS version that hostssl knows"))
     }
 }

@@ -60,16 +60,16 @@ pub enum RemediationError {
 impl Advice for RemediationError {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Mismatch(_) => "nothing was written; make the plan again here and now: `hostssl plan`",
+            Self::Mismatch(_) => "nothing was written; create the plan again here: `hostssl plan`",
             Self::OtherPlace(all) if all.iter().all(|one| matches!(one, Mismatch::FromTheFuture(_))) => {
-                "set this machine's clock: the run began later than it says now"
+                "correct this machine's clock: it is earlier than the start of the run"
             }
             Self::Stopped(_) => "nothing was written; start it again when you are ready",
             Self::OtherPlace(_) => {
                 "sign in where the run was made, with --tenant and --cloud; a run of a simulation needs --simulate"
             }
             Self::NotPermitted(_) => {
-                "ask for the role that `hostssl role remediate` prints, or leave these servers out: --except NAME, or Exclude on the page of the plan"
+                "ask for the role that `hostssl role remediate` prints, or leave these servers out: --except NAME, or Exclude on the plan's page"
             }
             Self::Execute(error) => return error.advice(),
         })

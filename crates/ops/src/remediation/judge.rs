@@ -73,7 +73,7 @@ enum Said {
 }
 
 fn of_listener(parameter: ParameterName, value: &str, listener: &WireListener) -> Said {
-    let unseen = || Said::Nothing("what it sets is not seen by a client that connects there".to_owned());
+    let unseen = || Said::Nothing("a client that connects there cannot observe what it sets".to_owned());
     match parameter.meaning(value) {
         // The floor of the nodes behind a coordinator, and a cap, show at no listener.
         _ if parameter == ParameterName::NodeSslMinProtocolVersion => unseen(),
@@ -102,11 +102,11 @@ fn of_floor(floor: TlsVersion, listener: &WireListener) -> Said {
     for (version, acceptance) in below {
         match acceptance {
             Acceptance::Accepted => return Said::Otherwise(format!("it still accepts {version}")),
-            Acceptance::Unknown => return Said::Nothing(format!("whether it accepts {version} was not seen")),
+            Acceptance::Unknown => return Said::Nothing(format!("whether it accepts {version} is unknown")),
             Acceptance::Refused => asked = true,
         }
     }
-    if asked { Said::So } else { Said::Nothing("it was not asked about older versions".to_owned()) }
+    if asked { Said::So } else { Said::Nothing("older versions were not probed".to_owned()) }
 }
 
 #[cfg(test)]

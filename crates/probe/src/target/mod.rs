@@ -92,7 +92,7 @@ pub enum TargetError {
     #[error("hostaddr is not an IP address")]
     HostAddress,
     /// The host holds characters that no host name has.
-    #[error("the host name holds a character that no host name has, or is too long")]
+    #[error("the host name contains a character that is not allowed, or is too long")]
     HostName,
     /// The lists of hosts, ports and addresses have different lengths.
     #[error("{0} does not have as many entries as the hosts")]
@@ -112,13 +112,13 @@ pub enum TargetError {
         fault: &'static str,
     },
     /// A keyword that libpq does not have, most likely a mistyped one.
-    #[error("a keyword is none of libpq's{}", .0.map(|near| format!(": did you mean {near}?")).unwrap_or_default())]
+    #[error("unknown libpq keyword{}", .0.map(|near| format!(": did you mean {near}?")).unwrap_or_default())]
     Keyword(
         /// The keyword that was probably meant.
         Option<&'static str>,
     ),
     /// A service that no service file has.
-    #[error("no service file has the service that is named; see PGSERVICEFILE and ~/.pg_service.conf")]
+    #[error("no service file defines the named service; see PGSERVICEFILE and ~/.pg_service.conf")]
     NoService,
     /// The service file is malformed.
     #[error("the service file is malformed at line {0}")]

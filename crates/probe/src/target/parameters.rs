@@ -236,26 +236,26 @@ pub(super) fn check_name(field: &'static str, value: &str) -> Result<(), TargetE
     }
     if value.contains('=') {
         return fault(
-            "holds an =, as a parameter does: put a space or, in a URL, a ? before the first parameter and an & between them",
+            "contains an =, as a parameter does: put a space or, in a URL, a ? before the first parameter and an & between them",
         );
     }
     if value.contains(['&', '?', '#']) {
         return fault(
-            "holds a character that begins or ends parameters (& ? #): one ? begins them, and in a name they are escaped twice",
+            "contains a character that begins or ends parameters (& ? #): one ? begins them, and in a name they are escaped twice",
         );
     }
     if field.contains("user") && value.contains([':', '/', '\\']) {
         return fault(
-            "holds a : / or \\, as a user with a password does: leave the password out, or give such a user by --user",
+            "contains a : / or \\, as a user with a password does: leave the password out, or give such a user by --user",
         );
     }
     if value.chars().any(char::is_control) {
-        return fault("holds a control character");
+        return fault("contains a control character");
     }
     let parts = || lower.split(|c: char| !c.is_ascii_alphanumeric());
     let announced = parts().any(|part| SECRET_WORDS.contains(&part)) && value.contains([' ', ':', '\t', ',']);
     if announced {
-        return fault("looks as if a password followed: leave the password out");
+        return fault("seems to be followed by a password: leave the password out");
     }
     if value.len() > LONGEST_NAME {
         return fault("is longer than a name can be");
@@ -269,7 +269,7 @@ fn check_path(value: &str) -> Result<(), TargetError> {
     let is_parameter =
         SECRET_WORDS.iter().any(|word| lower.contains(&format!("{word}=")) || lower.contains(&format!("{word} =")));
     if is_parameter || lower.contains("://") {
-        let fault = "holds a parameter: put a space or, in a URL, an & before it";
+        let fault = "contains a parameter: put a space or, in a URL, an & before it";
         return Err(TargetError::Secret { field: "sslrootcert", fault });
     }
     Ok(())

@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<Parameters, TargetError> {
     };
     // A password that holds one of them must be escaped; otherwise a part of it would be taken for the host.
     if [path, query].into_iter().flatten().any(|rest| rest.contains('@')) {
-        return Err(TargetError::Syntax("an @ behind the first / or ?: escape those of a password"));
+        return Err(TargetError::Syntax("an @ after the first / or ?: percent-escape these characters in a password"));
     }
     let hosts = match authority.rsplit_once('@') {
         Some((credentials, hosts)) => {

@@ -131,8 +131,8 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
         match self.look().await {
             Sight::Wanted(_) if clean && self.may_still_take_effect(track) => {
-                let detail = "the value from before is there, but the run's own write was accepted and was not seen to \
-                              end: it may still take effect";
+                let detail = "the previous value is set, but the run's own write was accepted and its end is unknown: \
+                              it may still take effect";
                 self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
             }
             Sight::Wanted(_) if clean && self.recorder.may_lack_records(self.direction) => {
@@ -144,7 +144,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Sight::Wanted(parameter) => self.observed(&parameter).await,
             Sight::Before(_) if self.is_interrupted() => Ok(Next::Leave),
             Sight::Before(_) if self.recorder.only_settles() => {
-                let detail = "the value has not changed, and the run was only to be settled";
+                let detail = "the value has not changed, and the run was resumed only to settle";
                 self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
             }
             Sight::Before(parameter) => {
@@ -172,7 +172,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Ok(Some(now)) if !self.step.created_at.as_deref().is_some_and(|planned| same_moment(planned, &now)) => {
                 let planned = self.step.created_at.as_deref().unwrap_or_default();
                 let detail = format!(
-                    "another server has its name now: the plan is for one that was made at {planned}, this one was made at \
+                    "another server has its name now: the plan is for one created at {planned}, this one was created at \
                      {now}; nothing was written"
                 );
                 Ok(Some(self.end(Ending::Failed { detail: SafeText::new(&detail) }).await?))
@@ -196,9 +196,9 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             Bounded::Done(found) => found,
             Bounded::TooLong | Bounded::Stopped => None,
         };
-        let what = "it is not in its place any more: it was deleted, renamed or moved";
+        let what = "it is no longer there: it was deleted, renamed or moved";
         SafeText::new(&match found {
-            Some(id) => format!("{what}; a server of its name is now {id}: plan again"),
+            Some(id) => format!("{what}; a server with its name is now {id}: plan again"),
             None => format!("{what} ({})", unchecked.detail),
         })
     }

@@ -11,14 +11,14 @@ type Say<'a> = dyn FnMut(LintCode, Option<&Step>, String) + 'a;
 
 pub(super) fn lint_time(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'_>) {
     let Some(observed) = unix_ms(plan.observed_at()) else {
-        return say(LintCode::BadTime, None, format!("`{}` is no time in RFC 3339", plan.observed_at()));
+        return say(LintCode::BadTime, None, format!("`{}` is not a time in RFC 3339", plan.observed_at()));
     };
     let age = context.now_ms - observed;
     let allowed = i64::try_from(context.max_age.as_millis()).unwrap_or(i64::MAX);
     if age > allowed {
-        say(LintCode::Stale, None, format!("the servers were looked at {} min ago", age / 60_000));
+        say(LintCode::Stale, None, format!("the servers were checked {} min ago", age / 60_000));
     } else if age < -300_000 {
-        say(LintCode::BadTime, None, format!("{} lies in the future", plan.observed_at()));
+        say(LintCode::BadTime, None, format!("{} is in the future", plan.observed_at()));
     }
 }
 
@@ -64,7 +64,7 @@ fn equal(left: &str, right: &str) -> bool {
 
 pub(super) fn lint_values(step: &Step, say: &mut Say<'_>) {
     if equal(&step.before, &step.after) {
-        say(LintCode::ChangesNothing, Some(step), format!("{} is {} already", step.parameter.key(), step.before));
+        say(LintCode::ChangesNothing, Some(step), format!("{} is already {}", step.parameter.key(), step.before));
     }
     if step.undo.trim().is_empty() {
         say(LintCode::MissingUndo, Some(step), "it cannot be undone".into());
@@ -76,7 +76,7 @@ pub(super) fn lint_values(step: &Step, say: &mut Say<'_>) {
     // Azure shows floors below TLS 1.2 on old servers, and offers none (`allowedValues` of `ssl_min_protocol_version`).
     let of_postgresql = step.parameter.key().ends_with("ssl_min_protocol_version");
     if of_postgresql && matches!(rank(&step.undo), Some(1 | 2)) {
-        let text = format!("Azure does not take {} any more, so that undo cannot restore it", step.undo);
+        let text = format!("Azure no longer accepts {}, so undo cannot restore it", step.undo);
         say(LintCode::CannotBeUndone, Some(step), text);
     }
     if rank(&step.after) < rank(&step.before) {
@@ -126,7 +126,7 @@ pub(super) fn lint_need(plan: &Plan, step: &Step, say: &mut Say<'_>) {
         }
     };
     if !asked {
-        let message = format!("nothing asks for {} = {}", step.parameter.key(), step.after);
+        let message = format!("no finding requires {} = {}", step.parameter.key(), step.after);
         say(LintCode::NotNeeded, Some(step), message);
     }
 }
@@ -216,7 +216,7 @@ pub(super) fn lint_canary(plan: &Plan, context: &LintContext<'_>, say: &mut Say<
     let mut named = BTreeSet::new();
     for step in executable().filter(|step| others && step.wave == 1 && is_production(step)) {
         if named.insert(&step.server) {
-            let text = "production is tried first, although another server is in the plan: choose one with --canary";
+            let text = "the canary is a production server, although the plan has others: choose one with --canary";
             say(LintCode::ProductionCanary, Some(step), text.to_owned());
         }
     }
@@ -235,7 +235,7 @@ pub(super) fn lint_replicas(plan: &Plan, say: &mut Say<'_>) {
         for primary in primaries.into_iter().flatten().filter(|primary| primary.server != replica.server) {
             let (first, second) = if loosens { (*primary, replica) } else { (replica, *primary) };
             if first.wave >= second.wave || !second.needs.contains(&first.id) {
-                let message = format!("step {} of its replica set must have ended well before", first.id);
+                let message = format!("step {} of its replica set must succeed first", first.id);
                 say(LintCode::ReplicaOrder, Some(second), message);
             }
         }

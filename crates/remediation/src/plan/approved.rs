@@ -15,7 +15,7 @@ pub enum NotApproved {
     #[error("the approval is not the hash of a plan")]
     NoHash(#[source] InvalidPlanHash),
     /// The approval names another plan: most likely this plan was made again after the review.
-    #[error("the approval is of plan {approved}, this is plan {plan}")]
+    #[error("the approval is for plan {approved}, this is plan {plan}")]
     OtherPlan {
         /// The plan that was approved.
         approved: PlanHash,

@@ -59,7 +59,7 @@ pub enum Mismatch {
         max_age: Duration,
     },
     /// Its time lies in the future: one of two clocks is wrong.
-    #[error("the plan's time {0} lies in the future: a clock is wrong")]
+    #[error("the plan's time {0} is in the future: a clock is wrong")]
     FromTheFuture(String),
     /// Its time cannot be understood.
     #[error("`{0}` is not a time in RFC 3339")]

@@ -29,10 +29,10 @@ pub enum InvalidPlan {
     #[error("the plan has {0} bytes, more than the {MAX_PLAN_BYTES} that are accepted")]
     TooLarge(usize),
     /// It is not JSON, not whole, or not of this form.
-    #[error("the plan is damaged, cut off, or not of the form {SCHEMA}")]
+    #[error("the plan is damaged, truncated, or not in the format {SCHEMA}")]
     Malformed(#[source] serde_json::Error),
     /// It is of another version.
-    #[error("the plan is of the form `{0}`, this hostssl knows {SCHEMA}")]
+    #[error("the plan has the format `{0}`, this hostssl supports {SCHEMA}")]
     OtherVersion(SafeText),
     /// A name or an id in it is not valid.
     #[error("{place}: `{text}` is not {wanted}")]
@@ -67,11 +67,11 @@ impl Advice for InvalidPlan {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::TooLarge(_) => "plan for fewer servers at a time: `hostssl plan --max-servers 1000`",
-            Self::Edited { .. } => "a plan is never edited: make it again with `hostssl plan`",
-            Self::OtherVersion(_) => "make it again with this hostssl: `hostssl plan`",
+            Self::Edited { .. } => "a plan cannot be edited: create it again with `hostssl plan`",
+            Self::OtherVersion(_) => "create it again with this hostssl: `hostssl plan`",
             Self::Canary(_) => "choose another server with --canary, or leave --canary out",
             Self::Malformed(_) | Self::BadText { .. } | Self::NoHash(_) | Self::Inconsistent(_) => {
-                "make it again with `hostssl plan`"
+                "create it again with `hostssl plan`"
             }
         })
     }
@@ -446,7 +446,7 @@ fn id_from(text: &str) -> Result<ResourceId, InvalidPlan> {
 }
 
 fn control_from(id: &str) -> Result<FixableControl, InvalidPlan> {
-    FixableControl::from_id(id).ok_or_else(|| bad("control", id, "a control that a write can mend"))
+    FixableControl::from_id(id).ok_or_else(|| bad("control", id, "a control that a write can fix"))
 }
 
 /// Text that hostssl wrote is safe already; anything else would not have its hash.

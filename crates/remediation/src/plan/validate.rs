@@ -29,7 +29,7 @@ pub(super) fn validate(draft: &Draft) -> Result<(), String> {
         check_scope(&draft.scope, &step.server).map_err(&at)?;
         check_goal(&draft.goal, step).map_err(&at)?;
         if !draft.goal.controls().contains(&step.control) {
-            return Err(at("its control is not among those that the plan mends"));
+            return Err(at("its control is not among those that the plan fixes"));
         }
         if !targets.insert((&step.server, step.parameter)) {
             return Err(at("an earlier step has the same target"));
@@ -37,7 +37,7 @@ pub(super) fn validate(draft: &Draft) -> Result<(), String> {
         by_hand |= !step.is_executable();
         if by_hand {
             if step.is_executable() || step.wave != 0 || !step.needs.is_empty() {
-                return Err(at("steps done by hand come last, in no wave, and need no other"));
+                return Err(at("manual steps come last, in no wave, and depend on no other"));
             }
             continue;
         }
@@ -75,12 +75,12 @@ fn check_head(draft: &Draft) -> Result<(), String> {
     let all = words.into_iter().chain(optional.into_iter().flatten()).chain(lists.into_iter().flatten());
     for word in all {
         if word.len() > MAX_WORD || word.contains(is_harmful) {
-            return Err("a name is too long or holds control characters".into());
+            return Err("a name is too long or contains control characters".into());
         }
     }
     match (unix_ms(&draft.observed_at), unix_ms(&draft.created_at)) {
         (Some(observed), Some(created)) if observed <= created => {}
-        (Some(_), Some(_)) => return Err("it was made before the servers were looked at".into()),
+        (Some(_), Some(_)) => return Err("it was made before the servers were checked".into()),
         _ => return Err("a time is not in RFC 3339".into()),
     }
     let options = &draft.options;
@@ -119,7 +119,7 @@ fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
     let is_id = |text: &String| text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let by_id = !scope.subscriptions.is_empty() && scope.subscriptions.iter().all(is_id);
     if by_id && !scope.subscriptions.iter().any(|one| one.eq_ignore_ascii_case(id.as_str())) {
-        return Err("its server is in no subscription of the plan's scope");
+        return Err("its server is not in a subscription of the plan's scope");
     }
     if !scope.admits_name(server.resource_group(), server.name()) {
         return Err("its server is outside the plan's scope");
@@ -134,7 +134,7 @@ fn check_goal(goal: &Goal, step: &Step) -> Result<(), &'static str> {
         _ => false,
     };
     if matches!(goal, Goal::Fix { .. }) && !tightens {
-        return Err("it loosens, and the plan is to fix findings");
+        return Err("it loosens the server, but the plan is to fix findings");
     }
     Ok(())
 }
@@ -145,7 +145,7 @@ fn check_values(step: &Step) -> Result<(), String> {
     }
     let meaning = |value| step.parameter.meaning(value);
     let (Some(before), Some(after)) = (meaning(&step.before), meaning(&step.after)) else {
-        return Err("a value that nobody knows".into());
+        return Err("the value is unknown".into());
     };
     if before == after {
         return Err("it changes nothing".into());
@@ -154,17 +154,17 @@ fn check_values(step: &Step) -> Result<(), String> {
         return Err("the value to write is not spelled as Azure spells it".into());
     }
     if !same_value(&step.undo, &step.before) {
-        return Err("undo does not put back the value before".into());
+        return Err("undo does not restore the previous value".into());
     }
     if (step.disposition == Disposition::Manual) != (step.wave == 0) {
-        return Err("only what is done by hand is in no wave".into());
+        return Err("only manual steps are in no wave".into());
     }
     let odd = |value: &str| value.len() > MAX_WORD || value.trim() != value;
     if [&step.before, &step.after, &step.undo].into_iter().chain(&step.created_at).any(|value| odd(value)) {
         return Err("a value is too long or padded".into());
     }
     if step.created_at.as_deref().is_some_and(|time| time.contains(is_harmful)) {
-        return Err("a time holds control characters".into());
+        return Err("a time contains control characters".into());
     }
     Ok(())
 }

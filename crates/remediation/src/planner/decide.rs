@@ -59,13 +59,13 @@ pub(super) fn decide(
         Goal::Set { enforcement: Some(false), .. } if settings.is_empty() => {
             Decision::LeaveOut(LeftOutReason::NotSupported, "TLS cannot be turned off there".into())
         }
-        Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it has this value".into()),
+        Goal::Set { .. } => Decision::LeaveOut(LeftOutReason::AlreadyRight, "it already has this value".into()),
         Goal::Fix { .. } if control == FixableControl::LogDownload && settings.is_empty() => {
             Decision::LeaveOut(LeftOutReason::NotSupported, "this kind of server offers no log files".into())
         }
         Goal::Fix { .. } if settings.iter().any(|name| waits_for_restart(posture, *name)) => Decision::LeaveOut(
             LeftOutReason::NeedsRestart,
-            "it has the value, which takes effect when somebody restarts the server".into(),
+            "it already has the value, which takes effect when the server is restarted".into(),
         ),
         Goal::Fix { .. } if control == FixableControl::LogDownload => Decision::LeaveOut(
             LeftOutReason::AlreadyRight,
@@ -73,7 +73,7 @@ pub(super) fn decide(
         ),
         Goal::Fix { .. } => Decision::LeaveOut(
             LeftOutReason::Unknown,
-            "the finding fails although every setting reaches the value to set: the profile asks for more".into(),
+            "the finding fails although every setting already meets the target value: the profile requires more".into(),
         ),
     }]
 }
@@ -102,7 +102,7 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableC
     // What no audit judges is decided by its settings alone.
     let id = control.id()?;
     let Some(finding) = target.findings.iter().find(|finding| finding.control == id) else {
-        return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{control} was not judged")));
+        return Some(Decision::LeaveOut(LeftOutReason::Unknown, format!("{control} was not checked")));
     };
     match finding.outcome {
         Outcome::Pass => {
@@ -114,7 +114,7 @@ fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableC
         }
         Outcome::Unknown => Some(match &finding.blind {
             Some(blind) => unseen(blind),
-            None => Decision::LeaveOut(LeftOutReason::Unknown, "the control could not be judged".into()),
+            None => Decision::LeaveOut(LeftOutReason::Unknown, "the control could not be checked".into()),
         }),
         Outcome::Fail => inputs
             .waived
@@ -151,7 +151,7 @@ pub(super) fn is_busy(server: &Server) -> bool {
 fn judge_state(server: &Server) -> Option<Decision> {
     let state = server.state.as_ref()?;
     if state.is_stopped() {
-        let detail = "Azure neither tells nor changes the settings of a stopped server: start it and plan again";
+        let detail = "Azure neither returns nor changes the parameters of a stopped server: start it and plan again";
         return Some(Decision::LeaveOut(LeftOutReason::Stopped, detail.into()));
     }
     if is_busy(server) {
@@ -226,14 +226,14 @@ fn decide_setting(
     let accepted = if is_gated { acceptance(inputs, &posture.server.id) } else { None };
     let mut why = format!("{name} is {before}; {clients}");
     if is_busy(&posture.server) {
-        why.push_str("; it was busy when it was looked at: its turn comes last, and apply waits for it");
+        why.push_str("; it was busy when it was checked: it comes last, and apply waits for it");
     }
     if !kind.offers(now) {
-        why.push_str(&format!("; Azure offers {before} no more, so undo cannot put it back"));
+        why.push_str(&format!("; Azure no longer offers {before}, so undo cannot restore it"));
     }
     if parameter.pending_restart {
         disposition = disposition.max(Disposition::NeedsRestart);
-        why.push_str("; an earlier change of it still waits for a restart, so this one may too");
+        why.push_str("; an earlier change to it is still pending a restart, so this one may need one too");
     }
     if let Some(Consent { reason, by }) = &accepted {
         why.push_str(&format!("; accepted by {by}: {reason}"));
@@ -311,7 +311,7 @@ fn acceptance(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Consent> {
         (Some(named), _) => Some(named.acceptance.clone()),
         (None, Goal::Fix { .. }) => None,
         (None, Goal::Set { .. }) => Some(Consent {
-            reason: SafeText::new(inputs.reason.unwrap_or("this value was ordered for this server by its name")),
+            reason: SafeText::new(inputs.reason.unwrap_or("this value was requested for this server by name")),
             by: SafeText::new(&inputs.principal.name),
         }),
     }
@@ -344,7 +344,7 @@ fn may_be_above_a_cap(offering: &Offering, floor: Floor) -> bool {
 
 fn cap_obstacle(posture: &Posture, name: ParameterName, floor: Floor, cap: ParameterName) -> Option<Obstacle> {
     let Some(Reading::Known(parameter)) = posture.reading(cap) else {
-        return Some(Obstacle::Unseen(format!("{cap} was not seen, and a floor above it would refuse everybody")));
+        return Some(Obstacle::Unseen(format!("{cap} is unknown, and a floor above it would refuse every client")));
     };
     let value = parameter.value().trim();
     match parameter.meaning() {

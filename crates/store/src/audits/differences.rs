@@ -27,8 +27,8 @@ fn settings(before: &Facts, after: &Facts) -> Vec<String> {
         let Some(then) = before.readings.iter().find(|then| then.setting == now.setting) else { continue };
         match (value(then), value(now)) {
             (Some(then), Some(now_is)) if then != now_is => changes.push(format!("{} {then} → {now_is}", now.setting)),
-            (Some(then), None) => changes.push(format!("{} could not be read any more, was {then}", now.setting)),
-            (None, Some(now_is)) => changes.push(format!("{} could be read: {now_is}", now.setting)),
+            (Some(then), None) => changes.push(format!("{} can no longer be read, was {then}", now.setting)),
+            (None, Some(now_is)) => changes.push(format!("{} can be read again: {now_is}", now.setting)),
             _ => {}
         }
     }

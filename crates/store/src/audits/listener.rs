@@ -108,7 +108,9 @@ impl StoredListener {
         let listener = match (&self.seen, &self.blind) {
             (Some(seen), _) => Reading::Known(seen.listener()?),
             (None, Some(blind)) => Reading::Unknown(blind.blind()),
-            (None, None) => return Err(StoreError::Corrupt("a look at the wire makes no sense".to_owned())),
+            (None, None) => {
+                return Err(StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned()));
+            }
         };
         let address = self.address.as_deref().map(Into::into);
         Ok(WireObservation { port: self.port, address, observed_at: observed_at.into(), listener })
@@ -122,7 +124,7 @@ impl StoredListenerState {
     ///
     /// [`StoreError::Corrupt`] when a word is none of those that are kept.
     pub fn listener(&self) -> Result<WireListener, StoreError> {
-        let corrupt = || StoreError::Corrupt("what was seen on the wire makes no sense".to_owned());
+        let corrupt = || StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned());
         let transport = WireTransport::from_code(&self.transport).ok_or_else(corrupt)?;
         let version = |(name, seen): &(String, String)| {
             let version = VERSIONS.into_iter().find(|one| one.to_string() == *name).ok_or_else(corrupt)?;

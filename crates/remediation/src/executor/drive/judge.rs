@@ -31,7 +31,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
                     return self.end(reached(pending_restart, Some(format!("not checked on the wire: {why}")))).await;
                 }
                 Verdict::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
-                    let text = format!("Azure declares the value, and the wire contradicts it: {what}");
+                    let text = format!("Azure declares the value, but the probe contradicts it: {what}");
                     return self.end(Ending::Failed { detail: SafeText::new(&text) }).await;
                 }
                 Verdict::Contradicted(_) => {}

@@ -56,7 +56,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
             }
             let delay = pace.next();
             let delay = left.map_or(delay, |left| delay.min(left));
-            let why = "the answer to a write was not seen; waiting for its value to show";
+            let why = "a write got no answer; waiting for its value to appear";
             self.executor.events.emit(&ExecutionEvent::Waiting { step: self.step, why, delay });
             self.recorder.places.aside(self.pause(delay)).await;
         }
@@ -68,12 +68,12 @@ impl<W: ParameterWriter> Drive<'_, W> {
             return Ok(Next::Leave);
         }
         let detail = if self.recorder.only_settles() {
-            "the write got no answer and the value has not changed: it seems never to have arrived, and nothing was \
-             written again, because the run was only to be settled"
+            "the write got no answer and the value has not changed: it seems never to have arrived; nothing was \
+             written again, because the run was resumed only to settle"
         } else if track.unanswered < 2 {
             return self.write(parameter).await;
         } else {
-            "two writes got no answer, and the value has not changed: look at the server's activity log"
+            "two writes got no answer, and the value has not changed: check the server's activity log"
         };
         self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
     }
