@@ -48,7 +48,7 @@ impl Cli {
     }
 }
 
-/// A negative number behind an option is a wrong value of it, and not an option that there is not.
+/// A negative number behind an option is a wrong value of it, not an unknown option.
 fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
     let takes_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
     command
@@ -66,7 +66,7 @@ pub(crate) struct OutputArgs {
     /// Print a line for each request to Azure to stderr; -vv prints more. Tokens are left out.
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
-    /// When to use colour; NO_COLOR is honoured.
+    /// When to use color; NO_COLOR is honored.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
     /// As --color never, which other programs call so.
@@ -93,7 +93,7 @@ pub(crate) enum Command {
     /// Plan the changes that would make every server in scope require TLS. Writes nothing to Azure.
     #[command(after_help = crate::exit::PLAN_HELP)]
     Plan(Box<PlanArgs>),
-    /// Apply a plan: wave by wave, each value re-read before and after, every step journalled.
+    /// Apply a plan: wave by wave, each value re-read before and after, every step journaled.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Apply(ApplyArgs),
     /// Resume an interrupted run: reads what was in progress, then continues.
@@ -105,9 +105,10 @@ pub(crate) enum Command {
     /// List, show or re-evaluate past runs.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Runs(RunsArgs),
-    /// Say what changed between two audits: new failures, what is fixed, and what could not be checked any more.
+    /// Compare two audits: new failures, fixed failures, and what could no longer be checked.
     ///
-    /// Compares what is kept and asks nobody. A server that the later audit could not see is never called fixed or gone.
+    /// Compares kept audits without calling Azure. A server that the later audit could not check is never reported as fixed
+    /// or gone.
     #[command(after_help = crate::commands::diff::HELP)]
     Diff(crate::commands::diff::DiffArgs),
     /// Plan, review and apply interactively.
@@ -118,8 +119,8 @@ pub(crate) enum Command {
     Server(ServerCommand),
     /// Prove from the network, without credentials, whether PostgreSQL endpoints enforce TLS.
     ///
-    /// Endpoints are written as they are done. A table of up to 1,000 is sorted, failures first. A query, and formats other than
-    /// table, json and tsv, need all of them in memory.
+    /// Endpoints are printed as they are done. A table of up to 1,000 is sorted, failures first. A query, or a format other
+    /// than table, json or tsv, needs all of them in memory.
     #[command(after_help = crate::exit::PROBE_HELP)]
     Probe(ProbeArgs),
     /// Find the clients that would be refused if a server enforced TLS: those with TLS, those in plaintext, and a verdict.
@@ -135,8 +136,8 @@ pub(crate) enum Command {
     CaBundle(crate::commands::ca_bundle::CaBundleArgs),
     /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
     ///
-    /// Takes the text as arguments or from standard input, with log prefixes and colours, in several lines, of psql and of
-    /// drivers. Quoted names are ignored. Nothing is sent anywhere.
+    /// Takes the text as arguments or from standard input: the output of psql or a driver, with log prefixes, colors and
+    /// several lines. Quoted names are ignored. Nothing is sent anywhere.
     #[command(after_help = crate::commands::explain::HELP)]
     Explain(ExplainArgs),
     /// List the controls, or explain one.
@@ -148,7 +149,7 @@ pub(crate) enum Command {
     /// Start the web console.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Serve(Box<crate::commands::serve::ServeArgs>),
-    /// Serve a simulated Azure on this machine, for trying and testing.
+    /// Serve a simulated Azure on this machine, for demonstrations and tests.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Simulate(SimulateArgs),
     /// Print the completion script of a shell.
@@ -252,7 +253,7 @@ pub(crate) struct SelectArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// End the run after this time, such as 90s, 10m or 1h, with a report of what was checked until then.
+    /// End the run after this time, such as 90s, 10m or 1h, with a report of what was checked by then.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     pub(crate) deadline: Duration,
     /// Requests to Azure in progress at once.
@@ -264,7 +265,7 @@ pub(crate) struct LimitArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection options")]
 pub(crate) struct ConnectArgs {
-    /// How to sign in. There is no fallback to another way.
+    /// How to sign in. There is no fallback to another method.
     #[arg(long, value_enum, default_value_t = Auth::Cli, env = "HOSTSSL_AUTH")]
     pub(crate) auth: Auth,
     /// The cloud: AzureCloud, AzureUSGovernment, AzureChinaCloud, AzureBleuCloud.
@@ -279,7 +280,7 @@ pub(crate) struct ConnectArgs {
     /// Trust the certificates in this PEM file too.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Use a simulated Azure inside this process: no account, no network. What is changed in it is kept in the state directory.
+    /// Use a simulated Azure inside this process: no account, no network. Changes to it are kept in the state directory.
     /// `hostssl simulate --list` shows the scenarios.
     #[arg(
         long,
@@ -332,7 +333,7 @@ pub(crate) enum AuditFormat {
     Csv,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// JUnit XML, for the test pages of pipelines.
+    /// JUnit XML, for the test reports of pipelines.
     Junit,
     /// A summary for pull requests and jobs.
     Markdown,
@@ -429,7 +430,7 @@ pub(crate) struct ServerNameArgs {
 pub(crate) struct ServerName {
     pub(crate) name: String,
     pub(crate) resource_group: String,
-    /// Where to look for it; everywhere without any.
+    /// Where to search for it; everywhere by default.
     pub(crate) subscriptions: Vec<String>,
 }
 
@@ -438,7 +439,7 @@ impl ServerNameArgs {
     ///
     /// # Errors
     ///
-    /// For an id that is none of a server.
+    /// For an id that is not the id of a server.
     pub(crate) fn servers(&self) -> Result<Vec<ServerName>, CliError> {
         if let (Some(name), Some(resource_group)) = (&self.name, &self.resource_group) {
             let subscriptions = self.subscription.clone();
@@ -473,10 +474,10 @@ pub(crate) struct ValueArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProbeArgs {
-    /// Endpoints: host, host:port, host:port/db, postgresql://… or a connection string, also as JDBC, SQLAlchemy and ADO.NET write
-    /// it. A password in them is dropped. What they leave open is taken from PGHOST, PGPORT, PGUSER, PGDATABASE,
-    /// PGSSLROOTCERT, PGSERVICE and ~/.postgresql/root.crt, as libpq does. The bare name of an Azure server stands for its two
-    /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, for the hosts of its SRV records.
+    /// Endpoints: host, host:port, host:port/db, postgresql://… or a connection string, also as JDBC, SQLAlchemy and
+    /// ADO.NET write it. Passwords in them are dropped. Missing parts are taken from PGHOST, PGPORT, PGUSER, PGDATABASE,
+    /// PGSSLROOTCERT, PGSERVICE and ~/.postgresql/root.crt, as libpq does. The bare name of an Azure server means its two
+    /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, means the hosts of its SRV records.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// Read targets from a file, one a line, or from standard input with -. Invalid lines are
@@ -494,10 +495,10 @@ pub(crate) struct ProbeArgs {
     #[arg(long)]
     pub(crate) only_these: bool,
     /// Try the fewest users and databases: six connections to a PostgreSQL that enforces TLS instead of thirteen. It misses
-    /// plaintext that is open to a replication user by name, or to one default name in the database of another.
+    /// plaintext that only a named replication user may use, or only one default user in the database of another.
     #[arg(long, conflicts_with = "only_these")]
     pub(crate) quick: bool,
-    /// Send each startup in plaintext this often: behind one address, several servers may answer differently.
+    /// Send each plaintext startup this many times: several servers behind one address may answer differently.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) repeat: u16,
     /// Ask for replication of this kind (repeatable; default: physical).
@@ -513,13 +514,13 @@ pub(crate) struct ProbeArgs {
     /// Print the exchange message by message.
     #[arg(long)]
     pub(crate) transcript: bool,
-    /// Trust the certificates in this PEM file beside the system's and the roots of Azure.
+    /// Trust the certificates in this PEM file in addition to the system's and Azure's roots.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Fail certificates with fewer days left than this.
     #[arg(long, value_name = "DAYS")]
     pub(crate) expiry_days: Option<u32>,
-    /// Fail for these alone: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
+    /// Fail only for these: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
     /// By default, all of them count.
     #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Judgement options")]
     pub(crate) fail_on: Vec<crate::commands::probe::Finding>,
@@ -611,15 +612,15 @@ pub(crate) struct SimulateArgs {
     /// The scenario.
     #[arg(default_value = "demo", value_parser = Suggested(scenarios))]
     pub(crate) scenario: String,
-    /// Forget what commands with --simulate changed in the scenario, and end.
+    /// Discard what commands with --simulate changed in the scenario, then exit.
     #[arg(long, conflicts_with = "list")]
     pub(crate) reset: bool,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// List the scenarios and end.
+    /// List the scenarios and exit.
     #[arg(long)]
     pub(crate) list: bool,
-    /// The port on loopback; 0 takes a free one.
+    /// The port on loopback; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
     /// Where to write the CA certificate and the Azure CLI's configuration (default: a new folder).
@@ -637,10 +638,10 @@ pub(crate) struct SimulateArgs {
     /// Time before each answer, in milliseconds.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub(crate) latency: Option<u64>,
-    /// Time that each write takes from its acceptance to its end, in milliseconds.
+    /// Time from the acceptance of each write to its end, in milliseconds.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=86_400_000))]
     pub(crate) operation_time: Option<u64>,
-    /// Throttle reads: so many at once and so many a second for each subscription, such as 20:4.
+    /// Throttle reads of each subscription: a burst of N, then PER_SECOND a second, such as 20:4.
     #[arg(long, value_name = "N:PER_SECOND", value_parser = throttle)]
     pub(crate) throttle: Option<(u32, f64)>,
 }
@@ -651,7 +652,7 @@ fn name(text: &str) -> Result<String, String> {
     if misleading { Err("expected a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// A reason in somebody's own words.
+/// A reason in the user's own words.
 fn reason(text: &str) -> Result<String, String> {
     let said = !text.trim().is_empty() && !text.contains(is_harmful);
     if said { Ok(text.trim().to_owned()) } else { Err("expected a reason in words, on one line".to_owned()) }

@@ -24,11 +24,11 @@ use tokio::sync::watch;
 pub(crate) struct Site {
     /// For reading: an interrupt stops its requests.
     pub(crate) reading: Tenant,
-    /// For changing: what is under way is followed to its end.
+    /// For changing: what is in progress is followed to its end.
     pub(crate) changing: Tenant,
     /// Given at an interrupt or when the deadline is reached.
     pub(crate) stop: StopSignal,
-    /// The simulated Azure that stands in for the real one, if it does.
+    /// The simulated Azure in place of the real one, if there is one.
     simulation: Option<Simulation>,
     /// Trusted beside the roots of the system and of Azure.
     ca_file: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub(crate) async fn connect_site(
     talk: &OutputArgs,
 ) -> Result<Site, CliError> {
     if tenant.len() > 1 {
-        return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant on its own"));
+        return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant separately"));
     }
     let Connected { mut tenants, stop, simulation } = connect_whole(connect, state, tenant, limits, talk).await?;
     let Some(reading) = tenants.pop() else {
@@ -98,7 +98,7 @@ pub(crate) async fn change(
     match done {
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
-            // What was done until then is in no journal's hands any more, so it is told before the error.
+            // The journal can no longer tell what was done until then, so it is reported before the error.
             let _ = run_text::write(&mut io::stderr().lock(), &partial, &Names::default(), &Text::plain());
             Err(ExecuteError::Journal { source, partial: Some(partial) }.into())
         }
@@ -112,7 +112,7 @@ pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
         Some(permission) => format!("needs {permission}"),
         None => safe(&unchecked.detail).into_owned(),
     };
-    say!("warning: what this identity may change could not be checked: {}: {why}", unchecked.reason);
+    say!("warning: the permissions of this identity could not be checked: {}: {why}", unchecked.reason);
 }
 
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.
@@ -205,7 +205,7 @@ pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
     let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "{question} Type yes to go on: ").and_then(|()| stderr.flush());
+    let _ = write!(stderr, "{question} Type yes to continue: ").and_then(|()| stderr.flush());
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     read.map_err(|error| CliError::failed(&error, instead.to_owned()))?;

@@ -23,7 +23,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Re
             )
         })?;
     let result = runtime.block_on(work);
-    // A lookup of a name may hang in the system's resolver: nobody waits for it.
+    // A lookup of a name may hang in the system's resolver: do not wait for it.
     runtime.shutdown_background();
     result
 }
@@ -34,11 +34,11 @@ pub(crate) struct Connected {
     pub(crate) tenants: Vec<Tenant>,
     /// Given when the run is to end.
     pub(crate) stop: StopSignal,
-    /// The simulated Azure that stands in for the real one, if it does.
+    /// The simulated Azure in place of the real one, if there is one.
     pub(crate) simulation: Option<Simulation>,
 }
 
-/// Signs in to every tenant that is asked for and says on stderr who that is.
+/// Signs in to every requested tenant and prints the identity on stderr.
 pub(crate) async fn connect(
     connect: &ConnectArgs,
     state: &StateArgs,
@@ -131,7 +131,7 @@ async fn real_tenants(
         let mut stopped = stop.clone();
         let SignedIn { credential, principal } = tokio::select! {
             signed_in = sign_in.sign_in() => signed_in?,
-            // Where nobody is left who could give the word, it never comes.
+            // When every sender is gone, the signal never comes.
             Ok(_) = stopped.wait_for(Option::is_some) => return Err(CliError::stopped_while_signing_in()),
         };
         let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
@@ -188,11 +188,11 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
-                say!("--deadline reached: settling what is under way, then reporting");
+                say!("--deadline reached: settling what is in progress, then reporting");
             }
             () = interrupted() => {
                 give.send_replace(Some(Stop::Interrupted));
-                say!("interrupted: settling what is under way, then reporting; interrupt again to end at once");
+                say!("interrupted: settling what is in progress, then reporting; interrupt again to end at once");
             }
         }
         interrupted().await;
@@ -244,7 +244,7 @@ impl ConnectArgs {
         match options.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((option, _)) => Err(CliError::usage(
-                format!("{option} does not go with --simulate, which asks no real Azure"),
+                format!("{option} cannot be used with --simulate, which does not call Azure"),
                 "leave one of them out",
             )),
         }

@@ -60,7 +60,7 @@ impl CliError {
 
     /// The run was stopped before anybody was signed in, so there is nothing to report.
     pub(crate) fn stopped_while_signing_in() -> Self {
-        let hint = "check that the address for signing in can be reached, and that --deadline leaves time for it";
+        let hint = "check that the sign-in address can be reached, and that --deadline leaves enough time";
         Self {
             exit: Exit::Failed,
             message: "the run was stopped while signing in".to_owned(),

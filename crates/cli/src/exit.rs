@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything was seen, and everything passes.
+    /// Everything was checked, and everything passes.
     AllPass,
     /// The program could not do its work: no sign-in, no Azure, no disk.
     Failed,
@@ -16,11 +16,11 @@ pub(crate) enum Exit {
     Usage,
     /// Something fails a control.
     Findings,
-    /// Nothing that was seen fails, but not everything was seen. Never 0 when blind.
+    /// Nothing fails, but not everything could be checked. Never 0 when blind.
     Incomplete,
-    /// An undo could not put something back: a person is needed.
+    /// An undo could not restore a value: manual intervention is needed.
     Stuck,
-    /// Whoever read standard output went away before the end, so that nothing is known of the whole.
+    /// The reader of standard output went away before the end, so that nothing is known of the whole.
     ReaderGone,
 }
 
@@ -50,7 +50,7 @@ impl Exit {
 }
 
 impl Exit {
-    /// How a census ended: the worst verdict, or none where no server was looked at.
+    /// How a census ended: the worst verdict, or none where no server was checked.
     pub(crate) fn of_census(worst: Option<Verdict>) -> Self {
         match worst {
             Some(Verdict::Breaks) => Self::Findings,
@@ -76,23 +76,23 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What is said of the codes in the help of the program: what they mean everywhere.
+/// The codes in the help of the program: what they mean everywhere.
 pub(crate) const ALL_HELP: &str = "Exit codes:
   0  done, and nothing is wrong
   1  the tool failed (no sign-in, no Azure, no disk), or refused before the first write
   2  wrong usage: a bad option, or a selector that matches nothing
   3  something is wrong with a server
   4  not everything could be checked or done
-  5  an undo could not put something back: a person is needed
-What a code means for a command stands in its own --help.";
+  5  an undo could not restore a value: manual intervention is needed
+Each command's own --help says what its codes mean.";
 
 /// For commands that judge servers.
 pub(crate) const HELP: &str = "Exit codes:
-  0  everything was seen and passes
+  0  everything was checked and passes
   1  the tool failed (no sign-in, no Azure)
   2  wrong usage, or a selector that matches nothing
-  3  something fails a control
-  4  nothing seen fails, but not everything was seen";
+  3  at least one control fails
+  4  nothing fails, but not everything could be checked";
 
 /// For `audit`, where the command line can say what counts.
 pub(crate) const AUDIT_HELP: &str = "Exit codes:
@@ -107,9 +107,9 @@ pub(crate) const READ_HELP: &str = "Exit codes:
   0  everything was read
   1  the tool failed (no sign-in, no Azure)
   2  wrong usage, or a name that matches nothing
-  4  what could be read was written, but not everything could be read";
+  4  not everything could be read; the rest was written";
 
-/// For commands that ask nobody.
+/// For commands that call nothing outside.
 pub(crate) const LOCAL_HELP: &str = "Exit codes:
   0  done
   1  the tool failed (no disk, no port)
@@ -128,25 +128,25 @@ pub(crate) const PROBE_HELP: &str = "Exit codes:
   1  the tool failed
   2  wrong usage
   3  an endpoint accepts plaintext or has broken TLS, its certificate fails verify-full, or something weakens it;
-     --fail-on and --allow say what counts, and JSON, in `failures`, what did
+     --fail-on and --allow choose what counts; `failures` in JSON lists what did
   4  nothing that counts fails, but not everything could be checked: a name, a connection, a verdict, a certificate";
 
 /// The same for commands that plan.
 pub(crate) const PLAN_HELP: &str = "Exit codes:
-  0  everything was seen, and the plan is made for all that fails and is not waived, also if it is empty;
-     it covers the controls that hostssl can fix, not the others that audit judges
+  0  everything was checked, and the plan covers all that fails and is not waived, even if it is empty;
+     only controls that hostssl can fix are planned, not the others that `audit` checks
   1  the tool failed (no sign-in, no Azure, no disk)
   2  wrong usage, or a selector that matches nothing
-  4  the plan is made, but not everything was seen, or a server that fails is left out without a waiver";
+  4  the plan is made, but not everything could be checked, or a failing server is left out without a waiver";
 
 /// The same for commands that change servers.
 pub(crate) const CHANGE_HELP: &str = "Exit codes:
-  0  every step has the wanted value, by reading it back
-  1  the tool failed (`hostssl runs` says what was done until then), or refused before the first write
-  2  wrong usage, or a plan that is not for here and now
+  0  every step has the planned value, confirmed by reading it back
+  1  the tool failed (`hostssl runs` shows what was done before that), or refused before the first write
+  2  wrong usage, or a plan that is too old or for another cloud, tenant or identity
   3  a step was refused, failed or timed out
-  4  a step was not started, was left alone, waits for a restart, or must be settled with `hostssl resume`
-  5  an undo could not put something back: a person is needed";
+  4  a step was not started, was skipped because the value had changed, waits for a restart, or must be settled with `hostssl resume`
+  5  an undo could not restore a value: manual intervention is needed";
 
 #[cfg(test)]
 mod tests {

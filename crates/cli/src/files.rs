@@ -24,7 +24,7 @@ pub(crate) fn endpoints_at_once(endpoints: usize, connections: usize) -> usize {
     let room = (1..=endpoints).rev().find(|fewer| files(*fewer) <= granted).unwrap_or(1);
     if room < endpoints {
         say!(
-            "note: {room} in place of {endpoints} endpoints at once, because this process may have {granted} files open"
+            "note: {room} instead of {endpoints} endpoints at once, because this process may open only {granted} files"
         );
     }
     room

@@ -24,13 +24,13 @@ pub(crate) struct KeepArgs {
     /// Do not keep this run. A simulated audit is kept only with --state.
     #[arg(long, help_heading = "State options")]
     pub(crate) no_save: bool,
-    /// Keep so many runs of this kind and delete older ones; all are kept without it.
+    /// Keep this many runs of this kind and delete older ones (default: keep all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "State options")]
     pub(crate) retain: Option<u32>,
 }
 
 impl KeepArgs {
-    /// Keeps the report. One that cannot be kept is told, with --quiet too, and the report is written all the same.
+    /// Keeps the report. A failure to keep it is reported, with --quiet too, and the report is written anyway.
     pub(crate) fn keep(&self, report: &AuditReport, simulated: bool) {
         if self.no_save || (simulated && self.state.state.is_none()) {
             return;
@@ -41,8 +41,8 @@ impl KeepArgs {
         }
     }
 
-    /// Says what earlier probes saw of the servers that are kept, behind an audit that did not probe: its report rests on what
-    /// Azure declares alone.
+    /// Says what earlier probes found of the servers that are kept, behind an audit that did not probe: its report rests on
+    /// what Azure declares alone.
     pub(crate) fn tell_probes(&self, simulated: bool) {
         if simulated && self.state.state.is_none() {
             return;
@@ -57,15 +57,15 @@ impl KeepArgs {
         };
         let at = instant(probed_ms);
         if open.total == 0 {
-            say!("note: this audit did not probe; the newest probe that is kept is of {at}");
+            say!("note: this audit did not probe; the newest kept probe is from {at}");
             return;
         }
         let names = open.rows.iter().map(|row| safe(&row.name).into_owned()).collect::<Vec<_>>().join(", ");
         let more = open.total.saturating_sub(open.rows.len() as u64);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         say!(
-            "warning: this audit did not probe; the newest probes that are kept, the last of {at}, saw plaintext accepted although \
-             Azure declares otherwise: {names}{more}"
+            "warning: this audit did not probe; by the newest kept probes, the last from {at}, plaintext is accepted \
+             although Azure declares otherwise: {names}{more}"
         );
         say!("hint: --probe probes again");
     }

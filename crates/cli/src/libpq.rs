@@ -1,4 +1,5 @@
-//! What libpq finds in the environment and in the files of whoever runs it, read once and handed to the parser of targets.
+//! What libpq finds in the environment and in the files of the user who runs it, read once and handed to the parser of
+//! targets.
 
 use crate::error::CliError;
 use hostssl_probe::target::{Environment, ServiceFile, TargetError};

@@ -45,7 +45,7 @@ fn is_stdin(path: &Path) -> bool {
 
 fn open(path: &Path) -> Result<File, CliError> {
     File::open(path).map_err(|error| {
-        CliError::usage(format!("{}: {error}", path.display()), "`hostssl plan` makes a plan file and says its name")
+        CliError::usage(format!("{}: {error}", path.display()), "`hostssl plan` writes a plan file and prints its name")
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the commands that look at the wire share: whom to trust, and how to reach the servers of a simulated Azure.
+//! What the commands that probe share: which roots to trust, and how to reach the servers of a simulated Azure.
 
 use crate::connect::Connected;
 use crate::error::CliError;
@@ -25,7 +25,7 @@ const CONVERSATIONS: usize = 128;
 /// The same, with those that are being connected to: hosts that do not answer are waited for side by side.
 const ENDPOINTS_AT_ONCE: usize = 512;
 
-/// The look at the wire of an audit. With a simulated Azure its listeners are asked, in this process.
+/// The probe of an audit. With a simulated Azure its listeners are asked, in this process.
 pub(crate) fn probe_of_audit(
     connected: &Connected,
     ca_file: Option<&Path>,
@@ -114,7 +114,7 @@ fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>, route: &R
 
 /// Makes a prober.
 pub(crate) fn prober(options: Options) -> Result<Prober, CliError> {
-    // An error means that another provider is the default already, which is as good.
+    // Ignore the error: a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Prober::new(options).map_err(|error| CliError::failed(&error, DEFECT))
 }
@@ -132,7 +132,7 @@ pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<RootStore>, CliError> 
     Ok(roots)
 }
 
-const CA_HINT: &str = "--ca-file takes a file of PEM certificates, as `-----BEGIN CERTIFICATE-----` begins";
+const CA_HINT: &str = "--ca-file takes a file of PEM certificates, which begin with `-----BEGIN CERTIFICATE-----`";
 
 /// The roots that the system trusts, if there are any.
 pub(crate) fn system_roots() -> Option<RootStore> {
@@ -148,7 +148,7 @@ pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
     let unreadable = |error: &dyn std::fmt::Display| format!("the CA file {} cannot be read: {error}", path.display());
     // A list of targets may name any file: nothing endless, and nothing that waits.
     match std::fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => return Err(unreadable(&"it is no regular file")),
+        Ok(metadata) if !metadata.is_file() => return Err(unreadable(&"it is not a regular file")),
         Ok(metadata) if metadata.len() > LARGEST_CA_FILE => return Err(unreadable(&"it is larger than 16 MiB")),
         Ok(_) => {}
         Err(error) => return Err(unreadable(&error)),

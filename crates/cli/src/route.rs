@@ -14,18 +14,18 @@ const PROXY_VARIABLE: &str = "HOSTSSL_PROXY";
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Network options")]
 pub(crate) struct RouteArgs {
-    /// Connect to PostgreSQL through this SOCKS5 proxy, socks5h://HOST:PORT, such as that of ssh -D. The proxy
-    /// resolves the names, those of private DNS zones too. A password is better given by the variable than on the command line.
+    /// Connect to PostgreSQL through this SOCKS5 proxy, socks5h://HOST:PORT, such as the one of ssh -D. The proxy resolves
+    /// names, including those of private DNS zones. Give a password in the variable rather than on the command line.
     #[arg(long, value_name = "URL", env = PROXY_VARIABLE, hide_env_values = true)]
     proxy: Option<String>,
-    /// Connect to another host and port in place of those of a target, as curl has it: NAME:PORT:HOST:PORT, of which each may
-    /// be empty. The certificate is judged by the name of the target. May be repeated; the first that fits counts.
+    /// Connect to another host and port instead of the target's, as in curl: NAME:PORT:HOST:PORT, where each part may be
+    /// empty. The certificate is checked against the target's name. May be repeated; the first match counts.
     #[arg(long, value_name = "RULE")]
     connect_to: Vec<String>,
 }
 
 impl RouteArgs {
-    /// Fails when the options are given to a command that is not told to probe: they would do nothing. The variable alone is no
+    /// Fails when the options are given to a command that does not probe: they would do nothing. The variable alone is no
     /// mistake, since it may be meant for other commands.
     pub(crate) fn refuse_without_probe(&self) -> Result<(), CliError> {
         let variable = std::env::var(PROXY_VARIABLE).ok();
@@ -35,14 +35,14 @@ impl RouteArgs {
             _ => return Ok(()),
         };
         let what = format!("{option} is for connections to PostgreSQL, and without --probe there are none");
-        Err(CliError::usage(what, format!("add --probe, or leave {option} out; HTTPS_PROXY is for those to Azure")))
+        Err(CliError::usage(what, format!("add --probe, or leave {option} out; HTTPS_PROXY is for connections to Azure")))
     }
 
     /// The same for a command that may use a simulated Azure, whose listeners are in this process.
     pub(crate) fn dialer_unless(&self, simulated: bool) -> Result<Option<Arc<dyn Dial>>, CliError> {
         let dialer = self.dialer()?;
         if dialer.is_some() && simulated {
-            let what = "--proxy and --connect-to do not go with --simulate, whose listeners are in this process";
+            let what = "--proxy and --connect-to cannot be used with --simulate, whose listeners are in this process";
             return Err(CliError::usage(what, format!("leave one of them out, and unset {PROXY_VARIABLE}")));
         }
         Ok(dialer)

@@ -1,5 +1,4 @@
-//! A run's progress on stderr: a bar on a terminal, otherwise a line for each wave and for each step that did not end
-//! well.
+//! A run's progress on stderr: a bar on a terminal, otherwise a line for each wave and for each step that did not succeed.
 
 use crate::args::OutputArgs;
 use crate::stdout::stderr_is_terminal;
@@ -15,11 +14,11 @@ pub(crate) struct RunProgress<'a> {
     plan: &'a Plan,
     bar: ProgressBar,
     quiet: bool,
-    /// What was said to be waited for, and when.
+    /// What was reported as waited for, and when.
     told: Mutex<HashMap<String, Instant>>,
 }
 
-/// How long nothing is said about something that goes on.
+/// How long a wait goes unreported.
 const QUIET: Duration = Duration::from_secs(60);
 
 impl<'a> RunProgress<'a> {
@@ -68,7 +67,7 @@ impl<'a> RunProgress<'a> {
             Act::Reverted { found } => {
                 let (name, found) = (safe(step.server.name()), safe(found.as_str()));
                 return self
-                    .tell(&format!("{name}: failed: {} is {found} again: something else sets it", step.parameter));
+                    .tell(&format!("{name}: failed: {} is {found} again: something else resets it", step.parameter));
             }
             _ => return,
         };
@@ -85,7 +84,7 @@ impl<'a> RunProgress<'a> {
             | Ending::Unexplained
             | Ending::Forgotten => {}
             Ending::Changed { found } => {
-                self.tell(&format!("{name}: left alone: {} is {} now", step.parameter, safe(found.as_str())));
+                self.tell(&format!("{name}: skipped: {} is {} now", step.parameter, safe(found.as_str())));
             }
             Ending::Refused { by, name: what, .. } => {
                 self.tell(&format!("{name}: refused: {} {}", by.as_str(), safe(what.as_str())));

@@ -1,4 +1,4 @@
-//! A simulation for the console: it goes on as long as that does, takes the time that makes progress visible, and has a
+//! A simulation for the console: it lasts as long as the console, takes the time that makes progress visible, and has a
 //! past.
 
 pub(crate) mod past;
@@ -15,10 +15,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What an answer takes when somebody watches. The simulation would be done before anybody saw it begin.
+/// The time of an answer when progress is shown. Without it, the simulation would end before the page shows it.
 const PACE: Duration = Duration::from_millis(180);
 
-/// A simulated Azure that goes on as long as the console.
+/// A simulated Azure that lasts as long as the console.
 pub(crate) struct Simulated {
     scenario: String,
     simulation: Simulation,

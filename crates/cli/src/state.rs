@@ -30,8 +30,8 @@ impl StateArgs {
         Ok(Store::open(&self.directory(simulated)?)?)
     }
 
-    /// The kept censuses of clients; none where nothing is kept yet, or what is kept cannot be read, which is said: then nobody
-    /// knows who would be refused.
+    /// The kept censuses of clients; none where nothing is kept yet, or what is kept cannot be read, which is reported:
+    /// then it is unknown who would be refused.
     pub(crate) fn censuses(&self, simulated: bool) -> Option<Arc<dyn ClientEvidence>> {
         let directory = match self.directory(simulated) {
             Ok(directory) => directory,
@@ -41,7 +41,7 @@ impl StateArgs {
             }
         };
         let opened: Result<Arc<dyn ClientEvidence>, StoreError> = match StoreReader::open(&directory) {
-            // Whoever keeps something brings an older state up to date.
+            // A writer brings an older state up to date.
             Err(StoreError::OlderVersion { .. }) => AuditStore::open(&directory).map(|store| Arc::new(store) as _),
             opened => opened.map(|reader| Arc::new(reader) as _),
         };
@@ -101,8 +101,8 @@ pub(crate) fn find_run(state: &StateArgs, simulated: bool, text: &str) -> Result
     }
 }
 
-/// Finds a run that changes servers, to go on with it: by its id, the beginning of it, or `latest`. Audits and probes are
-/// not looked at, and neither are runs of simulations unless `store` is theirs.
+/// Finds a run that changes servers, to continue it: by its id, the beginning of it, or `latest`. Audits and probes are not
+/// searched, and neither are runs of simulations unless `store` is theirs.
 pub(crate) fn find_change(store: &Store, text: &str) -> Result<RunId, CliError> {
     let mut runs = store.reader().runs()?;
     runs.sort_by(|a, b| (b.started_at_ms, &b.id).cmp(&(a.started_at_ms, &a.id)));
@@ -125,7 +125,7 @@ pub(crate) fn find_audit(reader: &StoreReader, text: &str) -> Result<AuditEntry,
     let ids: Vec<&str> = audits.iter().map(|audit| audit.id.as_str()).collect();
     match named(&ids, text)?.and_then(|id| ids.iter().position(|one| *one == id)) {
         Some(index) => Ok(*audits.swap_remove(index)),
-        None if text == LATEST => Err(CliError::usage("no audit is kept", "`hostssl audit` makes one")),
+        None if text == LATEST => Err(CliError::usage("no audit is kept", "run `hostssl audit` first")),
         None => Err(CliError::usage(format!("there is no audit {text}"), "`hostssl runs` lists the runs")),
     }
 }
@@ -139,8 +139,8 @@ fn named<'a>(ids: &[&'a str], text: &str) -> Result<Option<&'a str>, CliError> {
     match (ids.iter().find(|id| **id == text), found.next(), found.next()) {
         (Some(id), ..) => Ok(Some(id)),
         (None, Some(first), Some(second)) => Err(CliError::usage(
-            format!("{text} is the beginning of several runs: {first}, {second}"),
-            "give more of the id; `hostssl runs` lists the runs",
+            format!("several runs begin with {text}: {first}, {second}"),
+            "use more characters of the id; `hostssl runs` lists the runs",
         )),
         (None, one, _) => Ok(one),
     }

@@ -55,7 +55,7 @@ fn width_of(_: &impl IsTerminal) -> Option<usize> {
     None
 }
 
-/// What a write to standard output came to.
+/// The result of a write to standard output.
 pub(crate) fn tolerate(written: io::Result<()>) -> Result<(), CliError> {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -102,10 +102,10 @@ pub(crate) fn write_value(
     write(|out| hostssl_formats::output::write_value(out, &found, format, query.columns(), palette))
 }
 
-/// Gaps that are told one by one.
+/// Gaps that are reported one by one.
 const GAPS_TOLD: usize = 10;
 
-/// Tells on stderr what could not be checked, for formats that do not hold it. Says whether there was anything.
+/// Reports on stderr what could not be checked, for formats that do not hold it. Returns whether there was anything.
 pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
     let blinding: Vec<&Gap> = gaps.iter().filter(|gap| gap.blind.reason.blinds()).collect();
     for gap in blinding.iter().take(GAPS_TOLD) {
@@ -170,7 +170,7 @@ impl AuditFormat {
 pub(crate) fn refuse_query(query: Option<&Query>, output: AuditFormat) -> Result<(), CliError> {
     if query.is_some() && output.format().is_none() {
         return Err(CliError::usage(
-            "--query does not go with --output csv, sarif, junit or markdown",
+            "--query cannot be used with --output csv, sarif, junit or markdown",
             "use --output json or tsv, or leave --query out",
         ));
     }

@@ -1,7 +1,7 @@
 //! Talk on stderr.
 
-/// Writes a line to stderr. What cannot be said, because nobody listens or the disk behind it is full, must not stop what is
-/// being done.
+/// Writes a line to stderr. A message that cannot be written, because the reader is gone or the disk is full, must not stop
+/// the work.
 macro_rules! say {
     ($($argument:tt)*) => {{
         use std::io::Write as _;

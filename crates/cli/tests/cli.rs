@@ -609,7 +609,7 @@ fn input_that_is_long_or_empty() {
     log.resize(300 << 10, b'x');
     let done = explain_input(&[], &log);
     assert!(done.stdout.starts_with(b"password"), "{}", String::from_utf8_lossy(&done.stdout));
-    assert_eq!(String::from_utf8(done.stderr).unwrap(), "warning: only the first 64 KiB are looked at\n");
+    assert_eq!(String::from_utf8(done.stderr).unwrap(), "warning: only the first 64 KiB are read\n");
     for args in [&[][..], &["-"]] {
         let done = explain_input(args, b" \n");
         assert_eq!(done.status.code(), Some(2), "no text is a mistake in the use");

@@ -138,7 +138,7 @@ fn only_a_census_or_a_word_with_a_reason_gets_a_server_into_a_plan() {
         assert_eq!(reason_of(&before, name).as_deref(), Some("needs-observation"), "{name}");
     }
     assert!(
-        stderr.contains("hint: `hostssl clients") && stderr.contains("looks at the clients and keeps what it sees"),
+        stderr.contains("hint: `hostssl clients") && stderr.contains("finds the clients and keeps the result"),
         "{stderr}"
     );
 
@@ -243,7 +243,7 @@ fn what_is_not_this_plan_here_and_now_is_refused_with_what_to_do() {
         (vec!["apply", &file, "--approve", &hash, "--max-age", "1s"], "plan again"),
         (vec!["apply", &file, "--approve", &hash, "--simulate"], "the plan is for custom, this is simulated:demo"),
         (vec!["plan", "check", &edited], "changed after it was made"),
-        (vec!["plan", "--control", "replica-parity"], "no control of baseline@1 that a write can fix"),
+        (vec!["plan", "--control", "replica-parity"], "not a control of baseline@1 that hostssl can fix"),
         (vec!["plan", "--canary-size", "9", "--wave-size", "3"], "--canary-size is more"),
         (vec!["plan", "--wave-by", "tag:enviroment"], "did you mean tag:environment?"),
         (
@@ -574,5 +574,5 @@ fn ways_to_the_listeners_that_do_nothing_or_lead_nowhere_are_mistakes() {
     // A console always probes, when it is asked to.
     let served = common::run(&[&["serve", "--simulate", "--listen", "127.0.0.1:0"], &way[..]].concat());
     assert_eq!(served.code, 2, "{}", served.stderr);
-    assert!(served.stderr.contains("do not go with --simulate"), "{}", served.stderr);
+    assert!(served.stderr.contains("cannot be used with --simulate"), "{}", served.stderr);
 }

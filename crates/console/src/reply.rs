@@ -75,7 +75,7 @@ impl Failure {
         Self { status, title: title.into(), what: what.into(), todo: todo.into(), next }
     }
 
-    /// With another page to go on with.
+    /// With another page to continue on.
     pub(crate) fn leading_to(self, address: impl Into<Cow<'static, str>>, words: &'static str) -> Self {
         Self { next: (address.into(), words), ..self }
     }
@@ -99,7 +99,7 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "Sign in",
             "Sign in to continue. Your session may have ended.",
-            "Open the link that hostssl serve printed when it started. It works once. For a new one, ask someone with the role approver, or whoever runs hostssl serve: the signal USR1 makes it print another.",
+            "Open the link that hostssl serve printed when it started. It works once. For a new one, ask an approver, or the person who runs hostssl serve: the signal USR1 makes it print another.",
         )
     }
 
@@ -109,7 +109,7 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "Nothing was done",
             "Your session ended after the page was opened, so the form was not accepted.",
-            "Sign in again with a new link: ask someone with the role approver for one, or whoever runs hostssl serve. Then go back, reload the page, and send the form.",
+            "Sign in again with a new link from an approver, or from the person who runs hostssl serve. Then go back, reload the page, and send the form.",
         )
     }
 
@@ -118,7 +118,7 @@ impl Failure {
             StatusCode::UNAUTHORIZED,
             "This link was used",
             "A sign-in link works once, for an hour.",
-            "If you used it in this browser, continue to the overview. Otherwise ask someone with the role approver for a link, or whoever runs hostssl serve.",
+            "If you used it in this browser, continue to the overview. Otherwise ask an approver for a link, or the person who runs hostssl serve.",
         )
     }
 
@@ -171,8 +171,8 @@ impl Failure {
         Self::new(
             StatusCode::BAD_REQUEST,
             "The address cannot be read",
-            "A part behind the question mark has a value that is not valid.",
-            "Start from the page itself; it makes addresses that can be shared.",
+            "A parameter after the question mark has an invalid value.",
+            "Open the page without parameters, and choose the filters there.",
         )
     }
 
@@ -198,7 +198,7 @@ impl Failure {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many at once",
-            "Too many people are doing the same at once.",
+            "Too many requests of this kind are in progress.",
             "Reload the page in a moment.",
         )
     }
@@ -267,7 +267,7 @@ impl Failure {
         Self::new(
             StatusCode::BAD_REQUEST,
             "The canary is too large",
-            "The canary is the small wave that goes first: it holds no more servers than the others. Nothing was changed.",
+            "The canary is the small wave that goes first: it cannot be larger than the others. Nothing was changed.",
             "Go back and choose a smaller canary or larger waves.",
         )
     }
@@ -276,7 +276,7 @@ impl Failure {
         Self::new(
             StatusCode::CONFLICT,
             "Nothing to apply",
-            "The plan writes nothing. Nothing was changed.",
+            "The plan changes no server, so nothing was written.",
             "Go back to the plan: it says why each server is left out.",
         )
     }
@@ -286,7 +286,7 @@ impl Failure {
             StatusCode::FORBIDDEN,
             "Nothing was changed",
             "This plan makes a server less strict, and this console was started with --no-loosening.",
-            "If it must be done, do it from the command line with hostssl server update --reason TEXT.",
+            "If it is intended, use hostssl server update --reason TEXT on the command line.",
         )
     }
 
@@ -294,8 +294,8 @@ impl Failure {
         Self::new(
             StatusCode::CONFLICT,
             "A reason is needed",
-            "This plan makes a server less strict, and says nowhere why. Nothing was changed.",
-            "Go back to the plan and give a reason there: the plan and the journal keep it.",
+            "This plan makes a server less strict and gives no reason. Nothing was changed.",
+            "Go back to the plan and give a reason there: the plan and the journal record it.",
         )
     }
 
@@ -303,8 +303,8 @@ impl Failure {
         Self::new(
             StatusCode::CONFLICT,
             "A reason is needed",
-            "Undoing this run makes a server less strict, and the form does not say why. Nothing was changed.",
-            "Go back to the run and give a reason there: the journal keeps it.",
+            "Undoing this run makes a server less strict, and the form gives no reason. Nothing was changed.",
+            "Go back to the run and give a reason there: the journal records it.",
         )
     }
 

@@ -45,7 +45,7 @@ async fn who_would_be_refused_is_told_before_anything_is_changed() {
     let off = key(&visitor, "pg-off").await;
     let (tab, security) = (format!("/servers/{off}/clients"), format!("/servers/{off}/connection-security"));
     // Nobody has looked: no page says that it is safe.
-    assert!(visitor.get(&tab).await.body.contains("No client was ever observed"));
+    assert!(visitor.get(&tab).await.body.contains("No client has been observed"));
     for page in [&security, &"/".to_owned()] {
         let body = visitor.get(page).await.body;
         assert!(body.contains("not observed enough") && !body.contains("safe to enforce"), "{body}");
@@ -97,7 +97,7 @@ async fn a_look_for_clients_says_what_it_could_not_see() {
     let run = ended(&visitor, &asked).await;
     assert!(run.1.body.contains(&format!("/servers/{off}/clients")), "{}", run.1.body);
     let page = visitor.get(&format!("/servers/{off}/clients")).await.body;
-    assert!(page.contains("Last look") && page.contains("not observed enough"), "{page}");
+    assert!(page.contains("Last read") && page.contains("not observed enough"), "{page}");
     assert!(
         page.contains("no log file") || page.contains("No log file") || page.contains("log files of Azure"),
         "{page}"

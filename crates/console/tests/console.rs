@@ -20,7 +20,7 @@ async fn an_empty_console_says_what_fills_it() {
     let visitor = served.visitor().await;
     for (path, words) in [
         ("/", "No audit yet"),
-        ("/resources", "once an audit has looked"),
+        ("/resources", "After an audit, this page"),
         ("/runs", "No run yet"),
         ("/controls", "not audited"),
     ] {

@@ -54,7 +54,7 @@ async fn a_sign_in_that_expires_stops_what_needs_azure_and_no_page() {
     let audit = ended(&visitor, &visitor.post("/runs", "").await).await.1;
     assert!(audit.status == 503 && audit.body.contains("The sign-in has expired."), "{}", audit.body);
     let lost = save(&visitor, "pg-off", "&enforcement=enabled").await;
-    for words in ["There is no plan", "The sign-in has expired.", "Run `az login`", "Nothing was written", "Plan again"]
+    for words in ["No plan was made", "The sign-in has expired.", "Run `az login`", "Nothing was written", "Plan again"]
     {
         assert!(lost.1.body.contains(words), "{words}: {}", lost.1.body);
     }

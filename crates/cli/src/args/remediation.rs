@@ -39,7 +39,7 @@ pub(crate) enum PlanCommand {
     /// Show a plan file.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Show(PlanShowArgs),
-    /// Check a plan file as a reviewer would: independent of what made it, without asking Azure.
+    /// Check a plan file as a reviewer would: independently of the planner, without calling Azure.
     #[command(after_help = crate::exit::CHECK_HELP)]
     Check(PlanCheckArgs),
 }
@@ -80,8 +80,9 @@ pub(crate) struct MakePlanArgs {
     /// The most servers that the plan may change.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) max_servers: Option<u32>,
-    /// Plan for these servers although the kept census says that clients would be refused, or too little to say: by name,
-    /// pattern or tag:NAME=VALUE, with the reason; may be repeated. The plan, the journal and the receipts keep who said it.
+    /// Plan for these servers although clients would be refused, or were not observed enough, by the kept census: by name,
+    /// pattern or tag:NAME=VALUE, with the reason; may be repeated. The plan, the journal and the receipts record who
+    /// accepted it.
     #[arg(long, value_name = "SERVER=REASON", value_parser = accepted_breakage, help_heading = "Clients")]
     pub(crate) accept_breakage: Vec<AcceptBreakage>,
     #[command(flatten)]
@@ -104,7 +105,7 @@ fn accepted_breakage(text: &str) -> Result<AcceptBreakage, String> {
     Ok(AcceptBreakage { selector, reason, by: None })
 }
 
-/// A code of a complaint.
+/// A code of an objection.
 fn lint_code(text: &str) -> Result<LintCode, String> {
     LintCode::from_code(text).ok_or_else(|| format!("codes are {}", LintCode::ALL.map(LintCode::as_str).join(", ")))
 }
@@ -173,7 +174,7 @@ pub(crate) struct StateArgs {
 /// Which runs are meant.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SimulatedArgs {
-    /// Look among the runs of simulations, which are kept apart from real ones.
+    /// Search the runs of simulations, which are kept apart from real ones.
     #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo", value_parser = Suggested(scenarios), hide_possible_values = true, help_heading = "State options")]
     simulate: Option<String>,
 }
@@ -216,7 +217,7 @@ pub(crate) struct JudgeArgs {
 }
 
 impl JudgeArgs {
-    /// How the listeners are reached, if they are to be asked. What is wrong with it is said before anything else happens.
+    /// How the listeners are reached, if they are to be asked. Errors in it are reported before anything else happens.
     pub(crate) fn route(&self, connect: &ConnectArgs) -> Result<Option<&RouteArgs>, CliError> {
         if self.probe {
             self.route.dialer_unless(connect.simulate.is_some())?;
@@ -291,7 +292,7 @@ pub(crate) struct UndoArgs {
     /// Do not ask.
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
-    /// Why: kept in the journal and shown with the run. Undo makes servers less strict again.
+    /// The reason, kept in the journal and shown with the run: undo makes servers less strict again.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
     /// Give up this server, for instance because it was deleted: it stays as it is (repeatable).
@@ -339,10 +340,10 @@ pub(crate) struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
-    /// Show a run: of an apply every step and the receipts of its writes, of an audit its report.
+    /// Show a run: the report of an audit, or every step of an apply with the receipts of its writes.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Show(RunsShowArgs),
-    /// Evaluate a kept audit again by other rules, without calling Azure.
+    /// Evaluate a kept audit again with other rules, without calling Azure.
     #[command(after_help = crate::exit::HELP)]
     Judge(RunsJudgeArgs),
 }
@@ -429,16 +430,16 @@ pub(crate) enum MinimalTls {
 pub(crate) struct ServerUpdateArgs {
     #[command(flatten)]
     pub(crate) server: ServerNameArgs,
-    /// Whether clients must use TLS. Of a flexible server this sets require_secure_transport.
+    /// Whether clients must use TLS. On a flexible server, this sets require_secure_transport.
     #[arg(long, value_enum, ignore_case = true, required_unless_present = "minimal_tls_version")]
     pub(crate) ssl_enforcement: Option<Enforcement>,
-    /// The lowest TLS version. Of a flexible server this sets ssl_min_protocol_version.
+    /// The lowest TLS version. On a flexible server, this sets ssl_min_protocol_version.
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) minimal_tls_version: Option<MinimalTls>,
-    /// Why the server may be made less strict: needed for that, and kept in the plan and the journal.
+    /// Why the server may be made less strict: required for that, and kept in the plan and the journal.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
-    /// Never make the server less strict, whatever else is said.
+    /// Never make the server less strict, whatever the other options say.
     #[arg(long, conflicts_with = "reason")]
     pub(crate) no_loosening: bool,
     /// The tenant, by id or domain (default: the home tenant).

@@ -1,4 +1,4 @@
-//! Values of closed lists: help and completion show them, and whoever uses the value says what is wrong with another.
+//! Values of closed lists: help and completion show them, and the user of the value reports what is wrong with another.
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use std::ffi::OsStr;

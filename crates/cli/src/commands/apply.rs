@@ -86,7 +86,7 @@ pub(crate) fn resume(args: &ResumeArgs, talk: &OutputArgs) -> Result<Exit, CliEr
 pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
-    // Whatever fails, the others are put back all the same.
+    // A failed step does not stop the rest of the undo.
     let pace =
         PaceArgs { max_parallel: args.max_parallel, max_failures: u32::MAX, soak: None, deadline: args.deadline };
     let (report, names) = block_on(async {
@@ -108,14 +108,14 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             let applied = report.summary.applied;
             let steps = if applied == 1 { "1 step".to_owned() } else { format!("{applied} steps") };
             if !ask(
-                &format!("This puts back the {steps} that run {run} applied, and so may loosen servers."),
+                &format!("This reverts the {steps} that run {run} applied, which may make servers less strict."),
                 "add --yes",
             )? {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }
         }
         if !loaded.state.steps().iter().any(hostssl_remediation::StepState::is_undoable) && !talk.quiet {
-            say!("run {run} wrote nothing that is still to be put back");
+            say!("run {run} has nothing left to undo");
         }
         let site = connect_site(&args.connect, &args.state, &tenant, &pace.limits(), talk).await?;
         let plan = loaded.plan.clone();

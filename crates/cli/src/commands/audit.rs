@@ -110,17 +110,17 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
 fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
     let names = |items: Vec<String>| items.join(", ");
     let wire = args.wire.probe;
-    let needs_probe = |what: String| CliError::usage(what, "add --probe: it is judged by what the wire shows");
+    let needs_probe = |what: String| CliError::usage(what, "add --probe, which connects to every server");
     let profile = Profile::find_for(&args.profile, wire).map_err(|error| {
         let known = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", names(known)))
     })?;
     if !wire && profile.asks_the_wire() {
-        return Err(needs_probe(format!("{profile} looks at the wire")));
+        return Err(needs_probe(format!("{profile} needs a probe")));
     }
     let of_the_wire = |id: &&String| hostssl_audit::find(id).is_some_and(|control| control.is_of_the_wire());
     if let Some(id) = args.control.iter().find(of_the_wire).filter(|_| !wire) {
-        return Err(needs_probe(format!("control {id} looks at the wire")));
+        return Err(needs_probe(format!("control {id} needs a probe")));
     }
     let profile = match args.wire.expiry_days {
         Some(days) => profile.with_expiry_days(days),

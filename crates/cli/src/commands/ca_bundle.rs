@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Shown below the help.
 pub(crate) const HELP: &str = "Exit codes:
-  0  written; or every server accepts the file today, and after the rotation that Azure has announced
+  0  written; or every server verifies with the file, today and after the rotation that Azure has announced
   1  the tool failed
   2  wrong usage, or a file that libpq would refuse
   3  a server is refused with this file, today or after the rotation
@@ -36,14 +36,14 @@ Examples:
 pub(crate) struct CaBundleArgs {
     #[command(subcommand)]
     command: Option<CaBundleCommand>,
-    /// The cloud: azure, or by the names that --cloud of `hostssl audit` takes.
+    /// The cloud: azure, or a name that --cloud of `hostssl audit` takes.
     #[arg(long, value_name = "NAME", default_value = "azure")]
     cloud: String,
 }
 
 #[derive(Debug, Subcommand)]
 enum CaBundleCommand {
-    /// Say whether a file of root certificates verifies servers today, and after the rotation that Azure has announced.
+    /// Check whether a file of root certificates verifies servers today, and after the rotation that Azure has announced.
     #[command(after_help = HELP)]
     Check(CheckArgs),
 }
@@ -52,7 +52,7 @@ enum CaBundleCommand {
 struct CheckArgs {
     /// The file in PEM, as sslrootcert names it.
     file: PathBuf,
-    /// A server, in any form that `hostssl probe` takes; may be repeated. Without one, only the file is looked at.
+    /// A server, in any form that `hostssl probe` takes; may be repeated. Without one, only the file itself is checked.
     #[arg(long, value_name = "TARGET")]
     server: Vec<String>,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &CaBundleArgs, talk: &OutputArgs) -> Result<Exit, CliErr
     if !talk.quiet && cloud == "AzureChinaCloud" {
         // AZURE documents that servers in China chained to it until 2026. It is not among the roots that Mozilla still trusts.
         say!(
-            "note: a server in China that was not moved yet may chain to DigiCert Global Root CA, which is not in this file"
+            "note: a server in China that has not been moved yet may chain to DigiCert Global Root CA, which is not in this file"
         );
     }
     Ok(Exit::AllPass)

@@ -16,8 +16,8 @@ pub(crate) const HELP: &str = "Exit codes:
   0  nothing is worse than before
   1  the tool failed (no disk)
   2  wrong usage: a bad option, or no such audit
-  3  a control fails that did not fail before, or fails for another value
-  4  no new failure, but something could not be checked that was before, or is new";
+  3  a control newly fails, or fails with another value
+  4  no new failure, but something could not be checked that had been checked before or is new";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
@@ -114,7 +114,7 @@ fn newest(reader: &StoreReader) -> Result<AuditEntry, CliError> {
 }
 
 fn nothing_kept() -> CliError {
-    CliError::usage("no audit is kept", "`hostssl audit` makes one")
+    CliError::usage("no audit is kept", "run `hostssl audit` first")
 }
 
 fn find_audit(state: &StateArgs, simulated: bool, text: &str) -> Result<(StoreReader, AuditEntry), CliError> {

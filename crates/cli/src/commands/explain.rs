@@ -18,9 +18,9 @@ Exit codes:
   0  the error is explained
   1  the tool failed
   2  wrong usage, or no text
-  4  no known message is in the text, or the one that counts is unknown";
+  4  the text has no known message, or the decisive one is unknown";
 
-/// The most bytes of standard input that are read. The first error of a log is in it, or nobody would paste it.
+/// The most bytes of standard input that are read. The first error of a log is in it, or it would not be pasted.
 const MAX_INPUT: u64 = 64 << 10;
 
 pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -76,7 +76,7 @@ fn read(input: impl Read) -> io::Result<String> {
     let mut bytes = Vec::new();
     input.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_INPUT {
-        say!("warning: only the first {} KiB are looked at", MAX_INPUT >> 10);
+        say!("warning: only the first {} KiB are read", MAX_INPUT >> 10);
     }
     // Windows PowerShell redirects into UTF-16.
     if let [0xff, 0xfe, units @ ..] = bytes.as_slice() {

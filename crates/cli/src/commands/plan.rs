@@ -43,7 +43,7 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let failed = failed_earlier(&args.state, args.make.connect.simulate.is_some())?;
     request.order.last = failed.keys().cloned().collect();
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
-    // Reading the whole estate for a plan that cannot be written would be a waste.
+    // Reading the whole fleet for a plan that cannot be written would be a waste.
     args.out.as_deref().map(plan_file::check_free).transpose()?;
     let planned = block_on(async {
         let site = connect_site(&args.make.connect, &args.state, &args.make.scope.tenant, &args.limits, talk).await?;
@@ -68,12 +68,12 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     Ok(seen)
 }
 
-/// The names of the subscriptions that were looked at for a plan.
+/// The names of the subscriptions that were read for a plan.
 pub(crate) fn names_of(planned: &Planned) -> Names {
     Names::new(planned.audit.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)))
 }
 
-/// Looks and plans, with progress.
+/// Audits and plans, with progress.
 pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &OutputArgs) -> Result<Planned, CliError> {
     let mut progress = Progress::new(talk);
     let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
@@ -82,7 +82,7 @@ pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &Outp
     Ok(planned?)
 }
 
-/// What could not be seen is told even with --quiet: the plan alone would look whole.
+/// What could not be checked is reported even with --quiet: the plan alone would look complete.
 pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
     stdout::warn_of_gaps(&planned.unseen);
     // A server that could not be checked is in the plan, among those left out.
@@ -97,7 +97,7 @@ pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
         let servers =
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
         say!(
-            "warning: {servers} not in the plan, for another reason than a waiver: `hostssl plan show FILE` lists them"
+            "warning: {servers} not in the plan, without a waiver: `hostssl plan show FILE` lists them"
         );
     }
     if planned.audit.run.complete && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
@@ -113,19 +113,19 @@ fn tell_of_clients(plan: &Plan, talk: &OutputArgs) {
     if breaks > 0 {
         say!("warning: {} left out because clients would be refused", servers(breaks));
         let sheet = talk.again.command("hostssl clients -o markdown");
-        say!("hint: `{sheet}` is the list of what each client has to change");
+        say!("hint: `{sheet}` lists what each client has to change");
     }
     if unobserved > 0 {
-        say!("warning: {} left out because too little was seen of the clients", servers(unobserved));
+        say!("warning: {} left out because too little was observed of the clients", servers(unobserved));
         let look = talk.again.command("hostssl clients");
-        say!("hint: `{look}` looks at the clients and keeps what it sees");
+        say!("hint: `{look}` finds the clients and keeps the result");
     }
     if breaks + unobserved > 0 {
-        say!("hint: --accept-breakage 'SERVER=REASON' plans for them all the same");
+        say!("hint: --accept-breakage 'SERVER=REASON' plans for them anyway");
     }
 }
 
-/// The servers whose last change did not end well: others are tried first. Where there is no state, there are none.
+/// The servers whose last change did not succeed: others are tried first. Where there is no state, there are none.
 pub(crate) fn failed_earlier(state: &StateArgs, simulated: bool) -> Result<BTreeMap<ResourceId, RunId>, CliError> {
     match failed_last_time(&state.directory(simulated)?) {
         Ok(failed) => Ok(failed),
@@ -140,7 +140,7 @@ pub(crate) fn failed_earlier(state: &StateArgs, simulated: bool) -> Result<BTree
     }
 }
 
-/// Says which servers go last because of an earlier run, and warns where one of them is the canary all the same.
+/// Says which servers go last because of an earlier run, and warns where one of them is the canary anyway.
 pub(crate) fn tell_failed_earlier(
     plan: &Plan,
     failed: &BTreeMap<ResourceId, RunId>,
@@ -150,19 +150,19 @@ pub(crate) fn tell_failed_earlier(
     for FailedBefore { server, run, is_canary } in failed_before(plan, failed, order) {
         let name = safe(server.name());
         if is_canary {
-            say!("warning: the canary {name} did not end well in run {run}, and no other server can go first");
+            say!("warning: the canary {name} did not succeed in run {run}, and no other server can go first");
             let hint = format!(
                 "`hostssl runs show {run}` says why; fix that first, or leave the server out with --except {name}"
             );
             say!("hint: {}", talk.again.text(&hint));
         } else if !talk.quiet {
-            say!("note: {name} did not end well in run {run}, so it goes last; --canary {name} tries it first");
+            say!("note: {name} did not succeed in run {run}, so it goes last; --canary {name} tries it first");
         }
     }
 }
 
-/// How many servers fail a control of the plan and are not changed although nobody has accepted that: a plan that leaves them
-/// out is not the whole way to green.
+/// How many servers fail a control of the plan and are not changed although no waiver accepts that: applying the plan does
+/// not fix everything.
 fn left_failing(planned: &Planned) -> usize {
     let failed: BTreeSet<_> = planned
         .audit
@@ -223,8 +223,8 @@ impl MakePlanArgs {
         for id in &self.control {
             if !fixable.iter().any(|control| control.as_str() == id) {
                 return Err(CliError::usage(
-                    format!("`{id}` is no control of {profile} that a write can fix"),
-                    format!("those are {}", names()),
+                    format!("`{id}` is not a control of {profile} that hostssl can fix"),
+                    format!("hostssl can fix {}", names()),
                 ));
             }
         }
@@ -319,14 +319,14 @@ const COMPLAINTS: &[Heading] = &[
     Heading::new("objection", Shown::Prose),
 ];
 
-/// What somebody asked to leave out: a reviewer must know.
+/// What was left out on request: a reviewer must know.
 fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
     for selector in &plan.scope().except {
         let servers = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Waived);
         let names: BTreeSet<&str> = servers.map(|one| one.server.name()).collect();
         let names: Vec<&str> =
             names.into_iter().filter(|name| selector.contains('=') || matches_pattern(selector, name)).collect();
-        let which = if names.is_empty() { "nothing there would be changed".to_owned() } else { names.join(", ") };
+        let which = if names.is_empty() { "no server that the plan would change".to_owned() } else { names.join(", ") };
         writeln!(out, "left out on request by --except {}: {}", safe(selector), safe(&which))?;
     }
     Ok(())

@@ -28,13 +28,13 @@ const MAX_PLAN_AGE: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen. Loopback unless another address is named; everybody who looks must sign in.
+    /// Where to listen; loopback by default. Everyone must sign in, wherever it listens.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
-    /// A name, beside the address, under which browsers reach it, such as console.example; may be repeated.
+    /// Another name under which browsers reach the console, such as console.example; may be repeated.
     #[arg(long, value_name = "NAME", value_parser = host)]
     pub(crate) host: Vec<String>,
-    /// The address in the browser when a proxy in front has another: scheme, name and, unless it is the usual one, port.
+    /// The address that browsers use when a proxy is in front: scheme, name and, if it is not the default, port.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<PublicUrl>,
     /// The certificate chain in PEM, the leaf first.
@@ -43,34 +43,35 @@ pub(crate) struct ServeArgs {
     /// The private key of the certificate in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// The header in which a proxy that signs people in says who they are.
+    /// The header in which an authenticating proxy passes the user's name.
     #[arg(long, value_name = "NAME", requires = "trusted_proxy", value_parser = header)]
     pub(crate) trusted_user_header: Option<String>,
-    /// The address of that proxy; may be repeated. The header of anybody else is ignored.
+    /// The address of that proxy; may be repeated. The header is ignored from any other address.
     #[arg(long, value_name = "ADDR", requires = "trusted_user_header")]
     pub(crate) trusted_proxy: Vec<IpAddr>,
-    /// The header in which that proxy lists the person's groups; the greatest role of one of them holds. Without the option,
-    /// everybody whom the proxy names may do everything.
+    /// The header in which that proxy lists the user's groups; the highest role of any of them applies. Without this
+    /// option, everyone whom the proxy names is an approver.
     #[arg(long, value_name = "NAME", requires = "trusted_user_header", value_parser = header)]
     pub(crate) trusted_role_header: Option<String>,
-    /// The role of a group in that header; may be repeated. Without any, the groups viewer, planner and approver have the role
-    /// of their name.
+    /// The role of a group in that header; may be repeated. Without it, the groups named viewer, planner and approver have
+    /// the role of that name.
     #[arg(long, value_name = "GROUP=ROLE", requires = "trusted_role_header", value_parser = with_role)]
     pub(crate) grant: Vec<(String, Role)>,
-    /// Print a sign-in link for this person, with the role viewer, planner or approver; may be repeated. Without it, there is
-    /// one link, for whoever has it, with the role approver.
+    /// Print a sign-in link for this person, with the role viewer, planner or approver; may be repeated. Without it, one
+    /// link is printed, without a name, with the role approver.
     #[arg(long, value_name = "NAME=ROLE", value_parser = with_role)]
     pub(crate) link: Vec<(String, Role)>,
-    /// Allow changing servers from the console: plans by planners, applying and undoing by approvers. Otherwise it only reads.
+    /// Allow changing servers from the console: plans by planners, applying and undoing by approvers. Otherwise the console
+    /// is read-only.
     #[arg(long)]
     pub(crate) allow_changes: bool,
     /// Refuse plans that make a server less strict. Undoing a run stays possible.
     #[arg(long, requires = "allow_changes")]
     pub(crate) no_loosening: bool,
-    /// The rules of audits that are started here, as name or name@version.
+    /// The rules for audits that are started in the console, as name or name@version.
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub(crate) profile: String,
-    /// Keep so many runs and delete older ones; all are kept without it.
+    /// Keep this many runs and delete older ones (default: keep all).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) retain: Option<u32>,
     #[command(flatten)]
@@ -123,7 +124,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         if args.trusted_proxy.iter().any(|proxy| proxy.to_canonical().is_loopback()) {
             say!(
-                "warning: every program on this machine can send the header of --trusted-user-header and be anybody; listen on an address that only the proxy reaches"
+                "warning: any program on this machine can send the header of --trusted-user-header and impersonate anyone; listen on an address that only the proxy reaches"
             );
         }
         let links = console.link_maker();
@@ -138,7 +139,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     })
 }
 
-/// Fails when the scope names what does not exist: every audit that is started here would. Where nobody can sign in yet, the
+/// Fails when the scope names what does not exist: every audit that is started here would. Where signing in fails, the
 /// console says so on its pages.
 async fn check_scope(args: &ServeArgs, simulated: Option<&Simulated>) -> Result<(), CliError> {
     let scope = args.scope.scope(&SelectArgs::default());
@@ -180,7 +181,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl PastMaker {
     fn start(scenario: Scenario, directory: PathBuf, profile: Profile) -> Result<Self, CliError> {
-        let first = Preparation { what: "Making a past for the simulation", done: 0, of: 1 };
+        let first = Preparation { what: "Preparing the simulated history", done: 0, of: 1 };
         let (progress, stop) = (watch::Sender::new(Some(first)), watch::Sender::new(None));
         let (end, ended) = oneshot::channel();
         let (progress_of_thread, signal) = (progress.clone(), stop.subscribe());
@@ -188,7 +189,7 @@ impl PastMaker {
             let made = block_on(past::make_past(&scenario, &directory, &profile, signal, &progress_of_thread));
             if let Err(error) = made {
                 let (what, hint) = error.parts();
-                say!("warning: the simulation has no past: {what}; {hint}");
+                say!("warning: the simulated history is missing: {what}; {hint}");
             }
             progress_of_thread.send_replace(None);
             // The console may be gone.
@@ -203,7 +204,7 @@ impl PastMaker {
         Ok(Self { progress, stop, ended })
     }
 
-    /// Ends it, so that nobody writes to the directory any more.
+    /// Ends it, so that nothing writes to the directory any more.
     async fn end(self) {
         self.stop.send_replace(Some(Stop::Interrupted));
         let _ = tokio::time::timeout(PATIENCE, self.ended).await;
@@ -236,7 +237,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
     }
 }
 
-/// What looks at the wire for audits that are to. Its rules are those of the audits, in the version that judges the wire.
+/// What probes for audits that are to probe. Its rules are those of the audits, in the version that judges the wire.
 fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<WireLook, CliError> {
     let ca_file = args.connect.ca_file.clone();
     let profile =
@@ -290,7 +291,8 @@ fn print_link(link: &SignInLink, args: &ServeArgs) {
     }
 }
 
-/// Prints new links whenever the process receives SIGUSR1: whoever may send it could as well start the console again.
+/// Prints new links whenever the process receives SIGUSR1: a process that may send it could as well start the console
+/// again.
 #[cfg(unix)]
 async fn print_links_on_signal(links: &LinkMaker, args: &ServeArgs) {
     use tokio::signal::unix::{SignalKind, signal};

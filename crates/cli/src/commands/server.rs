@@ -73,7 +73,7 @@ pub(crate) fn shape(document: &Document) -> Value {
     server_document(&document.raw, document.ssl_enforcement, document.minimal_tls_version)
 }
 
-/// What could not be seen is told even with --quiet: the data alone would look whole.
+/// What could not be checked is reported even with --quiet: the data alone would look complete.
 fn tell_gaps(gaps: &[Gap]) -> Exit {
     if stdout::warn_of_gaps(gaps) { Exit::Incomplete } else { Exit::AllPass }
 }

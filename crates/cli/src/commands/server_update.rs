@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, Cl
     let mut documents = Vec::new();
     let mut exit = Exit::AllPass;
     for server in args.server.servers()? {
-        // What became of one server decides whether the next one is touched.
+        // The result of one server decides whether the next one is changed.
         let (document, ended) = update(args, &server, talk)?;
         documents.extend(document);
         exit = ended;
@@ -62,7 +62,7 @@ fn update(args: &ServerUpdateArgs, named: &ServerName, talk: &OutputArgs) -> Res
             ));
         }
         let report = if plan.is_empty() { None } else { Some(apply(&site, &store, args, &plan, talk).await?) };
-        // What became of the change is told first, whatever happens to the last look.
+        // The result of the change is reported first, whatever happens to the last read.
         let exit = tell(&server, report.as_ref(), talk);
         let document = show(&site.changing, named, &subscription).await;
         Ok((document, exit))
@@ -74,7 +74,7 @@ fn update(args: &ServerUpdateArgs, named: &ServerName, talk: &OutputArgs) -> Res
     }
 }
 
-/// What makes a server less strict is a decision that somebody has to be able to explain.
+/// What makes a server less strict is a decision that must have a reason.
 fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError> {
     let Some(step) = plan.steps().iter().find(|step| step.loosens()) else { return Ok(()) };
     let what = format!("{}: {}", step.server.name(), step.why);
@@ -88,7 +88,7 @@ fn refuse_loosening(plan: &Plan, args: &ServerUpdateArgs) -> Result<(), CliError
     Ok(())
 }
 
-/// Who names one server and one value is told whom that refuses, and is not asked again.
+/// Naming one server and one value is approval: the clients that this refuses are reported, and nothing is asked again.
 fn warn_of_clients(plan: &Plan, talk: &OutputArgs) {
     for step in plan.steps().iter().filter(|step| step.is_executable()) {
         let Some(impact) = &step.clients else { continue };
@@ -115,7 +115,7 @@ async fn apply(
     plan: &Plan,
     talk: &OutputArgs,
 ) -> Result<Report, CliError> {
-    // Who names one server and one value has approved what is planned for it.
+    // Naming one server and one value approves what is planned for it.
     let approved = Approved::new(plan.clone(), plan.hash().as_str())?;
     let pace = PaceArgs { max_parallel: 1, max_failures: 1, soak: None, deadline: args.limits.deadline };
     let run = new_run()?;
@@ -124,7 +124,7 @@ async fn apply(
     change(site, store, &pace, args.judge.route(&args.connect)?, plan, talk, work).await
 }
 
-/// What the change came to, beside the metadata on stdout.
+/// The result of the change, beside the metadata on stdout.
 fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit {
     let Some(report) = report else {
         if !talk.quiet {

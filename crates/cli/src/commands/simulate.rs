@@ -23,7 +23,7 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
     if args.reset {
         world::reset(&scenario, &args.state.directory(true)?)?;
         if !talk.quiet {
-            say!("the simulated Azure {} is as its scenario has it again", scenario.name);
+            say!("the simulated Azure {} was reset to its scenario", scenario.name);
         }
         return Ok(Exit::AllPass);
     }
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
             say!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
-        tokio::signal::ctrl_c().await.map_err(|error| CliError::failed(&error, "the system gives no signals"))?;
+        tokio::signal::ctrl_c().await.map_err(|error| CliError::failed(&error, "the operating system delivers no signals"))?;
         server.shutdown().await;
         Ok(Exit::AllPass)
     })

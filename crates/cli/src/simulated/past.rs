@@ -1,4 +1,4 @@
-//! What happened in a simulated estate before the console was started: audits over a month, two of them with a look at the
+//! What happened in a simulated fleet before the console was started: audits over a month, two of them with a look at the
 //! wire, a plan that was applied, and one that was applied and taken back. Done by the engine, with a clock that is behind.
 
 use super::Simulated;
@@ -41,7 +41,7 @@ const WAIT: Duration = Duration::from_millis(20);
 /// How far the making of a past is.
 pub(crate) type Progress = watch::Sender<Option<Preparation>>;
 
-/// Gives the estate of a scenario a past, unless the directory has one. It is made with servers of its own, in which nothing
+/// Gives the fleet of a scenario a past, unless the directory has one. It is made with servers of its own, in which nothing
 /// goes wrong and everything may be written: what the scenario is about begins when the console does.
 pub(crate) async fn make_past(
     scenario: &Scenario,

@@ -112,12 +112,12 @@ impl Audit {
     async fn look_for_clients(&self, context: &JobContext, tenants: &[Tenant]) -> Result<(), Trouble> {
         let looked_at = jiff::Timestamp::now().as_millisecond();
         let seen = take_census(tenants, &self.scope, looked_at, &[]).await;
-        let seen = seen.map_err(|error| Trouble::new(error.to_string(), "audit again, then look for clients again"))?;
+        let seen = seen.map_err(|error| Trouble::new(error.to_string(), "audit again, then find clients again"))?;
         let looks = seen.servers.into_iter().map(|one| (one.server.id, one.look)).collect();
         let kept = context.store.merge_censuses(looks);
         kept.map(|_| ()).map_err(|error| {
             let Trouble { what, hint } = error.into();
-            Trouble { what: format!("the clients were found and could not be kept: {what}"), hint }
+            Trouble { what: format!("the clients were found but could not be kept: {what}"), hint }
         })
     }
 
@@ -154,7 +154,7 @@ impl AuditProgress {
 fn keep(context: &JobContext, report: &AuditReport) -> Result<(), Trouble> {
     let lost = |error: StoreError| {
         let Trouble { what, hint } = error.into();
-        Trouble { what: format!("the audit was done and could not be kept: {what}"), hint }
+        Trouble { what: format!("the audit finished but could not be kept: {what}"), hint }
     };
     context.store.save(report).map_err(lost)?;
     // The overview asks for it next.

@@ -287,7 +287,7 @@ impl Change {
         tenant: &Tenant,
         store: &Store,
     ) -> Result<Report, Trouble> {
-        job.say("Asking Azure what the identity may change");
+        job.say("Checking what the identity may change");
         let clock = SystemClock::new();
         let events = |event: &ExecutionEvent<'_>| job.show(event);
         let untold = |unchecked: &Unchecked| {

@@ -196,7 +196,7 @@ impl Planning {
         if let Some(step) = planned.plan.steps().iter().find(|step| !chosen(step.server.as_str())) {
             return Err(Trouble::new(
                 format!("another server has the name {} and would be changed too", step.server.name()),
-                "plan for one of the two at a time",
+                "plan for the two separately",
             ));
         }
         let mut unchecked = self.unchecked(&planned);

@@ -147,8 +147,8 @@ pub(crate) async fn show(
         }
         (Err(failure), None) => Err(failure),
         (Ok(None), None) => Err(Failure::nothing_kept(
-            "No run of this name is kept here.",
-            "If the console ended while it was signing in for it, nothing was written: plan again. It may also be in another state directory. Look among all runs.",
+            "There is no such run.",
+            "If the console stopped while it was signing in for this run, nothing was written: plan again. The run may also be in another state directory. Search all runs.",
         )
         .leading_to("/runs", "Runs")),
     }
@@ -389,9 +389,9 @@ impl RunPage {
 fn order_row(order: Order) -> (&'static str, String, When) {
     let words = match order.act {
         OrderAct::Apply => "Approved",
-        OrderAct::Undo => "Undo asked for",
-        OrderAct::Resume => "Resume asked for",
-        OrderAct::Stop => "Stop asked for",
+        OrderAct::Undo => "Undo requested",
+        OrderAct::Resume => "Resume requested",
+        OrderAct::Stop => "Stop requested",
     };
     (words, order.person, When(order.at_ms))
 }

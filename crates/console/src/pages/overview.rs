@@ -268,7 +268,7 @@ fn not_ready(readiness: &Readiness) -> Vec<(&'static str, &'static str, Unready)
         first: others.first.clone(),
         more: others.servers.saturating_sub(others.first.len() as u64),
     };
-    let manual = ("set manually", "hostssl writes no setting of such clusters", &readiness.manual);
+    let manual = ("set manually", "hostssl cannot change such clusters", &readiness.manual);
     let left_out = readiness.left_out.iter().map(|(reason, others)| (left_out_words(*reason), "", others));
     std::iter::once(manual)
         .filter(|(.., others)| others.servers > 0)

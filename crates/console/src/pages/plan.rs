@@ -265,6 +265,6 @@ pub(crate) fn plan_of(shared: &Shared, change: &Arc<ChangeJob>) -> Option<String
 pub(super) fn no_such_plan() -> Failure {
     Failure::nothing_kept(
         "There is no such plan.",
-        "Plans are kept until the console ends, the newest fifty of them. It changed nothing. Plan again from the server or from All resources.",
+        "The newest fifty plans are kept, until the console stops. Without being applied, a plan changes nothing. Plan again from the server or from All resources.",
     )
 }

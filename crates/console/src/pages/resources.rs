@@ -163,7 +163,7 @@ const COLUMNS: [(&str, &str, ServerSort); 10] = [
     ("Resource group", "group", ServerSort::ResourceGroup),
     ("Subscription", "subscription", ServerSort::Subscription),
     ("State", "state", ServerSort::State),
-    ("So since", "since", ServerSort::Since),
+    ("Unchanged since", "since", ServerSort::Since),
 ];
 
 impl View {

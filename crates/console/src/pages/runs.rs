@@ -202,7 +202,7 @@ fn steps_of(run: &RunEntry) -> String {
 
 pub(crate) fn no_such_run() -> Failure {
     Failure::nothing_kept(
-        "No run of this name is kept here.",
-        "It may have been deleted by --retain, or be in another state directory. Look among all runs.",
+        "There is no such run.",
+        "It may have been deleted by --retain, or be in another state directory. Search all runs.",
     )
 }

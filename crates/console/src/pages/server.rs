@@ -339,8 +339,8 @@ async fn audit_one(shared: &Shared, key: String, session: &Session, extra: Extra
 
 fn never_seen() -> Failure {
     Failure::nothing_kept(
-        "No audit that is kept here has seen this server.",
-        "It may be in another state directory, or the audits that saw it were deleted. Look among all resources.",
+        "No kept audit has found this server.",
+        "It may be in another state directory, or the audits that found it were deleted. Search all resources.",
     )
 }
 

@@ -26,34 +26,34 @@ const BUILT_IN_POOLER: u16 = 6432;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Live sessions")]
 pub(crate) struct LiveArgs {
-    /// Log in to this server and read its sessions: in any form that `hostssl probe` takes; may be repeated. The certificate
-    /// must pass verify-full. The password comes from PGPASSWORD, PGPASSFILE or the service file, never from the command
-    /// line. Without TARGET: every server in scope, with an Entra token unless PGPASSWORD is set. Sessions of a moment show
-    /// no client that was not connected then, and never make a server safe by themselves.
+    /// Log in to this server and read its sessions: in any form that `hostssl probe` takes; may be repeated. The
+    /// certificate must pass verify-full. The password comes from PGPASSWORD, PGPASSFILE or the service file, never from
+    /// the command line. Without TARGET: every server in scope, with an Entra token unless PGPASSWORD is set. A snapshot
+    /// misses clients that are not connected at that moment, so it never makes a server safe by itself.
     #[arg(long, value_name = "TARGET", num_args = 0..=1, default_missing_value = "")]
     pub(crate) sessions: Vec<String>,
     /// Read the clients of this PgBouncer from its admin console too, as a user in its admin_users or stats_users; may be
-    /// repeated. The server sees the pooler's own sessions only.
+    /// repeated. The server itself shows only the pooler's own sessions.
     #[arg(long, value_name = "TARGET")]
     pub(crate) pgbouncer: Vec<String>,
-    /// Log in as this user where TARGET and PGUSER name none. For servers in scope: in place of the name that is signed in.
+    /// Log in as this user where TARGET and PGUSER name none. For servers in scope: instead of the signed-in identity.
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// Ask again and again until interrupted, or for this time, such as 1h.
+    /// Repeat until interrupted, or for this time, such as 1h.
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "", value_parser = watch)]
     pub(crate) watch: Option<Watch>,
-    /// The pause between two looks. It grows when the server is slow or cannot be reached.
+    /// The pause between two reads. It grows when the server is slow or unreachable.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::args::duration, requires = "watch")]
     pub(crate) interval: Duration,
-    /// Log in to a loopback address without TLS if its server has none that verify-full accepts. Not for tunnels: behind one
-    /// is another machine.
+    /// Log in to a loopback address without TLS if its server offers no TLS that verify-full accepts. Not for tunnels: they
+    /// lead to another machine.
     #[arg(long)]
     pub(crate) loopback_plaintext: bool,
     #[command(flatten)]
     pub(crate) route: crate::route::RouteArgs,
 }
 
-/// How long to go on.
+/// How long to continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Watch {
     UntilInterrupted,
@@ -79,7 +79,7 @@ impl LiveArgs {
         Schedule { interval: self.watch.map(|_| self.interval), now: || jiff::Timestamp::now().as_millisecond() }
     }
 
-    /// Done when the looks are to end.
+    /// Done when reading is to end.
     async fn stopped(&self) {
         match self.watch {
             Some(Watch::For(time)) => {
@@ -105,7 +105,7 @@ struct Logins<'a> {
 impl<'a> Logins<'a> {
     fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
         let ca_file = args.connect.ca_file.as_deref();
-        // An error means that a provider is installed already, which is as good.
+        // Ignore the error: a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             args,
@@ -133,7 +133,7 @@ impl<'a> Logins<'a> {
         let roots = match target.root_certificate.as_deref() {
             None => Arc::clone(&self.roots),
             Some("system") => {
-                let none = || CliError::usage("the system has no roots for sslrootcert=system", "name a file");
+                let none = || CliError::usage("the system has no root certificates for sslrootcert=system", "name a file");
                 Arc::from([system_roots().ok_or_else(none)?])
             }
             Some(path) => {
@@ -158,7 +158,7 @@ pub(super) fn nothing_to_watch() -> CliError {
     CliError::usage("--watch is for live sessions", "add --sessions, or leave --watch out")
 }
 
-/// One server that was named: its name, and what looks at it.
+/// One server that was named: its name, and what reads its sessions.
 pub(super) struct NamedServer {
     pub(super) name: String,
     observer: Observer,
@@ -167,7 +167,7 @@ pub(super) struct NamedServer {
 /// The servers that the options name. With `is_one`, all of it must be one server.
 pub(super) fn named_servers(args: &ClientsArgs, is_one: bool) -> Result<Vec<NamedServer>, CliError> {
     if args.live.is_of_scope() {
-        let what = "--sessions without TARGET is for the servers in scope, and other options name one";
+        let what = "--sessions without TARGET is for the servers in scope, but other options name a server";
         return Err(CliError::usage(what, "name the server: --sessions TARGET"));
     }
     let logins = Logins::new(args)?;
@@ -180,7 +180,7 @@ pub(super) fn named_servers(args: &ClientsArgs, is_one: bool) -> Result<Vec<Name
         servers.extend(logins.of(text, DATABASE)?.into_iter().map(ServerSessions::new));
     }
     if servers.len() > 1 && (is_one || !poolers.is_empty()) {
-        let what = "several servers are named, and --log-file and --pgbouncer are of one";
+        let what = "several servers are named, but --log-file and --pgbouncer are for one";
         return Err(CliError::usage(what, "run hostssl for each server"));
     }
     if servers.is_empty() {
@@ -197,7 +197,7 @@ pub(super) fn named_servers(args: &ClientsArgs, is_one: bool) -> Result<Vec<Name
 }
 
 impl NamedServer {
-    /// Looks at it until it is enough.
+    /// Reads until it is enough.
     pub(super) async fn observe(self, args: &ClientsArgs, census: Census) -> Census {
         self.observer.observe(census, args.live.schedule(), args.live.stopped()).await
     }
@@ -209,16 +209,16 @@ pub(super) struct AzureSessions<'a>(Logins<'a>);
 impl<'a> AzureSessions<'a> {
     pub(super) fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
         if args.connect.simulate.is_some() {
-            let what = "--sessions does not go with --simulate: simulated servers take no logins";
+            let what = "--sessions cannot be used with --simulate: simulated servers accept no logins";
             return Err(CliError::usage(what, "leave one of them out"));
         }
         Logins::new(args).map(Self)
     }
 
-    /// The login for a server: with `PGPASSWORD`, or with a token of whoever is signed in.
+    /// The login for a server: with `PGPASSWORD`, or with a token of the signed-in identity.
     async fn login(&self, tenant: &Tenant, server: &Server) -> Result<Login, String> {
         let Self(logins) = self;
-        let host = server.fqdn.as_deref().ok_or("Azure names no host of it")?;
+        let host = server.fqdn.as_deref().ok_or("Azure reports no host name")?;
         let user = logins.args.live.user.clone().or_else(|| std::env::var("PGUSER").ok());
         let user = user.unwrap_or_else(|| tenant.principal.name.clone());
         let target = Target { user: Some(user), ..Target::new(host, hostssl_probe::target::DEFAULT_PORT) };

@@ -66,7 +66,7 @@ fn feed_plain(reader: &mut LogReader, mut input: impl Read, piece: &mut [u8]) ->
     }
 }
 
-/// The files to read, each once: those with fields of their own for names first, because they tell more about a session that
+/// The files to read, each once: those with fields of their own for names first, because they say more about a session that
 /// another file has too.
 fn files(places: &[PathBuf], talk: &OutputArgs) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
@@ -91,7 +91,7 @@ fn files(places: &[PathBuf], talk: &OutputArgs) -> Result<Vec<PathBuf>, CliError
             }
         }
         if inside.is_empty() {
-            let message = format!("{}: no file in it is named like a log", place.display());
+            let message = format!("{}: no file in it has the name of a log", place.display());
             return Err(CliError::usage(
                 message,
                 "logs have .log, .csv or .json in their names; name other files one by one",
@@ -107,7 +107,7 @@ fn files(places: &[PathBuf], talk: &OutputArgs) -> Result<Vec<PathBuf>, CliError
     files.retain(|file| {
         let is_twin = !has_fields(file) && is_named_like_a_log(file) && twins.contains(&stem(file));
         if is_twin && !talk.quiet {
-            say!("note: not read: {}: the csv or json file of that name has the same lines", safe(&name(file)));
+            say!("note: skipped: {}: the csv or json file of the same name has the same lines", safe(&name(file)));
         }
         !is_twin
     });

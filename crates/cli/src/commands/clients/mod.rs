@@ -21,11 +21,11 @@ use std::path::PathBuf;
 
 /// Shown below the help.
 pub(crate) const HELP: &str = "Exit codes:
-  0  safe: every client of the whole window used TLS
+  0  safe: every client in the whole window used TLS
   1  the tool failed
   2  wrong usage
-  3  breaks: some client connects in plaintext
-  4  needs-observation: too little was seen to say
+  3  breaks: at least one client connects in plaintext
+  4  needs-observation: too little was observed to decide
 
 Examples:
   hostssl clients --server pg-orders-prod --window 14d
@@ -45,31 +45,31 @@ pub(crate) struct ClientsArgs {
     pub(crate) select: SelectArgs,
     /// A log of the server, a folder of them, or - for standard input; may be repeated. stderr, csvlog and jsonlog, also
     /// with gzip. All of them are logs of one server. Without it, the logs of every server in scope are downloaded from
-    /// Azure, by whoever may read the server; logfiles.download_enable must be on.
+    /// Azure, which takes read access to the servers; logfiles.download_enable must be on.
     #[arg(
         long,
         value_name = "FILE|DIR|-",
         conflicts_with_all = ["server", "tag", "except", "subscription", "resource_group", "management_group", "simulate"]
     )]
     pub(crate) log_file: Vec<PathBuf>,
-    /// The server's log_line_prefix. Otherwise it is found out, and said.
+    /// The server's log_line_prefix. Without it, hostssl detects the prefix and reports it.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     pub(crate) log_prefix: Option<Prefix>,
-    /// Read the logs that the servers in scope sent to this workspace of Log Analytics, by its id. They go back further than
+    /// Read the logs that the servers in scope send to this Log Analytics workspace, by its id. They go back further than
     /// the log files: 30 days, or --since.
     #[arg(long, value_name = "WORKSPACE", value_parser = workspace)]
     pub(crate) log_analytics: Option<uuid::Uuid>,
-    /// Count only what was seen since this time, such as 2026-09-16, 2026-09-16T19:00:00Z, or 14d for so long ago.
+    /// Count only what was observed since this time, such as 2026-09-16, 2026-09-16T19:00:00Z, or 14d for 14 days ago.
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub(crate) since: Option<Since>,
-    /// How much time must have been observed before a server is safe, such as 14d. Of servers in Azure, whose clients are
-    /// kept, what was seen before it does not count.
+    /// How long a server must have been observed before it is safe, such as 14d. For servers in Azure, whose clients are
+    /// kept, older observations do not count.
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = length)]
     pub(crate) window: Millis,
-    /// Show clients of this state only. The verdict rests on all.
+    /// Show only clients in this state. The verdict still counts all of them.
     #[arg(long, value_enum, value_name = "STATE")]
     pub(crate) only: Option<Only>,
-    /// Output format; markdown is the sheet of what each plaintext client has to change.
+    /// Output format; markdown lists what each plaintext client has to change.
     #[arg(long, short = 'o', value_enum, default_value_t = ClientsFormat::Table, ignore_case = true)]
     pub(crate) output: ClientsFormat,
     /// JMESPath query over the JSON report.
@@ -79,7 +79,7 @@ pub(crate) struct ClientsArgs {
     pub(crate) live: live::LiveArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// Do not keep what is seen. Otherwise the census of a server in Azure grows with every look.
+    /// Do not keep what is observed. By default, the census of a server in Azure grows with every run.
     #[arg(long, help_heading = "State options")]
     pub(crate) no_save: bool,
     #[command(flatten)]
@@ -151,7 +151,7 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     Ok(exit)
 }
 
-/// What was looked at.
+/// What was observed.
 struct Seen {
     principal: Option<String>,
     servers: Vec<ServerClients>,
@@ -166,7 +166,7 @@ fn of_named(
     talk: &OutputArgs,
 ) -> Result<Seen, CliError> {
     if args.log_analytics.is_some() {
-        let what = "--log-analytics is for the servers in scope, and other options name one";
+        let what = "--log-analytics is for the servers in scope, but other options name a server";
         return Err(CliError::usage(what, "leave one of them out"));
     }
     let has_logs = !args.log_file.is_empty();
@@ -208,7 +208,7 @@ fn of_azure(
     talk: &OutputArgs,
 ) -> Result<Seen, CliError> {
     if args.log_prefix.is_some() {
-        let hint = "leave it out: the prefix of servers in Azure is found out";
+        let hint = "leave it out: the prefix of servers in Azure is detected";
         return Err(CliError::usage("--log-prefix is for --log-file", hint));
     }
     let sessions = args.live.is_of_scope().then(|| live::AzureSessions::new(args)).transpose()?;
@@ -237,7 +237,7 @@ fn of_azure(
     })
 }
 
-/// Adds what was seen to what is kept. What cannot be kept is said, and shown all the same.
+/// Adds what was observed to what is kept. What cannot be kept is reported, and shown anyway.
 fn keep(args: &ClientsArgs, looks: Vec<(ResourceId, KeptCensus)>) -> Vec<KeptCensus> {
     let directory = args.state.directory(args.connect.simulate.is_some());
     let alone = |looks: Vec<(ResourceId, KeptCensus)>| looks.into_iter().map(|(_, look)| look).collect();

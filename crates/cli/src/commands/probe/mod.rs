@@ -85,7 +85,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             // What does not count for the exit code is kept as what it is.
             keeper.add(&report, found.max(outcome(report.verdict)));
             if !progress.suspended(|| sink.write(report))? {
-                // Nobody reads on.
+                // The reader has gone away.
                 tally.incomplete = true;
                 break;
             }
@@ -103,7 +103,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if !talk.quiet {
             if no_poolers > 0 {
                 let plural = if no_poolers == 1 { "server refuses" } else { "servers refuse" };
-                say!("note: {no_poolers} Azure {plural} connections to 6432: taken for no PgBouncer there");
+                say!("note: {no_poolers} Azure {plural} connections to 6432: PgBouncer is assumed to be off");
                 say!("hint: `hostssl audit --probe` asks Azure whether there is one");
             }
             tally.tell();
@@ -139,7 +139,7 @@ impl Tally {
     fn tell(&self) {
         let listed: Vec<String> = self.failures.iter().map(|(name, count)| format!("{name} ({count})")).collect();
         if self.exit() == Exit::Findings && self.failures.keys().any(|name| name != "not-enforced") {
-            say!("note: exit code 3 because of {}; --allow NAME leaves one out", listed.join(", "));
+            say!("note: exit code 3 because of {}; --allow NAME ignores one", listed.join(", "));
         }
     }
 
@@ -153,7 +153,7 @@ impl Tally {
     }
 }
 
-/// What is asked of every endpoint, for whoever reads a kept probe.
+/// What is asked of every endpoint, for readers of a kept probe.
 fn asked(options: &Options) -> serde_json::Value {
     let replication = options.replication.iter().map(|kind| match kind {
         hostssl_probe::Replication::None => "none",

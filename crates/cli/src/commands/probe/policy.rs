@@ -43,7 +43,7 @@ impl FromStr for Finding {
     }
 }
 
-/// What counts: everything, unless told otherwise.
+/// What counts: everything, by default.
 #[derive(Debug)]
 pub(super) struct Policy {
     only: Vec<Finding>,

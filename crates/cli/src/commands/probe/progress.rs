@@ -5,7 +5,7 @@ use crate::stdout::stderr_is_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// Where stderr is no terminal, how long nothing is said.
+/// Where stderr is no terminal, the time between two lines.
 const QUIET: Duration = Duration::from_secs(60);
 
 pub(super) struct Progress {

@@ -32,7 +32,7 @@ const AZURE_SUFFIXES: [&str; 5] = [
 ];
 /// The end of the names of simulated servers.
 const SIMULATED: &str = ".invalid";
-/// Lines that are complained about one by one.
+/// Lines that are reported one by one.
 const MOST_COMPLAINTS: u64 = 10;
 
 const HINT: &str =
@@ -74,7 +74,7 @@ impl Unread {
     }
 }
 
-/// The ports of poolers that nobody named: those of Azure servers that were given by their bare names. A server without a
+/// The ports of poolers that were not named: those of Azure servers that were given by their bare names. A server without a
 /// pooler refuses the connection, and that is not worth a line.
 #[derive(Clone, Default)]
 pub(super) struct Poolers(Arc<Mutex<HashSet<String>>>);
@@ -98,7 +98,7 @@ impl Poolers {
         Some(pooler)
     }
 
-    /// Whether the report is that of a pooler which nobody named and which is not there.
+    /// Whether the report is that of a pooler that was not named and does not exist.
     pub(super) fn is_absent(&self, report: &EndpointReport) -> bool {
         let supposed = self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&report.target);
         supposed && report.unreachable == Some(Unreachable::Refused)
@@ -135,7 +135,7 @@ impl Targets {
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         if let Some(lines) = self.file {
             let (unread, reading) = (unread.clone(), self.reading);
-            // It ends with the file, or when nobody takes its targets any more.
+            // It ends with the file, or when its targets are no longer taken.
             std::thread::spawn(move || lines.send_all(&reading, &sender, &unread));
         }
         let read = stream::unfold(receiver, |mut receiver| async {
@@ -165,7 +165,7 @@ impl Reading {
             }
             let store = match name {
                 "system" => {
-                    system_roots().ok_or_else(|| "the system has no roots for sslrootcert=system".to_owned())?
+                    system_roots().ok_or_else(|| "the system has no root certificates for sslrootcert=system".to_owned())?
                 }
                 path => roots_of_file(Path::new(path)).map_err(|why| format!("sslrootcert: {why}"))?,
             };

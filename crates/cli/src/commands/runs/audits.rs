@@ -1,4 +1,4 @@
-//! Audits that are kept: shown as they were, or judged again by other rules.
+//! Audits that are kept: shown as they were, or evaluated again by other rules.
 
 use crate::args::{AuditFormat, KeptArgs, OutputArgs, RunsJudgeArgs};
 use crate::commands::audit;
@@ -26,12 +26,12 @@ pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, Cli
     let (reader, run) = find_run(&args.state, args.of.simulated(), &args.run)?;
     let Some(audit) = reader.audit(run.as_str())? else {
         if reader.probe(run.as_str())?.is_some() {
-            let what = format!("run {run} is a probe: it saw the wire and no parameter to judge");
+            let what = format!("run {run} is a probe: it read no parameters that could be evaluated");
             return Err(CliError::usage(what, "name an audit instead"));
         }
         let changes_servers = reader.runs()?.iter().any(|one| one.id == run);
         return Err(if changes_servers {
-            CliError::usage(format!("run {run} changed servers: it saw nothing to judge"), "name an audit instead")
+            CliError::usage(format!("run {run} changed servers: it has nothing to evaluate"), "name an audit instead")
         } else {
             StoreError::NoSuchRun(run).into()
         });

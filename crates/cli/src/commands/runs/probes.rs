@@ -41,7 +41,7 @@ pub(super) fn show(
         }
     }
     if probe.finished_ms.is_none() && !talk.quiet {
-        say!("warning: this probe has not ended: it is under way, or it was killed");
+        say!("warning: this probe has not ended: it is in progress, or was killed");
     }
     sink.finish()?;
     Ok(Exit::AllPass)

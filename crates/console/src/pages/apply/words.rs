@@ -1,4 +1,4 @@
-//! What a run and its steps came to, in words and badges.
+//! The results of a run and of its steps, in words and badges.
 
 use crate::view::Badge;
 use hostssl_remediation::{Direction, RunOutcome, Status, StepReport};
@@ -28,8 +28,8 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) 
         (RunOutcome::Incomplete, Direction::Undo) => (
             unknown,
             "incomplete",
-            "Some steps were not restored, because the undo was stopped or because someone else changed the value since.",
-            "Check the steps below. What is left can be undone again.",
+            "Some steps were not restored, because the undo was stopped or because someone else has since changed the value.",
+            "Check the steps below. Undo again to restore the rest.",
         ),
         (RunOutcome::Failed, _) => (
             no,
@@ -41,13 +41,13 @@ pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) 
             unknown,
             "not ended",
             "The run has not ended: it continues elsewhere, or its process was stopped, and a write may still be in progress.",
-            "Resume it: hostssl reads back what was in progress, writes nothing twice, and continues. No other run can begin before.",
+            "Resume it: hostssl reads back what was in progress, writes nothing twice, and continues. No other run can start until then.",
         ),
         (RunOutcome::Open, Direction::Undo) => (
             unknown,
             "undo not ended",
             "The undo has not ended: it continues elsewhere, or its process was stopped, and some servers still have the run’s value.",
-            "Resume it: hostssl reads back what was in progress, writes nothing twice, and restores the rest. No other run can begin before.",
+            "Resume it: hostssl reads back what was in progress, writes nothing twice, and restores the rest. No other run can start until then.",
         ),
         (RunOutcome::Stuck, _) => (
             no,

@@ -199,13 +199,13 @@ impl ClientCounts {
 
     fn sentence(&self) -> String {
         match (self.breaks, self.unknown) {
-            (0, 0) => "No client in plaintext was seen on these servers.".to_owned(),
+            (0, 0) => "No plaintext client was observed on these servers.".to_owned(),
             (0, unknown) => {
-                format!("The clients of {} are not known well enough to say who.", plural(unknown, "server"))
+                format!("The clients of {} were not observed enough to say which.", plural(unknown, "server"))
             }
-            (breaks, 0) => format!("{} such clients: the page of each server says who.", have(breaks)),
+            (breaks, 0) => format!("{} such clients: the page of each server lists them.", have(breaks)),
             (breaks, unknown) => format!(
-                "{} such clients: the page of each server says who. The clients of {} are not known well enough.",
+                "{} such clients: the page of each server lists them. The clients of {} were not observed enough.",
                 have(breaks),
                 plural(unknown, "server")
             ),
@@ -395,12 +395,12 @@ pub(crate) fn words(reason: LeftOutReason) -> &'static str {
     match reason {
         LeftOutReason::AlreadyRight => "already compliant",
         LeftOutReason::Stopped => "stopped",
-        LeftOutReason::NotReady => "in a state in which Azure changes no settings",
+        LeftOutReason::NotReady => "in a state in which Azure does not change settings",
         LeftOutReason::Locked => "locked",
-        LeftOutReason::NotPermitted => "not yours to change: a permission is missing",
+        LeftOutReason::NotPermitted => "not permitted: a permission is missing",
         LeftOutReason::Unknown => "current value unknown",
         LeftOutReason::Waived => "excluded or accepted",
-        LeftOutReason::NeedsRestart => "waiting for a restart, which you have to do",
+        LeftOutReason::NeedsRestart => "waiting for a restart, which hostssl never does",
         LeftOutReason::NotSupported => "without this setting or value",
         LeftOutReason::OverLimit => "beyond the limit of servers",
         LeftOutReason::OtherTenant => "in another tenant",
@@ -414,7 +414,7 @@ fn complaint(plan: &Plan, one: &Lint) -> (Badge, &'static str, String) {
     let badge = if one.code.is_warning() {
         Badge { class: "unknown", shape: "!", word: "warning" }
     } else {
-        Badge { class: "no", shape: "✕", word: "wrong" }
+        Badge { class: "no", shape: "✕", word: "error" }
     };
     let server = one.step.and_then(|id| plan.step(id)).map(|step| format!("{}: ", step.server.name()));
     (badge, one.code.as_str(), format!("{}{}", server.unwrap_or_default(), one.message))

@@ -83,7 +83,7 @@ impl Refused {
     /// What enforcing would refuse, as far as is known; without a census, that nobody knows.
     pub(super) fn of(kept: Option<&KeptCensus>, now_ms: i64) -> Self {
         let Some(kept) = kept else {
-            let reason = "No client of this server was ever observed.".to_owned();
+            let reason = "No client of this server has been observed.".to_owned();
             return Self { badge: NOT_OBSERVED, reason, named: Vec::new(), more: 0 };
         };
         let report = kept.impact(Restriction::RequireTls, requirements(now_ms), None);

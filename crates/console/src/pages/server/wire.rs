@@ -99,7 +99,7 @@ impl VersionCell {
         let (class, shape, words) = match (answers.contains(&Acceptance::Accepted), is_weak) {
             (true, true) => ("no", "✕", "accepted"),
             (true, false) => ("yes", "✓", "accepted"),
-            (false, _) if !answers.contains(&Acceptance::Refused) => ("unknown", "?", "not known"),
+            (false, _) if !answers.contains(&Acceptance::Refused) => ("unknown", "?", "unknown"),
             (false, true) => ("yes", "✓", "refused"),
             (false, false) => ("none", "–", "refused"),
         };
@@ -148,8 +148,8 @@ mod tests {
         assert_eq!(told(strong, &[Accepted]), ("yes", "accepted"));
         assert_eq!(told(strong, &[Refused]), ("none", "refused"));
         for version in [weak, strong] {
-            assert_eq!(told(version, &[Unknown]), ("unknown", "not known"));
-            assert_eq!(told(version, &[]), ("unknown", "not known"));
+            assert_eq!(told(version, &[Unknown]), ("unknown", "unknown"));
+            assert_eq!(told(version, &[]), ("unknown", "unknown"));
         }
     }
 }
