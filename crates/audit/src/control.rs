@@ -18,8 +18,8 @@ pub struct Control {
     pub severity: Severity,
     /// What it judges.
     pub source: Source,
-    /// The control of the wire that ends alike where the server does what it declares: then a finding is confirmed by the
-    /// wire.
+    /// The control of the wire that ends alike where the server does what it declares: then a finding is confirmed by
+    /// the wire.
     pub counterpart: Option<ControlId>,
     /// Whether it compares a replica with its primary, so that the same settings of the primary are read too.
     pub needs_primary: bool,
@@ -51,11 +51,12 @@ pub struct Settings {
     pub minimum_tls: TlsVersion,
     /// The days that a certificate must last at least.
     pub expiry_days: u32,
-    /// The days over which clients must have been observed before enforcement counts as safe. A week has every weekly job in it.
+    /// The days over which clients must have been observed before enforcement counts as safe. A week has every weekly
+    /// job in it.
     pub observation_days: u32,
 }
 
-/// The facts that a control looks at.
+/// The facts that a control examines.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     /// What was observed of the server.
@@ -78,7 +79,7 @@ impl Evidence<'_> {
     ///
     /// # Errors
     ///
-    /// The [`Unchecked`] that stands in for the value, or that says that nobody knows the value.
+    /// The [`Unchecked`] that replaces the value, or that says that the value is unknown.
     pub(crate) fn meaning(&self, name: ParameterName) -> Result<(&Parameter, Meaning), Unchecked> {
         let parameter = self.parameter(name)?;
         match parameter.meaning() {
@@ -115,7 +116,7 @@ pub enum Verdict {
         /// What would pass.
         expected: Cow<'static, str>,
     },
-    /// Not seen.
+    /// Could not be checked.
     Unknown(Unchecked),
     /// The control has nothing to say about this server.
     NotApplicable,

@@ -1,7 +1,7 @@
 //! What changed between two audits: a decision over their reports alone.
 //!
-//! Absence of evidence is not a change for the better. A server that the later audit could not see, was not asked about, or
-//! did not judge by the same control is never called fixed or gone.
+//! Absence of evidence is not a change for the better. A server that the later audit could not see, was not asked
+//! about, or did not judge by the same control is never called fixed or gone.
 
 use hostssl_model::{AuditReport, ControlId, Finding, GapScope, Outcome, Server, ServerReport};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub enum Difference {
     /// Fails as before, but for another value.
     Changed,
     /// Could not be checked now, and was judged before or is of a server that was not listed before; or the server was
-    /// listed before, and could not be looked for.
+    /// listed before, and could not be searched for.
     NotVisible,
     /// Could not be checked before, and passes now.
     Visible,
@@ -193,7 +193,8 @@ fn missing<'a>(server: &'a Server, after: &'a AuditReport) -> Change<'a> {
     Change { difference, server, before: None, after: None, why }
 }
 
-/// Whether a gap may be the reason that a server is not listed. A tenant, a management group or a name may hold any server.
+/// Whether a gap may be the reason that a server is not listed. A tenant, a management group or a name may hold any
+/// server.
 fn hides(gap: &GapScope, server: &Server) -> bool {
     match gap {
         GapScope::AllSubscriptions | GapScope::Tenant(_) | GapScope::ManagementGroup(_) | GapScope::Name(_) => true,

@@ -1,7 +1,7 @@
 //! Controls, profiles and their evaluation: pure decisions over observed facts.
 //!
-//! A control is a rule with a stable id. It looks at the [`Posture`](hostssl_model::Posture) of one server and says
-//! pass, fail, unknown or not applicable; it never looks anywhere else, so the same facts can be judged again under
+//! A control is a rule with a stable id. It examines the [`Posture`](hostssl_model::Posture) of one server and says
+//! pass, fail, unknown or not applicable; it uses nothing else, so the same facts can be judged again under
 //! another profile at any time.
 
 mod control;

@@ -1,4 +1,4 @@
-//! What the controls of the wire share: from looks at listeners to one verdict.
+//! What the controls of the wire share: from observations of listeners to one verdict.
 
 use crate::{Control, Evidence, Verdict};
 use hostssl_model::{ControlId, Outcome, Reading, Reason, Unchecked, WireListener, WireObservation, WireTransport};

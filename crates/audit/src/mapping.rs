@@ -1,4 +1,4 @@
-//! Where standards ask for a control.
+//! Where standards require a control.
 
 /// A place in a standard that asks for what a control checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

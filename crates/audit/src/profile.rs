@@ -55,7 +55,7 @@ impl Profile {
     }
 
     /// Finds a profile by `name@version`, or by its name alone: then the newest version, of those that need nothing but
-    /// what is declared unless `wire` says that the wire is looked at.
+    /// what is declared unless `wire` says that listeners are probed.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! The simulator's clock: real time to start with, then the time of the async runtime.
 //!
-//! Tests pause the runtime's clock and move it by hand; token expiry, buckets and long-running operations follow.
+//! Tests pause the runtime's clock and move it themselves; token expiry, buckets and long-running operations follow.
 
 use std::time::Duration;
 

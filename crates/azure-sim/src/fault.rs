@@ -105,12 +105,12 @@ pub enum Fault {
         /// The word, such as `Restarting`.
         word: String,
     },
-    /// The server stops while the write is under way; the operation fails with `ServerIsNotReady`.
+    /// The server stops while the write is in progress; the operation fails with `ServerIsNotReady`.
     StopsMeanwhile,
     /// Writes are accepted and the connection breaks before the answer.
     ResetAfterAccept,
-    /// Writes take effect, and this long after that the values are what they were before, as a policy or another tool sets
-    /// them.
+    /// Writes take effect, and this long after that the values are what they were before, as a policy or another tool
+    /// sets them.
     GoesBack {
         /// The time from the end of the operation to that.
         after: Duration,
@@ -141,12 +141,12 @@ pub struct FaultRule {
     pub fault: Fault,
     /// For which operations; `None` leaves it to the fault.
     pub operations: Option<Vec<Operation>>,
-    /// How many times; `None` is for ever.
+    /// How many times; `None` is without limit.
     pub times: Option<u32>,
 }
 
 impl FaultRule {
-    /// A rule that strikes for ever, for the operations that the fault is about.
+    /// A rule without limit, for the operations that the fault is about.
     #[must_use]
     pub fn new(scope: FaultScope, fault: Fault) -> Self {
         Self { scope, fault, operations: None, times: None }
@@ -216,7 +216,7 @@ impl Fault {
     }
 }
 
-/// Which place a request is about, by indexes into the estate.
+/// Which place a request is about, by indexes into the fleet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     pub(crate) subscription: Option<usize>,

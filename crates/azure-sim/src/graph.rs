@@ -110,7 +110,7 @@ fn kinds(query: &str) -> Vec<Kind> {
     if named.is_empty() { Kind::ALL.to_vec() } else { named }
 }
 
-/// For each subscription of the estate, whether the query covers it and the principal's tenant owns it.
+/// For each subscription of the fleet, whether the query covers it and the principal's tenant owns it.
 fn scope(simulation: &Inner, tenant: &TenantRecord, request: &Request) -> Vec<bool> {
     let estate = &simulation.estate;
     let mut covered = vec![false; estate.subscriptions.len()];

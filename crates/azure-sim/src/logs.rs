@@ -12,7 +12,7 @@ use axum::http::header::AUTHORIZATION;
 use jiff::{Span, Timestamp};
 use std::fmt::Write as _;
 
-/// The signature in the URLs of logs. Whoever has it may read them.
+/// The signature in the URLs of logs. It lets its holder read them.
 const SIGNATURE: &str = "simulated-signature";
 /// Days of which there are logs: `logfiles.retention_days` is seven at most.
 const KEPT_DAYS: i64 = 7;
@@ -40,7 +40,7 @@ const fn traffic(
     Traffic { user, database, application, address, is_tls, every_hours, days_ago: 0..=i64::MAX }
 }
 
-/// A client that connects every night, and was last seen more than a week ago: a look at one week of logs misses it.
+/// A client that connects every night, and was last seen more than a week ago: one week of logs misses it.
 const fn nightly(
     user: &'static str,
     database: &'static str,

@@ -52,7 +52,7 @@ pub(crate) struct LongRunning {
     failure: Option<(String, String)>,
 }
 
-/// The operations that are under way or were.
+/// Operations in progress or ended.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     by_name: HashMap<String, Arc<LongRunning>>,
@@ -138,7 +138,7 @@ pub(crate) fn start(
         (Kind::Flexible, _) => "UpsertServerManagementOperationV2",
         (Kind::Single, Operation::UpdateConfiguration) => "UpdateElasticServerConfig",
         (Kind::Single, _) => "UpsertElasticServer",
-        // The words of the younger services were not seen.
+        // The words of the newer services are unknown.
         (Kind::Cosmos, _) => "UpdateServerGroupConfiguration",
         (Kind::Horizon | Kind::ParameterGroup, _) => "UpdateHorizonDbResource",
     };

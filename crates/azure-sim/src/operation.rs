@@ -108,7 +108,7 @@ impl Operation {
     }
 
     /// The action that a role must hold, as `AuthorizationFailed` names it. Names of the polls and of the parameter
-    /// writes follow the pattern of the others; they were not seen in a recording.
+    /// writes follow the pattern of the others; no recording has them.
     pub(crate) fn action(self, kind: Option<Kind>) -> String {
         let resource = kind.map_or_else(String::new, |kind| format!("{}/{}", kind.provider(), kind.type_segment()));
         let provider = kind.map_or("Microsoft.DBforPostgreSQL", Kind::provider);

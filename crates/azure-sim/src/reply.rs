@@ -100,7 +100,7 @@ impl Reply {
     }
 }
 
-/// 404 for a path that nobody serves.
+/// 404 for an unknown path.
 pub(crate) fn no_such_path() -> Reply {
     Reply::gateway(StatusCode::NOT_FOUND, "NotFound", "The simulated Azure has nothing at this path.")
 }

@@ -33,7 +33,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The same for the head of a request, which over HTTP/1 includes the idle time before it: a client that polls every
 /// half minute must find its connection open.
 const HEAD: Duration = Duration::from_secs(120);
-/// How long a shutdown waits for answers that are under way.
+/// How long a shutdown waits for answers in progress.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How to serve a simulation.
@@ -93,7 +93,7 @@ impl RunningServer {
         &self.simulation
     }
 
-    /// Stops listening and waits, for two seconds at most, for the answers under way.
+    /// Stops listening and waits, for two seconds at most, for the answers in progress.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         if let Some(task) = self.task.take() {

@@ -60,7 +60,7 @@ impl Default for GraphQuota {
 /// What a bucket says to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Go on; so many are left after this one.
+    /// Continue; so many are left after this one.
     Allowed { remaining: u32 },
     /// Come back after so many whole seconds, at least one.
     Refused { retry_after: u64 },

@@ -43,7 +43,7 @@ pub(crate) struct Principal {
 pub(crate) enum Refusal {
     /// None was sent, or it is no token of ours.
     Invalid,
-    /// It is for somebody else.
+    /// It is for another audience.
     Audience,
     /// It was good once.
     Expired,
@@ -137,7 +137,8 @@ fn arm_audience(audience: &str) -> bool {
     AUDIENCES.contains(&host) || name == "localhost" || name == "127.0.0.1"
 }
 
-/// Whether a token for `audience` is for the query API of Log Analytics: that of the public cloud, or one on this machine.
+/// Whether a token for `audience` is for the query API of Log Analytics: that of the public cloud, or one on this
+/// machine.
 pub(crate) fn log_analytics_audience(audience: &str) -> bool {
     let name = audience.strip_prefix("https://").and_then(|rest| rest.split([':', '/']).next());
     matches!(name, Some("api.loganalytics.io" | "localhost" | "127.0.0.1"))

@@ -184,7 +184,7 @@ fn group_change(properties: Option<&Value>) -> Result<Change, Reply> {
 /// A value as it will be kept: switches and choices in the spelling of the service, whatever the request's.
 fn admitted(parameter: &'static Parameter, value: &str) -> Result<(&'static Parameter, String), Reply> {
     if !parameter.admits(value) {
-        // The real service's code for it was not seen.
+        // The real service's code for it is unknown.
         return Err(Reply::error(
             StatusCode::BAD_REQUEST,
             "InvalidParameterValue",

@@ -61,7 +61,7 @@ pub struct Permission {
 ///
 /// # Errors
 ///
-/// [`ArmError`] when Azure does not tell; it takes [`READ_PERMISSIONS`](crate::permissions::READ_PERMISSIONS).
+/// [`ArmError`] when Azure does not say; it requires [`READ_PERMISSIONS`](crate::permissions::READ_PERMISSIONS).
 pub async fn list_permissions(arm: &Arm, scope: &str) -> Result<Vec<Permission>, ArmError> {
     let tail = ["providers", "Microsoft.Authorization", "permissions"];
     let path = scope.split('/').filter(|segment| !segment.is_empty()).chain(tail);

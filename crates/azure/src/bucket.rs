@@ -2,8 +2,8 @@
 //!
 //! Azure documents, per subscription, principal and kind of operation, 250 reads refilled at 25 a second, 200 writes
 //! refilled at 10 a second ("Understand how Azure Resource Manager throttles requests"). Production shows other sizes
-//! in its `x-ms-ratelimit-remaining-*` headers, and those are the truth: the bucket starts from the document and follows
-//! the headers.
+//! in its `x-ms-ratelimit-remaining-*` headers, and those are the truth: the bucket starts from the document and
+//! follows the headers.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ impl Bucket {
         let Some(remaining) = remaining else { return };
         self.refill(now);
         self.learn(remaining, now);
-        // Requests under way may or may not be counted in `remaining` already: assume they are not.
+        // Requests in progress may or may not be counted in `remaining` already: assume they are not.
         self.level = (remaining as f64 - f64::from(self.in_flight)).max(0.0);
         self.capacity = self.capacity.max(self.level);
     }

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 /// What one client may use.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Requests under way at once.
+    /// Requests in progress at once.
     pub concurrency: usize,
     /// Time for one request, its body included.
     pub request_timeout: Duration,
@@ -86,8 +86,8 @@ pub(crate) struct Answer {
 pub(crate) enum Repeat {
     /// Refusals, and failures that may pass: for requests that change nothing.
     Transient,
-    /// Only once more with a fresh token, which Azure asks for before it carries anything out: for writes. Whatever else
-    /// was not carried out is for the caller to try again, who has written down that it was sent.
+    /// Only once more with a fresh token, which Azure asks for before it carries anything out: for writes. Whatever
+    /// else was not carried out is for the caller to try again, who has written down that it was sent.
     Never,
 }
 
@@ -132,8 +132,8 @@ enum Next {
 /// The target of the log that has a line for each request.
 pub const REQUESTS: &str = "hostssl::requests";
 
-/// Logs a request: the method, the path, the status and the time. The query is left out, as it may hold a signature, and no
-/// header is there.
+/// Logs a request: the method, the path, the status and the time. The query is left out, as it may hold a signature,
+/// and no header is there.
 fn tell_request<E>(method: Method, url: &Url, answer: Result<Result<&Answer, &ArmError>, &E>, took: Duration) {
     let path = one_line(url.path());
     let millis = took.as_millis();
@@ -191,7 +191,7 @@ impl Arm {
         Self { inner, stop }
     }
 
-    /// The same client, with the same pacing, under another signal. Whoever changes servers follows what is under way to
+    /// The same client, with the same pacing, under another signal. A change of servers follows what is in progress to
     /// its end, also after a run that only reads would have stopped.
     #[must_use]
     pub fn with_stop(&self, stop: StopSignal) -> Self {
@@ -210,7 +210,7 @@ impl Arm {
         &self.inner.limits
     }
 
-    /// A token for logging in to databases, which Entra ID makes out to them alone: whoever takes it sends it nowhere else.
+    /// A token for logging in to databases, which Entra ID issues for them alone: the caller sends it nowhere else.
     ///
     /// # Errors
     ///
@@ -242,13 +242,14 @@ impl Arm {
         &self.inner.versions
     }
 
-    /// Waits until a request may be sent at once. What Azure asks to wait is waited for here, before anybody says that the
-    /// request was sent.
+    /// Waits until a request may be sent at once. What Azure asks to wait is waited for here, before anybody says that
+    /// the request was sent.
     pub async fn turn(&self, quota: &Quota) -> Turn {
         Turn(self.inner.limiter.permit(quota).await)
     }
 
-    /// The URL of a path below Resource Manager. Each part of the path is escaped, so that a name cannot leave its place.
+    /// The URL of a path below Resource Manager. Each part of the path is escaped, so that a name cannot leave its
+    /// place.
     #[must_use]
     pub fn url<'a>(&self, path: impl IntoIterator<Item = &'a str>, api_version: &str) -> Url {
         let mut url = self.inner.cloud.arm_endpoint.clone();
@@ -318,7 +319,7 @@ impl Arm {
         Ok(())
     }
 
-    /// Sends until there is an answer of any status, an error that repeating cannot mend, or no patience left.
+    /// Sends until there is an answer of any status, an error that a retry cannot fix, or no patience left.
     pub(crate) async fn answer(
         &self,
         method: Method,

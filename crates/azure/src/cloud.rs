@@ -136,8 +136,9 @@ impl Cloud {
         Some(format!("{resource}/.default"))
     }
 
-    /// The query API of Log Analytics, and the scope of its tokens (Azure CLI, `az cloud list`, `logAnalyticsResourceId`). A
-    /// Resource Manager of one's own has it beside itself, as the simulated Azure does; `None` where it is not known.
+    /// The query API of Log Analytics, and the scope of its tokens (Azure CLI, `az cloud list`,
+    /// `logAnalyticsResourceId`). A Resource Manager of one's own has it beside itself, as the simulated Azure does;
+    /// `None` where it is not known.
     #[must_use]
     pub fn log_analytics(&self) -> Option<(Url, String)> {
         let resource = match self.arm_endpoint.host_str()? {

@@ -68,7 +68,8 @@ impl fmt::Display for Refusal {
 
 /// The longest message that is shown, in characters.
 const MESSAGE_LENGTH: usize = 300;
-/// The longest message that is kept, in characters: several resource ids, a policy's identifiers and the words around them.
+/// The longest message that is kept, in characters: several resource ids, a policy's identifiers and the words around
+/// them.
 const WHOLE_MESSAGE: usize = 8000;
 
 impl Refusal {
@@ -118,7 +119,8 @@ impl Refusal {
             .collect()
     }
 
-    /// The policy assignment that denied the request, out of "… Policy identifiers: '[{"policyAssignment":{"name":"X", …".
+    /// The policy assignment that denied the request, out of "… Policy identifiers: '[{"policyAssignment":{"name":"X",
+    /// …".
     #[must_use]
     pub fn policy_assignment(&self) -> Option<&str> {
         let (_, rest) = self.message.split_once(r#""policyAssignment":{"name":""#)?;

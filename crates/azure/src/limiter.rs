@@ -1,6 +1,6 @@
 //! Paces requests so that Resource Manager has no reason to refuse them.
 //!
-//! One [`Bucket`] for each subscription and kind of operation: a subscription that is held back holds back nobody else.
+//! One [`Bucket`] for each subscription and kind of operation: a subscription that is throttled holds back no other.
 
 use crate::bucket::{Bucket, Documented};
 use hostssl_model::SubscriptionId;
@@ -65,7 +65,7 @@ struct Lane {
     changed: Notify,
 }
 
-/// The right to send one request. Must be told how it ended; dropping it counts as "no answer".
+/// The right to send one request. Must be given its result; dropping it counts as "no answer".
 #[derive(Debug)]
 pub(crate) struct Permit {
     lane: Arc<Lane>,

@@ -1,9 +1,9 @@
 //! The query API of Log Analytics: what servers sent there by their diagnostic settings.
 //!
-//! Two tables hold the same lines, which one is up to the diagnostic setting: `PGSQLServerLogs`, and `AzureDiagnostics` with
-//! the category `PostgreSQLLogs` (Azure Monitor, "Tables"). The API ends an answer at 500,000 rows, 64 MB or ten minutes
-//! ("Azure Monitor service limits"), and then says so in an `error` beside the rows, so that what is asked for at once is
-//! kept far below that.
+//! Two tables hold the same lines, which one is up to the diagnostic setting: `PGSQLServerLogs`, and `AzureDiagnostics`
+//! with the category `PostgreSQLLogs` (Azure Monitor, "Tables"). The API ends an answer at 500,000 rows, 64 MB or ten
+//! minutes ("Azure Monitor service limits"), and then says so in an `error` beside the rows, so that what is asked for
+//! at once is kept far below that.
 
 use crate::client::{read_whole, transport_error};
 use crate::error::one_line;
@@ -83,8 +83,8 @@ pub struct LogAnalytics {
 }
 
 impl LogAnalytics {
-    /// The workspace with the id `workspace`, a GUID. Lines with one of `pieces` are about connections. `None` in a cloud
-    /// whose query API is not known.
+    /// The workspace with the id `workspace`, a GUID. Lines with one of `pieces` are about connections. `None` in a
+    /// cloud whose query API is not known.
     #[must_use]
     pub fn new(arm: &Arm, workspace: &str, pieces: &[&str]) -> Option<Self> {
         let (mut url, scope) = arm.cloud().log_analytics()?;
@@ -198,7 +198,7 @@ impl LogAnalytics {
     }
 }
 
-/// What a query came to.
+/// The result of a query.
 enum Answered {
     Whole(Value),
     /// To be sent again, perhaps after so long.

@@ -1,7 +1,7 @@
 //! The log files of a flexible server: listed by Resource Manager, downloaded from a file share by signed URLs.
 //!
-//! A signed URL is a bearer secret: whoever has it may read the log. It is never printed or kept, only https to the cloud's
-//! own storage is followed, and no token is sent there.
+//! A signed URL is a bearer secret: it lets its holder read the log. It is never printed or kept, only https to the
+//! cloud's own storage is followed, and no token is sent there.
 
 use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Cloud, Quota, ResourceType};
@@ -37,8 +37,8 @@ impl SignedUrl {
         &self.0
     }
 
-    /// A URL that a cloud may be asked for a log with: https, of its own storage, without a user. The simulated Azure and
-    /// other clouds with an endpoint of their own serve logs beside Resource Manager.
+    /// A URL that a cloud may be asked for a log with: https, of its own storage, without a user. The simulated Azure
+    /// and other clouds with an endpoint of their own serve logs beside Resource Manager.
     fn trusted(text: &str, cloud: &Cloud) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let is_bare = url.username().is_empty() && url.password().is_none() && url.port().is_none();
@@ -52,7 +52,8 @@ impl SignedUrl {
     }
 }
 
-/// How the hosts of a cloud's storage end (Azure CLI, `az cloud list`, `storageEndpoint`); `None` where it is not known.
+/// How the hosts of a cloud's storage end (Azure CLI, `az cloud list`, `storageEndpoint`); `None` where it is not
+/// known.
 fn storage_suffix(cloud: &Cloud) -> Option<&'static str> {
     match cloud.arm_endpoint.host_str()? {
         "management.azure.com" => Some("core.windows.net"),

@@ -21,7 +21,7 @@ pub struct Accepted {
 
 /// Where to ask how an operation is doing.
 ///
-/// The address is signed: whoever has it can ask. It is followed as it came, and never shown or stored.
+/// The address is signed: it is all that a holder needs to ask. It is followed as it came, and never shown or stored.
 pub struct OperationHandle {
     url: Url,
     subscription: SubscriptionId,
@@ -38,11 +38,11 @@ impl fmt::Debug for OperationHandle {
 /// How an operation is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// It goes on. Azure's word for the state, and how long it asks to wait.
+    /// It is in progress. Azure's word for the state, and how long it asks to wait.
     Pending(String, Option<Duration>),
     /// It ended well, as Azure says.
     Succeeded,
-    /// It failed. Azure tells so with HTTP 200.
+    /// It failed. Azure reports that with HTTP 200.
     Failed {
         /// The error code.
         code: String,
@@ -62,8 +62,8 @@ pub async fn write_turn(arm: &Arm, subscription: &SubscriptionId) -> Turn {
 ///
 /// # Errors
 ///
-/// [`ArmError::Refused`], [`ArmError::Throttled`], [`ArmError::NotSent`] and [`ArmError::SignIn`] when Azure certainly did
-/// not take it; [`ArmError::Network`] and [`ArmError::Malformed`] when nobody knows whether it did.
+/// [`ArmError::Refused`], [`ArmError::Throttled`], [`ArmError::NotSent`] and [`ArmError::SignIn`] when Azure certainly
+/// did not take it; [`ArmError::Network`] and [`ArmError::Malformed`] when that is unknown.
 pub async fn write(
     arm: &Arm,
     method: Method,

@@ -9,7 +9,8 @@ use hostssl_model::{Kind, Origin, Parameter, ParameterName, Reading, Reason, Res
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Reads these settings of a server and returns one reading for each, in order. What could not be read is a reading too.
+/// Reads these settings of a server and returns one reading for each, in order. What could not be read is a reading
+/// too.
 pub async fn read_parameters(
     arm: &Arm,
     listed: &Listed,
@@ -34,8 +35,8 @@ pub async fn read_parameters(
 ///
 /// # Errors
 ///
-/// The [`Unchecked`] that says why it was not seen. A HorizonDB cluster's settings are in a parameter group, of which its id
-/// says nothing.
+/// The [`Unchecked`] that says why it could not be read. A HorizonDB cluster's settings are in a parameter group, of
+/// which its id says nothing.
 pub async fn read_parameter(
     arm: &Arm,
     id: &ResourceId,
@@ -55,7 +56,8 @@ pub async fn read_parameter(
     }
 }
 
-/// Sends one write of a setting, as the value of `origin`. Whether it has the wished effect is only known by reading again.
+/// Sends one write of a setting, as the value of `origin`. Whether it has the wished effect is only known by reading
+/// again.
 ///
 /// # Errors
 ///
@@ -231,7 +233,7 @@ struct RoleConfiguration {
     value: Option<String>,
 }
 
-/// One request tells the coordinator's and the workers' value.
+/// One request returns the coordinator's and the workers' value.
 async fn read_cluster_configuration(
     arm: &Arm,
     id: &ResourceId,
@@ -312,7 +314,7 @@ fn is_true(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")))
 }
 
-/// Why a setting of a server that was listed was not seen. That server exists, so its type is offered.
+/// Why a setting of a server that was listed could not be read. That server exists, so its type is offered.
 fn unseen(error: &ArmError, action: &str) -> Unchecked {
     let blind = error.blind(action);
     if blind.reason == Reason::NotOffered { Unchecked { reason: Reason::AzureError, ..blind } } else { blind }

@@ -29,7 +29,7 @@ pub const QUERY_RESOURCE_GRAPH: &str = "Microsoft.ResourceGraph/resources/read";
 
 /// Change a parameter of a flexible server.
 pub const WRITE_CONFIGURATIONS: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations/write";
-/// Change a single server. Azure offers nothing narrower: whoever has it can also reset the administrator's password.
+/// Change a single server. Azure offers nothing narrower: it also allows to reset the administrator's password.
 pub const WRITE_SERVERS: &str = "Microsoft.DBforPostgreSQL/servers/write";
 /// Change a parameter of an Azure Cosmos DB for PostgreSQL cluster's coordinator.
 pub const WRITE_COORDINATOR_CONFIGURATIONS: &str =
@@ -79,7 +79,7 @@ pub fn list_databases_action(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// What an audit by the lists of each subscription needs, with a look at the wire, and no more.
+/// What an audit by the lists of each subscription needs, with probes, and no more.
 pub const AUDIT: [&str; 10] = [
     READ_SUBSCRIPTIONS,
     READ_FLEXIBLE_SERVERS,

@@ -1,4 +1,4 @@
-//! Whether a server has a pooler: asked only where the wire cannot tell.
+//! Whether a server has a pooler: asked only where the probe cannot show it.
 
 use crate::servers::get_in_known_version;
 use crate::{Arm, ResourceType, permissions};
@@ -8,12 +8,12 @@ use serde_json::Value;
 /// The parameter that turns the built-in PgBouncer on (Azure, "PgBouncer in Azure Database for PostgreSQL").
 const NAME: &str = "pgbouncer.enabled";
 
-/// Whether Azure declares that the built-in PgBouncer of a flexible server is turned on. A server without the parameter, as
-/// those of the Burstable tier, has none.
+/// Whether Azure declares that the built-in PgBouncer of a flexible server is turned on. A server without the
+/// parameter, as those of the Burstable tier, has none.
 ///
 /// # Errors
 ///
-/// The [`Unchecked`] that says why it was not seen.
+/// The [`Unchecked`] that says why it could not be read.
 pub async fn read_pooler_enabled(arm: &Arm, id: &ResourceId) -> Result<bool, Unchecked> {
     let path = || id.as_str().split('/').skip(1).chain(["configurations", NAME]);
     let url = |version: &str| arm.url(path(), version);

@@ -1,7 +1,7 @@
 //! Discovery by Azure Resource Graph: one query for hundreds of subscriptions.
 //!
 //! Resource Graph is a copy that lags behind, and it leaves out in silence what the identity may not read. It is good
-//! for speed and cannot vouch for completeness; whoever uses it must say so.
+//! for speed and cannot prove completeness; its callers must say so.
 
 use crate::paging::Listing;
 use crate::servers::{Listed, NotAServer, read_server};
@@ -16,7 +16,7 @@ const VERSION: &str = "2021-03-01";
 /// Rows a page: the maximum ("Working with large Azure resource data sets").
 const ROWS: u32 = 1000;
 
-/// One row of the answer: a server, or an entry that is none.
+/// One row of the answer: a server, or an entry that is not one.
 pub type GraphRow = Result<Listed, NotAServer>;
 
 #[derive(Deserialize)]

@@ -71,7 +71,7 @@ impl ResourceType {
         }
     }
 
-    /// What people call the servers of this type.
+    /// The usual name of the servers of this type.
     #[must_use]
     pub fn plural(self) -> &'static str {
         match self {
@@ -82,7 +82,8 @@ impl ResourceType {
         }
     }
 
-    /// The api-versions that this program can read, the preferred one first. Sovereign clouds lag behind the public one.
+    /// The api-versions that this program can read, the preferred one first. Sovereign clouds lag behind the public
+    /// one.
     fn known_versions(self) -> &'static [&'static str] {
         match self {
             Self::FlexibleServers => &["2025-08-01", "2024-08-01", "2022-12-01", "2021-06-01"],

@@ -23,9 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A way to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthMethod {
-    /// Whoever is signed in to the Azure CLI (`az login`).
+    /// The user signed in to the Azure CLI (`az login`).
     Cli,
-    /// Whoever is signed in to the Azure Developer CLI (`azd auth login`).
+    /// The user signed in to the Azure Developer CLI (`azd auth login`).
     Azd,
     /// The managed identity of the Azure resource that the program runs on.
     ManagedIdentity,
@@ -80,7 +80,7 @@ pub struct SignedIn {
     pub principal: Principal,
 }
 
-/// Nobody is signed in.
+/// Signing in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// The chosen way needs environment variables.
@@ -169,7 +169,7 @@ impl Advice for SignInError {
     }
 }
 
-/// What Entra ID says of a tenant that does not exist, or whose name is none ("Microsoft Entra authentication and
+/// What Entra ID says of a tenant that does not exist, or whose name is not valid ("Microsoft Entra authentication and
 /// authorization error codes").
 const NO_SUCH_TENANT: [&str; 3] = ["AADSTS90002:", "AADSTS900021:", "AADSTS900023:"];
 
@@ -369,8 +369,8 @@ fn unreachable(error: &(dyn Error + 'static)) -> Option<(String, String)> {
     Some((address.unwrap_or_else(|| "the sign-in endpoint".to_owned()), one_line(&detail)))
 }
 
-/// Entra's own message out of what the SDK made of it: where the SDK cannot read the answer, it quotes the message inside a
-/// parser's error, and it ends every error with a link.
+/// Entra's own message out of what the SDK made of it: where the SDK cannot read the answer, it quotes the message
+/// inside a parser's error, and it ends every error with a link.
 fn entra_message(text: &str) -> &str {
     let text = text.split("To troubleshoot, visit").next().unwrap_or(text);
     match text.find("AADSTS") {

@@ -62,8 +62,9 @@ pub fn https_transport(ca_file: Option<&Path>) -> Result<Transport, InvalidCaFil
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
         .pool_idle_timeout(Duration::from_secs(60))
-        // Answers are many and small. h2 takes a burst of small frames for an attack unless the window of the connection
-        // is large (its budget for them is half that window), and breaks the connection with all requests on it.
+        // Answers are many and small. h2 takes a burst of small frames for an attack unless the window of the
+        // connection is large (its budget for them is half that window), and breaks the connection with all requests on
+        // it.
         .http2_initial_connection_window_size(16 << 20)
         .http2_initial_stream_window_size(2 << 20);
     if let Some(path) = ca_file {

@@ -70,7 +70,7 @@ pub enum MissingReason {
     OlderSessions,
     /// More clients than are listed.
     MoreClients,
-    /// Clients that come and go between two looks are not seen.
+    /// Clients that come and go between two samples are not observed.
     Sampling,
     /// The role may not see all sessions.
     Privilege,
@@ -141,7 +141,7 @@ impl MissingReason {
 pub struct Missing {
     /// The stable word.
     pub reason: MissingReason,
-    /// One sentence for people.
+    /// One sentence.
     pub detail: String,
 }
 
@@ -255,7 +255,7 @@ pub struct Census {
     sources: Vec<Source>,
 }
 
-/// What the census of one server came to.
+/// The result of the census of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CensusReport {
     /// Whether enforcement is safe.
@@ -366,7 +366,7 @@ impl Census {
         }
     }
 
-    /// What was found so far, to be kept and merged with what other looks find. `looked_at` is the time of this look.
+    /// What was found so far, to be kept and merged with other observations. `looked_at` is the time of this one.
     #[must_use]
     pub fn keep(&self, looked_at: Millis) -> KeptCensus {
         let earlier = self.earlier.values().map(|(key, seen)| (key, seen));
@@ -411,8 +411,8 @@ impl Census {
         }
     }
 
-    /// Sessions that began before the observation are old news if the same client was seen since; otherwise nobody knows
-    /// whether they use TLS.
+    /// Sessions that began before the observation are old news if the same client was seen since; otherwise it is
+    /// unknown whether they use TLS.
     fn settle_earlier(&mut self) {
         let known: std::collections::HashSet<Names> = self.clients.keys().map(Key::names).collect();
         // The message of a replication connection has no database.

@@ -112,9 +112,9 @@ impl Doubt {
 /// One session that a source saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
-    /// The user, if it can be told.
+    /// The user, if it is known.
     pub user: Option<String>,
-    /// The database, if the session has one and it can be told.
+    /// The database, if the session has one and it is known.
     pub database: Option<String>,
     /// The application name that the client gave.
     pub application: Option<String>,
@@ -137,9 +137,9 @@ pub struct Sighting {
 /// A distinct client, with everything that was seen of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// The user, if it can be told.
+    /// The user, if it is known.
     pub user: Option<String>,
-    /// The database, if there is one and it can be told.
+    /// The database, if there is one and it is known.
     pub database: Option<String>,
     /// The application name that the client gave.
     pub application: Option<String>,

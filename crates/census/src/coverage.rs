@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 /// A silence up to this long is that of a quiet server. One hour is also what Azure puts into one log file.
 const TOLERANCE: Millis = 60 * 60 * 1_000;
-/// A server that writes nothing at all for so long was off, or its log is not whole, or its clock jumped: within one file.
+/// A server that writes nothing at all for so long was off, or its log is not whole, or its clock jumped: within one
+/// file.
 const SILENCE: Millis = 24 * TOLERANCE;
-/// The most spans that are held. A log whose clock jumps for ever does not fill the memory.
+/// The most spans that are held. A log whose clock keeps jumping does not fill the memory.
 const MOST_SPANS: usize = 4_096;
 
 /// A span of time, with both ends.
@@ -27,8 +28,8 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Takes the time of the next line of a log. Neighbours belong together unless a day is between them, or the clock went
-    /// back.
+    /// Takes the time of the next line of a log. Neighbours belong together unless a day is between them, or the clock
+    /// went back.
     pub fn observe(&mut self, at: Millis) {
         match &mut self.open {
             Some(span) if at >= span.to && at - span.to <= SILENCE => span.to = at,

@@ -1,7 +1,7 @@
 //! What has to change at a client so that it uses TLS: a guess of its driver, and the change that this driver needs.
 //!
-//! The guess rests on the application name, which drivers and tools set to something of their own. It is a guess: a client
-//! may call itself anything.
+//! The guess rests on the application name, which drivers and tools set to something of their own. It is a guess: a
+//! client may call itself anything.
 
 use crate::{Backend, Client, Tls};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ macro_rules! drivers {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// Its name for people.
+            /// Its display name.
             #[must_use]
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
@@ -45,10 +45,10 @@ macro_rules! drivers {
     };
 }
 
-/// What to change. The first is what enforcement needs, the second is what protects from somebody in the middle too.
+/// What to change. The first is what enforcement needs, the second also protects from an attacker in the middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// TLS without a look at the certificate.
+    /// TLS without verification of the certificate.
     pub require: &'static str,
     /// TLS with the certificate and the name checked.
     pub verify_full: &'static str,
@@ -169,7 +169,7 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// The change for a client; `None` if it needs none, or if nobody knows.
+    /// The change for a client; `None` if it needs none, or if that is unknown.
     #[must_use]
     pub fn of(client: &Client) -> Option<Self> {
         if client.tls != Tls::Plaintext {

@@ -1,7 +1,7 @@
 //! The census of a server that is kept, and grows with every look.
 //!
-//! Merging is a union: reading any files, in any order, any number of times, gives the same census. What a look did not see says
-//! nothing, so evidence ages and does not vanish; [`KeptCensus::judge`] leaves out what is too old.
+//! Merging is a union: reading any files, in any order, any number of times, gives the same census. What an observation
+//! did not see says nothing, so evidence ages and does not vanish; [`KeptCensus::judge`] leaves out what is too old.
 
 mod document;
 mod verdict;
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Distinct clients of each state of TLS that are kept of one server: those that were seen last.
 const MOST_CLIENTS: usize = 2_000;
-/// Days of one client whose sessions are kept: the newest. When it was first seen is kept for ever.
+/// Days of one client whose sessions are kept: the newest. When it was first seen is kept indefinitely.
 const MOST_DAYS: usize = 64;
 /// Distinct clients that were refused: those that were refused last.
 const MOST_REFUSED: usize = 500;

@@ -1,7 +1,8 @@
-//! The client census: who connects to a PostgreSQL server, with TLS or in plaintext, and whether enforcement would break them.
+//! The client census: who connects to a PostgreSQL server, with TLS or in plaintext, and whether enforcement would
+//! break them.
 //!
-//! Everything here is a function of values: [`LogReader`] takes the bytes of server logs, [`Census`] folds sightings into
-//! clients, and [`Census::finish`] draws the verdict. Reading files, sockets and clocks is for whoever calls.
+//! Everything here is a function of values: [`LogReader`] takes the bytes of server logs, [`Census`] folds sightings
+//! into clients, and [`Census::finish`] draws the verdict. Reading files, sockets and clocks is for the caller.
 //!
 //! Absence of evidence is never a pass. A source says what it cannot see, and `safe` needs a source that saw every
 //! connection over the whole window that was asked for.

@@ -1,7 +1,7 @@
-//! Looks at the sessions of now, one after the other, folded into sightings.
+//! Samples of the current sessions, one after the other, folded into sightings.
 //!
-//! A session that two looks in a row see is one session and counts once. What connects and ends between two looks is never
-//! seen, so that no such source is complete, however often it looks.
+//! A session in two samples in a row is one session and counts once. What connects and ends between two samples is
+//! never observed, so no such source is complete, however often it samples.
 
 use crate::{Census, Interval, Millis, MissingReason, SessionId, Sighting, Source, SourceKind};
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ pub struct SampledSession {
     pub sighting: Sighting,
 }
 
-/// The looks at one server, or at one pooler.
+/// The samples of one server, or of one pooler.
 #[derive(Debug)]
 pub struct Sampling {
     source: usize,
@@ -23,7 +23,7 @@ pub struct Sampling {
     known: HashSet<SessionId>,
     looks: u64,
     last: Option<Millis>,
-    /// Why the looks since the last one that worked failed.
+    /// Why the samples since the last one that worked failed.
     failed: Option<String>,
     gaps: u64,
 }
@@ -64,7 +64,7 @@ impl Sampling {
         self.looks += 1;
     }
 
-    /// Notes that a look failed. What happens until the next one that works is not observed.
+    /// Notes that a sample failed. What happens until the next one that works is not observed.
     pub fn fail(&mut self, why: impl Into<String>) {
         self.failed = Some(why.into());
     }
@@ -76,7 +76,7 @@ impl Sampling {
         }
     }
 
-    /// Ends the looks, and notes what they cannot show.
+    /// Ends the samples, and notes what they cannot show.
     pub fn end(self, census: &mut Census) {
         if let Some(why) = &self.failed {
             self.lacks(census, MissingReason::Unreachable, why);

@@ -1,21 +1,23 @@
-//! Counts of sessions that can be merged: reading the same session again, from whatever file or source, changes nothing.
+//! Counts of sessions that can be merged: reading the same session again, from whatever file or source, changes
+//! nothing.
 //!
-//! Each day of a client keeps the smallest hashes of its sessions (a bottom-k sketch; Cohen and Kaplan, "Summarizing data using
-//! bottom-k sketches", PODC 2007). The union of two is the sketch of the union, so the order and the number of readings do not
-//! matter. Up to [`EXACT`] sessions a day the count is exact; beyond, it is an estimate.
+//! Each day of a client keeps the smallest hashes of its sessions (a bottom-k sketch; Cohen and Kaplan, "Summarizing
+//! data using bottom-k sketches", PODC 2007). The union of two is the sketch of the union, so the order and the number
+//! of readings do not matter. Up to [`EXACT`] sessions a day the count is exact; beyond, it is an estimate.
 
 use crate::Millis;
 
-/// Sessions of a client in a day that are counted exactly. Beyond, the estimate has a standard error of one in √62, 13 %.
+/// Sessions of a client in a day that are counted exactly. Beyond, the estimate has a standard error of one in √62, 13
+/// %.
 pub(crate) const EXACT: usize = 64;
 
-/// What tells one session of a server from every other, as a hash.
+/// What distinguishes one session of a server from every other, as a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(u32);
 
 impl SessionId {
-    /// The session of a backend that began at this time, in seconds since 1970: what `%c` of `log_line_prefix` holds, and what
-    /// `backend_start` and `pid` of `pg_stat_activity` say too.
+    /// The session of a backend that began at this time, in seconds since 1970: what `%c` of `log_line_prefix` holds,
+    /// and what `backend_start` and `pid` of `pg_stat_activity` say too.
     #[must_use]
     pub fn of_backend(start: u64, pid: u32) -> Self {
         Self(mixed(start ^ (u64::from(pid) << 40) ^ u64::from(pid)))

@@ -155,7 +155,8 @@ fn signature_algorithm(oid: &str) -> String {
     .to_owned()
 }
 
-/// What webpki says, in words: its errors print the names of their variants, such as `UnknownIssuer` for "unknown issuer".
+/// What webpki says, as text: its errors print the names of their variants, such as `UnknownIssuer` for "unknown
+/// issuer".
 pub(crate) fn in_words(error: &webpki::Error) -> String {
     let variant = format!("{error:?}");
     let name = variant.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();

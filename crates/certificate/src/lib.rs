@@ -39,8 +39,8 @@ pub struct Evidence<'a> {
     pub roots: &'a [RootStore],
     /// Seconds since 1970.
     pub now: i64,
-    /// Whether libpq would check revocation lists: `sslcrl`, `sslcrldir` or `~/.postgresql/root.crl`. They are not read here, so that
-    /// a certificate which is good otherwise is left unjudged.
+    /// Whether libpq would check revocation lists: `sslcrl`, `sslcrldir` or `~/.postgresql/root.crl`. They are not read
+    /// here, so that a certificate which is good otherwise is left unjudged.
     pub revocation_lists: bool,
     /// Whether the server's proof that it holds the key was checked, or why not.
     pub key_proof: Result<(), &'a str>,
@@ -96,8 +96,8 @@ pub struct Assessment {
     pub verify_full: Judgement,
     /// As RFC 9525 and RFC 5280 have it.
     pub rfc9525: Judgement,
-    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; `None` when no roots
-    /// were given, or when the question could not be decided.
+    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; `None` when no
+    /// roots were given, or when the question could not be decided.
     pub chain_ok: Option<bool>,
     /// Whether the name matches, by libpq's rules; `None` when the certificate cannot be read.
     pub host_ok: Option<bool>,
@@ -113,8 +113,8 @@ pub struct Assessment {
 
 /// Judges a certificate as libpq's `verify-full` and as RFC 9525 do, and lists its flaws.
 ///
-/// The two can differ: see [`name`] for the names, and for the chain that webpki, which stands for the RFC, refuses some
-/// certificates that OpenSSL takes. `None` when there is no certificate.
+/// The two can differ: see [`name`] for the names, and for the chain that webpki, which stands for the RFC, refuses
+/// some certificates that OpenSSL takes. `None` when there is no certificate.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
     let leaf = evidence.chain.first()?;

@@ -92,8 +92,8 @@ fn matches_wildcard(pattern: &[u8], host: &[u8]) -> bool {
     !label.is_empty() && !label.contains(&b'.') && tail.eq_ignore_ascii_case(suffix)
 }
 
-/// The host as an address, in every form that libpq takes for one: inet_aton (IPv4 with one to four parts, decimal, octal
-/// or hexadecimal) or inet_pton (IPv6).
+/// The host as an address, in every form that libpq takes for one: inet_aton (IPv4 with one to four parts, decimal,
+/// octal or hexadecimal) or inet_pton (IPv6).
 #[must_use]
 pub fn libpq_address(host: &str) -> Option<IpAddr> {
     if let Ok(address) = host.parse() {

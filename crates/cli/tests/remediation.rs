@@ -537,7 +537,8 @@ fn the_listeners_are_reached_the_way_that_is_given() {
     assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: add --probe"), "{}", refused.stderr);
     assert!(site.runs().is_empty());
-    // What stands behind the tunnel is asked, and contradicts the setting. How long it may do so is tested in virtual time.
+    // What stands behind the tunnel is asked, and contradicts the setting. How long it may do so is tested in virtual
+    // time.
     let running = site.start(&[&apply[..], &["--probe"]].concat());
     asked.recv_timeout(std::time::Duration::from_secs(60)).expect("the tunnel is used");
     running.signal("KILL");

@@ -1,4 +1,5 @@
-//! The attempts that libpq tells of, one after the other: addresses of a host, and TLS and plaintext of `sslmode=prefer`.
+//! The attempts that libpq reports, one after the other: addresses of a host, and TLS and plaintext of
+//! `sslmode=prefer`.
 
 use super::matching;
 
@@ -18,7 +19,7 @@ const FRAMES: &[&str] = &[
     "上的服务器，端口",
 ];
 
-/// Whether a comparable text tells of several attempts, one of them without any known message.
+/// Whether a comparable text reports several attempts, one of them without any known message.
 pub(super) fn any_unknown(text: &str) -> bool {
     let mut starts: Vec<usize> = FRAMES.iter().flat_map(|frame| text.match_indices(frame).map(|(at, _)| at)).collect();
     starts.sort_unstable();

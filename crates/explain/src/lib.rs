@@ -1,10 +1,10 @@
-//! What an error message of a client means: firewall, `pg_hba.conf`, TLS, password, trust store, name, address, resources,
-//! or no refusal of a server at all.
+//! What an error message of a client means: firewall, `pg_hba.conf`, TLS, password, trust store, name, address,
+//! resources, or no refusal of a server at all.
 //!
-//! Pure: text in, explanations out. The texts are those of PostgreSQL, of its gateways on Azure, of its poolers, of libpq and
-//! of the drivers with their TLS libraries; of PostgreSQL's own translations the few that decide. Only what is outside
-//! quoted names counts, as users choose those. Nothing of a text is repeated in its explanation, so an explanation can be
-//! shown on a terminal whatever the text holds.
+//! Pure: text in, explanations out. The texts are those of PostgreSQL, of its gateways on Azure, of its poolers, of
+//! libpq and of the drivers with their TLS libraries; of PostgreSQL's own translations the few that decide. Only what
+//! is outside quoted names counts, as users choose those. Nothing of a text is repeated in its explanation, so an
+//! explanation can be shown on a terminal whatever the text holds.
 
 mod attempts;
 #[cfg(test)]
@@ -25,7 +25,7 @@ pub enum Cause {
     TlsEnforced,
     /// A rule on addresses, users or databases: a firewall, an allow list, `pg_hba.conf`. Not TLS.
     AddressRule,
-    /// A rule of `pg_hba.conf`, of which the text does not tell whether it is about TLS.
+    /// A rule of `pg_hba.conf`; the text does not say whether it is about TLS.
     PgHba,
     /// The password, or the token in its place.
     Password,
@@ -121,7 +121,7 @@ pub struct Explanation {
     pub confidence: Confidence,
     /// What happened, in a sentence or two.
     pub meaning: &'static str,
-    /// Why it is this, in a sentence: the words that tell.
+    /// Why it is this, in a sentence: the deciding words.
     pub why: String,
     /// What to do about it.
     pub advice: &'static str,
@@ -137,7 +137,7 @@ pub fn explain(text: &str) -> Explanation {
     explain_all(text).into_iter().next().unwrap_or_else(unknown)
 }
 
-/// Explains all that `text` tells, the most telling cause first and red herrings last. Empty for an unknown text.
+/// Explains all messages of `text`, the most significant cause first and red herrings last. Empty for an unknown text.
 #[must_use]
 pub fn explain_all(text: &str) -> Vec<Explanation> {
     let text = text::comparable(text);
@@ -213,8 +213,8 @@ fn set_aside(explanation: &mut Explanation) {
     explanation.red_herring = true;
     explanation.why.push_str(" Another message in the text is more significant.");
     if explanation.cause == Cause::TlsEnforced {
-        // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in plaintext; with `allow` it does so
-        // the other way round. The refusal of plaintext is no sign of a client without TLS then.
+        // libpq with `sslmode=prefer` tries TLS, and after a failure of any kind once more in plaintext; with `allow`
+        // it does so the other way round. The refusal of plaintext is no sign of a client without TLS then.
         explanation.meaning = "With sslmode=prefer or allow the client tries both TLS and plaintext. The server refuses plaintext; \
                                the cause is the other error, from the attempt over TLS.";
         explanation.advice =

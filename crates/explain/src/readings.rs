@@ -2,10 +2,10 @@
 
 use super::{Cause, Confidence};
 
-/// How much a message tells beside others of the same text. The heaviest decides.
+/// How significant a message is beside others of the same text. The most significant decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
-    /// What happened and not why: closed, timed out, busy. Also what is said before any rule is looked at.
+    /// What happened and not why: closed, timed out, busy. Also what is said before any rule is checked.
     Symptom,
     /// Who spoke, and not what: dropped when anything heavier is found.
     Hint,

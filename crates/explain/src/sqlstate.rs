@@ -2,7 +2,8 @@
 
 use super::readings::{self as r, Interpretation};
 
-/// Codes whose meaning for a login is plain (PostgreSQL, appendix A). Wrappers as 08006 tell nothing and are left out.
+/// Codes whose meaning for a login is plain (PostgreSQL, appendix A). Wrappers such as 08006 say nothing and are left
+/// out.
 const CODES: &[(&str, &Interpretation)] = &[
     ("28p01", &r::PASSWORD),
     ("28000", &r::INVALID_AUTHORIZATION),

@@ -5,13 +5,14 @@ use hostssl_untrusted::is_harmful;
 /// What stands for a quoted name.
 const NAME: &str = "\"\"";
 
-/// The most characters of a text that are looked at.
+/// The most characters of a text that are read.
 pub(super) const MAX_TEXT: usize = 65_536;
 
 /// How far the end of a quoted value of a field is searched for: it may hold a message.
 const MAX_QUOTED: usize = 2048;
 
-/// How far the end of a name is searched for. PostgreSQL keeps 63 bytes of names, and repeats them as the client sent them.
+/// How far the end of a name is searched for. PostgreSQL keeps 63 bytes of names, and repeats them as the client sent
+/// them.
 const MAX_NAME: usize = 300;
 
 /// Messages in a log line in JSON in a log line: deeper is no message.
@@ -134,7 +135,7 @@ fn mask(text: &str, out: &mut String, depth: usize) {
     out.push_str(rest);
 }
 
-/// Leaves the mark of a name and goes on with `rest`.
+/// Leaves the mark of a name and continues with `rest`.
 fn named<'t>(out: &mut String, rest: &'t str) -> &'t str {
     out.push_str(NAME);
     rest

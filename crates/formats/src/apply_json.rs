@@ -1,4 +1,4 @@
-//! What became of a run as JSON, version 1: frozen.
+//! The result of a run as JSON, version 1: frozen.
 //!
 //! The schema is committed as `docs/schemas/apply-v1.schema.json`.
 
@@ -61,7 +61,7 @@ struct RunSummary {
     waits_for_restart: u32,
     /// Excluded from the run on request.
     forgotten: u32,
-    /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
+    /// Of those above, the ones with a write that is, or may be, still in progress: resume the run to settle them.
     open: u32,
 }
 
@@ -115,7 +115,7 @@ struct StepReport<'a> {
     reason: Option<&'a str>,
     /// The id of the last write that Azure accepted.
     request_id: Option<&'a str>,
-    /// Whether a write is, or may be, still under way: resume the run to settle it.
+    /// Whether a write is, or may be, still in progress: resume the run to settle it.
     open: bool,
     /// Who accepted that the step may refuse clients; absent if no acceptance was needed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The audit as CSV: one row for each server and control. Rows may be written while the audit goes on.
+//! The audit as CSV: one row for each server and control. Rows may be written during the audit.
 
 use crate::csv_cell::{inert, unwrapped};
 use hostssl_model::{AuditReport, Floor, ServerReport, Subscription, WorstListener};
@@ -36,8 +36,8 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     write_with(out, report, b',')
 }
 
-/// Writes a whole report with tabs between the columns, for spreadsheets that do not read CSV as it is: the same headings, and
-/// no cell is a formula.
+/// Writes a whole report with tabs between the columns, for spreadsheets that do not read CSV as it is: the same
+/// headings, and no cell is a formula.
 ///
 /// # Errors
 ///

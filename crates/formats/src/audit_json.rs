@@ -305,7 +305,7 @@ struct Gap<'a> {
     reason: &'static str,
     /// The action that the principal lacks, when that is the reason.
     missing_permission: Option<&'a str>,
-    /// One line for people.
+    /// One line of text.
     detail: &'a str,
 }
 
@@ -399,8 +399,8 @@ pub fn value(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
     serde_json::to_value(Audit::from(report))
 }
 
-/// The report as [`value`] has it, with an empty list of servers, for those who write the servers a few at a time. Everything
-/// else, the exit code and what decided it included, is of the whole report.
+/// The report as [`value`] has it, with an empty list of servers, for those who write the servers a few at a time.
+/// Everything else, the exit code and what decided it included, is of the whole report.
 ///
 /// # Errors
 ///

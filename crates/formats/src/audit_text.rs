@@ -1,4 +1,4 @@
-//! The audit for people: failures first, what was not seen right behind, the next command at the end.
+//! The audit as text: failures first, then what could not be checked, the next command at the end.
 
 use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, write_columns, write_list};
 use hostssl_model::{
@@ -121,8 +121,8 @@ fn after_restart(value: &str, waits: bool) -> String {
     if waits { format!("{value} after restart") } else { value.to_owned() }
 }
 
-/// What the listeners do with clients that connect without TLS: one word where all do the same, otherwise the word of 5432 and what others
-/// do.
+/// What the listeners do with clients that connect without TLS: one word where all do the same, otherwise the word of
+/// 5432 and what others do.
 fn on_the_wire(report: &ServerReport) -> String {
     let mut words: Vec<(u16, &str)> = Vec::new();
     for look in &report.wire {
@@ -172,7 +172,8 @@ fn whys(report: &ServerReport) -> Vec<Why> {
                 (None, Some(observed)) => safe(observed).into_owned(),
                 (None, None) => String::new(),
             };
-            // The control says that it is not as declared: what was seen by another control as well needs no line of its own.
+            // The control says that it is not as declared: what was seen by another control as well needs no line of
+            // its own.
             if finding.control == ControlId::DeclaredMatchesWire && outcome == Outcome::Fail {
                 whys.retain(|why| why.text != text);
             }
@@ -271,7 +272,8 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) ->
     writeln!(out, "profile {}, cloud {}, as {}", report.run.profile, safe(&report.run.cloud), principals.join(", "))
 }
 
-/// The four figures, the worst first, each with its definition; what is declared and not proven only where there is any.
+/// The four figures, the worst first, each with its definition; what is declared and not proven only where there is
+/// any.
 fn write_standings(out: &mut dyn Write, standings: &Standings, palette: Palette) -> io::Result<()> {
     let always = [Standing::AcceptsPlaintext, Standing::NotEnforced, Standing::Unknown, Standing::Proven];
     let mut rows = Vec::new();
@@ -295,8 +297,8 @@ fn write_standings(out: &mut dyn Write, standings: &Standings, palette: Palette)
     write_columns(out, "", &rows)
 }
 
-/// What could not be checked, in numbers that can be counted above: servers, whose reason is in their row, and places, each
-/// a row of its own.
+/// What could not be checked, in numbers that can be counted above: servers, whose reason is in their row, and places,
+/// each a row of its own.
 fn unchecked(report: &AuditReport) -> String {
     let has_reason = |server: &&ServerReport| server.findings.iter().any(|finding| finding.blind.is_some());
     let servers = report.servers.iter().filter(has_reason).count() as u64;

@@ -31,7 +31,7 @@ pub struct ServerClients {
     pub name: String,
     /// Who owns it, by its tags.
     pub owner: Option<String>,
-    /// What the census came to.
+    /// The result of the census.
     pub census: CensusReport,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn rfc3339(at: Millis) -> String {
     Timestamp::from_millisecond(at).map(|at| at.to_string()).unwrap_or_default()
 }
 
-/// A time for people, to the minute.
+/// A time, to the minute.
 pub(crate) fn minute(at: Millis) -> String {
     Timestamp::from_millisecond(at).map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
 }

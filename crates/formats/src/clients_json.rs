@@ -158,7 +158,7 @@ struct Source<'a> {
 struct Missing<'a> {
     /// A stable word. More words may be added.
     reason: &'static str,
-    /// One sentence for people.
+    /// One sentence.
     detail: &'a str,
 }
 
@@ -215,7 +215,7 @@ struct Fix {
 struct Doubt {
     /// A stable word. More words may be added.
     reason: &'static str,
-    /// One sentence for people.
+    /// One sentence.
     detail: &'static str,
 }
 

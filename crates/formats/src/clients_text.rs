@@ -1,4 +1,4 @@
-//! The census of clients for people: verdicts first, who would be refused, what could not be seen, what to change.
+//! The census of clients as text: verdicts first, who would be refused, what could not be observed, what to change.
 
 use crate::clients::{ClientsReport, ServerClients, minute};
 use crate::clients_sheet::{SHEET_HINT, by_driver};

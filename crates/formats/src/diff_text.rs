@@ -1,4 +1,4 @@
-//! What changed between two audits, for people.
+//! What changed between two audits, as text.
 
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_audit::{Change, Diff, Difference, NotLooked};

@@ -1,4 +1,4 @@
-//! Renderings of hostssl's data: text for people, JSON and CSV for programs.
+//! Renderings of hostssl's data: text to read, JSON and CSV for programs.
 //!
 //! Each format is one module that consumes the same values and writes to whatever it is given; nothing here prints.
 

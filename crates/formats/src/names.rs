@@ -1,4 +1,4 @@
-//! Names of subscriptions, so that people read no ids where a name is known.
+//! Names of subscriptions, so that text has no ids where a name is known.
 
 use std::collections::BTreeMap;
 

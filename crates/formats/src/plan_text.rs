@@ -1,4 +1,4 @@
-//! A plan for people: what would be written, in which order, and what is left out and why.
+//! A plan as text: what would be written, in which order, and what is left out and why.
 
 use crate::{Cell, Column, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::Outcome;
@@ -6,7 +6,7 @@ use hostssl_remediation::{AffectedClient, ClientImpact, Disposition, LeftOutReas
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-/// Digits of a hash that tell plans apart for people. Approving takes all of them.
+/// Digits of a hash that distinguish plans. Approving takes all of them.
 const HASH_SHOWN: usize = 12;
 
 /// Characters of a reason that are shown.
@@ -160,7 +160,8 @@ fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
     writeln!(out)
 }
 
-/// A client in one line: `report to catalog, Metabase v0.50.3, from 10.20.7.9, in plaintext, last seen 2026-09-16T18:00:01Z`.
+/// A client in one line: `report to catalog, Metabase v0.50.3, from 10.20.7.9, in plaintext, last seen
+/// 2026-09-16T18:00:01Z`.
 #[must_use]
 pub fn client_text(client: &AffectedClient) -> String {
     let part = |lead: &str, text: Option<&str>| text.map(|text| format!("{lead}{text}"));

@@ -1,4 +1,4 @@
-//! Probed endpoints for people: failures first, what weakens each below, the counts at the end.
+//! Probed endpoints as text: failures first, what weakens each below, the counts at the end.
 
 use crate::{Cell, Column, Entry, Heading, Palette, Section, Shape, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::Outcome;
@@ -33,8 +33,8 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-/// Writes endpoints as a table. Up to 1,000 are sorted; of more, the first 1,000 are, and the rest follows in the order in
-/// which it is done, so that the memory does not grow with their number.
+/// Writes endpoints as a table. Up to 1,000 are sorted; of more, the first 1,000 are, and the rest follows in the order
+/// in which it is done, so that the memory does not grow with their number.
 #[derive(Debug)]
 pub struct TableWriter<W: Write> {
     out: W,

@@ -1,4 +1,4 @@
-//! What became of a run, for people: what needs a person first.
+//! The result of a run as text: what needs attention first.
 
 use crate::{Cell, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_list};
 use hostssl_model::{Outcome, ResourceId};
@@ -110,7 +110,7 @@ fn entry(step: &StepReport, names: &Names) -> Entry {
     Entry { word, lines: vec![line] }
 }
 
-/// The word for a step with a write that is, or may be, under way: it has not timed out, nobody has seen its end.
+/// The word for a step with a write that is, or may be, in progress: it has not timed out, its end is unknown.
 const OPEN: &str = "open";
 
 /// The most urgent first.
@@ -150,7 +150,7 @@ fn counts(summary: &RunSummary, palette: Palette) -> String {
     if told.is_empty() { "no change was needed".to_owned() } else { told.join(", ") }
 }
 
-/// Whether an undo was begun and not ended: it goes on, or whoever did it was stopped.
+/// Whether an undo was begun and has not ended: it is in progress, or was stopped.
 fn is_open_undo(report: &Report) -> bool {
     report.outcome == RunOutcome::Open && report.steps.iter().any(|step| step.undoing)
 }

@@ -33,7 +33,7 @@ pub struct Audit<'a> {
     pub unknown: u64,
     /// The others.
     pub pass: u64,
-    /// Who looked.
+    /// The identity that ran it.
     pub principal: String,
     /// When it began.
     pub started_at: String,

@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Effects, Style};
 use hostssl_model::Outcome;
 use std::io::{self, Write};
 
-/// How text for people is written.
+/// How text is written.
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     /// Which styles.
@@ -14,7 +14,8 @@ pub struct Text<'a> {
     pub width: Option<usize>,
     /// What the reader asked of a list.
     pub shape: &'a Shape,
-    /// A command of this program as the reader can run it: with the options that lead to the same Azure and the same state.
+    /// A command of this program as the reader can run it: with the options that lead to the same Azure and the same
+    /// state.
     pub command: &'a dyn Fn(&str) -> String,
 }
 

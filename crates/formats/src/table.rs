@@ -1,8 +1,8 @@
-//! Lists for people: the one implementation of columns, filters, order and widths.
+//! Lists as text: the one implementation of columns, filters, order and widths.
 //!
-//! A list is as wide as its terminal. Columns that do not fit are left out, the least important first, and that is said; prose is
-//! wrapped inside its column, or stands below its row where that would be too narrow; no word is broken. A sentence that
-//! holds for several rows is written once, below the table.
+//! A list is as wide as its terminal. Columns that do not fit are left out, the least important first, and that is
+//! said; prose is wrapped inside its column, or stands below its row where that would be too narrow; no word is broken.
+//! A sentence that holds for several rows is written once, below the table.
 
 use crate::{Palette, Text, safe};
 use hostssl_model::Outcome;
@@ -400,7 +400,8 @@ fn write_wrapped(out: &mut dyn Write, first: &str, others: &str, text: &str, wid
     Ok(())
 }
 
-/// A text in pieces of at most `width` columns, broken between words only. A word that is longer has a piece of its own.
+/// A text in pieces of at most `width` columns, broken between words only. A word that is longer has a piece of its
+/// own.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split(' ') {

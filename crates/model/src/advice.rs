@@ -1,4 +1,5 @@
-//! What to do about an error: said once, beside the error's type, and only rendered by the command line and the console.
+//! What to do about an error: said once, beside the error's type, and only rendered by the command line and the
+//! console.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -16,7 +17,7 @@ pub enum Fault {
 
 /// An error that knows what to do next.
 pub trait Advice: Error {
-    /// What to do next: a lowercase fragment for people. A command in it stands between backquotes and can be carried out as
+    /// What to do next: a lowercase fragment. A command in it is written between backquotes and can be carried out as
     /// printed.
     fn advice(&self) -> Cow<'static, str>;
 

@@ -1,4 +1,4 @@
-//! Enums whose variants have stable codes: the words that stand in JSON, in addresses and in the store.
+//! Enums whose variants have stable codes: the words that are used in JSON, in addresses and in the store.
 
 /// A value of a closed set, each with a code that never changes its meaning.
 pub trait Coded: Copy + 'static {
@@ -9,8 +9,8 @@ pub trait Coded: Copy + 'static {
     fn of_code(code: &str) -> Option<Self>;
 }
 
-/// Declares an enum and the code of each variant, once: `ALL`, `as_str`, `from_code`, [`Coded`] and `Display` follow, so
-/// that a variant cannot be missing from one of them.
+/// Declares an enum and the code of each variant, once: `ALL`, `as_str`, `from_code`, [`Coded`] and `Display` follow,
+/// so that a variant cannot be missing from one of them.
 #[macro_export]
 macro_rules! coded {
     ($(#[$meta:meta])* $visible:vis enum $name:ident { $($(#[$of_variant:meta])* $variant:ident = $code:literal,)+ }) => {

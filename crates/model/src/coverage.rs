@@ -1,4 +1,4 @@
-//! What could not be looked at, and why.
+//! What could not be checked, and why.
 
 use crate::{ResourceId, SubscriptionId, coded};
 use std::fmt;
@@ -8,7 +8,7 @@ coded! {
     /// Why something could not be seen. The code is stable: it stands in JSON and in scripts.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Reason {
-        /// The server is stopped, and Azure does not tell a stopped server's parameters.
+        /// The server is stopped, and Azure does not return a stopped server's parameters.
         Stopped = "stopped",
         /// The identity lacks a permission, which [`Unchecked::missing_permission`] names.
         Permission = "permission",
@@ -42,7 +42,7 @@ coded! {
         NoSubscription = "no-subscription",
         /// The server was left out on request. Nothing was missed.
         Excepted = "excepted",
-        /// The wire was not looked at.
+        /// The listeners were not probed.
         NotProbed = "not-probed",
         /// The server's name has no address, as seen from here: a private zone, most likely.
         Unresolved = "unresolved",
@@ -54,27 +54,27 @@ coded! {
 }
 
 impl Reason {
-    /// Whether something may have been missed for this reason. [`Reason::NotOffered`] is told but leaves a run complete:
-    /// where no provider is, no server can be. So does [`Reason::Excepted`], which somebody asked for.
+    /// Whether something may have been missed for this reason. [`Reason::NotOffered`] is reported but leaves a run
+    /// complete: where no provider is, no server can be. So does [`Reason::Excepted`], which was requested.
     #[must_use]
     pub fn blinds(self) -> bool {
         !matches!(self, Self::NotOffered | Self::Excepted)
     }
 }
 
-/// One failed look: why, which permission would mend it, and what Azure said.
+/// One failed observation: why, which permission would fix it, and what Azure said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unchecked {
     /// Why nothing was seen.
     pub reason: Reason,
     /// The exact action that is missing, such as `Microsoft.DBforPostgreSQL/flexibleServers/configurations/read`.
     pub missing_permission: Option<Arc<str>>,
-    /// One line for people: what Azure or the network said, safe to print.
+    /// One line of text: what Azure or the network said, safe to print.
     pub detail: Arc<str>,
 }
 
 impl Unchecked {
-    /// A failed look with a reason and one line for people.
+    /// A failed observation with a reason and one line of text.
     pub fn new(reason: Reason, detail: impl Into<Arc<str>>) -> Self {
         Self { reason, missing_permission: None, detail: detail.into() }
     }

@@ -1,9 +1,9 @@
-//! The present of one server, folded from everything that was ever seen of it.
+//! The current state of one server, folded from everything that was ever observed of it.
 //!
-//! The newest evidence of each kind stands until newer evidence of that kind replaces it. A look that was not made says
-//! nothing; one that failed neither clears a server nor convicts it: bad news stands, and good news needs to be seen
-//! again. The fold does not depend on the order in which the evidence comes in, but for probes of single ports, which are
-//! folded as they come.
+//! The newest evidence of each kind stands until newer evidence of that kind replaces it. An observation that was not
+//! made says nothing. One that failed changes nothing for the better or worse: a bad result stands, and a good one must
+//! be observed again. The result does not depend on the order of the evidence, except for probes of single ports, which
+//! are folded as they arrive.
 
 use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
 use std::collections::BTreeMap;
@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 pub struct Evidence<T> {
     /// The observed value.
     pub what: T,
-    /// When, in milliseconds since 1970-01-01T00:00:00Z: the start of the audit, the moment of the probe or of the read-back.
+    /// When, in milliseconds since 1970-01-01T00:00:00Z: the start of the audit, the moment of the probe or of the
+    /// read-back.
     pub at_ms: i64,
     /// The id of the audit, of the probe, or of the run that changed the server.
     pub source: Box<str>,
@@ -30,10 +31,10 @@ impl<T> Evidence<T> {
 pub enum Seen {
     /// An audit read, or could not read, whether TLS is declared to be required.
     Declared(Evidence<Enforcement>),
-    /// An audit probed its listeners. Without a look in it nobody probed, and it says nothing.
+    /// An audit probed its listeners. Empty means that nothing was probed, and says nothing.
     Probed(Evidence<Vec<WireObservation>>),
-    /// Somebody probed some of its ports, each by its name, and got an answer. It says nothing of the others, and does not
-    /// clear a port on which an audit saw worse: whoever probes by hand may name fewer users and databases.
+    /// A stand-alone probe of some of its ports got an answer. It says nothing about the others, and does not clear a
+    /// port on which an audit saw worse: a manual probe may name fewer users and databases.
     ProbedAlone(Evidence<Vec<WireObservation>>),
     /// A run wrote the switch and read it back.
     Changed(Evidence<Change>),
@@ -55,8 +56,8 @@ pub struct CurrentState {
     pub looked: Option<Evidence<Enforcement>>,
     /// The newest value that was read.
     pub read: Option<Evidence<Enforcement>>,
-    /// The newest time at which the setting was known to be off. What a probe saw until then says nothing about a switch
-    /// that was turned on later.
+    /// The newest time at which the setting was known to be off. What a probe saw until then says nothing about a
+    /// switch that was turned on later.
     pub off_ms: Option<i64>,
     /// The newest probe, whatever came of it.
     pub probe: Option<Evidence<Vec<WireObservation>>>,
@@ -150,8 +151,8 @@ impl CurrentState {
         }
     }
 
-    /// What is declared: the newest look, unless that failed and the value before was off. What was off when it was read
-    /// last is not forgiven because nobody could read it since; what was on then is unknown now.
+    /// What is declared: the newest look, unless that failed and the value before was off. What was off when it was
+    /// read last is not cleared because it could not be read since; what was on then is unknown now.
     #[must_use]
     pub fn declared(&self) -> Enforcement {
         let looked = self.looked.as_ref().map_or(Enforcement::Unknown, |look| look.what);
@@ -162,8 +163,8 @@ impl CurrentState {
     }
 
     /// What stands of the listeners: of each port the newest look that got an answer, and beside it the newest that got
-    /// none. A port that the newest probe found without a listener is gone. What a probe saw while the switch was off is
-    /// left out once it is on.
+    /// none. A port that the newest probe found without a listener is gone. What a probe saw while the switch was off
+    /// is left out once it is on.
     #[must_use]
     pub fn wire(&self) -> Vec<WireObservation> {
         let Some(probe) = &self.probe else { return Vec::new() };

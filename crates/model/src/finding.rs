@@ -12,7 +12,7 @@ coded! {
         NotApplicable = "not-applicable",
         /// Seen, and as it should be.
         Pass = "pass",
-        /// Not seen. Never a pass.
+        /// Could not be checked. Never a pass.
         Unknown = "unknown",
         /// Seen, and not as it should be.
         Fail = "fail",

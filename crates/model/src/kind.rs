@@ -1,5 +1,5 @@
-//! The kinds of servers, and what Azure offers on each. A kind that is added does not compile before its [`Offering`] is
-//! written, and the rest of the program is told by it.
+//! The kinds of servers, and what Azure offers on each. A kind that is added does not compile before its [`Offering`]
+//! is written, and the rest of the program follows it.
 
 use crate::ParameterName::{
     LogDownloadEnable, LogRetentionDays, MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport,
@@ -8,8 +8,8 @@ use crate::ParameterName::{
 use crate::{Floor, Meaning, ParameterName, TlsVersion, coded};
 
 coded! {
-    /// What kind of Azure service a server is. The kinds keep the switch for encryption in different places. The codes stand
-    /// in JSON and on the command line; the order is that of reports.
+    /// What kind of Azure service a server is. The kinds keep the switch for encryption in different places. The codes
+    /// stand in JSON and on the command line; the order is that of reports.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Kind {
         /// Azure Database for PostgreSQL flexible server.
@@ -78,8 +78,8 @@ pub struct Offering {
     pub not_written: Option<&'static str>,
 }
 
-/// `allowedValues` of `ssl_min_protocol_version` of flexible servers. For Cosmos DB for PostgreSQL and HorizonDB the same
-/// two are assumed.
+/// `allowedValues` of `ssl_min_protocol_version` of flexible servers. For Cosmos DB for PostgreSQL and HorizonDB the
+/// same two are assumed.
 const POSTGRESQL_FLOORS: &[Floor] = &[Floor::At(TlsVersion::Tls1_2), Floor::At(TlsVersion::Tls1_3)];
 
 /// `minimalTlsVersion` (REST API `Microsoft.DBforPostgreSQL/servers`, 2017-12-01).

@@ -1,4 +1,4 @@
-//! The vocabulary of hostssl as types: what was looked at, what was seen, and what follows from it.
+//! The vocabulary of hostssl as types: what was checked, what was observed, and what follows from it.
 //!
 //! Everything here is a plain value. Nothing in this crate does I/O, reads a clock or an environment, or decides a
 //! control: observers fill these types, controls judge them, and reports render them.

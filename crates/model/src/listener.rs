@@ -13,7 +13,7 @@ pub struct WireObservation {
     pub address: Option<Box<str>>,
     /// When, in RFC 3339.
     pub observed_at: Box<str>,
-    /// What was seen, or why the listener was not looked at, or told nothing.
+    /// What was observed, or why nothing was.
     pub listener: Reading<WireListener>,
 }
 
@@ -22,7 +22,7 @@ pub struct WireObservation {
 pub struct WireListener {
     /// What it does with clients that come in plaintext.
     pub transport: WireTransport,
-    /// Why that is said, in one line for people.
+    /// Why that is said, in one line of text.
     pub why: Arc<str>,
     /// The versions that it was asked about, each once, the oldest first. Empty without TLS.
     pub versions: Vec<(WireVersion, Acceptance)>,
@@ -31,15 +31,15 @@ pub struct WireListener {
 }
 
 coded! {
-    /// What a listener does with clients that come in plaintext. The proof covers the users and databases that were named, as seen
-    /// from where the program ran.
+    /// What a listener does with clients that come in plaintext. The proof covers the users and databases that were
+    /// named, as seen from where the program ran.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub enum WireTransport {
         /// They are refused, and TLS leads on.
         Enforced = "enforced",
-        /// They are let in, and TLS is there for who asks.
+        /// They are accepted, and TLS is available.
         Optional = "optional",
-        /// They are let in, and there is no TLS.
+        /// They are accepted, and there is no TLS.
         PlaintextOnly = "plaintext-only",
         /// It offers TLS, and then no handshake is possible or safe.
         BrokenTls = "broken-tls",
@@ -93,8 +93,8 @@ pub struct WireCertificate {
 }
 
 coded! {
-    /// What the worst listener of a server does with clients without TLS, from best to worst. What could not be probed is
-    /// worse than what is proved.
+    /// What the worst listener of a server does with clients without TLS, from best to worst. What could not be probed
+    /// is worse than what is proved.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum WorstListener {
         /// Every listener refuses them.

@@ -94,7 +94,7 @@ impl fmt::Display for ParameterName {
 pub enum Origin {
     /// The service's default, which the service may change: Azure's `system-default`.
     SystemDefault,
-    /// Somebody set it: Azure's `user-override`, and whatever else Azure says.
+    /// It was set explicitly: Azure's `user-override`, and every other word of Azure's.
     UserOverride,
 }
 
@@ -123,7 +123,7 @@ pub struct Parameter {
     meaning: Option<Meaning>,
     /// Whether a change waits for a restart, so that the running server still does something else.
     pub pending_restart: bool,
-    /// Whose value it is; a value whose origin Azure does not tell counts as set by somebody.
+    /// Whose value it is; a value whose origin Azure does not return counts as set explicitly.
     pub origin: Origin,
     /// The part of Azure's answer that says so, as JSON, kept as evidence; `None` where there is none.
     pub excerpt: Option<Arc<str>>,
@@ -151,7 +151,7 @@ impl Parameter {
         }
     }
 
-    /// The same as somebody's, or the service's own.
+    /// Equal to an explicit value, or to the service's default.
     #[must_use]
     pub fn of_origin(self, origin: Origin) -> Self {
         Self { origin, ..self }

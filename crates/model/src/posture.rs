@@ -7,7 +7,7 @@ use crate::{Parameter, ParameterName, Server, Unchecked, WireObservation};
 pub enum Reading<T> {
     /// The value was seen.
     Known(T),
-    /// The value was not seen.
+    /// The value could not be read.
     Unknown(Unchecked),
 }
 
@@ -18,12 +18,12 @@ pub struct Posture {
     pub server: Server,
     /// What was read, at most one reading a name.
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,
-    /// What was seen on the wire, a look for each listener. Empty when nobody looked.
+    /// What was observed on the wire, one observation for each listener. Empty when nothing was probed.
     pub wire: Vec<WireObservation>,
 }
 
 impl Posture {
-    /// The reading of a setting, or `None` when nobody looked.
+    /// The reading of a setting, or `None` when it was not read.
     #[must_use]
     pub fn reading(&self, name: ParameterName) -> Option<&Reading<Parameter>> {
         self.readings.iter().find(|(read, _)| *read == name).map(|(_, reading)| reading)

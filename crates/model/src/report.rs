@@ -6,10 +6,10 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Who looked.
+/// The identity that ran it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Principal {
-    /// How people call it: a user principal name, or the application's id.
+    /// Its display name: a user principal name, or the application's id.
     pub name: String,
     /// The object id in the directory, where the token says it.
     pub object_id: Option<String>,
@@ -28,7 +28,7 @@ pub struct Run {
     pub started_at: String,
     /// When it ended, in RFC 3339.
     pub finished_at: String,
-    /// Who looked; one for each tenant.
+    /// The identities that ran it, one for each tenant.
     pub principals: Vec<Principal>,
     /// The cloud, under the Azure CLI's name, such as `AzureCloud`.
     pub cloud: String,
@@ -68,7 +68,8 @@ impl Summary {
 }
 
 coded! {
-    /// Whether a server enforces encryption in transit, in the words of the portal and the Azure CLI for both generations.
+    /// Whether a server enforces encryption in transit, in the words of the portal and the Azure CLI for both
+    /// generations.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum SslEnforcement {
         /// Clients must use TLS.
@@ -93,7 +94,7 @@ pub struct ServerReport {
     pub outcome: Outcome,
     /// What each control found.
     pub findings: Vec<Finding>,
-    /// What was seen on the wire. Empty when nobody looked.
+    /// What was observed on the wire. Empty when nothing was probed.
     pub wire: Vec<WireObservation>,
     /// What was read, or why it was not: the facts that the findings rest on.
     pub readings: Vec<(ParameterName, Reading<Parameter>)>,

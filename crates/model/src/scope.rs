@@ -1,4 +1,4 @@
-//! Where to look.
+//! The scope of a run.
 
 use crate::{Server, SubscriptionId, matches_pattern, matches_tag, selects};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Scope {
         self.admits_name(server.id.resource_group(), server.name()) && tagged
     }
 
-    /// Whether a server of this name in this resource group may be asked for, as far as names tell.
+    /// Whether a server of this name in this resource group may be asked for, as far as names show.
     #[must_use]
     pub fn admits_name(&self, resource_group: &str, server: &str) -> bool {
         let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| matches_pattern(n, name));

@@ -65,11 +65,12 @@ pub struct Server {
     pub role: Role,
     /// The server that it replicates, when it is a replica and Azure says which.
     pub primary: Option<ResourceId>,
-    /// The tags that people gave it.
+    /// Its tags.
     pub tags: Tags,
     /// The name of its administrator in PostgreSQL, where Azure said; a probe of its listeners names that user too.
     pub administrator: Option<Box<str>>,
-    /// When Azure made it, as Azure spells it, where Azure said: another server of the same id was made at another time.
+    /// When Azure made it, as Azure spells it, where Azure said: another server of the same id was made at another
+    /// time.
     pub created_at: Option<Box<str>>,
 }
 

@@ -70,12 +70,12 @@ pub enum Proof {
     RefusesPlaintext,
     /// At least one listener could not be reached or answered nothing that decides, and none accepted plaintext.
     Undecided,
-    /// At least one listener let a client go on without TLS.
+    /// At least one listener accepted a client without TLS.
     AcceptsPlaintext,
 }
 
 impl Proof {
-    /// What these looks prove. One listener that accepts plaintext decides; a proof needs every listener.
+    /// What these observations prove. One listener that accepts plaintext decides; a proof needs every listener.
     #[must_use]
     pub fn of(looks: &[WireObservation]) -> Self {
         let proof = |look: &WireObservation| match &look.listener {
@@ -111,11 +111,11 @@ pub enum Standing {
     NotProbed,
     /// Declared on, and the newest probe did not decide.
     Unproven,
-    /// The setting could not be read, and no probe was let in without TLS.
+    /// The setting could not be read, and no probe connected without TLS.
     Unknown,
-    /// The setting is off or waits for a restart, or it could not be read and a probe was let in without TLS.
+    /// The setting is off or waits for a restart, or it could not be read and a probe connected without TLS.
     NotEnforced,
-    /// Declared on, and yet a probe was let in without TLS.
+    /// Declared on, and yet a probe connected without TLS.
     AcceptsPlaintext,
 }
 
@@ -164,7 +164,7 @@ impl Standing {
         Self::ALL.into_iter().find(|one| one.as_str() == word)
     }
 
-    /// The words for people.
+    /// The human-readable name.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -177,7 +177,7 @@ impl Standing {
         }
     }
 
-    /// The definition, in one sentence for people.
+    /// The definition, in one sentence.
     #[must_use]
     pub fn definition(self) -> &'static str {
         match self {

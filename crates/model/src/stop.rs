@@ -24,7 +24,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The words for people.
+    /// The human-readable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The tags of a resource: names and values that the people of an estate chose themselves.
+//! The tags of a resource: names and values that its owners chose.
 
 use std::sync::Arc;
 

@@ -69,7 +69,7 @@ impl TlsVersion {
 }
 
 impl TlsVersion {
-    /// The words for people: `TLS 1.2`.
+    /// Human-readable: `TLS 1.2`.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {

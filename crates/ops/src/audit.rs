@@ -20,14 +20,14 @@ use std::sync::Arc;
 pub enum Discovery {
     /// By the lists of each subscription, which are authoritative.
     Lists,
-    /// By Azure Resource Graph: faster on very large estates, and it cannot vouch that no server is missing.
+    /// By Azure Resource Graph: faster on very large fleets, but it cannot prove that no server is missing.
     Graph,
 }
 
 /// What to audit, and by which rules.
 #[derive(Debug, Clone)]
 pub struct AuditRequest {
-    /// Where to look.
+    /// The scope of a run.
     pub scope: Scope,
     /// The rules.
     pub profile: Profile,
@@ -35,7 +35,7 @@ pub struct AuditRequest {
     pub discovery: Discovery,
 }
 
-/// Subscriptions looked at at once. A subscription that is throttled waits without holding back the others.
+/// Subscriptions read at once. A subscription that is throttled waits without holding back the others.
 const SUBSCRIPTIONS_AT_ONCE: usize = 256;
 /// Subscriptions a query to Resource Graph. Clients that pass more lose some of them.
 const SUBSCRIPTIONS_A_QUERY: usize = 300;
@@ -59,7 +59,7 @@ pub async fn audit(
     audit_and_probe(tenants, request, None, context, on_event).await
 }
 
-/// Audits everything in scope, and looks at the listeners of each server on the wire where `wire` is given.
+/// Audits everything in scope, and probes the listeners of each server where `wire` is given.
 ///
 /// # Errors
 ///

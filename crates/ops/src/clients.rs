@@ -27,7 +27,7 @@ pub struct ClientsCensus {
     pub gaps: Vec<Gap>,
 }
 
-/// Servers whose logs are downloaded at once. Each has one file under way.
+/// Servers whose logs are downloaded at once. Each has one file in progress.
 const SERVERS_AT_ONCE: usize = 10;
 /// Subscriptions listed at once.
 const SUBSCRIPTIONS_AT_ONCE: usize = 64;
@@ -42,8 +42,8 @@ pub trait ClientSource: Send + Sync {
 /// Servers whose other sources are asked at once.
 const OBSERVED_AT_ONCE: usize = 500;
 
-/// Looks at the clients of every server in scope: at its log files, then through each of the other `sources`. `looked_at` is
-/// the time of the look.
+/// Observes the clients of every server in scope: at its log files, then through each of the other `sources`.
+/// `looked_at` is the time of the look.
 ///
 /// # Errors
 ///

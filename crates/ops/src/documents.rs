@@ -62,7 +62,7 @@ pub enum ShowError {
         /// What was found.
         ids: Vec<String>,
     },
-    /// It could not be looked for everywhere.
+    /// It could not be searched for everywhere.
     #[error("`{name}` was not found, but not everything could be searched: {}", .gap.blind.detail)]
     Unseen {
         /// The server.
@@ -125,7 +125,7 @@ pub async fn list_server_documents(tenants: &[Tenant], scope: &Scope) -> Result<
     Ok(all)
 }
 
-/// Shows one server, which is looked for in every subscription in scope.
+/// Shows one server, which is searched for in every subscription in scope.
 ///
 /// # Errors
 ///

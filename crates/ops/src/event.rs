@@ -1,4 +1,4 @@
-//! What happens during a run, for whoever shows or records it.
+//! What happens during a run, to be shown or recorded.
 
 use hostssl_model::{ServerReport, Subscription};
 
@@ -9,7 +9,7 @@ pub enum Event<'a> {
     Subscriptions(usize),
     /// Servers were found; their settings are read next.
     Found(usize),
-    /// One server was looked at.
+    /// One server was checked.
     Looked,
     /// A subscription is done: these are its servers, in the order of their ids.
     Subscription(usize, &'a Subscription, &'a [ServerReport]),

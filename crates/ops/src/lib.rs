@@ -1,4 +1,4 @@
-//! The use cases of hostssl, each a function: they wire what observes to what decides, keep the bounds, and tell what
+//! The use cases of hostssl, each a function: they connect observation to decision, keep the bounds, and report what
 //! happens as events. They know no terminal and no file format.
 
 mod audit;

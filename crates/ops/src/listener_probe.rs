@@ -1,4 +1,4 @@
-//! A look at the wire: the listeners of a server, as a client without credentials meets them.
+//! Probes the listeners of a server, as a client without credentials.
 
 use crate::rfc3339;
 use futures::future::join_all;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Looks at listeners within bounds: of endpoints at once, and of the prober's own for each server. One serves all
+/// Probes listeners within bounds: of endpoints at once, and of the prober's own for each server. One serves all
 /// subscriptions of a run.
 #[derive(Debug)]
 pub struct ListenerProbe {
@@ -25,7 +25,7 @@ pub struct ListenerProbe {
     clock: fn() -> Timestamp,
 }
 
-/// What a look at the listeners of a server came to.
+/// The result of probing the listeners of a server.
 #[derive(Debug, Default)]
 pub struct Look {
     /// One observation a listener and address.
@@ -44,11 +44,11 @@ impl ListenerProbe {
         Self { prober: Arc::new(prober), places: Arc::new(Semaphore::new(at_once.max(1))), stop, clock }
     }
 
-    /// Looks at every listener of `server`. A pooler that is not there leaves no trace; everything else that could not be
+    /// Probes every listener of `server`. A missing pooler leaves no trace; everything else that could not be
     /// checked is an observation with its reason.
     ///
-    /// A connection to the pooler's port that is refused or finds no answer does not say that there is none: a firewall does
-    /// both. `arm` is asked whether the server has one, and for its databases, whose names are sent in startups.
+    /// A connection to the pooler's port that is refused or finds no answer does not say that there is none: a firewall
+    /// does both. `arm` is asked whether the server has one, and for its databases, whose names are sent in startups.
     pub async fn look(&self, arm: &Arm, server: &Server) -> Look {
         let alone = |unchecked| Look { observations: vec![self.unseen(POSTGRES_PORT, unchecked)], databases: None };
         if let Some(unchecked) = not_running(server) {
@@ -141,7 +141,7 @@ fn is_missing_pooler(look: &WireObservation) -> bool {
     look.port == POOLER_PORT && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
 }
 
-/// A server that does not run has no listeners, and a connection that fails would tell less.
+/// A server that does not run has no listeners, and a failed connection would say less.
 fn not_running(server: &Server) -> Option<Unchecked> {
     let state = server.state.as_ref()?;
     if state.is_stopped() {
@@ -159,7 +159,7 @@ pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {
         Verdict::Enforced => Some(WireTransport::Enforced),
         Verdict::Optional => Some(WireTransport::Optional),
         Verdict::PlaintextOnly => Some(WireTransport::PlaintextOnly),
-        // Nobody gets usable TLS there, and clients that come in plaintext are let in.
+        // No client gets usable TLS there, and plaintext clients are accepted.
         Verdict::BrokenTls if report.plaintext.outcome == Outcome::Allowed => Some(WireTransport::PlaintextOnly),
         Verdict::BrokenTls => Some(WireTransport::BrokenTls),
         Verdict::Inconclusive | Verdict::NotPostgresql => Some(WireTransport::Inconclusive),

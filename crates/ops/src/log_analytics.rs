@@ -10,7 +10,7 @@ use hostssl_model::{ResourceId, Server};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// How far back a workspace is asked when nobody says: it keeps 30 days unless told otherwise.
+/// How far back a workspace is asked by default: it keeps 30 days unless configured otherwise.
 const LOOK_BACK: Millis = 30 * 24 * 60 * 60 * 1_000;
 const HOUR: Millis = 60 * 60 * 1_000;
 

@@ -20,7 +20,7 @@ pub struct Tenant {
     pub principal: Principal,
 }
 
-/// The subscriptions in scope that can be looked at, each with the tenant that reads it.
+/// The subscriptions in scope that can be read, each with the tenant that reads it.
 #[derive(Debug)]
 pub struct Visible {
     /// In the order of their names.
@@ -69,7 +69,8 @@ impl Advice for ScopeError {
 ///
 /// # Errors
 ///
-/// [`ScopeError`] when a management group or a subscription was named that nobody can see, whatever else is unseen.
+/// [`ScopeError`] when a management group or a subscription was named that the identity cannot see, whatever else could
+/// not be checked.
 pub async fn resolve_scope(tenants: &[Tenant], scope: &Scope) -> Result<Visible, ScopeError> {
     let mut gaps = Vec::new();
     let mut subscriptions = all_subscriptions(tenants, &mut gaps).await;

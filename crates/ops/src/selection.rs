@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// What chooses a part of the estate.
+/// What selects a part of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selector {
     /// A management group.
@@ -82,7 +82,7 @@ impl fmt::Display for NoMatch {
         match self.unseen {
             0 => Ok(()),
             1 => write!(f, "; 1 part of the scope could not be checked"),
-            unseen => write!(f, "; {unseen} parts of the scope could not be checked"),
+            parts => write!(f, "; {parts} parts of the scope could not be checked"),
         }
     }
 }
@@ -101,7 +101,7 @@ pub(crate) fn unmatched(scope: &Scope, servers: &[&Server]) -> Option<(Selector,
     .or_else(|| missing(&scope.except, Selector::Except, selects))
 }
 
-/// Whether the run was told to end: then what was not found may only not have been reached.
+/// Whether the run was stopped: then what was not found may only not have been reached.
 pub(crate) fn was_stopped(gaps: &[Gap]) -> bool {
     gaps.iter().any(|gap| matches!(gap.blind.reason, Reason::Interrupted | Reason::Deadline))
 }
@@ -114,7 +114,8 @@ pub(crate) fn unseen(gaps: &[Gap]) -> usize {
 /// Subscriptions listed at once to find the name that was meant.
 const SUBSCRIPTIONS_AT_ONCE: usize = 64;
 
-/// The name that was probably meant, among everything that the subscriptions hold. Asks Azure: only a mistake pays for it.
+/// The name that was probably meant, among everything that the subscriptions hold. Asks Azure: only a mistake pays for
+/// it.
 pub(crate) async fn nearest_known(
     subscriptions: &[(Arc<Subscription>, Tenant)],
     selector: Selector,

@@ -20,7 +20,7 @@ pub(crate) struct Work<'a> {
     pub(crate) profile: &'a Profile,
     /// The servers, when they were found already.
     pub(crate) listed: Option<Vec<(ResourceType, GraphRow)>>,
-    /// Looks at the listeners of each server, if that is asked for.
+    /// Probes the listeners of each server, if requested.
     pub(crate) wire: Option<&'a ListenerProbe>,
 }
 
@@ -160,7 +160,7 @@ fn merge_listing_gaps(mut gaps: Vec<Gap>) -> Vec<Gap> {
     gaps
 }
 
-/// Keeps the servers in scope, each once, and tells of entries that are none.
+/// Keeps the servers in scope, each once, and reports entries that are not servers.
 fn keep_servers(
     entries: Vec<(ResourceType, GraphRow)>,
     subscription: &Subscription,
@@ -271,7 +271,7 @@ async fn read_primaries_elsewhere(
     join_all(reads).await.into_iter().flatten().collect()
 }
 
-/// What of a server was not seen: one gap for each reason.
+/// What of a server could not be checked: one gap for each reason.
 fn gaps_of_server(report: &ServerReport) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = Vec::new();
     for blind in report.findings.iter().filter_map(|finding| finding.blind.as_ref()) {

@@ -9,7 +9,7 @@ pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// `GSSENCRequest`: length 8, code 1234.5680.
 pub const GSSENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
 
-/// `Terminate`: type `X`, length 4. Ends a session that was let in.
+/// `Terminate`: type `X`, length 4. Ends an accepted session.
 pub const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
 /// The server's limit on the first packet (MAX_STARTUP_PACKET_LENGTH, pqcomm.h).

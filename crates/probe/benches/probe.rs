@@ -1,9 +1,9 @@
-//! How many endpoints a second the prober does, and what they cost in CPU time. Run `cargo bench -p hostssl-probe`; a word
-//! after `--` chooses the cases whose name holds it.
+//! How many endpoints a second the prober does, and what they cost in CPU time. Run `cargo bench -p hostssl-probe`; a
+//! word after `--` chooses the cases whose name holds it.
 //!
-//! Figures of one run can be compared with each other, not with those of another machine or day. Real servers are those of
-//! `scripts/install-wire-servers`; `openssl s_client`, which looks at TLS alone, is measured beside them.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
+//! Figures of one run can be compared with each other, not with those of another machine or day. Real servers are those
+//! of `scripts/install-wire-servers`; `openssl s_client`, which looks at TLS alone, is measured beside them.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run manually")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -63,7 +63,8 @@ const ROUNDS: usize = 5;
 /// Processes of `openssl s_client` at once.
 const CLIENTS: u32 = 8;
 
-/// 200 addresses of one PostgreSQL 17, asked in three ways and by `openssl s_client`, which does one handshake and nothing else.
+/// 200 addresses of one PostgreSQL 17, asked in three ways and by `openssl s_client`, which does one handshake and
+/// nothing else.
 fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
     let Some(bin) = Version::Pg17.bin() else {
         println!("PostgreSQL 17 is not installed: run scripts/install-wire-servers");
@@ -142,7 +143,8 @@ fn handshakes_of_openssl(port: u16) -> Result<f64> {
                     let mut command = Command::new("openssl");
                     let server = format!("{}:{port}", address(index));
                     command.args(["s_client", "-starttls", "postgres", "-connect", &server]);
-                    // Reading the system's roots anew in each process would take most of its time, and the prober reads its own once.
+                    // Reading the system's roots anew in each process would take most of its time, and the prober reads
+                    // its own once.
                     command.args(["-no-CAfile", "-no-CApath", "-no-CAstore"]);
                     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
                     if !quiet.status().is_ok_and(|status| status.success()) {

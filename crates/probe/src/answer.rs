@@ -1,8 +1,8 @@
 //! What the answer to a startup says about its transport. Pure.
 //!
-//! Decided by SQLSTATE and routine, which no `lc_messages` translates. Text is looked at only for words that are not
-//! translated: the file name `pg_hba.conf`, and messages of poolers and gateways, which have no translations and send no
-//! routine. The words by which those demand TLS are those of the crate `explain`.
+//! Decided by SQLSTATE and routine, which no `lc_messages` translates. Text is read only for words that are not
+//! translated: the file name `pg_hba.conf`, and messages of poolers and gateways, which have no translations and send
+//! no routine. The words by which those demand TLS are those of the crate `explain`.
 
 use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::error_response::ErrorResponse;
@@ -22,7 +22,7 @@ pub(crate) enum StartupReply {
 
 impl StartupReply {
     /// Whether the same startup may get another answer in a moment: no slots (53300), or starting, stopping or
-    /// recovering (57P03). Both come before `pg_hba.conf` is looked at.
+    /// recovering (57P03). Both come before `pg_hba.conf` is checked.
     #[must_use]
     pub(crate) fn is_busy(&self) -> bool {
         match self {
@@ -35,21 +35,21 @@ impl StartupReply {
 /// What an answer means for the transport it came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// The transport was let in: authentication was reached or passed.
+    /// The transport was accepted: authentication was reached or passed.
     Allowed,
     /// It was turned away for this user, database, source address and transport.
     Refused,
-    /// It was let in, and a client certificate is demanded.
+    /// It was accepted, and a client certificate is required.
     ClientCertificate,
-    /// Closed or reset without a byte. A refusal if the same startup is let in over TLS: stunnel does this.
+    /// Closed or reset without a byte. A refusal if the same startup is accepted over TLS: stunnel does this.
     Silent,
-    /// An error 28000 without a routine, as gateways send it. A refusal if the same startup is let in over TLS.
+    /// An error 28000 without a routine, as gateways send it. A refusal if the same startup is accepted over TLS.
     Unclear,
-    /// A pooler does not know the name. Whether it looked at the transport before is up to its settings.
+    /// A pooler does not know the name. Whether it checked the transport before depends on its settings.
     NoSuchName,
     /// The peer has no replication connections at all.
     NoReplication,
-    /// No slot is free (53300), or the server is starting or stopping (57P03). Rules were not looked at.
+    /// No slot is free (53300), or the server is starting or stopping (57P03). Rules were not checked.
     Busy,
     /// It proves nothing.
     Unknown,
@@ -81,8 +81,8 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         return Signal::Unknown;
     }
     match (code, routine) {
-        // ClientAuthentication (auth.c) raises 28000 for three things: no line, a reject line, and a line that demands a
-        // certificate. The first two name the file and the user; the third names neither.
+        // ClientAuthentication (auth.c) raises 28000 for three things: no line, a reject line, and a line that demands
+        // a certificate. The first two name the file and the user; the third names neither.
         ("28000", Some("ClientAuthentication")) => {
             if message.contains("pg_hba.conf") || names_quoted(message, user) {
                 Signal::Refused
@@ -102,15 +102,16 @@ fn error_signal(error: &ErrorResponse, user: &str) -> Signal {
         ("53300" | "57P03", _) => Signal::Busy,
         // A startup without a user name is refused before pg_hba.conf is looked at.
         ("28000", Some("ProcessStartupPacket")) => Signal::Unknown,
-        // Only what PostgreSQL raises behind pg_hba.conf proves that a line let the startup in: a wrong password or no such
-        // role (28), no such database (3D), no right to connect (42), a database that takes no connections (55). Every
-        // other code, known or not, proves nothing.
+        // Only what PostgreSQL raises behind pg_hba.conf proves that a line let the startup in: a wrong password or no
+        // such role (28), no such database (3D), no right to connect (42), a database that takes no connections (55).
+        // Every other code, known or not, proves nothing.
         _ if ["28", "3D", "42", "55"].iter().any(|class| code.starts_with(class)) => Signal::Allowed,
         _ => Signal::Unknown,
     }
 }
 
-/// By what pgbouncer refuses a transport: its `client_tls_sslmode`, and its `auth_hba_file` up to 1.24 and from 1.25 on.
+/// By what pgbouncer refuses a transport: its `client_tls_sslmode`, and its `auth_hba_file` up to 1.24 and from 1.25
+/// on.
 const PGBOUNCER_REFUSALS: [&str; 3] = ["SSL required", "login rejected", "no authentication method is found"];
 
 fn names_pool_hba(error: &ErrorResponse) -> bool {
@@ -134,7 +135,7 @@ fn names_quoted(message: &str, name: &str) -> bool {
         })
 }
 
-/// The answer as it is reported, given what its signal came to.
+/// The answer as it is reported, given the result of its signal.
 pub(crate) fn answer(attempt: &Attempt<StartupReply>, outcome: Outcome, signal: Signal) -> TransportAnswer {
     let mut answer = TransportAnswer { outcome, ..TransportAnswer::default() };
     match attempt {

@@ -251,7 +251,7 @@ fn transport_weaknesses(facts: &Facts, startups: &[StartupResult], tls: Option<&
     }
     let accepted = |version: &TlsVersion| facts.versions.get(version).and_then(Attempt::completed);
     let listed = facts.suites.iter().flatten().flat_map(|list| &list.chosen).copied();
-    // What a server chose of all suites is its choice, not ours: it counts where our client could not go on with it.
+    // What a server chose of all suites is its choice, not ours: it counts where our client could not continue with it.
     let chosen = facts.hello_suite.filter(|_| facts.handshake.completed().is_none());
     let suites = listed.chain(chosen).filter_map(CipherSuite::weakness);
     for weakness in suites {

@@ -1,4 +1,4 @@
-//! What one job of a probe came to.
+//! The result of one job of a probe.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Attempt<T> {
     /// The job ran to its end; what it saw may still be a refusal.
     Completed(T),
-    /// The job was begun and told nothing.
+    /// The job was begun and had no result.
     Failed(Reason),
     /// The job was not begun.
     NotScheduled(Reason),
@@ -44,7 +44,7 @@ impl<T> Attempt<T> {
     }
 }
 
-/// Why a job told nothing.
+/// Why a job had no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
@@ -75,7 +75,7 @@ pub enum Reason {
     /// No TLS handshake could be completed.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
-    /// The key of the certificate did not sign the handshake: no client goes on.
+    /// The key of the certificate did not sign the handshake: no client continues.
     #[error("the TLS handshake failed: the server's signature is not valid")]
     FalseSignature,
     /// TLS went as far as to the server's demand for a certificate of ours.
@@ -84,7 +84,7 @@ pub enum Reason {
     /// The deadline of the endpoint passed before the job's turn.
     #[error("the endpoint's deadline was reached")]
     EndpointDeadline,
-    /// The job makes no sense after what was seen.
+    /// The job is pointless after what was observed.
     #[error("not tried: {0}")]
     Pointless(&'static str),
     /// The caller did not ask for it.

@@ -25,8 +25,8 @@ pub struct Rule {
 pub struct RuleError;
 
 impl Rule {
-    /// Reads `NAME:PORT:HOST:PORT`. An empty name or port of the target stands for all; an empty host or port to connect to,
-    /// for that of the target.
+    /// Reads `NAME:PORT:HOST:PORT`. An empty name or port of the target stands for all; an empty host or port to
+    /// connect to, for that of the target.
     ///
     /// # Errors
     ///

@@ -55,8 +55,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self { stream, buffer: Vec::new(), received: 0, reads: 0, deadline, pen, permit }
     }
 
-    /// Puts another layer over the connection: `over` makes it of the stream, with what is to be known of it. Nothing may
-    /// have been received that was not used. The error is `None` when the deadline passed.
+    /// Puts another layer over the connection: `over` makes it of the stream, with what is to be known of it. Nothing
+    /// may have been received that was not used. The error is `None` when the deadline passed.
     pub(crate) async fn layer<T, X, E, F>(
         self,
         over: impl FnOnce(S) -> F,

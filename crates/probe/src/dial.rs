@@ -1,7 +1,7 @@
 //! How hosts are found and reached: the one seam below the prober.
 //!
 //! Everything above works on a [`Stream`] and does not know what is behind it. [`Network`] is the operating system's;
-//! a simulated estate hands out ends of streams in memory, so that ten thousand servers need no sockets and no DNS.
+//! a simulated fleet hands out ends of streams in memory, so that ten thousand servers need no sockets and no DNS.
 
 use std::fmt;
 use std::io;
@@ -15,16 +15,16 @@ use tokio::net::TcpStream;
 
 use crate::srv;
 
-/// Finds the addresses of hosts and opens connections to them. Time-outs are the caller's: both futures may be dropped at
-/// any time.
+/// Finds the addresses of hosts and opens connections to them. Time-outs are the caller's: both futures may be dropped
+/// at any time.
 pub trait Dial: fmt::Debug + Send + Sync {
     /// The host and port to connect to in place of those of a target; `None` for the target's own.
     fn instead_of(&self, _host: &str, _port: u16) -> Option<(String, u16)> {
         None
     }
 
-    /// Whether names are resolved where connections come out, and not here. Then [`Dial::connect`] is given the unspecified
-    /// address with the port, and goes by the name.
+    /// Whether names are resolved where connections come out, and not here. Then [`Dial::connect`] is given the
+    /// unspecified address with the port, and goes by the name.
     fn resolves_at_far_end(&self) -> bool {
         false
     }

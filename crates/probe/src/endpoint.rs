@@ -50,8 +50,8 @@ pub(crate) struct Endpoint<'a> {
 
 /// When the conversation with an endpoint may begin, and when it must be over.
 ///
-/// To connect takes no place among the conversations: a thousand hosts that do not answer are waited for side by side. The
-/// clock of the endpoint starts anew when the first connection has its place.
+/// To connect takes no place among the conversations: a thousand hosts that do not answer are waited for side by side.
+/// The clock of the endpoint starts anew when the first connection has its place.
 #[derive(Debug)]
 pub(crate) struct Turn {
     places: Arc<Semaphore>,
@@ -84,7 +84,7 @@ impl Turn {
     }
 }
 
-/// What the jobs of one endpoint tell each other.
+/// What the jobs of one endpoint share.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     identity: Mutex<Identity>,

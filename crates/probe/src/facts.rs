@@ -55,8 +55,8 @@ pub(crate) struct StartupFacts {
 }
 
 impl StartupFacts {
-    /// Whether a startup for replication found all WAL senders taken, or none configured (53300). Other startups have slots
-    /// of their own.
+    /// Whether a startup for replication found all WAL senders taken, or none configured (53300). Other startups have
+    /// slots of their own.
     pub(crate) fn is_full(&self) -> bool {
         self.startup.replication != Replication::None && is_full(&self.plaintext)
     }
@@ -136,7 +136,7 @@ pub(crate) struct Facts {
     pub(crate) groups: Option<Vec<Enumerated<NamedGroup>>>,
     /// Groups that withstand a quantum computer, when asked for.
     pub(crate) post_quantum: Option<Enumerated<NamedGroup>>,
-    /// What the connections tell about the servers that took them.
+    /// What the connections show about the servers that accepted them.
     pub(crate) identity: Identity,
     /// Whether startups in plaintext were to be sent more than once.
     pub(crate) repeated: bool,

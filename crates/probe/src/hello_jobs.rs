@@ -1,4 +1,5 @@
-//! The questions asked by our own ClientHello: versions, suites and groups, down to those that no TLS library will speak.
+//! The questions asked by our own ClientHello: versions, suites and groups, down to those that no TLS library will
+//! speak.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,11 +22,11 @@ pub(crate) struct VersionsSeen {
     pub(crate) certificate_requested: bool,
     /// The suite of the newest version that the server chose.
     pub(crate) suite: Option<CipherSuite>,
-    /// Whether direct TLS is to be had, where that was asked by the way.
+    /// Whether direct TLS is available, where that was asked along the way.
     pub(crate) direct: Option<bool>,
 }
 
-/// What is waited for when a close is an answer. Before it, the server had not seen the version.
+/// What is waited for when a close is an answer. Before it, the server had not received the version.
 const CLIENT_HELLO: &str = "waiting for the answer to a ClientHello";
 
 /// Sends one ClientHello and reads the answer.
@@ -123,7 +124,8 @@ async fn ask(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> 
     let all = all_of(version);
     let ask = || hello(endpoint, opening, version, &all.suites, &all.groups);
     let mut flight = ask().await;
-    // A loss on the way, or a limit on connections, looks like the refusal of an old server. That one refuses every time.
+    // A loss on the way, or a limit on connections, looks like the refusal of an old server. That one refuses every
+    // time.
     for pause in [Duration::from_millis(100), Duration::from_millis(400)] {
         if !matches!(flight, Err(Reason::Closed(_) | Reason::Reset(_))) || !wait(endpoint, pause).await {
             break;
@@ -141,10 +143,11 @@ pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: 
     continue_versions(endpoint, opening, wanted, VersionsSeen::default()).await
 }
 
-/// The same, with TLS 1.2 asked for by direct TLS, which settles whether that is to be had as well.
+/// The same, with TLS 1.2 asked for by direct TLS, which settles whether that is available as well.
 ///
-/// Up to TLS 1.2 a server names the protocol that it chose where everybody can read it. One that answers a direct ClientHello
-/// with `postgresql` is a PostgreSQL with direct TLS (17 and later). Any other answer settles less, and is asked for again.
+/// Up to TLS 1.2 a server names the protocol that it chose where everybody can read it. One that answers a direct
+/// ClientHello with `postgresql` is a PostgreSQL with direct TLS (17 and later). Any other answer settles less, and is
+/// asked for again.
 pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[TlsVersion]) -> VersionsSeen {
     let mut seen = VersionsSeen::default();
     let all = all_of(TlsVersion::Tls12);

@@ -1,8 +1,8 @@
 //! Whether one server answers behind an address, or several. Pure.
 //!
-//! A balancer hands each connection to another server, and one that enforces TLS must not speak for one that does not. So
-//! whatever the connections of one probe tell about the server is compared. Servers that are alike in everything that is
-//! compared cannot be told apart from outside.
+//! A balancer hands each connection to another server, and one that enforces TLS must not speak for one that does not.
+//! So whatever the connections of one probe show about the server is compared. Servers that are alike in everything
+//! that is compared cannot be told apart from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::attempt::Attempt;
 use crate::facts::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
 
-/// What a connection may tell about the server that took it.
+/// What a connection may show about the server that accepted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Mark {
     SslRequest,
@@ -51,8 +51,8 @@ pub(crate) enum Transport {
     Tls,
 }
 
-/// What all connections of one probe told. Each mark is kept with the question that it answers, because one server gives
-/// the same question the same answer, and other questions other ones.
+/// What all connections of one probe showed. Each mark is kept with the question that it answers, because one server
+/// gives the same question the same answer, and other questions other ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
     seen: BTreeMap<(Mark, String), BTreeSet<Vec<u8>>>,
@@ -100,7 +100,8 @@ impl Identity {
     pub(crate) fn reply(&mut self, transport: Transport, startup: &Startup, reply: &StartupReply) {
         match reply {
             StartupReply::Authentication(request) => {
-                // Which mechanisms are offered is up to the rule that fits; whether SCRAM can be bound to the channel is not.
+                // Which mechanisms are offered is up to the rule that fits; whether SCRAM can be bound to the channel
+                // is not.
                 if transport == Transport::Tls
                     && request.name().contains("SCRAM")
                     && let Some(bound) = request.channel_binding()
@@ -123,8 +124,9 @@ impl Identity {
         self.note(Mark::Answer, format!("{way} {}", startup.describe()), answer);
     }
 
-    /// Every message of `ClientAuthentication` has a source line of its own, and one text in each language. So the same text
-    /// from two lines is of two versions of PostgreSQL, and two texts of one line are of two settings of `lc_messages`.
+    /// Every message of `ClientAuthentication` has a source line of its own, and one text in each language. So the same
+    /// text from two lines is of two versions of PostgreSQL, and two texts of one line are of two settings of
+    /// `lc_messages`.
     fn error(&mut self, transport: Transport, startup: &Startup, error: &ErrorResponse) {
         let ErrorResponse { file: Some(file), line: Some(line), message: Some(message), .. } = error else { return };
         if error.routine.as_deref() != Some("ClientAuthentication") {
@@ -159,8 +161,8 @@ impl Identity {
         self.plaintext_answers
     }
 
-    /// Whether so many answers in plaintext would, in 99 of 100 cases, hold one of every server that takes at least half of
-    /// an equal share of the connections: `(1 - 1 / 2k)^n <= 0.01` for `n` answers of `k` servers.
+    /// Whether so many answers in plaintext would, in 99 of 100 cases, hold one of every server that takes at least
+    /// half of an equal share of the connections: `(1 - 1 / 2k)^n <= 0.01` for `n` answers of `k` servers.
     pub(crate) fn is_sound(&self) -> bool {
         let servers = u32::try_from(self.servers()).unwrap_or(u32::MAX);
         let missed = 1.0 - 1.0 / (2.0 * f64::from(servers));

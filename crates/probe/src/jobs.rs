@@ -47,7 +47,7 @@ pub(crate) struct TlsRun {
     pub(crate) reply: Attempt<StartupReply>,
 }
 
-/// Connects, listens, sends `SSLRequest`, and goes on with `startup` as the answer allows.
+/// Connects, listens, sends `SSLRequest`, and continues with `startup` as the answer allows.
 pub(crate) async fn first(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
     let mut run = first_once(endpoint, startup).await?;
     // A close or a reset may be a loss on the way.
@@ -114,9 +114,9 @@ pub(crate) async fn plaintext(endpoint: &Endpoint<'_>, startup: &Startup) -> Att
     reply
 }
 
-/// Sends a startup in plaintext that was closed without a word again and again, the pauses longer each time, while no other
-/// connection to the server is open. A terminator closes every time; a bad network or a limit on connections does not, and
-/// one answer is worth more than any number of silences.
+/// Sends a startup in plaintext that was closed without a word again and again, the pauses longer each time, while no
+/// other connection to the server is open. A terminator closes every time; a bad network or a limit on connections does
+/// not, and one answer is worth more than any number of silences.
 pub(crate) async fn plaintext_again(
     endpoint: &Endpoint<'_>,
     startup: &Startup,
@@ -168,7 +168,8 @@ fn note_reply(endpoint: &Endpoint<'_>, transport: Transport, startup: &Startup, 
     }
 }
 
-/// Whether a terminator with other protocols of its own turned ours down. From then on none is offered, as by libpq up to 16.
+/// Whether a terminator with other protocols of its own turned ours down. From then on none is offered, as by libpq up
+/// to 16.
 fn alpn_refused(endpoint: &Endpoint<'_>, run: &TlsRun) -> bool {
     let refused = run.handshake.as_ref().is_err_and(|fault| fault.alpn_refused);
     if refused {
@@ -204,8 +205,8 @@ async fn encrypted_once(endpoint: &Endpoint<'_>, startup: &Startup, opening: Ope
     }
 }
 
-/// Shakes hands and sends `startup`. The answer is the one read that must follow a handshake: in TLS 1.3 a server's demand
-/// for a client certificate comes only there.
+/// Shakes hands and sends `startup`. The answer is the one read that must follow a handshake: in TLS 1.3 a server's
+/// demand for a client certificate comes only there.
 async fn over_tls(endpoint: &Endpoint<'_>, wire: Connection<Stream>, startup: &Startup, opening: Opening) -> TlsRun {
     match shake_hands(endpoint, wire, opening).await {
         Ok((mut wire, handshake)) => {
@@ -296,7 +297,7 @@ pub(crate) async fn gss_encryption(endpoint: &Endpoint<'_>) -> Attempt<bool> {
 
 /// Whether a startup in the same segment as the `SSLRequest`, in plaintext, is answered over TLS (CVE-2021-23214).
 ///
-/// A server that was mended says so over TLS (08P01) or breaks off; one that never saw the bytes stays silent.
+/// A fixed server says so over TLS (08P01) or closes the connection; one that never saw the bytes stays silent.
 pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<bool> {
     const WHAT: &str = "waiting for the answer to a stuffed SSLRequest";
     let ask = async {

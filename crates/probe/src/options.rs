@@ -11,8 +11,8 @@ use crate::root_files::RootFiles;
 use crate::target::Target;
 use hostssl_certificate::RootStore;
 
-/// What to ask and within which bounds. The default asks what a verdict needs, the TLS versions, direct TLS, and nothing
-/// that a server might log as an attack.
+/// What to ask and within which bounds. The default asks what a verdict needs, the TLS versions, direct TLS, and
+/// nothing that a server might log as an attack.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Users to name, beside that of the target and those of `names`.
@@ -23,12 +23,13 @@ pub struct Options {
     pub names: Names,
     /// Kinds of replication to ask for.
     pub replication: Vec<Replication>,
-    /// How often to send each startup in plaintext. More than once finds an open server among several behind one address.
+    /// How often to send each startup in plaintext. More than once finds an open server among several behind one
+    /// address.
     pub repeat: u16,
     /// The most connections open at once to one address and port, in all probes that share a [`crate::Prober`].
     pub connections_per_server: usize,
-    /// The most endpoints to talk to at once, in all probes that share a [`crate::Prober`]. One that is being connected to
-    /// does not count.
+    /// The most endpoints to talk to at once, in all probes that share a [`crate::Prober`]. One that is being connected
+    /// to does not count.
     pub conversations: usize,
     /// How long to wait for a connection, and for a name to resolve.
     pub connect_timeout: Duration,
@@ -62,7 +63,7 @@ pub struct Options {
     pub roots: Arc<[RootStore]>,
     /// The roots of targets that name a file of their own; they replace `roots` for those targets, as in libpq.
     pub root_files: RootFiles,
-    /// Days within which the end of a certificate's validity is a weakness; not looked at when absent.
+    /// Days within which the end of a certificate's validity is a weakness; not checked when absent.
     pub expiry_days: Option<u32>,
     /// How hosts are found and reached.
     pub dialer: Arc<dyn Dial>,
@@ -151,8 +152,8 @@ impl Options {
             list.first = list.all.len();
             return list;
         }
-        // The names that were given meet the lines written for them; the well-known ones those of the maintenance user and
-        // database; and a user and a database that cannot exist meet only lines that say `all`.
+        // The names that were given meet the lines written for them; the well-known ones those of the maintenance user
+        // and database; and a user and a database that cannot exist meet only lines that say `all`.
         let well_known = [WELL_KNOWN.to_owned()];
         let or_well_known = |given: &[String]| if given.is_empty() { well_known.to_vec() } else { given.to_vec() };
         let (named_users, named_databases) = (or_well_known(&users), or_well_known(&databases));
@@ -181,7 +182,7 @@ impl Options {
 /// The user and the database that every PostgreSQL has, unless somebody removed them.
 const WELL_KNOWN: &str = "postgres";
 
-/// The users that people replicate as: those of the documentation of PostgreSQL, Patroni, repmgr, pg_auto_failover's and
+/// The usual users for replication: those of the documentation of PostgreSQL, Patroni, repmgr, pg_auto_failover's and
 /// other how-tos. A line of `pg_hba.conf` for one of them meets no other user.
 const REPLICATION_USERS: [&str; 5] = ["replicator", "repl", "replication", "repmgr", "standby"];
 
@@ -192,7 +193,7 @@ pub enum Names {
     Given,
     /// The user and database `postgres`, and a user and a database that cannot exist.
     Fewest,
-    /// The same, each user with each database, and for replication the users that people use for it.
+    /// The same, each user with each database, and for replication its usual users.
     WellKnown,
 }
 

@@ -26,12 +26,12 @@ use crate::transcript::Recorder;
 /// The most addresses of one name that are probed. Those beyond are reported as not probed.
 const MAX_ADDRESSES: usize = 16;
 
-/// The most names that are looked up at once. Each takes a thread of the runtime, which has 512, for as long as the system's
-/// resolver waits; with more of them, names would run out of time before they were looked up.
+/// The most names that are looked up at once. Each takes a thread of the runtime, which has 512, for as long as the
+/// system's resolver waits; with more of them, names would run out of time before they were looked up.
 const LOOKUPS: usize = 200;
 
-/// Probes endpoints. One prober serves any number of them, at once or in turn, and keeps the number of connections to each
-/// server within bounds.
+/// Probes endpoints. One prober serves any number of them, at once or in turn, and keeps the number of connections to
+/// each server within bounds.
 #[derive(Debug)]
 pub struct Prober {
     options: Options,
@@ -77,8 +77,8 @@ impl Prober {
         &self.random_user
     }
 
-    /// Probes every address of `target`, or of every host of the service that it names. A name without an address yields one
-    /// report that says so.
+    /// Probes every address of `target`, or of every host of the service that it names. A name without an address
+    /// yields one report that says so.
     ///
     /// Cancel by dropping the future: it owns all that it opened.
     pub async fn probe(&self, target: &Target) -> Vec<EndpointReport> {
@@ -202,11 +202,11 @@ fn clock() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Probes many targets, at most `concurrency` at once, and yields reports as they come. Of these, as many are talked to as the
-/// options of the prober allow; the others are being looked up, being connected to, or waiting.
+/// Probes many targets, at most `concurrency` at once, and yields reports as they come. Of these, as many are talked to
+/// as the options of the prober allow; the others are being looked up, being connected to, or waiting.
 ///
-/// `targets` is drawn from only as room appears, so the memory used does not grow with their number. Each target is probed
-/// in a task of its own, to use all cores; dropping the stream ends them.
+/// `targets` is drawn from only as room appears, so the memory used does not grow with their number. Each target is
+/// probed in a task of its own, to use all cores; dropping the stream ends them.
 pub fn probe_many<I>(
     prober: Arc<Prober>,
     targets: I,
@@ -253,7 +253,7 @@ where
     Box::pin(stream::unfold(state, step).flatten())
 }
 
-/// The probes that are under way, and what each is for: a target whose task ends badly is still reported.
+/// The probes in progress, and what each is for: a target whose task ends badly is still reported.
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<Vec<EndpointReport>>,

@@ -204,8 +204,8 @@ pub struct TlsReport {
     pub direct_tls_without_alpn: Option<Support>,
     /// Whether a `GSSENCRequest` is answered by `G`. `None` when it was not asked about.
     pub gss_encryption: Option<Support>,
-    /// Whether a startup sent with the `SSLRequest` in one segment is answered as if it had come over TLS (CVE-2021-23214).
-    /// `None` when it was not asked about.
+    /// Whether a startup sent with the `SSLRequest` in one segment is answered as if it had come over TLS
+    /// (CVE-2021-23214). `None` when it was not asked about.
     pub startup_stuffing: Option<Support>,
     /// Suites by version. `None` when they were not asked about.
     pub cipher_suites: Option<Vec<Enumeration>>,
@@ -234,8 +234,8 @@ pub struct CertificateReport {
     pub verify_full: Judgement,
     /// As RFC 9525 and RFC 5280 have it.
     pub rfc9525: Judgement,
-    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; `None` when no roots
-    /// were given.
+    /// Whether a path to a given root exists, the dates of the server's own certificate left aside; `None` when no
+    /// roots were given.
     pub chain_ok: Option<bool>,
     /// Whether the name matches, by libpq's rules.
     pub host_ok: Option<bool>,
@@ -326,7 +326,8 @@ pub enum Weakness {
     DirectTlsWithoutAlpn,
     /// Bytes in plaintext stand between `S` and the handshake (CVE-2021-23222 is the client's side of it).
     BytesBeforeHandshake,
-    /// Bytes sent after the `SSLRequest` in the same segment are accepted as if they had come over TLS (CVE-2021-23214).
+    /// Bytes sent after the `SSLRequest` in the same segment are accepted as if they had come over TLS
+    /// (CVE-2021-23214).
     StartupStuffing,
 }
 
@@ -404,7 +405,7 @@ pub struct EndpointReport {
     pub address: Option<String>,
     /// The verdict. It covers the users and databases in `startups`, as seen from here, and no others.
     pub verdict: Verdict,
-    /// Why no connection could be made, for whoever decides by it.
+    /// Why no connection could be made, to decide by it.
     pub unreachable: Option<Unreachable>,
     /// Why.
     pub reason: String,

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hostssl_certificate::RootStore;
 
-/// Roots by the name that connection strings give them. Clones share them: whoever reads targets adds what they name while
+/// Roots by the name that connection strings give them. Clones share them: reading targets adds what they name while
 /// a prober is at work. This crate reads no files.
 #[derive(Clone, Debug, Default)]
 pub struct RootFiles(Arc<RwLock<HashMap<String, Arc<[RootStore]>>>>);

@@ -1,9 +1,9 @@
 //! The order of the questions to one endpoint.
 //!
 //! The first connection is alone: a host that is down, a black hole or a peer that is no PostgreSQL costs that one
-//! connection and its time-out. What it shows decides which questions make sense; those then run side by side. Startups for
-//! more names follow where the first ones found no hole, and startups over TLS where the answer in plaintext needs one to be
-//! understood.
+//! connection and its time-out. What it shows decides which questions make sense; those then run side by side. Startups
+//! for more names follow where the first ones found no hole, and startups over TLS where the answer in plaintext needs
+//! one to be understood.
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, StreamExt as _};
@@ -196,8 +196,8 @@ enum DirectPlan {
     UnlessOld,
 }
 
-/// A PostgreSQL with direct TLS chooses the protocol `postgresql` in every handshake that offers it (version 17 and later); an
-/// older one knows no protocols.
+/// A PostgreSQL with direct TLS chooses the protocol `postgresql` in every handshake that offers it (version 17 and
+/// later); an older one knows no protocols.
 fn direct_plan(endpoint: &Endpoint<'_>, facts: &Facts, opening: Opening, wanted: &[TlsVersion]) -> DirectPlan {
     let options = endpoint.options;
     if !options.direct_tls || opening != Opening::SslRequest {
@@ -295,8 +295,8 @@ fn has_no_replication(startup: &StartupFacts) -> bool {
         && (plaintext_signal(startup) == Signal::NoReplication || startup.is_full())
 }
 
-/// Sends over TLS the startups whose answer in plaintext means something only beside the other one, and, as long as none was
-/// let in over TLS, those of the first round.
+/// Sends over TLS the startups whose answer in plaintext means something only beside the other one, and, as long as
+/// none was accepted over TLS, those of the first round.
 async fn startups_over_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, opening: Opening) {
     if !handshake_can_succeed(facts) {
         return;

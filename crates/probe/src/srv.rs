@@ -8,7 +8,7 @@ use std::io;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-/// The most hosts of one service that are looked at.
+/// The most hosts of one service that are probed.
 const MAX_HOSTS: usize = 64;
 
 /// Whether a host is the name of a service: its first two labels are `_service._tcp`.

@@ -1,7 +1,7 @@
 //! A TLS client that completes a handshake with whatever certificate comes, and keeps what it saw.
 //!
-//! Trust is judged afterwards, on the facts ([`hostssl_certificate`]); a handshake that ended at a bad chain could not show
-//! the chain. Nothing secret is ever sent over such a connection.
+//! Trust is judged afterwards, on the facts ([`hostssl_certificate`]); a handshake that ended at a bad chain could not
+//! show the chain. Nothing secret is ever sent over such a connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -92,7 +92,7 @@ impl TlsClient {
     }
 }
 
-/// What one handshake shows, by way of the two questions that rustls asks while it goes on.
+/// What one handshake shows, by way of the two questions that rustls asks during it.
 #[derive(Debug)]
 struct Capture {
     algorithms: WebPkiSupportedAlgorithms,

@@ -1,4 +1,4 @@
-//! The exchange with a server, message by message, for people who want to see for themselves.
+//! The exchange with a server, message by message, for readers who want the details.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -23,7 +23,7 @@ pub(crate) struct Decision {
 /// The two answers to one startup, weighed against each other.
 struct Weighed {
     result: StartupResult,
-    /// Why the startup has no say: nobody can have what it asks for.
+    /// Why the startup does not count: what it requests is not available.
     aside: Option<Aside>,
     /// The refusal in plaintext was put into words, and not guessed from a silence.
     said: bool,
@@ -49,8 +49,9 @@ impl Aside {
 
 /// Decides what the endpoint does with encryption.
 ///
-/// Plaintext let in anywhere is decisive, and so is a peer that is not PostgreSQL. That TLS is enforced is said only when
-/// every probed startup was refused in plaintext and one was let in over TLS: anything unknown in between is inconclusive.
+/// Plaintext accepted anywhere is decisive, and so is a peer that is not PostgreSQL. That TLS is enforced is said only
+/// when every probed startup was refused in plaintext and one was accepted over TLS: anything unknown in between is
+/// inconclusive.
 pub(crate) fn decide(facts: &Facts) -> Decision {
     let weighed = weigh(facts);
     let (verdict, reason) = verdict(facts, &weighed);
@@ -72,7 +73,8 @@ fn weigh(facts: &Facts) -> Vec<Weighed> {
             let aside = match signal {
                 Signal::NoReplication => Some(Aside::NoReplication),
                 Signal::Busy if startup.is_full() && is_full(&startup.encrypted) => Some(Aside::NoWalSender),
-                // It looks for the name before it looks at the rules for it. Without rules, the name was all that was amiss.
+                // It looks for the name before it looks at the rules for it. Without rules, the name was all that was
+                // amiss.
                 Signal::NoSuchName if rules => Some(Aside::NoSuchName),
                 _ => None,
             };
@@ -139,7 +141,7 @@ fn tls_evidence(facts: &Facts, weighed: &[Weighed]) -> Option<String> {
         let tail = if demand { ", where a client certificate is required" } else { "" };
         return Some(format!("TLS reaches authentication{tail}"));
     }
-    // A handshake that is beyond our own cryptography: the server has said in words that plaintext is not let in, and its
+    // A handshake that is beyond our own cryptography: the server has said that plaintext is not accepted, and its
     // ServerHello shows that it means TLS.
     let beyond_us = matches!(facts.handshake, Attempt::Failed(Reason::Handshake(_)));
     let encrypts = facts.hello_suite.is_some_and(|suite| {
@@ -276,7 +278,7 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
         // The demand for a certificate is a line of pg_hba.conf that only TLS can meet.
         Signal::Refused | Signal::ClientCertificate => Outcome::Refused,
         Signal::Silent | Signal::Unclear if tls == Signal::Allowed => Outcome::Refused,
-        // Closed every time in plaintext, and turned away over TLS: nobody is let in by it.
+        // Closed every time in plaintext, and turned away over TLS: it accepts no login.
         Signal::Silent if tls == Signal::Refused => Outcome::Refused,
         _ => Outcome::Unknown,
     };

@@ -5,7 +5,7 @@ use crate::SafeText;
 /// What the client census says about making a server stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientVerdict {
-    /// Every client that was seen goes on working.
+    /// Every observed client continues to work.
     Safe,
     /// Clients are refused.
     Breaks,
@@ -35,7 +35,7 @@ pub struct ClientImpact {
     pub verdict: ClientVerdict,
     /// Why, in one sentence.
     pub reason: SafeText,
-    /// The clients that are refused, and those of which that cannot be told: the first [`MAX_CLIENTS`].
+    /// The clients that would be refused or might be: the first [`MAX_CLIENTS`].
     pub clients: Vec<AffectedClient>,
     /// The number of clients that are not listed.
     pub more: u32,
@@ -45,7 +45,7 @@ pub struct ClientImpact {
 pub const MAX_CLIENTS: usize = 20;
 
 impl ClientImpact {
-    /// What holds where nobody has looked at the clients.
+    /// The impact where the clients were not observed.
     #[must_use]
     pub fn unobserved() -> Self {
         let reason = SafeText::new("no client data is available");
@@ -56,9 +56,9 @@ impl ClientImpact {
 /// A client that a step may refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AffectedClient {
-    /// The user, if it can be told.
+    /// The user, if it is known.
     pub user: Option<SafeText>,
-    /// The database, if there is one and it can be told.
+    /// The database, if there is one and it is known.
     pub database: Option<SafeText>,
     /// The application name that the client gave.
     pub application: Option<SafeText>,

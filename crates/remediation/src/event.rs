@@ -18,7 +18,7 @@ pub struct Record {
 pub enum Event {
     /// An approved plan is going to be applied. The first record of every run, and only there.
     RunStarted,
-    /// Another process goes on where an earlier one stopped.
+    /// Another process continues where an earlier one stopped.
     RunResumed,
     /// Something happened to a step.
     Step {
@@ -31,13 +31,13 @@ pub enum Event {
     },
     /// Every step has ended.
     RunFinished,
-    /// What the run changed is going to be put back.
+    /// What the run changed is going to be undone.
     UndoStarted {
-        /// Why, in the words of whoever ordered it: undo makes servers less strict again.
+        /// Why, in the words of the person who ordered it: undo makes servers less strict again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<SafeText>,
     },
-    /// Every step that was to be put back has ended.
+    /// Every step of the undo has ended.
     UndoFinished,
 }
 
@@ -59,7 +59,7 @@ pub enum Act {
     Intent {
         /// The value that was read, as Azure spelled it.
         found: SafeText,
-        /// Whether it was the service's default, so that undo restores that and not a value of somebody's.
+        /// Whether it was the service's default, so that undo restores that and not an explicit value.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         was_default: bool,
     },
@@ -110,8 +110,8 @@ pub enum Ending {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         waits_for_restart: bool,
     },
-    /// The wanted value was there when the run was resumed, and no record says that the run wrote it. Where records were lost,
-    /// for instance with a state directory that was restored from a backup, it may have.
+    /// The wanted value was there when the run was resumed, and no record says that the run wrote it. Where records
+    /// were lost, for instance with a state directory that was restored from a backup, it may have.
     Unexplained,
     /// The value had been read back, and something set another one before the run ended.
     Reverted {
@@ -120,7 +120,7 @@ pub enum Ending {
     },
     /// A person said that the step is to be forgotten, for instance because its server was deleted.
     Forgotten,
-    /// Somebody else changed the value: nothing more is written.
+    /// The value was changed by others: nothing more is written.
     Changed {
         /// The value that was found.
         found: SafeText,
@@ -186,7 +186,7 @@ pub enum RefusedBy {
 }
 
 impl RefusedBy {
-    /// The word for people.
+    /// The human-readable word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -212,14 +212,14 @@ pub enum NotStarted {
     ReplicaSetNotDone,
     /// An earlier step of the same server did not end well.
     EarlierStepFailed,
-    /// A person does it by hand.
+    /// It is done manually.
     Manual,
-    /// The run was resumed only to settle what was under way.
+    /// The run was resumed only to settle what was in progress.
     NotContinued,
 }
 
 impl NotStarted {
-    /// One line for people.
+    /// One line of text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Told what happens, while it happens.
+/// Receives what happens, while it happens.
 pub trait EventSink: Send + Sync {
     /// Takes one event. It must not block.
     fn emit(&self, event: &ExecutionEvent<'_>);
@@ -47,12 +47,13 @@ pub enum ExecutionEvent<'a> {
         /// How many servers it has.
         servers: usize,
     },
-    /// Nothing happens for a time after a wave, so that clients meet what was changed, and what sets it back has its time.
+    /// Nothing happens for a time after a wave, so that clients meet what was changed, and what sets it back has its
+    /// time.
     Soaking {
         /// How long.
         delay: Duration,
     },
-    /// The journal waits for somebody else who writes to it.
+    /// The journal waits for another process that writes to it.
     JournalBusy {
         /// For how long already.
         waited: Duration,
@@ -73,16 +74,16 @@ pub enum ExecutionEvent<'a> {
 /// What to do with the steps that had not begun when a run was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
-    /// Go on with them.
+    /// Continue with them.
     Continue,
-    /// Leave them: settle only what was under way, by reading. Nothing is written.
+    /// Leave them: settle only what was in progress, by reading. Nothing is written.
     Leave,
 }
 
-/// Why a run could not go on. Nothing is written after one of these.
+/// Why a run could not continue. Nothing is written after one of these.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// The journal refused: what was under way is unsettled until the run is resumed.
+    /// The journal cannot be written: what was in progress is unsettled until the run is resumed.
     #[error("the journal cannot be written, so no further change was made")]
     Journal {
         /// Why.
@@ -103,7 +104,7 @@ pub enum ExecuteError {
     /// The run has not ended, so it cannot be undone yet.
     #[error("run {0} has not ended: resume it first")]
     NotEnded(RunId),
-    /// This program is wrong: it tried a transition that there is none for.
+    /// A defect of hostssl: it tried a transition that does not exist.
     #[error("this is a defect of hostssl")]
     Defect(#[source] InvalidTransition),
 }
@@ -113,7 +114,8 @@ impl LoadedRun {
     ///
     /// # Errors
     ///
-    /// [`ExecuteError::NoSuchRun`], [`ExecuteError::Damaged`], or [`ExecuteError::Journal`] when the journal cannot be read.
+    /// [`ExecuteError::NoSuchRun`], [`ExecuteError::Damaged`], or [`ExecuteError::Journal`] when the journal cannot be
+    /// read.
     pub async fn read(journal: &dyn Journal, run: &RunId) -> Result<Self, ExecuteError> {
         let stored = journal.load(run).await.map_err(|source| match source {
             JournalError::NoSuchRun(run) => ExecuteError::NoSuchRun(run),
@@ -156,11 +158,11 @@ pub struct Executor<'a, W: ParameterWriter> {
     pub writer: &'a W,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
-    /// Tells the time.
+    /// Gives the time.
     pub clock: &'a dyn Clock,
-    /// Looks at the wire, when it is asked to.
+    /// Probes listeners, if requested.
     pub judge: Option<&'a dyn Judge>,
-    /// Is told what happens.
+    /// Receives what happens.
     pub events: &'a dyn EventSink,
     /// Given when the run is to end.
     pub stop: hostssl_model::StopSignal,
@@ -189,8 +191,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder.conclude(walked)
     }
 
-    /// Continues a run that was stopped, as it was loaded from this executor's journal: settles by reading what was under way, then does `rest`. A run that was
-    /// being put back is put back to the end. The servers to forget are not looked at: their steps end as they stand.
+    /// Continues a run that was stopped, as it was loaded from this executor's journal: settles by reading what was in
+    /// progress, then does `rest`. The undo of a run is completed. The servers to forget are not checked: their steps
+    /// end as they are.
     ///
     /// # Errors
     ///
@@ -211,9 +214,9 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder.conclude(walked)
     }
 
-    /// Puts back exactly what a run changed, as it was loaded from this executor's journal, in reverse order, and only where the value is still what the run left.
-    /// What an earlier undo could not put back is tried again. What a stopped run had not begun is not begun any more. The
-    /// servers to forget stay as they are.
+    /// Undoes exactly what a run changed, as it was loaded from this executor's journal, in reverse order, and only
+    /// where the value is still what the run left. What an earlier undo could not restore is retried. What a stopped
+    /// run had not begun is not begun. The servers to forget stay as they are.
     ///
     /// # Errors
     ///
@@ -242,8 +245,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
         recorder.conclude(walked)
     }
 
-    /// Asks the journal until it is not busy any more, for as long as the executor is patient: somebody else's audit that is
-    /// being saved must not end a run. `SQLite` has waited a while each time.
+    /// Asks the journal until it is not busy any more, for as long as the executor is patient: another process's audit
+    /// that is being saved must not end a run. `SQLite` has waited a while each time.
     async fn patiently(&self, ask: impl AsyncFn() -> Result<(), JournalError>) -> Result<(), JournalError> {
         let began = self.clock.elapsed();
         let mut stopped = None;
@@ -274,7 +277,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         if phase == Phase::Undoing {
             return self.walk_back(recorder).await;
         }
-        // What was under way comes first and whatever else has happened: it is the servers' state already.
+        // What was in progress comes first, whatever else has happened: it is the servers' state already.
         let open = recorder.plan.steps().iter().filter(|step| recorder.is_open(step));
         let mut pool = Pool::new(&recorder.places);
         open.for_each(|step| pool.push(self.drive_all(recorder, vec![step], Direction::Apply)));
@@ -318,7 +321,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         pool.until_done().await?;
         self.look_at_all_again(recorder).await?;
         let why = self.halted(recorder, true);
-        // Stopped, or with a write that nobody could settle: whoever resumes it goes on with the rest.
+        // Stopped, or with a write that could not be settled: a resumed run continues with the rest.
         if why == Some(NotStarted::Interrupted) && !recorder.all_ended(Direction::Apply) || recorder.has_open() {
             return Ok(());
         }
@@ -354,7 +357,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         .await
     }
 
-    /// The last wave gets the time of every other one, so that whoever asks for a soak learns what it came to.
+    /// The last wave gets the time of every other one, so that a requested soak reports its result.
     async fn look_at_all_again(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
         if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
             return Ok(());
@@ -379,7 +382,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         }
     }
 
-    /// Ends what did not begin, and the run when nothing is under way any more.
+    /// Ends what did not begin, and the run when nothing is in progress any more.
     async fn end_waiting(&self, recorder: &Recorder<'_, W>, why: NotStarted) -> Result<(), Halt> {
         let waiting: Vec<Event> = recorder
             .plan
@@ -403,7 +406,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
                 .or_else(|| self.halted(recorder, later_wave))
                 .or_else(|| recorder.lacks_needed(step).then_some(NotStarted::ReplicaSetNotDone));
             match hold {
-                // Whoever resumes the run goes on with it.
+                // A resumed run continues with it.
                 Some(NotStarted::Interrupted) => return Ok(()),
                 Some(why) if recorder.is_waiting(step) => {
                     let end = ended(step, Direction::Apply, Ending::NotStarted { why });
@@ -429,7 +432,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
             return Some(NotStarted::Interrupted);
         }
         if after_canary && self.options.canary_gate && recorder.canary_failed() {
-            // A canary of which nobody knows yet has not failed: what comes behind it stays for whoever resumes the run.
+            // A canary of which nobody knows yet has not failed: what comes behind it stays for whoever resumes the
+            // run.
             let open = recorder.canary_is_open();
             return Some(if open { NotStarted::Interrupted } else { NotStarted::CanaryFailed });
         }
@@ -437,8 +441,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
         failed.then_some(NotStarted::TooManyFailures)
     }
 
-    /// The waves backwards, and within a server the steps backwards. Whatever fails, the others are put back all the
-    /// same.
+    /// The waves backwards, and within a server the steps backwards. A failed step does not stop the
+    /// rest.
     async fn walk_back(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
         for wave in recorder.plan.waves().rev() {
             let wave: Vec<&Step> = wave.iter().filter(|step| recorder.is_undoing(step)).collect();
@@ -465,7 +469,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         Drive::new(self, recorder, step, direction).run().await
     }
 
-    /// Runs some futures at a time. The first that halts drops the others: with the journal gone nothing may go on.
+    /// Runs some futures at a time. The first that halts drops the others: without the journal nothing may continue.
     async fn in_parallel<F: Future<Output = Result<(), Halt>>>(
         &self,
         work: impl Iterator<Item = F>,

@@ -1,4 +1,4 @@
-//! What a plan is for: the findings that it fixes, the logs that it turns on, or the values that somebody ordered.
+//! What a plan is for: the findings that it fixes, the logs that it turns on, or the values that were requested.
 
 use hostssl_model::{ControlId, Floor, TlsVersion};
 use std::fmt;
@@ -17,7 +17,7 @@ pub enum FixableControl {
 
 impl FixableControl {
     /// All of them, in the order in which one server's steps are made: the switch before the floor, because without it the
-    /// floor protects nobody who does not ask for TLS.
+    /// floor protects no client that does not request TLS.
     pub const ALL: [Self; 3] = [Self::RequireSecureTransport, Self::MinimumTlsVersion, Self::LogDownload];
     /// Those that an audit judges.
     pub const AUDITED: [Self; 2] = [Self::RequireSecureTransport, Self::MinimumTlsVersion];
@@ -64,7 +64,7 @@ pub enum Goal {
     Fix {
         /// The controls, each once, in the order of [`FixableControl::ALL`].
         controls: Vec<FixableControl>,
-        /// The floor that mends `minimum-tls-version`. Servers that are stricter stay as they are.
+        /// The floor that fixes `minimum-tls-version`. Servers that are stricter stay as they are.
         minimum_tls: TlsVersion,
     },
     /// Set exactly this, whatever the findings say: what `hostssl server update` orders. It may loosen.

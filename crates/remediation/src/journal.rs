@@ -86,7 +86,8 @@ pub struct LoadedRun {
 }
 
 impl LoadedRun {
-    /// The servers that the run came to, and whether all steps of each ended well. A step that was not started says nothing.
+    /// The servers that the run came to, and whether all steps of each ended well. A step that was not started says
+    /// nothing.
     #[must_use]
     pub fn tried(&self) -> BTreeMap<&ResourceId, bool> {
         let mut tried = BTreeMap::new();
@@ -100,7 +101,7 @@ impl LoadedRun {
     }
 }
 
-/// What was kept of a run makes no sense: the state directory is damaged, or was edited.
+/// The stored run is damaged: the state directory is damaged, or was edited.
 #[derive(Debug, thiserror::Error)]
 pub enum DamagedRun {
     /// Its plan.
@@ -147,10 +148,10 @@ pub enum JournalError {
     /// A run of this name exists.
     #[error("run {0} already exists")]
     RunExists(RunId),
-    /// An earlier run was stopped in the middle; what it left under way must be settled first.
+    /// An earlier run was stopped in the middle; what it left in progress must be settled first.
     #[error("run {0} has not ended: resume it first")]
     Unfinished(RunId),
-    /// Somebody else is writing to the state directory. Nothing was kept, and trying again is what helps.
+    /// Another process is writing to the state directory. Nothing was saved; a retry helps.
     #[error("the state directory is busy")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The disk is full.
@@ -208,8 +209,8 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`JournalError`]: nothing was kept, and nothing more may be written to Azure. [`JournalError::Unfinished`] when an
-    /// undo is to begin while another run has not ended.
+    /// [`JournalError`]: nothing was kept, and nothing more may be written to Azure. [`JournalError::Unfinished`] when
+    /// an undo is to begin while another run has not ended.
     async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError>;
 
     /// Reads a run.

@@ -1,16 +1,16 @@
 //! Turns findings into changed servers: plans, checks plans, applies them, verifies, and undoes.
 //!
-//! The planner ([`plan()`]), the plan file ([`Plan`]), its lint ([`lint()`]) and the state machine ([`RunState`]) are pure. The
-//! [`Executor`] reaches the world through traits only: [`ParameterWriter`], [`Journal`], [`Clock`], [`Judge`]. So this
-//! crate knows no Azure, no disk and no terminal.
+//! The planner ([`plan()`]), the plan file ([`Plan`]), its lint ([`lint()`]) and the state machine ([`RunState`]) are
+//! pure. The [`Executor`] reaches the world through traits only: [`ParameterWriter`], [`Journal`], [`Clock`],
+//! [`Judge`]. So this crate knows no Azure, no disk and no terminal.
 //!
 //! What it promises, and where that is kept:
 //!
 //! - Only an [`Approved`] plan is written, and a plan leaves no choices: a step names target, before, after and undo.
 //! - The journal comes before the act: an intent is kept before its write is sent, and a report is made from nothing
 //!   but the plan and the journal's state.
-//! - Nothing is written twice: [`Track::next`] has no transition for a write after an accepted one, and one at most after
-//!   a write whose answer nobody saw.
+//! - Nothing is written twice: [`Track::next`] has no transition for a write after an accepted one, and one at most
+//!   after a write without an answer.
 //! - Nothing is a success that was not read back.
 
 mod clients;

@@ -21,7 +21,7 @@ coded! {
         MissingUndo = "missing-undo",
         /// Undo would write the value that the step writes.
         UndoIsAfter = "undo-is-after",
-        /// Undo would not put back the value before.
+        /// Undo would not restore the previous value.
         UndoIsNotBefore = "undo-is-not-before",
         /// A step writes the value that is there.
         ChangesNothing = "changes-nothing",
@@ -31,7 +31,7 @@ coded! {
         NotNeeded = "not-needed",
         /// The plan rests on an old look at the servers.
         Stale = "stale",
-        /// The plan's time lies in the future or is none.
+        /// The plan's time is in the future or is not a time.
         BadTime = "bad-time",
         /// The plan touches more servers than it may.
         BlastRadius = "blast-radius",
@@ -49,13 +49,13 @@ coded! {
         OtherCloud = "other-cloud",
         /// A step cannot be undone: Azure does not take the value before any more.
         CannotBeUndone = "cannot-be-undone",
-        /// A server that people depend on is tried first, while another one is at hand.
+        /// A production server is tried first, although another one is available.
         ProductionCanary = "production-canary",
     }
 }
 
 impl LintCode {
-    /// Whether it only asks for a second look: the plan may be right, and somebody should know.
+    /// Whether it is only a warning: the plan may be right, but a reviewer should know.
     #[must_use]
     pub fn is_warning(self) -> bool {
         matches!(self, Self::Loosens)
@@ -69,7 +69,7 @@ pub struct Lint {
     pub code: LintCode,
     /// The step, when it is about one.
     pub step: Option<u32>,
-    /// One line for people.
+    /// One line of text.
     pub message: SafeText,
 }
 

@@ -9,10 +9,10 @@
 //!     +--------------------+---------------- ended -----------------+---------------+
 //! ```
 //!
-//! A step has one such track there, and one for each time it is put back. The machine itself keeps the promise that
-//! matters most: it has no transition for a third write whose predecessors' outcomes are unknown, and none for a write
-//! after one that was accepted. An end is an end, but for one case: what had ended well is `reverted` when it is read again and
-//! is another value.
+//! A step has one such track for apply, and one for each undo. The machine itself keeps the promise that matters most:
+//! it has no transition for a third write whose predecessors' outcomes are unknown, and none for a write after one that
+//! was accepted. An end is an end, but for one case: what had ended well is `reverted` when it is read again and is
+//! another value.
 
 mod track;
 
@@ -70,8 +70,8 @@ impl StepState {
         })
     }
 
-    /// Whether there is, or may be, something to put back: a write was or may have been accepted, nobody else has
-    /// changed the value since as far as is known, and it was not put back yet.
+    /// Whether there is, or may be, something to undo: a write was or may have been accepted, the value has not
+    /// been changed by others since as far as is known, and it was not restored yet.
     #[must_use]
     pub fn is_undoable(&self) -> bool {
         let ours = self.apply.touched && self.apply.ending().is_some_and(|end| !matches!(end, Ending::Changed { .. }));
@@ -90,13 +90,13 @@ impl StepState {
 pub enum Phase {
     /// Nothing was recorded.
     New,
-    /// The plan is being applied, or whoever did was stopped.
+    /// The plan is being applied, or applying it was stopped.
     Applying,
     /// Every step has ended.
     Finished,
-    /// It is being put back, or whoever did was stopped.
+    /// It is being undone, or the undo was stopped.
     Undoing,
-    /// Every step that was to be put back has ended.
+    /// Every step of the undo has ended.
     UndoFinished,
 }
 
@@ -134,7 +134,7 @@ impl RunState {
         self.phase
     }
 
-    /// Why it is put back, or was, when whoever ordered it said so.
+    /// Why it is or was undone, where a reason was given.
     #[must_use]
     pub fn undo_reason(&self) -> Option<&SafeText> {
         self.undo_reason.as_ref()

@@ -1,4 +1,4 @@
-//! Plans: immutable, hashed, ordered lists of writes. A plan leaves no choices to whoever applies it.
+//! Plans: immutable, hashed, ordered lists of writes. A plan leaves no choices to be made when it is applied.
 
 mod approved;
 mod clients;
@@ -48,10 +48,10 @@ pub struct Step {
     pub kind: Kind,
     /// The primary, when the server is a replica and Azure says of which.
     pub replica_of: Option<ResourceId>,
-    /// When Azure made the server, where it says so. One that was made at another time is another server, whatever its name,
-    /// and is not written to.
+    /// When Azure made the server, where it says so. One that was made at another time is another server, whatever its
+    /// name, and is not written to.
     pub created_at: Option<Box<str>>,
-    /// The control whose finding it mends.
+    /// The control whose finding it fixes.
     pub control: FixableControl,
     /// The setting.
     pub parameter: ParameterName,
@@ -67,7 +67,8 @@ pub struct Step {
     pub why: SafeText,
     /// The steps that must have ended well before this one may start; all are in earlier waves.
     pub needs: Vec<u32>,
-    /// What the census says of its clients; `None` where the step refuses nobody, and in plans of versions without a census.
+    /// What the census says of its clients; `None` where the step refuses nobody, and in plans of versions without a
+    /// census.
     pub clients: Option<ClientImpact>,
     /// Who has accepted what it does to clients; `None` where nobody had to.
     pub accepted: Option<Consent>,
@@ -144,7 +145,7 @@ coded! {
 }
 
 impl LeftOutReason {
-    /// What to do so that the server is left out no more: a lowercase fragment for people.
+    /// What to do so that the server is left out no more: a lowercase fragment.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -175,11 +176,11 @@ impl LeftOutReason {
 pub struct LeftOut {
     /// The server.
     pub server: ResourceId,
-    /// The control that is not mended there.
+    /// The control that is not fixed there.
     pub control: FixableControl,
     /// Why.
     pub reason: LeftOutReason,
-    /// One line for people.
+    /// One line of text.
     pub detail: SafeText,
     /// What the census says of its clients, where that is the reason.
     pub clients: Option<ClientImpact>,
@@ -272,7 +273,7 @@ impl Plan {
         &self.draft.created_at
     }
 
-    /// When the servers were looked at, in RFC 3339.
+    /// When the servers were checked, in RFC 3339.
     #[must_use]
     pub fn observed_at(&self) -> &str {
         &self.draft.observed_at
@@ -284,7 +285,7 @@ impl Plan {
         &self.draft.cloud
     }
 
-    /// Where was looked.
+    /// The scope that was read.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.draft.scope

@@ -3,11 +3,11 @@
 //! # The order of a replica set
 //!
 //! Replicas come before their primary when a setting is tightened, and after it when one is loosened. Neither order
-//! ends a session, because both settings are looked at when a client connects. The order matters for a failover in
+//! ends a session, because both settings are read when a client connects. The order matters for a failover in
 //! between: a promoted replica takes the primary's clients with its own parameters. With replicas first, whatever can
 //! be promoted is at least as strict as the primary at every moment, so that a failover never falls back to plaintext.
 //! The price is that a failover in between may refuse a client that the primary still admits, which is what the plan
-//! is about to do anyway, and what the client census is there to tell beforehand.
+//! is about to do anyway, and what the client census shows beforehand.
 
 mod decide;
 mod priority;
@@ -42,7 +42,7 @@ pub struct WaivedFinding {
     pub server: ResourceId,
     /// The control.
     pub control: FixableControl,
-    /// Who accepted it, why, and until when: one line for people.
+    /// Who accepted it, why, and until when: one line of text.
     pub detail: String,
 }
 
@@ -70,26 +70,26 @@ pub struct PlanInputs<'a> {
     pub locks: &'a [ManagementLock],
     /// The permission that the identity lacks, for each server that it is known not to be allowed to change.
     pub forbidden: &'a BTreeMap<ResourceId, &'static str>,
-    /// What the census says. No entry means that nobody looked.
+    /// What the census says. No entry means that the clients were not observed.
     pub clients: &'a BTreeMap<(ResourceId, FixableControl), ClientImpact>,
-    /// The servers whose clients may be refused. Whoever orders a value for a server by its name ([`Goal::Set`]) has accepted
+    /// The servers whose clients may be refused. Requesting a value for a server by name ([`Goal::Set`]) has accepted
     /// that too.
     pub accepted: &'a [AcceptedBreakage],
     /// How much it may touch, and at what pace.
     pub options: PlanOptions,
     /// What comes first.
     pub order: &'a WaveOrder,
-    /// Why a server may be made less strict, in the words of whoever orders it.
+    /// Why a server may be made less strict, in the words of the person who orders it.
     pub reason: Option<&'a str>,
     /// Now, in RFC 3339.
     pub created_at: &'a str,
-    /// When the servers were looked at, in RFC 3339.
+    /// When the servers were checked, in RFC 3339.
     pub observed_at: &'a str,
     /// Who makes the plan. Its tenant is the only one whose servers are planned.
     pub principal: &'a Principal,
     /// The cloud, under the Azure CLI's name.
     pub cloud: &'a str,
-    /// Where was looked.
+    /// The scope that was read.
     pub scope: &'a Scope,
     /// Which rules judged, such as `baseline@1`.
     pub profile: &'a str,

@@ -43,11 +43,11 @@ impl<Operation> fmt::Debug for Accepted<Operation> {
     }
 }
 
-/// Azure did not take a write, or nobody knows.
+/// Azure did not accept a write, or whether it did is unknown.
 ///
 /// Everything but [`WriteError::Lost`] says that the write certainly was not accepted. An implementation that is not
-/// certain, after a reset connection, a timeout or an answer of 500 to 504, must say `Lost`. It waits out nothing itself:
-/// whoever wrote down that a write is sent must learn at once that it was not.
+/// certain, after a reset connection, a timeout or an answer of 500 to 504, must say `Lost`. It waits out nothing
+/// itself: whoever wrote down that a write is sent must learn at once that it was not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// A ReadOnly lock (HTTP 409 `ScopeLocked`).
@@ -112,7 +112,7 @@ pub enum WriteError {
 /// How an operation goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// It goes on.
+    /// It is in progress.
     Pending {
         /// How long Azure asks to wait.
         retry_after: Option<Duration>,
@@ -148,8 +148,8 @@ pub enum PollError {
 /// Reads and writes settings. The executor sends a server one write at a time.
 #[async_trait]
 pub trait ParameterWriter: Send + Sync {
-    /// What to ask when waiting for an operation: in practice a signed URL. The executor keeps it in memory only, and can neither
-    /// print nor keep nor compare it.
+    /// What to ask when waiting for an operation: in practice a signed URL. The executor keeps it in memory only, and
+    /// can neither print nor keep nor compare it.
     type Operation: Send + Sync;
 
     /// Reads a setting as it is now.
@@ -169,10 +169,11 @@ pub trait ParameterWriter: Send + Sync {
     /// Where a server of this name is now that is not in its place any more, as far as can be seen.
     async fn whereabouts(&self, at: ParameterRef<'_>) -> Option<ResourceId>;
 
-    /// Waits until a write may be sent at once, as far as pacing tells. May be dropped while it waits.
+    /// Waits until a write may be sent at once, as far as pacing allows. May be dropped while it waits.
     async fn await_turn(&self, at: ParameterRef<'_>);
 
-    /// Writes a setting as the value of `origin`, once: an implementation must not repeat a write that may have been accepted.
+    /// Writes a setting as the value of `origin`, once: an implementation must not repeat a write that may have been
+    /// accepted.
     ///
     /// # Errors
     ///
@@ -184,8 +185,9 @@ pub trait ParameterWriter: Send + Sync {
         origin: Origin,
     ) -> Result<Accepted<Self::Operation>, WriteError>;
 
-    /// Whether the server says that it is ready for another operation, so that none is running; `Some(false)` when one is, after
-    /// which it will be ready by itself. `None` when it does not tell, is stopped, or its kind has no word for being at work.
+    /// Whether the server says that it is ready for another operation, so that none is running; `Some(false)` when one
+    /// is, after which it will be ready by itself. `None` when Azure does not say, when it is stopped, or when its kind
+    /// has no state for being busy.
     async fn is_ready(&self, at: ParameterRef<'_>) -> Option<bool>;
 
     /// Asks how an operation goes.
@@ -203,18 +205,18 @@ pub enum Verdict {
     Confirmed,
     /// It does not (yet).
     Contradicted(SafeText),
-    /// It could not be looked at.
+    /// It could not be checked.
     NotChecked(SafeText),
 }
 
-/// Looks at the wire, the final judge of a change.
+/// Probes listeners, the final judge of a change.
 #[async_trait]
 pub trait Judge: Send + Sync {
     /// Judges one value of one server.
     async fn judge(&self, at: ParameterRef<'_>, value: &str) -> Verdict;
 }
 
-/// Tells the time and waits, so that tests need neither.
+/// Gives the time and waits, so that tests need neither.
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970-01-01T00:00:00Z, for records that another process will read.

@@ -1,4 +1,4 @@
-//! What became of a run, made from the plan and the state that the journal gives.
+//! The result of a run, derived from the plan and the state that the journal gives.
 
 use crate::{Consent, Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
 
@@ -15,7 +15,7 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// How the run as a whole ended.
     pub outcome: RunOutcome,
-    /// Why it was put back, when whoever ordered it said so.
+    /// Why it was undone, where a reason was given.
     pub undo_reason: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct RunSummary {
     pub waits_for_restart: u32,
     /// Excluded from the run on request.
     pub forgotten: u32,
-    /// Of those above, the ones with a write that is, or may be, still under way: resume the run to settle them.
+    /// Of those above, the ones with a write that is, or may be, still in progress: resume the run to settle them.
     pub open: u32,
 }
 
@@ -106,9 +106,9 @@ pub enum RunOutcome {
     Incomplete,
     /// Some steps were refused, failed or timed out.
     Failed,
-    /// A write is, or may be, still under way: the run must be resumed.
+    /// A write is, or may be, still in progress: the run must be resumed.
     Open,
-    /// Something could not be put back: a person is needed.
+    /// Something could not be restored: a person is needed.
     Stuck,
 }
 
@@ -133,7 +133,7 @@ pub struct StepReport {
     pub request_id: Option<String>,
     /// Whether an undo is to put it back, or did.
     pub undoing: bool,
-    /// Whether a write is, or may be, still under way: resume the run to settle it.
+    /// Whether a write is, or may be, still in progress: resume the run to settle it.
     pub open: bool,
     /// Whether nothing was written because hostssl does not write there.
     pub by_hand: bool,
@@ -169,13 +169,13 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
         let (status, reason) = judge(at);
         let open = at.undo.as_ref().unwrap_or(&at.apply).is_open();
         summary.count(status, open);
-        // An undo answers for what it puts back, not for what the run had not done anyway.
+        // An undo counts what it restores, not what the run had not done anyway.
         if at.undo.is_some() || !undoing {
             outcome = outcome.max(if open { RunOutcome::Open } else { outcome_of(status) });
         }
         steps.push(step_report(step, at, status, reason));
     }
-    // A run that has not ended must be resumed, also when no write of it is under way.
+    // A run that has not ended must be resumed, also when no write of it is in progress.
     if matches!(state.phase(), Phase::Applying | Phase::Undoing) {
         outcome = outcome.max(RunOutcome::Open);
     }
@@ -273,8 +273,8 @@ fn judge_unended(track: &Track) -> (Status, Option<String>) {
     (status, Some(reason.to_owned()))
 }
 
-/// A step that is to be put back and was not yet: what the run had made of it still stands, unless the write that puts it
-/// back is, or may be, under way.
+/// A step that is to be undone and was not yet: its result still stands, unless the write that restores it is, or may
+/// be, in progress.
 fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
     let (status, reason) = match undo.stage {
         _ if !undo.is_open() => {
@@ -297,7 +297,7 @@ fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
 }
 
 impl Ending {
-    /// Why a step ended so, or what else to know, in words for people; `undoing` is that it was being put back.
+    /// Why a step ended so, or what else to know, in one line of text; `undoing`: it was being undone.
     #[must_use]
     pub fn reason(&self, undoing: bool) -> Option<String> {
         reason(self, undoing)
@@ -347,7 +347,7 @@ mod tests {
     use super::*;
     use crate::{Act, Direction, Event, Record, SafeText};
 
-    /// A step that was applied, and then put back up to these acts.
+    /// A step that was applied, and then undone up to these acts.
     fn undone_up_to(acts: &[Act]) -> StepState {
         let mut state = RunState::new(1);
         let mut go = |event| state.advance(&Record { at_ms: 0, event }).unwrap();

@@ -11,7 +11,7 @@ const MAX_WORD: usize = 256;
 /// The longest request id that is kept. Azure's are GUIDs of 36 characters.
 const MAX_REQUEST_ID: usize = 128;
 
-/// One line for people out of something that Azure or the network said.
+/// One line of text from something that Azure or the network said.
 ///
 /// Making one removes harmful characters and secrets ([`untrusted`]), removes words that are too long to be names, and
 /// cuts to 400 characters. So nothing that holds a `SafeText` can keep a secret.

@@ -36,8 +36,8 @@ pub struct Login {
     pub password: Option<Password>,
     /// The roots to trust.
     pub roots: Arc<[RootStore]>,
-    /// Whether a loopback address may be logged in to without TLS if its server has none that can be trusted. Behind a tunnel
-    /// it is another machine, which is why somebody has to say so.
+    /// Whether a loopback address may be logged in to without TLS if its server has none that can be trusted. Behind a
+    /// tunnel it is another machine, which is why it must be stated.
     pub plaintext_on_loopback: bool,
     /// How the host is found and reached.
     pub dialer: Arc<dyn Dial>,
@@ -105,8 +105,8 @@ impl LoginError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::NoTls { .. } | Self::Certificate { .. } | Self::NoPassword { .. } => true,
-            // Class 28 is a refused login, 3D000 no such database, 42501 a right that is missing, and 08P01 what PgBouncer
-            // answers to both.
+            // Class 28 is a refused login, 3D000 no such database, 42501 a right that is missing, and 08P01 what
+            // PgBouncer answers to both.
             Self::Refused { code: Some(code), .. } => {
                 code.starts_with("28") || matches!(code.as_str(), "3D000" | "42501" | "08P01")
             }

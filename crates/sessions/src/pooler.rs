@@ -1,7 +1,7 @@
 //! The clients of a PgBouncer: `SHOW CLIENTS`, and `SHOW SERVERS` for its own legs to the server.
 //!
-//! What the server sees of a pooler's clients are the pooler's sessions. Whether a client of the pooler uses TLS stands in
-//! the pooler's console alone, in the column `tls` (PgBouncer, "usage": empty without TLS).
+//! What the server sees of a pooler's clients are the pooler's sessions. Whether a client of the pooler uses TLS stands
+//! in the pooler's console alone, in the column `tls` (PgBouncer, "usage": empty without TLS).
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -25,7 +25,7 @@ pub struct PoolerLook {
     pub is_silent_on_tls: bool,
 }
 
-/// A pooler whose clients are looked at. The connection is kept from one look to the next.
+/// A pooler whose clients are sampled. The connection is kept from one sample to the next.
 pub struct PoolerConsole {
     login: Login,
     connected: Option<LoggedIn>,
@@ -45,7 +45,7 @@ impl PoolerConsole {
         self.login.name()
     }
 
-    /// Looks once, at the time `at`.
+    /// Samples once, at the time `at`.
     ///
     /// # Errors
     ///

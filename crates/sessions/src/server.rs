@@ -31,7 +31,7 @@ pub struct ServerLook {
     pub missing_grant: Option<String>,
 }
 
-/// A server whose sessions are looked at. The connection is kept from one look to the next.
+/// A server whose sessions are sampled. The connection is kept from one sample to the next.
 pub struct ServerSessions {
     login: Login,
     connected: Option<Prepared>,
@@ -56,7 +56,7 @@ impl ServerSessions {
         self.login.name()
     }
 
-    /// Looks once. Sessions from one of the `legs`, which are addresses with ports, are those of a pooler.
+    /// Samples once. Sessions from one of the `legs`, which are addresses with ports, are those of a pooler.
     ///
     /// # Errors
     ///

@@ -32,7 +32,8 @@ impl CertificateRefusal {
 }
 
 impl VerifiedTls {
-    /// For the server at `host`, whose chain must end in one of `roots`. With `direct`, TLS begins without being asked for.
+    /// For the server at `host`, whose chain must end in one of `roots`. With `direct`, TLS begins without being asked
+    /// for.
     pub(crate) fn new(
         host: &str,
         named: bool,

@@ -1,4 +1,4 @@
-//! Looks at one server and its poolers, once or until told to stop.
+//! Samples one server and its poolers, once or until stopped.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -7,21 +7,21 @@ use hostssl_census::{Census, Millis, MissingReason, Sampling, SourceKind};
 
 use crate::{LoginError, PoolerConsole, ServerSessions};
 
-/// The longest pause between two looks.
+/// The longest pause between two samples.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// A look may take the server this part of the time.
+/// A sample may use this part of the server's time.
 const LOAD: u32 = 20;
 
 /// How often to look.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
-    /// The pause between two looks; `None` to look once.
+    /// The pause between two samples; `None` to sample once.
     pub interval: Option<Duration>,
-    /// The time, in milliseconds since 1970, for poolers, which do not tell theirs.
+    /// The time, in milliseconds since 1970, for poolers, which do not return theirs.
     pub now: fn() -> Millis,
 }
 
-/// What looks at one server: its sessions, its poolers, or both.
+/// What samples one server: its sessions, its poolers, or both.
 #[derive(Default)]
 pub struct Observer {
     /// The server.
@@ -39,7 +39,8 @@ struct Track {
 }
 
 impl Observer {
-    /// Looks until `stop` is done, or once. What was seen is counted into `census`; what could not be seen is noted there.
+    /// Samples until `stop` is done, or once. What was observed is counted into `census`; what could not be is noted
+    /// there.
     pub async fn observe(mut self, mut census: Census, schedule: Schedule, stop: impl Future<Output = ()>) -> Census {
         let mut server =
             self.server.as_ref().map(|server| Track::begin(&mut census, SourceKind::Sessions, server.name()));
@@ -70,7 +71,7 @@ impl Observer {
         census
     }
 
-    /// Looks at everything once. Poolers come first: their legs tell which of the server's sessions are theirs.
+    /// Samples everything once. Poolers come first: their legs show which of the server's sessions are theirs.
     async fn round(
         &mut self,
         census: &mut Census,

@@ -25,7 +25,7 @@ pub struct CensusEntry {
     pub reason: String,
     /// Clients in plaintext.
     pub plaintext: u64,
-    /// Clients of which that could not be told.
+    /// Clients for which that is unknown.
     pub unknown: u64,
     /// Clients with TLS.
     pub tls: u64,
@@ -34,11 +34,12 @@ pub struct CensusEntry {
 }
 
 impl AuditStore {
-    /// Adds what a look has found to what is kept of each server, all or nothing. Returns what is kept then, in the same order.
+    /// Merges an observation into what is stored of each server, all or nothing. Returns the merged censuses, in the
+    /// same order.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the state cannot be written; [`StoreError::Corrupt`] when what is kept makes no sense.
+    /// [`StoreError`] when the state cannot be written; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn merge_censuses(&self, looks: Vec<(ResourceId, KeptCensus)>) -> Result<Vec<KeptCensus>, StoreError> {
         self.write(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -59,7 +60,7 @@ impl AuditStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when it makes no sense, and whatever the disk says.
+    /// [`StoreError::Corrupt`] when the stored data is damaged, and every error of the disk.
     pub fn census(&self, key: &str) -> Result<Option<KeptCensus>, StoreError> {
         self.read(|connection| census_of(connection, key))
     }
@@ -90,7 +91,7 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when it makes no sense, and whatever the disk says.
+    /// [`StoreError::Corrupt`] when the stored data is damaged, and every error of the disk.
     pub fn census(&self, key: &str) -> Result<Option<KeptCensus>, StoreError> {
         census_of(&self.lock(), key)
     }

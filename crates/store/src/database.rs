@@ -108,7 +108,7 @@ fn check_soundness(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Runs the scripts that are missing, each in one transaction with its number. Several processes may open one directory
-/// at the same time: whoever gets the write lock second finds the work done.
+/// at the same time: the second to get the write lock finds the work done.
 fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     for (number, script) in (1_i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -23,7 +23,7 @@ pub(crate) fn database_path(directory: &Path) -> PathBuf {
     directory.join(DATABASE)
 }
 
-/// Makes the directory when there is none, for this user only. One that others may write in is refused, and never
+/// Makes the directory when there is none, for this user only. One that others can write to is refused, and never
 /// changed: it may be a directory that others need.
 pub(crate) fn prepare(directory: &Path) -> Result<(), StoreError> {
     let fail = |source| StoreError::Directory { path: directory.into(), source: Arc::new(source) };
@@ -57,7 +57,7 @@ pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
 pub(crate) struct DatabaseFile {
     path: PathBuf,
     identity: Option<(u64, u64)>,
-    /// How long it was when it was looked at last, in bytes. hostssl never makes it shorter.
+    /// How long it was when it was last checked, in bytes. hostssl never makes it shorter.
     length: u64,
 }
 
@@ -106,8 +106,9 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Makes the database's file before SQLite does, so that it is private from the first moment; SQLite gives its
 /// companions the same permissions.
 pub(crate) fn prepare_database(path: &Path) -> Result<(), StoreError> {
-    // A file that is there is never opened here: to close any descriptor of a file drops all locks that this process has on
-    // it (fcntl(2), "Traditional record locks"), SQLite's among them, and then another process may delete the log in use.
+    // A file that is there is never opened here: to close any descriptor of a file drops all locks that this process
+    // has on it (fcntl(2), "Traditional record locks"), SQLite's among them, and then another process may delete the
+    // log in use.
     let made = match private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => make_private(path),
         made => made.map(drop),

@@ -17,7 +17,7 @@ pub enum StoreError {
         /// The other process, when it says so.
         pid: Option<u32>,
     },
-    /// Somebody else is writing to the database, for longer than was waited. Nothing was kept.
+    /// Another process is writing to the database, for longer than this one waited. Nothing was saved.
     #[error("another process has been writing to the state for some time")]
     Busy(#[source] Arc<rusqlite::Error>),
     /// A newer hostssl wrote it.

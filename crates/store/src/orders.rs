@@ -1,5 +1,5 @@
-//! Who ordered what of a run. The journal has the identity that writes to Azure, which many people may share; this has the
-//! person.
+//! Who ordered what of a run. The journal has the identity that writes to Azure, which many people may share; this has
+//! the person.
 
 use crate::{AuditStore, StoreError};
 use hostssl_model::coded;
@@ -12,9 +12,9 @@ coded! {
     pub enum OrderAct {
         /// To begin it: the approval of its plan.
         Apply = "apply",
-        /// To put back what it changed.
+        /// To undo what it changed.
         Undo = "undo",
-        /// To go on with it.
+        /// To continue it.
         Resume = "resume",
         /// To begin nothing more of it.
         Stop = "stop",
@@ -55,7 +55,7 @@ impl AuditStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when it makes no sense.
+    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn orders(&self, run: &RunId) -> Result<Vec<Order>, StoreError> {
         self.read(|connection| {
             let sql = "SELECT at_ms, act, person, plan FROM orders WHERE run = ?1 ORDER BY num";

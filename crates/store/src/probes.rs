@@ -1,6 +1,6 @@
 //! Keeps what stand-alone probes saw: endpoints by the batch, so that a long probe that is killed leaves what it had.
 //!
-//! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not looked into here. What they say of
+//! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not parsed here. What they say of
 //! servers that audits have found is handed over beside it.
 
 use crate::audits::fold_probe;
@@ -89,8 +89,8 @@ impl AuditStore {
         })
     }
 
-    /// Keeps more endpoints of a probe, all or none of them, and adds what they say to what is known of the servers that
-    /// audits have found.
+    /// Keeps more endpoints of a probe, all or none of them, and adds what they say to what is known of the servers
+    /// that audits have found.
     ///
     /// # Errors
     ///

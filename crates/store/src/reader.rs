@@ -29,7 +29,7 @@ pub struct RunEntry {
     pub phase: RunPhase,
     /// How many values were written and read back.
     pub written: u32,
-    /// How many were put back and read back.
+    /// How many were restored and read back.
     pub put_back: u32,
     /// When it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub started_at_ms: i64,
@@ -40,18 +40,18 @@ pub struct RunEntry {
 /// Where a run stands, for a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunPhase {
-    /// It is being applied, or whoever did was stopped.
+    /// It is being applied, or applying it was stopped.
     Applying,
     /// Every step has ended.
     Finished,
-    /// It is being put back, or whoever did was stopped.
+    /// It is being undone, or the undo was stopped.
     Undoing,
-    /// What could be put back is.
+    /// Everything that could be restored was.
     UndoFinished,
 }
 
 impl RunPhase {
-    /// The word for people and JSON.
+    /// The word in text and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchRun`] when there is none; [`StoreError::Corrupt`] when it makes no sense.
+    /// [`StoreError::NoSuchRun`] when there is none; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
         let mut connection = self.lock();
         // One moment for both reads.

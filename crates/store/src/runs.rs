@@ -12,9 +12,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 /// A run of any kind.
 #[derive(Debug, Clone)]
 pub enum KeptRun {
-    /// It looked.
+    /// It audited.
     Audit(Box<AuditEntry>),
-    /// It looked at endpoints on the wire that were named one by one.
+    /// It probed endpoints that were named one by one.
     Probe(Box<ProbeEntry>),
     /// It changed servers, or was to.
     Apply(Box<RunEntry>),
@@ -31,7 +31,7 @@ impl KeptRun {
         }
     }
 
-    /// The word for people and JSON: `audit`, `probe` or `apply`.
+    /// The word in text and JSON: `audit`, `probe` or `apply`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl AuditStore {
         })
     }
 
-    /// Whether an audit looked at the wire of any server.
+    /// Whether an audit probed any server.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl StoreReader {
         Ok(audits_of(&self.lock(), Page { number: 0, size: 1 })?.0.into_iter().next())
     }
 
-    /// The newest audit before this one that looked at the same scope and was not stopped.
+    /// The newest audit before this one that had the same scope and was not stopped.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl StoreReader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether an audit looked at the wire of any server.
+    /// Whether an audit probed any server.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ const BATCH: usize = 128;
 /// The longest record that is read back, in bytes: a record holds a few texts of at most 400 characters each.
 pub(crate) const MAX_RECORD: usize = 64 * 1024;
 
-/// How long a commit waits until it is in the database's own file and not in the log alone. Whoever reads at that moment may
-/// hold it up; a page of the console takes milliseconds.
+/// How long a commit waits until it is in the database's own file and not in the log alone. Whoever reads at that
+/// moment may hold it up; a page of the console takes milliseconds.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be kept.
@@ -39,8 +39,8 @@ pub(crate) enum Request {
     },
 }
 
-/// What this process knows of the runs that it writes: the number of the last record of each. Whoever finds another number
-/// in the database is not alone, whatever became of the lock.
+/// What this process knows of the runs that it writes: the number of the last record of each. Whoever finds another
+/// number in the database is not alone, whatever became of the lock.
 type Known = HashMap<RunId, i64>;
 
 /// A new run.
@@ -116,8 +116,9 @@ fn work(mut connection: Connection, mut file: DatabaseFile, queue: &Receiver<Job
     }
 }
 
-/// Copies what was committed from the log into the database, so that a backup of `hostssl.db` alone, or a careless hand,
-/// loses no record of a write that was sent. It waits for nobody's write (`PASSIVE`), and for a reader only so long.
+/// Copies what was committed from the log into the database, so that a backup of `hostssl.db` alone, or a careless
+/// hand, loses no record of a write that was sent. It waits for nobody's write (`PASSIVE`), and for a reader only so
+/// long.
 fn checkpoint(connection: &Connection) {
     let began = Instant::now();
     loop {
@@ -140,8 +141,8 @@ fn keep_all(connection: &mut Connection, known: &mut Known, requests: &[Request]
         return requests.iter().map(|_| Ok(())).collect();
     }
     let all = |error: StoreError| requests.iter().map(|_| Err(error.clone())).collect();
-    // A deferred transaction begins as a reader, and SQLite refuses a reader that wants to write while somebody else does,
-    // without waiting (busy_timeout does not apply). An immediate one waits for its turn.
+    // A deferred transaction begins as a reader, and SQLite refuses a reader that wants to write while somebody else
+    // does, without waiting (busy_timeout does not apply). An immediate one waits for its turn.
     let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
         Err(error) => return all(error.into()),
@@ -255,7 +256,7 @@ fn insert_record(connection: &Connection, run: &RunId, seq: i64, record: &Record
     Ok(())
 }
 
-/// While a run has not ended, no other may change servers: what it left under way could be theirs as well.
+/// While a run has not ended, no other may change servers: what it left in progress could be theirs as well.
 fn refuse_unfinished(connection: &Connection, but: Option<&RunId>) -> Result<(), StoreError> {
     match unfinished_run(connection, but)? {
         None => Ok(()),

@@ -143,7 +143,7 @@ impl<'a> Harness<'a> {
                     assert!(value != *step.after || fault(line) == Fault::AlreadyThere, "{context}");
                 }
                 Status::Failed => assert_eq!((&*value, effective), (&*step.before, 0), "{context}"),
-                // What outlasts every patience takes effect unseen: that is why this is no "failed".
+                // What outlasts every patience takes effect after the end: that is why this is no "failed".
                 Status::TimedOut => {
                     assert!(value == *step.before || fault(line) == Fault::LostAndLong, "{context}");
                 }

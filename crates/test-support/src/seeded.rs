@@ -79,7 +79,7 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
         let place = (planned.server.clone(), planned.parameter);
         let stuck = step.status == Status::Stuck;
         // Two crashes before a write was sent look like two lost writes.
-        // What was accepted and not seen to end may still come through, for all that anybody knows.
+        // What was accepted and whose end is unknown may still take effect.
         let may_come = report.steps.iter().any(|applied| applied.id == step.id && applied.status == Status::TimedOut);
         let expected = crashes.len() >= 2 || fault_of(step) == Fault::NeverEnds || may_come;
         assert!(!stuck || expected, "{step:?} {crashes:?}");
@@ -92,6 +92,6 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
         let back = |write: &&Write| {
             write.place == (step.server.clone(), step.parameter) && write.value.eq_ignore_ascii_case(&step.undo)
         };
-        assert!(accepted.iter().filter(back).count() <= 1, "put back twice: {step:?} {crashes:?}");
+        assert!(accepted.iter().filter(back).count() <= 1, "undone twice: {step:?} {crashes:?}");
     }
 }

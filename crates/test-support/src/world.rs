@@ -64,7 +64,7 @@ pub enum Fault {
     NotSentTwice,
     /// The value waits for a restart. Not among [`Fault::ALL`].
     PendingRestart,
-    /// Reads fail for ever after the first write. Not among [`Fault::ALL`].
+    /// Reads fail always after the first write. Not among [`Fault::ALL`].
     Unseen,
 }
 

@@ -1,4 +1,4 @@
-//! `certificate-expiry`: on the wire, the certificate lasts longer than the profile's days.
+//! `certificate-expiry`: on the wire, the certificate is valid for longer than the profile's days.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
 use crate::{Control, Evidence, Settings, Source, Verdict};

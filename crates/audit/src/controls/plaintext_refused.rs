@@ -1,4 +1,4 @@
-//! `plaintext-refused`: on the wire, no client gets in without TLS.
+//! `plaintext-refused`: on the wire, no client connects without TLS.
 
 use crate::listeners::{inconclusive, judge_listeners};
 use crate::{Control, Evidence, Settings, Source, Verdict};

@@ -94,7 +94,7 @@ impl Builder {
         });
     }
 
-    /// The finished estate.
+    /// The finished fleet.
     pub(crate) fn finish(mut self) -> Estate {
         self.servers.sort_by_cached_key(|record| record.id.to_ascii_lowercase().into_boxed_str());
         let mut by_id = HashMap::with_capacity(self.servers.len());

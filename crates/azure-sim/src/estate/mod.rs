@@ -47,7 +47,7 @@ pub(crate) struct SubscriptionRecord {
     pub(crate) management_group: Option<Box<str>>,
     pub(crate) postgres: ProviderState,
     pub(crate) horizon: ProviderState,
-    /// Its servers: a range of the estate's servers.
+    /// Its servers: a range of the fleet's servers.
     pub(crate) servers: std::ops::Range<usize>,
     /// Its resource groups with a region each, ordered by name.
     pub(crate) groups: Vec<(Box<str>, Box<str>)>,
@@ -87,9 +87,9 @@ pub(crate) struct Mutable {
     switched_at: Option<i64>,
     /// What it was in the scenario, once something that is kept has changed it.
     original: Option<Box<Original>>,
-    /// A write that is on its way; it takes effect when its time has come and somebody looks.
+    /// A write that is on its way; it takes effect when its time has come and it is read.
     pending: Option<Pending>,
-    /// What somebody else does to the server later.
+    /// What others do to the server later.
     undone: Option<Pending>,
 }
 
@@ -280,7 +280,7 @@ impl Mutable {
         self.pending = Some(Pending { due, change });
     }
 
-    /// At `due`, somebody else puts these parameters back to what they are now.
+    /// At `due`, others reset these parameters to their present values.
     pub(crate) fn goes_back(&mut self, due: Instant, change: &Change) {
         let now = |parameter: &'static Parameter| (parameter, self.current(parameter).value.to_owned());
         let parameters = change.parameters.iter().map(|(parameter, _)| now(parameter)).collect();

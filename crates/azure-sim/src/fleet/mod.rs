@@ -1,6 +1,6 @@
 //! What the simulated Azure holds, as plain data.
 //!
-//! A fleet is either written out by hand, as in the demonstration, or generated from a seed. Both are turned into the
+//! A fleet is either written out, as in the demonstration, or generated from a seed. Both are turned into the
 //! compact records that the simulator serves; nothing here knows about requests.
 
 mod demo;
@@ -81,7 +81,7 @@ pub struct Fleet {
 pub struct Tenant {
     /// The directory id, in the form of a GUID.
     pub id: String,
-    /// The name shown to people.
+    /// The display name.
     pub name: String,
     /// Management groups below the root group, which always exists and has the tenant's id as its name.
     pub groups: Vec<ManagementGroup>,
@@ -94,7 +94,7 @@ pub struct Tenant {
 pub struct ManagementGroup {
     /// Its name, which is its id in paths.
     pub name: String,
-    /// The name shown to people.
+    /// The display name.
     pub display_name: String,
     /// The group above it; `None` is the tenant's root group.
     pub parent: Option<String>,
@@ -105,7 +105,7 @@ pub struct ManagementGroup {
 pub struct Subscription {
     /// The subscription id, in the form of a GUID.
     pub id: String,
-    /// The name shown to people.
+    /// The display name.
     pub name: String,
     /// Its state.
     pub state: SubscriptionState,
@@ -344,7 +344,7 @@ impl ServerState {
     }
 }
 
-/// What a server's listeners do that its parameters do not tell.
+/// What a server's listeners do that its parameters do not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireQuirk {
     /// PostgreSQL lets clients in without TLS, whatever is declared.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{POOLER, POSTGRES, Wire, resolvable, session};
 
-/// The most servers that get a port: each costs a socket, and nobody connects to a thousand by hand.
+/// The most servers that get a port: each costs a socket, and a thousand are of no use to a person.
 const MAX_SERVERS: usize = 200;
 
 /// Why no port could be had.
@@ -45,8 +45,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// The listener as a connection string for libpq and for `hostssl probe`: the name for the certificate, the address to
-    /// connect to.
+    /// The listener as a connection string for libpq and for `hostssl probe`: the name for the certificate, the address
+    /// to connect to.
     #[must_use]
     pub fn connection_string(&self) -> String {
         format!("host={} hostaddr={} port={}", self.host, self.address.ip(), self.address.port())

@@ -1,9 +1,9 @@
 //! The PostgreSQL listeners of the simulated servers: what a client meets that connects to one of them.
 //!
 //! What a listener does is read from the server's parameters at each connection, so a write through Resource Manager
-//! changes what the next client gets. Connections are made in this process ([`Wire::connect`], no socket and no DNS) or on
-//! loopback ports ([`Wire::listen`]). The protocol is written out here on its own: the client under test must not find its
-//! own mistakes on the other side.
+//! changes what the next client gets. Connections are made in this process ([`Wire::connect`], no socket and no DNS) or
+//! on loopback ports ([`Wire::listen`]). The protocol is written out here on its own: the client under test must not
+//! find its own mistakes on the other side.
 
 mod legacy;
 mod listen;
@@ -80,8 +80,8 @@ impl Wire {
         Ok(Self(Arc::new(Inner { simulation: simulation.clone(), pki, by_host })))
     }
 
-    /// The address of a server by its name, in any letter case. `None` for a name that does not resolve: one that no server
-    /// has, or that of a server in a virtual network, whose zone is private.
+    /// The address of a server by its name, in any letter case. `None` for a name that does not resolve: one that no
+    /// server has, or that of a server in a virtual network, whose zone is private.
     #[must_use]
     pub fn resolve(&self, host: &str) -> Option<IpAddr> {
         let index = match self.0.by_host.get(host) {
@@ -95,8 +95,8 @@ impl Wire {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::ConnectionRefused`] when nothing listens there: no such server, one that does not run, a port that
-    /// it does not have.
+    /// [`io::ErrorKind::ConnectionRefused`] when nothing listens there: no such server, one that does not run, a port
+    /// that it does not have.
     pub fn connect(&self, to: SocketAddr, client: IpAddr) -> io::Result<DuplexStream> {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let index = index(to.ip()).ok_or_else(refused)?;
@@ -129,7 +129,7 @@ fn resolvable(record: &Record) -> Option<String> {
     offered.then(|| crate::render::host_name(record))
 }
 
-/// An address for each server out of ranges that belong to nobody: 198.18.0.0/15 (RFC 2544, for tests of devices), then
+/// An address for each server out of reserved ranges: 198.18.0.0/15 (RFC 2544, for tests of devices), then
 /// 2001:db8::/32 (RFC 3849, for documentation).
 fn address(index: u32) -> IpAddr {
     if index < IPV4_ADDRESSES {

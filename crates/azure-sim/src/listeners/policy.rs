@@ -78,8 +78,8 @@ pub(super) fn read(estate: &Estate, record: &Record, port: u16) -> Option<Policy
     Some(Policy { server, enforced: enforced && !lies, open_database, floor, cap, host, certificate, root })
 }
 
-/// A cluster of Azure Cosmos DB for PostgreSQL always has one (Azure, "Connection pooling with managed PgBouncer"). What
-/// HorizonDB has was not seen; here it is the same.
+/// A cluster of Azure Cosmos DB for PostgreSQL always has one (Azure, "Connection pooling with managed PgBouncer").
+/// What HorizonDB has is unknown; here it is the same.
 fn has_pooler(record: &Record, mutable: &Mutable) -> bool {
     match record.kind {
         Kind::Flexible => is(&value(record, mutable, "pgbouncer.enabled"), "true"),

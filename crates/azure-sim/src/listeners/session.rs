@@ -65,7 +65,8 @@ where
     }
 }
 
-/// Shakes hands and goes on over TLS. `direct`: the client began with TLS, and must have named the protocol (ALPN).
+/// Completes the handshake and continues over TLS. `direct`: the client began with TLS, and must have named the
+/// protocol (ALPN).
 async fn over_tls<S>(
     wire: &Wire,
     policy: &Policy,
@@ -131,7 +132,8 @@ where
         return stream.write_all(&refusal(policy.server, client, user, startup)).await;
     }
     let mechanisms: &[&str] = match policy.server {
-        // The pooler ends TLS itself and binds nothing to it. What a single server's gateway asks for is not known here.
+        // The pooler ends TLS itself and binds nothing to it. What a single server's gateway asks for is not known
+        // here.
         Server::Postgres(_) if tls => &["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"],
         _ => &["SCRAM-SHA-256"],
     };

@@ -97,7 +97,7 @@ pub(crate) fn plain(kind: Kind, name: &str) -> Option<&'static Parameter> {
     (!property).then_some(parameter)
 }
 
-/// 404 for a parameter that the server does not have. What the real service says was not seen.
+/// 404 for a parameter that the server does not have. What the real service says is unknown.
 pub(crate) fn no_such_parameter(record: &Record, name: &str) -> Reply {
     Reply::error(
         StatusCode::NOT_FOUND,

@@ -14,8 +14,8 @@ use crate::estate::{Mutable, Record};
 use crate::fleet::Kind;
 use crate::json::{put, string};
 
-/// The end of every simulated host name. RFC 6761 keeps `.invalid` free for ever, so that nobody who follows such a name
-/// looks up or probes a stranger's server.
+/// The end of every simulated host name. RFC 6761 reserves `.invalid` permanently, so that following such a name never
+/// reaches a real server.
 pub(crate) const NOWHERE: &str = "invalid";
 
 /// A server with everything around its properties.

@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     log_age: AtomicI64,
 }
 
-/// Why a simulation could not be told something.
+/// Why an order to a simulation was not possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulationError {
@@ -67,8 +67,8 @@ impl Simulation {
         Self::made(scenario, None)
     }
 
-    /// The same as it was left by earlier processes: accepted writes are kept in the file `path`, which need not be there yet.
-    /// Its folder must be there when the first write comes.
+    /// The same as it was left by earlier processes: accepted writes are kept in the file `path`, which need not be
+    /// there yet. Its folder must be there when the first write comes.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// Forgets the writes that are kept in `path`. Whoever shares the file sees it.
+    /// Forgets the writes that are kept in `path`. Every process that shares the file sees it.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl Simulation {
         self.0.journal.snapshot()
     }
 
-    /// Sets a parameter as somebody else would, at once and without a request.
+    /// Sets a parameter as others would, at once and without a request.
     ///
     /// # Errors
     ///

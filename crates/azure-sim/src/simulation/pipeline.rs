@@ -1,4 +1,4 @@
-//! The way of a request: sign-in, tenant, rate, faults, handler, headers, counters.
+//! The path of a request: sign-in, tenant, rate, faults, handler, headers, counters.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;

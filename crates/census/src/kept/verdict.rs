@@ -22,8 +22,8 @@ pub enum Restriction<'a> {
 }
 
 impl KeptCensus {
-    /// Judges whether TLS can be enforced. The window ends with the newest thing that was observed, and what was seen before the
-    /// window, or before `since`, does not count.
+    /// Judges whether TLS can be enforced. The window ends with the newest thing that was observed, and what was seen
+    /// before the window, or before `since`, does not count.
     #[must_use]
     pub fn judge(&self, requirements: Requirements, since: Option<Millis>) -> CensusReport {
         let from = self.from(requirements, since);
@@ -54,7 +54,7 @@ impl KeptCensus {
     }
 
     /// Judges one way to make the server stricter. The clients of the report are those that it would refuse, and those of which
-    /// that cannot be told. What was seen before `since` does not count.
+    /// that is unknown. What was seen before `since` does not count.
     #[must_use]
     pub fn impact(
         &self,

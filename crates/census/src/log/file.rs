@@ -22,7 +22,7 @@ const MOST_SAMPLE: usize = 4 << 20;
 const LONGEST_LINE: usize = 1 << 20;
 /// How often the time is read, in bytes.
 const STRIDE: usize = 4 << 10;
-/// Times of two readings that are further apart than this are worth a look at the lines between them.
+/// Times of two readings that are further apart than this make the lines between them worth reading.
 const LEAP: Millis = 60 * 60 * 1_000;
 /// What was written for so long without a single connection was written without `log_connections`.
 pub(super) const DAY: Millis = 23 * LEAP;
@@ -59,7 +59,7 @@ pub(super) struct LogFile {
     carry: Vec<u8>,
     /// The line in `carry` is too long: its rest is left out.
     is_skipping: bool,
-    /// An odd number of quotation marks was seen: the record goes on behind the line break.
+    /// An odd number of quotation marks was seen: the record continues after the line break.
     is_quoted: bool,
     /// Whether the last record of csvlog is not whole.
     is_cut: bool,
@@ -340,8 +340,8 @@ impl LogFile {
 
     fn csv_lines(&mut self, region: &[u8], sink: &mut Sink<'_>) {
         for line in region.split_inclusive(|byte| *byte == b'\n') {
-            // Inside of a quoted field every quotation mark is doubled, so a line that is a whole record there can only mean
-            // that the record before it was cut off.
+            // Inside of a quoted field every quotation mark is doubled, so a line that is a whole record there can only
+            // mean that the record before it was cut off.
             if self.is_quoted && is_whole_record(line) {
                 self.unread += 1;
                 self.record.clear();

@@ -12,9 +12,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 const MOST_OPEN: usize = 32 << 10;
 /// Sessions of one generation that are remembered as counted, so that a file that is read twice counts once.
 const MOST_COUNTED: usize = 512 << 10;
-/// `authentication_timeout` is ten minutes at most: what was received longer ago is another session of the same process id.
+/// `authentication_timeout` is ten minutes at most: what was received longer ago is another session of the same process
+/// id.
 const LONGEST_LOGIN: Millis = 11 * 60 * 1_000;
-/// The longest text that is kept of a name. PostgreSQL's have up to 63 bytes; an application name of the wire is longer.
+/// The longest text that is kept of a name. PostgreSQL's have up to 63 bytes; an application name of the wire is
+/// longer.
 const LONGEST_NAME: usize = 256;
 
 /// What a line says beside its message.
@@ -40,7 +42,7 @@ pub(super) struct Tally {
     pub(super) received: u64,
     pub(super) authorized: u64,
     pub(super) disconnected: u64,
-    /// Network sessions without an address, because *received* was not seen.
+    /// Network sessions without an address, because *received* was not logged.
     pub(super) without_origin: u64,
     /// Lines without a key.
     pub(super) without_key: u64,
@@ -57,8 +59,8 @@ pub(super) struct Joiner {
     pub(super) logged: Coverage,
 }
 
-/// Hashes session keys, which are two numbers and looked up a dozen times for each session. The seed is random, so that a
-/// log that was made for it cannot make lookups slow.
+/// Hashes session keys, which are two numbers and looked up a dozen times for each session. The seed is random, so that
+/// a log that was made for it cannot make lookups slow.
 #[derive(Debug, Clone, Copy)]
 struct Seed(u64, u64);
 
@@ -184,7 +186,7 @@ impl Joiner {
         self.insert(key, session, census);
     }
 
-    /// It was let in.
+    /// It was accepted.
     pub(super) fn authorized(&mut self, line: Line<'_>, authorized: &Authorized<'_>, census: &mut Census) {
         self.tally.authorized += 1;
         if let Some(at) = line.at {
@@ -202,8 +204,8 @@ impl Joiner {
         let mut origin = line.origin.map(Place::from);
         if let Some(session) = self.get(key) {
             match &session.seen {
-                // A session is authorized once. What looks like a second time is the same line of another file, or words that
-                // the session had logged for itself (`RAISE LOG`).
+                // A session is authorized once. What looks like a second time is the same line of another file, or
+                // words that the session had logged for itself (`RAISE LOG`).
                 Some(known) if known.doubt == Some(Doubt::BeganBefore) && !key.is_reused() => {
                     origin = session.origin.take();
                     session.seen = None;
@@ -259,8 +261,8 @@ impl Joiner {
                 self.insert(key, session, census);
             }
         }
-        // A process id may come again at any time. The line of another file that belongs to it can be of this session only
-        // if the key is never used again.
+        // A process id may come again at any time. The line of another file that belongs to it can be of this session
+        // only if the key is never used again.
         if key.is_reused() || self.get(key).is_some_and(|session| session.is_settled()) {
             self.settle(key, census);
         }

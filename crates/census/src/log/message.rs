@@ -1,8 +1,8 @@
 //! What one message of the server says of a connection.
 //!
-//! Names are not quoted in messages. The application name is any client's to choose, while users and databases are made by
-//! an administrator: where a message can be split in several places, the split that puts the oddity into the application
-//! name is taken, and what then still has two readings is said to be in doubt.
+//! Names are not quoted in messages. The application name is any client's to choose, while users and databases are made
+//! by an administrator: where a message can be split in several places, the split that puts the oddity into the
+//! application name is taken, and what then still has two readings is said to be in doubt.
 
 use super::refusal::{self, Refusal};
 use super::short::{find, rfind};
@@ -14,7 +14,7 @@ use crate::Doubt;
 pub(crate) enum Message<'a> {
     /// A connection came in.
     Received(Origin<'a>),
-    /// It was authenticated and let in.
+    /// It was authenticated and accepted.
     Authorized(Authorized<'a>),
     /// It ended. A French message is of two lines, and the names are on the second.
     Disconnected(Option<Parting<'a>>),
@@ -104,19 +104,19 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
     setting(message).map(Message::Setting)
 }
 
-/// The new value of `log_connections` when the configuration was read again; empty if it was taken out of the file, which
-/// sets it to its default.
+/// The new value of `log_connections` when the configuration was read again; empty if it was taken out of the file,
+/// which sets it to its default.
 ///
-/// Every catalogue has the name in quotation marks in `parameter "%s" changed to "%s"`, and the value after it; those of
-/// `parameter "%s" removed from configuration file, reset to default` have no value.
+/// Every catalogue has the name in quotation marks in `parameter "%s" changed to "%s"`, and the value after it; those
+/// of `parameter "%s" removed from configuration file, reset to default` have no value.
 fn setting(message: &[u8]) -> Option<&[u8]> {
     let at = find(message, SETTING.as_bytes())?;
     let text = std::str::from_utf8(message).ok()?;
     let is_mark = |c: char| matches!(c, '"' | '«' | '»');
     let head = text.get(..at)?.trim_end().strip_suffix(is_mark)?;
     let tail = text.get(at + SETTING.len()..)?.trim_start().strip_prefix(is_mark)?;
-    // A text of somebody that quotes the name comes behind its kind: `statement: …`; and a value that is refused changes
-    // nothing.
+    // A text of somebody that quotes the name comes behind its kind: `statement: …`; and a value that is refused
+    // changes nothing.
     if head.contains(':') || head.starts_with("invalid value") {
         return None;
     }
@@ -253,7 +253,8 @@ fn gss<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], bool)> {
     Some((text.get(..at)?, value.starts_with(yes.as_bytes())))
 }
 
-/// ` SSL enabled (protocol=P, cipher=C, bits=N)`, whole and well formed: the head before it, the protocol and the cipher.
+/// ` SSL enabled (protocol=P, cipher=C, bits=N)`, whole and well formed: the head before it, the protocol and the
+/// cipher.
 fn ssl<'a>(text: &'a [u8], wording: &Wording) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
     let [open, cipher, bits, close] = wording.ssl;
     let at = rfind(text, open.as_bytes())?;

@@ -1,12 +1,12 @@
 //! Whether a path leads from a server's certificate to a root, as OpenSSL decides it for libpq.
 //!
-//! OpenSSL builds one path and does not turn back: what is wrong with that path is final, even if another would do. So the
-//! question has two halves: which path it builds ([`paths`]), and what it says of it ([`checks`]). Where several roots share a
-//! name, the path depends on their order, and on the version of OpenSSL: then all possible paths are judged, and the
-//! question stays open unless they agree.
+//! OpenSSL builds one path and does not turn back: what is wrong with that path is final, even if another would do. So
+//! the question has two halves: which path it builds ([`paths`]), and what it says of it ([`checks`]). Where several
+//! roots share a name, the path depends on their order, and on the version of OpenSSL: then all possible paths are
+//! judged, and the question stays open unless they agree.
 //!
-//! webpki answers the same question by stricter rules (RFC 5280 without leniency); it is asked too, for the judgement by
-//! RFC 9525.
+//! webpki answers the same question by stricter rules (RFC 5280 without leniency); it is asked too, for the judgement
+//! by RFC 9525.
 
 mod checks;
 mod paths;
@@ -17,7 +17,8 @@ use crate::roots::RootStore;
 use crate::x509::Certificate;
 use paths::Paths;
 
-/// The most certificates that a server may send: OpenSSL takes 100 kB of them (max_cert_list), some 100 of the usual size.
+/// The most certificates that a server may send: OpenSSL takes 100 kB of them (max_cert_list), some 100 of the usual
+/// size.
 const MAX_SENT: usize = 200;
 
 /// Why no path was found, or none that is good.
@@ -84,8 +85,8 @@ pub(crate) struct Path {
     pub(crate) root: String,
 }
 
-/// Judges the path from the first of `sent` to a root in `stores`, at `now` in seconds since 1970. The dates of the first
-/// certificate are not looked at.
+/// Judges the path from the first of `sent` to a root in `stores`, at `now` in seconds since 1970. The dates of the
+/// first certificate are not checked.
 pub(crate) fn judge(sent: &[Vec<u8>], stores: &[&RootStore], now: i64) -> Result<Path, ChainFault> {
     let mut certificates = sent.iter().take(MAX_SENT).map(|der| Certificate::read(der).map(Rc::new));
     let Some(Some(leaf)) = certificates.next() else {

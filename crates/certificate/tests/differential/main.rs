@@ -1,7 +1,8 @@
 //! Random chains, judged by this crate and by OpenSSL itself: by `openssl verify`, and by libpq in `psql`.
 //!
-//! A few hundred run with the other tests. `HOSTSSL_DIFFERENTIAL=16000 cargo test -p hostssl-certificate --test differential --
-//! --nocapture` gives 16,000 to `openssl verify` and every eighth of them to `psql`, and prints the counts.
+//! A few hundred run with the other tests. `HOSTSSL_DIFFERENTIAL=16000 cargo test -p hostssl-certificate --test
+//! differential -- --nocapture` gives 16,000 to `openssl verify` and every eighth of them to `psql`, and prints the
+//! counts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "says what was compared")]
@@ -15,7 +16,8 @@ use chains::{Case, Generator, HOST, Key};
 use hostssl_certificate::{Assessment, Evidence, Judgement, RootStore, judge};
 use std::collections::BTreeMap;
 
-/// The numbers of the chains to try: those below `usual`, unless the variable has another limit, or a range such as `16000..20000`.
+/// The numbers of the chains to try: those below `usual`, unless the variable has another limit, or a range such as
+/// `16000..20000`.
 fn numbers(usual: u64) -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("HOSTSSL_DIFFERENTIAL") else { return 0..usual };
     let (from, to) = text.split_once("..").unwrap_or(("0", &text));
@@ -128,8 +130,8 @@ fn psql_says_the_same() {
     tally.settle("psql");
 }
 
-/// The public vectors of x509-limbo, in its own format: the file that `HOSTSSL_LIMBO` names. What they expect is RFC 5280's and the
-/// web's; OpenSSL is asked what it says of each, and the strict judgement is only counted.
+/// The public vectors of x509-limbo, in its own format: the file that `HOSTSSL_LIMBO` names. What they expect is RFC
+/// 5280's and the web's; OpenSSL is asked what it says of each, and the strict judgement is only counted.
 #[test]
 #[ignore = "needs the file of x509-limbo in HOSTSSL_LIMBO"]
 fn the_vectors_of_x509_limbo() {

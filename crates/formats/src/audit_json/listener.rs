@@ -20,7 +20,7 @@ pub(super) struct Look<'a> {
     verdict: Option<Verdict>,
     /// Why it could not be checked: a stable word, as in `gaps`. Null if it was checked.
     reason: Option<&'static str>,
-    /// The reason for the verdict, or for its absence, in one line for people.
+    /// The reason for the verdict, or for its absence, in one line of text.
     detail: &'a str,
     /// The versions that it was asked about, the oldest first. Empty when none was.
     versions: Vec<Version>,

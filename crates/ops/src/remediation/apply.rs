@@ -13,19 +13,19 @@ use std::time::Duration;
 
 /// Everything that it takes to change servers.
 pub struct Remediation<'a> {
-    /// Where, and as whom. Its client must not be stopped by an interrupt: what is under way is followed to its end.
+    /// Where, and as whom. Its client must not be stopped by an interrupt: what is in progress is followed to its end.
     pub tenant: &'a Tenant,
-    /// Who ordered it, when the identity acts for somebody: the journal then has both.
+    /// Who ordered it, when the identity acts for a person: the journal then has both.
     pub on_behalf: Option<&'a str>,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
-    /// Tells the time.
+    /// Gives the time.
     pub clock: &'a dyn Clock,
-    /// Looks at the wire, when it is asked to.
+    /// Probes listeners, if requested.
     pub judge: Option<&'a dyn Judge>,
-    /// Is told what happens.
+    /// Receives what happens.
     pub events: &'a dyn EventSink,
-    /// Is told why Azure did not say what the identity may do, when it did not.
+    /// Receives why Azure did not say what the identity may do, when it did not.
     pub on_untold: &'a (dyn Fn(&Unchecked) + Send + Sync),
     /// Given when the run is to end.
     pub stop: hostssl_model::StopSignal,
@@ -52,7 +52,7 @@ pub enum RemediationError {
     /// The run was stopped before the first write.
     #[error("{0} before anything was written")]
     Stopped(Stop),
-    /// The run could not go on.
+    /// The run could not continue.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
 }
@@ -127,7 +127,8 @@ impl Remediation<'_> {
         Ok(self.executor(&self.writer()).apply(approved, run, &by).await?)
     }
 
-    /// Continues a run that was stopped, as it was loaded from this journal. The servers to forget are not looked at: their steps end as they stand.
+    /// Continues a run that was stopped, as it was loaded from this journal. The servers to forget are not checked:
+    /// their steps end as they are.
     ///
     /// # Errors
     ///
@@ -142,8 +143,8 @@ impl Remediation<'_> {
         Ok(self.executor(&self.writer()).resume(run, rest, forgotten).await?)
     }
 
-    /// Puts back exactly what a run changed, as it was loaded from this journal, but for the servers to forget. The reason is kept
-    /// in the journal.
+    /// Undoes exactly what a run changed, as it was loaded from this journal, but for the servers to forget. The reason
+    /// is kept in the journal.
     ///
     /// # Errors
     ///
@@ -177,7 +178,7 @@ impl Remediation<'_> {
         }
     }
 
-    /// Whoever continues or undoes a run may be another person and come much later, but must be in the same place.
+    /// Another person may continue or undo a run much later, but must be in the same place.
     fn check_place(&self, run: &LoadedRun) -> Result<(), RemediationError> {
         self.check_context(&run.plan, None, Duration::MAX).map_err(|error| match error {
             RemediationError::Mismatch(mismatches) => RemediationError::OtherPlace(mismatches),

@@ -6,10 +6,10 @@ use hostssl_store::{StoreError, StoreReader};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Earlier runs that are looked at, the newest first. What failed longer ago may well have been fixed.
+/// Earlier runs that are read, the newest first. What failed longer ago may well have been fixed.
 const RUNS: usize = 10;
 
-/// The servers whose last change did not end well, with the run: whoever plans again should try another one first.
+/// The servers whose last change did not end well, with the run: another plan should try another server first.
 ///
 /// A run that cannot be understood is skipped: it must not keep anybody from planning. Where there is no state, no change
 /// was ever made.

@@ -14,7 +14,7 @@ use std::fmt;
 
 /// Where the kept censuses are.
 pub trait ClientEvidence: fmt::Debug + Send + Sync {
-    /// What is kept of the clients of a server; `None` when nobody has looked.
+    /// What is stored of the clients of a server; `None` when they were not observed.
     ///
     /// # Errors
     ///
@@ -45,7 +45,8 @@ pub struct AcceptBreakage {
     pub by: Option<String>,
 }
 
-/// What the census says of each control that the goal concerns, of each server that would be changed. `now` is in RFC 3339.
+/// What the census says of each control that the goal concerns, of each server that would be changed. `now` is in RFC
+/// 3339.
 pub(super) fn impacts(
     evidence: Option<&dyn ClientEvidence>,
     audit: &AuditReport,
@@ -152,7 +153,8 @@ fn affected(client: &Client) -> AffectedClient {
     }
 }
 
-/// The servers whose clients may be refused, each with the first word that names it; or the first selector that matches none.
+/// The servers whose clients may be refused, each with the first word that names it; or the first selector that matches
+/// none.
 pub(super) fn accepted(
     orders: &[AcceptBreakage],
     servers: &[&Server],

@@ -9,7 +9,7 @@ use hostssl_model::{
 };
 use hostssl_remediation::{Judge, ParameterRef, SafeText, Verdict};
 
-/// Looks at the listeners of a server that was just changed.
+/// Probes the listeners of a server that was just changed.
 #[derive(Debug)]
 pub struct WireJudge {
     /// Says by which name the server is reached.
@@ -42,7 +42,7 @@ fn not_checked(why: &str) -> Verdict {
 }
 
 /// What the listeners together say about one value. One that contradicts it outweighs all others; without one that
-/// contradicts it, one that was not seen leaves it open.
+/// contradicts it, one that could not be checked leaves it open.
 fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> Verdict {
     let mut unseen = None;
     let mut confirmed = false;

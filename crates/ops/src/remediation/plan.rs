@@ -40,7 +40,7 @@ pub struct PlanRequest {
     pub reason: Option<String>,
     /// How to find servers.
     pub discovery: Discovery,
-    /// Where the kept censuses of clients are; without it, nobody has looked at them.
+    /// Where the kept censuses of clients are; without it, none is available.
     pub clients: Option<Arc<dyn ClientEvidence>>,
     /// Whose clients may be refused.
     pub accepted: Vec<AcceptBreakage>,
@@ -83,7 +83,7 @@ impl Advice for PlanError {
     }
 }
 
-/// Looks at everything in scope and decides what to change. Zero writes.
+/// Reads everything in scope and decides what to change. Zero writes.
 ///
 /// # Errors
 ///
@@ -203,8 +203,8 @@ fn waived(audit: &AuditReport, request: &PlanRequest) -> Vec<WaivedFinding> {
     servers.flat_map(|report| controls.iter().map(move |control| waive(report, control))).collect()
 }
 
-/// The controls whose settings the planner reads. A floor above TLS 1.2 may stand above a server's cap, so that the cap is
-/// looked at too.
+/// The controls whose settings the planner reads. A floor above TLS 1.2 may stand above a server's cap, so that the cap
+/// is looked at too.
 fn evidence(profile: &Profile, goal: &Goal) -> Profile {
     let floor = match goal {
         Goal::Fix { minimum_tls, .. } => Some(*minimum_tls),

@@ -26,12 +26,12 @@ impl fmt::Display for NotPermitted {
     }
 }
 
-/// What asking came to.
+/// The result of asking.
 #[derive(Debug, Default)]
 pub(super) struct Preflight {
     /// What certainly is not allowed, in the order of the servers' ids.
     pub(super) missing: Vec<NotPermitted>,
-    /// Why Azure did not tell, where it did not. It is no reason to stop: a write that is not allowed is refused.
+    /// Why Azure did not say, where it did not. It is no reason to stop: a write that is not allowed is refused.
     pub(super) untold: Option<Unchecked>,
 }
 

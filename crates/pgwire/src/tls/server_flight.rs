@@ -7,10 +7,10 @@ use super::{CipherSuite, ContentType, NamedGroup, Record, TlsVersion};
 use crate::DecodeError;
 use crate::cursor::Cursor;
 
-/// The most bytes of a flight that are looked at. A flight with a long chain of RSA-4096 certificates has about 12 KiB.
+/// The most bytes of a flight that are read. A flight with a long chain of RSA-4096 certificates has about 12 KiB.
 pub const MAX_FLIGHT: usize = 64 * 1024;
 
-/// The most records of a flight: a peer that cuts it into single bytes wastes time, and nobody else does.
+/// The most records of a flight: only a peer that wastes time cuts it into single bytes.
 const MAX_RECORDS: usize = 512;
 
 /// The most certificates that are kept.

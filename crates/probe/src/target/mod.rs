@@ -1,4 +1,4 @@
-//! What to probe, from the forms in which people name a PostgreSQL server.
+//! What to probe, in the usual forms of naming a PostgreSQL server.
 //!
 //! A password in any of them is dropped while parsing: no type of this crate can hold one, and no error repeats the
 //! text it came from. What looks like a password where a name belongs is refused, because names are sent in plaintext.
@@ -43,8 +43,8 @@ pub struct Target {
     pub port: u16,
     /// The address to connect to in place of looking the host up (libpq's `hostaddr`).
     pub address: Option<IpAddr>,
-    /// Whether there is a host to judge the certificate by. With `hostaddr` alone there is none, and libpq's `verify-full`
-    /// refuses to begin.
+    /// Whether there is a host to check the certificate against. With `hostaddr` alone there is none, and libpq's
+    /// `verify-full` refuses to begin.
     pub named: bool,
     /// The user of the connection string, to be probed in the first place.
     pub user: Option<String>,
@@ -54,11 +54,12 @@ pub struct Target {
     pub databases: Vec<String>,
     /// The file of trusted roots (libpq's `sslrootcert`), for the caller to read; `system` means the system's.
     pub root_certificate: Option<String>,
-    /// Whether libpq would check revocation lists (`sslcrl`, `sslcrldir`, `~/.postgresql/root.crl`), which this program does not.
+    /// Whether libpq would check revocation lists (`sslcrl`, `sslcrldir`, `~/.postgresql/root.crl`), which this program
+    /// does not.
     pub revocation_lists: bool,
     /// How to ask for TLS.
     pub negotiation: SslNegotiation,
-    /// The service that was named, for whoever looks up a password.
+    /// The service that was named, for looking up a password.
     pub service: Option<String>,
 }
 
@@ -147,7 +148,7 @@ impl Target {
         }
     }
 
-    /// Reads a text in any of the forms in which people write down where a server is:
+    /// Reads a text in any of the usual forms of naming a server:
     ///
     /// - `host`, `host:port`, `192.0.2.1:5432`, `2001:db8::1`, `[2001:db8::1]:5432`, `host:port/database`;
     /// - a URL, `postgresql://..` or `postgres://..`, also as JDBC (`jdbc:postgresql://..`) and SQLAlchemy

@@ -138,7 +138,8 @@ impl Parameters {
     }
 }
 
-/// Every keyword of libpq up to PostgreSQL 18 (libpq, section "Parameter Key Words"; PQconninfoOptions in fe-connect.c).
+/// Every keyword of libpq up to PostgreSQL 18 (libpq, section "Parameter Key Words"; PQconninfoOptions in
+/// fe-connect.c).
 const KEYWORDS: [&str; 50] = [
     "application_name",
     "authtype",
@@ -198,8 +199,8 @@ const MORE_KEYWORDS: [&str; 3] = ["target_session_attrs", "tcp_user_timeout", "u
 const MEANT: [&str; 8] =
     ["hostaddr", "dbname", "sslrootcert", "sslmode", "sslnegotiation", "service", "sslcrl", "sslcrldir"];
 
-/// Refuses a keyword that libpq does not have: what it was to say would be lost. In URLs, to which drivers add keywords of their
-/// own, only one that is all but one of those that mean something here.
+/// Refuses a keyword that libpq does not have: what it was to say would be lost. In URLs, to which drivers add keywords
+/// of their own, only one that is all but one of those that mean something here.
 pub(super) fn check_keyword(keyword: &str, only_libpq: bool) -> Result<(), TargetError> {
     let keyword = keyword.to_ascii_lowercase();
     let known = || KEYWORDS.iter().chain(&MORE_KEYWORDS).copied();
@@ -211,7 +212,8 @@ pub(super) fn check_keyword(keyword: &str, only_libpq: bool) -> Result<(), Targe
     if near.is_some() || only_libpq { Err(TargetError::Keyword(near)) } else { Ok(()) }
 }
 
-/// Whether one word is another with one letter too many, missing, wrong, or two exchanged. Short words are too alike to tell.
+/// Whether one word is another with one letter too many, missing, wrong, or two exchanged. Short words are too alike to
+/// tell.
 fn is_slip(typed: &str, meant: &str) -> bool {
     let (a, b): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
     if meant.len() < 5 || a.len().abs_diff(b.len()) > 1 || a == b {

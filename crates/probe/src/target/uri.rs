@@ -3,7 +3,8 @@
 use super::TargetError;
 use super::parameters::{Parameters, check_keyword};
 
-/// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write it.
+/// What follows the scheme, if the text is such a URL: libpq's own, in any letter case, or as JDBC and SQLAlchemy write
+/// it.
 pub(super) fn strip_scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();

@@ -23,11 +23,11 @@ const STALE: Duration = Duration::from_secs(5);
 pub(super) enum Left {
     /// It has ended.
     Ended,
-    /// It has not: the run was stopped, or nobody could look what became of the write.
+    /// It has not: the run was stopped, or the result of the write could not be read.
     Open,
 }
 
-/// What to do after a stage was looked at.
+/// What to do after a stage was examined.
 enum Next {
     /// Look at the stage again: something was recorded.
     Again,
@@ -35,7 +35,7 @@ enum Next {
     Leave,
 }
 
-/// What the answer to a write told about its operation. Never leaves memory.
+/// What the answer to a write said about its operation. Never leaves memory.
 struct Operation<T> {
     /// `None` when the answer said that it is done.
     handle: Option<T>,
@@ -50,7 +50,7 @@ enum Sight {
     Before(Parameter),
     /// A third one.
     Other(SafeText),
-    /// Not seen.
+    /// Could not be checked.
     Unchecked(Unchecked),
 }
 
@@ -156,8 +156,8 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
     }
 
-    /// Looks whether the server is the one that the plan was made for, and not another that was made under its name since.
-    /// `None` when it is, or Azure does not say.
+    /// Checks that the server is the one that the plan was made for, and not another that was created under its name
+    /// since. `None` when it is, or Azure does not say.
     async fn identify(&mut self) -> Result<Option<Next>, Halt> {
         if self.identified {
             return Ok(None);
@@ -209,7 +209,8 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         track.running_since_ms.is_some_and(|since| self.executor.clock.now_ms().saturating_sub(since) < longest)
     }
 
-    /// Makes sure of the server, waits for its turn, records the intent, then writes. The one place where anything is written.
+    /// Makes sure of the server, waits for its turn, records the intent, then writes. The one place where anything is
+    /// written.
     async fn write(&mut self, before: &Parameter) -> Result<Next, Halt> {
         let (writer, asked) = (self.executor.writer, self.executor.clock.elapsed());
         if let Some(next) = self.identify().await? {
@@ -249,7 +250,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
     }
 
-    /// Whose value it will be: somebody's, but when undo restores the service's own.
+    /// Whose value it will be: an explicit one, except when undo restores the service's default.
     fn origin(&self) -> Result<Origin, Halt> {
         let restores =
             self.direction == Direction::Undo && self.recorder.track(self.step, Direction::Apply)?.was_default;
@@ -304,7 +305,8 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
             _ => {
                 let now = self.executor.clock.elapsed();
                 let since = *self.unreadable_since.get_or_insert(now);
-                // An outage of the sign-in or the network is everybody's, and passes: it is no reason to end every step.
+                // An outage of the sign-in or the network is everybody's, and passes: it is no reason to end every
+                // step.
                 let patience = match blind.reason {
                     Reason::SignIn | Reason::Network | Reason::Throttled | Reason::Stopped => {
                         self.executor.options.busy_patience
@@ -338,7 +340,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         }
     }
 
-    /// Records that the wanted value was read after a write, and ends the step when nobody asks the wire.
+    /// Records that the wanted value was read after a write, and ends the step when listeners are not probed.
     async fn observed(&self, parameter: &Parameter) -> Result<Next, Halt> {
         let pending_restart = parameter.pending_restart;
         let mut acts = vec![Act::Observed { found: SafeText::new(parameter.value()), pending_restart }];

@@ -15,7 +15,7 @@ pub struct ExecutorOptions {
     pub busy_patience: Duration,
     /// How long a read that fails before anything was written is retried.
     pub read_patience: Duration,
-    /// How long a journal that somebody else is writing to is waited for.
+    /// How long to wait for a journal that another process is writing to.
     pub journal_patience: Duration,
     /// How long an operation may take.
     pub operation_patience: Duration,
@@ -25,25 +25,25 @@ pub struct ExecutorOptions {
     /// the old one, it is written once more. Longer than any operation takes; a write while one still runs is refused
     /// by Azure besides, because a server takes one operation at a time.
     pub grace: Duration,
-    /// The same while the server says that it is ready, so that no operation runs on it: long enough for a write that is still
-    /// on its way, and for a value that is read from a copy. Azure has done a change of a parameter after 11 s at most, where it
-    /// was recorded.
+    /// The same while the server says that it is ready, so that no operation runs on it: long enough for a write that
+    /// is still on its way, and for a value that is read from a copy. Azure has done a change of a parameter after 11 s
+    /// at most, where it was recorded.
     pub ready_grace: Duration,
-    /// How long after an accepted write, of which nobody tells how it goes, a server that says that it is ready and has the old
-    /// value is waited for.
+    /// How long after an accepted write, of which the status is unknown, a server that says that it is ready and has
+    /// the old value is waited for.
     pub ready_patience: Duration,
-    /// How long the value may be unreadable after a write before the step is left open, for whoever resumes the run.
+    /// How long the value may be unreadable after a write before the step is left open until the run is resumed.
     pub unseen_patience: Duration,
     /// How long after the last step ended all values are read once more before the report.
     pub second_look: Duration,
     /// How long to wait after each wave, before its values are read again, so that clients have met what was changed.
     pub soak: Duration,
-    /// How long an operation that nobody has seen end may still take effect. Within it, a value that is back to what it was
+    /// How long an operation whose end is unknown may still take effect. Within it, a value that is back to what it was
     /// is no proof that it stays so.
     pub longest_operation: Duration,
     /// How long the wire may contradict the new value.
     pub judge_patience: Duration,
-    /// How long what is under way may take after the run was stopped.
+    /// How long what is in progress may take after the run was stopped.
     pub stop_patience: Duration,
     /// The first wait before asking again, where Azure names none; each wait is half as long again.
     pub first_wait: Duration,

@@ -73,7 +73,7 @@ impl<'a> Pool<'a> {
     ///
     /// # Errors
     ///
-    /// The first that halts: with the journal gone nothing may go on.
+    /// The first that halts: without the journal nothing may continue.
     pub(super) async fn until_idle(&mut self) -> Result<(), Halt> {
         while self.places.active.load(Ordering::SeqCst) > 0 {
             tokio::select! {

@@ -139,12 +139,12 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
         self.look(step, Direction::Apply, |track| track.ending().is_none() && !track.is_open()) == Some(true)
     }
 
-    /// Whether a write of a step is, or may be, under way.
+    /// Whether a write of a step is, or may be, in progress.
     pub(super) fn is_open(&self, step: &Step) -> bool {
         self.look(step, Direction::Apply, Track::is_open) == Some(true)
     }
 
-    /// Whether a step is being put back and has not ended.
+    /// Whether a step is being undone and has not ended.
     pub(super) fn is_undoing(&self, step: &Step) -> bool {
         self.look(step, Direction::Undo, |track| track.ending().is_none()) == Some(true)
     }

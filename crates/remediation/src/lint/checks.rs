@@ -1,4 +1,4 @@
-//! What is looked at in a plan, from its steps alone.
+//! The checks of a plan, from its steps alone.
 
 use super::{LintCode, LintContext};
 use crate::plan::unix_ms;
@@ -177,8 +177,8 @@ pub(super) fn lint_waves(plan: &Plan, context: &LintContext<'_>, say: &mut Say<'
 /// The tags that say what a server is for.
 const PURPOSE: [&str; 6] = ["environment", "env", "stage", "tier", "lifecycle", "criticality"];
 
-/// Whether a text says that people depend on a server; `None` when it says nothing about that. `non-prod` and `pre-prod` say
-/// that they do not.
+/// Whether a text says that a server is in production use; `None` when it says nothing about that. `non-prod` and
+/// `pre-prod` say that they do not.
 fn says_production(text: &str) -> Option<bool> {
     let text = text.to_lowercase();
     let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());

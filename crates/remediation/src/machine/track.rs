@@ -1,4 +1,4 @@
-//! One way of one step: there, or back.
+//! One direction of one step: apply, or undo.
 
 use crate::{Act, Ending, RequestId, SafeText};
 
@@ -9,7 +9,7 @@ pub(super) const MAX_UNANSWERED: u8 = 2;
 /// Where a track stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// Nothing is under way.
+    /// Nothing is in progress.
     Planned,
     /// A write was, or was about to be, sent; its outcome is unknown.
     Intended,
@@ -56,7 +56,7 @@ pub struct Track {
     /// When the last write of an earlier track was about to be sent, if that one ended without anybody knowing whether
     /// the write took effect. What is read soon after may still change by itself.
     pub unsettled_since_ms: Option<i64>,
-    /// When the last write of an earlier track was about to be sent, if Azure accepted that one and nobody has seen its
+    /// When the last write of an earlier track was about to be sent, if Azure accepted that one and no run has seen its
     /// operation end. It may still take effect, long after.
     pub running_since_ms: Option<i64>,
 }
@@ -97,7 +97,7 @@ impl Track {
         }
     }
 
-    /// Whether a write is, or may be, under way.
+    /// Whether a write is, or may be, in progress.
     #[must_use]
     pub fn is_open(&self) -> bool {
         match self.stage {

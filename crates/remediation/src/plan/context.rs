@@ -85,7 +85,7 @@ impl fmt::Display for Span {
 
 impl Plan {
     /// Compares a plan with where, when and by whom it is about to be applied. The age counts from when the servers
-    /// were looked at, because that is what the plan rests on.
+    /// were checked, because that is what the plan is based on.
     ///
     /// # Errors
     ///

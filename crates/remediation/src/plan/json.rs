@@ -1,7 +1,7 @@
 //! The file form of a plan, `hostssl/plan/v1`: frozen, with its own structs.
 //!
 //! The hash is the SHA-256 of the canonical form: the same JSON without `hash`, without white space, and with the
-//! members of every object in the order of their names. So anybody can compute it again, for instance with
+//! members of every object in the order of their names. It can be recomputed, for instance with
 //! `jq -cjS 'del(.hash)' plan.json | sha256sum`.
 
 use super::clients::{AcceptanceV1, ClientsV1};
@@ -94,7 +94,7 @@ impl Plan {
         Self { hash, draft }
     }
 
-    /// The plan in its file form, indented for people.
+    /// The plan in its file form, indented.
     #[must_use]
     pub fn to_json(&self) -> String {
         let document = PlanV1::from_draft(&self.draft, self.hash.as_str().to_owned());

@@ -1,4 +1,4 @@
-//! The rules that every plan keeps. Whoever applies a plan may rely on them.
+//! The rules that every plan keeps. Code that applies a plan may rely on them.
 
 use super::context::unix_ms;
 use super::{Disposition, Draft, Step};
@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 /// The most steps of a plan.
 const MAX_STEPS: usize = 200_000;
-/// The longest text that is neither an id nor for people, in bytes.
+/// The longest text that is neither an id nor prose, in bytes.
 const MAX_WORD: usize = 300;
 
 /// Checks a draft against the rules; the error says which one is broken, and where.
@@ -113,7 +113,7 @@ fn check_server(step: &Step) -> Result<(), String> {
     Ok(())
 }
 
-/// A step is about a server that was asked for, as far as names tell. A subscription may be named by its display name.
+/// A step is about a server that was asked for, as far as names show. A subscription may be named by its display name.
 fn check_scope(scope: &Scope, server: &ResourceId) -> Result<(), &'static str> {
     let id = server.subscription();
     let is_id = |text: &String| text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');

@@ -29,7 +29,7 @@ pub(super) enum Decision {
     Write(Change),
     ByHand(Change),
     LeaveOut(LeftOutReason, String),
-    /// Its clients may be refused, and nobody has accepted that.
+    /// Its clients may be refused, and that was not accepted.
     Gate(ClientImpact),
 }
 
@@ -94,7 +94,7 @@ fn other_tenant(
     other.then(|| Decision::LeaveOut(LeftOutReason::OtherTenant, format!("it belongs to tenant {tenant}")))
 }
 
-/// `None` when the finding failed and is not accepted, or when nobody asks for findings.
+/// `None` when the finding failed and is not accepted, or when the goal is not to fix findings.
 fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableControl) -> Option<Decision> {
     if matches!(inputs.goal, Goal::Set { .. }) {
         return None;
@@ -290,7 +290,7 @@ fn describe(wanted: Meaning) -> String {
     }
 }
 
-/// The census of a server's clients. Where nobody has looked, that is what it says.
+/// The census of a server's clients. Without one, it says that none is available.
 fn impact(inputs: &PlanInputs<'_>, server: &ResourceId, control: FixableControl) -> ClientImpact {
     inputs.clients.get(&(server.clone(), control)).cloned().unwrap_or_else(ClientImpact::unobserved)
 }
@@ -304,7 +304,7 @@ fn judge_clients(impact: &ClientImpact) -> (Disposition, String) {
     }
 }
 
-/// Who has accepted that clients of a server may be refused. Whoever orders a value for it by its name has.
+/// Who has accepted that clients of a server may be refused. Requesting a value for it by name accepts that.
 fn acceptance(inputs: &PlanInputs<'_>, server: &ResourceId) -> Option<Consent> {
     let named = inputs.accepted.iter().find(|accepted| accepted.server == *server);
     match (named, &inputs.goal) {

@@ -37,14 +37,14 @@ impl WaveBy {
     }
 }
 
-/// How much depends on a server, as far as names and tags tell.
+/// How much depends on a server, as far as names and tags show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tier {
     /// It is for development, tests or trials.
     NonProduction,
     /// Nothing says what it is for.
     Unknown,
-    /// People depend on it.
+    /// It is in production use.
     Production,
 }
 

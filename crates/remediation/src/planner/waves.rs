@@ -15,12 +15,12 @@ pub(super) struct Group<'a> {
     pub(super) after: Vec<&'a ResourceId>,
     /// How much depends on it.
     pub(super) tier: Tier,
-    /// Whether another operation ran on it when it was looked at.
+    /// Whether another operation ran on it when it was checked.
     pub(super) busy: bool,
 }
 
-/// What comes first: a canary that a person chose; then what is not busy, by group, least important and least risky first,
-/// and by id.
+/// What comes first: a canary that a person chose; then what is not busy, by group, least important and least risky
+/// first, and by id.
 type Turn<'a> = (bool, bool, bool, (Tier, String), Tier, Disposition, &'a ResourceId);
 
 impl<'a> Group<'a> {
@@ -92,8 +92,8 @@ fn head<'a>(groups: &BTreeMap<&'a ResourceId, Group<'a>>, id: &'a ResourceId) ->
     id
 }
 
-/// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then by id, and
-/// every replica set in its order.
+/// Puts the servers into waves: what a person chose, then the least important and harmless before the others, then by
+/// id, and every replica set in its order.
 pub(super) fn order<'a>(
     mut groups: BTreeMap<&'a ResourceId, Group<'a>>,
     options: &PlanOptions,

@@ -46,7 +46,8 @@ pub(crate) fn failing<'a>(findings: impl IntoIterator<Item = (&'a str, Outcome)>
     failed.map(|(control, _)| control).collect()
 }
 
-/// Folds a look in. Returns where the server stands by all that is known, and since when it has been declared so.
+/// Folds an observation in. Returns the standing of the server by all that is known, and since when it has been
+/// declared so.
 pub(crate) fn fold(transaction: &Transaction<'_>, look: &Look<'_>) -> Result<(Standing, i64), StoreError> {
     let before = before(transaction, look.server)?;
     let mut known = known(transaction, look.server)?;
@@ -72,7 +73,7 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &Look<'_>) -> Result<(St
     Ok((known.state.standing(), since_ms))
 }
 
-/// Folds in what somebody saw who probed a host by its name. Returns whether it is one of a server that audits have found.
+/// Folds in a stand-alone probe of a host. Returns whether the host belongs to a server that audits have found.
 pub(crate) fn fold_probe(
     transaction: &Transaction<'_>,
     probe: &str,
@@ -105,8 +106,8 @@ pub(crate) fn fold_probe(
     Ok(found)
 }
 
-/// What fails by all that is known: what the look found, and what the newest probe found by controls that the look did not
-/// judge, as long as its evidence stands.
+/// What fails by all that is known: what the look found, and what the newest probe found by controls that the look did
+/// not judge, as long as its evidence stands.
 fn failing_now(look: &Look<'_>, known: &Known) -> (Vec<String>, Outcome) {
     let mut names: Vec<String> = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
     let mut outcome = look.outcome;
@@ -200,7 +201,7 @@ fn write_known(transaction: &Transaction<'_>, server: i64, known: &Known) -> Res
     Ok(())
 }
 
-/// Counts where the servers of an audit stand, keeps the counts, and tells readers that the present has changed.
+/// Counts where the servers of an audit stand, keeps the counts, and notifies readers that the present has changed.
 pub(crate) fn finish(transaction: &Transaction<'_>, audit: i64) -> Result<(), StoreError> {
     let mut standings = Standings::default();
     let mut statement =
@@ -471,8 +472,8 @@ fn fold_write(transaction: &Transaction<'_>, id: &str, write: &Write<'_>) -> Res
     Ok(())
 }
 
-/// The row of a server whose switch was written since the newest audit: of its controls the one that judges the switch is
-/// answered by what was read back, the others by that audit.
+/// The row of a server whose switch was written since the newest audit: of its controls the one that judges the switch
+/// is answered by what was read back, the others by that audit.
 fn judge_again(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
     let state = &known.state;
     let Some(change) = state.changed.as_ref() else { return Ok(()) };

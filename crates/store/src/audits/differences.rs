@@ -1,4 +1,4 @@
-//! What changed between two looks at a server, in words.
+//! What changed between two observations of a server, in words.
 
 use super::document::{Facts, StoredReading};
 use super::types::HistoryEntry;

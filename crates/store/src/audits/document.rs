@@ -56,11 +56,11 @@ pub struct StoredReading {
     pub excerpt: Option<String>,
     /// The SHA-256 of the excerpt, in hexadecimal.
     pub sha256: Option<String>,
-    /// Why it was not seen.
+    /// Why it could not be checked.
     pub blind: Option<StoredBlind>,
 }
 
-/// Why something was not seen.
+/// Why something could not be checked.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredBlind {
@@ -68,7 +68,7 @@ pub struct StoredBlind {
     pub reason: String,
     /// The action that is missing, when that is the reason.
     pub missing_permission: Option<String>,
-    /// One line for people.
+    /// One line of text.
     pub detail: String,
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct StoredPrincipal {
     pub(crate) method: String,
 }
 
-/// Where an audit looked; equal texts are equal scopes.
+/// The scope of an audit; equal texts are equal scopes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredScope {
@@ -333,7 +333,7 @@ impl StoredFinding {
     }
 }
 
-/// The outcome of this name. A word of another version is not seen, and never a pass.
+/// The outcome of this name. A word of another version is unknown, and never a pass.
 pub(crate) fn outcome(word: &str) -> Outcome {
     Outcome::from_code(word).unwrap_or(Outcome::Unknown)
 }

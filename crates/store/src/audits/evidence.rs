@@ -55,7 +55,7 @@ fn listeners(looks: &Vec<WireObservation>) -> Vec<StoredListener> {
     looks.iter().map(StoredListener::from).collect()
 }
 
-/// The looks with the time of their audit, which stands for their own.
+/// The observations with the time of their audit, which replaces their own.
 fn looks(stored: Vec<StoredListener>, at_ms: i64) -> Result<Vec<WireObservation>, StoreError> {
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     stored.iter().map(|one| one.observation(&at)).collect()

@@ -31,7 +31,8 @@ pub(crate) fn audit(connection: &Connection, id: &str) -> Result<Option<AuditEnt
     Ok(entries(connection, &format!("{AUDIT} WHERE id = ?1"), &[&id])?.pop())
 }
 
-/// Where the servers of an audit stood by what that audit itself saw, without what others had seen: the figures of its report.
+/// Where the servers of an audit stood by what that audit itself saw, without what others had seen: the figures of its
+/// report.
 pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Result<Standings, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT enforcement, wire, count(*) FROM observations WHERE audit = ?1 GROUP BY 1, 2")?;
@@ -81,7 +82,7 @@ fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), 
     Ok(())
 }
 
-/// Whether an audit looked at the wire of any server.
+/// Whether an audit probed any server.
 pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM observations WHERE audit = ?1 AND wire <> '')";
     Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
@@ -523,8 +524,8 @@ pub(crate) fn server(
     }))
 }
 
-/// The listeners of the newest probes that got an answer, and what got none beside them. What a probe saw before the switch
-/// was turned is among them: its certificate and versions still tell.
+/// The listeners of the newest probes that got an answer, and what got none beside them. What a probe saw before the
+/// switch was turned is among them: its certificate and versions still tell.
 fn standing_listeners(state: &CurrentState) -> Vec<StoredListener> {
     let wire = if state.probed_before_the_change() {
         state.answered.values().flat_map(|seen| seen.what.iter().cloned()).collect()

@@ -1,7 +1,7 @@
 //! What is kept of the wire: what each listener did. Frozen like the other documents.
 //!
-//! The moment of a look is not kept, so that listeners that did the same in many audits are kept once; the audit's own
-//! time stands for it.
+//! The time of an observation is not kept, so that listeners that did the same in many audits are kept once; the
+//! audit's own time stands for it.
 
 use super::document::StoredBlind;
 use crate::StoreError;
@@ -122,7 +122,7 @@ impl StoredListenerState {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when a word is none of those that are kept.
+    /// [`StoreError::Corrupt`] when a word is unknown.
     pub fn listener(&self) -> Result<WireListener, StoreError> {
         let corrupt = || StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned());
         let transport = WireTransport::from_code(&self.transport).ok_or_else(corrupt)?;

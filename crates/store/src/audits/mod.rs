@@ -39,7 +39,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Connections for reading that are kept open.
 const READERS: usize = 4;
 
-/// The kept audits of a state directory. Every call may wait for the disk: in async code, call it where that is allowed.
+/// The kept audits of a state directory. Every call may wait for the disk: in async code, call it where that is
+/// allowed.
 #[derive(Debug)]
 pub struct AuditStore {
     directory: PathBuf,
@@ -97,7 +98,8 @@ impl AuditStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::AuditExists`] when one of this id is kept already, [`StoreError::Full`] and whatever the disk says.
+    /// [`StoreError::AuditExists`] when one of this id is kept already, [`StoreError::Full`] and whatever the disk
+    /// says.
     pub fn save(&self, report: &AuditReport) -> Result<AuditId, StoreError> {
         self.write(|connection| save::save(connection, report))
     }
@@ -129,15 +131,15 @@ impl AuditStore {
         self.read(|connection| list::audit(connection, id))
     }
 
-    /// The audit that says most about the present: the newest that nothing narrowed and nobody stopped; where there is
+    /// The audit that says most about the present: the newest that was neither narrowed nor stopped; where there is
     /// none, the newest that nothing narrowed, and then the newest.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
     ///
-    /// Lists and counts of this entry are of the present: what other audits, probes and runs have shown stands beside what
-    /// the audit saw.
+    /// Lists and counts of this entry are of the present: what other audits, probes and runs have shown stands beside
+    /// what the audit saw.
     pub fn latest(&self) -> Result<Option<AuditEntry>, StoreError> {
         if self.read(current::has_changes)? {
             self.write(current::fold_changes)?;
@@ -145,7 +147,7 @@ impl AuditStore {
         self.read(list::latest)
     }
 
-    /// The newest audit before this one that looked at the same scope and was not stopped.
+    /// The newest audit before this one that had the same scope and was not stopped.
     ///
     /// # Errors
     ///
@@ -154,7 +156,7 @@ impl AuditStore {
         self.read(|connection| audit_before(connection, audit))
     }
 
-    /// This audit and those before it that looked at the same scope and were not stopped, at most `count`, oldest first.
+    /// This audit and those before it that had the same scope and were not stopped, at most `count`, oldest first.
     ///
     /// # Errors
     ///
@@ -165,8 +167,8 @@ impl AuditStore {
         Ok(entries)
     }
 
-    /// Where the servers of an audit stood by what that audit itself saw, as its report counts them. What others had seen
-    /// before, which its standings hold too, is left out.
+    /// Where the servers of an audit stood by what that audit itself saw, as its report counts them. What others had
+    /// seen before, which its standings hold too, is left out.
     ///
     /// # Errors
     ///
@@ -341,17 +343,17 @@ impl AuditStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    /// [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn report(&self, audit: &AuditEntry, filter: &ServerFilter) -> Result<AuditReport, StoreError> {
         self.read(|connection| report::report(connection, audit, filter))
     }
 
-    /// Hands over the servers of an audit that pass the filter, as they were, one by one: for whoever needs no more than one
-    /// at a time.
+    /// Hands over the servers of an audit that pass the filter, as they were, one by one: for callers that need no more
+    /// than one at a time.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when what is kept makes no sense.
+    /// [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn each_server(
         &self,
         audit: &AuditEntry,

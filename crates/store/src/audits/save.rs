@@ -204,11 +204,11 @@ fn insert_server(
 
 /// The word of a server of which everything was read, but not of the primary that it is compared with.
 const OF_PRIMARY: &str = "primary-unknown";
-/// The one control that looks at another server.
+/// The one control that reads another server.
 const COMPARES: ControlId = ControlId::ReplicaParity;
 
-/// Why something about the server could not be checked: its own reason, of the control that matters most, or else of the
-/// first that says. What could not be read of its primary is another reason than the primary's.
+/// Why something about the server could not be checked: its own reason, of the control that matters most, or else of
+/// the first that says. What could not be read of its primary is another reason than the primary's.
 fn reason(report: &ServerReport) -> &'static str {
     let unchecked = || report.findings.iter().filter(|finding| finding.blind.is_some());
     let main = unchecked().find(|finding| finding.control == Enforcement::CONTROL);

@@ -60,7 +60,7 @@ pub struct Tally {
     pub enforced: u64,
     /// They do not.
     pub not_enforced: u64,
-    /// It was not seen.
+    /// It could not be checked.
     pub unknown: u64,
 }
 
@@ -92,11 +92,11 @@ pub struct AuditEntry {
     pub started_ms: i64,
     /// When it ended, in RFC 3339.
     pub finished_at: String,
-    /// Who looked; one for each tenant.
+    /// The identities that ran it, one for each tenant.
     pub principals: Vec<Principal>,
     /// The cloud.
     pub cloud: String,
-    /// Where it looked.
+    /// Its scope.
     pub scope: Scope,
     /// The rules.
     pub profile: String,
@@ -108,7 +108,7 @@ pub struct AuditEntry {
     pub stopped: bool,
     /// Whether nothing narrowed its scope.
     pub whole: bool,
-    /// How many subscriptions it looked at.
+    /// How many subscriptions it read.
     pub subscriptions: u64,
     /// Servers by the worst of their controls.
     pub summary: Summary,
@@ -116,8 +116,8 @@ pub struct AuditEntry {
     pub tally: Tally,
     /// Servers by where they stand, by all that was known when the audit was kept.
     pub standings: Standings,
-    /// Of the newest audit: that lists and counts are of the present, which began with it. What other audits, probes and
-    /// runs have shown since, or had shown before, stands beside what it saw. The number changes with the present.
+    /// Of the newest audit: that lists and counts are of the present, which began with it. What other audits, probes
+    /// and runs have shown since, or had shown before, stands beside what it saw. The number changes with the present.
     pub present: Option<i64>,
 }
 
@@ -150,7 +150,7 @@ pub struct ServerRow {
     pub minimal_tls: Option<Word<Floor>>,
     /// Why something about it could not be checked, if so.
     pub reason: Option<Word<Reason>>,
-    /// Since when its enforcement is so, as far as kept audits tell, in milliseconds since 1970-01-01T00:00:00Z.
+    /// Since when its enforcement is so, as far as kept audits show, in milliseconds since 1970-01-01T00:00:00Z.
     pub since_ms: i64,
     /// What its worst listener does with clients without TLS; `None` when none was probed.
     pub wire: Option<Word<WorstListener>>,
@@ -162,7 +162,8 @@ pub struct ServerRow {
     pub failing: Vec<String>,
     /// When the audit that saw it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub seen_ms: i64,
-    /// When the oldest evidence of its listeners that stands was gathered; `None` without any, and in lists of the past.
+    /// When the oldest evidence of its listeners that stands was gathered; `None` without any, and in lists of the
+    /// past.
     pub probed_ms: Option<i64>,
     /// When a run changed it, and which, if that is newer than the audit.
     pub changed: Option<(i64, String)>,
@@ -205,7 +206,7 @@ pub struct ServerFilter {
     pub enforcement: Option<Enforcement>,
     /// Azure's word for the state.
     pub state: String,
-    /// Why it was not seen.
+    /// Why it could not be checked.
     pub reason: String,
     /// What its worst listener does, in the words of [`ServerRow::wire`].
     pub wire: String,
@@ -309,7 +310,7 @@ pub struct ServerDetail {
     pub primary: Option<String>,
     /// What was read.
     pub readings: Vec<StoredReading>,
-    /// What was seen on the wire; empty when nobody looked.
+    /// What was observed on the wire; empty when nothing was probed.
     pub wire: Vec<StoredListener>,
     /// What the controls said.
     pub findings: Vec<StoredFinding>,
@@ -336,13 +337,13 @@ pub struct HistoryEntry {
     pub enforcement: Enforcement,
     /// The lowest TLS version.
     pub minimal_tls: Option<Word<Floor>>,
-    /// Why it was not seen.
+    /// Why it could not be checked.
     pub reason: Option<Word<Reason>>,
     /// Where it stood, by all that was known then.
     pub standing: Standing,
     /// Whether that audit probed it.
     pub probed: bool,
-    /// What is different from the look before, in words: settings with both values, and what else changed.
+    /// What is different from the previous observation, in words: settings with both values, and what else changed.
     pub changes: Vec<String>,
 }
 
@@ -374,7 +375,7 @@ pub struct RunMark {
     pub at_ms: i64,
     /// How many values it wrote.
     pub values: u64,
-    /// Whether they were put back.
+    /// Whether they were undone.
     pub undo: bool,
 }
 
@@ -403,7 +404,7 @@ pub struct ServerChange {
 /// A gap of the coverage, as it was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredGap {
-    /// What was not seen.
+    /// What could not be checked.
     pub scope: GapScope,
     /// Why.
     pub blind: StoredBlind,
@@ -416,7 +417,7 @@ pub struct GapGroup {
     pub reason: Word<Reason>,
     /// The action that is missing, when that is the reason.
     pub permission: Option<String>,
-    /// How many things were not seen.
+    /// How many things could not be checked.
     pub count: u64,
     /// One line of one of them.
     pub detail: String,
@@ -424,7 +425,7 @@ pub struct GapGroup {
     pub scope: GapScope,
 }
 
-/// What of a place, such as a subscription, was not seen.
+/// What of a place, such as a subscription, could not be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceGap {
     /// Its id.
@@ -433,7 +434,7 @@ pub struct PlaceGap {
     pub name: Option<String>,
     /// The stable code of the reason.
     pub reason: Word<Reason>,
-    /// How many looks failed.
+    /// How many observations failed.
     pub count: u64,
     /// The actions that are missing.
     pub permissions: Vec<String>,
@@ -446,7 +447,7 @@ pub struct ControlTally {
     pub pass: u64,
     /// Failed.
     pub fail: u64,
-    /// Not seen.
+    /// Could not be checked.
     pub unknown: u64,
     /// Nothing to say.
     pub not_applicable: u64,

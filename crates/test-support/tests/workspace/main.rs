@@ -5,6 +5,7 @@
 mod architecture;
 mod names;
 mod settings;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! After a write: finding out what became of it, by polling and by reading. Nothing is taken for done unread, and what nobody
-//! could read stays open.
+//! After a write: finding out what became of it, by polling and by reading. Nothing counts as done until it is read,
+//! and what could not be read stays open.
 
 use super::wait::{Bounded, Pace};
 use super::{Drive, Next, Operation, Sight};
@@ -8,25 +8,25 @@ use crate::{Ending, ParameterWriter, PollError, Progress, SafeText, Track};
 use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
 
-/// After how many polls without an answer only the value is looked at.
+/// After how many polls without an answer only the value is read.
 const POLLS_WITHOUT_ANSWER: u32 = 5;
-/// An operation that takes longer than this is not only asked about: the value is looked at too.
+/// An operation that takes longer than this is not only polled: the value is read too.
 const LONG_OPERATION: Duration = Duration::from_secs(30);
 
-/// How an operation ended, as far as polling tells.
+/// How an operation ended, as far as polling shows.
 enum Told {
     /// Well, or the value is there.
     Succeeded,
     /// Not well.
     Failed(SafeText),
-    /// Nobody tells: only reading can.
+    /// Azure does not say: only reading shows it.
     Nothing,
     /// The patience after a stop is over.
     Leave,
 }
 
 impl<W: ParameterWriter> Drive<'_, W> {
-    /// A write whose answer nobody saw: waits for its value to appear; when it has not for long enough, writes once
+    /// A write without an answer: waits for its value to appear; when it has not for long enough, writes once
     /// more, and never a third time.
     pub(super) async fn settle_unanswered(&mut self, track: &Track) -> Result<Next, Halt> {
         let sent = self.sent_at(track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms()));
@@ -78,15 +78,15 @@ impl<W: ParameterWriter> Drive<'_, W> {
         self.end(Ending::TimedOut { detail: SafeText::new(detail) }).await
     }
 
-    /// Whether the value could not be looked at for longer than is waited for.
+    /// Whether the value has been unreadable for longer than the run waits.
     fn is_given_up(&self, unseen_since: &mut Option<Duration>, unchecked: &Unchecked) -> bool {
         let now = self.executor.clock.elapsed();
         let since = *unseen_since.get_or_insert(now);
         unchecked.reason == Reason::Vanished || self.since(since) >= self.executor.options.unseen_patience
     }
 
-    /// Nobody could look. A server that is gone or stopped tells no value; every other step stays open, so that whoever resumes
-    /// the run looks again.
+    /// The value could not be read. A server that is gone or stopped returns no value; every other step stays open, so
+    /// that a resumed run reads it again.
     async fn unseen(&self, what: &str, unchecked: &Unchecked) -> Result<Next, Halt> {
         if !matches!(unchecked.reason, Reason::Vanished | Reason::Stopped) {
             return Ok(Next::Leave);
@@ -183,8 +183,8 @@ impl<W: ParameterWriter> Drive<'_, W> {
         }
     }
 
-    /// Nobody tells how the operation goes: the value must appear within the patience for operations, or as long as the server
-    /// is not ready for another one.
+    /// The status of the operation is unknown: the value must appear within the patience for operations, or as long as
+    /// the server is not ready for another one.
     async fn await_value_unsure(&self, track: &Track, began: Duration) -> Result<Next, Halt> {
         let options = &self.executor.options;
         let sent = self.sent_at(track.last_intent_ms.unwrap_or_else(|| self.executor.clock.now_ms()));

@@ -1,4 +1,4 @@
-//! Waiting: every wait is bounded, and ends early when the person or the deadline says so.
+//! Waiting: every wait is bounded, and ends early on an interrupt or at the deadline.
 
 use super::{Drive, Next};
 use crate::executor::{ExecutionEvent, Halt};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// No wait is shorter, so that a `Retry-After: 0` makes no busy loop.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// No wait that Azure asks for while an operation runs is longer; the value is looked at in between.
+/// No wait that Azure asks for while an operation runs is longer; the value is read in between.
 const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
 /// Waits that grow by half up to a limit.
@@ -62,7 +62,7 @@ impl<W: ParameterWriter> Drive<'_, W> {
         self.recorder.interrupted_at().is_some()
     }
 
-    /// Whether the run was stopped so long ago that what is under way is left.
+    /// Whether the run was stopped so long ago that what is in progress is left.
     pub(super) fn is_out_of_patience(&self) -> bool {
         let at = self.recorder.interrupted_at();
         at.is_some_and(|at| self.since(at) >= self.executor.options.stop_patience)
@@ -141,8 +141,8 @@ impl<W: ParameterWriter> Drive<'_, W> {
         sent.age_then.saturating_add(self.since(sent.seen))
     }
 
-    /// How long a write without an answer may still take effect, at most; `None` when it cannot any more. A server that says
-    /// that it is ready runs no operation, so that a write which has not shown after some seconds never arrived.
+    /// How long a write without an answer may still take effect, at most; `None` when it cannot any more. A server that
+    /// says that it is ready runs no operation, so that a write which has not shown after some seconds never arrived.
     pub(super) async fn grace_left(&self, sent: Sent) -> Option<Duration> {
         let (options, age) = (&self.executor.options, self.age(sent));
         if age >= options.grace {
