@@ -299,7 +299,7 @@ fn replicas_come_before_their_primary_and_hold_it_up() {
     assert_eq!(order, [(1, "b-replica"), (2, "c-replica"), (2, "e-alone"), (3, "a-primary")]);
     let last = plan.step(4).unwrap();
     assert_eq!(last.needs, [1, 2]);
-    assert!(last.why.as_str().contains("replica d-replica does not get this"), "{}", last.why);
+    assert!(last.why.as_str().contains("replica d-replica is not changed"), "{}", last.why);
     assert!(plan.step(1).unwrap().why.as_str().contains("failover"));
 }
 

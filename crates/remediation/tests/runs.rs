@@ -347,7 +347,7 @@ async fn the_wire_has_the_last_word() {
     for (verdicts, status, says) in [
         (vec![Verdict::Confirmed], "applied", None),
         (vec![no(), no(), Verdict::Confirmed], "applied", None),
-        (vec![no()], "failed", Some("the wire contradicts it: a plaintext startup was answered")),
+        (vec![no()], "failed", Some("the probe contradicts it: a plaintext startup was answered")),
         (vec![Verdict::NotChecked(SafeText::new("no route"))], "applied", Some("not checked on the wire: no route")),
     ] {
         let case = Case::new(open_servers(1), &[]);
@@ -359,7 +359,7 @@ async fn the_wire_has_the_last_word() {
         let reason = report.steps[0].reason.as_deref();
         assert_eq!(reason.is_some(), says.is_some());
         assert!(reason.unwrap_or_default().contains(says.unwrap_or_default()), "{reason:?}");
-        // What the wire contradicts was written all the same, so undo puts it back.
+        // What the wire contradicts was written all the same, so undo restores the value.
         let undone =
             executor.undo(LoadedRun::read(executor.journal, &run_id()).await.unwrap(), &[], None).await.unwrap();
         assert_eq!(statuses(&undone), ["undone"]);

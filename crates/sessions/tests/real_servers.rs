@@ -262,5 +262,5 @@ async fn a_watch_goes_on_until_it_is_stopped() {
     stop.send(()).unwrap();
     let report = watching.await.unwrap();
     assert_eq!(named(&report, "late").map(|client| (client.tls, client.sightings)), Some((Tls::Plaintext, 1)));
-    assert!(lacks(&report, MissingReason::Sampling).unwrap().starts_with("asked "));
+    assert!(lacks(&report, MissingReason::Sampling).unwrap().starts_with("sampled "));
 }

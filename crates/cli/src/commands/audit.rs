@@ -92,7 +92,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         written?;
         filed?;
-        // Table and JSON hold what was not seen; the others would look whole.
+        // Table and JSON hold what could not be checked; the others would look complete.
         let holds_gaps = outputs.stdout.is_some_and(AuditFormat::holds_gaps) && query.is_none();
         if !holds_gaps {
             stdout::warn_of_gaps(&report.gaps);

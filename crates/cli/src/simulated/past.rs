@@ -29,7 +29,7 @@ use tokio::sync::watch;
 const PAST: [i64; 14] = [720, 670, 612, 556, 503, 441, 388, 335, 270, 219, 164, 98, 47, 3];
 /// How many days ago the clients were looked at: Azure keeps the logs of a week at most.
 const LOOKS: [u32; 4] = [21, 14, 7, 0];
-/// Estates beyond this many servers get a short past: each audit of it takes its time.
+/// Fleets beyond this many servers get a short past: each audit of it takes its time.
 const LARGE: usize = 500;
 /// Servers whose setting changed, at most.
 const MAX_CHANGES: usize = 60;

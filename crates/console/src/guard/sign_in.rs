@@ -1,4 +1,4 @@
-//! Lets in who has signed in: by a one-time link, or by a proxy in front that says so.
+//! Admits whoever has signed in: by a one-time link, or by a proxy in front that says so.
 
 use super::Peer;
 use super::session::{Identity, cookie_name, cookies, is_name, session_cookie};

@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 /// Changes on the overview; the rest is a link away.
 const SHOWN: u32 = 8;
-/// Servers that are named for each reason why they were not seen.
+/// Servers that are named for each reason why they could not be checked.
 const UNSEEN: u32 = 3;
-/// Places that were not seen; the rest is on the run's page.
+/// Places that could not be read; the rest is on the page of the run.
 const PLACES: usize = 6;
 /// Runs in the chart.
 const RUNS: u32 = 30;
@@ -103,7 +103,7 @@ struct Unready {
     more: u64,
 }
 
-/// Why servers were not seen, and which.
+/// Why servers could not be checked, and which.
 struct Reason {
     link: String,
     words: String,
@@ -120,7 +120,7 @@ struct Figure {
     standing: Standing,
 }
 
-/// A place that was not seen, or not whole.
+/// A place that could not be read, or not completely.
 struct Place {
     name: String,
     what: String,

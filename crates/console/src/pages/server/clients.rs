@@ -101,7 +101,7 @@ impl Refused {
     }
 }
 
-/// Nobody has looked, or not for long enough.
+/// Clients were not observed, or not for long enough.
 const NOT_OBSERVED: Badge = Badge { class: "unknown", shape: "?", word: "not observed enough" };
 
 impl From<Verdict> for Badge {
