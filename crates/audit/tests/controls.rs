@@ -254,7 +254,7 @@ fn a_page_says_what_the_control_says() {
             let row = format!("| {} | {version}| {requirements} | {} |", mapping.standard, mapping.basis.as_str());
             assert!(page.contains(&row), "{}: {row}", control.id);
         }
-        let rows = page.split("## Asked for by").nth(1).unwrap().lines().filter(|line| line.starts_with("| ")).count();
+        let rows = page.split("## Required by").nth(1).unwrap().lines().filter(|line| line.starts_with("| ")).count();
         assert_eq!(rows.saturating_sub(2), control.mappings.len(), "{}", control.id);
     }
 }
