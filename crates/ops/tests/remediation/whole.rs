@@ -59,7 +59,7 @@ async fn a_floor_that_azure_offers_no_more_cannot_be_put_back_and_the_plan_says_
     let case = Case::flexible(&["orders"]);
     case.simulation.set_parameter(&id("orders"), "ssl_min_protocol_version", "TLSv1").unwrap();
     let plan = case.plan(floor(TlsVersion::Tls1_2)).await;
-    assert!(plan.steps()[0].why.as_str().contains("Azure offers TLSv1 no more, so undo cannot put it back"));
+    assert!(plan.steps()[0].why.as_str().contains("Azure no longer offers TLSv1, so undo cannot restore it"));
     case.apply(&plan).await;
     let undone = case.undo().await;
     assert_eq!(undone.outcome, RunOutcome::Stuck);
