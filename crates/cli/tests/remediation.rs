@@ -473,11 +473,11 @@ fn a_server_that_failed_is_not_the_canary_of_the_next_plan() {
     // Whoever plans again tries the other one first, and is told why.
     let (next, said) = canary(&servers);
     assert_eq!(next, "immediate", "{said}");
-    assert!(said.contains("policy-denied did not end well in run "), "{said}");
+    assert!(said.contains("policy-denied did not succeed in run "), "{said}");
     // Where there is no other one, it is told all the same, and a person may choose it.
     let (alone, said) = canary(&servers[..4]);
     assert_eq!(alone, "policy-denied");
-    assert!(said.contains("warning: the canary policy-denied did not end well in run "), "{said}");
+    assert!(said.contains("warning: the canary policy-denied did not succeed in run "), "{said}");
     let (chosen, said) = canary(&chosen);
     assert_eq!(chosen, "policy-denied");
     assert!(!said.contains("warning: the canary"), "{said}");

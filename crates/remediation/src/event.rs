@@ -206,11 +206,11 @@ pub enum NotStarted {
     Interrupted,
     /// Too many steps had failed.
     TooManyFailures,
-    /// The canary wave did not end well.
+    /// The canary wave did not succeed.
     CanaryFailed,
-    /// A server of the same replica set, whose turn was before, did not end well.
+    /// A server of the same replica set, whose turn was before, did not succeed.
     ReplicaSetNotDone,
-    /// An earlier step of the same server did not end well.
+    /// An earlier step of the same server did not succeed.
     EarlierStepFailed,
     /// It is done manually.
     Manual,

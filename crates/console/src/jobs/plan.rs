@@ -57,7 +57,7 @@ pub(crate) struct Ready {
     pub(crate) tags: ServerTags,
     /// What could not be considered, one line each.
     pub(crate) unchecked: Vec<String>,
-    /// The servers whose last change did not end well.
+    /// The servers whose last change did not succeed.
     pub(crate) failed_before: Vec<FailedBefore>,
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Earlier runs that are read, the newest first. What failed longer ago may well have been fixed.
 const RUNS: usize = 10;
 
-/// The servers whose last change did not end well, with the run: another plan should try another server first.
+/// The servers whose last change did not succeed, with the run: another plan should try another server first.
 ///
 /// A run that cannot be understood is skipped: it must not keep anybody from planning. Where there is no state, no change
 /// was ever made.
@@ -34,7 +34,7 @@ pub fn failed_last_time(state: &Path) -> Result<BTreeMap<ResourceId, RunId>, Sto
     Ok(last.into_iter().filter_map(|(server, failed)| Some((server, failed?))).collect())
 }
 
-/// A server of a plan whose last change did not end well.
+/// A server of a plan whose last change did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedBefore {
     /// The server.
@@ -45,7 +45,7 @@ pub struct FailedBefore {
     pub is_canary: bool,
 }
 
-/// Which servers of a plan did not end well last time, and where they stand now. A canary that a person chose is no news to
+/// Which servers of a plan did not succeed last time, and where they stand now. A canary that a person chose is no news to
 /// that person.
 #[must_use]
 pub fn failed_before(plan: &Plan, failed: &BTreeMap<ResourceId, RunId>, order: &WaveOrder) -> Vec<FailedBefore> {
