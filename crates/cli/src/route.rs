@@ -35,7 +35,10 @@ impl RouteArgs {
             _ => return Ok(()),
         };
         let what = format!("{option} is for connections to PostgreSQL, and without --probe there are none");
-        Err(CliError::usage(what, format!("add --probe, or leave {option} out; HTTPS_PROXY is for connections to Azure")))
+        Err(CliError::usage(
+            what,
+            format!("add --probe, or leave {option} out; HTTPS_PROXY is for connections to Azure"),
+        ))
     }
 
     /// The same for a command that may use a simulated Azure, whose listeners are in this process.

@@ -96,9 +96,7 @@ pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
     if failing > 0 {
         let servers =
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
-        say!(
-            "warning: {servers} not in the plan, without a waiver: `hostssl plan show FILE` lists them"
-        );
+        say!("warning: {servers} not in the plan, without a waiver: `hostssl plan show FILE` lists them");
     }
     if planned.audit.run.complete && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
 }

@@ -55,7 +55,9 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
             say!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
-        tokio::signal::ctrl_c().await.map_err(|error| CliError::failed(&error, "the operating system delivers no signals"))?;
+        tokio::signal::ctrl_c()
+            .await
+            .map_err(|error| CliError::failed(&error, "the operating system delivers no signals"))?;
         server.shutdown().await;
         Ok(Exit::AllPass)
     })

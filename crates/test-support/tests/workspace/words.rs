@@ -5,10 +5,8 @@ use crate::{crates, members, program};
 use std::path::Path;
 
 /// Where a word is right all the same: the beginning of a path, the word, and why.
-const ALLOWED: [(&str, &str, &str); 2] = [
-    ("CONTRIBUTING.md", "", "it lists the words"),
-    ("crates/store/src/audits/", "unseen", "the name of a column"),
-];
+const ALLOWED: [(&str, &str, &str); 2] =
+    [("CONTRIBUTING.md", "", "it lists the words"), ("crates/store/src/audits/", "unseen", "the name of a column")];
 
 /// The words under "not", by the table in CONTRIBUTING.md whose first row is "write" and "not".
 fn banned(contributing: &str) -> Vec<String> {

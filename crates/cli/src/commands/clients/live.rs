@@ -133,7 +133,8 @@ impl<'a> Logins<'a> {
         let roots = match target.root_certificate.as_deref() {
             None => Arc::clone(&self.roots),
             Some("system") => {
-                let none = || CliError::usage("the system has no root certificates for sslrootcert=system", "name a file");
+                let none =
+                    || CliError::usage("the system has no root certificates for sslrootcert=system", "name a file");
                 Arc::from([system_roots().ok_or_else(none)?])
             }
             Some(path) => {

@@ -164,9 +164,8 @@ impl Reading {
                 continue;
             }
             let store = match name {
-                "system" => {
-                    system_roots().ok_or_else(|| "the system has no root certificates for sslrootcert=system".to_owned())?
-                }
+                "system" => system_roots()
+                    .ok_or_else(|| "the system has no root certificates for sslrootcert=system".to_owned())?,
                 path => roots_of_file(Path::new(path)).map_err(|why| format!("sslrootcert: {why}"))?,
             };
             self.root_files.insert(name, Arc::from([store]));
