@@ -96,11 +96,11 @@ pub(crate) const HELP: &str = "Exit codes:
 
 /// For `audit`, where the command line can say what counts.
 pub(crate) const AUDIT_HELP: &str = "Exit codes:
-  0  everything was seen, and nothing fails that counts (--fail-on)
+  0  everything was checked, and nothing that counts (--fail-on) fails
   1  the tool failed (no sign-in, no Azure)
   2  wrong usage, or a selector that matches nothing
-  3  something fails a control, and counts
-  4  nothing that counts fails, but not everything was seen or can be compared";
+  3  at least one control that counts fails
+  4  nothing that counts fails, but not everything could be checked or compared";
 
 /// For commands that read from Azure and judge nothing.
 pub(crate) const READ_HELP: &str = "Exit codes:

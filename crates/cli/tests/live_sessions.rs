@@ -86,7 +86,7 @@ fn passwords_come_from_where_libpq_finds_them() {
     assert!(looked(&done), "{}", done.stdout);
     let done = clients(&server, &target, &[], &[]);
     assert_eq!((done.code, looked(&done)), (4, false));
-    assert!(done.stdout.contains("wants a password for user postgres"), "{}", done.stdout);
+    assert!(done.stdout.contains("requires a password for user postgres"), "{}", done.stdout);
     let done = clients(&server, &target, &[], &[("PGPASSWORD", "wrong")]);
     assert_eq!(done.code, 4);
     assert!(done.stdout.contains("password authentication failed"), "{}", done.stdout);
