@@ -181,7 +181,7 @@ fn finding(finding: FindingRead) -> Option<Finding> {
     })
 }
 
-/// A word of another version is not seen, and never a pass.
+/// A word of another version is unknown, and never a pass.
 fn outcome(word: &str) -> Outcome {
     Outcome::from_code(word).unwrap_or(Outcome::Unknown)
 }
