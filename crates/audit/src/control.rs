@@ -54,6 +54,8 @@ pub struct Settings {
     /// The days over which clients must have been observed before enforcement counts as safe. A week has every weekly
     /// job in it.
     pub observation_days: u32,
+    /// How many days away the last day of a waiver may be at most.
+    pub waiver_days: u32,
 }
 
 /// The facts that a control examines.

@@ -35,7 +35,16 @@ pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: 
             } else {
                 Confidence::Declared
             };
-            Finding { control: control.id, outcome, severity: control.severity, confidence, observed, expected, blind }
+            Finding {
+                control: control.id,
+                outcome,
+                severity: control.severity,
+                confidence,
+                observed,
+                expected,
+                blind,
+                waiver: None,
+            }
         })
         .collect()
 }

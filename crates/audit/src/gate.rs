@@ -1,4 +1,4 @@
-//! How an audit ends by the rules of a gate: a decision over its report, and over an earlier one where only what is new counts.
+//! How an audit ends by the rules of a gate, where failures that are waived do not count: a decision over its report, and over an earlier one where only what is new counts.
 //!
 //! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see everything,
 //! or that is compared with one of other rules or another scope, does not end as if all were well.
@@ -16,7 +16,7 @@ pub fn gate(report: &AuditReport, fail_on: &[FailOn], baseline: Option<&AuditRep
     let fail_on = if fail_on.is_empty() { vec![FailOn::Fail] } else { fail_on.to_vec() };
     let known = baseline.map(|baseline| Known::of(baseline, report));
     let counts = |place: FindingPlace, finding: &Finding| {
-        let fails = finding.outcome == Outcome::Fail;
+        let fails = finding.fails_unwaived();
         fail_on.iter().any(|rule| match rule {
             FailOn::Fail => fails,
             FailOn::High => fails && finding.severity == Severity::High,

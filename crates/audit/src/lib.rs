@@ -13,6 +13,7 @@ mod gate;
 mod listeners;
 mod mapping;
 mod profile;
+mod waivers;
 
 pub use control::{Control, Evidence, Settings, Source, Verdict};
 pub use controls::{ALL, control, find};
@@ -22,3 +23,4 @@ pub use evaluate::{evaluate, needed_parameters, server_report};
 pub use gate::gate;
 pub use mapping::{Basis, Mapping};
 pub use profile::{Profile, UnknownControl, UnknownProfile};
+pub use waivers::{InvalidWaivers, NewWaiver, lay_waivers, read_waivers};

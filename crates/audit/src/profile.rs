@@ -35,8 +35,9 @@ impl Profile {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let of = |wire: bool| ALL.into_iter().filter(|control| wire || !control.is_of_the_wire()).collect::<Vec<_>>();
-        let tls12 = Settings { minimum_tls: TlsVersion::Tls1_2, expiry_days: 30, observation_days: 7 };
-        let tls13 = Settings { minimum_tls: TlsVersion::Tls1_3, ..tls12 };
+        let tls12 =
+            Settings { minimum_tls: TlsVersion::Tls1_2, expiry_days: 30, observation_days: 7, waiver_days: 365 };
+        let tls13 = Settings { minimum_tls: TlsVersion::Tls1_3, waiver_days: 180, ..tls12 };
         let profile =
             |name, version, description, controls, settings| Self { name, version, description, controls, settings };
         vec![

@@ -111,6 +111,9 @@ pub(crate) enum Command {
     /// or gone.
     #[command(after_help = crate::commands::diff::HELP)]
     Diff(crate::commands::diff::DiffArgs),
+    /// Check, list and add waivers: failures that somebody has accepted for a time, in one file that is reviewed.
+    #[command(subcommand, after_help = crate::commands::waivers::HELP)]
+    Waivers(crate::commands::waivers::WaiversCommand),
     /// Plan, review and apply interactively.
     #[command(after_help = crate::exit::CHANGE_HELP)]
     Enforce(EnforceArgs),

@@ -1,14 +1,16 @@
-//! `--fail-on` and `--baseline`: what makes an audit fail a pipeline.
+//! `--fail-on`, `--baseline` and `--waivers`: what makes an audit fail a pipeline.
 
 use crate::args::StateArgs;
+use crate::commands::waivers;
 use crate::error::CliError;
 use crate::state::find_audit;
 use clap::{Args, ValueEnum};
-use hostssl_formats::{audit_json, gate_text};
-use hostssl_model::{AuditReport, FailOn};
+use hostssl_audit::Profile;
+use hostssl_formats::{audit_json, gate_text, waiver_text};
+use hostssl_model::{AuditReport, FailOn, Waiver};
 use hostssl_store::{StoreError, StoreReader};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What decides the exit code.
 #[derive(Debug, Clone, Args)]
@@ -22,6 +24,10 @@ pub(crate) struct GateArgs {
     /// scope or profile is told, and then the audit does not end with 0.
     #[arg(long, value_name = "RUN|FILE")]
     baseline: Option<String>,
+    /// A file of waivers: failures that somebody has accepted for a time. They are reported, and do not count. See `hostssl
+    /// waivers --help`.
+    #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS")]
+    waivers: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +61,7 @@ impl From<FailOnWord> for FailOn {
 pub(crate) struct Rules {
     fail_on: Vec<FailOn>,
     baseline: Option<AuditReport>,
+    waivers: Option<(String, Vec<Waiver>)>,
 }
 
 impl GateArgs {
@@ -62,8 +69,24 @@ impl GateArgs {
     ///
     /// # Errors
     ///
-    /// For rules that contradict each other, and for a baseline that there is not.
-    pub(crate) fn rules(&self, state: &StateArgs, simulated: bool) -> Result<Option<Rules>, CliError> {
+    /// For rules that contradict each other, for a baseline that there is not, and for waivers that cannot be understood.
+    pub(crate) fn rules(
+        &self,
+        profile: &Profile,
+        state: &StateArgs,
+        simulated: bool,
+    ) -> Result<Option<Rules>, CliError> {
+        let (fail_on, baseline) = self.counted(state, simulated)?;
+        let waivers = match &self.waivers {
+            Some(path) => Some((path.display().to_string(), waivers::load(path, profile)?)),
+            None => None,
+        };
+        let given = !fail_on.is_empty() || waivers.is_some();
+        Ok(given.then_some(Rules { fail_on, baseline, waivers }))
+    }
+
+    /// What counts, and the baseline.
+    fn counted(&self, state: &StateArgs, simulated: bool) -> Result<(Vec<FailOn>, Option<AuditReport>), CliError> {
         let mut fail_on: Vec<FailOn> = self.fail_on.iter().map(|word| FailOn::from(*word)).collect();
         fail_on.sort_unstable();
         fail_on.dedup();
@@ -75,7 +98,7 @@ impl GateArgs {
                 let hint = "add --baseline latest for the newest audit that is kept, or --baseline FILE";
                 return Err(CliError::usage("--fail-on new needs an earlier audit to compare with", hint));
             }
-            return Ok((!fail_on.is_empty()).then_some(Rules { fail_on, baseline: None }));
+            return Ok((fail_on, None));
         };
         if fail_on.is_empty() {
             fail_on.push(FailOn::New);
@@ -84,14 +107,16 @@ impl GateArgs {
             let hint = "add --fail-on new, or leave out --baseline";
             return Err(CliError::usage("--baseline is for --fail-on new, which is not given", hint));
         }
-        let baseline = Some(baseline(name, state, simulated)?);
-        Ok(Some(Rules { fail_on, baseline }))
+        Ok((fail_on, Some(baseline(name, state, simulated)?)))
     }
 }
 
 impl Rules {
     /// Lays what they make of it over a report.
-    pub(crate) fn lay(&self, report: &mut AuditReport) {
+    pub(crate) fn lay(self, report: &mut AuditReport) {
+        if let Some((name, waivers)) = self.waivers {
+            hostssl_audit::lay_waivers(report, &name, waivers);
+        }
         report.overlay.gate = Some(hostssl_audit::gate(report, &self.fail_on, self.baseline.as_ref()));
     }
 }
@@ -99,9 +124,10 @@ impl Rules {
 /// Tells what decided, unless the report for people does; what is doubtful is told with --quiet too.
 pub(crate) fn tell(report: &AuditReport, quiet: bool) {
     if !quiet {
-        gate_text::decided(report).iter().for_each(|line| say!("{line}"));
+        let lines = waiver_text::used(report).into_iter().chain(gate_text::decided(report));
+        lines.for_each(|line| say!("{line}"));
     }
-    gate_text::doubts(report).iter().for_each(|doubt| say!("warning: {doubt}"));
+    waiver_text::doubts(report).iter().chain(&gate_text::doubts(report)).for_each(|doubt| say!("warning: {doubt}"));
 }
 
 fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditReport, CliError> {

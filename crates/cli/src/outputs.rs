@@ -84,7 +84,7 @@ fn checked<F>(path: &Path, others: &[(F, PathBuf)]) -> Result<PathBuf, CliError>
 }
 
 /// Replaces a file as a whole: who reads it meanwhile sees the old one, and one that could not be written whole is not there.
-fn replace(path: &Path, how: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> Result<(), CliError> {
+pub(crate) fn replace(path: &Path, how: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> Result<(), CliError> {
     let failed = |error: io::Error| cannot_write(path, &error);
     if is_special(path) {
         let mut out = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?);

@@ -141,6 +141,51 @@ fn a_pipeline_fails_for_what_is_new_alone() {
 }
 
 #[test]
+fn what_is_waived_is_reported_and_does_not_count() {
+    let state = State::new("waived");
+    let file = state.0.join("hostssl-waivers.toml").display().to_string();
+    let audit = |arguments: &[&str]| {
+        let of = ["audit", "--simulate", "--state", state.path(), "--subscription", "Contoso Production", "--server", "pg-catalog-prod", "-o", "json"];
+        run(&[&of[..], arguments].concat())
+    };
+    let before: serde_json::Value = serde_json::from_str(&audit(&[]).stdout).unwrap();
+    let server = &before["servers"][0];
+    let failed = server["findings"].as_array().unwrap().iter().filter(|finding| finding["outcome"] == "fail");
+    let failed: Vec<&str> = failed.map(|finding| finding["control"].as_str().unwrap()).collect();
+    assert!(!failed.is_empty());
+    let soon = (jiff::Timestamp::now() + jiff::Span::new().hours(24 * 30)).to_string();
+    let add = |control: &str, approver: &str, expires: &str| {
+        let of = ["waivers", "add", file.as_str(), "--control", control, "--scope", server["id"].as_str().unwrap()];
+        run(&[&of[..], &["--owner", "shop", "--approver", approver, "--reason", "agreed", "--expires", expires]].concat())
+    };
+    assert_eq!(add(failed[0], "Shop", &soon[..10]).code, 2, "an owner cannot approve alone");
+    assert_eq!(add(failed[0], "security", "2020-01-01").code, 2);
+    assert!(!std::path::Path::new(&file).exists(), "what is refused is not written");
+    for control in &failed {
+        let added = add(control, "security", &soon[..10]);
+        assert_eq!(added.code, 0, "{}", added.stderr);
+    }
+    assert_eq!(run(&["waivers", "check", &file]).code, 0);
+    let listed: serde_json::Value = serde_json::from_str(&run(&["waivers", "list", &file, "-o", "json"]).stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), failed.len());
+    let waived = audit(&["--waivers", &file]);
+    assert_eq!(waived.code, 0, "{}", waived.stderr);
+    let waived: serde_json::Value = serde_json::from_str(&waived.stdout).unwrap();
+    assert_eq!((&waived["servers"][0]["outcome"], &waived["summary"]["fail"]), (&"fail".into(), &1.into()));
+    // Over, it fails again and says where it stands.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace(&soon[..10], "2020-01-01")).unwrap();
+    let over = audit(&["--waivers", &file, "-q"]);
+    assert_eq!(over.code, 3);
+    assert!(over.stderr.contains("hostssl-waivers.toml:1: ") && over.stderr.contains("the waiver is over"), "{}", over.stderr);
+    assert_eq!(run(&["waivers", "check", &file]).code, 3);
+    std::fs::write(&file, text.replace("reason", "raeson")).unwrap();
+    let typo = audit(&["--waivers", &file]);
+    assert_eq!((typo.code, typo.stdout.as_str()), (2, ""));
+    assert!(typo.stderr.contains("line 5, column 1: unknown field `raeson`"), "{}", typo.stderr);
+}
+
+#[test]
 fn a_probe_is_kept_as_it_was_reported() {
     let state = State::new("probed");
     let state = state.path();

@@ -11,9 +11,11 @@ use std::io::{self, Write};
 
 mod listener;
 mod read;
+mod waiver;
 
 use listener::Look;
 pub use read::{InvalidAuditJson, read};
+use waiver::{Waiver, Waivers};
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/audit/v1";
@@ -37,6 +39,9 @@ pub struct Audit<'a> {
     gaps: Vec<Gap<'a>>,
     /// What the audit ends with, and why.
     exit: Exit<'a>,
+    /// The waivers that were laid over the findings, when the command line named their file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waivers: Option<Waivers<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -293,6 +298,9 @@ struct Finding<'a> {
     missing_permission: Option<&'a str>,
     /// The same in every run for this control on this server.
     fingerprint: String,
+    /// The waiver that is laid over a failure, whether it holds or not. The outcome stays what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<Waiver<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -443,6 +451,7 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
             servers: &report.servers,
             gaps: report.gaps.iter().map(Gap::from).collect(),
             exit: Exit::from(report),
+            waivers: report.overlay.waivers.as_ref().map(Waivers::from),
         }
     }
 }
@@ -569,6 +578,7 @@ impl<'a> Finding<'a> {
             reason: finding.blind.as_ref().map(|blind| blind.reason.as_str()),
             missing_permission: finding.blind.as_ref().and_then(|blind| blind.missing_permission.as_deref()),
             fingerprint: finding.fingerprint(server),
+            waiver: finding.waiver.as_deref().map(Waiver::from),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The audit as JUnit XML, which the test pages of GitLab, Azure Pipelines and Jenkins read.
 //!
 //! A suite for each subscription, a case for each control of a server: a failed control is a failure, one that could not be
-//! judged is an error, one that does not apply is skipped. What could not be listed is an error in a suite of its own.
+//! judged is an error, one that does not apply or is waived is skipped. What could not be listed is an error in a suite of its own.
 
-use crate::safe;
+use crate::{safe, waiver_text};
 use hostssl_model::{AuditReport, Finding, Outcome, ServerReport};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::io::{self, Write};
@@ -53,12 +53,23 @@ fn status(finding: &Finding) -> TestCaseStatus {
     match finding.outcome {
         Outcome::Pass => TestCaseStatus::success(),
         Outcome::NotApplicable => TestCaseStatus::skipped(),
+        // Skipped and not passed: it fails, and somebody has accepted that for a time.
+        Outcome::Fail if finding.accepted().is_some() => {
+            let mut status = TestCaseStatus::skipped();
+            let observed = safe(finding.observed.as_deref().unwrap_or_default()).into_owned();
+            let beside = finding.accepted().map(waiver_text::beside).unwrap_or_default();
+            status.set_message(format!("fails: {observed} ({beside})"));
+            status
+        }
         Outcome::Fail => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let observed = safe(finding.observed.as_deref().unwrap_or_default()).into_owned();
             status.set_type(finding.severity.as_str()).set_message(observed);
-            if let Some(expected) = finding.expected.as_deref() {
-                status.set_description(format!("Expected: {}", safe(expected)));
+            let expected = finding.expected.as_deref().map(|expected| format!("Expected: {}", safe(expected)));
+            let beside = finding.waiver.as_deref().map(waiver_text::beside);
+            let description: Vec<String> = expected.into_iter().chain(beside).collect();
+            if !description.is_empty() {
+                status.set_description(description.join("\n"));
             }
             status
         }

@@ -3,8 +3,8 @@
 //! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after 100 rows and says
 //! how many more there are.
 
-use crate::gate_text;
 use crate::markdown_text::escaped;
+use crate::{gate_text, waiver_text};
 use hostssl_model::{AuditReport, Finding, Outcome, Server, Standing, Standings};
 use std::io::{self, Write};
 
@@ -27,10 +27,12 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         writeln!(out, "| {} | {} | {} |", standings.count(standing), standing.words(), standing.definition())?;
     }
     writeln!(out)?;
-    let told = gate_text::decided(report).into_iter().chain(gate_text::doubts(report));
+    let told = waiver_text::used(report).into_iter().chain(gate_text::decided(report));
+    let told = told.chain(waiver_text::doubts(report)).chain(gate_text::doubts(report));
     told.map(|line| escaped(&line)).try_for_each(|line| writeln!(out, "{line}\n"))?;
-    write_findings(out, report, Outcome::Fail, "Failed controls")?;
-    write_findings(out, report, Outcome::Unknown, "Could not be checked")?;
+    write_findings(out, report, Finding::fails_unwaived, "Failed controls")?;
+    write_findings(out, report, |finding| finding.accepted().is_some(), "Failed controls that are waived")?;
+    write_findings(out, report, |finding| finding.outcome == Outcome::Unknown, "Could not be checked")?;
     write_gaps(out, report)?;
     let coverage = if run.complete { "complete" } else { "incomplete" };
     let principals: Vec<_> = run.principals.iter().map(|one| escaped(&one.name)).collect();
@@ -46,9 +48,14 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     )
 }
 
-fn write_findings(out: &mut dyn Write, report: &AuditReport, outcome: Outcome, title: &str) -> io::Result<()> {
+fn write_findings(
+    out: &mut dyn Write,
+    report: &AuditReport,
+    chosen: impl Fn(&Finding) -> bool,
+    title: &str,
+) -> io::Result<()> {
     let all = report.servers.iter().flat_map(|one| one.findings.iter().map(move |finding| (&one.server, finding)));
-    let rows: Vec<(&Server, &Finding)> = all.filter(|(_, finding)| finding.outcome == outcome).collect();
+    let rows: Vec<(&Server, &Finding)> = all.filter(|(_, finding)| chosen(finding)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -59,6 +66,8 @@ fn write_findings(out: &mut dyn Write, report: &AuditReport, outcome: Outcome, t
             Some(unchecked) => format!("{}: {}", unchecked.reason, escaped(&unchecked.detail)),
             None => escaped(finding.observed.as_deref().unwrap_or_default()),
         };
+        let beside = finding.waiver.as_ref().map(|waiver| format!(" ({})", escaped(&waiver_text::beside(waiver))));
+        let observed = observed + &beside.unwrap_or_default();
         writeln!(
             out,
             "| {} | {} | `{}` | {} | {observed} |",

@@ -4,9 +4,9 @@
 //! enough information to decide". What could not be listed at all is a notification of the invocation, which is then not
 //! successful. Passes are not written: their absence says nothing, and the notifications say whether all was seen.
 
-use crate::safe;
+use crate::{safe, waiver_text};
 use hostssl_audit::{Control, Profile};
-use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport, Severity};
+use hostssl_model::{AuditEnd, AuditReport, ControlId, Finding, Gap, Outcome, Server, ServerReport, Severity, Waiver};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -157,7 +157,26 @@ struct SarifResult<'a> {
     message: Text<'a>,
     locations: [Location; 1],
     partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressions: Option<[Suppression; 1]>,
     properties: ResultProperties<'a>,
+}
+
+/// A waiver. One that does not hold was asked for, and suppresses nothing: the standard calls that rejected (3.35.3).
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
+}
+
+impl From<&Waiver> for Suppression {
+    fn from(waiver: &Waiver) -> Self {
+        let status = if waiver.is_in_effect() { "accepted" } else { "rejected" };
+        let (beside, approvers) = (waiver_text::beside(waiver), waiver.approvers.join(", "));
+        // It stands in a file of its own, and not beside the setting.
+        Self { kind: "external", status, justification: format!("{beside} (approved by {})", safe(&approvers)) }
+    }
 }
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]
@@ -396,6 +415,7 @@ impl<'a> SarifResult<'a> {
                 finding: fingerprint.clone(),
                 primary_location_line_hash: fingerprint,
             },
+            suppressions: finding.waiver.as_deref().map(|waiver| [Suppression::from(waiver)]),
             properties: ResultProperties {
                 resource_id: safe(server.id.as_str()),
                 subscription: server.subscription().to_string(),

@@ -1,6 +1,9 @@
 //! The audit as text: failures first, then what could not be checked, the next command at the end.
 
-use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, write_columns, write_list};
+use crate::{
+    Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, waiver_text, write_columns,
+    write_list,
+};
 use hostssl_model::{
     AuditReport, ControlId, Finding, Floor, Gap, GapScope, Outcome, Reason, ServerReport, Severity, Standing,
     Standings, Subscription, Unchecked, WorstListener,
@@ -172,6 +175,10 @@ fn whys(report: &ServerReport) -> Vec<Why> {
                 (None, Some(observed)) => safe(observed).into_owned(),
                 (None, None) => String::new(),
             };
+            let text = match &finding.waiver {
+                Some(waiver) => format!("{text} ({})", waiver_text::beside(waiver)),
+                None => text,
+            };
             // The control says that it is not as declared: what was seen by another control as well needs no line of
             // its own.
             if finding.control == ControlId::DeclaredMatchesWire && outcome == Outcome::Fail {
@@ -261,10 +268,10 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) ->
     };
     let coverage = if report.run.complete { coverage } else { palette.outcome(Outcome::Unknown, &coverage) };
     writeln!(out, "coverage: {coverage}")?;
-    for line in gate_text::decided(report) {
+    for line in waiver_text::used(report).into_iter().chain(gate_text::decided(report)) {
         writeln!(out, "{line}")?;
     }
-    for doubt in gate_text::doubts(report) {
+    for doubt in waiver_text::doubts(report).into_iter().chain(gate_text::doubts(report)) {
         writeln!(out, "{}", palette.outcome(Outcome::Unknown, &format!("warning: {doubt}")))?;
     }
     let principals: Vec<String> =

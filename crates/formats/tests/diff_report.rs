@@ -1,49 +1,15 @@
 //! Two audits compared, as people and programs read it.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod common;
+
+use common::audit;
 use hostssl_audit::{diff, gate};
 use hostssl_formats::{Text, audit_json, audit_markdown, audit_text, diff_json, diff_text};
-use hostssl_model::{
-    AuditReport, FailOn, Gap, GapScope, Overlay, Reason, Run, Scope, Subscription, SubscriptionId, SubscriptionState,
-    Summary, Unchecked,
-};
-use hostssl_test_support::fleet::{Known, flexible};
+use hostssl_model::{AuditReport, FailOn, Gap, GapScope, Reason, Unchecked};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
 use std::io::Write as _;
-use std::sync::Arc;
-
-fn audit(id: &str, servers: &[(&str, &str, &str)]) -> AuditReport {
-    let servers = Known::new(servers.iter().map(|(name, on, floor)| flexible(name, on, floor)).collect()).reports();
-    let mut summary = Summary::default();
-    servers.iter().for_each(|server| summary.count(server.outcome));
-    let subscriptions = servers.first().map(|server| {
-        Arc::new(Subscription {
-            id: SubscriptionId::new(server.server.subscription().as_str()),
-            name: "Shop".into(),
-            tenant: "t".into(),
-            state: SubscriptionState::Enabled,
-        })
-    });
-    AuditReport {
-        run: Run {
-            id: id.into(),
-            started_at: "2026-11-24T09:00:00Z".into(),
-            finished_at: "2026-11-24T09:00:02Z".into(),
-            principals: Vec::new(),
-            cloud: "AzureCloud".into(),
-            scope: Scope::default(),
-            profile: "baseline@1".into(),
-            tool_version: "0.1.0".into(),
-            complete: true,
-        },
-        summary,
-        subscriptions: subscriptions.into_iter().collect(),
-        servers,
-        gaps: Vec::new(),
-        overlay: Overlay::default(),
-    }
-}
 
 fn before() -> AuditReport {
     audit(

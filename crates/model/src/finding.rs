@@ -1,8 +1,9 @@
 //! What a control found on a server.
 
-use crate::{ControlId, ResourceId, Unchecked, coded};
+use crate::{ControlId, ResourceId, Unchecked, Waiver, coded};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 coded! {
     /// How a control ends. Ordered from best to worst, so that the worst of several is their maximum.
@@ -60,9 +61,23 @@ pub struct Finding {
     pub expected: Option<Cow<'static, str>>,
     /// Why nothing was seen; present exactly when the outcome is [`Outcome::Unknown`].
     pub blind: Option<Unchecked>,
+    /// The waiver that is laid over a failure, whether it holds or not. The outcome stays what it is.
+    pub waiver: Option<Arc<Waiver>>,
 }
 
 impl Finding {
+    /// Whether it fails, and nobody has accepted that.
+    #[must_use]
+    pub fn fails_unwaived(&self) -> bool {
+        self.outcome == Outcome::Fail && self.accepted().is_none()
+    }
+
+    /// The waiver by which a failure is accepted.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&Waiver> {
+        self.waiver.as_deref().filter(|waiver| self.outcome == Outcome::Fail && waiver.is_in_effect())
+    }
+
     /// A stable name for "this control on this server", the same in every run: 16 hexadecimal digits of the SHA-256 of
     /// the control and the lower-case id.
     #[must_use]
@@ -96,6 +111,7 @@ mod tests {
             observed: None,
             expected: None,
             blind: None,
+            waiver: None,
         };
         let id = |text: &str| ResourceId::try_from(text).unwrap();
         let orders = id("/subscriptions/s/resourceGroups/g/providers/p/t/Orders");

@@ -25,6 +25,7 @@ mod standing;
 mod stop;
 mod tags;
 mod tls;
+mod waiver;
 
 pub use advice::{Advice, Fault, REPORT_DEFECT, chain};
 pub use hostssl_untrusted as untrusted;
@@ -52,3 +53,4 @@ pub use standing::{Enforcement, Proof, Standing, Standings};
 pub use stop::{Stop, StopSignal, stopped};
 pub use tags::Tags;
 pub use tls::TlsVersion;
+pub use waiver::{UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};

@@ -1,6 +1,7 @@
-//! What is laid over the outcomes of an audit: what decides how it ends. Nothing here changes an outcome.
+//! What is laid over the outcomes of an audit: what was accepted for a time, and what decides how it
+//! ends. Nothing here changes an outcome.
 
-use crate::{AuditEnd, ControlId, coded};
+use crate::{AuditEnd, ControlId, WaiverFile, coded};
 
 coded! {
     /// What makes an audit end with findings.
@@ -24,6 +25,8 @@ coded! {
 pub struct Overlay {
     /// What the gate made of it.
     pub gate: Option<Gated>,
+    /// The waivers that were laid over its findings.
+    pub waivers: Option<WaiverFile>,
 }
 
 /// How an audit ends by the rules of a gate, and by which findings.

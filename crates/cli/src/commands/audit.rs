@@ -30,7 +30,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let is_table = query.is_none() && outputs.stdout.and_then(AuditFormat::format) == Some(Format::Table);
     let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));
     let shape = args.list.shape(has_table, outputs.stdout == Some(AuditFormat::Wide))?;
-    let gate = args.gate.rules(&args.keep.state, args.connect.simulate.is_some())?;
+    let gate = args.gate.rules(&profile, &args.keep.state, args.connect.simulate.is_some())?;
     if !args.wire.probe {
         args.wire.route.refuse_without_probe()?;
     }
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         let Some(result) = result else { return Ok(Exit::ReaderGone) };
         let mut report = result?;
-        if let Some(gate) = &gate {
+        if let Some(gate) = gate {
             gate.lay(&mut report);
         }
         let report = report;

@@ -17,3 +17,4 @@ pub(crate) mod serve;
 pub(crate) mod server;
 pub(crate) mod server_update;
 pub(crate) mod simulate;
+pub(crate) mod waivers;

@@ -178,6 +178,7 @@ fn finding(finding: FindingRead) -> Option<Finding> {
         observed: finding.observed.map(Cow::Owned),
         expected: finding.expected.map(Cow::Owned),
         blind: blind.filter(|_| outcome == Outcome::Unknown),
+        waiver: None,
     })
 }
 

@@ -329,6 +329,7 @@ impl StoredFinding {
             observed: text(&self.observed),
             expected: text(&self.expected),
             blind: self.blind.as_ref().map(StoredBlind::blind),
+            waiver: None,
         })
     }
 }

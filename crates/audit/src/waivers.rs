@@ -1,0 +1,263 @@
+//! Waivers: read from a reviewed file, and laid over what fails.
+//!
+//! A waiver never changes an outcome. A file that cannot be understood waives nothing; neither does a waiver that is over, that
+//! lasts longer than the profile allows, or that nobody but the owner of the server has approved.
+
+use hostssl_model::untrusted::is_harmful;
+use hostssl_model::{
+    Advice, AuditReport, ControlId, Fault, Outcome, ResourceId, UnusedWaiver, Waiver, WaiverFile, WaiverState,
+    WaiverUse, nearest,
+};
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::{Spanned, Value};
+
+/// What is wrong with a file of waivers, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {what}")]
+pub struct InvalidWaivers {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// What is wrong there.
+    what: String,
+}
+
+impl Advice for InvalidWaivers {
+    fn advice(&self) -> Cow<'static, str> {
+        "correct the file; until then nothing in it is waived. `hostssl waivers --help` shows how one is written".into()
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    waiver: Vec<Spanned<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Entry {
+    control: Spanned<String>,
+    scope: Spanned<String>,
+    owner: Spanned<String>,
+    reason: Spanned<String>,
+    approver: Spanned<Value>,
+    // Missing or malformed, it counts as over.
+    expires: Option<Value>,
+    compensating_control: Option<Spanned<String>>,
+    ticket: Option<Spanned<String>>,
+}
+
+/// Reads a file of waivers. `today` is the day in UTC; a waiver holds on its last day, too, and `longest_days` is how far away
+/// that may be.
+///
+/// # Errors
+///
+/// [`InvalidWaivers`] for the first thing that cannot be understood: then nothing is waived.
+pub fn read_waivers(text: &str, today: Date, longest_days: u32) -> Result<Vec<Waiver>, InvalidWaivers> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        invalid(text, &span, error.message().lines().collect::<Vec<_>>().join(" "))
+    })?;
+    file.waiver.into_iter().map(|entry| waiver(text, entry, today, longest_days)).collect()
+}
+
+fn waiver(text: &str, entry: Spanned<Entry>, today: Date, longest_days: u32) -> Result<Waiver, InvalidWaivers> {
+    let (line, _) = position(text, entry.span().start);
+    let entry = entry.into_inner();
+    let control = ControlId::from_code(entry.control.get_ref()).ok_or_else(|| {
+        let known = ControlId::ALL.map(ControlId::as_str);
+        let meant = nearest(entry.control.get_ref(), known).map_or(String::new(), |near| format!("; is it `{near}`?"));
+        invalid(text, &entry.control.span(), format!("there is no control `{}`{meant}", entry.control.get_ref()))
+    })?;
+    if !is_scope(entry.scope.get_ref()) {
+        let what = "scope is not the resource id of a server, a resource group or a subscription";
+        return Err(invalid(text, &entry.scope.span(), what.to_owned()));
+    }
+    let approvers = approvers(&entry.approver).ok_or_else(|| {
+        let what = "approver is not a name or a list of names";
+        invalid(text, &entry.approver.span(), what.to_owned())
+    })?;
+    let said = |name: &str, value: Spanned<String>| {
+        let words = value.get_ref().trim();
+        if words.is_empty() || words.contains(is_harmful) {
+            return Err(invalid(text, &value.span(), format!("{name} is not a line of words")));
+        }
+        Ok(words.to_owned())
+    };
+    let owner = said("owner", entry.owner)?;
+    let expires = match &entry.expires {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Datetime(moment)) => moment.to_string(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    Ok(Waiver {
+        control,
+        state: state(&expires, &owner, &approvers, today, longest_days),
+        scope: entry.scope.into_inner(),
+        reason: said("reason", entry.reason)?,
+        compensating_control: entry.compensating_control.map(|it| said("compensating-control", it)).transpose()?,
+        ticket: entry.ticket.map(|it| said("ticket", it)).transpose()?,
+        owner,
+        approvers,
+        expires,
+        line,
+    })
+}
+
+fn state(expires: &str, owner: &str, approvers: &[String], today: Date, longest_days: u32) -> WaiverState {
+    // A day, and nothing behind it: a moment would leave open whose day it is.
+    let Some(last) = expires.parse::<Date>().ok().filter(|date| date.to_string() == expires) else {
+        return WaiverState::Expired;
+    };
+    let furthest = today.checked_add(i64::from(longest_days).days()).unwrap_or(Date::MAX);
+    if last < today {
+        WaiverState::Expired
+    } else if last > furthest {
+        WaiverState::TooLong
+    } else if approvers.iter().all(|approver| approver.to_lowercase() == owner.to_lowercase()) {
+        WaiverState::OwnerOnly
+    } else {
+        WaiverState::InEffect
+    }
+}
+
+/// One name, or several; none of them empty.
+fn approvers(value: &Spanned<Value>) -> Option<Vec<String>> {
+    let name = |value: &Value| {
+        let name = value.as_str()?.trim();
+        (!name.is_empty() && !name.contains(is_harmful)).then(|| name.to_owned())
+    };
+    match value.get_ref() {
+        Value::Array(names) if !names.is_empty() => names.iter().map(name).collect(),
+        one => Some(vec![name(one)?]),
+    }
+}
+
+/// Whether a text is the id of a subscription, a resource group, or a resource.
+fn is_scope(text: &str) -> bool {
+    let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
+    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
+    let named = parts.iter().skip(1).all(|part| !part.trim().is_empty()) && !text.contains(is_harmful);
+    named
+        && match lower.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["", "subscriptions", _] | ["", "subscriptions", _, "resourcegroups", _] => true,
+            _ => ResourceId::try_from(text.trim_end_matches('/')).is_ok(),
+        }
+}
+
+/// Lays waivers over a report: each failure has the waiver for it, one that holds where there is one.
+pub fn lay_waivers(report: &mut AuditReport, name: &str, waivers: Vec<Waiver>) {
+    let waivers: Vec<Arc<Waiver>> = waivers.into_iter().map(Arc::new).collect();
+    let mut failures = vec![0_u64; waivers.len()];
+    for server in &mut report.servers {
+        for finding in &mut server.findings {
+            let covers = |(_, waiver): &(usize, &Arc<Waiver>)| {
+                waiver.control == finding.control && waiver.covers(&server.server.id)
+            };
+            let covering: Vec<_> = waivers.iter().enumerate().filter(covers).collect();
+            let best = covering.iter().find(|(_, waiver)| waiver.is_in_effect()).or(covering.first());
+            let fails = finding.outcome == Outcome::Fail;
+            if let Some((index, waiver)) = best.filter(|_| fails) {
+                finding.waiver = Some(Arc::clone(waiver));
+                if let Some(count) = failures.get_mut(*index) {
+                    *count += 1;
+                }
+            }
+        }
+    }
+    let uses = waivers.iter().zip(failures).map(|(waiver, failures)| WaiverUse {
+        waiver: Arc::clone(waiver),
+        failures,
+        unused: (failures == 0).then(|| why_unused(report, waiver)),
+    });
+    report.overlay.waivers = Some(WaiverFile { name: name.to_owned(), waivers: uses.collect() });
+}
+
+fn why_unused(report: &AuditReport, waiver: &Waiver) -> UnusedWaiver {
+    let mut servers = report.servers.iter().filter(|server| waiver.covers(&server.server.id)).peekable();
+    if servers.peek().is_none() {
+        return UnusedWaiver::NoServer;
+    }
+    let findings = servers.flat_map(|server| &server.findings).filter(|finding| finding.control == waiver.control);
+    let outcomes: Vec<Outcome> = findings.map(|finding| finding.outcome).collect();
+    if outcomes.is_empty() {
+        UnusedWaiver::NotJudged
+    } else if outcomes.contains(&Outcome::Fail) {
+        UnusedWaiver::Covered
+    } else {
+        UnusedWaiver::NothingFails
+    }
+}
+
+fn invalid(text: &str, span: &Range<usize>, what: String) -> InvalidWaivers {
+    let (line, column) = position(text, span.start);
+    InvalidWaivers { line, column, what }
+}
+
+/// The line and the column of a byte, from 1.
+fn position(text: &str, byte: usize) -> (u32, u32) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// A waiver that is to be written.
+#[derive(Debug, Clone)]
+pub struct NewWaiver<'a> {
+    /// The control.
+    pub control: &'a str,
+    /// The id of a server, a resource group or a subscription.
+    pub scope: &'a str,
+    /// Who answers for the server.
+    pub owner: &'a str,
+    /// Why the failure is accepted.
+    pub reason: &'a str,
+    /// Who has accepted it.
+    pub approvers: &'a [String],
+    /// The last day on which it holds.
+    pub expires: &'a str,
+    /// What protects the data meanwhile.
+    pub compensating_control: Option<&'a str>,
+    /// Where it was decided.
+    pub ticket: Option<&'a str>,
+}
+
+impl NewWaiver<'_> {
+    /// The entry of the file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let text = |text: &str| Value::from(text).to_string();
+        let approver = match self.approvers {
+            [one] => text(one),
+            several => Value::from(several.to_vec()).to_string(),
+        };
+        let always = [
+            ("control", text(self.control)),
+            ("scope", text(self.scope)),
+            ("owner", text(self.owner)),
+            ("reason", text(self.reason)),
+            ("approver", approver),
+            ("expires", text(self.expires)),
+        ];
+        let sometimes = [("compensating-control", self.compensating_control), ("ticket", self.ticket)];
+        let sometimes = sometimes.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
+        always
+            .into_iter()
+            .chain(sometimes)
+            .fold("[[waiver]]\n".to_owned(), |entry, (name, value)| entry + name + " = " + &value + "\n")
+    }
+}

@@ -1,0 +1,218 @@
+//! `hostssl waivers`, and the waivers of an audit.
+
+use crate::args::{OutputArgs, Suggested, ValueFormat, controls, profiles};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::outputs::replace;
+use crate::stdout;
+use clap::{Args, Subcommand};
+use hostssl_audit::{NewWaiver, Profile, read_waivers};
+use hostssl_formats::output::Format;
+use hostssl_formats::{Shape, waiver_text};
+use hostssl_model::Waiver;
+use jiff::civil::Date;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// The name of the file where nobody says another.
+pub(crate) const FILE: &str = "hostssl-waivers.toml";
+
+/// More than any review could cover.
+const MAX_BYTES: u64 = 4 << 20;
+
+pub(crate) const HELP: &str = "A file has an entry for each waiver:
+  [[waiver]]
+  control = \"require-secure-transport\"
+  scope = \"/subscriptions/…/resourceGroups/…\"  # or the id of a server, or of a subscription
+  owner = \"shop@example.com\"                   # who answers for the server
+  approver = \"security@example.com\"            # one name or a list; somebody beside the owner
+  expires = \"2027-03-31\"                       # the last day, in UTC; profiles limit how far away
+  reason = \"the importer has no TLS until its next release\"
+  compensating-control = \"private endpoint\"    # may be left out
+  ticket = \"SEC-1234\"                          # may be left out
+
+";
+
+pub(crate) const CHECK_HELP: &str = "Exit codes:
+  0  every waiver holds
+  1  the tool failed
+  2  wrong usage, or a file that cannot be understood: it waives nothing
+  3  a waiver does not hold";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WaiversCommand {
+    /// Check a file of waivers: is it understood, and does each of them hold.
+    #[command(after_help = CHECK_HELP)]
+    Check(WaiverFileArgs),
+    /// List the waivers of a file.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    List(ListWaiversArgs),
+    /// Add a waiver to a file, for others to review.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Add(AddWaiverArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaiverFileArgs {
+    /// The file.
+    #[arg(value_name = "FILE", default_value = FILE)]
+    file: PathBuf,
+    /// The profile, which says how far away the last day of a waiver may be.
+    #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles))]
+    profile: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListWaiversArgs {
+    #[command(flatten)]
+    of: WaiverFileArgs,
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    output: ValueFormat,
+    /// JMESPath query over the JSON.
+    #[arg(long, value_name = "JMESPATH")]
+    query: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddWaiverArgs {
+    #[command(flatten)]
+    of: WaiverFileArgs,
+    /// The control.
+    #[arg(long, value_name = "ID", value_parser = Suggested(controls))]
+    control: String,
+    /// The id of a server, a resource group or a subscription.
+    #[arg(long, value_name = "ID")]
+    scope: String,
+    /// Who answers for the server.
+    #[arg(long, value_name = "NAME")]
+    owner: String,
+    /// Who accepts the failure: somebody beside the owner (repeatable).
+    #[arg(long, value_name = "NAME", required = true)]
+    approver: Vec<String>,
+    /// The last day on which it holds, such as 2027-03-31.
+    #[arg(long, value_name = "DATE")]
+    expires: String,
+    /// Why the failure is accepted.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// What protects the data meanwhile.
+    #[arg(long, value_name = "TEXT")]
+    compensating_control: Option<String>,
+    /// Where it was decided.
+    #[arg(long, value_name = "TEXT")]
+    ticket: Option<String>,
+}
+
+pub(crate) fn run(command: &WaiversCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+    match command {
+        WaiversCommand::Check(args) => check(args, talk),
+        WaiversCommand::List(args) => list(args, talk),
+        WaiversCommand::Add(args) => add(args, talk),
+    }
+}
+
+/// Reads the waivers of a file, as they hold today by a profile.
+pub(crate) fn load(path: &Path, profile: &Profile) -> Result<Vec<Waiver>, CliError> {
+    understood(path, &text(path)?, profile)
+}
+
+fn understood(path: &Path, text: &str, profile: &Profile) -> Result<Vec<Waiver>, CliError> {
+    let waivers = read_waivers(text, today(), profile.settings.waiver_days);
+    waivers.map_err(|error| CliError::from(error).of_file(path))
+}
+
+fn text(path: &Path) -> Result<String, CliError> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(unreadable(path, &ErrorKind::FileTooLarge.into()));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CliError {
+    let what = format!("the waivers of {} cannot be read: {error}", path.display());
+    CliError::usage(what, "name a file of waivers, or make one as `hostssl waivers add --help` shows")
+}
+
+fn today() -> Date {
+    jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date()
+}
+
+fn profile(name: &str) -> Result<Profile, CliError> {
+    Profile::find_for(name, true).map_err(|error| {
+        let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
+        CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
+    })
+}
+
+fn check(args: &WaiverFileArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let waivers = load(&args.file, &profile(&args.profile)?)?;
+    let name = args.file.display().to_string();
+    let broken: Vec<&Waiver> = waivers.iter().filter(|waiver| !waiver.is_in_effect()).collect();
+    for waiver in &broken {
+        let (place, why) = (waiver_text::place(&name, waiver), waiver_text::not_in_effect(waiver));
+        say!("warning: {place}: {}: {why}", waiver.control);
+    }
+    if !talk.quiet {
+        say!("{}: {} of {} waivers hold", hostssl_formats::safe(&name), waivers.len() - broken.len(), waivers.len());
+    }
+    Ok(if broken.is_empty() { Exit::AllPass } else { Exit::Findings })
+}
+
+fn list(args: &ListWaiversArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.query.as_deref())?;
+    let waivers = load(&args.of.file, &profile(&args.of.profile)?)?;
+    let format = Format::from(args.output);
+    if format == Format::Table && query.is_none() {
+        let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
+        stdout::write_text(talk, &shape, |out, text| waiver_text::write(out, &waivers, text))?;
+    } else {
+        stdout::write_value(&waiver_text::value(&waivers), query.as_ref(), format, stdout::palette(talk))?;
+    }
+    Ok(Exit::AllPass)
+}
+
+fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let (file, profile) = (&args.of.file, profile(&args.of.profile)?);
+    let before = if file.try_exists().unwrap_or(true) { text(file)? } else { String::new() };
+    // What stands there already is not made worse, and not repaired either.
+    let known = understood(file, &before, &profile)?.len();
+    let waiver = NewWaiver {
+        control: &args.control,
+        scope: &args.scope,
+        owner: &args.owner,
+        reason: &args.reason,
+        approvers: &args.approver,
+        expires: &args.expires,
+        compensating_control: args.compensating_control.as_deref(),
+        ticket: args.ticket.as_deref(),
+    };
+    let entry = waiver.to_toml();
+    let refused = |error: CliError| error.with_hint("correct the options; nothing was written".to_owned());
+    let alone = read_waivers(&entry, today(), profile.settings.waiver_days);
+    let alone = alone.map_err(|error| refused(CliError::usage(error.to_string(), "")))?;
+    if let Some(broken) = alone.iter().find(|waiver| !waiver.is_in_effect()) {
+        return Err(refused(CliError::usage(waiver_text::not_in_effect(broken), "")));
+    }
+    let gap = if before.is_empty() || before.ends_with("\n\n") {
+        ""
+    } else if before.ends_with('\n') {
+        "\n"
+    } else {
+        "\n\n"
+    };
+    let after = format!("{before}{gap}{entry}");
+    if understood(file, &after, &profile)?.len() != known + 1 {
+        let what = format!("a waiver cannot be added to the end of {}", file.display());
+        return Err(CliError::usage(what, "add it with an editor; `hostssl waivers --help` shows how one is written"));
+    }
+    replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "make room")))?;
+    if !talk.quiet {
+        say!("added to {}; it counts when the file is given to `hostssl audit --waivers FILE`", file.display());
+    }
+    Ok(Exit::AllPass)
+}

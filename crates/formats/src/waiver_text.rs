@@ -1,0 +1,137 @@
+//! Waivers for people: what they cover, and above all which of them do not hold or have no use.
+
+use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use hostssl_model::{AuditReport, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// The columns of a file of waivers.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("state", Shown::Always),
+    Heading::new("control", Shown::Always),
+    Heading::new("scope", Shown::Always),
+    Heading::new("expires", Shown::Always),
+    Heading::new("owner", Shown::WithRoom(1)),
+    Heading::new("approvers", Shown::WithRoom(2)),
+    Heading::new("ticket", Shown::WithRoom(3)),
+    Heading::new("line", Shown::WithRoom(4)),
+    Heading::new("reason", Shown::Prose),
+];
+
+/// Writes the waivers of a file as a list.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, waivers: &[Waiver], text: &Text<'_>) -> io::Result<()> {
+    let entry = |waiver: &Waiver| {
+        let outcome = if waiver.is_in_effect() { Outcome::Pass } else { Outcome::Fail };
+        let line = vec![
+            Cell::outcome(outcome, waiver.state.as_str()),
+            Cell::plain(waiver.control.as_str()),
+            Cell::plain(if text.shape.wide { &waiver.scope } else { last(&waiver.scope) }),
+            Cell::plain(if waiver.expires.is_empty() { "-" } else { &waiver.expires }),
+            Cell::plain(&waiver.owner),
+            Cell::plain(waiver.approvers.join(", ")),
+            Cell::plain(waiver.ticket.as_deref().unwrap_or("-")),
+            Cell::number(waiver.line.into()),
+            Cell::plain(&waiver.reason),
+        ];
+        Entry { word: waiver.state.as_str(), lines: vec![line] }
+    };
+    write_list(out, COLUMNS, vec![Section { title: None, entries: waivers.iter().map(entry).collect() }], text)
+}
+
+/// The waivers of a file as one value, for formats that programs read.
+#[must_use]
+pub fn value(waivers: &[Waiver]) -> Value {
+    let one = |waiver: &Waiver| {
+        json!({
+            "state": waiver.state.as_str(),
+            "control": waiver.control.as_str(),
+            "scope": waiver.scope,
+            "owner": waiver.owner,
+            "reason": waiver.reason,
+            "approvers": waiver.approvers,
+            "expires": waiver.expires,
+            "compensatingControl": waiver.compensating_control,
+            "ticket": waiver.ticket,
+            "line": waiver.line,
+        })
+    };
+    waivers.iter().map(one).collect()
+}
+
+/// What a failure has behind it when somebody has accepted it, or had.
+pub(crate) fn beside(waiver: &Waiver) -> String {
+    let (reason, expires) = (safe(&waiver.reason), safe(&waiver.expires));
+    match waiver.state {
+        WaiverState::InEffect => format!("waived until {expires}: {reason}"),
+        _ => format!("not waived: {}", not_in_effect(waiver)),
+    }
+}
+
+/// Why a waiver does not hold.
+#[must_use]
+pub fn not_in_effect(waiver: &Waiver) -> String {
+    match waiver.state {
+        WaiverState::InEffect => "it holds".to_owned(),
+        WaiverState::Expired if waiver.expires.is_empty() => {
+            "the waiver has no last day, so it counts as expired".to_owned()
+        }
+        WaiverState::Expired => format!("the waiver is over, or its last day is no date: {}", safe(&waiver.expires)),
+        WaiverState::TooLong => format!("the waiver lasts longer than the profile allows: {}", safe(&waiver.expires)),
+        WaiverState::OwnerOnly => format!("nobody but its owner has approved the waiver: {}", safe(&waiver.owner)),
+    }
+}
+
+/// Where a waiver stands: as `file:line`, which editors open.
+#[must_use]
+pub fn place(file: &str, waiver: &Waiver) -> String {
+    format!("{}:{}", safe(file), waiver.line)
+}
+
+/// How many failures are waived. Nothing without a file of waivers.
+#[must_use]
+pub fn used(report: &AuditReport) -> Vec<String> {
+    let Some(file) = &report.overlay.waivers else { return Vec::new() };
+    let in_effect = || file.waivers.iter().filter(|one| one.waiver.is_in_effect());
+    let failures: u64 = in_effect().map(|one| one.failures).sum();
+    let (failure, waiver) = (plural(failures, "failure"), plural(in_effect().count() as u64, "waiver"));
+    vec![format!("waivers: {failure} waived; {waiver} in effect in {}", safe(&file.name))]
+}
+
+/// Waivers that do not hold, and waivers that nothing needs. Nothing without a file of waivers.
+#[must_use]
+pub fn doubts(report: &AuditReport) -> Vec<String> {
+    let Some(file) = &report.overlay.waivers else { return Vec::new() };
+    file.waivers.iter().filter_map(|one| doubt(file, one)).collect()
+}
+
+fn doubt(file: &WaiverFile, one: &WaiverUse) -> Option<String> {
+    let waiver = &one.waiver;
+    let what = match (waiver.is_in_effect(), one.unused) {
+        (true, None) => return None,
+        (true, Some(unused)) => format!("unused: {}", why_unused(unused)),
+        (false, None) => format!("{}; it waives none of {}", not_in_effect(waiver), plural(one.failures, "failure")),
+        (false, Some(unused)) => format!("{}; unused: {}", not_in_effect(waiver), why_unused(unused)),
+    };
+    Some(format!("{}: {} on {}: {what}", place(&file.name, waiver), waiver.control, safe(last(&waiver.scope))))
+}
+
+fn why_unused(unused: UnusedWaiver) -> &'static str {
+    match unused {
+        UnusedWaiver::NoServer => "this audit has no server in its scope",
+        UnusedWaiver::NotJudged => "this audit did not judge by its control",
+        UnusedWaiver::NothingFails => "nothing in its scope fails its control",
+        UnusedWaiver::Covered => "another waiver covers the same failures",
+    }
+}
+
+fn last(scope: &str) -> &str {
+    scope.trim_end_matches('/').rsplit('/').next().unwrap_or(scope)
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,131 @@
+//! Failures that somebody has accepted for a time.
+
+use crate::{ControlId, ResourceId, coded};
+use std::sync::Arc;
+
+coded! {
+    /// Whether a waiver holds.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum WaiverState {
+        /// It holds.
+        InEffect = "in-effect",
+        /// Its last day is over, or it has no day that can be read.
+        Expired = "expired",
+        /// Its last day is further away than the profile allows.
+        TooLong = "too-long",
+        /// Nobody but the owner of the server has approved it.
+        OwnerOnly = "owner-only",
+    }
+}
+
+coded! {
+    /// Why a waiver was of no use to an audit.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum UnusedWaiver {
+        /// The audit has no server in its scope.
+        NoServer = "no-server",
+        /// The audit did not judge by its control.
+        NotJudged = "not-judged",
+        /// Nothing in its scope fails that control.
+        NothingFails = "nothing-fails",
+        /// Another waiver covers the same failures.
+        Covered = "covered",
+    }
+}
+
+/// A failure that somebody has accepted: of one control, on a server or on all servers of a resource group or a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The control.
+    pub control: ControlId,
+    /// The id of a server, a resource group or a subscription.
+    pub scope: String,
+    /// Who answers for the server.
+    pub owner: String,
+    /// Why the failure is accepted.
+    pub reason: String,
+    /// Who has accepted it.
+    pub approvers: Vec<String>,
+    /// The last day on which it holds, as it is written; empty when there is none.
+    pub expires: String,
+    /// What protects the data meanwhile.
+    pub compensating_control: Option<String>,
+    /// Where it was decided.
+    pub ticket: Option<String>,
+    /// The line of the file on which it begins.
+    pub line: u32,
+    /// Whether it holds.
+    pub state: WaiverState,
+}
+
+impl Waiver {
+    /// Whether it holds.
+    #[must_use]
+    pub fn is_in_effect(&self) -> bool {
+        self.state == WaiverState::InEffect
+    }
+
+    /// Whether a server is in its scope.
+    #[must_use]
+    pub fn covers(&self, server: &ResourceId) -> bool {
+        let (scope, id) = (self.scope.trim_end_matches('/').to_lowercase(), server.to_lowercase());
+        id.strip_prefix(&scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// The waivers of one file, and what they were good for.
+#[derive(Debug, Clone)]
+pub struct WaiverFile {
+    /// Its name, as it was given.
+    pub name: String,
+    /// Every waiver, in the order of the file.
+    pub waivers: Vec<WaiverUse>,
+}
+
+/// A waiver and what it was good for.
+#[derive(Debug, Clone)]
+pub struct WaiverUse {
+    /// The waiver.
+    pub waiver: Arc<Waiver>,
+    /// The failures that it is laid over, whether it holds or not.
+    pub failures: u64,
+    /// Why there are none.
+    pub unused: Option<UnusedWaiver>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_covers_what_is_below_it_and_no_neighbour() {
+        let server = "/subscriptions/S/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-a";
+        let id = ResourceId::try_from(server).unwrap();
+        let covers = |scope: &str| {
+            let waiver = Waiver {
+                control: ControlId::RequireSecureTransport,
+                scope: scope.into(),
+                owner: String::new(),
+                reason: String::new(),
+                approvers: Vec::new(),
+                expires: String::new(),
+                compensating_control: None,
+                ticket: None,
+                line: 1,
+                state: WaiverState::InEffect,
+            };
+            waiver.covers(&id)
+        };
+        for scope in [server, "/subscriptions/s", "/SUBSCRIPTIONS/s/resourcegroups/G/"] {
+            assert!(covers(scope), "{scope}");
+        }
+        for scope in [
+            "/subscriptions/s2",
+            "/subscriptions/s/resourceGroups/gg",
+            &server[..server.len() - 1],
+            &format!("{server}b"),
+        ] {
+            assert!(!covers(scope), "{scope}");
+        }
+    }
+}
