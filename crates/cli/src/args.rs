@@ -111,6 +111,9 @@ pub(crate) enum Command {
     /// or gone.
     #[command(after_help = crate::commands::diff::HELP)]
     Diff(crate::commands::diff::DiffArgs),
+    /// Show how servers stood over time: a chart of the audits of one scope that are kept, or their figures.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Trend(crate::commands::trend::TrendArgs),
     /// Check, list and add waivers: failures that somebody has accepted for a time, in one file that is reviewed.
     #[command(subcommand, after_help = crate::commands::waivers::HELP)]
     Waivers(crate::commands::waivers::WaiversCommand),

@@ -86,6 +86,13 @@ fn two_audits_are_compared_and_a_change_between_them_is_said() {
     assert_eq!(fixed.code, 0, "{}{}", fixed.stdout, fixed.stderr);
     assert!(fixed.stdout.contains("fixed") && fixed.stdout.contains("pg-catalog-prod"), "{}", fixed.stdout);
 
+    let trend = kept(&["trend", "--simulate", "-o", "json", "--query", "audits[].standings.notEnforced"]).stdout;
+    let open: Vec<u64> = serde_json::from_str(&trend).unwrap();
+    assert!(open.len() == 3 && open[0] == open[1] && open[2] + 1 == open[1], "{open:?}");
+    let chart = kept(&["trend", "--simulate", "--last", "2"]);
+    assert!(chart.stdout.contains(&format!("not enforced: {} then, {} of", open[1], open[2])), "{}", chart.stdout);
+    assert_eq!(kept(&["trend", "--simulate", "-o", "csv"]).stdout.lines().count(), 4);
+
     let runs = kept(&["runs", "--simulate", "-o", "json", "--query", "[?kind=='audit'].run"]).stdout;
     let runs: Vec<String> = serde_json::from_str(&runs).unwrap();
     let back = kept(&["diff", &runs[0], &runs[2], "-o", "json"]);
@@ -145,7 +152,18 @@ fn what_is_waived_is_reported_and_does_not_count() {
     let state = State::new("waived");
     let file = state.0.join("hostssl-waivers.toml").display().to_string();
     let audit = |arguments: &[&str]| {
-        let of = ["audit", "--simulate", "--state", state.path(), "--subscription", "Contoso Production", "--server", "pg-catalog-prod", "-o", "json"];
+        let of = [
+            "audit",
+            "--simulate",
+            "--state",
+            state.path(),
+            "--subscription",
+            "Contoso Production",
+            "--server",
+            "pg-catalog-prod",
+            "-o",
+            "json",
+        ];
         run(&[&of[..], arguments].concat())
     };
     let before: serde_json::Value = serde_json::from_str(&audit(&[]).stdout).unwrap();
@@ -156,7 +174,8 @@ fn what_is_waived_is_reported_and_does_not_count() {
     let soon = (jiff::Timestamp::now() + jiff::Span::new().hours(24 * 30)).to_string();
     let add = |control: &str, approver: &str, expires: &str| {
         let of = ["waivers", "add", file.as_str(), "--control", control, "--scope", server["id"].as_str().unwrap()];
-        run(&[&of[..], &["--owner", "shop", "--approver", approver, "--reason", "agreed", "--expires", expires]].concat())
+        run(&[&of[..], &["--owner", "shop", "--approver", approver, "--reason", "agreed", "--expires", expires]]
+            .concat())
     };
     assert_eq!(add(failed[0], "Shop", &soon[..10]).code, 2, "an owner cannot approve alone");
     assert_eq!(add(failed[0], "security", "2020-01-01").code, 2);
@@ -166,7 +185,8 @@ fn what_is_waived_is_reported_and_does_not_count() {
         assert_eq!(added.code, 0, "{}", added.stderr);
     }
     assert_eq!(run(&["waivers", "check", &file]).code, 0);
-    let listed: serde_json::Value = serde_json::from_str(&run(&["waivers", "list", &file, "-o", "json"]).stdout).unwrap();
+    let listed: serde_json::Value =
+        serde_json::from_str(&run(&["waivers", "list", &file, "-o", "json"]).stdout).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), failed.len());
     let waived = audit(&["--waivers", &file]);
     assert_eq!(waived.code, 0, "{}", waived.stderr);
@@ -177,7 +197,11 @@ fn what_is_waived_is_reported_and_does_not_count() {
     std::fs::write(&file, text.replace(&soon[..10], "2020-01-01")).unwrap();
     let over = audit(&["--waivers", &file, "-q"]);
     assert_eq!(over.code, 3);
-    assert!(over.stderr.contains("hostssl-waivers.toml:1: ") && over.stderr.contains("the waiver is over"), "{}", over.stderr);
+    assert!(
+        over.stderr.contains("hostssl-waivers.toml:1: ") && over.stderr.contains("the waiver is over"),
+        "{}",
+        over.stderr
+    );
     assert_eq!(run(&["waivers", "check", &file]).code, 3);
     std::fs::write(&file, text.replace("reason", "raeson")).unwrap();
     let typo = audit(&["--waivers", &file]);

@@ -39,6 +39,7 @@ mod schema;
 pub mod server_document;
 mod style;
 pub mod table;
+pub mod trend;
 pub mod waiver_text;
 mod wrap;
 

@@ -137,6 +137,15 @@ impl StoreReader {
         audit_before(&self.lock(), audit)
     }
 
+    /// This audit and those before it that looked at the same scope and were not stopped, at most `count`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn trend(&self, audit: &AuditEntry, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        crate::audits::trend(&self.lock(), audit, count)
+    }
+
     /// The ids and names of every subscription that a kept audit knew, the newest name of each.
     ///
     /// # Errors

@@ -17,4 +17,5 @@ pub(crate) mod serve;
 pub(crate) mod server;
 pub(crate) mod server_update;
 pub(crate) mod simulate;
+pub(crate) mod trend;
 pub(crate) mod waivers;

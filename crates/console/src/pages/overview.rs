@@ -8,7 +8,7 @@ use super::plan::left_out_words;
 use super::server::in_short;
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, Trend, count, known_of, plural, reason_words};
+use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -148,7 +148,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
     let readiness = shared.readiness(&audit);
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
-    let before = changes.as_ref().map(|changes| known_of(&changes.previous));
+    let before = changes.as_ref().map(|changes| changes.previous.known_standings());
     let places = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from);
     let (mut places, harmless): (Vec<Place>, Vec<Place>) = places.partition(|place| place.missed);
     let standings = audit.standings;

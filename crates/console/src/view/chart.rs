@@ -198,7 +198,7 @@ impl Trend {
         let place = |at_ms: i64| u64::try_from(at_ms - first).unwrap_or_default().min(span) * ALL / span;
         let mut points: Vec<Point> = Vec::new();
         for audit in audits {
-            let standings = known_of(audit);
+            let standings = audit.known_standings();
             points.push(Point::new(audit.id.clone(), When(audit.started_ms), standings, place(audit.started_ms)));
         }
         // The last one lasts until now, and is what is known now.
@@ -264,20 +264,6 @@ pub(crate) fn change(now: u64, before: u64) -> String {
         std::cmp::Ordering::Greater => format!("+{}", count(now - before)),
         std::cmp::Ordering::Less => format!("\u{2212}{}", count(before - now)),
         std::cmp::Ordering::Equal => String::new(),
-    }
-}
-
-/// Where the servers of an audit stood; of one that an older version kept only what was declared is known.
-pub(crate) fn known_of(audit: &AuditEntry) -> Standings {
-    if audit.standings.servers() > 0 {
-        return audit.standings;
-    }
-    let tally = audit.tally;
-    Standings {
-        not_probed: tally.enforced,
-        not_enforced: tally.not_enforced,
-        unknown: tally.unknown,
-        ..Standings::default()
     }
 }
 

@@ -9,7 +9,7 @@ mod timeline;
 mod words;
 
 pub(crate) use assets::{asset_path, find_asset};
-pub(crate) use chart::{Bar, LEGEND, Strip, Trend, change, known_of};
+pub(crate) use chart::{Bar, LEGEND, Strip, Trend, change};
 pub(crate) use portal::portal_link;
 pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};

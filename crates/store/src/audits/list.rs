@@ -137,6 +137,13 @@ pub(crate) fn comparable(
     entries(connection, &sql, &[&audit.started_ms, &audit.num, &audit.cloud, &count])
 }
 
+/// The same, oldest first.
+pub(crate) fn trend(connection: &Connection, audit: &AuditEntry, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut entries = comparable(connection, audit, count)?;
+    entries.reverse();
+    Ok(entries)
+}
+
 /// The newest audit before this one of the same scope that was not stopped.
 pub(crate) fn audit_before(connection: &Connection, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
     Ok(comparable(connection, audit, 2)?.into_iter().nth(1))

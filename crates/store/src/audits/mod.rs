@@ -15,7 +15,7 @@ mod save;
 mod types;
 
 pub(crate) use current::{fold_probe, rebuild};
-pub(crate) use list::{audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire};
+pub(crate) use list::{audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, trend};
 pub(crate) use report::report as report_of;
 
 pub use document::{StoredBlind, StoredFinding, StoredReading};
@@ -162,9 +162,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn trend(&self, audit: &AuditEntry, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut entries = self.read(|connection| list::comparable(connection, audit, count))?;
-        entries.reverse();
-        Ok(entries)
+        self.read(|connection| trend(connection, audit, count))
     }
 
     /// Where the servers of an audit stood by what that audit itself saw, as its report counts them. What others had

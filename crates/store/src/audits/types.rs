@@ -121,6 +121,22 @@ pub struct AuditEntry {
     pub present: Option<i64>,
 }
 
+impl AuditEntry {
+    /// Where its servers stood; of an audit that an older version kept, only what was declared is known.
+    #[must_use]
+    pub fn known_standings(&self) -> Standings {
+        if self.standings.servers() > 0 {
+            return self.standings;
+        }
+        Standings {
+            not_probed: self.tally.enforced,
+            not_enforced: self.tally.not_enforced,
+            unknown: self.tally.unknown,
+            ..Standings::default()
+        }
+    }
+}
+
 /// A server in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerRow {

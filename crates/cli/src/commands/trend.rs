@@ -1,0 +1,93 @@
+//! `hostssl trend`.
+
+use crate::args::{OutputArgs, SimulatedArgs, StateArgs, Suggested, latest};
+use crate::commands::runs::instant;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::state::find_audit;
+use crate::stdout;
+use clap::{Args, ValueEnum};
+use hostssl_formats::Shape;
+use hostssl_formats::output::Format;
+use hostssl_formats::trend::{AuditPoint, value, write, write_csv};
+use hostssl_store::{AuditEntry, StoreError, StoreReader};
+
+#[derive(Debug, Args)]
+pub(crate) struct TrendArgs {
+    /// The last audit to show: its id, the beginning of it, or latest. Those before it of the same scope are shown with it;
+    /// audits that were stopped early are left out.
+    #[arg(value_name = "RUN", default_value = "latest", value_parser = Suggested(latest), hide_possible_values = true)]
+    run: String,
+    /// How many audits to show.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    last: u32,
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = TrendFormat::Chart, ignore_case = true)]
+    output: TrendFormat,
+    /// JMESPath query over the JSON.
+    #[arg(long, value_name = "JMESPATH")]
+    query: Option<String>,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    of: SimulatedArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TrendFormat {
+    /// A bar for each audit, and figures.
+    #[value(alias = "table")]
+    Chart,
+    Json,
+    Jsonc,
+    Yaml,
+    Yamlc,
+    Tsv,
+    Csv,
+    None,
+}
+
+pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let query = stdout::query(args.query.as_deref())?;
+    let reader = match StoreReader::open(&args.state.directory(args.of.simulated())?) {
+        Err(StoreError::NoState(_)) => return Err(CliError::usage("no audit is kept", "`hostssl audit` makes one")),
+        opened => opened?,
+    };
+    let audit = find_audit(&reader, &args.run)?;
+    let audits = reader.trend(&audit, args.last)?;
+    let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
+    let format = match (args.output, &query) {
+        (TrendFormat::Chart, None) => {
+            return stdout::write_text(talk, &Shape::AS_IS, |out, text| write(out, &points, text))
+                .map(|()| Exit::AllPass);
+        }
+        (TrendFormat::Csv, None) => return stdout::write(|out| write_csv(out, &points)).map(|()| Exit::AllPass),
+        (TrendFormat::Csv, Some(_)) => {
+            return Err(CliError::usage("--query does not go with --output csv", "use --output json or tsv"));
+        }
+        (TrendFormat::Chart, Some(_)) => Format::Table,
+        (TrendFormat::Json, _) => Format::Json,
+        (TrendFormat::Jsonc, _) => Format::Jsonc,
+        (TrendFormat::Yaml, _) => Format::Yaml,
+        (TrendFormat::Yamlc, _) => Format::Yamlc,
+        (TrendFormat::Tsv, _) => Format::Tsv,
+        (TrendFormat::None, _) => Format::None,
+    };
+    let value = value(&points).map_err(|error| CliError::defect(&error))?;
+    let rows = if query.is_none() && format == Format::Tsv { &value["audits"] } else { &value };
+    stdout::write_value(rows, query.as_ref(), format, stdout::palette(talk))?;
+    Ok(Exit::AllPass)
+}
+
+fn point(audit: &AuditEntry) -> AuditPoint<'_> {
+    AuditPoint {
+        run: &audit.id,
+        started_at: instant(audit.started_ms),
+        profile: &audit.profile,
+        complete: audit.complete,
+        standings: audit.known_standings(),
+        fail: audit.summary.fail,
+        unknown: audit.summary.unknown,
+        pass: audit.summary.pass,
+    }
+}
