@@ -49,8 +49,8 @@ test("signing in by the link, once", async () => {
 
 test("the overview tells what is enforced, what is not, and what was not seen", async () => {
   const page = await open();
-  assert.deepEqual(await texts(page, ".figure .n"), ["2 +1 since the audit before", "7", "4", "11 +2 since the audit before"]);
-  assert.match(await text(page, ".headline"), /1 more than in the audit before$/);
+  assert.deepEqual(await texts(page, ".figure .n"), ["2 +1 since the previous audit", "7", "4", "11 +2 since the previous audit"]);
+  assert.match(await text(page, ".headline"), /1 more than in the previous audit$/);
   assert.match(await text(page, ".status .incomplete"), /4 servers and 1 subscription could not be checked/);
   assert.ok((await texts(page, ".delta .keep")).some((line) => line.includes("switched off") && line.includes("pg-ledger-prod")));
   assert.match(await text(page, ".simulated"), /Simulated/);

@@ -42,9 +42,9 @@ impl Profile {
             |name, version, description, controls, settings| Self { name, version, description, controls, settings };
         vec![
             profile("baseline", "1", "every control of the declared settings; TLS 1.2 or newer", of(false), tls12),
-            profile("baseline", "2", "baseline@1 and every control that probes check", of(true), tls12),
+            profile("baseline", "2", "baseline@1 plus every control that needs a probe", of(true), tls12),
             profile("strict", "1", "every control of the declared settings; TLS 1.3 only", of(false), tls13),
-            profile("strict", "2", "strict@1 and every control that probes check", of(true), tls13),
+            profile("strict", "2", "strict@1 plus every control that needs a probe", of(true), tls13),
             profile(
                 "cis-azure-foundations",
                 "3.0.0",

@@ -284,8 +284,8 @@ fn within(AnalyticsSlice { from, to }: AnalyticsSlice) -> String {
 fn rows(answer: &Value, columns: &[&str]) -> Result<Vec<Vec<Value>>, ArmError> {
     if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
         // `PartialError`: some rows came, and nobody knows which did not.
-        let message = error["message"].as_str().or_else(|| error["code"].as_str()).unwrap_or("it says no more");
-        return Err(ArmError::Malformed(format!("the answer of Log Analytics was cut off: {}", one_line(message))));
+        let message = error["message"].as_str().or_else(|| error["code"].as_str()).unwrap_or("no reason given");
+        return Err(ArmError::Malformed(format!("the answer of Log Analytics was truncated: {}", one_line(message))));
     }
     let malformed = || ArmError::Malformed("an answer of Log Analytics cannot be read".to_owned());
     let table = answer["tables"].as_array().and_then(|tables| tables.first()).ok_or_else(malformed)?;

@@ -32,7 +32,7 @@ pub(crate) async fn list<T>(arm: &Arm, first: Url, quota: &Quota, read: impl Fn(
     let mut next = Some(first);
     while let Some(url) = next.take() {
         if followed.len() >= arm.limits().pages {
-            listing.error = Some(ArmError::Malformed(format!("the list goes on after {} pages", followed.len())));
+            listing.error = Some(ArmError::Malformed(format!("the list continues after {} pages", followed.len())));
             break;
         }
         if !followed.insert(url.to_string()) {

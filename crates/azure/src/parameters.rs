@@ -175,7 +175,7 @@ async fn read_configuration(arm: &Arm, id: &ResourceId, name: ParameterName) -> 
         Ok(Configuration { name: Some(other), .. }) if !other.eq_ignore_ascii_case(name.as_str()) => {
             Reading::Unknown(Unchecked::new(
                 Reason::MalformedAnswer,
-                format!("asked for {name}, Azure answered about another parameter parameter"),
+                format!("asked for {name}, Azure answered about another parameter"),
             ))
         }
         Ok(configuration) if configuration.rest.get("id").is_some_and(|at| !is_below(at, id)) => Reading::Unknown(

@@ -70,7 +70,8 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
         return (Verdict::NeedsObservation, reason);
     }
     if beyond(Tls::Plaintext) || beyond(Tls::Unknown) {
-        let reason = "more clients connected than are listed, and whether those would be refused could not be told";
+        let reason =
+            "more clients connected than are listed, and whether those would be refused could not be determined";
         return (Verdict::NeedsObservation, reason.to_owned());
     }
     if evidence.clients.is_empty() {
@@ -85,7 +86,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
         let short = if observed == 0 && evidence.sources.iter().all(|source| !source.is_complete) {
             "an incomplete source is not counted".to_owned()
         } else {
-            format!("{} observed of the {} asked for", days(observed), days(requirements.window))
+            format!("observed for {} of the required {}", days(observed), days(requirements.window))
         };
         return (Verdict::NeedsObservation, with_missing(&short, evidence.sources));
     }

@@ -192,7 +192,7 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
             }
             () = interrupted() => {
                 give.send_replace(Some(Stop::Interrupted));
-                say!("interrupted: settling what is in progress, then reporting; interrupt again to end at once");
+                say!("interrupted: settling what is in progress, then reporting; interrupt again to quit immediately");
             }
         }
         interrupted().await;

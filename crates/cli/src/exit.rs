@@ -117,9 +117,9 @@ pub(crate) const LOCAL_HELP: &str = "Exit codes:
 
 /// For the check of a plan.
 pub(crate) const CHECK_HELP: &str = "Exit codes:
-  0  no objection; warnings do not count
+  0  no objections; warnings do not count
   1  the tool failed
-  2  wrong usage, or the file is no plan
+  2  wrong usage, or the file is not a plan
   3  objections";
 
 /// For `probe`.

@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Gate options")]
 pub(crate) struct GateArgs {
-    /// What ends with exit code 3 (repeatable, or separated by commas; default: fail, and new with --baseline). What could not
-    /// be checked ends with 4 in any case, so that 0 always means that everything was.
+    /// What makes the audit end with 3 (repeatable, or separated by commas; default: fail, and new with --baseline). What could
+    /// not be checked still makes it end with 4, so 0 always means that everything was checked.
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     fail_on: Vec<FailOnWord>,
-    /// The audit that says what is not new: a run that is kept, latest, or a file that -o json=FILE wrote. One of another
-    /// scope or profile is told, and then the audit does not end with 0.
+    /// The audit to compare with: a kept run, latest, or a file that -o json=FILE wrote. If its scope or profile differs, a
+    /// warning says so, and the audit does not end with 0.
     #[arg(long, value_name = "RUN|FILE")]
     baseline: Option<String>,
     /// A file of waivers: failures that somebody has accepted for a time. They are reported, and do not count. See `hostssl
@@ -40,7 +40,7 @@ enum FailOnWord {
     New,
     /// Something that could not be checked: 3 instead of 4.
     Unknown,
-    /// Nothing that fails.
+    /// No failure.
     Never,
 }
 
@@ -91,7 +91,10 @@ impl GateArgs {
         fail_on.sort_unstable();
         fail_on.dedup();
         if fail_on.contains(&FailOn::Never) && fail_on.len() > 1 {
-            return Err(CliError::usage("--fail-on never goes alone", "leave out never, or the others"));
+            return Err(CliError::usage(
+                "--fail-on never cannot be combined with others",
+                "leave out never, or the others",
+            ));
         }
         let Some(name) = &self.baseline else {
             if fail_on.contains(&FailOn::New) {
@@ -105,7 +108,7 @@ impl GateArgs {
         }
         if !fail_on.contains(&FailOn::New) {
             let hint = "add --fail-on new, or leave out --baseline";
-            return Err(CliError::usage("--baseline is for --fail-on new, which is not given", hint));
+            return Err(CliError::usage("--baseline needs --fail-on new", hint));
         }
         Ok((fail_on, Some(baseline(name, state, simulated)?)))
     }
@@ -142,7 +145,7 @@ fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditRepor
     }
     let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
     let reader = match StoreReader::open(&state.directory(simulated)?) {
-        Err(StoreError::NoState(_)) => return Err(CliError::usage("no audit is kept to be the baseline", hint)),
+        Err(StoreError::NoState(_)) => return Err(CliError::usage("no kept audit can be the baseline", hint)),
         opened => opened?,
     };
     let audit = find_audit(&reader, name)?;

@@ -64,7 +64,7 @@ impl KeepArgs {
         let more = open.total.saturating_sub(open.rows.len() as u64);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         say!(
-            "warning: this audit did not probe; by the newest kept probes, the last from {at}, plaintext is accepted \
+            "warning: this audit did not probe, but the newest kept probes (the last from {at}) found plaintext accepted \
              although Azure declares otherwise: {names}{more}"
         );
         say!("hint: --probe probes again");

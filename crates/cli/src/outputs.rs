@@ -141,7 +141,7 @@ fn folder_of(path: &Path) -> &Path {
 fn cannot_write(path: &Path, error: &io::Error) -> CliError {
     CliError::refused(
         format!("{} cannot be written: {error}", path.display()),
-        "name another file, or make room; nothing else is lost",
+        "name another file, or free some space; nothing else is lost",
     )
 }
 

@@ -119,7 +119,7 @@ pub(crate) fn prober(options: Options) -> Result<Prober, CliError> {
     Prober::new(options).map_err(|error| CliError::failed(&error, DEFECT))
 }
 
-const DEFECT: &str = "this is a defect of hostssl; please report it";
+const DEFECT: &str = "this is a bug in hostssl; please report it";
 
 /// The system's roots, those in which Azure's chains end, and those of `--ca-file`, each judged on its own too. None of the
 /// system is no error.

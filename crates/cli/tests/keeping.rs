@@ -123,7 +123,7 @@ fn a_pipeline_fails_for_what_is_new_alone() {
     // The demonstration has servers that cannot be read, so it never ends with 0.
     for known in ["latest", file.as_str()] {
         let same = audit(&["--fail-on", "new", "--baseline", known]);
-        assert_eq!((same.code, same.stderr.contains("baseline is of another")), (4, false), "{}", same.stderr);
+        assert_eq!((same.code, same.stderr.contains("baseline has another")), (4, false), "{}", same.stderr);
     }
     assert_eq!(audit(&["--fail-on", "unknown"]).code, 3);
     let one = ["--subscription", "Contoso Production", "--server", "pg-catalog-prod"];
@@ -131,7 +131,7 @@ fn a_pipeline_fails_for_what_is_new_alone() {
     // All that fails there is known, but by an audit of something else.
     let other = audit(&[&one[..], &["--baseline", file.as_str()]].concat());
     assert_eq!(other.code, 4, "{}", other.stderr);
-    assert!(other.stderr.contains("the baseline is of another scope"), "{}", other.stderr);
+    assert!(other.stderr.contains("the baseline has another scope"), "{}", other.stderr);
     audit(&[&one[..], &["-o", &format!("json={file}")]].concat());
     let json = format!("json={}", state.0.join("gated.json").display());
     assert_eq!(audit(&[&one[..], &["--baseline", file.as_str(), "-o", &json]].concat()).code, 0);

@@ -218,7 +218,7 @@ struct EndsAnyway<'a, W: Work>(&'a Job<W>);
 impl<W: Work> Drop for EndsAnyway<'_, W> {
     fn drop(&mut self) {
         if self.0.is_running() {
-            let what = format!("the {} ended by a defect of hostssl", W::NAME);
+            let what = format!("the {} ended because of a bug in hostssl", W::NAME);
             self.0.end(Err(Trouble::new(what, W::AFTER_DEFECT)));
         }
     }

@@ -181,7 +181,7 @@ impl Failure {
             StatusCode::PAYLOAD_TOO_LARGE,
             "Nothing was done",
             "The request is larger than any form of this console.",
-            "Choose fewer at once.",
+            "Choose fewer items.",
         )
     }
 
@@ -254,7 +254,7 @@ impl Failure {
     }
 
     pub(crate) fn too_many_chosen(most: usize) -> Self {
-        let what = format!("A plan from here is for {most} servers at most. Nothing was changed.");
+        let what = format!("A plan that is made here has {most} servers at most. Nothing was changed.");
         Self::new(
             StatusCode::BAD_REQUEST,
             "Too many servers",
@@ -356,7 +356,7 @@ impl Failure {
     pub(crate) fn defect() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "A defect of hostssl",
+            "A bug in hostssl",
             "The page could not be rendered.",
             "Reload it. If it happens again, report it with what the console wrote to its terminal.",
         )
@@ -402,7 +402,7 @@ impl Failure {
     /// The failure in the frame of whoever looks.
     pub(crate) fn framed(&self, shell: Shell) -> Response {
         let template = FailurePage { shell: shell.titled(self.title.to_string(), ""), failure: self };
-        let html = template.render().unwrap_or_else(|_| "A defect of hostssl.".to_owned());
+        let html = template.render().unwrap_or_else(|_| "A bug in hostssl.".to_owned());
         (self.status, Html(visible_lines(&html).into_owned())).into_response()
     }
 }

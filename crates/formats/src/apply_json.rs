@@ -57,7 +57,7 @@ struct RunSummary {
     undone: u32,
     /// The earlier value could not be restored; manual action is needed.
     stuck: u32,
-    /// Written and read back, but the value takes effect at the next restart only, which hostssl never does.
+    /// Written and read back, but the value takes effect only at the next restart; hostssl never restarts a server.
     waits_for_restart: u32,
     /// Excluded from the run on request.
     forgotten: u32,
@@ -88,7 +88,7 @@ enum Status {
     Undone,
     /// The earlier value could not be restored; manual action is needed.
     Stuck,
-    /// The value is there, and takes effect at the next restart only, which hostssl never does.
+    /// The value is set and takes effect only at the next restart; hostssl never restarts a server.
     WaitsForRestart,
     /// It was excluded from the run on request.
     Forgotten,

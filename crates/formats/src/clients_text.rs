@@ -84,7 +84,7 @@ fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -
     write_clients(out, &census.clients, palette)?;
     for (count, tls) in census.unlisted.iter().zip(Tls::ALL) {
         if *count > 0 {
-            writeln!(out, "  {count} more sightings of others: {}", tls.as_str())?;
+            writeln!(out, "  {count} more sightings of clients that are not listed: {}", tls.as_str())?;
         }
     }
     let mut doubts: Vec<Doubt> = census.clients.iter().filter_map(|client| client.doubt).collect();

@@ -88,7 +88,7 @@ fn word(difference: Difference) -> (&'static str, Outcome) {
 fn what(change: &Change<'_>) -> String {
     match (change.why, change.before, change.after) {
         (Some(why), ..) => match why {
-            NotLooked::OutOfScope => "the later audit was not asked to look here".to_owned(),
+            NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),
             NotLooked::SubscriptionNotSeen => "its subscription is not visible to the later audit".to_owned(),
             NotLooked::Gap(gap) => format!("could not be listed: {}: {}", gap.blind.reason, gap.blind.detail),
         },

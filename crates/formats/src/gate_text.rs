@@ -26,7 +26,7 @@ pub fn decided(report: &AuditReport) -> Vec<String> {
 
 fn what(report: &AuditReport, gate: &Gated) -> String {
     match gate.end {
-        AuditEnd::Pass => "nothing counts".to_owned(),
+        AuditEnd::Pass => "nothing that counts fails".to_owned(),
         AuditEnd::Incomplete => "nothing that counts fails, but not everything could be checked or compared".to_owned(),
         AuditEnd::Findings if gate.decided_by.is_empty() => "not everything could be checked".to_owned(),
         AuditEnd::Findings => {
@@ -50,7 +50,7 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
     let Some(baseline) = report.overlay.gate.as_ref().and_then(|gate| gate.baseline.as_ref()) else { return doubts };
     let another = |what: &str| {
         format!(
-            "the baseline is of another {what}, so this audit does not pass by it: make a new one from an audit like this one"
+            "the baseline has another {what}, so this audit does not pass: make a new baseline with an audit like this one"
         )
     };
     if !baseline.same_profile {
@@ -61,11 +61,11 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
     }
     if !baseline.not_compared.is_empty() {
         let ids: Vec<&str> = baseline.not_compared.iter().map(|id| id.as_str()).collect();
-        doubts.push(format!("judged in one of the audits only, so what fails counts as new: {}", ids.join(", ")));
+        doubts.push(format!("checked in only one of the audits, so what fails counts as new: {}", ids.join(", ")));
     }
     if baseline.not_visible > 0 {
         let noun = if baseline.not_visible == 1 { "place" } else { "places" };
-        doubts.push(format!("{} {noun} that the baseline saw could not be checked now", baseline.not_visible));
+        doubts.push(format!("{} {noun} in the baseline could not be checked now", baseline.not_visible));
     }
     doubts
 }

@@ -29,7 +29,7 @@ pub trait Advice: Error {
 
 /// What to do about something that only a wrong program can bring about.
 pub const REPORT_DEFECT: &str =
-    "this is a defect of hostssl: report it with the command that you ran and what was printed";
+    "this is a bug in hostssl: report it with the command that you ran and what was printed";
 
 /// An error with its causes, each said once.
 #[must_use]

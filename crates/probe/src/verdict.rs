@@ -217,7 +217,7 @@ fn nothing_allowed(facts: &Facts, startups: &[&StartupResult]) -> String {
             with_note("plaintext is refused; over TLS, no decisive answer", unknown.encrypted.note.as_deref())
         }
         None => {
-            "refused in plaintext and over TLS: an address rule (firewall), or no such user and database is allowed"
+            "refused in plaintext and over TLS: an address rule (firewall), or none of these users and databases is allowed"
                 .to_owned()
         }
     }

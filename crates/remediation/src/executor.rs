@@ -104,8 +104,8 @@ pub enum ExecuteError {
     /// The run has not ended, so it cannot be undone yet.
     #[error("run {0} has not ended: resume it first")]
     NotEnded(RunId),
-    /// A defect of hostssl: it tried a transition that does not exist.
-    #[error("this is a defect of hostssl")]
+    /// A bug in hostssl: it tried a transition that does not exist.
+    #[error("this is a bug in hostssl")]
     Defect(#[source] InvalidTransition),
 }
 

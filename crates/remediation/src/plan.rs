@@ -24,7 +24,7 @@ coded! {
     pub enum Disposition {
         /// Evidence says that no client breaks and nothing restarts.
         OnlineSafe = "online-safe",
-        /// The value may not take effect before a restart, which hostssl never does.
+        /// The value may not take effect before a restart; hostssl never restarts a server.
         NeedsRestart = "needs-restart",
         /// Too little was seen of its clients to say whether any is refused.
         NeedsObservation = "needs-observation",
@@ -127,7 +127,7 @@ coded! {
         Unknown = "unknown",
         /// The finding is waived.
         Waived = "waived",
-        /// It has the value and waits for a restart, which hostssl never does.
+        /// It has the value and waits for a restart; hostssl never restarts a server.
         NeedsRestart = "needs-restart",
         /// Azure has no such setting, or no such value, for this kind of server.
         NotSupported = "not-supported",

@@ -149,7 +149,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
         }
     }
     for (server, control) in waves::limit(&mut groups, inputs.options.max_servers) {
-        let detail = SafeText::new("the plan may touch no more servers: plan again after this one is applied");
+        let detail = SafeText::new("the plan has reached its limit of servers: plan again after this one is applied");
         left_out.push(LeftOut {
             server: server.clone(),
             control,

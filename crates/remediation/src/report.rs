@@ -42,7 +42,7 @@ pub struct RunSummary {
     pub undone: u32,
     /// The earlier value could not be restored; manual action is needed.
     pub stuck: u32,
-    /// Written and read back, but the value takes effect at the next restart only, which hostssl never does.
+    /// Written and read back, but the value takes effect only at the next restart; hostssl never restarts a server.
     pub waits_for_restart: u32,
     /// Excluded from the run on request.
     pub forgotten: u32,
@@ -71,7 +71,7 @@ pub enum Status {
     Undone,
     /// The earlier value could not be restored; manual action is needed.
     Stuck,
-    /// The value is there, and takes effect at the next restart only, which hostssl never does.
+    /// The value is set and takes effect only at the next restart; hostssl never restarts a server.
     WaitsForRestart,
     /// It was excluded from the run on request.
     Forgotten,
@@ -322,7 +322,7 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
         Ending::Reverted { found } => {
             Some(format!("the new value was read back, but then it was {found} again: something else sets it"))
         }
-        Ending::Forgotten => Some("the server was given up on request".to_owned()),
+        Ending::Forgotten => Some("the server was excluded from the run on request".to_owned()),
         Ending::Unexplained => Some(UNEXPLAINED.to_owned()),
         Ending::Changed { found } if undoing => {
             Some(format!("not changed: the value is {found}, which this run did not set"))

@@ -264,7 +264,7 @@ pub(crate) struct ResumeArgs {
     /// Only find out how writes in progress ended: nothing is written, and what had not begun ends as not started.
     #[arg(long)]
     pub(crate) settle_only: bool,
-    /// Give up this server, for instance because it was deleted: its steps end as they are (repeatable).
+    /// Exclude this server from the run, for example because it was deleted: nothing more is written to it (repeatable).
     #[arg(long, value_name = "SERVER", value_parser = name)]
     pub(crate) forget: Vec<String>,
     #[command(flatten)]
@@ -295,7 +295,7 @@ pub(crate) struct UndoArgs {
     /// The reason, kept in the journal and shown with the run: undo makes servers less strict again.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(crate) reason: Option<String>,
-    /// Give up this server, for instance because it was deleted: it stays as it is (repeatable).
+    /// Exclude this server from the undo, for example because it was deleted: it stays as it is (repeatable).
     #[arg(long, value_name = "SERVER", value_parser = name)]
     pub(crate) forget: Vec<String>,
     /// Servers restored at once; never more than one write at a time on a server.

@@ -22,7 +22,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         None => {
             let path = args.plan.display();
             let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
-            let again = format!("the plan is still good: run `hostssl apply {path}` again when you are ready");
+            let again = format!("the plan is still valid: run `hostssl apply {path}` again when you are ready");
             let names = names::kept(&args.state, args.connect.simulate.is_some());
             approve(&plan, &names, &instead, &again)?
         }

@@ -178,7 +178,7 @@ fn write_file(
     } else {
         prepare(report, output, Palette::Plain)?(out)
     };
-    written.map_err(|error| CliError::failed(&error, "make room, or name another file"))
+    written.map_err(|error| CliError::failed(&error, "free some space, or name another file"))
 }
 
 type Written<'a> = Box<dyn FnOnce(&mut dyn io::Write) -> io::Result<()> + 'a>;

@@ -156,8 +156,8 @@ fn write(out: &mut dyn Write, file: &Path, contents: &BundleContents, checked: &
         writeln!(out, "  today: {verdict}{reason}")?;
         let after = match after {
             Some(true) => "accepted: the file has every root that Azure moves servers to",
-            Some(false) => "refused once its chain ends in a root that is missing above",
-            None => "no rotation is announced for servers outside of Azure",
+            Some(false) => "refused once its chain ends in a root that is listed as missing above",
+            None => "no rotation is announced for servers outside Azure",
         };
         writeln!(out, "  after the rotation: {after}")?;
     }

@@ -253,7 +253,7 @@ pub(crate) fn write(
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
             let document: Value = serde_json::from_str(&plan.to_json())
-                .map_err(|error| CliError::failed(&error, "this is a defect of hostssl; please report it"))?;
+                .map_err(|error| CliError::failed(&error, "this is a bug in hostssl; please report it"))?;
             let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
             stdout::write_value(rows, query.as_ref(), format, palette)
         }
@@ -300,7 +300,7 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
     let shape = Shape { wide: value.is_wide(), ..Shape::AS_IS };
     stdout::write_text(talk, &shape, |out, text| {
         if complaints.is_empty() {
-            writeln!(out, "plan {}: {}, no objection", plan.hash(), plan.count())?;
+            writeln!(out, "plan {}: {}, no objections", plan.hash(), plan.count())?;
             return write_excepted(out, plan);
         }
         let entries = complaints.iter().map(|one| complaint(plan, one)).collect();

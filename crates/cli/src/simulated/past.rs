@@ -102,7 +102,7 @@ impl Past<'_> {
             if self.stop.borrow().is_some() {
                 return Ok(());
             }
-            let preparation = Preparation { what: "Making a past for the simulation", done: index, of: hours.len() };
+            let preparation = Preparation { what: "Preparing the simulated history", done: index, of: hours.len() };
             self.progress.send_replace(Some(preparation));
             // Half-way between this audit and the one before.
             let between = ago + (hours.get(index.wrapping_sub(1)).unwrap_or(ago) - ago) / 2;

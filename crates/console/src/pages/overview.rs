@@ -55,7 +55,7 @@ struct Latest {
     audit: AuditEntry,
     /// The answer, in one line.
     answer: String,
-    /// How that differs from the audit before.
+    /// How that differs from the previous audit.
     headline: Option<Headline>,
     servers: String,
     subscriptions: String,
@@ -115,7 +115,7 @@ struct Reason {
 struct Figure {
     badge: Badge,
     number: String,
-    /// How many more or fewer than in the audit before, and the class of that.
+    /// How many more or fewer than in the previous audit, and the class of that.
     shift: Option<(&'static str, String)>,
     standing: Standing,
 }

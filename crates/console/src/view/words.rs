@@ -171,7 +171,7 @@ pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
         Reason::NotProbed => "the listeners were not probed",
         Reason::Unresolved => "the host name does not resolve from here",
         Reason::Unreachable => "no connection to the server from here",
-        Reason::Inconclusive => "the server’s answers prove nothing",
+        Reason::Inconclusive => "the server’s answers are inconclusive",
         Reason::NoSubscription => "no subscription is visible",
         Reason::Excepted => "excluded by request",
     }

@@ -41,7 +41,11 @@ pub(super) fn lint_targets(plan: &Plan, say: &mut Say<'_>) {
     let mut seen = BTreeSet::new();
     for step in plan.steps() {
         if !seen.insert((step.server.to_lowercase(), step.parameter.key())) {
-            say(LintCode::DuplicateTarget, Some(step), format!("{} of {} again", step.parameter.key(), step.server));
+            say(
+                LintCode::DuplicateTarget,
+                Some(step),
+                format!("{} of {} is changed twice", step.parameter.key(), step.server),
+            );
         }
     }
 }

@@ -91,7 +91,7 @@ fn files(places: &[PathBuf], talk: &OutputArgs) -> Result<Vec<PathBuf>, CliError
             }
         }
         if inside.is_empty() {
-            let message = format!("{}: no file in it has the name of a log", place.display());
+            let message = format!("{}: no file in it is named like a log", place.display());
             return Err(CliError::usage(
                 message,
                 "logs have .log, .csv or .json in their names; name other files one by one",

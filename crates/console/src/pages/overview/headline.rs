@@ -1,10 +1,10 @@
-//! What is different since the audit before, in one line and beside each figure.
+//! What is different since the previous audit, in one line and beside each figure.
 
 use crate::view::{change, count};
 use hostssl_model::{Standing, Standings};
 use std::cmp::Ordering;
 
-/// How many servers do not enforce, compared with the audit before.
+/// How many servers do not enforce, compared with the previous audit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Headline {
     pub(super) class: &'static str,
@@ -33,7 +33,7 @@ impl Headline {
     }
 }
 
-/// How many more or fewer servers stand there than in the audit before, and the class of that. More is worse everywhere but
+/// How many more or fewer servers stand there than in the previous audit, and the class of that. More is worse everywhere but
 /// among the proven; what got fewer has no colour, since that alone proves nothing.
 pub(super) fn shift(standing: Standing, now: &Standings, before: &Standings) -> Option<(&'static str, String)> {
     let (servers, then) = (now.count(standing), before.count(standing));

@@ -400,7 +400,7 @@ pub(crate) fn words(reason: LeftOutReason) -> &'static str {
         LeftOutReason::NotPermitted => "not permitted: a permission is missing",
         LeftOutReason::Unknown => "current value unknown",
         LeftOutReason::Waived => "excluded or accepted",
-        LeftOutReason::NeedsRestart => "waiting for a restart, which hostssl never does",
+        LeftOutReason::NeedsRestart => "waiting for a restart: hostssl never restarts a server",
         LeftOutReason::NotSupported => "without this setting or value",
         LeftOutReason::OverLimit => "beyond the limit of servers",
         LeftOutReason::OtherTenant => "in another tenant",
