@@ -528,10 +528,10 @@ pub(crate) struct ProbeArgs {
     pub(crate) expiry_days: Option<u32>,
     /// Fail only for these: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
     /// By default, all of them count.
-    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Judgement options")]
+    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Gate options")]
     pub(crate) fail_on: Vec<crate::commands::probe::Finding>,
     /// Do not fail for these.
-    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Judgement options")]
+    #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Gate options")]
     pub(crate) allow: Vec<crate::commands::probe::Finding>,
     #[command(flatten)]
     pub(crate) route: crate::route::RouteArgs,

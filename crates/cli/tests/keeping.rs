@@ -259,7 +259,7 @@ fn what_a_probe_saw_of_a_known_server_is_told_by_an_audit_that_does_not_probe() 
     let probed = run(&["probe", target, "-o", "none"]);
     assert_eq!(probed.code, 3, "{}", probed.stderr);
     let told = audit().stderr;
-    assert!(told.contains("plaintext is accepted although Azure declares otherwise: pg-invoices-prod"), "{told}");
+    assert!(told.contains("plaintext accepted although Azure declares otherwise: pg-invoices-prod"), "{told}");
 }
 
 #[test]

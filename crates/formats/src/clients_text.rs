@@ -155,7 +155,7 @@ fn write_refused(out: &mut dyn Write, census: &CensusReport, palette: Palette) -
     writeln!(out, "  refused because they did not use TLS:")?;
     write_refusals(out, &census.refused, palette)?;
     if census.refused_unlisted > 0 {
-        writeln!(out, "  {} more refused attempts of others", census.refused_unlisted)?;
+        writeln!(out, "  {} more refused attempts by clients that are not listed", census.refused_unlisted)?;
     }
     Ok(())
 }
