@@ -145,7 +145,9 @@ fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditRepor
     }
     let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
     let reader = match StoreReader::open(&state.directory(simulated)?) {
-        Err(StoreError::NoState(_)) => return Err(CliError::usage("no audit is kept that could be the baseline", hint)),
+        Err(StoreError::NoState(_)) => {
+            return Err(CliError::usage("no audit is kept that could be the baseline", hint));
+        }
         opened => opened?,
     };
     let audit = find_audit(&reader, name)?;
