@@ -60,7 +60,7 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
     let file = panic.location().map_or("unknown", |location| location.file());
     let place = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let line = panic.location().map_or(0, std::panic::Location::line);
-    say!("error: internal defect at {place}:{line}");
+    say!("error: bug in hostssl at {place}:{line}");
     say!("hint: please report it with the command that you ran");
 }
 
