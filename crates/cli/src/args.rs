@@ -152,6 +152,11 @@ pub(crate) enum Command {
     /// Print the custom role that a task needs, as JSON for `az role definition create`.
     #[command(subcommand)]
     Role(RoleCommand),
+    /// Print Azure Policy assignments that keep servers enforced, as JSON, Bicep or Terraform.
+    ///
+    /// They assign policies that Azure has built in, and nothing is assigned by printing them. Without --enforce they only report.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Policy(crate::commands::policy::PolicyArgs),
     /// Start the web console.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Serve(Box<crate::commands::serve::ServeArgs>),
@@ -339,6 +344,8 @@ pub(crate) enum AuditFormat {
     Csv,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
+    /// OCSF Compliance Findings, for security lakes.
+    Ocsf,
     /// JUnit XML, for the test reports of pipelines.
     Junit,
     /// A summary for pull requests and jobs.

@@ -3,7 +3,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
-use hostssl_formats::{Palette, Text, Wrapping, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text};
+use hostssl_formats::{
+    Palette, Text, Wrapping, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
+};
 use hostssl_model::{
     Acceptance, AuditReport, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture,
     Principal, Reading, Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId,
@@ -299,6 +301,23 @@ fn sarif() {
         rule["help"] = "the page of the control".into();
     }
     insta::assert_json_snapshot!(log);
+}
+
+#[test]
+fn ocsf() {
+    let events: Vec<Value> = serde_json::from_str(&written(audit_ocsf::write, true)).unwrap();
+    let report = report_of_run(true);
+    let findings = report.servers.iter().flat_map(|server| &server.findings);
+    let of = |outcome| findings.clone().filter(|finding| finding.outcome == outcome).count();
+    let places = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server()).count();
+    let status = |status: &str| events.iter().filter(|event| event["compliance"]["status"] == status).count();
+    // What could not be checked has a status of its own, also of what could not even be listed.
+    assert_eq!((status("Pass"), status("Fail")), (of(Outcome::Pass), of(Outcome::Fail)));
+    assert_eq!((status("Warning"), places > 0), (of(Outcome::Unknown) + places, true));
+    assert_eq!(events.len(), findings.clone().count() + places);
+    let failed = events.iter().find(|event| event["compliance"]["status"] == "Fail").unwrap();
+    insta::assert_json_snapshot!(failed);
+    insta::assert_json_snapshot!(events.last().unwrap());
 }
 
 #[test]

@@ -13,7 +13,8 @@ use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::{
-    Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text,
+    Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif,
+    audit_text,
 };
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditRequest, Event, RunContext, audit_and_probe};
@@ -189,6 +190,7 @@ fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Resul
         AuditFormat::Json => audit_json::write,
         AuditFormat::Csv => audit_csv::write,
         AuditFormat::Sarif => audit_sarif::write,
+        AuditFormat::Ocsf => audit_ocsf::write,
         AuditFormat::Junit => audit_junit::write,
         AuditFormat::Markdown => audit_markdown::write,
         _ => {

@@ -10,6 +10,7 @@ pub(crate) mod enforce;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod role;
 pub(crate) mod runs;

@@ -21,7 +21,7 @@ pub(super) fn show(
     let query = stdout::query(value.query.as_deref())?;
     let format = value.output.format().ok_or_else(|| {
         CliError::usage(
-            "csv, sarif, junit and markdown are for audits, and this run is a probe",
+            "csv, sarif, ocsf, junit and markdown are for audits, and this run is a probe",
             "use --output tsv, or json for all of it",
         )
     })?;
