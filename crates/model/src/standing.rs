@@ -241,6 +241,17 @@ impl Standings {
         self.accepts_plaintext + self.not_enforced
     }
 
+    /// The same without the servers of a part of them.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let mut rest = *self;
+        for standing in Standing::ALL {
+            let servers = rest.place(standing);
+            *servers = servers.saturating_sub(part.count(standing));
+        }
+        rest
+    }
+
     /// All together.
     #[must_use]
     pub fn servers(&self) -> u64 {

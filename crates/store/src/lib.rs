@@ -19,7 +19,7 @@ pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page,
     PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite,
     StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredReading,
-    Tally, server_key,
+    TagName, Tally, server_key,
 };
 pub use census::CensusEntry;
 pub use error::StoreError;

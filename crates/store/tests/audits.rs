@@ -273,7 +273,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 6 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 7 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &Estate::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
@@ -396,4 +396,66 @@ fn opening_it_again_leaves_the_locks_alone() {
     drop(Store::open(directory.path()).unwrap());
     drop(AuditStore::open(directory.path()).unwrap());
     assert_eq!(locks(), before);
+}
+
+#[test]
+fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let mut report = Estate::small().report(1);
+    let all = report.servers.len() as u64;
+    report.servers[0].server.tags = [("ENVIRONMENT", "staging"), ("owner", "Shop")].into_iter().collect();
+    report.servers[1].server.tags = hostssl_model::Tags::default();
+    let audit = save(&store, &report);
+    let told = |store: &AuditStore, audit: &hostssl_store::AuditEntry| -> Vec<(String, u64, Vec<(String, u64)>)> {
+        let value = |(value, standings): &(String, hostssl_model::Standings)| (value.clone(), standings.servers());
+        let tags = store.tags(audit).unwrap();
+        tags.iter().map(|tag| (tag.name.to_lowercase(), tag.servers, tag.values.iter().map(value).collect())).collect()
+    };
+    let expected = vec![
+        ("environment".to_owned(), all - 1, vec![("production".to_owned(), all - 2), ("staging".to_owned(), 1)]),
+        ("owner".to_owned(), 1, vec![("Shop".to_owned(), 1)]),
+    ];
+    assert_eq!(told(&store, &audit), expected);
+    let found = |store: &AuditStore, audit: &hostssl_store::AuditEntry, filter: ServerFilter| {
+        let page = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: 100 }).unwrap();
+        assert_eq!(page.rows.len() as u64, page.total);
+        page.total
+    };
+    let tagged =
+        |name: &str, value: &str| ServerFilter { tag: Some((name.into(), value.into())), ..ServerFilter::default() };
+    let untagged = |name: &str| ServerFilter { untagged: name.into(), ..ServerFilter::default() };
+    assert_eq!(found(&store, &audit, tagged("Environment", "staging")), 1);
+    assert_eq!(found(&store, &audit, tagged("environment", "Staging")), 0, "Azure compares values with case");
+    assert_eq!(found(&store, &audit, untagged("environment")), 1);
+    let latest = store.latest().unwrap().unwrap();
+    assert_eq!(found(&store, &latest, tagged("environment", "production")), all - 2);
+    assert_eq!(
+        store.server(&latest, &latest_key(&store, &latest)).unwrap().unwrap().tags.get("owner").unwrap(),
+        "Shop"
+    );
+    drop(store);
+
+    // Version 6 had the documents alone.
+    let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    database.execute_batch("DROP TABLE tags; PRAGMA user_version = 6;").unwrap();
+    drop(database);
+    let store = AuditStore::open(directory.path()).unwrap();
+    assert_eq!(told(&store, &audit), expected);
+    // What is deleted leaves no tags behind.
+    store.save(&Estate::small().report(2)).unwrap();
+    store.prune(1).unwrap();
+    let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    let left: i64 = database
+        .query_row("SELECT count(*) FROM tags WHERE facts NOT IN (SELECT num FROM facts)", [], |row| row.get(0))
+        .unwrap();
+    let kept: i64 = database.query_row("SELECT count(*) FROM tags", [], |row| row.get(0)).unwrap();
+    assert_eq!((left, kept), (0, all as i64));
+}
+
+/// The key of the server that has an owner.
+fn latest_key(store: &AuditStore, audit: &hostssl_store::AuditEntry) -> String {
+    let filter = ServerFilter { tag: Some(("owner".into(), "Shop".into())), ..ServerFilter::default() };
+    let page = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: 1 }).unwrap();
+    page.rows[0].key.clone()
 }

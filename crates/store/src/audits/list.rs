@@ -316,6 +316,15 @@ pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, V
         values.push(Value::Integer(moment));
         sql.push_str(&format!(" AND o.expires_ms >= ?{}", values.len()));
     }
+    if let Some((name, value)) = &filter.tag {
+        values.extend([Value::Text(name.clone()), Value::Text(value.clone())]);
+        let (name, value) = (values.len() - 1, values.len());
+        sql.push_str(&format!(" AND o.facts IN (SELECT facts FROM tags WHERE name = ?{name} AND value = ?{value})"));
+    }
+    if !filter.untagged.is_empty() {
+        values.push(Value::Text(filter.untagged.clone()));
+        sql.push_str(&format!(" AND o.facts NOT IN (SELECT facts FROM tags WHERE name = ?{})", values.len()));
+    }
     if filter.no_certificate && audit.present.is_some() {
         sql.push_str(" AND o.expires_ms IS NULL");
     }
@@ -523,6 +532,7 @@ pub(crate) fn server(
         },
         row,
         fqdn: facts.fqdn,
+        tags: facts.tags,
         role: facts.role,
         primary: facts.primary,
         readings: facts.readings,

@@ -12,6 +12,7 @@ mod list;
 mod listener;
 mod report;
 mod save;
+mod tags;
 mod types;
 
 pub(crate) use current::{fold_probe, rebuild};
@@ -24,7 +25,7 @@ pub use save::server_key;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap,
     RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite, StoredGap,
-    Tally,
+    TagName, Tally,
 };
 
 use crate::StoreError;
@@ -48,6 +49,7 @@ pub struct AuditStore {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     facets: Mutex<Option<(Viewed, Arc<Facets>)>>,
+    tags: Mutex<Option<(Viewed, Arc<Vec<TagName>>)>>,
     changes: Mutex<Option<(Compared, Changes)>>,
 }
 
@@ -74,6 +76,7 @@ impl AuditStore {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             facets: Mutex::default(),
+            tags: Mutex::default(),
             changes: Mutex::default(),
         })
     }
@@ -207,6 +210,23 @@ impl AuditStore {
         let facets = Arc::new(self.read(|connection| list::facets(connection, audit))?);
         *lock(&self.facets) = Some((viewed, facets.clone()));
         Ok(facets)
+    }
+
+    /// The tags of the servers of an audit: names by how many servers have them. Names that tell servers apart are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn tags(&self, audit: &AuditEntry) -> Result<Arc<Vec<TagName>>, StoreError> {
+        let viewed = (audit.num, audit.present);
+        if let Some((known, tags)) = &*lock(&self.tags)
+            && *known == viewed
+        {
+            return Ok(tags.clone());
+        }
+        let found = Arc::new(self.read(|connection| tags::names(connection, audit))?);
+        *lock(&self.tags) = Some((viewed, found.clone()));
+        Ok(found)
     }
 
     /// One server as an audit saw it; `None` when the audit did not.

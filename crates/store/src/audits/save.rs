@@ -2,6 +2,7 @@
 
 use super::current::{self, Look};
 use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
+use super::tags;
 use super::types::{AuditId, Code as _, Tally};
 use crate::StoreError;
 use hostssl_model::{
@@ -46,6 +47,7 @@ pub(crate) fn prune(connection: &mut Connection, retain: u32) -> Result<u64, Sto
     if !old.is_empty() {
         transaction.execute_batch(
             "DELETE FROM facts WHERE num NOT IN (SELECT facts FROM observations);
+             DELETE FROM tags WHERE facts NOT IN (SELECT num FROM facts);
              DELETE FROM judgements WHERE num NOT IN (SELECT judgement FROM observations);
              DELETE FROM current WHERE server NOT IN (SELECT server FROM observations);
              DELETE FROM evidence WHERE server NOT IN (SELECT server FROM observations);
@@ -153,9 +155,12 @@ fn insert_server(
     report: &ServerReport,
 ) -> Result<(), StoreError> {
     let posture = report.posture();
-    let facts = json(&Facts::of(&posture, report.primary.as_deref()))?;
-    let facts = keep_document(transaction, "facts", &facts)?;
-    let judgement = keep_document(transaction, "judgements", &json(&Judgement::of(report))?)?;
+    let document = json(&Facts::of(&posture, report.primary.as_deref()))?;
+    let (facts, is_new) = keep_document(transaction, "facts", &document)?;
+    if is_new {
+        tags::insert(transaction, facts, &report.server.tags)?;
+    }
+    let (judgement, _) = keep_document(transaction, "judgements", &json(&Judgement::of(report))?)?;
     let server = keep_server(transaction, report)?;
     let keys: Vec<&str> = report.waiting().map(ParameterName::key).collect();
     let pending = keys.join(",");
@@ -259,20 +264,20 @@ pub fn server_key(id: &ResourceId) -> String {
     super::document::hex(&Sha256::digest(id.to_lowercase())).chars().take(20).collect()
 }
 
-/// The number of a document that is kept under its hash.
-fn keep_document(transaction: &Transaction<'_>, table: &str, document: &str) -> Result<i64, StoreError> {
+/// The number of a document that is kept under its hash, and whether it is new.
+fn keep_document(transaction: &Transaction<'_>, table: &str, document: &str) -> Result<(i64, bool), StoreError> {
     let hash = Sha256::digest(document);
     let known = transaction
         .prepare_cached(&format!("SELECT num FROM {table} WHERE hash = ?1"))?
         .query_row([hash.as_slice()], |row| row.get(0))
         .optional()?;
     if let Some(num) = known {
-        return Ok(num);
+        return Ok((num, false));
     }
     transaction
         .prepare_cached(&format!("INSERT INTO {table} (hash, document) VALUES (?1, ?2)"))?
         .execute(params![hash.as_slice(), document])?;
-    Ok(transaction.last_insert_rowid())
+    Ok((transaction.last_insert_rowid(), true))
 }
 
 pub(crate) fn outcome_code(outcome: Outcome) -> i64 {

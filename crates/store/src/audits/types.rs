@@ -236,6 +236,10 @@ pub struct ServerFilter {
     pub expires_before_ms: Option<i64>,
     /// A certificate that expires at this moment or later. Only in the present.
     pub expires_from_ms: Option<i64>,
+    /// Name and value of a tag that it has.
+    pub tag: Option<(String, String)>,
+    /// The name of a tag that it does not have.
+    pub untagged: String,
     /// Servers of which no certificate is known. Only in the present.
     pub no_certificate: bool,
 }
@@ -313,6 +317,17 @@ pub struct Facets {
     pub expiries: Vec<i64>,
 }
 
+/// A name of tags, and the servers that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagName {
+    /// As one of the servers spells it.
+    pub name: String,
+    /// How many servers have it.
+    pub servers: u64,
+    /// Its values in order, with how many servers stand where.
+    pub values: Vec<(String, Standings)>,
+}
+
 /// One server in one audit, with all that is kept.
 #[derive(Debug, Clone)]
 pub struct ServerDetail {
@@ -320,6 +335,8 @@ pub struct ServerDetail {
     pub row: ServerRow,
     /// The name that clients connect to.
     pub fqdn: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
     /// Its part in replication.
     pub role: String,
     /// The id of its primary.
