@@ -13,6 +13,9 @@ use unicode_width::UnicodeWidthStr;
 
 /// Columns of prose beside other columns: with less room it stands below its row.
 const NARROWEST_PROSE: usize = 26;
+/// A column with words that are too long for the terminal is made narrower, but not narrower than this: the words reach over their
+/// column, and what follows goes on in the next line.
+const NARROWEST: usize = 12;
 /// How far prose below its row is indented.
 const BELOW: usize = 6;
 /// A sentence longer than this is written once if it holds for several rows.
@@ -267,6 +270,8 @@ struct Layout {
     prose: Option<Prose>,
     /// The titles of columns for which there was no room.
     left_out: Vec<String>,
+    /// The width of the terminal.
+    room: usize,
 }
 
 /// Where the prose of a row stands.
@@ -326,6 +331,15 @@ impl Layout {
             let (column, _) = columns.remove(least);
             left_out.extend(headings.get(column).map(|heading| heading.title()));
         }
+        let most = room.map_or(usize::MAX, |room| if prose.is_none() { room + GAP } else { room });
+        while taken(&columns) > most {
+            // The widest gives way, the last of several: names come first.
+            let least =
+                |column: usize| headings.get(column).map_or(0, |heading| heading.title().width()).max(NARROWEST);
+            let can_give = columns.iter_mut().filter(|(column, width)| *width > least(*column));
+            let Some((_, width)) = can_give.max_by_key(|(_, width)| *width) else { break };
+            *width -= 1;
+        }
         let prose = prose.map(|(column, _)| {
             let beside = room.map_or(usize::MAX, |room| room.saturating_sub(taken(&columns)));
             let fits = beside >= NARROWEST_PROSE.min(longest.unwrap_or_default());
@@ -333,7 +347,7 @@ impl Layout {
             Prose { column, beside: fits.then_some(beside), below }
         });
         left_out.reverse();
-        Self { indent, columns, prose, left_out }
+        Self { indent, columns, prose, left_out, room: room.unwrap_or(usize::MAX) }
     }
 
     fn write_headings(&self, out: &mut dyn Write, headings: &[Heading], palette: Palette) -> io::Result<()> {
@@ -375,18 +389,21 @@ impl Layout {
         if cells.is_empty() { Ok(()) } else { self.write_cells(out, cells) }
     }
 
-    /// Writes cells as text, painted text and width. What ends a line is not padded.
+    /// Writes cells as text, painted text and width. What ends a line is not padded. What follows a text that reaches over its
+    /// column, and a text that would reach over the terminal, begins a line.
     fn write_cells(&self, out: &mut dyn Write, cells: Vec<(String, String, usize)>) -> io::Result<()> {
-        let last = cells.iter().rposition(|(text, ..)| !text.is_empty());
-        write!(out, "{:1$}", "", if last.is_some() { self.indent } else { 0 })?;
-        for (index, (text, painted, width)) in cells.into_iter().enumerate() {
-            match last {
-                Some(last) if index < last => {
-                    write!(out, "{painted}{:1$}", "", width.saturating_sub(text.width()) + GAP)?;
+        let (mut start, mut at) = (self.indent, 0);
+        for (text, painted, width) in cells {
+            if !text.is_empty() {
+                let own = start.min(self.room.saturating_sub(text.width())).max(self.indent);
+                if at > own {
+                    writeln!(out)?;
+                    at = 0;
                 }
-                Some(last) if index == last => write!(out, "{painted}")?,
-                _ => {}
+                write!(out, "{:1$}{painted}", "", own - at)?;
+                at = own + text.width();
             }
+            start += width + GAP;
         }
         writeln!(out)
     }
@@ -470,6 +487,35 @@ mod tests {
         let text = written(Some(40), &Shape { wide: true, ..Shape::AS_IS });
         assert!(text.contains("OUTCOME  SERVER  SUBSCRIPTION  RESOURCE GROUP  REGION      WHY\n"), "{text}");
         assert_eq!(text.matches("because a permission is missing").count(), 2);
+    }
+
+    #[test]
+    fn names_that_are_too_long_have_room_and_what_follows_goes_on_below() {
+        let long = |what: &str| format!("{what}-{}-prod", "x".repeat(50));
+        let list = |width: Option<usize>, shape: &Shape| {
+            let mut row = entry(Outcome::Fail, &long("pg"), "off");
+            row.lines[0][3] = Cell::plain(long("rg"));
+            let entries = vec![row, entry(Outcome::Pass, "pg-b", "on")];
+            let sections = vec![Section { title: None, entries }];
+            let mut out = Vec::new();
+            write_list(&mut out, &HEADINGS, sections, &Text { width, shape, ..Text::plain() }).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let columns = ["outcome", "server", "resource-group", "why"].map(str::to_owned).to_vec();
+        let all = Shape { columns, ..Shape::AS_IS };
+        for (width, shape) in [(60, &Shape::AS_IS), (80, &Shape::AS_IS), (60, &all), (80, &all), (100, &all)] {
+            let text = list(Some(width), shape);
+            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            assert!(text.contains(&long("pg")), "{text}");
+            assert_eq!(text.contains(&long("rg")), !shape.columns.is_empty(), "{text}");
+        }
+        let text = list(Some(80), &all);
+        let (name, group) = (text.find(&long("pg")).unwrap(), text.find(&long("rg")).unwrap());
+        assert!(text[name..group].contains('\n'), "{text}");
+        // The others stand in their columns.
+        let place = |word: &str| text.lines().find_map(|line| line.find(word)).unwrap();
+        assert_eq!(place("SERVER"), place("pg-b"), "{text}");
+        assert_eq!(place("RESOURCE GROUP"), place("rg-payments"), "{text}");
     }
 
     #[test]
