@@ -18,15 +18,28 @@ pub(crate) struct EachMinute {
 
 impl EachMinute {
     pub(crate) fn new(talk: &OutputArgs) -> Self {
-        Self { told: (!stderr_is_terminal() && !talk.quiet).then(Instant::now) }
+        Self::since(Instant::now(), stderr_is_terminal(), talk.quiet)
+    }
+
+    /// On a terminal a bar shows it, and whoever wants quiet has it.
+    fn since(now: Instant, terminal: bool, quiet: bool) -> Self {
+        Self { told: (!terminal && !quiet).then_some(now) }
     }
 
     /// Says it if a minute has passed.
     pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
-        if self.told.is_some_and(|told| told.elapsed() >= SILENCE) {
-            self.told = Some(Instant::now());
+        if self.is_due(Instant::now()) {
             say!("{}", what());
         }
+    }
+
+    /// Whether a minute has passed since something was said; the next one begins now if so.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.told.is_some_and(|told| now.saturating_duration_since(told) >= SILENCE);
+        if due {
+            self.told = Some(now);
+        }
+        due
     }
 }
 
@@ -82,5 +95,37 @@ impl Progress {
 
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every tenth of a second of five minutes that something is told, in seconds.
+    fn told(terminal: bool, quiet: bool) -> Vec<u64> {
+        let start = Instant::now();
+        let mut minute = EachMinute::since(start, terminal, quiet);
+        let tenths = (0..=3000).map(|tenth| Duration::from_millis(tenth * 100));
+        tenths.filter(|after| minute.is_due(start + *after)).map(|after| after.as_secs()).collect()
+    }
+
+    #[test]
+    fn without_a_terminal_something_is_said_once_a_minute_and_otherwise_nothing() {
+        assert_eq!(told(false, false), [60, 120, 180, 240, 300]);
+        assert_eq!(told(true, false), [0; 0]);
+        assert_eq!(told(false, true), [0; 0]);
+        assert_eq!(told(true, true), [0; 0]);
+    }
+
+    #[test]
+    fn a_minute_begins_when_something_was_said() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut minute = EachMinute::since(start, false, false);
+        assert!(!minute.is_due(at(59)));
+        assert!(minute.is_due(at(95)));
+        assert!(!minute.is_due(at(130)), "35 s after the last line");
+        assert!(minute.is_due(at(155)));
     }
 }

@@ -410,6 +410,66 @@ fn completions_and_the_manual_are_made() {
     assert!(manual.starts_with(".ie") && manual.contains("hostssl\\-audit"), "{manual}");
 }
 
+fn json(text: impl AsRef<[u8]>) -> Value {
+    serde_json::from_slice(text.as_ref()).unwrap()
+}
+
+/// What bash offers for the last of these words, with the script that hostssl prints and hostssl itself below it.
+#[cfg(unix)]
+fn completed(state: &std::path::Path, words: &[&str]) -> Vec<String> {
+    let program = env!("CARGO_BIN_EXE_hostssl");
+    let script = run(&["completion", "bash"]).stdout;
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let asked = format!(
+        "{script}\nCOMP_WORDS=('{program}' {}); COMP_CWORD={}; COMPREPLY=()\n\
+         _hostssl_runs '{program}' \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words.join(" "),
+        words.len(),
+    );
+    let bash =
+        std::process::Command::new("bash").args(["--norc", "-c", &asked]).env("HOSTSSL_STATE", state).output().unwrap();
+    assert!(bash.status.success(), "{}", String::from_utf8_lossy(&bash.stderr));
+    String::from_utf8(bash.stdout).unwrap().lines().map(ToOwned::to_owned).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().to_str().unwrap();
+    let plan = directory.path().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    assert_eq!(run(&["audit", "--simulate", "--state", state]).code, 3);
+    let planned = ["plan", "--simulate", "--state", state, "--server", "pg-keycloak", "--out", plan];
+    run(&[&planned[..], &["--accept-breakage", "*=agreed with the owners"]].concat());
+    let hash = json(std::fs::read(plan).unwrap())["hash"].as_str().unwrap().to_owned();
+    let applied = run(&["apply", plan, "--simulate", "--state", state, "--approve", &hash]);
+    assert_eq!(applied.code, 0, "{}", applied.stderr);
+    let kept = json(run(&["runs", "--simulate", "--state", state, "-o", "json"]).stdout);
+    let of = |kind: &str| -> Vec<String> {
+        let runs = kept.as_array().unwrap().iter().filter(|run| run["kind"] == kind);
+        runs.map(|run| run["run"].as_str().unwrap().to_owned()).collect()
+    };
+    let (applies, audits) = (of("apply"), of("audit"));
+    assert!(applies.len() == 1 && !audits.is_empty(), "{kept}");
+    let state = directory.path();
+    let offered = |words: &[&str]| {
+        let found = completed(state, words);
+        let known = |ids: &[String]| ids.iter().filter(|id| found.contains(id)).count();
+        (known(&applies), known(&audits))
+    };
+    assert_eq!(offered(&["undo", "--simulate", ""]), (1, 0));
+    assert_eq!(offered(&["resume", "--simulate", &applies[0][..9]]), (1, 0));
+    assert_eq!(offered(&["diff", "--simulate", ""]), (0, audits.len()));
+    assert_eq!(offered(&["runs", "judge", "--simulate", ""]), (0, audits.len()));
+    assert_eq!(offered(&["runs", "show", "--simulate", ""]), (1, audits.len()));
+    assert_eq!(offered(&["undo", "--simulate", "nothing-like-this"]), (0, 0));
+    assert_eq!(offered(&["undo", "--simulate", "--reason", ""]), (0, 0), "that is the reason");
+    assert_eq!(offered(&["audit", "--simulate", ""]), (0, 0));
+    assert!(completed(state, &["und"]).contains(&"undo".to_owned()), "what clap completes is still there");
+}
+
 #[test]
 fn over_tls_with_a_client_secret() {
     let simulator = simulator(&["demo"]);

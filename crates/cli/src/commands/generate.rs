@@ -1,5 +1,6 @@
 //! Completion scripts and the manual page, out of the same definition as the command line.
 
+use super::run_ids::with_runs;
 use crate::args::Cli;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -10,7 +11,8 @@ use std::path::Path;
 pub(crate) fn completion(shell: clap_complete::Shell) -> Result<Exit, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "hostssl", &mut script);
-    stdout::write(|out| out.write_all(&script))?;
+    let script = with_runs(shell, &String::from_utf8_lossy(&script));
+    stdout::write(|out| out.write_all(script.as_bytes()))?;
     Ok(Exit::AllPass)
 }
 

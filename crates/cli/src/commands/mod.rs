@@ -13,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod role;
+mod run_ids;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod server;

@@ -1,24 +1,20 @@
 //! How far a probe is: a line on a terminal that vanishes at the end, and otherwise a line a minute on stderr.
 
 use crate::args::OutputArgs;
+use crate::progress::EachMinute;
 use crate::stdout::stderr_is_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::time::{Duration, Instant};
-
-/// Where stderr is no terminal, the time between two lines.
-const QUIET: Duration = Duration::from_secs(60);
+use std::time::Duration;
 
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// When something was said last; `None` when nothing is to be.
-    told: Option<Instant>,
+    minute: EachMinute,
     done: u64,
 }
 
 impl Progress {
     pub(super) fn new(talk: &OutputArgs) -> Self {
-        let terminal = stderr_is_terminal() && talk.verbose == 0;
-        let shown = terminal && !talk.quiet;
+        let shown = stderr_is_terminal() && talk.verbose == 0 && !talk.quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} endpoints done{msg}, {elapsed}") {
@@ -27,7 +23,7 @@ impl Progress {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, told: (!terminal && !talk.quiet).then(Instant::now), done: 0 }
+        Self { bar, minute: EachMinute::new(talk), done: 0 }
     }
 
     /// One more is done; `failed` of all fail.
@@ -41,10 +37,8 @@ impl Progress {
 
     /// Says how far it is, where nothing shows it and it has been quiet for long.
     pub(super) fn tell(&mut self) {
-        if self.told.is_some_and(|told| told.elapsed() >= QUIET) {
-            self.told = Some(Instant::now());
-            say!("probing: {} endpoints done", self.done);
-        }
+        let done = self.done;
+        self.minute.tell(|| format!("probing: {done} endpoints done"));
     }
 
     /// Does something that writes to the terminal.

@@ -1,0 +1,56 @@
+//! Ids of runs in completion scripts. clap's scripts complete closed lists; which runs there are, only the state directory knows, so
+//! that the scripts ask `hostssl runs`.
+
+use clap_complete::Shell;
+
+/// The script with the ids of the runs that a command takes: those that changed servers for `resume` and `undo`, audits for `diff`
+/// and `runs judge`, all of them for `runs show`. Other shells than bash and fish complete what is fixed alone.
+pub(super) fn with_runs(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => format!("{script}{BASH}"),
+        Shell::Fish => format!("{script}{FISH}"),
+        _ => script.to_owned(),
+    }
+}
+
+/// Bash passes the command as it was typed. A word behind an option with a value is that value.
+const BASH: &str = r#"
+_hostssl_runs() {
+    _hostssl "$@"
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" query where=() index
+    case "${COMP_WORDS[1]} ${COMP_WORDS[2]}" in
+        "resume "*|"undo "*) query="[?kind=='apply'].run" ;;
+        "diff "*|"runs judge") query="[?kind=='audit'].run" ;;
+        "runs show") query="[].run" ;;
+        *) return 0 ;;
+    esac
+    [[ ${cur} == -* ]] && return 0
+    case "${prev}" in
+        -y|--yes|-q|--quiet|-v|-vv|--verbose|--simulate|--simulate=*|--settle-only|--no-color) ;;
+        -*) return 0 ;;
+    esac
+    for (( index = 2; index < COMP_CWORD; index++ )); do
+        case "${COMP_WORDS[index]}" in
+            --simulate*) where+=(--simulate) ;;
+            --state) where+=(--state "${COMP_WORDS[index+1]}") ;;
+        esac
+    done
+    COMPREPLY+=( $(compgen -W "$("$1" runs --all --quiet -o tsv --query "${query}" "${where[@]}" 2>/dev/null)" -- "${cur}") )
+}
+
+complete -F _hostssl_runs -o bashdefault -o default hostssl
+"#;
+
+const FISH: &str = r#"
+function __fish_hostssl_runs
+    set -l where
+    string match --quiet -- '--simulate*' (commandline -opc); and set where --simulate
+    hostssl runs --all --quiet -o tsv --query $argv[1] $where 2>/dev/null
+end
+
+complete -c hostssl -n "__fish_hostssl_using_subcommand resume" -f -a "(__fish_hostssl_runs \"[?kind=='apply'].run\")"
+complete -c hostssl -n "__fish_hostssl_using_subcommand undo" -f -a "(__fish_hostssl_runs \"[?kind=='apply'].run\")"
+complete -c hostssl -n "__fish_hostssl_using_subcommand diff" -f -a "(__fish_hostssl_runs \"[?kind=='audit'].run\")"
+complete -c hostssl -n "__fish_hostssl_using_subcommand runs; and __fish_seen_subcommand_from judge" -f -a "(__fish_hostssl_runs \"[?kind=='audit'].run\")"
+complete -c hostssl -n "__fish_hostssl_using_subcommand runs; and __fish_seen_subcommand_from show" -f -a "(__fish_hostssl_runs \"[].run\")"
+"#;
