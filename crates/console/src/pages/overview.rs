@@ -3,9 +3,9 @@
 mod headline;
 mod parts;
 
-use super::CHANGES;
 use super::plan::left_out_words;
 use super::server::in_short;
+use super::{Asked, CHANGES};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words};
@@ -20,7 +20,9 @@ use hostssl_store::{
     AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
     StoreError,
 };
-use parts::{Breakdown, breakdowns, link};
+pub(crate) use parts::tag_link;
+use parts::{Breakdown, breakdowns, by_tag, link};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -136,13 +138,24 @@ struct Changes {
     more: u64,
 }
 
-pub(crate) async fn show(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
+/// Which tag to break the fleet down by; without one, that which most servers have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ByTag {
+    by: String,
+}
+
+pub(crate) async fn show(
+    State(shared): State<Shared>,
+    Asked(tag): Asked<ByTag>,
+    shell: Shell,
+) -> Result<Response, Failure> {
     let asker = shared.clone();
-    let latest = shared.ask(move |store| look(&asker, store)).await?;
+    let latest = shared.ask(move |store| look(&asker, store, &tag.by)).await?;
     page(&Overview { shell: shell.titled("Overview", "overview"), latest })
 }
 
-fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreError> {
+fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>, StoreError> {
     let Some(audit) = store.latest()? else { return Ok(None) };
     let facets = store.facets(&audit)?;
     let readiness = shared.readiness(&audit);
@@ -178,7 +191,7 @@ fn look(shared: &Shared, store: &AuditStore) -> Result<Option<Latest>, StoreErro
         beside: beside.map(|one| (one.as_str(), format!("{} {}", count(standings.count(one)), one.words()))).collect(),
         bar: Bar::of(&standings),
         trend: Trend::of(&past, &standings, &store.run_marks(since)?, now_ms),
-        parts: breakdowns(&facets, standings.servers(), now_ms),
+        parts: breakdowns(&facets, by_tag(&store.tags(&audit)?, tag, &standings), standings.servers(), now_ms),
         more: readiness.as_ref().map_or(0, |one| one.ready.saturating_sub(one.first.len() as u64)),
         not_ready: readiness.as_ref().map(|one| not_ready(one)).unwrap_or_default(),
         readiness,

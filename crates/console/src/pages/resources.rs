@@ -35,6 +35,10 @@ pub(crate) struct View {
     /// Certificates that expire within so many days (`30`), between two numbers of days (`30-90`, `365-`, `-0`), or `none` for
     /// servers of which no certificate is known.
     pub(crate) expires: String,
+    /// A tag that it has, as `NAME=VALUE`.
+    pub(crate) tag: String,
+    /// The name of a tag that it does not have.
+    pub(crate) untagged: String,
     pub(crate) outcome: String,
     pub(crate) state: String,
     pub(crate) reason: String,
@@ -186,6 +190,8 @@ impl View {
             expires_from_ms: expiry.from.map(in_days),
             expires_before_ms: expiry.until.map(in_days),
             no_certificate: expiry.none,
+            tag: self.tag.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())),
+            untagged: self.untagged.clone(),
         }
     }
 
@@ -198,8 +204,16 @@ impl View {
         let standing = self.standing.is_empty() || Standing::from_word(&self.standing).is_some();
         let failing = self.failing.is_empty() || hostssl_ops::find_control(&self.failing).is_some();
         let expires = self.expires.is_empty() || Expiry::read(&self.expires).is_some();
+        let tag = self.tag.is_empty() || self.tag.contains('=');
         let sort = COLUMNS.iter().any(|(_, word, _)| *word == self.sort);
-        outcome && enforcement && standing && failing && expires && sort && matches!(self.dir.as_str(), "" | "desc")
+        outcome
+            && enforcement
+            && standing
+            && failing
+            && expires
+            && tag
+            && sort
+            && matches!(self.dir.as_str(), "" | "desc")
     }
 
     fn sort(&self) -> (ServerSort, bool) {
@@ -258,6 +272,12 @@ impl View {
         if !self.expires.is_empty() {
             add(Expiry::read(&self.expires).unwrap_or_default().words(), |view| view.expires.clear());
         }
+        if let Some((name, value)) = self.tag.split_once('=') {
+            add(format!("{name}: {value}"), |view| view.tag.clear());
+        }
+        if !self.untagged.is_empty() {
+            add(format!("without the tag {}", self.untagged), |view| view.untagged.clear());
+        }
         if !self.subscription.is_empty() {
             let facets = store.facets(audit)?;
             let name = facets.subscriptions.iter().find(|(id, ..)| id.eq_ignore_ascii_case(&self.subscription));
@@ -291,6 +311,8 @@ impl View {
             ("failing", &self.failing),
             ("floor", &self.floor),
             ("expires", &self.expires),
+            ("tag", &self.tag),
+            ("untagged", &self.untagged),
             ("outcome", &self.outcome),
             ("state", &self.state),
             ("reason", &self.reason),

@@ -2,7 +2,7 @@
 
 use crate::view::{Bar, Tls, count, kind_word, tls_word};
 use hostssl_model::{Floor, Standings};
-use hostssl_store::Facets;
+use hostssl_store::{Facets, TagName};
 
 /// Parts in each breakdown.
 const PARTS: usize = 8;
@@ -10,7 +10,9 @@ const DAY_MS: i64 = 86_400_000;
 
 /// A bar for each part of the fleet; each filters the list.
 pub(super) struct Breakdown {
-    pub(super) title: &'static str,
+    pub(super) title: String,
+    /// Other ways to break it down: words and address.
+    pub(super) others: Vec<(String, String)>,
     pub(super) rows: Vec<PartRow>,
     pub(super) more: usize,
 }
@@ -25,21 +27,10 @@ pub(super) struct PartRow {
 }
 
 /// Subscriptions, kinds, lowest TLS versions and certificates.
-pub(super) fn breakdowns(facets: &Facets, servers: u64, now_ms: i64) -> Vec<Breakdown> {
-    let bad = |standings: &Standings| standings.accepts_plaintext + standings.not_enforced;
-    let row = |words: String, field: &str, value: &str, standings: &Standings, most: u64| PartRow {
-        link: link(&[(field, value)]),
-        words,
-        bar: Bar::up_to(standings, most),
-        servers: count(standings.servers()),
-        bad: bad(standings),
-    };
+pub(super) fn breakdowns(facets: &Facets, tags: Option<Breakdown>, servers: u64, now_ms: i64) -> Vec<Breakdown> {
     let rows = |field: &str, parts: Vec<(String, String, Standings)>| {
-        let most = parts.iter().map(|(.., standings)| standings.servers()).max().unwrap_or_default();
-        let mut parts = parts;
-        parts
-            .sort_by_key(|(.., standings)| std::cmp::Reverse((bad(standings), standings.unknown, standings.servers())));
-        parts.iter().map(|(value, words, standings)| row(words.clone(), field, value, standings, most)).collect()
+        let linked = parts.into_iter().map(|(value, words, standings)| (link(&[(field, &value)]), words, standings));
+        worst_first(linked.collect())
     };
     let name = |id: &String| {
         let found = facets.subscriptions.iter().find(|(one, ..)| one == id);
@@ -49,20 +40,68 @@ pub(super) fn breakdowns(facets: &Facets, servers: u64, now_ms: i64) -> Vec<Brea
         facets.by_subscription.iter().map(|(id, standings)| (id.clone(), name(id), *standings)).collect();
     let kinds =
         facets.by_kind.iter().map(|(kind, standings)| (kind.clone(), kind_word(kind).to_owned(), *standings)).collect();
-    let breakdown = |title, mut rows: Vec<PartRow>| {
-        let more = rows.len().saturating_sub(PARTS);
-        rows.truncate(PARTS);
-        Breakdown { title, rows, more }
-    };
-    let mut parts = vec![
-        breakdown("By subscription", rows("subscription", subscriptions)),
+    let mut parts = vec![breakdown("By subscription", rows("subscription", subscriptions))];
+    parts.extend(tags);
+    parts.extend([
         breakdown("By type", rows("kind", kinds)),
         breakdown("Minimum TLS version, as declared", floors(facets)),
-    ];
+    ]);
     if !facets.expiries.is_empty() {
         parts.push(breakdown("Certificates by expiry", expiries(facets, servers, now_ms)));
     }
     parts
+}
+
+fn breakdown(title: impl Into<String>, mut rows: Vec<PartRow>) -> Breakdown {
+    let more = rows.len().saturating_sub(PARTS);
+    rows.truncate(PARTS);
+    Breakdown { title: title.into(), others: Vec::new(), rows, more }
+}
+
+/// Bars of parts of the fleet: their addresses, words and standings.
+fn worst_first(mut parts: Vec<(String, String, Standings)>) -> Vec<PartRow> {
+    let most = parts.iter().map(|(.., standings)| standings.servers()).max().unwrap_or_default();
+    let rank = |standings: &Standings| (standings.open(), standings.unknown, standings.servers());
+    parts.sort_by_key(|(.., standings)| std::cmp::Reverse(rank(standings)));
+    let row = |(link, words, standings): (String, String, Standings)| PartRow {
+        link,
+        words,
+        bar: Bar::up_to(&standings, most),
+        servers: count(standings.servers()),
+        bad: standings.open(),
+    };
+    parts.into_iter().map(row).collect()
+}
+
+/// Servers by the values of one tag: of the one that was asked for, or of the one that most servers have. Those that do not have it
+/// are a part of their own.
+pub(super) fn by_tag(tags: &[TagName], asked: &str, all: &Standings) -> Option<Breakdown> {
+    let chosen = tags.iter().find(|tag| tag.name.eq_ignore_ascii_case(asked)).or_else(|| tags.first())?;
+    let mut rest = *all;
+    let mut parts = Vec::new();
+    for (value, standings) in &chosen.values {
+        let words = if value.is_empty() { "(empty)" } else { value };
+        parts.push((tag_link(&chosen.name, value), words.to_owned(), *standings));
+        rest = rest.without(standings);
+    }
+    if rest.servers() > 0 {
+        parts.push((link(&[("untagged", &chosen.name)]), "without this tag".to_owned(), rest));
+    }
+    let others = tags.iter().filter(|tag| tag.name != chosen.name).take(OTHER_TAGS);
+    let address = |name: &str| {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("by", name).finish();
+        format!("/?{query}#by-tag")
+    };
+    let others = others.map(|tag| (tag.name.clone(), address(&tag.name))).collect();
+    Some(Breakdown { others, ..breakdown(format!("By tag {}", chosen.name), worst_first(parts)) })
+}
+
+/// Other tags to break the fleet down by.
+const OTHER_TAGS: usize = 8;
+
+/// The servers that have a tag.
+pub(crate) fn tag_link(name: &str, value: &str) -> String {
+    link(&[("tag", &format!("{name}={value}"))])
 }
 
 /// The lowest TLS versions that servers declare, the weakest first.
