@@ -407,14 +407,16 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
     report.servers[0].server.tags = [("ENVIRONMENT", "staging"), ("owner", "Shop")].into_iter().collect();
     report.servers[1].server.tags = hostssl_model::Tags::default();
     let audit = save(&store, &report);
-    let told = |store: &AuditStore, audit: &hostssl_store::AuditEntry| -> Vec<(String, u64, Vec<(String, u64)>)> {
-        let value = |(value, standings): &(String, hostssl_model::Standings)| (value.clone(), standings.servers());
+    let told = |store: &AuditStore, audit: &hostssl_store::AuditEntry| -> Vec<(String, u64, Vec<String>)> {
         let tags = store.tags(audit).unwrap();
-        tags.iter().map(|tag| (tag.name.to_lowercase(), tag.servers, tag.values.iter().map(value).collect())).collect()
+        let values = |tag: &hostssl_store::TagName| -> Vec<String> {
+            tag.values.iter().map(|(value, standings)| format!("{value} {}", standings.servers())).collect()
+        };
+        tags.iter().map(|tag| (tag.name.to_lowercase(), tag.servers, values(tag))).collect()
     };
     let expected = vec![
-        ("environment".to_owned(), all - 1, vec![("production".to_owned(), all - 2), ("staging".to_owned(), 1)]),
-        ("owner".to_owned(), 1, vec![("Shop".to_owned(), 1)]),
+        ("environment".to_owned(), all - 1, vec![format!("production {}", all - 2), "staging 1".to_owned()]),
+        ("owner".to_owned(), 1, vec!["Shop 1".to_owned()]),
     ];
     assert_eq!(told(&store, &audit), expected);
     let found = |store: &AuditStore, audit: &hostssl_store::AuditEntry, filter: ServerFilter| {
