@@ -2,6 +2,7 @@
 
 use crate::kept::KeptCensus;
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
+use crate::seed::SeededHash;
 use crate::sessions::Sessions;
 use crate::verdict::{Evidence, Unlisted, index, judge};
 use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, Sighting, Tls, Verdict};
@@ -246,7 +247,7 @@ pub(crate) const DAY: Millis = 24 * 60 * 60 * 1_000;
 pub struct Census {
     limits: Limits,
     since: Option<Millis>,
-    clients: HashMap<Key, Seen>,
+    clients: HashMap<Key, Seen, SeededHash>,
     counts: [usize; 4],
     unlisted: Unlisted,
     /// Sessions of which only the end was seen.

@@ -15,6 +15,7 @@ mod kept;
 mod log;
 mod refused;
 mod sampling;
+mod seed;
 mod sessions;
 mod time;
 mod verdict;

@@ -4,9 +4,9 @@
 
 use super::message::{Authorized, Encryption, Origin, Parting};
 use super::prefix::SessionKey;
+use crate::seed::SeededHash;
 use crate::{Backend, Census, Coverage, Doubt, Millis, SessionId, Sighting, Tls};
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
 const MOST_OPEN: usize = 32 << 10;
@@ -50,63 +50,13 @@ pub(super) struct Tally {
 
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
-    young: HashMap<SessionKey, Session, Seed>,
-    old: HashMap<SessionKey, Session, Seed>,
-    counted: HashSet<SessionKey, Seed>,
-    counted_before: HashSet<SessionKey, Seed>,
+    young: HashMap<SessionKey, Session, SeededHash>,
+    old: HashMap<SessionKey, Session, SeededHash>,
+    counted: HashSet<SessionKey, SeededHash>,
+    counted_before: HashSet<SessionKey, SeededHash>,
     pub(super) tally: Tally,
     /// When connections were authorized.
     pub(super) logged: Coverage,
-}
-
-/// Hashes session keys, which are two numbers and looked up a dozen times for each session. The seed is random, so that
-/// a log that was made for it cannot make lookups slow.
-#[derive(Debug, Clone, Copy)]
-struct Seed(u64, u64);
-
-impl Default for Seed {
-    fn default() -> Self {
-        let random = RandomState::new();
-        // Odd, so that no factor is lost.
-        Self(random.hash_one(0), random.hash_one(1) | 1)
-    }
-}
-
-impl BuildHasher for Seed {
-    type Hasher = Folded;
-
-    fn build_hasher(&self) -> Folded {
-        Folded { state: self.0, factor: self.1 }
-    }
-}
-
-/// Multiplies, and folds the two halves of the product.
-#[derive(Debug)]
-struct Folded {
-    state: u64,
-    factor: u64,
-}
-
-impl Hasher for Folded {
-    fn finish(&self) -> u64 {
-        self.state
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let product = u128::from(self.state ^ number) * u128::from(self.factor);
-        let [low, high] = [product as u64, (product >> 64) as u64];
-        self.state = low ^ high;
-    }
 }
 
 #[derive(Debug, Default)]
@@ -163,7 +113,7 @@ impl Joiner {
             self.tally.without_key += 1;
             return;
         };
-        if self.is_counted(key) {
+        if self.is_over(key) {
             return;
         }
         if let Some(session) = self.get(key) {
@@ -198,7 +148,7 @@ impl Joiner {
             let session = Session { received_at: None, origin: line.origin.map(Place::from), seen: Some(seen) };
             return self.emit(None, session, census);
         };
-        if self.is_counted(key) {
+        if self.is_over(key) {
             return;
         }
         let mut origin = line.origin.map(Place::from);
@@ -229,7 +179,7 @@ impl Joiner {
             self.tally.without_key += 1;
             return;
         };
-        if self.is_counted(key) {
+        if self.is_over(key) {
             return;
         }
         match self.get(key) {
@@ -309,6 +259,13 @@ impl Joiner {
             self.counted_before = std::mem::take(&mut self.counted);
         }
         self.counted.insert(key);
+    }
+
+    /// Whether nothing more can be said of a session. One that is held was not counted, and is found faster: the sets of those
+    /// that were are far larger than a processor's cache.
+    fn is_over(&self, key: SessionKey) -> bool {
+        let is_held = self.young.contains_key(&key) || self.old.contains_key(&key);
+        !is_held && self.is_counted(key)
     }
 
     fn is_counted(&self, key: SessionKey) -> bool {

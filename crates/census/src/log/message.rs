@@ -4,7 +4,7 @@
 //! by an administrator: where a message can be split in several places, the split that puts the oddity into the
 //! application name is taken, and what then still has two readings is said to be in doubt.
 
-use super::refusal::{self, Refusal};
+use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
 use super::wording::{SETTING, WORDINGS, Wording};
 use crate::Doubt;
@@ -21,7 +21,7 @@ pub(crate) enum Message<'a> {
     /// `log_connections` was set to this.
     Setting(&'a [u8]),
     /// A client without TLS was refused for that.
-    Refused(Refusal<'a>),
+    Refused(RefusedLine<'a>),
 }
 
 /// Where a connection comes from.

@@ -25,7 +25,7 @@ pub(super) const SEVERITY: &[u8] = b"FATAL";
 
 /// A client that was refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal<'a> {
+pub(crate) struct RefusedLine<'a> {
     pub(crate) host: &'a [u8],
     /// `None` if the names have two readings.
     pub(crate) user: Option<&'a [u8]>,
@@ -34,7 +34,7 @@ pub(crate) struct Refusal<'a> {
 }
 
 /// Reads a message; `None` if it is about something else, or about a client with TLS.
-pub(super) fn refusal<'a>(message: &'a [u8], columns: Columns<'_>) -> Option<Refusal<'a>> {
+pub(super) fn refusal<'a>(message: &'a [u8], columns: Columns<'_>) -> Option<RefusedLine<'a>> {
     let rest = TAILS.iter().find_map(|tail| message.strip_suffix(tail.as_bytes()))?;
     let rest = rest.strip_suffix(b"\"")?;
     let (is_replication, rest) =
@@ -50,7 +50,7 @@ pub(super) fn refusal<'a>(message: &'a [u8], columns: Columns<'_>) -> Option<Ref
     } else {
         split_by_columns(names, columns).unwrap_or_else(|| split(names))
     };
-    Some(Refusal { host, user, database, is_replication })
+    Some(RefusedLine { host, user, database, is_replication })
 }
 
 type Names<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
@@ -78,7 +78,7 @@ mod tests {
 
     fn read(message: &str, columns: Columns<'_>) -> Option<Parts> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let Refusal { host, user, database, is_replication } = refusal(message.as_bytes(), columns)?;
+        let RefusedLine { host, user, database, is_replication } = refusal(message.as_bytes(), columns)?;
         Some((text(host), user.map(text), database.map(text), is_replication))
     }
 
