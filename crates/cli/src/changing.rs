@@ -9,6 +9,7 @@ use crate::run_progress::RunProgress;
 use crate::{probing, stdout};
 use hostssl_azure_sim::Simulation;
 use hostssl_formats::output::Format;
+use hostssl_formats::run_sessions::{self, RunSessions};
 use hostssl_formats::{Names, Shape, Text, apply_json, run_text, safe};
 use hostssl_model::StopSignal;
 use hostssl_model::{ResourceId, Unchecked};
@@ -123,19 +124,39 @@ pub(crate) fn write_report(
     shape: &Shape,
     talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
+    write_report_with(report, &[], names, value, shape, talk)
+}
+
+/// The same with the sessions that are still in plaintext.
+pub(crate) fn write_report_with(
+    report: &Report,
+    sessions: &[RunSessions],
+    names: &Names,
+    value: &TableArgs,
+    shape: &Shape,
+    talk: &OutputArgs,
+) -> Result<Exit, CliError> {
     let written = if value.is_table() {
-        stdout::write_text(talk, shape, |out, text| run_text::write(out, report, names, text))
+        stdout::write_text(talk, shape, |out, text| {
+            run_text::write(out, report, names, text)?;
+            run_sessions::write(out, sessions, text.palette)
+        })
     } else {
-        write_document(report, value, talk)
+        write_document(report, sessions, value, talk)
     };
     written.map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))?;
     Ok(Exit::of_run(report.outcome))
 }
 
-fn write_document(report: &Report, value: &TableArgs, talk: &OutputArgs) -> Result<(), CliError> {
+fn write_document(
+    report: &Report,
+    sessions: &[RunSessions],
+    value: &TableArgs,
+    talk: &OutputArgs,
+) -> Result<(), CliError> {
     let query = stdout::query(value.query.as_deref())?;
     let format = Format::from(value.output);
-    let document = apply_json::value(report).map_err(|error| CliError::defect(&error))?;
+    let document = apply_json::value(report, sessions).map_err(|error| CliError::defect(&error))?;
     // Without a query, a list of the whole document would show no step.
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
     stdout::write_value(rows, query.as_ref(), format, stdout::palette(talk))?;
@@ -192,13 +213,18 @@ impl TableArgs {
     }
 }
 
+/// Whether there is a terminal to ask on.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && stdout::stderr_is_terminal()
+}
+
 /// Asks on the terminal. Nothing but the whole word counts.
 ///
 /// # Errors
 ///
 /// When there is no terminal to ask on, with `instead` as what to do.
 pub(crate) fn ask(question: &str, instead: &str) -> Result<bool, CliError> {
-    if !io::stdin().is_terminal() || !stdout::stderr_is_terminal() {
+    if !can_ask() {
         return Err(CliError::usage("there is no terminal to ask for approval on", instead));
     }
     // Whatever was typed before the question was read is no answer to it.

@@ -22,7 +22,9 @@ mod help;
 #[cfg(test)]
 mod hints;
 mod keep;
+mod leftovers;
 mod libpq;
+mod logins;
 mod names;
 mod outputs;
 mod plan_file;

@@ -3,6 +3,7 @@
 //! The schema is committed as `docs/schemas/apply-v1.schema.json`.
 
 use crate::run_refused::{RefusedSince, RefusedSinceV1};
+use crate::run_sessions::RunSessions;
 use hostssl_remediation as run;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -30,6 +31,10 @@ struct Report<'a> {
     /// The reason given for the undo; absent if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo_reason: Option<&'a str>,
+    /// The sessions in plaintext of each server that enforces TLS now; absent if they were not asked for.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    plaintext_sessions: &'a [RunSessions],
 }
 
 /// The number of steps by result.
@@ -181,13 +186,13 @@ pub fn schema() -> Value {
     schemars::schema_for!(Report<'_>).to_value()
 }
 
-/// The report as one JSON value.
+/// The report, and the sessions that are still in plaintext if they were asked for, as one JSON value.
 ///
 /// # Errors
 ///
 /// None that a report can cause.
-pub fn value(report: &run::Report) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(Report::from(report))
+pub fn value(report: &run::Report, sessions: &[RunSessions]) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(Report { plaintext_sessions: sessions, ..report.into() })
 }
 
 /// The report, the receipts of its writes, and who was refused since, as one JSON value.
@@ -213,6 +218,7 @@ impl<'a> From<&'a run::Report> for Report<'a> {
             summary: from.summary.into(),
             steps: from.steps.iter().map(StepReport::from).collect(),
             undo_reason: from.undo_reason.as_deref(),
+            plaintext_sessions: &[],
         }
     }
 }

@@ -34,6 +34,7 @@ pub mod probe_json;
 pub mod probe_text;
 mod query;
 pub mod run_refused;
+pub mod run_sessions;
 pub mod run_text;
 pub mod runs_json;
 #[cfg(feature = "schema")]

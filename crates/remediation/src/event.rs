@@ -39,6 +39,23 @@ pub enum Event {
     },
     /// Every step of the undo has ended.
     UndoFinished,
+    /// Sessions that were still in plaintext after the run are going to be ended.
+    SessionsEnding {
+        /// The resource id of their server.
+        server: SafeText,
+        /// How many.
+        sessions: u32,
+    },
+    /// They were told to end.
+    SessionsEnded {
+        /// The resource id of their server.
+        server: SafeText,
+        /// How many are gone.
+        ended: u32,
+        /// Why not all of them are, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<SafeText>,
+    },
 }
 
 /// Which way a step goes.

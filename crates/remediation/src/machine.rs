@@ -184,12 +184,16 @@ impl RunState {
             {
                 Phase::UndoFinished
             }
+            // What becomes of sessions changes no step.
+            (Phase::Finished, Event::SessionsEnding { .. } | Event::SessionsEnded { .. }) => phase,
             (_, Event::RunStarted) => return refuse("run-started"),
             (_, Event::RunResumed) => return refuse("run-resumed"),
             (_, Event::Step { .. }) => return refuse("step"),
             (_, Event::RunFinished) => return refuse("run-finished"),
             (_, Event::UndoStarted { .. }) => return refuse("undo-started"),
             (_, Event::UndoFinished) => return refuse("undo-finished"),
+            (_, Event::SessionsEnding { .. }) => return refuse("sessions-ending"),
+            (_, Event::SessionsEnded { .. }) => return refuse("sessions-ended"),
         };
         Ok(())
     }

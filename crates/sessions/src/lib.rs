@@ -3,8 +3,10 @@
 //!
 //! The only crate that sends a password. It does so over TLS, to a server whose certificate libpq's `verify-full` would
 //! accept ([`hostssl_probe::certificate`]), or to a loopback address; nothing else is asked for. What it reads it hands
-//! over as sightings of [`hostssl_census`]; it judges nothing.
+//! over as sightings of [`hostssl_census`]; it judges nothing. The one thing that it does to a server is to end the sessions that
+//! it is told to ([`LeftoverSessions::end`]).
 
+mod leftover;
 mod login;
 mod passwords;
 mod pooler;
@@ -12,6 +14,7 @@ mod server;
 mod tls;
 mod watch;
 
+pub use leftover::{LeftoverSession, LeftoverSessions, MissingRights};
 pub use login::{Login, LoginError};
 pub use passwords::{Password, PasswordSources};
 pub use pooler::{PoolerConsole, PoolerLook};

@@ -11,7 +11,10 @@ use hostssl_census::{
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::Network;
 use hostssl_probe::target::Target;
-use hostssl_sessions::{Login, LoginError, Observer, Password, PoolerConsole, Schedule, ServerSessions};
+use hostssl_sessions::{
+    LeftoverSession, LeftoverSessions, Login, LoginError, MissingRights, Observer, Password, PoolerConsole, Schedule,
+    ServerSessions,
+};
 use hostssl_test_support::postgres::{PASSWORD, RealPooler, RealServer, USER, installed};
 use std::collections::HashSet;
 
@@ -263,4 +266,59 @@ async fn a_watch_goes_on_until_it_is_stopped() {
     let report = watching.await.unwrap();
     assert_eq!(named(&report, "late").map(|client| (client.tls, client.sightings)), Some((Tls::Plaintext, 1)));
     assert!(lacks(&report, MissingReason::Sampling).unwrap().starts_with("sampled "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_clients_in_plaintext_are_ended_and_only_by_who_may() {
+    for version in [15, 17, 18] {
+        let Some(bin) = installed(version) else { continue };
+        let server = RealServer::start(version, bin, &[]);
+        let roles = format!(
+            "create role app login password '{PASSWORD}'; create role watcher login password '{PASSWORD}'; \
+             grant pg_read_all_stats to watcher; create role ender login password '{PASSWORD}'; \
+             grant pg_read_all_stats, pg_signal_backend to ender"
+        );
+        server.psql("sslmode=require", &roles);
+        let local = format!("host={} application_name=local", server.folder().display());
+        let _held = [
+            server.hold("sslmode=disable user=app application_name=one"),
+            server.hold("sslmode=disable user=app application_name=two"),
+            server.hold("sslmode=require user=app application_name=encrypted"),
+            server.hold("sslmode=disable application_name=superuser"),
+            server.hold(&local),
+        ];
+        let as_user = |user: &str| login(&server, "localhost", server.port, user);
+        let names = |sessions: &[LeftoverSession]| {
+            let mut names: Vec<String> = sessions.iter().filter_map(|one| one.application.clone()).collect();
+            names.sort();
+            names
+        };
+        let watcher = LeftoverSessions::connect(&as_user("watcher")).await.unwrap();
+        let grant = Some("GRANT pg_signal_backend TO watcher;".to_owned());
+        assert_eq!(*watcher.missing(), MissingRights { to_see: None, to_end: grant });
+        let seen = watcher.look().await.unwrap();
+        assert_eq!(names(&seen), ["one", "superuser", "two"], "{version}");
+        assert!(seen.iter().all(|one| !one.may_be_ended));
+        assert_eq!(watcher.end(&seen).await.unwrap(), [false; 3], "who may not end them ends none");
+        let ender = LeftoverSessions::connect(&as_user("ender")).await.unwrap();
+        assert_eq!(*ender.missing(), MissingRights::default());
+        let seen = ender.look().await.unwrap();
+        // One was not chosen, and one is a superuser's.
+        let chosen: Vec<LeftoverSession> =
+            seen.iter().filter(|one| one.application.as_deref() != Some("two")).cloned().collect();
+        let gone = ender.end(&chosen).await.unwrap();
+        let told: Vec<_> =
+            chosen.iter().zip(gone).map(|(one, gone)| (one.application.as_deref().unwrap(), gone)).collect();
+        assert!(told.contains(&("one", true)) && told.contains(&("superuser", false)), "{version}: {told:?}");
+        assert_eq!(names(&ender.look().await.unwrap()), ["superuser", "two"]);
+        // Those that use TLS, and those of the server's own machine, are there still.
+        let report = seen_by_all(&server).await;
+        assert!(named(&report, "encrypted").is_some() && named(&report, "local").is_some(), "{report:#?}");
+        // A session that is gone is not somebody else's.
+        assert_eq!(ender.end(&chosen[..1]).await.unwrap().len(), 1);
+    }
+}
+
+async fn seen_by_all(server: &RealServer) -> CensusReport {
+    seen(of(ServerSessions::new(login(server, "localhost", server.port, USER)))).await
 }

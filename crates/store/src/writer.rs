@@ -228,6 +228,7 @@ fn keep_records(
     for (seq, record) in (last.saturating_add(1)..).zip(records) {
         let phase = match &record.event {
             Event::RunStarted | Event::RunResumed => None,
+            Event::SessionsEnding { .. } | Event::SessionsEnded { .. } => None,
             Event::RunFinished => Some("finished"),
             Event::UndoStarted { .. } => {
                 refuse_unfinished(connection, Some(run))?;

@@ -80,11 +80,11 @@ fn own(path: &Path) {
     let _ = Command::new("chown").arg("-R").arg(USER).arg(path).status();
 }
 
-/// Writes a key and a certificate for `localhost` and 127.0.0.1, signed by itself.
+/// Writes a key and a certificate for `localhost`, 127.0.0.1 and the names that the simulated Azure gives, signed by itself.
 fn write_identity(folder: &Path) {
     let key = folder.join("server.key");
     let request = "req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=localhost \
-                   -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout";
+                   -addext subjectAltName=DNS:localhost,DNS:*.postgres.database.azure.com.invalid,IP:127.0.0.1 -keyout";
     let certificate = folder.join("server.crt");
     done(Command::new("openssl").args(request.split_whitespace()).arg(&key).arg("-out").arg(certificate));
     done(Command::new("chmod").arg("600").arg(&key));

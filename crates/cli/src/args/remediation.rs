@@ -6,6 +6,7 @@ use super::{
     scenarios,
 };
 use crate::error::CliError;
+use crate::leftovers::LeftoverArgs;
 use crate::route::RouteArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use hostssl_model::untrusted::is_harmful;
@@ -219,12 +220,22 @@ pub(crate) struct JudgeArgs {
 impl JudgeArgs {
     /// How the listeners are reached, if they are to be asked. Errors in it are reported before anything else happens.
     pub(crate) fn route(&self, connect: &ConnectArgs) -> Result<Option<&RouteArgs>, CliError> {
-        if self.probe {
+        self.route_with(connect, false)
+    }
+
+    /// The same where the servers are logged in to as well, so that a way to them is needed without --probe.
+    pub(crate) fn route_with(&self, connect: &ConnectArgs, logs_in: bool) -> Result<Option<&RouteArgs>, CliError> {
+        if self.probe || logs_in {
             self.route.dialer_unless(connect.simulate.is_some())?;
         } else {
             self.route.refuse_without_probe()?;
         }
         Ok(self.probe.then_some(&self.route))
+    }
+
+    /// The way to the servers, whatever it is for.
+    pub(crate) fn way(&self) -> &RouteArgs {
+        &self.route
     }
 }
 
@@ -243,6 +254,8 @@ pub(crate) struct ApplyArgs {
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) leftovers: LeftoverArgs,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     #[command(flatten)]

@@ -1,10 +1,11 @@
 //! `hostssl apply`, `resume` and `undo`.
 
 use crate::args::{ApplyArgs, OutputArgs, PaceArgs, ResumeArgs, UndoArgs};
-use crate::changing::{ask, change, connect_site, servers_of, write_report};
+use crate::changing::{ask, change, connect_site, servers_of, write_report, write_report_with};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::leftovers::Leftovers;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use hostssl_formats::{Names, Text, plan_text, run_text};
@@ -15,7 +16,8 @@ use hostssl_store::Store;
 pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
-    let route = args.judge.route(&args.connect)?;
+    let route = args.judge.route_with(&args.connect, args.leftovers.logs_in())?;
+    let leftovers = Leftovers::new(&args.leftovers, &args.connect, args.judge.way())?;
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
     let approved = match &args.approve {
         Some(hash) => Approved::new(plan.clone(), hash)?,
@@ -31,17 +33,25 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         say!("the plan writes nothing, so there is nothing to apply");
         return Ok(Exit::AllPass);
     }
-    let (report, names) = block_on(async {
+    let (report, names, sessions) = block_on(async {
         let tenant: Vec<String> = args.tenant.iter().cloned().collect();
         let store = args.state.open(args.connect.simulate.is_some())?;
         let site = connect_site(&args.connect, &args.state, &tenant, &args.pace.limits(), talk).await?;
+        if let Some(leftovers) = &leftovers {
+            leftovers.check(&site.reading, &plan).await?;
+        }
         let run = new_run()?;
         let work =
             async |remediation: &hostssl_ops::Remediation<'_>| remediation.apply(&approved, &run, args.max_age).await;
         let names = names::of_azure(&site.reading).await;
-        Ok((change(&site, &store, &args.pace, route, &plan, talk, work).await?, names))
+        let report = change(&site, &store, &args.pace, route, &plan, talk, work).await?;
+        let sessions = match &leftovers {
+            Some(leftovers) => leftovers.settle(&site.changing, &store, &run, &plan, &report).await?,
+            None => Vec::new(),
+        };
+        Ok((report, names, sessions))
     })?;
-    write_report(&report, &names, &args.value, &shape, talk)
+    write_report_with(&report, &sessions, &names, &args.value, &shape, talk)
 }
 
 /// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.

@@ -3,22 +3,15 @@
 use super::ClientsArgs;
 use crate::connect::stopped_by_user;
 use crate::error::CliError;
-use crate::libpq;
-use crate::probing::{roots, roots_of_file, system_roots};
+use crate::logins::{DATABASE, Logins};
 use clap::Args;
 use hostssl_census::{Census, MissingReason, Source, SourceKind};
 use hostssl_model::Server;
 use hostssl_ops::{ClientSource, Tenant};
-use hostssl_probe::certificate::RootStore;
-use hostssl_probe::dial::{Dial, Network};
-use hostssl_probe::target::{Environment, Target};
-use hostssl_sessions::{Login, Observer, Password, PasswordSources, PoolerConsole, Schedule, ServerSessions};
-use std::path::Path;
-use std::sync::Arc;
+use hostssl_probe::target::Target;
+use hostssl_sessions::{Login, Observer, PoolerConsole, Schedule, ServerSessions};
 use std::time::Duration;
 
-/// The database that every server has.
-const DATABASE: &str = "postgres";
 /// The port of Azure's built-in PgBouncer.
 const BUILT_IN_POOLER: u16 = 6432;
 
@@ -93,67 +86,6 @@ impl LiveArgs {
     }
 }
 
-/// What logging in takes, read once.
-struct Logins<'a> {
-    args: &'a ClientsArgs,
-    environment: Environment,
-    passwords: PasswordSources,
-    roots: Arc<[RootStore]>,
-    dialer: Arc<dyn Dial>,
-}
-
-impl<'a> Logins<'a> {
-    fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
-        let ca_file = args.connect.ca_file.as_deref();
-        // Ignore the error: a provider is already installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self {
-            args,
-            environment: libpq::environment(ca_file)?,
-            passwords: libpq::passwords()?,
-            roots: roots(ca_file)?.into(),
-            dialer: args.live.route.dialer()?.unwrap_or_else(|| Arc::new(Network)),
-        })
-    }
-
-    /// The logins for a target, one a host.
-    fn of(&self, text: &str, database: &str) -> Result<Vec<Login>, CliError> {
-        let named = Target::parse_in(text, &self.environment).map_err(|error| {
-            CliError::usage(error.to_string(), "such as db.example, or service=NAME of pg_service.conf")
-        })?;
-        named.targets.into_iter().map(|target| self.login(target, database)).collect()
-    }
-
-    fn login(&self, target: Target, database: &str) -> Result<Login, CliError> {
-        let system_user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
-        let user = target.user.clone().or_else(|| self.args.live.user.clone()).or_else(system_user);
-        let user = user.ok_or_else(|| CliError::usage("no user to log in as", "give --user, or set PGUSER"))?;
-        let database = target.database.clone().unwrap_or_else(|| database.to_owned());
-        let password = self.passwords.find(target.service.as_deref(), &target.host, target.port, &database, &user);
-        let roots = match target.root_certificate.as_deref() {
-            None => Arc::clone(&self.roots),
-            Some("system") => {
-                let none =
-                    || CliError::usage("the system has no root certificates for sslrootcert=system", "name a file");
-                Arc::from([system_roots().ok_or_else(none)?])
-            }
-            Some(path) => {
-                let unusable = |why| CliError::usage(format!("sslrootcert: {why}"), "name a file of PEM certificates");
-                Arc::from([roots_of_file(Path::new(path)).map_err(unusable)?])
-            }
-        };
-        Ok(Login {
-            target,
-            user,
-            database,
-            password,
-            roots,
-            plaintext_on_loopback: self.args.live.loopback_plaintext,
-            dialer: Arc::clone(&self.dialer),
-        })
-    }
-}
-
 /// The error of `--watch` without anything that changes.
 pub(super) fn nothing_to_watch() -> CliError {
     CliError::usage("--watch is for live sessions", "add --sessions, or leave --watch out")
@@ -171,7 +103,7 @@ pub(super) fn named_servers(args: &ClientsArgs, is_one: bool) -> Result<Vec<Name
         let what = "--sessions without TARGET is for the servers in scope, but other options name a server";
         return Err(CliError::usage(what, "name the server: --sessions TARGET"));
     }
-    let logins = Logins::new(args)?;
+    let logins = logins(args)?;
     let mut poolers = Vec::new();
     for text in &args.live.pgbouncer {
         poolers.extend(logins.of(text, "pgbouncer")?.into_iter().map(PoolerConsole::new));
@@ -205,7 +137,15 @@ impl NamedServer {
 }
 
 /// Logs in to the servers of Azure, and to their built-in poolers.
-pub(super) struct AzureSessions<'a>(Logins<'a>);
+pub(super) struct AzureSessions<'a> {
+    logins: Logins,
+    args: &'a ClientsArgs,
+}
+
+fn logins(args: &ClientsArgs) -> Result<Logins, CliError> {
+    let live = &args.live;
+    Logins::new(args.connect.ca_file.as_deref(), live.user.clone(), live.loopback_plaintext, &live.route)
+}
 
 impl<'a> AzureSessions<'a> {
     pub(super) fn new(args: &'a ClientsArgs) -> Result<Self, CliError> {
@@ -213,31 +153,14 @@ impl<'a> AzureSessions<'a> {
             let what = "--sessions cannot be used with --simulate: simulated servers accept no logins";
             return Err(CliError::usage(what, "leave one of them out"));
         }
-        Logins::new(args).map(Self)
-    }
-
-    /// The login for a server: with `PGPASSWORD`, or with a token of the signed-in identity.
-    async fn login(&self, tenant: &Tenant, server: &Server) -> Result<Login, String> {
-        let Self(logins) = self;
-        let host = server.fqdn.as_deref().ok_or("Azure reports no host name")?;
-        let user = logins.args.live.user.clone().or_else(|| std::env::var("PGUSER").ok());
-        let user = user.unwrap_or_else(|| tenant.principal.name.clone());
-        let target = Target { user: Some(user), ..Target::new(host, hostssl_probe::target::DEFAULT_PORT) };
-        let mut login = logins.login(target, DATABASE).map_err(|error| error.parts().0)?;
-        if login.password.is_none() {
-            let token = tenant.arm.database_token().await.map_err(|error| error.to_string())?;
-            login.password = Some(Password::new(token.secret()));
-        }
-        // An address of Azure is never this machine.
-        login.plaintext_on_loopback = false;
-        Ok(login)
+        Ok(Self { logins: logins(args)?, args })
     }
 }
 
 #[async_trait::async_trait]
 impl ClientSource for AzureSessions<'_> {
     async fn observe(&self, tenant: &Tenant, server: &Server, mut census: Census) -> Census {
-        let login = match self.login(tenant, server).await {
+        let login = match self.logins.of_server(tenant, server.fqdn.as_deref()).await {
             Ok(login) => login,
             Err(why) => {
                 let mut source = Source::new(SourceKind::Sessions, server.name());
@@ -255,7 +178,7 @@ impl ClientSource for AzureSessions<'_> {
             poolers.push(PoolerConsole::new(Login { target, ..login.clone() }));
         }
         let observer = Observer { server: Some(ServerSessions::new(login)), poolers };
-        let live = &self.0.args.live;
+        let live = &self.args.live;
         observer.observe(census, live.schedule(), live.stopped()).await
     }
 }

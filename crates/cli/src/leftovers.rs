@@ -1,0 +1,249 @@
+//! After an apply: who is still connected in plaintext, and the end of those sessions where that was asked for.
+
+use crate::args::ConnectArgs;
+use crate::changing::{ask, can_ask};
+use crate::error::CliError;
+use crate::logins::Logins;
+use crate::route::RouteArgs;
+use clap::Args;
+use futures::{StreamExt, stream};
+use hostssl_azure::{ResourceType, get_document, read_server};
+use hostssl_formats::run_sessions::{self, RunSession, RunSessions};
+use hostssl_formats::{Text, safe};
+use hostssl_model::{Kind, Meaning, ResourceId};
+use hostssl_ops::Tenant;
+use hostssl_remediation::{
+    Clock as _, Event, ExecuteError, Journal as _, Plan, Record, Report, RunId, SafeText, Status, Step, SystemClock,
+};
+use hostssl_sessions::{LeftoverSession, LeftoverSessions};
+use hostssl_store::Store;
+
+/// Servers that are logged in to at once.
+const AT_ONCE: usize = 32;
+
+/// What to do about sessions that were there before enforcement.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Sessions in plaintext")]
+pub(crate) struct LeftoverArgs {
+    /// After the change, log in to each server that enforces TLS now and list the sessions that are still in plaintext:
+    /// enforcement refuses new connections only. The server's certificate must pass verify-full. The password is PGPASSWORD, or
+    /// an Entra token.
+    #[arg(long)]
+    sessions: bool,
+    /// End those sessions, after they were listed and you have said yes. Before the first write, hostssl checks that the role
+    /// may do so (pg_signal_backend). Replication and superusers' sessions are left alone.
+    #[arg(long)]
+    terminate_plaintext_sessions: bool,
+    /// Do not ask before sessions are ended.
+    #[arg(long, requires = "terminate_plaintext_sessions")]
+    yes: bool,
+    /// Log in as this user, in place of PGUSER or the name that is signed in.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+impl LeftoverArgs {
+    /// Whether servers are logged in to.
+    pub(crate) fn logs_in(&self) -> bool {
+        self.sessions || self.terminate_plaintext_sessions
+    }
+}
+
+/// Looks at the sessions of the servers of a run.
+pub(crate) struct Leftovers<'a> {
+    args: &'a LeftoverArgs,
+    logins: Logins,
+}
+
+/// A server that a plan makes enforce TLS.
+type Enforced<'a> = (&'a ResourceId, Kind);
+
+/// What was found on one server, with the connection over which it was.
+struct Found<'a> {
+    server: &'a ResourceId,
+    looked: Result<(LeftoverSessions, Vec<LeftoverSession>), String>,
+    gone: Vec<bool>,
+    /// Why some could not be ended.
+    error: Option<String>,
+}
+
+impl<'a> Leftovers<'a> {
+    /// Prepares; `None` if nobody asked for it.
+    pub(crate) fn new(
+        args: &'a LeftoverArgs,
+        connect: &ConnectArgs,
+        route: &RouteArgs,
+    ) -> Result<Option<Self>, CliError> {
+        if !args.logs_in() {
+            return Ok(None);
+        }
+        if connect.simulate.is_some() {
+            let what = "simulated servers take no logins";
+            return Err(CliError::usage(what, "leave --sessions and --terminate-plaintext-sessions out"));
+        }
+        if args.terminate_plaintext_sessions && !args.yes && !can_ask() {
+            let what = "there is no terminal to ask on before sessions are ended";
+            return Err(CliError::usage(what, "add --yes"));
+        }
+        let logins = Logins::new(connect.ca_file.as_deref(), args.user.clone(), false, route)?;
+        Ok(Some(Self { args, logins }))
+    }
+
+    /// Before the first write: where sessions are to be ended, the role must be able to.
+    pub(crate) async fn check(&self, tenant: &Tenant, plan: &Plan) -> Result<(), CliError> {
+        if !self.args.terminate_plaintext_sessions {
+            return Ok(());
+        }
+        let asked = stream::iter(enforced(plan)).map(|server| async move {
+            let connected = self.connect(tenant, server).await;
+            let missing = connected.map(|sessions| {
+                let missing = sessions.missing().clone();
+                missing.to_see.into_iter().chain(missing.to_end).collect::<Vec<_>>()
+            });
+            (server.0, missing)
+        });
+        let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
+        let refused = answers.into_iter().filter_map(|(server, missing)| match missing {
+            Ok(missing) if missing.is_empty() => None,
+            Ok(missing) => Some(format!("{}: the role lacks: {}", server.name(), missing.join(" "))),
+            Err(why) => Some(format!("{}: {why}", server.name())),
+        });
+        let refused: Vec<String> = refused.collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        for one in &refused {
+            say!("{}", safe(one));
+        }
+        let what = format!("sessions cannot be ended on {} of the servers, so nothing was written", refused.len());
+        Err(CliError::refused(what, "grant what is missing, name another user with --user, or leave the option out"))
+    }
+
+    /// After the run: looks, and ends what was asked for.
+    pub(crate) async fn settle(
+        &self,
+        tenant: &Tenant,
+        store: &Store,
+        run: &RunId,
+        plan: &Plan,
+        report: &Report,
+    ) -> Result<Vec<RunSessions>, CliError> {
+        let has_it = |server: &Enforced<'_>| {
+            let mut steps = report.steps.iter().filter(|step| step.server == server.0.as_str());
+            steps.any(|step| matches!(step.status, Status::Applied | Status::Already))
+        };
+        let servers: Vec<Enforced<'_>> = enforced(plan).into_iter().filter(has_it).collect();
+        let looks = stream::iter(servers).map(|server| async move {
+            let looked = async {
+                let sessions = self.connect(tenant, server).await?;
+                let found = sessions.look().await.map_err(|error| error.to_string())?;
+                Ok((sessions, found))
+            };
+            Found { server: server.0, looked: looked.await, gone: Vec::new(), error: None }
+        });
+        let mut found: Vec<Found<'_>> = looks.buffered(AT_ONCE).collect().await;
+        if self.args.terminate_plaintext_sessions && self.is_confirmed(&found)? {
+            for one in &mut found {
+                one.end(store, run).await?;
+            }
+        }
+        Ok(found.into_iter().map(Found::told).collect())
+    }
+
+    /// Whether somebody said yes to the end of what was found.
+    fn is_confirmed(&self, found: &[Found<'_>]) -> Result<bool, CliError> {
+        let count: usize = found.iter().map(|one| one.to_end().len()).sum();
+        if count == 0 || self.args.yes {
+            return Ok(count > 0);
+        }
+        let mut text = Vec::new();
+        let listed: Vec<RunSessions> = found.iter().map(Found::shown).collect();
+        let _ = run_sessions::write(&mut text, &listed, Text::plain().palette);
+        say!("{}", String::from_utf8_lossy(&text));
+        let plural = if count == 1 { "session" } else { "sessions" };
+        ask(&format!("This ends {count} {plural} in plaintext."), "add --yes")
+    }
+
+    async fn connect(&self, tenant: &Tenant, (server, kind): Enforced<'_>) -> Result<LeftoverSessions, String> {
+        let resource_type = ResourceType::of(kind);
+        let (subscription, group) = (server.subscription(), server.resource_group());
+        let document = get_document(&tenant.arm, &subscription, group, resource_type, server.name()).await;
+        let document = document.map_err(|error| error.to_string())?;
+        let listed = read_server(&document.to_string(), resource_type).map_err(|odd| odd.0)?;
+        let login = self.logins.of_server(tenant, listed.posture.server.fqdn.as_deref()).await?;
+        LeftoverSessions::connect(&login).await.map_err(|error| error.to_string())
+    }
+}
+
+/// The servers that a plan makes enforce TLS, each once.
+fn enforced(plan: &Plan) -> Vec<Enforced<'_>> {
+    let enforces = |step: &&Step| {
+        let is_on = step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
+        is_on && step.is_executable()
+    };
+    let mut servers: Vec<Enforced<'_>> =
+        plan.steps().iter().filter(enforces).map(|step| (&step.server, step.kind)).collect();
+    servers.sort();
+    servers.dedup();
+    servers
+}
+
+impl Found<'_> {
+    /// The sessions that may be ended.
+    fn to_end(&self) -> Vec<&LeftoverSession> {
+        let sessions = self.looked.as_ref().map(|(_, sessions)| sessions.as_slice()).unwrap_or_default();
+        sessions.iter().filter(|one| one.may_be_ended && !one.is_replication).collect()
+    }
+
+    /// Ends them, and journals that before and after.
+    async fn end(&mut self, store: &Store, run: &RunId) -> Result<(), CliError> {
+        let count = u32::try_from(self.to_end().len()).unwrap_or(u32::MAX);
+        let Ok((connection, sessions)) = &self.looked else { return Ok(()) };
+        if count == 0 {
+            return Ok(());
+        }
+        let server = SafeText::new(self.server.as_str());
+        journal(store, run, Event::SessionsEnding { server: server.clone(), sessions: count }).await?;
+        let ended = connection.end(sessions).await;
+        let (gone, error) = match ended {
+            Ok(gone) => (gone, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let ended = u32::try_from(gone.iter().filter(|gone| **gone).count()).unwrap_or(u32::MAX);
+        let told = error.as_deref().map(SafeText::new);
+        journal(store, run, Event::SessionsEnded { server, ended, error: told }).await?;
+        (self.gone, self.error) = (gone, error);
+        Ok(())
+    }
+
+    fn shown(&self) -> RunSessions {
+        let (sessions, reason) = match &self.looked {
+            Ok((_, sessions)) => (sessions.as_slice(), self.error.clone()),
+            Err(why) => (&[][..], Some(why.clone())),
+        };
+        let sessions = sessions.iter().enumerate().map(|(at, one)| RunSession {
+            user: one.user.clone(),
+            database: one.database.clone(),
+            application: one.application.clone(),
+            address: one.address.clone(),
+            replication: one.is_replication,
+            ended: self.gone.get(at).copied().unwrap_or_default(),
+        });
+        RunSessions {
+            server: self.server.as_str().to_owned(),
+            name: self.server.name().to_owned(),
+            sessions: sessions.collect(),
+            reason,
+        }
+    }
+
+    fn told(self) -> RunSessions {
+        self.shown()
+    }
+}
+
+async fn journal(store: &Store, run: &RunId, event: Event) -> Result<(), CliError> {
+    let record = Record { at_ms: SystemClock::new().now_ms(), event };
+    let kept = store.append(run, std::slice::from_ref(&record)).await;
+    kept.map_err(|source| ExecuteError::Journal { source, partial: None }.into())
+}
