@@ -25,7 +25,7 @@ const RIGHTS: &str = "SELECT pg_has_role('pg_read_all_stats', 'USAGE'), pg_has_r
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftoverSession {
     pid: u32,
-    /// When it began, in microseconds: with the process id, it names the session for ever.
+    /// When it began, in microseconds: with the process id, it names one session.
     began: i64,
     /// The user.
     pub user: Option<String>,
