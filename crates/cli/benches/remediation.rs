@@ -38,11 +38,14 @@ fn cases() -> Vec<Case> {
         open: true,
         ..Azure::default()
     };
+    let slow = |servers, subscriptions| Azure { subscriptions, latency: 20, operation: 2000, ..large(servers) };
     let case = |name, azure, (plan, apply)| Case { name, azure, plan, apply };
     vec![
         case("62 writes of 2 s, canary and one wave", sixty_two(), PARALLEL),
         case("62 writes of 2 s, the defaults", sixty_two(), (&[], &[])),
         case("62 writes of 2 s, one at a time", sixty_two(), (&["--wave-size", "100"], &["--max-parallel", "1"])),
+        case("62 writes of 2 s in 20, the defaults", slow(62, 20), (&[], &[])),
+        case("1041 writes of 2 s in 52, the defaults", slow(1041, 52), (&[], &[])),
         case("1000 writes in 50", large(1000), LARGE),
         case("10000 writes in 500", large(10_000), LARGE),
     ]

@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     }
     let wanted = arguments.first().map_or("", String::as_str);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    println!("{:<46} {:>9} {:>12} {:>16}", "case", "endpoints", "endpoints/s", "ms client CPU");
+    println!("{:<46} {:>9} {:>12} {:>16} {:>16}", "case", "endpoints", "endpoints/s", "ms client CPU", "ms server CPU");
     for (name, kind, count, options) in [
         ("fast responder, no TLS", "plain", 20_000, Options::default()),
         ("fast responder, no TLS, lean", "plain", 20_000, Options::lean()),
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     ] {
         if name.contains(wanted) {
             let responder = Responder::start(kind)?;
-            runtime.block_on(measure(name, responder.port, count, options))?;
+            runtime.block_on(measure(name, responder.port, count, options, AT_ONCE, None))?;
         }
     }
     if "PostgreSQL 17".contains(wanted) {
@@ -74,7 +74,7 @@ fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
     let identity = Wanted::new("127.0.0.1").ip("127.0.0.1").by(&issuer);
     let settings = ["listen_addresses=0.0.0.0", "max_connections=500"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
-    let port = server.address.port();
+    let (port, postmaster) = (server.address.port(), Some(server.pid()));
     let roots: Arc<[RootStore]> = Arc::from([RootStore::from_pem("benchmark", issuer.pem().as_bytes())?]);
     let ways = [("default", Options::default()), ("--quick", Options::quick()), ("lean", Options::lean())];
     let mut rates = vec![Vec::new(); ways.len() + 1];
@@ -84,9 +84,9 @@ fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
             let options = Options { roots: roots.clone(), ..options.clone() };
             let at_once = options.conversations;
             let name = format!("PostgreSQL 17, {name}");
-            rates.push(runtime.block_on(measure_at(&name, port, ADDRESSES, options, at_once))?);
+            rates.push(runtime.block_on(measure(&name, port, ADDRESSES, options, at_once, postmaster))?);
         }
-        rate_of_openssl.push(handshakes_of_openssl(port)?);
+        rate_of_openssl.push(handshakes_of_openssl(port, server.pid())?);
     }
     println!("\n{:<46} {:>12} {:>24}", "median of 5 rounds", "endpoints/s", "of openssl's handshakes");
     let medians: Vec<f64> = rates.into_iter().map(median).collect();
@@ -108,14 +108,18 @@ fn address(index: u32) -> String {
     format!("127.1.{high}.{}", low + 1)
 }
 
-async fn measure(name: &str, port: u16, count: u32, options: Options) -> Result<()> {
-    measure_at(name, port, count, options, AT_ONCE).await.map(|_| ())
-}
-
-/// Endpoints a second, with so many of them `at_once`.
-async fn measure_at(name: &str, port: u16, count: u32, options: Options, at_once: usize) -> Result<f64> {
+/// Endpoints a second, with so many of them `at_once`. The server's time is known where its process is a `postmaster`.
+async fn measure(
+    name: &str,
+    port: u16,
+    count: u32,
+    options: Options,
+    at_once: usize,
+    postmaster: Option<u32>,
+) -> Result<f64> {
     let prober = Arc::new(Prober::new(options)?);
     let targets = (0..count).map(move |index| Target::new(address(index), port));
+    let server = postmaster.map(cpu_of_server).transpose()?;
     let (begin, cpu) = (Instant::now(), cpu_seconds()?);
     let mut verdicts: BTreeMap<String, u32> = BTreeMap::new();
     let mut stream = probe_many(prober, targets, at_once);
@@ -124,13 +128,20 @@ async fn measure_at(name: &str, port: u16, count: u32, options: Options, at_once
     }
     let (wall, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
     let each = f64::from(count);
-    println!("{name:<46} {count:>9} {:>12.0} {:>16.3}  {verdicts:?}", each / wall, cpu * 1000.0 / each);
+    let server = match (server, postmaster) {
+        (Some(before), Some(postmaster)) => {
+            format!("{:.3}", (cpu_of_server(postmaster)? - before) * 1000.0 / each)
+        }
+        _ => "-".to_owned(),
+    };
+    println!("{name:<46} {count:>9} {:>12.0} {:>16.3} {server:>16}  {verdicts:?}", each / wall, cpu * 1000.0 / each);
     Ok(each / wall)
 }
 
 /// Handshakes a second of `openssl s_client`, with the same addresses and no look at plaintext.
-fn handshakes_of_openssl(port: u16) -> Result<f64> {
+fn handshakes_of_openssl(port: u16, postmaster: u32) -> Result<f64> {
     let (next, failed) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (server, clients) = (cpu_of_server(postmaster)?, cpu_of("self", 13)?);
     let begin = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -158,15 +169,30 @@ fn handshakes_of_openssl(port: u16) -> Result<f64> {
     if failed.into_inner() > 0 {
         return Err("openssl s_client is not installed, or its handshake fails".into());
     }
-    println!("{:<46} {ADDRESSES:>9} {rate:>12.0}", "  openssl s_client, 8 at once, one handshake");
+    let each = |seconds: f64| seconds * 1000.0 / f64::from(ADDRESSES);
+    let (server, clients) = (each(cpu_of_server(postmaster)? - server), each(cpu_of("self", 13)? - clients));
+    let name = "  openssl s_client, 8 at once, one handshake";
+    println!("{name:<46} {ADDRESSES:>9} {rate:>12.0} {clients:>16.3} {server:>16.3}");
     Ok(rate)
 }
 
-/// User and system time of this process (proc(5), /proc/pid/stat, fields 14 and 15, in ticks of a hundredth second).
+/// User and system time of this process.
 fn cpu_seconds() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    cpu_of("self", 11)
+}
+
+/// The same of a postmaster and of the processes that served connections and ended.
+fn cpu_of_server(postmaster: u32) -> Result<f64> {
+    let process = postmaster.to_string();
+    Ok(cpu_of(&process, 11)? + cpu_of(&process, 13)?)
+}
+
+/// Two neighbouring figures of /proc/pid/stat, in ticks of a hundredth second: behind the name of the process, 11 is where its
+/// own time stands, user and system, and 13 that of the children that it waited for (proc(5), fields 14 to 17).
+fn cpu_of(process: &str, at: usize) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').ok_or("no such field")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let field = |index: usize| -> Result<f64> { Ok(fields.get(index).ok_or("no such field")?.parse()?) };
-    Ok((field(11)? + field(12)?) / 100.0)
+    Ok((field(at)? + field(at + 1)?) / 100.0)
 }

@@ -143,6 +143,11 @@ impl Server {
         Self::start(command, scratch, port, Some("ready to accept connections"))
     }
 
+    /// The process that accepts connections, and that waits for those that serve them.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Gives a running PostgreSQL another `pg_hba.conf` and another certificate.
     ///
     /// The postmaster logs that it reloads and then reads both before it takes another connection.
