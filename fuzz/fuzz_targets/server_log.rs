@@ -1,7 +1,7 @@
 //! Logs of a server, in any format.
 #![no_main]
 
-use hostssl_census::{Census, LogEnd, LogReader, Requirements, SourceKind, Verdict};
+use hostssl_census::{Census, LogEnd, LogReader, Requirements, SourceKind, CensusVerdict};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         reader.finish().finish(Requirements::default())
     };
     let whole = read(bytes.len());
-    assert!(whole.verdict != Verdict::Safe || whole.observed > 0);
+    assert!(whole.verdict != CensusVerdict::Safe || whole.observed > 0);
     // The size of the pieces does not matter.
     assert_eq!(whole.clients, read(7).clients);
 });

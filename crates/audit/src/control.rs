@@ -3,7 +3,8 @@
 use crate::Mapping;
 use hostssl_model::untrusted::visible;
 use hostssl_model::{
-    ControlId, Kind, Meaning, Parameter, ParameterName, Posture, Reading, Reason, Role, Severity, TlsVersion, Unchecked,
+    ControlId, Kind, Meaning, Parameter, ParameterName, Posture, Reading, Reason, ReplicationRole, Severity,
+    TlsVersion, Unchecked,
 };
 use std::borrow::Cow;
 
@@ -17,7 +18,7 @@ pub struct Control {
     /// How much a failure matters.
     pub severity: Severity,
     /// What it judges.
-    pub source: Source,
+    pub source: EvidenceSource,
     /// The control of the wire that ends alike where the server does what it declares: then a finding is confirmed by
     /// the wire.
     pub counterpart: Option<ControlId>,
@@ -26,9 +27,9 @@ pub struct Control {
     /// Whether a write of its settings makes it pass.
     pub fixable: bool,
     /// The settings that a verdict on such a server needs, and no others: each costs a request.
-    pub needs: fn(Kind, Role) -> Vec<ParameterName>,
+    pub needs: fn(Kind, ReplicationRole) -> Vec<ParameterName>,
     /// The decision.
-    pub judge: fn(&Evidence<'_>, &Settings) -> Verdict,
+    pub judge: fn(&ControlInput<'_>, &Settings) -> ControlResult,
     /// Where the standards ask for it.
     pub mappings: &'static [Mapping],
     /// The documentation page, in Markdown.
@@ -37,7 +38,7 @@ pub struct Control {
 
 /// What a control judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum EvidenceSource {
     /// What Azure declares.
     Declared,
     /// What the wire showed.
@@ -60,14 +61,14 @@ pub struct Settings {
 
 /// The facts that a control examines.
 #[derive(Debug)]
-pub struct Evidence<'a> {
+pub struct ControlInput<'a> {
     /// What was observed of the server.
     pub posture: &'a Posture,
     /// For a replica: what was observed of its primary.
     pub primary: Option<&'a Reading<Posture>>,
 }
 
-impl Evidence<'_> {
+impl ControlInput<'_> {
     /// The reading of a setting, or the reason why there is none.
     ///
     /// # Errors
@@ -105,7 +106,7 @@ pub(crate) fn parameter(posture: &Posture, name: ParameterName) -> Result<&Param
 
 /// What a control says about a server. `observed` and `expected` are in the words of the setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ControlResult {
     /// As it should be.
     Pass {
         /// The observed value.
@@ -124,7 +125,7 @@ pub enum Verdict {
     NotApplicable,
 }
 
-impl Verdict {
+impl ControlResult {
     /// A pass with what was seen.
     pub fn pass(observed: impl Into<Cow<'static, str>>) -> Self {
         Self::Pass { observed: observed.into() }

@@ -11,7 +11,7 @@ mod plaintext_refused;
 mod replica_parity;
 mod require_secure_transport;
 
-use crate::{Control, Source};
+use crate::{Control, EvidenceSource};
 use hostssl_model::ControlId;
 
 /// Every control, in the order in which reports list them: what is declared, then what the wire shows.
@@ -55,7 +55,7 @@ impl Control {
     /// Whether it judges what was seen on the wire.
     #[must_use]
     pub fn is_of_the_wire(&self) -> bool {
-        self.source == Source::Wire
+        self.source == EvidenceSource::Wire
     }
 }
 

@@ -1,12 +1,14 @@
 //! From facts to findings.
 
 use crate::listeners::bears_out;
-use crate::{Evidence, Profile, Verdict, minimal_tls_version, ssl_enforcement};
-use hostssl_model::{Confidence, Finding, Kind, Outcome, ParameterName, Posture, Reading, Role, ServerReport};
+use crate::{ControlInput, ControlResult, Profile, minimal_tls_version, ssl_enforcement};
+use hostssl_model::{
+    Confidence, Finding, Kind, Outcome, ParameterName, Posture, Reading, ReplicationRole, ServerReport,
+};
 
 /// The settings that the profile needs to judge a server of this kind and role, each once.
 #[must_use]
-pub fn needed_parameters(profile: &Profile, kind: Kind, role: Role) -> Vec<ParameterName> {
+pub fn needed_parameters(profile: &Profile, kind: Kind, role: ReplicationRole) -> Vec<ParameterName> {
     let mut names: Vec<_> = profile.controls.iter().flat_map(|control| (control.needs)(kind, role)).collect();
     names.sort_unstable();
     names.dedup();
@@ -17,16 +19,16 @@ pub fn needed_parameters(profile: &Profile, kind: Kind, role: Role) -> Vec<Param
 /// server that it replicates, when it is a replica.
 #[must_use]
 pub fn evaluate(posture: &Posture, primary: Option<&Reading<Posture>>, profile: &Profile) -> Vec<Finding> {
-    let evidence = Evidence { posture, primary };
+    let evidence = ControlInput { posture, primary };
     profile
         .controls
         .iter()
         .map(|control| {
             let (outcome, observed, expected, blind) = match (control.judge)(&evidence, &profile.settings) {
-                Verdict::Pass { observed } => (Outcome::Pass, Some(observed), None, None),
-                Verdict::Fail { observed, expected } => (Outcome::Fail, Some(observed), Some(expected), None),
-                Verdict::Unknown(blind) => (Outcome::Unknown, None, None, Some(blind)),
-                Verdict::NotApplicable => (Outcome::NotApplicable, None, None, None),
+                ControlResult::Pass { observed } => (Outcome::Pass, Some(observed), None, None),
+                ControlResult::Fail { observed, expected } => (Outcome::Fail, Some(observed), Some(expected), None),
+                ControlResult::Unknown(blind) => (Outcome::Unknown, None, None, Some(blind)),
+                ControlResult::NotApplicable => (Outcome::NotApplicable, None, None, None),
             };
             let decided = matches!(outcome, Outcome::Pass | Outcome::Fail);
             let seen = decided && control.is_of_the_wire();

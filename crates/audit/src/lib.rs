@@ -15,7 +15,7 @@ mod mapping;
 mod profile;
 mod waivers;
 
-pub use control::{Control, Evidence, Settings, Source, Verdict};
+pub use control::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 pub use controls::{ALL, control, find};
 pub use declared::{minimal_tls_version, ssl_enforcement};
 pub use diff::{Change, Diff, Difference, NotLooked, diff};

@@ -1,20 +1,23 @@
 //! What the controls of the wire share: from observations of listeners to one verdict.
 
-use crate::{Control, Evidence, Verdict};
+use crate::{Control, ControlInput, ControlResult};
 use hostssl_model::{ControlId, Outcome, Reading, Reason, Unchecked, WireListener, WireObservation, WireTransport};
 
 /// Judges every listener and sums up: fail before unknown before pass. `judge` says what one listener does, without its
 /// port.
-pub(crate) fn judge_listeners(evidence: &Evidence<'_>, judge: impl Fn(&WireListener) -> Verdict) -> Verdict {
+pub(crate) fn judge_listeners(
+    evidence: &ControlInput<'_>,
+    judge: impl Fn(&WireListener) -> ControlResult,
+) -> ControlResult {
     let looks = &evidence.posture.wire;
     if looks.is_empty() {
-        return Verdict::Unknown(Unchecked::new(Reason::NotProbed, "the listeners were not probed"));
+        return ControlResult::Unknown(Unchecked::new(Reason::NotProbed, "the listeners were not probed"));
     }
     let mut sum = Sum::default();
     for look in looks {
         let verdict = match &look.listener {
             Reading::Known(listener) => judge(listener),
-            Reading::Unknown(blind) => Verdict::Unknown(blind.clone()),
+            Reading::Unknown(blind) => ControlResult::Unknown(blind.clone()),
         };
         sum.add(look, verdict);
     }
@@ -22,15 +25,15 @@ pub(crate) fn judge_listeners(evidence: &Evidence<'_>, judge: impl Fn(&WireListe
 }
 
 /// Unknown, because the listener answered and the answer does not decide.
-pub(crate) fn inconclusive(why: &str) -> Verdict {
-    Verdict::Unknown(Unchecked::new(Reason::Inconclusive, why))
+pub(crate) fn inconclusive(why: &str) -> ControlResult {
+    ControlResult::Unknown(Unchecked::new(Reason::Inconclusive, why))
 }
 
 /// The verdict about a certificate or a version where none was seen: a listener without TLS has none, and of any other
 /// nothing is known.
-pub(crate) fn without_tls(listener: &WireListener) -> Verdict {
+pub(crate) fn without_tls(listener: &WireListener) -> ControlResult {
     match listener.transport {
-        WireTransport::PlaintextOnly => Verdict::NotApplicable,
+        WireTransport::PlaintextOnly => ControlResult::NotApplicable,
         _ => inconclusive(&listener.why),
     }
 }
@@ -45,7 +48,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, look: &WireObservation, verdict: Verdict) {
+    fn add(&mut self, look: &WireObservation, verdict: ControlResult) {
         // Several addresses of one name do the same, as a rule.
         let note = |lines: &mut Vec<String>, observed: &str| {
             let line = format!("port {}: {observed}", look.port);
@@ -54,28 +57,28 @@ impl Sum {
             }
         };
         match verdict {
-            Verdict::Fail { observed, expected } => {
+            ControlResult::Fail { observed, expected } => {
                 note(&mut self.failed, &observed);
                 self.expected.get_or_insert(expected.into_owned());
             }
-            Verdict::Unknown(mut blind) => {
+            ControlResult::Unknown(mut blind) => {
                 // The other reasons hold for the whole server.
                 if matches!(blind.reason, Reason::Inconclusive | Reason::Unreachable) {
                     blind.detail = format!("port {}: {}", look.port, blind.detail).into();
                 }
                 self.unknown.get_or_insert(blind);
             }
-            Verdict::Pass { observed } => note(&mut self.passed, &observed),
-            Verdict::NotApplicable => {}
+            ControlResult::Pass { observed } => note(&mut self.passed, &observed),
+            ControlResult::NotApplicable => {}
         }
     }
 
-    fn verdict(self) -> Verdict {
+    fn verdict(self) -> ControlResult {
         match (self.expected, self.unknown) {
-            (Some(expected), _) => Verdict::fail(self.failed.join("; "), expected),
-            (None, Some(blind)) => Verdict::Unknown(blind),
-            (None, None) if self.passed.is_empty() => Verdict::NotApplicable,
-            (None, None) => Verdict::pass(self.passed.join("; ")),
+            (Some(expected), _) => ControlResult::fail(self.failed.join("; "), expected),
+            (None, Some(blind)) => ControlResult::Unknown(blind),
+            (None, None) if self.passed.is_empty() => ControlResult::NotApplicable,
+            (None, None) => ControlResult::pass(self.passed.join("; ")),
         }
     }
 }
@@ -84,7 +87,7 @@ impl Sum {
 pub(crate) fn bears_out(
     control: &Control,
     outcome: Outcome,
-    evidence: &Evidence<'_>,
+    evidence: &ControlInput<'_>,
     settings: &crate::Settings,
 ) -> bool {
     let Some(counterpart) = control.counterpart.filter(|_| !evidence.posture.wire.is_empty()) else {
@@ -96,5 +99,8 @@ pub(crate) fn bears_out(
         return false;
     }
     let on_the_wire = (crate::control(counterpart).judge)(evidence, settings);
-    matches!((outcome, on_the_wire), (Outcome::Pass, Verdict::Pass { .. }) | (Outcome::Fail, Verdict::Fail { .. }))
+    matches!(
+        (outcome, on_the_wire),
+        (Outcome::Pass, ControlResult::Pass { .. }) | (Outcome::Fail, ControlResult::Fail { .. })
+    )
 }

@@ -4,8 +4,8 @@
 
 use hostssl_audit::{ALL, Profile, control, evaluate, needed_parameters};
 use hostssl_model::{
-    Confidence, ControlId, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role,
-    Server, Tags, Unchecked,
+    Confidence, ControlId, Kind, Outcome, Parameter, ParameterName as Name, Posture, Reading, Reason, ReplicationRole,
+    ResourceId, Server, Tags, Unchecked,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 mod wire_cases;
 
-fn server(kind: Kind, role: Role, name: &str) -> Server {
+fn server(kind: Kind, role: ReplicationRole, name: &str) -> Server {
     let id = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/t/{name}");
     Server {
         id: ResourceId::try_from(id.as_str()).unwrap(),
@@ -29,7 +29,7 @@ fn server(kind: Kind, role: Role, name: &str) -> Server {
     }
 }
 
-fn posture(kind: Kind, role: Role, readings: &[(Name, Reading<Parameter>)]) -> Posture {
+fn posture(kind: Kind, role: ReplicationRole, readings: &[(Name, Reading<Parameter>)]) -> Posture {
     Posture { server: server(kind, role, "orders"), readings: readings.to_vec(), wire: Vec::new() }
 }
 
@@ -60,14 +60,14 @@ pub(crate) type Case = (&'static str, Posture, Option<Reading<Posture>>);
 
 fn cases() -> Vec<Case> {
     use Kind::{CosmosCluster, ElasticCluster, Flexible, Horizon, Single};
-    let of = |kind, readings: &[_]| (posture(kind, Role::None, readings), None);
+    let of = |kind, readings: &[_]| (posture(kind, ReplicationRole::None, readings), None);
     let replica = |kind, own: &[_], primarys: &[_]| {
         let primary = Posture {
-            server: server(kind, Role::Primary, "orders-primary"),
+            server: server(kind, ReplicationRole::Primary, "orders-primary"),
             readings: primarys.to_vec(),
             wire: Vec::new(),
         };
-        (posture(kind, Role::Replica, own), Some(Reading::Known(primary)))
+        (posture(kind, ReplicationRole::Replica, own), Some(Reading::Known(primary)))
     };
     let single = |enforcement: &str, floor: &str| {
         vec![known(Name::SslEnforcement, enforcement), known(Name::MinimalTlsVersion, floor)]
@@ -108,9 +108,12 @@ fn cases() -> Vec<Case> {
         ("replica, equal, rest forbidden", replica(Flexible, &half, &flexible("on", "TLSv1.2", ""))),
         ("replica, primary not seen", {
             let blind = Unchecked::new(Reason::Vanished, "ResourceNotFound");
-            (posture(Flexible, Role::Replica, &flexible("on", "TLSv1.2", "")), Some(Reading::Unknown(blind)))
+            (posture(Flexible, ReplicationRole::Replica, &flexible("on", "TLSv1.2", "")), Some(Reading::Unknown(blind)))
         }),
-        ("replica, primary not named", (posture(Flexible, Role::Replica, &flexible("on", "TLSv1.2", "")), None)),
+        (
+            "replica, primary not named",
+            (posture(Flexible, ReplicationRole::Replica, &flexible("on", "TLSv1.2", "")), None),
+        ),
         ("single replica, drifted", replica(Single, &single("Disabled", "TLS1_2"), &single("Enabled", "TLS1_2"))),
     ];
     cases.into_iter().map(|(name, (posture, primary))| (name, posture, primary)).collect()
@@ -162,7 +165,7 @@ fn unknown_has_a_reason_and_nothing_else_does() {
 fn without_readings_nothing_passes_that_needs_one() {
     let profile = Profile::find_for("baseline", true).unwrap();
     for kind in Kind::ALL {
-        for role in [Role::None, Role::Primary, Role::Replica] {
+        for role in [ReplicationRole::None, ReplicationRole::Primary, ReplicationRole::Replica] {
             for finding in evaluate(&posture(kind, role, &[]), None, &profile) {
                 let needs = (control(finding.control).needs)(kind, role);
                 if !needs.is_empty() || control(finding.control).is_of_the_wire() {
@@ -220,10 +223,10 @@ fn a_bound_that_nobody_knows_is_not_taken_for_none() {
 fn a_narrow_profile_needs_few_parameters() {
     let baseline = Profile::find("baseline").unwrap();
     let only = baseline.clone().narrowed(&["require-secure-transport".into()]).unwrap();
-    assert_eq!(needed_parameters(&only, Kind::Flexible, Role::None), [Name::RequireSecureTransport]);
-    assert_eq!(needed_parameters(&baseline, Kind::Flexible, Role::None).len(), 3);
+    assert_eq!(needed_parameters(&only, Kind::Flexible, ReplicationRole::None), [Name::RequireSecureTransport]);
+    assert_eq!(needed_parameters(&baseline, Kind::Flexible, ReplicationRole::None).len(), 3);
     let parity = baseline.narrowed(&["replica-parity".into()]).unwrap();
-    assert!(needed_parameters(&parity, Kind::Flexible, Role::Primary).is_empty());
+    assert!(needed_parameters(&parity, Kind::Flexible, ReplicationRole::Primary).is_empty());
 }
 
 #[test]

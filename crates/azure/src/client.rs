@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// What one client may use.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Requests in progress at once.
     pub concurrency: usize,
     /// Time for one request, its body included.
@@ -39,7 +39,7 @@ pub struct Limits {
     pub pages: usize,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             concurrency: 256,
@@ -68,7 +68,7 @@ struct Inner {
     /// For tokens of other audiences.
     credential: Arc<dyn TokenCredential>,
     transport: Transport,
-    limits: Limits,
+    limits: RequestLimits,
     limiter: RequestLimiter,
     under_way: Semaphore,
     versions: Versions,
@@ -93,7 +93,7 @@ pub(crate) enum Repeat {
 
 /// The right to send one request at once.
 #[derive(Debug)]
-pub struct Turn(Permit);
+pub struct SendTurn(Permit);
 
 /// Set when a request leaves for the network: until then it certainly was not sent.
 #[derive(Debug, Clone, Default)]
@@ -151,7 +151,7 @@ impl Arm {
         cloud: Cloud,
         credential: Arc<dyn TokenCredential>,
         transport: Transport,
-        limits: Limits,
+        limits: RequestLimits,
         stop: StopSignal,
     ) -> Self {
         let bearer: Arc<dyn Policy> =
@@ -206,7 +206,7 @@ impl Arm {
 
     /// What it may use.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &RequestLimits {
         &self.inner.limits
     }
 
@@ -244,8 +244,8 @@ impl Arm {
 
     /// Waits until a request may be sent at once. What Azure asks to wait is waited for here, before anybody says that
     /// the request was sent.
-    pub async fn turn(&self, quota: &Quota) -> Turn {
-        Turn(self.inner.limiter.permit(quota).await)
+    pub async fn turn(&self, quota: &Quota) -> SendTurn {
+        SendTurn(self.inner.limiter.permit(quota).await)
     }
 
     /// The URL of a path below Resource Manager. Each part of the path is escaped, so that a name cannot leave its
@@ -327,7 +327,7 @@ impl Arm {
         body: Option<String>,
         quota: &Quota,
         repeat: Repeat,
-        turn: Option<Turn>,
+        turn: Option<SendTurn>,
     ) -> Result<Answer, ArmError> {
         if !self.inner.cloud.owns(&url) {
             let host = url.host_str().unwrap_or("nowhere").to_owned();
@@ -356,7 +356,7 @@ impl Arm {
         url: &Url,
         body: Option<&str>,
         quota: &Quota,
-        (repeat, mut turn): (Repeat, Option<Turn>),
+        (repeat, mut turn): (Repeat, Option<SendTurn>),
         refused: &AtomicU32,
     ) -> Result<Answer, ArmError> {
         let limits = &self.inner.limits;
@@ -402,9 +402,9 @@ impl Arm {
         url: &Url,
         body: Option<&str>,
         quota: &Quota,
-        turn: Option<Turn>,
+        turn: Option<SendTurn>,
     ) -> Result<Next, ArmError> {
-        let Turn(permit) = match turn {
+        let SendTurn(permit) = match turn {
             Some(turn) => turn,
             None => self.turn(quota).await,
         };

@@ -24,14 +24,14 @@ mod subscriptions;
 mod transport;
 
 pub use authorization::{Permission, allows, list_locks, list_permissions};
-pub use client::{Arm, Limits, REQUESTS, Turn};
+pub use client::{Arm, REQUESTS, RequestLimits, SendTurn};
 pub use cloud::{Cloud, InvalidCloud};
 pub use databases::list_databases;
 pub use error::{ArmError, Refusal};
 pub use limiter::Quota;
 pub use log_analytics::{AnalyticsHour, AnalyticsLine, AnalyticsSlice, LogAnalytics, analytics_slices};
 pub use log_files::{ListedLogFile, SignedUrl, download_log_file, list_log_files};
-pub use operation::{Accepted, OperationHandle, Progress, poll, write, write_turn};
+pub use operation::{AcceptedWrite, OperationHandle, OperationStatus, poll, write, write_turn};
 pub use paging::Listing;
 pub use parameters::{WriteParameterError, read_parameter, read_parameters, write_parameter};
 pub use pooler::read_pooler_enabled;

@@ -1,6 +1,6 @@
 //! Writes, and the long-running operations that carry them out ("Track asynchronous Azure operations").
 
-use crate::client::{Answer, Repeat, Turn};
+use crate::client::{Answer, Repeat, SendTurn};
 use crate::{Arm, ArmError, Quota};
 use azure_core::http::headers::HeaderName;
 use azure_core::http::{Method, Url};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A write that Azure took. Whether it has the wished effect is only known by reading again.
 #[derive(Debug)]
-pub struct Accepted {
+pub struct AcceptedWrite {
     /// The operation that carries it out; `None` when it is done already.
     pub operation: Option<OperationHandle>,
     /// What Microsoft's support finds the request by.
@@ -37,7 +37,7 @@ impl fmt::Debug for OperationHandle {
 
 /// How an operation is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub enum OperationStatus {
     /// It is in progress. Azure's word for the state, and how long it asks to wait.
     Pending(String, Option<Duration>),
     /// It ended well, as Azure says.
@@ -54,7 +54,7 @@ pub enum Progress {
 }
 
 /// Waits until a write to this subscription may be sent at once.
-pub async fn write_turn(arm: &Arm, subscription: &SubscriptionId) -> Turn {
+pub async fn write_turn(arm: &Arm, subscription: &SubscriptionId) -> SendTurn {
     arm.turn(&Quota::Writes(subscription.clone())).await
 }
 
@@ -70,8 +70,8 @@ pub async fn write(
     url: Url,
     body: &Value,
     subscription: &SubscriptionId,
-    turn: Option<Turn>,
-) -> Result<Accepted, ArmError> {
+    turn: Option<SendTurn>,
+) -> Result<AcceptedWrite, ArmError> {
     let quota = Quota::Writes(subscription.clone());
     let answer = arm.answer(method, url, Some(body.to_string()), &quota, Repeat::Never, turn).await?;
     let operation = match answer.status {
@@ -80,7 +80,7 @@ pub async fn write(
         200..=204 => return Err(ArmError::Malformed("it is not JSON, so it is not from Resource Manager".to_owned())),
         _ => return Err(ArmError::Refused(answer.refusal())),
     };
-    Ok(Accepted { operation, request_id: answer.request_id() })
+    Ok(AcceptedWrite { operation, request_id: answer.request_id() })
 }
 
 /// Whether a body is what Resource Manager answers a write with: JSON, or nothing.
@@ -106,13 +106,13 @@ fn handle(answer: &Answer, subscription: &SubscriptionId) -> Result<Option<Opera
 ///
 /// [`ArmError`] when there is no usable answer. A 403 or 404 says nothing about the operation: its status belongs to
 /// the subscription, and an identity with rights on the server alone may not read it. Read the server instead.
-pub async fn poll(arm: &Arm, operation: &OperationHandle) -> Result<Progress, ArmError> {
+pub async fn poll(arm: &Arm, operation: &OperationHandle) -> Result<OperationStatus, ArmError> {
     let quota = Quota::Reads(operation.subscription.clone());
     let answer = arm.answer(Method::Get, operation.url.clone(), None, &quota, Repeat::Transient, None).await?;
     progress(&answer)
 }
 
-fn progress(answer: &Answer) -> Result<Progress, ArmError> {
+fn progress(answer: &Answer) -> Result<OperationStatus, ArmError> {
     #[derive(Deserialize)]
     struct Status {
         status: Option<String>,
@@ -125,26 +125,26 @@ fn progress(answer: &Answer) -> Result<Progress, ArmError> {
         message: Option<String>,
     }
     match answer.status {
-        202 => return Ok(Progress::Pending("Accepted".to_owned(), answer.retry_after())),
-        204 => return Ok(Progress::Succeeded),
+        202 => return Ok(OperationStatus::Pending("Accepted".to_owned(), answer.retry_after())),
+        204 => return Ok(OperationStatus::Succeeded),
         200 | 201 => {}
         _ => return Err(ArmError::Refused(answer.refusal())),
     }
     let Status { status, error } = answer.document()?;
     // The result of a `Location` address is the resource itself, which has no status.
     let Some(word) = status else {
-        return Ok(Progress::Succeeded);
+        return Ok(OperationStatus::Succeeded);
     };
     // Any other word means that it goes on: providers use words of their own, such as "Restarting".
     Ok(match word.to_ascii_lowercase().as_str() {
-        "succeeded" => Progress::Succeeded,
-        "canceled" | "cancelled" => Progress::Canceled,
+        "succeeded" => OperationStatus::Succeeded,
+        "canceled" | "cancelled" => OperationStatus::Canceled,
         "failed" => {
             let failure = error.unwrap_or_default();
             let line = |text: Option<String>| crate::error::one_line(&text.unwrap_or_default());
-            Progress::Failed { code: line(failure.code), message: line(failure.message) }
+            OperationStatus::Failed { code: line(failure.code), message: line(failure.message) }
         }
-        _ => Progress::Pending(crate::error::one_line(&word), answer.retry_after()),
+        _ => OperationStatus::Pending(crate::error::one_line(&word), answer.retry_after()),
     })
 }
 
@@ -164,13 +164,13 @@ mod tests {
     #[test]
     fn a_failure_comes_with_http_200() {
         let body = r#"{"status":"Failed","error":{"code":"ServerIsBusy","message":"later"}}"#;
-        let failed = Progress::Failed { code: "ServerIsBusy".into(), message: "later".into() };
+        let failed = OperationStatus::Failed { code: "ServerIsBusy".into(), message: "later".into() };
         assert_eq!(progress(&answer(200, &[], body)).unwrap(), failed);
     }
 
     #[test]
     fn unknown_words_are_not_an_end() {
-        let pending = Progress::Pending("Restarting".into(), Some(Duration::from_secs(7)));
+        let pending = OperationStatus::Pending("Restarting".into(), Some(Duration::from_secs(7)));
         assert_eq!(progress(&answer(200, &[("retry-after", "7")], r#"{"status":"Restarting"}"#)).unwrap(), pending);
     }
 

@@ -1,8 +1,8 @@
 //! The parameters of one server, read by name: the whole list is about 400 KB a server.
 
-use crate::client::Turn;
+use crate::client::SendTurn;
 use crate::servers::{get_in_known_version, read_server};
-use crate::{Accepted, Arm, ArmError, Listed, Quota, ResourceType, permissions, write};
+use crate::{AcceptedWrite, Arm, ArmError, Listed, Quota, ResourceType, permissions, write};
 use azure_core::http::Method;
 use futures::future::join_all;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName, Reading, Reason, ResourceId, Unchecked};
@@ -68,8 +68,8 @@ pub async fn write_parameter(
     kind: Kind,
     name: ParameterName,
     (value, origin): (&str, Origin),
-    turn: Option<Turn>,
-) -> Result<Accepted, WriteParameterError> {
+    turn: Option<SendTurn>,
+) -> Result<AcceptedWrite, WriteParameterError> {
     let (resource_type, tail, body) = match (kind, name) {
         (Kind::Flexible | Kind::ElasticCluster, _) => {
             let body = json!({"properties": {"value": value, "source": origin.as_str()}});

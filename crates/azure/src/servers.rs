@@ -5,8 +5,8 @@ use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota, ResourceType};
 use azure_core::http::Url;
 use hostssl_model::{
-    Kind, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Server, ServerState, SubscriptionId,
-    Tags, Unchecked,
+    Kind, Parameter, ParameterName, Posture, Reading, Reason, ReplicationRole, ResourceId, Server, ServerState,
+    SubscriptionId, Tags, Unchecked,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -252,15 +252,15 @@ fn read_properties(properties: Value) -> Properties {
 }
 
 /// Azure's words: None, Primary, AsyncReplica, GeoAsyncReplica (flexible); "", Master, Replica (single).
-fn replication(properties: &Properties) -> (Role, Option<ResourceId>) {
+fn replication(properties: &Properties) -> (ReplicationRole, Option<ResourceId>) {
     let word = properties.replica.as_ref().and_then(|replica| replica.role.as_deref());
     let word = word.or(properties.replication_role.as_deref()).unwrap_or_default().to_ascii_lowercase();
     let source = [&properties.source_server_resource_id, &properties.master_server_id, &properties.source_resource_id];
     let source = source.into_iter().flatten().find_map(|id| ResourceId::try_from(id.as_str()).ok());
     if word.contains("replica") {
-        return (Role::Replica, source);
+        return (ReplicationRole::Replica, source);
     }
-    (if matches!(word.as_str(), "primary" | "master") { Role::Primary } else { Role::None }, None)
+    (if matches!(word.as_str(), "primary" | "master") { ReplicationRole::Primary } else { ReplicationRole::None }, None)
 }
 
 /// A single server's settings are properties of the server itself, so that the list holds them.
@@ -298,7 +298,7 @@ mod tests {
     fn a_replica_names_its_primary() {
         let properties = format!(r#"{{"replicationRole":"AsyncReplica","sourceServerResourceId":"{ID}"}}"#);
         let server = read(&properties, ResourceType::FlexibleServers).posture.server;
-        assert_eq!((server.role, server.primary), (Role::Replica, ResourceId::try_from(ID).ok()));
+        assert_eq!((server.role, server.primary), (ReplicationRole::Replica, ResourceId::try_from(ID).ok()));
     }
 
     #[test]

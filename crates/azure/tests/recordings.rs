@@ -7,10 +7,10 @@ mod common;
 use azure_core::http::{Method, Url};
 use common::{Cassette, Exchange, files, folder, recordings};
 use hostssl_azure::{
-    ArmError, Progress, Quota, ResourceType, get_document, list_servers, list_subscriptions, poll, query_servers,
-    read_parameters, read_server, subscriptions_of_management_group, write,
+    ArmError, OperationStatus, Quota, ResourceType, get_document, list_servers, list_subscriptions, poll,
+    query_servers, read_parameters, read_server, subscriptions_of_management_group, write,
 };
-use hostssl_model::{Kind, ParameterName, Reading, Reason, Role, SubscriptionId};
+use hostssl_model::{Kind, ParameterName, Reading, Reason, ReplicationRole, SubscriptionId};
 use serde_json::{Value, json};
 
 /// The type that a path below `Microsoft.DBforPostgreSQL` names, and what follows it.
@@ -90,7 +90,7 @@ fn check_server(posture: &hostssl_model::Posture, recorded: &Value, resource_typ
     let state = properties["state"].as_str().or(properties["userVisibleState"].as_str());
     assert_eq!(server.state.as_ref().map(|state| state.as_str()), state);
     let is_replica = properties["replicationRole"].as_str().is_some_and(|role| role.contains("Replica"));
-    assert_eq!(server.role == Role::Replica, is_replica);
+    assert_eq!(server.role == ReplicationRole::Replica, is_replica);
     assert_eq!(server.primary.is_some(), is_replica, "{recorded}");
     if resource_type == ResourceType::Servers {
         assert_eq!(server.kind, Kind::Single);
@@ -179,14 +179,14 @@ async fn every_long_running_operation() {
         let progress = poll(&arm, &accepted.operation.unwrap()).await.unwrap();
         let recorded = exchange.json();
         match recorded["status"].as_str().unwrap() {
-            "Succeeded" => assert_eq!(progress, Progress::Succeeded),
+            "Succeeded" => assert_eq!(progress, OperationStatus::Succeeded),
             "Failed" => {
-                let Progress::Failed { code, .. } = progress else { panic!("{progress:?}") };
+                let OperationStatus::Failed { code, .. } = progress else { panic!("{progress:?}") };
                 assert_eq!(code, recorded["error"]["code"].as_str().unwrap());
                 failed += 1;
             }
             word => {
-                assert_eq!(progress, Progress::Pending(word.to_owned(), None));
+                assert_eq!(progress, OperationStatus::Pending(word.to_owned(), None));
                 pending += 1;
             }
         }

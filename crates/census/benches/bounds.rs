@@ -7,7 +7,7 @@
 #![allow(missing_docs, reason = "a program of its own")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may stop at the first surprise, and prints")]
 
-use hostssl_census::{Census, KeptCensus, LogEnd, LogReader, MissingReason, Requirements, SourceKind, Verdict};
+use hostssl_census::{Census, CensusVerdict, KeptCensus, LogEnd, LogReader, MissingReason, Requirements, SourceKind};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -65,7 +65,7 @@ fn fleet(servers: u64, clients: u64) -> Vec<String> {
         census.merge(look(server, clients));
         let document = census.to_json();
         let report = KeptCensus::from_json(&document).unwrap().judge(Requirements::default(), None);
-        assert_eq!((report.verdict, report.clients.len() as u64), (Verdict::Safe, clients));
+        assert_eq!((report.verdict, report.clients.len() as u64), (CensusVerdict::Safe, clients));
         kept.push(document);
     }
     kept

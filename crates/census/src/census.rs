@@ -3,9 +3,11 @@
 use crate::kept::KeptCensus;
 use crate::refused::{Refusals, RefusedClient, RefusedKey};
 use crate::seed::SeededHash;
-use crate::sessions::Sessions;
-use crate::verdict::{Evidence, Unlisted, index, judge};
-use crate::{Backend, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, Sighting, Tls, Verdict};
+use crate::sessions::DailySessions;
+use crate::verdict::{CensusEvidence, Unlisted, index, judge};
+use crate::{
+    Backend, CensusVerdict, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, SessionTls, Sighting,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -188,12 +190,12 @@ impl Source {
 
 /// Bounds of the memory of a census.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct CensusLimits {
     /// Distinct clients that are listed of each state of TLS. The sightings of others are counted.
     pub clients: usize,
 }
 
-impl Default for Limits {
+impl Default for CensusLimits {
     fn default() -> Self {
         Self { clients: 10_000 }
     }
@@ -207,19 +209,19 @@ pub(crate) struct Key {
     pub(crate) application: Option<String>,
     pub(crate) address: Option<String>,
     pub(crate) backend: Backend,
-    pub(crate) tls: Tls,
+    pub(crate) tls: SessionTls,
 }
 
 impl Key {
     /// The names that the end of a session has too.
-    pub(crate) fn names(&self) -> Names {
-        Names { user: self.user.clone(), database: self.database.clone(), address: self.address.clone() }
+    pub(crate) fn names(&self) -> SessionNames {
+        SessionNames { user: self.user.clone(), database: self.database.clone(), address: self.address.clone() }
     }
 }
 
 /// Who is known only by the end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Names {
+pub(crate) struct SessionNames {
     pub(crate) user: Option<String>,
     pub(crate) database: Option<String>,
     pub(crate) address: Option<String>,
@@ -227,14 +229,14 @@ pub(crate) struct Names {
 
 /// Everything that was seen of a client.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ClientSightings {
     pub(crate) first: Option<Millis>,
     pub(crate) last: Option<Millis>,
     sightings: u64,
     pub(crate) sources: Vec<usize>,
     pub(crate) doubt: Option<Doubt>,
     /// The sessions of each day since 1970; those without a time under `None`.
-    pub(crate) days: BTreeMap<Option<i64>, Sessions>,
+    pub(crate) days: BTreeMap<Option<i64>, DailySessions>,
     /// When each version of TLS was last seen, and with which cipher.
     pub(crate) protocols: BTreeMap<String, (Option<Millis>, Option<String>)>,
 }
@@ -245,13 +247,13 @@ pub(crate) const DAY: Millis = 24 * 60 * 60 * 1_000;
 /// The clients of one server, as they are found.
 #[derive(Debug, Default)]
 pub struct Census {
-    limits: Limits,
+    limits: CensusLimits,
     since: Option<Millis>,
-    clients: HashMap<Key, Seen, SeededHash>,
+    clients: HashMap<Key, ClientSightings, SeededHash>,
     counts: [usize; 4],
     unlisted: Unlisted,
     /// Sessions of which only the end was seen.
-    earlier: HashMap<Names, (Key, Seen)>,
+    earlier: HashMap<SessionNames, (Key, ClientSightings)>,
     refused: Refusals,
     sources: Vec<Source>,
 }
@@ -260,7 +262,7 @@ pub struct Census {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CensusReport {
     /// Whether enforcement is safe.
-    pub verdict: Verdict,
+    pub verdict: CensusVerdict,
     /// Why, in one sentence.
     pub reason: String,
     /// From the first thing that was observed to the last.
@@ -271,7 +273,7 @@ pub struct CensusReport {
     pub sources: Vec<Source>,
     /// The clients, those in plaintext first.
     pub clients: Vec<Client>,
-    /// Sightings of clients that are not listed, in the order of [`Tls::ALL`].
+    /// Sightings of clients that are not listed, in the order of [`SessionTls::ALL`].
     pub unlisted: [u64; 4],
     /// Clients that the server refused because they did not use TLS, the last one first. They change no verdict.
     pub refused: Vec<RefusedClient>,
@@ -282,7 +284,7 @@ pub struct CensusReport {
 impl Census {
     /// An empty census. What was seen before `since` does not count.
     #[must_use]
-    pub fn new(limits: Limits, since: Option<Millis>) -> Self {
+    pub fn new(limits: CensusLimits, since: Option<Millis>) -> Self {
         Self { limits, since, ..Self::default() }
     }
 
@@ -359,11 +361,11 @@ impl Census {
         if let Some((_, seen)) = self.earlier.get_mut(&names) {
             seen.again(look);
         } else if self.earlier.len() < self.limits.clients {
-            let mut seen = Seen::default();
+            let mut seen = ClientSightings::default();
             seen.again(look);
             self.earlier.insert(names, (key, seen));
         } else {
-            self.unlisted.add(Tls::Unknown, look.at);
+            self.unlisted.add(SessionTls::Unknown, look.at);
         }
     }
 
@@ -395,7 +397,7 @@ impl Census {
         }
         let mut clients: Vec<Client> = self.clients.into_iter().map(|(key, seen)| seen.into_client(key)).collect();
         clients.sort_by(|a, b| order(a).cmp(&order(b)));
-        let evidence = Evidence { clients: &clients, unlisted: self.unlisted.counts, sources: &self.sources };
+        let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.counts, sources: &self.sources };
         let (verdict, reason) = judge(&evidence, requirements);
         let mut whole = Coverage::default();
         self.sources.iter().for_each(|source| whole.merge(&source.coverage));
@@ -415,7 +417,7 @@ impl Census {
     /// Sessions that began before the observation are old news if the same client was seen since; otherwise it is
     /// unknown whether they use TLS.
     fn settle_earlier(&mut self) {
-        let known: std::collections::HashSet<Names> = self.clients.keys().map(Key::names).collect();
+        let known: std::collections::HashSet<SessionNames> = self.clients.keys().map(Key::names).collect();
         // The message of a replication connection has no database.
         let replication: std::collections::HashSet<(Option<String>, Option<String>)> = self
             .clients
@@ -445,7 +447,7 @@ struct Look {
 /// Versions of TLS of one client that are told apart: there are six.
 const MOST_PROTOCOLS: usize = 8;
 
-impl Seen {
+impl ClientSightings {
     fn again(&mut self, look: Look) {
         let Look { source, id, at, protocol, cipher, doubt } = look;
         self.sightings += 1;
@@ -500,9 +502,9 @@ pub(crate) fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Mil
 }
 
 /// How clients are sorted: those in plaintext first, then by name.
-pub(crate) type Order<'a> = (usize, [Option<&'a str>; 4], Backend);
+pub(crate) type ClientOrder<'a> = (usize, [Option<&'a str>; 4], Backend);
 
-pub(crate) fn order(client: &Client) -> Order<'_> {
+pub(crate) fn order(client: &Client) -> ClientOrder<'_> {
     let Client { user, database, application, address, .. } = client;
     let names = [user, database, application, address].map(|name| name.as_deref());
     (index(client.tls), names, client.backend)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// How a session was encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Tls {
+pub enum SessionTls {
     /// Without encryption, over the network. Enforcement refuses it.
     Plaintext,
     /// The evidence does not say.
@@ -17,7 +17,7 @@ pub enum Tls {
     Local,
 }
 
-impl Tls {
+impl SessionTls {
     /// Every state, worst first.
     pub const ALL: [Self; 4] = [Self::Plaintext, Self::Unknown, Self::Tls, Self::Local];
 
@@ -123,7 +123,7 @@ pub struct Sighting {
     /// What served it.
     pub backend: Backend,
     /// How it was encrypted.
-    pub tls: Tls,
+    pub tls: SessionTls,
     /// The version of TLS, such as `TLSv1.3`.
     pub protocol: Option<String>,
     /// The cipher suite.
@@ -148,7 +148,7 @@ pub struct Client {
     /// What serves it.
     pub backend: Backend,
     /// How it was encrypted.
-    pub tls: Tls,
+    pub tls: SessionTls,
     /// The version of TLS of the newest sighting.
     pub protocol: Option<String>,
     /// The cipher suite of the newest sighting.

@@ -3,7 +3,7 @@
 //! The guess rests on the application name, which drivers and tools set to something of their own. It is a guess: a
 //! client may call itself anything.
 
-use crate::{Backend, Client, Tls};
+use crate::{Backend, Client, SessionTls};
 use serde::{Deserialize, Serialize};
 
 macro_rules! drivers {
@@ -38,8 +38,8 @@ macro_rules! drivers {
 
             /// The change.
             #[must_use]
-            pub fn change(self) -> Change {
-                match self { $(Self::$name => Change { require: $require, verify_full: $verify },)* }
+            pub fn change(self) -> ClientChange {
+                match self { $(Self::$name => ClientChange { require: $require, verify_full: $verify },)* }
             }
         }
     };
@@ -47,7 +47,7 @@ macro_rules! drivers {
 
 /// What to change. The first is what enforcement needs, the second also protects from an attacker in the middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct ClientChange {
     /// TLS without verification of the certificate.
     pub require: &'static str,
     /// TLS with the certificate and the name checked.
@@ -165,14 +165,14 @@ pub struct Fix {
     /// The guess.
     pub driver: Driver,
     /// The change.
-    pub change: Change,
+    pub change: ClientChange,
 }
 
 impl Fix {
     /// The change for a client; `None` if it needs none, or if that is unknown.
     #[must_use]
     pub fn of(client: &Client) -> Option<Self> {
-        if client.tls != Tls::Plaintext {
+        if client.tls != SessionTls::Plaintext {
             return None;
         }
         let name = client.application.as_deref().unwrap_or_default().to_ascii_lowercase();
@@ -192,7 +192,7 @@ impl Fix {
 mod tests {
     use super::*;
 
-    fn client(application: Option<&str>, backend: Backend, tls: Tls) -> Client {
+    fn client(application: Option<&str>, backend: Backend, tls: SessionTls) -> Client {
         Client {
             user: None,
             database: None,
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn drivers_are_guessed_by_the_names_they_give_themselves() {
-        let guess = |name| Fix::of(&client(name, Backend::Client, Tls::Plaintext)).unwrap().driver;
+        let guess = |name| Fix::of(&client(name, Backend::Client, SessionTls::Plaintext)).unwrap().driver;
         assert_eq!(guess(Some("psql")), Driver::Libpq);
         assert_eq!(guess(Some("PostgreSQL JDBC Driver")), Driver::Jdbc);
         assert_eq!(guess(Some("pgAdmin 4 - DB:shop")), Driver::PgAdmin);
@@ -222,11 +222,11 @@ mod tests {
         assert_eq!(guess(Some("Debezium Streaming")), Driver::Debezium);
         assert_eq!(guess(Some("billing")), Driver::Unknown);
         assert_eq!(guess(None), Driver::Unknown);
-        let replica = client(Some("replica1"), Backend::Replication, Tls::Plaintext);
+        let replica = client(Some("replica1"), Backend::Replication, SessionTls::Plaintext);
         assert_eq!(Fix::of(&replica).unwrap().driver, Driver::Replication);
-        let leg = client(Some("psql"), Backend::Pooler, Tls::Plaintext);
+        let leg = client(Some("psql"), Backend::Pooler, SessionTls::Plaintext);
         assert_eq!(Fix::of(&leg).unwrap().driver, Driver::PgBouncer);
-        for tls in [Tls::Tls, Tls::Local, Tls::Unknown] {
+        for tls in [SessionTls::Tls, SessionTls::Local, SessionTls::Unknown] {
             assert_eq!(Fix::of(&client(Some("psql"), Backend::Client, tls)), None);
         }
     }
@@ -235,10 +235,10 @@ mod tests {
     fn every_driver_has_a_mark_of_its_own_and_two_changes() {
         for driver in Driver::ALL {
             for mark in driver.marks() {
-                let found = Fix::of(&client(Some(mark), Backend::Client, Tls::Plaintext)).unwrap().driver;
+                let found = Fix::of(&client(Some(mark), Backend::Client, SessionTls::Plaintext)).unwrap().driver;
                 assert_eq!(found, *driver, "{mark}");
             }
-            let Change { require, verify_full } = driver.change();
+            let ClientChange { require, verify_full } = driver.change();
             assert!(!require.is_empty() && require != verify_full);
         }
     }

@@ -9,12 +9,12 @@ mod verdict;
 pub use document::InvalidKeptCensus;
 pub use verdict::Restriction;
 
-use crate::census::{DAY, Key, Seen, earliest};
+use crate::census::{ClientSightings, DAY, Key, earliest};
 use crate::coverage::joined;
 use crate::refused::Refusals;
-use crate::sessions::Sessions;
+use crate::sessions::DailySessions;
 use crate::verdict::{Unlisted, index};
-use crate::{Doubt, Interval, Millis, MissingReason, Source, SourceKind, Tls};
+use crate::{Doubt, Interval, Millis, MissingReason, SessionTls, Source, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Distinct clients of each state of TLS that are kept of one server: those that were seen last.
@@ -43,7 +43,7 @@ pub struct KeptCensus {
 struct KeptClient {
     first: Option<Millis>,
     last: Option<Millis>,
-    days: BTreeMap<Option<i64>, Sessions>,
+    days: BTreeMap<Option<i64>, DailySessions>,
     protocols: BTreeMap<String, (Option<Millis>, Option<String>)>,
     sources: BTreeSet<SourceKind>,
     doubt: Option<Doubt>,
@@ -66,13 +66,13 @@ struct KeptSource {
 pub struct DayCount {
     /// The beginning of the day, UTC.
     pub day: Millis,
-    /// The sessions, in the order of [`Tls::ALL`].
+    /// The sessions, in the order of [`SessionTls::ALL`].
     pub sessions: [u64; 4],
 }
 
 impl KeptCensus {
     pub(crate) fn of_look<'a>(
-        clients: impl Iterator<Item = (&'a Key, &'a Seen)>,
+        clients: impl Iterator<Item = (&'a Key, &'a ClientSightings)>,
         sources: &[Source],
         unlisted: Unlisted,
         refused: Refusals,
@@ -141,7 +141,7 @@ impl KeptCensus {
 
     /// Keeps the memory bounded: what was seen last stays.
     fn bound(&mut self) {
-        for tls in Tls::ALL {
+        for tls in SessionTls::ALL {
             let count = self.clients.keys().filter(|key| key.tls == tls).count();
             let Some(beyond) = count.checked_sub(MOST_CLIENTS).filter(|beyond| *beyond > 0) else { continue };
             let mut oldest: Vec<(Option<Millis>, Key)> = self

@@ -20,14 +20,14 @@ mod sessions;
 mod time;
 mod verdict;
 
-pub use census::{Census, CensusReport, Limits, Missing, MissingReason, Source, SourceKind};
-pub use client::{Backend, Client, Doubt, Sighting, Tls};
+pub use census::{Census, CensusLimits, CensusReport, Missing, MissingReason, Source, SourceKind};
+pub use client::{Backend, Client, Doubt, SessionTls, Sighting};
 pub use coverage::{Coverage, Interval};
-pub use fix::{Change, Driver, Fix};
+pub use fix::{ClientChange, Driver, Fix};
 pub use kept::{DayCount, InvalidKeptCensus, KeptCensus, Restriction};
 pub use log::{CONNECTION_PIECES, InvalidPrefix, LogEnd, LogReader, Prefix};
 pub use refused::RefusedClient;
 pub use sampling::{SampledSession, Sampling};
 pub use sessions::SessionId;
 pub use time::{Millis, parse_timestamp};
-pub use verdict::{Requirements, Verdict};
+pub use verdict::{CensusVerdict, Requirements};

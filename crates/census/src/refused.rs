@@ -4,8 +4,8 @@
 //! It is listed by itself, because that is what somebody wants to know in the days after enforcement.
 
 use crate::census::{DAY, earliest};
-use crate::sessions::Sessions;
-use crate::{Backend, Client, Millis, SessionId, Tls};
+use crate::sessions::DailySessions;
+use crate::{Backend, Client, Millis, SessionId, SessionTls};
 use std::collections::BTreeMap;
 
 /// Days of one client whose attempts are counted: the newest.
@@ -50,7 +50,7 @@ pub(crate) struct Attempts {
     pub(crate) first: Option<Millis>,
     pub(crate) last: Option<Millis>,
     /// The attempts of each day since 1970.
-    pub(crate) days: BTreeMap<Option<i64>, Sessions>,
+    pub(crate) days: BTreeMap<Option<i64>, DailySessions>,
 }
 
 /// Everybody who was refused.
@@ -109,7 +109,7 @@ impl Refusals {
         let first_day = from.map(|from| from.div_euclid(DAY));
         let counts = |attempts: &Attempts| attempts.last.is_none() || from.is_none() || attempts.last >= from;
         let shown = self.clients.iter().filter(|(_, attempts)| counts(attempts)).map(|(key, attempts)| {
-            let days: Vec<&Sessions> = attempts
+            let days: Vec<&DailySessions> = attempts
                 .days
                 .iter()
                 .filter(|(day, _)| day.is_none() || first_day.is_none() || **day >= first_day)
@@ -140,7 +140,7 @@ impl RefusedKey {
     fn is_of(&self, client: &Client) -> bool {
         let has_names = self.user.is_some() && self.address.is_some();
         has_names
-            && client.tls == Tls::Tls
+            && client.tls == SessionTls::Tls
             && client.user == self.user
             && client.address == self.address
             // The message of a replication connection has no database.

@@ -98,9 +98,9 @@ impl Sampling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backend, Requirements, Tls, Verdict};
+    use crate::{Backend, CensusVerdict, Requirements, SessionTls};
 
-    fn session(pid: u32, start: u64, tls: Tls, at: Millis) -> SampledSession {
+    fn session(pid: u32, start: u64, tls: SessionTls, at: Millis) -> SampledSession {
         let sighting = Sighting {
             user: Some("app".into()),
             database: Some("shop".into()),
@@ -121,15 +121,15 @@ mod tests {
         let mut census = Census::default();
         let mut sampling = Sampling::begin(&mut census, SourceKind::Sessions, "db:5432");
         for at in [1_000, 2_000, 3_000] {
-            sampling.take(&mut census, at, vec![session(7, 5, Tls::Plaintext, at)]);
+            sampling.take(&mut census, at, vec![session(7, 5, SessionTls::Plaintext, at)]);
         }
         // The process id comes again with another beginning.
-        sampling.take(&mut census, 4_000, vec![session(7, 9, Tls::Plaintext, 4_000)]);
+        sampling.take(&mut census, 4_000, vec![session(7, 9, SessionTls::Plaintext, 4_000)]);
         sampling.end(&mut census);
         let report = census.finish(Requirements::default());
         let [client] = report.clients.as_slice() else { panic!("{:#?}", report.clients) };
         assert_eq!((client.sightings, client.first_seen, client.last_seen), (2, Some(1_000), Some(4_000)));
-        assert_eq!(report.verdict, Verdict::Breaks);
+        assert_eq!(report.verdict, CensusVerdict::Breaks);
         assert_eq!(report.observed, 3_000);
     }
 
@@ -139,11 +139,11 @@ mod tests {
         let mut sampling = Sampling::begin(&mut census, SourceKind::Sessions, "db:5432");
         for hour in 0..24 * 30 {
             let at = hour * 3_600_000;
-            sampling.take(&mut census, at, vec![session(7, 5, Tls::Tls, at)]);
+            sampling.take(&mut census, at, vec![session(7, 5, SessionTls::Tls, at)]);
         }
         sampling.end(&mut census);
         let report = census.finish(Requirements::default());
-        assert_eq!(report.verdict, Verdict::NeedsObservation, "{}", report.reason);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
         assert!(report.sources[0].missing.iter().any(|missing| missing.reason == MissingReason::Sampling));
     }
 

@@ -40,9 +40,9 @@ fn mixed(value: u64) -> u32 {
 
 /// The sessions of one client on one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Sessions(Vec<u32>);
+pub(crate) struct DailySessions(Vec<u32>);
 
-impl Sessions {
+impl DailySessions {
     /// The sessions with these hashes.
     pub(crate) fn of(mut hashes: Vec<u32>) -> Self {
         hashes.sort_unstable();
@@ -93,8 +93,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(pids: impl IntoIterator<Item = u32>) -> Sessions {
-        let mut sessions = Sessions::default();
+    fn of(pids: impl IntoIterator<Item = u32>) -> DailySessions {
+        let mut sessions = DailySessions::default();
         pids.into_iter().for_each(|pid| sessions.add(SessionId::of_backend(1_790_000_000, pid)));
         sessions
     }
@@ -117,7 +117,7 @@ mod tests {
         #[test]
         fn the_order_and_number_of_readings_do_not_matter(parts in prop::collection::vec((0..500u32, 0..200u32), 0..6)) {
             let whole = of(parts.iter().flat_map(|(from, length)| *from..from + length));
-            let mut merged = Sessions::default();
+            let mut merged = DailySessions::default();
             for (from, length) in parts.iter().rev().chain(&parts) {
                 merged.merge(&of(*from..from + length));
             }

@@ -32,7 +32,7 @@ const ABBREVIATIONS: [(&[u8], i64); 22] = [
 
 /// A time at the beginning of `bytes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct LeadingTime {
     /// When. A zone that is not known counts as UTC.
     pub(crate) at: Millis,
     /// How many bytes it takes.
@@ -58,7 +58,7 @@ pub fn parse_timestamp(bytes: &[u8]) -> Option<Millis> {
     stamp(bytes).map(|stamp| stamp.at)
 }
 
-pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
+pub(crate) fn stamp(bytes: &[u8]) -> Option<LeadingTime> {
     let head = bytes.first_chunk::<19>()?;
     let separators = head[4] == b'-' && head[7] == b'-' && head[10] == b' ' && head[13] == b':' && head[16] == b':';
     if !separators {
@@ -85,7 +85,7 @@ pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
     let (zone, zone_known, offset) = zone(rest)?;
     let days = days_from_civil(year, month, day);
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset * 60;
-    Some(Stamp { at: seconds * 1_000 + millis, length: length + zone, has_millis, zone_known })
+    Some(LeadingTime { at: seconds * 1_000 + millis, length: length + zone, has_millis, zone_known })
 }
 
 /// The length of the zone with the space before it, whether it is known, and its offset in minutes.

@@ -1,13 +1,13 @@
 //! Whether a server can be enforced today.
 
-use crate::{Client, Coverage, Millis, Source, Tls};
+use crate::{Client, Coverage, Millis, SessionTls, Source};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum CensusVerdict {
     /// Some client connects in plaintext: enforcement refuses it.
     Breaks,
     /// No plaintext client was seen, but too little was seen to say that there is none.
@@ -16,7 +16,7 @@ pub enum Verdict {
     Safe,
 }
 
-impl Verdict {
+impl CensusVerdict {
     /// The word in the formats.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -48,7 +48,7 @@ impl Default for Requirements {
 }
 
 /// What is judged.
-pub(crate) struct Evidence<'a> {
+pub(crate) struct CensusEvidence<'a> {
     pub(crate) clients: &'a [Client],
     /// Sightings of clients beyond those that are listed, of the time that is judged.
     pub(crate) unlisted: [u64; 4],
@@ -56,26 +56,27 @@ pub(crate) struct Evidence<'a> {
 }
 
 /// The verdict and its reason, in one sentence.
-pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Verdict, String) {
-    let count = |tls: Tls| evidence.clients.iter().filter(|client| client.tls == tls).count();
-    let beyond = |tls: Tls| evidence.unlisted.get(index(tls)).copied().unwrap_or_default() > 0;
-    let (plaintext, unknown, with_tls) = (count(Tls::Plaintext), count(Tls::Unknown), count(Tls::Tls));
+pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -> (CensusVerdict, String) {
+    let count = |tls: SessionTls| evidence.clients.iter().filter(|client| client.tls == tls).count();
+    let beyond = |tls: SessionTls| evidence.unlisted.get(index(tls)).copied().unwrap_or_default() > 0;
+    let (plaintext, unknown, with_tls) =
+        (count(SessionTls::Plaintext), count(SessionTls::Unknown), count(SessionTls::Tls));
     if plaintext > 0 {
-        let more = if beyond(Tls::Plaintext) { "more than " } else { "" };
+        let more = if beyond(SessionTls::Plaintext) { "more than " } else { "" };
         let verb = if plaintext == 1 { "connects" } else { "connect" };
-        return (Verdict::Breaks, format!("{more}{} {verb} in plaintext", clients(plaintext)));
+        return (CensusVerdict::Breaks, format!("{more}{} {verb} in plaintext", clients(plaintext)));
     }
     if unknown > 0 {
         let reason = format!("whether {} would be refused could not be determined", clients(unknown));
-        return (Verdict::NeedsObservation, reason);
+        return (CensusVerdict::NeedsObservation, reason);
     }
-    if beyond(Tls::Plaintext) || beyond(Tls::Unknown) {
+    if beyond(SessionTls::Plaintext) || beyond(SessionTls::Unknown) {
         let reason =
             "more clients connected than are listed, and whether those would be refused could not be determined";
-        return (Verdict::NeedsObservation, reason.to_owned());
+        return (CensusVerdict::NeedsObservation, reason.to_owned());
     }
     if evidence.clients.is_empty() {
-        return (Verdict::NeedsObservation, with_missing("no connection was observed", evidence.sources));
+        return (CensusVerdict::NeedsObservation, with_missing("no connection was observed", evidence.sources));
     }
     let mut whole = Coverage::default();
     for source in evidence.sources.iter().filter(|source| source.is_complete) {
@@ -88,27 +89,27 @@ pub(crate) fn judge(evidence: &Evidence<'_>, requirements: Requirements) -> (Ver
         } else {
             format!("observed for {} of the required {}", days(observed), days(requirements.window))
         };
-        return (Verdict::NeedsObservation, with_missing(&short, evidence.sources));
+        return (CensusVerdict::NeedsObservation, with_missing(&short, evidence.sources));
     }
     let age = requirements.now.zip(whole.window()).map_or(0, |(now, window)| now - window.to);
     if age < -FUTURE {
         let reason = format!("the observation ends {} in the future: a clock is wrong", days(-age));
-        return (Verdict::NeedsObservation, reason);
+        return (CensusVerdict::NeedsObservation, reason);
     }
     let ended = match age > requirements.window {
         true => format!(", which ended {} ago: observe again before you enforce", days(age)),
         false => String::new(),
     };
-    let others = if count(Tls::Local) > 0 { " or came over a local socket" } else { "" };
+    let others = if count(SessionTls::Local) > 0 { " or came over a local socket" } else { "" };
     let reason = if with_tls == 0 {
         format!("no client came over the network in {}{ended}", days(whole.observed()))
     } else {
         format!("every client used TLS{others} in {}{ended}", days(whole.observed()))
     };
-    (Verdict::Safe, reason)
+    (CensusVerdict::Safe, reason)
 }
 
-/// Sightings of clients beyond those that are listed, in the order of [`Tls::ALL`].
+/// Sightings of clients beyond those that are listed, in the order of [`SessionTls::ALL`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Unlisted {
     pub(crate) counts: [u64; 4],
@@ -118,7 +119,7 @@ pub(crate) struct Unlisted {
 
 impl Unlisted {
     /// Counts one more. Without a time, it may have been at any.
-    pub(crate) fn add(&mut self, tls: Tls, at: Option<Millis>) {
+    pub(crate) fn add(&mut self, tls: SessionTls, at: Option<Millis>) {
         if let Some(count) = self.counts.get_mut(index(tls)) {
             *count += 1;
         }
@@ -126,7 +127,7 @@ impl Unlisted {
     }
 
     /// Notes that one of those that were counted is still there.
-    pub(crate) fn still(&mut self, tls: Tls, at: Option<Millis>) {
+    pub(crate) fn still(&mut self, tls: SessionTls, at: Option<Millis>) {
         if let Some(until) = self.until.get_mut(index(tls)) {
             *until = (*until).max(Some(at.unwrap_or(Millis::MAX)));
         }
@@ -154,9 +155,9 @@ impl Unlisted {
     }
 }
 
-/// The place of a state in [`Tls::ALL`].
-pub(crate) fn index(tls: Tls) -> usize {
-    Tls::ALL.iter().position(|one| *one == tls).unwrap_or_default()
+/// The place of a state in [`SessionTls::ALL`].
+pub(crate) fn index(tls: SessionTls) -> usize {
+    SessionTls::ALL.iter().position(|one| *one == tls).unwrap_or_default()
 }
 
 fn clients(count: usize) -> String {

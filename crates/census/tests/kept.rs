@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{
-    Census, KeptCensus, Limits, LogEnd, LogReader, Millis, MissingReason, Requirements, Restriction, SourceKind, Tls,
-    Verdict,
+    Census, CensusLimits, CensusVerdict, KeptCensus, LogEnd, LogReader, Millis, MissingReason, Requirements,
+    Restriction, SessionTls, SourceKind,
 };
 use proptest::prelude::*;
 use std::fmt::Write as _;
@@ -45,7 +45,7 @@ fn jiff(seconds: i64) -> String {
 }
 
 fn look(files: &[&str], looked_at: Millis) -> KeptCensus {
-    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
     for (number, file) in files.iter().enumerate() {
         reader.begin(SourceKind::ArmLogFile, format!("file {number}"));
         reader.feed(file.as_bytes());
@@ -92,21 +92,21 @@ proptest! {
 fn a_census_grows_and_the_window_cuts_it() {
     // Two weeks: a nightly job in plaintext ran in the first of them.
     let mut kept = look(&[&log(0..7 * 24, &[0, 3])], START + 7 * DAY);
-    assert_eq!(kept.judge(requirements(7, START + 7 * DAY), None).verdict, Verdict::Breaks);
+    assert_eq!(kept.judge(requirements(7, START + 7 * DAY), None).verdict, CensusVerdict::Breaks);
     kept.merge(look(&[&log(7 * 24..15 * 24, &[0])], START + 15 * DAY));
     let now = START + 15 * DAY;
     let week = kept.judge(requirements(7, now), None);
-    assert_eq!((week.verdict, week.clients.len()), (Verdict::Safe, 1), "{}", week.reason);
+    assert_eq!((week.verdict, week.clients.len()), (CensusVerdict::Safe, 1), "{}", week.reason);
     let fortnight = kept.judge(requirements(14, now), None);
-    assert_eq!((fortnight.verdict, fortnight.clients.len()), (Verdict::Breaks, 2), "{}", fortnight.reason);
+    assert_eq!((fortnight.verdict, fortnight.clients.len()), (CensusVerdict::Breaks, 2), "{}", fortnight.reason);
     let since = kept.judge(requirements(14, now), Some(START + 10 * DAY));
-    assert_eq!((since.verdict, since.clients.len()), (Verdict::NeedsObservation, 1), "{}", since.reason);
+    assert_eq!((since.verdict, since.clients.len()), (CensusVerdict::NeedsObservation, 1), "{}", since.reason);
     // What was seen before a server was made is of another one that had its name.
     let made = kept.impact(Restriction::RequireTls, requirements(7, now), Some(START + 10 * DAY));
-    assert_eq!(made.verdict, Verdict::NeedsObservation, "{}", made.reason);
+    assert_eq!(made.verdict, CensusVerdict::NeedsObservation, "{}", made.reason);
     // Old evidence is not today's.
     let stale = kept.judge(requirements(7, now + 3 * DAY), None);
-    assert_eq!(stale.verdict, Verdict::NeedsObservation);
+    assert_eq!(stale.verdict, CensusVerdict::NeedsObservation);
     assert!(stale.reason.contains("ended 3d 1h ago"), "{}", stale.reason);
     assert_eq!(kept.timeline().len(), 15);
     let of_first = kept.timeline()[0];
@@ -119,20 +119,20 @@ fn raising_the_floor_concerns_clients_with_old_versions_only() {
     let kept = look(&[&log(0..8 * 24, &[0, 1, 2])], now);
     let impact = |restriction| kept.impact(restriction, requirements(7, now), None);
     let enforced = impact(Restriction::RequireTls);
-    assert_eq!((enforced.verdict, enforced.clients[0].user.as_deref()), (Verdict::Breaks, Some("report")));
+    assert_eq!((enforced.verdict, enforced.clients[0].user.as_deref()), (CensusVerdict::Breaks, Some("report")));
     let floor = impact(Restriction::MinimumTls("TLSv1.2"));
-    assert_eq!((floor.verdict, floor.clients.len()), (Verdict::Breaks, 1), "{}", floor.reason);
+    assert_eq!((floor.verdict, floor.clients.len()), (CensusVerdict::Breaks, 1), "{}", floor.reason);
     assert_eq!(floor.clients[0].user.as_deref(), Some("old"));
     let kept = look(&[&log(0..8 * 24, &[0, 2])], now);
     let floor = kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements(7, now), None);
-    assert_eq!((floor.verdict, floor.clients.len()), (Verdict::Safe, 0), "{}", floor.reason);
+    assert_eq!((floor.verdict, floor.clients.len()), (CensusVerdict::Safe, 0), "{}", floor.reason);
 }
 
 #[test]
 fn a_part_that_is_read_as_a_whole_later_counts_then() {
     let text = log(0..8 * 24, &[0]);
     let broken = |end: LogEnd, text: &str| {
-        let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+        let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
         reader.begin(SourceKind::ArmLogFile, "file");
         reader.feed(text.as_bytes());
         reader.end(end);
@@ -141,14 +141,14 @@ fn a_part_that_is_read_as_a_whole_later_counts_then() {
     let mut kept = broken(LogEnd::Broken("the connection was lost".to_owned()), &text);
     let now = START + 8 * DAY;
     let report = kept.judge(requirements(7, now), None);
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     assert_eq!(report.sources[0].missing[0].reason, MissingReason::Truncated);
     kept.merge(broken(LogEnd::Whole, &text));
     let report = kept.judge(requirements(7, now), None);
-    assert_eq!((report.verdict, report.clients[0].sightings), (Verdict::Safe, 168 + 24), "{}", report.reason);
+    assert_eq!((report.verdict, report.clients[0].sightings), (CensusVerdict::Safe, 168 + 24), "{}", report.reason);
     // And a part afterwards takes nothing back.
     kept.merge(broken(LogEnd::Broken("again".to_owned()), &text));
-    assert_eq!(kept.judge(requirements(7, now), None).verdict, Verdict::Safe);
+    assert_eq!(kept.judge(requirements(7, now), None).verdict, CensusVerdict::Safe);
 }
 
 #[test]
@@ -158,10 +158,10 @@ fn half_of_a_session_is_no_client_once_the_other_half_is_known() {
     let half = text.split_inclusive('\n').skip(3).take(1).collect::<String>();
     let mut kept = look(&[&half], START);
     let report = kept.judge(requirements(7, START + 8 * DAY), None);
-    assert_eq!((report.clients.len(), report.clients[0].tls), (1, Tls::Unknown));
+    assert_eq!((report.clients.len(), report.clients[0].tls), (1, SessionTls::Unknown));
     kept.merge(look(&[&text], START + 8 * DAY));
     let report = kept.judge(requirements(7, START + 8 * DAY), None);
-    assert!(report.clients.iter().all(|client| client.tls != Tls::Unknown), "{:?}", report.clients);
+    assert!(report.clients.iter().all(|client| client.tls != SessionTls::Unknown), "{:?}", report.clients);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn more_clients_than_are_kept_are_counted_and_said() {
 fn a_session_in_plaintext_that_outlives_the_window_is_not_forgotten() {
     let now = START + 15 * DAY;
     let tls = log(0..15 * 24, &[0]);
-    for (client, expected) in [(3, Verdict::NeedsObservation), (1, Verdict::Safe)] {
+    for (client, expected) in [(3, CensusVerdict::NeedsObservation), (1, CensusVerdict::Safe)] {
         // One long session, of which the second week has the end only.
         let begins = log(0..1, &[client]);
         let (_, key) = begins.split_once("UTC-").unwrap();
@@ -217,7 +217,7 @@ fn crowd(from: i64, clients: i64, tls: &str) -> String {
 fn clients_that_are_not_listed_are_no_clients_with_tls() {
     let now = START + 15 * DAY;
     // The list of a look is full with the first week's; in the second week others come in plaintext.
-    let limits = Limits { clients: 50 };
+    let limits = CensusLimits { clients: 50 };
     let look = |files: &[String]| {
         let census = files.iter().fold(Census::new(limits, None), |census, file| {
             let mut reader = LogReader::new(census, None);
@@ -230,24 +230,24 @@ fn clients_that_are_not_listed_are_no_clients_with_tls() {
     let week = log(0..15 * 24, &[0]);
     let kept = look(&[week.clone(), crowd(1, 50, ""), crowd(14 * 24, 10, "")]);
     let report = kept.judge(requirements(7, now), None);
-    assert_eq!((report.verdict, report.clients.len()), (Verdict::NeedsObservation, 1), "{}", report.reason);
+    assert_eq!((report.verdict, report.clients.len()), (CensusVerdict::NeedsObservation, 1), "{}", report.reason);
     assert_eq!(KeptCensus::from_json(&kept.to_json()).unwrap(), kept);
     // Those who came before the window do not matter any more.
     let kept = look(&[week.clone(), crowd(1, 60, "")]);
-    assert_eq!(kept.judge(requirements(7, now), None).verdict, Verdict::Safe);
+    assert_eq!(kept.judge(requirements(7, now), None).verdict, CensusVerdict::Safe);
     // A document without their time counts them as of its look.
     let text = kept.to_json();
     let (head, tail) = text.split_once(",\"unlistedUntil\":[").unwrap();
     let (_, tail) = tail.split_once(']').unwrap();
     let old = KeptCensus::from_json(&format!("{head}{tail}")).unwrap();
-    assert_eq!(old.judge(requirements(7, now), None).verdict, Verdict::NeedsObservation);
+    assert_eq!(old.judge(requirements(7, now), None).verdict, CensusVerdict::NeedsObservation);
 
     // With TLS, the question is which version.
     let with_tls = " SSL enabled (protocol=TLSv1.1, cipher=ECDHE-RSA-AES256-SHA, bits=256)";
     let kept = look(&[week, crowd(1, 49, CLIENTS[0].2), crowd(14 * 24, 10, with_tls)]);
     let floor = |kept: &KeptCensus| kept.impact(Restriction::MinimumTls("TLSv1.2"), requirements(7, now), None);
-    assert_eq!(floor(&kept).verdict, Verdict::NeedsObservation, "{}", floor(&kept).reason);
-    assert_eq!(kept.impact(Restriction::RequireTls, requirements(7, now), None).verdict, Verdict::Safe);
+    assert_eq!(floor(&kept).verdict, CensusVerdict::NeedsObservation, "{}", floor(&kept).reason);
+    assert_eq!(kept.impact(Restriction::RequireTls, requirements(7, now), None).verdict, CensusVerdict::Safe);
 }
 
 #[test]
@@ -305,8 +305,8 @@ fn whoever_was_refused_is_kept_once_and_changes_no_verdict() {
     kept.merge(look(2));
     let kept = KeptCensus::from_json(&kept.to_json()).unwrap();
     let report = kept.judge(Requirements::default(), None);
-    assert!(report.clients.iter().all(|client| client.tls == Tls::Tls), "{report:#?}");
-    assert_ne!(report.verdict, Verdict::Breaks);
+    assert!(report.clients.iter().all(|client| client.tls == SessionTls::Tls), "{report:#?}");
+    assert_ne!(report.verdict, CensusVerdict::Breaks);
     let told: Vec<_> = report
         .refused
         .iter()

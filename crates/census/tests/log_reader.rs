@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{
-    Backend, Census, CensusReport, Client, Doubt, Limits, LogEnd, LogReader, MissingReason, Prefix, Requirements,
-    SourceKind, Tls, Verdict,
+    Backend, Census, CensusLimits, CensusReport, CensusVerdict, Client, Doubt, LogEnd, LogReader, MissingReason,
+    Prefix, Requirements, SessionTls, SourceKind,
 };
 use hostssl_test_support::corpus::smoke;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 const SSL: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 
-fn read_with(files: &[&[u8]], prefix: Option<&str>, piece: usize, limits: Limits) -> CensusReport {
+fn read_with(files: &[&[u8]], prefix: Option<&str>, piece: usize, limits: CensusLimits) -> CensusReport {
     let prefix = prefix.map(|prefix| prefix.parse::<Prefix>().unwrap());
     let mut reader = LogReader::new(Census::new(limits, None), prefix);
     for (index, file) in files.iter().enumerate() {
@@ -25,7 +25,7 @@ fn read_with(files: &[&[u8]], prefix: Option<&str>, piece: usize, limits: Limits
 
 fn read(files: &[&str]) -> CensusReport {
     let files: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
-    read_with(&files, None, 1 << 16, Limits::default())
+    read_with(&files, None, 1 << 16, CensusLimits::default())
 }
 
 /// One session, with Azure's prefix.
@@ -57,13 +57,13 @@ fn lacks(report: &CensusReport, reason: MissingReason) -> bool {
 fn a_client_in_plaintext_breaks_and_says_who_it_is() {
     let log = session(5, 7, "10.0.0.4", "user=app database=shop application_name=billing").concat();
     let report = read(&[&log]);
-    assert_eq!(report.verdict, Verdict::Breaks);
+    assert_eq!(report.verdict, CensusVerdict::Breaks);
     let client = only(&report);
     assert_eq!(client.user.as_deref(), Some("app"));
     assert_eq!(client.database.as_deref(), Some("shop"));
     assert_eq!(client.application.as_deref(), Some("billing"));
     assert_eq!(client.address.as_deref(), Some("10.0.0.4"));
-    assert_eq!((client.backend, client.tls, client.first_seen), (Backend::Client, Tls::Plaintext, Some(5_000)));
+    assert_eq!((client.backend, client.tls, client.first_seen), (Backend::Client, SessionTls::Plaintext, Some(5_000)));
     assert_eq!(report.sources[0].format, "stderr, log_line_prefix '%t-%c-' (found)");
 }
 
@@ -78,7 +78,7 @@ fn a_failed_attempt_is_no_client() {
     }
     let report = read(&[&log]);
     assert!(report.clients.is_empty());
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
 }
 
 #[test]
@@ -89,17 +89,17 @@ fn a_week_of_tls_is_safe_and_less_is_not() {
             .collect()
     };
     let report = read(&[&week(7)]);
-    assert_eq!(report.verdict, Verdict::Safe, "{}", report.reason);
+    assert_eq!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
     assert_eq!(only(&report).sightings, 169);
-    assert_eq!(read(&[&week(3)]).verdict, Verdict::NeedsObservation);
+    assert_eq!(read(&[&week(3)]).verdict, CensusVerdict::NeedsObservation);
     // A log of the same week that says nothing of connections.
     let silent: String =
         (0..=168u64).map(|hour| format!("{}-0.1-LOG:  checkpoint starting: time\n", time(hour * 3_600))).collect();
     let report = read(&[&silent]);
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     assert!(lacks(&report, MissingReason::LogConnectionsOff));
     let off = format!("{}{}-0.1-LOG:  parameter \"log_connections\" changed to \"off\"\n", week(7), time(604_801));
-    assert_eq!(read(&[&off]).verdict, Verdict::NeedsObservation);
+    assert_eq!(read(&[&off]).verdict, CensusVerdict::NeedsObservation);
 }
 
 #[test]
@@ -118,16 +118,16 @@ fn the_time_before_connections_were_logged_is_no_observation() {
         (0..8 * 24).map(|at| if is_with(at) { with(at) } else { hour(at) }).collect()
     };
     for (hours, expected) in [
-        (from(7 * 24, 1), Verdict::NeedsObservation),
-        (from(0, 1), Verdict::Safe),
+        (from(7 * 24, 1), CensusVerdict::NeedsObservation),
+        (from(0, 1), CensusVerdict::Safe),
         // Somebody comes once a day.
-        (from(2, 24), Verdict::Safe),
-        (from(2, 7 * 24), Verdict::NeedsObservation),
+        (from(2, 24), CensusVerdict::Safe),
+        (from(2, 7 * 24), CensusVerdict::NeedsObservation),
     ] {
         let apart: Vec<&str> = hours.iter().map(String::as_str).collect();
         for report in [read(&apart), read(&[&hours.concat()])] {
             assert_eq!(report.verdict, expected, "{}", report.reason);
-            assert_eq!(lacks(&report, MissingReason::Gap), expected == Verdict::NeedsObservation);
+            assert_eq!(lacks(&report, MissingReason::Gap), expected == CensusVerdict::NeedsObservation);
         }
     }
 }
@@ -141,8 +141,8 @@ fn a_day_that_is_missing_is_no_observation() {
     };
     let all: Vec<String> = (0..8).map(day).collect();
     let of = |days: &[usize]| read(&days.iter().map(|day| all[*day].as_str()).collect::<Vec<_>>()).verdict;
-    assert_eq!(of(&[7, 3, 1, 0, 2, 4, 6, 5]), Verdict::Safe);
-    assert_eq!(of(&[0, 1, 2, 4, 5, 6]), Verdict::NeedsObservation);
+    assert_eq!(of(&[7, 3, 1, 0, 2, 4, 6, 5]), CensusVerdict::Safe);
+    assert_eq!(of(&[0, 1, 2, 4, 5, 6]), CensusVerdict::NeedsObservation);
 }
 
 #[test]
@@ -152,16 +152,16 @@ fn lines_of_a_session_may_lie_in_two_files_in_any_order() {
     for files in [[&first, &second], [&second, &first]] {
         let report = read(&[files[0], files[1]]);
         assert_eq!(only(&report).address.as_deref(), Some("10.0.0.4"));
-        assert_eq!(only(&report).tls, Tls::Plaintext);
+        assert_eq!(only(&report).tls, SessionTls::Plaintext);
     }
     // Without the line that ends it, the address is in the other file alone.
     for files in [[first.as_str(), authorized.as_str()], [authorized.as_str(), first.as_str()]] {
         let report = read(&files);
-        assert_eq!((only(&report).tls, only(&report).address.as_deref()), (Tls::Plaintext, Some("10.0.0.4")));
+        assert_eq!((only(&report).tls, only(&report).address.as_deref()), (SessionTls::Plaintext, Some("10.0.0.4")));
     }
     let report = read(&[&authorized]);
-    assert_eq!((only(&report).tls, only(&report).doubt), (Tls::Unknown, Some(Doubt::NoAddress)));
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!((only(&report).tls, only(&report).doubt), (SessionTls::Unknown, Some(Doubt::NoAddress)));
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
 }
 
 #[test]
@@ -190,7 +190,11 @@ fn a_process_id_that_comes_again_is_another_session() {
         report.clients.iter().map(|c| (c.user.as_deref().unwrap(), c.address.as_deref(), c.tls)).collect();
     assert_eq!(
         seen,
-        [("a", Some("10.0.0.1"), Tls::Plaintext), ("c", None, Tls::Unknown), ("b", Some("10.0.0.2"), Tls::Tls)]
+        [
+            ("a", Some("10.0.0.1"), SessionTls::Plaintext),
+            ("c", None, SessionTls::Unknown),
+            ("b", Some("10.0.0.2"), SessionTls::Tls)
+        ]
     );
 }
 
@@ -198,10 +202,10 @@ fn a_process_id_that_comes_again_is_another_session() {
 fn sessions_that_began_before_are_known_by_those_that_came_after() {
     let [_, _, end] = session(5, 7, "10.0.0.4", "");
     let again = session(50, 8, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat();
-    assert_eq!(only(&read(&[&format!("{end}{again}")])).tls, Tls::Tls);
+    assert_eq!(only(&read(&[&format!("{end}{again}")])).tls, SessionTls::Tls);
     let other = session(50, 8, "10.0.0.9", &format!("user=app database=shop{SSL}")).concat();
     let report = read(&[&format!("{end}{other}")]);
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     assert!(report.clients.iter().any(|client| client.doubt == Some(Doubt::BeganBefore)));
 }
 
@@ -224,7 +228,7 @@ fn a_session_cannot_log_itself_another_identity() {
     let [received, authorized, ended] = session(5, 7, "10.0.0.4", "user=app database=shop");
     let forged = authorized.replace("user=app database=shop", &format!("user=ghost database=shop{SSL}"));
     let report = read(&[&[received, authorized, forged, ended].concat()]);
-    assert_eq!((only(&report).user.as_deref(), only(&report).tls), (Some("app"), Tls::Plaintext));
+    assert_eq!((only(&report).user.as_deref(), only(&report).tls), (Some("app"), SessionTls::Plaintext));
 }
 
 /// A record of csvlog.
@@ -265,12 +269,12 @@ fn fields_of_csvlog_find_out_a_name_that_imitates_tls() {
     let lie = format!("x{SSL}");
     let report = read(&[&log(&lie, &lie[..63])]);
     let client = only(&report);
-    assert_eq!((client.tls, client.user.as_deref()), (Tls::Plaintext, Some("x database=prod")));
+    assert_eq!((client.tls, client.user.as_deref()), (SessionTls::Plaintext, Some("x database=prod")));
     assert_eq!(client.database.as_deref(), Some("shop"));
     // Honest, and with both.
-    assert_eq!(only(&read(&[&log(&lie, "x")])).tls, Tls::Tls);
+    assert_eq!(only(&read(&[&log(&lie, "x")])).tls, SessionTls::Tls);
     let both = read(&[&log(&format!("x{SSL}{SSL}"), &lie[..63])]);
-    assert_eq!((only(&both).tls, only(&both).doubt), (Tls::Unknown, Some(Doubt::ImitatedTls)));
+    assert_eq!((only(&both).tls, only(&both).doubt), (SessionTls::Unknown, Some(Doubt::ImitatedTls)));
 }
 
 #[test]
@@ -294,7 +298,7 @@ fn a_log_in_another_language_is_read() {
          {head}LOG:  Verbindung autorisiert: Benutzer=app Datenbank=shop application_name=psql \
          SSL an (Protokoll=TLSv1.3, Verschlüsselungsmethode=TLS_AES_256_GCM_SHA384, Bits=256)\n"
     );
-    assert_eq!((only(&read(&[&log])).tls, only(&read(&[&log])).user.as_deref()), (Tls::Tls, Some("app")));
+    assert_eq!((only(&read(&[&log])).tls, only(&read(&[&log])).user.as_deref()), (SessionTls::Tls, Some("app")));
     let head = head.replace('-', "|");
     let russian = format!("{head}СООБЩЕНИЕ:  подключение авторизовано: пользователь=app база=shop приложение=psql\n");
     assert_eq!(only(&read(&[&russian])).application.as_deref(), Some("psql"));
@@ -305,7 +309,7 @@ fn what_is_no_log_is_said() {
     let other = "<html>\n<body>connection authorized: user=a database=b</body>\n".repeat(50);
     for file in [other.as_str(), "", "\n\n", "{\"a\":1}\n", "a,b,c\n"] {
         let report = read(&[file]);
-        assert_eq!(report.verdict, Verdict::NeedsObservation, "{file:.20}");
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{file:.20}");
         assert!(report.clients.is_empty());
         assert!(lacks(&report, if file.is_empty() { MissingReason::Empty } else { MissingReason::NotALog }));
     }
@@ -323,7 +327,7 @@ fn a_prefix_that_changes_in_the_middle_is_found_out_again() {
     assert_eq!(report.clients.len(), 2);
     assert_eq!(report.clients[1].address.as_deref(), Some("10.0.0.5"));
     // With a prefix that was given, such lines are counted, and the source is not whole.
-    let report = read_with(&[log.as_bytes()], Some("%t-%c-"), 4096, Limits::default());
+    let report = read_with(&[log.as_bytes()], Some("%t-%c-"), 4096, CensusLimits::default());
     assert_eq!(report.clients.len(), 1);
     assert!(lacks(&report, MissingReason::MixedPrefixes) && !report.sources[0].is_complete);
 }
@@ -332,9 +336,9 @@ fn a_prefix_that_changes_in_the_middle_is_found_out_again() {
 fn memory_is_bounded_and_what_is_beyond_is_counted() {
     let log: String =
         (0..50u32).map(|pid| session(5, pid, "10.0.0.4", &format!("user=u{pid} database=d")).concat()).collect();
-    let report = read_with(&[log.as_bytes()], None, 1000, Limits { clients: 20 });
+    let report = read_with(&[log.as_bytes()], None, 1000, CensusLimits { clients: 20 });
     assert_eq!((report.clients.len(), report.unlisted), (20, [30, 0, 0, 0]));
-    assert_eq!(report.verdict, Verdict::Breaks);
+    assert_eq!(report.verdict, CensusVerdict::Breaks);
     assert!(lacks(&report, MissingReason::MoreClients));
 }
 
@@ -362,8 +366,8 @@ fn a_line_without_an_end_takes_no_memory_and_hides_nothing() {
 #[test]
 fn the_smoke_of_the_fuzz_target_does_not_stop() {
     smoke("server_log", 4_000, |bytes| {
-        let whole = read_with(&[bytes], None, usize::MAX, Limits { clients: 8 });
-        assert!(whole.verdict != Verdict::Safe || whole.observed > 0);
+        let whole = read_with(&[bytes], None, usize::MAX, CensusLimits { clients: 8 });
+        assert!(whole.verdict != CensusVerdict::Safe || whole.observed > 0);
     });
 }
 
@@ -382,7 +386,7 @@ proptest! {
         is_reversed in any::<bool>(),
     ) {
         let mut queues: Vec<Vec<String>> = Vec::new();
-        let mut expected: Vec<(String, Tls)> = Vec::new();
+        let mut expected: Vec<(String, SessionTls)> = Vec::new();
         for (pid, (user, is_tls, is_local, fails)) in (10u32..).zip(&plan) {
             let tls = if *is_tls && !*is_local { SSL } else { "" };
             let [mut received, authorized, mut ended] =
@@ -396,7 +400,7 @@ proptest! {
                 queues.push(vec![received]);
                 continue;
             }
-            let state = if *is_local { Tls::Local } else if *is_tls { Tls::Tls } else { Tls::Plaintext };
+            let state = if *is_local { SessionTls::Local } else if *is_tls { SessionTls::Tls } else { SessionTls::Plaintext };
             expected.push((format!("u{user}"), state));
             queues.push(vec![received, authorized, ended]);
         }
@@ -414,8 +418,8 @@ proptest! {
         let (first, second) = (lines[..cut].concat(), lines[cut..].concat());
         let files: Vec<&[u8]> =
             if is_reversed { vec![second.as_bytes(), first.as_bytes()] } else { vec![first.as_bytes(), second.as_bytes()] };
-        let report = read_with(&files, Some("%t-%c-"), piece, Limits::default());
-        let mut found: Vec<(String, Tls)> = report
+        let report = read_with(&files, Some("%t-%c-"), piece, CensusLimits::default());
+        let mut found: Vec<(String, SessionTls)> = report
             .clients
             .iter()
             .flat_map(|client| {
@@ -446,7 +450,7 @@ fn rows() -> Vec<String> {
 #[test]
 fn a_row_of_csvlog_that_was_cut_hides_nothing_and_is_said() {
     let whole = rows();
-    assert_eq!(read(&[&whole.concat()]).verdict, Verdict::Safe);
+    assert_eq!(read(&[&whole.concat()]).verdict, CensusVerdict::Safe);
     let cut = format!(
         "{},\"app\",\"shop\",7,\"10.0.0.4:7\",00000001.7,2,\"idle\",x,3/1,0,LOG,00000,\"statement: select x\n",
         time(700_000)
@@ -454,22 +458,22 @@ fn a_row_of_csvlog_that_was_cut_hides_nothing_and_is_said() {
     let plaintext = row(700_100, "");
     // In the middle, the rows behind it count.
     let report = read(&[&[whole.concat(), cut.clone(), plaintext.clone(), plaintext].concat()]);
-    assert_eq!(report.verdict, Verdict::Breaks);
+    assert_eq!(report.verdict, CensusVerdict::Breaks);
     assert!(lacks(&report, MissingReason::Damaged));
     // At the end, nobody knows what it was.
     let report = read(&[&[whole.concat(), cut].concat()]);
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     let last = row(700_100, "");
     for end in [60, 120, last.len() - 40] {
         let report = read(&[&[whole.concat(), last[..end].to_owned()].concat()]);
-        assert_eq!(report.verdict, Verdict::NeedsObservation, "cut at {end}");
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "cut at {end}");
     }
     // Quotation marks inside that are not doubled.
     let odd = last.replace("application_name=x", "application_name=\"x");
     let even = last.replace("application_name=x", "application_name=\"x\"");
     for damaged in [odd, even] {
         let report = read(&[&[whole.concat(), damaged, row(700_200, SSL)].concat()]);
-        assert_eq!(report.verdict, Verdict::NeedsObservation);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     }
 }
 
@@ -481,18 +485,18 @@ fn a_row_inside_of_a_message_is_no_row() {
         time(700_000)
     );
     let report = read(&[&[rows().concat(), statement, row(700_300, SSL)].concat()]);
-    assert_eq!(report.verdict, Verdict::Safe, "{}", report.reason);
+    assert_eq!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
 }
 
 #[test]
 fn lines_about_connections_that_cannot_be_read_are_said() {
     let day = |hour: u64| session(hour * 3_600, 7, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat();
     let good: String = (0..8 * 24).map(day).collect();
-    assert_eq!(read(&[&good]).verdict, Verdict::Safe);
+    assert_eq!(read(&[&good]).verdict, CensusVerdict::Safe);
     for bad in ["garbage connection authorized: user=app database=shop\n", "LOG:  connection auth\0orized: user=app\n"]
     {
         let report = read(&[&format!("{good}{bad}{}", day(8 * 24))]);
-        assert_eq!(report.verdict, Verdict::NeedsObservation, "{bad}");
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{bad}");
         assert!(lacks(&report, MissingReason::Damaged));
     }
 }
@@ -500,15 +504,15 @@ fn lines_about_connections_that_cannot_be_read_are_said() {
 #[test]
 fn a_log_from_the_future_proves_nothing_and_an_old_one_says_so() {
     let judged = |now: i64| {
-        let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+        let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
         reader.begin(SourceKind::LogFile, "log".to_owned());
         reader.feed(rows().concat().as_bytes());
         reader.end(LogEnd::Whole);
         reader.finish().finish(Requirements { now: Some(now), ..Requirements::default() })
     };
     let day = 86_400_000;
-    assert_eq!(judged(5 * day).verdict, Verdict::NeedsObservation);
-    assert_eq!(judged(9 * day).verdict, Verdict::Safe);
+    assert_eq!(judged(5 * day).verdict, CensusVerdict::NeedsObservation);
+    assert_eq!(judged(9 * day).verdict, CensusVerdict::Safe);
     assert!(!judged(9 * day).reason.contains("ago"));
     assert!(judged(400 * day).reason.contains("which ended 392d"), "{}", judged(400 * day).reason);
 }
@@ -524,7 +528,7 @@ fn logs_of_other_programs_are_none() {
     for log in [nginx, bouncer, mysql, syslog] {
         let report = read(&[&log.repeat(100)]);
         assert!(report.clients.is_empty(), "{log}");
-        assert!(lacks(&report, MissingReason::NotALog) && report.verdict == Verdict::NeedsObservation, "{log}");
+        assert!(lacks(&report, MissingReason::NotALog) && report.verdict == CensusVerdict::NeedsObservation, "{log}");
     }
 }
 
@@ -536,7 +540,7 @@ fn a_clock_that_jumps_adds_no_observation() {
     // A day, then two weeks ahead for one line, then back, then the next day.
     let jump = session(86_400 * 16, 9, "h", &format!("user=a database=b{SSL}")).concat();
     let report = read(&[&format!("{}{jump}{}", day(0), day(86_400))]);
-    assert_eq!(report.verdict, Verdict::NeedsObservation, "{}", report.reason);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
     assert!(report.observed < 3 * 86_400_000, "{}", report.observed);
     assert_eq!(report.clients.iter().map(|client| client.sightings).sum::<u64>(), 49);
 }
@@ -546,7 +550,7 @@ fn log_connections_that_is_turned_off_in_any_language_and_format_is_no_all_clear
     let log: String = (0..8 * 24)
         .map(|hour| session(hour * 3_600, 7, "10.0.0.4", &format!("user=app database=shop{SSL}")).concat())
         .collect();
-    assert_eq!(read(&[&log]).verdict, Verdict::Safe);
+    assert_eq!(read(&[&log]).verdict, CensusVerdict::Safe);
     let head = format!("{}-0.1-", time(7 * 86_400));
     for line in [
         "LOG:  Parameter »log_connections« auf »off« gesetzt",
@@ -555,11 +559,11 @@ fn log_connections_that_is_turned_off_in_any_language_and_format_is_no_all_clear
         "LOG:  parameter \"log_connections\" changed to \"receipt\"",
     ] {
         let report = read(&[&format!("{log}{head}{line}\n")]);
-        assert_eq!(report.verdict, Verdict::NeedsObservation, "{line}");
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{line}");
         assert!(lacks(&report, MissingReason::LogConnectionsOff), "{line}");
     }
     let harmless = "LOG:  statement: select \"log_connections\" from \"off\"";
-    assert_eq!(read(&[&format!("{log}{head}{harmless}\n")]).verdict, Verdict::Safe);
+    assert_eq!(read(&[&format!("{log}{head}{harmless}\n")]).verdict, CensusVerdict::Safe);
     // jsonlog escapes the quotation marks.
     let json = |at: u64, message: &str| {
         let message = message.replace('"', "\\\"");
@@ -570,7 +574,7 @@ fn log_connections_that_is_turned_off_in_any_language_and_format_is_no_all_clear
     };
     let json_log: String =
         (0..8 * 24).map(|hour| json(hour * 3_600, &format!("connection authorized: user=a database=b{SSL}"))).collect();
-    assert_eq!(read(&[&json_log]).verdict, Verdict::Safe);
+    assert_eq!(read(&[&json_log]).verdict, CensusVerdict::Safe);
     let off = json(7 * 86_400, "parameter \"log_connections\" changed to \"off\"");
-    assert_eq!(read(&[&format!("{json_log}{off}")]).verdict, Verdict::NeedsObservation);
+    assert_eq!(read(&[&format!("{json_log}{off}")]).verdict, CensusVerdict::NeedsObservation);
 }

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{Backend, Census, CensusReport, LogEnd, LogReader, Requirements, SourceKind, Tls};
+use hostssl_census::{Backend, Census, CensusReport, LogEnd, LogReader, Requirements, SessionTls, SourceKind};
 use hostssl_test_support::drivers::{ASYNCPG, NODE, PSYCOPG, drivers};
 use hostssl_test_support::postgres::{PASSWORD, RealServer, USER, done, installed};
 use std::process::Command;
@@ -19,7 +19,7 @@ fn read(files: &[&str]) -> CensusReport {
     reader.finish().finish(Requirements::default())
 }
 
-type Row = (String, String, String, Backend, Tls, u64);
+type Row = (String, String, String, Backend, SessionTls, u64);
 
 fn rows(report: &CensusReport) -> Vec<Row> {
     let text = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
@@ -55,7 +55,7 @@ fn exercise(server: &RealServer) {
     );
 }
 
-fn row(user: &str, application: &str, backend: Backend, tls: Tls, sightings: u64) -> Row {
+fn row(user: &str, application: &str, backend: Backend, tls: SessionTls, sightings: u64) -> Row {
     let database = if backend == Backend::Client { "postgres" } else { "-" };
     (user.to_owned(), database.to_owned(), application.to_owned(), backend, tls, sightings)
 }
@@ -70,14 +70,14 @@ fn what_the_clients_did_is_what_the_logs_say() {
         exercise(&server);
         let [stderr, csv, json] = server.logs();
         let mut expected = vec![
-            row(USER, "psql", Backend::Client, Tls::Plaintext, 3),
-            row(USER, "psql", Backend::Client, Tls::Tls, 2),
-            row(USER, LIE, Backend::Client, Tls::Plaintext, 1),
-            row(USER, "local", Backend::Client, Tls::Local, 1),
-            row(USER, "replica", Backend::Replication, Tls::Plaintext, 1),
-            row(USER, "logical", Backend::Replication, Tls::Tls, 1),
-            row(USER, "forger", Backend::Client, Tls::Plaintext, 1),
-            row("x database=prod", "psql", Backend::Client, Tls::Plaintext, 1),
+            row(USER, "psql", Backend::Client, SessionTls::Plaintext, 3),
+            row(USER, "psql", Backend::Client, SessionTls::Tls, 2),
+            row(USER, LIE, Backend::Client, SessionTls::Plaintext, 1),
+            row(USER, "local", Backend::Client, SessionTls::Local, 1),
+            row(USER, "replica", Backend::Replication, SessionTls::Plaintext, 1),
+            row(USER, "logical", Backend::Replication, SessionTls::Tls, 1),
+            row(USER, "forger", Backend::Client, SessionTls::Plaintext, 1),
+            row("x database=prod", "psql", Backend::Client, SessionTls::Plaintext, 1),
         ];
         expected.sort();
         for files in [vec![csv.as_str()], vec![json.as_str()], vec![&csv, &json], vec![&json, &csv, &json]] {
@@ -89,7 +89,7 @@ fn what_the_clients_did_is_what_the_logs_say() {
                 (row.0, row.1) = ("-".to_owned(), "-".to_owned());
             }
             if row.2 == LIE {
-                (row.2, row.4) = ("x".to_owned(), Tls::Tls);
+                (row.2, row.4) = ("x".to_owned(), SessionTls::Tls);
             }
         }
         expected.sort();
@@ -152,7 +152,7 @@ fn every_driver_and_tool_is_found_as_it_connected() {
     let [stderr, csv, json] = server.logs();
     for log in [stderr, csv, json] {
         let report = read(&[&log]);
-        let found: std::collections::BTreeMap<&str, (Backend, Tls, u64)> = report
+        let found: std::collections::BTreeMap<&str, (Backend, SessionTls, u64)> = report
             .clients
             .iter()
             .filter(|client| client.user.as_deref() == Some(USER))
@@ -162,26 +162,26 @@ fn every_driver_and_tool_is_found_as_it_connected() {
             .filter(|(name, _)| !name.starts_with("pg_") || !name.contains("_sync_"))
             .collect();
         let expected = [
-            ("psycopg plain", Backend::Client, Tls::Plaintext, 1),
-            ("psycopg tls", Backend::Client, Tls::Tls, 1),
-            ("asyncpg plain", Backend::Client, Tls::Plaintext, 1),
-            ("asyncpg tls", Backend::Client, Tls::Tls, 1),
-            ("node plain", Backend::Client, Tls::Plaintext, 1),
-            ("node tls", Backend::Client, Tls::Tls, 1),
-            ("pgbench require", Backend::Client, Tls::Tls, 1),
+            ("psycopg plain", Backend::Client, SessionTls::Plaintext, 1),
+            ("psycopg tls", Backend::Client, SessionTls::Tls, 1),
+            ("asyncpg plain", Backend::Client, SessionTls::Plaintext, 1),
+            ("asyncpg tls", Backend::Client, SessionTls::Tls, 1),
+            ("node plain", Backend::Client, SessionTls::Plaintext, 1),
+            ("node tls", Backend::Client, SessionTls::Tls, 1),
+            ("pgbench require", Backend::Client, SessionTls::Tls, 1),
             // Ten transactions, and one connection that looks at the tables.
-            ("pgbench disable", Backend::Client, Tls::Plaintext, 11),
-            ("recvlogical plain", Backend::Replication, Tls::Plaintext, 1),
+            ("pgbench disable", Backend::Client, SessionTls::Plaintext, 11),
+            ("recvlogical plain", Backend::Replication, SessionTls::Plaintext, 1),
         ];
         for (name, backend, tls, sightings) in expected {
             assert_eq!(found.get(name), Some(&(backend, tls, sightings)), "{name}: {found:#?}");
         }
         assert_eq!(
             found.get("basebackup tls").map(|(backend, tls, _)| (*backend, *tls)),
-            Some((Backend::Replication, Tls::Tls))
+            Some((Backend::Replication, SessionTls::Tls))
         );
         let of_subscriber = found.get("subscriber").map(|(backend, tls, _)| (*backend, *tls));
-        assert_eq!(of_subscriber, Some((Backend::Replication, Tls::Plaintext)), "{found:#?}");
+        assert_eq!(of_subscriber, Some((Backend::Replication, SessionTls::Plaintext)), "{found:#?}");
         assert!(!found.contains_key("wrong"), "{found:#?}");
         // Nobody else was there but the test itself.
         let others: Vec<_> = found.keys().filter(|name| !expected.iter().any(|one| one.0 == **name)).collect();

@@ -2,7 +2,7 @@
 //! holds.
 
 use crate::x509::Certificate;
-use crate::{AZURE_ROOTS, Facts, RootStore, azure_roots, pem};
+use crate::{AZURE_ROOTS, CertificateFacts, RootStore, azure_roots, pem};
 use std::fmt::Write as _;
 
 /// What a file of roots holds, as far as Azure's servers are concerned.
@@ -32,7 +32,7 @@ impl BundleContents {
             expired: Vec::new(),
         };
         for certificate in store.certificates().iter().filter_map(|der| Certificate::read(der)) {
-            let facts = Facts::of(&certificate.parsed);
+            let facts = CertificateFacts::of(&certificate.parsed);
             if facts.subject != facts.issuer {
                 contents.not_roots.push(facts.subject.clone());
             }

@@ -8,7 +8,7 @@ use crate::algorithm::{self, Strength, curve_bits, modulus_bits};
 
 /// What can be read off a certificate alone. The texts are the server's: escape them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct CertificateFacts {
     /// Its subject, RFC 4514.
     pub subject: String,
     /// Its issuer, RFC 4514.
@@ -31,7 +31,7 @@ pub struct Facts {
     pub(crate) signature_strength: Strength,
 }
 
-impl Facts {
+impl CertificateFacts {
     pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
         let validity = certificate.validity();
         let (key_type, key_bits) = key(certificate);

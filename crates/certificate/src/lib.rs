@@ -25,12 +25,12 @@ pub use name::{CertificateName, NameMatch};
 pub use roots::{RootError, RootStore};
 
 use chain::ChainFault;
-pub use describe::Facts;
+pub use describe::CertificateFacts;
 use x509::Certificate;
 
 /// What a judgement rests on.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub struct CertificateEvidence<'a> {
     /// The certificates as the server sent them, in DER, its own first.
     pub chain: &'a [Vec<u8>],
     /// The host as the user named it; empty when only an address was given.
@@ -102,7 +102,7 @@ pub struct Assessment {
     /// Whether the name matches, by libpq's rules; `None` when the certificate cannot be read.
     pub host_ok: Option<bool>,
     /// What can be read off the certificate alone; `None` when it cannot be read.
-    pub facts: Option<Facts>,
+    pub facts: Option<CertificateFacts>,
     /// The subject of the root in which the path ends, RFC 4514.
     pub root: Option<String>,
     /// Each store of roots on its own, when several were given.
@@ -116,7 +116,7 @@ pub struct Assessment {
 /// The two can differ: see [`name`] for the names, and for the chain that webpki, which stands for the RFC, refuses
 /// some certificates that OpenSSL takes. `None` when there is no certificate.
 #[must_use]
-pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
+pub fn judge(evidence: &CertificateEvidence<'_>) -> Option<Assessment> {
     let leaf = evidence.chain.first()?;
     let Some(certificate) = Certificate::read(leaf) else {
         let unreadable = || Judgement { ok: Some(false), reason: Some("the certificate cannot be read".to_owned()) };
@@ -128,7 +128,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
         });
     };
 
-    let facts = Facts::of(&certificate.parsed);
+    let facts = CertificateFacts::of(&certificate.parsed);
     let common_name = names::first_common_name(&certificate);
     let name_match = name::match_host(evidence.host, &names::alternative_names(&certificate), common_name.as_deref());
     let mut assessment = Assessment { host_ok: Some(name_match.is_match()), ..Assessment::default() };
@@ -160,7 +160,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Option<Assessment> {
 }
 
 /// Judges the path by OpenSSL's rules, with all stores and with each alone.
-fn judge_chain(evidence: &Evidence<'_>, assessment: &mut Assessment) -> Result<(), ChainFault> {
+fn judge_chain(evidence: &CertificateEvidence<'_>, assessment: &mut Assessment) -> Result<(), ChainFault> {
     if evidence.roots.is_empty() {
         return Ok(());
     }
@@ -185,8 +185,8 @@ fn judge_chain(evidence: &Evidence<'_>, assessment: &mut Assessment) -> Result<(
 }
 
 fn verify_full(
-    evidence: &Evidence<'_>,
-    facts: &Facts,
+    evidence: &CertificateEvidence<'_>,
+    facts: &CertificateFacts,
     chain_ok: Option<bool>,
     name_match: &NameMatch,
     chain: Option<&ChainFault>,
@@ -243,7 +243,7 @@ enum Strict {
 }
 
 /// RFC 5280 and RFC 9525 by webpki. The chain is not judged without roots; the name is always.
-fn judge_strictly(evidence: &Evidence<'_>) -> Result<(), Strict> {
+fn judge_strictly(evidence: &CertificateEvidence<'_>) -> Result<(), Strict> {
     let chain_fault = |error: webpki::Error| match error {
         webpki::Error::NameConstraintViolation => Strict::NameConstraint,
         error => Strict::Chain(describe::in_words(&error)),
@@ -266,7 +266,7 @@ fn judge_strictly(evidence: &Evidence<'_>) -> Result<(), Strict> {
 }
 
 fn rfc9525(
-    evidence: &Evidence<'_>,
+    evidence: &CertificateEvidence<'_>,
     chain_ok: Option<bool>,
     strict: &Result<(), Strict>,
     name_match: &NameMatch,

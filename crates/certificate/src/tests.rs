@@ -62,7 +62,10 @@ fn store(name: &str, roots: &[&Issuer]) -> RootStore {
 }
 
 fn judged(chain: &[Vec<u8>], host: &str, roots: &[RootStore]) -> (Assessment, Vec<Flaw>) {
-    split(judge(&Evidence { chain, host, roots, now: NOW, revocation_lists: false, key_proof: Ok(()) }).unwrap())
+    split(
+        judge(&CertificateEvidence { chain, host, roots, now: NOW, revocation_lists: false, key_proof: Ok(()) })
+            .unwrap(),
+    )
 }
 
 fn split(mut assessment: Assessment) -> (Assessment, Vec<Flaw>) {
@@ -247,7 +250,7 @@ fn a_key_that_was_not_proven_leaves_the_question_open() {
     let root = root("Root");
     let roots = [store("mine", &[&root])];
     let chain = [leaf(&good(), &root)];
-    let evidence = Evidence {
+    let evidence = CertificateEvidence {
         chain: &chain,
         host: "db.example",
         roots: &roots,
@@ -266,8 +269,15 @@ fn hostile_bytes_are_judged_and_do_not_panic() {
     let roots = [store("mine", &[&root])];
     let der = leaf(&good(), &root);
     assert!(
-        judge(&Evidence { chain: &[], host: "x", roots: &roots, now: NOW, revocation_lists: false, key_proof: Ok(()) })
-            .is_none()
+        judge(&CertificateEvidence {
+            chain: &[],
+            host: "x",
+            roots: &roots,
+            now: NOW,
+            revocation_lists: false,
+            key_proof: Ok(())
+        })
+        .is_none()
     );
     let (report, _) = judged(&[vec![1, 2, 3]], "x", &roots);
     assert_eq!(report.verify_full.ok, Some(false));
@@ -326,8 +336,14 @@ fn revocation_lists_leave_a_good_certificate_unjudged() {
     let roots = [store("mine", &[&root])];
     for (host, ok) in [("db.example", None), ("other.example", Some(false))] {
         let chain = [leaf(&good(), &root)];
-        let evidence =
-            Evidence { chain: &chain, host, roots: &roots, now: NOW, revocation_lists: true, key_proof: Ok(()) };
+        let evidence = CertificateEvidence {
+            chain: &chain,
+            host,
+            roots: &roots,
+            now: NOW,
+            revocation_lists: true,
+            key_proof: Ok(()),
+        };
         let verify_full = judge(&evidence).unwrap().verify_full;
         assert_eq!(verify_full.ok, ok, "{host}");
         assert!(host != "db.example" || verify_full.reason.is_some_and(|why| why.contains("revocation lists")));

@@ -1,6 +1,6 @@
 //! Runs the corpus of the fuzz target of this crate, and some thousands of mutations of it, always the same.
 
-use hostssl_certificate::{Evidence, RootStore, judge};
+use hostssl_certificate::{CertificateEvidence, RootStore, judge};
 use hostssl_test_support::corpus::smoke;
 
 #[test]
@@ -8,7 +8,7 @@ fn certificate() {
     smoke("certificate", 3000, |bytes| {
         let chain = [bytes.to_vec(), bytes.to_vec()];
         let roots: Vec<_> = RootStore::from_der("fuzz", vec![bytes.to_vec()]).into_iter().collect();
-        let evidence = Evidence {
+        let evidence = CertificateEvidence {
             chain: &chain,
             host: "db.example",
             roots: &roots,

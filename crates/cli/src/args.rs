@@ -191,8 +191,8 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "ID", value_parser = Suggested(controls), help_heading = "Rules")]
     pub(crate) control: Vec<String>,
     /// How to find servers.
-    #[arg(long, value_enum, default_value_t = Discovery::Lists, help_heading = "Scope options")]
-    pub(crate) discovery: Discovery,
+    #[arg(long, value_enum, default_value_t = DiscoveryArg::Lists, help_heading = "Scope options")]
+    pub(crate) discovery: DiscoveryArg,
     /// Output format (repeatable). FORMAT=FILE writes to a file, which is replaced as a whole; one format can go to stdout.
     #[arg(long, short = 'o', value_name = "FORMAT[=FILE]", default_value = "table", ignore_case = true, value_parser = FormatToParser::<AuditFormat>::new(), help_heading = "Output options")]
     pub(crate) output: Vec<FormatTo<AuditFormat>>,
@@ -324,7 +324,7 @@ pub(crate) enum Auth {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Discovery {
+pub(crate) enum DiscoveryArg {
     /// Each subscription's own lists: authoritative.
     Lists,
     /// Azure Resource Graph: faster for very large fleets, but never complete.
@@ -516,7 +516,7 @@ pub(crate) struct ProbeArgs {
     pub(crate) repeat: u16,
     /// Ask for replication of this kind (repeatable; default: physical).
     #[arg(long, value_enum, value_name = "KIND")]
-    pub(crate) replication: Vec<Replication>,
+    pub(crate) replication: Vec<ReplicationArg>,
     /// Also enumerate cipher suites and groups, including post-quantum key exchange: one connection each.
     #[arg(long)]
     pub(crate) ciphers: bool,
@@ -536,10 +536,10 @@ pub(crate) struct ProbeArgs {
     /// Fail only for these: not-enforced, verify-full, or a weakness by its name, such as no-tls13; separated by commas.
     /// By default, all of them count.
     #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Gate options")]
-    pub(crate) fail_on: Vec<crate::commands::probe::Finding>,
+    pub(crate) fail_on: Vec<crate::commands::probe::ProbeFinding>,
     /// Do not fail for these.
     #[arg(long, value_name = "FINDING,…", value_delimiter = ',', help_heading = "Gate options")]
-    pub(crate) allow: Vec<crate::commands::probe::Finding>,
+    pub(crate) allow: Vec<crate::commands::probe::ProbeFinding>,
     #[command(flatten)]
     pub(crate) route: crate::route::RouteArgs,
     /// Connections at once to one server.
@@ -572,7 +572,7 @@ pub(crate) struct TableArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Replication {
+pub(crate) enum ReplicationArg {
     None,
     Physical,
     Logical,

@@ -5,12 +5,12 @@ use crate::connect::{Connected, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::route::RouteArgs;
-use crate::run_progress::RunProgress;
+use crate::run_progress::RunReporter;
 use crate::{probing, stdout};
 use hostssl_azure_sim::Simulation;
 use hostssl_formats::output::Format;
 use hostssl_formats::run_sessions::{self, RunSessions};
-use hostssl_formats::{Names, Shape, Text, apply_json, run_text, safe};
+use hostssl_formats::{Shape, SubscriptionNames, Text, apply_json, run_text, safe};
 use hostssl_model::StopSignal;
 use hostssl_model::{ResourceId, Unchecked};
 use hostssl_ops::{Remediation, RemediationError, Tenant, WireJudge};
@@ -75,7 +75,7 @@ pub(crate) async fn change(
     talk: &OutputArgs,
     work: impl AsyncFnOnce(&Remediation<'_>) -> Result<Report, RemediationError>,
 ) -> Result<Report, CliError> {
-    let progress = RunProgress::new(plan, talk);
+    let progress = RunReporter::new(plan, talk);
     let clock = SystemClock::new();
     let judge = route.map(|route| site.judge(route)).transpose()?;
     let remediation = Remediation {
@@ -100,7 +100,7 @@ pub(crate) async fn change(
         Ok(report) => Ok(report),
         Err(RemediationError::Execute(ExecuteError::Journal { source, partial: Some(partial) })) => {
             // The journal can no longer tell what was done until then, so it is reported before the error.
-            let _ = run_text::write(&mut io::stderr().lock(), &partial, &Names::default(), &Text::plain());
+            let _ = run_text::write(&mut io::stderr().lock(), &partial, &SubscriptionNames::default(), &Text::plain());
             Err(ExecuteError::Journal { source, partial: Some(partial) }.into())
         }
         Err(error) => Err(error.into()),
@@ -119,7 +119,7 @@ pub(crate) fn warn_of_permissions(unchecked: &Unchecked) {
 /// Writes the report of a run and says how the command ends. A report that cannot be written is not lost, so the run is named.
 pub(crate) fn write_report(
     report: &Report,
-    names: &Names,
+    names: &SubscriptionNames,
     value: &TableArgs,
     shape: &Shape,
     talk: &OutputArgs,
@@ -131,7 +131,7 @@ pub(crate) fn write_report(
 pub(crate) fn write_report_with(
     report: &Report,
     sessions: &[RunSessions],
-    names: &Names,
+    names: &SubscriptionNames,
     value: &TableArgs,
     shape: &Shape,
     talk: &OutputArgs,

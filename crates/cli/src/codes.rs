@@ -1,10 +1,10 @@
 //! Every stable code in one list: programs and kept states rely on each of them. A code is added, and never changed.
 
 use crate::exit::Exit;
-use hostssl_census::Verdict;
+use hostssl_census::CensusVerdict;
 use hostssl_model::{
-    Confidence, ControlId, Enforcement, Kind, Outcome, ParameterName, Reason, Role, Severity, SslEnforcement, Standing,
-    WireTransport, WorstListener,
+    Confidence, ControlId, Enforcement, Kind, Outcome, ParameterName, Reason, ReplicationRole, Severity,
+    SslEnforcement, Standing, WireTransport, WorstListener,
 };
 use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode};
 use hostssl_store::OrderAct;
@@ -26,14 +26,17 @@ fn every_stable_code() {
     add("confidences", &Confidence::ALL.map(Confidence::as_str));
     add("reasons", &Reason::ALL.map(Reason::as_str));
     add("kinds of servers", &Kind::ALL.map(Kind::as_str));
-    add("parts in replication", &Role::ALL.map(Role::as_str));
+    add("parts in replication", &ReplicationRole::ALL.map(ReplicationRole::as_str));
     add("settings", &ParameterName::ALL.map(ParameterName::key));
     add("declared enforcement", &SslEnforcement::ALL.map(SslEnforcement::as_str));
     add("enforcement", &Enforcement::ALL.map(Enforcement::as_str));
     add("standings", &Standing::ALL.map(Standing::as_str));
     add("transports", &WireTransport::ALL.map(WireTransport::as_str));
     add("worst listeners", &WorstListener::ALL.map(WorstListener::as_str));
-    add("verdicts on clients", &[Verdict::Breaks, Verdict::NeedsObservation, Verdict::Safe].map(Verdict::as_str));
+    add(
+        "verdicts on clients",
+        &[CensusVerdict::Breaks, CensusVerdict::NeedsObservation, CensusVerdict::Safe].map(CensusVerdict::as_str),
+    );
     add("fixable controls", &FixableControl::ALL.map(FixableControl::as_str));
     add("dispositions", &Disposition::ALL.map(Disposition::as_str));
     add("left-out reasons", &LeftOutReason::ALL.map(LeftOutReason::as_str));

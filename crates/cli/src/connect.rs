@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::simulated::world;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
-use hostssl_azure::{Arm, AuthMethod, Cloud, Limits, SignIn, SignedIn, https_transport, principal_of};
+use hostssl_azure::{Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, https_transport, principal_of};
 use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
 use hostssl_model::{Principal, Scope};
 use hostssl_model::{Stop, StopSignal};
@@ -97,8 +97,8 @@ async fn tenants_until(
     }
 }
 
-fn of_azure(limits: &LimitArgs) -> Limits {
-    Limits { concurrency: usize::from(limits.concurrency), ..Limits::default() }
+fn of_azure(limits: &LimitArgs) -> RequestLimits {
+    RequestLimits { concurrency: usize::from(limits.concurrency), ..RequestLimits::default() }
 }
 
 /// Done when the user wants an end.
@@ -109,7 +109,7 @@ pub(crate) async fn stopped_by_user() {
 async fn real_tenants(
     connect: &ConnectArgs,
     tenants: &[String],
-    limits: &Limits,
+    limits: &RequestLimits,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
     // Ignore the error: a provider is already installed.

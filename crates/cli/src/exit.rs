@@ -1,6 +1,6 @@
 //! How the program ends. These codes are an interface: scripts and pipelines decide by them.
 
-use hostssl_census::Verdict;
+use hostssl_census::CensusVerdict;
 use hostssl_model::{AuditEnd, AuditReport};
 use hostssl_remediation::RunOutcome;
 use std::process::ExitCode;
@@ -51,11 +51,11 @@ impl Exit {
 
 impl Exit {
     /// How a census ended: the worst verdict, or none where no server was checked.
-    pub(crate) fn of_census(worst: Option<Verdict>) -> Self {
+    pub(crate) fn of_census(worst: Option<CensusVerdict>) -> Self {
         match worst {
-            Some(Verdict::Breaks) => Self::Findings,
-            Some(Verdict::Safe) => Self::AllPass,
-            Some(Verdict::NeedsObservation) | None => Self::Incomplete,
+            Some(CensusVerdict::Breaks) => Self::Findings,
+            Some(CensusVerdict::Safe) => Self::AllPass,
+            Some(CensusVerdict::NeedsObservation) | None => Self::Incomplete,
         }
     }
 

@@ -9,8 +9,8 @@ use hostssl_console::ServeError;
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
 use hostssl_ops::{NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
 use hostssl_remediation::{
-    DamagedRun, ExecuteError, InvalidPlan, InvalidPlanHash, InvalidTransition, JournalError, LeftOutReason, Mismatch,
-    NotApproved, PlanHash, RunId, SafeText,
+    ContextMismatch, DamagedRun, ExecuteError, InvalidPlan, InvalidPlanHash, InvalidTransition, JournalError,
+    LeftOutReason, NotApproved, PlanHash, RunId, SafeText,
 };
 use hostssl_store::StoreError;
 use std::collections::BTreeSet;
@@ -169,7 +169,7 @@ fn journal_errors() -> [JournalError; 8] {
 fn run_errors() -> Vec<Said> {
     let id = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg";
     let server = ResourceId::try_from(id).unwrap();
-    let other = || vec![Mismatch::Cloud { plan: "A".into(), here: "B".into() }];
+    let other = || vec![ContextMismatch::Cloud { plan: "A".into(), here: "B".into() }];
     let remediation = every! {
         RemediationError::Mismatch(_) => RemediationError::Mismatch(other()),
         RemediationError::OtherPlace(_) => RemediationError::OtherPlace(other()),

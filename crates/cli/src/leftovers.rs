@@ -13,7 +13,8 @@ use hostssl_formats::{Text, safe};
 use hostssl_model::{Kind, Meaning, ResourceId};
 use hostssl_ops::Tenant;
 use hostssl_remediation::{
-    Clock as _, Event, ExecuteError, Journal as _, Plan, Record, Report, RunId, SafeText, Status, Step, SystemClock,
+    Clock as _, ExecuteError, Journal as _, JournalEvent, JournalRecord, Plan, Report, RunId, SafeText, Step,
+    StepStatus, SystemClock,
 };
 use hostssl_sessions::{LeftoverSession, LeftoverSessions};
 use hostssl_store::Store;
@@ -130,7 +131,7 @@ impl<'a> Leftovers<'a> {
     ) -> Result<Vec<RunSessions>, CliError> {
         let has_it = |server: &Enforced<'_>| {
             let mut steps = report.steps.iter().filter(|step| step.server == server.0.as_str());
-            steps.any(|step| matches!(step.status, Status::Applied | Status::Already))
+            steps.any(|step| matches!(step.status, StepStatus::Applied | StepStatus::Already))
         };
         let servers: Vec<Enforced<'_>> = enforced(plan).into_iter().filter(has_it).collect();
         let looks = stream::iter(servers).map(|server| async move {
@@ -203,7 +204,7 @@ impl Found<'_> {
             return Ok(());
         }
         let server = SafeText::new(self.server.as_str());
-        journal(store, run, Event::SessionsEnding { server: server.clone(), sessions: count }).await?;
+        journal(store, run, JournalEvent::SessionsEnding { server: server.clone(), sessions: count }).await?;
         let ended = connection.end(sessions).await;
         let (gone, error) = match ended {
             Ok(gone) => (gone, None),
@@ -211,7 +212,7 @@ impl Found<'_> {
         };
         let ended = u32::try_from(gone.iter().filter(|gone| **gone).count()).unwrap_or(u32::MAX);
         let told = error.as_deref().map(SafeText::new);
-        journal(store, run, Event::SessionsEnded { server, ended, error: told }).await?;
+        journal(store, run, JournalEvent::SessionsEnded { server, ended, error: told }).await?;
         (self.gone, self.error) = (gone, error);
         Ok(())
     }
@@ -242,8 +243,8 @@ impl Found<'_> {
     }
 }
 
-async fn journal(store: &Store, run: &RunId, event: Event) -> Result<(), CliError> {
-    let record = Record { at_ms: SystemClock::new().now_ms(), event };
+async fn journal(store: &Store, run: &RunId, event: JournalEvent) -> Result<(), CliError> {
+    let record = JournalRecord { at_ms: SystemClock::new().now_ms(), event };
     let kept = store.append(run, std::slice::from_ref(&record)).await;
     kept.map_err(|source| ExecuteError::Journal { source, partial: None }.into())
 }

@@ -7,7 +7,7 @@ use crate::route::RouteArgs;
 use hostssl_ops::Tenant;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Network};
-use hostssl_probe::target::{Environment, Target};
+use hostssl_probe::target::{Environment, ProbeTarget};
 use hostssl_sessions::{Login, Password, PasswordSources};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,13 +48,13 @@ impl Logins {
 
     /// The logins for a target, one a host.
     pub(crate) fn of(&self, text: &str, database: &str) -> Result<Vec<Login>, CliError> {
-        let named = Target::parse_in(text, &self.environment).map_err(|error| {
+        let named = ProbeTarget::parse_in(text, &self.environment).map_err(|error| {
             CliError::usage(error.to_string(), "such as db.example, or service=NAME of pg_service.conf")
         })?;
         named.targets.into_iter().map(|target| self.login(target, database)).collect()
     }
 
-    fn login(&self, target: Target, database: &str) -> Result<Login, CliError> {
+    fn login(&self, target: ProbeTarget, database: &str) -> Result<Login, CliError> {
         let system_user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
         let user = target.user.clone().or_else(|| self.user.clone()).or_else(system_user);
         let user = user.ok_or_else(|| CliError::usage("no user to log in as", "give --user, or set PGUSER"))?;
@@ -88,7 +88,7 @@ impl Logins {
         let host = host.ok_or("Azure reports no host name")?;
         let user = self.user.clone().or_else(|| std::env::var("PGUSER").ok());
         let user = user.unwrap_or_else(|| tenant.principal.name.clone());
-        let target = Target { user: Some(user), ..Target::new(host, hostssl_probe::target::DEFAULT_PORT) };
+        let target = ProbeTarget { user: Some(user), ..ProbeTarget::new(host, hostssl_probe::target::DEFAULT_PORT) };
         let mut login = self.login(target, DATABASE).map_err(|error| error.parts().0)?;
         if login.password.is_none() {
             let token = tenant.arm.database_token().await.map_err(|error| error.to_string())?;

@@ -2,17 +2,17 @@
 
 use crate::args::StateArgs;
 use hostssl_azure::list_subscriptions;
-use hostssl_formats::Names;
+use hostssl_formats::SubscriptionNames;
 use hostssl_ops::Tenant;
 
 /// The names that kept audits knew. Without a state there are none, and ids stand for themselves.
-pub(crate) fn kept(state: &StateArgs, simulated: bool) -> Names {
+pub(crate) fn kept(state: &StateArgs, simulated: bool) -> SubscriptionNames {
     let known = state.read(simulated).ok().and_then(|reader| reader.subscription_names().ok()).unwrap_or_default();
-    Names::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())))
+    SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())))
 }
 
 /// The names of the subscriptions that the identity can see.
-pub(crate) async fn of_azure(tenant: &Tenant) -> Names {
+pub(crate) async fn of_azure(tenant: &Tenant) -> SubscriptionNames {
     let listed = list_subscriptions(&tenant.arm).await;
-    Names::new(listed.items.iter().map(|one| (one.id.as_str(), &*one.name)))
+    SubscriptionNames::new(listed.items.iter().map(|one| (one.id.as_str(), &*one.name)))
 }

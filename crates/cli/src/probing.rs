@@ -6,15 +6,15 @@ use crate::files::connects_at_once;
 use crate::route::RouteArgs;
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_azure_sim::{Simulation, Wire};
-use hostssl_console::{Exchange, Message, TakeExchange};
+use hostssl_console::{Exchange, TakeExchange, TranscriptMessage};
 use hostssl_model::StopSignal;
 use hostssl_ops::ListenerProbe;
 use hostssl_probe::certificate::{RootStore, azure_roots};
 use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::report::EndpointReport;
-use hostssl_probe::target::Target;
-use hostssl_probe::transcript::{Direction, Line};
-use hostssl_probe::{Options, Prober};
+use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
+use hostssl_probe::{ProbeOptions, Prober};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -41,7 +41,7 @@ pub(crate) fn probe_of(
     ca_file: Option<&Path>,
     route: &RouteArgs,
 ) -> Result<ListenerProbe, CliError> {
-    let options = Options { conversations: CONVERSATIONS, ..options_of(simulation, ca_file, route)? };
+    let options = ProbeOptions { conversations: CONVERSATIONS, ..options_of(simulation, ca_file, route)? };
     let at_once = match simulation {
         Some(_) => ENDPOINTS_AT_ONCE,
         None => {
@@ -58,15 +58,15 @@ pub(crate) fn exchange_of(
     ca_file: Option<&Path>,
     route: &RouteArgs,
 ) -> Result<TakeExchange, CliError> {
-    let options = Options { transcript: true, ..options_of(simulation, ca_file, route)? };
+    let options = ProbeOptions { transcript: true, ..options_of(simulation, ca_file, route)? };
     let prober = Arc::new(prober(options)?);
     Ok(Arc::new(move |host: String, port: u16| {
         let prober = Arc::clone(&prober);
         async move {
-            let Some(target) = Target::parse(&host).ok().and_then(|mut targets| targets.pop()) else {
+            let Some(target) = ProbeTarget::parse(&host).ok().and_then(|mut targets| targets.pop()) else {
                 return Vec::new();
             };
-            let reports = prober.probe(&Target { port, ..target }).await;
+            let reports = prober.probe(&ProbeTarget { port, ..target }).await;
             reports.into_iter().map(exchange).collect()
         }
         .boxed()
@@ -74,13 +74,13 @@ pub(crate) fn exchange_of(
 }
 
 fn exchange(report: EndpointReport) -> Exchange {
-    let message = |line: Line| Message {
+    let message = |line: TranscriptLine| TranscriptMessage {
         micros: line.micros,
         connection: line.connection,
         direction: match line.direction {
-            Direction::Sent => "sent",
-            Direction::Received => "received",
-            Direction::Event => "event",
+            MessageDirection::Sent => "sent",
+            MessageDirection::Received => "received",
+            MessageDirection::Event => "event",
         },
         name: line.message,
         text: line.text,
@@ -94,10 +94,14 @@ fn exchange(report: EndpointReport) -> Exchange {
 }
 
 /// What is asked, and of whom. With a simulated Azure its listeners are asked, in this process.
-fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>, route: &RouteArgs) -> Result<Options, CliError> {
+fn options_of(
+    simulation: Option<&Simulation>,
+    ca_file: Option<&Path>,
+    route: &RouteArgs,
+) -> Result<ProbeOptions, CliError> {
     let mut roots = roots(ca_file)?;
     // Azure writes pg_hba.conf: it has no lines for the names of replication users.
-    let mut options = Options::quick();
+    let mut options = ProbeOptions::quick();
     if let Some(dialer) = route.dialer_unless(simulation.is_some())? {
         options.dialer = dialer;
     }
@@ -113,7 +117,7 @@ fn options_of(simulation: Option<&Simulation>, ca_file: Option<&Path>, route: &R
 }
 
 /// Makes a prober.
-pub(crate) fn prober(options: Options) -> Result<Prober, CliError> {
+pub(crate) fn prober(options: ProbeOptions) -> Result<Prober, CliError> {
     // Ignore the error: a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Prober::new(options).map_err(|error| CliError::failed(&error, DEFECT))

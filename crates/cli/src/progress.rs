@@ -3,7 +3,7 @@
 use crate::args::OutputArgs;
 use crate::stdout::stderr_is_terminal;
 use hostssl_model::Outcome;
-use hostssl_ops::Event;
+use hostssl_ops::AuditEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ impl EachMinute {
 }
 
 /// A bar that follows the events of an audit and vanishes at the end.
-pub(crate) struct Progress {
+pub(crate) struct AuditBar {
     bar: ProgressBar,
     minute: EachMinute,
     servers: (u64, u64),
@@ -53,7 +53,7 @@ pub(crate) struct Progress {
     unknown: usize,
 }
 
-impl Progress {
+impl AuditBar {
     pub(crate) fn new(talk: &OutputArgs) -> Self {
         let shown = stderr_is_terminal() && !talk.quiet && talk.verbose == 0;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -67,18 +67,18 @@ impl Progress {
         Self { bar, minute: EachMinute::new(talk), servers: (0, 0), subscriptions: (0, 0), failed: 0, unknown: 0 }
     }
 
-    pub(crate) fn on(&mut self, event: &Event<'_>) {
+    pub(crate) fn on(&mut self, event: &AuditEvent<'_>) {
         match event {
-            Event::Subscriptions(count) => self.subscriptions.1 = *count,
-            Event::Found(count) => {
+            AuditEvent::Subscriptions(count) => self.subscriptions.1 = *count,
+            AuditEvent::Found(count) => {
                 self.servers.1 += *count as u64;
                 self.bar.inc_length(*count as u64);
             }
-            Event::Looked => {
+            AuditEvent::Looked => {
                 self.servers.0 += 1;
                 self.bar.inc(1);
             }
-            Event::Subscription(_, _, servers) => {
+            AuditEvent::Subscription(_, _, servers) => {
                 self.subscriptions.0 += 1;
                 self.failed += servers.iter().filter(|server| server.outcome == Outcome::Fail).count();
                 self.unknown += servers.iter().filter(|server| server.outcome == Outcome::Unknown).count();
@@ -86,7 +86,7 @@ impl Progress {
         }
         let (servers, (done, all)) = (self.servers, self.subscriptions);
         self.minute.tell(|| format!("{} of {} servers, {done} of {all} subscriptions done", servers.0, servers.1));
-        if !matches!(event, Event::Looked) {
+        if !matches!(event, AuditEvent::Looked) {
             let (done, all) = self.subscriptions;
             let (failed, unknown) = (self.failed, self.unknown);
             self.bar.set_message(format!("{done}/{all} subscriptions, {failed} fail, {unknown} unknown"));

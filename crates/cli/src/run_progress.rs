@@ -3,14 +3,14 @@
 use crate::args::OutputArgs;
 use crate::stdout::stderr_is_terminal;
 use hostssl_formats::safe;
-use hostssl_remediation::{Act, Ending, Event, EventSink, ExecutionEvent, Plan, Record};
+use hostssl_remediation::{Act, Ending, EventSink, ExecutionEvent, JournalEvent, JournalRecord, Plan};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Follows the events of a run.
-pub(crate) struct RunProgress<'a> {
+pub(crate) struct RunReporter<'a> {
     plan: &'a Plan,
     bar: ProgressBar,
     quiet: bool,
@@ -21,7 +21,7 @@ pub(crate) struct RunProgress<'a> {
 /// How long a wait goes unreported.
 const QUIET: Duration = Duration::from_secs(60);
 
-impl<'a> RunProgress<'a> {
+impl<'a> RunReporter<'a> {
     pub(crate) fn new(plan: &'a Plan, talk: &OutputArgs) -> Self {
         let shown = stderr_is_terminal() && !talk.quiet && talk.verbose == 0;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -59,8 +59,8 @@ impl<'a> RunProgress<'a> {
         }
     }
 
-    fn recorded(&self, record: &Record) {
-        let Event::Step { step, act, .. } = &record.event else { return };
+    fn recorded(&self, record: &JournalRecord) {
+        let JournalEvent::Step { step, act, .. } = &record.event else { return };
         let Some(step) = self.plan.step(*step) else { return };
         let ending = match act {
             Act::Ended { ending } => ending,
@@ -95,7 +95,7 @@ impl<'a> RunProgress<'a> {
     }
 }
 
-impl EventSink for RunProgress<'_> {
+impl EventSink for RunReporter<'_> {
     fn emit(&self, event: &ExecutionEvent<'_>) {
         match event {
             ExecutionEvent::Begun(run) => self.tell(&format!("run {run}")),

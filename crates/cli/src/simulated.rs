@@ -19,12 +19,12 @@ use std::time::Duration;
 const PACE: Duration = Duration::from_millis(180);
 
 /// A simulated Azure that lasts as long as the console.
-pub(crate) struct Simulated {
+pub(crate) struct LiveSimulation {
     scenario: String,
     simulation: Simulation,
 }
 
-impl Simulated {
+impl LiveSimulation {
     /// One that nothing else changes.
     pub(crate) fn of(scenario: Scenario) -> Self {
         Self { scenario: scenario.name.clone(), simulation: Simulation::new(scenario) }

@@ -1,6 +1,6 @@
 //! Who is connected: a share for each network, and room for those who are signed in.
 
-use crate::options::{Options, Proxies};
+use crate::options::{ConsoleOptions, Proxies};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ struct State {
 }
 
 /// One of them, until it is dropped.
-pub(crate) struct Connection {
+pub(crate) struct CountedConnection {
     all: Connections,
     network: IpAddr,
     number: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Connection {
 
 impl Connections {
     /// Counts a connection, unless its network has its share.
-    pub(crate) fn enter(&self, address: IpAddr, options: &Options) -> Option<Arc<Connection>> {
+    pub(crate) fn enter(&self, address: IpAddr, options: &ConsoleOptions) -> Option<Arc<CountedConnection>> {
         let address = address.to_canonical();
         let is_proxy = |proxies: &Proxies| proxies.addresses.iter().any(|one| one.to_canonical() == address);
         let free = address.is_loopback() || options.proxies.as_ref().is_some_and(is_proxy);
@@ -48,7 +48,7 @@ impl Connections {
         let number = state.next;
         state.next += 1;
         state.strangers.insert(number, None);
-        Some(Arc::new(Connection { all: self.clone(), network, number, known: AtomicBool::new(false) }))
+        Some(Arc::new(CountedConnection { all: self.clone(), network, number, known: AtomicBool::new(false) }))
     }
 
     /// Says how a connection is ended, while it is a stranger's.
@@ -75,7 +75,7 @@ impl Connections {
     }
 }
 
-impl Connection {
+impl CountedConnection {
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
@@ -88,7 +88,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         let mut state = self.all.lock();
         state.strangers.remove(&self.number);
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn one_network_has_its_share_and_gives_it_back() {
-        let options = Options::for_tests();
+        let options = ConsoleOptions::for_tests();
         for (one, same, other) in
             [("192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"), ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1")]
         {
@@ -136,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn room_is_made_by_the_oldest_stranger_and_by_nobody_who_is_known() {
-        let (connections, options) = (Connections::default(), Options::for_tests());
+        let (connections, options) = (Connections::default(), ConsoleOptions::for_tests());
         let start = || {
             let connection = connections.enter("192.0.2.7".parse().unwrap(), &options).unwrap();
             let kept = connection.clone();

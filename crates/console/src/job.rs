@@ -1,10 +1,10 @@
 //! Work that takes longer than a page may: on a thread and a runtime of its own, with progress that pages follow, a stop
 //! that names who asked for it, and an end in every case.
 //!
-//! [`Work`] says what is done; the audits, plans and changes in [`jobs`](crate::jobs) are the three there are.
+//! [`JobWork`] says what is done; the audits, plans and changes in [`jobs`](crate::jobs) are the three there are.
 
 use crate::exchanges::Exchanges;
-use crate::options::{Connect, Options};
+use crate::options::{Connect, ConsoleOptions};
 use crate::readiness_cache::ReadinessCache;
 use crate::trouble::Trouble;
 use crate::view::{count, plural};
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 /// What work may use: neither sessions nor pages nor other work.
 pub(crate) struct JobContext {
-    pub(crate) options: Arc<Options>,
+    pub(crate) options: Arc<ConsoleOptions>,
     pub(crate) store: Arc<AuditStore>,
     /// Signs in to Azure.
     pub(crate) connect: Connect,
@@ -28,7 +28,7 @@ pub(crate) struct JobContext {
 }
 
 /// One kind of work.
-pub(crate) trait Work: Sized + Send + Sync + 'static {
+pub(crate) trait JobWork: Sized + Send + Sync + 'static {
     /// What people call it, such as `audit`.
     const NAME: &'static str;
     /// What to do when it ended by a defect.
@@ -67,7 +67,7 @@ impl StopCause {
 
 /// Where a job stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Status<P, O> {
+pub(crate) struct JobStatus<P, O> {
     pub(crate) progress: P,
     /// Why it was told to stop, when it was.
     pub(crate) stop: Option<StopCause>,
@@ -83,7 +83,7 @@ struct LiveUpdate<'a, T> {
     stopping: bool,
 }
 
-impl<P, O> Status<P, O> {
+impl<P, O> JobStatus<P, O> {
     pub(crate) fn is_stopping(&self) -> bool {
         self.stop.is_some()
     }
@@ -95,10 +95,10 @@ impl<P, O> Status<P, O> {
     }
 }
 
-pub(crate) type StatusOf<W> = Status<<W as Work>::Progress, <W as Work>::Outcome>;
+pub(crate) type StatusOf<W> = JobStatus<<W as JobWork>::Progress, <W as JobWork>::Outcome>;
 
 /// A piece of work that was started here, in progress or ended.
-pub(crate) struct Job<W: Work> {
+pub(crate) struct Job<W: JobWork> {
     pub(crate) id: String,
     /// When it was started, in milliseconds since 1970-01-01T00:00:00Z.
     pub(crate) started_ms: i64,
@@ -108,7 +108,7 @@ pub(crate) struct Job<W: Work> {
     stop: watch::Sender<Option<Stop>>,
 }
 
-impl<W: Work> Job<W> {
+impl<W: JobWork> Job<W> {
     /// A job that [`Job::spawn`] starts.
     pub(crate) fn new(id: String, by: &str, work: W, progress: W::Progress) -> Arc<Self> {
         Arc::new(Self {
@@ -116,7 +116,7 @@ impl<W: Work> Job<W> {
             started_ms: Timestamp::now().as_millisecond(),
             started_by: by.to_owned(),
             work,
-            status: watch::Sender::new(Status { progress, stop: None, end: None }),
+            status: watch::Sender::new(JobStatus { progress, stop: None, end: None }),
             stop: watch::Sender::new(None),
         })
     }
@@ -197,7 +197,7 @@ impl<W: Work> Job<W> {
 }
 
 /// The context of an audit or a plan that a job makes.
-pub(crate) fn run_context(id: String, started_at: Timestamp, options: &Options) -> RunContext<'_> {
+pub(crate) fn run_context(id: String, started_at: Timestamp, options: &ConsoleOptions) -> RunContext<'_> {
     RunContext { id, started_at, clock: &Timestamp::now, tool_version: &options.version }
 }
 
@@ -213,9 +213,9 @@ fn not_started(error: &std::io::Error) -> Trouble {
 }
 
 /// If the work panics, pages must not show it in progress indefinitely.
-struct EndsAnyway<'a, W: Work>(&'a Job<W>);
+struct EndsAnyway<'a, W: JobWork>(&'a Job<W>);
 
-impl<W: Work> Drop for EndsAnyway<'_, W> {
+impl<W: JobWork> Drop for EndsAnyway<'_, W> {
     fn drop(&mut self) {
         if self.0.is_running() {
             let what = format!("the {} ended because of a bug in hostssl", W::NAME);
@@ -236,7 +236,7 @@ mod tests {
         Panic,
     }
 
-    impl Work for Test {
+    impl JobWork for Test {
         const NAME: &'static str = "test";
         type Progress = u32;
         type Outcome = Stop;
@@ -257,7 +257,7 @@ mod tests {
     fn context(directory: &std::path::Path, deadline: Duration) -> Arc<JobContext> {
         let store = Arc::new(AuditStore::open(directory).unwrap());
         Arc::new(JobContext {
-            options: Arc::new(Options { deadline, ..Options::for_tests() }),
+            options: Arc::new(ConsoleOptions { deadline, ..ConsoleOptions::for_tests() }),
             store: store.clone(),
             connect: Arc::new(|_| async { Ok(Vec::new()) }.boxed_local()),
             exchanges: Arc::default(),

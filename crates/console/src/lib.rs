@@ -23,8 +23,8 @@ mod view;
 
 pub use guard::is_name;
 pub use options::{
-    Connect, Exchange, Message, Options, Preparation, Proxies, PublicUrl, RoleHeader, Simulated, TakeExchange,
-    TlsFiles, WireLook,
+    Connect, ConsoleOptions, Exchange, Preparation, Proxies, PublicUrl, RoleHeader, ShownSimulation, TakeExchange,
+    TlsFiles, TranscriptMessage, WireLook,
 };
 pub use role::Role;
 pub use server::{Console, LinkMaker, ServeError, SignInLink};

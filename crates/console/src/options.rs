@@ -19,7 +19,7 @@ pub type Connect = Arc<dyn Fn(StopSignal) -> LocalBoxFuture<'static, Result<Vec<
 
 /// How to serve the console.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ConsoleOptions {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Names, beside the address, under which browsers reach it; any other name in a request is refused.
@@ -52,12 +52,12 @@ pub struct Options {
     /// What goes on before there is anything to show; `None` in it, or no signal at all, when that is done.
     pub preparation: Option<watch::Receiver<Option<Preparation>>>,
     /// What to say on every page when this is a simulation.
-    pub simulated: Option<Simulated>,
+    pub simulated: Option<ShownSimulation>,
     /// The version of the program.
     pub version: String,
 }
 
-impl Options {
+impl ConsoleOptions {
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
         Self {
@@ -164,12 +164,12 @@ pub struct Exchange {
     /// The verdict's word, and why.
     pub verdict: String,
     /// The messages, in the order of time.
-    pub messages: Vec<Message>,
+    pub messages: Vec<TranscriptMessage>,
 }
 
 /// One message, or something that happened to a connection.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct TranscriptMessage {
     /// Microseconds since the exchange began.
     pub micros: u64,
     /// The connection, by the question that it asks.
@@ -240,7 +240,7 @@ pub struct Preparation {
 
 /// The simulation that is shown.
 #[derive(Debug, Clone)]
-pub struct Simulated {
+pub struct ShownSimulation {
     /// The scenario.
     pub scenario: String,
 }

@@ -1,9 +1,9 @@
 //! The console on a port: bounded connections, bounded times, with or without TLS.
 
-use crate::connections::{Connection, Connections};
-use crate::guard::{Identity, Peer, Session};
+use crate::connections::{Connections, CountedConnection};
+use crate::guard::{Peer, Session, SessionUser};
 use crate::job::StopCause;
-use crate::options::{Connect, Options, TlsFiles};
+use crate::options::{Connect, ConsoleOptions, TlsFiles};
 use crate::role::Role;
 use crate::routes::router;
 use crate::state::Shared;
@@ -127,14 +127,15 @@ impl LinkMaker {
     /// [`ServeError::Random`] when the system gives no random bytes.
     pub fn links(&self) -> Result<Vec<SignInLink>, ServeError> {
         let people = &self.0.options.people;
-        let mut identities: Vec<Identity> = people.iter().map(|(name, role)| Identity::named(name, *role)).collect();
+        let mut identities: Vec<SessionUser> =
+            people.iter().map(|(name, role)| SessionUser::named(name, *role)).collect();
         if identities.is_empty() {
-            identities.push(Identity::local());
+            identities.push(SessionUser::local());
         }
         identities.into_iter().map(|identity| self.link(identity)).collect()
     }
 
-    fn link(&self, identity: Identity) -> Result<SignInLink, ServeError> {
+    fn link(&self, identity: SessionUser) -> Result<SignInLink, ServeError> {
         let (person, role) = (identity.person().to_owned(), identity.role);
         let token = self.0.sessions.new_link(identity).map_err(ServeError::Random)?;
         Ok(SignInLink { person, role, address: format!("{}/sign-in?token={token}", base(&self.0)) })
@@ -156,7 +157,12 @@ impl Console {
     /// # Errors
     ///
     /// [`ServeError`] with what cannot be had.
-    pub fn new(options: Options, listener: TcpListener, state: &Path, connect: Connect) -> Result<Self, ServeError> {
+    pub fn new(
+        options: ConsoleOptions,
+        listener: TcpListener,
+        state: &Path,
+        connect: Connect,
+    ) -> Result<Self, ServeError> {
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
         let store = AuditStore::open(state)?;
         let address = options.listen;
@@ -265,7 +271,7 @@ impl Console {
 /// A connection and where it comes from.
 struct Visit {
     peer: SocketAddr,
-    connection: Arc<Connection>,
+    connection: Arc<CountedConnection>,
 }
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(

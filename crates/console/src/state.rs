@@ -1,12 +1,12 @@
 //! What all requests share.
 
 use crate::exchanges::Exchanges;
-use crate::guard::session::Sessions;
+use crate::guard::session::SessionStore;
 use crate::job::JobContext;
 use crate::jobs::audit::Audits;
 use crate::jobs::change::Changes;
 use crate::jobs::plan::Plans;
-use crate::options::{Connect, Options};
+use crate::options::{Connect, ConsoleOptions};
 use crate::readiness_cache::ReadinessCache;
 use crate::reply::Failure;
 use hostssl_ops::Readiness;
@@ -28,11 +28,11 @@ const QUESTIONS_AT_ONCE: usize = 4;
 pub(crate) struct Shared(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) options: Arc<Options>,
+    pub(crate) options: Arc<ConsoleOptions>,
     /// The port that was had.
     pub(crate) port: u16,
     pub(crate) store: Arc<AuditStore>,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: SessionStore,
     pub(crate) exchanges: Arc<Exchanges>,
     /// What jobs may use of this.
     pub(crate) context: Arc<JobContext>,
@@ -53,7 +53,7 @@ impl std::ops::Deref for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, port: u16, store: AuditStore, connect: Connect) -> Self {
+    pub(crate) fn new(options: ConsoleOptions, port: u16, store: AuditStore, connect: Connect) -> Self {
         let (options, store, exchanges) = (Arc::new(options), Arc::new(store), Arc::<Exchanges>::default());
         let context = JobContext {
             options: options.clone(),
@@ -66,7 +66,7 @@ impl Shared {
             options,
             port,
             store,
-            sessions: Sessions::default(),
+            sessions: SessionStore::default(),
             exchanges,
             context: Arc::new(context),
             audits: Audits::default(),

@@ -10,7 +10,7 @@ use estate::{
     OFF, OLD, allowed, apply, connector, ended, estate, field, first_wave, key, large_estate, save, with_shown,
 };
 use hostssl_azure_sim::{Fault, FaultRule, Operation};
-use hostssl_console::{Options, Proxies};
+use hostssl_console::{ConsoleOptions, Proxies};
 use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
 use std::time::Duration;
 
@@ -143,8 +143,11 @@ async fn a_form_posted_twice_begins_one_run() {
     let runs = reader.runs().unwrap();
     assert_eq!(runs.len(), 1);
     let stored = reader.load(&runs[0].id).unwrap();
-    let undos =
-        stored.records.iter().filter(|one| matches!(one.event, hostssl_remediation::Event::UndoStarted { .. })).count();
+    let undos = stored
+        .records
+        .iter()
+        .filter(|one| matches!(one.event, hostssl_remediation::JournalEvent::UndoStarted { .. }))
+        .count();
     assert_eq!(undos, 1);
     assert_eq!(reader.receipts(&runs[0].id).unwrap().len(), 2);
 }
@@ -163,7 +166,7 @@ async fn what_was_approved_is_what_was_shown_and_not_too_old() {
     }
     assert_eq!(visitor.post("/plans/none/apply", "&hash=x").await.status, 404);
 
-    let old = Options { max_plan_age: Duration::ZERO, ..allowed() };
+    let old = ConsoleOptions { max_plan_age: Duration::ZERO, ..allowed() };
     let served = serve_over(old, connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
@@ -362,7 +365,7 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     let simulation = estate();
     let proxies =
         Proxies { header: "x-forwarded-user".into(), addresses: vec!["127.0.0.1".parse().unwrap()], roles: None };
-    let served = serve_over(Options { proxies: Some(proxies), ..allowed() }, connector(&simulation)).await;
+    let served = serve_over(ConsoleOptions { proxies: Some(proxies), ..allowed() }, connector(&simulation)).await;
     let ada = Person::new(&served, "ada@contoso.example").await;
     let events = ada.post("/runs", "").await.header("location").to_owned();
     ada.get(&format!("{events}/events")).await;
@@ -516,7 +519,7 @@ async fn nothing_is_loosened_without_a_reason() {
 #[tokio::test]
 async fn a_console_that_loosens_nothing_still_undoes() {
     let simulation = estate();
-    let served = serve_over(Options { no_loosening: true, ..allowed() }, connector(&simulation)).await;
+    let served = serve_over(ConsoleOptions { no_loosening: true, ..allowed() }, connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
     let plan = save(&visitor, "pg-on", "&enforcement=disabled&reason=x").await;

@@ -8,7 +8,7 @@ mod estate;
 
 use common::{HOSTILE, serve_over};
 use estate::{OFF, allowed, connector, ended, estate, key};
-use hostssl_census::{Census, KeptCensus, Limits, LogEnd, LogReader, SourceKind};
+use hostssl_census::{Census, CensusLimits, KeptCensus, LogEnd, LogReader, SourceKind};
 use hostssl_model::ResourceId;
 use hostssl_store::AuditStore;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ fn look(hours: i64, rest: &[&str]) -> KeptCensus {
             let _ = writeln!(log, "{time} UTC-{at:08x}.{number}-LOG:  connection authorized: {rest}");
         }
     }
-    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
     reader.begin(SourceKind::ArmLogFile, "log");
     reader.feed(log.as_bytes());
     reader.end(LogEnd::Whole);

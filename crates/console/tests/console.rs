@@ -6,7 +6,7 @@ mod common;
 
 use common::{connector, gated, options, serve, serve_over, simulation};
 use futures::FutureExt as _;
-use hostssl_console::{Connect, Console, Options, ServeError, Trouble};
+use hostssl_console::{Connect, Console, ConsoleOptions, ServeError, Trouble};
 use hostssl_store::{AuditStore, Page, StoreError};
 use std::path::Path;
 use std::sync::Arc;
@@ -149,7 +149,7 @@ async fn what_cannot_be_served_is_told_at_the_start() {
 }
 
 /// Takes the port and opens the state.
-async fn console(options: Options, directory: &Path, connect: Connect) -> Result<Console, ServeError> {
+async fn console(options: ConsoleOptions, directory: &Path, connect: Connect) -> Result<Console, ServeError> {
     let listener = Console::listen(options.listen).await?;
     Console::new(options, listener, directory, connect)
 }

@@ -8,7 +8,7 @@ mod estate;
 
 use common::{options, serve, serve_over};
 use estate::{allowed, apply, connector, ended, estate};
-use hostssl_console::{Options, Preparation};
+use hostssl_console::{ConsoleOptions, Preparation};
 
 /// What the page has in its middle, with what differs from run to run made equal.
 fn main_of(html: &str) -> String {
@@ -46,7 +46,7 @@ fn main_of(html: &str) -> String {
 async fn the_way_in() {
     let preparation = Preparation { what: "Making a past", done: 3, of: 14 };
     let state = tokio::sync::watch::Sender::new(Some(preparation));
-    let served = serve(Options { preparation: Some(state.subscribe()), ..allowed() }).await;
+    let served = serve(ConsoleOptions { preparation: Some(state.subscribe()), ..allowed() }).await;
     let sign_in = served.send("GET", &served.link, &[], "").await;
     insta::assert_snapshot!("sign_in", main_of(&sign_in.body));
     insta::assert_snapshot!("signed_out", main_of(&served.send("GET", "/", &[], "").await.body));

@@ -7,7 +7,7 @@ mod estate;
 
 use common::{Served, Visitor, options, serve, serve_over};
 use estate::{allowed, apply, connector, ended, estate, save};
-use hostssl_console::{Options, Proxies, Role, RoleHeader};
+use hostssl_console::{ConsoleOptions, Proxies, Role, RoleHeader};
 use hostssl_store::StoreReader;
 
 /// Every address that takes a form, with the role that it needs.
@@ -35,8 +35,8 @@ const FORMS: [(&str, Role); 19] = [
 
 const PEOPLE: [(&str, Role); 3] = [("vera", Role::Viewer), ("paul", Role::Planner), ("ada", Role::Approver)];
 
-fn with_people(options: Options) -> Options {
-    Options { people: PEOPLE.map(|(name, role)| (name.to_owned(), role)).into(), ..options }
+fn with_people(options: ConsoleOptions) -> ConsoleOptions {
+    ConsoleOptions { people: PEOPLE.map(|(name, role)| (name.to_owned(), role)).into(), ..options }
 }
 
 /// Signs in as one of the people.
@@ -141,7 +141,7 @@ async fn a_proxy_says_what_a_person_may_do_and_every_time_anew() {
     let roles = RoleHeader { header: "x-groups".into(), grants: vec![("pg-admins".into(), Role::Approver)] };
     let addresses = vec!["127.0.0.1".parse().unwrap()];
     let proxies = Proxies { header: "x-user".into(), addresses, roles: Some(roles) };
-    let served = serve(Options { proxies: Some(proxies), ..options() }).await;
+    let served = serve(ConsoleOptions { proxies: Some(proxies), ..options() }).await;
     let as_member = |groups: &'static str, cookie: String| {
         let served = &served;
         async move {

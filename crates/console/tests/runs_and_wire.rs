@@ -8,7 +8,7 @@ use common::{Served, Visitor, connector, options, serve, serve_over, simulation}
 use futures::future::{BoxFuture, FutureExt as _};
 use hostssl_audit::Profile;
 use hostssl_azure_sim::{Simulation, Wire};
-use hostssl_console::{Exchange, Message, Options, WireLook};
+use hostssl_console::{ConsoleOptions, Exchange, TranscriptMessage, WireLook};
 use hostssl_model::{Outcome, Scope};
 use hostssl_model::{Stop, StopSignal};
 use hostssl_ops::{
@@ -17,7 +17,9 @@ use hostssl_ops::{
 use hostssl_probe::Prober;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
-use hostssl_remediation::{Event, FixableControl, Goal, Journal as _, NewRun, PlanOptions, Record, RunId};
+use hostssl_remediation::{
+    FixableControl, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId,
+};
 use hostssl_store::{AuditStore, KeptRun, NewProbe, Page, ProbedEndpoint, Store};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -47,23 +49,23 @@ fn probe(simulation: &Simulation, stop: StopSignal) -> ListenerProbe {
     let roots: Vec<_> =
         wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
     let options =
-        hostssl_probe::Options { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
+        hostssl_probe::ProbeOptions { roots: roots.into(), dialer: Arc::new(Listeners(wire)), ..Default::default() };
     ListenerProbe::new(Prober::new(options).unwrap(), 8, stop, jiff::Timestamp::now)
 }
 
-fn probing(simulation: &Simulation) -> Options {
+fn probing(simulation: &Simulation) -> ConsoleOptions {
     let simulation = simulation.clone();
     let look = WireLook {
         profile: Profile::find_for("baseline", true).unwrap(),
         probe: Arc::new(move |stop| Ok(probe(&simulation, stop))),
         exchange: Some(Arc::new(|host, port| std::future::ready(vec![said(&host, port)]).boxed())),
     };
-    Options { wire: Some(look), ..options() }
+    ConsoleOptions { wire: Some(look), ..options() }
 }
 
 /// An exchange with more than a page takes.
 fn said(host: &str, port: u16) -> Exchange {
-    let message = |number: u64| Message {
+    let message = |number: u64| TranscriptMessage {
         micros: number * 1_500,
         connection: "tls, user \"postgres\"".into(),
         direction: "received",
@@ -205,7 +207,7 @@ async fn audits_and_applies_are_one_list() {
     };
     assert_eq!(request.goal.controls(), [FixableControl::RequireSecureTransport]);
     let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
-    let record = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::RunStarted };
+    let record = JournalRecord { at_ms: jiff::Timestamp::now().as_millisecond(), event: JournalEvent::RunStarted };
     let run = RunId::new("20261125-050000-abcd").unwrap();
     let store = Store::open(served.directory.path()).unwrap();
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &record }).await.unwrap();

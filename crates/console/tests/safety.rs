@@ -5,7 +5,7 @@
 mod common;
 
 use common::{HOSTILE, Visitor, options, serve};
-use hostssl_console::{Options, Preparation, Proxies, TlsFiles};
+use hostssl_console::{ConsoleOptions, Preparation, Proxies, TlsFiles};
 
 /// Every page there is after an audit.
 async fn pages(visitor: &Visitor<'_>) -> Vec<String> {
@@ -84,7 +84,7 @@ async fn health_is_told_without_a_session_and_without_a_name() {
 async fn while_the_console_prepares_every_page_says_how_far_it_is() {
     let preparation = Preparation { what: "Making a past", done: 3, of: 14 };
     let state = tokio::sync::watch::Sender::new(Some(preparation));
-    let served = serve(Options { preparation: Some(state.subscribe()), ..options() }).await;
+    let served = serve(ConsoleOptions { preparation: Some(state.subscribe()), ..options() }).await;
     let visitor = served.visitor().await;
     assert_eq!(served.send("GET", "/readyz", &[], "").await.status, 503);
     for path in ["/", "/resources", "/runs"] {
@@ -267,7 +267,7 @@ async fn nothing_secret_reaches_the_browser() {
 
 #[tokio::test]
 async fn a_person_is_whom_a_trusted_proxy_names_and_nobody_else() {
-    let with = |address: &str| Options {
+    let with = |address: &str| ConsoleOptions {
         proxies: Some(Proxies {
             header: "x-forwarded-user".into(),
             addresses: vec![address.parse().unwrap()],
@@ -301,7 +301,7 @@ async fn a_person_is_whom_a_trusted_proxy_names_and_nobody_else() {
 #[tokio::test]
 async fn behind_a_proxy_with_tls_its_name_is_the_consoles() {
     let public = Some("https://console.example".parse().unwrap());
-    let console = Options { public, ..options() };
+    let console = ConsoleOptions { public, ..options() };
     let served = serve(console).await;
     let named = [("host", "console.example")];
     let token = served.link.split_once("token=").unwrap().1;
@@ -380,7 +380,7 @@ async fn with_tls_the_cookie_is_for_tls_alone() {
     std::fs::write(&certificate, key.cert.pem()).unwrap();
     std::fs::write(&private, key.signing_key.serialize_pem()).unwrap();
     let tls = Some(TlsFiles { certificate, key: private });
-    let served = serve(Options { tls, hosts: vec!["localhost".into()], ..options() }).await;
+    let served = serve(ConsoleOptions { tls, hosts: vec!["localhost".into()], ..options() }).await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(key.cert.der().clone()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

@@ -14,7 +14,7 @@ use hostssl_console::{Connect, Trouble};
 use hostssl_model::Scope;
 use hostssl_ops::{AcceptBreakage, Discovery, PlanRequest, RunContext, make_plan};
 use hostssl_remediation::{
-    Act, Direction, Ending, Event, Goal, Journal as _, NewRun, PlanOptions, Record, RunId, SafeText,
+    Act, Direction, Ending, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId, SafeText,
 };
 use hostssl_store::{Store, StoreReader};
 use std::sync::Arc;
@@ -154,7 +154,7 @@ async fn broken_off(served: &Served, simulation: &Simulation, id: &str) -> RunId
     let plan = make_plan(&tenant, &request, context, &mut |_| ()).await.unwrap().plan;
     assert_eq!(plan.principal().tenant.as_deref(), Some(TENANT));
     let run = RunId::new(id).unwrap();
-    let first = Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::RunStarted };
+    let first = JournalRecord { at_ms: jiff::Timestamp::now().as_millisecond(), event: JournalEvent::RunStarted };
     let store = Store::open(served.directory.path()).unwrap();
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
     run
@@ -191,7 +191,7 @@ async fn a_run_that_was_broken_off_is_resumed_once() {
     visitor.post(&resume, &seen).await;
     let reader = StoreReader::open(served.directory.path()).unwrap();
     let records = reader.load(&run).unwrap().records;
-    assert_eq!(records.iter().filter(|one| one.event == Event::RunResumed).count(), 1);
+    assert_eq!(records.iter().filter(|one| one.event == JournalEvent::RunResumed).count(), 1);
     assert_eq!(reader.receipts(&run).unwrap().len(), 1, "nothing is written twice");
 }
 
@@ -238,8 +238,10 @@ async fn an_undo_that_was_broken_off_is_called_one_and_resumed() {
     {
         let store = Store::open(served.directory.path()).unwrap();
         store.load(&run).await.unwrap();
-        let record =
-            Record { at_ms: jiff::Timestamp::now().as_millisecond(), event: Event::UndoStarted { reason: None } };
+        let record = JournalRecord {
+            at_ms: jiff::Timestamp::now().as_millisecond(),
+            event: JournalEvent::UndoStarted { reason: None },
+        };
         store.append(&run, std::slice::from_ref(&record)).await.unwrap();
     }
     let page = visitor.get(&address).await.body;
@@ -272,16 +274,16 @@ async fn a_resumed_undo_is_followed_as_one_from_where_it_stood() {
         let store = Store::open(served.directory.path()).unwrap();
         store.load(&run).await.unwrap();
         let text = || SafeText::new("on");
-        let of_step = |act| Event::Step { step: 1, direction: Direction::Undo, act };
+        let of_step = |act| JournalEvent::Step { step: 1, direction: Direction::Undo, act };
         let events = [
-            Event::UndoStarted { reason: None },
+            JournalEvent::UndoStarted { reason: None },
             of_step(Act::Intent { found: text(), was_default: false }),
             of_step(Act::Accepted { request_id: None }),
             of_step(Act::Observed { found: text(), pending_restart: false }),
             of_step(Act::Ended { ending: Ending::Reached { note: None, waits_for_restart: false } }),
         ];
         let at_ms = jiff::Timestamp::now().as_millisecond();
-        store.append(&run, &events.map(|event| Record { at_ms, event })).await.unwrap();
+        store.append(&run, &events.map(|event| JournalRecord { at_ms, event })).await.unwrap();
     }
     gate.send_replace(false);
     let page = visitor.get(&address).await.body;
@@ -312,7 +314,7 @@ async fn an_attempt_that_was_refused_is_not_told_once_the_run_went_on() {
     // The other one goes on.
     other.load(&run).await.unwrap();
     let at_ms = jiff::Timestamp::now().as_millisecond() + 1;
-    other.append(&run, &[Record { at_ms, event: Event::UndoStarted { reason: None } }]).await.unwrap();
+    other.append(&run, &[JournalRecord { at_ms, event: JournalEvent::UndoStarted { reason: None } }]).await.unwrap();
     assert!(!visitor.get(&address).await.body.contains("another hostssl"));
 }
 

@@ -258,20 +258,20 @@ impl From<run::RunSummary> for RunSummary {
     }
 }
 
-impl From<run::Status> for Status {
-    fn from(from: run::Status) -> Self {
+impl From<run::StepStatus> for Status {
+    fn from(from: run::StepStatus) -> Self {
         match from {
-            run::Status::Applied => Self::Applied,
-            run::Status::Already => Self::Already,
-            run::Status::ChangedSincePlan => Self::ChangedSincePlan,
-            run::Status::Refused => Self::Refused,
-            run::Status::Failed => Self::Failed,
-            run::Status::TimedOut => Self::TimedOut,
-            run::Status::NotStarted => Self::NotStarted,
-            run::Status::Undone => Self::Undone,
-            run::Status::Stuck => Self::Stuck,
-            run::Status::WaitsForRestart => Self::WaitsForRestart,
-            run::Status::Forgotten => Self::Forgotten,
+            run::StepStatus::Applied => Self::Applied,
+            run::StepStatus::Already => Self::Already,
+            run::StepStatus::ChangedSincePlan => Self::ChangedSincePlan,
+            run::StepStatus::Refused => Self::Refused,
+            run::StepStatus::Failed => Self::Failed,
+            run::StepStatus::TimedOut => Self::TimedOut,
+            run::StepStatus::NotStarted => Self::NotStarted,
+            run::StepStatus::Undone => Self::Undone,
+            run::StepStatus::Stuck => Self::Stuck,
+            run::StepStatus::WaitsForRestart => Self::WaitsForRestart,
+            run::StepStatus::Forgotten => Self::Forgotten,
         }
     }
 }

@@ -525,9 +525,9 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
             state: server.state.as_ref().map(model::ServerState::as_str),
             fqdn: server.fqdn.as_deref(),
             role: match server.role {
-                model::Role::None => Role::None,
-                model::Role::Primary => Role::Primary,
-                model::Role::Replica => Role::Replica,
+                model::ReplicationRole::None => Role::None,
+                model::ReplicationRole::Primary => Role::Primary,
+                model::ReplicationRole::Replica => Role::Replica,
             },
             ssl_enforcement: match report.ssl_enforcement {
                 model::SslEnforcement::Enabled => SslEnforcement::Enabled,

@@ -1,6 +1,6 @@
 //! A census of clients, as all its formats take it.
 
-use hostssl_census::{CensusReport, Millis, Tls, Verdict};
+use hostssl_census::{CensusReport, CensusVerdict, Millis, SessionTls};
 use jiff::Timestamp;
 
 /// A census of some servers.
@@ -38,7 +38,7 @@ pub struct ServerClients {
 impl ClientsReport {
     /// The worst verdict; none without a server.
     #[must_use]
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub fn verdict(&self) -> Option<CensusVerdict> {
         self.servers.iter().map(|server| server.census.verdict).min()
     }
 
@@ -52,7 +52,7 @@ impl ClientsReport {
     }
 
     /// Keeps clients of one state only. Verdicts stay: they rest on all.
-    pub fn keep_only(&mut self, tls: Tls) {
+    pub fn keep_only(&mut self, tls: SessionTls) {
         for server in &mut self.servers {
             server.census.clients.retain(|client| client.tls == tls);
         }

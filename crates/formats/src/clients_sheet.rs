@@ -2,7 +2,7 @@
 
 use crate::clients::{ClientsReport, ServerClients, minute};
 use crate::markdown_text::escaped;
-use hostssl_census::{Client, Driver, Fix, Verdict};
+use hostssl_census::{CensusVerdict, Client, Driver, Fix};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ pub(crate) fn by_driver(clients: &[Client]) -> BTreeMap<Driver, Vec<&Client>> {
 pub fn write(out: &mut dyn Write, report: &ClientsReport) -> io::Result<()> {
     writeln!(out, "# Clients that connect in plaintext\n")?;
     let mut owners: BTreeMap<Option<&str>, Vec<&ServerClients>> = BTreeMap::new();
-    for server in report.servers.iter().filter(|server| server.census.verdict == Verdict::Breaks) {
+    for server in report.servers.iter().filter(|server| server.census.verdict == CensusVerdict::Breaks) {
         owners.entry(server.owner.as_deref()).or_default().push(server);
     }
     if owners.is_empty() {
@@ -47,7 +47,7 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport) -> io::Result<()> {
         }
     }
     let others: Vec<&ServerClients> =
-        report.servers.iter().filter(|server| server.census.verdict == Verdict::NeedsObservation).collect();
+        report.servers.iter().filter(|server| server.census.verdict == CensusVerdict::NeedsObservation).collect();
     if !others.is_empty() {
         writeln!(out, "## Servers that need more observation\n")?;
         for server in others {

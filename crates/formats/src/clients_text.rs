@@ -3,7 +3,7 @@
 use crate::clients::{ClientsReport, ServerClients, minute};
 use crate::clients_sheet::{SHEET_HINT, by_driver};
 use crate::{Cell, Column, Entry, Heading, Palette, Section, Shown, Text, safe, write_columns, write_list};
-use hostssl_census::{CensusReport, Client, Doubt, MissingReason, RefusedClient, Tls, Verdict};
+use hostssl_census::{CensusReport, CensusVerdict, Client, Doubt, MissingReason, RefusedClient, SessionTls};
 use hostssl_model::Outcome;
 use std::io::{self, Write};
 
@@ -24,11 +24,11 @@ const COLUMNS: [Heading; 7] = [
 ];
 
 /// What a verdict means for colours and counts.
-fn outcome(verdict: Verdict) -> Outcome {
+fn outcome(verdict: CensusVerdict) -> Outcome {
     match verdict {
-        Verdict::Safe => Outcome::Pass,
-        Verdict::Breaks => Outcome::Fail,
-        Verdict::NeedsObservation => Outcome::Unknown,
+        CensusVerdict::Safe => Outcome::Pass,
+        CensusVerdict::Breaks => Outcome::Fail,
+        CensusVerdict::NeedsObservation => Outcome::Unknown,
     }
 }
 
@@ -51,7 +51,8 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io
         writeln!(out, "\nthe clients of {hidden} more servers are in -o csv and -o json")?;
     }
     let count = |verdict| servers.iter().filter(|server| server.census.verdict == verdict).count();
-    let (breaks, needs, safe) = (count(Verdict::Breaks), count(Verdict::NeedsObservation), count(Verdict::Safe));
+    let (breaks, needs, safe) =
+        (count(CensusVerdict::Breaks), count(CensusVerdict::NeedsObservation), count(CensusVerdict::Safe));
     let plural = if servers.len() == 1 { "" } else { "s" };
     writeln!(
         out,
@@ -67,10 +68,10 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io
 fn verdict(server: &ServerClients) -> Entry {
     let census = &server.census;
     let word = census.verdict.as_str();
-    let count = |tls: Tls| census.clients.iter().filter(|client| client.tls == tls).count() as u64;
+    let count = |tls: SessionTls| census.clients.iter().filter(|client| client.tls == tls).count() as u64;
     let line = [Cell::outcome(outcome(census.verdict), word), Cell::plain(&server.name)]
         .into_iter()
-        .chain(Tls::ALL.map(|tls| Cell::number(count(tls))))
+        .chain(SessionTls::ALL.map(|tls| Cell::number(count(tls))))
         .chain([Cell::plain(&census.reason)]);
     Entry { word, lines: vec![line.collect()] }
 }
@@ -82,7 +83,7 @@ fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -
         writeln!(out, "  observed from {} to {} UTC", minute(window.from), minute(window.to))?;
     }
     write_clients(out, &census.clients, palette)?;
-    for (count, tls) in census.unlisted.iter().zip(Tls::ALL) {
+    for (count, tls) in census.unlisted.iter().zip(SessionTls::ALL) {
         if *count > 0 {
             writeln!(out, "  {count} more sightings of clients that are not listed: {}", tls.as_str())?;
         }
@@ -110,7 +111,7 @@ fn write_clients(out: &mut dyn Write, clients: &[Client], palette: Palette) -> i
         ["TLS", "USER", "DATABASE", "APPLICATION", "ADDRESS", "BACKEND", "PROTOCOL", "LAST SEEN", "SEEN", "DOUBT"];
     let mut rows = vec![headings.map(|h| Column::painted(h, palette.faint(h))).to_vec()];
     let mut hidden = Vec::new();
-    for tls in Tls::ALL {
+    for tls in SessionTls::ALL {
         let of_state: Vec<&Client> = clients.iter().filter(|client| client.tls == tls).collect();
         rows.extend(of_state.iter().take(MOST_SHOWN).map(|client| row(client, palette)));
         if of_state.len() > MOST_SHOWN {
@@ -127,10 +128,10 @@ fn write_clients(out: &mut dyn Write, clients: &[Client], palette: Palette) -> i
 fn row(client: &Client, palette: Palette) -> Vec<Column> {
     let word = client.tls.as_str();
     let outcome = match client.tls {
-        Tls::Plaintext => Outcome::Fail,
-        Tls::Unknown => Outcome::Unknown,
-        Tls::Tls => Outcome::Pass,
-        Tls::Local => Outcome::NotApplicable,
+        SessionTls::Plaintext => Outcome::Fail,
+        SessionTls::Unknown => Outcome::Unknown,
+        SessionTls::Tls => Outcome::Pass,
+        SessionTls::Local => Outcome::NotApplicable,
     };
     let text = |text: &Option<String>| Column::plain(text.as_deref().map_or("-".into(), safe));
     vec![

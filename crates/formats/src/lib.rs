@@ -49,7 +49,7 @@ mod wrap;
 pub use columns::{Column, write_columns};
 pub use hostssl_model::untrusted::visible as safe;
 pub use json_text::write_json;
-pub use names::Names;
+pub use names::SubscriptionNames;
 pub use query::{InvalidQuery, Query};
 pub use style::{Palette, Text};
 pub use table::{Cell, Entry, Heading, Section, Shape, Shown, write_list};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 /// Names of subscriptions by their ids, as far as they are known.
 #[derive(Debug, Clone, Default)]
-pub struct Names(BTreeMap<String, String>);
+pub struct SubscriptionNames(BTreeMap<String, String>);
 
-impl Names {
+impl SubscriptionNames {
     /// Pairs of ids, in any letter case, and names.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(id, name)| (id.to_ascii_lowercase(), name.to_owned())).collect())
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn ids_compare_without_case_and_stand_for_themselves_where_nothing_is_known() {
-        let names = Names::new([("ABC-1", "Payments")]);
+        let names = SubscriptionNames::new([("ABC-1", "Payments")]);
         assert_eq!((names.of("abc-1"), names.of("abc-2")), ("Payments", "abc-2"));
     }
 }

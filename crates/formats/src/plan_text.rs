@@ -1,6 +1,8 @@
 //! A plan as text: what would be written, in which order, and what is left out and why.
 
-use crate::{Cell, Column, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_columns, write_list};
+use crate::{
+    Cell, Column, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_columns, write_list,
+};
 use hostssl_model::Outcome;
 use hostssl_remediation::{AffectedClient, ClientImpact, Disposition, LeftOutReason, Plan, Step};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +42,7 @@ const LEFT_OUT: &[Heading] = &[
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, plan: &Plan, names: &Names, text: &Text<'_>) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> io::Result<()> {
     let mut sections: Vec<Section> = plan.waves().map(|steps| wave(steps, names, text.palette)).collect();
     let manual: Vec<Entry> =
         plan.steps().iter().filter(|step| !step.is_executable()).map(|step| entry(step, names)).collect();
@@ -69,7 +71,7 @@ pub fn words() -> Vec<&'static str> {
     Disposition::ALL.into_iter().map(Disposition::as_str).chain(reasons).collect()
 }
 
-fn wave(steps: &[Step], names: &Names, palette: Palette) -> Section {
+fn wave(steps: &[Step], names: &SubscriptionNames, palette: Palette) -> Section {
     let wave = steps.first().map_or(0, |step| step.wave);
     let servers = steps.iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
     let canary = if wave == 1 { ", the canary" } else { "" };
@@ -77,7 +79,7 @@ fn wave(steps: &[Step], names: &Names, palette: Palette) -> Section {
     Section { title: Some(title), entries: steps.iter().map(|step| entry(step, names)).collect() }
 }
 
-fn entry(step: &Step, names: &Names) -> Entry {
+fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
     let word = step.disposition.as_str();
     let outcome = match step.disposition {
         Disposition::OnlineSafe => Outcome::Pass,
@@ -102,7 +104,7 @@ fn entry(step: &Step, names: &Names) -> Entry {
 }
 
 /// What is left out although it is not right, one by one; what is right already is only counted.
-fn left_out(plan: &Plan, names: &Names, text: &Text<'_>) -> Vec<Section> {
+fn left_out(plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> Vec<Section> {
     // What holds for several controls of a server is told once.
     let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for one in plan.left_out().iter().filter(|one| !is_right(one.reason)) {

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 /// What the prober reports.
 mod domain {
     pub(super) use hostssl_probe::report::*;
-    pub(super) use hostssl_probe::transcript::{Direction, Line};
+    pub(super) use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 }
 
 /// The name and version of the format.
@@ -85,12 +85,12 @@ pub fn read(text: &str) -> Result<EndpointReport, serde_json::Error> {
 
 /// Writes the document, endpoint by endpoint: no more than one is in memory.
 #[derive(Debug)]
-pub struct Writer<W: Write> {
+pub struct ProbeWriter<W: Write> {
     out: W,
     written: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> ProbeWriter<W> {
     /// A document on `out`, of which nothing is written yet.
     pub fn new(out: W) -> Self {
         Self { out, written: 0 }
@@ -170,12 +170,12 @@ mod tests {
         let weaknesses = meanings::<_, domain::Weakness>(Weakness::ALL);
         assert!(weaknesses.iter().all(|(word, own)| word == own.as_str()), "{weaknesses:?}");
         assert_eq!(weaknesses.into_iter().map(|(_, own)| own).collect::<Vec<_>>(), domain::Weakness::ALL);
-        let verdicts = meanings::<_, domain::Verdict>(Verdict::ALL);
+        let verdicts = meanings::<_, domain::WireVerdict>(Verdict::ALL);
         assert!(verdicts.iter().all(|(word, own)| word == own.as_str()), "{verdicts:?}");
-        let directions = meanings::<_, domain::Direction>(Direction::ALL);
+        let directions = meanings::<_, domain::MessageDirection>(Direction::ALL);
         assert!(directions.iter().all(|(word, own)| word == own.as_str()), "{directions:?}");
         assert_eq!(meanings::<_, domain::SslRequestOutcome>(SslRequestOutcome::ALL).len(), 8);
-        assert_eq!(meanings::<_, domain::Outcome>(Outcome::ALL).len(), 3);
+        assert_eq!(meanings::<_, domain::StartupOutcome>(Outcome::ALL).len(), 3);
         assert_eq!(meanings::<_, domain::ReplicationMode>(ReplicationMode::ALL).len(), 3);
         assert_eq!(meanings::<_, domain::Support>(Support::ALL).len(), 3);
         assert_eq!(meanings::<_, domain::ClientCertificate>(ClientCertificate::ALL).len(), 4);
@@ -183,11 +183,11 @@ mod tests {
 
     #[test]
     fn versions_are_read_by_their_names_and_no_others() {
-        for version in domain::TlsVersion::ALL {
+        for version in domain::ProtocolVersion::ALL {
             let written = word(super::version::Version::from(version));
             assert_eq!(written, version.name());
             let read: super::version::Version = serde_json::from_value(written).unwrap();
-            assert_eq!(domain::TlsVersion::from(read), version);
+            assert_eq!(domain::ProtocolVersion::from(read), version);
         }
         assert!(serde_json::from_value::<super::version::Version>("TLSv1.4".into()).is_err());
     }

@@ -3,7 +3,7 @@
 use crate::{Cell, Column, Entry, Heading, Palette, Section, Shape, Shown, Text, safe, write_columns, write_list};
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::AZURE_ROOTS;
-use hostssl_probe::report::{EndpointReport, TlsVersion, Verdict};
+use hostssl_probe::report::{EndpointReport, ProtocolVersion, WireVerdict};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -12,24 +12,24 @@ const MOST_HELD: usize = 1_000;
 
 /// What a verdict means for an exit code.
 #[must_use]
-pub fn outcome(verdict: Verdict) -> Outcome {
+pub fn outcome(verdict: WireVerdict) -> Outcome {
     match verdict {
-        Verdict::Enforced => Outcome::Pass,
-        Verdict::Optional | Verdict::PlaintextOnly | Verdict::BrokenTls => Outcome::Fail,
-        Verdict::Inconclusive | Verdict::NotPostgresql | Verdict::Unreachable => Outcome::Unknown,
+        WireVerdict::Enforced => Outcome::Pass,
+        WireVerdict::Optional | WireVerdict::PlaintextOnly | WireVerdict::BrokenTls => Outcome::Fail,
+        WireVerdict::Inconclusive | WireVerdict::NotPostgresql | WireVerdict::Unreachable => Outcome::Unknown,
     }
 }
 
 /// Failures first, then what is not known.
-fn rank(verdict: Verdict) -> u8 {
+fn rank(verdict: WireVerdict) -> u8 {
     match verdict {
-        Verdict::PlaintextOnly => 0,
-        Verdict::Optional => 1,
-        Verdict::BrokenTls => 2,
-        Verdict::Inconclusive => 3,
-        Verdict::NotPostgresql => 4,
-        Verdict::Unreachable => 5,
-        Verdict::Enforced => 6,
+        WireVerdict::PlaintextOnly => 0,
+        WireVerdict::Optional => 1,
+        WireVerdict::BrokenTls => 2,
+        WireVerdict::Inconclusive => 3,
+        WireVerdict::NotPostgresql => 4,
+        WireVerdict::Unreachable => 5,
+        WireVerdict::Enforced => 6,
     }
 }
 
@@ -162,9 +162,9 @@ pub const COLUMNS: &[Heading] = &[
 /// The words that rows are chosen by.
 #[must_use]
 pub fn words() -> Vec<&'static str> {
-    use Verdict::{BrokenTls, Enforced, Inconclusive, NotPostgresql, Optional, PlaintextOnly, Unreachable};
+    use WireVerdict::{BrokenTls, Enforced, Inconclusive, NotPostgresql, Optional, PlaintextOnly, Unreachable};
     [PlaintextOnly, Optional, BrokenTls, Inconclusive, NotPostgresql, Unreachable, Enforced]
-        .map(Verdict::as_str)
+        .map(WireVerdict::as_str)
         .to_vec()
 }
 
@@ -179,13 +179,13 @@ fn texts(report: &EndpointReport) -> [String; 6] {
         report.verdict.as_str().to_owned(),
         safe(&report.target).into_owned(),
         report.address.clone().unwrap_or_else(|| "-".to_owned()),
-        tls.map_or("-", TlsVersion::name).to_owned(),
+        tls.map_or("-", ProtocolVersion::name).to_owned(),
         certificate.to_owned(),
         safe(&report.reason).into_owned(),
     ]
 }
 
-fn columns(texts: [String; 6], verdict: Verdict, palette: Palette) -> Vec<Column> {
+fn columns(texts: [String; 6], verdict: WireVerdict, palette: Palette) -> Vec<Column> {
     let mut texts = texts.into_iter();
     let verdict = texts.next().map(|text| Column::painted(text.clone(), palette.outcome(outcome(verdict), &text)));
     verdict.into_iter().chain(texts.map(Column::plain)).collect()

@@ -1,8 +1,8 @@
 //! The result of a run as text: what needs attention first.
 
-use crate::{Cell, Entry, Heading, Names, Palette, Section, Shown, Text, safe, write_list};
+use crate::{Cell, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_list};
 use hostssl_model::{Outcome, ResourceId};
-use hostssl_remediation::{Report, RunOutcome, RunSummary, Status, StepReport};
+use hostssl_remediation::{Report, RunOutcome, RunSummary, StepReport, StepStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -20,22 +20,22 @@ pub const COLUMNS: &[Heading] = &[
 /// The words that rows are chosen by.
 #[must_use]
 pub fn words() -> Vec<&'static str> {
-    [OPEN].into_iter().chain(MOST_URGENT_FIRST.map(Status::as_str)).collect()
+    [OPEN].into_iter().chain(MOST_URGENT_FIRST.map(StepStatus::as_str)).collect()
 }
 
 /// Every status, as [`urgency`] orders them.
-const MOST_URGENT_FIRST: [Status; 11] = [
-    Status::Stuck,
-    Status::Failed,
-    Status::TimedOut,
-    Status::Refused,
-    Status::ChangedSincePlan,
-    Status::WaitsForRestart,
-    Status::NotStarted,
-    Status::Forgotten,
-    Status::Undone,
-    Status::Applied,
-    Status::Already,
+const MOST_URGENT_FIRST: [StepStatus; 11] = [
+    StepStatus::Stuck,
+    StepStatus::Failed,
+    StepStatus::TimedOut,
+    StepStatus::Refused,
+    StepStatus::ChangedSincePlan,
+    StepStatus::WaitsForRestart,
+    StepStatus::NotStarted,
+    StepStatus::Forgotten,
+    StepStatus::Undone,
+    StepStatus::Applied,
+    StepStatus::Already,
 ];
 
 /// Writes the report of a run. `names` are those of subscriptions, by their id, as far as they are known.
@@ -43,7 +43,7 @@ const MOST_URGENT_FIRST: [Status; 11] = [
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &Report, names: &Names, text: &Text<'_>) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, text: &Text<'_>) -> io::Result<()> {
     let mut steps: Vec<&StepReport> = report.steps.iter().collect();
     steps.sort_by_key(|step| urgency(step.status));
     if !steps.is_empty() {
@@ -92,7 +92,7 @@ fn write_accepted(out: &mut dyn Write, report: &Report) -> io::Result<()> {
 /// Servers that are named of those that share a reason.
 const SERVERS_NAMED: usize = 5;
 
-fn entry(step: &StepReport, names: &Names) -> Entry {
+fn entry(step: &StepReport, names: &SubscriptionNames) -> Entry {
     let id = ResourceId::try_from(step.server.as_str()).ok();
     let word = if step.open { OPEN } else { step.status.as_str() };
     let outcome = if step.open { Outcome::Unknown } else { outcome(step.status) };
@@ -114,32 +114,34 @@ fn entry(step: &StepReport, names: &Names) -> Entry {
 const OPEN: &str = "open";
 
 /// The most urgent first.
-fn urgency(status: Status) -> u64 {
+fn urgency(status: StepStatus) -> u64 {
     let place = MOST_URGENT_FIRST.iter().position(|one| *one == status);
     place.map_or(u64::MAX, |place| place as u64)
 }
 
-fn outcome(status: Status) -> Outcome {
+fn outcome(status: StepStatus) -> Outcome {
     match status {
-        Status::Stuck | Status::Failed | Status::TimedOut | Status::Refused => Outcome::Fail,
-        Status::ChangedSincePlan | Status::WaitsForRestart | Status::NotStarted | Status::Forgotten => Outcome::Unknown,
-        Status::Applied | Status::Already | Status::Undone => Outcome::Pass,
+        StepStatus::Stuck | StepStatus::Failed | StepStatus::TimedOut | StepStatus::Refused => Outcome::Fail,
+        StepStatus::ChangedSincePlan | StepStatus::WaitsForRestart | StepStatus::NotStarted | StepStatus::Forgotten => {
+            Outcome::Unknown
+        }
+        StepStatus::Applied | StepStatus::Already | StepStatus::Undone => Outcome::Pass,
     }
 }
 
 fn counts(summary: &RunSummary, palette: Palette) -> String {
     let all = [
-        (Status::Stuck, summary.stuck),
-        (Status::Failed, summary.failed),
-        (Status::TimedOut, summary.timed_out.saturating_sub(summary.open)),
-        (Status::Refused, summary.refused),
-        (Status::ChangedSincePlan, summary.changed_since_plan),
-        (Status::WaitsForRestart, summary.waits_for_restart),
-        (Status::NotStarted, summary.not_started),
-        (Status::Forgotten, summary.forgotten),
-        (Status::Undone, summary.undone),
-        (Status::Applied, summary.applied),
-        (Status::Already, summary.already),
+        (StepStatus::Stuck, summary.stuck),
+        (StepStatus::Failed, summary.failed),
+        (StepStatus::TimedOut, summary.timed_out.saturating_sub(summary.open)),
+        (StepStatus::Refused, summary.refused),
+        (StepStatus::ChangedSincePlan, summary.changed_since_plan),
+        (StepStatus::WaitsForRestart, summary.waits_for_restart),
+        (StepStatus::NotStarted, summary.not_started),
+        (StepStatus::Forgotten, summary.forgotten),
+        (StepStatus::Undone, summary.undone),
+        (StepStatus::Applied, summary.applied),
+        (StepStatus::Already, summary.already),
     ];
     let open = (summary.open > 0).then(|| palette.outcome(Outcome::Unknown, &format!("{} {OPEN}", summary.open)));
     let ended = all

@@ -4,19 +4,19 @@
 use hostssl_formats::apply_json::{self, Receipt};
 use hostssl_remediation::{Plan, Report};
 use hostssl_test_support::clock::VirtualClock;
-use hostssl_test_support::fleet::{Known, flexible};
+use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use hostssl_test_support::harness::{Harness, set_traps};
 use hostssl_test_support::journal::MemoryJournal;
 use hostssl_test_support::schema::Schema;
-use hostssl_test_support::world::{Fault, World};
+use hostssl_test_support::world::{InjectedFault, World};
 use serde_json::Value;
 
 /// A run in which one step is applied and the other refused.
 async fn applied() -> (Plan, Report) {
-    let known = Known::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]);
+    let known = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]);
     let plan = known.plan();
     let world = World::new(&known.postures);
-    set_traps(&world, &known.postures, &plan, &[Fault::None, Fault::Locked]);
+    set_traps(&world, &known.postures, &plan, &[InjectedFault::None, InjectedFault::Locked]);
     let (journal, clock) = (MemoryJournal::default(), VirtualClock::new());
     let report = Harness::new(&world, &journal, &clock, &plan).apply(&[]).await;
     (plan, report)

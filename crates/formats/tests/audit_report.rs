@@ -7,10 +7,10 @@ use hostssl_formats::{
     Palette, Text, Wrapping, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
 };
 use hostssl_model::{
-    Acceptance, AuditReport, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture,
-    Principal, Reading, Reason, ResourceId, Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId,
-    SubscriptionState, Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener, WireObservation,
-    WireTransport, WireVersion,
+    Acceptance, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name,
+    Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription,
+    SubscriptionId, SubscriptionState, Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener,
+    WireObservation, WireTransport, WireVersion,
 };
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn posture(
             location: "westeurope".into(),
             state: Some(ServerState::new(state)),
             fqdn: Some(format!("{name}.postgres.database.azure.com").into()),
-            role: Role::None,
+            role: ReplicationRole::None,
             primary: None,
             tags: Tags::default(),
             administrator: None,
@@ -161,7 +161,7 @@ fn report_of_run(probed: bool) -> AuditReport {
             ),
         },
     ];
-    let run = Run {
+    let run = AuditRun {
         id: "01890000-0000-7000-8000-000000000000".into(),
         started_at: "2026-11-24T09:00:00Z".into(),
         finished_at: "2026-11-24T09:00:02Z".into(),

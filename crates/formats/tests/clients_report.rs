@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{Census, Limits, LogEnd, LogReader, Requirements, SourceKind};
+use hostssl_census::{Census, CensusLimits, LogEnd, LogReader, Requirements, SourceKind};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::{Text, clients_csv, clients_json, clients_sheet, clients_text};
 use hostssl_test_support::schema::Schema;
@@ -11,7 +11,7 @@ use serde_json::Value;
 const SSL: &str = " SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)";
 
 fn server(name: &str, owner: Option<&str>, sessions: &[(&str, &str, &str)]) -> ServerClients {
-    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
     reader.begin(SourceKind::LogFile, format!("{name}.log"));
     for (index, (time, host, rest)) in sessions.iter().enumerate() {
         let head = format!("{time} UTC-6aaae7b4.{index:x}-LOG:  ");

@@ -9,11 +9,14 @@ use hostssl_formats::{
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
-    AuditReport, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
-    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
+    AuditReport, AuditRun, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
+    ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    Unchecked,
 };
-use hostssl_probe::report::{EndpointReport, Outcome, SeveralServers, SslRequestOutcome, TransportAnswer, Verdict};
-use hostssl_probe::transcript::{Direction, Line};
+use hostssl_probe::report::{
+    EndpointReport, SeveralServers, SslRequestOutcome, StartupOutcome, TransportAnswer, WireVerdict,
+};
+use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -34,7 +37,7 @@ fn audit() -> AuditReport {
             location: hostile.as_str().into(),
             state: Some(ServerState::new(&hostile)),
             fqdn: Some(hostile.as_str().into()),
-            role: Role::None,
+            role: ReplicationRole::None,
             primary: None,
             tags: [(hostile.as_str(), hostile.as_str())].into_iter().collect(),
             administrator: Some(hostile.as_str().into()),
@@ -60,7 +63,7 @@ fn audit() -> AuditReport {
         method: "cli".into(),
     };
     AuditReport {
-        run: Run {
+        run: AuditRun {
             id: "r".into(),
             started_at: "2026-01-01T00:00:00Z".into(),
             finished_at: "2026-01-01T00:00:01Z".into(),
@@ -87,7 +90,7 @@ fn audit() -> AuditReport {
 fn endpoint() -> EndpointReport {
     let hostile = hostile();
     let answer = TransportAnswer {
-        outcome: Outcome::Refused,
+        outcome: StartupOutcome::Refused,
         sqlstate: Some(hostile.clone()),
         routine: Some(hostile.clone()),
         note: Some(hostile.clone()),
@@ -98,7 +101,7 @@ fn endpoint() -> EndpointReport {
         host: hostile.clone(),
         port: 5432,
         address: Some(hostile.clone()),
-        verdict: Verdict::Optional,
+        verdict: WireVerdict::Optional,
         unreachable: None,
         reason: hostile.clone(),
         ssl_request: SslRequestOutcome::NotSent,
@@ -110,10 +113,10 @@ fn endpoint() -> EndpointReport {
         weaknesses: Vec::new(),
         several_servers: Some(SeveralServers { at_least: 2, differences: vec![hostile.clone()], plaintext_answers: 1 }),
         failures: Some(vec![hostile.clone()]),
-        transcript: Some(vec![Line {
+        transcript: Some(vec![TranscriptLine {
             micros: 1,
             connection: hostile.clone(),
-            direction: Direction::Received,
+            direction: MessageDirection::Received,
             message: hostile.clone(),
             text: hostile,
         }]),
@@ -153,7 +156,7 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
         writer.finish().unwrap();
     });
     add("probe json", &mut |out| {
-        let mut writer = probe_json::Writer::new(out);
+        let mut writer = probe_json::ProbeWriter::new(out);
         writer.write(&endpoint).unwrap();
         writer.finish().unwrap();
     });

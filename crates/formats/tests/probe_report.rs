@@ -4,11 +4,11 @@
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::{Palette, Shape, probe_json};
 use hostssl_probe::report::{
-    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, Outcome, ReplicationMode,
-    RootCheck, SslRequestOutcome, StartupResult, Support, TlsReport, TlsVersion, TransportAnswer, Verdict,
-    VersionSupport, Weakness,
+    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Judgement, Negotiated, ProtocolVersion,
+    ReplicationMode, RootCheck, SslRequestOutcome, StartupOutcome, StartupResult, Support, TlsReport, TransportAnswer,
+    VersionSupport, Weakness, WireVerdict,
 };
-use hostssl_probe::transcript::{Direction, Line};
+use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn unreachable(host: &str) -> EndpointReport {
         host: host.to_owned(),
         port: 5432,
         address: None,
-        verdict: Verdict::Unreachable,
+        verdict: WireVerdict::Unreachable,
         unreachable: None,
         reason: "the name does not resolve".to_owned(),
         ssl_request: SslRequestOutcome::NotSent,
@@ -35,7 +35,7 @@ fn unreachable(host: &str) -> EndpointReport {
 }
 
 /// An endpoint with everything in it.
-fn full(host: &str, verdict: Verdict) -> EndpointReport {
+fn full(host: &str, verdict: WireVerdict) -> EndpointReport {
     let answer = |outcome, sqlstate: Option<&str>| TransportAnswer {
         outcome,
         sqlstate: sqlstate.map(ToOwned::to_owned),
@@ -43,9 +43,9 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
         authentication: None,
         note: None,
     };
-    let (clear, tls) = (answer(Outcome::Refused, Some("28000")), answer(Outcome::Allowed, None));
+    let (clear, tls) = (answer(StartupOutcome::Refused, Some("28000")), answer(StartupOutcome::Allowed, None));
     let enumeration =
-        || Some(vec![Enumeration { version: TlsVersion::Tls13, names: vec!["X".into()], complete: true }]);
+        || Some(vec![Enumeration { version: ProtocolVersion::Tls13, names: vec!["X".into()], complete: true }]);
     EndpointReport {
         address: Some("198.18.0.1".to_owned()),
         verdict,
@@ -61,8 +61,8 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
             encrypted: tls,
         }],
         tls: Some(TlsReport {
-            versions: vec![VersionSupport { version: TlsVersion::Tls13, support: Support::Accepted }],
-            negotiated: Some(Negotiated { version: Some(TlsVersion::Tls13), ..Negotiated::default() }),
+            versions: vec![VersionSupport { version: ProtocolVersion::Tls13, support: Support::Accepted }],
+            negotiated: Some(Negotiated { version: Some(ProtocolVersion::Tls13), ..Negotiated::default() }),
             direct_tls: Support::Refused,
             client_certificate: ClientCertificate::NotRequested,
             channel_binding: Some(true),
@@ -83,10 +83,10 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
             ..CertificateReport::default()
         }),
         weaknesses: vec![Weakness::NoTls13, Weakness::CertificateExpiresSoon],
-        transcript: Some(vec![Line {
+        transcript: Some(vec![TranscriptLine {
             micros: 1_500,
             connection: "SSLRequest postgres/postgres".to_owned(),
-            direction: Direction::Received,
+            direction: MessageDirection::Received,
             message: "S".to_owned(),
             text: String::new(),
         }]),
@@ -96,7 +96,7 @@ fn full(host: &str, verdict: Verdict) -> EndpointReport {
 
 fn json(reports: &[EndpointReport]) -> String {
     let mut out = Vec::new();
-    let mut writer = probe_json::Writer::new(&mut out);
+    let mut writer = probe_json::ProbeWriter::new(&mut out);
     for report in reports {
         writer.write(report).unwrap();
     }
@@ -116,7 +116,7 @@ fn table(reports: impl IntoIterator<Item = EndpointReport>) -> String {
 
 #[test]
 fn json_written_piece_by_piece_is_the_whole_document() {
-    let reports = [full("a", Verdict::Enforced), unreachable("b"), full("c", Verdict::Optional)];
+    let reports = [full("a", WireVerdict::Enforced), unreachable("b"), full("c", WireVerdict::Optional)];
     for count in 0..=reports.len() {
         let written: Value = serde_json::from_str(&json(&reports[..count])).unwrap();
         assert_eq!(written, probe_json::value(&reports[..count]).unwrap());
@@ -126,7 +126,7 @@ fn json_written_piece_by_piece_is_the_whole_document() {
 #[test]
 fn the_schema_is_the_committed_one_and_endpoints_keep_to_it() {
     let schema = Schema::generated("probe-v1", &probe_json::schema());
-    let report: Value = serde_json::from_str(&json(&[full("a", Verdict::Enforced), unreachable("b")])).unwrap();
+    let report: Value = serde_json::from_str(&json(&[full("a", WireVerdict::Enforced), unreachable("b")])).unwrap();
     schema.assert_accepts(&report);
     schema.assert_refuses(&report, |wrong| wrong["endpoints"][0]["verdict"] = "fine".into());
     schema.assert_refuses(&report, |wrong| wrong["endpoints"][1]["extra"] = 1.into());
@@ -137,7 +137,7 @@ fn the_schema_is_the_committed_one_and_endpoints_keep_to_it() {
 
 #[test]
 fn a_table_has_the_failures_first_and_the_details_below() {
-    let text = table([full("a", Verdict::Enforced), unreachable("b"), full("c", Verdict::Optional)]);
+    let text = table([full("a", WireVerdict::Enforced), unreachable("b"), full("c", WireVerdict::Optional)]);
     assert!(!text.contains('\u{1b}'), "harmful characters reach the terminal");
     insta::assert_snapshot!(text);
 }
@@ -145,7 +145,7 @@ fn a_table_has_the_failures_first_and_the_details_below() {
 #[test]
 fn of_many_endpoints_the_rest_follows_as_it_comes() {
     let many = (0..1_200).map(|number| {
-        let verdict = if number % 7 == 0 { Verdict::Optional } else { Verdict::Enforced };
+        let verdict = if number % 7 == 0 { WireVerdict::Optional } else { WireVerdict::Enforced };
         full(&format!("db{number}"), verdict)
     });
     let text = table(many);

@@ -28,7 +28,7 @@ impl<T> Evidence<T> {
 
 /// One thing that was seen of a server.
 #[derive(Debug, Clone)]
-pub enum Seen {
+pub enum Observation {
     /// An audit read, or could not read, whether TLS is declared to be required.
     Declared(Evidence<Enforcement>),
     /// An audit probed its listeners. Empty means that nothing was probed, and says nothing.
@@ -37,12 +37,12 @@ pub enum Seen {
     /// port on which an audit saw worse: a manual probe may name fewer users and databases.
     ProbedAlone(Evidence<Vec<WireObservation>>),
     /// A run wrote the switch and read it back.
-    Changed(Evidence<Change>),
+    Changed(Evidence<SwitchChange>),
 }
 
 /// What a run did to the switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Change {
+pub struct SwitchChange {
     /// What it found.
     pub before: Enforcement,
     /// What it read back.
@@ -64,22 +64,22 @@ pub struct CurrentState {
     /// By port, what the newest probe that got an answer there saw.
     pub answered: BTreeMap<u16, Evidence<Vec<WireObservation>>>,
     /// The newest change by a run.
-    pub changed: Option<Evidence<Change>>,
+    pub changed: Option<Evidence<SwitchChange>>,
 }
 
 impl CurrentState {
     /// Folds in one thing that was seen.
-    pub fn add(&mut self, seen: Seen) {
+    pub fn add(&mut self, seen: Observation) {
         match seen {
-            Seen::Declared(look) => self.add_declared(look),
-            Seen::Probed(probe) if probe.what.is_empty() => {}
-            Seen::Probed(probe) => self.add_probe(probe),
-            Seen::ProbedAlone(probe) => self.add_probe_alone(&probe),
-            Seen::Changed(change) => {
+            Observation::Declared(look) => self.add_declared(look),
+            Observation::Probed(probe) if probe.what.is_empty() => {}
+            Observation::Probed(probe) => self.add_probe(probe),
+            Observation::ProbedAlone(probe) => self.add_probe_alone(&probe),
+            Observation::Changed(change) => {
                 if change.what.before == Enforcement::NotEnforced {
                     self.off_ms = self.off_ms.max(Some(change.at_ms));
                 }
-                let Evidence { what: Change { after, .. }, at_ms, .. } = change;
+                let Evidence { what: SwitchChange { after, .. }, at_ms, .. } = change;
                 self.add_declared(Evidence { what: after, at_ms, source: change.source.clone() });
                 newest(&mut self.changed, change);
             }

@@ -21,7 +21,7 @@ pub struct Principal {
 
 /// One run of the audit.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct AuditRun {
     /// A UUID, ordered by time (version 7).
     pub id: String,
     /// When it began, in RFC 3339.
@@ -176,7 +176,7 @@ impl AuditReport {
 #[derive(Debug, Clone)]
 pub struct AuditReport {
     /// The run.
-    pub run: Run,
+    pub run: AuditRun,
     /// The counts.
     pub summary: Summary,
     /// The subscriptions that were looked at, in the order of their names.

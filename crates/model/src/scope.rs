@@ -79,7 +79,7 @@ pub struct Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, ResourceId, Role};
+    use crate::{Kind, ReplicationRole, ResourceId};
 
     fn server(group: &str, name: &str) -> Server {
         let id = format!("/subscriptions/s/resourceGroups/{group}/providers/Microsoft.DBforPostgreSQL/servers/{name}");
@@ -89,7 +89,7 @@ mod tests {
             location: "x".into(),
             state: None,
             fqdn: None,
-            role: Role::None,
+            role: ReplicationRole::None,
             primary: None,
             tags: [("env", "staging"), ("team", "shop")].into_iter().collect(),
             administrator: None,

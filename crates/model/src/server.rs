@@ -6,7 +6,7 @@ use std::sync::Arc;
 coded! {
     /// The part that a server plays in replication.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-    pub enum Role {
+    pub enum ReplicationRole {
         /// It neither has nor is a read replica.
         None = "none",
         /// Azure calls it a primary. Newer api-versions say so of any server that is no replica.
@@ -62,7 +62,7 @@ pub struct Server {
     /// The name that clients connect to, or `None` where Azure did not say.
     pub fqdn: Option<Box<str>>,
     /// The part that it plays in replication.
-    pub role: Role,
+    pub role: ReplicationRole,
     /// The server that it replicates, when it is a replica and Azure says which.
     pub primary: Option<ResourceId>,
     /// Its tags.

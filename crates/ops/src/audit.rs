@@ -1,14 +1,14 @@
 //! The audit: every server in scope, what it declares, and what could not be seen.
 
 use crate::selection::{Selector, nearest_known, unmatched, unseen, was_stopped};
-use crate::subscription::{SubscriptionAudit, Work, audit_subscription};
-use crate::{Event, ListenerProbe, RunContext, ScopeError, Tenant, resolve_scope, rfc3339};
+use crate::subscription::{SubscriptionAudit, SubscriptionWork, audit_subscription};
+use crate::{AuditEvent, ListenerProbe, RunContext, ScopeError, Tenant, resolve_scope, rfc3339};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_audit::Profile;
 use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
 use hostssl_model::{
-    AuditReport, Gap, GapScope, Overlay, Reason, Run, Scope, Server, ServerReport, Subscription, SubscriptionId,
+    AuditReport, AuditRun, Gap, GapScope, Overlay, Reason, Scope, Server, ServerReport, Subscription, SubscriptionId,
     Summary, Unchecked,
 };
 use std::cell::RefCell;
@@ -54,7 +54,7 @@ pub async fn audit(
     tenants: &[Tenant],
     request: &AuditRequest,
     context: RunContext<'_>,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(AuditEvent<'_>),
 ) -> Result<AuditReport, ScopeError> {
     audit_and_probe(tenants, request, None, context, on_event).await
 }
@@ -69,11 +69,11 @@ pub async fn audit_and_probe(
     request: &AuditRequest,
     wire: Option<&ListenerProbe>,
     context: RunContext<'_>,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(AuditEvent<'_>),
 ) -> Result<AuditReport, ScopeError> {
     let visible = resolve_scope(tenants, &request.scope).await?;
     let mut gaps = visible.gaps;
-    on_event(Event::Subscriptions(visible.subscriptions.len()));
+    on_event(AuditEvent::Subscriptions(visible.subscriptions.len()));
     let mut found = match request.discovery {
         Discovery::Lists => None,
         Discovery::Graph => Some(discover_by_graph(&visible.subscriptions, &mut gaps).await),
@@ -83,11 +83,17 @@ pub async fn audit_and_probe(
     let events = &events;
     let looks = visible.subscriptions.iter().enumerate().map(|(index, (subscription, tenant))| {
         let listed = found.as_mut().map(|found| found.remove(&subscription.id).unwrap_or_default());
-        let work =
-            Work { arm: &tenant.arm, subscription, scope: &request.scope, profile: &request.profile, listed, wire };
+        let work = SubscriptionWork {
+            arm: &tenant.arm,
+            subscription,
+            scope: &request.scope,
+            profile: &request.profile,
+            listed,
+            wire,
+        };
         async move {
             let done = audit_subscription(work, &|event| (events.borrow_mut())(event)).await;
-            (events.borrow_mut())(Event::Subscription(index, subscription, &done.servers));
+            (events.borrow_mut())(AuditEvent::Subscription(index, subscription, &done.servers));
             (index, done)
         }
     });
@@ -106,7 +112,7 @@ pub async fn audit_and_probe(
     }
     let subscriptions: Vec<Arc<Subscription>> = visible.subscriptions.into_iter().map(|(s, _)| s).collect();
     let complete = !gaps.iter().any(|gap| gap.blind.reason.blinds());
-    let run = Run {
+    let run = AuditRun {
         id: context.id,
         started_at: rfc3339(context.started_at),
         finished_at: rfc3339((context.clock)()),

@@ -6,7 +6,7 @@ use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_azure::{Arm, ListedLogFile, download_log_file, list_log_files};
-use hostssl_census::{Census, KeptCensus, Limits, LogEnd, LogReader, Millis, MissingReason, Source, SourceKind};
+use hostssl_census::{Census, CensusLimits, KeptCensus, LogEnd, LogReader, Millis, MissingReason, Source, SourceKind};
 use hostssl_model::{Gap, MOST_LOG_DAYS, Meaning, Parameter, ParameterName, Reading, Reason, Scope, Server};
 
 /// The clients of one server, as one look has found them.
@@ -102,7 +102,7 @@ pub async fn take_census(
 }
 
 async fn census_of(arm: &Arm, server: &Server) -> Census {
-    let mut census = Census::new(Limits::default(), None);
+    let mut census = Census::new(CensusLimits::default(), None);
     let mut missing = Source::new(SourceKind::ArmLogFile, server.name());
     if !server.kind.offering().has_log_files {
         missing.lacks(MissingReason::Disabled, "this kind of server offers no log files through Resource Manager");

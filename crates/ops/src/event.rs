@@ -4,7 +4,7 @@ use hostssl_model::{ServerReport, Subscription};
 
 /// One thing that happened.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum AuditEvent<'a> {
     /// The subscriptions in scope are known.
     Subscriptions(usize),
     /// Servers were found; their settings are read next.

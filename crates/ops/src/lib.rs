@@ -18,9 +18,9 @@ mod subscription;
 pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
-pub use event::Event;
+pub use event::AuditEvent;
 pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
-pub use listener_probe::{ListenerProbe, Look, observation};
+pub use listener_probe::{ListenerProbe, ServerProbe, observation};
 pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{

@@ -8,8 +8,10 @@ use hostssl_model::{
     WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, stopped,
 };
 use hostssl_probe::Prober;
-use hostssl_probe::report::{self as probe, CertificateReport, EndpointReport, Outcome, Support, Unreachable, Verdict};
-use hostssl_probe::target::Target;
+use hostssl_probe::report::{
+    self as probe, CertificateReport, EndpointReport, StartupOutcome, Support, Unreachable, WireVerdict,
+};
+use hostssl_probe::target::ProbeTarget;
 use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -27,7 +29,7 @@ pub struct ListenerProbe {
 
 /// The result of probing the listeners of a server.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct ServerProbe {
     /// One observation a listener and address.
     pub observations: Vec<WireObservation>,
     /// Why the databases are not known whose names were to be sent, if they are not: then fewer names were.
@@ -49,8 +51,9 @@ impl ListenerProbe {
     ///
     /// A connection to the pooler's port that is refused or finds no answer does not say that there is none: a firewall
     /// does both. `arm` is asked whether the server has one, and for its databases, whose names are sent in startups.
-    pub async fn look(&self, arm: &Arm, server: &Server) -> Look {
-        let alone = |unchecked| Look { observations: vec![self.unseen(POSTGRES_PORT, unchecked)], databases: None };
+    pub async fn look(&self, arm: &Arm, server: &Server) -> ServerProbe {
+        let alone =
+            |unchecked| ServerProbe { observations: vec![self.unseen(POSTGRES_PORT, unchecked)], databases: None };
         if let Some(unchecked) = not_running(server) {
             return alone(unchecked);
         }
@@ -69,12 +72,12 @@ impl ListenerProbe {
             looks.retain(|look| !is_missing_pooler(look));
         }
         // Where no listener was reached, the reason is theirs.
-        Look { observations: looks, databases: unchecked.filter(|_| seen) }
+        ServerProbe { observations: looks, databases: unchecked.filter(|_| seen) }
     }
 
     async fn look_at(&self, server: &Server, host: &str, port: u16, databases: &[String]) -> Vec<WireObservation> {
-        let target = match Target::parse(host).map(|mut targets| targets.pop()) {
-            Ok(Some(target)) => Target {
+        let target = match ProbeTarget::parse(host).map(|mut targets| targets.pop()) {
+            Ok(Some(target)) => ProbeTarget {
                 port,
                 user: server.administrator.as_deref().map(str::to_owned),
                 databases: databases.to_vec(),
@@ -106,7 +109,7 @@ impl ListenerProbe {
     }
 
     /// Probes in a task of its own, to use all cores; dropping this ends it. `None` when the task ended badly.
-    async fn probe(&self, target: Target) -> Option<Vec<EndpointReport>> {
+    async fn probe(&self, target: ProbeTarget) -> Option<Vec<EndpointReport>> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
         let prober = Arc::clone(&self.prober);
@@ -156,14 +159,16 @@ fn not_running(server: &Server) -> Option<Unchecked> {
 pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {
     let blind = |reason| Reading::Unknown(Unchecked::new(reason, report.reason.as_str()));
     let transport = match report.verdict {
-        Verdict::Enforced => Some(WireTransport::Enforced),
-        Verdict::Optional => Some(WireTransport::Optional),
-        Verdict::PlaintextOnly => Some(WireTransport::PlaintextOnly),
+        WireVerdict::Enforced => Some(WireTransport::Enforced),
+        WireVerdict::Optional => Some(WireTransport::Optional),
+        WireVerdict::PlaintextOnly => Some(WireTransport::PlaintextOnly),
         // No client gets usable TLS there, and plaintext clients are accepted.
-        Verdict::BrokenTls if report.plaintext.outcome == Outcome::Allowed => Some(WireTransport::PlaintextOnly),
-        Verdict::BrokenTls => Some(WireTransport::BrokenTls),
-        Verdict::Inconclusive | Verdict::NotPostgresql => Some(WireTransport::Inconclusive),
-        Verdict::Unreachable => None,
+        WireVerdict::BrokenTls if report.plaintext.outcome == StartupOutcome::Allowed => {
+            Some(WireTransport::PlaintextOnly)
+        }
+        WireVerdict::BrokenTls => Some(WireTransport::BrokenTls),
+        WireVerdict::Inconclusive | WireVerdict::NotPostgresql => Some(WireTransport::Inconclusive),
+        WireVerdict::Unreachable => None,
     };
     let listener = match (transport, report.unreachable) {
         (None, Some(Unreachable::Unresolved)) => blind(Reason::Unresolved),
@@ -188,11 +193,11 @@ fn versions(report: &EndpointReport) -> Vec<(WireVersion, Acceptance)> {
     let mut versions: Vec<_> = asked
         .map(|asked| {
             let version = match asked.version {
-                probe::TlsVersion::Ssl3 => WireVersion::Ssl3,
-                probe::TlsVersion::Tls10 => WireVersion::Tls(TlsVersion::Tls1_0),
-                probe::TlsVersion::Tls11 => WireVersion::Tls(TlsVersion::Tls1_1),
-                probe::TlsVersion::Tls12 => WireVersion::Tls(TlsVersion::Tls1_2),
-                probe::TlsVersion::Tls13 => WireVersion::Tls(TlsVersion::Tls1_3),
+                probe::ProtocolVersion::Ssl3 => WireVersion::Ssl3,
+                probe::ProtocolVersion::Tls10 => WireVersion::Tls(TlsVersion::Tls1_0),
+                probe::ProtocolVersion::Tls11 => WireVersion::Tls(TlsVersion::Tls1_1),
+                probe::ProtocolVersion::Tls12 => WireVersion::Tls(TlsVersion::Tls1_2),
+                probe::ProtocolVersion::Tls13 => WireVersion::Tls(TlsVersion::Tls1_3),
             };
             let seen = match asked.support {
                 Support::Accepted => Acceptance::Accepted,

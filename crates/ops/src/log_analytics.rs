@@ -137,7 +137,7 @@ fn text(line: &AnalyticsLine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_census::{Requirements, Tls};
+    use hostssl_census::{Requirements, SessionTls};
 
     fn line(message: &str) -> AnalyticsLine {
         AnalyticsLine {
@@ -162,7 +162,7 @@ mod tests {
         reader.feed(text(&line(&format!("statement: select '\n{whole}'"))).as_bytes());
         let report = reader.finish().finish(Requirements::default());
         let clients: Vec<_> = report.clients.iter().map(|client| (client.tls, client.address.as_deref())).collect();
-        assert_eq!(clients, [(Tls::Plaintext, Some("10.0.0.4"))]);
+        assert_eq!(clients, [(SessionTls::Plaintext, Some("10.0.0.4"))]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use crate::remediation::verdict_of;
 use hostssl_model::{ParameterName, Posture, Principal, Scope, ServerReport, Subscription, SubscriptionId, TlsVersion};
 use hostssl_remediation::{
-    ClientImpact, FixableControl, Goal, InvalidPlan, LeftOutReason, Plan, PlanInputs, PlanOptions, SafeText, Target,
-    WaveOrder, plan,
+    ClientImpact, FixableControl, Goal, InvalidPlan, LeftOutReason, Plan, PlanInputs, PlanOptions, PlanTarget,
+    SafeText, WaveOrder, plan,
 };
 use hostssl_store::{AuditEntry, AuditStore, CensusEntry, Enforcement, ServerFilter, StoreError, server_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,10 +119,10 @@ impl Readiness {
         let clients: BTreeMap<_, _> = clients.collect();
         let scope = Scope::default();
         let postures: Vec<Posture> = servers.iter().map(ServerReport::posture).collect();
-        let targets: Vec<Target<'_>> = postures
+        let targets: Vec<PlanTarget<'_>> = postures
             .iter()
             .zip(servers)
-            .map(|(posture, report)| Target { posture, findings: &report.findings })
+            .map(|(posture, report)| PlanTarget { posture, findings: &report.findings })
             .collect();
         // A plan is for one tenant, so that each is asked about. Names do not matter, and must not be in the way.
         let tenants: BTreeSet<Option<&str>> = audit.principals.iter().map(|one| one.tenant.as_deref()).collect();

@@ -146,7 +146,7 @@ pub(crate) async fn nearest_known(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{Kind, ResourceId, Role};
+    use hostssl_model::{Kind, ReplicationRole, ResourceId};
 
     fn server(name: &str, tag: Option<(&str, &str)>) -> Server {
         let id = format!("/subscriptions/s/resourceGroups/Shop/providers/Microsoft.DBforPostgreSQL/servers/{name}");
@@ -156,7 +156,7 @@ mod tests {
             location: "x".into(),
             state: None,
             fqdn: None,
-            role: Role::None,
+            role: ReplicationRole::None,
             primary: None,
             tags: tag.into_iter().collect(),
             administrator: None,

@@ -1,19 +1,19 @@
 //! The audit of one subscription.
 
-use crate::{Event, ListenerProbe, Look};
+use crate::{AuditEvent, ListenerProbe, ServerProbe};
 use futures::StreamExt;
 use futures::future::{join, join_all};
 use futures::stream;
 use hostssl_audit::{Profile, needed_parameters, server_report};
 use hostssl_azure::{Arm, GraphRow, Listed, ResourceType, list_servers, read_parameters};
 use hostssl_model::{
-    Gap, GapScope, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Role, Scope, Server, ServerReport,
-    Subscription, Unchecked,
+    Gap, GapScope, Parameter, ParameterName, Posture, Reading, Reason, ReplicationRole, ResourceId, Scope, Server,
+    ServerReport, Subscription, Unchecked,
 };
 use std::collections::{HashMap, HashSet};
 
 /// What looking at one subscription takes.
-pub(crate) struct Work<'a> {
+pub(crate) struct SubscriptionWork<'a> {
     pub(crate) arm: &'a Arm,
     pub(crate) subscription: &'a Subscription,
     pub(crate) scope: &'a Scope,
@@ -39,14 +39,17 @@ pub(crate) struct SubscriptionAudit {
 /// Servers of one subscription read at once. The client bounds the requests of all subscriptions together.
 const SERVERS_AT_ONCE: usize = 256;
 
-pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'_>)) -> SubscriptionAudit {
+pub(crate) async fn audit_subscription(
+    work: SubscriptionWork<'_>,
+    on_event: &dyn Fn(AuditEvent<'_>),
+) -> SubscriptionAudit {
     let mut audit = SubscriptionAudit::default();
     let entries = match work.listed {
         Some(entries) => entries,
         None => list_everything(work.arm, work.subscription, work.scope, &mut audit).await,
     };
     let servers = keep_servers(entries, work.subscription, work.scope, &mut audit);
-    on_event(Event::Found(servers.len()));
+    on_event(AuditEvent::Found(servers.len()));
 
     let primaries = wanted_of_primaries(&servers, work.profile);
     let profile = work.profile;
@@ -59,12 +62,12 @@ pub(crate) async fn audit_subscription(work: Work<'_>, on_event: &dyn Fn(Event<'
             let look = async {
                 match &probed {
                     Some((wire, server)) => wire.look(work.arm, server).await,
-                    None => Look::default(),
+                    None => ServerProbe::default(),
                 }
             };
             let (mut listed, look) = join(read_settings(work.arm, listed, names), look).await;
             listed.posture.wire = look.observations;
-            on_event(Event::Looked);
+            on_event(AuditEvent::Looked);
             let server = &listed.posture.server.id;
             let gap = look.databases.map(|unchecked| Gap { scope: GapScope::Server(server.clone()), blind: unchecked });
             (listed, gap)
@@ -199,7 +202,7 @@ fn wanted_of_primaries(servers: &[Listed], profile: &Profile) -> HashMap<Resourc
     let mut wanted: HashMap<ResourceId, Vec<ParameterName>> = HashMap::new();
     for control in profile.controls.iter().filter(|control| control.needs_primary) {
         for server in servers.iter().map(|listed| &listed.posture.server) {
-            if let (Role::Replica, Some(primary)) = (server.role, &server.primary) {
+            if let (ReplicationRole::Replica, Some(primary)) = (server.role, &server.primary) {
                 wanted.entry(primary.clone()).or_default().extend((control.needs)(server.kind, server.role));
             }
         }
@@ -259,7 +262,7 @@ async fn read_primaries_elsewhere(
                 id: id.clone(),
                 state: None,
                 fqdn: None,
-                role: Role::Primary,
+                role: ReplicationRole::Primary,
                 primary: None,
                 ..replica.clone()
             };

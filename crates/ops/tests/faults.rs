@@ -6,7 +6,7 @@ mod common;
 use azure_core::http::Transport;
 use common::{limits, scenario, tenant};
 use hostssl_audit::Profile;
-use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure::{Arm, Cloud, RequestLimits};
 use hostssl_azure_sim::{
     Fault, FaultRule, FaultScope, FleetSize, FleetSource, Kind as SimKind, Operation, ProviderState, Scenario, Server,
     SimCredential, SimTransport, Simulation,
@@ -256,7 +256,7 @@ async fn a_stopped_run_ends_at_once_with_what_was_seen() {
         let simulation = Simulation::new(two_servers());
         simulation.inject(FaultRule::on_server(ID, Fault::NeverAnswer).during([Operation::GetConfiguration])).unwrap();
         let (give, signal) = watch::channel(None);
-        let tenants = [tenant(&simulation, Limits::default(), signal)];
+        let tenants = [tenant(&simulation, RequestLimits::default(), signal)];
         let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
         let context = RunContext::begin("run", &clock, "0");
         let request = everything();
@@ -264,7 +264,7 @@ async fn a_stopped_run_ends_at_once_with_what_was_seen() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             give.send(Some(stop)).unwrap();
         };
-        let mut ignore = |_: hostssl_ops::Event<'_>| {};
+        let mut ignore = |_: hostssl_ops::AuditEvent<'_>| {};
         let (report, ()) = tokio::join!(audit(&tenants, &request, context, &mut ignore), give_later);
         let report = report.unwrap();
         let reason = if stop == Stop::Deadline { Reason::Deadline } else { Reason::Interrupted };

@@ -7,7 +7,7 @@ mod common;
 
 use common::{limits, tenant};
 use hostssl_azure_sim::{Scenario, Simulation, Wire};
-use hostssl_census::{Client, KeptCensus, Millis, Requirements, Restriction, Tls, Verdict};
+use hostssl_census::{CensusVerdict, Client, KeptCensus, Millis, Requirements, Restriction, SessionTls};
 use hostssl_model::Scope;
 use hostssl_ops::{Tenant, take_census};
 use std::net::SocketAddr;
@@ -41,19 +41,19 @@ async fn a_nightly_job_is_in_a_census_of_two_weeks_and_not_in_one_of_a_week() {
         (report.verdict, report.reason)
     };
     let today = look(&simulation, &tenant, "pg-keycloak", 0, now).await;
-    assert_eq!(judge(&today, 7).0, Verdict::Safe, "{}", judge(&today, 7).1);
-    assert_eq!(judge(&today, 14).0, Verdict::NeedsObservation, "Azure keeps a week: {}", judge(&today, 14).1);
+    assert_eq!(judge(&today, 7).0, CensusVerdict::Safe, "{}", judge(&today, 7).1);
+    assert_eq!(judge(&today, 14).0, CensusVerdict::NeedsObservation, "Azure keeps a week: {}", judge(&today, 14).1);
     let mut kept = KeptCensus::default();
     for days in [14, 7, 0] {
         kept.merge(look(&simulation, &tenant, "pg-keycloak", days, now).await);
     }
-    assert_eq!(judge(&kept, 7).0, Verdict::Safe, "{}", judge(&kept, 7).1);
-    assert_eq!(judge(&kept, 14).0, Verdict::Breaks, "{}", judge(&kept, 14).1);
+    assert_eq!(judge(&kept, 7).0, CensusVerdict::Safe, "{}", judge(&kept, 7).1);
+    assert_eq!(judge(&kept, 14).0, CensusVerdict::Breaks, "{}", judge(&kept, 14).1);
     let report = kept.judge(Requirements { window: 14 * DAY, now: Some(now) }, None);
     assert_eq!(report.clients[0].user.as_deref(), Some("billing"));
     // The newest of the kept looks has nothing on the job, and takes nothing away either.
     kept.merge(today);
-    assert_eq!(judge(&kept, 14).0, Verdict::Breaks);
+    assert_eq!(judge(&kept, 14).0, CensusVerdict::Breaks);
 }
 
 /// What a client of the census gets: the first byte of the answer to its startup, in plaintext or to its request for TLS.
@@ -65,7 +65,7 @@ async fn answer(wire: &Wire, server: &str, client: &Client) -> u8 {
     let body = format!("\0\x03\0\0user\0{user}\0database\0{database}\0\0");
     let startup = [&u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body.as_bytes()].concat();
     let ssl_request = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
-    let first: &[u8] = if client.tls == Tls::Tls { &ssl_request } else { &startup };
+    let first: &[u8] = if client.tls == SessionTls::Tls { &ssl_request } else { &startup };
     stream.write_all(first).await.unwrap();
     stream.read_u8().await.unwrap()
 }
@@ -82,7 +82,7 @@ async fn enforcement_refuses_exactly_the_clients_that_the_census_named() {
     assert_eq!((report.clients.len(), named.clients.len()), (3, 2), "{}", report.reason);
     for client in &report.clients {
         // R: the server asks for the password, S: it goes on with TLS.
-        let expected = if client.tls == Tls::Tls { b'S' } else { b'R' };
+        let expected = if client.tls == SessionTls::Tls { b'S' } else { b'R' };
         assert_eq!(answer(&wire, server, client).await, expected, "before: {client:?}");
     }
     let id = simulation.server_ids().into_iter().find(|id| id.ends_with(&format!("/{server}"))).unwrap();

@@ -2,21 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{Backend, Census, Interval, KeptCensus, Millis, Sighting, Source, SourceKind, Tls};
-use hostssl_model::{AuditReport, Kind, Outcome, Overlay, Posture, Run, Scope, Summary};
+use hostssl_census::{Backend, Census, Interval, KeptCensus, Millis, SessionTls, Sighting, Source, SourceKind};
+use hostssl_model::{AuditReport, AuditRun, Kind, Outcome, Overlay, Posture, Scope, Summary};
 use hostssl_ops::{JudgedAgain, Profile, Readiness, judge_again};
 use hostssl_remediation::LeftOutReason;
 use hostssl_store::{AuditEntry, AuditStore, ServerFilter, server_key};
-use hostssl_test_support::fleet::{Known, NOW, cosmos, flexible, id, in_state, replica, single};
+use hostssl_test_support::fleet::{NOW, PlannerKnowledge, cosmos, flexible, id, in_state, replica, single};
 
 /// The report of an audit of these servers, as the named profile judges them.
 fn report(postures: &[Posture], profile: &'static str) -> AuditReport {
-    let mut known = Known::new(postures.to_vec());
+    let mut known = PlannerKnowledge::new(postures.to_vec());
     known.profile = profile;
     let servers = known.reports();
     let mut summary = Summary::default();
     servers.iter().for_each(|server| summary.count(server.outcome));
-    let run = Run {
+    let run = AuditRun {
         id: "01890000-0000-7000-8000-000000000001".into(),
         started_at: NOW.into(),
         finished_at: NOW.into(),
@@ -84,7 +84,7 @@ fn week_with_tls(now: Millis) -> KeptCensus {
         application: None,
         address: Some("10.0.0.4".into()),
         backend: Backend::Client,
-        tls: Tls::Tls,
+        tls: SessionTls::Tls,
         protocol: Some("TLSv1.3".into()),
         cipher: None,
         at: Some(now),

@@ -8,7 +8,7 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode};
 use common::{limits, tenant_through};
 use hostssl_azure_sim::{Scenario, SimTransport, Simulation};
-use hostssl_census::{CensusReport, MissingReason, Requirements, Verdict};
+use hostssl_census::{CensusReport, CensusVerdict, MissingReason, Requirements};
 use hostssl_model::Scope;
 use hostssl_ops::take_census;
 use std::sync::Arc;
@@ -71,15 +71,15 @@ async fn census_of(server: &str, fault: Fault) -> CensusReport {
 #[tokio::test]
 async fn a_signed_url_that_expires_is_no_all_clear_and_hides_nothing() {
     let whole = census_of("pg-orders-prod", Fault::None).await;
-    assert_eq!(whole.verdict, Verdict::Safe, "{}", whole.reason);
+    assert_eq!(whole.verdict, CensusVerdict::Safe, "{}", whole.reason);
     for fault in [Fault::Middle, Fault::Refused] {
         let report = census_of("pg-orders-prod", fault).await;
-        assert_eq!(report.verdict, Verdict::NeedsObservation, "{fault:?}: {}", report.reason);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{fault:?}: {}", report.reason);
         let missing: Vec<_> = report.sources.iter().flat_map(|source| &source.missing).collect();
         assert!(missing.iter().any(|missing| missing.reason == MissingReason::Truncated), "{missing:?}");
         assert!(!format!("{report:?}").contains("simulated-signature"));
         // What came before counts: a client in plaintext is found all the same.
         let report = census_of("pg-catalog-prod", fault).await;
-        assert_eq!(report.verdict, Verdict::Breaks, "{fault:?}");
+        assert_eq!(report.verdict, CensusVerdict::Breaks, "{fault:?}");
     }
 }

@@ -18,7 +18,8 @@ use hostssl_azure::{ResourceType, read_server};
 use hostssl_model::{Parameter, ParameterName, Posture, Principal, Reading, ResourceId, Scope};
 use hostssl_ops::{Remediation, Tenant};
 use hostssl_remediation::{
-    Approved, ExecutionEvent, ExecutorOptions, Goal, PlanInputs, PlanOptions, Report, RunId, Status, Target, plan,
+    Approved, ExecutionEvent, ExecutorOptions, Goal, PlanInputs, PlanOptions, PlanTarget, Report, RunId, StepStatus,
+    plan,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::journal::MemoryJournal;
@@ -84,7 +85,7 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
     });
     let arm = recorded::client(Transport::new(tape.clone()));
     let tenant = Tenant { arm, principal: Principal::default() };
-    let target = Target { posture, findings: &[] };
+    let target = PlanTarget { posture, findings: &[] };
     let plan = plan(&PlanInputs {
         goal: Goal::Set { enforcement: Some(enforcement), minimum_tls: None },
         targets: &[target],
@@ -136,7 +137,7 @@ async fn the_single_server_is_switched_off_and_on_as_recorded() {
         }
         let posture = read_server(&window[0].body, ResourceType::Servers).unwrap().posture;
         let (report, sent) = replay(window, &posture, after == "Enabled").await;
-        assert_eq!(report.steps[0].status, Status::Applied, "{report:?}");
+        assert_eq!(report.steps[0].status, StepStatus::Applied, "{report:?}");
         assert_eq!((&report.steps[0].before, &report.steps[0].after), (&before, &after));
         assert_eq!(sent, [format!(r#"{{"properties":{{"sslEnforcement":"{after}"}}}}"#)]);
         seen.push(after);
@@ -177,7 +178,7 @@ async fn the_flexible_parameter_is_written_as_recorded() {
         Reading::Known(Parameter::in_effect(ParameterName::RequireSecureTransport, "off")),
     )];
     let (report, sent) = replay(&window, &posture, true).await;
-    assert_eq!(report.steps[0].status, Status::Applied, "{report:?}");
+    assert_eq!(report.steps[0].status, StepStatus::Applied, "{report:?}");
     let sent: serde_json::Value = serde_json::from_str(&sent[0]).unwrap();
     assert_eq!(sent, serde_json::json!({"properties": {"value": "on", "source": "user-override"}}));
 }

@@ -12,7 +12,7 @@ use hostssl_model::{AuditReport, Outcome, Reading, Reason, Scope, WireTransport}
 use hostssl_ops::{AuditRequest, Discovery, ListenerProbe, RunContext, audit_and_probe};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
-use hostssl_probe::{Options, Prober};
+use hostssl_probe::{ProbeOptions, Prober};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -70,12 +70,12 @@ async fn run(servers: Vec<Server>, between: Between, faults: &[FaultRule], stop:
     let wire = Wire::new(&simulation).unwrap();
     let roots: Vec<_> =
         wire.roots().iter().map(|root| RootStore::from_der(root.name, vec![root.der.clone()]).unwrap()).collect();
-    let options = Options {
+    let options = ProbeOptions {
         roots: roots.into(),
         dialer: Arc::new(Through { wire, between }),
         connect_timeout: Duration::from_secs(60),
         job_timeout: Duration::from_secs(60),
-        ..Options::quick()
+        ..ProbeOptions::quick()
     };
     let clock = || "2026-11-24T00:00:00Z".parse().unwrap();
     let probe = ListenerProbe::new(Prober::new(options).unwrap(), 8, signal, clock);

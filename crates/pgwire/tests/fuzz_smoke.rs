@@ -5,7 +5,7 @@ use hostssl_pgwire::backend::BackendMessage;
 use hostssl_pgwire::frontend::InitialPacket;
 use hostssl_pgwire::negotiation::{GssReply, SslReply};
 use hostssl_pgwire::text::safe;
-use hostssl_pgwire::tls::{Record, ServerFlight};
+use hostssl_pgwire::tls::{ServerFlight, TlsRecord};
 use hostssl_test_support::corpus::{corpus, smoke};
 
 #[test]
@@ -39,7 +39,7 @@ fn negotiation() {
 #[test]
 fn server_flight() {
     smoke("server_flight", 5000, |bytes| {
-        if let Ok(Some((_, used))) = Record::decode(bytes) {
+        if let Ok(Some((_, used))) = TlsRecord::decode(bytes) {
             assert!(used <= bytes.len() && used >= 5);
         }
         let _ = ServerFlight::decode(bytes);

@@ -20,8 +20,8 @@ use common::pki::{Wanted, root};
 use common::servers::{Server, Version};
 use futures::StreamExt as _;
 use hostssl_probe::certificate::RootStore;
-use hostssl_probe::target::Target;
-use hostssl_probe::{Options, Prober, probe_many};
+use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::{ProbeOptions, Prober, probe_many};
 use responder::Responder;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -40,10 +40,10 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     println!("{:<46} {:>9} {:>12} {:>16} {:>16}", "case", "endpoints", "endpoints/s", "ms client CPU", "ms server CPU");
     for (name, kind, count, options) in [
-        ("fast responder, no TLS", "plain", 20_000, Options::default()),
-        ("fast responder, no TLS, lean", "plain", 20_000, Options::lean()),
-        ("fast responder, TLS", "tls", 5_000, Options::default()),
-        ("fast responder, TLS, lean", "tls", 5_000, Options::lean()),
+        ("fast responder, no TLS", "plain", 20_000, ProbeOptions::default()),
+        ("fast responder, no TLS, lean", "plain", 20_000, ProbeOptions::lean()),
+        ("fast responder, TLS", "tls", 5_000, ProbeOptions::default()),
+        ("fast responder, TLS, lean", "tls", 5_000, ProbeOptions::lean()),
     ] {
         if name.contains(wanted) {
             let responder = Responder::start(kind)?;
@@ -76,12 +76,13 @@ fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let (port, postmaster) = (server.address.port(), Some(server.pid()));
     let roots: Arc<[RootStore]> = Arc::from([RootStore::from_pem("benchmark", issuer.pem().as_bytes())?]);
-    let ways = [("default", Options::default()), ("--quick", Options::quick()), ("lean", Options::lean())];
+    let ways =
+        [("default", ProbeOptions::default()), ("--quick", ProbeOptions::quick()), ("lean", ProbeOptions::lean())];
     let mut rates = vec![Vec::new(); ways.len() + 1];
     for _ in 0..ROUNDS {
         let (rate_of_openssl, rates_of_ways) = rates.split_last_mut().ok_or("no way")?;
         for ((name, options), rates) in ways.iter().zip(rates_of_ways) {
-            let options = Options { roots: roots.clone(), ..options.clone() };
+            let options = ProbeOptions { roots: roots.clone(), ..options.clone() };
             let at_once = options.conversations;
             let name = format!("PostgreSQL 17, {name}");
             rates.push(runtime.block_on(measure(&name, port, ADDRESSES, options, at_once, postmaster))?);
@@ -113,12 +114,12 @@ async fn measure(
     name: &str,
     port: u16,
     count: u32,
-    options: Options,
+    options: ProbeOptions,
     at_once: usize,
     postmaster: Option<u32>,
 ) -> Result<f64> {
     let prober = Arc::new(Prober::new(options)?);
-    let targets = (0..count).map(move |index| Target::new(address(index), port));
+    let targets = (0..count).map(move |index| ProbeTarget::new(address(index), port));
     let server = postmaster.map(cpu_of_server).transpose()?;
     let (begin, cpu) = (Instant::now(), cpu_seconds()?);
     let mut verdicts: BTreeMap<String, u32> = BTreeMap::new();

@@ -4,18 +4,18 @@
 
 use std::io::Write as _;
 
-use hostssl_probe::target::Target;
-use hostssl_probe::{Options, Prober};
+use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::{ProbeOptions, Prober};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut options = Options::default();
+    let mut options = ProbeOptions::default();
     let mut targets = Vec::new();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "--thorough" => options = Options { transcript: options.transcript, ..Options::thorough() },
+            "--thorough" => options = ProbeOptions { transcript: options.transcript, ..ProbeOptions::thorough() },
             "--transcript" => options.transcript = true,
-            text => targets.extend(Target::parse(text)?),
+            text => targets.extend(ProbeTarget::parse(text)?),
         }
     }
     let prober = Prober::new(options)?;

@@ -8,8 +8,8 @@ use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::error_response::ErrorResponse;
 use hostssl_pgwire::text::safe_str;
 
-use crate::attempt::{Attempt, Reason};
-use crate::report::{Outcome, TransportAnswer};
+use crate::attempt::{Attempt, AttemptFailure};
+use crate::report::{StartupOutcome, TransportAnswer};
 
 /// The first message after a `StartupMessage` that decides something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +60,8 @@ pub(crate) fn signal(attempt: &Attempt<StartupReply>, user: &str) -> Signal {
     match attempt {
         Attempt::Completed(StartupReply::Authentication(_)) => Signal::Allowed,
         Attempt::Completed(StartupReply::Error(error)) => error_signal(error, user),
-        Attempt::Failed(Reason::Closed(_) | Reason::Reset(_)) => Signal::Silent,
-        Attempt::Failed(Reason::ClientCertificate) => Signal::ClientCertificate,
+        Attempt::Failed(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)) => Signal::Silent,
+        Attempt::Failed(AttemptFailure::ClientCertificate) => Signal::ClientCertificate,
         Attempt::Failed(_) | Attempt::NotScheduled(_) => Signal::Unknown,
     }
 }
@@ -136,7 +136,7 @@ fn names_quoted(message: &str, name: &str) -> bool {
 }
 
 /// The answer as it is reported, given the result of its signal.
-pub(crate) fn answer(attempt: &Attempt<StartupReply>, outcome: Outcome, signal: Signal) -> TransportAnswer {
+pub(crate) fn answer(attempt: &Attempt<StartupReply>, outcome: StartupOutcome, signal: Signal) -> TransportAnswer {
     let mut answer = TransportAnswer { outcome, ..TransportAnswer::default() };
     match attempt {
         Attempt::Completed(StartupReply::Authentication(request)) => {
@@ -251,11 +251,11 @@ mod tests {
 
     #[test]
     fn silence_and_failures() {
-        assert_eq!(signal(&Attempt::Failed(Reason::Closed("x")), "probe"), Signal::Silent);
-        assert_eq!(signal(&Attempt::Failed(Reason::Reset("x")), "probe"), Signal::Silent);
-        assert_eq!(signal(&Attempt::Failed(Reason::Timeout("x")), "probe"), Signal::Unknown);
-        assert_eq!(signal(&Attempt::NotScheduled(Reason::EndpointDeadline), "probe"), Signal::Unknown);
-        assert_eq!(signal(&Attempt::Failed(Reason::ClientCertificate), "probe"), Signal::ClientCertificate);
+        assert_eq!(signal(&Attempt::Failed(AttemptFailure::Closed("x")), "probe"), Signal::Silent);
+        assert_eq!(signal(&Attempt::Failed(AttemptFailure::Reset("x")), "probe"), Signal::Silent);
+        assert_eq!(signal(&Attempt::Failed(AttemptFailure::Timeout("x")), "probe"), Signal::Unknown);
+        assert_eq!(signal(&Attempt::NotScheduled(AttemptFailure::EndpointDeadline), "probe"), Signal::Unknown);
+        assert_eq!(signal(&Attempt::Failed(AttemptFailure::ClientCertificate), "probe"), Signal::ClientCertificate);
     }
 
     #[test]
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn the_note_is_escaped() {
         let attempt = Attempt::Completed(StartupReply::Error(error("28\x1b00", "r\n", "\x1b[31m")));
-        let answer = answer(&attempt, Outcome::Unknown, Signal::Unknown);
+        let answer = answer(&attempt, StartupOutcome::Unknown, Signal::Unknown);
         assert_eq!(answer.sqlstate.as_deref(), Some("28\\u{1b}00"));
         assert_eq!(answer.routine.as_deref(), Some("r\\u{a}"));
         assert_eq!(answer.note.as_deref(), Some("\\u{1b}[31m"));

@@ -2,20 +2,20 @@
 
 use std::net::IpAddr;
 
-use hostssl_certificate::{Evidence, RootStore, judge};
+use hostssl_certificate::{CertificateEvidence, RootStore, judge};
 use hostssl_pgwire::text::{safe, safe_str};
-use hostssl_pgwire::tls::{CipherSuite, SuiteWeakness, TlsVersion};
+use hostssl_pgwire::tls::{CipherSuite, ProtocolVersion, SuiteWeakness};
 
-use crate::attempt::{Attempt, Reason};
+use crate::attempt::{Attempt, AttemptFailure};
 use crate::certificate_report::certificate_report;
-use crate::facts::{Enumerated, Facts, Handshake};
+use crate::facts::{EndpointFacts, Enumerated, Handshake};
 use crate::report::{
-    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, Outcome, ReplicationMode,
-    SeveralServers, SslRequestOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, Verdict,
-    VersionSupport, Weakness,
+    CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, ReplicationMode, SeveralServers,
+    SslRequestOutcome, StartupOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, VersionSupport,
+    Weakness, WireVerdict,
 };
-use crate::target::Target;
-use crate::transcript::Line;
+use crate::target::ProbeTarget;
+use crate::transcript::TranscriptLine;
 use crate::verdict::decide;
 
 /// By what certificates are judged.
@@ -27,16 +27,16 @@ pub(crate) struct Judging<'a> {
 
 /// The report of `facts`.
 pub(crate) fn assemble(
-    target: &Target,
+    target: &ProbeTarget,
     address: Option<IpAddr>,
-    facts: &Facts,
+    facts: &EndpointFacts,
     judging: &Judging<'_>,
-    transcript: Option<Vec<Line>>,
+    transcript: Option<Vec<TranscriptLine>>,
 ) -> EndpointReport {
     let decision = decide(facts);
     let handshake = facts.handshake.completed();
     let chain = handshake.map_or(&facts.hello_chain, |handshake| &handshake.chain);
-    let evidence = Evidence {
+    let evidence = CertificateEvidence {
         chain,
         host: if target.named { &target.host } else { "" },
         roots: judging.roots,
@@ -58,7 +58,7 @@ pub(crate) fn assemble(
         None => (None, Vec::new()),
     };
     // What a peer that is no PostgreSQL seems to say about TLS is chance.
-    let tls = tls_report(facts, &decision.startups).filter(|_| decision.verdict != Verdict::NotPostgresql);
+    let tls = tls_report(facts, &decision.startups).filter(|_| decision.verdict != WireVerdict::NotPostgresql);
     let mut weaknesses = transport_weaknesses(facts, &decision.startups, tls.as_ref());
     weaknesses.extend(of_certificate);
     if certificate.as_ref().is_some_and(|certificate| expires_soon(certificate, judging)) {
@@ -66,7 +66,7 @@ pub(crate) fn assemble(
     }
     weaknesses.sort_unstable();
     weaknesses.dedup();
-    let mistaken_for_s = decision.verdict == Verdict::NotPostgresql && facts.ssl == SslRequestOutcome::S;
+    let mistaken_for_s = decision.verdict == WireVerdict::NotPostgresql && facts.ssl == SslRequestOutcome::S;
     EndpointReport {
         target: target.display(),
         host: target.host.clone(),
@@ -89,7 +89,7 @@ pub(crate) fn assemble(
     }
 }
 
-fn several_servers(facts: &Facts) -> Option<SeveralServers> {
+fn several_servers(facts: &EndpointFacts) -> Option<SeveralServers> {
     let differences = facts.identity.differences();
     (!differences.is_empty()).then(|| SeveralServers {
         at_least: u32::try_from(facts.identity.servers()).unwrap_or(u32::MAX),
@@ -106,23 +106,23 @@ fn expires_soon(certificate: &CertificateReport, judging: &Judging<'_>) -> bool 
     }
 }
 
-fn unreachable(reason: &Reason) -> Unreachable {
+fn unreachable(reason: &AttemptFailure) -> Unreachable {
     match reason {
-        Reason::Resolve(_) | Reason::Timeout("resolving the name") => Unreachable::Unresolved,
-        Reason::ConnectionRefused => Unreachable::Refused,
-        Reason::Timeout(_) => Unreachable::Timeout,
+        AttemptFailure::Resolve(_) | AttemptFailure::Timeout("resolving the name") => Unreachable::Unresolved,
+        AttemptFailure::ConnectionRefused => Unreachable::Refused,
+        AttemptFailure::Timeout(_) => Unreachable::Timeout,
         _ => Unreachable::Network,
     }
 }
 
 /// The report of a target whose name has no address.
-pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
+pub(crate) fn unresolved(target: &ProbeTarget, reason: &AttemptFailure) -> EndpointReport {
     EndpointReport {
         target: target.display(),
         host: target.host.clone(),
         port: target.port,
         address: None,
-        verdict: Verdict::Unreachable,
+        verdict: WireVerdict::Unreachable,
         unreachable: Some(unreachable(reason)),
         reason: safe_str(&reason.to_string()),
         ssl_request: SslRequestOutcome::NotSent,
@@ -139,35 +139,36 @@ pub(crate) fn unresolved(target: &Target, reason: &Reason) -> EndpointReport {
 }
 
 /// The report of an address beyond the first `most` of a name.
-pub(crate) fn unasked(target: &Target, address: IpAddr, most: usize) -> EndpointReport {
+pub(crate) fn unasked(target: &ProbeTarget, address: IpAddr, most: usize) -> EndpointReport {
     EndpointReport {
-        verdict: Verdict::Inconclusive,
+        verdict: WireVerdict::Inconclusive,
         unreachable: None,
         address: Some(address.to_string()),
         reason: format!("not probed: the name has more than {most} addresses; name this one as hostaddr"),
-        ..unresolved(target, &Reason::NotAsked)
+        ..unresolved(target, &AttemptFailure::NotAsked)
     }
 }
 
 /// The report of a target whose probe did not come to its end: a fault of this program, or the end of its runtime.
-pub(crate) fn unfinished(target: &Target) -> EndpointReport {
+pub(crate) fn unfinished(target: &ProbeTarget) -> EndpointReport {
     EndpointReport {
-        verdict: Verdict::Inconclusive,
+        verdict: WireVerdict::Inconclusive,
         unreachable: None,
         reason: "the probe ended early".to_owned(),
-        ..unresolved(target, &Reason::NotAsked)
+        ..unresolved(target, &AttemptFailure::NotAsked)
     }
 }
 
 /// What is known of TLS; nothing when no question about it was ever put.
-fn tls_report(facts: &Facts, startups: &[StartupResult]) -> Option<TlsReport> {
+fn tls_report(facts: &EndpointFacts, startups: &[StartupResult]) -> Option<TlsReport> {
     let direct = facts.direct.completed() == Some(&true);
     if facts.ssl != SslRequestOutcome::S && !direct {
         return None;
     }
-    let asked =
-        |attempt: &Attempt<bool>| (*attempt != Attempt::NotScheduled(Reason::NotAsked)).then(|| support(Some(attempt)));
-    let versions = TlsVersion::ALL
+    let asked = |attempt: &Attempt<bool>| {
+        (*attempt != Attempt::NotScheduled(AttemptFailure::NotAsked)).then(|| support(Some(attempt)))
+    };
+    let versions = ProtocolVersion::ALL
         .iter()
         .map(|version| VersionSupport { version: *version, support: support(facts.versions.get(version)) });
     Some(TlsReport {
@@ -214,7 +215,7 @@ fn enumeration<T: std::fmt::Display>(list: &Enumerated<T>) -> Enumeration {
     }
 }
 
-fn client_certificate(facts: &Facts, startups: &[StartupResult]) -> ClientCertificate {
+fn client_certificate(facts: &EndpointFacts, startups: &[StartupResult]) -> ClientCertificate {
     let demanded = startups.iter().any(|startup| startup.encrypted.authentication.as_deref() == Some("cert"));
     let handshake = facts.handshake.completed();
     let requested = handshake.map_or(facts.hello_certificate_requested, |handshake| handshake.certificate_requested);
@@ -227,7 +228,7 @@ fn client_certificate(facts: &Facts, startups: &[StartupResult]) -> ClientCertif
 }
 
 /// Whether SCRAM-SHA-256-PLUS was offered to any startup over TLS.
-fn channel_binding(facts: &Facts) -> Option<bool> {
+fn channel_binding(facts: &EndpointFacts) -> Option<bool> {
     let offers = facts.startups.iter().filter_map(|startup| match startup.encrypted.completed()? {
         crate::answer::StartupReply::Authentication(request) => request.channel_binding(),
         crate::answer::StartupReply::Error(_) => None,
@@ -235,9 +236,9 @@ fn channel_binding(facts: &Facts) -> Option<bool> {
     offers.reduce(|one, other| one || other)
 }
 
-fn transport_weaknesses(facts: &Facts, startups: &[StartupResult], tls: Option<&TlsReport>) -> Vec<Weakness> {
+fn transport_weaknesses(facts: &EndpointFacts, startups: &[StartupResult], tls: Option<&TlsReport>) -> Vec<Weakness> {
     let mut found = Vec::new();
-    for startup in startups.iter().filter(|startup| startup.plaintext.outcome == Outcome::Allowed) {
+    for startup in startups.iter().filter(|startup| startup.plaintext.outcome == StartupOutcome::Allowed) {
         found.push(match startup.replication {
             ReplicationMode::None => Weakness::PlaintextAccepted,
             ReplicationMode::Physical | ReplicationMode::Logical => Weakness::PlaintextReplicationAccepted,
@@ -249,7 +250,7 @@ fn transport_weaknesses(facts: &Facts, startups: &[StartupResult], tls: Option<&
             _ => {}
         }
     }
-    let accepted = |version: &TlsVersion| facts.versions.get(version).and_then(Attempt::completed);
+    let accepted = |version: &ProtocolVersion| facts.versions.get(version).and_then(Attempt::completed);
     let listed = facts.suites.iter().flatten().flat_map(|list| &list.chosen).copied();
     // What a server chose of all suites is its choice, not ours: it counts where our client could not continue with it.
     let chosen = facts.hello_suite.filter(|_| facts.handshake.completed().is_none());
@@ -260,10 +261,11 @@ fn transport_weaknesses(facts: &Facts, startups: &[StartupResult], tls: Option<&
             _ => Weakness::WeakCipherSuite,
         });
     }
-    let deprecated = TlsVersion::ALL.iter().any(|version| version.is_deprecated() && accepted(version) == Some(&true));
+    let deprecated =
+        ProtocolVersion::ALL.iter().any(|version| version.is_deprecated() && accepted(version) == Some(&true));
     for (is_so, weakness) in [
         (deprecated, Weakness::DeprecatedTlsVersion),
-        (tls.is_some() && accepted(&TlsVersion::Tls13) == Some(&false), Weakness::NoTls13),
+        (tls.is_some() && accepted(&ProtocolVersion::Tls13) == Some(&false), Weakness::NoTls13),
         (tls.is_some_and(|tls| tls.channel_binding == Some(false)), Weakness::NoChannelBinding),
         (facts.direct_without_alpn.completed() == Some(&true), Weakness::DirectTlsWithoutAlpn),
         (facts.bytes_before_handshake, Weakness::BytesBeforeHandshake),

@@ -9,9 +9,9 @@ pub enum Attempt<T> {
     /// The job ran to its end; what it saw may still be a refusal.
     Completed(T),
     /// The job was begun and had no result.
-    Failed(Reason),
+    Failed(AttemptFailure),
     /// The job was not begun.
-    NotScheduled(Reason),
+    NotScheduled(AttemptFailure),
 }
 
 impl<T> Attempt<T> {
@@ -26,7 +26,7 @@ impl<T> Attempt<T> {
 
     /// Why nothing was seen.
     #[must_use]
-    pub fn reason(&self) -> Option<&Reason> {
+    pub fn reason(&self) -> Option<&AttemptFailure> {
         match self {
             Self::Completed(_) => None,
             Self::Failed(reason) | Self::NotScheduled(reason) => Some(reason),
@@ -47,7 +47,7 @@ impl<T> Attempt<T> {
 /// Why a job had no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum AttemptFailure {
     /// The name has no address.
     #[error("the name does not resolve: {0}")]
     Resolve(String),
@@ -95,7 +95,7 @@ pub enum Reason {
     Encode(String),
 }
 
-impl Reason {
+impl AttemptFailure {
     /// The reason for an error of the network met while doing `what`.
     pub(crate) fn from_io(error: &std::io::Error, what: &'static str) -> Self {
         use std::io::ErrorKind as Kind;

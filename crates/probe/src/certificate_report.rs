@@ -1,6 +1,6 @@
 //! From the judgement of a certificate to its part of the report that is serialised. Pure.
 
-use hostssl_certificate::{Assessment, Facts, Flaw};
+use hostssl_certificate::{Assessment, CertificateFacts, Flaw};
 use hostssl_pgwire::text::safe_str;
 
 use crate::report::{CertificateReport, Judgement, Weakness};
@@ -23,7 +23,7 @@ pub(crate) fn certificate_report(assessment: Assessment, chain: &[Vec<u8>]) -> (
     (report, weaknesses)
 }
 
-fn facts(facts: Facts) -> CertificateReport {
+fn facts(facts: CertificateFacts) -> CertificateReport {
     CertificateReport {
         self_signed: facts.self_signed,
         not_before: rfc3339(facts.not_before),

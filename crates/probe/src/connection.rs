@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::StartupReply;
-use crate::attempt::Reason;
+use crate::attempt::AttemptFailure;
 use crate::facts::Startup;
 use crate::report::SslRequestOutcome;
 use crate::transcript::Pen;
@@ -75,28 +75,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    pub(crate) async fn send(&mut self, bytes: &[u8], what: &'static str) -> Result<(), Reason> {
+    pub(crate) async fn send(&mut self, bytes: &[u8], what: &'static str) -> Result<(), AttemptFailure> {
         let write = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
         match timeout_at(self.deadline, write).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Reason::from_io(&error, what)),
-            Err(_) => Err(Reason::Timeout(what)),
+            Ok(Err(error)) => Err(AttemptFailure::from_io(&error, what)),
+            Err(_) => Err(AttemptFailure::Timeout(what)),
         }
     }
 
     /// Reads once more into the buffer.
-    pub(crate) async fn receive(&mut self, what: &'static str) -> Result<(), Reason> {
+    pub(crate) async fn receive(&mut self, what: &'static str) -> Result<(), AttemptFailure> {
         if self.received >= MAX_RECEIVED || self.reads >= MAX_READS {
-            return Err(Reason::Protocol("too many bytes without an answer".to_owned()));
+            return Err(AttemptFailure::Protocol("too many bytes without an answer".to_owned()));
         }
         let mut chunk = [0; 8192];
         let count = match timeout_at(self.deadline, self.stream.read(&mut chunk)).await {
             Ok(Ok(0)) => {
                 self.pen.event("closed by the peer", String::new);
-                return Err(Reason::Closed(what));
+                return Err(AttemptFailure::Closed(what));
             }
             Ok(Ok(count)) => count,
             Ok(Err(error)) => {
@@ -106,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             Err(_) => {
                 self.pen.event("deadline reached", || what.to_owned());
-                return Err(Reason::Timeout(what));
+                return Err(AttemptFailure::Timeout(what));
             }
         };
         self.reads += 1;
@@ -172,9 +172,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             if let Err(reason) = std::mem::replace(&mut sent, Ok(())).and(self.receive(WHAT).await) {
                 let outcome = match reason {
-                    Reason::Closed(_) => SslRequestOutcome::Closed,
-                    Reason::Timeout(_) => SslRequestOutcome::Timeout,
-                    Reason::Protocol(_) => SslRequestOutcome::Garbage,
+                    AttemptFailure::Closed(_) => SslRequestOutcome::Closed,
+                    AttemptFailure::Timeout(_) => SslRequestOutcome::Timeout,
+                    AttemptFailure::Protocol(_) => SslRequestOutcome::Garbage,
                     _ => SslRequestOutcome::Reset,
                 };
                 return Negotiation { note: Some(reason.to_string()), ..plain(outcome) };
@@ -188,28 +188,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (outcome, note) = match self.message(what).await {
             Ok(BackendMessage::Error(error)) => (SslRequestOutcome::E, describe_error(&error)),
             Ok(_) => (SslRequestOutcome::Garbage, "not an error message".to_owned()),
-            Err(reason @ Reason::Protocol(_)) => (SslRequestOutcome::Garbage, reason.to_string()),
+            Err(reason @ AttemptFailure::Protocol(_)) => (SslRequestOutcome::Garbage, reason.to_string()),
             Err(reason) => (SslRequestOutcome::E, reason.to_string()),
         };
         Negotiation { outcome, note: Some(note), bytes_after: false }
     }
 
     /// Sends a startup and reads the first message that decides something.
-    pub(crate) async fn startup(&mut self, startup: &Startup) -> Result<StartupReply, Reason> {
-        let bytes = startup.message().encode().map_err(|error| Reason::Encode(error.to_string()))?;
+    pub(crate) async fn startup(&mut self, startup: &Startup) -> Result<StartupReply, AttemptFailure> {
+        let bytes = startup.message().encode().map_err(|error| AttemptFailure::Encode(error.to_string()))?;
         self.pen.sent("StartupMessage", || startup.describe());
         // A peer may have answered, by an alert for one, and closed before the write: read in any case.
         let sent = self.send(&bytes, "sending the startup").await;
         match self.startup_reply().await {
-            Err(Reason::Closed(_) | Reason::Reset(_)) if sent.is_err() => {
-                Err(sent.err().unwrap_or(Reason::Closed("sending the startup")))
+            Err(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)) if sent.is_err() => {
+                Err(sent.err().unwrap_or(AttemptFailure::Closed("sending the startup")))
             }
             reply => reply,
         }
     }
 
     /// Reads the first message after a startup that decides something.
-    pub(crate) async fn startup_reply(&mut self) -> Result<StartupReply, Reason> {
+    pub(crate) async fn startup_reply(&mut self) -> Result<StartupReply, AttemptFailure> {
         for _ in 0..MAX_PRELUDE {
             match self.message("waiting for the answer to the startup").await? {
                 BackendMessage::Authentication(request) => {
@@ -224,10 +224,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 _ => {}
             }
         }
-        Err(Reason::Protocol("no answer among the first messages".to_owned()))
+        Err(AttemptFailure::Protocol("no answer among the first messages".to_owned()))
     }
 
-    async fn message(&mut self, what: &'static str) -> Result<BackendMessage, Reason> {
+    async fn message(&mut self, what: &'static str) -> Result<BackendMessage, AttemptFailure> {
         loop {
             match BackendMessage::decode_startup_reply(&self.buffer) {
                 Ok(Some((message, used))) => {
@@ -238,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(None) => self.receive(what).await?,
                 Err(error) => {
                     self.pen.received("other bytes", || hostssl_pgwire::text::safe(&self.buffer));
-                    return Err(Reason::Protocol(error.to_string()));
+                    return Err(AttemptFailure::Protocol(error.to_string()));
                 }
             }
         }
@@ -252,13 +252,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 /// The reason for a failed read, in which a TLS alert may be wrapped.
-fn reason_of_read(error: &std::io::Error, what: &'static str) -> Reason {
+fn reason_of_read(error: &std::io::Error, what: &'static str) -> AttemptFailure {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         // RFC 8446 section 4.4.2.4 and appendix E: in TLS 1.3 the server's demand comes after our side is done.
-        Some(rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired)) => Reason::ClientCertificate,
-        Some(error) => Reason::Handshake(error.to_string()),
-        None => Reason::from_io(error, what),
+        Some(rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired)) => {
+            AttemptFailure::ClientCertificate
+        }
+        Some(error) => AttemptFailure::Handshake(error.to_string()),
+        None => AttemptFailure::from_io(error, what),
     }
 }
 

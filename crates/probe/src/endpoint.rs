@@ -10,14 +10,14 @@ use rustls::pki_types::ServerName;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::attempt::{Attempt, Reason};
+use crate::attempt::{Attempt, AttemptFailure};
 use crate::connection::Connection;
 use crate::dial::Stream;
 use crate::identity::Identity;
-use crate::options::Options;
+use crate::options::ProbeOptions;
 use crate::report::SslRequestOutcome;
 use crate::tls_client::TlsClient;
-use crate::transcript::Recorder;
+use crate::transcript::TranscriptRecorder;
 
 /// How TLS is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) enum Opening {
 /// What all jobs of one endpoint share.
 #[derive(Debug)]
 pub(crate) struct Endpoint<'a> {
-    pub(crate) options: &'a Options,
+    pub(crate) options: &'a ProbeOptions,
     pub(crate) tls: &'a TlsClient,
     /// Where to connect. Unspecified where the name is resolved elsewhere.
     pub(crate) address: SocketAddr,
@@ -43,8 +43,8 @@ pub(crate) struct Endpoint<'a> {
     /// The name of the target, by which the server is judged.
     pub(crate) host: &'a str,
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) turn: Turn,
-    pub(crate) recorder: Recorder,
+    pub(crate) turn: EndpointTurn,
+    pub(crate) recorder: TranscriptRecorder,
     pub(crate) told: Told,
 }
 
@@ -53,14 +53,14 @@ pub(crate) struct Endpoint<'a> {
 /// To connect takes no place among the conversations: a thousand hosts that do not answer are waited for side by side.
 /// The clock of the endpoint starts anew when the first connection has its place.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct EndpointTurn {
     places: Arc<Semaphore>,
     place: OnceCell<(OwnedSemaphorePermit, Instant)>,
     created: Instant,
     time: Duration,
 }
 
-impl Turn {
+impl EndpointTurn {
     /// A turn among `places`, for `time` from when it comes.
     pub(crate) fn new(places: Arc<Semaphore>, time: Duration) -> Self {
         Self { places, place: OnceCell::new(), created: Instant::now(), time }
@@ -118,11 +118,11 @@ impl Endpoint<'_> {
     pub(crate) async fn connect(
         &self,
         name: impl FnOnce() -> String,
-    ) -> Result<(Connection<Stream>, Duration), Reason> {
+    ) -> Result<(Connection<Stream>, Duration), AttemptFailure> {
         let permit = match timeout_at(self.turn.deadline(), Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) if Instant::now() < self.turn.deadline() => permit,
             // The semaphore is never closed.
-            _ => return Err(Reason::EndpointDeadline),
+            _ => return Err(AttemptFailure::EndpointDeadline),
         };
         let pen = self.recorder.connection(name);
         let begin = Instant::now();
@@ -140,13 +140,13 @@ impl Endpoint<'_> {
                 let what = if error.get_ref().is_some() { error.to_string() } else { error.kind().to_string() };
                 pen.event("not connected", || what.clone());
                 Err(match error.kind() {
-                    ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
-                    _ => Reason::Connect(what),
+                    ErrorKind::ConnectionRefused => AttemptFailure::ConnectionRefused,
+                    _ => AttemptFailure::Connect(what),
                 })
             }
             Err(_) => {
                 pen.event("not connected", || "deadline reached".to_owned());
-                Err(Reason::Timeout("connecting"))
+                Err(AttemptFailure::Timeout("connecting"))
             }
         }
     }
@@ -156,7 +156,7 @@ impl Endpoint<'_> {
         &self,
         opening: Opening,
         name: impl FnOnce() -> String,
-    ) -> Result<Connection<Stream>, Reason> {
+    ) -> Result<Connection<Stream>, AttemptFailure> {
         let (mut wire, _) = self.connect(name).await?;
         if opening != Opening::SslRequest {
             return Ok(wire);
@@ -165,14 +165,14 @@ impl Endpoint<'_> {
         self.note(|identity| identity.ssl_request(negotiation.outcome));
         match negotiation.outcome {
             SslRequestOutcome::S if !negotiation.bytes_after => Ok(wire),
-            SslRequestOutcome::S => Err(Reason::Protocol("bytes between S and the handshake".to_owned())),
-            SslRequestOutcome::Closed => Err(Reason::Closed("waiting for the answer to SSLRequest")),
-            SslRequestOutcome::Timeout => Err(Reason::Timeout("waiting for the answer to SSLRequest")),
-            SslRequestOutcome::Reset => Err(Reason::Reset("waiting for the answer to SSLRequest")),
-            SslRequestOutcome::N => Err(Reason::Pointless("the server offers no TLS")),
-            SslRequestOutcome::E => Err(Reason::Pointless("the server answered SSLRequest with an error")),
+            SslRequestOutcome::S => Err(AttemptFailure::Protocol("bytes between S and the handshake".to_owned())),
+            SslRequestOutcome::Closed => Err(AttemptFailure::Closed("waiting for the answer to SSLRequest")),
+            SslRequestOutcome::Timeout => Err(AttemptFailure::Timeout("waiting for the answer to SSLRequest")),
+            SslRequestOutcome::Reset => Err(AttemptFailure::Reset("waiting for the answer to SSLRequest")),
+            SslRequestOutcome::N => Err(AttemptFailure::Pointless("the server offers no TLS")),
+            SslRequestOutcome::E => Err(AttemptFailure::Pointless("the server answered SSLRequest with an error")),
             SslRequestOutcome::Garbage | SslRequestOutcome::NotSent => {
-                Err(Reason::Protocol("the answer to SSLRequest is neither S nor N".to_owned()))
+                Err(AttemptFailure::Protocol("the answer to SSLRequest is neither S nor N".to_owned()))
             }
         }
     }
@@ -199,10 +199,10 @@ impl Endpoint<'_> {
 }
 
 /// The outcome of a job: one that its endpoint's deadline kept from beginning was not scheduled.
-pub(crate) fn attempt<T>(result: Result<T, Reason>) -> Attempt<T> {
+pub(crate) fn attempt<T>(result: Result<T, AttemptFailure>) -> Attempt<T> {
     match result {
         Ok(value) => Attempt::Completed(value),
-        Err(reason @ (Reason::EndpointDeadline | Reason::Pointless(_) | Reason::NotAsked)) => {
+        Err(reason @ (AttemptFailure::EndpointDeadline | AttemptFailure::Pointless(_) | AttemptFailure::NotAsked)) => {
             Attempt::NotScheduled(reason)
         }
         Err(reason) => Attempt::Failed(reason),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use hostssl_pgwire::frontend::{Replication, StartupMessage};
-use hostssl_pgwire::tls::{CipherSuite, NamedGroup, TlsVersion};
+use hostssl_pgwire::tls::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use crate::answer::StartupReply;
-use crate::attempt::{Attempt, Reason};
+use crate::attempt::{Attempt, AttemptFailure};
 use crate::identity::Identity;
 use crate::report::SslRequestOutcome;
 
@@ -71,7 +71,7 @@ pub(crate) fn is_full(reply: &Attempt<StartupReply>) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Handshake {
     /// The version.
-    pub(crate) version: TlsVersion,
+    pub(crate) version: ProtocolVersion,
     /// The cipher suite.
     pub(crate) suite: CipherSuite,
     /// The group of the key exchange.
@@ -90,7 +90,7 @@ pub(crate) struct Handshake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Enumerated<T> {
     /// The version.
-    pub(crate) version: TlsVersion,
+    pub(crate) version: ProtocolVersion,
     /// What the server chose, in that order.
     pub(crate) chosen: Vec<T>,
     /// Whether the server refused what was left over.
@@ -99,9 +99,9 @@ pub(crate) struct Enumerated<T> {
 
 /// All that was seen of one endpoint.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct EndpointFacts {
     /// Why no connection could be made, if so.
-    pub(crate) unreachable: Option<Reason>,
+    pub(crate) unreachable: Option<AttemptFailure>,
     /// The answer to `SSLRequest`.
     pub(crate) ssl: SslRequestOutcome,
     /// What is to be said about that, such as the text of an error.
@@ -121,7 +121,7 @@ pub(crate) struct Facts {
     /// The cipher suite that the server chose in such a handshake, in the newest version that it has.
     pub(crate) hello_suite: Option<CipherSuite>,
     /// Whether each version is accepted.
-    pub(crate) versions: BTreeMap<TlsVersion, Attempt<bool>>,
+    pub(crate) versions: BTreeMap<ProtocolVersion, Attempt<bool>>,
     /// Direct TLS with ALPN `postgresql`: whether it was answered in PostgreSQL's protocol.
     pub(crate) direct: Attempt<bool>,
     /// The same without ALPN.
@@ -142,14 +142,14 @@ pub(crate) struct Facts {
     pub(crate) repeated: bool,
 }
 
-impl Facts {
+impl EndpointFacts {
     /// Nothing seen yet.
     #[must_use]
     pub(crate) fn new(startups: &[Startup]) -> Self {
         let startup = |startup: &Startup| StartupFacts {
             startup: startup.clone(),
-            plaintext: Attempt::NotScheduled(Reason::EndpointDeadline),
-            encrypted: Attempt::NotScheduled(Reason::EndpointDeadline),
+            plaintext: Attempt::NotScheduled(AttemptFailure::EndpointDeadline),
+            encrypted: Attempt::NotScheduled(AttemptFailure::EndpointDeadline),
         };
         Self {
             unreachable: None,
@@ -158,15 +158,15 @@ impl Facts {
             talks_first: false,
             bytes_before_handshake: false,
             startups: startups.iter().map(startup).collect(),
-            handshake: Attempt::NotScheduled(Reason::EndpointDeadline),
+            handshake: Attempt::NotScheduled(AttemptFailure::EndpointDeadline),
             hello_chain: Vec::new(),
             hello_certificate_requested: false,
             hello_suite: None,
             versions: BTreeMap::new(),
-            direct: Attempt::NotScheduled(Reason::NotAsked),
-            direct_without_alpn: Attempt::NotScheduled(Reason::NotAsked),
-            gss: Attempt::NotScheduled(Reason::NotAsked),
-            stuffing: Attempt::NotScheduled(Reason::NotAsked),
+            direct: Attempt::NotScheduled(AttemptFailure::NotAsked),
+            direct_without_alpn: Attempt::NotScheduled(AttemptFailure::NotAsked),
+            gss: Attempt::NotScheduled(AttemptFailure::NotAsked),
+            stuffing: Attempt::NotScheduled(AttemptFailure::NotAsked),
             suites: None,
             groups: None,
             post_quantum: None,
@@ -186,6 +186,6 @@ impl Facts {
         self.talks_first
             || self.bytes_before_handshake
             || self.ssl == SslRequestOutcome::Garbage
-            || self.startups.iter().any(|facts| matches!(facts.plaintext, Attempt::Failed(Reason::Protocol(_))))
+            || self.startups.iter().any(|facts| matches!(facts.plaintext, Attempt::Failed(AttemptFailure::Protocol(_))))
     }
 }

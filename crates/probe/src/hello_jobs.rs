@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use hostssl_pgwire::tls::{Alert, CipherSuite, ClientHello, KeyShare, NamedGroup, ServerFlight, TlsVersion};
+use hostssl_pgwire::tls::{Alert, CipherSuite, ClientHello, KeyShare, NamedGroup, ProtocolVersion, ServerFlight};
 
-use crate::attempt::{Attempt, Reason};
+use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening, attempt};
 use crate::facts::Enumerated;
 use crate::jobs::wait;
@@ -16,7 +16,7 @@ use crate::tls_client::ALPN;
 /// What is known of versions after a run of hellos.
 #[derive(Debug, Default)]
 pub(crate) struct VersionsSeen {
-    pub(crate) versions: BTreeMap<TlsVersion, Attempt<bool>>,
+    pub(crate) versions: BTreeMap<ProtocolVersion, Attempt<bool>>,
     /// The certificates of the newest flight that held any.
     pub(crate) chain: Vec<Vec<u8>>,
     pub(crate) certificate_requested: bool,
@@ -33,10 +33,10 @@ const CLIENT_HELLO: &str = "waiting for the answer to a ClientHello";
 async fn hello(
     endpoint: &Endpoint<'_>,
     opening: Opening,
-    version: TlsVersion,
+    version: ProtocolVersion,
     suites: &[CipherSuite],
     groups: &[NamedGroup],
-) -> Result<ServerFlight, Reason> {
+) -> Result<ServerFlight, AttemptFailure> {
     let alpn: &[&[u8]] = if opening == (Opening::Direct { alpn: true }) { &[ALPN] } else { &[] };
     let bytes = ClientHello {
         version,
@@ -49,7 +49,7 @@ async fn hello(
         random: endpoint.tls.random(),
     }
     .encode()
-    .map_err(|error| Reason::Encode(error.to_string()))?;
+    .map_err(|error| AttemptFailure::Encode(error.to_string()))?;
     let mut wire = endpoint.connect_for_tls(opening, || format!("ClientHello {version}")).await?;
     wire.pen.sent("ClientHello", || format!("{version}, {} suites, {} groups", suites.len(), groups.len()));
     wire.send(&bytes, CLIENT_HELLO).await?;
@@ -64,7 +64,7 @@ async fn hello(
             Ok(None) => wire.receive(CLIENT_HELLO).await?,
             Err(error) => {
                 wire.pen.received("other bytes", || hostssl_pgwire::text::safe(wire.buffer()));
-                return Err(Reason::Protocol(error.to_string()));
+                return Err(AttemptFailure::Protocol(error.to_string()));
             }
         }
     }
@@ -105,14 +105,14 @@ struct Everything {
 }
 
 /// All suites and groups of `version`, put in order once.
-fn all_of(version: TlsVersion) -> &'static Everything {
-    static ALL: LazyLock<BTreeMap<TlsVersion, Everything>> =
-        LazyLock::new(|| TlsVersion::ALL.into_iter().map(|version| (version, everything(version))).collect());
+fn all_of(version: ProtocolVersion) -> &'static Everything {
+    static ALL: LazyLock<BTreeMap<ProtocolVersion, Everything>> =
+        LazyLock::new(|| ProtocolVersion::ALL.into_iter().map(|version| (version, everything(version))).collect());
     static NOTHING: Everything = Everything { suites: Vec::new(), groups: Vec::new() };
     ALL.get(&version).unwrap_or(&NOTHING)
 }
 
-fn everything(version: TlsVersion) -> Everything {
+fn everything(version: ProtocolVersion) -> Everything {
     // Anonymous and empty suites come last: a server that prefers none of them must not be led to them.
     let mut suites: Vec<_> = CipherSuite::of_version(version).collect();
     suites.sort_by_cached_key(|suite| suite.weakness().is_some());
@@ -120,14 +120,19 @@ fn everything(version: TlsVersion) -> Everything {
 }
 
 /// Asks about `version` alone.
-async fn ask(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Result<ServerFlight, Reason> {
+async fn ask(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    version: ProtocolVersion,
+) -> Result<ServerFlight, AttemptFailure> {
     let all = all_of(version);
     let ask = || hello(endpoint, opening, version, &all.suites, &all.groups);
     let mut flight = ask().await;
     // A loss on the way, or a limit on connections, looks like the refusal of an old server. That one refuses every
     // time.
     for pause in [Duration::from_millis(100), Duration::from_millis(400)] {
-        if !matches!(flight, Err(Reason::Closed(_) | Reason::Reset(_))) || !wait(endpoint, pause).await {
+        if !matches!(flight, Err(AttemptFailure::Closed(_) | AttemptFailure::Reset(_))) || !wait(endpoint, pause).await
+        {
             break;
         }
         flight = ask().await;
@@ -139,7 +144,7 @@ async fn ask(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> 
 ///
 /// A server asked for one version answers with the newest that it has up to that, or with the alert `protocol_version`
 /// when it has only newer ones (RFC 5246 appendix E.1). So one such alert settles all versions below.
-pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: &[TlsVersion]) -> VersionsSeen {
+pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: &[ProtocolVersion]) -> VersionsSeen {
     continue_versions(endpoint, opening, wanted, VersionsSeen::default()).await
 }
 
@@ -148,25 +153,26 @@ pub(crate) async fn versions(endpoint: &Endpoint<'_>, opening: Opening, wanted: 
 /// Up to TLS 1.2 a server names the protocol that it chose where everybody can read it. One that answers a direct
 /// ClientHello with `postgresql` is a PostgreSQL with direct TLS (17 and later). Any other answer settles less, and is
 /// asked for again.
-pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[TlsVersion]) -> VersionsSeen {
+pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[ProtocolVersion]) -> VersionsSeen {
     let mut seen = VersionsSeen::default();
-    let all = all_of(TlsVersion::Tls12);
-    let flight = hello(endpoint, Opening::Direct { alpn: true }, TlsVersion::Tls12, &all.suites, &all.groups).await;
+    let all = all_of(ProtocolVersion::Tls12);
+    let flight =
+        hello(endpoint, Opening::Direct { alpn: true }, ProtocolVersion::Tls12, &all.suites, &all.groups).await;
     match flight {
         Ok(flight) => {
             if let Some(hello) = &flight.hello
-                && hello.tls_version() == Some(TlsVersion::Tls12)
+                && hello.tls_version() == Some(ProtocolVersion::Tls12)
                 && hello.alpn.as_deref() == Some(ALPN)
             {
                 seen.direct = Some(true);
                 seen.suite = Some(hello.suite);
-                seen.versions.insert(TlsVersion::Tls12, Attempt::Completed(true));
+                seen.versions.insert(ProtocolVersion::Tls12, Attempt::Completed(true));
                 seen.chain = flight.certificates;
                 seen.certificate_requested = flight.certificate_requested;
             }
         }
         // A server without it takes the ClientHello for a packet of impossible length.
-        Err(Reason::Closed(CLIENT_HELLO) | Reason::Reset(CLIENT_HELLO)) => seen.direct = Some(false),
+        Err(AttemptFailure::Closed(CLIENT_HELLO) | AttemptFailure::Reset(CLIENT_HELLO)) => seen.direct = Some(false),
         Err(_) => {}
     }
     continue_versions(endpoint, Opening::SslRequest, wanted, seen).await
@@ -175,7 +181,7 @@ pub(crate) async fn versions_and_direct(endpoint: &Endpoint<'_>, wanted: &[TlsVe
 async fn continue_versions(
     endpoint: &Endpoint<'_>,
     opening: Opening,
-    wanted: &[TlsVersion],
+    wanted: &[ProtocolVersion],
     mut seen: VersionsSeen,
 ) -> VersionsSeen {
     for &version in wanted.iter().rev() {
@@ -189,10 +195,10 @@ async fn continue_versions(
             flight.hello.is_none() && flight.alert.is_some_and(|alert| alert.description == Alert::PROTOCOL_VERSION)
         });
         seen.versions.insert(version, accepted(&flight, version));
-        if matches!(flight, Err(Reason::Timeout(_))) {
+        if matches!(flight, Err(AttemptFailure::Timeout(_))) {
             // A server that keeps silent about one version would do so about all, at the price of a time-out each.
             for &other in wanted {
-                let silent = Attempt::NotScheduled(Reason::Pointless("the server stopped answering"));
+                let silent = Attempt::NotScheduled(AttemptFailure::Pointless("the server stopped answering"));
                 seen.versions.entry(other).or_insert(silent);
             }
             break;
@@ -211,7 +217,7 @@ async fn continue_versions(
             }
             seen.versions.insert(chosen, Attempt::Completed(true));
         }
-        if settled && version < TlsVersion::Tls13 {
+        if settled && version < ProtocolVersion::Tls13 {
             for &below in wanted.iter().filter(|below| **below < version) {
                 seen.versions.insert(below, Attempt::Completed(false));
             }
@@ -221,21 +227,27 @@ async fn continue_versions(
 }
 
 /// Whether the answer accepts `version`. Closing without an alert is a refusal that old servers know no better form of.
-fn accepted(flight: &Result<ServerFlight, Reason>, version: TlsVersion) -> Attempt<bool> {
+fn accepted(flight: &Result<ServerFlight, AttemptFailure>, version: ProtocolVersion) -> Attempt<bool> {
     match flight {
         Ok(flight) => match &flight.hello {
             Some(hello) if hello.tls_version() == Some(version) => Attempt::Completed(true),
             Some(hello) if hello.tls_version().is_some_and(|chosen| chosen < version) => Attempt::Completed(false),
-            Some(_) => Attempt::Failed(Reason::Protocol("the server chose a version that was not offered".to_owned())),
+            Some(_) => {
+                Attempt::Failed(AttemptFailure::Protocol("the server chose a version that was not offered".to_owned()))
+            }
             None => Attempt::Completed(false),
         },
-        Err(Reason::Closed(CLIENT_HELLO) | Reason::Reset(CLIENT_HELLO)) => Attempt::Completed(false),
+        Err(AttemptFailure::Closed(CLIENT_HELLO) | AttemptFailure::Reset(CLIENT_HELLO)) => Attempt::Completed(false),
         Err(reason) => attempt(Err(reason.clone())),
     }
 }
 
 /// Finds the suites of `version` by offering all, then all but those chosen, until none is.
-pub(crate) async fn suites(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Enumerated<CipherSuite> {
+pub(crate) async fn suites(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    version: ProtocolVersion,
+) -> Enumerated<CipherSuite> {
     let all = all_of(version);
     let mut left = all.suites.clone();
     let mut found = Enumerated { version, chosen: Vec::new(), complete: false };
@@ -256,13 +268,17 @@ pub(crate) async fn suites(endpoint: &Endpoint<'_>, opening: Opening, version: T
 }
 
 /// Finds the groups of `version` in the same way.
-pub(crate) async fn groups(endpoint: &Endpoint<'_>, opening: Opening, version: TlsVersion) -> Enumerated<NamedGroup> {
+pub(crate) async fn groups(
+    endpoint: &Endpoint<'_>,
+    opening: Opening,
+    version: ProtocolVersion,
+) -> Enumerated<NamedGroup> {
     groups_among(endpoint, opening, version, all_of(version).groups.clone()).await
 }
 
 /// Finds the groups that withstand a quantum computer. One connection where the server has none.
 pub(crate) async fn post_quantum(endpoint: &Endpoint<'_>, opening: Opening) -> Enumerated<NamedGroup> {
-    let version = TlsVersion::Tls13;
+    let version = ProtocolVersion::Tls13;
     let groups = NamedGroup::of_version(version).filter(|group| group.is_post_quantum()).collect();
     groups_among(endpoint, opening, version, groups).await
 }
@@ -270,7 +286,7 @@ pub(crate) async fn post_quantum(endpoint: &Endpoint<'_>, opening: Opening) -> E
 async fn groups_among(
     endpoint: &Endpoint<'_>,
     opening: Opening,
-    version: TlsVersion,
+    version: ProtocolVersion,
     mut left: Vec<NamedGroup>,
 ) -> Enumerated<NamedGroup> {
     let all = all_of(version);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hostssl_pgwire::error_response::ErrorResponse;
-use hostssl_pgwire::tls::{ServerFlight, TlsVersion};
+use hostssl_pgwire::tls::{ProtocolVersion, ServerFlight};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::answer::{Signal, StartupReply, is_quote, signal};
@@ -82,9 +82,9 @@ impl Identity {
     }
 
     /// Takes the answer to a ClientHello of our own, which offers `version`.
-    pub(crate) fn flight(&mut self, version: TlsVersion, flight: &ServerFlight) {
+    pub(crate) fn flight(&mut self, version: ProtocolVersion, flight: &ServerFlight) {
         self.certificate(&flight.certificates);
-        if flight.hello.is_some() && version == TlsVersion::Tls12 && !flight.certificates.is_empty() {
+        if flight.hello.is_some() && version == ProtocolVersion::Tls12 && !flight.certificates.is_empty() {
             self.note(Mark::ClientCertificate, "", [u8::from(flight.certificate_requested)]);
         }
     }

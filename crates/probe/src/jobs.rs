@@ -7,7 +7,7 @@ use hostssl_pgwire::negotiation::{GssReply, SslReply};
 use tokio::time::Instant;
 
 use crate::answer::StartupReply;
-use crate::attempt::{Attempt, Reason};
+use crate::attempt::{Attempt, AttemptFailure};
 use crate::connection::{Connection, Negotiation, connection_name};
 use crate::dial::Stream;
 use crate::endpoint::{Endpoint, Opening, attempt};
@@ -48,7 +48,7 @@ pub(crate) struct TlsRun {
 }
 
 /// Connects, listens, sends `SSLRequest`, and continues with `startup` as the answer allows.
-pub(crate) async fn first(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
+pub(crate) async fn first(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, AttemptFailure> {
     let mut run = first_once(endpoint, startup).await?;
     // A close or a reset may be a loss on the way.
     for _ in 0..2 {
@@ -78,7 +78,7 @@ fn is_lost(run: &First) -> bool {
     matches!(outcome, SslRequestOutcome::Closed | SslRequestOutcome::Reset)
 }
 
-async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, Reason> {
+async fn first_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Result<First, AttemptFailure> {
     let (mut wire, round_trip) = endpoint.connect(|| connection_name("SSLRequest", startup)).await?;
     if wire.talks_first(round_trip.clamp(LISTEN.0, LISTEN.1)).await {
         wire.close().await;
@@ -122,7 +122,7 @@ pub(crate) async fn plaintext_again(
     startup: &Startup,
     pauses: &[Duration],
 ) -> Attempt<StartupReply> {
-    let mut reply = Attempt::NotScheduled(Reason::EndpointDeadline);
+    let mut reply = Attempt::NotScheduled(AttemptFailure::EndpointDeadline);
     for pause in pauses {
         if !wait(endpoint, *pause).await {
             break;
@@ -148,7 +148,7 @@ pub(crate) const SILENCES: [Duration; 5] = [
 pub(crate) const LATER_SILENCES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
 
 pub(crate) fn is_silent(reply: &Attempt<StartupReply>) -> bool {
-    matches!(reply, Attempt::Failed(Reason::Closed(_) | Reason::Reset(_)))
+    matches!(reply, Attempt::Failed(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)))
 }
 
 async fn plaintext_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<StartupReply> {
@@ -162,7 +162,12 @@ async fn plaintext_once(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<S
     attempt(reply)
 }
 
-fn note_reply(endpoint: &Endpoint<'_>, transport: Transport, startup: &Startup, reply: &Result<StartupReply, Reason>) {
+fn note_reply(
+    endpoint: &Endpoint<'_>,
+    transport: Transport,
+    startup: &Startup,
+    reply: &Result<StartupReply, AttemptFailure>,
+) {
     if let Ok(reply) = reply {
         endpoint.note(|identity| identity.reply(transport, startup, reply));
     }
@@ -254,7 +259,7 @@ async fn shake_hands(
         }
         Err((None, pen)) => {
             pen.event("handshake failed", || "deadline reached".to_owned());
-            let reason = Reason::Timeout("completing the TLS handshake");
+            let reason = AttemptFailure::Timeout("completing the TLS handshake");
             Err(HandshakeFault { reason, alpn_refused: false, chain: Vec::new() })
         }
     }
@@ -264,9 +269,13 @@ async fn shake_hands(
 /// ClientHello for a packet of impossible length, and one that misses the ALPN closes after the handshake.
 pub(crate) fn direct_answer(run: &TlsRun) -> Attempt<bool> {
     match &run.reply {
-        Attempt::Completed(_) | Attempt::Failed(Reason::ClientCertificate) => Attempt::Completed(true),
+        Attempt::Completed(_) | Attempt::Failed(AttemptFailure::ClientCertificate) => Attempt::Completed(true),
         Attempt::Failed(
-            Reason::Closed(_) | Reason::Reset(_) | Reason::Handshake(_) | Reason::FalseSignature | Reason::Protocol(_),
+            AttemptFailure::Closed(_)
+            | AttemptFailure::Reset(_)
+            | AttemptFailure::Handshake(_)
+            | AttemptFailure::FalseSignature
+            | AttemptFailure::Protocol(_),
         ) => Attempt::Completed(false),
         Attempt::Failed(reason) => Attempt::Failed(reason.clone()),
         Attempt::NotScheduled(reason) => Attempt::NotScheduled(reason.clone()),
@@ -288,7 +297,7 @@ pub(crate) async fn gss_encryption(endpoint: &Endpoint<'_>) -> Attempt<bool> {
                     return Ok(reply == GssReply::Accepted);
                 }
                 Ok(None) => wire.receive(WHAT).await?,
-                Err(error) => return Err(Reason::Protocol(error.to_string())),
+                Err(error) => return Err(AttemptFailure::Protocol(error.to_string())),
             }
         }
     };
@@ -301,7 +310,7 @@ pub(crate) async fn gss_encryption(endpoint: &Endpoint<'_>) -> Attempt<bool> {
 pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup) -> Attempt<bool> {
     const WHAT: &str = "waiting for the answer to a stuffed SSLRequest";
     let ask = async {
-        let message = startup.message().encode().map_err(|error| Reason::Encode(error.to_string()))?;
+        let message = startup.message().encode().map_err(|error| AttemptFailure::Encode(error.to_string()))?;
         let (mut wire, _) = endpoint.connect(|| connection_name("stuffed SSLRequest", startup)).await?;
         wire.pen.sent("SSLRequest followed by a StartupMessage", || startup.describe());
         wire.send(&[&SSL_REQUEST[..], &message].concat(), WHAT).await?;
@@ -311,21 +320,23 @@ pub(crate) async fn startup_stuffing(endpoint: &Endpoint<'_>, startup: &Startup)
                 Ok(Some(_)) | Err(_) => return Ok(false),
                 Ok(None) => match wire.receive(WHAT).await {
                     Ok(()) => {}
-                    Err(Reason::Closed(_) | Reason::Reset(_)) => return Ok(false),
+                    Err(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)) => return Ok(false),
                     Err(reason) => return Err(reason),
                 },
             }
         }
         let (mut wire, _) = match shake_hands(endpoint, wire, Opening::SslRequest).await {
             Ok(shaken) => shaken,
-            Err(HandshakeFault { reason: Reason::Timeout(what), .. }) => return Err(Reason::Timeout(what)),
+            Err(HandshakeFault { reason: AttemptFailure::Timeout(what), .. }) => {
+                return Err(AttemptFailure::Timeout(what));
+            }
             Err(_) => return Ok(false),
         };
         wire.deadline = wire.deadline.min(Instant::now() + STUFFING_TIMEOUT);
         let answered = match wire.startup_reply().await {
             Ok(StartupReply::Authentication(_)) => true,
             Ok(StartupReply::Error(error)) => !error.protocol_2 && error.code.as_deref() != Some("08P01"),
-            Err(Reason::Closed(_) | Reason::Reset(_)) => false,
+            Err(AttemptFailure::Closed(_) | AttemptFailure::Reset(_)) => false,
             // Silence may be slowness.
             Err(reason) => {
                 wire.close().await;

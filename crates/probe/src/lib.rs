@@ -52,6 +52,6 @@ mod verdict;
 
 pub use hostssl_certificate as certificate;
 pub use hostssl_pgwire::frontend::Replication;
-pub use options::{Names, Options};
+pub use options::{ProbeOptions, StartupNames};
 pub use prober::{Prober, ProberError, probe_many, probe_stream};
 pub use root_files::RootFiles;

@@ -8,19 +8,19 @@ use hostssl_pgwire::frontend::Replication;
 use crate::dial::{Dial, Network};
 use crate::facts::Startup;
 use crate::root_files::RootFiles;
-use crate::target::Target;
+use crate::target::ProbeTarget;
 use hostssl_certificate::RootStore;
 
 /// What to ask and within which bounds. The default asks what a verdict needs, the TLS versions, direct TLS, and
 /// nothing that a server might log as an attack.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ProbeOptions {
     /// Users to name, beside that of the target and those of `names`.
     pub users: Vec<String>,
     /// Databases to name, beside that of the target and those of `names`.
     pub databases: Vec<String>,
     /// What to name beside the names that were given.
-    pub names: Names,
+    pub names: StartupNames,
     /// Kinds of replication to ask for.
     pub replication: Vec<Replication>,
     /// How often to send each startup in plaintext. More than once finds an open server among several behind one
@@ -71,12 +71,12 @@ pub struct Options {
     pub now: Option<i64>,
 }
 
-impl Default for Options {
+impl Default for ProbeOptions {
     fn default() -> Self {
         Self {
             users: Vec::new(),
             databases: Vec::new(),
-            names: Names::WellKnown,
+            names: StartupNames::WellKnown,
             replication: vec![Replication::Physical],
             repeat: 1,
             connections_per_server: 4,
@@ -104,7 +104,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl ProbeOptions {
     /// All questions.
     #[must_use]
     pub fn thorough() -> Self {
@@ -123,7 +123,7 @@ impl Options {
     /// The questions of the default with the fewest names: six connections to a PostgreSQL that enforces TLS.
     #[must_use]
     pub fn quick() -> Self {
-        Self { names: Names::Fewest, ..Self::default() }
+        Self { names: StartupNames::Fewest, ..Self::default() }
     }
 
     /// No more than a verdict needs: four connections to a server that enforces TLS. For wide sweeps.
@@ -133,14 +133,14 @@ impl Options {
     }
 
     /// The startups for `target`, each once, its own user and database first. `unknown` is a name that no server knows.
-    pub(crate) fn startups(&self, target: &Target, unknown: &str) -> Startups {
+    pub(crate) fn startups(&self, target: &ProbeTarget, unknown: &str) -> Startups {
         let given =
             |own: &Option<String>, others: &[String]| -> Vec<String> { own.iter().chain(others).cloned().collect() };
         let mut users = given(&target.user, &self.users);
         let known = [&target.databases[..], &self.databases].concat();
         let mut databases = given(&target.database, &known);
         let mut list = Startups::default();
-        if self.names == Names::Given {
+        if self.names == StartupNames::Given {
             if databases.is_empty() {
                 databases.push(WELL_KNOWN.to_owned());
             }
@@ -164,7 +164,7 @@ impl Options {
         list.add_replication(&self.replication, &named_users, &named_databases);
         list.add_replication(&self.replication, &well_known, &named_databases);
         list.first = list.all.len();
-        if self.names == Names::WellKnown {
+        if self.names == StartupNames::WellKnown {
             for (names, defaults) in [(&mut users, &well_known), (&mut databases, &well_known)] {
                 names.extend_from_slice(defaults);
                 names.extend_from_slice(&unknown);
@@ -188,7 +188,7 @@ const REPLICATION_USERS: [&str; 5] = ["replicator", "repl", "replication", "repm
 
 /// Which names to use in startups, beside those that were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+pub enum StartupNames {
     /// None.
     Given,
     /// The user and database `postgres`, and a user and a database that cannot exist.
@@ -242,7 +242,7 @@ impl Startups {
 mod tests {
     use super::*;
 
-    fn described(options: &Options, target: &Target) -> Vec<String> {
+    fn described(options: &ProbeOptions, target: &ProbeTarget) -> Vec<String> {
         let startups = options.startups(target, "nobody");
         let mark = |index| if index < startups.first { "" } else { "then " };
         startups
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn the_default_names_the_well_known_the_impossible_and_those_who_replicate() {
         assert_eq!(
-            described(&Options::default(), &Target::new("db", 5432)),
+            described(&ProbeOptions::default(), &ProbeTarget::new("db", 5432)),
             [
                 "user \"postgres\", database \"postgres\"",
                 "user \"nobody\", database \"nobody\"",
@@ -270,14 +270,14 @@ mod tests {
                 "then replication user \"standby\"",
             ]
         );
-        assert_eq!(described(&Options::quick(), &Target::new("db", 5432)).len(), 3);
+        assert_eq!(described(&ProbeOptions::quick(), &ProbeTarget::new("db", 5432)).len(), 3);
     }
 
     #[test]
     fn names_that_are_given_come_first_and_add_to_the_defaults() {
-        let mut target = Target::new("db", 5432);
+        let mut target = ProbeTarget::new("db", 5432);
         target.database = Some("shop".into());
-        let options = Options { users: vec!["app".into()], ..Options::quick() };
+        let options = ProbeOptions { users: vec!["app".into()], ..ProbeOptions::quick() };
         assert_eq!(
             described(&options, &target),
             [
@@ -288,7 +288,7 @@ mod tests {
                 "replication user \"postgres\"",
             ]
         );
-        let all = described(&Options { names: Names::WellKnown, ..options }, &target);
+        let all = described(&ProbeOptions { names: StartupNames::WellKnown, ..options }, &target);
         for pair in ["app\", database \"postgres", "app\", database \"nobody", "nobody\", database \"shop"] {
             assert!(all.iter().any(|startup| startup.contains(pair)), "{pair}: {all:?}");
         }
@@ -296,10 +296,10 @@ mod tests {
 
     #[test]
     fn databases_that_are_known_to_be_there_are_each_named_once() {
-        let mut target = Target::new("db", 5432);
+        let mut target = ProbeTarget::new("db", 5432);
         target.user = Some("admin".into());
         target.databases = vec!["shop".into(), "postgres".into()];
-        let all = described(&Options::quick(), &target);
+        let all = described(&ProbeOptions::quick(), &target);
         for database in ["shop", "postgres"] {
             let startup = format!("user \"admin\", database \"{database}\"");
             assert_eq!(all.iter().filter(|one| **one == startup).count(), 1, "{all:?}");
@@ -309,10 +309,14 @@ mod tests {
 
     #[test]
     fn only_the_names_that_are_given() {
-        let mut target = Target::new("db", 5432);
+        let mut target = ProbeTarget::new("db", 5432);
         target.user = Some("postgres".into());
         target.database = Some("shop".into());
-        let options = Options { replication: vec![Replication::Logical], names: Names::Given, ..Options::default() };
+        let options = ProbeOptions {
+            replication: vec![Replication::Logical],
+            names: StartupNames::Given,
+            ..ProbeOptions::default()
+        };
         assert_eq!(
             described(&options, &target),
             ["user \"postgres\", database \"shop\"", "logical replication user \"postgres\", database \"shop\""]
@@ -321,7 +325,7 @@ mod tests {
 
     #[test]
     fn there_is_always_something_to_ask() {
-        let options = Options { names: Names::Given, replication: vec![], ..Options::default() };
-        assert_eq!(described(&options, &Target::new("db", 5432)), ["user \"nobody\", database \"postgres\""]);
+        let options = ProbeOptions { names: StartupNames::Given, replication: vec![], ..ProbeOptions::default() };
+        assert_eq!(described(&options, &ProbeTarget::new("db", 5432)), ["user \"nobody\", database \"postgres\""]);
     }
 }

@@ -12,16 +12,16 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::assemble::{Judging, assemble, unasked, unfinished, unresolved};
-use crate::attempt::Reason;
-use crate::endpoint::{Endpoint, Told, Turn};
+use crate::attempt::AttemptFailure;
+use crate::endpoint::{Endpoint, EndpointTurn, Told};
 use crate::limiter::Limiter;
-use crate::options::Options;
+use crate::options::ProbeOptions;
 use crate::report::EndpointReport;
 use crate::rounds;
 use crate::srv::is_service;
-use crate::target::{SslNegotiation, Target};
+use crate::target::{ProbeTarget, SslNegotiation};
 use crate::tls_client::TlsClient;
-use crate::transcript::Recorder;
+use crate::transcript::TranscriptRecorder;
 
 /// The most addresses of one name that are probed. Those beyond are reported as not probed.
 const MAX_ADDRESSES: usize = 16;
@@ -34,7 +34,7 @@ const LOOKUPS: usize = 200;
 /// each server within bounds.
 #[derive(Debug)]
 pub struct Prober {
-    options: Options,
+    options: ProbeOptions,
     tls: TlsClient,
     limiter: Limiter,
     places: Arc<Semaphore>,
@@ -62,7 +62,7 @@ impl Prober {
     /// # Errors
     ///
     /// [`ProberError`] when the TLS client cannot be set up.
-    pub fn new(options: Options) -> Result<Self, ProberError> {
+    pub fn new(options: ProbeOptions) -> Result<Self, ProberError> {
         let tls = TlsClient::new()?;
         let random: [u8; 6] = tls.random();
         let random_user = random.iter().fold("hostssl_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
@@ -81,7 +81,7 @@ impl Prober {
     /// yields one report that says so.
     ///
     /// Cancel by dropping the future: it owns all that it opened.
-    pub async fn probe(&self, target: &Target) -> Vec<EndpointReport> {
+    pub async fn probe(&self, target: &ProbeTarget) -> Vec<EndpointReport> {
         if target.address.is_some() || !is_service(&target.host) {
             return self.probe_host(target).await;
         }
@@ -89,7 +89,7 @@ impl Prober {
             Ok(hosts) => {
                 let mut reports = Vec::new();
                 for (host, port) in hosts {
-                    reports.extend(self.probe_host(&Target { host, port, ..target.clone() }).await);
+                    reports.extend(self.probe_host(&ProbeTarget { host, port, ..target.clone() }).await);
                 }
                 reports
             }
@@ -97,16 +97,16 @@ impl Prober {
         }
     }
 
-    async fn hosts_of(&self, service: &str) -> Result<Vec<(String, u16)>, Reason> {
+    async fn hosts_of(&self, service: &str) -> Result<Vec<(String, u16)>, AttemptFailure> {
         match timeout(self.options.connect_timeout, self.options.dialer.services(service)).await {
-            Ok(Ok(hosts)) if hosts.is_empty() => Err(Reason::Resolve("it has no SRV record".to_owned())),
+            Ok(Ok(hosts)) if hosts.is_empty() => Err(AttemptFailure::Resolve("it has no SRV record".to_owned())),
             Ok(Ok(hosts)) => Ok(hosts),
-            Ok(Err(error)) => Err(Reason::Resolve(error.to_string())),
-            Err(_) => Err(Reason::Timeout("resolving the name")),
+            Ok(Err(error)) => Err(AttemptFailure::Resolve(error.to_string())),
+            Err(_) => Err(AttemptFailure::Timeout("resolving the name")),
         }
     }
 
-    async fn probe_host(&self, target: &Target) -> Vec<EndpointReport> {
+    async fn probe_host(&self, target: &ProbeTarget) -> Vec<EndpointReport> {
         match self.places_of(target).await {
             Ok(places) => {
                 let mut reports = Vec::with_capacity(places.len());
@@ -122,7 +122,7 @@ impl Prober {
     }
 
     /// Where `target` is found: each address once, in the order of the resolver.
-    async fn places_of(&self, target: &Target) -> Result<Vec<Place>, Reason> {
+    async fn places_of(&self, target: &ProbeTarget) -> Result<Vec<Place>, AttemptFailure> {
         let dialer = &self.options.dialer;
         let at = |host: &str, ip: IpAddr, port| Place { host: host.to_owned(), address: SocketAddr::new(ip, port) };
         let (host, port, ip) = match dialer.instead_of(&target.host, target.port) {
@@ -142,8 +142,8 @@ impl Prober {
         let _lookup = self.lookups.acquire().await;
         let found = match timeout(self.options.connect_timeout, dialer.resolve(&host, port)).await {
             Ok(Ok(found)) => found,
-            Ok(Err(error)) => return Err(Reason::Resolve(error.to_string())),
-            Err(_) => return Err(Reason::Timeout("resolving the name")),
+            Ok(Err(error)) => return Err(AttemptFailure::Resolve(error.to_string())),
+            Err(_) => return Err(AttemptFailure::Timeout("resolving the name")),
         };
         let mut places = Vec::new();
         for address in found {
@@ -153,23 +153,23 @@ impl Prober {
             }
         }
         if places.is_empty() {
-            return Err(Reason::Resolve("it has no address".to_owned()));
+            return Err(AttemptFailure::Resolve("it has no address".to_owned()));
         }
         Ok(places)
     }
 
     /// Probes `target` at `address`.
-    pub async fn probe_address(&self, target: &Target, address: SocketAddr) -> EndpointReport {
+    pub async fn probe_address(&self, target: &ProbeTarget, address: SocketAddr) -> EndpointReport {
         self.probe_place(target, &Place { host: target.host.clone(), address }).await
     }
 
-    async fn probe_place(&self, target: &Target, place: &Place) -> EndpointReport {
+    async fn probe_place(&self, target: &ProbeTarget, place: &Place) -> EndpointReport {
         let startups = self.options.startups(target, &self.random_user);
         let address = place.address;
         let permits = self.limiter.server(&place.host, address);
         // The clock starts when the server has a place free: to wait for our own other probes is no delay of its.
         drop(permits.acquire().await);
-        let recorder = Recorder::new(self.options.transcript);
+        let recorder = TranscriptRecorder::new(self.options.transcript);
         let endpoint = Endpoint {
             options: &self.options,
             tls: &self.tls,
@@ -177,7 +177,7 @@ impl Prober {
             dialled: &place.host,
             host: &target.host,
             permits,
-            turn: Turn::new(Arc::clone(&self.places), self.options.endpoint_timeout),
+            turn: EndpointTurn::new(Arc::clone(&self.places), self.options.endpoint_timeout),
             recorder: recorder.clone(),
             told: Told::default(),
         };
@@ -213,7 +213,7 @@ pub fn probe_many<I>(
     concurrency: usize,
 ) -> impl Stream<Item = EndpointReport> + Send + Unpin
 where
-    I: IntoIterator<Item = Target>,
+    I: IntoIterator<Item = ProbeTarget>,
     I::IntoIter: Send + 'static,
 {
     probe_stream(prober, stream::iter(targets), concurrency)
@@ -226,7 +226,7 @@ pub fn probe_stream<S>(
     concurrency: usize,
 ) -> impl Stream<Item = EndpointReport> + Send + Unpin
 where
-    S: Stream<Item = Target> + Send + 'static,
+    S: Stream<Item = ProbeTarget> + Send + 'static,
 {
     let concurrency = concurrency.max(1);
     let state = (Running::default(), Box::pin(targets.fuse()));
@@ -257,11 +257,11 @@ where
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<Vec<EndpointReport>>,
-    targets: HashMap<tokio::task::Id, Target>,
+    targets: HashMap<tokio::task::Id, ProbeTarget>,
 }
 
 impl Running {
-    fn start(&mut self, prober: &Arc<Prober>, target: Target) {
+    fn start(&mut self, prober: &Arc<Prober>, target: ProbeTarget) {
         let (prober, probed) = (Arc::clone(prober), target.clone());
         let task = self.tasks.spawn(async move { prober.probe(&probed).await });
         self.targets.insert(task.id(), target);

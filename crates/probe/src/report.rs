@@ -1,13 +1,13 @@
 //! The result of a probe.
 
 pub use hostssl_certificate::{Judgement, RootCheck};
-pub use hostssl_pgwire::tls::TlsVersion;
+pub use hostssl_pgwire::tls::ProtocolVersion;
 
-use crate::transcript::Line;
+use crate::transcript::TranscriptLine;
 
 /// What an endpoint does with encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum WireVerdict {
     /// Every probed startup in plaintext is refused; over TLS at least one reaches authentication.
     Enforced,
     /// At least one startup in plaintext reaches authentication, and TLS is offered.
@@ -24,7 +24,7 @@ pub enum Verdict {
     Unreachable,
 }
 
-impl Verdict {
+impl WireVerdict {
     /// The word in text and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -76,7 +76,7 @@ pub enum SslRequestOutcome {
 
 /// Whether a startup reached authentication over one transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum StartupOutcome {
     /// It was turned away for its transport or address, before authentication.
     Refused,
     /// It reached authentication, or passed it.
@@ -90,7 +90,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TransportAnswer {
     /// Whether it reached authentication.
-    pub outcome: Outcome,
+    pub outcome: StartupOutcome,
     /// The SQLSTATE of the error.
     pub sqlstate: Option<String>,
     /// The routine of the server that raised the error.
@@ -144,7 +144,7 @@ pub enum Support {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionSupport {
     /// The version that was asked for.
-    pub version: TlsVersion,
+    pub version: ProtocolVersion,
     /// What the server does when it is offered.
     pub support: Support,
 }
@@ -153,7 +153,7 @@ pub struct VersionSupport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enumeration {
     /// The version.
-    pub version: TlsVersion,
+    pub version: ProtocolVersion,
     /// IANA names.
     pub names: Vec<String>,
     /// Whether the list is complete: the server refused all other candidates, and no attempt failed.
@@ -164,7 +164,7 @@ pub struct Enumeration {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Negotiated {
     /// The version.
-    pub version: Option<TlsVersion>,
+    pub version: Option<ProtocolVersion>,
     /// The cipher suite by its IANA name.
     pub cipher_suite: Option<String>,
     /// The group of the key exchange by its IANA name.
@@ -404,7 +404,7 @@ pub struct EndpointReport {
     /// The address probed; `None` when the name has none, or was resolved by a proxy.
     pub address: Option<String>,
     /// The verdict. It covers the users and databases in `startups`, as seen from here, and no others.
-    pub verdict: Verdict,
+    pub verdict: WireVerdict,
     /// Why no connection could be made, to decide by it.
     pub unreachable: Option<Unreachable>,
     /// Why.
@@ -430,5 +430,5 @@ pub struct EndpointReport {
     /// where the endpoint was not judged.
     pub failures: Option<Vec<String>>,
     /// The exchange, message by message. `None` when it was not asked for.
-    pub transcript: Option<Vec<Line>>,
+    pub transcript: Option<Vec<TranscriptLine>>,
 }

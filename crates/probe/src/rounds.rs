@@ -7,12 +7,12 @@
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, StreamExt as _};
-use hostssl_pgwire::tls::TlsVersion;
+use hostssl_pgwire::tls::ProtocolVersion;
 
 use crate::answer::{Signal, StartupReply, signal};
-use crate::attempt::{Attempt, Reason};
+use crate::attempt::{Attempt, AttemptFailure};
 use crate::endpoint::{Endpoint, Opening, attempt};
-use crate::facts::{Enumerated, Facts, Startup, StartupFacts};
+use crate::facts::{EndpointFacts, Enumerated, Startup, StartupFacts};
 use crate::hello_jobs::{self, VersionsSeen};
 use crate::jobs::{self, First, FirstStartup, TlsRun};
 use crate::options::Startups;
@@ -36,17 +36,18 @@ type Job<'a> = BoxFuture<'a, Seen>;
 const MORE_FOR_SEVERAL: u16 = 4;
 
 /// Why a startup of the second round was not sent: such startups are left out of the report.
-const NOT_NEEDED: Attempt<StartupReply> = Attempt::NotScheduled(Reason::Pointless("the other startups are decisive"));
+const NOT_NEEDED: Attempt<StartupReply> =
+    Attempt::NotScheduled(AttemptFailure::Pointless("the other startups are decisive"));
 
-pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> Facts {
-    let mut facts = Facts::new(&startups.all);
+pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> EndpointFacts {
+    let mut facts = EndpointFacts::new(&startups.all);
     // There is always a first startup.
     let Some(opener) = startups.all.first() else {
         return facts;
     };
     match jobs::first(endpoint, opener).await {
         // Its turn did not come: nothing is known.
-        Err(Reason::EndpointDeadline) => return complete(endpoint, facts),
+        Err(AttemptFailure::EndpointDeadline) => return complete(endpoint, facts),
         Err(reason) => facts.unreachable = Some(reason),
         Ok(First::TalksFirst) => facts.talks_first = true,
         Ok(First::Negotiated(negotiation, next)) => {
@@ -83,8 +84,8 @@ pub(crate) async fn by_request(endpoint: &Endpoint<'_>, startups: &Startups) -> 
     complete(endpoint, facts)
 }
 
-pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &Startups) -> Facts {
-    let mut facts = Facts::new(&startups.all);
+pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &Startups) -> EndpointFacts {
+    let mut facts = EndpointFacts::new(&startups.all);
     let Some(opener) = startups.all.first() else {
         return facts;
     };
@@ -92,9 +93,11 @@ pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &Startups) 
     let run = jobs::encrypted(endpoint, opener, opening).await;
     facts.direct = jobs::direct_answer(&run);
     let unreachable = match &run.reply {
-        Attempt::Failed(reason @ (Reason::ConnectionRefused | Reason::Connect(_) | Reason::Timeout("connecting"))) => {
-            Some(reason.clone())
-        }
+        Attempt::Failed(
+            reason @ (AttemptFailure::ConnectionRefused
+            | AttemptFailure::Connect(_)
+            | AttemptFailure::Timeout("connecting")),
+        ) => Some(reason.clone()),
         _ => None,
     };
     set_encrypted(&mut facts, 0, run);
@@ -111,7 +114,7 @@ pub(crate) async fn by_direct_tls(endpoint: &Endpoint<'_>, startups: &Startups) 
 }
 
 /// The facts, without the startups that were not needed.
-fn complete(endpoint: &Endpoint<'_>, mut facts: Facts) -> Facts {
+fn complete(endpoint: &Endpoint<'_>, mut facts: EndpointFacts) -> EndpointFacts {
     facts.startups.retain(|startup| startup.plaintext != NOT_NEEDED);
     facts.identity = endpoint.identity();
     facts.repeated = endpoint.options.repeat > 1;
@@ -119,7 +122,7 @@ fn complete(endpoint: &Endpoint<'_>, mut facts: Facts) -> Facts {
 }
 
 /// The server has TLS: the startups, and all that there is to ask about TLS.
-async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, opening: Opening) {
+async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts, opening: Opening) {
     let options = endpoint.options;
     let Some(opener) = startups.all.first() else {
         return;
@@ -154,7 +157,7 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Fact
     }
     skip_startups_over_tls(facts, "the first startup has shown that TLS is accepted");
 
-    if direct != DirectPlan::Never && facts.direct == Attempt::NotScheduled(Reason::NotAsked) {
+    if direct != DirectPlan::Never && facts.direct == Attempt::NotScheduled(AttemptFailure::NotAsked) {
         if direct == DirectPlan::UnlessOld && is_postgresql(facts) {
             facts.direct = Attempt::Completed(false);
         } else {
@@ -168,8 +171,8 @@ async fn with_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Fact
 }
 
 /// The versions that are still to be asked for after the first handshake.
-fn versions_to_ask(facts: &mut Facts, asked: bool) -> Vec<TlsVersion> {
-    let mut wanted: Vec<_> = if asked { TlsVersion::ALL.to_vec() } else { Vec::new() };
+fn versions_to_ask(facts: &mut EndpointFacts, asked: bool) -> Vec<ProtocolVersion> {
+    let mut wanted: Vec<_> = if asked { ProtocolVersion::ALL.to_vec() } else { Vec::new() };
     // Without a handshake, only our own hello can tell why.
     if let Some(negotiated) = facts.handshake.completed().map(|handshake| handshake.version) {
         // We offered 1.3 and 1.2: what is newer than the server's choice it does not have.
@@ -198,14 +201,19 @@ enum DirectPlan {
 
 /// A PostgreSQL with direct TLS chooses the protocol `postgresql` in every handshake that offers it (version 17 and
 /// later); an older one knows no protocols.
-fn direct_plan(endpoint: &Endpoint<'_>, facts: &Facts, opening: Opening, wanted: &[TlsVersion]) -> DirectPlan {
+fn direct_plan(
+    endpoint: &Endpoint<'_>,
+    facts: &EndpointFacts,
+    opening: Opening,
+    wanted: &[ProtocolVersion],
+) -> DirectPlan {
     let options = endpoint.options;
     if !options.direct_tls || opening != Opening::SslRequest {
         return DirectPlan::Never;
     }
     match facts.handshake.completed() {
         Some(handshake) if handshake.alpn.as_deref() == Some(ALPN) => {
-            if wanted.contains(&TlsVersion::Tls12) {
+            if wanted.contains(&ProtocolVersion::Tls12) {
                 DirectPlan::WithVersions
             } else {
                 DirectPlan::Now
@@ -218,7 +226,7 @@ fn direct_plan(endpoint: &Endpoint<'_>, facts: &Facts, opening: Opening, wanted:
 }
 
 /// Whether PostgreSQL itself answers: poolers and gateways do not name the routine that raised an error.
-fn is_postgresql(facts: &Facts) -> bool {
+fn is_postgresql(facts: &EndpointFacts) -> bool {
     let named = |attempt: &Attempt<StartupReply>| match attempt.completed() {
         Some(StartupReply::Error(error)) => error.routine.is_some() && error.file.is_some(),
         _ => false,
@@ -230,7 +238,7 @@ fn is_postgresql(facts: &Facts) -> bool {
 fn plaintext_jobs<'a>(
     endpoint: &'a Endpoint<'_>,
     startups: &'a Startups,
-    facts: &Facts,
+    facts: &EndpointFacts,
     range: std::ops::Range<usize>,
 ) -> Vec<Job<'a>> {
     let missing = startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)).filter(|(index, _)| {
@@ -245,9 +253,10 @@ fn plaintext_job<'a>(endpoint: &'a Endpoint<'_>, index: usize, startup: &'a Star
 }
 
 /// The startups of the second round, and those that are to be sent again.
-async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts) {
+async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts) {
     let first = facts.startups.get(..startups.first).unwrap_or_default();
-    let found_hole = |facts: &Facts| facts.startups.iter().any(|startup| plaintext_signal(startup) == Signal::Allowed);
+    let found_hole =
+        |facts: &EndpointFacts| facts.startups.iter().any(|startup| plaintext_signal(startup) == Signal::Allowed);
     // A terminator that closes every startup in plaintext does not look at the names in it.
     let answered = first.iter().any(|startup| startup.plaintext.completed().is_some());
     let replicates = !first.iter().any(has_no_replication);
@@ -276,7 +285,7 @@ async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Startups, facts
 }
 
 /// Sends the first `count` startups once more in plaintext, as far as they have been sent.
-async fn plaintext_once_more(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, count: usize) {
+async fn plaintext_once_more(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts, count: usize) {
     let sent =
         startups.all.iter().enumerate().take(count).filter(|(index, _)| {
             facts.startups.get(*index).is_some_and(|startup| startup.plaintext.completed().is_some())
@@ -297,7 +306,7 @@ fn has_no_replication(startup: &StartupFacts) -> bool {
 
 /// Sends over TLS the startups whose answer in plaintext means something only beside the other one, and, as long as
 /// none was accepted over TLS, those of the first round.
-async fn startups_over_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts, opening: Opening) {
+async fn startups_over_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts, opening: Opening) {
     if !handshake_can_succeed(facts) {
         return;
     }
@@ -321,21 +330,21 @@ async fn startups_over_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: 
 }
 
 /// Whether another handshake has a chance where the first one went wrong.
-fn handshake_can_succeed(facts: &Facts) -> bool {
+fn handshake_can_succeed(facts: &EndpointFacts) -> bool {
     !matches!(
         facts.handshake,
         Attempt::Failed(
-            Reason::Handshake(_)
-                | Reason::FalseSignature
-                | Reason::ClientCertificate
-                | Reason::Timeout(_)
-                | Reason::Protocol(_)
+            AttemptFailure::Handshake(_)
+                | AttemptFailure::FalseSignature
+                | AttemptFailure::ClientCertificate
+                | AttemptFailure::Timeout(_)
+                | AttemptFailure::Protocol(_)
         )
     )
 }
 
 /// What went wrong with the first handshake would go wrong with the others, which were not tried.
-fn copy_handshake_failure(facts: &mut Facts) {
+fn copy_handshake_failure(facts: &mut EndpointFacts) {
     let Some(reply) = facts.startups.first().map(|startup| startup.encrypted.clone()) else {
         return;
     };
@@ -347,7 +356,7 @@ fn copy_handshake_failure(facts: &mut Facts) {
 }
 
 /// `SSLRequest` found no answer that goes on: in plaintext, and by direct TLS.
-async fn without_request(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts) {
+async fn without_request(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts) {
     let Some(opener) = startups.all.first() else {
         return;
     };
@@ -369,7 +378,7 @@ async fn without_request(endpoint: &Endpoint<'_>, startups: &Startups, facts: &m
     }
 }
 
-async fn without_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut Facts) {
+async fn without_tls(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts) {
     let mut list = plaintext_jobs(endpoint, startups, facts, 0..startups.first);
     if endpoint.options.gss_encryption {
         list.push(Box::pin(async move { Seen::Gss(jobs::gss_encryption(endpoint).await) }));
@@ -388,7 +397,7 @@ async fn direct_without_alpn(endpoint: &Endpoint<'_>, startup: &Startup) -> Seen
 }
 
 /// Suites and groups of every version that is accepted, if they are asked for.
-async fn enumerate(endpoint: &Endpoint<'_>, opening: Opening, facts: &mut Facts) {
+async fn enumerate(endpoint: &Endpoint<'_>, opening: Opening, facts: &mut EndpointFacts) {
     let accepted: Vec<_> = facts
         .versions
         .iter()
@@ -403,7 +412,7 @@ async fn enumerate(endpoint: &Endpoint<'_>, opening: Opening, facts: &mut Facts)
     }
     if endpoint.options.groups {
         // SSL 3.0 has no extension to name a group in.
-        let with_groups = accepted.iter().filter(|version| **version > TlsVersion::Ssl3);
+        let with_groups = accepted.iter().filter(|version| **version > ProtocolVersion::Ssl3);
         let jobs: Vec<BoxFuture<'_, _>> =
             with_groups.map(|version| hello_jobs::groups(endpoint, opening, *version).boxed()).collect();
         facts.groups = Some(stream::iter(jobs).buffered(limit).collect().await);
@@ -417,9 +426,9 @@ async fn enumerate(endpoint: &Endpoint<'_>, opening: Opening, facts: &mut Facts)
 async fn post_quantum(
     endpoint: &Endpoint<'_>,
     opening: Opening,
-    facts: &Facts,
+    facts: &EndpointFacts,
 ) -> Enumerated<hostssl_pgwire::tls::NamedGroup> {
-    let version = TlsVersion::Tls13;
+    let version = ProtocolVersion::Tls13;
     if facts.versions.get(&version).and_then(Attempt::completed) == Some(&false) {
         return Enumerated { version, chosen: Vec::new(), complete: true };
     }
@@ -437,7 +446,7 @@ async fn post_quantum(
 async fn retry_silent_startups(
     endpoint: &Endpoint<'_>,
     startups: &Startups,
-    facts: &mut Facts,
+    facts: &mut EndpointFacts,
     range: std::ops::Range<usize>,
 ) {
     let mut pauses = &jobs::SILENCES[..];
@@ -456,7 +465,7 @@ async fn retry_silent_startups(
     }
 }
 
-async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut Facts) {
+async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut EndpointFacts) {
     let mut running = stream::iter(jobs).buffer_unordered(endpoint.options.connections_per_server.max(1));
     while let Some(seen) = running.next().await {
         match seen {
@@ -485,10 +494,10 @@ async fn run_all(endpoint: &Endpoint<'_>, jobs: Vec<Job<'_>>, facts: &mut Facts)
     }
 }
 
-const NOT_YET: Attempt<StartupReply> = Attempt::NotScheduled(Reason::EndpointDeadline);
+const NOT_YET: Attempt<StartupReply> = Attempt::NotScheduled(AttemptFailure::EndpointDeadline);
 
 /// Keeps the worst of the answers to one startup: one of several servers that lets it in is one too many.
-fn set_plaintext(facts: &mut Facts, index: usize, reply: Attempt<StartupReply>) {
+fn set_plaintext(facts: &mut EndpointFacts, index: usize, reply: Attempt<StartupReply>) {
     let rank = |signal: Signal| match signal {
         Signal::Allowed => 0,
         Signal::Refused | Signal::ClientCertificate => 2,
@@ -502,7 +511,7 @@ fn set_plaintext(facts: &mut Facts, index: usize, reply: Attempt<StartupReply>) 
     }
 }
 
-fn set_encrypted(facts: &mut Facts, index: usize, run: TlsRun) {
+fn set_encrypted(facts: &mut EndpointFacts, index: usize, run: TlsRun) {
     if let Some(startup) = facts.startups.get_mut(index) {
         startup.encrypted = run.reply;
     }
@@ -524,28 +533,28 @@ fn set_encrypted(facts: &mut Facts, index: usize, run: TlsRun) {
     }
 }
 
-fn skip_startups_over_tls(facts: &mut Facts, why: &'static str) {
+fn skip_startups_over_tls(facts: &mut EndpointFacts, why: &'static str) {
     for startup in &mut facts.startups {
         if startup.encrypted == NOT_YET {
-            startup.encrypted = Attempt::NotScheduled(Reason::Pointless(why));
+            startup.encrypted = Attempt::NotScheduled(AttemptFailure::Pointless(why));
         }
     }
 }
 
-fn skip_tls(facts: &mut Facts, why: &'static str) {
+fn skip_tls(facts: &mut EndpointFacts, why: &'static str) {
     skip_startups_over_tls(facts, why);
     if facts.handshake.completed().is_none() && matches!(facts.handshake, Attempt::NotScheduled(_)) {
-        facts.handshake = Attempt::NotScheduled(Reason::Pointless(why));
+        facts.handshake = Attempt::NotScheduled(AttemptFailure::Pointless(why));
     }
 }
 
-fn skip_remaining(startups: &Startups, facts: &mut Facts, why: &'static str) {
+fn skip_remaining(startups: &Startups, facts: &mut EndpointFacts, why: &'static str) {
     skip_tls(facts, why);
     for (index, startup) in facts.startups.iter_mut().enumerate() {
         if index >= startups.first {
             startup.plaintext = NOT_NEEDED;
         } else if startup.plaintext == NOT_YET {
-            startup.plaintext = Attempt::NotScheduled(Reason::Pointless(why));
+            startup.plaintext = Attempt::NotScheduled(AttemptFailure::Pointless(why));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use hostssl_certificate::is_checkable;
-use hostssl_pgwire::tls::{CipherSuite, NamedGroup, TlsVersion};
+use hostssl_pgwire::tls::{CipherSuite, NamedGroup, ProtocolVersion};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::attempt::Reason;
+use crate::attempt::AttemptFailure;
 use crate::facts::Handshake;
 
 /// The protocol name of PostgreSQL for ALPN.
@@ -33,7 +33,7 @@ pub(crate) struct TlsClient {
 /// Why a handshake failed, and what was seen before it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HandshakeFault {
-    pub(crate) reason: Reason,
+    pub(crate) reason: AttemptFailure,
     /// The peer refused the application protocol that was offered.
     pub(crate) alpn_refused: bool,
     pub(crate) chain: Vec<Vec<u8>>,
@@ -125,12 +125,12 @@ impl Capture {
 
     fn handshake(&self, connection: &rustls::ClientConnection) -> Result<Handshake, HandshakeFault> {
         let mut seen = self.seen();
-        let version = connection.protocol_version().and_then(|version| TlsVersion::from_wire(version.into()));
+        let version = connection.protocol_version().and_then(|version| ProtocolVersion::from_wire(version.into()));
         let suite = connection.negotiated_cipher_suite();
         let (Some(version), Some(suite)) = (version, suite) else {
             // rustls sets both before a handshake completes.
             return Err(HandshakeFault {
-                reason: Reason::Handshake("no version and suite were negotiated".to_owned()),
+                reason: AttemptFailure::Handshake("no version and suite were negotiated".to_owned()),
                 alpn_refused: false,
                 chain: std::mem::take(&mut seen.chain),
             });
@@ -155,10 +155,12 @@ impl Capture {
         };
         let reason = match (tls, alert) {
             // Up to TLS 1.2 the server's demand ends the handshake itself.
-            (_, Some(alert)) if seen.certificate_requested && is_demand(alert) => Reason::ClientCertificate,
-            (Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)), _) => Reason::FalseSignature,
-            (Some(error), _) => Reason::Handshake(error.to_string()),
-            (None, _) => Reason::from_io(error, "completing the TLS handshake"),
+            (_, Some(alert)) if seen.certificate_requested && is_demand(alert) => AttemptFailure::ClientCertificate,
+            (Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)), _) => {
+                AttemptFailure::FalseSignature
+            }
+            (Some(error), _) => AttemptFailure::Handshake(error.to_string()),
+            (None, _) => AttemptFailure::from_io(error, "completing the TLS handshake"),
         };
         HandshakeFault {
             reason,

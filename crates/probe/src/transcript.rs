@@ -10,7 +10,7 @@ const MAX_LINES: usize = 2000;
 
 /// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum MessageDirection {
     /// From us to the server.
     Sent,
     /// From the server to us.
@@ -19,7 +19,7 @@ pub enum Direction {
     Event,
 }
 
-impl Direction {
+impl MessageDirection {
     /// The word in text and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -33,13 +33,13 @@ impl Direction {
 
 /// One line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct TranscriptLine {
     /// Microseconds since the probe of the endpoint began.
     pub micros: u64,
     /// The connection it belongs to, named by the question that it asks.
     pub connection: String,
     /// The direction of the run.
-    pub direction: Direction,
+    pub direction: MessageDirection,
     /// The message by its name in the protocol.
     pub message: String,
     /// The content of the message, escaped.
@@ -48,12 +48,12 @@ pub struct Line {
 
 /// Collects lines from the jobs of one endpoint, which run side by side.
 #[derive(Clone, Debug)]
-pub(crate) struct Recorder {
-    lines: Option<Arc<Mutex<Vec<Line>>>>,
+pub(crate) struct TranscriptRecorder {
+    lines: Option<Arc<Mutex<Vec<TranscriptLine>>>>,
     start: Instant,
 }
 
-impl Recorder {
+impl TranscriptRecorder {
     pub(crate) fn new(enabled: bool) -> Self {
         Self { lines: enabled.then(Arc::default), start: Instant::now() }
     }
@@ -64,7 +64,7 @@ impl Recorder {
     }
 
     /// The lines so far in the order of time; `None` when none were to be collected.
-    pub(crate) fn finish(&self) -> Option<Vec<Line>> {
+    pub(crate) fn finish(&self) -> Option<Vec<TranscriptLine>> {
         let lines = self.lines.as_ref()?;
         let mut lines = std::mem::take(&mut *lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         lines.sort_by_key(|line| line.micros);
@@ -75,23 +75,23 @@ impl Recorder {
 /// Writes lines of one connection, or nothing when no transcript is wanted.
 #[derive(Clone, Debug)]
 pub(crate) struct Pen {
-    recorder: Option<(Recorder, String)>,
+    recorder: Option<(TranscriptRecorder, String)>,
 }
 
 impl Pen {
     pub(crate) fn sent(&self, message: &str, text: impl FnOnce() -> String) {
-        self.write(Direction::Sent, message, text);
+        self.write(MessageDirection::Sent, message, text);
     }
 
     pub(crate) fn received(&self, message: &str, text: impl FnOnce() -> String) {
-        self.write(Direction::Received, message, text);
+        self.write(MessageDirection::Received, message, text);
     }
 
     pub(crate) fn event(&self, message: &str, text: impl FnOnce() -> String) {
-        self.write(Direction::Event, message, text);
+        self.write(MessageDirection::Event, message, text);
     }
 
-    fn write(&self, direction: Direction, message: &str, text: impl FnOnce() -> String) {
+    fn write(&self, direction: MessageDirection, message: &str, text: impl FnOnce() -> String) {
         let Some((recorder, connection)) = &self.recorder else {
             return;
         };
@@ -99,7 +99,7 @@ impl Pen {
         let elapsed: Duration = recorder.start.elapsed();
         let mut lines = lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if lines.len() < MAX_LINES {
-            lines.push(Line {
+            lines.push(TranscriptLine {
                 micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 connection: safe_str(connection),
                 direction,
@@ -116,23 +116,23 @@ mod tests {
 
     #[test]
     fn keeps_nothing_unless_asked() {
-        let recorder = Recorder::new(false);
+        let recorder = TranscriptRecorder::new(false);
         recorder.connection(|| panic!("not needed")).sent("SSLRequest", || panic!("not needed"));
         assert_eq!(recorder.finish(), None);
     }
 
     #[test]
     fn escapes_what_a_server_says() {
-        let recorder = Recorder::new(true);
+        let recorder = TranscriptRecorder::new(true);
         recorder.connection(|| "tls".into()).received("ErrorResponse", || "\x1b[2J".into());
         let lines = recorder.finish().unwrap();
         assert_eq!(lines[0].text, "\\u{1b}[2J");
-        assert_eq!(lines[0].direction, Direction::Received);
+        assert_eq!(lines[0].direction, MessageDirection::Received);
     }
 
     #[test]
     fn has_a_limit() {
-        let recorder = Recorder::new(true);
+        let recorder = TranscriptRecorder::new(true);
         let pen = recorder.connection(|| "x".into());
         for _ in 0..MAX_LINES + 10 {
             pen.event("closed", String::new);

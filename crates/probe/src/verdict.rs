@@ -1,17 +1,17 @@
 //! From facts to a verdict. Pure, total, and never more certain than the facts.
 
 use hostssl_pgwire::frontend::Replication;
-use hostssl_pgwire::tls::{SuiteWeakness, TlsVersion};
+use hostssl_pgwire::tls::{ProtocolVersion, SuiteWeakness};
 
 use crate::answer::{Signal, answer, signal};
-use crate::attempt::{Attempt, Reason};
-use crate::facts::{Facts, StartupFacts, is_full};
-use crate::report::{Outcome, ReplicationMode, SslRequestOutcome, StartupResult, TransportAnswer, Verdict};
+use crate::attempt::{Attempt, AttemptFailure};
+use crate::facts::{EndpointFacts, StartupFacts, is_full};
+use crate::report::{ReplicationMode, SslRequestOutcome, StartupOutcome, StartupResult, TransportAnswer, WireVerdict};
 
 /// A verdict and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Decision {
-    pub(crate) verdict: Verdict,
+pub(crate) struct Conclusion {
+    pub(crate) verdict: WireVerdict,
     pub(crate) reason: String,
     /// The worst answer in plaintext.
     pub(crate) plaintext: TransportAnswer,
@@ -52,16 +52,16 @@ impl Aside {
 /// Plaintext accepted anywhere is decisive, and so is a peer that is not PostgreSQL. That TLS is enforced is said only
 /// when every probed startup was refused in plaintext and one was accepted over TLS: anything unknown in between is
 /// inconclusive.
-pub(crate) fn decide(facts: &Facts) -> Decision {
+pub(crate) fn decide(facts: &EndpointFacts) -> Conclusion {
     let weighed = weigh(facts);
     let (verdict, reason) = verdict(facts, &weighed);
     let with_a_say = || weighed.iter().filter(|startup| startup.aside.is_none()).map(|startup| &startup.result);
     let (plaintext, encrypted) = (worst_plaintext(with_a_say()), best_encrypted(with_a_say()));
     let startups = weighed.into_iter().map(|startup| startup.result).collect();
-    Decision { verdict, reason, plaintext, encrypted, startups }
+    Conclusion { verdict, reason, plaintext, encrypted, startups }
 }
 
-fn weigh(facts: &Facts) -> Vec<Weighed> {
+fn weigh(facts: &EndpointFacts) -> Vec<Weighed> {
     let clear = |startup: &StartupFacts| signal(&startup.plaintext, &startup.startup.user);
     let rules = facts.startups.iter().map(clear).any(|s| matches!(s, Signal::Refused | Signal::ClientCertificate));
     facts
@@ -79,7 +79,7 @@ fn weigh(facts: &Facts) -> Vec<Weighed> {
                 _ => None,
             };
             if aside == Some(Aside::NoSuchName) {
-                result.plaintext.outcome = Outcome::Unknown;
+                result.plaintext.outcome = StartupOutcome::Unknown;
             }
             let said = matches!(signal, Signal::Refused | Signal::ClientCertificate);
             Weighed { result, aside, said }
@@ -87,9 +87,9 @@ fn weigh(facts: &Facts) -> Vec<Weighed> {
         .collect()
 }
 
-fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
+fn verdict(facts: &EndpointFacts, weighed: &[Weighed]) -> (WireVerdict, String) {
     if let Some(reason) = &facts.unreachable {
-        return (Verdict::Unreachable, reason.to_string());
+        return (WireVerdict::Unreachable, reason.to_string());
     }
     if facts.broke_protocol() && !facts.spoke_postgresql() {
         let what = if facts.talks_first {
@@ -97,28 +97,28 @@ fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
         } else {
             "the peer does not answer as PostgreSQL does"
         };
-        return (Verdict::NotPostgresql, with_note(what, facts.ssl_note.as_deref()));
+        return (WireVerdict::NotPostgresql, with_note(what, facts.ssl_note.as_deref()));
     }
     let startups: Vec<&StartupResult> =
         weighed.iter().filter(|startup| startup.aside.is_none()).map(|startup| &startup.result).collect();
     if startups.is_empty() {
-        return (Verdict::Inconclusive, "nothing that was requested is available, with or without TLS".to_owned());
+        return (WireVerdict::Inconclusive, "nothing that was requested is available, with or without TLS".to_owned());
     }
     let in_clear = |outcome| startups.iter().filter(move |startup| startup.plaintext.outcome == outcome);
     if let Some(why) = broken_tls(facts) {
-        let hole = in_clear(Outcome::Allowed).next();
+        let hole = in_clear(StartupOutcome::Allowed).next();
         let open = hole.map(|hole| format!("; accepted in plaintext: {}", describe(hole))).unwrap_or_default();
-        return (Verdict::BrokenTls, format!("{why}{open}"));
+        return (WireVerdict::BrokenTls, format!("{why}{open}"));
     }
-    if let Some(hole) = in_clear(Outcome::Allowed).next() {
+    if let Some(hole) = in_clear(StartupOutcome::Allowed).next() {
         return plaintext_allowed(facts, &startups, hole);
     }
-    if let Some(unknown) = in_clear(Outcome::Unknown).next() {
+    if let Some(unknown) = in_clear(StartupOutcome::Unknown).next() {
         let what = format!("in plaintext, no decisive answer for {}", describe(unknown));
-        return (Verdict::Inconclusive, with_note(&what, unknown.plaintext.note.as_deref()));
+        return (WireVerdict::Inconclusive, with_note(&what, unknown.plaintext.note.as_deref()));
     }
     let Some(tls) = tls_evidence(facts, weighed) else {
-        return (Verdict::Inconclusive, nothing_allowed(facts, &startups));
+        return (WireVerdict::Inconclusive, nothing_allowed(facts, &startups));
     };
     let wordless =
         |startup: &&&StartupResult| startup.plaintext.sqlstate.is_none() && startup.plaintext.authentication.is_none();
@@ -135,20 +135,20 @@ fn verdict(facts: &Facts, weighed: &[Weighed]) -> (Verdict, String) {
 }
 
 /// What shows that the server has TLS for who asks, when every startup in plaintext is refused.
-fn tls_evidence(facts: &Facts, weighed: &[Weighed]) -> Option<String> {
-    if weighed.iter().any(|startup| startup.result.encrypted.outcome == Outcome::Allowed) {
+fn tls_evidence(facts: &EndpointFacts, weighed: &[Weighed]) -> Option<String> {
+    if weighed.iter().any(|startup| startup.result.encrypted.outcome == StartupOutcome::Allowed) {
         let demand = weighed.iter().any(|startup| startup.result.encrypted.authentication.as_deref() == Some("cert"));
         let tail = if demand { ", where a client certificate is required" } else { "" };
         return Some(format!("TLS reaches authentication{tail}"));
     }
     // A handshake that is beyond our own cryptography: the server has said that plaintext is not accepted, and its
     // ServerHello shows that it means TLS.
-    let beyond_us = matches!(facts.handshake, Attempt::Failed(Reason::Handshake(_)));
+    let beyond_us = matches!(facts.handshake, Attempt::Failed(AttemptFailure::Handshake(_)));
     let encrypts = facts.hello_suite.is_some_and(|suite| {
         !matches!(suite.weakness(), Some(SuiteWeakness::Null | SuiteWeakness::Anonymous | SuiteWeakness::BrokenCipher))
     });
     let said = weighed.iter().filter(|startup| startup.aside.is_none()).all(|startup| startup.said);
-    let newest = newest_accepted(facts).filter(|version| *version >= TlsVersion::Tls12)?;
+    let newest = newest_accepted(facts).filter(|version| *version >= ProtocolVersion::Tls12)?;
     (beyond_us && encrypts && said).then(|| {
         format!(
             "TLS was not completed: the server speaks {newest}, by a cipher suite, group or signature that hostssl does not \
@@ -158,55 +158,59 @@ fn tls_evidence(facts: &Facts, weighed: &[Weighed]) -> Option<String> {
 }
 
 /// The verdict that TLS is enforced, unless several servers answered and one of them may have gone unasked.
-fn enforced(facts: &Facts, what: &str) -> (Verdict, String) {
+fn enforced(facts: &EndpointFacts, what: &str) -> (WireVerdict, String) {
     let identity = &facts.identity;
     let (differences, answers) = (identity.differences(), identity.plaintext_answers());
     let again = if facts.repeated { format!(" ({answers} answers)") } else { String::new() };
     if differences.is_empty() {
-        return (Verdict::Enforced, format!("{what}{again}"));
+        return (WireVerdict::Enforced, format!("{what}{again}"));
     }
     let names: Vec<_> = differences.iter().map(|mark| mark.name()).collect();
     let several = format!("at least {} servers answer here, which differ in: {}", identity.servers(), names.join(", "));
     if facts.repeated && identity.is_sound() {
-        return (Verdict::Enforced, format!("{what} ({answers} answers); {several}"));
+        return (WireVerdict::Enforced, format!("{what} ({answers} answers); {several}"));
     }
     let advice = "one of them may accept plaintext; probe each by its own address, or ask more often with --repeat";
-    (Verdict::Inconclusive, format!("{several}; all {answers} answers in plaintext are refusals, but {advice}"))
+    (WireVerdict::Inconclusive, format!("{several}; all {answers} answers in plaintext are refusals, but {advice}"))
 }
 
-fn plaintext_allowed(facts: &Facts, startups: &[&StartupResult], hole: &StartupResult) -> (Verdict, String) {
+fn plaintext_allowed(
+    facts: &EndpointFacts,
+    startups: &[&StartupResult],
+    hole: &StartupResult,
+) -> (WireVerdict, String) {
     let what = format!("accepted in plaintext: {}", describe(hole));
     let direct = facts.direct.completed() == Some(&true);
     let tls = facts.ssl == SslRequestOutcome::S || direct;
-    let tls_allowed = startups.iter().any(|startup| startup.encrypted.outcome == Outcome::Allowed);
-    let mut holes = startups.iter().filter(|startup| startup.plaintext.outcome == Outcome::Allowed);
+    let tls_allowed = startups.iter().any(|startup| startup.encrypted.outcome == StartupOutcome::Allowed);
+    let mut holes = startups.iter().filter(|startup| startup.plaintext.outcome == StartupOutcome::Allowed);
     if tls && tls_allowed {
-        (Verdict::Optional, what)
-    } else if tls && holes.all(|startup| startup.encrypted.outcome == Outcome::Refused) {
-        (Verdict::PlaintextOnly, format!("{what}; refused over TLS"))
+        (WireVerdict::Optional, what)
+    } else if tls && holes.all(|startup| startup.encrypted.outcome == StartupOutcome::Refused) {
+        (WireVerdict::PlaintextOnly, format!("{what}; refused over TLS"))
     } else if facts.ssl == SslRequestOutcome::N {
-        (Verdict::PlaintextOnly, format!("{what}; the server offers no TLS"))
+        (WireVerdict::PlaintextOnly, format!("{what}; the server offers no TLS"))
     } else if matches!(facts.ssl, SslRequestOutcome::Closed | SslRequestOutcome::Reset) {
-        (Verdict::PlaintextOnly, format!("{what}; the server closes every connection that asks for TLS"))
+        (WireVerdict::PlaintextOnly, format!("{what}; the server closes every connection that asks for TLS"))
     } else if facts.ssl == SslRequestOutcome::E {
-        (Verdict::PlaintextOnly, format!("{what}; the server answers every request for TLS with an error"))
+        (WireVerdict::PlaintextOnly, format!("{what}; the server answers every request for TLS with an error"))
     } else {
-        (Verdict::Optional, format!("{what}; TLS could not be checked"))
+        (WireVerdict::Optional, format!("{what}; TLS could not be checked"))
     }
 }
 
-fn newest_accepted(facts: &Facts) -> Option<TlsVersion> {
+fn newest_accepted(facts: &EndpointFacts) -> Option<ProtocolVersion> {
     facts.versions.iter().rev().find(|(_, support)| support.completed() == Some(&true)).map(|(version, _)| *version)
 }
 
-fn nothing_allowed(facts: &Facts, startups: &[&StartupResult]) -> String {
+fn nothing_allowed(facts: &EndpointFacts, startups: &[&StartupResult]) -> String {
     if facts.ssl == SslRequestOutcome::N {
         return "plaintext is refused and the server offers no TLS: an address rule, or no login is allowed".to_owned();
     }
     let newest = newest_accepted(facts);
-    match startups.iter().find(|startup| startup.encrypted.outcome == Outcome::Unknown) {
+    match startups.iter().find(|startup| startup.encrypted.outcome == StartupOutcome::Unknown) {
         Some(unknown) if facts.handshake.completed().is_none() && newest.is_some() => {
-            let version = newest.map(TlsVersion::name).unwrap_or_default();
+            let version = newest.map(ProtocolVersion::name).unwrap_or_default();
             let what = format!(
                 "plaintext is refused; the server speaks {version}, by a cipher suite, group or signature that hostssl does not \
                  have"
@@ -224,7 +228,7 @@ fn nothing_allowed(facts: &Facts, startups: &[&StartupResult]) -> String {
 }
 
 /// Why no handshake is possible or safe, if the server has said `S`.
-fn broken_tls(facts: &Facts) -> Option<String> {
+fn broken_tls(facts: &EndpointFacts) -> Option<String> {
     if facts.ssl != SslRequestOutcome::S {
         return None;
     }
@@ -233,29 +237,29 @@ fn broken_tls(facts: &Facts) -> Option<String> {
     }
     let failure = match &facts.handshake {
         Attempt::Failed(
-            reason @ (Reason::Handshake(_)
-            | Reason::FalseSignature
-            | Reason::Closed(_)
-            | Reason::Reset(_)
-            | Reason::Protocol(_)),
+            reason @ (AttemptFailure::Handshake(_)
+            | AttemptFailure::FalseSignature
+            | AttemptFailure::Closed(_)
+            | AttemptFailure::Reset(_)
+            | AttemptFailure::Protocol(_)),
         ) => reason,
         _ => return None,
     };
-    if *failure == Reason::FalseSignature {
+    if *failure == AttemptFailure::FalseSignature {
         return Some(format!("the server offers TLS, but {failure}"));
     }
-    let accepted = |from: TlsVersion| {
+    let accepted = |from: ProtocolVersion| {
         facts
             .versions
             .iter()
             .rev()
             .find(move |(version, support)| **version >= from && support.completed() == Some(&true))
     };
-    if accepted(TlsVersion::Tls12).is_some() {
+    if accepted(ProtocolVersion::Tls12).is_some() {
         // A handshake exists that we cannot complete, for want of a common suite: not the server's fault.
         return None;
     }
-    Some(match accepted(TlsVersion::Ssl3) {
+    Some(match accepted(ProtocolVersion::Ssl3) {
         Some((version, _)) => {
             format!("the server offers TLS, but nothing newer than {version}")
         }
@@ -268,19 +272,21 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
     let user = &facts.startup.user;
     let (clear, tls) = (signal(&facts.plaintext, user), signal(&facts.encrypted, user));
     let encrypted = match tls {
-        Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName => Outcome::Allowed,
-        Signal::Refused => Outcome::Refused,
-        Signal::Unknown if ssl == SslRequestOutcome::N && facts.encrypted.completed().is_none() => Outcome::Refused,
-        _ => Outcome::Unknown,
+        Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName => StartupOutcome::Allowed,
+        Signal::Refused => StartupOutcome::Refused,
+        Signal::Unknown if ssl == SslRequestOutcome::N && facts.encrypted.completed().is_none() => {
+            StartupOutcome::Refused
+        }
+        _ => StartupOutcome::Unknown,
     };
     let plaintext = match clear {
-        Signal::Allowed | Signal::NoSuchName => Outcome::Allowed,
+        Signal::Allowed | Signal::NoSuchName => StartupOutcome::Allowed,
         // The demand for a certificate is a line of pg_hba.conf that only TLS can meet.
-        Signal::Refused | Signal::ClientCertificate => Outcome::Refused,
-        Signal::Silent | Signal::Unclear if tls == Signal::Allowed => Outcome::Refused,
+        Signal::Refused | Signal::ClientCertificate => StartupOutcome::Refused,
+        Signal::Silent | Signal::Unclear if tls == Signal::Allowed => StartupOutcome::Refused,
         // Closed every time in plaintext, and turned away over TLS: it accepts no login.
-        Signal::Silent if tls == Signal::Refused => Outcome::Refused,
-        _ => Outcome::Unknown,
+        Signal::Silent if tls == Signal::Refused => StartupOutcome::Refused,
+        _ => StartupOutcome::Unknown,
     };
     StartupResult {
         user: user.clone(),
@@ -293,7 +299,7 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
         plaintext: answer(
             &facts.plaintext,
             plaintext,
-            if plaintext == Outcome::Refused { Signal::Refused } else { clear },
+            if plaintext == StartupOutcome::Refused { Signal::Refused } else { clear },
         ),
         encrypted: answer(&facts.encrypted, encrypted, tls),
     }
@@ -302,9 +308,9 @@ fn resolve(facts: &StartupFacts, ssl: SslRequestOutcome) -> StartupResult {
 /// The answer to stand for all in plaintext: the worst.
 fn worst_plaintext<'a>(startups: impl Iterator<Item = &'a StartupResult>) -> TransportAnswer {
     let rank = |answer: &TransportAnswer| match answer.outcome {
-        Outcome::Allowed => 0,
-        Outcome::Unknown => 1,
-        Outcome::Refused => 2,
+        StartupOutcome::Allowed => 0,
+        StartupOutcome::Unknown => 1,
+        StartupOutcome::Refused => 2,
     };
     startups.map(|startup| &startup.plaintext).min_by_key(|answer| rank(answer)).cloned().unwrap_or_default()
 }
@@ -312,9 +318,9 @@ fn worst_plaintext<'a>(startups: impl Iterator<Item = &'a StartupResult>) -> Tra
 /// The answer to stand for all over TLS: the best.
 fn best_encrypted<'a>(startups: impl Iterator<Item = &'a StartupResult>) -> TransportAnswer {
     let rank = |answer: &TransportAnswer| match answer.outcome {
-        Outcome::Allowed => 0,
-        Outcome::Refused => 1,
-        Outcome::Unknown => 2,
+        StartupOutcome::Allowed => 0,
+        StartupOutcome::Refused => 1,
+        StartupOutcome::Unknown => 2,
     };
     startups.map(|startup| &startup.encrypted).min_by_key(|answer| rank(answer)).cloned().unwrap_or_default()
 }

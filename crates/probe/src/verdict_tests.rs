@@ -40,12 +40,12 @@ fn busy() -> Reply {
 }
 
 fn not_offered() -> Reply {
-    Attempt::NotScheduled(Reason::Pointless("the server offers no TLS"))
+    Attempt::NotScheduled(AttemptFailure::Pointless("the server offers no TLS"))
 }
 
 fn handshake() -> Attempt<Handshake> {
     Attempt::Completed(Handshake {
-        version: TlsVersion::Tls13,
+        version: ProtocolVersion::Tls13,
         suite: CipherSuite(0x1301),
         group: None,
         alpn: None,
@@ -55,9 +55,9 @@ fn handshake() -> Attempt<Handshake> {
     })
 }
 
-fn facts(ssl: SslRequestOutcome, replies: &[(Reply, Reply)]) -> Facts {
+fn facts(ssl: SslRequestOutcome, replies: &[(Reply, Reply)]) -> EndpointFacts {
     let startups: Vec<_> = (0..replies.len()).map(|index| startup(&format!("user{index}"))).collect();
-    let mut facts = Facts::new(&startups);
+    let mut facts = EndpointFacts::new(&startups);
     facts.ssl = ssl;
     if ssl == SslRequestOutcome::S {
         facts.handshake = handshake();
@@ -73,32 +73,32 @@ fn facts(ssl: SslRequestOutcome, replies: &[(Reply, Reply)]) -> Facts {
 #[test]
 fn both_transports_together() {
     use SslRequestOutcome as Ssl;
-    let timeout = || Attempt::Failed(Reason::Timeout("waiting"));
-    let closed = || Attempt::Failed(Reason::Closed("waiting"));
+    let timeout = || Attempt::Failed(AttemptFailure::Timeout("waiting"));
+    let closed = || Attempt::Failed(AttemptFailure::Closed("waiting"));
     for (name, ssl, replies, expected) in [
-        ("refused / allowed", Ssl::S, vec![(refused(), asks())], Verdict::Enforced),
-        ("allowed / allowed", Ssl::S, vec![(asks(), asks())], Verdict::Optional),
-        ("allowed / N", Ssl::N, vec![(asks(), not_offered())], Verdict::PlaintextOnly),
-        ("allowed / refused", Ssl::S, vec![(asks(), refused())], Verdict::PlaintextOnly),
-        ("refused / refused", Ssl::S, vec![(refused(), refused())], Verdict::Inconclusive),
-        ("refused / N", Ssl::N, vec![(refused(), not_offered())], Verdict::Inconclusive),
-        ("refused / certificate", Ssl::S, vec![(refused(), wants_certificate())], Verdict::Enforced),
-        ("busy / allowed", Ssl::S, vec![(busy(), asks())], Verdict::Inconclusive),
-        ("refused / busy", Ssl::S, vec![(refused(), busy())], Verdict::Inconclusive),
-        ("busy / busy", Ssl::S, vec![(busy(), busy())], Verdict::Inconclusive),
-        ("timeout / allowed", Ssl::S, vec![(timeout(), asks())], Verdict::Inconclusive),
-        ("closed / allowed", Ssl::S, vec![(closed(), asks())], Verdict::Enforced),
-        ("closed / closed", Ssl::S, vec![(closed(), closed())], Verdict::Inconclusive),
-        ("closed / no TLS", Ssl::Closed, vec![(closed(), closed())], Verdict::Inconclusive),
-        ("allowed / unknown", Ssl::S, vec![(asks(), timeout())], Verdict::Optional),
-        ("allowed, SSLRequest closed", Ssl::Closed, vec![(asks(), closed())], Verdict::PlaintextOnly),
-        ("allowed, SSLRequest times out", Ssl::Timeout, vec![(asks(), timeout())], Verdict::Optional),
-        ("one hole among many", Ssl::S, vec![(refused(), asks()), (asks(), asks())], Verdict::Optional),
-        ("a hole without TLS", Ssl::S, vec![(refused(), asks()), (asks(), refused())], Verdict::Optional),
-        ("no replication line", Ssl::S, vec![(refused(), asks()), (refused(), refused())], Verdict::Enforced),
-        ("one unknown in plaintext", Ssl::S, vec![(refused(), asks()), (timeout(), asks())], Verdict::Inconclusive),
-        ("one unknown over TLS", Ssl::S, vec![(refused(), asks()), (refused(), timeout())], Verdict::Enforced),
-        ("a hole beats an unknown", Ssl::S, vec![(timeout(), asks()), (asks(), asks())], Verdict::Optional),
+        ("refused / allowed", Ssl::S, vec![(refused(), asks())], WireVerdict::Enforced),
+        ("allowed / allowed", Ssl::S, vec![(asks(), asks())], WireVerdict::Optional),
+        ("allowed / N", Ssl::N, vec![(asks(), not_offered())], WireVerdict::PlaintextOnly),
+        ("allowed / refused", Ssl::S, vec![(asks(), refused())], WireVerdict::PlaintextOnly),
+        ("refused / refused", Ssl::S, vec![(refused(), refused())], WireVerdict::Inconclusive),
+        ("refused / N", Ssl::N, vec![(refused(), not_offered())], WireVerdict::Inconclusive),
+        ("refused / certificate", Ssl::S, vec![(refused(), wants_certificate())], WireVerdict::Enforced),
+        ("busy / allowed", Ssl::S, vec![(busy(), asks())], WireVerdict::Inconclusive),
+        ("refused / busy", Ssl::S, vec![(refused(), busy())], WireVerdict::Inconclusive),
+        ("busy / busy", Ssl::S, vec![(busy(), busy())], WireVerdict::Inconclusive),
+        ("timeout / allowed", Ssl::S, vec![(timeout(), asks())], WireVerdict::Inconclusive),
+        ("closed / allowed", Ssl::S, vec![(closed(), asks())], WireVerdict::Enforced),
+        ("closed / closed", Ssl::S, vec![(closed(), closed())], WireVerdict::Inconclusive),
+        ("closed / no TLS", Ssl::Closed, vec![(closed(), closed())], WireVerdict::Inconclusive),
+        ("allowed / unknown", Ssl::S, vec![(asks(), timeout())], WireVerdict::Optional),
+        ("allowed, SSLRequest closed", Ssl::Closed, vec![(asks(), closed())], WireVerdict::PlaintextOnly),
+        ("allowed, SSLRequest times out", Ssl::Timeout, vec![(asks(), timeout())], WireVerdict::Optional),
+        ("one hole among many", Ssl::S, vec![(refused(), asks()), (asks(), asks())], WireVerdict::Optional),
+        ("a hole without TLS", Ssl::S, vec![(refused(), asks()), (asks(), refused())], WireVerdict::Optional),
+        ("no replication line", Ssl::S, vec![(refused(), asks()), (refused(), refused())], WireVerdict::Enforced),
+        ("one unknown in plaintext", Ssl::S, vec![(refused(), asks()), (timeout(), asks())], WireVerdict::Inconclusive),
+        ("one unknown over TLS", Ssl::S, vec![(refused(), asks()), (refused(), timeout())], WireVerdict::Enforced),
+        ("a hole beats an unknown", Ssl::S, vec![(timeout(), asks()), (asks(), asks())], WireVerdict::Optional),
     ] {
         let decision = decide(&facts(ssl, &replies));
         assert_eq!(decision.verdict, expected, "{name}: {}", decision.reason);
@@ -109,8 +109,8 @@ fn both_transports_together() {
 #[test]
 fn a_gateway_without_a_routine_is_judged_by_the_other_transport() {
     let gateway = || error("28000", None, "SSL connection is required. Please specify SSL options and retry.");
-    assert_eq!(decide(&facts(SslRequestOutcome::S, &[(gateway(), asks())])).verdict, Verdict::Enforced);
-    assert_eq!(decide(&facts(SslRequestOutcome::S, &[(gateway(), gateway())])).verdict, Verdict::Inconclusive);
+    assert_eq!(decide(&facts(SslRequestOutcome::S, &[(gateway(), asks())])).verdict, WireVerdict::Enforced);
+    assert_eq!(decide(&facts(SslRequestOutcome::S, &[(gateway(), gateway())])).verdict, WireVerdict::Inconclusive);
 }
 
 #[test]
@@ -121,42 +121,45 @@ fn the_reason_names_the_hole() {
 
 #[test]
 fn tls_that_is_announced_and_absent_is_broken() {
-    let mut broken = facts(SslRequestOutcome::S, &[(refused(), Attempt::Failed(Reason::Closed("x")))]);
-    broken.handshake = Attempt::Failed(Reason::Handshake("alert internal_error".into()));
-    assert_eq!(decide(&broken).verdict, Verdict::BrokenTls);
+    let mut broken = facts(SslRequestOutcome::S, &[(refused(), Attempt::Failed(AttemptFailure::Closed("x")))]);
+    broken.handshake = Attempt::Failed(AttemptFailure::Handshake("alert internal_error".into()));
+    assert_eq!(decide(&broken).verdict, WireVerdict::BrokenTls);
 
     // Only an old version: broken, because unsafe.
-    broken.versions = BTreeMap::from([(TlsVersion::Tls11, Attempt::Completed(true))]);
+    broken.versions = BTreeMap::from([(ProtocolVersion::Tls11, Attempt::Completed(true))]);
     let decision = decide(&broken);
-    assert_eq!(decision.verdict, Verdict::BrokenTls);
+    assert_eq!(decision.verdict, WireVerdict::BrokenTls);
     assert!(decision.reason.contains("TLSv1.1"), "{}", decision.reason);
 
     // A good version that we cannot complete: not the server's fault.
-    broken.versions.insert(TlsVersion::Tls12, Attempt::Completed(true));
-    assert_eq!(decide(&broken).verdict, Verdict::Inconclusive);
+    broken.versions.insert(ProtocolVersion::Tls12, Attempt::Completed(true));
+    assert_eq!(decide(&broken).verdict, WireVerdict::Inconclusive);
 
     // A time-out may be the network's fault.
-    let mut slow = facts(SslRequestOutcome::S, &[(refused(), Attempt::Failed(Reason::Timeout("x")))]);
-    slow.handshake = Attempt::Failed(Reason::Timeout("x"));
-    assert_eq!(decide(&slow).verdict, Verdict::Inconclusive);
+    let mut slow = facts(SslRequestOutcome::S, &[(refused(), Attempt::Failed(AttemptFailure::Timeout("x")))]);
+    slow.handshake = Attempt::Failed(AttemptFailure::Timeout("x"));
+    assert_eq!(decide(&slow).verdict, WireVerdict::Inconclusive);
 
     let mut injected = facts(SslRequestOutcome::S, &[(refused(), asks())]);
     injected.bytes_before_handshake = true;
-    assert_eq!(decide(&injected).verdict, Verdict::BrokenTls);
+    assert_eq!(decide(&injected).verdict, WireVerdict::BrokenTls);
 }
 
 #[test]
 fn what_is_no_postgresql() {
-    let garbage = || Attempt::Failed(Reason::Protocol("unexpected first byte 0x48".into()));
-    assert_eq!(decide(&facts(SslRequestOutcome::Garbage, &[(garbage(), garbage())])).verdict, Verdict::NotPostgresql);
+    let garbage = || Attempt::Failed(AttemptFailure::Protocol("unexpected first byte 0x48".into()));
+    assert_eq!(
+        decide(&facts(SslRequestOutcome::Garbage, &[(garbage(), garbage())])).verdict,
+        WireVerdict::NotPostgresql
+    );
     // A byte N or E alone is no evidence for PostgreSQL.
-    assert_eq!(decide(&facts(SslRequestOutcome::N, &[(garbage(), not_offered())])).verdict, Verdict::NotPostgresql);
+    assert_eq!(decide(&facts(SslRequestOutcome::N, &[(garbage(), not_offered())])).verdict, WireVerdict::NotPostgresql);
     let mut ssh = facts(SslRequestOutcome::NotSent, &[(not_offered(), not_offered())]);
     ssh.talks_first = true;
-    assert_eq!(decide(&ssh).verdict, Verdict::NotPostgresql);
+    assert_eq!(decide(&ssh).verdict, WireVerdict::NotPostgresql);
     let mut gone = facts(SslRequestOutcome::NotSent, &[(not_offered(), not_offered())]);
-    gone.unreachable = Some(Reason::ConnectionRefused);
-    assert_eq!(decide(&gone).verdict, Verdict::Unreachable);
+    gone.unreachable = Some(AttemptFailure::ConnectionRefused);
+    assert_eq!(decide(&gone).verdict, WireVerdict::Unreachable);
 }
 
 #[test]
@@ -165,10 +168,10 @@ fn worst_in_clear_and_best_over_tls_stand_for_all() {
         decide(&facts(SslRequestOutcome::S, &[(refused(), refused()), (busy(), asks()), (refused(), busy())]));
     assert_eq!(decision.plaintext.sqlstate.as_deref(), Some("53300"));
     assert_eq!(decision.encrypted.authentication.as_deref(), Some("password"));
-    assert_eq!(worst_plaintext(std::iter::empty()).outcome, Outcome::Unknown);
+    assert_eq!(worst_plaintext(std::iter::empty()).outcome, StartupOutcome::Unknown);
 }
 
-fn replication(facts: &mut Facts, index: usize) {
+fn replication(facts: &mut EndpointFacts, index: usize) {
     facts.startups[index].startup.replication = Replication::Physical;
     facts.startups[index].startup.database = None;
 }
@@ -178,35 +181,35 @@ fn replication_that_nobody_can_have_does_not_decide() {
     let full =
         || error("53300", Some("InitProcess"), "number of requested standby connections exceeds max_wal_senders");
     let none = || error("08P01", None, "unsupported startup parameter: replication");
-    let not_asked = || Attempt::NotScheduled(Reason::Pointless("not needed"));
+    let not_asked = || Attempt::NotScheduled(AttemptFailure::Pointless("not needed"));
     for (name, others, plaintext, encrypted, expected) in [
-        ("no WAL sender", refused(), full(), full(), Verdict::Enforced),
-        ("none through a pooler", refused(), none(), not_asked(), Verdict::Enforced),
-        ("a WAL sender over TLS alone", refused(), full(), asks(), Verdict::Inconclusive),
-        ("not known over TLS", refused(), full(), not_asked(), Verdict::Inconclusive),
+        ("no WAL sender", refused(), full(), full(), WireVerdict::Enforced),
+        ("none through a pooler", refused(), none(), not_asked(), WireVerdict::Enforced),
+        ("a WAL sender over TLS alone", refused(), full(), asks(), WireVerdict::Inconclusive),
+        ("not known over TLS", refused(), full(), not_asked(), WireVerdict::Inconclusive),
         (
             "starting up",
             refused(),
             error("57P03", None, "starting"),
             error("57P03", None, "starting"),
-            Verdict::Inconclusive,
+            WireVerdict::Inconclusive,
         ),
-        ("no slot for anybody", busy(), full(), full(), Verdict::Inconclusive),
-        ("an open server", asks(), full(), full(), Verdict::Optional),
+        ("no slot for anybody", busy(), full(), full(), WireVerdict::Inconclusive),
+        ("an open server", asks(), full(), full(), WireVerdict::Optional),
     ] {
         let mut facts = facts(SslRequestOutcome::S, &[(others, asks()), (plaintext, encrypted)]);
         replication(&mut facts, 1);
         let decision = decide(&facts);
         assert_eq!(decision.verdict, expected, "{name}: {}", decision.reason);
-        if expected == Verdict::Enforced {
-            assert_eq!(decision.plaintext.outcome, Outcome::Refused, "{name}");
+        if expected == WireVerdict::Enforced {
+            assert_eq!(decision.plaintext.outcome, StartupOutcome::Refused, "{name}");
             assert!(decision.reason.contains("; replication "), "{name}: {}", decision.reason);
         }
     }
     // Nobody else answered: what cannot be had proves nothing.
     let mut alone = facts(SslRequestOutcome::S, &[(none(), asks())]);
     replication(&mut alone, 0);
-    assert_ne!(decide(&alone).verdict, Verdict::Enforced);
+    assert_ne!(decide(&alone).verdict, WireVerdict::Enforced);
 }
 
 #[test]
@@ -214,36 +217,36 @@ fn names_that_a_pooler_does_not_know_count_only_where_it_has_no_rules() {
     let unknown = || error("08P01", None, "no such database: hostssl_1");
     let rejected = || error("08P01", None, "login rejected");
     let decision = decide(&facts(SslRequestOutcome::S, &[(rejected(), asks()), (unknown(), unknown())]));
-    assert_eq!(decision.verdict, Verdict::Enforced, "{}", decision.reason);
+    assert_eq!(decision.verdict, WireVerdict::Enforced, "{}", decision.reason);
     let decision = decide(&facts(SslRequestOutcome::S, &[(asks(), asks()), (unknown(), unknown())]));
-    assert_eq!(decision.verdict, Verdict::Optional);
+    assert_eq!(decision.verdict, WireVerdict::Optional);
     let decision = decide(&facts(SslRequestOutcome::S, &[(unknown(), unknown())]));
-    assert_eq!(decision.verdict, Verdict::Optional, "it would have gone on with a name that it knows");
+    assert_eq!(decision.verdict, WireVerdict::Optional, "it would have gone on with a name that it knows");
 }
 
 #[test]
 fn cryptography_that_we_lack_does_not_hide_a_refusal_in_words() {
-    let beyond = || Attempt::Failed(Reason::Handshake("no common suite".into()));
+    let beyond = || Attempt::Failed(AttemptFailure::Handshake("no common suite".into()));
     let mut unseen = facts(SslRequestOutcome::S, &[(refused(), beyond()), (refused(), beyond())]);
-    unseen.handshake = Attempt::Failed(Reason::Handshake("no common suite".into()));
-    unseen.versions = BTreeMap::from([(TlsVersion::Tls12, Attempt::Completed(true))]);
-    assert_eq!(decide(&unseen).verdict, Verdict::Inconclusive, "no ServerHello");
+    unseen.handshake = Attempt::Failed(AttemptFailure::Handshake("no common suite".into()));
+    unseen.versions = BTreeMap::from([(ProtocolVersion::Tls12, Attempt::Completed(true))]);
+    assert_eq!(decide(&unseen).verdict, WireVerdict::Inconclusive, "no ServerHello");
     unseen.hello_suite = Some(CipherSuite(0x009c));
     let decision = decide(&unseen);
-    assert_eq!(decision.verdict, Verdict::Enforced, "{}", decision.reason);
+    assert_eq!(decision.verdict, WireVerdict::Enforced, "{}", decision.reason);
     assert!(decision.reason.contains("TLS was not completed"), "{}", decision.reason);
     for without_secrecy in [0x0002, 0x006c] {
-        let weak = Facts { hello_suite: Some(CipherSuite(without_secrecy)), ..unseen.clone() };
-        assert_eq!(decide(&weak).verdict, Verdict::Inconclusive, "{without_secrecy:04x}");
+        let weak = EndpointFacts { hello_suite: Some(CipherSuite(without_secrecy)), ..unseen.clone() };
+        assert_eq!(decide(&weak).verdict, WireVerdict::Inconclusive, "{without_secrecy:04x}");
     }
-    unseen.startups[1].plaintext = Attempt::Failed(Reason::Closed("waiting"));
-    assert_eq!(decide(&unseen).verdict, Verdict::Inconclusive, "a silence is no word");
+    unseen.startups[1].plaintext = Attempt::Failed(AttemptFailure::Closed("waiting"));
+    assert_eq!(decide(&unseen).verdict, WireVerdict::Inconclusive, "a silence is no word");
 }
 
 #[test]
 fn an_error_for_every_request_of_tls_leaves_plaintext_alone() {
     let decision = decide(&facts(SslRequestOutcome::E, &[(asks(), not_offered())]));
-    assert_eq!(decision.verdict, Verdict::PlaintextOnly, "{}", decision.reason);
+    assert_eq!(decision.verdict, WireVerdict::PlaintextOnly, "{}", decision.reason);
 }
 
 #[test]
@@ -254,7 +257,7 @@ fn several_servers_are_never_called_enforced_by_luck() {
         several.identity.handshake(&Handshake { chain: vec![vec![chain]], ..handshake });
     }
     let decision = decide(&several);
-    assert_eq!(decision.verdict, Verdict::Inconclusive);
+    assert_eq!(decision.verdict, WireVerdict::Inconclusive);
     assert!(
         decision.reason.contains("at least 2 servers answer here, which differ in: certificate"),
         "{}",
@@ -270,11 +273,11 @@ fn several_servers_are_never_called_enforced_by_luck() {
     for _ in 0..20 {
         several.identity.reply(crate::identity::Transport::Plaintext, &startup("user0"), &refusal);
     }
-    assert_eq!(decide(&several).verdict, Verdict::Inconclusive, "without --repeat");
+    assert_eq!(decide(&several).verdict, WireVerdict::Inconclusive, "without --repeat");
     several.repeated = true;
     let decision = decide(&several);
-    assert_eq!(decision.verdict, Verdict::Enforced);
+    assert_eq!(decision.verdict, WireVerdict::Enforced);
     assert!(decision.reason.contains("20 answers"), "{}", decision.reason);
     several.startups[0].plaintext = asks();
-    assert_eq!(decide(&several).verdict, Verdict::Optional, "a hole is a hole, whoever has it");
+    assert_eq!(decide(&several).verdict, WireVerdict::Optional, "a hole is a hole, whoever has it");
 }

@@ -20,16 +20,16 @@ use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::frontend::InitialPacket;
 use hostssl_probe::dial::{Dial, Network, Stream};
 use hostssl_probe::report::{
-    ClientCertificate, Outcome, SslRequestOutcome as Ssl, Support, TlsVersion, Verdict, Weakness,
+    ClientCertificate, ProtocolVersion, SslRequestOutcome as Ssl, StartupOutcome, Support, Weakness, WireVerdict,
 };
-use hostssl_probe::target::{SslNegotiation, Target};
-use hostssl_probe::{Names, Options, Prober, probe_many};
+use hostssl_probe::target::{ProbeTarget, SslNegotiation};
+use hostssl_probe::{ProbeOptions, Prober, StartupNames, probe_many};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-fn thorough() -> Options {
+fn thorough() -> ProbeOptions {
     let quick = quick();
-    Options { direct_tls_without_alpn: true, gss_encryption: true, startup_stuffing: true, ..quick }
+    ProbeOptions { direct_tls_without_alpn: true, gss_encryption: true, startup_stuffing: true, ..quick }
 }
 
 /// Closes with a reset in place of an end.
@@ -41,8 +41,8 @@ fn reset(stream: &TcpStream) {
 async fn an_open_port_that_closes_silently() {
     let peer = Peer::start(async |stream: TcpStream, _| drop_quietly(stream)).await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Closed));
-    assert_eq!(report.plaintext.outcome, Outcome::Unknown);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Inconclusive, Ssl::Closed));
+    assert_eq!(report.plaintext.outcome, StartupOutcome::Unknown);
 }
 
 fn drop_quietly(_: TcpStream) -> std::io::Result<()> {
@@ -58,14 +58,14 @@ async fn an_open_port_that_resets_after_the_request() {
     })
     .await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Reset));
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Inconclusive, Ssl::Reset));
 }
 
 #[tokio::test]
 async fn a_tarpit_costs_its_time_out_and_few_connections() {
     let peer = Peer::start(async |mut stream: TcpStream, _| wait_for_end(&mut stream).await).await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::Timeout));
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Inconclusive, Ssl::Timeout));
     assert_eq!(peer.count(), 3, "SSLRequest, one startup in plaintext, one direct TLS");
 }
 
@@ -75,7 +75,7 @@ async fn a_closed_port() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let report = probe(address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Unreachable, Ssl::NotSent));
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Unreachable, Ssl::NotSent));
     assert!(report.reason.contains("refused"), "{}", report.reason);
 }
 
@@ -91,16 +91,16 @@ async fn a_black_hole() {
         fill.push(tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await);
     }
     let report = probe(address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Unreachable, Ssl::NotSent));
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Unreachable, Ssl::NotSent));
     assert!(report.reason.contains("deadline"), "{}", report.reason);
 }
 
 #[tokio::test]
 async fn a_name_without_an_address() {
     let prober = Prober::new(quick()).unwrap();
-    let reports = prober.probe(&Target::new("does-not-exist.invalid", 5432)).await;
+    let reports = prober.probe(&ProbeTarget::new("does-not-exist.invalid", 5432)).await;
     assert_eq!(reports.len(), 1);
-    assert_eq!((reports[0].verdict, reports[0].address.as_deref()), (Verdict::Unreachable, None));
+    assert_eq!((reports[0].verdict, reports[0].address.as_deref()), (WireVerdict::Unreachable, None));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn peers_that_are_no_postgresql() {
         let report = probe(peer.address, quick()).await;
         assert_eq!(
             (report.verdict, report.ssl_request),
-            (Verdict::NotPostgresql, expected),
+            (WireVerdict::NotPostgresql, expected),
             "{name}: {}",
             report.reason
         );
@@ -136,7 +136,7 @@ async fn peers_that_are_no_postgresql() {
 async fn a_server_without_tls() {
     let peer = Script::without_tls(Authentication::CleartextPassword.encode()).peer().await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::PlaintextOnly, Ssl::N));
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::PlaintextOnly, Ssl::N));
     assert_eq!(
         report.weaknesses,
         [Weakness::PlaintextAccepted, Weakness::PlaintextReplicationAccepted, Weakness::PlaintextPassword]
@@ -145,13 +145,13 @@ async fn a_server_without_tls() {
 
     let peer = Script::without_tls(refusal()).peer().await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Inconclusive, "{}", report.reason);
 }
 
 #[tokio::test]
 async fn after_n_something_else_than_postgresql() {
     let peer = Script::without_tls(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()).peer().await;
-    assert_eq!(probe(peer.address, quick()).await.verdict, Verdict::NotPostgresql);
+    assert_eq!(probe(peer.address, quick()).await.verdict, WireVerdict::NotPostgresql);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn errors_in_answer_to_the_request() {
         let script = Script { ssl: bytes.clone(), ..Script::without_tls(bytes) };
         let peer = script.peer().await;
         let report = probe(peer.address, quick()).await;
-        assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::E));
+        assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Inconclusive, Ssl::E));
         assert!(peer.count() >= 2, "asked once more");
     }
 }
@@ -192,8 +192,8 @@ async fn tls_that_is_announced_and_not_there() {
         })
         .await;
         let report = probe(peer.address, quick()).await;
-        assert_eq!((report.verdict, report.ssl_request), (Verdict::BrokenTls, Ssl::S), "{name}: {}", report.reason);
-        assert_eq!(report.plaintext.outcome, Outcome::Refused, "{name}");
+        assert_eq!((report.verdict, report.ssl_request), (WireVerdict::BrokenTls, Ssl::S), "{name}: {}", report.reason);
+        assert_eq!(report.plaintext.outcome, StartupOutcome::Refused, "{name}");
     }
 }
 
@@ -202,7 +202,7 @@ async fn a_handshake_that_never_ends() {
     let script = Script { tls: None, ..Script::enforcing(modern()) };
     let peer = script.peer().await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Inconclusive, Ssl::S), "{}", report.reason);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Inconclusive, Ssl::S), "{}", report.reason);
     assert!(report.encrypted.note.is_some_and(|note| note.contains("deadline")));
 }
 
@@ -210,7 +210,7 @@ async fn a_handshake_that_never_ends() {
 async fn bytes_between_s_and_the_handshake() {
     let script = Script { ssl: b"S and an injected message".to_vec(), ..Script::enforcing(modern()) };
     let report = probe(script.peer().await.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::BrokenTls, Ssl::S), "{}", report.reason);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::BrokenTls, Ssl::S), "{}", report.reason);
     assert_eq!(report.weaknesses, [Weakness::BytesBeforeHandshake]);
 }
 
@@ -231,7 +231,7 @@ async fn floods_and_drips_are_cut_off() {
         .await;
         // The flood never ends: that the probe does shows that it was cut off.
         let report = probe(peer.address, quick()).await;
-        assert_eq!(report.verdict, Verdict::NotPostgresql, "{name}: {}", report.reason);
+        assert_eq!(report.verdict, WireVerdict::NotPostgresql, "{name}: {}", report.reason);
     }
 
     let drip = Peer::start(async |mut stream: TcpStream, _| {
@@ -244,14 +244,14 @@ async fn floods_and_drips_are_cut_off() {
     })
     .await;
     let report = probe(drip.address, quick()).await;
-    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Inconclusive, "{}", report.reason);
 }
 
 #[tokio::test]
 async fn a_terminator_that_closes_plaintext_silently() {
     let script = Script { plaintext: Vec::new(), encrypted: scram(false), ..Script::enforcing(modern()) };
     let report = probe(script.peer().await.address, quick()).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert_eq!(report.tls.unwrap().channel_binding, Some(false));
     assert!(report.weaknesses.contains(&Weakness::NoChannelBinding));
 }
@@ -259,15 +259,15 @@ async fn a_terminator_that_closes_plaintext_silently() {
 #[tokio::test]
 async fn servers_by_the_code_of_their_refusal() {
     for (name, plaintext, expected) in [
-        ("PostgreSQL", refusal(), Verdict::Enforced),
-        ("pgbouncer", error("08P01", None, "SSL required"), Verdict::Enforced),
-        ("a gateway", error("28000", None, "SSL connection is required."), Verdict::Enforced),
-        ("md5", Authentication::Md5Password { salt: [1; 4] }.encode(), Verdict::Optional),
-        ("a role that is not there", error("28000", Some("InitializeSessionUserId"), "role"), Verdict::Optional),
-        ("a database that is not there", error("3D000", Some("InitPostgres"), "database"), Verdict::Optional),
-        ("starting up", error("57P03", Some("ProcessStartupPacket"), "starting"), Verdict::Inconclusive),
-        ("shutting down", error("57P01", Some("x"), "terminating"), Verdict::Inconclusive),
-        ("an old protocol", error("0A000", Some("ProcessStartupPacket"), "unsupported"), Verdict::Inconclusive),
+        ("PostgreSQL", refusal(), WireVerdict::Enforced),
+        ("pgbouncer", error("08P01", None, "SSL required"), WireVerdict::Enforced),
+        ("a gateway", error("28000", None, "SSL connection is required."), WireVerdict::Enforced),
+        ("md5", Authentication::Md5Password { salt: [1; 4] }.encode(), WireVerdict::Optional),
+        ("a role that is not there", error("28000", Some("InitializeSessionUserId"), "role"), WireVerdict::Optional),
+        ("a database that is not there", error("3D000", Some("InitPostgres"), "database"), WireVerdict::Optional),
+        ("starting up", error("57P03", Some("ProcessStartupPacket"), "starting"), WireVerdict::Inconclusive),
+        ("shutting down", error("57P01", Some("x"), "terminating"), WireVerdict::Inconclusive),
+        ("an old protocol", error("0A000", Some("ProcessStartupPacket"), "unsupported"), WireVerdict::Inconclusive),
     ] {
         let script = Script { plaintext, ..Script::enforcing(modern()) };
         let report = probe(script.peer().await.address, quick()).await;
@@ -295,7 +295,7 @@ async fn a_server_that_wakes_up_is_asked_again() {
     })
     .await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn client_certificates_demanded_by_tls() {
     for (name, versions) in [("TLS 1.3", &[&rustls::version::TLS13]), ("TLS 1.2", &[&rustls::version::TLS12])] {
         let tls = tls_server(versions, ClientCertificates::Required);
         let report = probe(Script::enforcing(tls).peer().await.address, quick()).await;
-        assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+        assert_eq!(report.verdict, WireVerdict::Enforced, "{name}: {}", report.reason);
         assert_eq!(report.encrypted.authentication.as_deref(), Some("cert"), "{name}");
         let tls = report.tls.unwrap();
         assert_eq!(tls.client_certificate, ClientCertificate::Required, "{name}");
@@ -320,7 +320,7 @@ async fn versions_of_a_tls_1_2_and_a_tls_1_3_server() {
     ] {
         let tls = tls_server(versions, ClientCertificates::NotAsked);
         let report = probe(Script::enforcing(tls).peer().await.address, quick()).await;
-        assert_eq!(report.verdict, Verdict::Enforced);
+        assert_eq!(report.verdict, WireVerdict::Enforced);
         let found: Vec<_> = report.tls.unwrap().versions.iter().map(|version| version.support).collect();
         assert_eq!(found[3..], expected);
         assert_eq!(found[..3], [Support::Refused; 3]);
@@ -359,22 +359,22 @@ async fn direct_tls_where_the_request_finds_no_answer() {
     })
     .await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::Closed), "{}", report.reason);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Enforced, Ssl::Closed), "{}", report.reason);
     assert_eq!(report.tls.unwrap().negotiated.unwrap().alpn.as_deref(), Some("postgresql"));
 
-    let mut target = Target::new("127.0.0.1", peer.address.port());
+    let mut target = ProbeTarget::new("127.0.0.1", peer.address.port());
     target.negotiation = SslNegotiation::Direct;
     let report = Prober::new(quick()).unwrap().probe(&target).await.remove(0);
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::NotSent), "{}", report.reason);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Enforced, Ssl::NotSent), "{}", report.reason);
 }
 
 #[tokio::test]
 async fn a_target_that_asks_for_direct_tls_in_vain() {
     let peer = Script::enforcing(modern()).peer().await;
-    let mut target = Target::new("127.0.0.1", peer.address.port());
+    let mut target = ProbeTarget::new("127.0.0.1", peer.address.port());
     target.negotiation = SslNegotiation::Direct;
     let report = Prober::new(quick()).unwrap().probe(&target).await.remove(0);
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::S));
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Enforced, Ssl::S));
     assert_eq!(report.tls.unwrap().direct_tls, Support::Refused);
 }
 
@@ -417,14 +417,14 @@ async fn a_notice_and_a_negotiation_may_come_first() {
     bytes.extend(b"N\0\0\0\x0dMbeware\0\0");
     bytes.extend(scram(false));
     let script = Script { plaintext: bytes, ..Script::enforcing(modern()) };
-    assert_eq!(probe(script.peer().await.address, quick()).await.verdict, Verdict::Optional);
+    assert_eq!(probe(script.peer().await.address, quick()).await.verdict, WireVerdict::Optional);
 }
 
 #[tokio::test]
 async fn trust_in_clear_is_left_at_once() {
     let script = Script { plaintext: Authentication::Ok.encode(), ..Script::enforcing(modern()) };
     let report = probe(script.peer().await.address, quick()).await;
-    assert_eq!(report.verdict, Verdict::Optional);
+    assert_eq!(report.verdict, WireVerdict::Optional);
     assert!(report.weaknesses.contains(&Weakness::PlaintextTrust));
     let lines = report.transcript.unwrap();
     assert!(lines.iter().any(|line| line.message == "Terminate"));
@@ -451,11 +451,11 @@ async fn nothing_from_a_server_steers_a_terminal() {
 #[tokio::test]
 async fn connections_to_one_server_are_few() {
     let peer = Script::enforcing(modern()).peer().await;
-    let options = Options { connections_per_server: 2, ..thorough() };
+    let options = ProbeOptions { connections_per_server: 2, ..thorough() };
     let prober = Arc::new(Prober::new(options).unwrap());
-    let targets = vec![Target::new("127.0.0.1", peer.address.port()); 3];
+    let targets = vec![ProbeTarget::new("127.0.0.1", peer.address.port()); 3];
     let reports: Vec<_> = probe_many(prober, targets, 3).collect().await;
-    assert!(reports.iter().all(|report| report.verdict == Verdict::Enforced));
+    assert!(reports.iter().all(|report| report.verdict == WireVerdict::Enforced));
     assert!(peer.count() > 15);
     // The peer counts a connection until it has seen its end: one more may be on its way out for each.
     assert!(peer.at_once.load(Ordering::SeqCst) <= 4, "{:?}", peer.at_once);
@@ -463,24 +463,24 @@ async fn connections_to_one_server_are_few() {
 
 #[tokio::test]
 async fn a_lean_probe_comes_to_the_same_verdicts() {
-    let connections = |options: Options, script: Script| async move {
+    let connections = |options: ProbeOptions, script: Script| async move {
         let peer = script.peer().await;
         let report = probe(peer.address, options).await;
         (report.verdict, peer.count())
     };
-    let lean = || Options { transcript: false, ..Options::lean() };
+    let lean = || ProbeOptions { transcript: false, ..ProbeOptions::lean() };
     let open = Script { plaintext: scram(false), ..Script::enforcing(modern()) };
-    assert_eq!(connections(lean(), Script::enforcing(modern())).await, (Verdict::Enforced, 4));
-    assert_eq!(connections(lean(), open.clone()).await, (Verdict::Optional, 4));
+    assert_eq!(connections(lean(), Script::enforcing(modern())).await, (WireVerdict::Enforced, 4));
+    assert_eq!(connections(lean(), open.clone()).await, (WireVerdict::Optional, 4));
     // This peer does not end the question about old versions by an alert protocol_version, and chooses the protocol of direct
     // TLS without having it: three connections more than to a PostgreSQL.
-    let fewest = || Options { names: Names::Fewest, ..quick() };
-    assert_eq!(connections(fewest(), Script::enforcing(modern())).await, (Verdict::Enforced, 9));
-    assert_eq!(connections(quick(), Script::enforcing(modern())).await, (Verdict::Enforced, 16));
-    assert_eq!(connections(quick(), open).await, (Verdict::Optional, 9), "one hole is enough");
+    let fewest = || ProbeOptions { names: StartupNames::Fewest, ..quick() };
+    assert_eq!(connections(fewest(), Script::enforcing(modern())).await, (WireVerdict::Enforced, 9));
+    assert_eq!(connections(quick(), Script::enforcing(modern())).await, (WireVerdict::Enforced, 16));
+    assert_eq!(connections(quick(), open).await, (WireVerdict::Optional, 9), "one hole is enough");
     // Where the first startup is refused over TLS, the others are tried.
     let shut = Script { encrypted: refusal(), ..Script::enforcing(modern()) };
-    assert_eq!(connections(lean(), shut).await, (Verdict::Inconclusive, 6));
+    assert_eq!(connections(lean(), shut).await, (WireVerdict::Inconclusive, 6));
 }
 
 #[tokio::test]
@@ -494,10 +494,15 @@ async fn an_endpoint_has_a_deadline() {
         }
     })
     .await;
-    let options = Options { endpoint_timeout: Duration::from_millis(400), connections_per_server: 1, ..quick() };
+    let options = ProbeOptions { endpoint_timeout: Duration::from_millis(400), connections_per_server: 1, ..quick() };
     let report = probe(peer.address, options).await;
     assert!(peer.count() < 10, "not everything was asked: {}", peer.count());
-    assert_eq!(report.verdict, Verdict::Inconclusive, "what was not asked is not taken for refused: {}", report.reason);
+    assert_eq!(
+        report.verdict,
+        WireVerdict::Inconclusive,
+        "what was not asked is not taken for refused: {}",
+        report.reason
+    );
 }
 
 #[tokio::test]
@@ -512,7 +517,7 @@ async fn dropping_a_probe_closes_its_connections() {
         }
     })
     .await;
-    let options = Options { job_timeout: Duration::from_secs(30), ..quick() };
+    let options = ProbeOptions { job_timeout: Duration::from_secs(30), ..quick() };
     let probing = tokio::time::timeout(Duration::from_millis(50), probe(peer.address, options));
     assert!(probing.await.is_err());
     let closed = tokio::time::timeout(Duration::from_secs(5), receiver.recv()).await;
@@ -524,7 +529,7 @@ async fn many_targets_come_as_a_stream() {
     let peer = Script::without_tls(refusal()).peer().await;
     let prober = Arc::new(Prober::new(quick()).unwrap());
     let port = peer.address.port();
-    let targets = (0..200u8).map(move |last| Target::new(format!("127.0.0.{}", last % 5 + 1), port));
+    let targets = (0..200u8).map(move |last| ProbeTarget::new(format!("127.0.0.{}", last % 5 + 1), port));
     let mut drawn = 0;
     let mut stream = probe_many(prober, targets.inspect(|_| {}), 8);
     while let Some(report) = stream.next().await {
@@ -562,15 +567,15 @@ async fn every_host_of_a_service() {
     let port = peer.address.port();
     let hosts = vec![("a.example".to_owned(), port), ("b.example".to_owned(), port)];
     let dialer = Arc::new(Announced { hosts, addresses: vec![peer.address] });
-    let prober = Prober::new(Options { dialer, ..quick() }).unwrap();
-    let reports = prober.probe(&Target::new("_postgresql._tcp.example", 5432)).await;
+    let prober = Prober::new(ProbeOptions { dialer, ..quick() }).unwrap();
+    let reports = prober.probe(&ProbeTarget::new("_postgresql._tcp.example", 5432)).await;
     let found: Vec<_> = reports.iter().map(|report| (report.host.as_str(), report.verdict)).collect();
-    assert_eq!(found, [("a.example", Verdict::Enforced), ("b.example", Verdict::Enforced)]);
+    assert_eq!(found, [("a.example", WireVerdict::Enforced), ("b.example", WireVerdict::Enforced)]);
 
     let nowhere = Arc::new(Announced { hosts: Vec::new(), addresses: Vec::new() });
-    let prober = Prober::new(Options { dialer: nowhere, ..quick() }).unwrap();
-    let reports = prober.probe(&Target::new("_postgresql._tcp.example", 5432)).await;
-    assert_eq!((reports.len(), reports[0].verdict), (1, Verdict::Unreachable));
+    let prober = Prober::new(ProbeOptions { dialer: nowhere, ..quick() }).unwrap();
+    let reports = prober.probe(&ProbeTarget::new("_postgresql._tcp.example", 5432)).await;
+    assert_eq!((reports.len(), reports[0].verdict), (1, WireVerdict::Unreachable));
     assert_eq!(reports[0].target, "_postgresql._tcp.example");
 }
 
@@ -579,9 +584,9 @@ async fn addresses_beyond_the_first_are_told() {
     // Nothing listens on the port of any.
     let addresses = (1..=18).map(|last| SocketAddr::from(([127, 0, 0, last], 1))).collect();
     let dialer = Arc::new(Announced { hosts: Vec::new(), addresses });
-    let prober = Prober::new(Options { dialer, ..quick() }).unwrap();
-    let reports = prober.probe(&Target::new("many.example", 1)).await;
-    let unprobed: Vec<_> = reports.iter().filter(|report| report.verdict == Verdict::Inconclusive).collect();
+    let prober = Prober::new(ProbeOptions { dialer, ..quick() }).unwrap();
+    let reports = prober.probe(&ProbeTarget::new("many.example", 1)).await;
+    let unprobed: Vec<_> = reports.iter().filter(|report| report.verdict == WireVerdict::Inconclusive).collect();
     assert_eq!((reports.len(), unprobed.len()), (18, 2));
     assert_eq!(unprobed[0].address.as_deref(), Some("127.0.0.17"));
 }
@@ -607,7 +612,7 @@ async fn plaintext_that_is_closed_only_while_others_are_connected() {
     })
     .await;
     let report = probe(peer.address, quick()).await;
-    assert_eq!(report.verdict, Verdict::Optional, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Optional, "{}", report.reason);
 }
 
 /// Loses connections before it reads a byte: that says nothing about versions, and nothing about TLS.
@@ -621,9 +626,9 @@ async fn lost_connections_are_no_refusals() {
         })
         .await;
         let report = probe(peer.address, quick()).await;
-        assert_eq!(report.verdict, Verdict::Optional, "{lost:?}: {}", report.reason);
+        assert_eq!(report.verdict, WireVerdict::Optional, "{lost:?}: {}", report.reason);
         let versions = report.tls.unwrap().versions;
-        for version in versions.iter().filter(|version| version.version >= TlsVersion::Tls12) {
+        for version in versions.iter().filter(|version| version.version >= ProtocolVersion::Tls12) {
             assert_ne!(version.support, Support::Refused, "{lost:?}: {}", version.version);
         }
     }
@@ -658,17 +663,17 @@ async fn hosts_that_do_not_answer_take_no_place_of_a_conversation() {
     let peer = Script::enforcing(modern()).peer().await;
     let dialer = Together { barrier: tokio::sync::Barrier::new(100), server: peer.address };
     // The hundred come together only if one place does not keep them apart; the others find it free all the same.
-    let options = Options {
+    let options = ProbeOptions {
         conversations: 1,
         connect_timeout: Duration::from_secs(60),
         dialer: Arc::new(dialer),
-        names: Names::Fewest,
-        ..Options::default()
+        names: StartupNames::Fewest,
+        ..ProbeOptions::default()
     };
     let targets: Vec<_> =
-        (0..103_u8).map(|last| Target::new(format!("127.0.1.{last}"), if last < 100 { 1 } else { 2 })).collect();
+        (0..103_u8).map(|last| ProbeTarget::new(format!("127.0.1.{last}"), if last < 100 { 1 } else { 2 })).collect();
     let reports: Vec<_> = probe_many(Arc::new(Prober::new(options).unwrap()), targets, 200).collect().await;
     let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
-    assert_eq!((count(Verdict::Unreachable), count(Verdict::Enforced)), (100, 3));
+    assert_eq!((count(WireVerdict::Unreachable), count(WireVerdict::Enforced)), (100, 3));
     assert!(peer.at_once.load(Ordering::SeqCst) <= 8, "one after the other: {:?}", peer.at_once);
 }

@@ -14,18 +14,18 @@ use common::pki::{Wanted, root, rsa_key};
 use common::servers::{Identity, Server, Version, skip};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::report::{
-    ClientCertificate as Client, EndpointReport, Outcome, ReplicationMode, SslRequestOutcome as Ssl, Support,
-    TlsVersion, Verdict, Weakness,
+    ClientCertificate as Client, EndpointReport, ProtocolVersion, ReplicationMode, SslRequestOutcome as Ssl,
+    StartupOutcome, Support, Weakness, WireVerdict,
 };
-use hostssl_probe::{Names, Options, Replication};
+use hostssl_probe::{ProbeOptions, Replication, StartupNames};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Patient: the machine may be busy, and no expectation rests on a time-out.
-fn options() -> Options {
-    Options { retry_delay: Duration::from_millis(50), ..Options::default() }
+fn options() -> ProbeOptions {
+    ProbeOptions { retry_delay: Duration::from_millis(50), ..ProbeOptions::default() }
 }
 
-async fn probe(address: SocketAddr, options: Options) -> EndpointReport {
+async fn probe(address: SocketAddr, options: ProbeOptions) -> EndpointReport {
     common::probe(address, options).await
 }
 
@@ -46,7 +46,7 @@ struct Case {
     name: &'static str,
     hba: &'static str,
     tls: bool,
-    verdict: Verdict,
+    verdict: WireVerdict,
     weaknesses: &'static [Weakness],
 }
 
@@ -65,70 +65,70 @@ async fn rules_of_pg_hba_conf() {
             name: "no TLS",
             hba: "host all all all scram-sha-256",
             tls: false,
-            verdict: Verdict::PlaintextOnly,
+            verdict: WireVerdict::PlaintextOnly,
             weaknesses: &[Weakness::PlaintextAccepted],
         },
         Case {
             name: "no TLS, all rejected",
             hba: "host all all all reject",
             tls: false,
-            verdict: Verdict::Inconclusive,
+            verdict: WireVerdict::Inconclusive,
             weaknesses: &[],
         },
         Case {
             name: "TLS optional",
             hba: "host all all all scram-sha-256\nhost replication all all scram-sha-256",
             tls: true,
-            verdict: Verdict::Optional,
+            verdict: WireVerdict::Optional,
             weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextReplicationAccepted],
         },
         Case {
             name: "hostssl only",
             hba: "hostssl all all all scram-sha-256",
             tls: true,
-            verdict: Verdict::Enforced,
+            verdict: WireVerdict::Enforced,
             weaknesses: &[],
         },
         Case {
             name: "hostssl and a reject of the rest",
             hba: "hostnossl all all all reject\nhost all all all scram-sha-256",
             tls: true,
-            verdict: Verdict::Enforced,
+            verdict: WireVerdict::Enforced,
             weaknesses: &[],
         },
         Case {
             name: "a hole for replication",
             hba: "hostssl all all all scram-sha-256\nhost replication all all trust",
             tls: true,
-            verdict: Verdict::Optional,
+            verdict: WireVerdict::Optional,
             weaknesses: &[Weakness::PlaintextReplicationAccepted, Weakness::PlaintextTrust],
         },
         Case {
             name: "plaintext only by rule",
             hba: "hostnossl all all all scram-sha-256",
             tls: true,
-            verdict: Verdict::PlaintextOnly,
+            verdict: WireVerdict::PlaintextOnly,
             weaknesses: &[Weakness::PlaintextAccepted],
         },
         Case {
             name: "nobody is let in",
             hba: "host all all all reject",
             tls: true,
-            verdict: Verdict::Inconclusive,
+            verdict: WireVerdict::Inconclusive,
             weaknesses: &[],
         },
         Case {
             name: "trust for all",
             hba: "host all all all trust",
             tls: true,
-            verdict: Verdict::Optional,
+            verdict: WireVerdict::Optional,
             weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextTrust],
         },
         Case {
             name: "a password in plaintext",
             hba: "host all all all password",
             tls: true,
-            verdict: Verdict::Optional,
+            verdict: WireVerdict::Optional,
             weaknesses: &[Weakness::PlaintextAccepted, Weakness::PlaintextPassword],
         },
     ] {
@@ -138,7 +138,7 @@ async fn rules_of_pg_hba_conf() {
         assert_eq!(report.verdict, case.verdict, "{}: {}", case.name, report.reason);
         assert_eq!(report.ssl_request, if case.tls { Ssl::S } else { Ssl::N }, "{}", case.name);
         assert_eq!(report.weaknesses, case.weaknesses, "{}", case.name);
-        if case.verdict == Verdict::Enforced {
+        if case.verdict == WireVerdict::Enforced {
             assert_eq!(report.tls.unwrap().channel_binding, Some(true), "{}", case.name);
         }
     }
@@ -184,8 +184,8 @@ async fn holes_that_the_default_names_meet() {
         server.reload(hba, None);
         for users in [vec![], vec!["app".to_owned()]] {
             let defaults = users.is_empty();
-            let report = probe(server.address, Options { users, ..options() }).await;
-            assert_eq!(report.verdict, Verdict::Optional, "{name}: {}", report.reason);
+            let report = probe(server.address, ProbeOptions { users, ..options() }).await;
+            assert_eq!(report.verdict, WireVerdict::Optional, "{name}: {}", report.reason);
             assert!(!defaults || report.reason.contains(hole), "{name}: {}", report.reason);
         }
     }
@@ -200,23 +200,23 @@ async fn holes_for_names_that_only_the_caller_knows() {
     let server = Server::postgres(&bin, &(hba + REPLICATION_TLS), &settings, Some(&identity()));
     // The proof covers what was probed, and no more.
     let report = probe(server.address, options()).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
 
-    let shop = Options { databases: vec!["shop".into()], ..options() };
+    let shop = ProbeOptions { databases: vec!["shop".into()], ..options() };
     let report = probe(server.address, shop).await;
-    assert_eq!(report.verdict, Verdict::Optional);
-    let mut holes = report.startups.iter().filter(|startup| startup.plaintext.outcome == Outcome::Allowed);
+    assert_eq!(report.verdict, WireVerdict::Optional);
+    let mut holes = report.startups.iter().filter(|startup| startup.plaintext.outcome == StartupOutcome::Allowed);
     assert!(holes.all(|startup| startup.database.as_deref() == Some("shop")));
 
-    let app = Options { users: vec!["app".into()], ..options() };
+    let app = ProbeOptions { users: vec!["app".into()], ..options() };
     let report = probe(server.address, app).await;
-    assert_eq!(report.verdict, Verdict::Optional);
+    assert_eq!(report.verdict, WireVerdict::Optional);
     assert_eq!(report.weaknesses, [Weakness::PlaintextAccepted, Weakness::PlaintextMd5]);
     assert_eq!(report.reason, "accepted in plaintext: user \"app\", database \"postgres\"");
 
-    let only = Options { users: vec!["other".into()], names: Names::Given, ..options() };
+    let only = ProbeOptions { users: vec!["other".into()], names: StartupNames::Given, ..options() };
     let report = probe(server.address, only).await;
-    assert_eq!((report.verdict, report.startups.len()), (Verdict::Enforced, 2), "{}", report.reason);
+    assert_eq!((report.verdict, report.startups.len()), (WireVerdict::Enforced, 2), "{}", report.reason);
 }
 
 /// Each connection costs the server a process, and a line in its log.
@@ -230,10 +230,11 @@ async fn no_more_connections_than_the_facts_need() {
             continue;
         };
         let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
-        for (options, connections) in [(Options { names: Names::Fewest, ..options() }, 6), (options(), 13)] {
+        for (options, connections) in [(ProbeOptions { names: StartupNames::Fewest, ..options() }, 6), (options(), 13)]
+        {
             let counted = common::Peer::balancer(vec![server.address]).await;
             let report = probe(counted.address, options).await;
-            assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+            assert_eq!(report.verdict, WireVerdict::Enforced, "{name}: {}", report.reason);
             let tls = report.tls.unwrap();
             let seen: Vec<_> = tls.versions.iter().map(|version| version.support).collect();
             use Support::{Accepted as Yes, Refused as No};
@@ -251,23 +252,25 @@ async fn several_servers_behind_one_address() {
     let start = |hba| Server::postgres(&bin, hba, &[], Some(&identity()));
     let (one, other) = (start("hostssl all all all scram-sha-256"), start("hostssl all all all scram-sha-256"));
     let open = start("host all all all scram-sha-256");
-    let ask = async |servers: Vec<SocketAddr>, options: Options| {
+    let ask = async |servers: Vec<SocketAddr>, options: ProbeOptions| {
         let balancer = common::Peer::balancer(servers).await;
         probe(balancer.address, options).await
     };
     let report = ask(vec![one.address, other.address], options()).await;
-    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Inconclusive, "{}", report.reason);
     assert!(
         report.reason.contains("at least 2 servers answer here, which differ in: certificate"),
         "{}",
         report.reason
     );
-    let report = ask(vec![one.address, other.address], Options { repeat: 3, ..options() }).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
-    for options in [options(), Options { names: Names::Fewest, ..options() }, Options { repeat: 2, ..options() }] {
+    let report = ask(vec![one.address, other.address], ProbeOptions { repeat: 3, ..options() }).await;
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
+    for options in
+        [options(), ProbeOptions { names: StartupNames::Fewest, ..options() }, ProbeOptions { repeat: 2, ..options() }]
+    {
         for servers in [vec![one.address, open.address], vec![one.address, one.address, open.address, other.address]] {
             let report = ask(servers, options.clone()).await;
-            assert_ne!(report.verdict, Verdict::Enforced, "{}", report.reason);
+            assert_ne!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
         }
     }
 }
@@ -278,26 +281,26 @@ async fn replication_that_nobody_can_have() {
     let settings = ["max_wal_senders=0", "wal_level=minimal"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity()));
     let report = probe(server.address, options()).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert!(report.reason.contains("no free WAL sender"), "{}", report.reason);
-    assert_eq!(report.plaintext.outcome, Outcome::Refused);
+    assert_eq!(report.plaintext.outcome, StartupOutcome::Refused);
     server.reload("host all all all scram-sha-256", None);
-    assert_eq!(probe(server.address, options()).await.verdict, Verdict::Optional);
+    assert_eq!(probe(server.address, options()).await.verdict, WireVerdict::Optional);
 }
 
 #[tokio::test]
 async fn logical_replication_meets_ordinary_rules() {
     let Some(bin) = pg15() else { return };
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
-    let both = Options { replication: vec![Replication::Physical, Replication::Logical], ..options() };
+    let both = ProbeOptions { replication: vec![Replication::Physical, Replication::Logical], ..options() };
     let report = probe(server.address, both).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     let logical = report.startups.iter().find(|startup| startup.replication == ReplicationMode::Logical).unwrap();
-    assert_eq!(logical.plaintext.outcome, Outcome::Refused);
+    assert_eq!(logical.plaintext.outcome, StartupOutcome::Refused);
     server.reload("host postgres all all scram-sha-256\nhostssl all all all scram-sha-256", None);
-    let logical = Options { replication: vec![Replication::Logical], names: Names::Given, ..options() };
+    let logical = ProbeOptions { replication: vec![Replication::Logical], names: StartupNames::Given, ..options() };
     let report = probe(server.address, logical).await;
-    assert_eq!(report.verdict, Verdict::Optional, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Optional, "{}", report.reason);
 }
 
 #[tokio::test]
@@ -312,7 +315,7 @@ async fn client_certificates() {
     ] {
         server.reload(hba, None);
         let report = probe(server.address, options()).await;
-        assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+        assert_eq!(report.verdict, WireVerdict::Enforced, "{name}: {}", report.reason);
         assert_eq!(report.tls.unwrap().client_certificate, expected, "{name}");
     }
 }
@@ -323,13 +326,13 @@ async fn versions_of_tls() {
     let identity = Identity::clone(&Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root")));
     use Support::{Accepted as Yes, Refused as No};
     for (min, max, expected, verdict) in [
-        ("TLSv1", "", [No, Yes, Yes, Yes, Yes], Verdict::Enforced),
-        ("TLSv1", "TLSv1", [No, Yes, No, No, No], Verdict::BrokenTls),
-        ("TLSv1", "TLSv1.1", [No, Yes, Yes, No, No], Verdict::BrokenTls),
-        ("TLSv1.1", "TLSv1.2", [No, No, Yes, Yes, No], Verdict::Enforced),
-        ("TLSv1.2", "TLSv1.2", [No, No, No, Yes, No], Verdict::Enforced),
-        ("TLSv1.2", "", [No, No, No, Yes, Yes], Verdict::Enforced),
-        ("TLSv1.3", "", [No, No, No, No, Yes], Verdict::Enforced),
+        ("TLSv1", "", [No, Yes, Yes, Yes, Yes], WireVerdict::Enforced),
+        ("TLSv1", "TLSv1", [No, Yes, No, No, No], WireVerdict::BrokenTls),
+        ("TLSv1", "TLSv1.1", [No, Yes, Yes, No, No], WireVerdict::BrokenTls),
+        ("TLSv1.1", "TLSv1.2", [No, No, Yes, Yes, No], WireVerdict::Enforced),
+        ("TLSv1.2", "TLSv1.2", [No, No, No, Yes, No], WireVerdict::Enforced),
+        ("TLSv1.2", "", [No, No, No, Yes, Yes], WireVerdict::Enforced),
+        ("TLSv1.3", "", [No, No, No, No, Yes], WireVerdict::Enforced),
     ] {
         let min_setting = format!("ssl_min_protocol_version={min}");
         let max_setting = format!("ssl_max_protocol_version={max}");
@@ -352,13 +355,13 @@ async fn suites_and_groups() {
     let identity = Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
     let settings = ["ssl_ciphers=ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA", "ssl_prefer_server_ciphers=on"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
-    let all = Options { cipher_suites: true, groups: true, ..options() };
+    let all = ProbeOptions { cipher_suites: true, groups: true, ..options() };
     let report = probe(server.address, all).await;
     let tls = report.tls.unwrap();
     let suites = tls.cipher_suites.unwrap();
-    assert_eq!(suites[0].version, TlsVersion::Tls12);
+    assert_eq!(suites[0].version, ProtocolVersion::Tls12);
     assert_eq!(suites[0].names, ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_AES_128_CBC_SHA"]);
-    assert_eq!(suites[1].version, TlsVersion::Tls13);
+    assert_eq!(suites[1].version, ProtocolVersion::Tls13);
     assert!(suites.iter().all(|list| list.complete));
     for groups in tls.groups.unwrap() {
         assert_eq!((groups.names.as_slice(), groups.complete), (&["secp256r1".to_owned()][..], true));
@@ -373,10 +376,10 @@ async fn a_suite_that_our_client_does_not_have() {
     let settings = ["ssl_ciphers=AES128-SHA", "ssl_max_protocol_version=TLSv1.2"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let report = probe(server.address, options()).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert!(report.reason.contains("TLS was not completed"), "{}", report.reason);
     assert!(report.weaknesses.contains(&Weakness::NoForwardSecrecy), "{:?}", report.weaknesses);
-    assert_eq!(report.encrypted.outcome, Outcome::Unknown);
+    assert_eq!(report.encrypted.outcome, StartupOutcome::Unknown);
     let tls = report.tls.unwrap();
     assert!(tls.negotiated.is_none());
     assert_eq!(tls.versions[3].support, Support::Accepted);
@@ -384,7 +387,7 @@ async fn a_suite_that_our_client_does_not_have() {
     let settings = ["ssl_ciphers=NULL-SHA256@SECLEVEL=0", "ssl_max_protocol_version=TLSv1.2"];
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let report = probe(server.address, options()).await;
-    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Inconclusive, "{}", report.reason);
     assert!(report.weaknesses.contains(&Weakness::WeakCipherSuite), "{:?}", report.weaknesses);
 }
 
@@ -399,7 +402,7 @@ async fn a_server_without_a_free_slot() {
     holder.write_all(startup).await.unwrap();
     assert_eq!(holder.read_u8().await.unwrap(), b'R');
     let report = probe(server.address, options()).await;
-    assert_eq!(report.verdict, Verdict::Inconclusive, "{}", report.reason);
+    assert_eq!(report.verdict, WireVerdict::Inconclusive, "{}", report.reason);
     assert_eq!(report.plaintext.sqlstate.as_deref(), Some("53300"));
 }
 
@@ -415,9 +418,10 @@ async fn direct_tls_and_stuffing_by_version() {
             continue;
         };
         let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
-        let all = Options { direct_tls_without_alpn: true, startup_stuffing: true, gss_encryption: true, ..options() };
+        let all =
+            ProbeOptions { direct_tls_without_alpn: true, startup_stuffing: true, gss_encryption: true, ..options() };
         let report = probe(server.address, all).await;
-        assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+        assert_eq!(report.verdict, WireVerdict::Enforced, "{name}: {}", report.reason);
         let tls = report.tls.unwrap();
         assert_eq!(tls.direct_tls, direct, "{name}");
         let without = if direct == Support::Accepted { Support::Refused } else { Support::Unknown };
@@ -435,9 +439,9 @@ async fn a_target_that_asks_for_direct_tls() {
     };
     let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
     let text = format!("host=127.0.0.1 port={} sslnegotiation=direct", server.address.port());
-    let target = hostssl_probe::target::Target::parse(&text).unwrap().remove(0);
+    let target = hostssl_probe::target::ProbeTarget::parse(&text).unwrap().remove(0);
     let report = hostssl_probe::Prober::new(options()).unwrap().probe(&target).await.remove(0);
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::NotSent), "{}", report.reason);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Enforced, Ssl::NotSent), "{}", report.reason);
     assert_eq!(report.tls.unwrap().negotiated.unwrap().alpn.as_deref(), Some("postgresql"));
 }
 
@@ -446,10 +450,10 @@ async fn pgbouncer() {
     let identity = identity();
     let clients = Identity { client_roots: Some(root("Clients").pem()), ..identity.clone() };
     for (mode, identity, verdict, ssl, client) in [
-        ("disable", &identity, Verdict::PlaintextOnly, Ssl::N, None),
-        ("allow", &identity, Verdict::Optional, Ssl::S, Some(Client::Requested)),
-        ("require", &identity, Verdict::Enforced, Ssl::S, Some(Client::Requested)),
-        ("verify-full", &clients, Verdict::Enforced, Ssl::S, Some(Client::Required)),
+        ("disable", &identity, WireVerdict::PlaintextOnly, Ssl::N, None),
+        ("allow", &identity, WireVerdict::Optional, Ssl::S, Some(Client::Requested)),
+        ("require", &identity, WireVerdict::Enforced, Ssl::S, Some(Client::Requested)),
+        ("verify-full", &clients, WireVerdict::Enforced, Ssl::S, Some(Client::Required)),
     ] {
         let Some(server) = Server::pgbouncer(&format!("client_tls_sslmode = {mode}"), identity) else {
             return skip("pgbouncer");
@@ -470,7 +474,7 @@ async fn stunnel() {
         return skip("stunnel");
     };
     let report = probe(server.address, options()).await;
-    assert_eq!((report.verdict, report.ssl_request), (Verdict::Enforced, Ssl::S), "{}", report.reason);
+    assert_eq!((report.verdict, report.ssl_request), (WireVerdict::Enforced, Ssl::S), "{}", report.reason);
     assert_eq!(report.tls.unwrap().channel_binding, Some(false), "TLS ends before the server");
     assert_eq!(report.weaknesses, [Weakness::NoChannelBinding]);
 }
@@ -480,9 +484,9 @@ async fn pgpool() {
     let Some(bin) = pg15() else { return };
     let behind = Server::postgres(&bin, "host all all all password", &[], None);
     for (hba, verdict) in [
-        ("hostssl all all 0.0.0.0/0 password\n", Verdict::Enforced),
-        ("host all all 0.0.0.0/0 password\n", Verdict::Optional),
-        ("hostnossl all all 0.0.0.0/0 password\n", Verdict::PlaintextOnly),
+        ("hostssl all all 0.0.0.0/0 password\n", WireVerdict::Enforced),
+        ("host all all 0.0.0.0/0 password\n", WireVerdict::Optional),
+        ("hostnossl all all 0.0.0.0/0 password\n", WireVerdict::PlaintextOnly),
     ] {
         let Some(server) = Server::pgpool(behind.address, hba, &identity()) else {
             return skip("pgpool");
@@ -497,7 +501,7 @@ mod certificates {
     use super::*;
     use common::pki::{by_openssl, intermediate, intermediate_for_clients};
     use hostssl_probe::Prober;
-    use hostssl_probe::target::Target;
+    use hostssl_probe::target::ProbeTarget;
 
     struct Case {
         name: &'static str,
@@ -668,10 +672,13 @@ mod certificates {
         for case in cases() {
             server.reload("hostssl all all all scram-sha-256", Some(&case.identity));
             let store = RootStore::from_pem("test", case.roots.as_bytes()).unwrap();
-            let target = Target { address: Some(server.address.ip()), ..Target::new(case.host, server.address.port()) };
-            let prober = Prober::new(Options { roots: Arc::from([store]), ..options() }).unwrap();
+            let target = ProbeTarget {
+                address: Some(server.address.ip()),
+                ..ProbeTarget::new(case.host, server.address.port())
+            };
+            let prober = Prober::new(ProbeOptions { roots: Arc::from([store]), ..options() }).unwrap();
             let report = prober.probe(&target).await.remove(0);
-            assert_eq!(report.verdict, Verdict::Enforced, "{}: {}", case.name, report.reason);
+            assert_eq!(report.verdict, WireVerdict::Enforced, "{}: {}", case.name, report.reason);
             let certificate = report.certificate.unwrap();
             let found = (certificate.verify_full.ok, certificate.rfc9525.ok);
             assert_eq!(found, (Some(case.expected.0), Some(case.expected.1)), "{}: {certificate:?}", case.name);
@@ -703,11 +710,13 @@ mod certificates {
             let (roots, identity) = by_openssl(issuer, leaf);
             server.reload("hostssl all all all scram-sha-256", Some(&identity));
             let store = RootStore::from_pem("test", roots.as_bytes()).unwrap();
-            let target =
-                Target { address: Some(server.address.ip()), ..Target::new("db.example", server.address.port()) };
-            let prober = Prober::new(Options { roots: Arc::from([store]), ..options() }).unwrap();
+            let target = ProbeTarget {
+                address: Some(server.address.ip()),
+                ..ProbeTarget::new("db.example", server.address.port())
+            };
+            let prober = Prober::new(ProbeOptions { roots: Arc::from([store]), ..options() }).unwrap();
             let report = prober.probe(&target).await.remove(0);
-            assert_eq!(report.verdict, Verdict::Enforced, "{name}: {}", report.reason);
+            assert_eq!(report.verdict, WireVerdict::Enforced, "{name}: {}", report.reason);
             let certificate = report.certificate.unwrap();
             assert_eq!((certificate.verify_full.ok, certificate.rfc9525.ok), (None, None), "{name}: {certificate:?}");
             let case = Case { name, identity, host: "db.example", roots, expected: (true, true), weaknesses: &[] };

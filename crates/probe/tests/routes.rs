@@ -11,9 +11,9 @@ use common::{Peer, Script, modern, quick};
 use hostssl_probe::connect_to::{ConnectTo, Rule};
 use hostssl_probe::dial::{Dial, Network};
 use hostssl_probe::proxy::Socks5;
-use hostssl_probe::report::{EndpointReport, Unreachable, Verdict};
-use hostssl_probe::target::Target;
-use hostssl_probe::{Options, Prober};
+use hostssl_probe::report::{EndpointReport, Unreachable, WireVerdict};
+use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::{ProbeOptions, Prober};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -69,8 +69,8 @@ async fn proxy(name: &'static str, server: SocketAddr, asked: Arc<Mutex<Vec<Stri
     .await
 }
 
-async fn ask(dialer: impl Dial + 'static, target: &Target) -> EndpointReport {
-    let options = Options { dialer: Arc::new(dialer), ..quick() };
+async fn ask(dialer: impl Dial + 'static, target: &ProbeTarget) -> EndpointReport {
+    let options = ProbeOptions { dialer: Arc::new(dialer), ..quick() };
     Prober::new(options).unwrap().probe(target).await.remove(0)
 }
 
@@ -81,14 +81,14 @@ async fn names_are_resolved_by_the_proxy() {
     let proxy = proxy("localhost", server.address, Arc::clone(&asked)).await;
     let through = |login: &str| Socks5::parse(&format!("socks5h://{login}{}", proxy.address)).unwrap();
 
-    let report = ask(through("me:p%40ss@"), &Target::new("localhost", 5432)).await;
-    assert_eq!((report.verdict, report.address.as_deref()), (Verdict::Enforced, None), "{}", report.reason);
+    let report = ask(through("me:p%40ss@"), &ProbeTarget::new("localhost", 5432)).await;
+    assert_eq!((report.verdict, report.address.as_deref()), (WireVerdict::Enforced, None), "{}", report.reason);
     assert_eq!(report.certificate.unwrap().host_ok, Some(true), "judged by the name");
     assert!(asked.lock().unwrap().iter().all(|place| place == "localhost:5432"), "{asked:?}");
-    let report = ask(through("me:p%40ss@"), &Target::new("192.0.2.7", 5432)).await;
+    let report = ask(through("me:p%40ss@"), &ProbeTarget::new("192.0.2.7", 5432)).await;
     assert_eq!(
         (report.verdict, report.address.as_deref()),
-        (Verdict::Enforced, Some("192.0.2.7")),
+        (WireVerdict::Enforced, Some("192.0.2.7")),
         "{}",
         report.reason
     );
@@ -99,8 +99,8 @@ async fn names_are_resolved_by_the_proxy() {
         ("me:wrong@", "localhost", 5432, Unreachable::Network, "refused the user or the password"),
         ("", "localhost", 5432, Unreachable::Network, "another authentication method"),
     ] {
-        let report = ask(through(login), &Target::new(host, port)).await;
-        assert_eq!((report.verdict, report.unreachable), (Verdict::Unreachable, Some(unreachable)), "{said}");
+        let report = ask(through(login), &ProbeTarget::new(host, port)).await;
+        assert_eq!((report.verdict, report.unreachable), (WireVerdict::Unreachable, Some(unreachable)), "{said}");
         assert!(report.reason.contains(said) && !report.reason.contains("wrong"), "{}", report.reason);
     }
 }
@@ -110,8 +110,9 @@ async fn a_proxy_that_is_not_there_refuses_nothing_in_the_name_of_a_server() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = listener.local_addr().unwrap();
     drop(listener);
-    let report = ask(Socks5::parse(&format!("socks5h://{gone}")).unwrap(), &Target::new("db.internal", 5432)).await;
-    assert_eq!((report.verdict, report.unreachable), (Verdict::Unreachable, Some(Unreachable::Network)));
+    let report =
+        ask(Socks5::parse(&format!("socks5h://{gone}")).unwrap(), &ProbeTarget::new("db.internal", 5432)).await;
+    assert_eq!((report.verdict, report.unreachable), (WireVerdict::Unreachable, Some(Unreachable::Network)));
     assert!(report.reason.contains("the proxy 127.0.0.1:"), "{}", report.reason);
 }
 
@@ -120,14 +121,19 @@ async fn a_tunnel_leads_to_a_server_that_keeps_its_name() {
     let server = Script::enforcing(modern()).peer().await;
     let rule = format!("localhost:5432:127.0.0.1:{}", server.address.port());
     let tunnel = || ConnectTo::new(vec![Rule::parse(&rule).unwrap()], Arc::new(Network));
-    let report = ask(tunnel(), &Target::new("localhost", 5432)).await;
-    assert_eq!((report.verdict, report.target.as_str()), (Verdict::Enforced, "localhost:5432"), "{}", report.reason);
+    let report = ask(tunnel(), &ProbeTarget::new("localhost", 5432)).await;
+    assert_eq!(
+        (report.verdict, report.target.as_str()),
+        (WireVerdict::Enforced, "localhost:5432"),
+        "{}",
+        report.reason
+    );
     assert_eq!(report.certificate.unwrap().host_ok, Some(true));
     // An address may be led elsewhere as well, and what no rule names is not.
     let rule = Rule::parse(&format!("192.0.2.7::127.0.0.1:{}", server.address.port())).unwrap();
-    let report = ask(ConnectTo::new(vec![rule], Arc::new(Network)), &Target::new("192.0.2.7", 1)).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
-    let other = ask(tunnel(), &Target::new("127.0.0.1", 1)).await;
+    let report = ask(ConnectTo::new(vec![rule], Arc::new(Network)), &ProbeTarget::new("192.0.2.7", 1)).await;
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
+    let other = ask(tunnel(), &ProbeTarget::new("127.0.0.1", 1)).await;
     assert_eq!(other.unreachable, Some(Unreachable::Refused), "{}", other.reason);
 }
 
@@ -138,7 +144,7 @@ async fn a_tunnel_may_lead_through_a_proxy() {
     let proxy = proxy("bastion.internal", server.address, Arc::clone(&asked)).await;
     let through = Socks5::parse(&format!("socks5h://me:p%40ss@{}", proxy.address)).unwrap();
     let rule = Rule::parse("localhost:6432:bastion.internal:5432").unwrap();
-    let report = ask(ConnectTo::new(vec![rule], Arc::new(through)), &Target::new("localhost", 6432)).await;
-    assert_eq!(report.verdict, Verdict::Enforced, "{}", report.reason);
+    let report = ask(ConnectTo::new(vec![rule], Arc::new(through)), &ProbeTarget::new("localhost", 6432)).await;
+    assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert!(asked.lock().unwrap().iter().all(|place| place == "bastion.internal:5432"));
 }

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Script, modern, probe, quick};
 use hostssl_formats::probe_json;
-use hostssl_probe::Options;
+use hostssl_probe::ProbeOptions;
 use serde_json::Value;
 
 fn names(value: &Value) -> Vec<&str> {
@@ -24,7 +24,7 @@ fn sorted(text: &str) -> Vec<&str> {
 #[tokio::test]
 async fn the_names_are_as_frozen() {
     let peer = Script::enforcing(modern()).peer().await;
-    let report = probe(peer.address, Options { transcript: false, ..quick() }).await;
+    let report = probe(peer.address, ProbeOptions { transcript: false, ..quick() }).await;
     let json = probe_json::endpoint(&report).unwrap();
     assert_eq!(
         names(&json),
@@ -65,7 +65,7 @@ async fn the_names_are_as_frozen() {
 #[tokio::test]
 async fn what_was_not_seen_is_null() {
     let peer = Script::without_tls(common::refusal()).peer().await;
-    let report = probe(peer.address, Options { transcript: false, ..quick() }).await;
+    let report = probe(peer.address, ProbeOptions { transcript: false, ..quick() }).await;
     let json = probe_json::endpoint(&report).unwrap();
     assert!(json["tls"].is_null() && json["certificate"].is_null());
     assert_eq!(json["verdict"], "inconclusive");

@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 /// One entry of a run's journal. Entries are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct JournalRecord {
     /// When, in milliseconds since 1970-01-01T00:00:00Z, by the local clock.
     pub at_ms: i64,
     /// What.
-    pub event: Event,
+    pub event: JournalEvent,
 }
 
 /// What happened to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
+pub enum JournalEvent {
     /// An approved plan is going to be applied. The first record of every run, and only there.
     RunStarted,
     /// Another process continues where an earlier one stopped.

@@ -9,16 +9,16 @@ mod recorder;
 pub use options::ExecutorOptions;
 
 use crate::{
-    Act, Approved, Clock, DamagedRun, Direction, Ending, Event, InvalidTransition, Journal, JournalError, Judge,
-    LoadedRun, NewRun, NotStarted, ParameterRef, ParameterWriter, Phase, Plan, Record, Report, RunId, RunState,
-    SafeText, Step,
+    Act, Approved, Clock, DamagedRun, Direction, Ending, InvalidTransition, Journal, JournalError, JournalEvent,
+    JournalRecord, Judge, LoadedRun, NewRun, NotStarted, ParameterRef, ParameterWriter, Phase, Plan, Report, RunId,
+    RunState, SafeText, Step,
 };
 use drive::{Drive, Left};
 use futures::{TryStreamExt, stream};
 use hostssl_model::{Advice, Fault, REPORT_DEFECT, same_value};
 use hostssl_model::{Principal, ResourceId};
 use pool::Pool;
-use recorder::Recorder;
+use recorder::RunRecorder;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub enum ExecutionEvent<'a> {
         waited: Duration,
     },
     /// Something was recorded in the journal.
-    Recorded(&'a Record),
+    Recorded(&'a JournalRecord),
     /// A step waits before it tries again.
     Waiting {
         /// The step.
@@ -179,14 +179,14 @@ impl<W: ParameterWriter> Executor<'_, W> {
     /// no error: the report says so.
     pub async fn apply(&self, approved: &Approved<Plan>, run: &RunId, by: &Principal) -> Result<Report, ExecuteError> {
         let plan = approved.plan();
-        let first = Record { at_ms: self.clock.now_ms(), event: Event::RunStarted };
+        let first = JournalRecord { at_ms: self.clock.now_ms(), event: JournalEvent::RunStarted };
         let mut state = RunState::new(plan.steps().len());
         state.advance(&first).map_err(ExecuteError::Defect)?;
         let new = NewRun { id: run, plan, principal: by, first: &first };
         let begun = self.patiently(async || self.journal.begin(&new).await).await;
         begun.map_err(|source| ExecuteError::Journal { source, partial: None })?;
         self.events.emit(&ExecutionEvent::Begun(run));
-        let recorder = Recorder::new(self, run, plan, state);
+        let recorder = RunRecorder::new(self, run, plan, state);
         let walked = self.walk_and_finish(&recorder).await;
         recorder.conclude(walked)
     }
@@ -209,7 +209,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
         if !matches!(phase, Phase::Applying | Phase::Undoing) {
             return Err(ExecuteError::NothingToResume(run.clone()));
         }
-        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
+        let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(rest, forgotten);
         let walked = self.walk_on(&recorder, phase, rest).await;
         recorder.conclude(walked)
     }
@@ -229,7 +229,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     ) -> Result<Report, ExecuteError> {
         let run = &loaded.id;
         let phase = loaded.state.phase();
-        let recorder = Recorder::new(self, run, &loaded.plan, loaded.state).with(Rest::Continue, forgotten);
+        let recorder = RunRecorder::new(self, run, &loaded.plan, loaded.state).with(Rest::Continue, forgotten);
         let settled = phase == Phase::Applying && !recorder.has_open();
         if !settled && !matches!(phase, Phase::Finished | Phase::UndoFinished) {
             return Err(ExecuteError::NotEnded(run.clone()));
@@ -238,7 +238,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             if settled {
                 self.end_waiting(&recorder, NotStarted::NotContinued).await?;
             }
-            recorder.record_run(Event::UndoStarted { reason: reason.map(SafeText::new) }).await?;
+            recorder.record_run(JournalEvent::UndoStarted { reason: reason.map(SafeText::new) }).await?;
             self.walk_back(&recorder).await
         };
         let walked = walked.await;
@@ -272,8 +272,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
         self.stop.borrow().is_some()
     }
 
-    async fn walk_on(&self, recorder: &Recorder<'_, W>, phase: Phase, rest: Rest) -> Result<(), Halt> {
-        recorder.record_run(Event::RunResumed).await?;
+    async fn walk_on(&self, recorder: &RunRecorder<'_, W>, phase: Phase, rest: Rest) -> Result<(), Halt> {
+        recorder.record_run(JournalEvent::RunResumed).await?;
         if phase == Phase::Undoing {
             return self.walk_back(recorder).await;
         }
@@ -289,7 +289,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Wave by wave; then says of everything that did not begin why.
-    async fn walk_and_finish(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
+    async fn walk_and_finish(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Halt> {
         let mut pool = Pool::new(&recorder.places);
         let mut waves = recorder.plan.waves().peekable();
         let mut first = true;
@@ -336,7 +336,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Reads the values of steps that ended well once more: what something else has set meanwhile is no success.
-    async fn look_again(&self, recorder: &Recorder<'_, W>, steps: &[Step]) -> Result<(), Halt> {
+    async fn look_again(&self, recorder: &RunRecorder<'_, W>, steps: &[Step]) -> Result<(), Halt> {
         let held = steps.iter().filter(|step| recorder.holds(step));
         self.in_parallel(held.map(|step| async move {
             let found = tokio::select! {
@@ -358,7 +358,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// The last wave gets the time of every other one, so that a requested soak reports its result.
-    async fn look_at_all_again(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
+    async fn look_at_all_again(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Halt> {
         if self.is_stopped() || !recorder.plan.steps().iter().any(|step| recorder.holds(step)) {
             return Ok(());
         }
@@ -383,8 +383,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Ends what did not begin, and the run when nothing is in progress any more.
-    async fn end_waiting(&self, recorder: &Recorder<'_, W>, why: NotStarted) -> Result<(), Halt> {
-        let waiting: Vec<Event> = recorder
+    async fn end_waiting(&self, recorder: &RunRecorder<'_, W>, why: NotStarted) -> Result<(), Halt> {
+        let waiting: Vec<JournalEvent> = recorder
             .plan
             .steps()
             .iter()
@@ -395,11 +395,16 @@ impl<W: ParameterWriter> Executor<'_, W> {
             })
             .collect();
         recorder.record_many(waiting).await?;
-        if recorder.all_ended(Direction::Apply) { recorder.record_run(Event::RunFinished).await } else { Ok(()) }
+        if recorder.all_ended(Direction::Apply) { recorder.record_run(JournalEvent::RunFinished).await } else { Ok(()) }
     }
 
     /// The steps of one server, one after the other.
-    async fn drive_server(&self, recorder: &Recorder<'_, W>, steps: Vec<&Step>, later_wave: bool) -> Result<(), Halt> {
+    async fn drive_server(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        steps: Vec<&Step>,
+        later_wave: bool,
+    ) -> Result<(), Halt> {
         let mut blocked = None;
         for step in steps {
             let hold = blocked
@@ -427,7 +432,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 
     /// Whether, and why, nothing new may begin.
-    fn halted(&self, recorder: &Recorder<'_, W>, after_canary: bool) -> Option<NotStarted> {
+    fn halted(&self, recorder: &RunRecorder<'_, W>, after_canary: bool) -> Option<NotStarted> {
         if self.is_stopped() {
             return Some(NotStarted::Interrupted);
         }
@@ -443,7 +448,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// The waves backwards, and within a server the steps backwards. A failed step does not stop the
     /// rest.
-    async fn walk_back(&self, recorder: &Recorder<'_, W>) -> Result<(), Halt> {
+    async fn walk_back(&self, recorder: &RunRecorder<'_, W>) -> Result<(), Halt> {
         for wave in recorder.plan.waves().rev() {
             let wave: Vec<&Step> = wave.iter().filter(|step| recorder.is_undoing(step)).collect();
             let mut groups: BTreeMap<&ResourceId, Vec<&Step>> = BTreeMap::new();
@@ -454,18 +459,23 @@ impl<W: ParameterWriter> Executor<'_, W> {
             groups.into_values().for_each(|steps| pool.push(self.drive_all(recorder, steps, Direction::Undo)));
             pool.until_done().await?;
         }
-        if recorder.all_ended(Direction::Undo) { recorder.record_run(Event::UndoFinished).await } else { Ok(()) }
+        if recorder.all_ended(Direction::Undo) { recorder.record_run(JournalEvent::UndoFinished).await } else { Ok(()) }
     }
 
     /// Some steps of one server, one after the other, whatever becomes of them.
-    async fn drive_all(&self, recorder: &Recorder<'_, W>, steps: Vec<&Step>, direction: Direction) -> Result<(), Halt> {
+    async fn drive_all(
+        &self,
+        recorder: &RunRecorder<'_, W>,
+        steps: Vec<&Step>,
+        direction: Direction,
+    ) -> Result<(), Halt> {
         for step in steps {
             self.drive(recorder, step, direction).await?;
         }
         Ok(())
     }
 
-    async fn drive(&self, recorder: &Recorder<'_, W>, step: &Step, direction: Direction) -> Result<Left, Halt> {
+    async fn drive(&self, recorder: &RunRecorder<'_, W>, step: &Step, direction: Direction) -> Result<Left, Halt> {
         Drive::new(self, recorder, step, direction).run().await
     }
 
@@ -479,8 +489,8 @@ impl<W: ParameterWriter> Executor<'_, W> {
     }
 }
 
-fn ended(step: &Step, direction: Direction, ending: Ending) -> Event {
-    Event::Step { step: step.id, direction, act: Act::Ended { ending } }
+fn ended(step: &Step, direction: Direction, ending: Ending) -> JournalEvent {
+    JournalEvent::Step { step: step.id, direction, act: Act::Ended { ending } }
 }
 
 fn by_server(wave: &[Step]) -> Vec<Vec<&Step>> {

@@ -1,6 +1,6 @@
 //! Where runs are kept: a trait, because this crate knows no disk.
 
-use crate::{Ending, InvalidPlan, InvalidTransition, NotApproved, Plan, PlanHash, Record, RunState};
+use crate::{Ending, InvalidPlan, InvalidTransition, JournalRecord, NotApproved, Plan, PlanHash, RunState};
 use async_trait::async_trait;
 use hostssl_model::{Advice, Fault, Principal, ResourceId};
 use std::borrow::Cow;
@@ -52,12 +52,12 @@ pub struct NewRun<'a> {
     /// Who applies it.
     pub principal: &'a Principal,
     /// The record that begins it.
-    pub first: &'a Record,
+    pub first: &'a JournalRecord,
 }
 
 /// A run as it was kept.
 #[derive(Debug, Clone)]
-pub struct StoredRun {
+pub struct JournalledRun {
     /// Its name.
     pub id: RunId,
     /// The plan's file form.
@@ -67,7 +67,7 @@ pub struct StoredRun {
     /// Who began it.
     pub principal: Principal,
     /// Its journal, from the first record on.
-    pub records: Vec<Record>,
+    pub records: Vec<JournalRecord>,
 }
 
 /// A run that was kept, held to every rule again.
@@ -118,7 +118,7 @@ pub enum DamagedRun {
     Empty,
 }
 
-impl StoredRun {
+impl JournalledRun {
     /// Holds what was kept to every rule again: the plan's hash, the approval, and every transition.
     ///
     /// # Errors
@@ -211,12 +211,12 @@ pub trait Journal: Send + Sync {
     ///
     /// [`JournalError`]: nothing was kept, and nothing more may be written to Azure. [`JournalError::Unfinished`] when
     /// an undo is to begin while another run has not ended.
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError>;
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError>;
 
     /// Reads a run.
     ///
     /// # Errors
     ///
     /// [`JournalError`] when there is none, or when it cannot be read.
-    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError>;
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError>;
 }

@@ -28,22 +28,23 @@ mod setting;
 mod text;
 
 pub use clients::{AffectedClient, ClientImpact, ClientVerdict, Consent, MAX_CLIENTS};
-pub use event::{Act, Direction, Ending, Event, NotStarted, Record, RefusedBy};
+pub use event::{Act, Direction, Ending, JournalEvent, JournalRecord, NotStarted, RefusedBy};
 pub use executor::{EventSink, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Rest};
 pub use goal::{FixableControl, Goal};
 pub use hostssl_model::Floor;
-pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, LoadedRun, NewRun, RunId, StoredRun};
+pub use journal::{DamagedRun, InvalidRunId, Journal, JournalError, JournalledRun, LoadedRun, NewRun, RunId};
 pub use lint::{FailedFindings, Lint, LintCode, LintContext, ServerTags, failed_findings, lint, server_tags};
 pub use machine::{InvalidTransition, Phase, RunState, Stage, StepState, Track};
 #[cfg(feature = "schema")]
 pub use plan::plan_schema;
 pub use plan::{
-    Approved, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES, Mismatch, NotApproved,
-    Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount,
+    Approved, ContextMismatch, Disposition, InvalidPlan, InvalidPlanHash, LeftOut, LeftOutReason, MAX_PLAN_BYTES,
+    NotApproved, Plan, PlanContext, PlanHash, PlanOptions, Step, StepCount,
 };
-pub use planner::{AcceptedBreakage, PlanInputs, Target, WaivedFinding, WaveBy, WaveOrder, plan};
+pub use planner::{AcceptedBreakage, PlanInputs, PlanTarget, WaivedFinding, WaveBy, WaveOrder, plan};
 pub use ports::{
-    Accepted, Clock, Judge, ParameterRef, ParameterWriter, PollError, Progress, SystemClock, Verdict, WriteError,
+    Accepted, Clock, Judge, OperationProgress, ParameterRef, ParameterWriter, PollError, SystemClock, WireCheck,
+    WriteError,
 };
-pub use report::{Report, RunOutcome, RunSummary, Status, StepReport, report};
+pub use report::{Report, RunOutcome, RunSummary, StepReport, StepStatus, report};
 pub use text::{InvalidRequestId, RequestId, SafeText};

@@ -18,7 +18,7 @@ mod track;
 
 pub use track::{Stage, Track};
 
-use crate::{Act, Direction, Ending, Event, Record, SafeText};
+use crate::{Act, Direction, Ending, JournalEvent, JournalRecord, SafeText};
 use std::collections::BTreeMap;
 use track::name_of;
 
@@ -121,7 +121,10 @@ impl RunState {
     /// # Errors
     ///
     /// [`InvalidTransition`] when a record does not fit those before it.
-    pub fn replay<'a>(steps: usize, records: impl IntoIterator<Item = &'a Record>) -> Result<Self, InvalidTransition> {
+    pub fn replay<'a>(
+        steps: usize,
+        records: impl IntoIterator<Item = &'a JournalRecord>,
+    ) -> Result<Self, InvalidTransition> {
         records.into_iter().try_fold(Self::new(steps), |mut state, record| {
             state.advance(record)?;
             Ok(state)
@@ -158,51 +161,56 @@ impl RunState {
     /// # Errors
     ///
     /// [`InvalidTransition`] when the record does not fit.
-    pub fn advance(&mut self, record: &Record) -> Result<(), InvalidTransition> {
+    pub fn advance(&mut self, record: &JournalRecord) -> Result<(), InvalidTransition> {
         let (phase, event) = (self.phase, &record.event);
         let refuse = |event| Err(InvalidTransition::Run { phase, event });
         self.phase = match (phase, event) {
-            (Phase::New, Event::RunStarted) => Phase::Applying,
-            (Phase::Applying | Phase::Undoing, Event::RunResumed) => phase,
-            (Phase::Applying | Phase::Undoing, Event::Step { .. }) => {
+            (Phase::New, JournalEvent::RunStarted) => Phase::Applying,
+            (Phase::Applying | Phase::Undoing, JournalEvent::RunResumed) => phase,
+            (Phase::Applying | Phase::Undoing, JournalEvent::Step { .. }) => {
                 let changed = self.preview_steps(std::slice::from_ref(record))?;
                 self.commit_steps(changed);
                 phase
             }
-            (Phase::Applying, Event::RunFinished) if self.steps.iter().all(|step| step.apply.ending().is_some()) => {
+            (Phase::Applying, JournalEvent::RunFinished)
+                if self.steps.iter().all(|step| step.apply.ending().is_some()) =>
+            {
                 Phase::Finished
             }
-            (Phase::Finished | Phase::UndoFinished, Event::UndoStarted { reason }) => {
+            (Phase::Finished | Phase::UndoFinished, JournalEvent::UndoStarted { reason }) => {
                 self.undo_reason.clone_from(reason);
                 for step in self.steps.iter_mut().filter(|step| step.is_undoable()) {
                     step.undo = Some(step.undo.as_ref().unwrap_or(&step.apply).successor());
                 }
                 Phase::Undoing
             }
-            (Phase::Undoing, Event::UndoFinished)
+            (Phase::Undoing, JournalEvent::UndoFinished)
                 if self.steps.iter().filter_map(|step| step.undo.as_ref()).all(|undo| undo.ending().is_some()) =>
             {
                 Phase::UndoFinished
             }
             // What becomes of sessions changes no step.
-            (Phase::Finished, Event::SessionsEnding { .. } | Event::SessionsEnded { .. }) => phase,
-            (_, Event::RunStarted) => return refuse("run-started"),
-            (_, Event::RunResumed) => return refuse("run-resumed"),
-            (_, Event::Step { .. }) => return refuse("step"),
-            (_, Event::RunFinished) => return refuse("run-finished"),
-            (_, Event::UndoStarted { .. }) => return refuse("undo-started"),
-            (_, Event::UndoFinished) => return refuse("undo-finished"),
-            (_, Event::SessionsEnding { .. }) => return refuse("sessions-ending"),
-            (_, Event::SessionsEnded { .. }) => return refuse("sessions-ended"),
+            (Phase::Finished, JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. }) => phase,
+            (_, JournalEvent::RunStarted) => return refuse("run-started"),
+            (_, JournalEvent::RunResumed) => return refuse("run-resumed"),
+            (_, JournalEvent::Step { .. }) => return refuse("step"),
+            (_, JournalEvent::RunFinished) => return refuse("run-finished"),
+            (_, JournalEvent::UndoStarted { .. }) => return refuse("undo-started"),
+            (_, JournalEvent::UndoFinished) => return refuse("undo-finished"),
+            (_, JournalEvent::SessionsEnding { .. }) => return refuse("sessions-ending"),
+            (_, JournalEvent::SessionsEnded { .. }) => return refuse("sessions-ended"),
         };
         Ok(())
     }
 
     /// What these records of steps would make of the steps that they name, without changing anything.
-    pub(crate) fn preview_steps(&self, records: &[Record]) -> Result<BTreeMap<u32, StepState>, InvalidTransition> {
+    pub(crate) fn preview_steps(
+        &self,
+        records: &[JournalRecord],
+    ) -> Result<BTreeMap<u32, StepState>, InvalidTransition> {
         let mut changed: BTreeMap<u32, StepState> = BTreeMap::new();
         for record in records {
-            let Event::Step { step: id, direction, act } = &record.event else { continue };
+            let JournalEvent::Step { step: id, direction, act } = &record.event else { continue };
             if self.phase != (if *direction == Direction::Apply { Phase::Applying } else { Phase::Undoing }) {
                 return Err(InvalidTransition::Run { phase: self.phase, event: "step" });
             }
@@ -264,22 +272,22 @@ mod tests {
         ]
     }
 
-    fn any_event() -> impl Strategy<Value = Event> {
+    fn any_event() -> impl Strategy<Value = JournalEvent> {
         let direction = prop_oneof![3 => Just(Direction::Apply), 1 => Just(Direction::Undo)];
         prop_oneof![
-            1 => Just(Event::RunStarted),
-            1 => Just(Event::RunResumed),
-            20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| Event::Step { step, direction, act }),
-            1 => Just(Event::RunFinished),
-            1 => any::<bool>().prop_map(|said| Event::UndoStarted { reason: said.then(text) }),
-            1 => Just(Event::UndoFinished),
+            1 => Just(JournalEvent::RunStarted),
+            1 => Just(JournalEvent::RunResumed),
+            20 => (0_u32..4, direction, any_act()).prop_map(|(step, direction, act)| JournalEvent::Step { step, direction, act }),
+            1 => Just(JournalEvent::RunFinished),
+            1 => any::<bool>().prop_map(|said| JournalEvent::UndoStarted { reason: said.then(text) }),
+            1 => Just(JournalEvent::UndoFinished),
         ]
     }
 
-    fn any_journal() -> impl Strategy<Value = Vec<Record>> {
-        let record = (any::<i64>(), any_event()).prop_map(|(at_ms, event)| Record { at_ms, event });
+    fn any_journal() -> impl Strategy<Value = Vec<JournalRecord>> {
+        let record = (any::<i64>(), any_event()).prop_map(|(at_ms, event)| JournalRecord { at_ms, event });
         proptest::collection::vec(record, 0..60).prop_map(|mut records| {
-            records.insert(0, Record { at_ms: 0, event: Event::RunStarted });
+            records.insert(0, JournalRecord { at_ms: 0, event: JournalEvent::RunStarted });
             records
         })
     }
@@ -339,18 +347,18 @@ mod tests {
 
         #[test]
         fn a_record_survives_its_json(at_ms in any::<i64>(), event in any_event()) {
-            let record = Record { at_ms, event };
+            let record = JournalRecord { at_ms, event };
             let json = serde_json::to_string(&record).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+            prop_assert_eq!(serde_json::from_str::<JournalRecord>(&json).unwrap(), record);
         }
     }
 
     #[test]
     fn a_stuck_undo_may_be_tried_again_and_a_finished_one_may_not() {
         let mut state = RunState::new(1);
-        let mut go = |event: Event| state.advance(&Record { at_ms: 0, event }).map(|()| state.clone());
-        let step = |direction, act| Event::Step { step: 1, direction, act };
-        go(Event::RunStarted).unwrap();
+        let mut go = |event: JournalEvent| state.advance(&JournalRecord { at_ms: 0, event }).map(|()| state.clone());
+        let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
+        go(JournalEvent::RunStarted).unwrap();
         for act in [
             Act::Intent { found: text(), was_default: false },
             Act::Accepted { request_id: None },
@@ -359,16 +367,16 @@ mod tests {
         ] {
             go(step(Direction::Apply, act)).unwrap();
         }
-        go(Event::RunFinished).unwrap();
-        let stuck = go(Event::UndoStarted { reason: None }).unwrap();
+        go(JournalEvent::RunFinished).unwrap();
+        let stuck = go(JournalEvent::UndoStarted { reason: None }).unwrap();
         assert!(stuck.steps()[0].undo.is_some());
         go(step(Direction::Undo, Act::Ended { ending: Ending::Failed { detail: text() } })).unwrap();
-        go(Event::UndoFinished).unwrap();
-        let again = go(Event::UndoStarted { reason: Some(text()) }).unwrap();
+        go(JournalEvent::UndoFinished).unwrap();
+        let again = go(JournalEvent::UndoStarted { reason: Some(text()) }).unwrap();
         assert_eq!(again.steps()[0].undo.as_ref().unwrap().stage, Stage::Planned);
         go(step(Direction::Undo, Act::Ended { ending: Ending::Already { waits_for_restart: false } })).unwrap();
-        go(Event::UndoFinished).unwrap();
-        let done = go(Event::UndoStarted { reason: None }).unwrap();
+        go(JournalEvent::UndoFinished).unwrap();
+        let done = go(JournalEvent::UndoStarted { reason: None }).unwrap();
         assert!(done.steps()[0].undo.as_ref().unwrap().ending().is_some());
     }
 }

@@ -8,7 +8,7 @@ mod validate;
 
 pub use approved::{Approved, NotApproved};
 pub(crate) use context::unix_ms;
-pub use context::{Mismatch, PlanContext};
+pub use context::{ContextMismatch, PlanContext};
 #[cfg(feature = "schema")]
 pub use json::plan_schema;
 pub use json::{InvalidPlan, MAX_PLAN_BYTES};

@@ -20,7 +20,7 @@ use crate::{
     ClientImpact, ClientVerdict, Consent, Disposition, FixableControl, Goal, LeftOut, LeftOutReason, Plan, PlanOptions,
     SafeText, Step,
 };
-use decide::{Change, Decision};
+use decide::{Decision, SettingChange};
 use hostssl_model::{Finding, ManagementLock, Posture, Principal, ResourceId, Scope, Subscription};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use waves::{Group, order};
 
 /// One server as it was observed and judged.
 #[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
+pub struct PlanTarget<'a> {
     /// What was observed.
     pub posture: &'a Posture,
     /// What the controls found in it; not needed for [`Goal::Set`].
@@ -61,7 +61,7 @@ pub struct PlanInputs<'a> {
     /// What it is for.
     pub goal: Goal,
     /// The servers.
-    pub targets: &'a [Target<'a>],
+    pub targets: &'a [PlanTarget<'a>],
     /// The subscriptions that were looked at, for the tenant of each.
     pub subscriptions: &'a [Arc<Subscription>],
     /// The findings that are accepted.
@@ -104,11 +104,11 @@ pub struct PlanInputs<'a> {
 pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, InvalidPlan> {
     let mut left_out = Vec::new();
     let mut groups: BTreeMap<&ResourceId, Group<'_>> = BTreeMap::new();
-    let mut by_hand: Vec<(&Posture, Change)> = Vec::new();
+    let mut by_hand: Vec<(&Posture, SettingChange)> = Vec::new();
     let mut seen = BTreeSet::new();
     let subscriptions: HashMap<_, _> = inputs.subscriptions.iter().map(|one| (one.id.clone(), &**one)).collect();
     let tenants = inputs.subscriptions.iter().map(|one| (one.id.clone(), &*one.tenant)).collect();
-    let mut targets: Vec<&Target<'_>> = inputs.targets.iter().collect();
+    let mut targets: Vec<&PlanTarget<'_>> = inputs.targets.iter().collect();
     targets.sort_by(|a, b| a.posture.server.id.cmp(&b.posture.server.id));
     for target in targets {
         let server = &target.posture.server;
@@ -240,7 +240,7 @@ fn number(waves: Vec<Vec<Group<'_>>>) -> Vec<Step> {
     steps
 }
 
-fn step(posture: &Posture, change: Change, wave: u32) -> Step {
+fn step(posture: &Posture, change: SettingChange, wave: u32) -> Step {
     let server = &posture.server;
     Step {
         id: 0,
@@ -264,7 +264,7 @@ fn step(posture: &Posture, change: Change, wave: u32) -> Step {
 
 /// Says in the steps of a replica set how they are ordered, and in the steps of a primary which of its replicas do not
 /// get what it gets.
-fn explain_replicas(steps: &mut [Step], targets: &[Target<'_>], left_out: &[LeftOut]) {
+fn explain_replicas(steps: &mut [Step], targets: &[PlanTarget<'_>], left_out: &[LeftOut]) {
     let planned: HashMap<ResourceId, bool> =
         steps.iter().map(|step| (step.server.clone(), step.is_executable())).collect();
     let right: BTreeSet<(&ResourceId, FixableControl)> = left_out

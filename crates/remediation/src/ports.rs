@@ -111,7 +111,7 @@ pub enum WriteError {
 
 /// How an operation goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub enum OperationProgress {
     /// It is in progress.
     Pending {
         /// How long Azure asks to wait.
@@ -195,12 +195,12 @@ pub trait ParameterWriter: Send + Sync {
     /// # Errors
     ///
     /// [`PollError`].
-    async fn poll(&self, operation: &Self::Operation) -> Result<Progress, PollError>;
+    async fn poll(&self, operation: &Self::Operation) -> Result<OperationProgress, PollError>;
 }
 
 /// What the wire says about a value that was just written and read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WireCheck {
     /// The server does on the wire what it declares.
     Confirmed,
     /// It does not (yet).
@@ -213,7 +213,7 @@ pub enum Verdict {
 #[async_trait]
 pub trait Judge: Send + Sync {
     /// Judges one value of one server.
-    async fn judge(&self, at: ParameterRef<'_>, value: &str) -> Verdict;
+    async fn judge(&self, at: ParameterRef<'_>, value: &str) -> WireCheck;
 }
 
 /// Gives the time and waits, so that tests need neither.

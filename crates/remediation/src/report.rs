@@ -52,7 +52,7 @@ pub struct RunSummary {
 
 /// The status of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
+pub enum StepStatus {
     /// Written and read back.
     Applied,
     /// Right before anything was written.
@@ -77,7 +77,7 @@ pub enum Status {
     Forgotten,
 }
 
-impl Status {
+impl StepStatus {
     /// The name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -126,7 +126,7 @@ pub struct StepReport {
     /// The value to write, as planned.
     pub after: String,
     /// Its status.
-    pub status: Status,
+    pub status: StepStatus,
     /// Why, or what else to know.
     pub reason: Option<String>,
     /// The id of the last write that Azure accepted.
@@ -145,7 +145,8 @@ impl Report {
     /// Whether the run has ended with all that hostssl writes done, and only steps for people are left.
     #[must_use]
     pub fn is_left_to_people(&self) -> bool {
-        let done = |step: &StepReport| matches!(step.status, Status::Applied | Status::Already) && !step.undoing;
+        let done =
+            |step: &StepReport| matches!(step.status, StepStatus::Applied | StepStatus::Already) && !step.undoing;
         self.outcome == RunOutcome::Incomplete && self.steps.iter().all(|step| done(step) || step.by_hand)
     }
 }
@@ -183,7 +184,7 @@ pub fn report(run: &RunId, plan: &Plan, state: &RunState) -> Report {
     Report { run: run.to_string(), plan: plan.hash().to_string(), summary, steps, outcome, undo_reason }
 }
 
-fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<String>) -> StepReport {
+fn step_report(step: &Step, at: &StepState, status: StepStatus, reason: Option<String>) -> StepReport {
     let request_id = at.undo.as_ref().and_then(|undo| undo.request_id.as_ref()).or(at.apply.request_id.as_ref());
     StepReport {
         id: step.id,
@@ -196,25 +197,25 @@ fn step_report(step: &Step, at: &StepState, status: Status, reason: Option<Strin
         request_id: request_id.map(|id| id.as_str().to_owned()),
         undoing: at.undo.is_some(),
         open: at.undo.as_ref().unwrap_or(&at.apply).is_open(),
-        by_hand: !step.is_executable() && status == Status::NotStarted,
+        by_hand: !step.is_executable() && status == StepStatus::NotStarted,
         accepted: step.accepted.clone(),
     }
 }
 
 impl RunSummary {
-    fn count(&mut self, status: Status, open: bool) {
+    fn count(&mut self, status: StepStatus, open: bool) {
         let counter = match status {
-            Status::Applied => &mut self.applied,
-            Status::Already => &mut self.already,
-            Status::ChangedSincePlan => &mut self.changed_since_plan,
-            Status::Refused => &mut self.refused,
-            Status::Failed => &mut self.failed,
-            Status::TimedOut => &mut self.timed_out,
-            Status::NotStarted => &mut self.not_started,
-            Status::Undone => &mut self.undone,
-            Status::Stuck => &mut self.stuck,
-            Status::WaitsForRestart => &mut self.waits_for_restart,
-            Status::Forgotten => &mut self.forgotten,
+            StepStatus::Applied => &mut self.applied,
+            StepStatus::Already => &mut self.already,
+            StepStatus::ChangedSincePlan => &mut self.changed_since_plan,
+            StepStatus::Refused => &mut self.refused,
+            StepStatus::Failed => &mut self.failed,
+            StepStatus::TimedOut => &mut self.timed_out,
+            StepStatus::NotStarted => &mut self.not_started,
+            StepStatus::Undone => &mut self.undone,
+            StepStatus::Stuck => &mut self.stuck,
+            StepStatus::WaitsForRestart => &mut self.waits_for_restart,
+            StepStatus::Forgotten => &mut self.forgotten,
         };
         *counter += 1;
         self.steps += 1;
@@ -222,74 +223,78 @@ impl RunSummary {
     }
 }
 
-fn outcome_of(status: Status) -> RunOutcome {
+fn outcome_of(status: StepStatus) -> RunOutcome {
     match status {
-        Status::Applied | Status::Already | Status::Undone | Status::Forgotten => RunOutcome::Done,
-        Status::ChangedSincePlan | Status::NotStarted | Status::WaitsForRestart => RunOutcome::Incomplete,
-        Status::Refused | Status::Failed | Status::TimedOut => RunOutcome::Failed,
-        Status::Stuck => RunOutcome::Stuck,
+        StepStatus::Applied | StepStatus::Already | StepStatus::Undone | StepStatus::Forgotten => RunOutcome::Done,
+        StepStatus::ChangedSincePlan | StepStatus::NotStarted | StepStatus::WaitsForRestart => RunOutcome::Incomplete,
+        StepStatus::Refused | StepStatus::Failed | StepStatus::TimedOut => RunOutcome::Failed,
+        StepStatus::Stuck => RunOutcome::Stuck,
     }
 }
 
-fn judge(step: &StepState) -> (Status, Option<String>) {
+fn judge(step: &StepState) -> (StepStatus, Option<String>) {
     let undoing = step.undo.is_some();
     let track = step.undo.as_ref().unwrap_or(&step.apply);
     let Some(ending) = track.ending() else {
         return if undoing { judge_unended_undo(&step.apply, track) } else { judge_unended(track) };
     };
     let status = match ending {
-        ending if ending.waits_for_restart() => Status::WaitsForRestart,
-        ending if undoing && ending.is_success() => Status::Undone,
-        ending if undoing && ending.is_failure() => Status::Stuck,
+        ending if ending.waits_for_restart() => StepStatus::WaitsForRestart,
+        ending if undoing && ending.is_success() => StepStatus::Undone,
+        ending if undoing && ending.is_failure() => StepStatus::Stuck,
         _ => applied(ending),
     };
     (status, reason(ending, undoing))
 }
 
 /// What an ending means on the way there.
-fn applied(ending: &Ending) -> Status {
+fn applied(ending: &Ending) -> StepStatus {
     match ending {
-        ending if ending.waits_for_restart() => Status::WaitsForRestart,
-        Ending::Reached { .. } => Status::Applied,
-        Ending::Already { .. } => Status::Already,
-        Ending::Reverted { .. } => Status::Failed,
-        Ending::Forgotten => Status::Forgotten,
-        Ending::Changed { .. } | Ending::Unexplained => Status::ChangedSincePlan,
-        Ending::NotStarted { .. } => Status::NotStarted,
-        Ending::Refused { .. } => Status::Refused,
-        Ending::Failed { .. } => Status::Failed,
-        Ending::TimedOut { .. } => Status::TimedOut,
+        ending if ending.waits_for_restart() => StepStatus::WaitsForRestart,
+        Ending::Reached { .. } => StepStatus::Applied,
+        Ending::Already { .. } => StepStatus::Already,
+        Ending::Reverted { .. } => StepStatus::Failed,
+        Ending::Forgotten => StepStatus::Forgotten,
+        Ending::Changed { .. } | Ending::Unexplained => StepStatus::ChangedSincePlan,
+        Ending::NotStarted { .. } => StepStatus::NotStarted,
+        Ending::Refused { .. } => StepStatus::Refused,
+        Ending::Failed { .. } => StepStatus::Failed,
+        Ending::TimedOut { .. } => StepStatus::TimedOut,
     }
 }
 
 /// A step that has not ended is never reported as done.
-fn judge_unended(track: &Track) -> (Status, Option<String>) {
+fn judge_unended(track: &Track) -> (StepStatus, Option<String>) {
     let (status, reason) = match track.stage {
-        _ if !track.is_open() => (Status::NotStarted, "not started yet: resume the run"),
-        Stage::InFlight => (Status::TimedOut, "Azure accepted the write and it is still in progress: resume the run"),
-        Stage::Observed { .. } => (Status::TimedOut, "the value is set and has not been probed yet: resume the run"),
-        _ => (Status::TimedOut, "the write may have been accepted, but its answer was lost: resume the run"),
+        _ if !track.is_open() => (StepStatus::NotStarted, "not started yet: resume the run"),
+        Stage::InFlight => {
+            (StepStatus::TimedOut, "Azure accepted the write and it is still in progress: resume the run")
+        }
+        Stage::Observed { .. } => {
+            (StepStatus::TimedOut, "the value is set and has not been probed yet: resume the run")
+        }
+        _ => (StepStatus::TimedOut, "the write may have been accepted, but its answer was lost: resume the run"),
     };
     (status, Some(reason.to_owned()))
 }
 
 /// A step that is to be undone and was not yet: its result still stands, unless the write that restores it is, or may
 /// be, in progress.
-fn judge_unended_undo(apply: &Track, undo: &Track) -> (Status, Option<String>) {
+fn judge_unended_undo(apply: &Track, undo: &Track) -> (StepStatus, Option<String>) {
     let (status, reason) = match undo.stage {
         _ if !undo.is_open() => {
-            let status = apply.ending().map_or(Status::NotStarted, applied);
+            let status = apply.ending().map_or(StepStatus::NotStarted, applied);
             (status, "the previous value has not been restored yet: resume the run")
         }
         Stage::InFlight => (
-            Status::TimedOut,
+            StepStatus::TimedOut,
             "Azure accepted the write that restores the previous value, and it is still in progress: resume the run",
         ),
         Stage::Observed { .. } => {
-            (Status::TimedOut, "the previous value is set again, but this was not recorded: resume the run")
+            (StepStatus::TimedOut, "the previous value is set again, but this was not recorded: resume the run")
         }
         _ => (
-            Status::TimedOut,
+            StepStatus::TimedOut,
             "the write that restores the previous value may have been accepted, but its answer was lost: resume the run",
         ),
     };
@@ -345,15 +350,15 @@ fn reason(ending: &Ending, undoing: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Act, Direction, Event, Record, SafeText};
+    use crate::{Act, Direction, JournalEvent, JournalRecord, SafeText};
 
     /// A step that was applied, and then undone up to these acts.
     fn undone_up_to(acts: &[Act]) -> StepState {
         let mut state = RunState::new(1);
-        let mut go = |event| state.advance(&Record { at_ms: 0, event }).unwrap();
-        let step = |direction, act| Event::Step { step: 1, direction, act };
+        let mut go = |event| state.advance(&JournalRecord { at_ms: 0, event }).unwrap();
+        let step = |direction, act| JournalEvent::Step { step: 1, direction, act };
         let text = || SafeText::new("on");
-        go(Event::RunStarted);
+        go(JournalEvent::RunStarted);
         for act in [
             Act::Intent { found: text(), was_default: false },
             Act::Accepted { request_id: None },
@@ -362,8 +367,8 @@ mod tests {
         ] {
             go(step(Direction::Apply, act));
         }
-        go(Event::RunFinished);
-        go(Event::UndoStarted { reason: None });
+        go(JournalEvent::RunFinished);
+        go(JournalEvent::UndoStarted { reason: None });
         acts.iter().for_each(|act| go(step(Direction::Undo, act.clone())));
         state.step(1).unwrap().clone()
     }
@@ -371,7 +376,7 @@ mod tests {
     #[test]
     fn an_undo_that_was_broken_off_says_of_each_step_what_stands_there() {
         let waiting = judge(&undone_up_to(&[]));
-        assert_eq!(waiting.0, Status::Applied);
+        assert_eq!(waiting.0, StepStatus::Applied);
         assert!(waiting.1.unwrap().contains("has not been restored yet"));
         let text = || SafeText::new("on");
         let (intent, accepted) =
@@ -383,7 +388,7 @@ mod tests {
             (&[intent, accepted, observed], "set again"),
         ] {
             let (status, reason) = judge(&undone_up_to(acts));
-            assert_eq!(status, Status::TimedOut);
+            assert_eq!(status, StepStatus::TimedOut);
             assert!(reason.unwrap().contains(words), "{words}");
         }
     }
@@ -398,7 +403,7 @@ mod tests {
         }
     }
 
-    fn line(status: Status, undoing: bool, by_hand: bool) -> StepReport {
+    fn line(status: StepStatus, undoing: bool, by_hand: bool) -> StepReport {
         let text = || "x".to_owned();
         StepReport {
             id: 1,
@@ -426,16 +431,16 @@ mod tests {
             outcome,
             undo_reason: None,
         };
-        let hand = || line(Status::NotStarted, false, true);
-        let applied = |undoing| line(Status::Applied, undoing, false);
+        let hand = || line(StepStatus::NotStarted, false, true);
+        let applied = |undoing| line(StepStatus::Applied, undoing, false);
         let left = |outcome, steps| report(outcome, steps).is_left_to_people();
         assert!(left(RunOutcome::Incomplete, vec![applied(false), hand()]));
-        assert!(left(RunOutcome::Incomplete, vec![line(Status::Already, false, false), hand()]));
+        assert!(left(RunOutcome::Incomplete, vec![line(StepStatus::Already, false, false), hand()]));
         // One that was broken off looks the same, step by step.
         assert!(!left(RunOutcome::Open, vec![applied(false), hand()]));
         assert!(!left(RunOutcome::Open, vec![applied(true), hand()]));
         assert!(!left(RunOutcome::Incomplete, vec![applied(true), hand()]));
         assert!(!left(RunOutcome::Done, vec![applied(false)]));
-        assert!(!left(RunOutcome::Incomplete, vec![line(Status::NotStarted, false, false), hand()]));
+        assert!(!left(RunOutcome::Incomplete, vec![line(StepStatus::NotStarted, false, false), hand()]));
     }
 }

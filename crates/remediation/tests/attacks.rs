@@ -5,15 +5,15 @@
 use async_trait::async_trait;
 use hostssl_model::{Kind, Origin, Parameter, ParameterName as Name, Posture, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
-    Accepted, Act, Approved, Clock, Direction, Event, ExecutionEvent, Executor, ExecutorOptions, Journal as _,
-    LoadedRun, NewRun, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, Report, Rest,
-    RunId, RunOutcome, SafeText, WriteError,
+    Accepted, Act, Approved, Clock, Direction, ExecutionEvent, Executor, ExecutorOptions, Journal as _, JournalEvent,
+    JournalRecord, LoadedRun, NewRun, OperationProgress, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError,
+    Report, Rest, RunId, RunOutcome, SafeText, WriteError,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::set_traps;
 use hostssl_test_support::journal::{CrashingJournal, MemoryJournal};
-use hostssl_test_support::world::{Fault, PollUrl, World};
+use hostssl_test_support::world::{InjectedFault, PollUrl, World};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,10 +26,10 @@ struct Case {
 }
 
 impl Case {
-    fn new(traps: &[Fault]) -> Self {
+    fn new(traps: &[InjectedFault]) -> Self {
         let name = |number: usize| char::from(b'a' + u8::try_from(number).unwrap()).to_string();
         let postures: Vec<Posture> = (0..traps.len()).map(|number| flexible(&name(number), "off", "TLSv1.2")).collect();
-        let mut known = Known::new(postures);
+        let mut known = PlannerKnowledge::new(postures);
         known.options = PlanOptions { canary_size: 1, wave_size: 1, max_servers: None };
         let plan = known.plan();
         let world = World::new(&known.postures);
@@ -126,7 +126,7 @@ impl ParameterWriter for Hanging<'_> {
         self.0.write(at, value, origin).await
     }
 
-    async fn poll(&self, operation: &PollUrl) -> Result<Progress, PollError> {
+    async fn poll(&self, operation: &PollUrl) -> Result<OperationProgress, PollError> {
         if self.1 == Hangs::Poll {
             std::future::pending::<()>().await;
         }
@@ -138,7 +138,7 @@ impl ParameterWriter for Hanging<'_> {
 async fn every_wait_ends_within_the_patience_after_a_stop_and_can_be_resumed() {
     for hangs in [Hangs::FirstRead, Hangs::Turn, Hangs::Poll, Hangs::ReadAfterWrite] {
         for stop_after in [1, 20, 90] {
-            let case = Case::new(&[Fault::None; 3]);
+            let case = Case::new(&[InjectedFault::None; 3]);
             let (interrupt, stop) = watch::channel(None);
             let stopping = async {
                 tokio::time::sleep(Duration::from_secs(stop_after)).await;
@@ -153,7 +153,8 @@ async fn every_wait_ends_within_the_patience_after_a_stop_and_can_be_resumed() {
             // What was not sent was not written down as sent.
             let sent = case.world.accepted().len();
             let stored = case.journal.load(&run()).await.unwrap();
-            let intended = |record: &&Record| matches!(record.event, Event::Step { act: Act::Intent { .. }, .. });
+            let intended =
+                |record: &&JournalRecord| matches!(record.event, JournalEvent::Step { act: Act::Intent { .. }, .. });
             assert_eq!(stored.records.iter().filter(intended).count(), sent, "{hangs:?}");
             assert_eq!(statuses(&case.resume(Rest::Continue).await), ["applied"; 3], "{hangs:?}");
             assert_eq!(case.world.accepted().len(), 3);
@@ -163,14 +164,14 @@ async fn every_wait_ends_within_the_patience_after_a_stop_and_can_be_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_sent_is_sent_a_moment_later() {
-    let case = Case::new(&[Fault::NotSentTwice, Fault::None]);
+    let case = Case::new(&[InjectedFault::NotSentTwice, InjectedFault::None]);
     assert_eq!(statuses(&case.apply().await), ["applied", "applied"]);
     assert!(case.clock.elapsed() < Duration::from_secs(60), "{:?}", case.clock.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_never_arrived_costs_seconds_and_holds_up_no_other_wave() {
-    let case = Case::new(&[Fault::LostOnTheWay; 6]);
+    let case = Case::new(&[InjectedFault::LostOnTheWay; 6]);
     assert_eq!(statuses(&case.apply().await), ["applied"; 6]);
     // Six waves of one server each: one after the other they would take six times the wait.
     let took = case.clock.elapsed();
@@ -179,7 +180,7 @@ async fn a_write_that_never_arrived_costs_seconds_and_holds_up_no_other_wave() {
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_could_look_at_stays_open_and_is_settled_later() {
-    let case = Case::new(&[Fault::None, Fault::Unseen, Fault::None]);
+    let case = Case::new(&[InjectedFault::None, InjectedFault::Unseen, InjectedFault::None]);
     let report = case.apply().await;
     assert_eq!((report.outcome, report.summary.open, report.summary.applied), (RunOutcome::Open, 1, 2));
     assert!(report.steps[1].open && !report.steps[0].open);
@@ -192,7 +193,7 @@ async fn what_nobody_could_look_at_stays_open_and_is_settled_later() {
 #[tokio::test(start_paused = true)]
 async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
     for (after, applied) in [(Duration::from_millis(200), 3), (Duration::from_secs(5), 3)] {
-        let case = Case::new(&[Fault::None; 4]);
+        let case = Case::new(&[InjectedFault::None; 4]);
         let reverting = async {
             while case.world.accepted().is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -217,7 +218,7 @@ async fn a_value_that_goes_back_is_seen_before_the_next_wave_or_the_report() {
 
 #[tokio::test(start_paused = true)]
 async fn a_canary_that_goes_back_holds_up_everything_else() {
-    let case = Case::new(&[Fault::None; 4]);
+    let case = Case::new(&[InjectedFault::None; 4]);
     let reverting = async {
         tokio::time::sleep(case.world.operation_takes + Duration::from_secs(60)).await;
         case.set("a", "off");
@@ -235,7 +236,7 @@ async fn a_canary_that_goes_back_holds_up_everything_else() {
 
 #[tokio::test(start_paused = true)]
 async fn waves_wait_for_the_soak_and_a_stop_ends_it() {
-    let case = Case::new(&[Fault::None; 3]);
+    let case = Case::new(&[InjectedFault::None; 3]);
     let (interrupt, stop) = watch::channel(None);
     let mut executor = case.executor(&case.world, stop);
     executor.options.soak = Duration::from_mins(10);
@@ -252,7 +253,7 @@ async fn waves_wait_for_the_soak_and_a_stop_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_that_waits_for_a_restart_is_not_called_applied() {
-    let case = Case::new(&[Fault::PendingRestart, Fault::None]);
+    let case = Case::new(&[InjectedFault::PendingRestart, InjectedFault::None]);
     let report = case.apply().await;
     assert_eq!(statuses(&report), ["waits-for-restart", "applied"]);
     assert_eq!((report.outcome, report.summary.waits_for_restart), (RunOutcome::Incomplete, 1));
@@ -264,7 +265,7 @@ async fn a_value_that_waits_for_a_restart_is_not_called_applied() {
 async fn to_settle_is_to_read() {
     let mut written = 0;
     for at in 1..60 {
-        let case = Case::new(&[Fault::None, Fault::LostOnTheWay]);
+        let case = Case::new(&[InjectedFault::None, InjectedFault::LostOnTheWay]);
         case.world.crash.arm(at);
         let journal = CrashingJournal { inner: &case.journal, crash: &case.world.crash };
         let executor = Executor { journal: &journal, ..case.executor(&case.world, watch::channel(None).1) };
@@ -291,10 +292,10 @@ async fn to_settle_is_to_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_may_be_forgotten() {
-    let case = Case::new(&[Fault::None, Fault::None]);
+    let case = Case::new(&[InjectedFault::None, InjectedFault::None]);
     case.apply().await;
     let b = id(Kind::Flexible, "b");
-    case.world.set_fault(&b, Fault::Locked);
+    case.world.set_fault(&b, InjectedFault::Locked);
     let executor = case.executor(&case.world, watch::channel(None).1);
     let stuck = executor.undo(LoadedRun::read(executor.journal, &run()).await.unwrap(), &[], None).await.unwrap();
     assert_eq!((statuses(&stuck), stuck.outcome), (vec!["undone", "stuck"], RunOutcome::Stuck));
@@ -306,7 +307,7 @@ async fn a_server_may_be_forgotten() {
         assert_eq!((statuses(&forgotten), forgotten.outcome), (vec!["undone", "forgotten"], RunOutcome::Done));
     }
     // An open step of a run that is not settled yet may be forgotten too.
-    let case = Case::new(&[Fault::None, Fault::Unseen]);
+    let case = Case::new(&[InjectedFault::None, InjectedFault::Unseen]);
     assert_eq!(case.apply().await.outcome, RunOutcome::Open);
     let executor = case.executor(&case.world, watch::channel(None).1);
     let resumed =
@@ -317,7 +318,7 @@ async fn a_server_may_be_forgotten() {
 /// As after a state directory was restored from a backup that was made while the run went on.
 #[tokio::test(start_paused = true)]
 async fn a_resumed_run_claims_nothing_about_what_it_may_have_written() {
-    let case = Case::new(&[Fault::None; 3]);
+    let case = Case::new(&[InjectedFault::None; 3]);
     let applied = case.apply().await;
     assert_eq!(statuses(&applied), ["applied"; 3]);
     let whole = case.journal.load(&run()).await.unwrap().records;
@@ -328,8 +329,8 @@ async fn a_resumed_run_claims_nothing_about_what_it_may_have_written() {
         let restored = MemoryJournal::default();
         let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &whole[0] };
         restored.begin(&new).await.unwrap();
-        let of_first = |record: &&Record| matches!(record.event, Event::Step { step: 1, .. });
-        let records: Vec<Record> = whole.iter().filter(of_first).take(kept - 1).cloned().collect();
+        let of_first = |record: &&JournalRecord| matches!(record.event, JournalEvent::Step { step: 1, .. });
+        let records: Vec<JournalRecord> = whole.iter().filter(of_first).take(kept - 1).cloned().collect();
         restored.append(&run(), &records).await.unwrap();
         let executor = Executor { journal: &restored, ..case.executor(&case.world, watch::channel(None).1) };
         let loaded = LoadedRun::read(&restored, &run()).await.unwrap();
@@ -363,14 +364,14 @@ impl Clock for SetBack<'_> {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_prolongs_no_wait() {
-    let case = Case::new(&[Fault::None]);
+    let case = Case::new(&[InjectedFault::None]);
     // Killed between the intent and the write.
-    let record = |event| Record { at_ms: case.clock.now_ms(), event };
-    let first = record(Event::RunStarted);
+    let record = |event| JournalRecord { at_ms: case.clock.now_ms(), event };
+    let first = record(JournalEvent::RunStarted);
     let new = NewRun { id: &run(), plan: &case.plan, principal: case.plan.principal(), first: &first };
     case.journal.begin(&new).await.unwrap();
     let act = Act::Intent { found: SafeText::new("off"), was_default: false };
-    let intent = record(Event::Step { step: 1, direction: Direction::Apply, act });
+    let intent = record(JournalEvent::Step { step: 1, direction: Direction::Apply, act });
     case.journal.append(&run(), &[intent]).await.unwrap();
     let clock = SetBack(&case.clock, AtomicBool::new(false));
     let executor = Executor { clock: &clock, ..case.executor(&case.world, watch::channel(None).1) };

@@ -4,7 +4,7 @@
 
 use hostssl_model::{Kind, ParameterName as Name, Posture, ResourceId, TlsVersion};
 use hostssl_remediation::{
-    Approved, Disposition, FixableControl, Floor, Goal, InvalidPlan, LintContext, Mismatch, NotApproved, Plan,
+    Approved, ContextMismatch, Disposition, FixableControl, Floor, Goal, InvalidPlan, LintContext, NotApproved, Plan,
     PlanContext, PlanOptions, failed_findings, lint,
 };
 use hostssl_test_support::fleet::*;
@@ -23,7 +23,7 @@ fn a_plan_is_read_back_as_it_was_written() {
 
 fn sample() -> Plan {
     let primary = id(Kind::Flexible, "a-primary");
-    Known::new(vec![
+    PlannerKnowledge::new(vec![
         flexible("a-primary", "off", "TLSv1.2"),
         replica(flexible("b-replica", "off", "TLSv1.2"), &primary),
         single("old", "Disabled", "TLS1_0"),
@@ -87,7 +87,7 @@ fn a_plan_with_a_right_hash_and_wrong_content_is_refused() {
 fn only_the_whole_hash_approves() {
     let plan = sample();
     let hash = plan.hash().to_string();
-    let other = Known::new(vec![flexible("x", "off", "TLSv1.2")]).plan();
+    let other = PlannerKnowledge::new(vec![flexible("x", "off", "TLSv1.2")]).plan();
     assert!(Approved::new(plan.clone(), &hash.to_uppercase()).is_ok());
     assert!(matches!(Approved::new(plan.clone(), &hash[..12]), Err(NotApproved::NoHash(_))));
     assert!(matches!(Approved::new(plan, other.hash().as_str()), Err(NotApproved::OtherPlan { .. })));
@@ -105,13 +105,19 @@ fn a_plan_fits_one_place_time_and_identity() {
     };
     assert_eq!(plan.check_context(&here), Ok(()));
     let with = |context: PlanContext<'_>| plan.check_context(&context).unwrap_err();
-    assert!(matches!(with(PlanContext { cloud: "AzureChinaCloud", ..here.clone() })[..], [Mismatch::Cloud { .. }]));
-    assert!(matches!(with(PlanContext { tenant: Some("x"), ..here.clone() })[..], [Mismatch::Tenant { .. }]));
-    assert!(matches!(with(PlanContext { principal: Some("x"), ..here.clone() })[..], [Mismatch::Principal { .. }]));
+    assert!(matches!(
+        with(PlanContext { cloud: "AzureChinaCloud", ..here.clone() })[..],
+        [ContextMismatch::Cloud { .. }]
+    ));
+    assert!(matches!(with(PlanContext { tenant: Some("x"), ..here.clone() })[..], [ContextMismatch::Tenant { .. }]));
+    assert!(matches!(
+        with(PlanContext { principal: Some("x"), ..here.clone() })[..],
+        [ContextMismatch::Principal { .. }]
+    ));
     let late = PlanContext { now_ms: NOW_MS + 86_400_001, ..here.clone() };
-    assert!(matches!(with(late)[..], [Mismatch::TooOld { .. }]));
+    assert!(matches!(with(late)[..], [ContextMismatch::TooOld { .. }]));
     let early = PlanContext { now_ms: NOW_MS - 600_000, ..here.clone() };
-    assert!(matches!(with(early)[..], [Mismatch::FromTheFuture(_)]));
+    assert!(matches!(with(early)[..], [ContextMismatch::FromTheFuture(_)]));
     assert_eq!(plan.check_context(&PlanContext { now_ms: NOW_MS - 60_000, tenant: None, ..here }), Ok(()));
 }
 
@@ -150,7 +156,7 @@ fn any_posture() -> impl Strategy<Value = Posture> {
     })
 }
 
-fn any_known() -> impl Strategy<Value = Known> {
+fn any_known() -> impl Strategy<Value = PlannerKnowledge> {
     let goal = prop_oneof![
         Just(fix(TlsVersion::Tls1_2)),
         Just(fix(TlsVersion::Tls1_3)),
@@ -159,7 +165,7 @@ fn any_known() -> impl Strategy<Value = Known> {
     ];
     let options = (1_u32..4, 0_u32..5, proptest::option::of(0_u32..20));
     (proptest::collection::vec(any_posture(), 0..30), goal, options).prop_map(|(postures, goal, options)| {
-        let mut known = Known::new(postures);
+        let mut known = PlannerKnowledge::new(postures);
         known.goal = goal;
         known.options =
             PlanOptions { canary_size: options.0, wave_size: options.0 + options.1, max_servers: options.2 };
@@ -179,7 +185,7 @@ proptest! {
         ids.sort();
         ids.dedup();
         if ids.len() == known.postures.len() {
-            let mut shuffled = Known::new(known.postures.clone());
+            let mut shuffled = PlannerKnowledge::new(known.postures.clone());
             shuffled.goal = known.goal.clone();
             shuffled.options = known.options;
             let length = shuffled.postures.len().max(1);

@@ -44,7 +44,7 @@ fn blind(mut posture: Posture, name: Name, reason: Reason) -> Posture {
 
 #[test]
 fn every_kind_gets_its_own_settings() {
-    let plan = Known::new(vec![
+    let plan = PlannerKnowledge::new(vec![
         flexible("flex", "OFF", "TLSv1.2"),
         single("old", "Disabled", "TLSEnforcementDisabled"),
         cosmos("citus", "TLSv1.1", "TLSv1"),
@@ -73,7 +73,7 @@ fn every_kind_gets_its_own_settings() {
 
 #[test]
 fn what_is_left_out_says_why() {
-    let mut known = Known::new(vec![
+    let mut known = PlannerKnowledge::new(vec![
         flexible("right", "on", "TLSv1.3"),
         in_state(flexible("stopped", "off", "TLSv1.2"), "Stopped"),
         blind(flexible("stopped-unread", "off", "TLSv1.2"), Name::RequireSecureTransport, Reason::Stopped),
@@ -136,14 +136,14 @@ fn tagged(name: &str, key: &str, value: &str) -> Posture {
 }
 
 /// The servers of each wave.
-fn waves(known: &Known) -> Vec<String> {
+fn waves(known: &PlannerKnowledge) -> Vec<String> {
     let of = |wave: &[Step]| wave.iter().map(|step| step.server.name()).collect::<Vec<_>>().join(" ");
     known.plan().waves().map(of).collect()
 }
 
 #[test]
 fn production_is_never_the_canary_by_accident() {
-    let mut known = Known::new(vec![
+    let mut known = PlannerKnowledge::new(vec![
         tagged("a-orders", "Environment", "Production"),
         named("b-prod"),
         named("c-catalog"),
@@ -164,7 +164,7 @@ fn production_is_never_the_canary_by_accident() {
 
 #[test]
 fn a_wave_holds_one_group_where_that_is_asked_for() {
-    let mut known = Known::new(vec![
+    let mut known = PlannerKnowledge::new(vec![
         tagged("a", "team", "shop"),
         tagged("b", "team", "Pay"),
         tagged("c", "team", "shop"),
@@ -190,8 +190,8 @@ fn impact(verdict: ClientVerdict, reason: &str) -> ClientImpact {
 }
 
 /// Four servers: nobody looked, clients break, too little was seen, safe.
-fn observed() -> Known {
-    let mut known = Known::new(vec![
+fn observed() -> PlannerKnowledge {
+    let mut known = PlannerKnowledge::new(vec![
         flexible("a-none", "off", "TLSv1.2"),
         flexible("b-breaks", "off", "TLSv1.2"),
         flexible("c-short", "off", "TLSv1.2"),
@@ -279,7 +279,7 @@ fn a_change_that_waits_for_a_restart_is_told() {
     let mut posture = flexible("a", "off", "TLSv1.2");
     posture.readings[0].1 =
         Reading::Known(Parameter::in_effect(posture.readings[0].0, "off").waiting_for_restart(true));
-    let mut known = Known::new(vec![posture]);
+    let mut known = PlannerKnowledge::new(vec![posture]);
     known.clients = [((id(Kind::Flexible, "a"), SWITCH), impact(ClientVerdict::Safe, "seen"))].into();
     assert_eq!(steps(&known.plan()), ["1 a require_secure_transport off>on needs-restart"]);
 }
@@ -287,7 +287,7 @@ fn a_change_that_waits_for_a_restart_is_told() {
 #[test]
 fn replicas_come_before_their_primary_and_hold_it_up() {
     let primary = id(Kind::Flexible, "a-primary");
-    let known = Known::new(vec![
+    let known = PlannerKnowledge::new(vec![
         flexible("a-primary", "off", "TLSv1.2"),
         replica(flexible("b-replica", "off", "TLSv1.2"), &primary),
         replica(flexible("c-replica", "off", "TLSv1.2"), &primary),
@@ -306,7 +306,7 @@ fn replicas_come_before_their_primary_and_hold_it_up() {
 #[test]
 fn loosening_takes_the_primary_first() {
     let primary = id(Kind::Flexible, "primary");
-    let mut known = Known::new(vec![
+    let mut known = PlannerKnowledge::new(vec![
         flexible("primary", "on", "TLSv1.2"),
         replica(flexible("a-replica", "on", "TLSv1.2"), &primary),
     ]);
@@ -324,7 +324,7 @@ fn loosening_takes_the_primary_first() {
 
 #[test]
 fn a_loop_of_replicas_makes_a_plan_all_the_same() {
-    let known = Known::new(vec![
+    let known = PlannerKnowledge::new(vec![
         replica(flexible("a", "off", "TLSv1.2"), &id(Kind::Flexible, "b")),
         replica(flexible("b", "off", "TLSv1.2"), &id(Kind::Flexible, "a")),
         replica(flexible("c", "off", "TLSv1.2"), &id(Kind::Flexible, "c")),
@@ -336,7 +336,7 @@ fn a_loop_of_replicas_makes_a_plan_all_the_same() {
 #[test]
 fn an_order_sets_exactly_what_it_says() {
     let set = |posture: Posture, enforcement, minimum_tls| {
-        let mut known = Known::new(vec![posture]);
+        let mut known = PlannerKnowledge::new(vec![posture]);
         known.goal = Goal::Set { enforcement, minimum_tls };
         let plan = known.plan();
         [steps(&plan), left_out(&plan)].concat()
@@ -365,7 +365,7 @@ fn an_order_sets_exactly_what_it_says() {
 
 #[test]
 fn what_hostssl_must_not_write_is_left_to_people() {
-    let mut known = Known::new(vec![
+    let mut known = PlannerKnowledge::new(vec![
         server(
             Kind::Horizon,
             "horizon",
@@ -412,13 +412,13 @@ fn what_hostssl_must_not_write_is_left_to_people() {
 #[test]
 fn the_blast_radius_keeps_replica_sets_whole() {
     let primary = id(Kind::Flexible, "a-primary");
-    let mut known = Known::new(vec![
+    let mut known = PlannerKnowledge::new(vec![
         flexible("a-primary", "off", "TLSv1.2"),
         replica(flexible("b-replica", "off", "TLSv1.2"), &primary),
         flexible("c", "off", "TLSv1.2"),
         flexible("d", "off", "TLSv1.2"),
     ]);
-    let planned = |known: &Known| -> Vec<String> {
+    let planned = |known: &PlannerKnowledge| -> Vec<String> {
         known.plan().steps().iter().map(|step| step.server.name().to_owned()).collect()
     };
     known.options.max_servers = Some(1);
@@ -431,7 +431,7 @@ fn the_blast_radius_keeps_replica_sets_whole() {
 
 #[test]
 fn a_plan_is_one_tenants() {
-    let mut known = Known::new(vec![flexible("a", "off", "TLSv1.2")]);
+    let mut known = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]);
     let subscription = |tenant: &str| {
         Arc::new(Subscription {
             id: SubscriptionId::new("S"),
@@ -450,7 +450,7 @@ fn a_plan_is_one_tenants() {
 
 #[test]
 fn senseless_options_are_refused() {
-    let mut known = Known::new(vec![flexible("a", "off", "TLSv1.2")]);
+    let mut known = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]);
     for (canary_size, wave_size) in [(0, 1), (2, 1), (0, 0)] {
         known.options = PlanOptions { canary_size, wave_size, max_servers: None };
         assert!(matches!(known.try_plan(), Err(InvalidPlan::Inconsistent(_))));

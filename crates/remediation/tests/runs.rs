@@ -5,14 +5,15 @@
 use async_trait::async_trait;
 use hostssl_model::{Kind, ParameterName as Name, Posture, Stop};
 use hostssl_remediation::{
-    Approved, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, Judge, LoadedRun,
-    NewRun, ParameterRef, Plan, PlanOptions, Record, Report, Rest, RunId, RunOutcome, SafeText, StoredRun, Verdict,
+    Approved, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError, JournalEvent,
+    JournalRecord, JournalledRun, Judge, LoadedRun, NewRun, ParameterRef, Plan, PlanOptions, Report, Rest, RunId,
+    RunOutcome, SafeText, WireCheck,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::{Harness, set_traps};
 use hostssl_test_support::journal::MemoryJournal;
-use hostssl_test_support::world::{Fault, World};
+use hostssl_test_support::world::{InjectedFault, World};
 use proptest::prelude::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ fn open_servers(count: u8) -> Vec<Posture> {
 }
 
 struct Case {
-    known: Known,
+    known: PlannerKnowledge,
     plan: Plan,
     world: World,
     journal: MemoryJournal,
@@ -33,8 +34,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(postures: Vec<Posture>, traps: &[Fault]) -> Self {
-        let mut known = Known::new(postures);
+    fn new(postures: Vec<Posture>, traps: &[InjectedFault]) -> Self {
+        let mut known = PlannerKnowledge::new(postures);
         known.options = PlanOptions { canary_size: 1, wave_size: 3, max_servers: None };
         let plan = known.plan();
         let world = World::new(&known.postures);
@@ -96,7 +97,7 @@ async fn apply_then_plan_is_empty_and_undo_restores_the_fleet() {
     let before = case.world.values();
     let report = case.apply(ExecutorOptions::default()).await;
     assert_eq!((report.outcome, report.summary.applied), (RunOutcome::Done, report.summary.steps));
-    let mut after = Known::new(case.world.observe(&case.known.postures));
+    let mut after = PlannerKnowledge::new(case.world.observe(&case.known.postures));
     after.options = case.known.options;
     assert!(after.plan().is_empty(), "{:?}", after.plan().steps());
     let undone = case.harness().undo(&[]).await;
@@ -110,7 +111,9 @@ async fn apply_then_plan_is_empty_and_undo_restores_the_fleet() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_canary_stops_everything() {
-    for fault in [Fault::Locked, Fault::OperationFails, Fault::Changed, Fault::BusyForEver] {
+    for fault in
+        [InjectedFault::Locked, InjectedFault::OperationFails, InjectedFault::Changed, InjectedFault::BusyForEver]
+    {
         let case = Case::new(open_servers(5), &[fault]);
         let options = ExecutorOptions { max_failures: 99, ..ExecutorOptions::default() };
         let report = case.apply(options).await;
@@ -122,7 +125,15 @@ async fn a_bad_canary_stops_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_stops_after_too_many_failures() {
-    let traps = [Fault::None, Fault::Locked, Fault::Policy, Fault::None, Fault::None, Fault::None, Fault::None];
+    let traps = [
+        InjectedFault::None,
+        InjectedFault::Locked,
+        InjectedFault::Policy,
+        InjectedFault::None,
+        InjectedFault::None,
+        InjectedFault::None,
+        InjectedFault::None,
+    ];
     let case = Case::new(open_servers(7), &traps);
     let report = case.apply(ExecutorOptions { max_failures: 2, max_parallel: 1, ..ExecutorOptions::default() }).await;
     let expected = ["applied", "refused", "refused", "not-started", "not-started", "not-started", "not-started"];
@@ -136,7 +147,7 @@ async fn a_run_stops_after_too_many_failures() {
 async fn a_primary_is_held_when_its_replica_did_not_get_there() {
     let primary = id(Kind::Flexible, "a");
     let postures = vec![flexible("a", "off", "TLSv1.2"), replica(flexible("b", "off", "TLSv1.2"), &primary)];
-    let case = Case::new(postures, &[Fault::None, Fault::Locked]);
+    let case = Case::new(postures, &[InjectedFault::None, InjectedFault::Locked]);
     let report = case.harness().apply(&[]).await;
     assert_eq!(statuses(&report), ["refused", "not-started"]);
     assert_eq!(report.steps[1].server, primary.to_string());
@@ -145,7 +156,7 @@ async fn a_primary_is_held_when_its_replica_did_not_get_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_servers_later_steps_are_held_after_a_failure() {
-    let case = Case::new(vec![single("a", "Disabled", "TLS1_0")], &[Fault::Forbidden]);
+    let case = Case::new(vec![single("a", "Disabled", "TLS1_0")], &[InjectedFault::Forbidden]);
     let report = case.harness().apply(&[]).await;
     assert_eq!(statuses(&report), ["refused", "not-started"]);
 }
@@ -198,7 +209,7 @@ async fn an_interruption_settles_what_is_under_way_and_starts_nothing_new() {
         .await
         .unwrap();
     assert_eq!(statuses(&resumed), ["applied"; 5]);
-    case.harness().check(&resumed, |_| Fault::None).await;
+    case.harness().check(&resumed, |_| InjectedFault::None).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +237,7 @@ async fn an_interrupted_run_with_nothing_under_way_may_be_undone_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
-    let case = Case::new(open_servers(2), &[Fault::TakesLong]);
+    let case = Case::new(open_servers(2), &[InjectedFault::TakesLong]);
     let (interrupt, stop) = watch::channel(None);
     let executor = case.executor(&case.journal, None, stop);
     let interruption = async {
@@ -276,7 +287,7 @@ async fn a_resume_may_settle_only_what_was_under_way() {
     let report =
         executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Leave, &[]).await.unwrap();
     assert_eq!(statuses(&report), ["applied", "not-started", "not-started", "not-started"]);
-    harness.check(&report, |_| Fault::None).await;
+    harness.check(&report, |_| InjectedFault::None).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,7 +305,9 @@ async fn undo_leaves_alone_what_others_have_changed_since() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_undo_is_stuck_and_may_be_tried_again() {
-    for fault in [Fault::Locked, Fault::OperationFails, Fault::BusyForEver, Fault::Stopped] {
+    for fault in
+        [InjectedFault::Locked, InjectedFault::OperationFails, InjectedFault::BusyForEver, InjectedFault::Stopped]
+    {
         let case = Case::new(open_servers(3), &[]);
         case.harness().apply(&[]).await;
         let b = id(Kind::Flexible, "b");
@@ -316,7 +329,7 @@ async fn a_failed_undo_is_stuck_and_may_be_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn undo_puts_back_what_took_effect_after_it_was_given_up() {
-    let case = Case::new(open_servers(1), &[Fault::TakesLong]);
+    let case = Case::new(open_servers(1), &[InjectedFault::TakesLong]);
     let mut harness = case.harness();
     harness.options.operation_patience = Duration::from_secs(30);
     let report = harness.apply(&[]).await;
@@ -330,11 +343,11 @@ async fn undo_puts_back_what_took_effect_after_it_was_given_up() {
 }
 
 /// Says these verdicts, one after the other; the last for ever.
-struct Oracle(Vec<Verdict>, AtomicUsize);
+struct Oracle(Vec<WireCheck>, AtomicUsize);
 
 #[async_trait]
 impl Judge for Oracle {
-    async fn judge(&self, _: ParameterRef<'_>, value: &str) -> Verdict {
+    async fn judge(&self, _: ParameterRef<'_>, value: &str) -> WireCheck {
         assert_eq!(value, "on");
         let asked = self.1.fetch_add(1, Ordering::SeqCst);
         self.0.get(asked).or(self.0.last()).cloned().unwrap()
@@ -343,12 +356,12 @@ impl Judge for Oracle {
 
 #[tokio::test(start_paused = true)]
 async fn the_wire_has_the_last_word() {
-    let no = || Verdict::Contradicted(SafeText::new("a plaintext startup was answered"));
+    let no = || WireCheck::Contradicted(SafeText::new("a plaintext startup was answered"));
     for (verdicts, status, says) in [
-        (vec![Verdict::Confirmed], "applied", None),
-        (vec![no(), no(), Verdict::Confirmed], "applied", None),
+        (vec![WireCheck::Confirmed], "applied", None),
+        (vec![no(), no(), WireCheck::Confirmed], "applied", None),
         (vec![no()], "failed", Some("the probe contradicts it: a plaintext startup was answered")),
-        (vec![Verdict::NotChecked(SafeText::new("no route"))], "applied", Some("not checked on the wire: no route")),
+        (vec![WireCheck::NotChecked(SafeText::new("no route"))], "applied", Some("not checked on the wire: no route")),
     ] {
         let case = Case::new(open_servers(1), &[]);
         let oracle = Oracle(verdicts, AtomicUsize::new(0));
@@ -375,7 +388,7 @@ impl Journal for FullDisk<'_> {
         self.0.begin(run).await
     }
 
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError> {
         {
             let mut left = self.1.lock().unwrap();
             if *left == 0 {
@@ -386,7 +399,7 @@ impl Journal for FullDisk<'_> {
         self.0.append(run, records).await
     }
 
-    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError> {
         self.0.load(run).await
     }
 }
@@ -404,8 +417,8 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
             panic!("{error:?}");
         };
         let stored = case.journal.load(&run).await.unwrap();
-        let intents = |record: &&Record| {
-            matches!(&record.event, Event::Step { act: hostssl_remediation::Act::Intent { .. }, .. })
+        let intents = |record: &&JournalRecord| {
+            matches!(&record.event, JournalEvent::Step { act: hostssl_remediation::Act::Intent { .. }, .. })
         };
         // No write without a recorded intent.
         assert!(case.world.accepted().len() <= stored.records.iter().filter(intents).count());
@@ -416,7 +429,7 @@ async fn a_full_disk_stops_every_write_and_the_report_knows_no_more_than_the_jou
         let report =
             executor.resume(LoadedRun::read(executor.journal, &run).await.unwrap(), Rest::Continue, &[]).await.unwrap();
         assert_eq!(report.outcome, RunOutcome::Done, "{report:?}");
-        case.harness().check(&report, |_| Fault::None).await;
+        case.harness().check(&report, |_| InjectedFault::None).await;
     }
 }
 
@@ -437,11 +450,11 @@ impl Journal for BusyJournal<'_> {
         if self.is_busy() { Err(JournalError::Busy("an audit".into())) } else { self.0.begin(run).await }
     }
 
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError> {
         if self.is_busy() { Err(JournalError::Busy("an audit".into())) } else { self.0.append(run, records).await }
     }
 
-    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError> {
         self.0.load(run).await
     }
 }

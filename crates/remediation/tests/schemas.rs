@@ -9,7 +9,7 @@ use serde_json::Value;
 
 #[test]
 fn plans_keep_to_the_committed_schema() {
-    let known = Known::new(vec![flexible("a", "off", "TLSv1.1"), flexible("b", "on", "TLSv1.2")]);
+    let known = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.1"), flexible("b", "on", "TLSv1.2")]);
     let plan = known.plan();
     let document: Value = serde_json::from_str(&plan.to_json()).unwrap();
     let schema = Schema::generated("plan-v1", &plan_schema());

@@ -3,16 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_model::{Kind, ParameterName as Name};
-use hostssl_remediation::{Plan, Report, Status};
+use hostssl_remediation::{Plan, Report, StepStatus};
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::{Harness, expected, set_traps};
 use hostssl_test_support::journal::MemoryJournal;
-use hostssl_test_support::world::{Fault, World};
+use hostssl_test_support::world::{InjectedFault, World};
 use std::time::Duration;
 
-fn one(kind: Kind) -> (Known, Plan) {
-    let known = Known::new(vec![match kind {
+fn one(kind: Kind) -> (PlannerKnowledge, Plan) {
+    let known = PlannerKnowledge::new(vec![match kind {
         Kind::Single => single("orders", "Disabled", "TLS1_2"),
         Kind::CosmosCluster => cosmos("orders", "TLSv1.2", "TLSv1.1"),
         _ => flexible("orders", "off", "TLSv1.2"),
@@ -22,7 +22,12 @@ fn one(kind: Kind) -> (Known, Plan) {
 }
 
 /// Runs one case; returns the report and how many points a crash could have hit.
-async fn run((known, plan): &(Known, Plan), fault: Fault, crashes: &[u64], down: Duration) -> (Report, u64) {
+async fn run(
+    (known, plan): &(PlannerKnowledge, Plan),
+    fault: InjectedFault,
+    crashes: &[u64],
+    down: Duration,
+) -> (Report, u64) {
     let world = World::new(&known.postures);
     set_traps(&world, &known.postures, plan, &[fault]);
     let (journal, clock) = (MemoryJournal::default(), VirtualClock::new());
@@ -31,7 +36,7 @@ async fn run((known, plan): &(Known, Plan), fault: Fault, crashes: &[u64], down:
     let report = harness.apply(crashes).await;
     let points = world.crash.passed();
     // Whatever is still under way ends: it must not change what was reported.
-    if fault != Fault::NeverEnds {
+    if fault != InjectedFault::NeverEnds {
         tokio::time::sleep(Duration::from_mins(30)).await;
     }
     harness.check(&report, |_| fault).await;
@@ -41,28 +46,29 @@ async fn run((known, plan): &(Known, Plan), fault: Fault, crashes: &[u64], down:
 #[tokio::test(start_paused = true)]
 async fn every_trap_has_its_ending() {
     let server = one(Kind::Flexible);
-    for fault in Fault::ALL {
+    for fault in InjectedFault::ALL {
         let (report, _) = run(&server, fault, &[], Duration::ZERO).await;
         let step = &report.steps[0];
         assert_eq!(step.status, expected(fault)[0], "{fault:?}: {step:?}");
         let says = step.reason.as_deref().unwrap_or_default();
         let wanted = match fault {
-            Fault::OperationFails => "OperationFailed: {0}",
-            Fault::SucceedsUnchanged => "the value is still off",
-            Fault::NeverEnds => "has not changed in the time allowed",
-            Fault::Locked => "lock freeze: ScopeLocked",
-            Fault::Policy => "policy deny-tls: RequestDisallowedByPolicy",
-            Fault::Forbidden => "permission configurations/write: AuthorizationFailed",
-            Fault::BusyForEver => "busy with another operation, for",
-            Fault::Stopped | Fault::StoppedAtWrite => "stopped: ServerStoppedError",
-            Fault::Changed => "the value is somebody-elses",
-            Fault::LostAlways => "two writes got no answer",
+            InjectedFault::OperationFails => "OperationFailed: {0}",
+            InjectedFault::SucceedsUnchanged => "the value is still off",
+            InjectedFault::NeverEnds => "has not changed in the time allowed",
+            InjectedFault::Locked => "lock freeze: ScopeLocked",
+            InjectedFault::Policy => "policy deny-tls: RequestDisallowedByPolicy",
+            InjectedFault::Forbidden => "permission configurations/write: AuthorizationFailed",
+            InjectedFault::BusyForEver => "busy with another operation, for",
+            InjectedFault::Stopped | InjectedFault::StoppedAtWrite => "stopped: ServerStoppedError",
+            InjectedFault::Changed => "the value is somebody-elses",
+            InjectedFault::LostAlways => "two writes got no answer",
             _ => "",
         };
         assert!(says.contains(wanted), "{fault:?}: {says}");
         assert_eq!(says.is_empty(), wanted.is_empty(), "{fault:?}: {says}");
-        let accepted = matches!(step.status, Status::Applied | Status::Failed) || matches!(fault, Fault::NeverEnds);
-        let lost = matches!(fault, Fault::LostAccepted | Fault::LostAndLong);
+        let accepted = matches!(step.status, StepStatus::Applied | StepStatus::Failed)
+            || matches!(fault, InjectedFault::NeverEnds);
+        let lost = matches!(fault, InjectedFault::LostAccepted | InjectedFault::LostAndLong);
         assert_eq!(step.request_id.is_some(), accepted && !lost, "{fault:?}: {step:?}");
     }
 }
@@ -70,7 +76,7 @@ async fn every_trap_has_its_ending() {
 /// Every trap, with a crash at each of the first `most` points of a run.
 async fn crash_everywhere(kind: Kind, most: u64, downs: &[Duration]) {
     let server = one(kind);
-    for fault in Fault::ALL {
+    for fault in InjectedFault::ALL {
         let (_, points) = run(&server, fault, &[], Duration::ZERO).await;
         assert!(points >= 6, "{fault:?} has {points} points");
         for at in 1..=points.min(most) {
@@ -102,7 +108,13 @@ async fn a_crash_at_every_point_is_the_same_for_a_cluster() {
 #[tokio::test(start_paused = true)]
 async fn a_second_crash_at_every_point_after_the_first_changes_nothing() {
     let server = one(Kind::Flexible);
-    for fault in [Fault::None, Fault::BusyTwice, Fault::LostAccepted, Fault::LostOnTheWay, Fault::OperationFails] {
+    for fault in [
+        InjectedFault::None,
+        InjectedFault::BusyTwice,
+        InjectedFault::LostAccepted,
+        InjectedFault::LostOnTheWay,
+        InjectedFault::OperationFails,
+    ] {
         let (_, points) = run(&server, fault, &[], Duration::ZERO).await;
         for first in 1..=points.min(16) {
             for second in 1..=12 {

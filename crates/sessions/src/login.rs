@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
-use hostssl_probe::target::{SslNegotiation, Target};
+use hostssl_probe::target::{ProbeTarget, SslNegotiation};
 use hostssl_untrusted::one_line;
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation as Negotiation};
@@ -27,7 +27,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The server or pooler.
-    pub target: Target,
+    pub target: ProbeTarget,
     /// The user.
     pub user: String,
     /// The database; `pgbouncer` for the console of a PgBouncer.
@@ -164,7 +164,7 @@ impl Login {
         let direct = self.target.negotiation == SslNegotiation::Direct;
         config.ssl_mode(SslMode::Require);
         config.ssl_negotiation(if direct { Negotiation::Direct } else { Negotiation::Postgres });
-        let Target { host, named, revocation_lists, .. } = &self.target;
+        let ProbeTarget { host, named, revocation_lists, .. } = &self.target;
         let (tls, refusal) = VerifiedTls::new(host, *named, self.roots.clone(), *revocation_lists, direct)
             .map_err(|reason| LoginError::Certificate { target: self.name(), reason })?;
         let connected = config.connect_raw(stream, tls).await;
@@ -175,7 +175,7 @@ impl Login {
     /// Opens a connection to the first address that takes one.
     async fn dial(&self) -> Result<(Stream, SocketAddr), LoginError> {
         let unreachable = |detail: String| LoginError::Unreachable { target: self.name(), detail: one_line(&detail) };
-        let Target { host, port, address, .. } = &self.target;
+        let ProbeTarget { host, port, address, .. } = &self.target;
         let (host, port) = self.dialer.instead_of(host, *port).unwrap_or_else(|| (host.clone(), *port));
         let addresses = match address {
             Some(address) => vec![SocketAddr::new(*address, port)],

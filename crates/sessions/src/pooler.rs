@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, Sighting, Tls};
+use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, SessionTls, Sighting};
 use tokio_postgres::SimpleQueryRow;
 
 use crate::login::{LoggedIn, Login, LoginError};
@@ -105,11 +105,11 @@ fn client(get: Get<'_>, tells_tls: bool, at: Millis) -> Option<SampledSession> {
         None => (None, None),
     };
     let (tls, doubt) = match (&encryption, &address) {
-        (Some(_), _) => (Tls::Tls, None),
-        _ if is_local => (Tls::Local, None),
-        (None, Some(_)) if tells_tls => (Tls::Plaintext, None),
-        (None, Some(_)) => (Tls::Unknown, Some(Doubt::UnknownWording)),
-        (None, None) => (Tls::Unknown, Some(Doubt::NoAddress)),
+        (Some(_), _) => (SessionTls::Tls, None),
+        _ if is_local => (SessionTls::Local, None),
+        (None, Some(_)) if tells_tls => (SessionTls::Plaintext, None),
+        (None, Some(_)) => (SessionTls::Unknown, Some(Doubt::UnknownWording)),
+        (None, None) => (SessionTls::Unknown, Some(Doubt::NoAddress)),
     };
     let mut hash = DefaultHasher::new();
     for name in ["id", "ptr", "connect_time", "addr", "port"] {
@@ -155,16 +155,16 @@ mod tests {
     #[test]
     fn the_column_tls_decides() {
         let plain = [("user", "app"), ("database", "shop"), ("addr", "10.0.0.4"), ("port", "5"), ("tls", "")];
-        assert_eq!(seen(&plain, true).unwrap().tls, Tls::Plaintext);
+        assert_eq!(seen(&plain, true).unwrap().tls, SessionTls::Plaintext);
         // Before 1.6 there was no such column: its absence says nothing.
-        assert_eq!(seen(&plain, false).unwrap().tls, Tls::Unknown);
+        assert_eq!(seen(&plain, false).unwrap().tls, SessionTls::Unknown);
         let tls = [("addr", "10.0.0.4"), ("tls", "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519"), ("database", "d")];
         let client = seen(&tls, true).unwrap();
         assert_eq!(
             (client.protocol.as_deref(), client.cipher.as_deref()),
             (Some("TLSv1.3"), Some("TLS_AES_256_GCM_SHA384"))
         );
-        assert_eq!(seen(&[("addr", "unix"), ("database", "d")], true).unwrap().tls, Tls::Local);
+        assert_eq!(seen(&[("addr", "unix"), ("database", "d")], true).unwrap().tls, SessionTls::Local);
         assert_eq!(seen(&[("database", "pgbouncer"), ("addr", "10.0.0.4")], true), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, Sighting, Tls};
+use hostssl_census::{Backend, Doubt, Millis, SampledSession, SessionId, SessionTls, Sighting};
 use hostssl_untrusted::one_line;
 use tokio_postgres::SimpleQueryRow;
 
@@ -180,14 +180,14 @@ impl Row {
         });
         let is_encrypted = |word: &Option<String>| word.as_deref() == Some("t");
         let (tls, doubt) = match (&self.ssl, &self.address, port) {
-            _ if is_encrypted(&self.ssl) => (Tls::Tls, None),
-            _ if is_encrypted(&self.gss) => (Tls::Unknown, Some(Doubt::GssEncrypted)),
+            _ if is_encrypted(&self.ssl) => (SessionTls::Tls, None),
+            _ if is_encrypted(&self.gss) => (SessionTls::Unknown, Some(Doubt::GssEncrypted)),
             // -1 is the port of a Unix-domain socket (documentation of pg_stat_activity).
-            (_, None, Some(-1)) => (Tls::Local, None),
-            (Some(no), Some(_), _) if no == "f" => (Tls::Plaintext, None),
-            _ => (Tls::Unknown, Some(Doubt::NoAddress)),
+            (_, None, Some(-1)) => (SessionTls::Local, None),
+            (Some(no), Some(_), _) if no == "f" => (SessionTls::Plaintext, None),
+            _ => (SessionTls::Unknown, Some(Doubt::NoAddress)),
         };
-        let is_tls = tls == Tls::Tls;
+        let is_tls = tls == SessionTls::Tls;
         Some(SampledSession {
             // As in the log, of which the session is a line: there the time has no fraction.
             id: SessionId::of_backend(began / 1_000, pid),
@@ -238,14 +238,14 @@ mod tests {
     #[test]
     fn how_a_session_is_encrypted_is_never_guessed() {
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!((seen(row()).tls, seen(row()).application), (Tls::Plaintext, None));
+        assert_eq!((seen(row()).tls, seen(row()).application), (SessionTls::Plaintext, None));
         let tls = seen(Row { ssl: text("t"), protocol: text("TLSv1.3"), ..row() });
-        assert_eq!((tls.tls, tls.protocol.as_deref()), (Tls::Tls, Some("TLSv1.3")));
-        assert_eq!(seen(Row { address: None, port: text("-1"), ..row() }).tls, Tls::Local);
+        assert_eq!((tls.tls, tls.protocol.as_deref()), (SessionTls::Tls, Some("TLSv1.3")));
+        assert_eq!(seen(Row { address: None, port: text("-1"), ..row() }).tls, SessionTls::Local);
         assert_eq!(seen(Row { gss: text("t"), ..row() }).doubt, Some(Doubt::GssEncrypted));
         // No row of pg_stat_ssl, and neither an address nor the mark of a socket.
-        assert_eq!(seen(Row { ssl: None, ..row() }).tls, Tls::Unknown);
-        assert_eq!(seen(Row { address: None, port: None, ..row() }).tls, Tls::Unknown);
+        assert_eq!(seen(Row { ssl: None, ..row() }).tls, SessionTls::Unknown);
+        assert_eq!(seen(Row { address: None, port: None, ..row() }).tls, SessionTls::Unknown);
         assert_eq!(seen(Row { backend: text("walsender"), ..row() }).backend, Backend::Replication);
         assert_eq!(seen(Row { address: text("10.0.0.9"), port: text("7"), ..row() }).backend, Backend::Pooler);
         assert_eq!(Row { backend: None, ..row() }.sampled(1, &HashSet::new()), None);

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt as _};
-use hostssl_probe::certificate::{Evidence, RootStore, judge};
+use hostssl_probe::certificate::{CertificateEvidence, RootStore, judge};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -131,7 +131,7 @@ impl ServerCertVerifier for VerifyFull {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain: Vec<Vec<u8>> = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect();
-        let evidence = Evidence {
+        let evidence = CertificateEvidence {
             chain: &chain,
             host: &self.host,
             roots: &self.roots,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostssl_census::{
-    Backend, Census, CensusReport, Client, Limits, MissingReason, Requirements, SourceKind, Tls, Verdict,
+    Backend, Census, CensusLimits, CensusReport, CensusVerdict, Client, MissingReason, Requirements, SessionTls,
+    SourceKind,
 };
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::Network;
-use hostssl_probe::target::Target;
+use hostssl_probe::target::ProbeTarget;
 use hostssl_sessions::{
     LeftoverSession, LeftoverSessions, Login, LoginError, MissingRights, Observer, Password, PoolerConsole, Schedule,
     ServerSessions,
@@ -23,7 +24,7 @@ const ONCE: Schedule = Schedule { interval: None, now: || 1_000 };
 fn login(server: &RealServer, host: &str, port: u16, user: &str) -> Login {
     let root = std::fs::read(server.root()).unwrap();
     Login {
-        target: Target::new(host, port),
+        target: ProbeTarget::new(host, port),
         user: user.to_owned(),
         database: "postgres".to_owned(),
         password: Some(Password::new(PASSWORD)),
@@ -34,7 +35,7 @@ fn login(server: &RealServer, host: &str, port: u16, user: &str) -> Login {
 }
 
 fn census() -> Census {
-    Census::new(Limits::default(), None)
+    Census::new(CensusLimits::default(), None)
 }
 
 async fn seen(observer: Observer) -> CensusReport {
@@ -87,16 +88,16 @@ async fn every_session_is_seen_as_it_is() {
         }
         let report = seen(of(ServerSessions::new(login(&server, "localhost", server.port, USER)))).await;
         let of = |application: &str| named(&report, application).map(|client| (client.tls, client.backend));
-        assert_eq!(of("plain"), Some((Tls::Plaintext, Backend::Client)), "{version}: {report:#?}");
-        assert_eq!(of("encrypted"), Some((Tls::Tls, Backend::Client)));
-        assert_eq!(of("local"), Some((Tls::Local, Backend::Client)));
-        assert_eq!(of("hostssl"), Some((Tls::Plaintext, Backend::Client)));
-        assert_eq!(of("receiver"), Some((Tls::Plaintext, Backend::Replication)));
+        assert_eq!(of("plain"), Some((SessionTls::Plaintext, Backend::Client)), "{version}: {report:#?}");
+        assert_eq!(of("encrypted"), Some((SessionTls::Tls, Backend::Client)));
+        assert_eq!(of("local"), Some((SessionTls::Local, Backend::Client)));
+        assert_eq!(of("hostssl"), Some((SessionTls::Plaintext, Backend::Client)));
+        assert_eq!(of("receiver"), Some((SessionTls::Plaintext, Backend::Replication)));
         // Our own session is the sixth.
         assert_eq!(report.clients.len(), 5, "{:#?}", report.clients);
         assert_eq!(named(&report, "encrypted").unwrap().protocol.as_deref(), Some("TLSv1.3"));
         assert_eq!(named(&report, "plain").unwrap().address.as_deref(), Some("127.0.0.1"));
-        assert_eq!((report.verdict, report.sources[0].kind), (Verdict::Breaks, SourceKind::Sessions));
+        assert_eq!((report.verdict, report.sources[0].kind), (CensusVerdict::Breaks, SourceKind::Sessions));
         drop(receiver);
         let [log, ..] = server.logs();
         assert!(!log.contains("ERROR") && log.contains("BEGIN TRANSACTION READ ONLY"), "{version}");
@@ -123,7 +124,7 @@ async fn a_role_without_rights_sees_no_all_clear_and_is_told_the_grant() {
     ];
     let look = || seen(of(ServerSessions::new(login(&server, "localhost", server.port, "odd \"one"))));
     let report = look().await;
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     assert_eq!(report.clients.len(), 1, "{:#?}", report.clients);
     let missing = lacks(&report, MissingReason::Privilege).unwrap();
     let grant = "GRANT pg_read_all_stats TO \"odd \"\"one\";";
@@ -131,7 +132,7 @@ async fn a_role_without_rights_sees_no_all_clear_and_is_told_the_grant() {
     // The statement can be run as it is printed.
     server.psql("sslmode=require", grant);
     let report = look().await;
-    assert_eq!((report.verdict, lacks(&report, MissingReason::Privilege)), (Verdict::Breaks, None));
+    assert_eq!((report.verdict, lacks(&report, MissingReason::Privilege)), (CensusVerdict::Breaks, None));
     assert!(named(&report, "hidden").is_some());
 }
 
@@ -143,7 +144,8 @@ async fn a_password_goes_to_a_server_that_verify_full_accepts_and_to_no_other() 
     let failed = async |login: Login| ServerSessions::new(login).look(&HashSet::new()).await.unwrap_err();
     // Another name than that of the certificate.
     let mut other_name = good.clone();
-    other_name.target = Target { address: Some([127, 0, 0, 1].into()), ..Target::new("db.example", server.port) };
+    other_name.target =
+        ProbeTarget { address: Some([127, 0, 0, 1].into()), ..ProbeTarget::new("db.example", server.port) };
     // Another root.
     let other = RealServer::start(17, bin, &[("ssl", "off")]);
     let other_root = Login { roots: login(&other, "localhost", 1, USER).roots, ..good.clone() };
@@ -193,7 +195,7 @@ async fn a_server_that_drops_is_a_gap_and_is_asked_again() {
         assert!(!error.is_lasting(), "{error:?}");
     }
     let report = seen(of(sessions)).await;
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     assert!(lacks(&report, MissingReason::Unreachable).is_some() && report.clients.is_empty());
 }
 
@@ -225,19 +227,20 @@ async fn the_clients_of_a_pooler_are_told_from_its_legs() {
         // What the server sees are legs, whatever name they pass on; the pooler knows who uses TLS.
         let with =
             |application: &str, tls| clients.contains(&(application, SourceKind::Pgbouncer, Backend::Client, tls));
-        assert!(with("plain", Tls::Plaintext) && with("encrypted", Tls::Tls), "{clients:#?}");
-        assert!(clients.contains(&("direct", SourceKind::Sessions, Backend::Client, Tls::Tls)), "{clients:#?}");
+        assert!(with("plain", SessionTls::Plaintext) && with("encrypted", SessionTls::Tls), "{clients:#?}");
+        assert!(clients.contains(&("direct", SourceKind::Sessions, Backend::Client, SessionTls::Tls)), "{clients:#?}");
         let legs: Vec<_> = clients.iter().filter(|(_, _, backend, _)| *backend == Backend::Pooler).collect();
         assert!(
-            !legs.is_empty() && legs.iter().all(|(_, kind, _, tls)| (*kind, *tls) == (SourceKind::Sessions, Tls::Tls)),
+            !legs.is_empty()
+                && legs.iter().all(|(_, kind, _, tls)| (*kind, *tls) == (SourceKind::Sessions, SessionTls::Tls)),
             "{clients:#?}"
         );
         assert_eq!(clients.len(), 3 + legs.len(), "{clients:#?}");
-        assert_eq!(report.verdict, Verdict::Breaks);
+        assert_eq!(report.verdict, CensusVerdict::Breaks);
     }
     let report = seen(Observer { server: None, poolers: vec![console("other")] }).await;
     assert!(report.clients.is_empty());
-    assert_eq!(report.verdict, Verdict::NeedsObservation);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
     assert!(lacks(&report, MissingReason::Unreachable).is_some(), "{report:#?}");
 }
 
@@ -264,7 +267,7 @@ async fn a_watch_goes_on_until_it_is_stopped() {
     drop(held);
     stop.send(()).unwrap();
     let report = watching.await.unwrap();
-    assert_eq!(named(&report, "late").map(|client| (client.tls, client.sightings)), Some((Tls::Plaintext, 1)));
+    assert_eq!(named(&report, "late").map(|client| (client.tls, client.sightings)), Some((SessionTls::Plaintext, 1)));
     assert!(lacks(&report, MissingReason::Sampling).unwrap().starts_with("sampled "));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::probes::{deflated, inflated};
 use crate::{AuditStore, StoreError, StoreReader, server_key};
-use hostssl_census::{KeptCensus, Millis, Requirements, Tls, Verdict};
+use hostssl_census::{CensusVerdict, KeptCensus, Millis, Requirements, SessionTls};
 use hostssl_model::ResourceId;
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct CensusEntry {
     /// The end of what was observed, in the same unit; `None` when nothing was.
     pub until_ms: Option<Millis>,
     /// Whether enforcement is safe, as of the moment that was asked about.
-    pub verdict: Verdict,
+    pub verdict: CensusVerdict,
     /// Why, in one sentence.
     pub reason: String,
     /// Clients in plaintext.
@@ -107,14 +107,14 @@ fn census_of(connection: &Connection, key: &str) -> Result<Option<KeptCensus>, S
 
 fn put(connection: &Connection, key: &str, server: &ResourceId, kept: &KeptCensus) -> Result<(), StoreError> {
     let report = kept.judge(Requirements::default(), None);
-    let count = |tls: Tls| {
+    let count = |tls: SessionTls| {
         let count = report.clients.iter().filter(|client| client.tls == tls).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     };
     let verdict = match report.verdict {
-        Verdict::Breaks => 0,
-        Verdict::NeedsObservation => 1,
-        Verdict::Safe => 2,
+        CensusVerdict::Breaks => 0,
+        CensusVerdict::NeedsObservation => 1,
+        CensusVerdict::Safe => 2,
     };
     connection
         .prepare_cached(
@@ -128,10 +128,10 @@ fn put(connection: &Connection, key: &str, server: &ResourceId, kept: &KeptCensu
             report.window.map(|window| window.to),
             verdict,
             report.reason,
-            count(Tls::Plaintext),
-            count(Tls::Unknown),
-            count(Tls::Tls),
-            count(Tls::Local),
+            count(SessionTls::Plaintext),
+            count(SessionTls::Unknown),
+            count(SessionTls::Tls),
+            count(SessionTls::Local),
             deflated(&kept.to_json()),
         ])?;
     Ok(())
@@ -149,14 +149,14 @@ fn entry(row: &Row<'_>, now_ms: Millis) -> rusqlite::Result<CensusEntry> {
     let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
     let until_ms: Option<Millis> = row.get(3)?;
     let verdict = match row.get::<_, i64>(4)? {
-        0 => Verdict::Breaks,
-        2 => Verdict::Safe,
-        _ => Verdict::NeedsObservation,
+        0 => CensusVerdict::Breaks,
+        2 => CensusVerdict::Safe,
+        _ => CensusVerdict::NeedsObservation,
     };
     let is_stale = until_ms.is_none_or(|until| now_ms.saturating_sub(until) > STALE);
     let (verdict, reason) = match verdict {
-        Verdict::Safe if is_stale => {
-            (Verdict::NeedsObservation, "the newest observation is too old: observe again".to_owned())
+        CensusVerdict::Safe if is_stale => {
+            (CensusVerdict::NeedsObservation, "the newest observation is too old: observe again".to_owned())
         }
         verdict => (verdict, row.get(5)?),
     };

@@ -16,30 +16,30 @@ mod runs;
 mod writer;
 
 pub use audits::{
-    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, Facets, GapGroup, HistoryEntry, NewestLook, Page,
-    PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite,
-    StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState, StoredReading,
-    TagName, Tally, server_key,
+    AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry,
+    NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort,
+    ServerWrite, StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener, StoredListenerState,
+    StoredReading, TagName, server_key,
 };
 pub use census::CensusEntry;
 pub use error::StoreError;
 pub use orders::{Order, OrderAct};
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
-pub use reader::{Receipt, RunEntry, RunPhase, StoreReader};
+pub use reader::{RunEntry, RunPhase, StoreReader, WriteReceipt};
 pub use runs::KeptRun;
 
 use async_trait::async_trait;
 use directory::DatabaseFile;
-use hostssl_remediation::{Journal, JournalError, NewRun, Record, RunId, StoredRun};
+use hostssl_remediation::{Journal, JournalError, JournalRecord, JournalledRun, NewRun, RunId};
 use std::path::Path;
 use std::sync::Arc;
-use writer::{Begin, Request, Writer};
+use writer::{Begin, Request, StoreWriter};
 
 /// A state directory, open for changing servers. The lock on it is held until the last of it is gone.
 pub struct Store {
     // Closed first, because only the last connection, if it may write, folds the log back into the database.
     reader: StoreReader,
-    writer: Writer,
+    writer: StoreWriter,
 }
 
 impl Store {
@@ -54,7 +54,7 @@ impl Store {
         let lock = directory::lock(directory)?;
         let connection = database::open_for_writing(directory)?;
         let reader = StoreReader::open(directory)?;
-        let writer = Writer::start(connection, DatabaseFile::of(directory), lock)
+        let writer = StoreWriter::start(connection, DatabaseFile::of(directory), lock)
             .map_err(|source| StoreError::Directory { path: directory.into(), source: Arc::new(source) })?;
         Ok(Self { reader, writer })
     }
@@ -80,12 +80,12 @@ impl Journal for Store {
         Ok(self.writer.keep(Request::Begin(Box::new(begin))).await?)
     }
 
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError> {
         let request = Request::Append { run: run.clone(), records: records.to_vec() };
         Ok(self.writer.keep(request).await?)
     }
 
-    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError> {
         let stored = self.reader.load(run)?;
         let last = i64::try_from(stored.records.len()).unwrap_or(i64::MAX);
         self.writer.keep(Request::Read { run: run.clone(), last }).await?;

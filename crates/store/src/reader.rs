@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::database::open_for_reading;
 use crate::writer::MAX_RECORD;
 use hostssl_model::Principal;
-use hostssl_remediation::{Direction, PlanHash, Record, RunId, StoredRun};
+use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -71,7 +71,7 @@ impl RunPhase {
 
 /// The proof of one write that was, or may have been, accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
+pub struct WriteReceipt {
     /// The step's id in the plan.
     pub step: u32,
     /// Which way.
@@ -117,7 +117,7 @@ impl StoreReader {
     /// # Errors
     ///
     /// [`StoreError::NoSuchRun`] when there is none; [`StoreError::Corrupt`] when the stored data is damaged.
-    pub fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
+    pub fn load(&self, run: &RunId) -> Result<JournalledRun, StoreError> {
         let mut connection = self.lock();
         // One moment for both reads.
         let transaction = connection.transaction()?;
@@ -131,7 +131,7 @@ impl StoreReader {
             let rows = statement.query_map([run.as_str()], |row| row.get::<_, String>(0))?;
             rows.map(|row| record_of(&row?)).collect::<Result<Vec<_>, _>>()?
         };
-        Ok(StoredRun {
+        Ok(JournalledRun {
             id: run.clone(),
             plan,
             approved: PlanHash::new(&hash).map_err(corrupt)?,
@@ -145,7 +145,7 @@ impl StoreReader {
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn receipts(&self, run: &RunId) -> Result<Vec<Receipt>, StoreError> {
+    pub fn receipts(&self, run: &RunId) -> Result<Vec<WriteReceipt>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
             "SELECT step, direction, intended_at_ms, value_before, request_id, accepted_at_ms, value_after, \
@@ -153,7 +153,7 @@ impl StoreReader {
         )?;
         let rows = statement.query_map([run.as_str()], |row| {
             let direction: String = row.get(1)?;
-            Ok(Receipt {
+            Ok(WriteReceipt {
                 step: row.get(0)?,
                 direction: if direction == "undo" { Direction::Undo } else { Direction::Apply },
                 intended_at_ms: row.get(2)?,
@@ -209,7 +209,7 @@ fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {
     })
 }
 
-fn record_of(json: &str) -> Result<Record, StoreError> {
+fn record_of(json: &str) -> Result<JournalRecord, StoreError> {
     if json.len() > MAX_RECORD {
         return Err(StoreError::Corrupt(format!("a record of {} bytes", json.len())));
     }

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::directory::DatabaseFile;
-use hostssl_remediation::{Act, Direction, Event, Record, RunId};
+use hostssl_remediation::{Act, Direction, JournalEvent, JournalRecord, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -35,7 +35,7 @@ pub(crate) enum Request {
         /// Which.
         run: RunId,
         /// What, in order.
-        records: Vec<Record>,
+        records: Vec<JournalRecord>,
     },
 }
 
@@ -50,18 +50,18 @@ pub(crate) struct Begin {
     pub(crate) plan: String,
     pub(crate) steps: usize,
     pub(crate) principal: String,
-    pub(crate) first: Record,
+    pub(crate) first: JournalRecord,
 }
 
 type Job = (Request, oneshot::Sender<Result<(), StoreError>>);
 
 /// Hands requests to the thread; the thread ends with it.
-pub(crate) struct Writer {
+pub(crate) struct StoreWriter {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Writer {
+impl StoreWriter {
     /// Starts the thread. `guard` lives as long as the thread does.
     pub(crate) fn start(
         connection: Connection,
@@ -85,7 +85,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for StoreWriter {
     fn drop(&mut self) {
         // The thread ends when nobody can send any more; what was sent is kept first.
         self.jobs = None;
@@ -217,7 +217,7 @@ fn keep_records(
     connection: &Connection,
     run: &RunId,
     known: Option<i64>,
-    records: &[Record],
+    records: &[JournalRecord],
 ) -> Result<i64, StoreError> {
     let last = "SELECT max(seq) FROM journal WHERE run = ?1";
     let last: Option<i64> = connection.prepare_cached(last)?.query_row([run.as_str()], |row| row.get(0))?;
@@ -227,15 +227,15 @@ fn keep_records(
     }
     for (seq, record) in (last.saturating_add(1)..).zip(records) {
         let phase = match &record.event {
-            Event::RunStarted | Event::RunResumed => None,
-            Event::SessionsEnding { .. } | Event::SessionsEnded { .. } => None,
-            Event::RunFinished => Some("finished"),
-            Event::UndoStarted { .. } => {
+            JournalEvent::RunStarted | JournalEvent::RunResumed => None,
+            JournalEvent::SessionsEnding { .. } | JournalEvent::SessionsEnded { .. } => None,
+            JournalEvent::RunFinished => Some("finished"),
+            JournalEvent::UndoStarted { .. } => {
                 refuse_unfinished(connection, Some(run))?;
                 Some("undoing")
             }
-            Event::UndoFinished => Some("undo-finished"),
-            Event::Step { step, direction, act } => {
+            JournalEvent::UndoFinished => Some("undo-finished"),
+            JournalEvent::Step { step, direction, act } => {
                 keep_receipt(connection, run, seq, record.at_ms, *step, *direction, act)?;
                 None
             }
@@ -249,7 +249,7 @@ fn keep_records(
     Ok(last)
 }
 
-fn insert_record(connection: &Connection, run: &RunId, seq: i64, record: &Record) -> Result<(), StoreError> {
+fn insert_record(connection: &Connection, run: &RunId, seq: i64, record: &JournalRecord) -> Result<(), StoreError> {
     let json = serde_json::to_string(record).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     connection
         .prepare_cached("INSERT INTO journal (run, seq, at_ms, record) VALUES (?1, ?2, ?3, ?4)")?
@@ -328,12 +328,12 @@ mod tests {
             plan: "{}".into(),
             steps: 1,
             principal: "{}".into(),
-            first: Record { at_ms: 0, event: Event::RunStarted },
+            first: JournalRecord { at_ms: 0, event: JournalEvent::RunStarted },
         }))
     }
 
     fn append(times: usize) -> Request {
-        let record = Record { at_ms: 0, event: Event::RunResumed };
+        let record = JournalRecord { at_ms: 0, event: JournalEvent::RunResumed };
         Request::Append { run: RunId::new("run-1").unwrap(), records: vec![record; times] }
     }
 

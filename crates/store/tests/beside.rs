@@ -12,7 +12,7 @@ use hostssl_remediation::{
 };
 use hostssl_store::{AuditStore, Store};
 use hostssl_test_support::fleet::*;
-use hostssl_test_support::world::{Fault, World};
+use hostssl_test_support::world::{InjectedFault, World};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::watch;
 
@@ -22,11 +22,11 @@ fn audits_that_are_saved_beside_a_run_do_not_break_it_off() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     let names = (0..4).map(|number| format!("server-{number}"));
-    let mut known = Known::new(names.map(|name| flexible(&name, "off", "TLSv1.2")).collect());
+    let mut known = PlannerKnowledge::new(names.map(|name| flexible(&name, "off", "TLSv1.2")).collect());
     known.options = PlanOptions { canary_size: 1, wave_size: 3, max_servers: None };
     let plan = known.plan();
     let world = World::new(&known.postures);
-    known.postures.iter().for_each(|posture| world.set_fault(&posture.server.id, Fault::Synchronous));
+    known.postures.iter().for_each(|posture| world.set_fault(&posture.server.id, InjectedFault::Synchronous));
     let (over, saved) = (AtomicBool::new(false), AtomicUsize::new(0));
     let path = directory.path();
     std::thread::scope(|threads| {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_census::{Census, KeptCensus, Limits, LogEnd, LogReader, Millis, Requirements, SourceKind, Verdict};
+use hostssl_census::{
+    Census, CensusLimits, CensusVerdict, KeptCensus, LogEnd, LogReader, Millis, Requirements, SourceKind,
+};
 use hostssl_model::{Kind, ResourceId};
 use hostssl_store::{AuditStore, StoreReader, server_key};
 use hostssl_test_support::fleet::id;
@@ -23,7 +25,7 @@ fn look(hours: i64, rest: &str) -> KeptCensus {
         let _ = writeln!(log, "{time} UTC-{at:08x}.1-LOG:  connection authorized: {rest}");
         let _ = writeln!(log, "{time} UTC-{at:08x}.1-LOG:  statement: ALTER USER app PASSWORD 'hunter2'");
     }
-    let mut reader = LogReader::new(Census::new(Limits::default(), None), None);
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
     reader.begin(SourceKind::ArmLogFile, "log");
     reader.feed(log.as_bytes());
     reader.end(LogEnd::Whole);
@@ -55,13 +57,16 @@ fn a_census_grows_with_every_look_and_is_listed() {
     let now: Millis = START * 1_000;
     let entries = store.census_entries(now).unwrap();
     let of = |name: &str| entries.get(&server_key(&server(name))).unwrap().clone();
-    assert_eq!((of("safe").verdict, of("safe").tls), (Verdict::Safe, 1));
+    assert_eq!((of("safe").verdict, of("safe").tls), (CensusVerdict::Safe, 1));
     let breaks = of("breaks");
-    assert_eq!((breaks.verdict, breaks.plaintext, breaks.tls, breaks.until_ms), (Verdict::Breaks, 1, 1, Some(now)));
+    assert_eq!(
+        (breaks.verdict, breaks.plaintext, breaks.tls, breaks.until_ms),
+        (CensusVerdict::Breaks, 1, 1, Some(now))
+    );
     // What was safe is not safe for ever; who was refused still would be.
     let later = store.census_entries(now + 25 * HOUR * 1_000).unwrap();
-    assert_eq!(later[&server_key(&server("safe"))].verdict, Verdict::NeedsObservation);
-    assert_eq!(later[&server_key(&server("breaks"))].verdict, Verdict::Breaks);
+    assert_eq!(later[&server_key(&server("safe"))].verdict, CensusVerdict::NeedsObservation);
+    assert_eq!(later[&server_key(&server("breaks"))].verdict, CensusVerdict::Breaks);
 }
 
 #[test]

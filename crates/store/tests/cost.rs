@@ -6,8 +6,9 @@
 use async_trait::async_trait;
 use hostssl_model::{Origin, Parameter, ResourceId, Unchecked};
 use hostssl_remediation::{
-    Accepted, Approved, Event, ExecutionEvent, Executor, ExecutorOptions, Journal, NewRun, ParameterRef,
-    ParameterWriter, Plan, PlanOptions, PollError, Progress, Record, RequestId, RunId, SystemClock, WriteError,
+    Accepted, Approved, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalEvent, JournalRecord, NewRun,
+    OperationProgress, ParameterRef, ParameterWriter, Plan, PlanOptions, PollError, RequestId, RunId, SystemClock,
+    WriteError,
 };
 use hostssl_store::Store;
 use hostssl_test_support::fleet::*;
@@ -50,8 +51,8 @@ impl ParameterWriter for Instantly {
         Ok(Accepted { request_id, operation: None, retry_after: None })
     }
 
-    async fn poll(&self, _: &()) -> Result<Progress, PollError> {
-        Ok(Progress::Succeeded)
+    async fn poll(&self, _: &()) -> Result<OperationProgress, PollError> {
+        Ok(OperationProgress::Succeeded)
     }
 }
 
@@ -79,14 +80,14 @@ async fn apply(journal: &dyn Journal, plan: &Plan, max_parallel: usize) -> Durat
 async fn the_cost_of_the_journal() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    let plan = Known::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
+    let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
     let run = RunId::new("run-1").unwrap();
-    let first = Record { at_ms: 0, event: Event::RunStarted };
+    let first = JournalRecord { at_ms: 0, event: JournalEvent::RunStarted };
     store.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..2000 {
         let began = Instant::now();
-        store.append(&run, &[Record { at_ms: 0, event: Event::RunResumed }]).await.unwrap();
+        store.append(&run, &[JournalRecord { at_ms: 0, event: JournalEvent::RunResumed }]).await.unwrap();
         times.push(began.elapsed());
     }
     times.sort();
@@ -94,8 +95,9 @@ async fn the_cost_of_the_journal() {
     println!("one append, one at a time: mean {mean:?}, median {:?}, 99 % {:?}", times[1000], times[1980]);
 
     for servers in [1000_usize, 10_000] {
-        let mut known =
-            Known::new((0..servers).map(|number| flexible(&format!("server-{number:05}"), "off", "TLSv1.2")).collect());
+        let mut known = PlannerKnowledge::new(
+            (0..servers).map(|number| flexible(&format!("server-{number:05}"), "off", "TLSv1.2")).collect(),
+        );
         known.options = PlanOptions { canary_size: 1, wave_size: 500, max_servers: None };
         let began = Instant::now();
         let plan = known.plan();

@@ -11,9 +11,9 @@ use hostssl_model::{
     Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked,
     WireTransport as Transport, Word, WorstListener,
 };
-use hostssl_remediation::{Act, Direction, Ending, Event, Journal as _, NewRun, Record, RunId, SafeText};
+use hostssl_remediation::{Act, Direction, Ending, Journal as _, JournalEvent, JournalRecord, NewRun, RunId, SafeText};
 use hostssl_store::{AuditEntry, AuditStore, Page, ServerFilter, ServerRow, ServerSort, Store, server_key};
-use hostssl_test_support::fleet::{Known, flexible};
+use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
 const ALL: Page = Page { number: 0, size: 1000 };
 const REFUSES: Option<Transport> = Some(Transport::Enforced);
@@ -128,7 +128,7 @@ fn a_newer_look_at_a_few_is_in_every_count() {
 #[tokio::test]
 async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let plan = Known::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]).plan();
+    let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]).plan();
     let mut estate = Estate::small();
     estate.rename("catalog", &plan.steps()[0].server);
     estate.probe("a", &[(5432, ACCEPTS)]);
@@ -139,9 +139,9 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let journal = Store::open(directory.path()).unwrap();
     let run = RunId::new("run-1").unwrap();
     let at_ms = now(&store).started_ms + 1000;
-    let first = Record { at_ms, event: Event::RunStarted };
+    let first = JournalRecord { at_ms, event: JournalEvent::RunStarted };
     journal.begin(&NewRun { id: &run, plan: &plan, principal: plan.principal(), first: &first }).await.unwrap();
-    let step = |act| Record { at_ms, event: Event::Step { step: 1, direction: Direction::Apply, act } };
+    let step = |act| JournalRecord { at_ms, event: JournalEvent::Step { step: 1, direction: Direction::Apply, act } };
     let text = |text: &str| SafeText::new(text);
     let records = [
         step(Act::Intent { found: text("off"), was_default: false }),
@@ -157,10 +157,13 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let (changes, _) = store.changes(&now(&store), &store.audit(&now(&store).id).unwrap().unwrap(), 10).unwrap();
     assert_eq!(changes.len(), 1);
     // It is put back, and that counts too.
-    let undo = |act| Record { at_ms: at_ms + 1, event: Event::Step { step: 1, direction: Direction::Undo, act } };
+    let undo = |act| JournalRecord {
+        at_ms: at_ms + 1,
+        event: JournalEvent::Step { step: 1, direction: Direction::Undo, act },
+    };
     let records = [
-        Record { at_ms: at_ms + 1, event: Event::RunFinished },
-        Record { at_ms: at_ms + 1, event: Event::UndoStarted { reason: None } },
+        JournalRecord { at_ms: at_ms + 1, event: JournalEvent::RunFinished },
+        JournalRecord { at_ms: at_ms + 1, event: JournalEvent::UndoStarted { reason: None } },
         undo(Act::Intent { found: text("on"), was_default: false }),
         undo(Act::Observed { found: text("off"), pending_restart: false }),
     ];

@@ -4,14 +4,14 @@
 
 use hostssl_model::Kind;
 use hostssl_remediation::{
-    Act, Approved, Direction, Ending, Event, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal,
-    JournalError, LoadedRun, NewRun, Plan, Record, RequestId, RunId, RunOutcome, SafeText,
+    Act, Approved, Direction, Ending, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, JournalError,
+    JournalEvent, JournalRecord, LoadedRun, NewRun, Plan, RequestId, RunId, RunOutcome, SafeText,
 };
 use hostssl_store::{RunPhase, Store, StoreError, StoreReader};
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::harness::Harness;
-use hostssl_test_support::world::{Fault, SIGNATURE, World};
+use hostssl_test_support::world::{InjectedFault, SIGNATURE, World};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,23 +23,23 @@ fn directory() -> TempDir {
 }
 
 fn sample_plan() -> Plan {
-    Known::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]).plan()
+    PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]).plan()
 }
 
 fn run_id(name: &str) -> RunId {
     RunId::new(name).unwrap()
 }
 
-fn record(event: Event) -> Record {
-    Record { at_ms: NOW_MS, event }
+fn record(event: JournalEvent) -> JournalRecord {
+    JournalRecord { at_ms: NOW_MS, event }
 }
 
-fn step(act: Act) -> Record {
-    record(Event::Step { step: 1, direction: Direction::Apply, act })
+fn step(act: Act) -> JournalRecord {
+    record(JournalEvent::Step { step: 1, direction: Direction::Apply, act })
 }
 
 async fn begin(store: &Store, run: &RunId, plan: &Plan) -> Result<(), JournalError> {
-    store.begin(&NewRun { id: run, plan, principal: plan.principal(), first: &record(Event::RunStarted) }).await
+    store.begin(&NewRun { id: run, plan, principal: plan.principal(), first: &record(JournalEvent::RunStarted) }).await
 }
 
 /// All bytes of all files in a directory.
@@ -71,8 +71,8 @@ fn crashes_and_seeds_on_the_real_store() {
 #[test]
 fn a_crash_at_every_point_with_the_real_store() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let plan = Known::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
-    for fault in [Fault::None, Fault::LostAccepted] {
+    let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]).plan();
+    for fault in [InjectedFault::None, InjectedFault::LostAccepted] {
         for at in 1..=22 {
             let directory = directory();
             let store = Store::open(directory.path()).unwrap();
@@ -122,17 +122,17 @@ async fn nothing_else_begins_while_a_run_has_not_ended() {
     assert!(matches!(begin(&store, &second, &plan).await, Err(JournalError::Unfinished(run)) if run == first));
     let finish = [
         step(Act::Ended { ending: Ending::Already { waits_for_restart: false } }),
-        record(Event::Step {
+        record(JournalEvent::Step {
             step: 2,
             direction: Direction::Apply,
             act: Act::Ended { ending: Ending::Already { waits_for_restart: false } },
         }),
-        record(Event::RunFinished),
+        record(JournalEvent::RunFinished),
     ];
     store.append(&first, &finish).await.unwrap();
     assert!(matches!(begin(&store, &first, &plan).await, Err(JournalError::RunExists(_))));
     begin(&store, &second, &plan).await.unwrap();
-    let undo = store.append(&first, &[record(Event::UndoStarted { reason: None })]).await;
+    let undo = store.append(&first, &[record(JournalEvent::UndoStarted { reason: None })]).await;
     assert!(matches!(undo, Err(JournalError::Unfinished(run)) if run == second));
     assert_eq!(store.load(&first).await.unwrap().records.len(), 4);
     let nowhere = run_id("run-3");
@@ -147,7 +147,8 @@ async fn receipts_prove_each_write() {
     let run = run_id("run-1");
     begin(&store, &run, &sample_plan()).await.unwrap();
     let found = |value: &str| SafeText::new(value);
-    let at = |at_ms, act| Record { at_ms, event: Event::Step { step: 1, direction: Direction::Apply, act } };
+    let at =
+        |at_ms, act| JournalRecord { at_ms, event: JournalEvent::Step { step: 1, direction: Direction::Apply, act } };
     let records = [
         at(1, Act::Intent { found: found("off"), was_default: false }),
         at(2, Act::Rejected { detail: found("busy") }),
@@ -175,7 +176,7 @@ async fn one_failed_append_does_not_take_others_with_it() {
     let store = Store::open(directory.path()).unwrap();
     let run = run_id("run-1");
     begin(&store, &run, &sample_plan()).await.unwrap();
-    let (good, missing) = ([record(Event::RunResumed)], run_id("nowhere"));
+    let (good, missing) = ([record(JournalEvent::RunResumed)], run_id("nowhere"));
     let (a, b, c) = tokio::join!(store.append(&run, &good), store.append(&missing, &good), store.append(&run, &good));
     assert!(a.is_ok() && c.is_ok() && matches!(b, Err(JournalError::NoSuchRun(_))));
     assert_eq!(store.load(&run).await.unwrap().records.len(), 3);
@@ -191,13 +192,13 @@ async fn two_processes_that_lost_the_lock_do_not_write_one_run() {
     std::fs::remove_file(directory.path().join("hostssl.lock")).unwrap();
     let second = Store::open(directory.path()).unwrap();
     second.load(&run).await.unwrap();
-    second.append(&run, &[record(Event::RunResumed)]).await.unwrap();
-    let refused = first.append(&run, &[record(Event::RunFinished)]).await.unwrap_err();
+    second.append(&run, &[record(JournalEvent::RunResumed)]).await.unwrap();
+    let refused = first.append(&run, &[record(JournalEvent::RunFinished)]).await.unwrap_err();
     assert!(format!("{refused:?}").contains("NotAlone"), "{refused:?}");
     // And the other way round: what was read is not the end any more.
     first.load(&run).await.unwrap();
-    first.append(&run, &[record(Event::RunResumed)]).await.unwrap();
-    let refused = second.append(&run, &[record(Event::RunFinished)]).await.unwrap_err();
+    first.append(&run, &[record(JournalEvent::RunResumed)]).await.unwrap();
+    let refused = second.append(&run, &[record(JournalEvent::RunFinished)]).await.unwrap_err();
     assert!(format!("{refused:?}").contains("NotAlone"), "{refused:?}");
     assert!(first.load(&run).await.unwrap().load().is_ok(), "the journal makes sense all the same");
 }
@@ -210,7 +211,7 @@ async fn a_journal_that_was_removed_keeps_nothing_more() {
     let store = Store::open(directory.path()).unwrap();
     begin(&store, &run, &plan).await.unwrap();
     std::fs::remove_file(directory.path().join("hostssl.db")).unwrap();
-    let refused = store.append(&run, &[record(Event::RunFinished)]).await.unwrap_err();
+    let refused = store.append(&run, &[record(JournalEvent::RunFinished)]).await.unwrap_err();
     assert!(format!("{refused:?}").contains("Gone"), "{refused:?}");
 }
 
@@ -383,7 +384,7 @@ fn appends_until_it_is_killed() {
         let run = run_id("run-1");
         begin(&store, &run, &sample_plan()).await.unwrap();
         for number in 1.. {
-            store.append(&run, &[record(Event::RunResumed)]).await.unwrap();
+            store.append(&run, &[record(JournalEvent::RunResumed)]).await.unwrap();
             println!("kept {number}");
         }
     });
@@ -416,10 +417,10 @@ async fn what_was_kept_survives_a_kill_at_any_moment() {
 async fn an_approved_plan_is_applied_and_kept_in_real_time() {
     let directory = directory();
     let store = Store::open(directory.path()).unwrap();
-    let known = Known::new(vec![flexible("a", "off", "TLSv1.2")]);
+    let known = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2")]);
     let plan = known.plan();
     let world = World::new(&known.postures);
-    world.set_fault(&known.postures[0].server.id, Fault::Synchronous);
+    world.set_fault(&known.postures[0].server.id, InjectedFault::Synchronous);
     let (_interrupt, stop) = watch::channel(None);
     let executor = Executor {
         writer: &world,

@@ -2,12 +2,12 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, ResourceId, Role, Scope, Server, ServerReport,
-    ServerState, Subscription, Tags, TlsVersion,
+    Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, ReplicationRole, ResourceId, Scope, Server,
+    ServerReport, ServerState, Subscription, Tags, TlsVersion,
 };
 use hostssl_remediation::{
     AcceptedBreakage, ClientImpact, Consent, FixableControl, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions,
-    SafeText, Target, WaivedFinding, WaveOrder, plan,
+    PlanTarget, SafeText, WaivedFinding, WaveOrder, plan,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         location: "westeurope".into(),
         state: Some(ServerState::new("Ready")),
         fqdn: None,
-        role: Role::None,
+        role: ReplicationRole::None,
         primary: None,
         tags: Tags::default(),
         administrator: None,
@@ -60,7 +60,7 @@ pub fn cosmos(name: &str, coordinator: &str, nodes: &str) -> Posture {
 
 /// Makes a server a replica of another.
 pub fn replica(mut posture: Posture, primary: &ResourceId) -> Posture {
-    posture.server.role = Role::Replica;
+    posture.server.role = ReplicationRole::Replica;
     posture.server.primary = Some(primary.clone());
     posture
 }
@@ -76,7 +76,7 @@ pub fn fix(minimum_tls: TlsVersion) -> Goal {
 
 /// Everything that the planner may know.
 #[derive(Debug)]
-pub struct Known {
+pub struct PlannerKnowledge {
     pub postures: Vec<Posture>,
     pub goal: Goal,
     pub profile: &'static str,
@@ -92,7 +92,7 @@ pub struct Known {
     pub principal: Principal,
 }
 
-impl Known {
+impl PlannerKnowledge {
     pub fn new(postures: Vec<Posture>) -> Self {
         Self {
             postures,
@@ -122,11 +122,11 @@ impl Known {
 
     pub fn try_plan(&self) -> Result<Plan, InvalidPlan> {
         let reports = self.reports();
-        let targets: Vec<Target<'_>> = self
+        let targets: Vec<PlanTarget<'_>> = self
             .postures
             .iter()
             .zip(&reports)
-            .map(|(posture, report)| Target { posture, findings: &report.findings })
+            .map(|(posture, report)| PlanTarget { posture, findings: &report.findings })
             .collect();
         let accepted = |posture: &Posture| AcceptedBreakage {
             server: posture.server.id.clone(),

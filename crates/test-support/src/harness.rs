@@ -2,11 +2,11 @@
 
 use crate::clock::VirtualClock;
 use crate::journal::CrashingJournal;
-use crate::world::{Fault, SIGNATURE, World};
+use crate::world::{InjectedFault, SIGNATURE, World};
 use hostssl_model::Posture;
 use hostssl_remediation::{
     Approved, Ending, ExecuteError, ExecutionEvent, Executor, ExecutorOptions, Journal, LoadedRun, Phase, Plan, Report,
-    Rest, RunId, RunState, Status, StepReport,
+    Rest, RunId, RunState, StepReport, StepStatus,
 };
 use std::time::Duration;
 use tokio::sync::watch;
@@ -105,7 +105,7 @@ impl<'a> Harness<'a> {
     }
 
     /// Everything that must hold when a run has ended, whatever happened on the way.
-    pub async fn check(&self, report: &Report, fault: impl Fn(&StepReport) -> Fault) {
+    pub async fn check(&self, report: &Report, fault: impl Fn(&StepReport) -> InjectedFault) {
         let stored = self.journal.load(&self.run).await.unwrap();
         let loaded = stored.clone().load().unwrap();
         let state = RunState::replay(self.plan.steps().len(), &stored.records).unwrap();
@@ -130,26 +130,26 @@ impl<'a> Harness<'a> {
             // Only a write that came to nothing, and whose answer nobody saw, may be followed by a second one.
             assert!(writes.len() <= 1 + usize::from(effective == 0), "written twice: {context}");
             match line.status {
-                Status::Applied => {
+                StepStatus::Applied => {
                     assert_eq!((&*value, effective), (&*step.after, 1), "{context}");
                     assert!(matches!(at.apply.ending(), Some(Ending::Reached { .. })));
                 }
-                Status::Already => {
+                StepStatus::Already => {
                     assert!(value.eq_ignore_ascii_case(&step.after) && writes.is_empty(), "{context}");
                 }
-                Status::NotStarted | Status::Refused => assert_eq!(writes.len(), 0, "{context}"),
+                StepStatus::NotStarted | StepStatus::Refused => assert_eq!(writes.len(), 0, "{context}"),
                 // A resumed run that finds the new value without a record does not claim it.
-                Status::ChangedSincePlan => {
-                    assert!(value != *step.after || fault(line) == Fault::AlreadyThere, "{context}");
+                StepStatus::ChangedSincePlan => {
+                    assert!(value != *step.after || fault(line) == InjectedFault::AlreadyThere, "{context}");
                 }
-                Status::Failed => assert_eq!((&*value, effective), (&*step.before, 0), "{context}"),
+                StepStatus::Failed => assert_eq!((&*value, effective), (&*step.before, 0), "{context}"),
                 // What outlasts every patience takes effect after the end: that is why this is no "failed".
-                Status::TimedOut => {
-                    assert!(value == *step.before || fault(line) == Fault::LostAndLong, "{context}");
+                StepStatus::TimedOut => {
+                    assert!(value == *step.before || fault(line) == InjectedFault::LostAndLong, "{context}");
                 }
-                Status::Undone => assert_eq!(value, *step.undo, "{context}"),
-                Status::Stuck | Status::Forgotten => {}
-                Status::WaitsForRestart => assert_eq!(value, *step.after, "{context}"),
+                StepStatus::Undone => assert_eq!(value, *step.undo, "{context}"),
+                StepStatus::Stuck | StepStatus::Forgotten => {}
+                StepStatus::WaitsForRestart => assert_eq!(value, *step.after, "{context}"),
             }
         }
     }
@@ -163,42 +163,48 @@ enum Work {
 }
 
 /// How a step on such a server may end; the first without a crash.
-pub fn expected(fault: Fault) -> &'static [Status] {
+pub fn expected(fault: InjectedFault) -> &'static [StepStatus] {
     match fault {
-        Fault::None
-        | Fault::TakesLong
-        | Fault::BusyTwice
-        | Fault::PollForbidden
-        | Fault::PollGone
-        | Fault::PollLost
-        | Fault::Throttled
-        | Fault::LostAccepted
-        | Fault::ReadsFail
-        | Fault::SignInLost
-        | Fault::Late
-        | Fault::NotSentTwice
-        | Fault::Synchronous => &[Status::Applied],
-        Fault::PendingRestart => &[Status::WaitsForRestart],
+        InjectedFault::None
+        | InjectedFault::TakesLong
+        | InjectedFault::BusyTwice
+        | InjectedFault::PollForbidden
+        | InjectedFault::PollGone
+        | InjectedFault::PollLost
+        | InjectedFault::Throttled
+        | InjectedFault::LostAccepted
+        | InjectedFault::ReadsFail
+        | InjectedFault::SignInLost
+        | InjectedFault::Late
+        | InjectedFault::NotSentTwice
+        | InjectedFault::Synchronous => &[StepStatus::Applied],
+        InjectedFault::PendingRestart => &[StepStatus::WaitsForRestart],
         // A crash before the write was sent looks like a lost write too, and two of them are one too many.
-        Fault::LostOnTheWay | Fault::LostAndLong => &[Status::Applied, Status::TimedOut],
+        InjectedFault::LostOnTheWay | InjectedFault::LostAndLong => &[StepStatus::Applied, StepStatus::TimedOut],
         // Who crashed while the operation ran cannot be told any more that it failed.
-        Fault::OperationFails | Fault::SucceedsUnchanged => &[Status::Failed, Status::TimedOut],
-        Fault::NeverEnds | Fault::BusyForEver | Fault::LostAlways | Fault::Unseen => &[Status::TimedOut],
-        Fault::Locked | Fault::Policy | Fault::Forbidden | Fault::Stopped | Fault::StoppedAtWrite => &[Status::Refused],
-        Fault::Changed => &[Status::ChangedSincePlan],
+        InjectedFault::OperationFails | InjectedFault::SucceedsUnchanged => &[StepStatus::Failed, StepStatus::TimedOut],
+        InjectedFault::NeverEnds | InjectedFault::BusyForEver | InjectedFault::LostAlways | InjectedFault::Unseen => {
+            &[StepStatus::TimedOut]
+        }
+        InjectedFault::Locked
+        | InjectedFault::Policy
+        | InjectedFault::Forbidden
+        | InjectedFault::Stopped
+        | InjectedFault::StoppedAtWrite => &[StepStatus::Refused],
+        InjectedFault::Changed => &[StepStatus::ChangedSincePlan],
         // A resumed run cannot know that nothing of it set the value.
-        Fault::AlreadyThere => &[Status::Already, Status::ChangedSincePlan],
+        InjectedFault::AlreadyThere => &[StepStatus::Already, StepStatus::ChangedSincePlan],
     }
 }
 
 /// Sets the traps, and does now what they need to have done between plan and apply.
-pub fn set_traps(world: &World, postures: &[Posture], plan: &Plan, traps: &[Fault]) {
+pub fn set_traps(world: &World, postures: &[Posture], plan: &Plan, traps: &[InjectedFault]) {
     for (posture, fault) in postures.iter().zip(traps) {
         world.set_fault(&posture.server.id, *fault);
         for step in plan.steps().iter().filter(|step| step.server == posture.server.id) {
             match fault {
-                Fault::Changed => world.set(&step.server, step.parameter, "somebody-elses"),
-                Fault::AlreadyThere => world.set(&step.server, step.parameter, &step.after.to_uppercase()),
+                InjectedFault::Changed => world.set(&step.server, step.parameter, "somebody-elses"),
+                InjectedFault::AlreadyThere => world.set(&step.server, step.parameter, &step.after.to_uppercase()),
                 _ => {}
             }
         }

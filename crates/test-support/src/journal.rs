@@ -2,18 +2,20 @@
 
 use crate::crash::Crash;
 use async_trait::async_trait;
-use hostssl_remediation::{Event, Journal, JournalError, NewRun, Phase, Record, RunId, RunState, StoredRun};
+use hostssl_remediation::{
+    Journal, JournalError, JournalEvent, JournalRecord, JournalledRun, NewRun, Phase, RunId, RunState,
+};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// Keeps runs in memory, by the rules of the trait.
 #[derive(Default)]
-pub struct MemoryJournal(Mutex<BTreeMap<RunId, (usize, StoredRun)>>);
+pub struct MemoryJournal(Mutex<BTreeMap<RunId, (usize, JournalledRun)>>);
 
 impl MemoryJournal {
     fn unfinished(&self, but: &RunId) -> Option<RunId> {
         let runs = self.0.lock().unwrap();
-        let unfinished = |(steps, run): &(usize, StoredRun)| {
+        let unfinished = |(steps, run): &(usize, JournalledRun)| {
             let phase = RunState::replay(*steps, &run.records).unwrap().phase();
             matches!(phase, Phase::Applying | Phase::Undoing)
         };
@@ -31,7 +33,7 @@ impl Journal for MemoryJournal {
         if runs.contains_key(run.id) {
             return Err(JournalError::RunExists(run.id.clone()));
         }
-        let stored = StoredRun {
+        let stored = JournalledRun {
             id: run.id.clone(),
             plan: run.plan.to_json(),
             approved: run.plan.hash().clone(),
@@ -42,8 +44,8 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
-        if records.iter().any(|record| matches!(record.event, Event::UndoStarted { .. }))
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError> {
+        if records.iter().any(|record| matches!(record.event, JournalEvent::UndoStarted { .. }))
             && let Some(other) = self.unfinished(run)
         {
             return Err(JournalError::Unfinished(other));
@@ -54,7 +56,7 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError> {
         let runs = self.0.lock().unwrap();
         runs.get(run).map(|(_, stored)| stored.clone()).ok_or_else(|| JournalError::NoSuchRun(run.clone()))
     }
@@ -75,14 +77,14 @@ impl Journal for CrashingJournal<'_> {
         begun
     }
 
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), JournalError> {
+    async fn append(&self, run: &RunId, records: &[JournalRecord]) -> Result<(), JournalError> {
         self.crash.point().await;
         let appended = self.inner.append(run, records).await;
         self.crash.point().await;
         appended
     }
 
-    async fn load(&self, run: &RunId) -> Result<StoredRun, JournalError> {
+    async fn load(&self, run: &RunId) -> Result<JournalledRun, JournalError> {
         self.inner.load(run).await
     }
 }

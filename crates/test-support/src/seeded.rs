@@ -3,9 +3,9 @@
 use crate::clock::VirtualClock;
 use crate::fleet::*;
 use crate::harness::{Harness, Seed, expected, set_traps};
-use crate::world::{Fault, World, Write};
+use crate::world::{InjectedFault, World, Write};
 use hostssl_model::{Kind, Posture};
-use hostssl_remediation::{Journal, PlanOptions, Status, StepReport};
+use hostssl_remediation::{Journal, PlanOptions, StepReport, StepStatus};
 use std::time::Duration;
 
 /// Between one and six servers, with replicas among them.
@@ -31,13 +31,16 @@ pub fn fleet(seed: &mut Seed) -> Vec<Posture> {
 /// Applies and undoes one case in spite of everything; panics when something is not right.
 pub async fn survive(seed: u64, journal: &dyn Journal) {
     let mut seed = Seed(seed);
-    let mut known = Known::new(fleet(&mut seed));
+    let mut known = PlannerKnowledge::new(fleet(&mut seed));
     let canary_size = 1 + u32::try_from(seed.below(2)).unwrap();
     known.options = PlanOptions { canary_size, wave_size: canary_size + 2, max_servers: None };
     let plan = known.plan();
     let world = World::new(&known.postures);
-    let traps: Vec<Fault> =
-        known.postures.iter().map(|_| if seed.below(2) == 0 { Fault::None } else { seed.pick(&Fault::ALL) }).collect();
+    let traps: Vec<InjectedFault> = known
+        .postures
+        .iter()
+        .map(|_| if seed.below(2) == 0 { InjectedFault::None } else { seed.pick(&InjectedFault::ALL) })
+        .collect();
     set_traps(&world, &known.postures, &plan, &traps);
     let before = world.values();
     let clock = VirtualClock::new();
@@ -47,7 +50,7 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
     let count = seed.below(4);
     let crashes: Vec<u64> = (0..count).map(|_| 1 + seed.below(120)).collect();
     let report = harness.apply(&crashes).await;
-    if !traps.contains(&Fault::NeverEnds) {
+    if !traps.contains(&InjectedFault::NeverEnds) {
         tokio::time::sleep(Duration::from_mins(30)).await;
     }
     let fault_of = |step: &StepReport| {
@@ -56,17 +59,17 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
     };
     harness.check(&report, fault_of).await;
     for step in &report.steps {
-        let lost_twice = crashes.len() >= 2 && step.status == Status::TimedOut;
-        let held = step.status == Status::NotStarted;
+        let lost_twice = crashes.len() >= 2 && step.status == StepStatus::TimedOut;
+        let held = step.status == StepStatus::NotStarted;
         let allowed = expected(fault_of(step));
         assert!(allowed.contains(&step.status) || lost_twice || held, "{step:?}, {:?}, {crashes:?}", fault_of(step));
         // Only behind a failure of the same server or of its replica set may something not have begun.
         assert!(
             !held
-                || report
-                    .steps
-                    .iter()
-                    .any(|other| !matches!(other.status, Status::Applied | Status::Already | Status::NotStarted))
+                || report.steps.iter().any(|other| !matches!(
+                    other.status,
+                    StepStatus::Applied | StepStatus::Already | StepStatus::NotStarted
+                ))
         );
     }
 
@@ -77,13 +80,14 @@ pub async fn survive(seed: u64, journal: &dyn Journal) {
     for (step, planned) in undone.steps.iter().zip(plan.steps()) {
         let now = world.value(&planned.server, planned.parameter);
         let place = (planned.server.clone(), planned.parameter);
-        let stuck = step.status == Status::Stuck;
+        let stuck = step.status == StepStatus::Stuck;
         // Two crashes before a write was sent look like two lost writes.
         // What was accepted and whose end is unknown may still take effect.
-        let may_come = report.steps.iter().any(|applied| applied.id == step.id && applied.status == Status::TimedOut);
-        let expected = crashes.len() >= 2 || fault_of(step) == Fault::NeverEnds || may_come;
+        let may_come =
+            report.steps.iter().any(|applied| applied.id == step.id && applied.status == StepStatus::TimedOut);
+        let expected = crashes.len() >= 2 || fault_of(step) == InjectedFault::NeverEnds || may_come;
         assert!(!stuck || expected, "{step:?} {crashes:?}");
-        if !stuck && fault_of(step) != Fault::NeverEnds {
+        if !stuck && fault_of(step) != InjectedFault::NeverEnds {
             assert!(now.eq_ignore_ascii_case(&before[&place]), "{step:?}: {now}, before {}", before[&place]);
         }
     }

@@ -4,7 +4,7 @@ use crate::crash::Crash;
 use async_trait::async_trait;
 use hostssl_model::{Origin, Parameter, ParameterName, Posture, Reading, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
-    Accepted, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
+    Accepted, OperationProgress, ParameterRef, ParameterWriter, PollError, RequestId, SafeText, WriteError,
 };
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ pub const SIGNATURE: &str = "SIGNATURE0123456789";
 
 /// A trap on every write to, or read from, one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     None,
     /// The operation ends with status Failed, over HTTP 200.
     OperationFails,
@@ -60,15 +60,15 @@ pub enum Fault {
     Late,
     /// The answer to the write is 200: no operation.
     Synchronous,
-    /// The first two writes cannot be sent. Not among [`Fault::ALL`].
+    /// The first two writes cannot be sent. Not among [`InjectedFault::ALL`].
     NotSentTwice,
-    /// The value waits for a restart. Not among [`Fault::ALL`].
+    /// The value waits for a restart. Not among [`InjectedFault::ALL`].
     PendingRestart,
-    /// Reads fail always after the first write. Not among [`Fault::ALL`].
+    /// Reads fail always after the first write. Not among [`InjectedFault::ALL`].
     Unseen,
 }
 
-impl Fault {
+impl InjectedFault {
     pub const ALL: [Self; 26] = [
         Self::None,
         Self::OperationFails,
@@ -123,11 +123,11 @@ struct Operation {
 #[derive(Default)]
 struct State {
     values: BTreeMap<Place, String>,
-    faults: BTreeMap<ResourceId, Fault>,
+    faults: BTreeMap<ResourceId, InjectedFault>,
     operations: Vec<Operation>,
     accepted: Vec<Write>,
     /// When each accepted write's operation ends, and the trap it fell into.
-    history: Vec<(Instant, Fault)>,
+    history: Vec<(Instant, InjectedFault)>,
     attempts: BTreeMap<ResourceId, u32>,
     reads: BTreeMap<ResourceId, u32>,
     first_write: BTreeMap<ResourceId, Instant>,
@@ -157,7 +157,7 @@ impl World {
         Self { state: Mutex::new(state), crash: Crash::default(), operation_takes: Duration::from_secs(11) }
     }
 
-    pub fn set_fault(&self, server: &ResourceId, fault: Fault) {
+    pub fn set_fault(&self, server: &ResourceId, fault: InjectedFault) {
         self.state.lock().unwrap().faults.insert(server.clone(), fault);
     }
 
@@ -223,8 +223,8 @@ impl State {
         self.operations.retain(|operation| operation.seen > now || operation.ends > now);
     }
 
-    fn fault(&self, server: &ResourceId) -> Fault {
-        self.faults.get(server).copied().unwrap_or(Fault::None)
+    fn fault(&self, server: &ResourceId) -> InjectedFault {
+        self.faults.get(server).copied().unwrap_or(InjectedFault::None)
     }
 
     fn read(&mut self, at: ParameterRef<'_>) -> Result<Parameter, Unchecked> {
@@ -233,20 +233,20 @@ impl State {
         *reads += 1;
         let count = *reads;
         match self.fault(at.server) {
-            Fault::Stopped => return Err(Unchecked::new(Reason::Stopped, "ServerStoppedError")),
-            Fault::ReadsFail if count <= 2 => return Err(Unchecked::new(Reason::Network, "connection reset")),
-            Fault::SignInLost => {
+            InjectedFault::Stopped => return Err(Unchecked::new(Reason::Stopped, "ServerStoppedError")),
+            InjectedFault::ReadsFail if count <= 2 => return Err(Unchecked::new(Reason::Network, "connection reset")),
+            InjectedFault::SignInLost => {
                 let lost = self.first_write.get(at.server).is_some_and(|at| at.elapsed() < Duration::from_mins(2));
                 if lost {
                     return Err(Unchecked::new(Reason::SignIn, "the token was refused"));
                 }
             }
-            Fault::Unseen if self.first_write.contains_key(at.server) => {
+            InjectedFault::Unseen if self.first_write.contains_key(at.server) => {
                 return Err(Unchecked::new(Reason::SignIn, "the token was refused"));
             }
             _ => {}
         }
-        let pending_restart = self.fault(at.server) == Fault::PendingRestart;
+        let pending_restart = self.fault(at.server) == InjectedFault::PendingRestart;
         let parameter = Parameter::in_effect(at.parameter, &self.values[&(at.server.clone(), at.parameter)]);
         Ok(parameter.waiting_for_restart(pending_restart))
     }
@@ -261,42 +261,46 @@ impl State {
         let count = *attempts;
         let fault = self.fault(at.server);
         match fault {
-            Fault::Locked => return Err(WriteError::Locked { by: text("freeze"), detail: text("ScopeLocked") }),
-            Fault::Policy => {
+            InjectedFault::Locked => {
+                return Err(WriteError::Locked { by: text("freeze"), detail: text("ScopeLocked") });
+            }
+            InjectedFault::Policy => {
                 return Err(WriteError::Policy {
                     assignment: text("deny-tls"),
                     detail: text("RequestDisallowedByPolicy"),
                 });
             }
-            Fault::Forbidden => {
+            InjectedFault::Forbidden => {
                 let action = text("configurations/write");
                 return Err(WriteError::Permission { action, detail: text("AuthorizationFailed") });
             }
-            Fault::StoppedAtWrite => return Err(WriteError::Stopped { detail: text("ServerStoppedError") }),
-            Fault::BusyTwice if count <= 2 => return Err(WriteError::Busy),
-            Fault::BusyForEver => return Err(WriteError::Busy),
-            Fault::Throttled if count <= 3 => {
+            InjectedFault::StoppedAtWrite => return Err(WriteError::Stopped { detail: text("ServerStoppedError") }),
+            InjectedFault::BusyTwice if count <= 2 => return Err(WriteError::Busy),
+            InjectedFault::BusyForEver => return Err(WriteError::Busy),
+            InjectedFault::Throttled if count <= 3 => {
                 return Err(WriteError::Throttled { after: Some(Duration::from_secs(7)) });
             }
-            Fault::NotSentTwice if count <= 2 => {
+            InjectedFault::NotSentTwice if count <= 2 => {
                 return Err(WriteError::NotSent { detail: text("connection refused") });
             }
-            Fault::LostOnTheWay if count == 1 => return Err(WriteError::Lost { detail: text("connection reset") }),
-            Fault::LostAlways => return Err(WriteError::Lost { detail: text("connection reset") }),
+            InjectedFault::LostOnTheWay if count == 1 => {
+                return Err(WriteError::Lost { detail: text("connection reset") });
+            }
+            InjectedFault::LostAlways => return Err(WriteError::Lost { detail: text("connection reset") }),
             _ => {}
         }
         if self.operations.iter().any(|operation| operation.place.0 == *at.server && operation.ends > now) {
             return Err(WriteError::Busy);
         }
         let takes = match fault {
-            Fault::TakesLong => Duration::from_mins(3),
-            Fault::LostAndLong => Duration::from_mins(7),
-            Fault::NeverEnds => Duration::from_hours(24),
-            Fault::Synchronous => Duration::ZERO,
+            InjectedFault::TakesLong => Duration::from_mins(3),
+            InjectedFault::LostAndLong => Duration::from_mins(7),
+            InjectedFault::NeverEnds => Duration::from_hours(24),
+            InjectedFault::Synchronous => Duration::ZERO,
             _ => takes,
         };
-        let late = if fault == Fault::Late { Duration::from_secs(20) } else { Duration::ZERO };
-        let effective = !matches!(fault, Fault::OperationFails | Fault::SucceedsUnchanged);
+        let late = if fault == InjectedFault::Late { Duration::from_secs(20) } else { Duration::ZERO };
+        let effective = !matches!(fault, InjectedFault::OperationFails | InjectedFault::SucceedsUnchanged);
         let place = (at.server.clone(), at.parameter);
         self.first_write.entry(at.server.clone()).or_insert(now);
         self.accepted.push(Write { place: place.clone(), value: value.into(), effective });
@@ -311,34 +315,36 @@ impl State {
         self.history.push((now + takes, fault));
         self.most_parallel = self.most_parallel.max(self.operations.len());
         self.settle();
-        if matches!(fault, Fault::LostAccepted | Fault::LostAndLong) && count == 1 {
+        if matches!(fault, InjectedFault::LostAccepted | InjectedFault::LostAndLong) && count == 1 {
             return Err(WriteError::Lost { detail: text("connection reset") });
         }
         let handle = PollUrl(format!("https://arm.example/operations/{number}?s={SIGNATURE}"));
         Ok(Accepted {
             request_id: RequestId::new(&format!("request-{number}")).ok(),
-            operation: (fault != Fault::Synchronous).then_some(handle),
+            operation: (fault != InjectedFault::Synchronous).then_some(handle),
             retry_after: number.is_multiple_of(2).then_some(Duration::from_secs(5)),
         })
     }
 
-    fn poll(&self, handle: &PollUrl) -> Result<Progress, PollError> {
+    fn poll(&self, handle: &PollUrl) -> Result<OperationProgress, PollError> {
         let path = handle.0.split('?').next().unwrap();
         let number: usize = path.rsplit('/').next().unwrap().parse().unwrap();
         let (ends, fault) = self.history[number - 1];
         match fault {
-            Fault::PollForbidden => return Err(PollError::Forbidden),
-            Fault::PollGone => return Err(PollError::Gone),
-            Fault::PollLost => return Err(PollError::Lost { detail: SafeText::new("HTTP 503"), after: None }),
+            InjectedFault::PollForbidden => return Err(PollError::Forbidden),
+            InjectedFault::PollGone => return Err(PollError::Gone),
+            InjectedFault::PollLost => return Err(PollError::Lost { detail: SafeText::new("HTTP 503"), after: None }),
             _ => {}
         }
         if ends > Instant::now() {
-            return Ok(Progress::Pending { retry_after: number.is_multiple_of(3).then_some(Duration::from_secs(3)) });
+            return Ok(OperationProgress::Pending {
+                retry_after: number.is_multiple_of(3).then_some(Duration::from_secs(3)),
+            });
         }
-        if fault == Fault::OperationFails {
-            return Ok(Progress::Failed { detail: SafeText::new("OperationFailed: {0}") });
+        if fault == InjectedFault::OperationFails {
+            return Ok(OperationProgress::Failed { detail: SafeText::new("OperationFailed: {0}") });
         }
-        Ok(Progress::Succeeded)
+        Ok(OperationProgress::Succeeded)
     }
 }
 
@@ -378,7 +384,7 @@ impl ParameterWriter for World {
         written
     }
 
-    async fn poll(&self, operation: &PollUrl) -> Result<Progress, PollError> {
+    async fn poll(&self, operation: &PollUrl) -> Result<OperationProgress, PollError> {
         self.crash.point().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         let polled = self.state.lock().unwrap().poll(operation);

@@ -1,14 +1,14 @@
 //! `certificate-expiry`: on the wire, the certificate is valid for longer than the profile's days.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
-use crate::{Control, Evidence, Settings, Source, Verdict};
+use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 use hostssl_model::{ControlId, Severity, WireListener};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::CertificateExpiry,
     title: "on the wire, the certificate does not expire soon",
     severity: Severity::Medium,
-    source: Source::Wire,
+    source: EvidenceSource::Wire,
     counterpart: None,
     needs_primary: false,
     fixable: false,
@@ -18,11 +18,11 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/certificate-expiry.md"),
 };
 
-fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Verdict {
+fn judge(evidence: &ControlInput<'_>, settings: &Settings) -> ControlResult {
     judge_listeners(evidence, |listener| judge_listener(listener, settings.expiry_days))
 }
 
-fn judge_listener(listener: &WireListener, days: u32) -> Verdict {
+fn judge_listener(listener: &WireListener, days: u32) -> ControlResult {
     let Some(certificate) = &listener.certificate else {
         return without_tls(listener);
     };
@@ -34,9 +34,9 @@ fn judge_listener(listener: &WireListener, days: u32) -> Verdict {
             ..0 => format!("the certificate expired {} ago", in_days(-left)),
             _ => format!("the certificate expires in {}", in_days(left)),
         };
-        return Verdict::fail(observed, format!("at least {} left", in_days(i64::from(days))));
+        return ControlResult::fail(observed, format!("at least {} left", in_days(i64::from(days))));
     }
-    Verdict::pass(format!("the certificate is valid for at least another {}", in_days(i64::from(days))))
+    ControlResult::pass(format!("the certificate is valid for at least another {}", in_days(i64::from(days))))
 }
 
 fn in_days(days: i64) -> String {

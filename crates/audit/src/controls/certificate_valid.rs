@@ -1,14 +1,14 @@
 //! `certificate-valid`: on the wire, a client with `sslmode=verify-full` is satisfied.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
-use crate::{Control, Evidence, Settings, Source, Verdict};
+use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 use hostssl_model::{ControlId, Severity, WireListener};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::CertificateValid,
     title: "on the wire, the certificate satisfies sslmode=verify-full",
     severity: Severity::Medium,
-    source: Source::Wire,
+    source: EvidenceSource::Wire,
     counterpart: None,
     needs_primary: false,
     fixable: false,
@@ -18,18 +18,18 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/certificate-valid.md"),
 };
 
-fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     judge_listeners(evidence, judge_listener)
 }
 
-fn judge_listener(listener: &WireListener) -> Verdict {
+fn judge_listener(listener: &WireListener) -> ControlResult {
     let Some(certificate) = &listener.certificate else {
         return without_tls(listener);
     };
     let reason = || certificate.reason.as_deref().unwrap_or("the certificate was not checked").to_owned();
     match certificate.verify_full {
-        Some(true) => Verdict::pass("the certificate is valid"),
-        Some(false) => Verdict::fail(reason(), "a certificate that sslmode=verify-full accepts"),
+        Some(true) => ControlResult::pass("the certificate is valid"),
+        Some(false) => ControlResult::fail(reason(), "a certificate that sslmode=verify-full accepts"),
         None => inconclusive(&reason()),
     }
 }

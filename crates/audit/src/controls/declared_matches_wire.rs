@@ -2,17 +2,17 @@
 
 use crate::control::shown;
 use crate::listeners::{inconclusive, judge_listeners};
-use crate::{Control, Evidence, Settings, Source, Verdict};
+use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 use hostssl_model::{
-    Acceptance, ControlId, Floor, Kind, Meaning, Parameter, ParameterName, Role, Severity, TlsVersion, Unchecked,
-    WireListener, WireTransport, WireVersion,
+    Acceptance, ControlId, Floor, Kind, Meaning, Parameter, ParameterName, ReplicationRole, Severity, TlsVersion,
+    Unchecked, WireListener, WireTransport, WireVersion,
 };
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::DeclaredMatchesWire,
     title: "on the wire, the server does what Azure declares",
     severity: Severity::High,
-    source: Source::Wire,
+    source: EvidenceSource::Wire,
     counterpart: None,
     needs_primary: false,
     fixable: false,
@@ -22,11 +22,11 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/declared-matches-wire.md"),
 };
 
-fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+fn needs(kind: Kind, _: ReplicationRole) -> Vec<ParameterName> {
     kind.switch().into_iter().chain(kind.client_floor()).chain(kind.offering().cap).collect()
 }
 
-fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     let declared = Declared::of(evidence);
     judge_listeners(evidence, |listener| judge_listener(listener, &declared))
 }
@@ -39,7 +39,7 @@ struct Declared {
 }
 
 impl Declared {
-    fn of(evidence: &Evidence<'_>) -> Self {
+    fn of(evidence: &ControlInput<'_>) -> Self {
         let kind = evidence.posture.server.kind;
         let statement = |name, parameter: &Parameter| format!("{name} = {}", shown(parameter.value()));
         let bound = |name: ParameterName| {
@@ -62,11 +62,11 @@ impl Declared {
     }
 }
 
-fn judge_listener(listener: &WireListener, declared: &Declared) -> Verdict {
+fn judge_listener(listener: &WireListener, declared: &Declared) -> ControlResult {
     let versions = versions_outside(listener, declared);
     let transport = match (listener.transport, &declared.enforced) {
         (WireTransport::BrokenTls | WireTransport::Inconclusive, _) => Err(inconclusive(&listener.why)),
-        (_, Err(blind)) => Err(Verdict::Unknown(blind.clone())),
+        (_, Err(blind)) => Err(ControlResult::Unknown(blind.clone())),
         (WireTransport::Enforced, Ok((false, declared))) => {
             Ok(Some(("plaintext is refused".to_owned(), declared.clone())))
         }
@@ -85,19 +85,19 @@ fn judge_listener(listener: &WireListener, declared: &Declared) -> Verdict {
     }
     if !differing.is_empty() {
         let (seen, declared): (Vec<_>, Vec<_>) = differing.into_iter().unzip();
-        return Verdict::fail(seen.join(", "), format!("as declared: {}", declared.join(", ")));
+        return ControlResult::fail(seen.join(", "), format!("as declared: {}", declared.join(", ")));
     }
-    unknown.unwrap_or_else(|| Verdict::pass("as declared"))
+    unknown.unwrap_or_else(|| ControlResult::pass("as declared"))
 }
 
 /// Versions that are accepted and lie outside what is declared, with what declares it.
-fn versions_outside(listener: &WireListener, declared: &Declared) -> Result<Option<(String, String)>, Verdict> {
+fn versions_outside(listener: &WireListener, declared: &Declared) -> Result<Option<(String, String)>, ControlResult> {
     if listener.versions.is_empty() {
         return Ok(None);
     }
     let (floor, cap) = match (&declared.floor, &declared.cap) {
         (Ok(floor), Ok(cap)) => (floor, cap),
-        (Err(blind), _) | (_, Err(blind)) => return Err(Verdict::Unknown(blind.clone())),
+        (Err(blind), _) | (_, Err(blind)) => return Err(ControlResult::Unknown(blind.clone())),
     };
     let below = |version| floor.as_ref().is_some_and(|(floor, _)| version < WireVersion::Tls(*floor));
     let above = |version| cap.as_ref().is_some_and(|(cap, _)| version > WireVersion::Tls(*cap));

@@ -1,14 +1,14 @@
 //! `legacy-tls-refused`: on the wire, nothing below the profile's version is accepted.
 
 use crate::listeners::{inconclusive, judge_listeners, without_tls};
-use crate::{Control, Evidence, Settings, Source, Verdict};
+use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
 use hostssl_model::{Acceptance, ControlId, Severity, TlsVersion, WireListener, WireVersion};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::LegacyTlsRefused,
     title: "on the wire, old protocol versions are refused",
     severity: Severity::Medium,
-    source: Source::Wire,
+    source: EvidenceSource::Wire,
     counterpart: None,
     needs_primary: false,
     fixable: false,
@@ -18,11 +18,11 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/legacy-tls-refused.md"),
 };
 
-fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Verdict {
+fn judge(evidence: &ControlInput<'_>, settings: &Settings) -> ControlResult {
     judge_listeners(evidence, |listener| judge_listener(listener, settings.minimum_tls))
 }
 
-fn judge_listener(listener: &WireListener, minimum: TlsVersion) -> Verdict {
+fn judge_listener(listener: &WireListener, minimum: TlsVersion) -> ControlResult {
     if listener.versions.is_empty() {
         return without_tls(listener);
     }
@@ -33,10 +33,10 @@ fn judge_listener(listener: &WireListener, minimum: TlsVersion) -> Verdict {
     };
     let (accepted, unknown) = (old(Acceptance::Accepted), old(Acceptance::Unknown));
     if !accepted.is_empty() {
-        return Verdict::fail(format!("accepts {accepted}"), format!("nothing below {minimum}"));
+        return ControlResult::fail(format!("accepts {accepted}"), format!("nothing below {minimum}"));
     }
     if !unknown.is_empty() {
         return inconclusive(&format!("whether it accepts {unknown} could not be checked"));
     }
-    Verdict::pass(format!("nothing below {minimum} is accepted"))
+    ControlResult::pass(format!("nothing below {minimum} is accepted"))
 }

@@ -1,13 +1,13 @@
 //! `pending-restart`: what is declared is what the running server does.
 
-use crate::{Control, Evidence, Settings, Source, Verdict};
-use hostssl_model::{ControlId, Kind, ParameterName, Role, Severity};
+use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
+use hostssl_model::{ControlId, Kind, ParameterName, ReplicationRole, Severity};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::PendingRestart,
     title: "no TLS parameter waits for a restart",
     severity: Severity::Medium,
-    source: Source::Declared,
+    source: EvidenceSource::Declared,
     counterpart: None,
     needs_primary: false,
     fixable: false,
@@ -17,14 +17,14 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/pending-restart.md"),
 };
 
-fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+fn needs(kind: Kind, _: ReplicationRole) -> Vec<ParameterName> {
     if kind.offering().tells_pending_restart { kind.settings() } else { Vec::new() }
 }
 
-fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
-    let names = needs(evidence.posture.server.kind, Role::None);
+fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
+    let names = needs(evidence.posture.server.kind, ReplicationRole::None);
     if names.is_empty() {
-        return Verdict::NotApplicable;
+        return ControlResult::NotApplicable;
     }
     let mut waiting = Vec::new();
     let mut unseen = None;
@@ -36,10 +36,11 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
         }
     }
     match (waiting.is_empty(), unseen) {
-        (false, _) => {
-            Verdict::fail(format!("{} waits for a restart", waiting.join(", ")), "no TLS parameter waits for a restart")
-        }
-        (true, Some(blind)) => Verdict::Unknown(blind),
-        (true, None) => Verdict::pass("no TLS parameter waits for a restart"),
+        (false, _) => ControlResult::fail(
+            format!("{} waits for a restart", waiting.join(", ")),
+            "no TLS parameter waits for a restart",
+        ),
+        (true, Some(blind)) => ControlResult::Unknown(blind),
+        (true, None) => ControlResult::pass("no TLS parameter waits for a restart"),
     }
 }

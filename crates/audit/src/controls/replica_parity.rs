@@ -1,14 +1,14 @@
 //! `replica-parity`: a replica is as strict as its primary.
 
 use crate::control::{parameter, shown};
-use crate::{Control, Evidence, Settings, Source, Verdict};
-use hostssl_model::{ControlId, Kind, ParameterName, Reading, Reason, Role, Severity, Unchecked};
+use crate::{Control, ControlInput, ControlResult, EvidenceSource, Settings};
+use hostssl_model::{ControlId, Kind, ParameterName, Reading, Reason, ReplicationRole, Severity, Unchecked};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::ReplicaParity,
     title: "a replica's TLS parameters equal its primary's",
     severity: Severity::Medium,
-    source: Source::Declared,
+    source: EvidenceSource::Declared,
     counterpart: None,
     needs_primary: true,
     fixable: false,
@@ -18,22 +18,22 @@ pub(crate) const CONTROL: Control = Control {
     documentation: include_str!("../../../../docs/controls/replica-parity.md"),
 };
 
-fn needs(kind: Kind, role: Role) -> Vec<ParameterName> {
-    let is_replica = role == Role::Replica && kind.offering().has_replicas;
+fn needs(kind: Kind, role: ReplicationRole) -> Vec<ParameterName> {
+    let is_replica = role == ReplicationRole::Replica && kind.offering().has_replicas;
     if is_replica { kind.settings() } else { Vec::new() }
 }
 
-fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     let server = &evidence.posture.server;
     let names = needs(server.kind, server.role);
     if names.is_empty() {
-        return Verdict::NotApplicable;
+        return ControlResult::NotApplicable;
     }
     let primary = match evidence.primary {
         Some(Reading::Known(primary)) => primary,
-        Some(Reading::Unknown(blind)) => return Verdict::Unknown(blind.clone()),
+        Some(Reading::Unknown(blind)) => return ControlResult::Unknown(blind.clone()),
         None => {
-            return Verdict::Unknown(Unchecked::new(
+            return ControlResult::Unknown(Unchecked::new(
                 Reason::NotReturned,
                 "Azure does not say which server it replicates",
             ));
@@ -53,10 +53,11 @@ fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
         }
     }
     match (here.is_empty(), unseen) {
-        (false, _) => {
-            Verdict::fail(here.join(", "), format!("as on primary {}: {}", primary.server.name(), there.join(", ")))
-        }
-        (true, Some(blind)) => Verdict::Unknown(blind),
-        (true, None) => Verdict::pass(format!("as on primary {}", primary.server.name())),
+        (false, _) => ControlResult::fail(
+            here.join(", "),
+            format!("as on primary {}: {}", primary.server.name(), there.join(", ")),
+        ),
+        (true, Some(blind)) => ControlResult::Unknown(blind),
+        (true, None) => ControlResult::pass(format!("as on primary {}", primary.server.name())),
     }
 }

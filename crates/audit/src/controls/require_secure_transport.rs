@@ -1,14 +1,14 @@
 //! `require-secure-transport`: clients cannot connect without TLS.
 
 use crate::control::statement;
-use crate::{Basis, Control, Evidence, Mapping, Settings, Source, Verdict};
-use hostssl_model::{ControlId, Kind, Meaning, ParameterName, Role, Severity};
+use crate::{Basis, Control, ControlInput, ControlResult, EvidenceSource, Mapping, Settings};
+use hostssl_model::{ControlId, Kind, Meaning, ParameterName, ReplicationRole, Severity};
 
 pub(crate) const CONTROL: Control = Control {
     id: ControlId::RequireSecureTransport,
     title: "clients cannot connect without TLS",
     severity: Severity::High,
-    source: Source::Declared,
+    source: EvidenceSource::Declared,
     counterpart: Some(ControlId::PlaintextRefused),
     needs_primary: false,
     fixable: true,
@@ -67,28 +67,28 @@ const MAPPINGS: &[Mapping] = &[
     Mapping { standard: "PCI DSS", version: "4.0.1", requirements: &["4.2.1"], basis: Basis::Own },
 ];
 
-fn needs(kind: Kind, _: Role) -> Vec<ParameterName> {
+fn needs(kind: Kind, _: ReplicationRole) -> Vec<ParameterName> {
     kind.switch().into_iter().collect()
 }
 
-fn judge(evidence: &Evidence<'_>, _: &Settings) -> Verdict {
+fn judge(evidence: &ControlInput<'_>, _: &Settings) -> ControlResult {
     match evidence.posture.server.kind.switch() {
         Some(name) => judge_switch(evidence, name),
-        None => Verdict::pass("TLS is required by the platform"),
+        None => ControlResult::pass("TLS is required by the platform"),
     }
 }
 
-fn judge_switch(evidence: &Evidence<'_>, name: ParameterName) -> Verdict {
+fn judge_switch(evidence: &ControlInput<'_>, name: ParameterName) -> ControlResult {
     let (parameter, meaning) = match evidence.meaning(name) {
         Ok(read) => read,
-        Err(blind) => return Verdict::Unknown(blind),
+        Err(blind) => return ControlResult::Unknown(blind),
     };
     let (declared, on) = (statement(name, meaning), statement(name, Meaning::Enforced(true)));
     if meaning != Meaning::Enforced(true) {
-        return Verdict::fail(declared, on);
+        return ControlResult::fail(declared, on);
     }
     match parameter.pending_restart {
-        true => Verdict::fail(format!("{declared}, which waits for a restart"), format!("{on}, in effect")),
-        false => Verdict::pass(declared),
+        true => ControlResult::fail(format!("{declared}, which waits for a restart"), format!("{on}, in effect")),
+        false => ControlResult::pass(declared),
     }
 }

@@ -4,8 +4,8 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Kind, Overlay, Parameter, ParameterName as Name, Posture, Reading, Reason, ResourceId, Role, Run,
-    Scope, Server, Subscription, SubscriptionId, SubscriptionState, Summary, Tags, Unchecked,
+    AuditReport, AuditRun, Kind, Overlay, Parameter, ParameterName as Name, Posture, Reading, Reason, ReplicationRole,
+    ResourceId, Scope, Server, Subscription, SubscriptionId, SubscriptionState, Summary, Tags, Unchecked,
 };
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub fn posture(name: &str, seen: Seen) -> Posture {
         location: "westeurope".into(),
         state: None,
         fqdn: None,
-        role: Role::None,
+        role: ReplicationRole::None,
         primary: None,
         tags: Tags::default(),
         administrator: None,
@@ -59,7 +59,7 @@ pub fn audit(profile: &str, servers: &[(&str, Seen)]) -> AuditReport {
     let mut summary = Summary::default();
     servers.iter().for_each(|server| summary.count(server.outcome));
     AuditReport {
-        run: Run {
+        run: AuditRun {
             id: "r".into(),
             started_at: "2026-01-01T00:00:00Z".into(),
             finished_at: "2026-01-01T00:00:01Z".into(),

@@ -2,8 +2,8 @@
 
 use super::{Case, flexible, forbidden, known, posture};
 use hostssl_model::{
-    Acceptance, Kind, ParameterName as Name, Posture, Reading, Reason, Role, TlsVersion, Unchecked, WireCertificate,
-    WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, Kind, ParameterName as Name, Posture, Reading, Reason, ReplicationRole, TlsVersion, Unchecked,
+    WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 
 const HOLE: &str = "accepted in plaintext: user \"postgres\", database \"postgres\"";
@@ -50,7 +50,7 @@ fn seen(mut posture: Posture, looks: Vec<(u16, Reading<WireListener>)>) -> Postu
 pub(crate) fn cases() -> Vec<Case> {
     use Kind::{CosmosCluster, Flexible, Single};
     use Reading::{Known, Unknown};
-    let of = |kind, readings: &[_], looks| seen(posture(kind, Role::None, readings), looks);
+    let of = |kind, readings: &[_], looks| seen(posture(kind, ReplicationRole::None, readings), looks);
     let on = || flexible("on", "TLSv1.2", "");
     let only = |listener| vec![(5432, Known(listener))];
     let blind = |reason, detail: &str| vec![(5432, Unknown(Unchecked::new(reason, detail)))];
@@ -82,7 +82,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut half = on();
     half[0].1 = forbidden();
     let cases = vec![
-        ("nobody looked", posture(Flexible, Role::None, &on())),
+        ("nobody looked", posture(Flexible, ReplicationRole::None, &on())),
         ("as declared", of(Flexible, &on(), only(good()))),
         ("two addresses, a pooler", two_addresses),
         ("declared off, and so it is", of(Flexible, &flexible("off", "TLSv1.2", ""), only(open()))),

@@ -7,7 +7,7 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode, Transport};
 use azure_core::time::{Duration, OffsetDateTime};
-use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure::{Arm, Cloud, RequestLimits};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -154,7 +154,7 @@ pub fn client(transport: Transport) -> Arm {
         }
     }
 
-    let limits = Limits { retries: 0, ..Limits::default() };
+    let limits = RequestLimits { retries: 0, ..RequestLimits::default() };
     let stop = watch::channel(None).1;
     Arm::new(Cloud::named("AzureCloud").unwrap(), Arc::new(Nobody), transport, limits, stop)
 }

@@ -3,9 +3,9 @@
 use super::{KeptCensus, KeptClient, KeptSource};
 use crate::census::Key;
 use crate::refused::{Attempts, Refusals, RefusedKey};
-use crate::sessions::Sessions;
+use crate::sessions::DailySessions;
 use crate::verdict::Unlisted;
-use crate::{Backend, Doubt, Interval, Millis, MissingReason, SourceKind, Tls};
+use crate::{Backend, Doubt, Interval, Millis, MissingReason, SessionTls, SourceKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -65,7 +65,7 @@ struct ClientV1 {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     address: Option<String>,
     backend: Backend,
-    tls: Tls,
+    tls: SessionTls,
     first: Option<Millis>,
     last: Option<Millis>,
     sources: BTreeSet<SourceKind>,
@@ -177,12 +177,12 @@ fn refused_from(refused: RefusedV1) -> Result<(RefusedKey, Attempts), InvalidKep
     Ok((RefusedKey { user, database, address, backend }, Attempts { first, last, days: days_from(days)? }))
 }
 
-fn days_to(days: &BTreeMap<Option<i64>, Sessions>) -> Vec<(Option<i64>, String)> {
+fn days_to(days: &BTreeMap<Option<i64>, DailySessions>) -> Vec<(Option<i64>, String)> {
     days.iter().map(|(day, sessions)| (*day, to_hex(sessions.hashes()))).collect()
 }
 
-fn days_from(days: Vec<(Option<i64>, String)>) -> Result<BTreeMap<Option<i64>, Sessions>, InvalidKeptCensus> {
-    let read = |(day, text): (Option<i64>, String)| Some((day, Sessions::of(from_hex(&text)?)));
+fn days_from(days: Vec<(Option<i64>, String)>) -> Result<BTreeMap<Option<i64>, DailySessions>, InvalidKeptCensus> {
+    let read = |(day, text): (Option<i64>, String)| Some((day, DailySessions::of(from_hex(&text)?)));
     days.into_iter().map(|day| read(day).ok_or(InvalidKeptCensus::BadSessions)).collect()
 }
 

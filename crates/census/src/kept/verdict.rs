@@ -1,11 +1,11 @@
 //! What a kept census says about making a server stricter.
 
 use super::{KeptCensus, KeptClient, KeptSource};
-use crate::census::{DAY, Key, Names, order};
-use crate::verdict::{Evidence, days, index, judge};
+use crate::census::{DAY, Key, SessionNames, order};
+use crate::verdict::{CensusEvidence, days, index, judge};
 use crate::{
-    Backend, CensusReport, Client, Coverage, Doubt, Millis, Missing, MissingReason, RefusedClient, Requirements,
-    Source, SourceKind, Tls, Verdict,
+    Backend, CensusReport, CensusVerdict, Client, Coverage, Doubt, Millis, Missing, MissingReason, RefusedClient,
+    Requirements, SessionTls, Source, SourceKind,
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -29,7 +29,7 @@ impl KeptCensus {
         let from = self.from(requirements, since);
         let sources = self.sources_from(from);
         let clients = self.clients_from(from, &sources);
-        let evidence = Evidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
+        let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
         let (verdict, reason) = judge(&evidence, requirements);
         let (verdict, reason) = self.unless_stale(verdict, reason, requirements);
         let mut whole = Coverage::default();
@@ -64,37 +64,37 @@ impl KeptCensus {
     ) -> CensusReport {
         let mut report = self.judge(requirements, since);
         let Restriction::MinimumTls(floor) = restriction else {
-            report.clients.retain(|client| matches!(client.tls, Tls::Plaintext | Tls::Unknown));
+            report.clients.retain(|client| matches!(client.tls, SessionTls::Plaintext | SessionTls::Unknown));
             return report;
         };
         let lowest = |client: &Client| client.lowest_protocol.clone();
         let is_below = |client: &Client| lowest(client).is_some_and(|version| version.as_str() < floor);
         let is_open = |client: &Client| match client.tls {
-            Tls::Tls => client.lowest_protocol.is_none(),
-            tls => tls == Tls::Unknown,
+            SessionTls::Tls => client.lowest_protocol.is_none(),
+            tls => tls == SessionTls::Unknown,
         };
         let below = report.clients.iter().filter(|client| is_below(client)).count();
         let open = report.clients.iter().filter(|client| is_open(client)).count();
         let unlisted = self.unlisted.since(self.from(requirements, since));
-        let is_beyond = |tls: Tls| unlisted.get(index(tls)).is_some_and(|count| *count > 0);
+        let is_beyond = |tls: SessionTls| unlisted.get(index(tls)).is_some_and(|count| *count > 0);
         let plural = |count: usize| if count == 1 { "1 client".to_owned() } else { format!("{count} clients") };
         (report.verdict, report.reason) = if below > 0 {
             let verb = if below == 1 { "connects" } else { "connect" };
-            (Verdict::Breaks, format!("{} {verb} with a TLS version below {floor}", plural(below)))
+            (CensusVerdict::Breaks, format!("{} {verb} with a TLS version below {floor}", plural(below)))
         } else if open > 0 {
-            (Verdict::NeedsObservation, format!("the TLS version of {} could not be determined", plural(open)))
-        } else if is_beyond(Tls::Tls) || is_beyond(Tls::Unknown) {
+            (CensusVerdict::NeedsObservation, format!("the TLS version of {} could not be determined", plural(open)))
+        } else if is_beyond(SessionTls::Tls) || is_beyond(SessionTls::Unknown) {
             let reason = "more clients connected than are listed, and the TLS version of those could not be determined";
-            (Verdict::NeedsObservation, reason.to_owned())
+            (CensusVerdict::NeedsObservation, reason.to_owned())
         } else {
             // Clients in plaintext use no version of TLS at all.
             let others: Vec<Client> =
-                report.clients.iter().filter(|client| client.tls != Tls::Plaintext).cloned().collect();
-            let evidence = Evidence { clients: &others, unlisted: [0; 4], sources: &report.sources };
+                report.clients.iter().filter(|client| client.tls != SessionTls::Plaintext).cloned().collect();
+            let evidence = CensusEvidence { clients: &others, unlisted: [0; 4], sources: &report.sources };
             let (verdict, reason) = match judge(&evidence, requirements) {
-                (Verdict::Safe, _) => {
+                (CensusVerdict::Safe, _) => {
                     let observed = days(report.observed);
-                    (Verdict::Safe, format!("every client with TLS used {floor} or newer in {observed}"))
+                    (CensusVerdict::Safe, format!("every client with TLS used {floor} or newer in {observed}"))
                 }
                 other => other,
             };
@@ -116,11 +116,16 @@ impl KeptCensus {
         from.max(since)
     }
 
-    fn unless_stale(&self, verdict: Verdict, reason: String, requirements: Requirements) -> (Verdict, String) {
+    fn unless_stale(
+        &self,
+        verdict: CensusVerdict,
+        reason: String,
+        requirements: Requirements,
+    ) -> (CensusVerdict, String) {
         let age = requirements.now.zip(self.until()).map_or(0, |(now, until)| now.saturating_sub(until));
-        if verdict == Verdict::Safe && age > STALE {
+        if verdict == CensusVerdict::Safe && age > STALE {
             let reason = format!("the newest observation ended {} ago: observe again", days(age));
-            return (Verdict::NeedsObservation, reason);
+            return (CensusVerdict::NeedsObservation, reason);
         }
         (verdict, reason)
     }
@@ -146,7 +151,7 @@ impl KeptCensus {
 /// What is known of sessions that were seen whole: those of clients that count, because whoever left before may have come back
 /// another way. Of a session with TLS it does not matter when it began.
 struct Settled {
-    names: HashSet<Names>,
+    names: HashSet<SessionNames>,
     /// Users and addresses of replication, whose messages have no database.
     replication: HashSet<(Option<String>, Option<String>)>,
     sessions: HashSet<u32>,
@@ -164,7 +169,7 @@ impl Settled {
                 .map(|(key, _)| (key.user.clone(), key.address.clone()))
                 .collect(),
             sessions: whole()
-                .filter(|(key, client)| matches!(key.tls, Tls::Tls | Tls::Local) || counts(client))
+                .filter(|(key, client)| matches!(key.tls, SessionTls::Tls | SessionTls::Local) || counts(client))
                 .flat_map(|(_, client)| client.days.values())
                 .flat_map(|sessions| sessions.hashes().iter().copied())
                 .collect(),

@@ -18,7 +18,7 @@ const MOST: usize = 40;
 
 /// A record.
 #[derive(Debug, Default)]
-pub(super) struct Record<'a> {
+pub(super) struct CsvRecord<'a> {
     pub(super) time: Cow<'a, [u8]>,
     pub(super) user: Cow<'a, [u8]>,
     pub(super) database: Cow<'a, [u8]>,
@@ -31,8 +31,8 @@ pub(super) struct Record<'a> {
 }
 
 /// Reads a whole record, without the line break at its end; `None` if it is not one.
-pub(super) fn record(bytes: &[u8]) -> Option<Record<'_>> {
-    let mut record = Record::default();
+pub(super) fn record(bytes: &[u8]) -> Option<CsvRecord<'_>> {
+    let mut record = CsvRecord::default();
     let mut rest = bytes;
     for column in 0..MOST {
         let (field, behind) = field(rest)?;

@@ -3,9 +3,9 @@
 use super::LogEnd;
 use super::csv;
 use super::infer::infer;
-use super::join::{Joiner, Line, Tally, session_id, text};
+use super::join::{ConnectionTally, Joiner, LineFacts, session_id, text};
 use super::json;
-use super::message::{Columns, Message, Origin, parse};
+use super::message::{Columns, ConnectionOrigin, LogMessage, parse};
 use super::prefix::{Prefix, SessionKey};
 use super::wording::{NEEDLES, find_piece};
 use crate::refused::RefusedKey;
@@ -30,7 +30,7 @@ pub(super) const DAY: Millis = 23 * LEAP;
 const MOST_PREFIXES: usize = 8;
 
 /// Where the lines go.
-pub(super) struct Sink<'a> {
+pub(super) struct LineSink<'a> {
     pub(super) census: &'a mut Census,
     pub(super) joiner: &'a mut Joiner,
 }
@@ -74,7 +74,7 @@ pub(super) struct LogFile {
     other_prefix: u64,
     is_zone_unknown: bool,
     settings: Vec<String>,
-    before: Option<Tally>,
+    before: Option<ConnectionTally>,
 }
 
 impl LogFile {
@@ -103,7 +103,7 @@ impl LogFile {
         }
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
+    pub(super) fn feed(&mut self, bytes: &[u8], sink: &mut LineSink<'_>) {
         self.before.get_or_insert(sink.joiner.tally);
         self.bytes += bytes.len() as u64;
         if !matches!(self.format, Format::Sampling) {
@@ -157,7 +157,7 @@ impl LogFile {
     }
 
     /// Takes bytes of which the format is known.
-    fn chunk(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
+    fn chunk(&mut self, bytes: &[u8], sink: &mut LineSink<'_>) {
         if matches!(self.format, Format::None) {
             return;
         }
@@ -202,7 +202,7 @@ impl LogFile {
     }
 
     /// Takes whole lines.
-    fn region(&mut self, region: &[u8], sink: &mut Sink<'_>) {
+    fn region(&mut self, region: &[u8], sink: &mut LineSink<'_>) {
         // PostgreSQL writes no NUL: bytes were lost, and a line may hide among them.
         self.unread += u64::from(memchr(0, region).is_some());
         match self.format {
@@ -271,8 +271,11 @@ impl LogFile {
         let columns = Columns { user: split.head.user, database: split.head.database };
         let Some(message) = parse(split.severity, split.message, columns) else { return };
         self.is_zone_unknown |= split.head.is_zone_unknown;
-        let host = split.head.host.map(|host| if host == b"[local]" { Origin::Local } else { Origin::Host(host) });
-        let line = Line {
+        let host = split
+            .head
+            .host
+            .map(|host| if host == b"[local]" { ConnectionOrigin::Local } else { ConnectionOrigin::Host(host) });
+        let line = LineFacts {
             at: split.head.at,
             // A name may have made up the key too.
             key: split.head.key.filter(|_| !split.is_ambiguous),
@@ -316,15 +319,15 @@ impl LogFile {
             let Some(message) = parse(record.error_severity.as_bytes(), message, columns) else { return };
             let session = record.session_id.as_deref().and_then(|id| SessionKey::parse(id.as_bytes()));
             let host = record.remote_host.as_deref().map(|host| match record.remote_port {
-                None if host == "[local]" => Origin::Local,
-                _ => Origin::Host(host.as_bytes()),
+                None if host == "[local]" => ConnectionOrigin::Local,
+                _ => ConnectionOrigin::Host(host.as_bytes()),
             });
             let application = bytes(&record.application_name);
             let at = stamp(record.timestamp.as_bytes()).map(|stamp| {
                 self.is_zone_unknown |= !stamp.zone_known;
                 stamp.at
             });
-            let line = Line {
+            let line = LineFacts {
                 at,
                 key: session.or(record.pid.map(SessionKey::of_pid)),
                 origin: host,
@@ -338,7 +341,7 @@ impl LogFile {
         self.unread += u64::from(read.is_none());
     }
 
-    fn csv_lines(&mut self, region: &[u8], sink: &mut Sink<'_>) {
+    fn csv_lines(&mut self, region: &[u8], sink: &mut LineSink<'_>) {
         for line in region.split_inclusive(|byte| *byte == b'\n') {
             // Inside of a quoted field every quotation mark is doubled, so a line that is a whole record there can only
             // mean that the record before it was cut off.
@@ -366,7 +369,7 @@ impl LogFile {
         }
     }
 
-    fn csv_record(&mut self, record: &[u8], sink: &mut Sink<'_>) {
+    fn csv_record(&mut self, record: &[u8], sink: &mut LineSink<'_>) {
         self.since_time += record.len();
         if self.last_time.is_none() || self.since_time >= STRIDE {
             self.since_time = 0;
@@ -395,10 +398,10 @@ impl LogFile {
         }
         let host = match &*fields.from {
             b"" => None,
-            b"[local]" => Some(Origin::Local),
-            from => Some(Origin::Host(memrchr(b':', from).and_then(|at| from.get(..at)).unwrap_or(from))),
+            b"[local]" => Some(ConnectionOrigin::Local),
+            from => Some(ConnectionOrigin::Host(memrchr(b':', from).and_then(|at| from.get(..at)).unwrap_or(from))),
         };
-        let line = Line {
+        let line = LineFacts {
             at,
             key: SessionKey::parse(&fields.session).or(pid.map(SessionKey::of_pid)),
             origin: host,
@@ -410,17 +413,17 @@ impl LogFile {
         self.take(line, &message, sink.census, sink.joiner);
     }
 
-    fn take(&mut self, line: Line<'_>, message: &Message<'_>, census: &mut Census, joiner: &mut Joiner) {
+    fn take(&mut self, line: LineFacts<'_>, message: &LogMessage<'_>, census: &mut Census, joiner: &mut Joiner) {
         if let Some(at) = line.at {
             self.observe(at);
         }
         match message {
             // A name in the prefix imitates the end of the prefix: these two say nothing then that could be believed.
-            Message::Received(_) | Message::Disconnected(_) | Message::Refused(_) if line.is_ambiguous => {}
-            Message::Received(origin) => joiner.received(line, *origin, census),
-            Message::Authorized(authorized) => joiner.authorized(line, authorized, census),
-            Message::Disconnected(parting) => joiner.disconnected(line, parting.as_ref(), census),
-            Message::Refused(refused) => {
+            LogMessage::Received(_) | LogMessage::Disconnected(_) | LogMessage::Refused(_) if line.is_ambiguous => {}
+            LogMessage::Received(origin) => joiner.received(line, *origin, census),
+            LogMessage::Authorized(authorized) => joiner.authorized(line, authorized, census),
+            LogMessage::Disconnected(parting) => joiner.disconnected(line, parting.as_ref(), census),
+            LogMessage::Refused(refused) => {
                 let key = RefusedKey {
                     user: refused.user.map(text),
                     database: refused.database.map(text),
@@ -429,7 +432,7 @@ impl LogFile {
                 };
                 census.add_refused(key, session_id(line.key, line.at), line.at);
             }
-            Message::Setting(value) => {
+            LogMessage::Setting(value) => {
                 let value = match *value {
                     b"" => "off, its default".to_owned(),
                     value => String::from_utf8_lossy(value).into_owned(),
@@ -442,7 +445,7 @@ impl LogFile {
     }
 
     /// Ends the file, and notes what it lacks.
-    pub(super) fn end(mut self, end: LogEnd, sink: &mut Sink<'_>) {
+    pub(super) fn end(mut self, end: LogEnd, sink: &mut LineSink<'_>) {
         let before = *self.before.get_or_insert(sink.joiner.tally);
         if matches!(self.format, Format::Sampling) {
             self.find_out(true);
@@ -477,7 +480,7 @@ impl LogFile {
         source.coverage = self.coverage;
     }
 
-    fn note(&self, source: &mut Source, before: Tally, after: Tally) {
+    fn note(&self, source: &mut Source, before: ConnectionTally, after: ConnectionTally) {
         if matches!(self.format, Format::None) {
             return source.lacks(MissingReason::NotALog, "it contains no line of a PostgreSQL log");
         }

@@ -1,6 +1,6 @@
 //! Finds out what prefix a log has from its lines.
 
-use super::prefix::{Field, Part, Prefix, SessionKey, epoch};
+use super::prefix::{Field, Prefix, PrefixPart, SessionKey, epoch};
 use super::wording::{WORDINGS, is_severity};
 use crate::time::stamp;
 use memchr::memmem;
@@ -66,17 +66,17 @@ fn pairs(prefix: &Prefix, lines: &[&[u8]]) -> usize {
 }
 
 /// The prefixes that the parts of a line may mean: each number may be the process id.
-fn candidates(parts: &[Part]) -> Vec<Prefix> {
+fn candidates(parts: &[PrefixPart]) -> Vec<Prefix> {
     let numbers: Vec<usize> =
-        parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Word('#'))).map(|(at, _)| at).collect();
-    let has_session = parts.iter().any(|part| matches!(part, Part::Session));
+        parts.iter().enumerate().filter(|(_, part)| matches!(part, PrefixPart::Word('#'))).map(|(at, _)| at).collect();
+    let has_session = parts.iter().any(|part| matches!(part, PrefixPart::Session));
     let as_prefix = |pid: Option<usize>| {
         let parts = parts.iter().enumerate().map(|(at, part)| match part {
-            Part::Word('#') if Some(at) == pid => Part::Pid,
-            Part::Word('#') => Part::Word('l'),
+            PrefixPart::Word('#') if Some(at) == pid => PrefixPart::Pid,
+            PrefixPart::Word('#') => PrefixPart::Word('l'),
             part => part.clone(),
         });
-        let parts: Vec<Part> = parts.collect();
+        let parts: Vec<PrefixPart> = parts.collect();
         Prefix { parts }
     };
     let mut whole: Vec<Prefix> = if has_session || numbers.is_empty() {
@@ -94,7 +94,7 @@ fn candidates(parts: &[Part]) -> Vec<Prefix> {
 /// How many bytes of the fixed text may be those of names.
 fn words(prefix: &Prefix) -> usize {
     let literals = prefix.parts.iter().map(|part| match part {
-        Part::Literal(text) => text.iter().filter(|byte| is_of_a_name(**byte) && **byte != b'[').count(),
+        PrefixPart::Literal(text) => text.iter().filter(|byte| is_of_a_name(**byte) && **byte != b'[').count(),
         _ => 0,
     });
     literals.sum()
@@ -102,24 +102,24 @@ fn words(prefix: &Prefix) -> usize {
 
 /// The same with the text behind one of the parts that have a form left open, once for each of them.
 fn loosened(prefix: &Prefix) -> Vec<Prefix> {
-    let has_form = |part: &Part| !matches!(part, Part::Literal(_) | Part::Free(_));
+    let has_form = |part: &PrefixPart| !matches!(part, PrefixPart::Literal(_) | PrefixPart::Free(_));
     let cuts = prefix.parts.iter().enumerate().filter(|(_, part)| has_form(part)).map(|(at, _)| at + 1);
     cuts.filter_map(|cut| {
         let (formed, tail) = prefix.parts.split_at(cut);
         let mut parts = formed.to_vec();
-        if let Some(Part::Literal(text)) = tail.first() {
+        if let Some(PrefixPart::Literal(text)) = tail.first() {
             // A bracket opens another part, such as `[unknown]`, unless it closes one.
             let lead: Vec<u8> = text.iter().copied().take_while(|byte| !is_of_a_name(*byte)).collect();
             if lead.len() == text.len() && tail.len() == 1 {
                 return None;
             }
             if !lead.is_empty() {
-                parts.push(Part::Literal(lead));
+                parts.push(PrefixPart::Literal(lead));
             }
         } else if tail.is_empty() {
             return None;
         }
-        parts.push(Part::Free(Field::Other(None)));
+        parts.push(PrefixPart::Free(Field::Other(None)));
         Some(Prefix { parts })
     })
     .collect()
@@ -130,7 +130,7 @@ fn is_of_a_name(byte: u8) -> bool {
 }
 
 /// Splits the text before a severity into parts that have a form, and fixed text.
-fn tokens(text: &[u8]) -> Vec<Part> {
+fn tokens(text: &[u8]) -> Vec<PrefixPart> {
     let mut parts = Vec::new();
     let mut literal = Vec::new();
     let mut at = 0;
@@ -142,32 +142,32 @@ fn tokens(text: &[u8]) -> Vec<Part> {
             at += 1;
             continue;
         };
-        has_time |= matches!(part, Part::Time { .. } | Part::Epoch);
+        has_time |= matches!(part, PrefixPart::Time { .. } | PrefixPart::Epoch);
         if !literal.is_empty() {
-            parts.push(Part::Literal(std::mem::take(&mut literal)));
+            parts.push(PrefixPart::Literal(std::mem::take(&mut literal)));
         }
         parts.push(part);
         at += length;
     }
     if !literal.is_empty() {
-        parts.push(Part::Literal(literal));
+        parts.push(PrefixPart::Literal(literal));
     }
     parts
 }
 
-fn token(rest: &[u8], has_time: bool) -> Option<(Part, usize)> {
+fn token(rest: &[u8], has_time: bool) -> Option<(PrefixPart, usize)> {
     if let Some(stamp) = stamp(rest) {
-        let part = if has_time { Part::SessionStart } else { Part::Time { has_millis: stamp.has_millis } };
+        let part = if has_time { PrefixPart::SessionStart } else { PrefixPart::Time { has_millis: stamp.has_millis } };
         return Some((part, stamp.length));
     }
     if let Some((_, length)) = epoch(rest).filter(|_| !has_time) {
-        return Some((Part::Epoch, length));
+        return Some((PrefixPart::Epoch, length));
     }
     // A session id begins with a time in hexadecimal, which has eight digits until 2106.
     if let Some((_, length)) = SessionKey::parse_prefix(rest)
         && rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count() == 8
     {
-        return Some((Part::Session, length));
+        return Some((PrefixPart::Session, length));
     }
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 {
@@ -176,12 +176,12 @@ fn token(rest: &[u8], has_time: bool) -> Option<(Part, usize)> {
     match rest.get(digits..) {
         Some([b'/', tail @ ..]) if tail.first().is_some_and(u8::is_ascii_digit) => {
             let more = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            Some((Part::Word('v'), digits + 1 + more))
+            Some((PrefixPart::Word('v'), digits + 1 + more))
         }
         // An address, or a word that begins with a digit, is text.
         Some([b'.' | b':', next, ..]) if next.is_ascii_alphanumeric() => None,
         Some([next, ..]) if next.is_ascii_alphabetic() => None,
-        _ => Some((Part::Word('#'), digits)),
+        _ => Some((PrefixPart::Word('#'), digits)),
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Memory is bounded: sessions are held in two generations, and the older is settled when the younger is full.
 
-use super::message::{Authorized, Encryption, Origin, Parting};
+use super::message::{Authorized, ConnectionOrigin, Encryption, Parting};
 use super::prefix::SessionKey;
 use crate::seed::SeededHash;
-use crate::{Backend, Census, Coverage, Doubt, Millis, SessionId, Sighting, Tls};
+use crate::{Backend, Census, Coverage, Doubt, Millis, SessionId, SessionTls, Sighting};
 use std::collections::{HashMap, HashSet};
 
 /// Sessions of one generation. PostgreSQL's `max_connections` is some thousands at most.
@@ -21,11 +21,11 @@ const LONGEST_NAME: usize = 256;
 
 /// What a line says beside its message.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Line<'a> {
+pub(super) struct LineFacts<'a> {
     pub(super) at: Option<Millis>,
     pub(super) key: Option<SessionKey>,
     /// Where the session comes from, from the prefix or a field.
-    pub(super) origin: Option<Origin<'a>>,
+    pub(super) origin: Option<ConnectionOrigin<'a>>,
     /// The application name of now, from a field.
     pub(super) application: Option<&'a [u8]>,
     /// The line has another reading.
@@ -38,7 +38,7 @@ pub(super) struct Line<'a> {
 
 /// How many connections there were, in words of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct ConnectionTally {
     pub(super) received: u64,
     pub(super) authorized: u64,
     pub(super) disconnected: u64,
@@ -54,7 +54,7 @@ pub(super) struct Joiner {
     old: HashMap<SessionKey, Session, SeededHash>,
     counted: HashSet<SessionKey, SeededHash>,
     counted_before: HashSet<SessionKey, SeededHash>,
-    pub(super) tally: Tally,
+    pub(super) tally: ConnectionTally,
     /// When connections were authorized.
     pub(super) logged: Coverage,
 }
@@ -96,18 +96,18 @@ enum Kind {
     Unreadable,
 }
 
-impl From<Origin<'_>> for Place {
-    fn from(origin: Origin<'_>) -> Self {
+impl From<ConnectionOrigin<'_>> for Place {
+    fn from(origin: ConnectionOrigin<'_>) -> Self {
         match origin {
-            Origin::Local => Self::Local,
-            Origin::Host(host) => Self::Host(host.into()),
+            ConnectionOrigin::Local => Self::Local,
+            ConnectionOrigin::Host(host) => Self::Host(host.into()),
         }
     }
 }
 
 impl Joiner {
     /// A connection came in.
-    pub(super) fn received(&mut self, line: Line<'_>, origin: Origin<'_>, census: &mut Census) {
+    pub(super) fn received(&mut self, line: LineFacts<'_>, origin: ConnectionOrigin<'_>, census: &mut Census) {
         self.tally.received += 1;
         let Some(key) = line.key else {
             self.tally.without_key += 1;
@@ -137,7 +137,7 @@ impl Joiner {
     }
 
     /// It was accepted.
-    pub(super) fn authorized(&mut self, line: Line<'_>, authorized: &Authorized<'_>, census: &mut Census) {
+    pub(super) fn authorized(&mut self, line: LineFacts<'_>, authorized: &Authorized<'_>, census: &mut Census) {
         self.tally.authorized += 1;
         if let Some(at) = line.at {
             self.logged.observe(at);
@@ -173,7 +173,7 @@ impl Joiner {
     }
 
     /// It ended.
-    pub(super) fn disconnected(&mut self, line: Line<'_>, parting: Option<&Parting<'_>>, census: &mut Census) {
+    pub(super) fn disconnected(&mut self, line: LineFacts<'_>, parting: Option<&Parting<'_>>, census: &mut Census) {
         self.tally.disconnected += 1;
         let Some(key) = line.key else {
             self.tally.without_key += 1;
@@ -275,24 +275,24 @@ impl Joiner {
     fn emit(&mut self, key: Option<SessionKey>, session: Session, census: &mut Census) {
         let Some(seen) = session.seen else { return };
         let (tls, mut doubt) = match (&seen.encryption, &session.origin, seen.doubt) {
-            (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (Tls::Unknown, Some(doubt)),
-            (_, Some(Place::Local), Some(Doubt::BeganBefore)) => (Tls::Local, None),
-            (_, _, Some(Doubt::BeganBefore)) => (Tls::Unknown, seen.doubt),
-            (Kind::Tls(..), _, doubt) => (Tls::Tls, doubt),
-            (Kind::Gss, _, _) => (Tls::Unknown, Some(Doubt::GssEncrypted)),
-            (Kind::Unreadable, _, _) => (Tls::Unknown, Some(Doubt::UnknownWording)),
-            (Kind::None, Some(Place::Local), doubt) => (Tls::Local, doubt),
-            (Kind::None, Some(Place::Host(_)), doubt) => (Tls::Plaintext, doubt),
-            (Kind::None, None, _) => (Tls::Unknown, Some(Doubt::NoAddress)),
+            (_, _, Some(doubt @ (Doubt::ImitatedTls | Doubt::AmbiguousLine))) => (SessionTls::Unknown, Some(doubt)),
+            (_, Some(Place::Local), Some(Doubt::BeganBefore)) => (SessionTls::Local, None),
+            (_, _, Some(Doubt::BeganBefore)) => (SessionTls::Unknown, seen.doubt),
+            (Kind::Tls(..), _, doubt) => (SessionTls::Tls, doubt),
+            (Kind::Gss, _, _) => (SessionTls::Unknown, Some(Doubt::GssEncrypted)),
+            (Kind::Unreadable, _, _) => (SessionTls::Unknown, Some(Doubt::UnknownWording)),
+            (Kind::None, Some(Place::Local), doubt) => (SessionTls::Local, doubt),
+            (Kind::None, Some(Place::Host(_)), doubt) => (SessionTls::Plaintext, doubt),
+            (Kind::None, None, _) => (SessionTls::Unknown, Some(Doubt::NoAddress)),
         };
-        if tls == Tls::Local {
+        if tls == SessionTls::Local {
             doubt = None;
         }
         if session.origin.is_none() {
             self.tally.without_origin += 1;
         }
         let (protocol, cipher) = match seen.encryption {
-            Kind::Tls(protocol, cipher) if tls == Tls::Tls => (Some(protocol), Some(cipher)),
+            Kind::Tls(protocol, cipher) if tls == SessionTls::Tls => (Some(protocol), Some(cipher)),
             _ => (None, None),
         };
         census.add_session(
@@ -325,7 +325,7 @@ impl Session {
 }
 
 impl Seen {
-    fn new(line: Line<'_>, authorized: &Authorized<'_>) -> Self {
+    fn new(line: LineFacts<'_>, authorized: &Authorized<'_>) -> Self {
         let encryption = match authorized.encryption {
             Encryption::None => Kind::None,
             Encryption::Tls { protocol, cipher } => Kind::Tls(text(protocol), text(cipher)),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 /// The members that matter. Members that a server leaves out are empty.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Record<'a> {
+pub(super) struct JsonRecord<'a> {
     #[serde(borrow)]
     pub(super) timestamp: Cow<'a, str>,
     #[serde(borrow)]
@@ -28,7 +28,7 @@ pub(super) struct Record<'a> {
 }
 
 /// Reads a record; `None` if it is not one. Names need not be UTF-8: such records are read with replacements.
-pub(super) fn with_record<T>(line: &[u8], read: impl FnOnce(&Record<'_>) -> T) -> Option<T> {
+pub(super) fn with_record<T>(line: &[u8], read: impl FnOnce(&JsonRecord<'_>) -> T) -> Option<T> {
     let text = String::from_utf8_lossy(line);
-    serde_json::from_str::<Record<'_>>(&text).ok().map(|record| read(&record))
+    serde_json::from_str::<JsonRecord<'_>>(&text).ok().map(|record| read(&record))
 }

@@ -11,9 +11,9 @@ use crate::Doubt;
 
 /// A message that matters to the census.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Message<'a> {
+pub(crate) enum LogMessage<'a> {
     /// A connection came in.
-    Received(Origin<'a>),
+    Received(ConnectionOrigin<'a>),
     /// It was authenticated and accepted.
     Authorized(Authorized<'a>),
     /// It ended. A French message is of two lines, and the names are on the second.
@@ -26,7 +26,7 @@ pub(crate) enum Message<'a> {
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin<'a> {
+pub(crate) enum ConnectionOrigin<'a> {
     /// A Unix-domain socket.
     Local,
     /// An address, or a name with `log_hostname`.
@@ -38,7 +38,7 @@ pub(crate) enum Origin<'a> {
 pub(crate) struct Parting<'a> {
     pub(crate) user: Option<&'a [u8]>,
     pub(crate) database: Option<&'a [u8]>,
-    pub(crate) origin: Origin<'a>,
+    pub(crate) origin: ConnectionOrigin<'a>,
 }
 
 /// A session as its message describes it.
@@ -76,32 +76,32 @@ pub(crate) struct Columns<'a> {
 }
 
 /// Reads a message; `None` if it is about something else.
-pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>) -> Option<Message<'a>> {
+pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>) -> Option<LogMessage<'a>> {
     // One of the four lines of every session, and the one that says nothing of its encryption.
     if message.starts_with(b"connection authenticated: ") {
         return None;
     }
     if severity == refusal::SEVERITY {
-        return refusal::refusal(message, columns).map(Message::Refused);
+        return refusal::refusal(message, columns).map(LogMessage::Refused);
     }
     for wording in &WORDINGS {
         if wording.severity.as_bytes() != severity && severity != b"LOG" {
             continue;
         }
         if let Some(rest) = message.strip_prefix(wording.received.as_bytes()) {
-            return Some(Message::Received(origin(rest, wording.received_port)));
+            return Some(LogMessage::Received(origin(rest, wording.received_port)));
         }
         if let Some(rest) = message.strip_prefix(wording.authorized.as_bytes()) {
-            return Some(Message::Authorized(authorized(rest, wording, false, columns)));
+            return Some(LogMessage::Authorized(authorized(rest, wording, false, columns)));
         }
         if let Some(rest) = message.strip_prefix(wording.replication.as_bytes()) {
-            return Some(Message::Authorized(authorized(rest, wording, true, columns)));
+            return Some(LogMessage::Authorized(authorized(rest, wording, true, columns)));
         }
         if let Some(rest) = message.strip_prefix(wording.disconnection.as_bytes()) {
-            return Some(Message::Disconnected(parting(rest, wording)));
+            return Some(LogMessage::Disconnected(parting(rest, wording)));
         }
     }
-    setting(message).map(Message::Setting)
+    setting(message).map(LogMessage::Setting)
 }
 
 /// The new value of `log_connections` when the configuration was read again; empty if it was taken out of the file,
@@ -126,11 +126,11 @@ fn setting(message: &[u8]) -> Option<&[u8]> {
 }
 
 /// `[local]` alone is a socket: a host, whatever its name, has a port behind it.
-fn origin<'a>(rest: &'a [u8], port: &str) -> Origin<'a> {
+fn origin<'a>(rest: &'a [u8], port: &str) -> ConnectionOrigin<'a> {
     match rfind(rest, port.as_bytes()) {
-        Some(at) => Origin::Host(rest.get(..at).unwrap_or_default()),
-        None if rest == b"[local]" => Origin::Local,
-        None => Origin::Host(rest),
+        Some(at) => ConnectionOrigin::Host(rest.get(..at).unwrap_or_default()),
+        None if rest == b"[local]" => ConnectionOrigin::Local,
+        None => ConnectionOrigin::Host(rest),
     }
 }
 
@@ -142,8 +142,8 @@ fn parting<'a>(rest: &'a [u8], wording: &Wording) -> Option<Parting<'a>> {
     let port = if wording.disconnection == WORDINGS[0].disconnection { " port=" } else { wording.received_port };
     // Catalogues that lack the word for the port leave it in English.
     let origin = match origin(host, port) {
-        Origin::Host(host) => origin(host, " port="),
-        local @ Origin::Local => local,
+        ConnectionOrigin::Host(host) => origin(host, " port="),
+        local @ ConnectionOrigin::Local => local,
     };
     let (user, database) = match (find(names, database.as_bytes()), rfind(names, database.as_bytes())) {
         (Some(at), Some(last)) if at == last => (names.get(..at), names.get(at + database.len()..)),
@@ -285,7 +285,7 @@ mod tests {
 
     fn read(text: &str) -> Authorized<'_> {
         match parse(b"LOG", text.as_bytes(), Columns::default()) {
-            Some(Message::Authorized(authorized)) => authorized,
+            Some(LogMessage::Authorized(authorized)) => authorized,
             other => panic!("{text}: {other:?}"),
         }
     }
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!((text(app.user), text(app.database), app.doubt), (Some("x"), Some("shop"), None));
         let columns = Columns { user: Some(b"x database=prod"), database: Some(b"shop") };
         let message = b"connection authorized: user=x database=prod database=shop application_name=psql";
-        let Some(Message::Authorized(seen)) = parse(b"LOG", message, columns) else { panic!() };
+        let Some(LogMessage::Authorized(seen)) = parse(b"LOG", message, columns) else { panic!() };
         assert_eq!((text(seen.user), text(seen.database), seen.doubt), (Some("x database=prod"), Some("shop"), None));
     }
 
@@ -366,7 +366,7 @@ mod tests {
             ("log_connections is off", None),
         ] {
             let read = match parse(b"LOG", message.as_bytes(), Columns::default()) {
-                Some(Message::Setting(value)) => text(Some(value)),
+                Some(LogMessage::Setting(value)) => text(Some(value)),
                 None => None,
                 other => panic!("{message}: {other:?}"),
             };
@@ -383,23 +383,26 @@ mod tests {
     #[test]
     fn origins_and_endings_are_read() {
         let read = |text| parse(b"LOG", text, Columns::default());
-        assert_eq!(read(b"connection received: host=[local]"), Some(Message::Received(Origin::Local)));
+        assert_eq!(read(b"connection received: host=[local]"), Some(LogMessage::Received(ConnectionOrigin::Local)));
         assert_eq!(
             read(b"connection received: host=[local] port=5"),
-            Some(Message::Received(Origin::Host(b"[local]"))),
+            Some(LogMessage::Received(ConnectionOrigin::Host(b"[local]"))),
             "a name that a resolver made up"
         );
-        assert_eq!(read(b"connection received: host=::1 port=5"), Some(Message::Received(Origin::Host(b"::1"))));
-        let Some(Message::Disconnected(Some(parting))) =
+        assert_eq!(
+            read(b"connection received: host=::1 port=5"),
+            Some(LogMessage::Received(ConnectionOrigin::Host(b"::1")))
+        );
+        let Some(LogMessage::Disconnected(Some(parting))) =
             read(b"disconnection: session time: 0:00:00.020 user=u database=d host=10.0.0.1 port=38156")
         else {
             panic!()
         };
         assert_eq!(
             (text(parting.user), text(parting.database), parting.origin),
-            (Some("u"), Some("d"), Origin::Host(b"10.0.0.1"))
+            (Some("u"), Some("d"), ConnectionOrigin::Host(b"10.0.0.1"))
         );
-        assert_eq!(read(b"parameter \"log_connections\" changed to \"off\""), Some(Message::Setting(b"off")));
+        assert_eq!(read(b"parameter \"log_connections\" changed to \"off\""), Some(LogMessage::Setting(b"off")));
     }
 
     #[test]
@@ -412,7 +415,8 @@ mod tests {
             );
             let plain = format!("{authorized}app{database}shop{application}job");
             for (line, is_tls) in [(tls, true), (plain, false)] {
-                let Some(Message::Authorized(seen)) = parse(severity.as_bytes(), line.as_bytes(), Columns::default())
+                let Some(LogMessage::Authorized(seen)) =
+                    parse(severity.as_bytes(), line.as_bytes(), Columns::default())
                 else {
                     panic!("{line}")
                 };

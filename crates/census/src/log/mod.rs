@@ -75,7 +75,7 @@ impl LogReader {
     pub fn feed(&mut self, bytes: &[u8]) {
         let Self { census, joiner, file, .. } = self;
         if let Some(file) = file {
-            file.feed(bytes, &mut file::Sink { census, joiner });
+            file.feed(bytes, &mut file::LineSink { census, joiner });
         }
     }
 
@@ -83,7 +83,7 @@ impl LogReader {
     pub fn end(&mut self, end: LogEnd) {
         let Self { census, joiner, file, .. } = self;
         if let Some(file) = file.take() {
-            file.end(end, &mut file::Sink { census, joiner });
+            file.end(end, &mut file::LineSink { census, joiner });
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// One part of a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum PrefixPart {
     /// Fixed text.
     Literal(Vec<u8>),
     /// `%t` or `%m`: the time of the line.
@@ -53,7 +53,7 @@ pub(super) enum Field {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<PrefixPart>,
 }
 
 /// A prefix that cannot be used.
@@ -156,20 +156,20 @@ impl Prefix {
     /// The time at the beginning of a line, whatever is behind it.
     pub(super) fn time(&self, line: &[u8]) -> Option<Millis> {
         match self.parts.first() {
-            Some(Part::Time { .. }) => stamp(line).map(|stamp| stamp.at),
-            Some(Part::Epoch) => epoch(line).map(|(at, _)| at),
+            Some(PrefixPart::Time { .. }) => stamp(line).map(|stamp| stamp.at),
+            Some(PrefixPart::Epoch) => epoch(line).map(|(at, _)| at),
             _ => self.split(line)?.head.at,
         }
     }
 
     /// Whether lines say when they were written.
     pub(super) fn has_time(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Time { .. } | Part::Epoch))
+        self.parts.iter().any(|part| matches!(part, PrefixPart::Time { .. } | PrefixPart::Epoch))
     }
 
     /// Whether lines say which session they are of.
     pub(super) fn has_key(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Session | Part::Pid))
+        self.parts.iter().any(|part| matches!(part, PrefixPart::Session | PrefixPart::Pid))
     }
 }
 
@@ -182,7 +182,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// Matches `parts` from `at` on. Returns when two ways are found: more do not matter.
-    fn run(&mut self, parts: &[Part], at: usize, head: Head<'a>) {
+    fn run(&mut self, parts: &[PrefixPart], at: usize, head: Head<'a>) {
         self.steps += 1;
         if self.steps > MOST_STEPS || self.is_ambiguous {
             return;
@@ -190,31 +190,31 @@ impl<'a> Search<'a> {
         let Some(rest) = self.line.get(at..) else { return };
         let Some((part, others)) = parts.split_first() else { return self.end(at, head) };
         match part {
-            Part::Free(field) => self.run_free(*field, others, at, head),
-            Part::Literal(text) if rest.starts_with(text) => self.run(others, at + text.len(), head),
-            Part::Time { .. } => {
+            PrefixPart::Free(field) => self.run_free(*field, others, at, head),
+            PrefixPart::Literal(text) if rest.starts_with(text) => self.run(others, at + text.len(), head),
+            PrefixPart::Time { .. } => {
                 if let Some(stamp) = stamp(rest) {
                     let head = Head { at: Some(stamp.at), is_zone_unknown: !stamp.zone_known, ..head };
                     self.run(others, at + stamp.length, head);
                 }
             }
-            Part::SessionStart => {
+            PrefixPart::SessionStart => {
                 // Background processes have one too.
                 if let Some(stamp) = stamp(rest) {
                     self.run(others, at + stamp.length, head);
                 }
             }
-            Part::Epoch => {
+            PrefixPart::Epoch => {
                 if let Some((time, length)) = epoch(rest) {
                     self.run(others, at + length, Head { at: Some(time), ..head });
                 }
             }
-            Part::Session => {
+            PrefixPart::Session => {
                 if let Some((key, length)) = SessionKey::parse_prefix(rest) {
                     self.run(others, at + length, Head { key: Some(key), ..head });
                 }
             }
-            Part::Pid => {
+            PrefixPart::Pid => {
                 let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
                 let digits: &[u8] = rest.get(spaces..).unwrap_or_default();
                 let length = digits.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
@@ -226,7 +226,7 @@ impl<'a> Search<'a> {
                     self.run(others, behind, Head { key, ..head });
                 }
             }
-            Part::Word(_) => {
+            PrefixPart::Word(_) => {
                 let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
                 let next = literal(others);
                 let word = rest.get(spaces..).unwrap_or_default();
@@ -238,12 +238,12 @@ impl<'a> Search<'a> {
                 let behind = self.spaces_of_padding(others, at + spaces + length);
                 self.run(others, behind, head);
             }
-            Part::Literal(_) => {}
+            PrefixPart::Literal(_) => {}
         }
     }
 
     /// `%-10p` pads on the right, and then a literal that does not begin with a space follows.
-    fn spaces_of_padding(&self, others: &[Part], at: usize) -> usize {
+    fn spaces_of_padding(&self, others: &[PrefixPart], at: usize) -> usize {
         if literal(others) == Some(b' ') {
             return at;
         }
@@ -251,7 +251,7 @@ impl<'a> Search<'a> {
         at + rest.iter().take_while(|byte| **byte == b' ').count()
     }
 
-    fn run_free(&mut self, field: Field, others: &[Part], at: usize, head: Head<'a>) {
+    fn run_free(&mut self, field: Field, others: &[PrefixPart], at: usize, head: Head<'a>) {
         let rest = self.line.get(at..).unwrap_or_default();
         let most = rest.len().min(LONGEST_TEXT);
         let try_length = |search: &mut Self, length: usize| {
@@ -260,7 +260,7 @@ impl<'a> Search<'a> {
         };
         match others.first() {
             // Only where the fixed text behind it is.
-            Some(Part::Literal(text)) => {
+            Some(PrefixPart::Literal(text)) => {
                 let window = rest.get(..(most + text.len()).min(rest.len())).unwrap_or_default();
                 let mut from = 0;
                 while let Some(found) = window.get(from..).and_then(|part| find(part, text)) {
@@ -331,9 +331,9 @@ fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
 }
 
-fn literal(parts: &[Part]) -> Option<u8> {
+fn literal(parts: &[PrefixPart]) -> Option<u8> {
     match parts.first() {
-        Some(Part::Literal(text)) => text.first().copied(),
+        Some(PrefixPart::Literal(text)) => text.first().copied(),
         _ => None,
     }
 }
@@ -371,27 +371,27 @@ impl std::str::FromStr for Prefix {
                 }
                 // Background processes stop here; connections are never theirs.
                 'q' => continue,
-                't' => Part::Time { has_millis: false },
-                'm' => Part::Time { has_millis: true },
-                'n' => Part::Epoch,
-                's' => Part::SessionStart,
-                'p' => Part::Pid,
-                'c' => Part::Session,
-                word @ ('l' | 'x' | 'v' | 'e' | 'P' | 'Q') => Part::Word(word),
-                'u' => Part::Free(Field::User),
-                'd' => Part::Free(Field::Database),
-                'h' => Part::Free(Field::Host),
-                'r' => Part::Free(Field::HostAndPort),
-                other @ ('a' | 'i' | 'b' | 'L') => Part::Free(Field::Other(Some(other))),
+                't' => PrefixPart::Time { has_millis: false },
+                'm' => PrefixPart::Time { has_millis: true },
+                'n' => PrefixPart::Epoch,
+                's' => PrefixPart::SessionStart,
+                'p' => PrefixPart::Pid,
+                'c' => PrefixPart::Session,
+                word @ ('l' | 'x' | 'v' | 'e' | 'P' | 'Q') => PrefixPart::Word(word),
+                'u' => PrefixPart::Free(Field::User),
+                'd' => PrefixPart::Free(Field::Database),
+                'h' => PrefixPart::Free(Field::Host),
+                'r' => PrefixPart::Free(Field::HostAndPort),
+                other @ ('a' | 'i' | 'b' | 'L') => PrefixPart::Free(Field::Other(Some(other))),
                 other => return Err(InvalidPrefix::UnknownEscape(other)),
             };
             if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal).into_bytes()));
+                parts.push(PrefixPart::Literal(std::mem::take(&mut literal).into_bytes()));
             }
             parts.push(part);
         }
         if !literal.is_empty() {
-            parts.push(Part::Literal(literal.into_bytes()));
+            parts.push(PrefixPart::Literal(literal.into_bytes()));
         }
         Ok(Self { parts })
     }
@@ -401,20 +401,20 @@ impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.parts {
             match part {
-                Part::Literal(text) => f.write_str(&String::from_utf8_lossy(text).replace('%', "%%"))?,
-                Part::Time { has_millis: true } => f.write_str("%m")?,
-                Part::Time { has_millis: false } => f.write_str("%t")?,
-                Part::SessionStart => f.write_str("%s")?,
-                Part::Epoch => f.write_str("%n")?,
-                Part::Pid => f.write_str("%p")?,
-                Part::Session => f.write_str("%c")?,
-                Part::Word(letter) => write!(f, "%{letter}")?,
-                Part::Free(Field::User) => f.write_str("%u")?,
-                Part::Free(Field::Database) => f.write_str("%d")?,
-                Part::Free(Field::Host) => f.write_str("%h")?,
-                Part::Free(Field::HostAndPort) => f.write_str("%r")?,
-                Part::Free(Field::Other(Some(letter))) => write!(f, "%{letter}")?,
-                Part::Free(Field::Other(None)) => f.write_str("\u{2026}")?,
+                PrefixPart::Literal(text) => f.write_str(&String::from_utf8_lossy(text).replace('%', "%%"))?,
+                PrefixPart::Time { has_millis: true } => f.write_str("%m")?,
+                PrefixPart::Time { has_millis: false } => f.write_str("%t")?,
+                PrefixPart::SessionStart => f.write_str("%s")?,
+                PrefixPart::Epoch => f.write_str("%n")?,
+                PrefixPart::Pid => f.write_str("%p")?,
+                PrefixPart::Session => f.write_str("%c")?,
+                PrefixPart::Word(letter) => write!(f, "%{letter}")?,
+                PrefixPart::Free(Field::User) => f.write_str("%u")?,
+                PrefixPart::Free(Field::Database) => f.write_str("%d")?,
+                PrefixPart::Free(Field::Host) => f.write_str("%h")?,
+                PrefixPart::Free(Field::HostAndPort) => f.write_str("%r")?,
+                PrefixPart::Free(Field::Other(Some(letter))) => write!(f, "%{letter}")?,
+                PrefixPart::Free(Field::Other(None)) => f.write_str("\u{2026}")?,
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ mod openssl;
 mod psql;
 
 use chains::{Case, Generator, HOST, Key};
-use hostssl_certificate::{Assessment, Evidence, Judgement, RootStore, judge};
+use hostssl_certificate::{Assessment, CertificateEvidence, Judgement, RootStore, judge};
 use std::collections::BTreeMap;
 
 /// The numbers of the chains to try: those below `usual`, unless the variable has another limit, or a range such as
@@ -55,8 +55,14 @@ fn assess(case: &Case, host: &str, now: i64) -> Result<Assessment, Judgement> {
     let pem: String = case.roots.iter().map(|der| asn1::pem(der)).collect();
     match RootStore::from_pem("roots", pem.as_bytes()) {
         Ok(store) => {
-            let evidence =
-                Evidence { chain: &case.sent, host, roots: &[store], now, revocation_lists: false, key_proof: Ok(()) };
+            let evidence = CertificateEvidence {
+                chain: &case.sent,
+                host,
+                roots: &[store],
+                now,
+                revocation_lists: false,
+                key_proof: Ok(()),
+            };
             Ok(judge(&evidence).unwrap())
         }
         Err(error) => Err(Judgement { ok: Some(false), reason: Some(error.to_string()) }),
@@ -175,7 +181,8 @@ fn the_vectors_of_x509_limbo() {
 
 fn strict_judgement(case: &Case, host: &str, now: i64) -> Option<bool> {
     let roots: Vec<_> = RootStore::from_der("roots", case.roots.clone()).into_iter().collect();
-    let evidence = Evidence { chain: &case.sent, host, roots: &roots, now, revocation_lists: false, key_proof: Ok(()) };
+    let evidence =
+        CertificateEvidence { chain: &case.sent, host, roots: &roots, now, revocation_lists: false, key_proof: Ok(()) };
     judge(&evidence).unwrap().rfc9525.ok
 }
 

@@ -1,7 +1,7 @@
 //! The options of everything that plans, changes, or tells of changes.
 
 use super::{
-    AuditFormat, ConnectArgs, Discovery, LimitArgs, ListArgs, PlanList, RunList, RunsList, ScopeArgs, SelectArgs,
+    AuditFormat, ConnectArgs, DiscoveryArg, LimitArgs, ListArgs, PlanList, RunList, RunsList, ScopeArgs, SelectArgs,
     ServerNameArgs, Suggested, TableArgs, ValueArgs, duration, fixable_controls, latest, name, profiles, reason,
     scenarios,
 };
@@ -63,8 +63,8 @@ pub(crate) struct MakePlanArgs {
     #[arg(long, help_heading = "Rules")]
     pub(crate) enable_log_download: bool,
     /// How to find servers.
-    #[arg(long, value_enum, default_value_t = Discovery::Lists)]
-    pub(crate) discovery: Discovery,
+    #[arg(long, value_enum, default_value_t = DiscoveryArg::Lists)]
+    pub(crate) discovery: DiscoveryArg,
     /// Servers in the first wave, which must succeed before the second wave starts.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) canary_size: u32,
@@ -417,7 +417,7 @@ pub(crate) struct EnforceArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Enforcement {
+pub(crate) enum EnforcementArg {
     #[value(name = "Enabled")]
     Enabled,
     #[value(name = "Disabled")]
@@ -445,7 +445,7 @@ pub(crate) struct ServerUpdateArgs {
     pub(crate) server: ServerNameArgs,
     /// Whether clients must use TLS. On a flexible server, this sets require_secure_transport.
     #[arg(long, value_enum, ignore_case = true, required_unless_present = "minimal_tls_version")]
-    pub(crate) ssl_enforcement: Option<Enforcement>,
+    pub(crate) ssl_enforcement: Option<EnforcementArg>,
     /// The lowest TLS version. On a flexible server, this sets ssl_min_protocol_version.
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) minimal_tls_version: Option<MinimalTls>,

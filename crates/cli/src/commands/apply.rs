@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::leftovers::Leftovers;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
-use hostssl_formats::{Names, Text, plan_text, run_text};
+use hostssl_formats::{SubscriptionNames, Text, plan_text, run_text};
 use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId};
 use hostssl_store::Store;
 
@@ -55,7 +55,12 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
 }
 
 /// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.
-pub(crate) fn approve(plan: &Plan, names: &Names, instead: &str, again: &str) -> Result<Approved<Plan>, CliError> {
+pub(crate) fn approve(
+    plan: &Plan,
+    names: &SubscriptionNames,
+    instead: &str,
+    again: &str,
+) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {
         let mut text = Vec::new();
         let _ = plan_text::write(&mut text, plan, names, &Text { width: stdout::stderr_width(), ..Text::plain() });
@@ -111,7 +116,7 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             let _ = run_text::write(
                 &mut text,
                 &report,
-                &Names::default(),
+                &SubscriptionNames::default(),
                 &Text { width: stdout::stderr_width(), ..Text::plain() },
             );
             say!("{}", String::from_utf8_lossy(&text));

@@ -1,13 +1,13 @@
 //! `hostssl audit`.
 
-use crate::args::{AuditArgs, AuditFormat, Discovery, OutputArgs};
+use crate::args::{AuditArgs, AuditFormat, DiscoveryArg, OutputArgs};
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate;
 use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
-use crate::progress::Progress;
+use crate::progress::AuditBar;
 use crate::stdout;
 use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
@@ -17,7 +17,7 @@ use hostssl_formats::{
     audit_text,
 };
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
-use hostssl_ops::{AuditRequest, Event, RunContext, audit_and_probe};
+use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
@@ -46,19 +46,19 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             scope: args.scope.scope(&args.select),
             profile,
             discovery: match args.discovery {
-                Discovery::Lists => hostssl_ops::Discovery::Lists,
-                Discovery::Graph => hostssl_ops::Discovery::Graph,
+                DiscoveryArg::Lists => hostssl_ops::Discovery::Lists,
+                DiscoveryArg::Graph => hostssl_ops::Discovery::Graph,
             },
         };
-        let mut progress = Progress::new(talk);
+        let mut progress = AuditBar::new(talk);
         // Rows are not written before it is known that every selector matches something.
         let streamed = outputs.stdout == Some(AuditFormat::Csv) && !request.scope.selects_servers();
         let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
         let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
         let gone = Notify::new();
-        let mut on_event = |event: Event<'_>| {
+        let mut on_event = |event: AuditEvent<'_>| {
             progress.on(&event);
-            if let (Some(rows), Event::Subscription(index, subscription, servers)) = (&mut rows, event) {
+            if let (Some(rows), AuditEvent::Subscription(index, subscription, servers)) = (&mut rows, event) {
                 rows.push(index, subscription, servers);
                 if rows.is_reader_gone() {
                     gone.notify_one();
@@ -268,7 +268,7 @@ impl<W: io::Write> OrderedRows<W> {
 mod tests {
     use super::*;
     use hostssl_model::{SubscriptionId, SubscriptionState};
-    use hostssl_test_support::fleet::{Known, flexible};
+    use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
     /// Fails once, and takes everything after that.
     struct FailsOnce(u32);
@@ -293,7 +293,7 @@ mod tests {
             tenant: "t".into(),
             state: SubscriptionState::Enabled,
         };
-        let servers = Known::new(vec![flexible("a", "on", "TLSv1.2")]).reports();
+        let servers = PlannerKnowledge::new(vec![flexible("a", "on", "TLSv1.2")]).reports();
         let mut rows = OrderedRows::new(FailsOnce(0));
         // The first comes last, so that all three are written in one go.
         for index in [2, 1, 0] {

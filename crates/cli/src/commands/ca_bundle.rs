@@ -12,10 +12,10 @@ use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_azure::Cloud;
 use hostssl_formats::safe;
-use hostssl_probe::Options;
+use hostssl_probe::ProbeOptions;
 use hostssl_probe::certificate::{BundleContents, azure_bundle};
 use hostssl_probe::report::{EndpointReport, Judgement};
-use hostssl_probe::target::Target;
+use hostssl_probe::target::ProbeTarget;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -93,11 +93,11 @@ fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let environment = libpq::environment(Some(&args.file))?;
     let mut targets = Vec::new();
     for text in &args.server {
-        let named = Target::parse_in(text, &environment)
+        let named = ProbeTarget::parse_in(text, &environment)
             .map_err(|error| CliError::usage(format!("--server: {error}"), "such as db.example or db.example:6432"))?;
-        targets.extend(named.targets.into_iter().map(|target| Target { root_certificate: None, ..target }));
+        targets.extend(named.targets.into_iter().map(|target| ProbeTarget { root_certificate: None, ..target }));
     }
-    let mut options = Options { roots: vec![store].into(), ..Options::quick() };
+    let mut options = ProbeOptions { roots: vec![store].into(), ..ProbeOptions::quick() };
     if let Some(dialer) = args.route.dialer()? {
         options.dialer = dialer;
     }

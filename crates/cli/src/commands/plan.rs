@@ -1,17 +1,19 @@
 //! `hostssl plan`.
 
 use crate::again::quoted;
-use crate::args::{Discovery, MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, StateArgs, TableArgs};
+use crate::args::{DiscoveryArg, MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, StateArgs, TableArgs};
 use crate::changing::connect_site;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::progress::Progress;
+use crate::progress::AuditBar;
 use crate::state::find_audit;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, lint_json, plan_text, safe, write_list};
+use hostssl_formats::{
+    Cell, Entry, Heading, Section, Shape, Shown, SubscriptionNames, lint_json, plan_text, safe, write_list,
+};
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
 use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
@@ -69,13 +71,13 @@ fn make(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 }
 
 /// The names of the subscriptions that were read for a plan.
-pub(crate) fn names_of(planned: &Planned) -> Names {
-    Names::new(planned.audit.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)))
+pub(crate) fn names_of(planned: &Planned) -> SubscriptionNames {
+    SubscriptionNames::new(planned.audit.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)))
 }
 
 /// Audits and plans, with progress.
 pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &OutputArgs) -> Result<Planned, CliError> {
-    let mut progress = Progress::new(talk);
+    let mut progress = AuditBar::new(talk);
     let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
     let planned = make_plan(tenant, request, context, &mut |event| progress.on(&event)).await;
     progress.finish();
@@ -206,8 +208,8 @@ impl MakePlanArgs {
             order: WaveOrder { canary: self.canary.clone(), last: BTreeSet::new(), by: self.wave_by.clone() },
             reason: None,
             discovery: match self.discovery {
-                Discovery::Lists => hostssl_ops::Discovery::Lists,
-                Discovery::Graph => hostssl_ops::Discovery::Graph,
+                DiscoveryArg::Lists => hostssl_ops::Discovery::Lists,
+                DiscoveryArg::Graph => hostssl_ops::Discovery::Graph,
             },
             clients: state.censuses(self.connect.simulate.is_some()),
             accepted: self.accept_breakage.clone(),
@@ -239,7 +241,7 @@ impl MakePlanArgs {
 /// Writes a plan for people or for programs.
 pub(crate) fn write(
     plan: &Plan,
-    names: &Names,
+    names: &SubscriptionNames,
     value: &TableArgs,
     shape: &Shape,
     talk: &OutputArgs,

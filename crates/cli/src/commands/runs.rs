@@ -13,10 +13,12 @@ use crate::state::find_run;
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::run_refused::{self, RefusedSince};
-use hostssl_formats::{Cell, Entry, Heading, Names, Section, Shape, Shown, Text, apply_json, run_text, write_list};
+use hostssl_formats::{
+    Cell, Entry, Heading, Section, Shape, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
+};
 use hostssl_model::{Meaning, ParameterName, ResourceId};
-use hostssl_remediation::{Direction, ExecuteError, Report, Status};
-use hostssl_store::{Receipt, StoreReader, server_key};
+use hostssl_remediation::{Direction, ExecuteError, Report, StepStatus};
+use hostssl_store::{StoreReader, WriteReceipt, server_key};
 use jiff::Timestamp;
 use std::io::{self, Write};
 
@@ -47,19 +49,23 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let report = loaded.report();
     // The run and what audits knew are kept in one place.
     let known = reader.subscription_names()?;
-    let names = Names::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
+    let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let refused = refused_since(&reader, &report, &receipts)?;
     write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), talk)?;
     Ok(Exit::AllPass)
 }
 
 /// Who tried in vain since the run has enforced TLS, of what is kept of the clients.
-fn refused_since(reader: &StoreReader, report: &Report, receipts: &[Receipt]) -> Result<Vec<RefusedSince>, CliError> {
+fn refused_since(
+    reader: &StoreReader,
+    report: &Report,
+    receipts: &[WriteReceipt],
+) -> Result<Vec<RefusedSince>, CliError> {
     let mut refused = Vec::new();
-    for step in report.steps.iter().filter(|step| step.status == Status::Applied) {
+    for step in report.steps.iter().filter(|step| step.status == StepStatus::Applied) {
         let setting = ParameterName::from_key(&step.parameter).filter(|name| name.is_switch());
         let enforces = setting.and_then(|name| name.meaning(&step.after)) == Some(Meaning::Enforced(true));
-        let of_step = |receipt: &&Receipt| receipt.step == step.id && receipt.direction == Direction::Apply;
+        let of_step = |receipt: &&WriteReceipt| receipt.step == step.id && receipt.direction == Direction::Apply;
         let at = receipts.iter().rfind(of_step).and_then(|receipt| receipt.observed_at_ms);
         let Some((at, id)) = at.filter(|_| enforces).zip(ResourceId::try_from(step.server.as_str()).ok()) else {
             continue;
@@ -74,9 +80,9 @@ fn refused_since(reader: &StoreReader, report: &Report, receipts: &[Receipt]) ->
 
 fn write_run(
     report: &Report,
-    receipts: &[Receipt],
+    receipts: &[WriteReceipt],
     refused: &[RefusedSince],
-    names: &Names,
+    names: &SubscriptionNames,
     value: &KeptArgs,
     query: Option<&hostssl_formats::Query>,
     talk: &OutputArgs,
@@ -114,7 +120,7 @@ const RECEIPTS: &[Heading] = &[
     Heading::new("request-id", Shown::WithRoom(3)),
 ];
 
-fn write_receipts(out: &mut dyn Write, receipts: &[Receipt], text: &Text<'_>) -> io::Result<()> {
+fn write_receipts(out: &mut dyn Write, receipts: &[WriteReceipt], text: &Text<'_>) -> io::Result<()> {
     if receipts.is_empty() {
         return Ok(());
     }
@@ -135,14 +141,14 @@ fn write_receipts(out: &mut dyn Write, receipts: &[Receipt], text: &Text<'_>) ->
     write_list(out, RECEIPTS, vec![Section { title, entries: entries.collect() }], text)
 }
 
-fn way(receipt: &Receipt) -> &'static str {
+fn way(receipt: &WriteReceipt) -> &'static str {
     match receipt.direction {
         Direction::Apply => "apply",
         Direction::Undo => "undo",
     }
 }
 
-fn of_receipt(receipt: &Receipt, report: &Report) -> apply_json::Receipt {
+fn of_receipt(receipt: &WriteReceipt, report: &Report) -> apply_json::Receipt {
     let step = report.steps.iter().find(|step| step.id == receipt.step);
     apply_json::Receipt {
         step: receipt.step,

@@ -6,14 +6,14 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::probing::{exchange_of, probe_of};
 use crate::route::RouteArgs;
-use crate::simulated::{Simulated, past};
+use crate::simulated::{LiveSimulation, past};
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure_sim::Scenario;
 use hostssl_console::{
-    Connect, Console, LinkMaker, Options, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink, TlsFiles,
-    Trouble, WireLook,
+    Connect, Console, ConsoleOptions, LinkMaker, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink,
+    TlsFiles, Trouble, WireLook,
 };
 use hostssl_model::{Stop, StopSignal};
 use hostssl_ops::{list_server_documents, resolve_scope};
@@ -107,13 +107,13 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         // The port first: everything else may take longer than to say that it is taken.
         let listener = Console::listen(args.listen).await?;
         let simulated =
-            scenario.clone().map(|scenario| Simulated::open(scenario, &directory)).transpose()?.map(Arc::new);
+            scenario.clone().map(|scenario| LiveSimulation::open(scenario, &directory)).transpose()?.map(Arc::new);
         check_scope(args, simulated.as_deref()).await?;
         let past = scenario.map(|scenario| PastMaker::start(scenario, directory.clone(), profile.clone()));
         let past = past.transpose()?;
         let wire = Some(wire_look(args, simulated.clone())?);
         let preparation = past.as_ref().map(|past| past.progress.subscribe());
-        let options = Options { wire, preparation, ..options(args, profile, simulated.as_deref()) };
+        let options = ConsoleOptions { wire, preparation, ..options(args, profile, simulated.as_deref()) };
         let plaintext = !options.is_secure() && !args.listen.ip().is_loopback();
         let console = Console::new(options, listener, &directory, connector(args.clone(), simulated))?;
         announce(&console, &directory, args, talk);
@@ -141,7 +141,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
 
 /// Fails when the scope names what does not exist: every audit that is started here would. Where signing in fails, the
 /// console says so on its pages.
-async fn check_scope(args: &ServeArgs, simulated: Option<&Simulated>) -> Result<(), CliError> {
+async fn check_scope(args: &ServeArgs, simulated: Option<&LiveSimulation>) -> Result<(), CliError> {
     let scope = args.scope.scope(&SelectArgs::default());
     let named = [&scope.management_groups, &scope.subscriptions, &scope.resource_groups];
     if named.iter().all(|names| names.is_empty()) {
@@ -171,7 +171,7 @@ async fn check_scope(args: &ServeArgs, simulated: Option<&Simulated>) -> Result<
 
 /// The making of a simulation's past, on a thread of its own: the disk that it waits for holds up no page.
 struct PastMaker {
-    progress: past::Progress,
+    progress: past::PastProgress,
     stop: watch::Sender<Option<Stop>>,
     ended: oneshot::Receiver<()>,
 }
@@ -211,8 +211,8 @@ impl PastMaker {
     }
 }
 
-fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) -> Options {
-    Options {
+fn options(args: &ServeArgs, profile: Profile, simulated: Option<&LiveSimulation>) -> ConsoleOptions {
+    ConsoleOptions {
         listen: args.listen,
         hosts: args.host.clone(),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
@@ -232,13 +232,14 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&Simulated>) ->
         deadline: args.limits.deadline,
         max_plan_age: MAX_PLAN_AGE,
         retain: args.retain,
-        simulated: simulated.map(|simulated| hostssl_console::Simulated { scenario: simulated.scenario().to_owned() }),
+        simulated: simulated
+            .map(|simulated| hostssl_console::ShownSimulation { scenario: simulated.scenario().to_owned() }),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
 /// What probes for audits that are to probe. Its rules are those of the audits, in the version that judges the wire.
-fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<WireLook, CliError> {
+fn wire_look(args: &ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Result<WireLook, CliError> {
     let ca_file = args.connect.ca_file.clone();
     let profile =
         Profile::find_for(&args.profile, true).map_err(|error| CliError::failed(&error, "name another one"))?;
@@ -255,7 +256,7 @@ fn wire_look(args: &ServeArgs, simulated: Option<Arc<Simulated>>) -> Result<Wire
 }
 
 /// What signs in for each audit that is started from a page.
-fn connector(args: ServeArgs, simulated: Option<Arc<Simulated>>) -> Connect {
+fn connector(args: ServeArgs, simulated: Option<Arc<LiveSimulation>>) -> Connect {
     let shared = Arc::new((args, simulated));
     Arc::new(move |stop: StopSignal| {
         let shared = shared.clone();

@@ -2,7 +2,7 @@
 
 use super::plan::plan_for;
 use super::server::{one_or_all, shape};
-use crate::args::{Enforcement, MinimalTls, OutputArgs, PaceArgs, ServerName, ServerUpdateArgs};
+use crate::args::{EnforcementArg, MinimalTls, OutputArgs, PaceArgs, ServerName, ServerUpdateArgs};
 use crate::changing::{Site, change, connect_site};
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -176,7 +176,7 @@ fn request(args: &ServerUpdateArgs, named: &ServerName, subscription: &[String])
         except: Vec::new(),
         profile,
         goal: Goal::Set {
-            enforcement: args.ssl_enforcement.map(|wanted| wanted == Enforcement::Enabled),
+            enforcement: args.ssl_enforcement.map(|wanted| wanted == EnforcementArg::Enabled),
             minimum_tls: args.minimal_tls_version.map(|wanted| match wanted {
                 MinimalTls::Tls1_0 => at(TlsVersion::Tls1_0),
                 MinimalTls::Tls1_1 => at(TlsVersion::Tls1_1),

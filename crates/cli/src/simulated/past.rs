@@ -1,7 +1,7 @@
 //! What happened in a simulated fleet before the console was started: audits over a month, two of them with a look at the
 //! wire, a plan that was applied, and one that was applied and taken back. Done by the engine, with a clock that is behind.
 
-use super::Simulated;
+use super::LiveSimulation;
 use crate::args::LimitArgs;
 use crate::error::CliError;
 use crate::probing::probe_of;
@@ -39,7 +39,7 @@ const REGRET: SignedDuration = SignedDuration::from_mins(42);
 const WAIT: Duration = Duration::from_millis(20);
 
 /// How far the making of a past is.
-pub(crate) type Progress = watch::Sender<Option<Preparation>>;
+pub(crate) type PastProgress = watch::Sender<Option<Preparation>>;
 
 /// Gives the fleet of a scenario a past, unless the directory has one. It is made with servers of its own, in which nothing
 /// goes wrong and everything may be written: what the scenario is about begins when the console does.
@@ -48,13 +48,13 @@ pub(crate) async fn make_past(
     directory: &Path,
     profile: &Profile,
     stop: StopSignal,
-    progress: &Progress,
+    progress: &PastProgress,
 ) -> Result<(), CliError> {
     let store = AuditStore::open(directory)?;
     if store.latest()?.is_some() {
         return Ok(());
     }
-    let simulated = Simulated::of(scenario.calm());
+    let simulated = LiveSimulation::of(scenario.calm());
     let servers = simulated.simulation.server_ids();
     let large = servers.len() > LARGE;
     let hours = if large { &PAST[PAST.len() - 3..] } else { &PAST[..] };
@@ -64,7 +64,7 @@ pub(crate) async fn make_past(
     past.make(hours, &servers, !large).await
 }
 
-impl Simulated {
+impl LiveSimulation {
     fn set(&self, change: &Setting, before: bool) {
         let value = if before { change.before } else { &change.now };
         // The server was found with this parameter a moment ago.
@@ -83,12 +83,12 @@ struct Setting {
 
 /// A past that is being made.
 struct Past<'a> {
-    simulated: &'a Simulated,
+    simulated: &'a LiveSimulation,
     store: &'a AuditStore,
     profile: &'a Profile,
     tenants: Vec<Tenant>,
     stop: StopSignal,
-    progress: &'a Progress,
+    progress: &'a PastProgress,
 }
 
 impl Past<'_> {

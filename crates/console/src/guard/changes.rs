@@ -14,7 +14,7 @@ pub(crate) async fn changes(State(shared): State<Shared>, request: Request, next
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Options;
+    use crate::options::ConsoleOptions;
     use axum::Router;
     use axum::body::Body;
     use axum::http::StatusCode;
@@ -28,7 +28,7 @@ mod tests {
     async fn nothing_changes_servers_unless_it_is_allowed() {
         for (allow_changes, status) in [(false, StatusCode::FORBIDDEN), (true, StatusCode::OK)] {
             let directory = tempfile::tempdir().unwrap();
-            let options = Options { allow_changes, ..Options::for_tests() };
+            let options = ConsoleOptions { allow_changes, ..ConsoleOptions::for_tests() };
             let store = hostssl_store::AuditStore::open(directory.path()).unwrap();
             let shared = Shared::new(options, 1, store, Arc::new(|_| async { Ok(Vec::new()) }.boxed_local()));
             let app = Router::new()

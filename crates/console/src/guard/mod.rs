@@ -25,7 +25,7 @@ pub(crate) use host::check_host;
 pub(crate) use log::log_access;
 pub(crate) use role::require_role;
 pub use session::is_name;
-pub(crate) use session::{Identity, Session, session_cookie};
+pub(crate) use session::{Session, SessionUser, session_cookie};
 pub(crate) use sign_in::require_session;
 
 use std::net::SocketAddr;

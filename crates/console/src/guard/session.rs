@@ -1,6 +1,6 @@
 //! Who is signed in: sessions, one-time links, and the cookie.
 
-use crate::options::Options;
+use crate::options::ConsoleOptions;
 use crate::role::Role;
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -26,14 +26,14 @@ const MAX_NAME: usize = 200;
 
 /// Who signs in, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct SessionUser {
     /// How pages, approvals and the journal call the person; `None` for whoever has the first link of a console that names
     /// nobody.
     pub(crate) name: Option<String>,
     pub(crate) role: Role,
 }
 
-impl Identity {
+impl SessionUser {
     /// Somebody with a name.
     pub(crate) fn named(name: &str, role: Role) -> Self {
         Self { name: Some(name.to_owned()), role }
@@ -64,7 +64,7 @@ pub(crate) struct Session(Arc<Inner>);
 struct Inner {
     /// Its name on pages, which opens nothing.
     id: String,
-    identity: Identity,
+    identity: SessionUser,
     /// Whether a proxy signs this person in, with every request.
     by_proxy: bool,
     token: String,
@@ -80,7 +80,7 @@ impl Session {
     }
 
     /// Who it is.
-    pub(crate) fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &SessionUser {
         &self.0.identity
     }
 
@@ -133,23 +133,23 @@ impl Session {
 #[derive(Debug)]
 struct Link {
     made: Instant,
-    identity: Identity,
+    identity: SessionUser,
 }
 
 /// Sessions and links, each under the SHA-256 of its secret: the memory of this process holds none that could be used.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions {
+pub(crate) struct SessionStore {
     sessions: Mutex<HashMap<[u8; 32], Session>>,
     links: Mutex<HashMap<[u8; 32], Link>>,
 }
 
-impl Sessions {
+impl SessionStore {
     /// A new one-time token that signs in this person.
     ///
     /// # Errors
     ///
     /// When the system gives no random bytes.
-    pub(crate) fn new_link(&self, identity: Identity) -> Result<String, getrandom::Error> {
+    pub(crate) fn new_link(&self, identity: SessionUser) -> Result<String, getrandom::Error> {
         let token = secret()?;
         let mut links = lock(&self.links);
         links.retain(|_, link| link.made.elapsed() < LINK_LIFETIME);
@@ -162,7 +162,7 @@ impl Sessions {
     }
 
     /// Whom a one-time token signs in, if nobody has used it and it still holds.
-    pub(crate) fn whose(&self, token: &str) -> Option<Identity> {
+    pub(crate) fn whose(&self, token: &str) -> Option<SessionUser> {
         let links = lock(&self.links);
         links.get(&digest(token)).filter(|link| link.made.elapsed() < LINK_LIFETIME).map(|link| link.identity.clone())
     }
@@ -177,7 +177,7 @@ impl Sessions {
     }
 
     /// Begins a session.
-    pub(super) fn begin(&self, identity: Identity, by_proxy: bool) -> Option<(String, Session)> {
+    pub(super) fn begin(&self, identity: SessionUser, by_proxy: bool) -> Option<(String, Session)> {
         let (secret, token, id) = (secret().ok()?, secret().ok()?, secret().ok()?);
         let id = id.get(..16)?.to_owned();
         let (began, used) = (Instant::now(), AtomicU64::new(0));
@@ -219,12 +219,12 @@ impl Sessions {
 
 /// The cookie's name. Cookies do not tell ports apart, so the port is part of it: two consoles on one machine do not sign
 /// each other out. `__Host-` makes browsers hold to Secure, this host, and the whole path (RFC 6265bis, 4.1.3.2).
-pub(crate) fn cookie_name(options: &Options, port: u16) -> String {
+pub(crate) fn cookie_name(options: &ConsoleOptions, port: u16) -> String {
     if options.is_secure() { format!("__Host-hostssl-{port}") } else { format!("hostssl-{port}") }
 }
 
 /// The header that gives the browser its session; an empty secret takes it away.
-pub(crate) fn session_cookie(options: &Options, port: u16, secret: &str) -> Option<HeaderValue> {
+pub(crate) fn session_cookie(options: &ConsoleOptions, port: u16, secret: &str) -> Option<HeaderValue> {
     let name = cookie_name(options, port);
     let secure = if options.is_secure() { "; Secure" } else { "" };
     let age = if secret.is_empty() { 0 } else { LIFETIME.as_secs() };
@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn a_link_signs_in_once_and_as_whom_it_was_made_for() {
-        let sessions = Sessions::default();
-        let ada = Identity::named("ada", Role::Planner);
+        let sessions = SessionStore::default();
+        let ada = SessionUser::named("ada", Role::Planner);
         let token = sessions.new_link(ada.clone()).unwrap();
         assert!(sessions.sign_in("something else").is_none());
         assert_eq!(sessions.whose(&token), Some(ada.clone()));
@@ -278,8 +278,8 @@ mod tests {
 
     #[test]
     fn there_are_never_too_many_sessions_and_nobody_pushes_out_others() {
-        let sessions = Sessions::default();
-        let begin = |name: &str, by_proxy| sessions.begin(Identity::named(name, Role::Viewer), by_proxy).unwrap();
+        let sessions = SessionStore::default();
+        let begin = |name: &str, by_proxy| sessions.begin(SessionUser::named(name, Role::Viewer), by_proxy).unwrap();
         let (first, _) = begin("first", false);
         let (own, _) = begin("another", true);
         for _ in 0..MAX_SESSIONS {
@@ -297,10 +297,10 @@ mod tests {
 
     #[test]
     fn links_that_nobody_uses_do_not_pile_up() {
-        let sessions = Sessions::default();
-        let first = sessions.new_link(Identity::local()).unwrap();
+        let sessions = SessionStore::default();
+        let first = sessions.new_link(SessionUser::local()).unwrap();
         for _ in 0..MAX_LINKS {
-            sessions.new_link(Identity::local()).unwrap();
+            sessions.new_link(SessionUser::local()).unwrap();
         }
         assert_eq!(lock(&sessions.links).len(), MAX_LINKS);
         assert!(sessions.whose(&first).is_none());

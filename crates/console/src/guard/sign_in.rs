@@ -1,7 +1,7 @@
 //! Admits whoever has signed in: by a one-time link, or by a proxy in front that says so.
 
 use super::Peer;
-use super::session::{Identity, cookie_name, cookies, is_name, session_cookie};
+use super::session::{SessionUser, cookie_name, cookies, is_name, session_cookie};
 use crate::options::{Proxies, RoleHeader};
 use crate::reply::Failure;
 use crate::role::Role;
@@ -45,7 +45,7 @@ pub(crate) async fn require_session(
 }
 
 /// Who asks, when one of the trusted proxies says so, once.
-fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -> Option<Identity> {
+fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -> Option<SessionUser> {
     let address = peer?.0.ip().to_canonical();
     if !proxies.addresses.iter().any(|trusted| trusted.to_canonical() == address) {
         return None;
@@ -53,7 +53,7 @@ fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -
     let mut values = headers.get_all(proxies.header.as_str()).iter();
     let person = std::str::from_utf8(values.next()?.as_bytes()).ok()?.trim();
     let role = proxies.roles.as_ref().map_or(Role::Approver, |roles| role_by_proxy(roles, headers));
-    (is_name(person) && values.next().is_none()).then(|| Identity::named(person, role))
+    (is_name(person) && values.next().is_none()).then(|| SessionUser::named(person, role))
 }
 
 /// The greatest role that one of the groups in the header has. Whoever has none of them looks.

@@ -1,17 +1,17 @@
 //! An audit that was started here: followed by pages, stopped from a page, kept when it ends.
 
-use crate::job::{Job, JobContext, Work, run_context};
+use crate::job::{Job, JobContext, JobWork, run_context};
 use crate::options::WireLook;
 use crate::trouble::Trouble;
 use hostssl_model::{AuditReport, Outcome, Scope};
-use hostssl_ops::{AuditRequest, Discovery, Event, ListenerProbe, Tenant, audit_and_probe, take_census};
+use hostssl_ops::{AuditEvent, AuditRequest, Discovery, ListenerProbe, Tenant, audit_and_probe, take_census};
 use hostssl_store::StoreError;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What to audit.
 #[derive(Debug, Clone)]
-pub(crate) struct Audit {
+pub(crate) struct AuditWork {
     /// Where.
     pub(crate) scope: Scope,
     /// Whether to probe the servers too, if the console can.
@@ -39,7 +39,7 @@ pub(crate) struct AuditProgress {
     pub(crate) unknown: usize,
 }
 
-pub(crate) type AuditJob = Job<Audit>;
+pub(crate) type AuditJob = Job<AuditWork>;
 
 /// The audit that was started here last.
 #[derive(Default)]
@@ -47,7 +47,7 @@ pub(crate) struct Audits(Mutex<Option<Arc<AuditJob>>>);
 
 impl Audits {
     /// Starts an audit, or returns the one in progress: a form that is posted twice starts one.
-    pub(crate) fn start(&self, context: &Arc<JobContext>, by: &str, audit: Audit) -> Arc<AuditJob> {
+    pub(crate) fn start(&self, context: &Arc<JobContext>, by: &str, audit: AuditWork) -> Arc<AuditJob> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = last.as_ref().filter(|job| job.is_running()) {
             return running.clone();
@@ -71,7 +71,7 @@ impl Audits {
     }
 }
 
-impl Work for Audit {
+impl JobWork for AuditWork {
     const NAME: &'static str = "audit";
     type Progress = AuditProgress;
     /// It is kept under the job's id.
@@ -88,7 +88,7 @@ impl Work for Audit {
     }
 }
 
-impl Audit {
+impl AuditWork {
     async fn audit(
         &self,
         job: &AuditJob,
@@ -102,7 +102,7 @@ impl Audit {
             discovery: Discovery::Lists,
         };
         let run = run_context(job.id.clone(), job.started_at(), &context.options);
-        let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
+        let mut note = |event: AuditEvent<'_>| job.note(|progress| progress.count(&event));
         let probe = wire.map(|(_, probe)| probe);
         let report = audit_and_probe(tenants, &request, probe, run, &mut note).await;
         report.map_err(|error| Trouble::new(error.to_string(), "start the console with another scope: --subscription"))
@@ -136,12 +136,12 @@ impl Audit {
 }
 
 impl AuditProgress {
-    fn count(&mut self, event: &Event<'_>) {
+    fn count(&mut self, event: &AuditEvent<'_>) {
         match event {
-            Event::Subscriptions(count) => self.of = Some(*count),
-            Event::Found(count) => self.found += count,
-            Event::Looked => self.looked += 1,
-            Event::Subscription(_, _, servers) => {
+            AuditEvent::Subscriptions(count) => self.of = Some(*count),
+            AuditEvent::Found(count) => self.found += count,
+            AuditEvent::Looked => self.looked += 1,
+            AuditEvent::Subscription(_, _, servers) => {
                 let of = |outcome| servers.iter().filter(|server| server.outcome == outcome).count();
                 self.subscriptions += 1;
                 self.failed += of(Outcome::Fail);

@@ -3,14 +3,14 @@
 
 use super::run_progress::{RunProgress, word_of};
 use super::tenant_of;
-use crate::job::{Job, JobContext, Status, Work, run_context};
+use crate::job::{Job, JobContext, JobStatus, JobWork, run_context};
 use crate::trouble::Trouble;
 use hostssl_model::Unchecked;
 use hostssl_ops::Stop;
 use hostssl_ops::{AuditRequest, Discovery, Remediation, RemediationError, Tenant, audit_and_probe};
 use hostssl_remediation::{
-    Act, Approved, Clock as _, Direction, Event, ExecuteError, ExecutionEvent, ExecutorOptions, LoadedRun, Plan,
-    Record, Report, Rest, RunId, SystemClock,
+    Act, Approved, Clock as _, Direction, ExecuteError, ExecutionEvent, ExecutorOptions, JournalEvent, JournalRecord,
+    LoadedRun, Plan, Report, Rest, RunId, SystemClock,
 };
 use hostssl_store::{Order, OrderAct, Store, StoreError};
 use serde::Serialize;
@@ -39,7 +39,7 @@ pub(crate) enum ChangeKind {
 }
 
 /// A change of servers.
-pub(crate) struct Change {
+pub(crate) struct ChangeWork {
     pub(crate) run: RunId,
     pub(crate) plan: Plan,
     pub(crate) kind: ChangeKind,
@@ -111,7 +111,7 @@ struct ChangeUpdate<'a> {
 
 /// The data of an event, with the steps whose word is another one than in `before`, and whether it is the last one.
 pub(crate) fn update(
-    status: &Status<ChangeProgress, ()>,
+    status: &JobStatus<ChangeProgress, ()>,
     before: &mut Arc<BTreeMap<u32, &'static str>>,
 ) -> (String, bool) {
     let ChangeProgress { steps, ended, failed, ref note, ref words, .. } = status.progress;
@@ -122,7 +122,7 @@ pub(crate) fn update(
     status.update(&ChangeUpdate { found: steps, looked: ended, failed, note, left, steps: moved })
 }
 
-pub(crate) type ChangeJob = Job<Change>;
+pub(crate) type ChangeJob = Job<ChangeWork>;
 
 /// The changes of this process.
 #[derive(Default)]
@@ -138,7 +138,7 @@ impl Changes {
         &self,
         context: &Arc<JobContext>,
         by: &str,
-        change: Change,
+        change: ChangeWork,
     ) -> Result<Arc<ChangeJob>, Arc<ChangeJob>> {
         let RunProgress { ref steps, ended, failed, ref words, ref reasons, .. } = change.from;
         let progress = ChangeProgress {
@@ -224,11 +224,11 @@ impl ChangeJob {
         }
     }
 
-    fn count(&self, record: &Record) {
+    fn count(&self, record: &JournalRecord) {
         let RunProgress { way, ref steps, .. } = self.work.from;
         self.note(|progress| {
             progress.begun = true;
-            let Event::Step { step, act, .. } = &record.event else { return };
+            let JournalEvent::Step { step, act, .. } = &record.event else { return };
             progress.pace.get_or_insert((Instant::now(), progress.ended));
             if let Act::Ended { ending } = act
                 && let Some(reason) = ending.reason(way == Direction::Undo)
@@ -244,7 +244,7 @@ impl ChangeJob {
     }
 }
 
-impl Work for Change {
+impl JobWork for ChangeWork {
     const NAME: &'static str = "change";
     const AFTER_DEFECT: &'static str = "resume the run, and report what the console wrote to its terminal";
     type Progress = ChangeProgress;
@@ -279,7 +279,7 @@ impl Work for Change {
     }
 }
 
-impl Change {
+impl ChangeWork {
     async fn change(
         &self,
         job: &ChangeJob,
@@ -343,7 +343,7 @@ impl Change {
         let request =
             AuditRequest { scope: self.plan.scope().clone(), profile: profile.clone(), discovery: Discovery::Lists };
         let run = run_context(uuid::Uuid::now_v7().to_string(), jiff::Timestamp::now(), &context.options);
-        let mut ignore = |_: hostssl_ops::Event<'_>| ();
+        let mut ignore = |_: hostssl_ops::AuditEvent<'_>| ();
         let tenants = std::slice::from_ref(tenant);
         let audited = audit_and_probe(tenants, &request, probe.as_ref(), run, &mut ignore);
         match tokio::time::timeout(AUDIT, audited).await {

@@ -2,11 +2,11 @@
 
 use super::change::ChangeJob;
 use super::no_tenant;
-use crate::job::{Job, JobContext, StopCause, Work, run_context};
+use crate::job::{Job, JobContext, JobWork, StopCause, run_context};
 use crate::trouble::Trouble;
 use hostssl_model::{Reason, ResourceId, Scope, Subscription, chain};
 use hostssl_ops::{
-    AcceptBreakage, Discovery, Event, FailedBefore, PlanError, PlanRequest, Planned, Tenant, failed_before,
+    AcceptBreakage, AuditEvent, Discovery, FailedBefore, PlanError, PlanRequest, Planned, Tenant, failed_before,
     failed_last_time, make_plan,
 };
 use hostssl_remediation::{
@@ -133,7 +133,7 @@ impl PlanJob {
     }
 }
 
-impl Work for Planning {
+impl JobWork for Planning {
     const NAME: &'static str = "plan";
     type Progress = PlanProgress;
     type Outcome = Arc<Ready>;
@@ -177,7 +177,7 @@ impl Planning {
         let mut trouble = no_tenant();
         for tenant in tenants {
             let run = run_context(job.id.clone(), jiff::Timestamp::now(), &context.options);
-            let mut note = |event: Event<'_>| job.note(|progress| progress.count(&event));
+            let mut note = |event: AuditEvent<'_>| job.note(|progress| progress.count(&event));
             match make_plan(tenant, &request, run, &mut note).await {
                 Ok(planned) => return Ok(planned),
                 Err(PlanError::Scope(error)) => {
@@ -235,11 +235,11 @@ fn accept_all((reason, by): &(String, String)) -> AcceptBreakage {
 }
 
 impl PlanProgress {
-    fn count(&mut self, event: &Event<'_>) {
+    fn count(&mut self, event: &AuditEvent<'_>) {
         match event {
-            Event::Found(count) => self.found += count,
-            Event::Looked => self.looked += 1,
-            Event::Subscriptions(_) | Event::Subscription(..) => {}
+            AuditEvent::Found(count) => self.found += count,
+            AuditEvent::Looked => self.looked += 1,
+            AuditEvent::Subscriptions(_) | AuditEvent::Subscription(..) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Signing in and out, links for others, and the theme.
 
-use crate::guard::{Fields, Identity, Session, session_cookie};
+use crate::guard::{Fields, Session, SessionUser, session_cookie};
 use crate::reply::{Failure, page, see_other};
 use crate::role::Role;
 use crate::state::Shared;
@@ -45,7 +45,7 @@ pub(super) struct NewLink {
 
 impl NewLink {
     /// A new link that signs in this person.
-    pub(super) fn of(shared: &Shared, shell: Shell, identity: Identity, own: bool) -> Result<Self, Failure> {
+    pub(super) fn of(shared: &Shared, shell: Shell, identity: SessionUser, own: bool) -> Result<Self, Failure> {
         let (person, role) = (identity.person().to_owned(), identity.role);
         let token = shared.sessions.new_link(identity).map_err(|_| Failure::defect())?;
         let title = if own { "Sign in elsewhere" } else { "Sign-in link" };

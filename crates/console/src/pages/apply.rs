@@ -7,8 +7,8 @@ use super::plan::{effect, plan_of, reason};
 use super::runs::no_such_run;
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
-use crate::job::{Status, StopCause};
-use crate::jobs::change::{Change, ChangeKind, update};
+use crate::job::{JobStatus, StopCause};
+use crate::jobs::change::{ChangeKind, ChangeWork, update};
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -20,9 +20,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hostssl_model::chain;
 use hostssl_remediation::{
-    Consent, Direction, LoadedRun, Phase, RunId, RunOutcome, Status as RunStatus, Step, StepState,
+    Consent, Direction, LoadedRun, Phase, RunId, RunOutcome, Step, StepState, StepStatus as RunStatus,
 };
-use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, Receipt, StoreError, StoreReader, server_key};
+use hostssl_store::{AuditStore, NewestLook, Order, OrderAct, StoreError, StoreReader, WriteReceipt, server_key};
 use jiff::Timestamp;
 use live::live;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,7 @@ struct StepRow {
 }
 
 struct ReceiptRow {
-    receipt: Receipt,
+    receipt: WriteReceipt,
     way: &'static str,
     sent: When,
     read_back: Option<When>,
@@ -114,7 +114,7 @@ pub(crate) async fn show(
         status.stop.map(|cause| cause.after(status.progress.ended, status.progress.steps, "step"))
     });
     let attempt = job.and_then(|job| match job.status() {
-        Status { end: Some(Err(trouble)), progress, .. } => Some((trouble, progress.begun, job.started_ms)),
+        JobStatus { end: Some(Err(trouble)), progress, .. } => Some((trouble, progress.begun, job.started_ms)),
         _ => None,
     });
     match (shared.ask(move |store| read(store, &id)).await, attempt) {
@@ -235,7 +235,7 @@ async fn go_on(
         }
         ChangeKind::Resume | ChangeKind::Apply(_) => RunProgress::to_resume(&loaded),
     };
-    let change = Change {
+    let change = ChangeWork {
         from,
         run: loaded.id,
         plan: loaded.plan,
@@ -250,7 +250,7 @@ async fn go_on(
     }
 }
 
-fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<Receipt>)>, StoreError> {
+fn read(store: &AuditStore, id: &str) -> Result<Option<(LoadedRun, Vec<WriteReceipt>)>, StoreError> {
     let Ok(run) = RunId::new(id) else { return Ok(None) };
     store.check()?;
     let reader = match StoreReader::open(store.directory()) {
@@ -288,7 +288,7 @@ fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
     })
 }
 
-fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<Receipt>, trouble: Option<Trouble>) -> RunPage {
+fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, trouble: Option<Trouble>) -> RunPage {
     let report = loaded.report();
     let phase = loaded.state.phase();
     let only_by_hand = report.is_left_to_people();
@@ -396,8 +396,8 @@ fn order_row(order: Order) -> (&'static str, String, When) {
     (words, order.person, When(order.at_ms))
 }
 
-impl From<Receipt> for ReceiptRow {
-    fn from(receipt: Receipt) -> Self {
+impl From<WriteReceipt> for ReceiptRow {
+    fn from(receipt: WriteReceipt) -> Self {
         Self {
             way: if receipt.direction == Direction::Undo { "undo" } else { "apply" },
             sent: When(receipt.intended_at_ms),

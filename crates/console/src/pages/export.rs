@@ -161,11 +161,11 @@ fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{Overlay, Run, Summary};
+    use hostssl_model::{AuditRun, Overlay, Summary};
 
     fn report() -> AuditReport {
         AuditReport {
-            run: Run {
+            run: AuditRun {
                 id: "run".into(),
                 started_at: "2026-11-25T00:00:00Z".into(),
                 finished_at: "2026-11-25T00:00:01Z".into(),

@@ -15,7 +15,7 @@ pub(crate) mod server;
 pub(crate) mod sessions;
 
 use crate::reply::Failure;
-use crate::view::{Ago, Badge, Tls, count, kind_word};
+use crate::view::{Ago, Badge, TlsCell, count, kind_word};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -43,7 +43,7 @@ pub(crate) struct Row {
     /// Where it stands.
     pub(crate) badge: Badge,
     pub(crate) kind: String,
-    pub(crate) tls: Tls,
+    pub(crate) tls: TlsCell,
     /// What its worst listener does; `None` when nobody probed.
     pub(crate) wire: Option<Badge>,
     /// When that evidence was gathered, if it is older than the audit that saw the server.
@@ -70,7 +70,7 @@ impl From<ServerRow> for Row {
         Self {
             badge: server.standing.into(),
             kind: kind_word(server.kind.as_str()).to_owned(),
-            tls: Tls::new(
+            tls: TlsCell::new(
                 server.minimal_tls.as_ref().map_or("", hostssl_model::Word::as_str),
                 server.floor_waits(),
                 &server.accepts,

@@ -13,7 +13,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use headline::{Headline, shift};
-use hostssl_census::Verdict;
+use hostssl_census::CensusVerdict;
 use hostssl_model::{GapScope, Standing, Standings};
 use hostssl_ops::{OtherServers, Readiness};
 use hostssl_store::{
@@ -215,13 +215,13 @@ fn census_of(
     censuses: &BTreeMap<String, CensusEntry>,
 ) -> Vec<(&'static str, String, &'static str)> {
     let verdicts = || readiness.keys.iter().map(|key| censuses.get(key).map(|entry| entry.verdict));
-    let number = |wanted: &dyn Fn(Option<Verdict>) -> bool| verdicts().filter(|one| wanted(*one)).count() as u64;
+    let number = |wanted: &dyn Fn(Option<CensusVerdict>) -> bool| verdicts().filter(|one| wanted(*one)).count() as u64;
     let counted = [
-        ("safe to enforce", number(&|one| one == Some(Verdict::Safe)), "yes"),
-        ("with clients in plaintext", number(&|one| one == Some(Verdict::Breaks)), "no"),
+        ("safe to enforce", number(&|one| one == Some(CensusVerdict::Safe)), "yes"),
+        ("with clients in plaintext", number(&|one| one == Some(CensusVerdict::Breaks)), "no"),
         (
             "whose clients were not observed enough",
-            number(&|one| matches!(one, None | Some(Verdict::NeedsObservation))),
+            number(&|one| matches!(one, None | Some(CensusVerdict::NeedsObservation))),
             "unknown",
         ),
     ];

@@ -10,7 +10,7 @@ use super::Asked;
 use crate::follow::follow;
 use crate::guard::{Fields, Session};
 use crate::job::StopCause;
-use crate::jobs::change::{Change, ChangeJob, ChangeKind};
+use crate::jobs::change::{ChangeJob, ChangeKind, ChangeWork};
 use crate::jobs::plan::{PlanJob, PlanProgress, Ready};
 use crate::jobs::run_progress::RunProgress;
 use crate::reply::{Failure, page, see_other};
@@ -227,7 +227,7 @@ pub(crate) async fn apply(
         return Err(Failure::unsound_plan().leading_to(format!("/plans/{id}"), "Show the plan"));
     }
     let run = RunId::new(&uuid::Uuid::now_v7().to_string()).map_err(|_| Failure::defect())?;
-    let change = Change {
+    let change = ChangeWork {
         run,
         plan: ready.plan.clone(),
         kind: ChangeKind::Apply(Box::new(approved)),

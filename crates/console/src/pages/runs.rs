@@ -2,7 +2,7 @@
 
 use super::{Asked, Paging};
 use crate::guard::{Fields, Session};
-use crate::jobs::audit::Audit;
+use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
 use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
@@ -88,7 +88,7 @@ pub(crate) async fn start(
 ) -> Response {
     // Rules of the wire could only say unknown without a look at it.
     let probe = !fields.value("probe").is_empty() || shared.options.profile.asks_the_wire();
-    let audit = Audit { scope: shared.options.scope.clone(), probe, clients: false, server: None };
+    let audit = AuditWork { scope: shared.options.scope.clone(), probe, clients: false, server: None };
     see_other(&format!("/runs/{}", shared.audits.start(&shared.context, session.person(), audit).id))
 }
 

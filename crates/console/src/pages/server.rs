@@ -8,7 +8,7 @@ mod wire;
 
 use super::{Asked, Row};
 use crate::guard::Session;
-use crate::jobs::audit::Audit;
+use crate::jobs::audit::AuditWork;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -23,7 +23,7 @@ use history::{Happened, happened};
 use hostssl_census::KeptCensus;
 use hostssl_model::{Kind, Scope, Standing, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
-use security::{SaveForm, Switch};
+use security::{SaveForm, SwitchPage};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use wire::{Listener, Matrix, Validity};
@@ -160,8 +160,8 @@ struct OverviewTab {
 struct SecurityTab {
     shell: Shell,
     head: Head,
-    mismatches: Vec<mismatch::Mismatch>,
-    switch: Switch,
+    mismatches: Vec<mismatch::WireMismatch>,
+    switch: SwitchPage,
     /// Who would be refused, where TLS is not enforced.
     refused: Option<Refused>,
     /// What *Save* offers, where it is there.
@@ -245,7 +245,7 @@ pub(crate) async fn tab(
                 true => Some(Refused::of(census(&shared, &head).await?.as_ref(), now_ms())),
                 false => None,
             };
-            page(&SecurityTab { shell, switch: Switch::of(&head.detail), refused, form, mismatches, head })
+            page(&SecurityTab { shell, switch: SwitchPage::of(&head.detail), refused, form, mismatches, head })
         }
         "clients" => {
             let kept = census(&shared, &head).await?;
@@ -332,7 +332,7 @@ async fn audit_one(shared: &Shared, key: String, session: &Session, extra: Extra
         ..Scope::default()
     };
     let (probe, clients) = (matches!(extra, Extra::Probe), matches!(extra, Extra::Clients));
-    let audit = Audit { scope, probe, clients, server };
+    let audit = AuditWork { scope, probe, clients, server };
     let job = shared.audits.start(&shared.context, session.person(), audit);
     Ok(see_other(&format!("/runs/{}", job.id)))
 }

@@ -1,7 +1,7 @@
 //! Who is signed in, links for others, and the end of sessions.
 
 use super::account::NewLink;
-use crate::guard::{Fields, Identity, Session, is_name};
+use crate::guard::{Fields, Session, SessionUser, is_name};
 use crate::reply::{Failure, page, see_other};
 use crate::role::Role;
 use crate::state::Shared;
@@ -70,7 +70,7 @@ pub(crate) async fn invite(
     if !is_name(name) {
         return Err(Failure::bad_name().leading_to("/sessions", "Sessions"));
     }
-    let identity = Identity::named(name, role);
+    let identity = SessionUser::named(name, role);
     tracing::info!(person = session.person(), invited = name, %role, "made a sign-in link");
     page(&NewLink::of(&shared, shell, identity, false)?)
 }

@@ -24,7 +24,7 @@ impl fmt::Display for Share {
 
 /// A part of a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct BarPart {
     pub(crate) class: &'static str,
     pub(crate) x: Share,
     pub(crate) width: Share,
@@ -37,7 +37,7 @@ const LEAST: u64 = 5;
 
 /// One bar of where servers stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bar(pub(crate) Vec<Part>);
+pub(crate) struct Bar(pub(crate) Vec<BarPart>);
 
 impl Bar {
     /// The shares of the servers. Whatever is not zero can be seen.
@@ -56,7 +56,7 @@ impl Bar {
             let behind = shares.iter().skip(index + 1).filter(|(_, count)| *count > 0).count() as u64;
             let room = whole.saturating_sub(x + behind * LEAST);
             let width = if behind == 0 { room } else { (count * whole / servers).clamp(LEAST, room.max(LEAST)) };
-            parts.push(Part { class, x: Share(x), width: Share(width) });
+            parts.push(BarPart { class, x: Share(x), width: Share(width) });
             x += width;
         }
         Self(parts)
@@ -123,7 +123,7 @@ pub(crate) struct TipLine {
 /// From where on what is said of a place in the chart is on its left.
 const RIGHT: Share = Share(ALL / 2);
 
-impl Mark {
+impl ChangeMark {
     /// Whether what is said of it is on its left.
     pub(crate) fn is_right(&self) -> bool {
         self.x > RIGHT
@@ -162,7 +162,7 @@ pub(crate) struct Slice {
 
 /// A run that changed servers.
 #[derive(Debug, Clone)]
-pub(crate) struct Mark {
+pub(crate) struct ChangeMark {
     pub(crate) run: String,
     pub(crate) x: Share,
     pub(crate) at: When,
@@ -182,7 +182,7 @@ pub(crate) struct Tick {
 #[derive(Debug, Clone)]
 pub(crate) struct Trend {
     pub(crate) points: Vec<Point>,
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) marks: Vec<ChangeMark>,
     pub(crate) dates: Vec<Tick>,
     pub(crate) numbers: Vec<Tick>,
 }
@@ -217,7 +217,7 @@ impl Trend {
         let mark = |mark: &RunMark| {
             let values = format!("{} {}", count(mark.values), if mark.values == 1 { "value" } else { "values" });
             let what = if mark.undo { "restored" } else { "changed" };
-            Mark {
+            ChangeMark {
                 run: mark.run.clone(),
                 x: Share(place(mark.at_ms)),
                 at: When(mark.at_ms),

@@ -15,7 +15,7 @@ pub(crate) use shell::{Shell, theme_cookie};
 pub(crate) use time::{Ago, When, length, millis};
 pub(crate) use timeline::Timeline;
 pub(crate) use words::{
-    Badge, Tls, count, coverage_of, kind_word, location_word, outcome_badge, plural, reason_words, tls_word,
+    Badge, TlsCell, count, coverage_of, kind_word, location_word, outcome_badge, plural, reason_words, tls_word,
     transport_badge,
 };
 

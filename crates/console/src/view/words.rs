@@ -117,14 +117,14 @@ pub(crate) fn tls_word(azure: &str) -> &str {
 const SSL3: &str = "SSL3";
 
 /// A TLS version in a table: its words, and how good it is.
-pub(crate) struct Tls {
+pub(crate) struct TlsCell {
     pub(crate) class: &'static str,
     pub(crate) words: String,
     /// What else to know: that it waits for a restart, and what is in effect until then, as far as a probe saw it.
     pub(crate) note: String,
 }
 
-impl Tls {
+impl TlsCell {
     /// The lowest version that is declared, in Azure's words; whether it waits for a restart; and the lowest that a probe
     /// saw accepted. What waits is never shown as in effect.
     pub(crate) fn new(declared: &str, waits: bool, accepts: &str) -> Self {

@@ -4,10 +4,10 @@
 
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
-use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure::{Arm, Cloud, RequestLimits};
 use hostssl_azure_sim::{Fleet, FleetSource, Kind, Scenario, Server, SimCredential, SimTransport, Simulation};
 use hostssl_azure_sim::{Subscription, Tenant as SimTenant};
-use hostssl_console::{Connect, Console, Options, Trouble};
+use hostssl_console::{Connect, Console, ConsoleOptions, Trouble};
 use hostssl_model::{Principal, Scope};
 use hostssl_ops::Tenant;
 use std::collections::HashMap;
@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 /// A name that would do harm if it were anything but text.
 pub(crate) const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}gnp.\u{7}";
 
-pub(crate) fn options() -> Options {
-    Options {
+pub(crate) fn options() -> ConsoleOptions {
+    ConsoleOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         hosts: Vec::new(),
         tls: None,
@@ -76,7 +76,7 @@ pub(crate) fn connector(simulation: Simulation) -> Connect {
             let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
             let cloud =
                 Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
-            let arm = Arm::new(cloud, credential, transport, Limits::default(), stop);
+            let arm = Arm::new(cloud, credential, transport, RequestLimits::default(), stop);
             let principal = Principal { name: HOSTILE.into(), method: "simulated".into(), ..Principal::default() };
             Ok(vec![Tenant { arm, principal }])
         }
@@ -114,11 +114,11 @@ impl Drop for Served {
     }
 }
 
-pub(crate) async fn serve(options: Options) -> Served {
+pub(crate) async fn serve(options: ConsoleOptions) -> Served {
     serve_over(options, connector(simulation(Duration::ZERO))).await
 }
 
-pub(crate) async fn serve_over(options: Options, connect: Connect) -> Served {
+pub(crate) async fn serve_over(options: ConsoleOptions, connect: Connect) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let listener = Console::listen(options.listen).await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -4,12 +4,12 @@
 
 use super::common::{Answer, Visitor, options};
 use futures::FutureExt as _;
-use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure::{Arm, Cloud, RequestLimits};
 use hostssl_azure_sim::{
     Fleet, FleetSource, Kind, Scenario, Server, SimCredential, SimTransport, Simulation, Subscription,
     Tenant as SimTenant,
 };
-use hostssl_console::{Connect, Options, Trouble};
+use hostssl_console::{Connect, ConsoleOptions, Trouble};
 use hostssl_model::Principal;
 use hostssl_ops::Tenant;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ pub(crate) const TENANT: &str = "10000000-0000-4000-8000-000000000001";
 pub(crate) const OFF: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-off";
 pub(crate) const OLD: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a/providers/Microsoft.DBforPostgreSQL/servers/pg-old";
 
-pub(crate) fn allowed() -> Options {
-    Options { allow_changes: true, ..options() }
+pub(crate) fn allowed() -> ConsoleOptions {
+    ConsoleOptions { allow_changes: true, ..options() }
 }
 
 /// Both generations, and a server for each trap of a bulk plan.
@@ -64,7 +64,7 @@ pub(crate) fn connector(simulation: &Simulation) -> Connect {
             let transport = azure_core::http::Transport::new(Arc::new(SimTransport::new(&simulation)));
             let cloud =
                 Cloud::named("AzureCloud").map_err(|_| Trouble { what: "no cloud".into(), hint: "none".into() })?;
-            let arm = Arm::new(cloud, credential, transport, Limits::default(), stop);
+            let arm = Arm::new(cloud, credential, transport, RequestLimits::default(), stop);
             let principal = Principal {
                 name: "reader@contoso.example".into(),
                 object_id: Some("30000000-0000-4000-8000-000000000001".into()),

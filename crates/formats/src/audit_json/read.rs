@@ -2,9 +2,9 @@
 
 use super::SCHEMA;
 use hostssl_model::{
-    Advice, AuditReport, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope, InvalidResourceId, Kind, Outcome,
-    Overlay, Reason, ResourceId, Role, Run, Scope, Server, ServerReport, ServerState, Severity, SslEnforcement,
-    Summary, Tags, Unchecked,
+    Advice, AuditReport, AuditRun, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope, InvalidResourceId,
+    Kind, Outcome, Overlay, Reason, ReplicationRole, ResourceId, Scope, Server, ServerReport, ServerState, Severity,
+    SslEnforcement, Summary, Tags, Unchecked,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -52,7 +52,7 @@ pub fn read(text: impl io::Read) -> Result<AuditReport, InvalidAuditJson> {
     let RunRead { id, started_at, finished_at, cloud, scope, profile, tool_version, complete } = audit.run;
     let scope = scope.into();
     let run =
-        Run { id, started_at, finished_at, principals: Vec::new(), cloud, scope, profile, tool_version, complete };
+        AuditRun { id, started_at, finished_at, principals: Vec::new(), cloud, scope, profile, tool_version, complete };
     let gaps = audit.gaps.into_iter().map(Gap::from).collect();
     Ok(AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps, overlay: Overlay::default() })
 }
@@ -158,7 +158,7 @@ fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> 
             location: server.location.into(),
             state: server.state.as_deref().map(ServerState::new),
             fqdn: server.fqdn.map(Into::into),
-            role: Role::from_code(&server.role).unwrap_or(Role::None),
+            role: ReplicationRole::from_code(&server.role).unwrap_or(ReplicationRole::None),
             primary: None,
             tags: Tags::default(),
             administrator: None,

@@ -142,8 +142,8 @@ impl From<&domain::EndpointReport> for EndpointReport {
     }
 }
 
-impl From<&domain::Line> for Line {
-    fn from(from: &domain::Line) -> Self {
+impl From<&domain::TranscriptLine> for Line {
+    fn from(from: &domain::TranscriptLine) -> Self {
         Self {
             micros: from.micros,
             connection: from.connection.clone(),
@@ -291,7 +291,7 @@ impl From<EndpointReport> for domain::EndpointReport {
     }
 }
 
-impl From<Line> for domain::Line {
+impl From<Line> for domain::TranscriptLine {
     fn from(from: Line) -> Self {
         Self {
             micros: from.micros,

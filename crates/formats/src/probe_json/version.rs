@@ -1,20 +1,20 @@
 //! Versions of TLS, by the names that PostgreSQL and OpenSSL use.
 
-use hostssl_probe::report::TlsVersion;
+use hostssl_probe::report::ProtocolVersion;
 use serde::{Deserialize, Serialize};
 
 /// A version, such as `TLSv1.3`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
-pub(super) struct Version(TlsVersion);
+pub(super) struct Version(ProtocolVersion);
 
-impl From<TlsVersion> for Version {
-    fn from(version: TlsVersion) -> Self {
+impl From<ProtocolVersion> for Version {
+    fn from(version: ProtocolVersion) -> Self {
         Self(version)
     }
 }
 
-impl From<Version> for TlsVersion {
+impl From<Version> for ProtocolVersion {
     fn from(version: Version) -> Self {
         version.0
     }
@@ -30,7 +30,7 @@ impl TryFrom<String> for Version {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        let known = TlsVersion::ALL.into_iter().find(|version| version.name() == name);
+        let known = ProtocolVersion::ALL.into_iter().find(|version| version.name() == name);
         known.map(Self).ok_or_else(|| format!("`{name}` is not a TLS version that hostssl knows"))
     }
 }

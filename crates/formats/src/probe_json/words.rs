@@ -6,9 +6,9 @@ use super::domain;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A set of words with the prober's type of the same name beside it.
+/// A set of words with the prober's type that it is of.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$word:meta])* $member:ident,)+ }) => {
+    ($(#[$meta:meta])* $name:ident of $domain:ident { $($(#[$word:meta])* $member:ident,)+ }) => {
         #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(JsonSchema))]
         $(#[$meta])*
@@ -20,13 +20,13 @@ macro_rules! words {
             pub(super) const ALL: &[Self] = &[$(Self::$member,)+];
         }
 
-        impl From<domain::$name> for $name {
-            fn from(from: domain::$name) -> Self {
-                match from { $(domain::$name::$member => Self::$member,)+ }
+        impl From<domain::$domain> for $name {
+            fn from(from: domain::$domain) -> Self {
+                match from { $(domain::$domain::$member => Self::$member,)+ }
             }
         }
 
-        impl From<$name> for domain::$name {
+        impl From<$name> for domain::$domain {
             fn from(from: $name) -> Self {
                 match from { $($name::$member => Self::$member,)+ }
             }
@@ -37,7 +37,7 @@ macro_rules! words {
 words! {
     /// What an endpoint does with encryption.
     #[serde(rename_all = "kebab-case")]
-    Verdict {
+    Verdict of WireVerdict {
         /// Every probed startup in plaintext is refused; over TLS at least one reaches authentication.
         Enforced,
         /// At least one startup in plaintext reaches authentication, and TLS is offered.
@@ -57,7 +57,7 @@ words! {
 
 words! {
     /// The answer to `SSLRequest`.
-    SslRequestOutcome {
+    SslRequestOutcome of SslRequestOutcome {
         /// The server offers TLS.
         S,
         /// The server does not.
@@ -85,7 +85,7 @@ words! {
 words! {
     /// Whether a startup reached authentication over one transport.
     #[serde(rename_all = "kebab-case")]
-    Outcome {
+    Outcome of StartupOutcome {
         /// It was turned away for its transport or address, before authentication.
         Refused,
         /// It reached authentication, or passed it.
@@ -98,7 +98,7 @@ words! {
 words! {
     /// Replication as a startup asks for it.
     #[serde(rename_all = "kebab-case")]
-    ReplicationMode {
+    ReplicationMode of ReplicationMode {
         /// An ordinary connection.
         None,
         /// Physical replication.
@@ -111,7 +111,7 @@ words! {
 words! {
     /// Whether a server accepted what it was asked about.
     #[serde(rename_all = "kebab-case")]
-    Support {
+    Support of Support {
         /// It did.
         Accepted,
         /// It did not.
@@ -124,7 +124,7 @@ words! {
 words! {
     /// Whether the server wants a certificate of the client, by TLS or by `pg_hba.conf`.
     #[serde(rename_all = "kebab-case")]
-    ClientCertificate {
+    ClientCertificate of ClientCertificate {
         /// It requests none.
         NotRequested,
         /// It requests one and continues without it.
@@ -139,7 +139,7 @@ words! {
 words! {
     /// A fact that weakens the protection of the connection.
     #[serde(rename_all = "kebab-case")]
-    Weakness {
+    Weakness of Weakness {
         /// A startup in plaintext is accepted.
         PlaintextAccepted,
         /// A replication startup in plaintext is accepted.
@@ -194,7 +194,7 @@ words! {
 words! {
     /// The direction of a message.
     #[serde(rename_all = "kebab-case")]
-    Direction {
+    Direction of MessageDirection {
         /// From us to the server.
         Sent,
         /// From the server to us.

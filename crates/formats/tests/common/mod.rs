@@ -1,13 +1,14 @@
 //! Audits of a few servers.
 #![allow(unreachable_pub, missing_docs, reason = "a module of several tests")]
 
-use hostssl_model::{AuditReport, Overlay, Run, Scope, Subscription, SubscriptionId, SubscriptionState, Summary};
-use hostssl_test_support::fleet::{Known, flexible};
+use hostssl_model::{AuditReport, AuditRun, Overlay, Scope, Subscription, SubscriptionId, SubscriptionState, Summary};
+use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use std::sync::Arc;
 
 /// An audit of servers, each with the values of its switch and its lowest version.
 pub fn audit(id: &str, servers: &[(&str, &str, &str)]) -> AuditReport {
-    let servers = Known::new(servers.iter().map(|(name, on, floor)| flexible(name, on, floor)).collect()).reports();
+    let servers =
+        PlannerKnowledge::new(servers.iter().map(|(name, on, floor)| flexible(name, on, floor)).collect()).reports();
     let mut summary = Summary::default();
     servers.iter().for_each(|server| summary.count(server.outcome));
     let subscriptions = servers.first().map(|server| {
@@ -19,7 +20,7 @@ pub fn audit(id: &str, servers: &[(&str, &str, &str)]) -> AuditReport {
         })
     });
     AuditReport {
-        run: Run {
+        run: AuditRun {
             id: id.into(),
             started_at: "2026-11-24T09:00:00Z".into(),
             finished_at: "2026-11-24T09:00:02Z".into(),

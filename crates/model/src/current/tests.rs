@@ -16,15 +16,15 @@ fn at<T>(at_ms: i64, what: T) -> Evidence<T> {
     Evidence { what, at_ms, source: format!("run-{at_ms}").into() }
 }
 
-fn declared(at_ms: i64, what: Enforcement) -> Seen {
-    Seen::Declared(at(at_ms, what))
+fn declared(at_ms: i64, what: Enforcement) -> Observation {
+    Observation::Declared(at(at_ms, what))
 }
 
-fn probed(at_ms: i64, looks: &[(u16, Option<WireTransport>)]) -> Seen {
-    Seen::Probed(at(at_ms, looks.iter().map(|(port, transport)| look(*port, *transport)).collect()))
+fn probed(at_ms: i64, looks: &[(u16, Option<WireTransport>)]) -> Observation {
+    Observation::Probed(at(at_ms, looks.iter().map(|(port, transport)| look(*port, *transport)).collect()))
 }
 
-fn fold(seen: impl IntoIterator<Item = Seen>) -> CurrentState {
+fn fold(seen: impl IntoIterator<Item = Observation>) -> CurrentState {
     let mut state = CurrentState::default();
     seen.into_iter().for_each(|one| state.add(one));
     state
@@ -36,7 +36,7 @@ use WireTransport::{Enforced as Refuses, Optional as Accepts};
 #[test]
 fn an_audit_that_did_not_probe_erases_nothing() {
     let before = [declared(1, On), probed(1, &[(5432, Some(Refuses)), (6432, Some(Accepts))])];
-    let state = fold(before.into_iter().chain([declared(2, On), Seen::Probed(at(2, Vec::new()))]));
+    let state = fold(before.into_iter().chain([declared(2, On), Observation::Probed(at(2, Vec::new()))]));
     assert_eq!(state.standing(), Standing::AcceptsPlaintext);
     assert_eq!(state.probed_ms(), Some(1));
 }
@@ -72,7 +72,7 @@ fn a_listener_that_is_gone_says_nothing_more() {
 
 #[test]
 fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
-    let change = Seen::Changed(at(2, Change { before: Off, after: On }));
+    let change = Observation::Changed(at(2, SwitchChange { before: Off, after: On }));
     let state = fold([declared(1, Off), probed(1, &[(5432, Some(Accepts))]), change]);
     assert_eq!((state.standing(), state.probed_before_the_change()), (Standing::NotProbed, true));
     // The same without a run of ours: somebody turned it on, and an audit saw that.
@@ -83,7 +83,7 @@ fn what_was_seen_before_the_switch_was_turned_on_does_not_contradict_it() {
     assert_eq!(state.standing(), Standing::AcceptsPlaintext);
 }
 
-fn any_seen() -> impl Strategy<Value = Seen> {
+fn any_seen() -> impl Strategy<Value = Observation> {
     let enforcement = || prop::sample::select(Enforcement::ALL.to_vec());
     let transport =
         || prop::sample::select(vec![None, Some(Refuses), Some(Accepts), Some(WireTransport::Inconclusive)]);
@@ -93,20 +93,21 @@ fn any_seen() -> impl Strategy<Value = Seen> {
         prop_oneof![
             enforcement().prop_map(|what| declared(0, what)),
             looks.prop_map(|looks| probed(0, &looks)),
-            (enforcement(), enforcement()).prop_map(|(before, after)| Seen::Changed(at(0, Change { before, after }))),
+            (enforcement(), enforcement())
+                .prop_map(|(before, after)| Observation::Changed(at(0, SwitchChange { before, after }))),
         ],
     )
         .prop_map(|(when, seen)| match seen {
-            Seen::Declared(one) => declared(when, one.what),
-            Seen::Probed(one) => Seen::Probed(at(when, one.what)),
+            Observation::Declared(one) => declared(when, one.what),
+            Observation::Probed(one) => Observation::Probed(at(when, one.what)),
             // Folded as it comes, so that it has no part in histories.
-            Seen::ProbedAlone(one) => Seen::ProbedAlone(at(when, one.what)),
-            Seen::Changed(one) => Seen::Changed(at(when, one.what)),
+            Observation::ProbedAlone(one) => Observation::ProbedAlone(at(when, one.what)),
+            Observation::Changed(one) => Observation::Changed(at(when, one.what)),
         })
 }
 
 /// A history in which no two things have one time, as no two runs have one id.
-fn histories() -> impl Strategy<Value = Vec<Seen>> {
+fn histories() -> impl Strategy<Value = Vec<Observation>> {
     prop::collection::vec(any_seen(), 0..12).prop_map(|mut seen| {
         for (index, one) in (1_i64..).zip(&mut seen) {
             let stamp = |at_ms: &mut i64, source: &mut Box<str>| {
@@ -114,9 +115,9 @@ fn histories() -> impl Strategy<Value = Vec<Seen>> {
                 *source = format!("run-{at_ms}").into();
             };
             match one {
-                Seen::Declared(one) => stamp(&mut one.at_ms, &mut one.source),
-                Seen::Probed(one) | Seen::ProbedAlone(one) => stamp(&mut one.at_ms, &mut one.source),
-                Seen::Changed(one) => stamp(&mut one.at_ms, &mut one.source),
+                Observation::Declared(one) => stamp(&mut one.at_ms, &mut one.source),
+                Observation::Probed(one) | Observation::ProbedAlone(one) => stamp(&mut one.at_ms, &mut one.source),
+                Observation::Changed(one) => stamp(&mut one.at_ms, &mut one.source),
             }
         }
         seen
@@ -137,7 +138,7 @@ proptest! {
     #[test]
     fn a_look_not_made_changes_nothing(seen in histories(), when in 0_i64..10_000) {
         let before = fold(seen.clone());
-        let after = fold(seen.into_iter().chain([Seen::Probed(at(when, Vec::new()))]));
+        let after = fold(seen.into_iter().chain([Observation::Probed(at(when, Vec::new()))]));
         prop_assert_eq!(before, after);
     }
 
@@ -157,7 +158,7 @@ proptest! {
 
 #[test]
 fn a_probe_of_one_port_says_nothing_of_the_others_and_clears_nothing_worse() {
-    let alone = |at_ms, port, transport| Seen::ProbedAlone(at(at_ms, vec![look(port, transport)]));
+    let alone = |at_ms, port, transport| Observation::ProbedAlone(at(at_ms, vec![look(port, transport)]));
     let audit = || [declared(1, On), probed(1, &[(5432, Some(Refuses)), (6432, Some(Accepts))])];
     // The pooler that an audit saw open stays open when only PostgreSQL is probed, and when a probe that may name less is
     // refused there.

@@ -5,8 +5,8 @@ use super::writer::ArmWriter;
 use crate::Tenant;
 use hostssl_model::{Advice, Fault, Principal, ResourceId, Stop, Unchecked};
 use hostssl_remediation::{
-    Approved, Clock, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, LoadedRun, Mismatch, Plan,
-    PlanContext, Report, Rest, RunId, Step,
+    Approved, Clock, ContextMismatch, EventSink, ExecuteError, Executor, ExecutorOptions, Journal, Judge, LoadedRun,
+    Plan, PlanContext, Report, Rest, RunId, Step,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -38,10 +38,10 @@ pub struct Remediation<'a> {
 pub enum RemediationError {
     /// The plan is not for here and now.
     #[error("{}", all(.0))]
-    Mismatch(Vec<Mismatch>),
+    Mismatch(Vec<ContextMismatch>),
     /// The run was made elsewhere.
     #[error("{}", all(.0))]
-    OtherPlace(Vec<Mismatch>),
+    OtherPlace(Vec<ContextMismatch>),
     /// The identity may not change some of the servers.
     #[error(
         "the identity may not change {} of the servers, so nothing was written: {}",
@@ -61,7 +61,7 @@ impl Advice for RemediationError {
     fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Mismatch(_) => "nothing was written; create the plan again here: `hostssl plan`",
-            Self::OtherPlace(all) if all.iter().all(|one| matches!(one, Mismatch::FromTheFuture(_))) => {
+            Self::OtherPlace(all) if all.iter().all(|one| matches!(one, ContextMismatch::FromTheFuture(_))) => {
                 "correct this machine's clock: it is earlier than the start of the run"
             }
             Self::Stopped(_) => "nothing was written; start it again when you are ready",
@@ -84,7 +84,7 @@ impl Advice for RemediationError {
     }
 }
 
-fn all(mismatches: &[Mismatch]) -> String {
+fn all(mismatches: &[ContextMismatch]) -> String {
     mismatches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

@@ -2,7 +2,7 @@
 
 use crate::selection::Selector;
 use hostssl_audit::Profile;
-use hostssl_census::{CensusReport, Client, KeptCensus, Millis, Requirements, Restriction, Tls, Verdict};
+use hostssl_census::{CensusReport, CensusVerdict, Client, KeptCensus, Millis, Requirements, Restriction, SessionTls};
 use hostssl_model::{AuditReport, Floor, Outcome, ResourceId, Server, selects};
 use hostssl_remediation::{
     AcceptedBreakage, AffectedClient, ClientImpact, ClientVerdict, Consent, FixableControl, Goal, MAX_CLIENTS, SafeText,
@@ -128,18 +128,18 @@ fn impact_of(report: &CensusReport) -> ClientImpact {
 }
 
 /// The planner's word for a verdict of the census.
-pub(crate) fn verdict_of(verdict: Verdict) -> ClientVerdict {
+pub(crate) fn verdict_of(verdict: CensusVerdict) -> ClientVerdict {
     match verdict {
-        Verdict::Safe => ClientVerdict::Safe,
-        Verdict::Breaks => ClientVerdict::Breaks,
-        Verdict::NeedsObservation => ClientVerdict::NeedsObservation,
+        CensusVerdict::Safe => ClientVerdict::Safe,
+        CensusVerdict::Breaks => ClientVerdict::Breaks,
+        CensusVerdict::NeedsObservation => ClientVerdict::NeedsObservation,
     }
 }
 
 fn affected(client: &Client) -> AffectedClient {
     let text = |text: &Option<String>| text.as_deref().map(SafeText::new);
     let tls = match client.tls {
-        Tls::Tls => client.lowest_protocol.as_deref().unwrap_or(Tls::Tls.as_str()),
+        SessionTls::Tls => client.lowest_protocol.as_deref().unwrap_or(SessionTls::Tls.as_str()),
         tls => tls.as_str(),
     };
     let time = |at: Millis| Timestamp::from_millisecond(at).ok().map(|at| at.to_string());
@@ -176,8 +176,8 @@ pub(super) fn accepted(
 mod tests {
     use super::*;
     use hostssl_census::{Backend, Census, Interval, Sighting, Source, SourceKind};
-    use hostssl_model::{Run, Scope, Summary, TlsVersion};
-    use hostssl_test_support::fleet::{Known, NOW, NOW_MS, fix, flexible};
+    use hostssl_model::{AuditRun, Scope, Summary, TlsVersion};
+    use hostssl_test_support::fleet::{NOW, NOW_MS, PlannerKnowledge, fix, flexible};
 
     const DAY: Millis = 86_400_000;
 
@@ -198,7 +198,7 @@ mod tests {
                 application: None,
                 address: Some("10.0.0.4".into()),
                 backend: Backend::Client,
-                tls: Tls::Tls,
+                tls: SessionTls::Tls,
                 protocol: Some("TLSv1.3".into()),
                 cipher: None,
                 at: Some(NOW_MS),
@@ -213,7 +213,7 @@ mod tests {
     fn verdicts(created_at: Option<&str>, now: &str) -> Vec<ClientVerdict> {
         let mut posture = flexible("a", "off", "TLSv1.2");
         posture.server.created_at = created_at.map(Into::into);
-        let run = Run {
+        let run = AuditRun {
             id: "run".into(),
             started_at: NOW.into(),
             finished_at: NOW.into(),
@@ -224,7 +224,7 @@ mod tests {
             tool_version: "0".into(),
             complete: true,
         };
-        let servers = Known::new(vec![posture]).reports();
+        let servers = PlannerKnowledge::new(vec![posture]).reports();
         let audit = AuditReport {
             run,
             summary: Summary::default(),

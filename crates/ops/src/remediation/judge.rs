@@ -7,7 +7,7 @@ use hostssl_model::{
     Acceptance, Floor, Meaning, ParameterName, Reading, TlsVersion, WireListener, WireObservation, WireTransport,
     WireVersion,
 };
-use hostssl_remediation::{Judge, ParameterRef, SafeText, Verdict};
+use hostssl_remediation::{Judge, ParameterRef, SafeText, WireCheck};
 
 /// Probes the listeners of a server that was just changed.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct WireJudge {
 
 #[async_trait]
 impl Judge for WireJudge {
-    async fn judge(&self, at: ParameterRef<'_>, value: &str) -> Verdict {
+    async fn judge(&self, at: ParameterRef<'_>, value: &str) -> WireCheck {
         let (arm, id) = (&self.tenant.arm, at.server);
         let resource_type = ResourceType::of(at.kind);
         let document = get_document(arm, &id.subscription(), id.resource_group(), resource_type, id.name()).await;
@@ -37,13 +37,13 @@ impl Judge for WireJudge {
     }
 }
 
-fn not_checked(why: &str) -> Verdict {
-    Verdict::NotChecked(SafeText::new(why))
+fn not_checked(why: &str) -> WireCheck {
+    WireCheck::NotChecked(SafeText::new(why))
 }
 
 /// What the listeners together say about one value. One that contradicts it outweighs all others; without one that
 /// contradicts it, one that could not be checked leaves it open.
-fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> Verdict {
+fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> WireCheck {
     let mut unseen = None;
     let mut confirmed = false;
     for look in looks {
@@ -53,14 +53,14 @@ fn verdict(parameter: ParameterName, value: &str, looks: &[WireObservation]) -> 
         };
         let at = |text: &str| SafeText::new(&format!("port {}: {text}", look.port));
         match said {
-            Said::Otherwise(text) => return Verdict::Contradicted(at(&text)),
+            Said::Otherwise(text) => return WireCheck::Contradicted(at(&text)),
             Said::Nothing(text) => unseen = unseen.or_else(|| Some(at(&text))),
             Said::So => confirmed = true,
         }
     }
     match unseen {
-        Some(why) => Verdict::NotChecked(why),
-        None if confirmed => Verdict::Confirmed,
+        Some(why) => WireCheck::NotChecked(why),
+        None if confirmed => WireCheck::Confirmed,
         None => not_checked("it has no listener"),
     }
 }
@@ -131,21 +131,21 @@ mod tests {
     fn one_listener_that_contradicts_outweighs_all_others() {
         let on = |looks: &[WireObservation]| verdict(ParameterName::RequireSecureTransport, "on", looks);
         let enforced = || look(5432, seen(WireTransport::Enforced, &[]));
-        assert_eq!(on(&[enforced()]), Verdict::Confirmed);
+        assert_eq!(on(&[enforced()]), WireCheck::Confirmed);
         let optional = look(6432, seen(WireTransport::Optional, &[]));
-        let told = Verdict::Contradicted(SafeText::new("port 6432: because"));
+        let told = WireCheck::Contradicted(SafeText::new("port 6432: because"));
         assert_eq!(on(&[look(5432, blind()), optional.clone()]), told);
         assert_eq!(on(&[enforced(), optional]), told);
-        assert!(matches!(on(&[enforced(), look(6432, blind())]), Verdict::NotChecked(_)));
-        assert!(matches!(on(&[look(5432, seen(WireTransport::Inconclusive, &[]))]), Verdict::NotChecked(_)));
-        assert!(matches!(on(&[]), Verdict::NotChecked(_)), "nothing seen is no proof");
+        assert!(matches!(on(&[enforced(), look(6432, blind())]), WireCheck::NotChecked(_)));
+        assert!(matches!(on(&[look(5432, seen(WireTransport::Inconclusive, &[]))]), WireCheck::NotChecked(_)));
+        assert!(matches!(on(&[]), WireCheck::NotChecked(_)), "nothing seen is no proof");
     }
 
     #[test]
     fn switching_off_is_confirmed_by_clients_that_get_in() {
         let off = |transport| verdict(ParameterName::SslEnforcement, "Disabled", &[look(5432, seen(transport, &[]))]);
-        assert_eq!(off(WireTransport::Optional), Verdict::Confirmed);
-        assert!(matches!(off(WireTransport::Enforced), Verdict::Contradicted(_)));
+        assert_eq!(off(WireTransport::Optional), WireCheck::Confirmed);
+        assert!(matches!(off(WireTransport::Enforced), WireCheck::Contradicted(_)));
     }
 
     #[test]
@@ -153,9 +153,9 @@ mod tests {
         let on_the_wire = [look(5432, seen(WireTransport::Optional, &[]))];
         // `Enabled` is a word of another setting: what it asks of this one is not known.
         let judged = verdict(ParameterName::RequireSecureTransport, "Enabled", &on_the_wire);
-        assert!(matches!(judged, Verdict::NotChecked(_)), "{judged:?}");
+        assert!(matches!(judged, WireCheck::NotChecked(_)), "{judged:?}");
         let nodes = verdict(ParameterName::NodeSslMinProtocolVersion, "TLSv1.2", &on_the_wire);
-        assert!(matches!(nodes, Verdict::NotChecked(_)), "{nodes:?}");
+        assert!(matches!(nodes, WireCheck::NotChecked(_)), "{nodes:?}");
     }
 
     #[test]
@@ -166,10 +166,10 @@ mod tests {
             verdict(ParameterName::SslMinProtocolVersion, value, &looks)
         };
         let old = |seen| [(TlsVersion::Tls1_1, seen), (TlsVersion::Tls1_2, Accepted)];
-        assert_eq!(floor("TLSv1.2", &old(Refused)), Verdict::Confirmed);
-        assert!(matches!(floor("TLSv1.2", &old(Accepted)), Verdict::Contradicted(_)));
-        assert!(matches!(floor("TLSv1.3", &old(Refused)), Verdict::Contradicted(_)));
-        assert!(matches!(floor("TLSv1.2", &old(Unknown)), Verdict::NotChecked(_)));
-        assert!(matches!(floor("TLSv1.2", &[]), Verdict::NotChecked(_)));
+        assert_eq!(floor("TLSv1.2", &old(Refused)), WireCheck::Confirmed);
+        assert!(matches!(floor("TLSv1.2", &old(Accepted)), WireCheck::Contradicted(_)));
+        assert!(matches!(floor("TLSv1.3", &old(Refused)), WireCheck::Contradicted(_)));
+        assert!(matches!(floor("TLSv1.2", &old(Unknown)), WireCheck::NotChecked(_)));
+        assert!(matches!(floor("TLSv1.2", &[]), WireCheck::NotChecked(_)));
     }
 }

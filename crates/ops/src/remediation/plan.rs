@@ -4,7 +4,7 @@ use super::gate::{AcceptBreakage, ClientEvidence, accepted, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;
-use crate::{AuditRequest, Discovery, Event, RunContext, ScopeError, Tenant, audit, rfc3339};
+use crate::{AuditEvent, AuditRequest, Discovery, RunContext, ScopeError, Tenant, audit, rfc3339};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, control};
@@ -14,7 +14,7 @@ use hostssl_model::{
     SubscriptionId, TlsVersion, Unchecked, nearest, selects,
 };
 use hostssl_remediation::{
-    FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, Step, Target, WaivedFinding, WaveBy,
+    FixableControl, Floor, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions, PlanTarget, Step, WaivedFinding, WaveBy,
     WaveOrder, plan,
 };
 use std::borrow::Cow;
@@ -92,7 +92,7 @@ pub async fn make_plan(
     tenant: &Tenant,
     request: &PlanRequest,
     context: RunContext<'_>,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(AuditEvent<'_>),
 ) -> Result<Planned, PlanError> {
     let clock = context.clock;
     let tenants = std::slice::from_ref(tenant);
@@ -133,10 +133,10 @@ pub async fn make_plan(
     if request.goal.controls().contains(&FixableControl::LogDownload) {
         postures = read_log_settings(tenant, postures).await;
     }
-    let targets: Vec<Target<'_>> = postures
+    let targets: Vec<PlanTarget<'_>> = postures
         .iter()
         .zip(&audit.servers)
-        .map(|(posture, report)| Target { posture, findings: &report.findings })
+        .map(|(posture, report)| PlanTarget { posture, findings: &report.findings })
         .collect();
     let (created_at, profile, waived) = (rfc3339(clock()), request.profile.to_string(), waived(&audit, request));
     let nothing = BTreeMap::new();

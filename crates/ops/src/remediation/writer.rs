@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use hostssl_azure::{
-    Arm, ArmError, OperationHandle, Refusal, ResourceType, Turn, WriteParameterError, get_document, list_servers,
+    Arm, ArmError, OperationHandle, Refusal, ResourceType, SendTurn, WriteParameterError, get_document, list_servers,
     permissions, poll, read_parameter, read_server, write_parameter, write_turn,
 };
 use hostssl_model::{Origin, Parameter, Reason, ResourceId, Unchecked};
 use hostssl_remediation::{
-    Accepted, ParameterRef, ParameterWriter, PollError, Progress, RequestId, SafeText, WriteError,
+    Accepted, OperationProgress, ParameterRef, ParameterWriter, PollError, RequestId, SafeText, WriteError,
 };
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(super) struct ArmWriter {
     arm: Arm,
     /// The turns that were waited for and not used yet: one a server, because a server gets one write at a time.
-    turns: Mutex<HashMap<ResourceId, Turn>>,
+    turns: Mutex<HashMap<ResourceId, SendTurn>>,
 }
 
 impl ArmWriter {
@@ -25,7 +25,7 @@ impl ArmWriter {
     }
 
     /// Every change is one insertion or removal, so a panic elsewhere leaves nothing half-done behind.
-    fn turns(&self) -> MutexGuard<'_, HashMap<ResourceId, Turn>> {
+    fn turns(&self) -> MutexGuard<'_, HashMap<ResourceId, SendTurn>> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,7 +100,7 @@ impl ParameterWriter for ArmWriter {
         }
     }
 
-    async fn poll(&self, operation: &OperationHandle) -> Result<Progress, PollError> {
+    async fn poll(&self, operation: &OperationHandle) -> Result<OperationProgress, PollError> {
         match poll(&self.arm, operation).await {
             Ok(progress) => Ok(progress_of(progress)),
             Err(error) => Err(not_told(&error)),
@@ -147,14 +147,16 @@ fn refused(refusal: &Refusal, error: &ArmError, action: &str) -> WriteError {
     }
 }
 
-fn progress_of(progress: hostssl_azure::Progress) -> Progress {
+fn progress_of(progress: hostssl_azure::OperationStatus) -> OperationProgress {
     match progress {
-        hostssl_azure::Progress::Pending(_, retry_after) => Progress::Pending { retry_after },
-        hostssl_azure::Progress::Succeeded => Progress::Succeeded,
-        hostssl_azure::Progress::Failed { code, message } => {
-            Progress::Failed { detail: SafeText::new(&format!("the operation failed: {code}: {message}")) }
+        hostssl_azure::OperationStatus::Pending(_, retry_after) => OperationProgress::Pending { retry_after },
+        hostssl_azure::OperationStatus::Succeeded => OperationProgress::Succeeded,
+        hostssl_azure::OperationStatus::Failed { code, message } => {
+            OperationProgress::Failed { detail: SafeText::new(&format!("the operation failed: {code}: {message}")) }
         }
-        hostssl_azure::Progress::Canceled => Progress::Failed { detail: SafeText::new("the operation was canceled") },
+        hostssl_azure::OperationStatus::Canceled => {
+            OperationProgress::Failed { detail: SafeText::new("the operation was canceled") }
+        }
     }
 }
 

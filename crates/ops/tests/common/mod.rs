@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use azure_core::http::{HttpClient, Transport};
-use hostssl_azure::{Arm, Cloud, Limits};
+use hostssl_azure::{Arm, Cloud, RequestLimits};
 use hostssl_azure_sim::{
     Fleet, FleetSource, Scenario, Server, SimCredential, SimTransport, Simulation, Subscription, Tenant as SimTenant,
 };
@@ -28,11 +28,17 @@ pub fn scenario(servers: Vec<Server>) -> Scenario {
     Scenario::of(FleetSource::Listed(Fleet { tenants: vec![tenant] }))
 }
 
-pub fn limits() -> Limits {
-    Limits { request_timeout: Duration::from_secs(5), refusals: 3, body_bytes: 4 << 20, pages: 50, ..Limits::default() }
+pub fn limits() -> RequestLimits {
+    RequestLimits {
+        request_timeout: Duration::from_secs(5),
+        refusals: 3,
+        body_bytes: 4 << 20,
+        pages: 50,
+        ..RequestLimits::default()
+    }
 }
 
-pub fn tenant(simulation: &Simulation, limits: Limits, stop: watch::Receiver<Option<Stop>>) -> Tenant {
+pub fn tenant(simulation: &Simulation, limits: RequestLimits, stop: watch::Receiver<Option<Stop>>) -> Tenant {
     tenant_through(simulation, Arc::new(SimTransport::new(simulation)), limits, stop)
 }
 
@@ -40,7 +46,7 @@ pub fn tenant(simulation: &Simulation, limits: Limits, stop: watch::Receiver<Opt
 pub fn tenant_through(
     simulation: &Simulation,
     transport: Arc<dyn HttpClient>,
-    limits: Limits,
+    limits: RequestLimits,
     stop: watch::Receiver<Option<Stop>>,
 ) -> Tenant {
     let id = simulation.tenant_ids().remove(0);

@@ -10,8 +10,8 @@ use hostssl_azure_sim::{
 use hostssl_model::{ParameterName, TlsVersion};
 use hostssl_ops::{Remediation, RemediationError};
 use hostssl_remediation::{
-    Approved, Clock as _, ExecuteError, ExecutionEvent, Journal as _, LoadedRun, Phase, Plan, Report, Rest, Status,
-    Step, StepReport, SystemClock,
+    Approved, Clock as _, ExecuteError, ExecutionEvent, Journal as _, LoadedRun, Phase, Plan, Report, Rest, Step,
+    StepReport, StepStatus, SystemClock,
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::crash::Crash;
@@ -104,12 +104,12 @@ impl Trap {
     }
 
     /// How the step may end, whatever crashed on the way.
-    fn endings(self) -> &'static [Status] {
+    fn endings(self) -> &'static [StepStatus] {
         match self {
-            Self::Fails | Self::Ignored => &[Status::Failed, Status::TimedOut],
-            Self::Locked | Self::Policy | Self::Stopped => &[Status::Refused],
-            Self::Changed => &[Status::Already, Status::ChangedSincePlan, Status::Applied],
-            _ => &[Status::Applied],
+            Self::Fails | Self::Ignored => &[StepStatus::Failed, StepStatus::TimedOut],
+            Self::Locked | Self::Policy | Self::Stopped => &[StepStatus::Refused],
+            Self::Changed => &[StepStatus::Already, StepStatus::ChangedSincePlan, StepStatus::Applied],
+            _ => &[StepStatus::Applied],
         }
     }
 }
@@ -286,18 +286,19 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
     assert_eq!(loaded.state.phase(), Phase::Finished);
     assert_eq!(loaded.report(), report, "the journal and the report agree");
     assert_eq!(report.summary.open, 0);
-    let badly = |line: &&StepReport| !matches!(line.status, Status::Applied | Status::Already | Status::NotStarted);
+    let badly =
+        |line: &&StepReport| !matches!(line.status, StepStatus::Applied | StepStatus::Already | StepStatus::NotStarted);
     for (line, step) in report.steps.iter().zip(world.plan.steps()) {
         let trap = world.trap(step);
         let context = format!("{line:?}: {trap:?} of {traps:?}, crashes {crashes:?}");
         // Two crashes before a write was sent look like two lost writes.
-        let twice_lost = crashes.len() >= 2 && line.status == Status::TimedOut;
-        let held = line.status == Status::NotStarted
+        let twice_lost = crashes.len() >= 2 && line.status == StepStatus::TimedOut;
+        let held = line.status == StepStatus::NotStarted
             && report.steps.iter().filter(badly).any(|other| other.server == line.server && other.id < line.id);
         assert!(trap.endings().contains(&line.status) || twice_lost || held, "{context}");
         // Who resumes a run cannot tell what somebody else has set from what the run itself has, if records were lost.
         let unexplained = is_unexplained(trap, line);
-        let is_after = unexplained || matches!(line.status, Status::Applied | Status::Already);
+        let is_after = unexplained || matches!(line.status, StepStatus::Applied | StepStatus::Already);
         let right = if is_after { &step.after } else { &step.before };
         assert_eq!(world.value(step), **right, "{context}");
         // Only a write that came to nothing, and whose answer nobody saw, may be followed by another one.
@@ -314,11 +315,14 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
     let undone = world.to_the_end(crashes_of_undo, true).await;
     for ((line, step), applied) in undone.steps.iter().zip(world.plan.steps()).zip(&report.steps) {
         let context = format!("{line:?}: {:?}, crashes {crashes:?}, {crashes_of_undo:?}", world.trap(step));
-        let twice_lost = crashes_of_undo.len() >= 2 && line.status == Status::Stuck;
+        let twice_lost = crashes_of_undo.len() >= 2 && line.status == StepStatus::Stuck;
         // What was accepted and not seen to end may still come through, for all that anybody knows.
-        let may_come = applied.status == Status::TimedOut && line.status == Status::Stuck;
-        assert!(line.status == Status::Undone || line.status == applied.status || twice_lost || may_come, "{context}");
-        let is_left = line.status == Status::Already || is_unexplained(world.trap(step), line);
+        let may_come = applied.status == StepStatus::TimedOut && line.status == StepStatus::Stuck;
+        assert!(
+            line.status == StepStatus::Undone || line.status == applied.status || twice_lost || may_come,
+            "{context}"
+        );
+        let is_left = line.status == StepStatus::Already || is_unexplained(world.trap(step), line);
         let right = if is_left { &step.after } else { &step.before };
         assert!(twice_lost || world.value(step) == **right, "{context}");
         assert!(world.taken(step, &step.undo) <= 1, "put back twice: {context}");
@@ -327,12 +331,12 @@ async fn survive(traps: &[Trap], max_parallel: usize, crashes: &[u64], crashes_o
 
 /// What somebody else has set, as whoever resumes a run finds it: it is left as it is, by an undo, too.
 fn is_unexplained(trap: Trap, line: &StepReport) -> bool {
-    trap == Trap::Changed && line.status == Status::ChangedSincePlan
+    trap == Trap::Changed && line.status == StepStatus::ChangedSincePlan
 }
 
 /// Whether a write was sent and may have been taken.
-fn may_have_written(status: Status) -> bool {
-    matches!(status, Status::Applied | Status::Failed | Status::TimedOut)
+fn may_have_written(status: StepStatus) -> bool {
+    matches!(status, StepStatus::Applied | StepStatus::Failed | StepStatus::TimedOut)
 }
 
 fn block_on(work: impl Future<Output = ()>) {

@@ -3,7 +3,7 @@
 use crate::case::{Case, id, patient, run, switch};
 use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation};
 use hostssl_ops::RemediationError;
-use hostssl_remediation::{Approved, ExecuteError, LoadedRun, Mismatch, NotApproved, Plan, Status};
+use hostssl_remediation::{Approved, ContextMismatch, ExecuteError, LoadedRun, NotApproved, Plan, StepStatus};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -28,7 +28,7 @@ async fn locks_that_cannot_be_listed_are_told_and_a_lock_is_then_met_at_the_writ
     assert_eq!(planned.unseen[0].blind.missing_permission.as_deref(), Some("Microsoft.Authorization/locks/read"));
     assert!(planned.audit.run.complete);
     let report = case.apply(&planned.plan).await;
-    assert_eq!(report.steps[0].status, Status::Refused);
+    assert_eq!(report.steps[0].status, StepStatus::Refused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +54,7 @@ async fn where_azure_does_not_tell_the_permissions_the_write_is_refused_and_name
     let denied = [Operation::UpdateConfiguration, Operation::ListPermissions];
     case.simulation.inject(FaultRule::new(FaultScope::Everywhere, Fault::Forbidden).during(denied)).unwrap();
     let report = case.apply(&plan).await;
-    assert_eq!(report.steps[0].status, Status::Refused);
+    assert_eq!(report.steps[0].status, StepStatus::Refused);
     let reason = report.steps[0].reason.as_deref().unwrap();
     assert!(
         reason.starts_with("permission Microsoft.DBforPostgreSQL/flexibleServers/configurations/write"),
@@ -73,7 +73,10 @@ async fn a_plan_of_another_place_person_or_time_is_refused_before_anything_is_se
     let Err(RemediationError::Mismatch(mismatches)) = other.try_apply(&plan, patient()).await else {
         panic!("not for here")
     };
-    assert!(matches!(mismatches[..], [Mismatch::Tenant { .. }, Mismatch::Principal { .. }]), "{mismatches:?}");
+    assert!(
+        matches!(mismatches[..], [ContextMismatch::Tenant { .. }, ContextMismatch::Principal { .. }]),
+        "{mismatches:?}"
+    );
     let approved = Approved::new(plan.clone(), plan.hash().as_str()).unwrap();
     let old = case
         .with(patient(), async |remediation| remediation.apply(&approved, &run(), Duration::from_secs(1)).await)

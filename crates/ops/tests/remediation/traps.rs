@@ -6,7 +6,7 @@ use azure_core::http::request::Request;
 use azure_core::http::{AsyncRawResponse, HttpClient, Method};
 use hostssl_azure_sim::{Fault, FaultRule, Kind as SimKind, Operation, Server, ServerState, SimTransport};
 use hostssl_model::TlsVersion;
-use hostssl_remediation::{ExecutorOptions, RunOutcome, Status};
+use hostssl_remediation::{ExecutorOptions, RunOutcome, StepStatus};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -16,35 +16,35 @@ const POLLS: [Operation; 2] = [Operation::PollOperation, Operation::GetOperation
 
 /// What a trap should come to: the status, a part of the reason, how many writes were sent, and the value at the end.
 struct Ending {
-    status: Status,
+    status: StepStatus,
     reason: &'static str,
     writes: usize,
     value: &'static str,
 }
 
-const APPLIED: Ending = Ending { status: Status::Applied, reason: "", writes: 1, value: "on" };
+const APPLIED: Ending = Ending { status: StepStatus::Applied, reason: "", writes: 1, value: "on" };
 
 fn traps() -> Vec<(&'static str, FaultRule, Ending)> {
     let on = |fault| FaultRule::on_server(id("orders"), fault);
-    let refused = |reason| Ending { status: Status::Refused, reason, writes: 1, value: "off" };
+    let refused = |reason| Ending { status: StepStatus::Refused, reason, writes: 1, value: "off" };
     let fails = |code: &str| Fault::OperationFails { code: code.into(), message: "it is not ready".into() };
     vec![
         ("nothing", on(Fault::DeleteLock), APPLIED),
         (
             "operation fails with HTTP 200",
             on(fails("ServerIsNotReady")),
-            Ending { status: Status::Failed, reason: "ServerIsNotReady", writes: 1, value: "off" },
+            Ending { status: StepStatus::Failed, reason: "ServerIsNotReady", writes: 1, value: "off" },
         ),
         (
             "operation succeeds and nothing changed",
             on(Fault::OperationIgnored),
-            Ending { status: Status::Failed, reason: "off", writes: 1, value: "off" },
+            Ending { status: StepStatus::Failed, reason: "off", writes: 1, value: "off" },
         ),
         ("takes long", on(Fault::OperationTakes { duration: Duration::from_mins(5) }), APPLIED),
         (
             "never ends",
             on(Fault::OperationTakes { duration: Duration::from_hours(24) }),
-            Ending { status: Status::TimedOut, reason: "", writes: 1, value: "off" },
+            Ending { status: StepStatus::TimedOut, reason: "", writes: 1, value: "off" },
         ),
         ("locked", on(Fault::ReadOnlyLock), refused("lock")),
         ("denied by policy", on(Fault::PolicyDenied), refused("Simulated deny policy")),
@@ -56,7 +56,7 @@ fn traps() -> Vec<(&'static str, FaultRule, Ending)> {
         (
             "stops meanwhile",
             on(Fault::StopsMeanwhile),
-            Ending { status: Status::TimedOut, reason: "ServerIsNotReady", writes: 1, value: "off" },
+            Ending { status: StepStatus::TimedOut, reason: "ServerIsNotReady", writes: 1, value: "off" },
         ),
         (
             "429 on the write",
@@ -104,9 +104,9 @@ async fn every_trap_has_its_ending() {
         assert_eq!(requests.writes_to(&id("orders")).count(), ending.writes, "{name}: {:?}", requests.writes);
         assert_eq!(case.value("orders"), ending.value, "{name}");
         // Whatever happens to one server, the other one is done.
-        assert_eq!(step(&report, "billing").status, Status::Applied, "{name}");
+        assert_eq!(step(&report, "billing").status, StepStatus::Applied, "{name}");
         // What was accepted has the id that Microsoft's support asks for.
-        let accepted = line.status == Status::Applied && name != "reset after it was accepted";
+        let accepted = line.status == StepStatus::Applied && name != "reset after it was accepted";
         assert!(!accepted || line.request_id.is_some(), "{name}");
     }
 }
@@ -117,7 +117,7 @@ async fn a_server_that_is_busy_for_ever_ends_as_timed_out_and_unwritten() {
     let plan = case.plan(switch()).await;
     case.simulation.inject(FaultRule::on_server(id("orders"), Fault::Busy)).unwrap();
     let report = case.apply(&plan).await;
-    assert_eq!(report.steps[0].status, Status::TimedOut);
+    assert_eq!(report.steps[0].status, StepStatus::TimedOut);
     assert!(report.steps[0].reason.as_deref().unwrap().starts_with("the server is busy with another operation"));
     assert_eq!((report.outcome, case.value("orders").as_str()), (RunOutcome::Failed, "off"));
     assert!(case.requests().writes.iter().all(|write| write.status == 409));
@@ -129,7 +129,7 @@ async fn a_server_that_is_stopped_between_plan_and_apply_is_refused_unwritten() 
     let plan = case.plan(switch()).await;
     case.simulation.set_state(&id("orders"), ServerState::Stopped).unwrap();
     let report = case.apply(&plan).await;
-    assert_eq!(report.steps[0].status, Status::Refused);
+    assert_eq!(report.steps[0].status, StepStatus::Refused);
     assert!(report.steps[0].reason.as_deref().unwrap().starts_with("stopped"));
     assert!(case.requests().writes.is_empty());
 }
@@ -185,9 +185,9 @@ async fn what_another_server_says_is_not_believed() {
     case.tenant = tenant_through(&case.simulation, transport, limits(), watch::channel(None).1);
     let report = case.apply(&plan).await;
     let line = step(&report, "orders");
-    assert_eq!(line.status, Status::Failed, "{line:?}");
+    assert_eq!(line.status, StepStatus::Failed, "{line:?}");
     assert!(line.reason.as_deref().unwrap().contains("another"), "{line:?}");
-    assert_eq!(step(&report, "billing").status, Status::Already);
+    assert_eq!(step(&report, "billing").status, StepStatus::Already);
     assert!(case.requests().writes.is_empty());
 }
 
@@ -197,7 +197,7 @@ async fn what_somebody_else_changed_between_plan_and_apply_is_left_alone() {
     let plan = case.plan(both(TlsVersion::Tls1_2)).await;
     case.simulation.set_parameter(&id("orders"), "require_secure_transport", "on").unwrap();
     let report = case.apply(&plan).await;
-    assert_eq!(step(&report, "orders").status, Status::Already);
+    assert_eq!(step(&report, "orders").status, StepStatus::Already);
     assert_eq!(case.requests().writes_to(&id("orders")).count(), 0);
 
     let floors = Case::flexible(&["orders"]);
@@ -207,7 +207,7 @@ async fn what_somebody_else_changed_between_plan_and_apply_is_left_alone() {
     assert_eq!(plan.steps().len(), 1);
     floors.simulation.set_parameter(&id("orders"), "ssl_min_protocol_version", "TLSv1.3").unwrap();
     let report = floors.apply(&plan).await;
-    assert_eq!(report.steps[0].status, Status::ChangedSincePlan, "{:?}", report.steps);
+    assert_eq!(report.steps[0].status, StepStatus::ChangedSincePlan, "{:?}", report.steps);
     assert!(floors.requests().writes.is_empty());
 }
 
@@ -220,7 +220,7 @@ async fn a_token_that_expires_in_the_middle_is_renewed() {
     case.simulation.set_parameter(&id("orders"), "require_secure_transport", "off").unwrap();
     let plan = case.plan(switch()).await;
     let report = case.apply(&plan).await;
-    assert_eq!(report.steps[0].status, Status::Applied, "{:?}", report.steps);
+    assert_eq!(report.steps[0].status, StepStatus::Applied, "{:?}", report.steps);
     assert_eq!(case.requests().writes.len(), 1);
 }
 
@@ -239,7 +239,7 @@ async fn a_refusal_for_an_hour_keeps_nobody() {
         let line = step(&report, "orders");
         // A wait that is longer than the whole patience is not begun.
         let refused = during == writes && retry_after == 3600;
-        assert_eq!(line.status == Status::TimedOut && !line.open, refused, "{during:?}: {line:?}");
+        assert_eq!(line.status == StepStatus::TimedOut && !line.open, refused, "{during:?}: {line:?}");
         let stored = hostssl_remediation::Journal::load(&case.journal, &crate::case::run()).await.unwrap();
         let open = stored.load().unwrap().state.steps().iter().filter(|step| step.apply.is_open()).count();
         assert_eq!(open, usize::from(during == POLLS), "{during:?}");
@@ -257,7 +257,7 @@ async fn a_connection_that_is_refused_is_no_lost_answer() {
     let began = hostssl_remediation::Clock::elapsed(&case.clock);
     let report = case.apply(&plan).await;
     let took = hostssl_remediation::Clock::elapsed(&case.clock) - began;
-    assert_eq!(report.steps[0].status, Status::Applied);
+    assert_eq!(report.steps[0].status, StepStatus::Applied);
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
 
@@ -270,8 +270,8 @@ async fn a_value_that_goes_back_after_two_seconds_is_seen_before_the_report() {
     let plan = case.plan(switch()).await;
     case.simulation.inject(FaultRule::on_server(id("billing"), back())).unwrap();
     let report = case.apply(&plan).await;
-    assert_eq!(step(&report, "billing").status, Status::Failed, "{report:?}");
-    assert_eq!((step(&report, "orders").status, report.outcome), (Status::Applied, RunOutcome::Failed));
+    assert_eq!(step(&report, "billing").status, StepStatus::Failed, "{report:?}");
+    assert_eq!((step(&report, "orders").status, report.outcome), (StepStatus::Applied, RunOutcome::Failed));
     // In the last one, when there is a soak.
     let case = Case::flexible(&["billing", "orders"]);
     let plan = case.plan(switch()).await;
@@ -279,7 +279,7 @@ async fn a_value_that_goes_back_after_two_seconds_is_seen_before_the_report() {
     let options = ExecutorOptions { soak: Duration::from_secs(3), ..patient() };
     let report = case.try_apply(&plan, options).await.unwrap();
     let line = step(&report, "orders");
-    assert_eq!(line.status, Status::Failed, "{report:?}");
+    assert_eq!(line.status, StepStatus::Failed, "{report:?}");
     assert!(line.reason.as_deref().unwrap().contains("something else sets it"), "{line:?}");
     assert_eq!(case.value("orders"), "off");
 }
@@ -294,9 +294,9 @@ async fn nothing_is_written_to_another_server_of_the_same_name() {
     case.simulation.set_parameter(&id("orders"), "require_secure_transport", "off").unwrap();
     let report = case.apply(&plan).await;
     let line = step(&report, "orders");
-    assert_eq!(line.status, Status::Failed, "{line:?}");
+    assert_eq!(line.status, StepStatus::Failed, "{line:?}");
     assert!(line.reason.as_deref().unwrap().starts_with("another server has its name now"), "{line:?}");
-    assert_eq!(step(&report, "billing").status, Status::Applied);
+    assert_eq!(step(&report, "billing").status, StepStatus::Applied);
     assert_eq!(case.requests().writes_to(&id("orders")).count(), 0);
 
     // The same on the way back: what the run changed is gone.
@@ -306,8 +306,8 @@ async fn nothing_is_written_to_another_server_of_the_same_name() {
     case.simulation.replace(&id("orders")).unwrap();
     case.simulation.set_parameter(&id("orders"), "require_secure_transport", "on").unwrap();
     let undone = case.undo().await;
-    assert_eq!(step(&undone, "orders").status, Status::Stuck, "{undone:?}");
-    assert_eq!((step(&undone, "billing").status, case.value("orders").as_str()), (Status::Undone, "on"));
+    assert_eq!(step(&undone, "orders").status, StepStatus::Stuck, "{undone:?}");
+    assert_eq!((step(&undone, "billing").status, case.value("orders").as_str()), (StepStatus::Undone, "on"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -320,7 +320,7 @@ async fn a_server_that_was_moved_is_said_to_be_where_it_is() {
     case.simulation.inject(FaultRule::on_server(id("orders"), Fault::Vanished)).unwrap();
     let report = case.apply(&plan).await;
     let reason = report.steps[0].reason.as_deref().unwrap();
-    assert_eq!(report.steps[0].status, Status::Failed, "{reason}");
+    assert_eq!(report.steps[0].status, StepStatus::Failed, "{reason}");
     assert!(reason.contains("deleted, renamed or moved") && reason.contains("/resourceGroups/rg-new/"), "{reason}");
     assert!(case.requests().writes.is_empty());
 }

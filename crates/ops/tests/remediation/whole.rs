@@ -4,7 +4,7 @@ use crate::case::{Case, both, floor, id, switch};
 use crate::common::SUBSCRIPTION;
 use hostssl_azure_sim::{Kind, Server};
 use hostssl_model::TlsVersion;
-use hostssl_remediation::{Disposition, FixableControl, Goal, LeftOutReason, Plan, RunOutcome, Status};
+use hostssl_remediation::{Disposition, FixableControl, Goal, LeftOutReason, Plan, RunOutcome, StepStatus};
 
 /// As the simulator calls them.
 const PARAMETERS: [&str; 6] = [
@@ -84,9 +84,9 @@ async fn a_write_that_may_still_come_through_is_not_undone_before_a_day_has_pass
     let never = Fault::OperationTakes { duration: std::time::Duration::from_hours(2) };
     case.simulation.inject(FaultRule::on_server(id("orders"), never)).unwrap();
     let report = case.apply(&plan).await;
-    assert_eq!(report.steps[0].status, Status::TimedOut);
+    assert_eq!(report.steps[0].status, StepStatus::TimedOut);
     let undone = case.undo().await;
-    assert_eq!((undone.outcome, undone.steps[0].status), (RunOutcome::Stuck, Status::Stuck), "{undone:?}");
+    assert_eq!((undone.outcome, undone.steps[0].status), (RunOutcome::Stuck, StepStatus::Stuck), "{undone:?}");
     // It does come through, and is then put back.
     tokio::time::sleep(std::time::Duration::from_hours(3)).await;
     assert_eq!(case.value("orders"), "on");
@@ -107,7 +107,7 @@ async fn an_undo_that_fails_is_stuck_and_may_be_tried_again() {
     case.simulation.clear_faults();
     let again = case.undo().await;
     assert_eq!((again.outcome, again.summary.undone), (RunOutcome::Done, 2));
-    assert_eq!(again.steps.iter().filter(|step| step.status == Status::Undone).count(), 2);
+    assert_eq!(again.steps.iter().filter(|step| step.status == StepStatus::Undone).count(), 2);
     assert_eq!(case.value("orders"), "off");
 }
 

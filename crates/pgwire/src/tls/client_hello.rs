@@ -1,6 +1,6 @@
 //! Encoder for ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2).
 
-use super::{CipherSuite, NamedGroup, TlsVersion};
+use super::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::EncodeError;
 
 /// What to say in the extension `key_share` of a TLS 1.3 hello (RFC 8446 section 4.2.8).
@@ -19,7 +19,7 @@ pub enum KeyShare {
 #[derive(Clone, Debug)]
 pub struct ClientHello<'a> {
     /// The version offered. Up to TLS 1.2 a server may answer with an older one (RFC 5246 appendix E.1).
-    pub version: TlsVersion,
+    pub version: ProtocolVersion,
     /// The cipher suites in order of preference.
     pub suites: &'a [CipherSuite],
     /// The groups in order of preference.
@@ -60,26 +60,26 @@ impl ClientHello<'_> {
     /// [`EncodeError::TooLong`] when the hello does not fit in one record.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         let mut body = Vec::with_capacity(512);
-        put16(&mut body, self.version.min(TlsVersion::Tls12).wire());
+        put16(&mut body, self.version.min(ProtocolVersion::Tls12).wire());
         body.extend(self.random);
         body.push(0); // no session to resume
         vec16(&mut body, |body| {
             for suite in self.suites {
                 put16(body, suite.0);
             }
-            if self.version < TlsVersion::Tls13 {
+            if self.version < ProtocolVersion::Tls13 {
                 put16(body, EMPTY_RENEGOTIATION_INFO_SCSV);
             }
         })?;
         body.extend([1, 0]); // one compression method: none
         // SSL 3.0 knows no extensions, and a server that speaks nothing newer may stumble over them.
-        if self.version > TlsVersion::Ssl3 {
+        if self.version > ProtocolVersion::Ssl3 {
             vec16(&mut body, |body| self.extensions(body))?;
         }
 
         let mut record = vec![22];
         // RFC 8446 section 5.1: 0x0301 for the sake of old servers, which read nothing else.
-        put16(&mut record, self.version.min(TlsVersion::Tls10).wire());
+        put16(&mut record, self.version.min(ProtocolVersion::Tls10).wire());
         vec16(&mut record, |record| {
             record.push(1); // client_hello
             record.push(0);
@@ -106,7 +106,7 @@ impl ClientHello<'_> {
             let _ = vec16(out, |out| self.groups.iter().for_each(|group| put16(out, group.0)));
         });
         extension(out, 11, |out| out.extend([1, 0])); // ec_point_formats: uncompressed
-        if self.version >= TlsVersion::Tls12 {
+        if self.version >= ProtocolVersion::Tls12 {
             extension(out, 13, |out| {
                 let _ = vec16(out, |out| SIGNATURE_SCHEMES.iter().for_each(|&scheme| put16(out, scheme)));
             });
@@ -121,7 +121,7 @@ impl ClientHello<'_> {
                 });
             });
         }
-        if self.version == TlsVersion::Tls13 {
+        if self.version == ProtocolVersion::Tls13 {
             extension(out, 43, |out| out.extend([2, 0x03, 0x04])); // supported_versions: 1.3 only
             extension(out, 51, |out| {
                 let _ = vec16(out, |out| {
@@ -163,10 +163,10 @@ fn vec16(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> Result<(), Encod
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::{ContentType, Record};
+    use crate::tls::{ContentType, TlsRecord};
     use proptest::prelude::*;
 
-    fn hello(version: TlsVersion) -> Vec<u8> {
+    fn hello(version: ProtocolVersion) -> Vec<u8> {
         let suites: Vec<_> = CipherSuite::of_version(version).collect();
         let groups: Vec<_> = NamedGroup::of_version(version).collect();
         ClientHello {
@@ -184,31 +184,31 @@ mod tests {
 
     #[test]
     fn is_one_handshake_record_with_true_lengths() {
-        for version in TlsVersion::ALL {
+        for version in ProtocolVersion::ALL {
             let bytes = hello(version);
-            let (record, used) = Record::decode(&bytes).unwrap().unwrap();
+            let (record, used) = TlsRecord::decode(&bytes).unwrap().unwrap();
             assert_eq!((record.content_type, used), (ContentType::Handshake, bytes.len()));
             let length = record.payload.len() - 4;
             assert_eq!(&record.payload[..4], &[1, 0, (length >> 8) as u8, length as u8]);
-            assert_eq!(record.payload[4..6], version.min(TlsVersion::Tls12).wire().to_be_bytes());
+            assert_eq!(record.payload[4..6], version.min(ProtocolVersion::Tls12).wire().to_be_bytes());
         }
     }
 
     #[test]
     fn ssl_3_carries_no_extensions_and_tls_1_3_names_its_version() {
         let contains = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-        assert!(!contains(&hello(TlsVersion::Ssl3), b"postgresql"));
-        assert_eq!(hello(TlsVersion::Ssl3)[1..3], [3, 0]);
-        assert!(contains(&hello(TlsVersion::Tls13), &[0, 43, 0, 3, 2, 3, 4]));
-        assert!(contains(&hello(TlsVersion::Tls12), b"\x00\x10\x00\x0d\x00\x0b\x0apostgresql"));
-        assert!(!contains(&hello(TlsVersion::Tls12), &[0, 43, 0, 3, 2, 3, 4]));
+        assert!(!contains(&hello(ProtocolVersion::Ssl3), b"postgresql"));
+        assert_eq!(hello(ProtocolVersion::Ssl3)[1..3], [3, 0]);
+        assert!(contains(&hello(ProtocolVersion::Tls13), &[0, 43, 0, 3, 2, 3, 4]));
+        assert!(contains(&hello(ProtocolVersion::Tls12), b"\x00\x10\x00\x0d\x00\x0b\x0apostgresql"));
+        assert!(!contains(&hello(ProtocolVersion::Tls12), &[0, 43, 0, 3, 2, 3, 4]));
     }
 
     #[test]
     fn refuses_what_fits_in_no_record() {
         let suites = vec![CipherSuite(1); 40_000];
         let hello = ClientHello {
-            version: TlsVersion::Tls12,
+            version: ProtocolVersion::Tls12,
             suites: &suites,
             groups: &[],
             key_share: KeyShare::Empty,
@@ -223,13 +223,13 @@ mod tests {
         #[test]
         fn every_hello_is_a_record(suites in proptest::collection::vec(any::<u16>(), 0..300), name in "[a-z.]{0,300}") {
             let suites: Vec<_> = suites.into_iter().map(CipherSuite).collect();
-            for version in TlsVersion::ALL {
+            for version in ProtocolVersion::ALL {
                 let hello = ClientHello {
                     version, suites: &suites, groups: &[NamedGroup::X25519], key_share: KeyShare::Empty,
                     server_name: Some(&name), alpn: &[], random: [1; 32],
                 };
                 let bytes = hello.encode().unwrap();
-                let (_, used) = Record::decode(&bytes).unwrap().unwrap();
+                let (_, used) = TlsRecord::decode(&bytes).unwrap().unwrap();
                 prop_assert_eq!(used, bytes.len());
             }
         }

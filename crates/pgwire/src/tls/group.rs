@@ -20,8 +20,8 @@ impl NamedGroup {
     }
 
     /// The groups that can be negotiated in `version`.
-    pub fn of_version(version: super::TlsVersion) -> impl Iterator<Item = Self> {
-        let tls13 = version == super::TlsVersion::Tls13;
+    pub fn of_version(version: super::ProtocolVersion) -> impl Iterator<Item = Self> {
+        let tls13 = version == super::ProtocolVersion::Tls13;
         Self::all().filter(move |group| match group.0 {
             19 | 21 | 22 | 26..=28 => !tls13,
             23..=25 | 29 | 30 => true,
@@ -84,14 +84,14 @@ const NAMES: &[(u16, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::TlsVersion;
+    use crate::tls::ProtocolVersion;
 
     #[test]
     fn p_256_comes_first_in_every_version() {
-        for version in TlsVersion::ALL {
+        for version in ProtocolVersion::ALL {
             assert_eq!(NamedGroup::of_version(version).next(), Some(NamedGroup::SECP256R1));
         }
         assert_eq!(NamedGroup(0x9999).to_string(), "0x9999");
-        assert!(NamedGroup::of_version(TlsVersion::Tls12).all(|group| group.0 < 256));
+        assert!(NamedGroup::of_version(ProtocolVersion::Tls12).all(|group| group.0 < 256));
     }
 }

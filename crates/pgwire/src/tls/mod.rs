@@ -12,7 +12,7 @@ mod version;
 
 pub use client_hello::{ClientHello, KeyShare};
 pub use group::NamedGroup;
-pub use record::{ContentType, MAX_RECORD_LENGTH, Record};
+pub use record::{ContentType, MAX_RECORD_LENGTH, TlsRecord};
 pub use server_flight::{Alert, MAX_FLIGHT, ServerFlight, ServerHello};
 pub use suite::{CipherSuite, SuiteWeakness};
-pub use version::TlsVersion;
+pub use version::ProtocolVersion;

@@ -21,7 +21,7 @@ pub enum ContentType {
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
+pub struct TlsRecord<'a> {
     /// What it carries.
     pub content_type: ContentType,
     /// The version in its header; TLS 1.3 always writes that of 1.2 there.
@@ -30,7 +30,7 @@ pub struct Record<'a> {
     pub payload: &'a [u8],
 }
 
-impl<'a> Record<'a> {
+impl<'a> TlsRecord<'a> {
     /// Decodes the first record of `bytes` and says how many bytes it took.
     ///
     /// # Errors
@@ -69,15 +69,15 @@ mod tests {
     #[test]
     fn decodes_a_record_and_leaves_the_rest() {
         let bytes = [21, 3, 3, 0, 2, 2, 70, 99];
-        let (record, used) = Record::decode(&bytes).unwrap().unwrap();
+        let (record, used) = TlsRecord::decode(&bytes).unwrap().unwrap();
         assert_eq!((record.content_type, record.payload, used), (ContentType::Alert, &[2, 70][..], 7));
-        assert_eq!(Record::decode(&bytes[..6]), Ok(None));
+        assert_eq!(TlsRecord::decode(&bytes[..6]), Ok(None));
     }
 
     #[test]
     fn refuses_what_is_no_record() {
-        assert_eq!(Record::decode(b"HTTP/1.1"), Err(DecodeError::UnexpectedByte(b'H')));
-        assert!(Record::decode(&[22, 2, 0]).is_err());
-        assert!(matches!(Record::decode(&[22, 3, 3, 0xff, 0xff]), Err(DecodeError::Length { .. })));
+        assert_eq!(TlsRecord::decode(b"HTTP/1.1"), Err(DecodeError::UnexpectedByte(b'H')));
+        assert!(TlsRecord::decode(&[22, 2, 0]).is_err());
+        assert!(matches!(TlsRecord::decode(&[22, 3, 3, 0xff, 0xff]), Err(DecodeError::Length { .. })));
     }
 }

@@ -3,7 +3,7 @@
 //! Up to TLS 1.2 that is its whole first flight, certificates included; in TLS 1.3 it is ServerHello or
 //! HelloRetryRequest, and everything after is encrypted.
 
-use super::{CipherSuite, ContentType, NamedGroup, Record, TlsVersion};
+use super::{CipherSuite, ContentType, NamedGroup, ProtocolVersion, TlsRecord};
 use crate::DecodeError;
 use crate::cursor::Cursor;
 
@@ -104,8 +104,8 @@ pub struct ServerHello {
 impl ServerHello {
     /// The version chosen, if it has a name.
     #[must_use]
-    pub fn tls_version(&self) -> Option<TlsVersion> {
-        TlsVersion::from_wire(self.version)
+    pub fn tls_version(&self) -> Option<ProtocolVersion> {
+        ProtocolVersion::from_wire(self.version)
     }
 
     fn decode(body: &[u8]) -> Option<Self> {
@@ -171,7 +171,7 @@ impl ServerFlight {
         let mut encrypted = false;
         let mut rest = bytes;
         for records in 0.. {
-            let Some((record, used)) = Record::decode(rest)? else {
+            let Some((record, used)) = TlsRecord::decode(rest)? else {
                 break;
             };
             if records == MAX_RECORDS {
@@ -214,7 +214,7 @@ impl ServerFlight {
             match kind {
                 2 => {
                     let hello = ServerHello::decode(body).ok_or(DecodeError::Malformed("ServerHello"))?;
-                    let ends = hello.version >= TlsVersion::Tls13.wire() || hello.retry_request;
+                    let ends = hello.version >= ProtocolVersion::Tls13.wire() || hello.retry_request;
                     self.hello = Some(hello);
                     if ends {
                         return Ok(true);
@@ -287,7 +287,7 @@ mod tests {
         let bytes = [record(22, head), record(22, tail)].concat();
         let flight = ServerFlight::decode(&bytes).unwrap().unwrap();
         let hello = flight.hello.unwrap();
-        assert_eq!(hello.tls_version(), Some(TlsVersion::Tls12));
+        assert_eq!(hello.tls_version(), Some(ProtocolVersion::Tls12));
         assert_eq!(hello.suite, CipherSuite(0xc02f));
         assert_eq!(hello.alpn.as_deref(), Some(&b"postgresql"[..]));
         assert_eq!(flight.certificates, vec![vec![0x30, 1, 0]]);
@@ -303,7 +303,7 @@ mod tests {
         let extensions = [&[0, 43, 0, 2, 3, 4][..], &[0, 51, 0, 6, 0, 29, 0, 2, 1, 1]].concat();
         let bytes = record(22, &server_hello([3, 3], [1; 32], 0x1301, &extensions));
         let hello = ServerFlight::decode(&bytes).unwrap().unwrap().hello.unwrap();
-        assert_eq!(hello.tls_version(), Some(TlsVersion::Tls13));
+        assert_eq!(hello.tls_version(), Some(ProtocolVersion::Tls13));
         assert_eq!(hello.group, Some(NamedGroup::X25519));
         assert!(!hello.retry_request);
     }

@@ -29,8 +29,8 @@ impl CipherSuite {
     }
 
     /// The suites that can be negotiated in `version`.
-    pub fn of_version(version: super::TlsVersion) -> impl Iterator<Item = Self> {
-        let tls13 = version == super::TlsVersion::Tls13;
+    pub fn of_version(version: super::ProtocolVersion) -> impl Iterator<Item = Self> {
+        let tls13 = version == super::ProtocolVersion::Tls13;
         Self::all().filter(move |suite| suite.is_tls13() == tls13 && suite.0 != 0)
     }
 
@@ -184,7 +184,7 @@ const NAMES: &[(u16, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::TlsVersion;
+    use crate::tls::ProtocolVersion;
 
     #[test]
     fn the_table_is_sorted_and_free_of_doubles() {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn tls_1_3_has_its_own() {
-        assert_eq!(CipherSuite::of_version(TlsVersion::Tls13).count(), 5);
-        assert!(CipherSuite::of_version(TlsVersion::Tls12).all(|suite| !suite.is_tls13()));
+        assert_eq!(CipherSuite::of_version(ProtocolVersion::Tls13).count(), 5);
+        assert!(CipherSuite::of_version(ProtocolVersion::Tls12).all(|suite| !suite.is_tls13()));
     }
 }

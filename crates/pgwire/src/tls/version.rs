@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A version of SSL or TLS that a server can be asked about. Later versions are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum TlsVersion {
+pub enum ProtocolVersion {
     /// SSL 3.0 (RFC 6101), forbidden by RFC 7568.
     Ssl3,
     /// TLS 1.0 (RFC 2246), deprecated by RFC 8996.
@@ -17,7 +17,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-impl TlsVersion {
+impl ProtocolVersion {
     /// All of them, the oldest first.
     pub const ALL: [Self; 5] = [Self::Ssl3, Self::Tls10, Self::Tls11, Self::Tls12, Self::Tls13];
 
@@ -58,7 +58,7 @@ impl TlsVersion {
     }
 }
 
-impl fmt::Display for TlsVersion {
+impl fmt::Display for ProtocolVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn wire_numbers_round_trip() {
-        for version in TlsVersion::ALL {
-            assert_eq!(TlsVersion::from_wire(version.wire()), Some(version));
+        for version in ProtocolVersion::ALL {
+            assert_eq!(ProtocolVersion::from_wire(version.wire()), Some(version));
         }
-        assert_eq!(TlsVersion::from_wire(0x0200), None);
-        assert!(TlsVersion::Tls11.is_deprecated() && !TlsVersion::Tls12.is_deprecated());
+        assert_eq!(ProtocolVersion::from_wire(0x0200), None);
+        assert!(ProtocolVersion::Tls11.is_deprecated() && !ProtocolVersion::Tls12.is_deprecated());
     }
 }

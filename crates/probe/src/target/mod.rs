@@ -36,7 +36,7 @@ pub enum SslNegotiation {
 
 /// One host and port to probe, with what the connection string said about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ProbeTarget {
     /// The host as named: a host name or an address. The certificate is judged against it.
     pub host: String,
     /// The port.
@@ -67,7 +67,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The hosts to probe.
-    pub targets: Vec<Target>,
+    pub targets: Vec<ProbeTarget>,
     /// How many Unix-domain sockets stand beside them. They have no TLS to probe.
     pub sockets: usize,
 }
@@ -129,7 +129,7 @@ pub enum TargetError {
     Negotiation,
 }
 
-impl Target {
+impl ProbeTarget {
     /// A target that is just a host and a port.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
@@ -230,8 +230,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn one(text: &str) -> Target {
-        let mut targets = Target::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    fn one(text: &str) -> ProbeTarget {
+        let mut targets = ProbeTarget::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(targets.len(), 1, "{text}");
         targets.remove(0)
     }
@@ -248,7 +248,7 @@ mod tests {
             ("[2001:db8::1]:65535", "2001:db8::1", 65535),
             ("[fe80::1%eth0]:5432", "fe80::1%eth0", 5432),
         ] {
-            assert_eq!(one(text), Target::new(host, port), "{text}");
+            assert_eq!(one(text), ProbeTarget::new(host, port), "{text}");
         }
         assert_eq!(one("::1").display(), "[::1]:5432");
         assert_eq!(one("db").display(), "db:5432");
@@ -266,8 +266,8 @@ mod tests {
         assert_eq!(one("postgres:///x?host=db&port=9").display(), "db:9");
         assert_eq!(one("postgres://db?hostaddr=192.0.2.1").address, "192.0.2.1".parse().ok());
         assert_eq!(one("postgres://db?sslnegotiation=direct").negotiation, SslNegotiation::Direct);
-        let both = Target::parse("postgres://a:1,b/db").unwrap();
-        assert_eq!(both.iter().map(Target::display).collect::<Vec<_>>(), ["a:1", "b:5432"]);
+        let both = ProbeTarget::parse("postgres://a:1,b/db").unwrap();
+        assert_eq!(both.iter().map(ProbeTarget::display).collect::<Vec<_>>(), ["a:1", "b:5432"]);
     }
 
     #[test]
@@ -278,8 +278,8 @@ mod tests {
         assert_eq!(target.address, "192.0.2.1".parse().ok());
         let unnamed = one("hostaddr=192.0.2.1");
         assert_eq!((unnamed.host.as_str(), unnamed.named), ("192.0.2.1", false));
-        let both = Target::parse("host=a,b port=1,2").unwrap();
-        assert_eq!(both.iter().map(Target::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
+        let both = ProbeTarget::parse("host=a,b port=1,2").unwrap();
+        assert_eq!(both.iter().map(ProbeTarget::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
     }
 
     #[test]
@@ -309,7 +309,7 @@ mod tests {
             ("[::1", TargetError::Syntax("a bracket is not closed")),
             ("[db]:1", TargetError::Syntax("no IPv6 address in the brackets")),
         ] {
-            assert_eq!(Target::parse(text), Err(error), "{text:?}");
+            assert_eq!(ProbeTarget::parse(text), Err(error), "{text:?}");
         }
     }
 
@@ -347,18 +347,18 @@ mod tests {
         assert_eq!(one("db.example:6432/shop").database.as_deref(), Some("shop"));
         assert_eq!(one("db.example/shop?sslrootcert=/ca.pem").root_certificate.as_deref(), Some("/ca.pem"));
         assert_eq!(one("[2001:db8::1]:6432/shop").display(), "[2001:db8::1]:6432");
-        let both = Target::parse("Host=a:1,b;Port=2").unwrap();
-        assert_eq!(both.iter().map(Target::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
+        let both = ProbeTarget::parse("Host=a:1,b;Port=2").unwrap();
+        assert_eq!(both.iter().map(ProbeTarget::display).collect::<Vec<_>>(), ["a:1", "b:2"]);
         for text in ["mysql://db/shop", "https://db.example/", "DATABASE_URL=mysql://u:p@db/x"] {
-            assert!(Target::parse(text).is_err(), "{text}");
+            assert!(ProbeTarget::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn sockets_beside_hosts_are_left_out() {
         for text in ["host=/tmp,db,@x port=1,2,3", "postgres://%2Ftmp:1,db:2/x"] {
-            let named = Target::parse_in(text, &Environment::default()).unwrap();
-            assert_eq!(named.targets.iter().map(Target::display).collect::<Vec<_>>(), ["db:2"], "{text}");
+            let named = ProbeTarget::parse_in(text, &Environment::default()).unwrap();
+            assert_eq!(named.targets.iter().map(ProbeTarget::display).collect::<Vec<_>>(), ["db:2"], "{text}");
             assert!(named.sockets > 0);
         }
     }
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn the_environment_fills_what_is_left_open() {
         let named = |text: &str, environment: &Environment| {
-            let target = Target::parse_in(text, environment).unwrap().targets.remove(0);
+            let target = ProbeTarget::parse_in(text, environment).unwrap().targets.remove(0);
             (target.display(), target.user, target.database)
         };
         let own = |text: &str| Some(text.to_owned());
@@ -404,9 +404,9 @@ mod tests {
         assert_eq!(named("service=prod port=1", &mine), ("prod.example:1".into(), own("svc"), None));
         let service = environment(&[("PGSERVICE", "prod"), ("PGDATABASE", "e")]);
         assert_eq!(named("", &service), ("prod.example:6432".into(), own("svc"), own("e")));
-        assert_eq!(Target::parse_in("service=none", &mine).err(), Some(TargetError::NoService));
-        assert_eq!(Target::parse("service=prod").err(), Some(TargetError::NoService));
-        assert_eq!(Target::parse("").err(), Some(TargetError::Empty));
+        assert_eq!(ProbeTarget::parse_in("service=none", &mine).err(), Some(TargetError::NoService));
+        assert_eq!(ProbeTarget::parse("service=prod").err(), Some(TargetError::NoService));
+        assert_eq!(ProbeTarget::parse("").err(), Some(TargetError::Empty));
     }
 
     #[test]
@@ -414,10 +414,10 @@ mod tests {
         let mut mine = environment(&[]);
         mine.default_root_certificate = Some("/home/u/.postgresql/root.crt".to_owned());
         mine.default_revocation_list = true;
-        let target = Target::parse_in("db", &mine).unwrap().targets.remove(0);
+        let target = ProbeTarget::parse_in("db", &mine).unwrap().targets.remove(0);
         assert_eq!(target.root_certificate.as_deref(), Some("/home/u/.postgresql/root.crt"));
         assert!(target.revocation_lists);
-        let target = Target::parse_in("host=db sslrootcert=/mine", &mine).unwrap().targets.remove(0);
+        let target = ProbeTarget::parse_in("host=db sslrootcert=/mine", &mine).unwrap().targets.remove(0);
         assert_eq!(target.root_certificate.as_deref(), Some("/mine"));
     }
 
@@ -428,8 +428,8 @@ mod tests {
         assert_eq!(error.variable, "PGUSER");
         assert!(!format!("{error} {error:?}").contains("hunter2"));
         let broken = Environment::new(|_| None, ServiceFile::parse("[a]\nhunter2")).unwrap();
-        assert!(Target::parse_in("db", &broken).is_ok());
-        assert_eq!(Target::parse_in("service=a", &broken).err(), Some(TargetError::ServiceFile(2)));
+        assert!(ProbeTarget::parse_in("db", &broken).is_ok());
+        assert_eq!(ProbeTarget::parse_in("service=a", &broken).err(), Some(TargetError::ServiceFile(2)));
         assert_eq!(ServiceFile::parse("[a]\nhunter2").err(), Some(TargetError::ServiceFile(2)));
     }
 
@@ -464,14 +464,14 @@ mod tests {
             "DATABASE_URL=postgres://db/shop&pass=hunter2",
             "db:5432/shop&pass=hunter2",
         ] {
-            let error = Target::parse(text).expect_err(text);
+            let error = ProbeTarget::parse(text).expect_err(text);
             assert!(matches!(error, TargetError::Secret { .. }), "{text}: {error:?}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
         }
         let token = format!("host=db user={}", "x".repeat(200));
-        assert!(matches!(Target::parse(&token), Err(TargetError::Secret { .. })));
+        assert!(matches!(ProbeTarget::parse(&token), Err(TargetError::Secret { .. })));
         for text in ["host=db user=app@server", "host=db user='a b' dbname='pass-through'", "host=db user=compass"] {
-            assert!(Target::parse(text).is_ok(), "{text}");
+            assert!(ProbeTarget::parse(text).is_ok(), "{text}");
         }
     }
 
@@ -493,7 +493,7 @@ mod tests {
             "u:hunter2@db:port",
             "hunter2@db",
         ] {
-            let said = match Target::parse(text) {
+            let said = match ProbeTarget::parse(text) {
                 Ok(targets) => format!("{targets:?}").replace("user: Some(\"hunter2\")", ""),
                 Err(error) => format!("{error} {error:?}"),
             };
@@ -504,17 +504,17 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(text in "\\PC{0,60}") {
-            let _ = Target::parse(&text);
-            let _ = Target::parse(&format!("postgres://{text}"));
-            let _ = Target::parse(&format!("host={text}"));
-            let _ = Target::parse(&format!("Server=a;{text}"));
+            let _ = ProbeTarget::parse(&text);
+            let _ = ProbeTarget::parse(&format!("postgres://{text}"));
+            let _ = ProbeTarget::parse(&format!("host={text}"));
+            let _ = ProbeTarget::parse(&format!("Server=a;{text}"));
             let _ = ServiceFile::parse(&text);
         }
 
         #[test]
         fn display_parses_back(host in "[a-z][a-z0-9.-]{0,20}", port in 1u16..) {
-            let target = Target::new(host, port);
-            prop_assert_eq!(Target::parse(&target.display()), Ok(vec![target]));
+            let target = ProbeTarget::new(host, port);
+            prop_assert_eq!(ProbeTarget::parse(&target.display()), Ok(vec![target]));
         }
     }
 }

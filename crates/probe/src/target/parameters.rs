@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{DEFAULT_PORT, MAX_HOSTS, Named, SslNegotiation, Target, TargetError, checked_host, parse_port};
+use super::{DEFAULT_PORT, MAX_HOSTS, Named, ProbeTarget, SslNegotiation, TargetError, checked_host, parse_port};
 
 /// The longest name of a user or database, in bytes: twice what PostgreSQL keeps of one. A token is longer.
 const LONGEST_NAME: usize = 128;
@@ -112,7 +112,7 @@ impl Parameters {
         if named.targets.is_empty() { Err(TargetError::UnixSocket) } else { Ok(named) }
     }
 
-    fn target(&self, host: Option<String>, address: Option<String>, port: &str) -> Result<Target, TargetError> {
+    fn target(&self, host: Option<String>, address: Option<String>, port: &str) -> Result<ProbeTarget, TargetError> {
         let address: Option<IpAddr> = match address {
             Some(text) => Some(text.parse().map_err(|_| TargetError::HostAddress)?),
             None => None,
@@ -124,7 +124,7 @@ impl Parameters {
             (Some(host), _) => checked_host(host)?.to_owned(),
         };
         let port = if port.is_empty() { DEFAULT_PORT } else { parse_port(port)? };
-        Ok(Target {
+        Ok(ProbeTarget {
             named: host.is_some(),
             address,
             user: self.user.clone(),
@@ -133,7 +133,7 @@ impl Parameters {
             revocation_lists: self.revocation_lists,
             negotiation: self.negotiation.unwrap_or_default(),
             service: self.service.clone(),
-            ..Target::new(shown, port)
+            ..ProbeTarget::new(shown, port)
         })
     }
 }

@@ -15,25 +15,25 @@ use hostssl_pgwire::backend::Authentication;
 use hostssl_pgwire::error_response::ErrorResponse;
 use hostssl_pgwire::frontend::InitialPacket;
 use hostssl_probe::report::EndpointReport;
-use hostssl_probe::target::Target;
-use hostssl_probe::{Options, Prober};
+use hostssl_probe::target::ProbeTarget;
+use hostssl_probe::{ProbeOptions, Prober};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Options under which a peer that does not answer costs little.
-pub(crate) fn quick() -> Options {
-    Options {
+pub(crate) fn quick() -> ProbeOptions {
+    ProbeOptions {
         connect_timeout: Duration::from_millis(500),
         job_timeout: Duration::from_millis(500),
         endpoint_timeout: Duration::from_secs(4),
         retry_delay: Duration::from_millis(20),
         transcript: true,
-        ..Options::default()
+        ..ProbeOptions::default()
     }
 }
 
-pub(crate) async fn probe(address: SocketAddr, options: Options) -> EndpointReport {
-    let target = Target::new(address.ip().to_string(), address.port());
+pub(crate) async fn probe(address: SocketAddr, options: ProbeOptions) -> EndpointReport {
+    let target = ProbeTarget::new(address.ip().to_string(), address.port());
     Prober::new(options).unwrap().probe_address(&target, address).await
 }
 

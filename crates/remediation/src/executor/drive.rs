@@ -4,7 +4,7 @@ mod judge;
 mod settle;
 mod wait;
 
-use super::recorder::Recorder;
+use super::recorder::RunRecorder;
 use super::{ExecutionEvent, Executor, Halt};
 use crate::{
     Accepted, Act, Direction, Ending, NotStarted, ParameterRef, ParameterWriter, RefusedBy, SafeText, Stage, Step,
@@ -56,7 +56,7 @@ enum Sight {
 
 pub(super) struct Drive<'a, W: ParameterWriter> {
     executor: &'a Executor<'a, W>,
-    recorder: &'a Recorder<'a, W>,
+    recorder: &'a RunRecorder<'a, W>,
     step: &'a Step,
     direction: Direction,
     before: &'a str,
@@ -72,7 +72,7 @@ pub(super) struct Drive<'a, W: ParameterWriter> {
 impl<'a, W: ParameterWriter> Drive<'a, W> {
     pub(super) fn new(
         executor: &'a Executor<'a, W>,
-        recorder: &'a Recorder<'a, W>,
+        recorder: &'a RunRecorder<'a, W>,
         step: &'a Step,
         direction: Direction,
     ) -> Self {

@@ -4,8 +4,8 @@ use super::pool::Places;
 use super::{ExecuteError, ExecutionEvent, Executor, Halt, Rest};
 use crate::report::report;
 use crate::{
-    Act, Direction, Event, InvalidTransition, ParameterWriter, Plan, Record, Report, RunId, RunState, Step, StepState,
-    Track,
+    Act, Direction, InvalidTransition, JournalEvent, JournalRecord, ParameterWriter, Plan, Report, RunId, RunState,
+    Step, StepState, Track,
 };
 use hostssl_model::ResourceId;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use std::time::Duration;
 const BATCH: usize = 1000;
 
 /// Appends to the journal first and then moves the state on, so that a report never knows more than the journal.
-pub(super) struct Recorder<'a, W: ParameterWriter> {
+pub(super) struct RunRecorder<'a, W: ParameterWriter> {
     executor: &'a Executor<'a, W>,
     run: &'a RunId,
     pub(super) plan: &'a Plan,
@@ -34,7 +34,7 @@ struct State {
     failures: usize,
 }
 
-impl<'a, W: ParameterWriter> Recorder<'a, W> {
+impl<'a, W: ParameterWriter> RunRecorder<'a, W> {
     pub(super) fn new(executor: &'a Executor<'a, W>, run: &'a RunId, plan: &'a Plan, state: RunState) -> Self {
         let failures = state.steps().iter().filter(|step| has_failed(step)).count();
         let state = Mutex::new(State { run: state, failures });
@@ -68,12 +68,12 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
 
     /// Records acts of one step, all or nothing.
     pub(super) async fn record(&self, step: &Step, direction: Direction, acts: Vec<Act>) -> Result<(), Halt> {
-        let events = acts.into_iter().map(|act| Event::Step { step: step.id, direction, act });
+        let events = acts.into_iter().map(|act| JournalEvent::Step { step: step.id, direction, act });
         self.append(events.collect()).await
     }
 
     /// Records events of many steps, which need not be all or nothing.
-    pub(super) async fn record_many(&self, events: Vec<Event>) -> Result<(), Halt> {
+    pub(super) async fn record_many(&self, events: Vec<JournalEvent>) -> Result<(), Halt> {
         let mut events = events.into_iter().peekable();
         while events.peek().is_some() {
             self.append(events.by_ref().take(BATCH).collect()).await?;
@@ -82,8 +82,8 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
     }
 
     /// Records an event of the run as a whole, while no step is being driven.
-    pub(super) async fn record_run(&self, event: Event) -> Result<(), Halt> {
-        let record = Record { at_ms: self.executor.clock.now_ms(), event };
+    pub(super) async fn record_run(&self, event: JournalEvent) -> Result<(), Halt> {
+        let record = JournalRecord { at_ms: self.executor.clock.now_ms(), event };
         let mut next = self.lock().run.clone();
         next.advance(&record).map_err(Halt::Defect)?;
         self.write(std::slice::from_ref(&record)).await?;
@@ -91,9 +91,9 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
         Ok(())
     }
 
-    async fn append(&self, events: Vec<Event>) -> Result<(), Halt> {
+    async fn append(&self, events: Vec<JournalEvent>) -> Result<(), Halt> {
         let at_ms = self.executor.clock.now_ms();
-        let records: Vec<Record> = events.into_iter().map(|event| Record { at_ms, event }).collect();
+        let records: Vec<JournalRecord> = events.into_iter().map(|event| JournalRecord { at_ms, event }).collect();
         let changed = self.lock().run.preview_steps(&records).map_err(Halt::Defect)?;
         self.write(&records).await?;
         let mut state = self.lock();
@@ -105,7 +105,7 @@ impl<'a, W: ParameterWriter> Recorder<'a, W> {
         Ok(())
     }
 
-    async fn write(&self, records: &[Record]) -> Result<(), Halt> {
+    async fn write(&self, records: &[JournalRecord]) -> Result<(), Halt> {
         let executor = self.executor;
         let appended = executor.patiently(async || executor.journal.append(self.run, records).await).await;
         appended.map_err(Halt::Journal)?;

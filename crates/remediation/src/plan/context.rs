@@ -25,7 +25,7 @@ pub struct PlanContext<'a> {
 
 /// Why a plan may not be applied here and now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
+pub enum ContextMismatch {
     /// It is for another cloud.
     #[error("the plan is for {plan}, this is {here}")]
     Cloud {
@@ -90,23 +90,23 @@ impl Plan {
     /// # Errors
     ///
     /// Everything that does not fit, not only the first.
-    pub fn check_context(&self, context: &PlanContext<'_>) -> Result<(), Vec<Mismatch>> {
+    pub fn check_context(&self, context: &PlanContext<'_>) -> Result<(), Vec<ContextMismatch>> {
         let mut mismatches = Vec::new();
         let differs = |plan: &str, here: &str| !plan.eq_ignore_ascii_case(here);
         if differs(self.cloud(), context.cloud) {
-            mismatches.push(Mismatch::Cloud { plan: self.cloud().into(), here: context.cloud.into() });
+            mismatches.push(ContextMismatch::Cloud { plan: self.cloud().into(), here: context.cloud.into() });
         }
         let principal = self.principal();
         if let Some(here) = context.tenant {
             let plan = principal.tenant.as_deref().unwrap_or("(not recorded)");
             if differs(plan, here) {
-                mismatches.push(Mismatch::Tenant { plan: plan.into(), here: here.into() });
+                mismatches.push(ContextMismatch::Tenant { plan: plan.into(), here: here.into() });
             }
         }
         if let Some(here) = context.principal {
             let plan = principal.object_id.as_deref().unwrap_or(&principal.name);
             if differs(plan, here) {
-                mismatches.push(Mismatch::Principal { plan: plan.into(), here: here.into() });
+                mismatches.push(ContextMismatch::Principal { plan: plan.into(), here: here.into() });
             }
         }
         mismatches.extend(age_mismatch(self.observed_at(), context));
@@ -114,18 +114,18 @@ impl Plan {
     }
 }
 
-fn age_mismatch(observed_at: &str, context: &PlanContext<'_>) -> Option<Mismatch> {
+fn age_mismatch(observed_at: &str, context: &PlanContext<'_>) -> Option<ContextMismatch> {
     let Some(observed) = unix_ms(observed_at) else {
-        return Some(Mismatch::NoTime(observed_at.into()));
+        return Some(ContextMismatch::NoTime(observed_at.into()));
     };
     let age = context.now_ms.saturating_sub(observed);
     match u64::try_from(age) {
         Ok(age) if Duration::from_millis(age) > context.max_age => {
-            Some(Mismatch::TooOld { age: Duration::from_millis(age), max_age: context.max_age })
+            Some(ContextMismatch::TooOld { age: Duration::from_millis(age), max_age: context.max_age })
         }
         Ok(_) => None,
         Err(_) if Duration::from_millis(age.unsigned_abs()) > CLOCK_SKEW => {
-            Some(Mismatch::FromTheFuture(observed_at.into()))
+            Some(ContextMismatch::FromTheFuture(observed_at.into()))
         }
         Err(_) => None,
     }

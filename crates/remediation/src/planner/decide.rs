@@ -1,6 +1,6 @@
 //! What to do with one control on one server.
 
-use super::{PlanInputs, Target};
+use super::{PlanInputs, PlanTarget};
 use crate::plan::{Disposition, LeftOutReason};
 use crate::{ClientImpact, ClientVerdict, Consent, FixableControl, Goal, SafeText};
 use hostssl_model::{
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 /// One setting to change.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
+pub(super) struct SettingChange {
     pub(super) control: FixableControl,
     pub(super) parameter: ParameterName,
     pub(super) before: Box<str>,
@@ -26,8 +26,8 @@ pub(super) struct Change {
 /// What to do.
 #[derive(Debug, Clone)]
 pub(super) enum Decision {
-    Write(Change),
-    ByHand(Change),
+    Write(SettingChange),
+    ByHand(SettingChange),
     LeaveOut(LeftOutReason, String),
     /// Its clients may be refused, and that was not accepted.
     Gate(ClientImpact),
@@ -37,7 +37,7 @@ pub(super) enum Decision {
 pub(super) fn decide(
     inputs: &PlanInputs<'_>,
     tenants: &HashMap<SubscriptionId, &str>,
-    target: &Target<'_>,
+    target: &PlanTarget<'_>,
     control: FixableControl,
 ) -> Vec<Decision> {
     let posture = target.posture;
@@ -95,7 +95,7 @@ fn other_tenant(
 }
 
 /// `None` when the finding failed and is not accepted, or when the goal is not to fix findings.
-fn judge_finding(inputs: &PlanInputs<'_>, target: &Target<'_>, control: FixableControl) -> Option<Decision> {
+fn judge_finding(inputs: &PlanInputs<'_>, target: &PlanTarget<'_>, control: FixableControl) -> Option<Decision> {
     if matches!(inputs.goal, Goal::Set { .. }) {
         return None;
     }
@@ -238,7 +238,7 @@ fn decide_setting(
     if let Some(Consent { reason, by }) = &accepted {
         why.push_str(&format!("; accepted by {by}: {reason}"));
     }
-    let change = Change {
+    let change = SettingChange {
         control,
         parameter: name,
         before: before.into(),
@@ -250,7 +250,7 @@ fn decide_setting(
         accepted,
     };
     Some(match obstacle(posture, name, wanted) {
-        Some(Obstacle::ByHand(text)) => Decision::ByHand(Change {
+        Some(Obstacle::ByHand(text)) => Decision::ByHand(SettingChange {
             disposition: Disposition::Manual,
             why: format!("{}; {text}", change.why),
             ..change

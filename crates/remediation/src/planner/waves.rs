@@ -1,6 +1,6 @@
 //! Which servers, in which wave.
 
-use super::decide::Change;
+use super::decide::SettingChange;
 use super::priority::{Tier, WaveOrder};
 use crate::{Disposition, FixableControl, PlanOptions};
 use hostssl_model::{Posture, ResourceId};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 #[derive(Debug)]
 pub(super) struct Group<'a> {
     pub(super) posture: &'a Posture,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<SettingChange>,
     /// The servers of its replica set that must be done before it.
     pub(super) after: Vec<&'a ResourceId>,
     /// How much depends on it.

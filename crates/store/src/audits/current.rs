@@ -1,21 +1,21 @@
 //! Keeps the present of each server: folds what an audit saw, and what a run changed, into what is known
 //! ([`CurrentState`]), and writes the row that lists read.
 
-use super::document::{self, Facts, Judgement};
-use super::evidence::Known;
+use super::document::{self, ServerFacts, ServerJudgement};
+use super::evidence::ServerEvidence;
 use super::save::{outcome_code, outcome_from};
 use super::types::{Code as _, RunMark, ServerWrite};
 use crate::StoreError;
 use hostssl_model::{
-    Change, CurrentState, Enforcement, Evidence, Meaning, Outcome, ParameterName, Seen, Standing, Standings,
-    WireObservation, WorstListener,
+    CurrentState, Enforcement, Evidence, Meaning, Observation, Outcome, ParameterName, Standing, Standings,
+    SwitchChange, WireObservation, WorstListener,
 };
-use hostssl_remediation::{Act, Event, Plan, Record};
+use hostssl_remediation::{Act, JournalEvent, JournalRecord, Plan};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 
 /// What one audit saw of one server.
-pub(crate) struct Look<'a> {
+pub(crate) struct ServerObservation<'a> {
     pub(crate) server: i64,
     pub(crate) audit: i64,
     pub(crate) audit_id: &'a str,
@@ -48,7 +48,7 @@ pub(crate) fn failing<'a>(findings: impl IntoIterator<Item = (&'a str, Outcome)>
 
 /// Folds an observation in. Returns the standing of the server by all that is known, and since when it has been
 /// declared so.
-pub(crate) fn fold(transaction: &Transaction<'_>, look: &Look<'_>) -> Result<(Standing, i64), StoreError> {
+pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) -> Result<(Standing, i64), StoreError> {
     let before = before(transaction, look.server)?;
     let mut known = known(transaction, look.server)?;
     let at = |at_ms| (at_ms, Box::<str>::from(look.audit_id));
@@ -57,8 +57,8 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &Look<'_>) -> Result<(St
     if !look.wire.is_empty() && is_newest_probe {
         known.failing = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
     }
-    known.state.add(Seen::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
-    known.state.add(Seen::Probed(Evidence { what: look.wire.clone(), at_ms, source }));
+    known.state.add(Observation::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
+    known.state.add(Observation::Probed(Evidence { what: look.wire.clone(), at_ms, source }));
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
     let since_ms = match &before {
@@ -93,12 +93,12 @@ pub(crate) fn fold_probe(
         .collect::<Result<_, _>>()?;
     let mut found = false;
     for (server, facts) in servers {
-        let facts: Facts = document::read(&facts)?;
+        let facts: ServerFacts = document::read(&facts)?;
         if !facts.fqdn.is_some_and(|name| name.eq_ignore_ascii_case(host.trim_end_matches('.'))) {
             continue;
         }
         let mut known = known(transaction, server)?;
-        known.state.add(Seen::ProbedAlone(Evidence { what: vec![look.clone()], at_ms, source: probe.into() }));
+        known.state.add(Observation::ProbedAlone(Evidence { what: vec![look.clone()], at_ms, source: probe.into() }));
         write_known(transaction, server, &known)?;
         write_derived(transaction, server, &known)?;
         found = true;
@@ -108,7 +108,7 @@ pub(crate) fn fold_probe(
 
 /// What fails by all that is known: what the look found, and what the newest probe found by controls that the look did
 /// not judge, as long as its evidence stands.
-fn failing_now(look: &Look<'_>, known: &Known) -> (Vec<String>, Outcome) {
+fn failing_now(look: &ServerObservation<'_>, known: &ServerEvidence) -> (Vec<String>, Outcome) {
     let mut names: Vec<String> = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
     let mut outcome = look.outcome;
     if look.wire.is_empty() {
@@ -122,7 +122,12 @@ fn failing_now(look: &Look<'_>, known: &Known) -> (Vec<String>, Outcome) {
     (names, outcome)
 }
 
-fn write_row(transaction: &Transaction<'_>, look: &Look<'_>, known: &Known, since_ms: i64) -> Result<(), StoreError> {
+fn write_row(
+    transaction: &Transaction<'_>,
+    look: &ServerObservation<'_>,
+    known: &ServerEvidence,
+    since_ms: i64,
+) -> Result<(), StoreError> {
     let state = &known.state;
     let (names, outcome) = failing_now(look, known);
     let changed = state.changed.as_ref().filter(|change| change.at_ms > look.at_ms);
@@ -158,7 +163,7 @@ fn write_row(transaction: &Transaction<'_>, look: &Look<'_>, known: &Known, sinc
 }
 
 /// What older evidence may change of a row: not what the newest look said.
-fn write_derived(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
+fn write_derived(transaction: &Transaction<'_>, server: i64, known: &ServerEvidence) -> Result<(), StoreError> {
     let state = &known.state;
     let update = "UPDATE current SET enforcement = ?2, wire = ?3, standing = ?4, probed_ms = ?5, \
                   expires_ms = ?6, accepts = ?7, outcome = CASE WHEN ?4 >= 4 THEN 3 ELSE outcome END WHERE server = ?1";
@@ -187,15 +192,15 @@ fn before(connection: &Connection, server: i64) -> Result<Option<Before>, StoreE
 }
 
 /// The evidence that is kept of a server.
-pub(crate) fn known(connection: &Connection, server: i64) -> Result<Known, StoreError> {
+pub(crate) fn known(connection: &Connection, server: i64) -> Result<ServerEvidence, StoreError> {
     let found: Option<String> = connection
         .prepare_cached("SELECT document FROM evidence WHERE server = ?1")?
         .query_row([server], |row| row.get(0))
         .optional()?;
-    found.map_or_else(|| Ok(Known::default()), |text| Known::read(&text))
+    found.map_or_else(|| Ok(ServerEvidence::default()), |text| ServerEvidence::read(&text))
 }
 
-fn write_known(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
+fn write_known(transaction: &Transaction<'_>, server: i64, known: &ServerEvidence) -> Result<(), StoreError> {
     let write = "INSERT OR REPLACE INTO evidence (server, document) VALUES (?1, ?2)";
     transaction.prepare_cached(write)?.execute(params![server, known.write()?])?;
     Ok(())
@@ -279,8 +284,8 @@ fn rebuild_one(
                 text(row, 8)?,
             ))
         })?;
-    let seen: Facts = document::read(&facts_text)?;
-    let judged: Judgement = document::read(&judged_text)?;
+    let seen: ServerFacts = document::read(&facts_text)?;
+    let judged: ServerJudgement = document::read(&judged_text)?;
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     let wire = seen.wire.iter().map(|one| one.observation(&at)).collect::<Result<_, _>>()?;
     let waiting: Vec<&str> =
@@ -289,7 +294,7 @@ fn rebuild_one(
         judged.findings.iter().map(|one| (one.control.as_str(), document::outcome(&one.outcome))).collect();
     let names = failing(findings.iter().copied()).join(",");
     let pending = waiting.join(",");
-    let look = Look {
+    let look = ServerObservation {
         server,
         audit,
         audit_id,
@@ -399,8 +404,8 @@ fn waits_for_restart(transaction: &Transaction<'_>, run: &str, step: u32, at_ms:
     let mut statement = transaction.prepare_cached("SELECT record FROM journal WHERE run = ?1 AND at_ms = ?2")?;
     let mut rows = statement.query(params![run, at_ms])?;
     while let Some(row) = rows.next()? {
-        let record: Record = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-        if let Event::Step { step: of, act: Act::Observed { pending_restart, .. }, .. } = record.event
+        let record: JournalRecord = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        if let JournalEvent::Step { step: of, act: Act::Observed { pending_restart, .. }, .. } = record.event
             && of == step
         {
             return Ok(pending_restart);
@@ -443,8 +448,8 @@ fn fold_write(transaction: &Transaction<'_>, id: &str, write: &Write<'_>) -> Res
     if write.parameter.is_switch() {
         let mut known = known(transaction, server)?;
         let after = if write.waits { Enforcement::NotEnforced } else { declares(write.parameter, write.after) };
-        let change = Change { before: declares(write.parameter, write.before), after };
-        known.state.add(Seen::Changed(Evidence { what: change, at_ms: write.at_ms, source: write.run.into() }));
+        let change = SwitchChange { before: declares(write.parameter, write.before), after };
+        known.state.add(Observation::Changed(Evidence { what: change, at_ms: write.at_ms, source: write.run.into() }));
         write_known(transaction, server, &known)?;
         judge_again(transaction, server, &known)?;
     }
@@ -474,7 +479,7 @@ fn fold_write(transaction: &Transaction<'_>, id: &str, write: &Write<'_>) -> Res
 
 /// The row of a server whose switch was written since the newest audit: of its controls the one that judges the switch
 /// is answered by what was read back, the others by that audit.
-fn judge_again(transaction: &Transaction<'_>, server: i64, known: &Known) -> Result<(), StoreError> {
+fn judge_again(transaction: &Transaction<'_>, server: i64, known: &ServerEvidence) -> Result<(), StoreError> {
     let state = &known.state;
     let Some(change) = state.changed.as_ref() else { return Ok(()) };
     let (at_ms, judged): (i64, String) = transaction
@@ -485,7 +490,7 @@ fn judge_again(transaction: &Transaction<'_>, server: i64, known: &Known) -> Res
     if at_ms >= change.at_ms {
         return write_derived(transaction, server, known);
     }
-    let judged: Judgement = document::read(&judged)?;
+    let judged: ServerJudgement = document::read(&judged)?;
     let is_open = state.declared() == Enforcement::NotEnforced;
     let switch = if is_open { Outcome::Fail } else { Outcome::Pass };
     let findings = judged.findings.iter().filter_map(|finding| match finding.control.as_str() {

@@ -1,10 +1,10 @@
 //! What changed between two observations of a server, in words.
 
-use super::document::{Facts, StoredReading};
+use super::document::{ServerFacts, StoredReading};
 use super::types::HistoryEntry;
 
 /// Notes in each entry, of which the newest is the first, what is different from the look before it.
-pub(crate) fn note(entries: &mut [HistoryEntry], facts: &[Facts]) {
+pub(crate) fn note(entries: &mut [HistoryEntry], facts: &[ServerFacts]) {
     for (index, entry) in entries.iter_mut().enumerate() {
         let Some(after) = facts.get(index) else { continue };
         let older = facts.get(index + 1..).unwrap_or_default();
@@ -21,7 +21,7 @@ pub(crate) fn note(entries: &mut [HistoryEntry], facts: &[Facts]) {
     }
 }
 
-fn settings(before: &Facts, after: &Facts) -> Vec<String> {
+fn settings(before: &ServerFacts, after: &ServerFacts) -> Vec<String> {
     let mut changes = Vec::new();
     for now in &after.readings {
         let Some(then) = before.readings.iter().find(|then| then.setting == now.setting) else { continue };
@@ -40,7 +40,7 @@ fn value(reading: &StoredReading) -> Option<String> {
     Some(if reading.pending_restart { format!("{value} (after a restart)") } else { value.clone() })
 }
 
-fn listeners(before: &Facts, after: &Facts) -> Vec<String> {
+fn listeners(before: &ServerFacts, after: &ServerFacts) -> Vec<String> {
     let mut changes = Vec::new();
     for now in &after.wire {
         let then = before.wire.iter().find(|then| then.port == now.port);

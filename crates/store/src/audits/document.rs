@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// What was observed of a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Facts {
+pub(crate) struct ServerFacts {
     pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) location: String,
@@ -37,7 +37,7 @@ pub(crate) struct Facts {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum OfPrimary {
-    Seen(Facts),
+    Seen(ServerFacts),
     Unseen(StoredBlind),
 }
 
@@ -75,7 +75,7 @@ pub struct StoredBlind {
 /// What the controls said about a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Judgement {
+pub(crate) struct ServerJudgement {
     pub(crate) ssl_enforcement: String,
     pub(crate) minimal_tls_version: Option<String>,
     pub(crate) outcome: String,
@@ -106,7 +106,7 @@ pub struct StoredFinding {
 /// The run's own facts: who, where, when, by what.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct StoredRun {
+pub(crate) struct RunDocument {
     pub(crate) started_at: String,
     pub(crate) finished_at: String,
     pub(crate) principals: Vec<StoredPrincipal>,
@@ -188,7 +188,7 @@ impl StoredBlind {
     }
 }
 
-impl Facts {
+impl ServerFacts {
     pub(crate) fn of(posture: &Posture, primary: Option<&Reading<Posture>>) -> Self {
         let server = &posture.server;
         Self {
@@ -221,7 +221,7 @@ impl Facts {
             location: self.location.as_str().into(),
             state: self.state.as_deref().map(model::ServerState::new),
             fqdn: self.fqdn.as_deref().map(Into::into),
-            role: model::Role::from_code(&self.role).unwrap_or(model::Role::None),
+            role: model::ReplicationRole::from_code(&self.role).unwrap_or(model::ReplicationRole::None),
             primary: self.primary.as_deref().map(id).transpose()?,
             tags: self.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             // It is for probing, which a kept audit does no more.
@@ -286,7 +286,7 @@ impl StoredReading {
     }
 }
 
-impl Judgement {
+impl ServerJudgement {
     pub(crate) fn of(report: &model::ServerReport) -> Self {
         Self {
             ssl_enforcement: report.ssl_enforcement.as_str().to_owned(),
@@ -360,12 +360,12 @@ mod tests {
     fn tags_are_kept_and_documents_from_before_have_none() {
         let before = r#"{"id":"/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/a",
             "kind":"flexible","location":"westeurope","state":null,"fqdn":null,"role":"none","primary":null,"readings":[]}"#;
-        let facts: Facts = read(before).unwrap();
+        let facts: ServerFacts = read(before).unwrap();
         let (mut posture, _) = facts.posture("2026-01-01T00:00:00Z").unwrap();
         assert!(posture.server.tags.is_empty());
         posture.server.tags = [("environment", "staging")].into_iter().collect();
-        let text = serde_json::to_string(&Facts::of(&posture, None)).unwrap();
-        let (read_back, _) = read::<Facts>(&text).unwrap().posture("2026-01-01T00:00:00Z").unwrap();
+        let text = serde_json::to_string(&ServerFacts::of(&posture, None)).unwrap();
+        let (read_back, _) = read::<ServerFacts>(&text).unwrap().posture("2026-01-01T00:00:00Z").unwrap();
         assert_eq!(read_back.server.tags, posture.server.tags);
     }
 }

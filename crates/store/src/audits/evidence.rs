@@ -5,7 +5,7 @@ use super::listener::StoredListener;
 use super::types::Code as _;
 use crate::StoreError;
 use hostssl_model::{
-    Acceptance, Change, CurrentState, Enforcement, Evidence, Reading, WireListener, WireObservation, WireVersion,
+    Acceptance, CurrentState, Enforcement, Evidence, Reading, SwitchChange, WireListener, WireObservation, WireVersion,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ struct Dated<T> {
 
 /// The evidence of one server, and the controls that the newest audit with a probe found failing.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct ServerEvidence {
     pub(crate) state: CurrentState,
     pub(crate) failing: Vec<String>,
 }
@@ -61,7 +61,7 @@ fn looks(stored: Vec<StoredListener>, at_ms: i64) -> Result<Vec<WireObservation>
     stored.iter().map(|one| one.observation(&at)).collect()
 }
 
-impl Known {
+impl ServerEvidence {
     /// Whether what a control said of the wire is from before the switch was turned, and depends on it.
     pub(crate) fn is_outdated(&self, control: &str) -> bool {
         self.state.probed_before_the_change() && Enforcement::ON_THE_WIRE.iter().any(|one| one.as_str() == control)
@@ -111,7 +111,7 @@ impl Known {
         let stored: Stored = document::read(text)?;
         let code = |code: i64, _: i64| Ok(Enforcement::from_code(code));
         let change = |(before, after): (i64, i64), _: i64| {
-            Ok(Change { before: Enforcement::from_code(before), after: Enforcement::from_code(after) })
+            Ok(SwitchChange { before: Enforcement::from_code(before), after: Enforcement::from_code(after) })
         };
         let answered = stored.answered.into_iter().map(|(port, one)| Ok((port, evidence(one, looks)?)));
         Ok(Self {

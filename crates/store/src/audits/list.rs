@@ -1,13 +1,13 @@
 //! Lists: what pages show, none of it by reading documents of more than one server.
 
 use super::current::{known, read_standings};
-use super::document::{self, Facts, Judgement, StoredBlind, StoredRun, StoredScope};
+use super::document::{self, RunDocument, ServerFacts, ServerJudgement, StoredBlind, StoredScope};
 use super::listener::StoredListener;
 use super::save::{outcome_code, outcome_from};
 use super::types::Code as _;
 use super::types::{
-    AuditEntry, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange, ServerDetail, ServerFilter,
-    ServerPage, ServerRow, ServerSort, StoredGap, Tally,
+    AuditEntry, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange,
+    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap,
 };
 use crate::StoreError;
 use hostssl_model::{
@@ -162,7 +162,7 @@ fn entries(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<
 fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
     let text = |index| row.get::<_, String>(index);
     let number = |index| row.get::<_, i64>(index).map(unsigned);
-    let run: StoredRun = document::read(&text(6)?)?;
+    let run: RunDocument = document::read(&text(6)?)?;
     let scope: StoredScope = document::read(&text(4)?)?;
     let principals = run.principals.into_iter().map(|principal| Principal {
         name: principal.name,
@@ -186,7 +186,7 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
         stopped: row.get(8)?,
         subscriptions: number(9)?,
         summary: Summary { servers: number(10)?, pass: number(11)?, fail: number(12)?, unknown: number(13)? },
-        tally: Tally { enforced: number(14)?, not_enforced: number(15)?, unknown: number(16)? },
+        tally: EnforcementTally { enforced: number(14)?, not_enforced: number(15)?, unknown: number(16)? },
         standings: read_standings(&text(17)?)?,
         present: None,
     })
@@ -202,7 +202,7 @@ const ROW_THEN: &str = "(SELECT started_ms FROM audits WHERE num = o.audit), NUL
 const ROW_COLUMNS: usize = 24;
 
 /// Where the servers of an audit, or of the present, stand.
-pub(crate) struct Source {
+pub(crate) struct ServerSource {
     /// The table, under the name `o`.
     pub(crate) table: &'static str,
     /// The condition, of which the value is the first.
@@ -211,7 +211,7 @@ pub(crate) struct Source {
     row: &'static str,
 }
 
-impl Source {
+impl ServerSource {
     pub(crate) fn of(audit: &AuditEntry) -> Self {
         match audit.present {
             // Whatever the newest audit saw, and what others have seen since it began.
@@ -281,7 +281,7 @@ fn listed(text: &str) -> Vec<String> {
 
 /// The condition that a filter makes, with its values. The audit is the first.
 pub(crate) fn condition(audit: &AuditEntry, filter: &ServerFilter) -> (String, Vec<Value>) {
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     let mut sql = source.condition.to_owned();
     let mut values = vec![Value::Integer(source.value)];
     let mut equal = |column: &str, value: Value| {
@@ -388,7 +388,7 @@ pub(crate) fn servers(
         _ => format!("{by} {direction}, s.name COLLATE NOCASE, s.num"),
     };
     // Finding the rows of a page looks at every server of the audit, so it joins no more than it must.
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     let by_subscription = sort == ServerSort::Subscription;
     let tables = source.tables(by_subscription || !filter.search.is_empty());
     let mut paged = values.clone();
@@ -414,11 +414,11 @@ pub(crate) fn servers(
 /// How many servers pass a filter.
 fn tally(
     connection: &Connection,
-    source: &Source,
+    source: &ServerSource,
     condition: &str,
     values: Vec<Value>,
     filter: &ServerFilter,
-) -> Result<(Tally, Standings), StoreError> {
+) -> Result<(EnforcementTally, Standings), StoreError> {
     let of_servers = !filter.kinds.is_empty() || !filter.subscription.is_empty();
     let tables = match (filter.search.is_empty(), of_servers) {
         (false, _) => source.tables(true),
@@ -426,7 +426,7 @@ fn tally(
         (true, false) => source.table.to_owned(),
     };
     let sql = format!("SELECT o.enforcement, o.standing, count(*) FROM {tables} WHERE {condition} GROUP BY 1, 2");
-    let (mut tally, mut standings) = (Tally::default(), Standings::default());
+    let (mut tally, mut standings) = (EnforcementTally::default(), Standings::default());
     let mut statement = connection.prepare_cached(&sql)?;
     let mut counts = statement.query(params_from_iter(values))?;
     while let Some(row) = counts.next()? {
@@ -439,7 +439,7 @@ fn tally(
 
 /// One pass over the servers; what each value has in number is added up here.
 pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Facets, StoreError> {
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     let mut statement = connection.prepare_cached(&format!(
         "SELECT s.kind, o.state, o.reason, s.subscription, o.wire, o.tls, o.standing, count(*) FROM {} WHERE {} \
          GROUP BY 1, 2, 3, 4, 5, 6, 7",
@@ -500,7 +500,7 @@ pub(crate) fn server(
     audit: &AuditEntry,
     key: &str,
 ) -> Result<Option<ServerDetail>, StoreError> {
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     // The present of one server is there however old the audit is that saw it last.
     let condition = if audit.present.is_some() { "?1 = ?1" } else { source.condition };
     let sql = format!(
@@ -517,8 +517,8 @@ pub(crate) fn server(
         })
         .optional()?;
     let Some((row, facts, judgement, number)) = found else { return Ok(None) };
-    let facts: Facts = document::read(&facts)?;
-    let judgement: Judgement = document::read(&judgement)?;
+    let facts: ServerFacts = document::read(&facts)?;
+    let judgement: ServerJudgement = document::read(&judgement)?;
     let evidence = match audit.present {
         Some(_) => Some(known(connection, number)?.state),
         None => None,
@@ -561,10 +561,10 @@ pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<
     )?;
     let mut rows = statement.query(params![key, count])?;
     let mut found: Vec<HistoryEntry> = Vec::new();
-    let mut documents: Vec<Facts> = Vec::new();
+    let mut documents: Vec<ServerFacts> = Vec::new();
     while let Some(row) = rows.next()? {
-        let run: StoredRun = document::read(&row.get::<_, String>(1)?)?;
-        let facts: Facts = document::read(row.get_ref(9)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let run: RunDocument = document::read(&row.get::<_, String>(1)?)?;
+        let facts: ServerFacts = document::read(row.get_ref(9)?.as_str().map_err(rusqlite::Error::from)?)?;
         found.push(HistoryEntry {
             audit: row.get(0)?,
             started_at: run.started_at,
@@ -593,7 +593,7 @@ pub(crate) fn changes(
     previous: &AuditEntry,
     count: u32,
 ) -> Result<(Vec<ServerChange>, u64), StoreError> {
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     let found =
         format!("SELECT o.server, {COARSE} AS coarse, o.standing FROM {} WHERE {}", source.table, source.condition);
     let mut statement = connection.prepare_cached(&format!(
@@ -608,7 +608,7 @@ pub(crate) fn changes(
         source.condition,
     ))?;
     let mut found = read_changes(&mut statement.query(params![source.value, previous.num, count])?)?;
-    let then = Source::of(previous);
+    let then = ServerSource::of(previous);
     let gone = format!(
         "SELECT {}, o.standing, NULL, count(*) OVER () FROM {} WHERE o.audit = ?2 AND o.server NOT IN \
          (SELECT q.server FROM {} q WHERE {}) ORDER BY s.name COLLATE NOCASE LIMIT ?3",

@@ -1,14 +1,14 @@
 //! A kept audit as the report that it was.
 
-use super::document::{self, Facts, Judgement};
-use super::evidence::Known;
-use super::list::{Source, condition, unsigned};
+use super::document::{self, ServerFacts, ServerJudgement};
+use super::evidence::ServerEvidence;
+use super::list::{ServerSource, condition, unsigned};
 use super::save::outcome_from;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, Run, ServerReport, SslEnforcement,
-    Subscription, SubscriptionId, SubscriptionState, Summary,
+    AuditReport, AuditRun, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, ServerReport,
+    SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary,
 };
 use rusqlite::{Connection, params_from_iter};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn report(
         summary.count(server.outcome);
         servers.push(server);
     })?;
-    let run = Run {
+    let run = AuditRun {
         id: audit.id.clone(),
         started_at: audit.started_at.clone(),
         finished_at: audit.finished_at.clone(),
@@ -48,7 +48,7 @@ pub(crate) fn each_server(
     take: &mut dyn FnMut(ServerReport),
 ) -> Result<(), StoreError> {
     let (condition, values) = condition(audit, filter);
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     // Only the present has evidence of its own.
     let evidence = if audit.present.is_some() { "e.document, o.outcome" } else { "NULL, o.outcome" };
     let joined = if audit.present.is_some() { " LEFT JOIN evidence e ON e.server = o.server" } else { "" };
@@ -61,18 +61,18 @@ pub(crate) fn each_server(
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
-        let facts: Facts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-        let judgement: Judgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let facts: ServerFacts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let judgement: ServerJudgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
         let mut report = as_it_was(&facts, &judgement, &audit.started_at)?;
         if let Some(evidence) = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-            bring_up_to_date(&mut report, Known::read(evidence)?, outcome_from(row.get(3)?));
+            bring_up_to_date(&mut report, ServerEvidence::read(evidence)?, outcome_from(row.get(3)?));
         }
         take(report);
     }
     Ok(())
 }
 
-fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<ServerReport, StoreError> {
+fn as_it_was(facts: &ServerFacts, judgement: &ServerJudgement, observed_at: &str) -> Result<ServerReport, StoreError> {
     let (posture, primary) = facts.posture(observed_at)?;
     Ok(ServerReport {
         server: posture.server,
@@ -87,7 +87,7 @@ fn as_it_was(facts: &Facts, judgement: &Judgement, observed_at: &str) -> Result<
 }
 
 /// Puts the evidence of each kind that stands in place of what the newest audit saw or did not see.
-fn bring_up_to_date(report: &mut ServerReport, known: Known, outcome: Outcome) {
+fn bring_up_to_date(report: &mut ServerReport, known: ServerEvidence, outcome: Outcome) {
     let state = known.state;
     report.wire = state.wire();
     report.outcome = outcome;
@@ -153,7 +153,7 @@ pub(crate) fn control_tallies(
     let mut rows = statement.query([audit.num])?;
     let mut tallies: Vec<(String, ControlTally)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let judgement: Judgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let judgement: ServerJudgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let servers = unsigned(row.get(1)?);
         for finding in judgement.findings {
             let index = tallies.iter().position(|(control, _)| *control == finding.control).unwrap_or_else(|| {

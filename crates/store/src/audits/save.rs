@@ -1,9 +1,9 @@
 //! Keeps an audit: one transaction, all or nothing.
 
-use super::current::{self, Look};
-use super::document::{Facts, Judgement, StoredPrincipal, StoredRun, StoredScope};
+use super::current::{self, ServerObservation};
+use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
 use super::tags;
-use super::types::{AuditId, Code as _, Tally};
+use super::types::{AuditId, Code as _, EnforcementTally};
 use crate::StoreError;
 use hostssl_model::{
     AuditReport, ControlId, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
@@ -18,7 +18,7 @@ pub(crate) fn save(connection: &mut Connection, report: &AuditReport) -> Result<
     // Whoever writes in between would make the first write of a deferred transaction fail.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let started_ms = report.run.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
-    let mut tally = Tally::default();
+    let mut tally = EnforcementTally::default();
     report.servers.iter().for_each(|server| tally.add(Enforcement::of(server), 1));
     let audit = insert_audit(&transaction, report, started_ms, tally)?;
     insert_subscriptions(&transaction, audit, report)?;
@@ -63,7 +63,7 @@ fn insert_audit(
     transaction: &Transaction<'_>,
     report: &AuditReport,
     started_ms: i64,
-    tally: Tally,
+    tally: EnforcementTally,
 ) -> Result<i64, StoreError> {
     let run = &report.run;
     let Scope { tenants: _, management_groups, subscriptions, resource_groups, servers, tags, except } = &run.scope;
@@ -71,7 +71,7 @@ fn insert_audit(
         [management_groups, subscriptions, resource_groups, servers, tags, except].iter().all(|names| names.is_empty());
     let ends_early = |reason| matches!(reason, Reason::Interrupted | Reason::Deadline);
     let stopped = report.gaps.iter().any(|gap| ends_early(gap.blind.reason));
-    let stored = StoredRun {
+    let stored = RunDocument {
         started_at: run.started_at.clone(),
         finished_at: run.finished_at.clone(),
         principals: run.principals.iter().map(principal).collect(),
@@ -155,16 +155,16 @@ fn insert_server(
     report: &ServerReport,
 ) -> Result<(), StoreError> {
     let posture = report.posture();
-    let document = json(&Facts::of(&posture, report.primary.as_deref()))?;
+    let document = json(&ServerFacts::of(&posture, report.primary.as_deref()))?;
     let (facts, is_new) = keep_document(transaction, "facts", &document)?;
     if is_new {
         tags::insert(transaction, facts, &report.server.tags)?;
     }
-    let (judgement, _) = keep_document(transaction, "judgements", &json(&Judgement::of(report))?)?;
+    let (judgement, _) = keep_document(transaction, "judgements", &json(&ServerJudgement::of(report))?)?;
     let server = keep_server(transaction, report)?;
     let keys: Vec<&str> = report.waiting().map(ParameterName::key).collect();
     let pending = keys.join(",");
-    let look = Look {
+    let look = ServerObservation {
         server,
         audit,
         audit_id,

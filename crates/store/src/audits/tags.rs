@@ -1,6 +1,6 @@
 //! The tags of servers: kept with the facts that they are part of, counted by name and value.
 
-use super::list::{Source, unsigned};
+use super::list::{ServerSource, unsigned};
 use super::types::{AuditEntry, Code as _, TagName};
 use crate::StoreError;
 use hostssl_model::{Standing, Standings, Tags};
@@ -21,7 +21,7 @@ pub(crate) fn insert(transaction: &Transaction<'_>, facts: i64, tags: &Tags) -> 
 
 /// The names of tags by how many servers have them, each with where the servers of each value stand.
 pub(crate) fn names(connection: &Connection, audit: &AuditEntry) -> Result<Vec<TagName>, StoreError> {
-    let source = Source::of(audit);
+    let source = ServerSource::of(audit);
     let mut statement = connection.prepare_cached(&format!(
         "SELECT t.name, t.value, o.standing, count(*) FROM {} JOIN tags t ON t.facts = o.facts WHERE {} \
          GROUP BY 1, 2, 3 ORDER BY 1, 2",

@@ -55,7 +55,7 @@ impl Code for Standing {
 
 /// How many servers enforce, by what is declared alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct EnforcementTally {
     /// They do.
     pub enforced: u64,
     /// They do not.
@@ -64,7 +64,7 @@ pub struct Tally {
     pub unknown: u64,
 }
 
-impl Tally {
+impl EnforcementTally {
     /// All together.
     #[must_use]
     pub fn servers(&self) -> u64 {
@@ -113,7 +113,7 @@ pub struct AuditEntry {
     /// Servers by the worst of their controls.
     pub summary: Summary,
     /// Servers by what is declared.
-    pub tally: Tally,
+    pub tally: EnforcementTally,
     /// Servers by where they stand, by all that was known when the audit was kept.
     pub standings: Standings,
     /// Of the newest audit: that lists and counts are of the present, which began with it. What other audits, probes
@@ -287,7 +287,7 @@ pub struct ServerPage {
     /// How many pass the filter.
     pub total: u64,
     /// Of those, how many enforce, by what is declared.
-    pub tally: Tally,
+    pub tally: EnforcementTally,
     /// Of those, how many stand where.
     pub standings: Standings,
 }

@@ -2,9 +2,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason, ResourceId,
-    Role, Run, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked,
-    WireListener, WireObservation, WireTransport,
+    AuditReport, AuditRun, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
+    ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
+    Unchecked, WireListener, WireObservation, WireTransport,
 };
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Estate {
         let primary = estate.id("orders");
         estate.add("replica", "off");
         let replica = estate.find("replica");
-        (replica.server.role, replica.server.primary) = (Role::Replica, Some(primary));
+        (replica.server.role, replica.server.primary) = (ReplicationRole::Replica, Some(primary));
         let mut legacy = posture(1, "Legacy", Kind::Single);
         legacy.readings = vec![
             (Name::SslEnforcement, Reading::Known(Parameter::in_effect(Name::SslEnforcement, "Enabled"))),
@@ -141,7 +141,7 @@ impl Estate {
         let at = |second: u64| {
             format!("2026-11-{:02}T{:02}:{:02}:{second:02}Z", 1 + minute / 1440, minute / 60 % 24, minute % 60)
         };
-        let run = Run {
+        let run = AuditRun {
             id: format!("01890000-0000-7000-8000-{minute:012}"),
             started_at: at(0),
             finished_at: at(2),
@@ -201,7 +201,7 @@ fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
             location: "westeurope".into(),
             state: Some(ServerState::new("Ready")),
             fqdn: Some(format!("{name}.postgres.database.azure.com").into()),
-            role: Role::None,
+            role: ReplicationRole::None,
             primary: None,
             tags: [("environment", "production")].into_iter().collect(),
             administrator: None,

@@ -8,7 +8,7 @@ use clap::Args;
 use hostssl_census::{Census, MissingReason, Source, SourceKind};
 use hostssl_model::Server;
 use hostssl_ops::{ClientSource, Tenant};
-use hostssl_probe::target::Target;
+use hostssl_probe::target::ProbeTarget;
 use hostssl_sessions::{Login, Observer, PoolerConsole, Schedule, ServerSessions};
 use std::time::Duration;
 
@@ -174,7 +174,7 @@ impl ClientSource for AzureSessions<'_> {
         let has_pooler = server.kind.offering().has_log_files
             && hostssl_azure::read_pooler_enabled(&tenant.arm, &server.id).await.unwrap_or(true);
         if has_pooler {
-            let target = Target { port: BUILT_IN_POOLER, ..login.target.clone() };
+            let target = ProbeTarget { port: BUILT_IN_POOLER, ..login.target.clone() };
             poolers.push(PoolerConsole::new(Login { target, ..login.clone() }));
         }
         let observer = Observer { server: Some(ServerSessions::new(login)), poolers };

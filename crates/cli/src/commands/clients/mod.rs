@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
 use clap::{Args, ValueEnum};
-use hostssl_census::{Census, KeptCensus, Limits, Millis, Prefix, Requirements, Tls};
+use hostssl_census::{Census, CensusLimits, KeptCensus, Millis, Prefix, Requirements, SessionTls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, clients_csv, clients_json, clients_sheet, clients_text};
@@ -179,7 +179,7 @@ fn of_named(
     };
     let mut logs = None;
     if has_logs {
-        let census = Census::new(Limits::default(), since);
+        let census = Census::new(CensusLimits::default(), since);
         logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?);
     }
     let one = |name, census: Census| ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
@@ -191,7 +191,7 @@ fn of_named(
         let observed = named.into_iter().map(|server| {
             // With logs there is one server, and it has the name of its first log.
             let name = name_of_logs.clone().unwrap_or_else(|| server.name.clone());
-            let census = from_logs.take().unwrap_or_else(|| Census::new(Limits::default(), since));
+            let census = from_logs.take().unwrap_or_else(|| Census::new(CensusLimits::default(), since));
             async move { one(name, server.observe(args, census).await) }
         });
         Ok(futures::future::join_all(observed.collect::<Vec<_>>()).await)
@@ -274,7 +274,7 @@ fn write(report: &ClientsReport, args: &ClientsArgs, query: Option<&Query>, talk
     stdout::write_value(&value, query, format, stdout::palette(talk))
 }
 
-impl From<Only> for Tls {
+impl From<Only> for SessionTls {
     fn from(only: Only) -> Self {
         match only {
             Only::Plaintext => Self::Plaintext,

@@ -8,7 +8,7 @@ mod progress;
 mod sink;
 mod targets;
 
-use crate::args::{OutputArgs, ProbeArgs, Replication};
+use crate::args::{OutputArgs, ProbeArgs, ReplicationArg};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -20,11 +20,11 @@ use futures::{FutureExt, StreamExt};
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
-use hostssl_probe::{Names, Options, probe_stream};
-pub(crate) use policy::Finding;
+use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
 use policy::Policy;
-use progress::Progress;
-pub(crate) use sink::Sink;
+pub(crate) use policy::ProbeFinding;
+use progress::ProbeProgress;
+pub(crate) use sink::EndpointSink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,16 +47,16 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c().fuse());
         // It takes hold when it is polled: from now on, an interrupt ends with a whole report.
         let _ = futures::poll!(interrupt.as_mut());
-        let options = Options { conversations: parallel, ..options(args, root_files)? };
+        let options = ProbeOptions { conversations: parallel, ..options(args, root_files)? };
         let asked = asked(&options);
         let prober = Arc::new(prober(options)?);
         let mut keeper = ProbeKeeper::begin(&args.keep, &asked);
-        let mut sink = Sink::new(args.value.output, query, shape, stdout::palette(talk));
+        let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(talk));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
         let mut reports = probe_stream(prober, stream, parallel + connecting);
         let mut tally = Tally::default();
-        let mut progress = Progress::new(talk);
+        let mut progress = ProbeProgress::new(talk);
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         let mut no_poolers = 0_u64;
         loop {
@@ -154,7 +154,7 @@ impl Tally {
 }
 
 /// What is asked of every endpoint, for readers of a kept probe.
-fn asked(options: &Options) -> serde_json::Value {
+fn asked(options: &ProbeOptions) -> serde_json::Value {
     let replication = options.replication.iter().map(|kind| match kind {
         hostssl_probe::Replication::None => "none",
         hostssl_probe::Replication::Physical => "physical",
@@ -164,9 +164,9 @@ fn asked(options: &Options) -> serde_json::Value {
         "users": options.users,
         "databases": options.databases,
         "names": match options.names {
-            Names::Given => "given",
-            Names::Fewest => "fewest",
-            Names::WellKnown => "well-known",
+            StartupNames::Given => "given",
+            StartupNames::Fewest => "fewest",
+            StartupNames::WellKnown => "well-known",
         },
         "repeat": options.repeat,
         "replication": replication.collect::<Vec<_>>(),
@@ -174,18 +174,20 @@ fn asked(options: &Options) -> serde_json::Value {
     })
 }
 
-fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError> {
+fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<ProbeOptions, CliError> {
     let base = match (args.thorough, args.ciphers) {
-        (true, _) => Options::thorough(),
-        (false, true) => Options { cipher_suites: true, groups: true, post_quantum: true, ..Options::default() },
-        (false, false) => Options::default(),
+        (true, _) => ProbeOptions::thorough(),
+        (false, true) => {
+            ProbeOptions { cipher_suites: true, groups: true, post_quantum: true, ..ProbeOptions::default() }
+        }
+        (false, false) => ProbeOptions::default(),
     };
     let names = match (args.only_these, args.quick) {
-        (true, _) => Names::Given,
-        (false, true) => Names::Fewest,
-        (false, false) => Names::WellKnown,
+        (true, _) => StartupNames::Given,
+        (false, true) => StartupNames::Fewest,
+        (false, false) => StartupNames::WellKnown,
     };
-    let mut options = Options {
+    let mut options = ProbeOptions {
         users: args.user.clone(),
         databases: args.database.clone(),
         names,
@@ -210,12 +212,12 @@ fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<Options, CliError>
     Ok(options)
 }
 
-impl From<Replication> for hostssl_probe::Replication {
-    fn from(replication: Replication) -> Self {
+impl From<ReplicationArg> for hostssl_probe::Replication {
+    fn from(replication: ReplicationArg) -> Self {
         match replication {
-            Replication::None => Self::None,
-            Replication::Physical => Self::Physical,
-            Replication::Logical => Self::Logical,
+            ReplicationArg::None => Self::None,
+            ReplicationArg::Physical => Self::Physical,
+            ReplicationArg::Logical => Self::Logical,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// Something that may count as a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Finding {
+pub(crate) enum ProbeFinding {
     /// Plaintext is accepted, or TLS is broken.
     NotEnforced,
     /// libpq with `sslmode=verify-full` would refuse the certificate.
@@ -16,7 +16,7 @@ pub(crate) enum Finding {
     Weakness(Weakness),
 }
 
-impl Finding {
+impl ProbeFinding {
     /// Its name on the command line and in JSON.
     fn name(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Finding {
     }
 }
 
-impl FromStr for Finding {
+impl FromStr for ProbeFinding {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -46,17 +46,17 @@ impl FromStr for Finding {
 /// What counts: everything, by default.
 #[derive(Debug)]
 pub(super) struct Policy {
-    only: Vec<Finding>,
-    allowed: Vec<Finding>,
+    only: Vec<ProbeFinding>,
+    allowed: Vec<ProbeFinding>,
 }
 
 impl Policy {
     /// Counts `only`, or everything if that is empty, without what is `allowed`.
-    pub(super) fn new(only: &[Finding], allowed: &[Finding]) -> Self {
+    pub(super) fn new(only: &[ProbeFinding], allowed: &[ProbeFinding]) -> Self {
         Self { only: only.to_vec(), allowed: allowed.to_vec() }
     }
 
-    fn counts(&self, finding: Finding) -> bool {
+    fn counts(&self, finding: ProbeFinding) -> bool {
         (self.only.is_empty() || self.only.contains(&finding)) && !self.allowed.contains(&finding)
     }
 
@@ -68,14 +68,14 @@ impl Policy {
         let of_verdict = outcome(report.verdict);
         let verify_full = report.certificate.as_ref().and_then(|certificate| certificate.verify_full.ok);
         let found = [
-            (of_verdict == Outcome::Fail).then_some(Finding::NotEnforced),
-            (verify_full == Some(false)).then_some(Finding::VerifyFull),
+            (of_verdict == Outcome::Fail).then_some(ProbeFinding::NotEnforced),
+            (verify_full == Some(false)).then_some(ProbeFinding::VerifyFull),
         ];
-        let weaknesses = report.weaknesses.iter().copied().map(Finding::Weakness);
+        let weaknesses = report.weaknesses.iter().copied().map(ProbeFinding::Weakness);
         let all = found.into_iter().flatten().chain(weaknesses);
         let failures: Vec<String> =
             all.filter(|finding| self.counts(*finding)).map(|one| one.name().to_owned()).collect();
-        let unjudged = verify_full.is_none() && self.counts(Finding::VerifyFull);
+        let unjudged = verify_full.is_none() && self.counts(ProbeFinding::VerifyFull);
         let outcome = match of_verdict {
             _ if !failures.is_empty() => Outcome::Fail,
             Outcome::Unknown => Outcome::Unknown,
@@ -89,9 +89,9 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_probe::report::{CertificateReport, Judgement, SslRequestOutcome, TransportAnswer, Verdict};
+    use hostssl_probe::report::{CertificateReport, Judgement, SslRequestOutcome, TransportAnswer, WireVerdict};
 
-    fn report(verdict: Verdict, verify_full: Option<bool>, weaknesses: &[Weakness]) -> EndpointReport {
+    fn report(verdict: WireVerdict, verify_full: Option<bool>, weaknesses: &[Weakness]) -> EndpointReport {
         let certificate = CertificateReport {
             verify_full: Judgement { ok: verify_full, reason: None },
             ..CertificateReport::default()
@@ -122,13 +122,13 @@ mod tests {
         let all = Policy::new(&[], &[]);
         let weak = [Weakness::NoTls13];
         for (endpoint, outcome, failures) in [
-            (report(Verdict::Enforced, Some(true), &[]), Outcome::Pass, &[][..]),
-            (report(Verdict::Enforced, None, &[]), Outcome::Unknown, &[]),
-            (report(Verdict::Enforced, Some(false), &[]), Outcome::Fail, &["verify-full"]),
-            (report(Verdict::Enforced, Some(true), &weak), Outcome::Fail, &["no-tls13"]),
-            (report(Verdict::Optional, Some(true), &[]), Outcome::Fail, &["not-enforced"]),
-            (report(Verdict::Inconclusive, Some(true), &[]), Outcome::Unknown, &[]),
-            (report(Verdict::Unreachable, None, &[]), Outcome::Unknown, &[]),
+            (report(WireVerdict::Enforced, Some(true), &[]), Outcome::Pass, &[][..]),
+            (report(WireVerdict::Enforced, None, &[]), Outcome::Unknown, &[]),
+            (report(WireVerdict::Enforced, Some(false), &[]), Outcome::Fail, &["verify-full"]),
+            (report(WireVerdict::Enforced, Some(true), &weak), Outcome::Fail, &["no-tls13"]),
+            (report(WireVerdict::Optional, Some(true), &[]), Outcome::Fail, &["not-enforced"]),
+            (report(WireVerdict::Inconclusive, Some(true), &[]), Outcome::Unknown, &[]),
+            (report(WireVerdict::Unreachable, None, &[]), Outcome::Unknown, &[]),
         ] {
             let (found, why) = all.judge(&endpoint);
             assert_eq!(
@@ -136,20 +136,20 @@ mod tests {
                 (outcome, failures.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>().as_slice())
             );
         }
-        let enforced = report(Verdict::Enforced, Some(false), &weak);
-        let lenient = Policy::new(&[], &[Finding::VerifyFull, Finding::Weakness(Weakness::NoTls13)]);
+        let enforced = report(WireVerdict::Enforced, Some(false), &weak);
+        let lenient = Policy::new(&[], &[ProbeFinding::VerifyFull, ProbeFinding::Weakness(Weakness::NoTls13)]);
         assert_eq!(lenient.judge(&enforced).0, Outcome::Pass);
-        let only = Policy::new(&[Finding::NotEnforced], &[]);
+        let only = Policy::new(&[ProbeFinding::NotEnforced], &[]);
         assert_eq!(only.judge(&enforced).0, Outcome::Pass);
-        assert_eq!(only.judge(&report(Verdict::Enforced, None, &[])).0, Outcome::Pass);
-        assert_eq!(only.judge(&report(Verdict::PlaintextOnly, None, &weak)).1, ["not-enforced"]);
+        assert_eq!(only.judge(&report(WireVerdict::Enforced, None, &[])).0, Outcome::Pass);
+        assert_eq!(only.judge(&report(WireVerdict::PlaintextOnly, None, &weak)).1, ["not-enforced"]);
     }
 
     #[test]
     fn findings_have_the_names_of_the_report() {
         for name in ["not-enforced", "verify-full", "no-tls13", "certificate-expires-soon", "plaintext-md5"] {
-            assert_eq!(name.parse::<Finding>().unwrap().name(), name);
+            assert_eq!(name.parse::<ProbeFinding>().unwrap().name(), name);
         }
-        assert!("no-such-weakness".parse::<Finding>().is_err());
+        assert!("no-such-weakness".parse::<ProbeFinding>().is_err());
     }
 }

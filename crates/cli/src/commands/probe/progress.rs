@@ -6,13 +6,13 @@ use crate::stdout::stderr_is_terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
-pub(super) struct Progress {
+pub(super) struct ProbeProgress {
     bar: ProgressBar,
     minute: EachMinute,
     done: u64,
 }
 
-impl Progress {
+impl ProbeProgress {
     pub(super) fn new(talk: &OutputArgs) -> Self {
         let shown = stderr_is_terminal() && talk.verbose == 0 && !talk.quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

@@ -12,9 +12,9 @@ use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 type Out = BufWriter<Stdout>;
 
 /// Takes endpoints one by one. A table, JSON and TSV are written as they come; a query and the other formats need the whole.
-pub(crate) enum Sink {
+pub(crate) enum EndpointSink {
     Table(TableWriter<Out>),
-    Json(probe_json::Writer<Out>),
+    Json(probe_json::ProbeWriter<Out>),
     /// Rows of values apart by tabs, which do not depend on each other.
     Rows(Out),
     Whole {
@@ -26,7 +26,7 @@ pub(crate) enum Sink {
     Nothing,
 }
 
-impl Sink {
+impl EndpointSink {
     pub(super) fn new(output: ValueFormat, query: Option<Query>, shape: Shape, palette: Palette) -> Self {
         match output {
             ValueFormat::None => Self::Nothing,
@@ -42,7 +42,7 @@ impl Sink {
                 let width = stdout::terminal_width().filter(|_| !shape.wide);
                 Self::Table(TableWriter::new(out(), palette, width, shape))
             }
-            Format::Json if query.is_none() => Self::Json(probe_json::Writer::new(out())),
+            Format::Json if query.is_none() => Self::Json(probe_json::ProbeWriter::new(out())),
             Format::Tsv if query.is_none() => Self::Rows(out()),
             format => Self::Whole { reports: Vec::new(), query, format, palette },
         }

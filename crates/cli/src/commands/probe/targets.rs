@@ -7,7 +7,7 @@ use crate::probing::{roots_of_file, system_roots};
 use futures::stream::{self, Stream, StreamExt};
 use hostssl_probe::RootFiles;
 use hostssl_probe::report::{EndpointReport, Unreachable};
-use hostssl_probe::target::{Environment, Target};
+use hostssl_probe::target::{Environment, ProbeTarget};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -40,7 +40,7 @@ const HINT: &str =
 
 /// Targets, of which those of a file are still to be read.
 pub(super) struct Targets {
-    named: Vec<Target>,
+    named: Vec<ProbeTarget>,
     file: Option<Lines>,
     reading: Reading,
 }
@@ -88,12 +88,12 @@ pub(crate) fn is_azure(host: &str) -> bool {
 
 impl Poolers {
     /// The target of the pooler that may be beside `target`, if `text` is the bare name of an Azure server.
-    fn beside(&self, text: &str, target: &Target) -> Option<Target> {
+    fn beside(&self, text: &str, target: &ProbeTarget) -> Option<ProbeTarget> {
         let bare = text.trim() == target.host && target.address.is_none();
         if !bare || !is_azure(&target.host) {
             return None;
         }
-        let pooler = Target { port: POOLER, ..target.clone() };
+        let pooler = ProbeTarget { port: POOLER, ..target.clone() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pooler.display());
         Some(pooler)
     }
@@ -130,7 +130,7 @@ impl Targets {
     }
 
     /// The targets as they are read. A file is read by a thread of its own: standard input may keep it waiting.
-    pub(super) fn stream(self) -> (impl Stream<Item = Target> + Send + 'static, Unread) {
+    pub(super) fn stream(self) -> (impl Stream<Item = ProbeTarget> + Send + 'static, Unread) {
         let unread = Unread::default();
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         if let Some(lines) = self.file {
@@ -153,8 +153,8 @@ pub(super) fn none() -> CliError {
 
 impl Reading {
     /// Reads a target, and the roots that it names. Errors never repeat the text, which may hold a password.
-    fn parse(&self, text: &str) -> Result<Vec<Target>, String> {
-        let found = Target::parse_in(text, &self.environment).map_err(|error| error.to_string())?;
+    fn parse(&self, text: &str) -> Result<Vec<ProbeTarget>, String> {
+        let found = ProbeTarget::parse_in(text, &self.environment).map_err(|error| error.to_string())?;
         if found.sockets > 0 {
             say!("warning: skipped {} Unix-domain socket(s) in a list of hosts: they have no TLS", found.sockets);
         }
@@ -198,7 +198,7 @@ impl Lines {
         Ok(Self { place: path.display().to_string(), reader: Box::new(BufReader::new(file)) })
     }
 
-    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<Target>, unread: &Unread) {
+    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<ProbeTarget>, unread: &Unread) {
         for number in 1.. {
             let line = match self.next_line() {
                 Ok(Some(line)) => line,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_bare_azure_name_stands_for_both_ports() {
         let displayed = |text: &str| -> Vec<String> {
-            Reading::default().parse(text).unwrap().iter().map(Target::display).collect()
+            Reading::default().parse(text).unwrap().iter().map(ProbeTarget::display).collect()
         };
         let host = "pg-orders.postgres.database.azure.com";
         assert_eq!(displayed(host), [format!("{host}:5432"), format!("{host}:6432")]);

@@ -1,7 +1,7 @@
 //! Probes that are kept, shown as they were.
 
 use crate::args::{AuditFormat, KeptArgs, OutputArgs};
-use crate::commands::probe::Sink;
+use crate::commands::probe::EndpointSink;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -26,7 +26,7 @@ pub(super) fn show(
         )
     })?;
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    let mut sink = Sink::of(format, query, shape, stdout::palette(talk));
+    let mut sink = EndpointSink::of(format, query, shape, stdout::palette(talk));
     for number in 0.. {
         let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;
         if documents.is_empty() {

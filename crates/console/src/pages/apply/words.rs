@@ -1,7 +1,7 @@
 //! The results of a run and of its steps, in words and badges.
 
 use crate::view::Badge;
-use hostssl_remediation::{Direction, RunOutcome, Status, StepReport};
+use hostssl_remediation::{Direction, RunOutcome, StepReport, StepStatus};
 
 /// How a run stands: its badge, what happened, and what to do. `by_hand` is that only steps for people are left.
 pub(super) fn outcome_words(outcome: RunOutcome, way: Direction, by_hand: bool) -> (Badge, &'static str, &'static str) {
@@ -74,23 +74,25 @@ const OPEN: Badge = Badge { class: "unknown", shape: "?", word: "not settled" };
 /// A step that hostssl does not write.
 const BY_HAND: Badge = Badge { class: "unknown", shape: "–", word: "manual" };
 
-fn status_badge(status: Status) -> Badge {
+fn status_badge(status: StepStatus) -> Badge {
     let (class, shape) = match status {
-        Status::Applied | Status::Already | Status::Undone => ("yes", "✓"),
-        Status::Failed | Status::Refused | Status::TimedOut | Status::Stuck => ("no", "✕"),
-        Status::ChangedSincePlan | Status::NotStarted | Status::WaitsForRestart | Status::Forgotten => ("unknown", "?"),
+        StepStatus::Applied | StepStatus::Already | StepStatus::Undone => ("yes", "✓"),
+        StepStatus::Failed | StepStatus::Refused | StepStatus::TimedOut | StepStatus::Stuck => ("no", "✕"),
+        StepStatus::ChangedSincePlan | StepStatus::NotStarted | StepStatus::WaitsForRestart | StepStatus::Forgotten => {
+            ("unknown", "?")
+        }
     };
     Badge { class, shape, word: status_words(status) }
 }
 
 /// The status in words, where its name in JSON is none.
-fn status_words(status: Status) -> &'static str {
+fn status_words(status: StepStatus) -> &'static str {
     match status {
-        Status::ChangedSincePlan => "changed since the plan",
-        Status::TimedOut => "timed out",
-        Status::NotStarted => "not started",
-        Status::WaitsForRestart => "waits for a restart",
-        Status::Forgotten => "forgotten",
+        StepStatus::ChangedSincePlan => "changed since the plan",
+        StepStatus::TimedOut => "timed out",
+        StepStatus::NotStarted => "not started",
+        StepStatus::WaitsForRestart => "waits for a restart",
+        StepStatus::Forgotten => "forgotten",
         other => other.as_str(),
     }
 }

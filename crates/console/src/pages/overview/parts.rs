@@ -1,6 +1,6 @@
 //! The fleet in parts: by subscription, kind, lowest TLS version and certificate. Each bar filters the list.
 
-use crate::view::{Bar, Tls, count, kind_word, tls_word};
+use crate::view::{Bar, TlsCell, count, kind_word, tls_word};
 use hostssl_model::{Floor, Standings};
 use hostssl_store::{Facets, TagName};
 
@@ -110,7 +110,7 @@ fn floors(facets: &Facets) -> Vec<PartRow> {
     floors.sort_by_key(|(floor, _)| Floor::from_azure(floor).map_or((true, Floor::None), |floor| (false, floor)));
     let most = floors.iter().map(|(_, servers)| *servers).max().unwrap_or_default();
     let row = |(floor, servers): &(String, u64)| {
-        let weak = Tls::new(floor, false, "").class == "bad";
+        let weak = TlsCell::new(floor, false, "").class == "bad";
         PartRow {
             words: tls_word(floor).to_owned(),
             link: link(&[("floor", floor)]),

@@ -3,7 +3,7 @@
 use super::PlanQuery;
 use crate::jobs::plan::Ready;
 use crate::view::{Badge, count, plural};
-use hostssl_census::Verdict;
+use hostssl_census::CensusVerdict;
 use hostssl_formats::plan_text::client_text;
 use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{
@@ -32,7 +32,7 @@ pub(super) struct Review {
     pub(super) q: String,
     pub(super) waves: Vec<Wave>,
     pub(super) manual: Vec<Row>,
-    pub(super) left_out: Vec<Reason>,
+    pub(super) left_out: Vec<StepReason>,
     pub(super) complaints: Vec<(Badge, &'static str, String)>,
     /// What could break, in words.
     pub(super) risk: String,
@@ -73,7 +73,7 @@ pub(super) struct Row {
     pub(super) why: String,
 }
 
-pub(super) struct Reason {
+pub(super) struct StepReason {
     pub(super) words: &'static str,
     pub(super) servers: String,
     pub(super) named: Vec<(String, String)>,
@@ -144,7 +144,7 @@ impl Review {
 pub(super) type Censuses = BTreeMap<String, CensusEntry>;
 
 /// What the census says of a step that requires TLS.
-fn verdict_of(step: &Step, censuses: &Censuses) -> Option<Verdict> {
+fn verdict_of(step: &Step, censuses: &Censuses) -> Option<CensusVerdict> {
     let entry = censuses.get(&server_key(&step.server));
     entry.filter(|_| step.control == FixableControl::RequireSecureTransport).map(|entry| entry.verdict)
 }
@@ -159,14 +159,14 @@ struct ClientCounts {
 
 impl ClientCounts {
     fn of(plan: &Plan, censuses: &Censuses) -> Self {
-        let mut servers: BTreeMap<&ResourceId, Option<Verdict>> = BTreeMap::new();
+        let mut servers: BTreeMap<&ResourceId, Option<CensusVerdict>> = BTreeMap::new();
         for step in plan.steps().iter().filter(|step| may_refuse(step)) {
             let verdict = verdict_of(step, censuses);
             // The worst of a server's steps: clients that break, then what is not known.
-            let rank = |verdict: &Option<Verdict>| match verdict {
-                Some(Verdict::Breaks) => 0,
-                Some(Verdict::NeedsObservation) | None => 1,
-                Some(Verdict::Safe) => 2,
+            let rank = |verdict: &Option<CensusVerdict>| match verdict {
+                Some(CensusVerdict::Breaks) => 0,
+                Some(CensusVerdict::NeedsObservation) | None => 1,
+                Some(CensusVerdict::Safe) => 2,
             };
             let worst = servers.entry(&step.server).or_insert(verdict);
             if rank(&verdict) < rank(worst) {
@@ -176,9 +176,9 @@ impl ClientCounts {
         let mut counts = Self::default();
         for verdict in servers.into_values() {
             match verdict {
-                Some(Verdict::Breaks) => counts.breaks += 1,
-                Some(Verdict::Safe) => counts.safe += 1,
-                Some(Verdict::NeedsObservation) | None => counts.unknown += 1,
+                Some(CensusVerdict::Breaks) => counts.breaks += 1,
+                Some(CensusVerdict::Safe) => counts.safe += 1,
+                Some(CensusVerdict::NeedsObservation) | None => counts.unknown += 1,
             }
         }
         counts
@@ -357,8 +357,8 @@ fn row(step: &Step, censuses: &Censuses) -> Row {
         Disposition::OnlineSafe => Badge { class: "yes", shape: "✓", word: "no interruption" },
         Disposition::BreaksClients => Badge { class: "no", shape: "✕", word: "breaks clients" },
         Disposition::NeedsObservation => match verdict_of(step, censuses) {
-            Some(Verdict::Breaks) => Badge { class: "no", shape: "✕", word: "breaks clients" },
-            Some(Verdict::Safe | Verdict::NeedsObservation) | None => {
+            Some(CensusVerdict::Breaks) => Badge { class: "no", shape: "✕", word: "breaks clients" },
+            Some(CensusVerdict::Safe | CensusVerdict::NeedsObservation) | None => {
                 Badge { class: "unknown", shape: "!", word: "may break clients" }
             }
         },
@@ -377,12 +377,12 @@ fn row(step: &Step, censuses: &Censuses) -> Row {
     }
 }
 
-fn left_out(plan: &Plan) -> Vec<Reason> {
+fn left_out(plan: &Plan) -> Vec<StepReason> {
     let mut reasons: BTreeMap<LeftOutReason, BTreeMap<&ResourceId, &str>> = BTreeMap::new();
     for one in plan.left_out() {
         reasons.entry(one.reason).or_default().entry(&one.server).or_insert(one.detail.as_str());
     }
-    let told = |(reason, servers): (LeftOutReason, BTreeMap<&ResourceId, &str>)| Reason {
+    let told = |(reason, servers): (LeftOutReason, BTreeMap<&ResourceId, &str>)| StepReason {
         words: words(reason),
         servers: plural(servers.len() as u64, "server"),
         more: servers.len().saturating_sub(NAMED),

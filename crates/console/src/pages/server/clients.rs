@@ -2,7 +2,7 @@
 
 use crate::view::{Badge, Timeline, When, count, plural};
 use hostssl_census::{
-    CensusReport, Client, Fix, Interval, KeptCensus, Requirements, Restriction, Source, Tls, Verdict,
+    CensusReport, CensusVerdict, Client, Fix, Interval, KeptCensus, Requirements, Restriction, SessionTls, Source,
 };
 use hostssl_store::CensusEntry;
 
@@ -55,12 +55,12 @@ fn requirements(now_ms: i64) -> Requirements {
 impl Clients {
     pub(super) fn of(kept: &KeptCensus, now_ms: i64) -> Self {
         let report = kept.judge(requirements(now_ms), None);
-        let number = |tls: Tls| report.clients.iter().filter(|client| client.tls == tls).count() as u64;
+        let number = |tls: SessionTls| report.clients.iter().filter(|client| client.tls == tls).count() as u64;
         let counts = [
-            ("in plaintext", Tls::Plaintext),
-            ("unknown", Tls::Unknown),
-            ("with TLS", Tls::Tls),
-            ("local", Tls::Local),
+            ("in plaintext", SessionTls::Plaintext),
+            ("unknown", SessionTls::Unknown),
+            ("with TLS", SessionTls::Tls),
+            ("local", SessionTls::Local),
         ];
         let counts = counts.into_iter().map(|(words, tls)| (words, count(number(tls))));
         let CensusReport { verdict, reason, window, sources, clients, .. } = &report;
@@ -104,12 +104,12 @@ impl Refused {
 /// Clients were not observed, or not for long enough.
 const NOT_OBSERVED: Badge = Badge { class: "unknown", shape: "?", word: "not observed enough" };
 
-impl From<Verdict> for Badge {
-    fn from(verdict: Verdict) -> Self {
+impl From<CensusVerdict> for Badge {
+    fn from(verdict: CensusVerdict) -> Self {
         match verdict {
-            Verdict::Breaks => Self { class: "no", shape: "✕", word: "clients would be refused" },
-            Verdict::NeedsObservation => NOT_OBSERVED,
-            Verdict::Safe => Self { class: "yes", shape: "✓", word: "safe to enforce" },
+            CensusVerdict::Breaks => Self { class: "no", shape: "✕", word: "clients would be refused" },
+            CensusVerdict::NeedsObservation => NOT_OBSERVED,
+            CensusVerdict::Safe => Self { class: "yes", shape: "✓", word: "safe to enforce" },
         }
     }
 }
@@ -118,7 +118,7 @@ impl From<Verdict> for Badge {
 pub(crate) fn in_short(entry: Option<&CensusEntry>) -> (Badge, String) {
     match entry {
         None => (NOT_OBSERVED, String::new()),
-        Some(entry) if entry.verdict == Verdict::Breaks => {
+        Some(entry) if entry.verdict == CensusVerdict::Breaks => {
             (Badge { word: "in plaintext", ..entry.verdict.into() }, plural(entry.plaintext, "client"))
         }
         Some(entry) => (entry.verdict.into(), String::new()),
@@ -137,10 +137,10 @@ fn who(client: &Client) -> String {
 impl From<&Client> for ClientRow {
     fn from(client: &Client) -> Self {
         let (class, shape, word) = match client.tls {
-            Tls::Plaintext => ("no", "✕", "plaintext"),
-            Tls::Unknown => ("unknown", "?", "unknown"),
-            Tls::Tls => ("yes", "✓", "TLS"),
-            Tls::Local => ("none", "–", "local"),
+            SessionTls::Plaintext => ("no", "✕", "plaintext"),
+            SessionTls::Unknown => ("unknown", "?", "unknown"),
+            SessionTls::Tls => ("yes", "✓", "TLS"),
+            SessionTls::Local => ("none", "–", "local"),
         };
         let more = if client.is_estimate { "about " } else { "" };
         Self {
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(Refused::of(None, 0).badge.class, "unknown");
         assert_eq!(Refused::of(Some(&KeptCensus::default()), 0).badge.class, "unknown");
         assert_eq!(in_short(None).0.class, "unknown");
-        assert_eq!(Badge::from(Verdict::NeedsObservation).class, "unknown");
+        assert_eq!(Badge::from(CensusVerdict::NeedsObservation).class, "unknown");
         let empty = Clients::of(&KeptCensus::default(), 0);
         assert!(empty.badge.class == "unknown" && empty.rows.is_empty() && empty.timeline.is_none());
     }

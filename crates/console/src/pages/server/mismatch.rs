@@ -9,7 +9,7 @@ const POOLER: u16 = 6432;
 
 /// One thing that a probe saw, and that should not be so.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Mismatch {
+pub(crate) struct WireMismatch {
     /// What it is.
     pub(crate) what: String,
     /// Why that may be, the likeliest first.
@@ -19,13 +19,13 @@ pub(crate) struct Mismatch {
 }
 
 /// Everything of this server that is not as it should be, the worst first.
-pub(crate) fn mismatches(detail: &ServerDetail, listeners: &[Listener]) -> Vec<Mismatch> {
+pub(crate) fn mismatches(detail: &ServerDetail, listeners: &[Listener]) -> Vec<WireMismatch> {
     let mut found = Vec::new();
     if detail.row.standing == Standing::AcceptsPlaintext {
         found.extend(listeners.iter().filter(|one| accepts_plaintext(one)).map(plaintext));
     }
     if detail.row.switch_waits() {
-        found.push(Mismatch {
+        found.push(WireMismatch {
             what: "TLS is set to be required, but the change waits for a restart.".to_owned(),
             causes: vec![
                 "Azure applies this change when the server restarts. Until then, clients can connect without TLS.",
@@ -43,9 +43,9 @@ fn accepts_plaintext(listener: &Listener) -> bool {
     matches!(transport, Some(WireTransport::Optional | WireTransport::PlaintextOnly))
 }
 
-fn plaintext(listener: &Listener) -> Mismatch {
+fn plaintext(listener: &Listener) -> WireMismatch {
     if listener.port == POOLER {
-        return Mismatch {
+        return WireMismatch {
             what: "The built-in PgBouncer (port 6432) accepts connections without TLS, although Azure says TLS is required."
                 .to_owned(),
             causes: vec![
@@ -59,7 +59,7 @@ fn plaintext(listener: &Listener) -> Mismatch {
             ],
         };
     }
-    Mismatch {
+    WireMismatch {
         what: format!("Port {} accepts connections without TLS, although Azure says TLS is required.", listener.port),
         causes: vec![
             "The change has not reached the running server: it was made a moment ago, or the server must restart.",
@@ -75,7 +75,7 @@ fn plaintext(listener: &Listener) -> Mismatch {
 }
 
 /// A lowest version that is declared and not kept.
-fn versions(detail: &ServerDetail) -> Option<Mismatch> {
+fn versions(detail: &ServerDetail) -> Option<WireMismatch> {
     let row = &detail.row;
     let declared = row.minimal_tls.as_ref().map_or("", hostssl_model::Word::as_str);
     let word = crate::view::tls_word(declared);
@@ -84,7 +84,7 @@ fn versions(detail: &ServerDetail) -> Option<Mismatch> {
             "" => String::new(),
             accepts => format!(" A probe saw {} accepted.", crate::view::tls_word(accepts)),
         };
-        return Some(Mismatch {
+        return Some(WireMismatch {
             what: format!("The minimum version {word} waits for a restart and is not in effect.{now}"),
             causes: vec!["Azure applies this change when the server restarts."],
             fix: vec!["Restart the server in a maintenance window.", "Probe again."],
@@ -92,7 +92,7 @@ fn versions(detail: &ServerDetail) -> Option<Mismatch> {
     }
     let is_version = declared.starts_with("TLS1_");
     let below = is_version && !row.accepts.is_empty() && (row.accepts == "SSL3" || row.accepts.as_str() < declared);
-    below.then(|| Mismatch {
+    below.then(|| WireMismatch {
         what: format!(
             "The minimum is declared as {word}, but a probe saw {} accepted.",
             crate::view::tls_word(&row.accepts)
@@ -105,9 +105,9 @@ fn versions(detail: &ServerDetail) -> Option<Mismatch> {
     })
 }
 
-fn certificate(port: u16, certificate: &WireCertificate) -> Option<Mismatch> {
+fn certificate(port: u16, certificate: &WireCertificate) -> Option<WireMismatch> {
     let reason = certificate.reason.as_deref().unwrap_or("no reason is known");
-    (certificate.verify_full == Some(false)).then(|| Mismatch {
+    (certificate.verify_full == Some(false)).then(|| WireMismatch {
         what: format!("Port {port}: clients with sslmode=verify-full refuse the certificate: {reason}."),
         causes: vec![
             "Clients connect by another name than the certificate has: an alias, an address, or an old name.",

@@ -46,7 +46,7 @@ impl SaveForm {
 }
 
 /// The portal's page for both generations: what the switch is, what it really sets, and where to set it.
-pub(super) struct Switch {
+pub(super) struct SwitchPage {
     /// The setting that enforces; `None` where the platform does.
     pub(super) setting: Option<&'static str>,
     pub(super) floor: &'static str,
@@ -58,7 +58,7 @@ pub(super) struct Switch {
     pub(super) known: bool,
 }
 
-impl Switch {
+impl SwitchPage {
     /// Whether the platform enforces TLS, so that there is no switch.
     pub(super) fn by_platform(&self) -> bool {
         self.known && self.setting.is_none()

@@ -3,7 +3,7 @@
 use super::wait::{Bounded, Pace};
 use super::{Drive, Next};
 use crate::executor::Halt;
-use crate::{Direction, Ending, ParameterWriter, SafeText, Verdict};
+use crate::{Direction, Ending, ParameterWriter, SafeText, WireCheck};
 
 impl<W: ParameterWriter> Drive<'_, W> {
     /// Only what makes a server stricter is proven on the wire; putting back restores a value, whatever it does.
@@ -22,19 +22,19 @@ impl<W: ParameterWriter> Drive<'_, W> {
             let asked = judge.judge(self.place(), self.wanted);
             let verdict = match self.while_patient(self.executor.options.busy_patience, asked).await {
                 Bounded::Done(verdict) => verdict,
-                Bounded::TooLong => Verdict::NotChecked(SafeText::new("it took too long")),
+                Bounded::TooLong => WireCheck::NotChecked(SafeText::new("it took too long")),
                 Bounded::Stopped => return Ok(Next::Leave),
             };
             match verdict {
-                Verdict::Confirmed => return self.end(reached(pending_restart, None)).await,
-                Verdict::NotChecked(why) => {
+                WireCheck::Confirmed => return self.end(reached(pending_restart, None)).await,
+                WireCheck::NotChecked(why) => {
                     return self.end(reached(pending_restart, Some(format!("not checked on the wire: {why}")))).await;
                 }
-                Verdict::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
+                WireCheck::Contradicted(what) if self.since(began) >= self.executor.options.judge_patience => {
                     let text = format!("Azure declares the value, but the probe contradicts it: {what}");
                     return self.end(Ending::Failed { detail: SafeText::new(&text) }).await;
                 }
-                Verdict::Contradicted(_) => {}
+                WireCheck::Contradicted(_) => {}
             }
             if self.is_out_of_patience() {
                 return Ok(Next::Leave);

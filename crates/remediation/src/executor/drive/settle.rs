@@ -4,7 +4,7 @@
 use super::wait::{Bounded, Pace};
 use super::{Drive, Next, Operation, Sight};
 use crate::executor::{ExecutionEvent, Halt};
-use crate::{Ending, ParameterWriter, PollError, Progress, SafeText, Track};
+use crate::{Ending, OperationProgress, ParameterWriter, PollError, SafeText, Track};
 use hostssl_model::{Reason, Unchecked};
 use std::time::Duration;
 
@@ -131,9 +131,9 @@ impl<W: ParameterWriter> Drive<'_, W> {
                 Bounded::Stopped => return Told::Leave,
             };
             match answer {
-                Ok(Progress::Succeeded) => return Told::Succeeded,
-                Ok(Progress::Failed { detail }) => return Told::Failed(detail),
-                Ok(Progress::Pending { retry_after }) => {
+                Ok(OperationProgress::Succeeded) => return Told::Succeeded,
+                Ok(OperationProgress::Failed { detail }) => return Told::Failed(detail),
+                Ok(OperationProgress::Pending { retry_after }) => {
                     (asked, unanswered) = (retry_after, 0);
                     let long = self.since(began) >= LONG_OPERATION;
                     if long && matches!(self.look().await, Sight::Wanted(_)) {
