@@ -14,10 +14,11 @@ use hostssl_model::{Kind, Meaning, ResourceId};
 use hostssl_ops::Tenant;
 use hostssl_remediation::{
     Clock as _, ExecuteError, Journal as _, JournalEvent, JournalRecord, Plan, Report, RunId, SafeText, Step,
-    StepStatus, SystemClock,
+    StepReport, StepStatus, SystemClock,
 };
 use hostssl_sessions::{LeftoverSession, LeftoverSessions};
 use hostssl_store::Store;
+use std::collections::BTreeSet;
 
 /// Servers that are logged in to at once.
 const AT_ONCE: usize = 32;
@@ -129,12 +130,7 @@ impl<'a> Leftovers<'a> {
         plan: &Plan,
         report: &Report,
     ) -> Result<Vec<RunSessions>, CliError> {
-        let has_it = |server: &Enforced<'_>| {
-            let mut steps = report.steps.iter().filter(|step| step.server == server.0.as_str());
-            steps.any(|step| matches!(step.status, StepStatus::Applied | StepStatus::Already))
-        };
-        let servers: Vec<Enforced<'_>> = enforced(plan).into_iter().filter(has_it).collect();
-        let looks = stream::iter(servers).map(|server| async move {
+        let looks = stream::iter(enforced_now(plan, report)).map(|server| async move {
             let looked = async {
                 let sessions = self.connect(tenant, server).await?;
                 let found = sessions.look().await.map_err(|error| error.to_string())?;
@@ -178,9 +174,21 @@ impl<'a> Leftovers<'a> {
 
 /// The servers that a plan makes enforce TLS, each once.
 fn enforced(plan: &Plan) -> Vec<Enforced<'_>> {
+    servers_of(plan, |_| true)
+}
+
+/// Those that enforce TLS now, by the report. That another setting of a server was changed does not count: as long as it does
+/// not enforce, its clients in plaintext do nothing that is refused, and come back at once.
+fn enforced_now<'a>(plan: &'a Plan, report: &Report) -> Vec<Enforced<'a>> {
+    let has_value = |told: &&StepReport| matches!(told.status, StepStatus::Applied | StepStatus::Already);
+    let done: BTreeSet<u32> = report.steps.iter().filter(has_value).map(|told| told.id).collect();
+    servers_of(plan, |step| done.contains(&step.id))
+}
+
+fn servers_of(plan: &Plan, counts: impl Fn(&Step) -> bool) -> Vec<Enforced<'_>> {
     let enforces = |step: &&Step| {
         let is_on = step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
-        is_on && step.is_executable()
+        is_on && step.is_executable() && counts(step)
     };
     let mut servers: Vec<Enforced<'_>> =
         plan.steps().iter().filter(enforces).map(|step| (&step.server, step.kind)).collect();
@@ -247,4 +255,48 @@ async fn journal(store: &Store, run: &RunId, event: JournalEvent) -> Result<(), 
     let record = JournalRecord { at_ms: SystemClock::new().now_ms(), event };
     let kept = store.append(run, std::slice::from_ref(&record)).await;
     kept.map_err(|source| ExecuteError::Journal { source, partial: None }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostssl_remediation::{RunOutcome, RunSummary};
+    use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
+
+    #[test]
+    fn only_a_server_that_enforces_now_has_sessions_to_end() {
+        let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1")]).plan();
+        let told = |step: &Step, status| StepReport {
+            id: step.id,
+            server: step.server.to_string(),
+            parameter: step.parameter.to_string(),
+            before: step.before.to_string(),
+            after: step.after.to_string(),
+            status,
+            reason: None,
+            request_id: None,
+            undoing: false,
+            open: false,
+            by_hand: false,
+            accepted: None,
+        };
+        let is_switch = |step: &Step| step.parameter.meaning(&step.after) == Some(Meaning::Enforced(true));
+        let now = |switch, others| {
+            let steps = plan.steps().iter().map(|step| told(step, if is_switch(step) { switch } else { others }));
+            let report = Report {
+                run: "run".into(),
+                plan: plan.hash().to_string(),
+                summary: RunSummary::default(),
+                steps: steps.collect(),
+                outcome: RunOutcome::Done,
+                undo_reason: None,
+            };
+            enforced_now(&plan, &report).len()
+        };
+        assert_eq!(plan.steps().len(), 2);
+        assert_eq!(now(StepStatus::Applied, StepStatus::Failed), 1);
+        assert_eq!(now(StepStatus::Already, StepStatus::Applied), 1);
+        assert_eq!(now(StepStatus::Failed, StepStatus::Applied), 0);
+        assert_eq!(now(StepStatus::NotStarted, StepStatus::Already), 0);
+    }
 }
