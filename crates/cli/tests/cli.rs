@@ -427,8 +427,11 @@ fn completed(state: &std::path::Path, words: &[&str]) -> Vec<String> {
         words.join(" "),
         words.len(),
     );
-    let bash =
-        std::process::Command::new("bash").args(["--norc", "-c", &asked]).env("HOSTSSL_STATE", state).output().unwrap();
+    // From a file: as an argument it is longer than Linux takes.
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, asked.as_bytes()).unwrap();
+    let mut bash = std::process::Command::new("bash");
+    let bash = bash.arg("--norc").arg(file.path()).env("HOSTSSL_STATE", state).output().unwrap();
     assert!(bash.status.success(), "{}", String::from_utf8_lossy(&bash.stderr));
     String::from_utf8(bash.stdout).unwrap().lines().map(ToOwned::to_owned).collect()
 }
