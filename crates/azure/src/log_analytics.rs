@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(rows(&json!({ "tables": table }), &["A"]).unwrap(), [[json!("x")]]);
         let partial = json!({ "tables": table, "error": { "code": "PartialError", "message": "limit\nof rows" } });
         let error = rows(&partial, &["A"]).unwrap_err().to_string();
-        assert!(error.contains("cut off: limit of rows"), "{error}");
+        assert!(error.contains("truncated: limit of rows"), "{error}");
         assert!(rows(&json!({ "tables": table }), &["B"]).is_err());
         assert!(rows(&json!({}), &["A"]).is_err());
     }

@@ -396,7 +396,7 @@ impl Layout {
         for (text, painted, width) in cells {
             if !text.is_empty() {
                 let own = start.min(self.room.saturating_sub(text.width())).max(self.indent);
-                if at > own {
+                if at > 0 && at + GAP > own {
                     writeln!(out)?;
                     at = 0;
                 }
@@ -559,6 +559,16 @@ mod tests {
         // The heading of prose takes its room too.
         let short = list("pg-a-long-name", "on", 42);
         assert!(short.starts_with("OUTCOME  SERVER          WHY\nunknown  pg-a-long-name  on\n"), "{short}");
+    }
+
+    #[test]
+    fn a_text_that_reaches_over_its_column_stands_apart_from_the_one_before() {
+        let mut out = Vec::new();
+        let entries = vec![entry(Outcome::Fail, "pg-a-name-of-twenty-five-c", "")];
+        let text = Text { width: Some(30), ..Text::plain() };
+        write_list(&mut out, &HEADINGS, vec![Section { title: None, entries }], &text).unwrap();
+        let written = String::from_utf8(out).unwrap();
+        assert!(written.contains("\nfail\n    pg-a-name-of-twenty-five-c\n"), "{written}");
     }
 
     proptest! {
