@@ -9,13 +9,13 @@
 //! seen from where it ran.
 //!
 //! ```no_run
-//! use hostssl_probe::{Options, Prober, target::Target};
+//! use hostssl_probe::{ProbeOptions, Prober, target::ProbeTarget};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let prober = Prober::new(Options::default())?;
-//! for target in Target::parse("postgresql://db.example/shop")? {
+//! let prober = Prober::new(ProbeOptions::default())?;
+//! for target in ProbeTarget::parse("postgresql://db.example/shop")? {
 //!     for report in prober.probe(&target).await {
-//!         assert_ne!(report.verdict, hostssl_probe::report::Verdict::PlaintextOnly, "{}", report.reason);
+//!         assert_ne!(report.verdict, hostssl_probe::report::WireVerdict::PlaintextOnly, "{}", report.reason);
 //!     }
 //! }
 //! # Ok(())

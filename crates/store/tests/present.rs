@@ -223,7 +223,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
     drop(store);
     let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
     raw.execute_batch(
-        "DROP TABLE census; DROP TABLE current; DROP TABLE evidence; DROP TABLE present; DROP INDEX receipts_by_time;
+        "DROP TABLE tags; DROP TABLE census; DROP TABLE current; DROP TABLE evidence; DROP TABLE present; DROP INDEX receipts_by_time;
          ALTER TABLE observations DROP COLUMN standing; ALTER TABLE observations DROP COLUMN pending;
          ALTER TABLE observations DROP COLUMN failing; ALTER TABLE audits DROP COLUMN standings;
          PRAGMA user_version = 4;",

@@ -35,7 +35,7 @@ pub enum LogEnd {
 /// # Examples
 ///
 /// ```
-/// use hostssl_census::{Census, LogEnd, LogReader, Requirements, SourceKind, Verdict};
+/// use hostssl_census::{Census, LogEnd, LogReader, Requirements, SourceKind, CensusVerdict};
 ///
 /// let mut reader = LogReader::new(Census::default(), None);
 /// reader.begin(SourceKind::LogFile, "postgresql.log");
@@ -43,7 +43,7 @@ pub enum LogEnd {
 /// reader.feed(b"2026-09-16 19:02:12 UTC-6aaae7b4.1dc3-LOG:  connection authorized: user=app database=shop\n");
 /// reader.end(LogEnd::Whole);
 /// let report = reader.finish().finish(Requirements::default());
-/// assert_eq!(report.verdict, Verdict::Breaks);
+/// assert_eq!(report.verdict, CensusVerdict::Breaks);
 /// assert_eq!(report.clients[0].address.as_deref(), Some("10.0.0.4"));
 /// ```
 #[derive(Debug)]
