@@ -3,6 +3,7 @@
 use crate::error::{excerpt, one_line};
 use crate::limiter::{Permit, RequestLimiter};
 use crate::resource_type::Versions;
+use crate::stop::{StopSignal, stopped};
 use crate::{ArmError, Cloud, Quota, Refusal};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
@@ -14,7 +15,6 @@ use azure_core::http::{
     Transport, Url,
 };
 use futures::StreamExt;
-use hostssl_model::StopSignal;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -290,7 +290,7 @@ impl Arm {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
-            stopped = hostssl_model::stopped(&mut stop) => Err(ArmError::Stopped(stopped)),
+            stop = stopped(&mut stop) => Err(ArmError::Stopped(stop)),
             done = self.download_whole(url, take) => done,
         }
     }
@@ -341,8 +341,8 @@ impl Arm {
         let refused = AtomicU32::new(0);
         tokio::select! {
             biased;
-            stopped = hostssl_model::stopped(&mut stop) => match refused.load(Ordering::Relaxed) {
-                0 => Err(ArmError::Stopped(stopped)),
+            stop = stopped(&mut stop) => match refused.load(Ordering::Relaxed) {
+                0 => Err(ArmError::Stopped(stop)),
                 // It was Azure that kept the answer back until then.
                 refusals => Err(ArmError::Throttled { refusals, waited: start.elapsed(), after: Duration::ZERO }),
             },

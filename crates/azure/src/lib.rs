@@ -20,6 +20,7 @@ mod resource_graph;
 mod resource_type;
 mod servers;
 mod sign_in;
+mod stop;
 mod subscriptions;
 mod transport;
 
@@ -39,5 +40,6 @@ pub use resource_graph::{GraphRow, query_servers};
 pub use resource_type::ResourceType;
 pub use servers::{Listed, NotAServer, get_document, list_documents, list_servers, read_server};
 pub use sign_in::{AuthMethod, SignIn, SignInError, SignedIn, principal_of};
+pub use stop::{StopSignal, stopped};
 pub use subscriptions::{list_management_groups, list_subscriptions, subscriptions_of_management_group};
 pub use transport::{InvalidCaFile, https_transport};

@@ -5,6 +5,7 @@
 //! minutes ("Azure Monitor service limits"), and then says so in an `error` beside the rows, so that what is asked for
 //! at once is kept far below that.
 
+use crate::StopSignal;
 use crate::client::{read_whole, transport_error};
 use crate::error::one_line;
 use crate::{Arm, ArmError};
@@ -12,7 +13,7 @@ use azure_core::http::headers::RETRY_AFTER;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Url};
 use hostssl_model::ResourceId;
-use hostssl_model::{Stop, StopSignal};
+use hostssl_model::Stop;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;

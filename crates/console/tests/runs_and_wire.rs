@@ -7,10 +7,11 @@ mod common;
 use common::{Served, Visitor, connector, options, serve, serve_over, simulation};
 use futures::future::{BoxFuture, FutureExt as _};
 use hostssl_audit::Profile;
+use hostssl_azure::StopSignal;
 use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_console::{ConsoleOptions, Exchange, TranscriptMessage, WireLook};
+use hostssl_model::Stop;
 use hostssl_model::{Outcome, Scope};
-use hostssl_model::{Stop, StopSignal};
 use hostssl_ops::{
     AcceptBreakage, AuditRequest, Discovery, ListenerProbe, PlanRequest, RunContext, audit_and_probe, make_plan,
 };

@@ -34,7 +34,7 @@ pub struct RunSessions {
 pub struct RunSession {
     /// The user; null if it is not known.
     pub user: Option<String>,
-    /// The database; null if there is none.
+    /// The database, or null.
     pub database: Option<String>,
     /// The name that the client gave itself; null if none.
     pub application: Option<String>,

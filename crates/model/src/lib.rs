@@ -50,7 +50,7 @@ pub use selector::{matches_pattern, matches_tag, nearest, selects};
 pub use server::{ReplicationRole, Server, ServerState};
 pub use setting::{Floor, MOST_LOG_DAYS, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};
-pub use stop::{Stop, StopSignal, stopped};
+pub use stop::Stop;
 pub use tags::Tags;
 pub use tls::TlsVersion;
 pub use waiver::{UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};

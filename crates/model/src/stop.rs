@@ -1,18 +1,6 @@
 //! Why work ends before it is done.
 
 use std::fmt;
-use tokio::sync::watch;
-
-/// How work is told to stop, by whoever holds the sender: while it holds `None`, the work goes on.
-pub type StopSignal = watch::Receiver<Option<Stop>>;
-
-/// Waits until work is told to stop, and says why. When nobody is left who could tell it, this waits indefinitely.
-pub async fn stopped(signal: &mut StopSignal) -> Stop {
-    match signal.wait_for(Option::is_some).await.map(|given| *given) {
-        Ok(Some(stop)) => stop,
-        _ => std::future::pending().await,
-    }
-}
 
 /// Why a run ends before its work is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -32,7 +32,8 @@ pub use selection::{NoMatch, Selector};
 
 // What the functions above take and return, for those who need nothing else of these crates.
 pub use hostssl_audit::{Control, Profile, UnknownProfile};
-pub use hostssl_model::{Stop, StopSignal};
+pub use hostssl_azure::StopSignal;
+pub use hostssl_model::Stop;
 pub use run_context::{RunContext, rfc3339};
 
 /// Every control, in the order of reports.

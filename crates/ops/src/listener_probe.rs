@@ -2,10 +2,12 @@
 
 use crate::rfc3339;
 use futures::future::join_all;
-use hostssl_azure::{Arm, ResourceType, list_databases, permissions::list_databases_action, read_pooler_enabled};
+use hostssl_azure::{
+    Arm, ResourceType, StopSignal, list_databases, permissions::list_databases_action, read_pooler_enabled, stopped,
+};
 use hostssl_model::{
-    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, Stop, StopSignal, TlsVersion, Unchecked,
-    WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, stopped,
+    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, Stop, TlsVersion, Unchecked, WireCertificate,
+    WireListener, WireObservation, WireTransport, WireVersion,
 };
 use hostssl_probe::Prober;
 use hostssl_probe::report::{

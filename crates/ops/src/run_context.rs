@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// The facts about an audit or a plan that come from outside: its name, its clock and its program. When to stop is told by the
-/// [`StopSignal`](hostssl_model::StopSignal) that its clients were made with, which a deadline gives as well as a person.
+/// [`StopSignal`](hostssl_azure::StopSignal) that its clients were made with, which a deadline gives as well as a person.
 #[derive(Clone)]
 pub struct RunContext<'a> {
     /// The run's id.

@@ -15,13 +15,13 @@ use crate::{
 };
 use drive::{Drive, Left};
 use futures::{TryStreamExt, stream};
-use hostssl_model::{Advice, Fault, REPORT_DEFECT, same_value};
-use hostssl_model::{Principal, ResourceId};
+use hostssl_model::{Advice, Fault, Principal, REPORT_DEFECT, ResourceId, Stop, same_value};
 use pool::Pool;
 use recorder::RunRecorder;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Receives what happens, while it happens.
 pub trait EventSink: Send + Sync {
@@ -165,7 +165,7 @@ pub struct Executor<'a, W: ParameterWriter> {
     /// Receives what happens.
     pub events: &'a dyn EventSink,
     /// Given when the run is to end.
-    pub stop: hostssl_model::StopSignal,
+    pub stop: watch::Receiver<Option<Stop>>,
     /// The pace and the patience.
     pub options: ExecutorOptions,
 }
@@ -372,7 +372,10 @@ impl<W: ParameterWriter> Executor<'_, W> {
 
     /// Done when the run is to end.
     async fn stopped(&self) {
-        hostssl_model::stopped(&mut self.stop.clone()).await;
+        if self.stop.clone().wait_for(Option::is_some).await.is_err() {
+            // Nobody is left who could stop it.
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn sleep_until_stopped(&self, delay: Duration) {

@@ -10,12 +10,13 @@ use crate::simulated::{LiveSimulation, past};
 use clap::Args;
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
+use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Scenario;
 use hostssl_console::{
     Connect, Console, ConsoleOptions, LinkMaker, Preparation, Proxies, PublicUrl, Role, RoleHeader, SignInLink,
     TlsFiles, Trouble, WireLook,
 };
-use hostssl_model::{Stop, StopSignal};
+use hostssl_model::Stop;
 use hostssl_ops::{list_server_documents, resolve_scope};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -7,9 +7,9 @@ use crate::error::CliError;
 use crate::probing::probe_of;
 use crate::route::RouteArgs;
 use hostssl_audit::Profile;
+use hostssl_azure::StopSignal;
 use hostssl_azure_sim::Scenario;
 use hostssl_console::Preparation;
-use hostssl_model::StopSignal;
 use hostssl_model::{Kind, Meaning, ParameterName, Scope};
 use hostssl_ops::{
     AcceptBreakage, AuditRequest, Discovery, PlanRequest, Planned, Remediation, RemediationError, RunContext, Tenant,

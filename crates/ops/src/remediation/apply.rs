@@ -28,7 +28,7 @@ pub struct Remediation<'a> {
     /// Receives why Azure did not say what the identity may do, when it did not.
     pub on_untold: &'a (dyn Fn(&Unchecked) + Send + Sync),
     /// Given when the run is to end.
-    pub stop: hostssl_model::StopSignal,
+    pub stop: hostssl_azure::StopSignal,
     /// The pace and the patience.
     pub options: ExecutorOptions,
 }
@@ -202,7 +202,7 @@ impl Remediation<'_> {
         // Nothing was begun yet, so nothing needs to be settled: a stop ends it at once, whatever Azure asks to wait.
         let asked = tokio::select! {
             asked = preflight(&self.tenant.arm, steps) => asked,
-            stop = hostssl_model::stopped(&mut stop) => return Err(RemediationError::Stopped(stop)),
+            stop = hostssl_azure::stopped(&mut stop) => return Err(RemediationError::Stopped(stop)),
         };
         if let Some(blind) = &asked.untold {
             (self.on_untold)(blind);

@@ -1,6 +1,6 @@
 //! The picture of the architecture is true: its arrows are the dependencies in the manifests.
 
-use crate::{crates, dependencies, members};
+use crate::{crates, dependencies, members, packages, program};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What tests of several crates share stands apart from the program.
@@ -66,4 +66,37 @@ fn every_crate_is_described() {
         .map(|(name, _)| name.to_owned())
         .collect();
     assert_eq!(rows, members());
+}
+
+/// What reaches the network, the disk, a database or a runtime.
+const IMPURE_PACKAGES: [&str; 10] =
+    ["axum", "azure_", "hickory-", "hyper", "reqwest", "rusqlite", "signal-hook", "socket2", "tokio", "tempfile"];
+const IMPURE_CODE: [&str; 8] = [
+    "std::env::",
+    "std::fs",
+    "std::net::Tcp",
+    "std::process::",
+    "Instant::now()",
+    "SystemTime::now()",
+    "Timestamp::now()",
+    "stdout()",
+];
+
+#[test]
+fn what_is_said_to_do_no_io_does_none() {
+    let page = page();
+    let pure: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_suffix("| none |")?.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(pure.len() >= 8 && pure.contains(&"model") && pure.contains(&"audit"), "{pure:?}");
+    for name in pure {
+        for package in packages(name) {
+            assert!(!IMPURE_PACKAGES.iter().any(|one| package.starts_with(one)), "{name} depends on {package}");
+        }
+        for (file, text) in program(name) {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                assert!(!IMPURE_CODE.iter().any(|one| line.contains(one)), "{file}: {line}");
+            }
+        }
+    }
 }

@@ -22,12 +22,17 @@ fn members() -> BTreeSet<String> {
     members.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-/// The crates of the workspace that a crate depends on, without those of its tests.
-fn dependencies(member: &str) -> BTreeSet<String> {
+/// The packages that a crate depends on, without those of its tests.
+fn packages(member: &str) -> BTreeSet<String> {
     let manifest = std::fs::read_to_string(crates().join(member).join("Cargo.toml")).unwrap();
     let section = manifest.split("\n[").find_map(|section| section.strip_prefix("dependencies]")).unwrap_or_default();
-    let names = section.lines().filter_map(|line| line.strip_prefix("hostssl-"));
-    names.map(|line| line.split(['.', ' ']).next().unwrap().to_owned()).collect()
+    let names = section.lines().map(|line| line.split(['.', ' ', '=']).next().unwrap().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// Those of them that are crates of the workspace.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    packages(member).iter().filter_map(|name| name.strip_prefix("hostssl-").map(ToOwned::to_owned)).collect()
 }
 
 /// The sources of a crate, by their paths below the folder of all crates: the program alone, without its tests.

@@ -1,0 +1,15 @@
+//! How work is told to stop.
+
+use hostssl_model::Stop;
+use tokio::sync::watch;
+
+/// How work is told to stop, by whoever holds the sender: while it holds `None`, the work goes on.
+pub type StopSignal = watch::Receiver<Option<Stop>>;
+
+/// Waits until work is told to stop, and says why. When nobody is left who could tell it, this waits indefinitely.
+pub async fn stopped(signal: &mut StopSignal) -> Stop {
+    match signal.wait_for(Option::is_some).await.map(|given| *given) {
+        Ok(Some(stop)) => stop,
+        _ => std::future::pending().await,
+    }
+}
