@@ -73,7 +73,7 @@ pub struct Diff<'a> {
     pub changes: Vec<Change<'a>>,
     /// Findings that both have, with the same end and value.
     pub unchanged: u64,
-    /// Controls that only one of the audits judged by, so that nothing can be said of them.
+    /// Controls that only one of the two audits checked, so that they cannot be compared.
     pub not_compared: Vec<ControlId>,
 }
 

@@ -1,4 +1,4 @@
-//! Waivers: read from a reviewed file, and laid over what fails.
+//! Waivers: read from a reviewed file, and applied to failures.
 //!
 //! A waiver never changes an outcome. A file that cannot be understood waives nothing; neither does a waiver that is over, that
 //! lasts longer than the profile allows, or that nobody but the owner of the server has approved.
@@ -222,15 +222,15 @@ pub struct NewWaiver<'a> {
     pub control: &'a str,
     /// The id of a server, a resource group or a subscription.
     pub scope: &'a str,
-    /// Who answers for the server.
+    /// Who is responsible for the server.
     pub owner: &'a str,
     /// Why the failure is accepted.
     pub reason: &'a str,
     /// Who has accepted it.
     pub approvers: &'a [String],
-    /// The last day on which it holds.
+    /// The last day on which it is valid.
     pub expires: &'a str,
-    /// What protects the data meanwhile.
+    /// What protects the data in the meantime.
     pub compensating_control: Option<&'a str>,
     /// Where it was decided.
     pub ticket: Option<&'a str>,

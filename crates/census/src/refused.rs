@@ -20,7 +20,7 @@ pub struct RefusedClient {
     pub database: Option<String>,
     /// The address or host name.
     pub address: Option<String>,
-    /// What would have served it.
+    /// The kind of backend that was asked for.
     pub backend: Backend,
     /// When it was first refused.
     pub first_seen: Option<Millis>,

@@ -111,10 +111,10 @@ pub(crate) enum Command {
     /// or gone.
     #[command(after_help = crate::commands::diff::HELP)]
     Diff(crate::commands::diff::DiffArgs),
-    /// Show how servers stood over time: a chart of the audits of one scope that are kept, or their figures.
+    /// Chart the status of the servers over the kept audits of one scope.
     #[command(after_help = crate::exit::LOCAL_HELP)]
     Trend(crate::commands::trend::TrendArgs),
-    /// Check, list and add waivers: failures that somebody has accepted for a time, in one file that is reviewed.
+    /// Check, list and add waivers: failures that were accepted for a time, in one reviewed file.
     #[command(subcommand, after_help = crate::commands::waivers::HELP)]
     Waivers(crate::commands::waivers::WaiversCommand),
     /// Plan, review and apply interactively.

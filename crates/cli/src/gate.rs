@@ -24,7 +24,7 @@ pub(crate) struct GateArgs {
     /// warning says so, and the audit does not end with 0.
     #[arg(long, value_name = "RUN|FILE")]
     baseline: Option<String>,
-    /// A file of waivers: failures that somebody has accepted for a time. They are reported, and do not count. See `hostssl
+    /// A file of waivers: failures that were accepted for a time. They are reported, and do not count. See `hostssl
     /// waivers --help`.
     #[arg(long, value_name = "FILE", env = "HOSTSSL_WAIVERS")]
     waivers: Option<PathBuf>,

@@ -198,7 +198,7 @@ fn what_is_waived_is_reported_and_does_not_count() {
     let over = audit(&["--waivers", &file, "-q"]);
     assert_eq!(over.code, 3);
     assert!(
-        over.stderr.contains("hostssl-waivers.toml:1: ") && over.stderr.contains("the waiver is over"),
+        over.stderr.contains("hostssl-waivers.toml:1: ") && over.stderr.contains("the waiver has expired"),
         "{}",
         over.stderr
     );

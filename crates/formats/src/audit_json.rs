@@ -39,7 +39,7 @@ pub struct Audit<'a> {
     gaps: Vec<Gap<'a>>,
     /// What the audit ends with, and why.
     exit: Exit<'a>,
-    /// The waivers that were laid over the findings, when the command line named their file.
+    /// The waivers that were applied to the findings, if the command line named a file of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     waivers: Option<Waivers<'a>>,
 }
@@ -55,12 +55,12 @@ struct Exit<'a> {
     #[serde(serialize_with = "decisive")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<Decisive<'a>>"))]
     decided_by: &'a model::AuditReport,
-    /// The rules that decided the code, when the command line set them; otherwise what fails decides.
+    /// The rules that decided the code, if the command line set any; otherwise any failure does.
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<Gate<'a>>,
 }
 
-/// What was to decide the exit code.
+/// What decides the exit code.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -82,7 +82,7 @@ enum FailOn {
     Never,
 }
 
-/// An earlier audit, and how well it could serve.
+/// The baseline, and whether it is comparable.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -93,15 +93,15 @@ struct Baseline<'a> {
     finished_at: &'a str,
     /// The rules, as `name@version`.
     profile: &'a str,
-    /// Whether this audit has the same profile. Without it, the audit does not pass.
+    /// Whether both audits have the same profile. If not, this audit does not pass.
     same_profile: bool,
-    /// Whether this audit has the same cloud and scope. Without it, the audit does not pass.
+    /// Whether both audits have the same cloud and scope. If not, this audit does not pass.
     same_scope: bool,
-    /// Controls that only one of the audits judged by: what fails of them counts as new.
+    /// Controls that only one of the two audits checked: their failures count as new.
     not_compared: Vec<&'static str>,
-    /// Servers and controls that were judged then, and could not be checked now.
+    /// Controls of servers that were checked in the baseline and could not be checked now.
     not_visible: u64,
-    /// Controls that failed then, and fail as they did.
+    /// Failures that were in the baseline already, with the same value.
     known: u64,
 }
 
@@ -162,10 +162,10 @@ struct Scope<'a> {
     subscriptions: &'a [String],
     resource_groups: &'a [String],
     servers: &'a [String],
-    /// Tags that servers have, as NAME=VALUE; absent without any.
+    /// Tags that servers must have, as NAME=VALUE; absent if there are none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tags: &'a [String],
-    /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent without any.
+    /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent if there are none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     except: &'a [String],
 }
@@ -298,7 +298,7 @@ struct Finding<'a> {
     missing_permission: Option<&'a str>,
     /// The same in every run for this control on this server.
     fingerprint: String,
-    /// The waiver that is laid over a failure, whether it holds or not. The outcome stays what it is.
+    /// The waiver for a failure, whether or not it is in effect. It does not change the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<Waiver<'a>>,
 }

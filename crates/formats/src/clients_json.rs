@@ -59,7 +59,7 @@ struct Server<'a> {
     verdict: Verdict,
     /// Why, in one sentence.
     reason: &'a str,
-    /// From the first observation to the last; null without any.
+    /// From the first observation to the last; null if there is no observation.
     window: Option<Window>,
     /// How much of the window was observed, in seconds.
     observed_seconds: i64,
@@ -69,7 +69,7 @@ struct Server<'a> {
     clients: Vec<Client<'a>>,
     /// Sightings of clients beyond those that are listed, by their encryption.
     unlisted: Unlisted,
-    /// Clients that the server refused because they did not use TLS, the last one first; absent without any.
+    /// Clients that the server refused because they did not use TLS, the most recent first; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     refused: Vec<RefusedV1<'a>>,
@@ -86,7 +86,7 @@ pub struct RefusedV1<'a> {
     database: Option<&'a str>,
     /// An address or host name.
     address: Option<&'a str>,
-    /// What would have served it.
+    /// The kind of backend that was asked for.
     backend: Backend,
     /// RFC 3339; null if the source has no times.
     first_seen: Option<String>,

@@ -64,7 +64,7 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
         doubts.push(format!("checked in only one of the audits, so what fails counts as new: {}", ids.join(", ")));
     }
     if baseline.not_visible > 0 {
-        let noun = if baseline.not_visible == 1 { "place" } else { "places" };
+        let noun = if baseline.not_visible == 1 { "control" } else { "controls" };
         doubts.push(format!("{} {noun} in the baseline could not be checked now", baseline.not_visible));
     }
     doubts

@@ -67,7 +67,7 @@ struct Audit<'a> {
     standings: Counts,
 }
 
-/// The words of the JSON of an audit.
+/// The words that the JSON of an audit uses.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]

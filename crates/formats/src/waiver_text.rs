@@ -75,13 +75,15 @@ pub(crate) fn beside(waiver: &Waiver) -> String {
 #[must_use]
 pub fn not_in_effect(waiver: &Waiver) -> String {
     match waiver.state {
-        WaiverState::InEffect => "it holds".to_owned(),
+        WaiverState::InEffect => "in effect".to_owned(),
         WaiverState::Expired if waiver.expires.is_empty() => {
-            "the waiver has no last day, so it counts as expired".to_owned()
+            "the waiver has no expiry date, so it counts as expired".to_owned()
         }
-        WaiverState::Expired => format!("the waiver is over, or its last day is no date: {}", safe(&waiver.expires)),
+        WaiverState::Expired => {
+            format!("the waiver has expired or has no valid date: {}", safe(&waiver.expires))
+        }
         WaiverState::TooLong => format!("the waiver lasts longer than the profile allows: {}", safe(&waiver.expires)),
-        WaiverState::OwnerOnly => format!("nobody but its owner has approved the waiver: {}", safe(&waiver.owner)),
+        WaiverState::OwnerOnly => format!("only its owner has approved the waiver: {}", safe(&waiver.owner)),
     }
 }
 
@@ -122,7 +124,7 @@ fn doubt(file: &WaiverFile, one: &WaiverUse) -> Option<String> {
 fn why_unused(unused: UnusedWaiver) -> &'static str {
     match unused {
         UnusedWaiver::NoServer => "this audit has no server in its scope",
-        UnusedWaiver::NotJudged => "this audit did not judge by its control",
+        UnusedWaiver::NotJudged => "this audit did not check its control",
         UnusedWaiver::NothingFails => "nothing in its scope fails its control",
         UnusedWaiver::Covered => "another waiver covers the same failures",
     }

@@ -61,7 +61,7 @@ pub struct Finding {
     pub expected: Option<Cow<'static, str>>,
     /// Why nothing was seen; present exactly when the outcome is [`Outcome::Unknown`].
     pub blind: Option<Unchecked>,
-    /// The waiver that is laid over a failure, whether it holds or not. The outcome stays what it is.
+    /// The waiver for a failure, whether or not it is in effect. It does not change the outcome.
     pub waiver: Option<Arc<Waiver>>,
 }
 

@@ -1,4 +1,4 @@
-//! What is laid over the outcomes of an audit: what was accepted for a time, and what decides how it
+//! What applies on top of the outcomes of an audit: what was accepted for a time, and what decides how it
 //! ends. Nothing here changes an outcome.
 
 use crate::{AuditEnd, ControlId, WaiverFile, coded};
@@ -20,12 +20,12 @@ coded! {
     }
 }
 
-/// What is laid over an audit. Empty, the outcomes alone decide.
+/// What applies on top of an audit. If it is empty, the outcomes alone decide.
 #[derive(Debug, Clone, Default)]
 pub struct Overlay {
     /// What the gate made of it.
     pub gate: Option<Gated>,
-    /// The waivers that were laid over its findings.
+    /// The waivers that were applied to its findings.
     pub waivers: Option<WaiverFile>,
 }
 
@@ -51,7 +51,7 @@ pub struct FindingPlace {
     pub finding: usize,
 }
 
-/// An earlier audit that new failures were told by, and how well it could serve.
+/// The earlier audit against which new failures were identified, and whether it is comparable.
 #[derive(Debug, Clone)]
 pub struct BaselineUse {
     /// Its id.
@@ -68,7 +68,7 @@ pub struct BaselineUse {
     pub not_compared: Vec<ControlId>,
     /// Servers and controls that it judged, and that could not be checked now.
     pub not_visible: u64,
-    /// Controls that failed in it, and fail as they did.
+    /// Failures that were in it already, with the same value.
     pub known: u64,
 }
 

@@ -185,6 +185,6 @@ pub struct AuditReport {
     pub servers: Vec<ServerReport>,
     /// What could not be checked.
     pub gaps: Vec<Gap>,
-    /// What is laid over the outcomes.
+    /// What applies on top of the outcomes.
     pub overlay: Overlay,
 }

@@ -7,11 +7,11 @@ coded! {
     /// Whether a waiver holds.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub enum WaiverState {
-        /// It holds.
+        /// It is in effect.
         InEffect = "in-effect",
-        /// Its last day is over, or it has no day that can be read.
+        /// It has expired, or its expiry date is missing or malformed.
         Expired = "expired",
-        /// Its last day is further away than the profile allows.
+        /// It lasts longer than the profile allows.
         TooLong = "too-long",
         /// Nobody but the owner of the server has approved it.
         OwnerOnly = "owner-only",
@@ -24,7 +24,7 @@ coded! {
     pub enum UnusedWaiver {
         /// The audit has no server in its scope.
         NoServer = "no-server",
-        /// The audit did not judge by its control.
+        /// The audit did not check its control.
         NotJudged = "not-judged",
         /// Nothing in its scope fails that control.
         NothingFails = "nothing-fails",
@@ -40,15 +40,15 @@ pub struct Waiver {
     pub control: ControlId,
     /// The id of a server, a resource group or a subscription.
     pub scope: String,
-    /// Who answers for the server.
+    /// Who is responsible for the server.
     pub owner: String,
     /// Why the failure is accepted.
     pub reason: String,
     /// Who has accepted it.
     pub approvers: Vec<String>,
-    /// The last day on which it holds, as it is written; empty when there is none.
+    /// The last day on which it is valid, as it is written; empty when there is none.
     pub expires: String,
-    /// What protects the data meanwhile.
+    /// What protects the data in the meantime.
     pub compensating_control: Option<String>,
     /// Where it was decided.
     pub ticket: Option<String>,
@@ -82,12 +82,12 @@ pub struct WaiverFile {
     pub waivers: Vec<WaiverUse>,
 }
 
-/// A waiver and what it was good for.
+/// A waiver, and the number of failures that it covers.
 #[derive(Debug, Clone)]
 pub struct WaiverUse {
     /// The waiver.
     pub waiver: Arc<Waiver>,
-    /// The failures that it is laid over, whether it holds or not.
+    /// The number of failures that it covers, whether or not it is in effect.
     pub failures: u64,
     /// Why there are none.
     pub unused: Option<UnusedWaiver>,

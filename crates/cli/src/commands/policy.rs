@@ -13,7 +13,7 @@ pub(crate) struct PolicyArgs {
     /// Where to assign: the id of a management group, a subscription or a resource group.
     #[arg(long, value_name = "ID")]
     scope: String,
-    /// Also assign the policy that turns enforcement on by itself. It asks nobody whether a client would be refused.
+    /// Also assign the policy that turns enforcement on by itself. It does not check whether a client would be refused.
     #[arg(long, requires = "location")]
     enforce: bool,
     /// The region that keeps the identity of the policy that enforces, such as westeurope.

@@ -14,7 +14,7 @@ use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
 #[derive(Debug, Args)]
 pub(crate) struct TrendArgs {
-    /// The last audit to show: its id, the beginning of it, or latest. Those before it of the same scope are shown with it;
+    /// The last audit to show: its id, the start of its id, or latest. Earlier audits of the same scope are shown with it;
     /// audits that were stopped early are left out.
     #[arg(value_name = "RUN", default_value = "latest", value_parser = Suggested(latest), hide_possible_values = true)]
     run: String,

@@ -25,9 +25,9 @@ pub(crate) const HELP: &str = "A file has an entry for each waiver:
   [[waiver]]
   control = \"require-secure-transport\"
   scope = \"/subscriptions/…/resourceGroups/…\"  # or the id of a server, or of a subscription
-  owner = \"shop@example.com\"                   # who answers for the server
-  approver = \"security@example.com\"            # one name or a list; somebody beside the owner
-  expires = \"2027-03-31\"                       # the last day, in UTC; profiles limit how far away
+  owner = \"shop@example.com\"                   # who is responsible for the server
+  approver = \"security@example.com\"            # a name or a list; not only the owner
+  expires = \"2027-03-31\"                       # the last day, in UTC; profiles limit how far ahead
   reason = \"the importer has no TLS until its next release\"
   compensating-control = \"private endpoint\"    # may be left out
   ticket = \"SEC-1234\"                          # may be left out
@@ -35,14 +35,14 @@ pub(crate) const HELP: &str = "A file has an entry for each waiver:
 ";
 
 pub(crate) const CHECK_HELP: &str = "Exit codes:
-  0  every waiver holds
+  0  every waiver is in effect
   1  the tool failed
-  2  wrong usage, or a file that cannot be understood: it waives nothing
+  2  wrong usage, or a file that cannot be read: it waives nothing
   3  a waiver does not hold";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WaiversCommand {
-    /// Check a file of waivers: is it understood, and does each of them hold.
+    /// Check that a file of waivers can be read, and that each waiver is in effect.
     #[command(after_help = CHECK_HELP)]
     Check(WaiverFileArgs),
     /// List the waivers of a file.
@@ -58,7 +58,7 @@ pub(crate) struct WaiverFileArgs {
     /// The file.
     #[arg(value_name = "FILE", default_value = FILE)]
     file: PathBuf,
-    /// The profile, which says how far away the last day of a waiver may be.
+    /// The profile, which limits how long a waiver may last.
     #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles))]
     profile: String,
 }
@@ -85,19 +85,19 @@ pub(crate) struct AddWaiverArgs {
     /// The id of a server, a resource group or a subscription.
     #[arg(long, value_name = "ID")]
     scope: String,
-    /// Who answers for the server.
+    /// Who is responsible for the server.
     #[arg(long, value_name = "NAME")]
     owner: String,
-    /// Who accepts the failure: somebody beside the owner (repeatable).
+    /// Who accepts the failure: at least one person other than the owner (repeatable).
     #[arg(long, value_name = "NAME", required = true)]
     approver: Vec<String>,
-    /// The last day on which it holds, such as 2027-03-31.
+    /// The last day on which it is valid, such as 2027-03-31.
     #[arg(long, value_name = "DATE")]
     expires: String,
     /// Why the failure is accepted.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// What protects the data meanwhile.
+    /// What protects the data in the meantime.
     #[arg(long, value_name = "TEXT")]
     compensating_control: Option<String>,
     /// Where it was decided.

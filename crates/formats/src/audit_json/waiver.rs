@@ -5,21 +5,21 @@ use hostssl_model as model;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A waiver that is laid over a failure.
+/// The waiver for a failure.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Waiver<'a> {
     state: WaiverState,
-    /// Who answers for the server.
+    /// Who is responsible for the server.
     owner: &'a str,
     /// Why the failure is accepted.
     reason: &'a str,
     /// Who has accepted it.
     approvers: &'a [String],
-    /// The last day on which it holds, as it is written; empty without one.
+    /// The last day on which it is valid, as it is written; empty without one.
     expires: &'a str,
-    /// What protects the data meanwhile.
+    /// What protects the data in the meantime.
     #[serde(skip_serializing_if = "Option::is_none")]
     compensating_control: Option<&'a str>,
     /// Where it was decided.
@@ -33,13 +33,13 @@ pub(super) struct Waiver<'a> {
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum WaiverState {
-    /// It holds, and the failure does not decide the exit code.
+    /// It is in effect: the failure does not count towards the exit code.
     InEffect,
-    /// Its last day is over, or cannot be read.
+    /// It has expired, or its expiry date is missing or malformed.
     Expired,
-    /// Its last day is further away than the profile allows.
+    /// It lasts longer than the profile allows.
     TooLong,
-    /// Nobody but the owner has approved it.
+    /// Only the owner has approved it.
     OwnerOnly,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Waivers<'a> {
     entries: Vec<WaiverEntry<'a>>,
 }
 
-/// A waiver of the file, and what it was good for.
+/// A waiver in the file, and the number of failures that it covers.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -63,7 +63,7 @@ pub(super) struct WaiverEntry<'a> {
     /// The id of a server, a resource group or a subscription.
     scope: &'a str,
     waiver: Waiver<'a>,
-    /// The failures that it is laid over.
+    /// The number of failures that it covers.
     failures: u64,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub(super) struct WaiverEntry<'a> {
 enum UnusedWaiver {
     /// The audit has no server in its scope.
     NoServer,
-    /// The audit did not judge by its control.
+    /// The audit did not check its control.
     NotJudged,
     /// Nothing in its scope fails that control.
     NothingFails,

@@ -169,10 +169,10 @@ struct ScopeV1 {
     subscriptions: Vec<String>,
     resource_groups: Vec<String>,
     servers: Vec<String>,
-    /// Tags that servers have, as NAME=VALUE; absent without any.
+    /// Tags that servers must have, as NAME=VALUE; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
-    /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent without any.
+    /// Servers that were left out on request: names, patterns, or tags as NAME=VALUE; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     except: Vec<String>,
 }
