@@ -2,6 +2,7 @@
 
 use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
 use crate::error::CliError;
+use crate::signals::Signals;
 use crate::simulated::world;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
@@ -102,11 +103,6 @@ fn of_azure(limits: &LimitArgs) -> RequestLimits {
     RequestLimits { concurrency: usize::from(limits.concurrency), ..RequestLimits::default() }
 }
 
-/// Done when the user wants an end.
-pub(crate) async fn stopped_by_user() {
-    interrupted().await;
-}
-
 async fn real_tenants(
     connect: &ConnectArgs,
     tenants: &[String],
@@ -185,18 +181,19 @@ pub(crate) fn named_scenario(name: &str) -> Result<Scenario, CliError> {
 fn stop_signal(limits: &LimitArgs) -> StopSignal {
     let (give, signal) = watch::channel(None);
     let deadline = limits.deadline;
+    let mut signals = Signals::of_an_end();
     tokio::spawn(async move {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
                 say!("--deadline reached: settling what is in progress, then reporting");
             }
-            () = interrupted() => {
+            () = signals.next() => {
                 give.send_replace(Some(Stop::Interrupted));
                 say!("interrupted: settling what is in progress, then reporting; interrupt again to quit immediately");
             }
         }
-        interrupted().await;
+        signals.next().await;
         end_at_once();
     });
     signal
@@ -206,22 +203,6 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
 #[expect(clippy::exit, reason = "the user asked for an end without an orderly way out")]
 fn end_at_once() {
     std::process::exit(130);
-}
-
-/// A closed terminal and a lost connection (SIGHUP) and a quit are no reason to leave writes unsettled.
-#[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-    let given = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    // Whichever it was.
-    let _ = futures::future::select_all(given.collect::<Vec<_>>()).await;
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    drop(tokio::signal::ctrl_c().await);
 }
 
 impl ConnectArgs {

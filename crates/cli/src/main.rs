@@ -32,6 +32,7 @@ mod probing;
 mod progress;
 mod route;
 mod run_progress;
+mod signals;
 mod simulated;
 mod state;
 mod stdout;

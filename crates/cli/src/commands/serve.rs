@@ -1,11 +1,12 @@
 //! `hostssl serve`: the console in a browser.
 
 use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
-use crate::connect::{block_on, connect_until, named_scenario, stopped_by_user};
+use crate::connect::{block_on, connect_until, named_scenario};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::probing::{exchange_of, probe_of};
 use crate::route::RouteArgs;
+use crate::signals::Signals;
 use crate::simulated::{LiveSimulation, past};
 use clap::Args;
 use futures::FutureExt as _;
@@ -104,7 +105,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         None => args.state.directory(scenario.is_some())?,
     };
     block_on(async {
-        let stop = std::pin::pin!(stopped_by_user());
+        let (mut end, mut asked) = (Signals::of_an_end(), Signals::of_the_user());
         // The port first: everything else may take longer than to say that it is taken.
         let listener = Console::listen(args.listen).await?;
         let simulated =
@@ -130,8 +131,8 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         let links = console.link_maker();
         tokio::select! {
-            () = console.run(stop) => {}
-            () = print_links_on_signal(&links, args) => {}
+            () = console.run(end.next()) => {}
+            () = print_links_on_signal(&mut asked, &links, args) => {}
         }
         if let Some(past) = past {
             past.end().await;
@@ -295,22 +296,14 @@ fn print_link(link: &SignInLink, args: &ServeArgs) {
 
 /// Prints new links whenever the process receives SIGUSR1: a process that may send it could as well start the console
 /// again.
-#[cfg(unix)]
-async fn print_links_on_signal(links: &LinkMaker, args: &ServeArgs) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut asked) = signal(SignalKind::user_defined1()) else { return std::future::pending().await };
-    while asked.recv().await.is_some() {
+async fn print_links_on_signal(asked: &mut Signals, links: &LinkMaker, args: &ServeArgs) {
+    loop {
+        asked.next().await;
         match links.links() {
             Ok(links) => links.iter().for_each(|link| print_link(link, args)),
             Err(error) => say!("warning: no new link: {error}"),
         }
     }
-    std::future::pending().await
-}
-
-#[cfg(not(unix))]
-async fn print_links_on_signal(_: &LinkMaker, _: &ServeArgs) {
-    std::future::pending().await
 }
 
 fn role_header(args: &ServeArgs) -> Option<RoleHeader> {

@@ -4,6 +4,7 @@ use crate::args::{OutputArgs, SimulateArgs};
 use crate::connect::{block_on, named_scenario};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::signals::Signals;
 use crate::simulated::world;
 use crate::stdout;
 use hostssl_azure_sim::{
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
         return Ok(Exit::AllPass);
     }
     block_on(async {
+        let mut end = Signals::of_an_end();
         let options = ServeOptions { port: args.port, ..ServeOptions::default() };
         let server = serve(Simulation::new(scenario), options)
             .await
@@ -55,9 +57,7 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
             say!("next, in another shell: . {} && hostssl audit", env_file.display());
         }
         // An end that is asked for is the only one there is.
-        tokio::signal::ctrl_c()
-            .await
-            .map_err(|error| CliError::failed(&error, "the operating system delivers no signals"))?;
+        end.next().await;
         server.shutdown().await;
         Ok(Exit::AllPass)
     })

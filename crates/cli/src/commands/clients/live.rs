@@ -1,9 +1,9 @@
 //! Live sessions: which servers and poolers to ask, as whom, and whom to trust.
 
 use super::ClientsArgs;
-use crate::connect::stopped_by_user;
 use crate::error::CliError;
 use crate::logins::{DATABASE, Logins};
+use crate::signals::Signals;
 use clap::Args;
 use hostssl_census::{Census, MissingReason, Source, SourceKind};
 use hostssl_model::Server;
@@ -74,14 +74,15 @@ impl LiveArgs {
 
     /// Done when reading is to end.
     async fn stopped(&self) {
+        let mut signals = Signals::of_an_end();
         match self.watch {
             Some(Watch::For(time)) => {
                 tokio::select! {
                     () = tokio::time::sleep(time) => {}
-                    () = stopped_by_user() => {}
+                    () = signals.next() => {}
                 }
             }
-            Some(Watch::UntilInterrupted) | None => stopped_by_user().await,
+            Some(Watch::UntilInterrupted) | None => signals.next().await,
         }
     }
 }

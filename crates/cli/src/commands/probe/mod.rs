@@ -15,8 +15,9 @@ use crate::exit::Exit;
 use crate::files::{connects_at_once, endpoints_at_once};
 use crate::keep::ProbeKeeper;
 use crate::probing::{prober, roots};
+use crate::signals::Signals;
 use crate::stdout;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
@@ -44,9 +45,8 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let connecting = connects_at_once(parallel, args.connections.into(), CONNECTS_AT_ONCE);
     let policy = Policy::new(&args.fail_on, &args.allow);
     block_on(async {
-        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c().fuse());
-        // It takes hold when it is polled: from now on, an interrupt ends with a whole report.
-        let _ = futures::poll!(interrupt.as_mut());
+        // From now on, an interrupt ends with a whole report.
+        let mut signals = Signals::of_an_end();
         let options = ProbeOptions { conversations: parallel, ..options(args, root_files)? };
         let asked = asked(&options);
         let prober = Arc::new(prober(options)?);
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
                     progress.tell();
                     continue;
                 }
-                _ = &mut interrupt => {
+                () = signals.next() => {
                     let plural = if tally.endpoints == 1 { " was" } else { "s were" };
                     say!("interrupted: {} endpoint{plural} done", tally.endpoints);
                     tally.incomplete = true;
