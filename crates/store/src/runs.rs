@@ -137,7 +137,7 @@ impl StoreReader {
         audit_before(&self.lock(), audit)
     }
 
-    /// This audit and those before it that looked at the same scope and were not stopped, at most `count`, oldest first.
+    /// This audit and those before it that had the same scope and were not stopped, at most `count`, oldest first.
     ///
     /// # Errors
     ///

@@ -141,6 +141,11 @@ fn a_server_that_comes_and_one_that_goes_are_changes() {
     let told: Vec<_> = changes.iter().map(|c| (c.row.name.as_str(), c.before, c.after)).collect();
     let (yes, no) = (Some(Standing::NotProbed), Some(Standing::NotEnforced));
     assert_eq!(told, [("fresh", None, no), ("orders", yes, None)]);
+    assert_eq!(store.lost_sight(&second, &first).unwrap(), 0, "what is gone did enforce");
+    estate.remove("fresh");
+    let third = save(&store, &estate.report(3));
+    assert_eq!(store.lost_sight(&third, &second).unwrap(), 1);
+    assert_eq!(store.lost_sight(&store.latest().unwrap().unwrap(), &second).unwrap(), 1, "in the present, too");
 }
 
 #[test]

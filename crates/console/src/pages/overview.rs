@@ -136,6 +136,8 @@ struct Changes {
     previous: AuditEntry,
     listed: Vec<(ServerChange, &'static str, Badge)>,
     more: u64,
+    /// Servers that did not enforce and are out of sight now.
+    lost: u64,
 }
 
 /// Which tag to break the fleet down by; without one, that which most servers have.
@@ -162,6 +164,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
     let changed = changed_after(store, &audit)?;
     let changes = store.previous(&audit)?.map(|previous| changes(store, &audit, previous)).transpose()?;
     let before = changes.as_ref().map(|changes| changes.previous.known_standings());
+    let lost = changes.as_ref().map_or(0, |changes| changes.lost);
     let places = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from);
     let (mut places, harmless): (Vec<Place>, Vec<Place>) = places.partition(|place| place.missed);
     let standings = audit.standings;
@@ -183,7 +186,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         clients: readiness.iter().flat_map(|one| &one.first).map(|one| in_short(censuses.get(&one.key))).collect(),
         census: readiness.as_ref().map(|one| census_of(one, &censuses)).unwrap_or_default(),
         answer: answer(&standings),
-        headline: before.map(|before| Headline::of(&standings, &before)),
+        headline: before.map(|before| Headline::of(&standings, &before, lost)),
         servers: plural(standings.servers(), "server"),
         subscriptions: plural(audit.subscriptions, "subscription"),
         ago: Ago::new(audit.started_ms),
@@ -237,7 +240,7 @@ const FIGURES: [Standing; 4] = [Standing::AcceptsPlaintext, Standing::NotEnforce
 
 /// The answer to the question that brought the reader here.
 fn answer(standings: &Standings) -> String {
-    let (servers, open) = (standings.servers(), standings.accepts_plaintext + standings.not_enforced);
+    let (servers, open) = (standings.servers(), standings.open());
     let of = plural(servers, "server");
     match (open, standings.unknown) {
         _ if servers == 0 => "No PostgreSQL server was found".to_owned(),
@@ -371,7 +374,7 @@ fn changes(store: &AuditStore, audit: &AuditEntry, previous: AuditEntry) -> Resu
         let (words, after) = change_words(&change);
         (change, words, after)
     });
-    Ok(Changes { listed: listed.collect(), more, previous })
+    Ok(Changes { listed: listed.collect(), more, lost: store.lost_sight(audit, &previous)?, previous })
 }
 
 /// A change in words, and where the server stands now.

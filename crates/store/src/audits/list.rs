@@ -6,8 +6,8 @@ use super::listener::StoredListener;
 use super::save::{outcome_code, outcome_from};
 use super::types::Code as _;
 use super::types::{
-    AuditEntry, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerChange,
-    ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap,
+    AuditEntry, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page, PlaceGap, ServerDetail,
+    ServerFilter, ServerPage, ServerRow, ServerSort, StoredGap,
 };
 use crate::StoreError;
 use hostssl_model::{
@@ -199,7 +199,7 @@ const ROW: &str = "s.key, s.spelled, s.name, s.resource_group, s.subscription, c
 const ROW_NOW: &str = "o.at_ms, o.probed_ms, o.changed_ms, o.changed_run, o.expires_ms, o.accepts";
 const ROW_THEN: &str = "(SELECT started_ms FROM audits WHERE num = o.audit), NULL, NULL, NULL, NULL, ''";
 /// How many columns those are together.
-const ROW_COLUMNS: usize = 24;
+pub(crate) const ROW_COLUMNS: usize = 24;
 
 /// Where the servers of an audit, or of the present, stand.
 pub(crate) struct ServerSource {
@@ -220,12 +220,12 @@ impl ServerSource {
         }
     }
 
-    fn row(&self) -> String {
+    pub(crate) fn row(&self) -> String {
         format!("{ROW}, {}", self.row)
     }
 
     /// With the server, and with the name of its subscription if that matters.
-    fn tables(&self, names: bool) -> String {
+    pub(crate) fn tables(&self, names: bool) -> String {
         let names = if names { NAMES } else { "" };
         format!("{} JOIN servers s ON s.num = o.server{names}", self.table)
     }
@@ -233,7 +233,7 @@ impl ServerSource {
 
 const NAMES: &str = " LEFT JOIN audit_subscriptions n ON n.audit = o.audit AND n.id = s.subscription";
 
-fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
+pub(crate) fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
     Ok(ServerRow {
         key: row.get(0)?,
         id: row.get(1)?,
@@ -582,57 +582,6 @@ pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<
     }
     super::differences::note(&mut found, &documents);
     Ok(found)
-}
-
-/// Codes of standings with those that count as enforced as one: whether it was probed is no change of the server.
-const COARSE: &str = "CASE WHEN standing < 3 THEN 0 ELSE standing END";
-
-pub(crate) fn changes(
-    connection: &Connection,
-    audit: &AuditEntry,
-    previous: &AuditEntry,
-    count: u32,
-) -> Result<(Vec<ServerChange>, u64), StoreError> {
-    let source = ServerSource::of(audit);
-    let found =
-        format!("SELECT o.server, {COARSE} AS coarse, o.standing FROM {} WHERE {}", source.table, source.condition);
-    let mut statement = connection.prepare_cached(&format!(
-        "WITH p AS (SELECT server, {COARSE} AS coarse, standing FROM observations WHERE audit = ?2), q AS ({found}) \
-         SELECT {}, c.before, c.after, count(*) OVER () FROM ( \
-           SELECT q.server AS server, p.standing AS before, q.standing AS after FROM q LEFT JOIN p USING (server) \
-             WHERE q.coarse IS NOT p.coarse \
-         ) c JOIN {} WHERE {} AND o.server = c.server \
-         ORDER BY c.after DESC, c.before, s.name COLLATE NOCASE LIMIT ?3",
-        source.row(),
-        source.tables(true),
-        source.condition,
-    ))?;
-    let mut found = read_changes(&mut statement.query(params![source.value, previous.num, count])?)?;
-    let then = ServerSource::of(previous);
-    let gone = format!(
-        "SELECT {}, o.standing, NULL, count(*) OVER () FROM {} WHERE o.audit = ?2 AND o.server NOT IN \
-         (SELECT q.server FROM {} q WHERE {}) ORDER BY s.name COLLATE NOCASE LIMIT ?3",
-        then.row(),
-        then.tables(true),
-        source.table.trim_end_matches(" o"),
-        source.condition.replace("o.", "q."),
-    );
-    let mut statement = connection.prepare_cached(&gone)?;
-    let (rows, total) = read_changes(&mut statement.query(params![source.value, previous.num, count])?)?;
-    found.0.extend(rows);
-    found.0.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-    Ok((found.0, found.1 + total))
-}
-
-fn read_changes(rows: &mut rusqlite::Rows<'_>) -> Result<(Vec<ServerChange>, u64), StoreError> {
-    let (mut found, mut total) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        let standing = |index| row.get::<_, Option<i64>>(index).map(|code| code.map(Standing::from_code));
-        let (before, after) = (standing(ROW_COLUMNS)?, standing(ROW_COLUMNS + 1)?);
-        found.push(ServerChange { row: server_row(row)?, before, after });
-        total = unsigned(row.get(ROW_COLUMNS + 2)?);
-    }
-    Ok((found, total))
 }
 
 pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<Vec<GapGroup>, StoreError> {

@@ -4,6 +4,7 @@
 //! the same directory. Facts are kept apart from judgement and each once, under its hash: a hundred audits of servers
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
+mod changes;
 mod current;
 mod differences;
 mod document;
@@ -48,13 +49,15 @@ pub struct AuditStore {
     file: DatabaseFile,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    facets: Mutex<Option<(Viewed, Arc<Facets>)>>,
-    tags: Mutex<Option<(Viewed, Arc<Vec<TagName>>)>>,
+    facets: Cached<Facets>,
+    tags: Cached<Vec<TagName>>,
     changes: Mutex<Option<(Compared, Changes)>>,
 }
 
 /// An audit by number, and the version of the present if that is looked at.
 type Viewed = (i64, Option<i64>);
+/// What was found of the audit that was looked at last.
+type Cached<T> = Mutex<Option<(Viewed, Arc<T>)>>;
 /// Two audits, and how many changes were asked for.
 type Compared = (Viewed, i64, u32);
 /// Servers that changed, and how many there are.
@@ -200,16 +203,25 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn facets(&self, audit: &AuditEntry) -> Result<Arc<Facets>, StoreError> {
-        // A kept audit never changes, and nearly everybody looks at the latest.
+        self.viewed(&self.facets, audit, list::facets)
+    }
+
+    /// What is kept of one kind about an audit. A kept audit never changes, and nearly everybody looks at the latest.
+    fn viewed<T>(
+        &self,
+        cache: &Cached<T>,
+        audit: &AuditEntry,
+        find: impl FnOnce(&Connection, &AuditEntry) -> Result<T, StoreError>,
+    ) -> Result<Arc<T>, StoreError> {
         let viewed = (audit.num, audit.present);
-        if let Some((known, facets)) = &*lock(&self.facets)
+        if let Some((known, found)) = &*lock(cache)
             && *known == viewed
         {
-            return Ok(facets.clone());
+            return Ok(found.clone());
         }
-        let facets = Arc::new(self.read(|connection| list::facets(connection, audit))?);
-        *lock(&self.facets) = Some((viewed, facets.clone()));
-        Ok(facets)
+        let found = Arc::new(self.read(|connection| find(connection, audit))?);
+        *lock(cache) = Some((viewed, found.clone()));
+        Ok(found)
     }
 
     /// The tags of the servers of an audit: names by how many servers have them. Names that tell servers apart are left out.
@@ -218,15 +230,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn tags(&self, audit: &AuditEntry) -> Result<Arc<Vec<TagName>>, StoreError> {
-        let viewed = (audit.num, audit.present);
-        if let Some((known, tags)) = &*lock(&self.tags)
-            && *known == viewed
-        {
-            return Ok(tags.clone());
-        }
-        let found = Arc::new(self.read(|connection| tags::names(connection, audit))?);
-        *lock(&self.tags) = Some((viewed, found.clone()));
-        Ok(found)
+        self.viewed(&self.tags, audit, tags::names)
     }
 
     /// One server as an audit saw it; `None` when the audit did not.
@@ -315,9 +319,19 @@ impl AuditStore {
         {
             return Ok(changes.clone());
         }
-        let changes = self.read(|connection| list::changes(connection, audit, previous, count))?;
+        let changes = self.read(|connection| changes::changes(connection, audit, previous, count))?;
         *lock(&self.changes) = Some((asked, changes.clone()));
         Ok(changes)
+    }
+
+    /// How many servers did not enforce in an earlier audit, and could not be checked or were not listed in this one: where
+    /// there are any, fewer that do not enforce is no good news.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn lost_sight(&self, audit: &AuditEntry, previous: &AuditEntry) -> Result<u64, StoreError> {
+        self.read(|connection| changes::lost_sight(connection, audit, previous))
     }
 
     /// What an audit could not see, by reason and permission.

@@ -15,12 +15,16 @@ pub(super) struct Headline {
 }
 
 impl Headline {
-    /// Fewer is good news only while everything that was known before is still known.
-    pub(super) fn of(now: &Standings, before: &Standings) -> Self {
+    /// Fewer is good news only while everything that was known before is still known. `lost` counts the servers that did not
+    /// enforce and are out of sight now: others that can be checked again would hide them in the figures.
+    pub(super) fn of(now: &Standings, before: &Standings, lost: u64) -> Self {
         let (open, then) = (now.open(), before.open());
         let unknown = now.unknown.saturating_sub(before.unknown);
         let gone = before.servers().saturating_sub(now.servers());
-        let notes = [(unknown, "more could not be checked"), (gone, "fewer listed")];
+        let notes = match lost {
+            0 => [(unknown, "more could not be checked"), (gone, "fewer listed")],
+            lost => [(lost, "of those could not be checked or listed"), (0, "")],
+        };
         let notes = notes.into_iter().filter(|(servers, _)| *servers > 0);
         let notes: Vec<String> = notes.map(|(servers, words)| format!("{} {words}", count(servers))).collect();
         let (class, shape, words) = match open.cmp(&then) {
@@ -58,10 +62,11 @@ mod tests {
     #[test]
     fn fewer_is_good_news_only_while_nothing_got_out_of_sight() {
         let before = standings(5, 1, 10);
-        let told = |now: Standings| {
-            let one = Headline::of(&now, &before);
+        let with_lost = |now: Standings, lost| {
+            let one = Headline::of(&now, &before, lost);
             (one.class, one.words, one.but)
         };
+        let told = |now| with_lost(now, 0);
         assert_eq!(told(standings(3, 1, 12)), ("yes", "2 fewer than".into(), String::new()));
         assert_eq!(told(standings(6, 1, 9)), ("no", "1 more than".into(), String::new()));
         assert_eq!(told(standings(5, 1, 10)).0, "none");
@@ -69,6 +74,9 @@ mod tests {
         assert_eq!(told(standings(3, 3, 10)), hidden);
         let gone = ("unknown", "2 fewer than".into(), "2 fewer listed".into());
         assert_eq!(told(standings(3, 1, 10)), gone);
+        // As many are unknown as before, but they are others: one that did not enforce is among them.
+        let swapped = "1 of those could not be checked or listed".to_owned();
+        assert_eq!(with_lost(standings(4, 1, 11), 1), ("unknown", "1 fewer than".into(), swapped));
     }
 
     #[test]
