@@ -128,8 +128,10 @@ fn left_out(plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> Vec<Sect
     vec![Section { title: Some(text.palette.bold("Left out")), entries: entries.collect() }]
 }
 
-/// Servers whose clients are named, and clients of each: the plan's file has more, and the census all.
-const CLIENTS_SHOWN: (usize, usize) = (20, 5);
+/// Servers whose clients are named: the plan's file has more.
+pub const AFFECTED_SERVERS: usize = 20;
+/// Clients of a server that are named: the plan's file has more, and the census all.
+const AFFECTED_CLIENTS: usize = 5;
 
 /// The clients that are refused, or would be.
 fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
@@ -143,23 +145,27 @@ fn write_clients(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Resu
         return Ok(());
     }
     writeln!(out, "{}", palette.bold("Clients that would be refused, or might be"))?;
-    let (servers, clients) = CLIENTS_SHOWN;
     let mut rows = Vec::new();
-    for (name, impact) in concerned.iter().take(servers) {
-        for client in impact.clients.iter().take(clients) {
-            rows.push(vec![Column::plain(safe(name)), Column::plain(safe(&client_text(client)))]);
-        }
-        let more = impact.clients.len().saturating_sub(clients) + usize::try_from(impact.more).unwrap_or(usize::MAX);
-        if more > 0 {
-            rows.push(vec![Column::plain(safe(name)), Column::plain(format!("and {more} more: hostssl clients"))]);
-        }
+    for (name, impact) in concerned.iter().take(AFFECTED_SERVERS) {
+        let (clients, more) = first_clients(impact);
+        let more = (more > 0).then(|| format!("and {more} more: hostssl clients"));
+        let lines = clients.into_iter().chain(more);
+        rows.extend(lines.map(|line| vec![Column::plain(safe(name)), Column::plain(safe(&line))]));
     }
-    if concerned.len() > servers {
-        let more = concerned.len() - servers;
+    let more = concerned.len().saturating_sub(AFFECTED_SERVERS);
+    if more > 0 {
         rows.push(vec![Column::plain(format!("and {}", plural(more, "server"))), Column::plain("hostssl clients")]);
     }
     write_columns(out, "  ", &rows)?;
     writeln!(out)
+}
+
+/// The first clients of a server, each in one line, and how many more there are.
+#[must_use]
+pub fn first_clients(impact: &ClientImpact) -> (Vec<String>, u64) {
+    let named = impact.clients.iter().take(AFFECTED_CLIENTS).map(client_text).collect();
+    let listed = impact.clients.len().saturating_sub(AFFECTED_CLIENTS) as u64;
+    (named, u64::from(impact.more) + listed)
 }
 
 /// A client in one line: `report to catalog, Metabase v0.50.3, from 10.20.7.9, in plaintext, last seen

@@ -1,5 +1,6 @@
 //! Plans: asked for, made, reviewed, approved.
 
+mod affected;
 mod ask;
 mod review;
 

@@ -1,14 +1,13 @@
 //! A plan as it is reviewed: a summary, a diff by waves, what is left out, and what an independent check says.
 
 use super::PlanQuery;
+use super::affected::Affected;
 use crate::jobs::plan::Ready;
 use crate::view::{Badge, count, plural};
 use hostssl_census::CensusVerdict;
-use hostssl_formats::plan_text::client_text;
 use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{
-    ClientImpact, Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step,
-    SystemClock, lint,
+    Clock as _, Disposition, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, Step, SystemClock, lint,
 };
 use hostssl_store::{CensusEntry, server_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,9 +36,9 @@ pub(super) struct Review {
     /// What could break, in words.
     pub(super) risk: String,
     /// The clients that are refused by what is written, by server.
-    pub(super) clients: Vec<(String, Vec<String>, usize)>,
+    pub(super) clients: Affected,
     /// The clients of the servers that are left out because of them.
-    pub(super) spared: Vec<(String, Vec<String>, usize)>,
+    pub(super) spared: Affected,
     /// Servers that are left out because nobody has accepted what that means to their clients.
     pub(super) gated: usize,
     /// What the change exposes, when it loosens a server.
@@ -110,8 +109,8 @@ impl Review {
             left_out: left_out(plan),
             sound: complaints.iter().all(|one| one.code.is_warning()),
             complaints: complaints.iter().take(SHOWN).map(|one| complaint(plan, one)).collect(),
-            clients: clients_of(executable.map(|step| (step.server.name(), step.clients.as_ref()))),
-            spared: clients_of(plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()))),
+            clients: Affected::of(executable.map(|step| (step.server.name(), step.clients.as_ref()))),
+            spared: Affected::of(plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()))),
             gated: gated(plan),
             risk: match (breaks, restarts) {
                 (true, _) => format!(
@@ -220,26 +219,6 @@ fn have(servers: u64) -> String {
 /// Whether clients of the step's server are refused, or may be.
 fn may_refuse(step: &Step) -> bool {
     matches!(step.disposition, Disposition::BreaksClients | Disposition::NeedsObservation)
-}
-
-/// Servers whose clients are named, and clients of each.
-const CLIENTS_SHOWN: (usize, usize) = (20, 5);
-
-/// The clients of these servers that would be refused.
-fn clients_of<'a>(
-    affected: impl Iterator<Item = (&'a str, Option<&'a ClientImpact>)>,
-) -> Vec<(String, Vec<String>, usize)> {
-    let (servers, clients) = CLIENTS_SHOWN;
-    let row = |(name, impact): (&str, &ClientImpact)| {
-        let named: Vec<String> = impact.clients.iter().take(clients).map(client_text).collect();
-        let more = impact.clients.len().saturating_sub(clients) + usize::try_from(impact.more).unwrap_or(usize::MAX);
-        (name.to_owned(), named, more)
-    };
-    affected
-        .filter_map(|(name, impact)| Some((name, impact.filter(|impact| !impact.clients.is_empty())?)))
-        .take(servers)
-        .map(row)
-        .collect()
 }
 
 fn gated(plan: &Plan) -> usize {
