@@ -1,13 +1,13 @@
 //! After an apply: who is still connected in plaintext, and the end of those sessions where that was asked for.
 
 use crate::args::ConnectArgs;
-use crate::changing::{ask, can_ask};
+use crate::changing::{Site, ask, can_ask};
 use crate::error::CliError;
 use crate::logins::Logins;
 use crate::route::RouteArgs;
 use clap::Args;
 use futures::{StreamExt, stream};
-use hostssl_azure::{ResourceType, get_document, read_server};
+use hostssl_azure::{ResourceType, StopSignal, get_document, read_server};
 use hostssl_formats::run_sessions::{self, RunSession, RunSessions};
 use hostssl_formats::{Text, safe};
 use hostssl_model::{Kind, Meaning, ResourceId};
@@ -121,10 +121,11 @@ impl<'a> Leftovers<'a> {
         Err(CliError::refused(what, "grant what is missing, name another user with --user, or leave the option out"))
     }
 
-    /// After the run: looks, and ends what was asked for.
+    /// After the run: lists the sessions, and ends what was asked for. Once the run is told to stop, no other server is logged
+    /// in to, and no other session is ended.
     pub(crate) async fn settle(
         &self,
-        tenant: &Tenant,
+        site: &Site,
         store: &Store,
         run: &RunId,
         plan: &Plan,
@@ -132,19 +133,21 @@ impl<'a> Leftovers<'a> {
     ) -> Result<Vec<RunSessions>, CliError> {
         let looks = stream::iter(enforced_now(plan, report)).map(|server| async move {
             let looked = async {
-                let sessions = self.connect(tenant, server).await?;
+                go_on(&site.stop)?;
+                let sessions = self.connect(&site.changing, server).await?;
                 let found = sessions.look().await.map_err(|error| error.to_string())?;
                 Ok((sessions, found))
             };
             Found { server: server.0, looked: looked.await, gone: Vec::new(), error: None }
         });
         let mut found: Vec<Found<'_>> = looks.buffered(AT_ONCE).collect().await;
-        if self.args.terminate_plaintext_sessions && self.is_confirmed(&found)? {
+        // After a stop nobody is asked any more: each server says why its sessions were left.
+        if self.args.terminate_plaintext_sessions && (go_on(&site.stop).is_err() || self.is_confirmed(&found)?) {
             for one in &mut found {
-                one.end(store, run).await?;
+                one.end(store, run, &site.stop).await?;
             }
         }
-        Ok(found.into_iter().map(Found::told).collect())
+        Ok(found.iter().map(Found::shown).collect())
     }
 
     /// Whether somebody said yes to the end of what was found.
@@ -170,6 +173,11 @@ impl<'a> Leftovers<'a> {
         let login = self.logins.of_server(tenant, listed.posture.server.fqdn.as_deref()).await?;
         LeftoverSessions::connect(&login).await.map_err(|error| error.to_string())
     }
+}
+
+/// Whether something new may begin; otherwise why not.
+fn go_on(stop: &StopSignal) -> Result<(), String> {
+    (*stop.borrow()).map_or(Ok(()), |stop| Err(format!("the run was stopped: {}", stop.as_str())))
 }
 
 /// The servers that a plan makes enforce TLS, each once.
@@ -204,11 +212,15 @@ impl Found<'_> {
         sessions.iter().filter(|one| one.may_be_ended && !one.is_replication).collect()
     }
 
-    /// Ends them, and journals that before and after.
-    async fn end(&mut self, store: &Store, run: &RunId) -> Result<(), CliError> {
+    /// Ends them unless the run was told to stop, and journals that before and after.
+    async fn end(&mut self, store: &Store, run: &RunId, stop: &StopSignal) -> Result<(), CliError> {
         let count = u32::try_from(self.to_end().len()).unwrap_or(u32::MAX);
         let Ok((connection, sessions)) = &self.looked else { return Ok(()) };
         if count == 0 {
+            return Ok(());
+        }
+        if let Err(why) = go_on(stop) {
+            self.error = Some(why);
             return Ok(());
         }
         let server = SafeText::new(self.server.as_str());
@@ -244,10 +256,6 @@ impl Found<'_> {
             sessions: sessions.collect(),
             reason,
         }
-    }
-
-    fn told(self) -> RunSessions {
-        self.shown()
     }
 }
 

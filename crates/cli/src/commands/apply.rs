@@ -46,12 +46,14 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         let names = names::of_azure(&site.reading).await;
         let report = change(&site, &store, &args.pace, route, &plan, talk, work).await?;
         let sessions = match &leftovers {
-            Some(leftovers) => leftovers.settle(&site.changing, &store, &run, &plan, &report).await?,
-            None => Vec::new(),
+            Some(leftovers) => leftovers.settle(&site, &store, &run, &plan, &report).await,
+            None => Ok(Vec::new()),
         };
         Ok((report, names, sessions))
     })?;
-    write_report_with(&report, &sessions, &names, &args.value, &shape, talk)
+    // Servers were changed: that is reported, whatever happened to the sessions.
+    let exit = write_report_with(&report, sessions.as_deref().unwrap_or_default(), &names, &args.value, &shape, talk)?;
+    sessions.map(|_| exit)
 }
 
 /// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.
