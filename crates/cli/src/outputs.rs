@@ -85,6 +85,8 @@ fn checked<F>(path: &Path, others: &[(F, PathBuf)]) -> Result<PathBuf, CliError>
 
 /// Replaces a file as a whole: who reads it meanwhile sees the old one, and one that could not be written whole is not there.
 pub(crate) fn replace(path: &Path, how: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> Result<(), CliError> {
+    // What a link leads to is replaced, and the link stays.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let failed = |error: io::Error| cannot_write(path, &error);
     if is_special(path) {
         let mut out = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?);
