@@ -13,8 +13,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Columns of prose beside other columns: with less room it stands below its row.
 const NARROWEST_PROSE: usize = 26;
-/// A column with words that are too long for the terminal is made narrower, but not narrower than this: the words reach over their
-/// column, and what follows goes on in the next line.
+/// A column with words that are too long for the terminal is made narrower, but not narrower than this: the words extend
+/// beyond their column, and what follows continues in the next line.
 const NARROWEST: usize = 12;
 /// How far prose below its row is indented.
 const BELOW: usize = 6;
@@ -332,14 +332,7 @@ impl Layout {
             left_out.extend(headings.get(column).map(|heading| heading.title()));
         }
         let most = room.map_or(usize::MAX, |room| if prose.is_none() { room + GAP } else { room });
-        while taken(&columns) > most {
-            // The widest gives way, the last of several: names come first.
-            let least =
-                |column: usize| headings.get(column).map_or(0, |heading| heading.title().width()).max(NARROWEST);
-            let can_give = columns.iter_mut().filter(|(column, width)| *width > least(*column));
-            let Some((_, width)) = can_give.max_by_key(|(_, width)| *width) else { break };
-            *width -= 1;
-        }
+        while taken(&columns) > most && narrow(&mut columns, headings) {}
         let prose = prose.map(|(column, _)| {
             let beside = room.map_or(usize::MAX, |room| room.saturating_sub(taken(&columns)));
             let fits = beside >= NARROWEST_PROSE.min(longest.unwrap_or_default());
@@ -389,8 +382,8 @@ impl Layout {
         if cells.is_empty() { Ok(()) } else { self.write_cells(out, cells) }
     }
 
-    /// Writes cells as text, painted text and width. What ends a line is not padded. What follows a text that reaches over its
-    /// column, and a text that would reach over the terminal, begins a line.
+    /// Writes cells as text, painted text and width. What ends a line is not padded. What follows a text that extends
+    /// beyond its column, and a text that would extend beyond the terminal, begins a line.
     fn write_cells(&self, out: &mut dyn Write, cells: Vec<(String, String, usize)>) -> io::Result<()> {
         let (mut start, mut at) = (self.indent, 0);
         for (text, painted, width) in cells {
@@ -415,6 +408,15 @@ fn write_wrapped(out: &mut dyn Write, first: &str, others: &str, text: &str, wid
         writeln!(out, "{}{piece}", if index == 0 { first } else { others })?;
     }
     Ok(())
+}
+
+/// Makes the widest column narrower by one, the last of several, since names come first. Whether one could give way.
+fn narrow(columns: &mut [(usize, usize)], headings: &[Heading]) -> bool {
+    let least = |column: usize| headings.get(column).map_or(0, |heading| heading.title().width()).max(NARROWEST);
+    let can_give = columns.iter_mut().filter(|(column, width)| *width > least(*column));
+    let Some((_, width)) = can_give.max_by_key(|(_, width)| *width) else { return false };
+    *width -= 1;
+    true
 }
 
 /// A text in pieces of at most `width` columns, broken between words only. A word that is longer has a piece of its

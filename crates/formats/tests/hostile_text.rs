@@ -1,22 +1,28 @@
 //! Every harmful character of Unicode, in every text from outside, through every output: none comes out as it is.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_audit::{Profile, server_report};
+use hostssl_audit::{Profile, gate, lay_waivers, read_waivers, server_report};
+use hostssl_census::{Backend, RefusedClient};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::probe_text::TableWriter;
+use hostssl_formats::run_refused::RefusedSince;
+use hostssl_formats::run_sessions::{RunSession, RunSessions};
+use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::{
-    Palette, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_sarif, audit_text, probe_json,
+    Palette, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
+    probe_json, run_refused, run_sessions, trend, waiver_text,
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
     AuditReport, AuditRun, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
-    ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
-    Unchecked,
+    ReplicationRole, ResourceId, Scope, Server, ServerState, Standings, Subscription, SubscriptionId,
+    SubscriptionState, Summary, Unchecked, Waiver,
 };
 use hostssl_probe::report::{
     EndpointReport, SeveralServers, SslRequestOutcome, StartupOutcome, TransportAnswer, WireVerdict,
 };
 use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
+use jiff::civil::date;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -62,7 +68,7 @@ fn audit() -> AuditReport {
         tenant: Some(hostile.clone()),
         method: "cli".into(),
     };
-    AuditReport {
+    let mut report = AuditReport {
         run: AuditRun {
             id: "r".into(),
             started_at: "2026-01-01T00:00:00Z".into(),
@@ -84,7 +90,24 @@ fn audit() -> AuditReport {
         servers,
         gaps: vec![Gap { scope: hostssl_model::GapScope::read(&hostile), blind: unseen }],
         overlay: Overlay::default(),
-    }
+    };
+    lay_waivers(&mut report, &hostile, waivers());
+    let mut baseline = report.clone();
+    (baseline.run.id, baseline.run.profile) = (hostile.clone(), hostile);
+    report.overlay.gate = Some(gate(&report, &[], Some(&baseline)));
+    report
+}
+
+/// A waiver with a last day that is any text; the reader refuses the harmful in all others.
+fn waivers() -> Vec<Waiver> {
+    let entry = "[[waiver]]\ncontrol = 'require-secure-transport'\nscope = '/subscriptions/s'\nowner = 'a'\n\
+                 reason = 'b'\napprover = 'c'\nexpires = ";
+    let expires: String = hostile().chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
+    let mut waivers = read_waivers(&format!("{entry}\"{expires}\"\n"), date(2026, 1, 1), 365).unwrap();
+    assert_eq!(waivers[0].expires, hostile());
+    waivers[0].ticket = Some(hostile());
+    waivers[0].compensating_control = Some(hostile());
+    waivers
 }
 
 fn endpoint() -> EndpointReport {
@@ -139,6 +162,51 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
     add("audit json", &mut |out| audit_json::write(out, &audit).unwrap());
     add("audit sarif", &mut |out| audit_sarif::write(out, &audit).unwrap());
     add("audit junit", &mut |out| audit_junit::write(out, &audit).unwrap());
+    add("audit ocsf", &mut |out| audit_ocsf::write(out, &audit).unwrap());
+    add("waivers", &mut |out| waiver_text::write(out, &waivers(), &Text::plain()).unwrap());
+    let word = || Some(text.clone());
+    let session = RunSession {
+        user: word(),
+        database: word(),
+        application: word(),
+        address: word(),
+        replication: false,
+        ended: false,
+    };
+    let on_server = |sessions: &[RunSession]| RunSessions {
+        server: text.clone(),
+        name: text.clone(),
+        sessions: sessions.to_vec(),
+        reason: word(),
+    };
+    let found = [on_server(&[session]), on_server(&[])];
+    add("sessions", &mut |out| run_sessions::write(out, &found, Palette::Plain).unwrap());
+    let client = RefusedClient {
+        user: word(),
+        database: word(),
+        address: word(),
+        backend: Backend::Client,
+        first_seen: None,
+        last_seen: None,
+        attempts: 1,
+        is_estimate: false,
+        has_connected_since: false,
+    };
+    let since = [RefusedSince { server: text.clone(), name: text.clone(), clients: vec![client] }];
+    add("refused", &mut |out| run_refused::write(out, &since, Palette::Plain).unwrap());
+    let point = |profile| AuditPoint {
+        run: &text,
+        started_at: text.clone(),
+        profile,
+        complete: false,
+        standings: Standings::default(),
+        fail: 0,
+        unknown: 0,
+        pass: 0,
+    };
+    let points = [point(&text), point("other")];
+    add("trend", &mut |out| trend::write(out, &points, &Text::plain()).unwrap());
+    add("trend csv", &mut |out| trend::write_csv(out, &points).unwrap());
     add("audit markdown", &mut |out| audit_markdown::write(out, &audit).unwrap());
     for (name, format) in [
         ("json", Format::Json),
