@@ -1,5 +1,4 @@
-//! Sessions that stayed in plaintext after enforcement: it refuses new connections only. They are listed, and ended if somebody
-//! asks for that.
+//! Sessions that stayed in plaintext after enforcement: it refuses new connections only. They are listed, and ended on request.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,9 @@ use tokio_postgres::SimpleQueryRow;
 
 use crate::login::{LoggedIn, Login, LoginError};
 
-/// How long sessions that were told to end are waited for.
+/// How long to wait until sessions that were terminated are gone.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The pause between two looks whether they are gone.
+/// The pause between two reads of the sessions meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The first version with `pg_stat_gssapi`.
 const WITH_GSSAPI: u32 = 12_00_00;
@@ -66,9 +65,9 @@ impl LeftoverSessions {
     pub async fn connect(login: &Login) -> Result<Self, LoginError> {
         let session = login.connect().await?;
         let version = first(&session.rows("SHOW server_version_num").await?).and_then(|row| row.get(0)?.parse().ok());
-        let version = version.ok_or_else(|| session.unexpected("server_version_num is no number"))?;
+        let version = version.ok_or_else(|| session.unexpected("server_version_num is not a number"))?;
         let rights = session.rows(RIGHTS).await?;
-        let rights = first(&rights).ok_or_else(|| session.unexpected("the rights of the role are not told"))?;
+        let rights = first(&rights).ok_or_else(|| session.unexpected("the server did not return the role's privileges"))?;
         // Whatever is not a clear yes is a right that is missing.
         let lacks = |right: usize, grant: usize| {
             let has = rights.get(right) == Some("t");
@@ -84,19 +83,19 @@ impl LeftoverSessions {
         &self.missing
     }
 
-    /// The sessions of clients in plaintext, as they are now. Our own is none of them.
+    /// The sessions of clients in plaintext, as they are now, without our own.
     ///
     /// # Errors
     ///
-    /// [`LoginError`]; so it is where the role does not see the sessions of others, because nothing seen is not nothing there.
+    /// [`LoginError`], also where the role may not see the sessions of others: an empty list would prove nothing.
     pub async fn look(&self) -> Result<Vec<LeftoverSession>, LoginError> {
         if let Some(grant) = &self.missing.to_see {
             return Err(self
                 .session
-                .unexpected(&format!("the role sees its own sessions only; what it lacks: {grant}")));
+                .unexpected(&format!("the role sees only its own sessions; it lacks: {grant}")));
         }
         let rows = self.session.rows(&self.statement(&columns(), "")).await?;
-        rows.iter().flatten().map(|row| read(row).ok_or_else(|| self.session.unexpected("a session"))).collect()
+        rows.iter().flatten().map(|row| read(row).ok_or_else(|| self.session.unexpected("a session cannot be read"))).collect()
     }
 
     /// Ends those of these sessions that are still there and still clients in plaintext, and says of each, in order, whether it
@@ -132,6 +131,9 @@ impl LeftoverSessions {
 
     /// A statement about the sessions in plaintext. It reads the sessions of now: the view is read anew for each statement outside
     /// of a transaction that has read it.
+    ///
+    /// A role can be dropped while it is connected; its session is still one of a client. A session without a role has not yet
+    /// said whether it uses TLS (`pgstat_bestart_initial` in backend_status.c).
     fn statement(&self, columns: &str, condition: &str) -> String {
         let (join, not_gss) = match self.version {
             WITH_GSSAPI.. => ("LEFT JOIN pg_catalog.pg_stat_gssapi g ON g.pid = a.pid", "AND g.encrypted IS NOT TRUE"),
@@ -141,9 +143,10 @@ impl LeftoverSessions {
             "SET statement_timeout = '10s'; \
              SELECT {columns} FROM pg_catalog.pg_stat_activity a \
              JOIN pg_catalog.pg_stat_ssl s ON s.pid = a.pid {join} \
-             JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
+             LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
              JOIN pg_catalog.pg_roles me ON me.rolname = current_user \
-             WHERE a.pid <> pg_backend_pid() AND a.client_addr IS NOT NULL AND s.ssl IS FALSE {not_gss} \
+             WHERE a.pid <> pg_backend_pid() AND a.client_addr IS NOT NULL AND a.usesysid IS NOT NULL \
+             AND s.ssl IS FALSE {not_gss} \
              AND a.backend_type IN ('client backend', 'walsender') {condition}"
         )
     }
@@ -153,7 +156,7 @@ const BEGAN: &str = "floor(extract(epoch FROM a.backend_start) * 1000000)::bigin
 
 /// The rule of `pg_signal_backend()` in signalfuncs.c: a superuser's session takes a superuser, any other the privileges of its
 /// role or of `pg_signal_backend`.
-const MAY_END: &str = "((NOT r.rolsuper OR me.rolsuper) AND (pg_has_role(a.usesysid, 'USAGE') \
+const MAY_END: &str = "((NOT coalesce(r.rolsuper, false) OR me.rolsuper) AND (pg_has_role(a.usesysid, 'USAGE') \
                        OR pg_has_role('pg_signal_backend', 'USAGE')))";
 
 /// What is read of each session.

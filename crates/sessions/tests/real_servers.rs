@@ -279,7 +279,7 @@ async fn only_clients_in_plaintext_are_ended_and_only_by_who_may() {
         let roles = format!(
             "create role app login password '{PASSWORD}'; create role watcher login password '{PASSWORD}'; \
              grant pg_read_all_stats to watcher; create role ender login password '{PASSWORD}'; \
-             grant pg_read_all_stats, pg_signal_backend to ender"
+             grant pg_read_all_stats, pg_signal_backend to ender; create role leaver login password '{PASSWORD}'"
         );
         server.psql("sslmode=require", &roles);
         let local = format!("host={} application_name=local", server.folder().display());
@@ -288,8 +288,11 @@ async fn only_clients_in_plaintext_are_ended_and_only_by_who_may() {
             server.hold("sslmode=disable user=app application_name=two"),
             server.hold("sslmode=require user=app application_name=encrypted"),
             server.hold("sslmode=disable application_name=superuser"),
+            server.hold("sslmode=disable user=leaver application_name=orphan"),
             server.hold(&local),
         ];
+        // PostgreSQL drops a role that is connected.
+        server.psql("sslmode=require", "drop role leaver");
         let as_user = |user: &str| login(&server, "localhost", server.port, user);
         let names = |sessions: &[LeftoverSession]| {
             let mut names: Vec<String> = sessions.iter().filter_map(|one| one.application.clone()).collect();
@@ -300,9 +303,9 @@ async fn only_clients_in_plaintext_are_ended_and_only_by_who_may() {
         let grant = Some("GRANT pg_signal_backend TO watcher;".to_owned());
         assert_eq!(*watcher.missing(), MissingRights { to_see: None, to_end: grant });
         let seen = watcher.look().await.unwrap();
-        assert_eq!(names(&seen), ["one", "superuser", "two"], "{version}");
+        assert_eq!(names(&seen), ["one", "orphan", "superuser", "two"], "{version}");
         assert!(seen.iter().all(|one| !one.may_be_ended));
-        assert_eq!(watcher.end(&seen).await.unwrap(), [false; 3], "who may not end them ends none");
+        assert_eq!(watcher.end(&seen).await.unwrap(), [false; 4], "who may not end them ends none");
         let ender = LeftoverSessions::connect(&as_user("ender")).await.unwrap();
         assert_eq!(*ender.missing(), MissingRights::default());
         let seen = ender.look().await.unwrap();
@@ -313,6 +316,7 @@ async fn only_clients_in_plaintext_are_ended_and_only_by_who_may() {
         let told: Vec<_> =
             chosen.iter().zip(gone).map(|(one, gone)| (one.application.as_deref().unwrap(), gone)).collect();
         assert!(told.contains(&("one", true)) && told.contains(&("superuser", false)), "{version}: {told:?}");
+        assert!(told.contains(&("orphan", true)), "{version}: {told:?}");
         assert_eq!(names(&ender.look().await.unwrap()), ["superuser", "two"]);
         // Those that use TLS, and those of the server's own machine, are there still.
         let report = seen_by_all(&server).await;
