@@ -331,6 +331,15 @@ pub(crate) enum DiscoveryArg {
     Graph,
 }
 
+impl From<DiscoveryArg> for hostssl_ops::Discovery {
+    fn from(discovery: DiscoveryArg) -> Self {
+        match discovery {
+            DiscoveryArg::Lists => Self::Lists,
+            DiscoveryArg::Graph => Self::Graph,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AuditFormat {
     Table,

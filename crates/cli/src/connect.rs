@@ -6,11 +6,11 @@ use crate::signals::Signals;
 use crate::simulated::world;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Transport;
-use hostssl_azure::StopSignal;
-use hostssl_azure::{Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, https_transport, principal_of};
+use hostssl_azure::{
+    Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, StopSignal, https_transport, principal_of,
+};
 use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
-use hostssl_model::Stop;
-use hostssl_model::{Principal, Scope};
+use hostssl_model::{Principal, Scope, Stop};
 use hostssl_ops::Tenant;
 use std::sync::Arc;
 use tokio::sync::watch;

@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
 use hostssl_formats::{audit_json, gate_text, waiver_text};
 use hostssl_model::{AuditReport, FailOn, Waiver};
-use hostssl_store::{StoreError, StoreReader};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -144,12 +143,8 @@ fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditRepor
         return Err(unreadable(path, &std::io::ErrorKind::NotFound.into()));
     }
     let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
-    let reader = match StoreReader::open(&state.directory(simulated)?) {
-        Err(StoreError::NoState(_)) => {
-            return Err(CliError::usage("no audit is kept that could be the baseline", hint));
-        }
-        opened => opened?,
-    };
+    let none = || CliError::usage("no audit is kept that could be the baseline", hint);
+    let reader = state.read_if_any(simulated)?.ok_or_else(none)?;
     let audit = find_audit(&reader, name)?;
     Ok(reader.audit_report(&audit)?)
 }

@@ -106,7 +106,7 @@ fn options_of(
         options.dialer = dialer;
     }
     if let Some(simulation) = simulation {
-        let wire = Wire::new(simulation).map_err(|error| CliError::failed(&error, DEFECT))?;
+        let wire = Wire::new(simulation).map_err(|error| CliError::defect(&error))?;
         for root in wire.roots() {
             roots.extend(RootStore::from_der(root.name, vec![root.der.clone()]));
         }
@@ -120,10 +120,8 @@ fn options_of(
 pub(crate) fn prober(options: ProbeOptions) -> Result<Prober, CliError> {
     // Ignore the error: a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Prober::new(options).map_err(|error| CliError::failed(&error, DEFECT))
+    Prober::new(options).map_err(|error| CliError::defect(&error))
 }
-
-const DEFECT: &str = "this is a bug in hostssl; please report it";
 
 /// The system's roots, those in which Azure's chains end, and those of `--ca-file`, each judged on its own too. None of the
 /// system is no error.

@@ -33,32 +33,34 @@ impl StateArgs {
     /// The kept censuses of clients; none where nothing is kept yet, or what is kept cannot be read, which is reported:
     /// then it is unknown who would be refused.
     pub(crate) fn censuses(&self, simulated: bool) -> Option<Arc<dyn ClientEvidence>> {
-        let directory = match self.directory(simulated) {
-            Ok(directory) => directory,
-            Err(error) => {
-                say!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
-                return None;
-            }
-        };
-        let opened: Result<Arc<dyn ClientEvidence>, StoreError> = match StoreReader::open(&directory) {
+        self.read_censuses(simulated).unwrap_or_else(|error| {
+            say!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
+            None
+        })
+    }
+
+    fn read_censuses(&self, simulated: bool) -> Result<Option<Arc<dyn ClientEvidence>>, CliError> {
+        let directory = self.directory(simulated)?;
+        match StoreReader::open(&directory) {
+            Ok(reader) => Ok(Some(Arc::new(reader))),
+            Err(StoreError::NoState(_)) => Ok(None),
             // A writer brings an older state up to date.
-            Err(StoreError::OlderVersion { .. }) => AuditStore::open(&directory).map(|store| Arc::new(store) as _),
-            opened => opened.map(|reader| Arc::new(reader) as _),
-        };
-        match opened {
-            Ok(censuses) => Some(censuses),
-            Err(StoreError::NoState(_)) => None,
-            Err(error) => {
-                let error = CliError::from(error);
-                say!("warning: the kept censuses of clients could not be read: {}", error.on_one_line());
-                None
-            }
+            Err(StoreError::OlderVersion { .. }) => Ok(Some(Arc::new(AuditStore::open(&directory)?))),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Opens it for reading.
     pub(crate) fn read(&self, simulated: bool) -> Result<StoreReader, CliError> {
         Ok(StoreReader::open(&self.directory(simulated)?)?)
+    }
+
+    /// Opens it for reading; `None` where nothing is kept yet.
+    pub(crate) fn read_if_any(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
+        match StoreReader::open(&self.directory(simulated)?) {
+            Err(StoreError::NoState(_)) => Ok(None),
+            opened => Ok(Some(opened?)),
+        }
     }
 }
 
@@ -125,9 +127,14 @@ pub(crate) fn find_audit(reader: &StoreReader, text: &str) -> Result<AuditEntry,
     let ids: Vec<&str> = audits.iter().map(|audit| audit.id.as_str()).collect();
     match named(&ids, text)?.and_then(|id| ids.iter().position(|one| *one == id)) {
         Some(index) => Ok(*audits.swap_remove(index)),
-        None if text == LATEST => Err(CliError::usage("no audit is kept", "run `hostssl audit` first")),
+        None if text == LATEST => Err(nothing_kept()),
         None => Err(CliError::usage(format!("there is no audit {text}"), "`hostssl runs` lists the runs")),
     }
+}
+
+/// The error of a command that needs an audit.
+pub(crate) fn nothing_kept() -> CliError {
+    CliError::usage("no audit is kept", "run `hostssl audit` first")
 }
 
 /// The id that a text names among these, the newest first.

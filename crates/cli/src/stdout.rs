@@ -157,9 +157,7 @@ impl AuditFormat {
             Self::Csv | Self::Sarif | Self::Ocsf | Self::Junit | Self::Markdown => return None,
         })
     }
-}
 
-impl AuditFormat {
     /// Whether what could not be checked stands in it.
     pub(crate) fn holds_gaps(self) -> bool {
         !matches!(self, Self::Csv | Self::Tsv | Self::None)

@@ -1,6 +1,6 @@
 //! `hostssl audit`.
 
-use crate::args::{AuditArgs, AuditFormat, DiscoveryArg, OutputArgs};
+use crate::args::{AuditArgs, AuditFormat, OutputArgs};
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -36,47 +36,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         args.wire.route.refuse_without_probe()?;
     }
     block_on(async {
-        let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
-        let wire = args
-            .wire
-            .probe
-            .then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref(), &args.wire.route))
-            .transpose()?;
-        let request = AuditRequest {
-            scope: args.scope.scope(&args.select),
-            profile,
-            discovery: match args.discovery {
-                DiscoveryArg::Lists => hostssl_ops::Discovery::Lists,
-                DiscoveryArg::Graph => hostssl_ops::Discovery::Graph,
-            },
-        };
-        let mut progress = AuditBar::new(talk);
-        // Rows are not written before it is known that every selector matches something.
-        let streamed = outputs.stdout == Some(AuditFormat::Csv) && !request.scope.selects_servers();
-        let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
-        let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
-        let gone = Notify::new();
-        let mut on_event = |event: AuditEvent<'_>| {
-            progress.on(&event);
-            if let (Some(rows), AuditEvent::Subscription(index, subscription, servers)) = (&mut rows, event) {
-                rows.push(index, subscription, servers);
-                if rows.is_reader_gone() {
-                    gone.notify_one();
-                }
-            }
-        };
-        let audit = audit_and_probe(&connected.tenants, &request, wire.as_ref(), context, &mut on_event);
-        let result = tokio::select! {
-            result = audit => Some(result),
-            // Nobody reads on, so nothing more is asked of Azure.
-            () = gone.notified() => None,
-        };
-        progress.finish();
-        if rows.as_ref().is_some_and(OrderedRows::is_reader_gone) {
+        let Some((mut report, rows)) = audit(args, profile, outputs.stdout, talk).await? else {
             return Ok(Exit::ReaderGone);
-        }
-        let Some(result) = result else { return Ok(Exit::ReaderGone) };
-        let mut report = result?;
+        };
         if let Some(gate) = gate {
             gate.lay(&mut report);
         }
@@ -106,6 +68,49 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         Ok(Exit::of_audit(&report))
     })
+}
+
+/// The report, and the writer of its rows where they were written on the way; `None` when the reader of standard output is
+/// gone.
+async fn audit(
+    args: &AuditArgs,
+    profile: Profile,
+    output: Option<AuditFormat>,
+    talk: &OutputArgs,
+) -> Result<Option<(AuditReport, Option<OrderedRows<io::Stdout>>)>, CliError> {
+    let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
+    let wire = args
+        .wire
+        .probe
+        .then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref(), &args.wire.route))
+        .transpose()?;
+    let request = AuditRequest { scope: args.scope.scope(&args.select), profile, discovery: args.discovery.into() };
+    let mut progress = AuditBar::new(talk);
+    // Rows are not written before it is known that every selector matches something.
+    let streamed = output == Some(AuditFormat::Csv) && !request.scope.selects_servers();
+    let mut rows = streamed.then(|| OrderedRows::new(io::stdout()));
+    let context = RunContext::begin(uuid::Uuid::now_v7().to_string(), &Timestamp::now, env!("CARGO_PKG_VERSION"));
+    let gone = Notify::new();
+    let mut on_event = |event: AuditEvent<'_>| {
+        progress.on(&event);
+        if let (Some(rows), AuditEvent::Subscription(index, subscription, servers)) = (&mut rows, event) {
+            rows.push(index, subscription, servers);
+            if rows.is_reader_gone() {
+                gone.notify_one();
+            }
+        }
+    };
+    let audit = audit_and_probe(&connected.tenants, &request, wire.as_ref(), context, &mut on_event);
+    let result = tokio::select! {
+        result = audit => Some(result),
+        // Nobody reads on, so nothing more is asked of Azure.
+        () = gone.notified() => None,
+    };
+    progress.finish();
+    if rows.as_ref().is_some_and(OrderedRows::is_reader_gone) {
+        return Ok(None);
+    }
+    Ok(result.transpose()?.map(|report| (report, rows)))
 }
 
 fn profile(args: &AuditArgs) -> Result<Profile, CliError> {

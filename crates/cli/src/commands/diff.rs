@@ -3,14 +3,14 @@
 use crate::args::{OutputArgs, SimulatedArgs, StateArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::find_run;
+use crate::state::{find_run, nothing_kept};
 use crate::stdout;
 use clap::Args;
 use hostssl_audit::{Diff, Difference, diff};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, diff_json, diff_text};
 use hostssl_model::AuditReport;
-use hostssl_store::{AuditEntry, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, StoreReader};
 
 pub(crate) const HELP: &str = "Exit codes:
   0  nothing is worse than before
@@ -94,10 +94,7 @@ fn audits(args: &DiffArgs) -> Result<(AuditReport, AuditReport), CliError> {
             (reader, before, after)
         }
         (None, _) => {
-            let reader = match StoreReader::open(&args.state.directory(simulated)?) {
-                Err(StoreError::NoState(_)) => return Err(nothing_kept()),
-                opened => opened?,
-            };
+            let reader = args.state.read_if_any(simulated)?.ok_or_else(nothing_kept)?;
             let after = newest(&reader)?;
             let before = reader.audit_before(&after)?.ok_or_else(|| {
                 let what = format!("there is no audit of the same scope before {}", after.id);
@@ -111,10 +108,6 @@ fn audits(args: &DiffArgs) -> Result<(AuditReport, AuditReport), CliError> {
 
 fn newest(reader: &StoreReader) -> Result<AuditEntry, CliError> {
     reader.newest_audit()?.ok_or_else(nothing_kept)
-}
-
-fn nothing_kept() -> CliError {
-    CliError::usage("no audit is kept", "run `hostssl audit` first")
 }
 
 fn find_audit(state: &StateArgs, simulated: bool, text: &str) -> Result<(StoreReader, AuditEntry), CliError> {

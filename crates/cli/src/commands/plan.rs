@@ -1,7 +1,7 @@
 //! `hostssl plan`.
 
 use crate::again::quoted;
-use crate::args::{DiscoveryArg, MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, StateArgs, TableArgs};
+use crate::args::{MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, StateArgs, TableArgs};
 use crate::changing::connect_site;
 use crate::connect::block_on;
 use crate::error::CliError;
@@ -207,10 +207,7 @@ impl MakePlanArgs {
             },
             order: WaveOrder { canary: self.canary.clone(), last: BTreeSet::new(), by: self.wave_by.clone() },
             reason: None,
-            discovery: match self.discovery {
-                DiscoveryArg::Lists => hostssl_ops::Discovery::Lists,
-                DiscoveryArg::Graph => hostssl_ops::Discovery::Graph,
-            },
+            discovery: self.discovery.into(),
             clients: state.censuses(self.connect.simulate.is_some()),
             accepted: self.accept_breakage.clone(),
         })
@@ -254,8 +251,7 @@ pub(crate) fn write(
         // To the byte what --out writes.
         (Format::Json, None) => stdout::write(|out| out.write_all(plan.to_json().as_bytes())),
         _ => {
-            let document: Value = serde_json::from_str(&plan.to_json())
-                .map_err(|error| CliError::failed(&error, "this is a bug in hostssl; please report it"))?;
+            let document: Value = serde_json::from_str(&plan.to_json()).map_err(|error| CliError::defect(&error))?;
             let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
             stdout::write_value(rows, query.as_ref(), format, palette)
         }

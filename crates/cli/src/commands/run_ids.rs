@@ -1,10 +1,10 @@
-//! Ids of runs in completion scripts. clap's scripts complete closed lists; which runs there are, only the state directory knows, so
-//! that the scripts ask `hostssl runs`.
+//! Ids of runs in completion scripts. clap's scripts complete closed lists. Only the state directory knows which runs
+//! exist, so the scripts ask `hostssl runs`.
 
 use clap_complete::Shell;
 
-/// The script with the ids of the runs that a command takes: those that changed servers for `resume` and `undo`, audits for `diff`
-/// and `runs judge`, all of them for `runs show`. Other shells than bash and fish complete what is fixed alone.
+/// The script with the ids of the runs that a command takes: those that changed servers for `resume` and `undo`, audits
+/// for `diff` and `runs judge`, all of them for `runs show`. Shells other than bash and fish complete only fixed words.
 pub(super) fn with_runs(shell: Shell, script: &str) -> String {
     match shell {
         Shell::Bash => format!("{script}{BASH}"),

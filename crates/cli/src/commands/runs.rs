@@ -55,7 +55,7 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     Ok(Exit::AllPass)
 }
 
-/// Who tried in vain since the run has enforced TLS, of what is kept of the clients.
+/// The clients that were refused since the run has enforced TLS, of what is kept of the clients.
 fn refused_since(
     reader: &StoreReader,
     report: &Report,

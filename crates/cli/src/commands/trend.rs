@@ -4,13 +4,13 @@ use crate::args::{OutputArgs, SimulatedArgs, StateArgs, Suggested, latest};
 use crate::commands::runs::instant;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::find_audit;
+use crate::state::{find_audit, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::Shape;
 use hostssl_formats::output::Format;
 use hostssl_formats::trend::{AuditPoint, value, write, write_csv};
-use hostssl_store::{AuditEntry, StoreError, StoreReader};
+use hostssl_store::AuditEntry;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrendArgs {
@@ -49,10 +49,7 @@ enum TrendFormat {
 
 pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
-    let reader = match StoreReader::open(&args.state.directory(args.of.simulated())?) {
-        Err(StoreError::NoState(_)) => return Err(CliError::usage("no audit is kept", "`hostssl audit` makes one")),
-        opened => opened?,
-    };
+    let reader = args.state.read_if_any(args.of.simulated())?.ok_or_else(nothing_kept)?;
     let audit = find_audit(&reader, &args.run)?;
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
@@ -63,7 +60,7 @@ pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         (TrendFormat::Csv, None) => return stdout::write(|out| write_csv(out, &points)).map(|()| Exit::AllPass),
         (TrendFormat::Csv, Some(_)) => {
-            return Err(CliError::usage("--query does not go with --output csv", "use --output json or tsv"));
+            return Err(CliError::usage("--query cannot be used with --output csv", "use --output json or tsv"));
         }
         (TrendFormat::Chart, Some(_)) => Format::Table,
         (TrendFormat::Json, _) => Format::Json,

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The name of the file where nobody says another.
+/// The default name of the file.
 pub(crate) const FILE: &str = "hostssl-waivers.toml";
 
 /// More than any review could cover.
@@ -179,7 +179,7 @@ fn list(args: &ListWaiversArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let (file, profile) = (&args.of.file, profile(&args.of.profile)?);
     let before = if file.try_exists().unwrap_or(true) { text(file)? } else { String::new() };
-    // What stands there already is not made worse, and not repaired either.
+    // A file that is damaged already is neither made worse nor repaired.
     let known = understood(file, &before, &profile)?.len();
     let waiver = NewWaiver {
         control: &args.control,
@@ -210,7 +210,7 @@ fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         let what = format!("a waiver cannot be added to the end of {}", file.display());
         return Err(CliError::usage(what, "add it with an editor; `hostssl waivers --help` shows how one is written"));
     }
-    replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "make room")))?;
+    replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "free some space")))?;
     if !talk.quiet {
         say!("added to {}; it counts when the file is given to `hostssl audit --waivers FILE`", file.display());
     }
