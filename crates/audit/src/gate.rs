@@ -1,7 +1,8 @@
-//! How an audit ends by the rules of a gate, where failures that are waived do not count: a decision over its report, and over an earlier one where only what is new counts.
+//! How an audit ends by the rules of a gate, where failures that are waived do not count: a decision over its report,
+//! and over an earlier one where only what is new counts.
 //!
-//! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see everything,
-//! or that is compared with one of other rules or another scope, does not end as if all were well.
+//! A gate chooses which failures count. It never makes what could not be checked a pass: an audit that did not see
+//! everything, or that is compared with one of other rules or another scope, never passes.
 
 use crate::{Difference, diff};
 use hostssl_model::{
@@ -10,7 +11,8 @@ use hostssl_model::{
 };
 use std::collections::BTreeSet;
 
-/// Decides how an audit ends. Without a rule in `fail_on`, every failure counts. Without a `baseline`, every failure is new.
+/// Decides how an audit ends. Without a rule in `fail_on`, every failure counts. Without a `baseline`, every failure is
+/// new.
 #[must_use]
 pub fn gate(report: &AuditReport, fail_on: &[FailOn], baseline: Option<&AuditReport>) -> Gated {
     let fail_on = if fail_on.is_empty() { vec![FailOn::Fail] } else { fail_on.to_vec() };

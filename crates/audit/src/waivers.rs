@@ -1,7 +1,7 @@
 //! Waivers: read from a reviewed file, and applied to failures.
 //!
-//! A waiver never changes an outcome. A file that cannot be understood waives nothing; neither does a waiver that is over, that
-//! lasts longer than the profile allows, or that nobody but the owner of the server has approved.
+//! A waiver never changes an outcome. A file that cannot be understood waives nothing; neither does a waiver that has
+//! expired, that lasts longer than the profile allows, or that only the owner of the server has approved.
 
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
@@ -53,14 +53,14 @@ struct Entry {
     owner: Spanned<String>,
     reason: Spanned<String>,
     approver: Spanned<Value>,
-    // Missing or malformed, it counts as over.
+    // Missing or malformed, it counts as expired.
     expires: Option<Value>,
     compensating_control: Option<Spanned<String>>,
     ticket: Option<Spanned<String>>,
 }
 
-/// Reads a file of waivers. `today` is the day in UTC; a waiver holds on its last day, too, and `longest_days` is how far away
-/// that may be.
+/// Reads a file of waivers. `today` is the day in UTC; a waiver holds on its last day, too, and `longest_days` is how far
+/// away that may be.
 ///
 /// # Errors
 ///
@@ -163,16 +163,15 @@ pub fn lay_waivers(report: &mut AuditReport, name: &str, waivers: Vec<Waiver>) {
     let waivers: Vec<Arc<Waiver>> = waivers.into_iter().map(Arc::new).collect();
     let mut failures = vec![0_u64; waivers.len()];
     for server in &mut report.servers {
-        for finding in &mut server.findings {
-            let covers = |(_, waiver): &(usize, &Arc<Waiver>)| {
-                waiver.control == finding.control && waiver.covers(&server.server.id)
-            };
-            let covering: Vec<_> = waivers.iter().enumerate().filter(covers).collect();
-            let best = covering.iter().find(|(_, waiver)| waiver.is_in_effect()).or(covering.first());
-            let fails = finding.outcome == Outcome::Fail;
-            if let Some((index, waiver)) = best.filter(|_| fails) {
+        for finding in server.findings.iter_mut().filter(|finding| finding.outcome == Outcome::Fail) {
+            let control = finding.control;
+            let covers =
+                |(_, waiver): &(usize, &Arc<Waiver>)| waiver.control == control && waiver.covers(&server.server.id);
+            let covering = || waivers.iter().enumerate().filter(covers);
+            let best = covering().find(|(_, waiver)| waiver.is_in_effect()).or_else(|| covering().next());
+            if let Some((index, waiver)) = best {
                 finding.waiver = Some(Arc::clone(waiver));
-                if let Some(count) = failures.get_mut(*index) {
+                if let Some(count) = failures.get_mut(index) {
                     *count += 1;
                 }
             }

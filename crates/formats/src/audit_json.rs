@@ -66,7 +66,7 @@ struct Exit<'a> {
 #[serde(rename_all = "camelCase")]
 struct Gate<'a> {
     fail_on: Vec<FailOn>,
-    /// The earlier audit that new failures were told by.
+    /// The earlier audit that decides which failures are new.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<Baseline<'a>>,
 }

@@ -1,11 +1,13 @@
-//! The audit as Compliance Findings of the Open Cybersecurity Schema Framework (class 2003, OCSF 1.5.0), for security lakes.
+//! The audit as Compliance Findings of the Open Cybersecurity Schema Framework (class 2003, OCSF 1.5.0), for security
+//! lakes.
 //!
-//! An event for each control of a server, and one for each part of the scope that could not be listed: what could not be judged
-//! has the status that the schema has for "did not yield a result due to missing information". One array, an event a line.
+//! An event for each control of a server, and one for each part of the scope that could not be listed: what could not be
+//! judged has the status that the schema has for "did not yield a result due to missing information". One array, an
+//! event a line.
 
 use crate::{safe, waiver_text};
 use hostssl_audit::{Control, Mapping, control};
-use hostssl_model::{AuditReport, Finding, Gap, Outcome, ServerReport, Severity};
+use hostssl_model::{AuditReport, Finding, Gap, Outcome, Server, ServerReport, Severity};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -194,14 +196,13 @@ impl<'a> Frame<'a> {
         let (severity_id, severity) = if counts { severity(finding.severity) } else { (1, "Informational") };
         let waiver = finding.waiver.as_deref();
         let (status_id, status) = if finding.accepted().is_some() { (3, "Suppressed") } else { (1, "New") };
-        let subscription = resource.subscription().to_string();
-        let name = self.subscriptions.get(&subscription).copied().map(safe);
         let blind = finding.blind.as_ref();
         let observed = match (blind, finding.observed.as_deref()) {
             (Some(blind), _) => format!("could not be checked: {}", safe(&blind.detail)),
             (None, Some(observed)) => safe(observed).into_owned(),
             (None, None) => finding.outcome.to_string(),
         };
+        let message = format!("{}: {observed}", safe(resource.name()));
         let fails = finding.outcome == Outcome::Fail;
         Event {
             class: COMPLIANCE_FINDING,
@@ -211,24 +212,11 @@ impl<'a> Frame<'a> {
             status_id,
             status,
             status_detail: waiver.map(waiver_text::beside),
-            message: format!("{}: {observed}", safe(resource.name())),
+            message: message.clone(),
             metadata: self.metadata(finding.control.as_str()),
-            cloud: Cloud {
-                provider: "Azure",
-                region: Some(safe(&resource.location)),
-                account: Some(Account {
-                    name: name.unwrap_or_else(|| Cow::Owned(subscription.clone())),
-                    uid: subscription,
-                    kind: "Azure subscription",
-                    type_id: 99,
-                }),
-            },
+            cloud: self.cloud(resource),
             compliance: compliance(control, finding.outcome),
-            finding_info: FindingInfo {
-                uid: finding.fingerprint(&resource.id),
-                title: control.title,
-                desc: format!("{}: {observed}", safe(resource.name())),
-            },
+            finding_info: FindingInfo { uid: finding.fingerprint(&resource.id), title: control.title, desc: message },
             remediation: finding.expected.as_deref().filter(|_| fails).map(|expected| {
                 let plan = if control.fixable { " `hostssl plan` plans the change." } else { "" };
                 Text { desc: format!("Expected: {}.{plan}", safe(expected)) }
@@ -251,6 +239,14 @@ impl<'a> Frame<'a> {
                 missing_permission: blind.and_then(|blind| blind.missing_permission.as_deref()).map(safe),
             },
         }
+    }
+
+    /// Where a server is.
+    fn cloud(&self, server: &'a Server) -> Cloud<'a> {
+        let uid = server.subscription().to_string();
+        let name = self.subscriptions.get(&uid).copied().map_or_else(|| Cow::Owned(uid.clone()), safe);
+        let account = Account { name, uid, kind: "Azure subscription", type_id: 99 };
+        Cloud { provider: "Azure", region: Some(safe(&server.location)), account: Some(account) }
     }
 
     /// What could not be listed, which may hold any server.

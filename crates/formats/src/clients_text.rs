@@ -148,7 +148,7 @@ fn row(client: &Client, palette: Palette) -> Vec<Column> {
     ]
 }
 
-/// Who tried in vain.
+/// The clients that were refused.
 fn write_refused(out: &mut dyn Write, census: &CensusReport, palette: Palette) -> io::Result<()> {
     if census.refused.is_empty() {
         return Ok(());

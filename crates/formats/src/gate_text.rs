@@ -1,4 +1,4 @@
-//! What decided how an audit ends, in sentences for people.
+//! What decided how an audit ends, in sentences.
 
 use crate::safe;
 use hostssl_model::{AuditEnd, AuditReport, Gated};

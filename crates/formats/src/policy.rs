@@ -13,9 +13,9 @@ pub struct BuiltInPolicy {
     pub definition: &'static str,
     /// The name of its assignment here.
     pub name: &'static str,
-    /// Azure's name for people.
+    /// Its display name in Azure.
     pub title: &'static str,
-    /// The setting that it is told to turn on; only for one that changes servers.
+    /// The setting that it turns on; only for one that changes servers.
     pub turns_on: Option<ParameterName>,
 }
 
@@ -41,7 +41,7 @@ pub const REPORTING: [BuiltInPolicy; 3] = [
     },
 ];
 
-/// The policy that turns enforcement on by itself, whoever connects.
+/// The policy that turns enforcement on by itself, whichever clients connect.
 pub const ENFORCING: BuiltInPolicy = BuiltInPolicy {
     definition: "a8f89ff4-3d6e-4d7b-8c5a-2e9b1f4c8d3a",
     name: "pg-flexible-ssl-deploy",
@@ -52,17 +52,17 @@ pub const ENFORCING: BuiltInPolicy = BuiltInPolicy {
 /// The role that the definition of [`ENFORCING`] asks for: Contributor.
 const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
 
-/// What is to be known of assignments that only report.
+/// The limits of assignments that only report.
 pub const CAVEATS: [&str; 2] = [
-    "Azure has no built-in policy that denies: nothing here keeps anybody from turning enforcement off",
-    "these look at flexible and single servers only, and at what is declared; `hostssl audit --probe` looks at the rest",
+    "Azure has no built-in policy that denies: nothing here prevents enforcement from being turned off",
+    "these check only flexible and single servers, and only what is declared; `hostssl audit --probe` checks the rest",
 ];
 
-/// What is to be known of the assignment that enforces.
+/// The risks of the assignment that enforces.
 pub const ENFORCING_CAVEATS: [&str; 3] = [
-    "pg-flexible-ssl-deploy enforces without asking who connects in plaintext: `hostssl clients` tells who would be refused",
+    "pg-flexible-ssl-deploy enforces even while clients connect in plaintext: `hostssl clients` lists the clients that would be refused",
     "its identity is Contributor of the whole scope, and servers that exist already need a remediation task",
-    "its condition is on the server: turning the parameter off alone may not set it off until the next evaluation",
+    "its condition is on the server: turning off the parameter alone may not trigger it until the next evaluation",
 ];
 
 /// Where policies are assigned.

@@ -1,4 +1,4 @@
-//! Who tried in vain since a run: clients without TLS that the servers of the run have refused since it changed them.
+//! Clients without TLS that the servers of a run have refused since it changed them.
 
 use crate::clients_json::RefusedV1;
 use crate::clients_text::write_refusals;
@@ -34,7 +34,7 @@ impl<'a> From<&'a RefusedSince> for RefusedSinceV1<'a> {
     }
 }
 
-/// Writes them for people; nothing where nobody was refused.
+/// Writes them as text; nothing where no client was refused.
 ///
 /// # Errors
 ///

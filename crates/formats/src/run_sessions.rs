@@ -46,7 +46,7 @@ pub struct RunSession {
     pub ended: bool,
 }
 
-/// Writes them for people.
+/// Writes them as text.
 ///
 /// # Errors
 ///

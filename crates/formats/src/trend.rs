@@ -1,4 +1,4 @@
-//! Audits over time: a chart for people, JSON and CSV for programs.
+//! Audits over time: a chart as text, JSON and CSV for programs.
 
 use crate::csv_cell::{inert, unwrapped};
 use crate::{Column, Text, safe, write_columns};
@@ -222,7 +222,7 @@ pub fn write(out: &mut dyn Write, points: &[AuditPoint<'_>], text: &Text<'_>) ->
     if profiles.len() > 1 {
         writeln!(
             out,
-            "note: judged by {}: servers that fail or pass differ by the rules, too",
+            "note: judged by {}: servers that fail or pass may differ because of the rules",
             safe(&profiles.join(", then "))
         )?;
     }

@@ -1,4 +1,4 @@
-//! Waivers for people: what they cover, and above all which of them do not hold or have no use.
+//! Waivers as text: what they cover, and above all which of them do not hold or are unused.
 
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_model::{AuditReport, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};
@@ -62,7 +62,7 @@ pub fn value(waivers: &[Waiver]) -> Value {
     waivers.iter().map(one).collect()
 }
 
-/// What a failure has behind it when somebody has accepted it, or had.
+/// What stands behind a failure that has a waiver.
 pub(crate) fn beside(waiver: &Waiver) -> String {
     let (reason, expires) = (safe(&waiver.reason), safe(&waiver.expires));
     match waiver.state {

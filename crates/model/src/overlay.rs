@@ -13,7 +13,8 @@ coded! {
         High = "high",
         /// A control that fails, and did not in the baseline, or for another value.
         New = "new",
-        /// A control that could not be checked, or a part of the scope. Otherwise the audit is incomplete, which is an end of its own.
+        /// A control that could not be checked, or a part of the scope. Otherwise the audit is incomplete, which is an
+        /// end of its own.
         Unknown = "unknown",
         /// Nothing that fails. What could not be checked still makes the audit incomplete.
         Never = "never",
@@ -23,7 +24,7 @@ coded! {
 /// What applies on top of an audit. If it is empty, the outcomes alone decide.
 #[derive(Debug, Clone, Default)]
 pub struct Overlay {
-    /// What the gate made of it.
+    /// The result of its gate.
     pub gate: Option<Gated>,
     /// The waivers that were applied to its findings.
     pub waivers: Option<WaiverFile>,
@@ -32,9 +33,9 @@ pub struct Overlay {
 /// How an audit ends by the rules of a gate, and by which findings.
 #[derive(Debug, Clone)]
 pub struct Gated {
-    /// What was to decide.
+    /// The rules.
     pub fail_on: Vec<FailOn>,
-    /// What new failures were told by.
+    /// The earlier audit that decides which failures are new.
     pub baseline: Option<BaselineUse>,
     /// How the audit ends.
     pub end: AuditEnd,
@@ -62,18 +63,18 @@ pub struct BaselineUse {
     pub profile: String,
     /// Whether the same rules judge now.
     pub same_profile: bool,
-    /// Whether it looked at the same cloud and the same scope.
+    /// Whether it has the same cloud and the same scope.
     pub same_scope: bool,
-    /// Controls that it did not judge by, or that are not judged by now. What fails of them counts as new.
+    /// Controls that only one of the audits checked. What fails of them counts as new.
     pub not_compared: Vec<ControlId>,
-    /// Servers and controls that it judged, and that could not be checked now.
+    /// Controls of servers that it checked, and that could not be checked now.
     pub not_visible: u64,
     /// Failures that were in it already, with the same value.
     pub known: u64,
 }
 
 impl BaselineUse {
-    /// Whether it is of the same rules and the same scope, so that what it does not tell is not new.
+    /// Whether it has the same rules and the same scope, so that what it does not contain is new.
     #[must_use]
     pub fn serves(&self) -> bool {
         self.same_profile && self.same_scope

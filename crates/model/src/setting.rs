@@ -80,8 +80,8 @@ const DAYS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 pub const MOST_LOG_DAYS: u8 = 7;
 
 impl Meaning {
-    /// Compares by strictness: the greater one refuses more clients, or shows more of them in logs. `None` for meanings of different settings, and for
-    /// caps, which make a server older and not stricter.
+    /// Compares by strictness: the greater one refuses more clients, or shows more of them in logs. `None` for meanings of
+    /// different settings, and for caps, which make a server older and not stricter.
     #[must_use]
     pub fn strictness(self, other: Self) -> Option<Ordering> {
         match (self, other) {

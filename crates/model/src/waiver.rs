@@ -19,7 +19,7 @@ coded! {
 }
 
 coded! {
-    /// Why a waiver was of no use to an audit.
+    /// Why an audit did not use a waiver.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub enum UnusedWaiver {
         /// The audit has no server in its scope.
@@ -33,7 +33,8 @@ coded! {
     }
 }
 
-/// A failure that somebody has accepted: of one control, on a server or on all servers of a resource group or a subscription.
+/// A failure that somebody has accepted: of one control, on a server or on all servers of a resource group or a
+/// subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {
     /// The control.
@@ -68,12 +69,16 @@ impl Waiver {
     /// Whether a server is in its scope.
     #[must_use]
     pub fn covers(&self, server: &ResourceId) -> bool {
-        let (scope, id) = (self.scope.trim_end_matches('/').to_lowercase(), server.to_lowercase());
-        id.strip_prefix(&scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let scope = self.scope.trim_end_matches('/');
+        let parts = server.as_str().split_at_checked(scope.len());
+        // As ids are compared: without the case of ASCII letters, and of no others.
+        parts.is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(scope) && (rest.is_empty() || rest.starts_with('/'))
+        })
     }
 }
 
-/// The waivers of one file, and what they were good for.
+/// The waivers of one file, and their use.
 #[derive(Debug, Clone)]
 pub struct WaiverFile {
     /// Its name, as it was given.
@@ -121,6 +126,7 @@ mod tests {
         }
         for scope in [
             "/subscriptions/s2",
+            "/subscriptions/\u{17f}",
             "/subscriptions/s/resourceGroups/gg",
             &server[..server.len() - 1],
             &format!("{server}b"),

@@ -38,7 +38,7 @@ pub struct TranscriptLine {
     pub micros: u64,
     /// The connection it belongs to, named by the question that it asks.
     pub connection: String,
-    /// The direction of the run.
+    /// The direction of the message.
     pub direction: MessageDirection,
     /// The message by its name in the protocol.
     pub message: String,

@@ -242,7 +242,7 @@ pub(super) struct Line {
     pub(super) micros: u64,
     /// The connection it belongs to, named by the question that it asks.
     pub(super) connection: String,
-    /// The direction of the run.
+    /// The direction of the message.
     pub(super) direction: Direction,
     /// The message by its name in the protocol.
     pub(super) message: String,
