@@ -5,6 +5,7 @@
 //! judged has the status that the schema has for "did not yield a result due to missing information". One array, an
 //! event a line.
 
+use crate::json_text::write_json_line;
 use crate::{safe, waiver_text};
 use hostssl_audit::{Control, Mapping, control};
 use hostssl_model::{AuditReport, Finding, Gap, Outcome, Server, ServerReport, Severity};
@@ -30,7 +31,7 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     let mut lead = "[\n";
     for event in events {
         out.write_all(lead.as_bytes())?;
-        serde_json::to_writer(&mut *out, &event)?;
+        write_json_line(out, &event)?;
         lead = ",\n";
     }
     writeln!(out, "{}", if lead == "[\n" { "[]" } else { "\n]" })

@@ -3,7 +3,7 @@
 use hostssl_model::untrusted::is_harmful;
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 use std::io::{self, Write};
 
 /// Writes a value as indented JSON. Harmful characters are escaped (`\u202e`), so that a terminal shows them and a
@@ -17,6 +17,12 @@ pub fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()>
     Ok(value.serialize(&mut serializer)?)
 }
 
+/// Writes a value as JSON in one line, escaped alike.
+pub(crate) fn write_json_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(out, Escaping(CompactFormatter));
+    Ok(value.serialize(&mut serializer)?)
+}
+
 /// A string or another scalar as JSON, escaped alike.
 pub(crate) fn scalar_json(value: &Value) -> String {
     let mut text = Vec::new();
@@ -25,10 +31,10 @@ pub(crate) fn scalar_json(value: &Value) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// serde_json's indentation, with more escapes.
-struct Escaping(PrettyFormatter<'static>);
+/// A layout of serde_json's, with more escapes.
+struct Escaping<F>(F);
 
-impl Formatter for Escaping {
+impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_harmful(*c)) {
