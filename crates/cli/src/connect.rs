@@ -3,14 +3,11 @@
 use crate::args::{Auth, ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
 use crate::error::CliError;
 use crate::signals::Signals;
-use crate::simulated::world;
-use azure_core::credentials::TokenCredential;
+use crate::simulated::{tenants_of, world};
 use azure_core::http::Transport;
-use hostssl_azure::{
-    Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, StopSignal, https_transport, principal_of,
-};
-use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
-use hostssl_model::{Principal, Scope, Stop};
+use hostssl_azure::{Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, StopSignal, https_transport};
+use hostssl_azure_sim::{SimTransport, Simulation};
+use hostssl_model::{Scope, Stop};
 use hostssl_ops::Tenant;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -80,7 +77,7 @@ pub(crate) async fn connect_until(
     limits: &LimitArgs,
     stop: &StopSignal,
 ) -> Result<Vec<Tenant>, CliError> {
-    real_tenants(connect, tenants, &of_azure(limits), stop).await
+    real_tenants(connect, tenants, &limits.of_requests(), stop).await
 }
 
 async fn tenants_until(
@@ -95,12 +92,8 @@ async fn tenants_until(
             let transport = Transport::new(Arc::new(SimTransport::new(simulation)));
             tenants_of(simulation, transport, scenario, tenants, limits, stop).await
         }
-        _ => real_tenants(connect, tenants, &of_azure(limits), stop).await,
+        _ => real_tenants(connect, tenants, &limits.of_requests(), stop).await,
     }
-}
-
-fn of_azure(limits: &LimitArgs) -> RequestLimits {
-    RequestLimits { concurrency: usize::from(limits.concurrency), ..RequestLimits::default() }
 }
 
 async fn real_tenants(
@@ -135,46 +128,6 @@ async fn real_tenants(
         signed_in.push(Tenant { arm, principal });
     }
     Ok(signed_in)
-}
-
-/// Clients of a simulated Azure inside this process: no socket, no account.
-pub(crate) async fn tenants_of(
-    simulation: &Simulation,
-    transport: Transport,
-    scenario: &str,
-    tenants: &[String],
-    limits: &LimitArgs,
-    stop: &StopSignal,
-) -> Result<Vec<Tenant>, CliError> {
-    let limits = of_azure(limits);
-    let mut cloud = Cloud::named("AzureCloud")?;
-    cloud.name = format!("simulated:{scenario}");
-    let wanted =
-        if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
-    let known = simulation.tenant_ids();
-    let mut signed_in = Vec::new();
-    for tenant in wanted {
-        if !known.iter().any(|id| id.eq_ignore_ascii_case(&tenant)) {
-            let message = format!("--tenant {tenant} matches no simulated tenant");
-            return Err(CliError::usage(message, format!("the simulated tenants are {}", known.join(", "))));
-        }
-        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation, tenant));
-        let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
-            CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
-        })?;
-        let principal = Principal { method: "simulated".to_owned(), ..principal_of(token.token.secret(), "simulated") };
-        let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
-        signed_in.push(Tenant { arm, principal });
-    }
-    Ok(signed_in)
-}
-
-/// The scenario of this name.
-pub(crate) fn named_scenario(name: &str) -> Result<Scenario, CliError> {
-    Scenario::named(name).ok_or_else(|| {
-        let names: Vec<&str> = Scenario::NAMES.iter().map(|(name, _)| *name).collect();
-        CliError::usage(format!("there is no scenario `{name}`"), format!("scenarios are {}", names.join(", ")))
-    })
 }
 
 /// A signal that is given when the deadline passes or the user interrupts; a second interrupt ends the process at once.

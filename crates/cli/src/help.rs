@@ -1,6 +1,6 @@
 //! The help of every command, as people read it at 100 columns. A changed snapshot is a changed face: read it before accepting it.
 
-use crate::args::Cli;
+use crate::command_line::Cli;
 use clap::{Command, CommandFactory};
 
 /// Renders a command's help, and that of every command below it.

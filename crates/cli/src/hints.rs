@@ -1,7 +1,7 @@
 //! Hints can be carried out as printed: every variant of every error that knows what to do is walked here, and every command
 //! that any message, page or hint of the program names is given to the real parser of arguments.
 
-use crate::args::Cli;
+use crate::command_line::Cli;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _, Parser as _};
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};

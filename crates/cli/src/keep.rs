@@ -1,9 +1,9 @@
 //! Keeping audits and probes in the state directory.
 
 use crate::args::StateArgs;
-use crate::commands::probe::is_azure;
-use crate::commands::runs::instant;
+use crate::azure_hosts::is_azure;
 use crate::error::CliError;
+use crate::state::instant;
 use clap::Args;
 use hostssl_formats::{probe_json, safe};
 use hostssl_model::{AuditReport, Outcome, Standing};

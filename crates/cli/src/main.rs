@@ -8,9 +8,11 @@ mod talk;
 
 mod again;
 mod args;
+mod azure_hosts;
 mod changing;
 #[cfg(test)]
 mod codes;
+mod command_line;
 mod commands;
 mod connect;
 mod error;
@@ -38,7 +40,7 @@ mod state;
 mod stdout;
 mod usage;
 
-use args::{Cli, Command};
+use command_line::{Cli, Command};
 use exit::Exit;
 use std::process::ExitCode;
 

@@ -5,11 +5,12 @@ pub(crate) mod past;
 pub(crate) mod world;
 
 use crate::args::LimitArgs;
-use crate::connect::tenants_of;
 use crate::error::CliError;
+use azure_core::credentials::TokenCredential;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
-use hostssl_azure::StopSignal;
-use hostssl_azure_sim::{Scenario, SimTransport, Simulation};
+use hostssl_azure::{Arm, Cloud, StopSignal, principal_of};
+use hostssl_azure_sim::{Scenario, SimCredential, SimTransport, Simulation};
+use hostssl_model::Principal;
 use hostssl_ops::Tenant;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,4 +68,36 @@ impl HttpClient for Paced {
         tokio::time::sleep(PACE).await;
         self.0.execute_request(request).await
     }
+}
+
+/// Clients of a simulated Azure inside this process: no socket, no account.
+pub(crate) async fn tenants_of(
+    simulation: &Simulation,
+    transport: Transport,
+    scenario: &str,
+    tenants: &[String],
+    limits: &LimitArgs,
+    stop: &StopSignal,
+) -> Result<Vec<Tenant>, CliError> {
+    let limits = limits.of_requests();
+    let mut cloud = Cloud::named("AzureCloud")?;
+    cloud.name = format!("simulated:{scenario}");
+    let wanted =
+        if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
+    let known = simulation.tenant_ids();
+    let mut signed_in = Vec::new();
+    for tenant in wanted {
+        if !known.iter().any(|id| id.eq_ignore_ascii_case(&tenant)) {
+            let message = format!("--tenant {tenant} matches no simulated tenant");
+            return Err(CliError::usage(message, format!("the simulated tenants are {}", known.join(", "))));
+        }
+        let credential: Arc<dyn TokenCredential> = Arc::new(SimCredential::new(simulation, tenant));
+        let token = credential.get_token(&[&cloud.scope()], None).await.map_err(|error| {
+            CliError::usage(error.to_string(), "leave --tenant out to use the simulated home tenant")
+        })?;
+        let principal = Principal { method: "simulated".to_owned(), ..principal_of(token.token.secret(), "simulated") };
+        let arm = Arm::new(cloud.clone(), credential, transport.clone(), limits.clone(), stop.clone());
+        signed_in.push(Tenant { arm, principal });
+    }
+    Ok(signed_in)
 }

@@ -64,6 +64,11 @@ impl StateArgs {
     }
 }
 
+/// Milliseconds since 1970 in RFC 3339, to the second.
+pub(crate) fn instant(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 /// A name for a new run: when it began, and four digits against two in one second. Names grow with time.
 pub(crate) fn new_run() -> Result<RunId, CliError> {
     let unique = uuid::Uuid::now_v7().simple().to_string();

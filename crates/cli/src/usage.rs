@@ -1,6 +1,6 @@
 //! Mistakes on the command line, in the same form as every other error.
 
-use crate::args::Cli;
+use crate::command_line::Cli;
 use crate::exit::Exit;
 use clap::CommandFactory as _;
 use clap::error::{Error, ErrorKind};

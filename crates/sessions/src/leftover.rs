@@ -67,7 +67,8 @@ impl LeftoverSessions {
         let version = first(&session.rows("SHOW server_version_num").await?).and_then(|row| row.get(0)?.parse().ok());
         let version = version.ok_or_else(|| session.unexpected("server_version_num is not a number"))?;
         let rights = session.rows(RIGHTS).await?;
-        let rights = first(&rights).ok_or_else(|| session.unexpected("the server did not return the role's privileges"))?;
+        let rights =
+            first(&rights).ok_or_else(|| session.unexpected("the server did not return the role's privileges"))?;
         // Whatever is not a clear yes is a right that is missing.
         let lacks = |right: usize, grant: usize| {
             let has = rights.get(right) == Some("t");
@@ -90,12 +91,13 @@ impl LeftoverSessions {
     /// [`LoginError`], also where the role may not see the sessions of others: an empty list would prove nothing.
     pub async fn look(&self) -> Result<Vec<LeftoverSession>, LoginError> {
         if let Some(grant) = &self.missing.to_see {
-            return Err(self
-                .session
-                .unexpected(&format!("the role sees only its own sessions; it lacks: {grant}")));
+            return Err(self.session.unexpected(&format!("the role sees only its own sessions; it lacks: {grant}")));
         }
         let rows = self.session.rows(&self.statement(&columns(), "")).await?;
-        rows.iter().flatten().map(|row| read(row).ok_or_else(|| self.session.unexpected("a session cannot be read"))).collect()
+        rows.iter()
+            .flatten()
+            .map(|row| read(row).ok_or_else(|| self.session.unexpected("a session cannot be read")))
+            .collect()
     }
 
     /// Ends those of these sessions that are still there and still clients in plaintext, and says of each, in order, whether it

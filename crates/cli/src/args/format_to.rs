@@ -48,29 +48,3 @@ impl<F: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for FormatTo
         Some(Box::new(F::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::args::{AuditFormat, Cli, Command, FormatTo};
-
-    fn read(outputs: &[&str]) -> Result<Vec<FormatTo<AuditFormat>>, clap::Error> {
-        let options = outputs.iter().flat_map(|output| ["-o", output]);
-        let cli = Cli::read(["hostssl", "audit"].into_iter().chain(options).map(Into::into))?;
-        let Command::Audit(args) = cli.command else { return Ok(Vec::new()) };
-        Ok(args.output)
-    }
-
-    #[test]
-    fn formats_are_read_with_and_without_a_file() {
-        let to = |format, file: Option<&str>| FormatTo { format, file: file.map(Into::into) };
-        assert_eq!(read(&[]).unwrap(), [to(AuditFormat::Table, None)]);
-        assert_eq!(
-            read(&["JSON", "sarif=a=b.sarif", "csv=-"]).unwrap(),
-            [to(AuditFormat::Json, None), to(AuditFormat::Sarif, Some("a=b.sarif")), to(AuditFormat::Csv, None)]
-        );
-        let empty = read(&["json="]).unwrap_err().to_string();
-        assert!(empty.contains("invalid value 'json=' for '--output <FORMAT[=FILE]>'"), "{empty}");
-        let unknown = read(&["xml=a"]).unwrap_err().to_string();
-        assert!(unknown.contains("invalid value 'xml'"), "{unknown}");
-    }
-}

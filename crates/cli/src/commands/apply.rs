@@ -1,16 +1,113 @@
 //! `hostssl apply`, `resume` and `undo`.
 
-use crate::args::{ApplyArgs, OutputArgs, PaceArgs, ResumeArgs, UndoArgs};
+use crate::args::{
+    ConnectArgs, JudgeArgs, ListArgs, OutputArgs, PaceArgs, RunList, StateArgs, Suggested, TableArgs, duration, latest,
+    name, reason,
+};
 use crate::changing::{ask, change, connect_site, servers_of, write_report, write_report_with};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::leftovers::Leftovers;
+use crate::leftovers::{LeftoverArgs, Leftovers};
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
+use clap::Args;
 use hostssl_formats::{SubscriptionNames, Text, plan_text, run_text};
 use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId};
 use hostssl_store::Store;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The plan file; - for standard input.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// The hash of the plan that was reviewed: approves exactly that plan (default: asks on the terminal).
+    #[arg(long, value_name = "HASH")]
+    pub(crate) approve: Option<String>,
+    /// Refuse a plan whose data is older than this.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) max_age: Duration,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) leftovers: LeftoverArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunList>,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run that changed servers: its id, the beginning of it, or latest; `hostssl runs` lists them.
+    #[arg(value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
+    pub(crate) run: String,
+    /// Only find out how writes in progress ended: nothing is written, and what had not begun ends as not started.
+    #[arg(long)]
+    pub(crate) settle_only: bool,
+    /// Exclude this server from the run, for example because it was deleted: nothing more is written to it (repeatable).
+    #[arg(long, value_name = "SERVER", value_parser = name)]
+    pub(crate) forget: Vec<String>,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunList>,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// The run that changed servers: its id, the beginning of it, or latest; `hostssl runs` lists them.
+    #[arg(value_name = "RUN", value_parser = Suggested(latest), hide_possible_values = true)]
+    pub(crate) run: String,
+    /// Do not ask.
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    /// The reason, kept in the journal and shown with the run: undo makes servers less strict again.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: Option<String>,
+    /// Exclude this server from the undo, for example because it was deleted: it stays as it is (repeatable).
+    #[arg(long, value_name = "SERVER", value_parser = name)]
+    pub(crate) forget: Vec<String>,
+    /// Servers restored at once; never more than one write at a time on a server.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max_parallel: u16,
+    /// Start nothing new after this time, such as 30m or 8h; changes in progress get 30 s to finish.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) deadline: Duration,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<RunList>,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
 
 /// `hostssl apply`.
 pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliError> {

@@ -1,14 +1,20 @@
 //! `hostssl audit`.
 
-use crate::args::{AuditArgs, AuditFormat, OutputArgs};
+use crate::args::{
+    AuditFormat, AuditList, ConnectArgs, DiscoveryArg, FormatTo, FormatToParser, LimitArgs, ListArgs, OutputArgs,
+    ScopeArgs, SelectArgs, Suggested, controls, profiles,
+};
 use crate::connect::{block_on, connect_whole};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::gate;
+use crate::gate::{self, GateArgs};
+use crate::keep::KeepArgs;
 use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
 use crate::progress::AuditBar;
+use crate::route::RouteArgs;
 use crate::stdout;
+use clap::Args;
 use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::{Format, write_value};
@@ -22,6 +28,55 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
 use tokio::sync::Notify;
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// The rules to check, as name or name@version. Without a version: the newest; versions that need a probe only with --probe.
+    #[arg(long, value_name = "NAME", default_value = "baseline", value_parser = Suggested(profiles), help_heading = "Rules")]
+    pub(crate) profile: String,
+    /// Check only this control (repeatable).
+    #[arg(long, value_name = "ID", value_parser = Suggested(controls), help_heading = "Rules")]
+    pub(crate) control: Vec<String>,
+    /// How to find servers.
+    #[arg(long, value_enum, default_value_t = DiscoveryArg::Lists, help_heading = "Scope options")]
+    pub(crate) discovery: DiscoveryArg,
+    /// Output format (repeatable). FORMAT=FILE writes to a file, which is replaced as a whole; one format can go to stdout.
+    #[arg(long, short = 'o', value_name = "FORMAT[=FILE]", default_value = "table", ignore_case = true, value_parser = FormatToParser::<AuditFormat>::new(), help_heading = "Output options")]
+    pub(crate) output: Vec<FormatTo<AuditFormat>>,
+    /// JMESPath query over the JSON report, for what goes to stdout.
+    #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
+    pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<AuditList>,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+/// What an audit asks of the listeners.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Wire options")]
+pub(crate) struct WireArgs {
+    /// Connect to ports 5432 and 6432 of every server found, without credentials, and check what they really do.
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Fail certificates with fewer days left than this [default: 30].
+    #[arg(long, value_name = "DAYS", requires = "probe")]
+    pub(crate) expiry_days: Option<u32>,
+    #[command(flatten)]
+    pub(crate) route: RouteArgs,
+}
 
 pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let profile = profile(args)?;

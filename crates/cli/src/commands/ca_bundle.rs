@@ -1,7 +1,7 @@
 //! `hostssl ca-bundle`: the root certificates that clients need, and whether a file has them.
 
 use crate::args::OutputArgs;
-use crate::commands::probe::is_azure;
+use crate::azure_hosts::is_azure;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;

@@ -1,12 +1,25 @@
 //! `hostssl controls`.
 
-use crate::args::{ControlsArgs, OutputArgs, ValueFormat};
+use crate::args::{ControlList, ListArgs, OutputArgs, Suggested, ValueFormat, controls};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
+use clap::Args;
 use hostssl_audit::{ALL, find};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Cell, Entry, Heading, Section, Shape, Shown, controls_json, markdown, write_list};
+
+#[derive(Debug, Args)]
+pub(crate) struct ControlsArgs {
+    /// The control to explain.
+    #[arg(value_parser = Suggested(controls), hide_possible_values = true)]
+    pub(crate) id: Option<String>,
+    /// Output format of the list.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    pub(crate) output: ValueFormat,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<ControlList>,
+}
 
 pub(crate) fn run(args: &ControlsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let Some(id) = &args.id else {

@@ -1,15 +1,31 @@
 //! `hostssl enforce`: plan, review and apply in one conversation.
 
 use super::apply::approve;
+use super::plan::MakePlanArgs;
 use super::plan::{failed_earlier, names_of, plan_for, tell_failed_earlier, tell_unseen};
-use crate::args::{EnforceArgs, OutputArgs};
+use crate::args::{JudgeArgs, OutputArgs, PaceArgs, StateArgs, TableArgs};
 use crate::changing::{change, connect_site, write_report};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
+use clap::Args;
 use hostssl_formats::Shape;
+
+#[derive(Debug, Args)]
+pub(crate) struct EnforceArgs {
+    #[command(flatten)]
+    pub(crate) make: MakePlanArgs,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) value: TableArgs,
+}
 
 pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let mut request = args.make.request(&args.state)?;

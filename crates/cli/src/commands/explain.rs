@@ -1,12 +1,23 @@
 //! `hostssl explain`: what an error that a client saw means.
 
-use crate::args::{ExplainArgs, OutputArgs, ValueFormat};
+use crate::args::{OutputArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
+use clap::Args;
 use hostssl_explain::{Cause, Explanation, explain, explain_all};
 use hostssl_formats::{Palette, explain_json};
 use std::io::{self, IsTerminal, Read, Write};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The error, as the client printed it; `-`, or nothing, to read it from standard input.
+    #[arg(value_name = "ERROR TEXT")]
+    pub(crate) text: Vec<std::ffi::OsString>,
+    /// Output format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ValueFormat::Table, ignore_case = true)]
+    pub(crate) output: ValueFormat,
+}
 
 /// Shown below the help.
 pub(crate) const HELP: &str = "Examples:

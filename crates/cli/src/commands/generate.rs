@@ -1,7 +1,7 @@
 //! Completion scripts and the manual page, out of the same definition as the command line.
 
 use super::run_ids::with_runs;
-use crate::args::Cli;
+use crate::command_line::Cli;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;

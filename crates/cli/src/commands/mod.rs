@@ -17,7 +17,6 @@ mod run_ids;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod server;
-pub(crate) mod server_update;
 pub(crate) mod simulate;
 pub(crate) mod trend;
 pub(crate) mod waivers;

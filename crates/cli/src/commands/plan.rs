@@ -1,7 +1,12 @@
 //! `hostssl plan`.
 
+mod args;
+
+pub(crate) use args::{MakePlanArgs, PlanArgs};
+use args::{PlanCheckArgs, PlanCommand};
+
 use crate::again::quoted;
-use crate::args::{MakePlanArgs, OutputArgs, PlanArgs, PlanCheckArgs, PlanCommand, StateArgs, TableArgs};
+use crate::args::{OutputArgs, StateArgs, TableArgs};
 use crate::changing::connect_site;
 use crate::connect::block_on;
 use crate::error::CliError;

@@ -1,12 +1,33 @@
 //! `hostssl role`.
 
-use crate::args::{OutputArgs, RoleArgs, RoleCommand};
+use crate::args::{OutputArgs, name};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
+use clap::{Args, Subcommand};
 use hostssl_azure::permissions;
 use hostssl_formats::output::Format;
 use serde_json::json;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoleCommand {
+    /// The role for `hostssl audit`: it can read what the audit reads and nothing else.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Audit(RoleArgs),
+    /// The role for planning and applying: it can also change the parameters that hostssl changes, and nothing else.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Remediate(RoleArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    /// A subscription id where the role can be assigned (repeatable).
+    #[arg(long, value_name = "ID", value_parser = name)]
+    pub(crate) subscription: Vec<String>,
+    /// A management group where the role can be assigned (repeatable).
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) management_group: Vec<String>,
+}
 
 /// Stands where the user's own subscription belongs.
 const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";

@@ -1,15 +1,18 @@
 //! `hostssl runs`.
 
+mod args;
 mod audits;
 mod list;
 mod probes;
 
+pub(crate) use args::RunsArgs;
+use args::{KeptArgs, RunsCommand, RunsShowArgs};
 pub(crate) use list::COLUMNS;
 
-use crate::args::{AuditFormat, KeptArgs, OutputArgs, RunsArgs, RunsCommand, RunsShowArgs};
+use crate::args::{AuditFormat, OutputArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::find_run;
+use crate::state::{find_run, instant};
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::run_refused::{self, RefusedSince};
@@ -19,7 +22,6 @@ use hostssl_formats::{
 use hostssl_model::{Meaning, ParameterName, ResourceId};
 use hostssl_remediation::{Direction, ExecuteError, Report, StepStatus};
 use hostssl_store::{StoreReader, WriteReceipt, server_key};
-use jiff::Timestamp;
 use std::io::{self, Write};
 
 pub(crate) fn run(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
@@ -28,11 +30,6 @@ pub(crate) fn run(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
         Some(RunsCommand::Judge(args)) => audits::judge(args, talk),
         None => list::write(args, talk),
     }
-}
-
-/// Milliseconds since 1970 in RFC 3339, to the second.
-pub(crate) fn instant(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {

@@ -1,12 +1,13 @@
 //! `hostssl serve`: the console in a browser.
 
 use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs};
-use crate::connect::{block_on, connect_until, named_scenario};
+use crate::connect::{block_on, connect_until};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::probing::{exchange_of, probe_of};
 use crate::route::RouteArgs;
 use crate::signals::Signals;
+use crate::simulated::world::named_scenario;
 use crate::simulated::{LiveSimulation, past};
 use clap::Args;
 use futures::FutureExt as _;

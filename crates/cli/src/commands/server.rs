@@ -1,23 +1,87 @@
 //! `hostssl server list` and `hostssl server show`.
 
-use crate::args::{OutputArgs, ServerCommand, ServerListArgs, ServerShowArgs, ValueFormat};
+mod update;
+mod value;
+
+use crate::args::{
+    ConnectArgs, LimitArgs, ListArgs, OutputArgs, ScopeArgs, SelectArgs, ServerList, ServerNameArgs, StateArgs,
+    ValueArgs, ValueFormat, name,
+};
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
+use clap::{Args, Subcommand};
 use hostssl_formats::output::Format;
+use hostssl_formats::server_document;
 pub(crate) use hostssl_formats::server_document::COLUMNS;
-use hostssl_formats::server_document::{self, server_document};
 use hostssl_formats::{Section, write_list};
 use hostssl_model::{Gap, Scope};
-use hostssl_ops::{Document, list_server_documents, show_server_document};
+use hostssl_ops::{list_server_documents, show_server_document};
 use serde_json::Value;
+use update::ServerUpdateArgs;
+use value::{one_or_all, shape};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerCommand {
+    /// List servers of every kind, in every subscription in scope.
+    ///
+    /// Has these options of `az postgres server list`: --resource-group, --subscription, --output and --query.
+    #[command(after_help = crate::exit::READ_HELP)]
+    List(ServerListArgs),
+    /// Show one server, or several by --ids.
+    ///
+    /// Has these options of `az postgres server show`: --name, --resource-group, --ids, --subscription, --output and --query.
+    #[command(after_help = crate::exit::READ_HELP)]
+    Show(ServerShowArgs),
+    /// Change whether one server requires TLS: planned, applied and verified like any other change.
+    ///
+    /// Has these options of `az postgres server update`: --name, --resource-group, --ids, --subscription, --ssl-enforcement,
+    /// --minimal-tls-version, --output and --query.
+    #[command(after_help = crate::exit::CHANGE_HELP)]
+    Update(ServerUpdateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerListArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<ServerList>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerShowArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerNameArgs,
+    /// A tenant, by id or domain (repeatable; default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
+    pub(crate) tenant: Vec<String>,
+    #[command(flatten)]
+    pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
 
 pub(crate) fn run(command: &ServerCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
     match command {
         ServerCommand::List(args) => list(args, talk),
         ServerCommand::Show(args) => show(args, talk),
-        ServerCommand::Update(args) => super::server_update::run(args, talk),
+        ServerCommand::Update(args) => update::run(args, talk),
     }
 }
 
@@ -61,16 +125,6 @@ fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let document = one_or_all(documents);
     stdout::write_value(&document, query.as_ref(), args.value.output.into(), stdout::palette(talk))?;
     Ok(tell_gaps(&gaps))
-}
-
-/// One document as it is, several as a list: what the Azure CLI does with `--ids`.
-pub(crate) fn one_or_all(mut documents: Vec<Value>) -> Value {
-    if documents.len() > 1 { Value::Array(documents) } else { documents.pop().unwrap_or_default() }
-}
-
-/// A document in the shape that `az postgres server` printed.
-pub(crate) fn shape(document: &Document) -> Value {
-    server_document(&document.raw, document.ssl_enforcement, document.minimal_tls_version)
 }
 
 /// What could not be checked is reported even with --quiet: the data alone would look complete.

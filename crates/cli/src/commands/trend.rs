@@ -1,10 +1,9 @@
 //! `hostssl trend`.
 
 use crate::args::{OutputArgs, SimulatedArgs, StateArgs, Suggested, latest};
-use crate::commands::runs::instant;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::{find_audit, nothing_kept};
+use crate::state::{find_audit, instant, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::Shape;

@@ -1,7 +1,6 @@
 //! A simulated Azure as earlier commands left it: what they changed is kept in the state directory.
 
 use crate::args::{ConnectArgs, OutputArgs, StateArgs};
-use crate::connect::named_scenario;
 use crate::error::CliError;
 use hostssl_azure_sim::{Scenario, Simulation};
 use std::io;
@@ -49,4 +48,12 @@ fn unusable(path: &Path, error: &io::Error) -> CliError {
         format!("what was changed in the simulated Azure is kept in {}, which cannot be used: {error}", path.display()),
         "make it readable and writable for this user, or name another state directory with --state",
     )
+}
+
+/// The scenario of this name.
+pub(crate) fn named_scenario(name: &str) -> Result<Scenario, CliError> {
+    Scenario::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Scenario::NAMES.iter().map(|(name, _)| *name).collect();
+        CliError::usage(format!("there is no scenario `{name}`"), format!("scenarios are {}", names.join(", ")))
+    })
 }

@@ -3,12 +3,13 @@
 //! Targets are read as there is room to probe them, and endpoints are written as they are done: a million of them take no
 //! more memory than a hundred.
 
+mod args;
 mod policy;
 mod progress;
 mod sink;
 mod targets;
 
-use crate::args::{OutputArgs, ProbeArgs, ReplicationArg};
+use crate::args::OutputArgs;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -17,20 +18,20 @@ use crate::keep::ProbeKeeper;
 use crate::probing::{prober, roots};
 use crate::signals::Signals;
 use crate::stdout;
+pub(crate) use args::ProbeArgs;
+use args::ReplicationArg;
 use futures::StreamExt;
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
 use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
 use policy::Policy;
-pub(crate) use policy::ProbeFinding;
 use progress::ProbeProgress;
 pub(crate) use sink::EndpointSink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
-pub(crate) use targets::is_azure;
 
 /// Endpoints that are being connected to at once, beside those that are talked to: a connection to a host that does not answer
 /// costs nothing but time.

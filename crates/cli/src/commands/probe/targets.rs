@@ -1,6 +1,7 @@
 //! What to probe: targets of the command line, then those of a file, which is read as there is room for more.
 
-use crate::args::ProbeArgs;
+use super::ProbeArgs;
+use crate::azure_hosts::is_azure;
 use crate::error::CliError;
 use crate::libpq;
 use crate::probing::{roots_of_file, system_roots};
@@ -22,16 +23,6 @@ const MAX_LINE: u64 = 8 << 10;
 const READ_AHEAD: usize = 64;
 /// The port of Azure's built-in PgBouncer.
 const POOLER: u16 = 6432;
-/// The ends of the names of Azure's servers, in all its clouds. Those of simulated servers have [`SIMULATED`] behind them.
-const AZURE_SUFFIXES: [&str; 5] = [
-    ".postgres.database.azure.com",
-    ".postgres.database.usgovcloudapi.net",
-    ".postgres.database.chinacloudapi.cn",
-    ".postgres.database.sovcloud-api.fr",
-    ".postgres.cosmos.azure.com",
-];
-/// The end of the names of simulated servers.
-const SIMULATED: &str = ".invalid";
 /// Lines that are reported one by one.
 const MOST_COMPLAINTS: u64 = 10;
 
@@ -78,13 +69,6 @@ impl Unread {
 /// pooler refuses the connection, and that is not worth a line.
 #[derive(Clone, Default)]
 pub(super) struct Poolers(Arc<Mutex<HashSet<String>>>);
-
-/// Whether a host has the name of one of Azure's servers, or of a simulated one.
-pub(crate) fn is_azure(host: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let name = host.strip_suffix(SIMULATED).unwrap_or(&host);
-    AZURE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-}
 
 impl Poolers {
     /// The target of the pooler that may be beside `target`, if `text` is the bare name of an Azure server.

@@ -1,6 +1,7 @@
 //! Audits that are kept: shown as they were, or evaluated again by other rules.
 
-use crate::args::{AuditFormat, KeptArgs, OutputArgs, RunsJudgeArgs};
+use super::args::{KeptArgs, RunsJudgeArgs};
+use crate::args::{AuditFormat, OutputArgs};
 use crate::commands::audit;
 use crate::error::CliError;
 use crate::exit::Exit;

@@ -1,9 +1,10 @@
 //! The list of what was run: audits, probes and applies together, the newest first.
 
-use super::instant;
-use crate::args::{OutputArgs, RunsArgs};
+use super::args::RunsArgs;
+use crate::args::OutputArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::state::instant;
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Cell, Entry, Heading, Section, Shown, Text, runs_json, safe, write_list};

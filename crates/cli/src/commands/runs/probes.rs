@@ -1,6 +1,7 @@
 //! Probes that are kept, shown as they were.
 
-use crate::args::{AuditFormat, KeptArgs, OutputArgs};
+use super::args::KeptArgs;
+use crate::args::{AuditFormat, OutputArgs};
 use crate::commands::probe::EndpointSink;
 use crate::error::CliError;
 use crate::exit::Exit;

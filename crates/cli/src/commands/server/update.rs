@@ -1,14 +1,18 @@
 //! `hostssl server update`: one server, planned, applied and verified like any other change.
 
-use super::plan::plan_for;
-use super::server::{one_or_all, shape};
-use crate::args::{EnforcementArg, MinimalTls, OutputArgs, PaceArgs, ServerName, ServerUpdateArgs};
+use super::value::{one_or_all, shape};
+use crate::args::{
+    ConnectArgs, JudgeArgs, LimitArgs, OutputArgs, PaceArgs, ServerName, ServerNameArgs, StateArgs, ValueArgs, name,
+    reason,
+};
 use crate::changing::{Site, change, connect_site};
+use crate::commands::plan::plan_for;
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::state::new_run;
 use crate::stdout;
+use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
 use hostssl_formats::plan_text::client_text;
 use hostssl_formats::safe;
@@ -19,6 +23,60 @@ use hostssl_remediation::{
 };
 use serde_json::Value;
 use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnforcementArg {
+    #[value(name = "Enabled")]
+    Enabled,
+    #[value(name = "Disabled")]
+    Disabled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MinimalTls {
+    #[value(name = "TLS1_0")]
+    Tls1_0,
+    #[value(name = "TLS1_1")]
+    Tls1_1,
+    #[value(name = "TLS1_2")]
+    Tls1_2,
+    #[value(name = "TLS1_3")]
+    Tls1_3,
+    /// Single servers only: any version.
+    #[value(name = "TLSEnforcementDisabled")]
+    EnforcementDisabled,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerUpdateArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerNameArgs,
+    /// Whether clients must use TLS. On a flexible server, this sets require_secure_transport.
+    #[arg(long, value_enum, ignore_case = true, required_unless_present = "minimal_tls_version")]
+    pub(crate) ssl_enforcement: Option<EnforcementArg>,
+    /// The lowest TLS version. On a flexible server, this sets ssl_min_protocol_version.
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) minimal_tls_version: Option<MinimalTls>,
+    /// Why the server may be made less strict: required for that, and kept in the plan and the journal.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: Option<String>,
+    /// Never make the server less strict, whatever the other options say.
+    #[arg(long, conflicts_with = "reason")]
+    pub(crate) no_loosening: bool,
+    /// The tenant, by id or domain (default: the home tenant).
+    #[arg(long, value_name = "TENANT", value_parser = name, help_heading = "Connection options")]
+    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) value: ValueArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
 
 pub(crate) fn run(args: &ServerUpdateArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;

@@ -1,0 +1,29 @@
+//! Where runs are kept, and which of them are meant.
+
+use super::{Suggested, scenarios};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Where runs are kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "State options")]
+pub(crate) struct StateArgs {
+    /// The state directory (default: hostssl's own below the user's state directory).
+    #[arg(long, value_name = "DIR", env = "HOSTSSL_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// Which runs are meant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SimulatedArgs {
+    /// Search the runs of simulations, which are kept apart from real ones.
+    #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo", value_parser = Suggested(scenarios), hide_possible_values = true, help_heading = "State options")]
+    simulate: Option<String>,
+}
+
+impl SimulatedArgs {
+    /// Whether runs of simulations are meant.
+    pub(crate) fn simulated(&self) -> bool {
+        self.simulate.is_some()
+    }
+}

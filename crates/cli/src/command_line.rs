@@ -1,0 +1,147 @@
+//! The whole command line: one definition for parsing, help, completions and the manual page.
+
+use crate::again::Again;
+use crate::args::OutputArgs;
+use crate::commands::{
+    apply, audit, ca_bundle, clients, controls, diff, enforce, explain, plan, policy, probe, role, runs, serve, server,
+    simulate, trend, waivers,
+};
+use crate::exit;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Finds every PostgreSQL server on Azure that does not enforce encryption in transit.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hostssl",
+    version,
+    max_term_width = 110,
+    styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default()),
+    after_help = exit::ALL_HELP
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) talk: OutputArgs,
+}
+
+impl Cli {
+    /// Reads a command line, and what a command that is printed needs of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or that help was asked for.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        let command = negative_numbers_are_values(Self::command());
+        let matches = command.clone().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        cli.talk.again = Again::of(&matches, command);
+        Ok(cli)
+    }
+}
+
+/// A negative number behind an option is a wrong value of it, not an unknown option.
+fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
+    let takes_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
+    command
+        .mut_args(|argument| if takes_value(&argument) { argument.allow_negative_numbers(true) } else { argument })
+        .mut_subcommands(negative_numbers_are_values)
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Audit every PostgreSQL server in scope.
+    #[command(after_help = exit::AUDIT_HELP)]
+    Audit(audit::AuditArgs),
+    /// Plan the changes that would make every server in scope require TLS. Writes nothing to Azure.
+    #[command(after_help = exit::PLAN_HELP)]
+    Plan(Box<plan::PlanArgs>),
+    /// Apply a plan: wave by wave, each value re-read before and after, every step journaled.
+    #[command(after_help = exit::CHANGE_HELP)]
+    Apply(apply::ApplyArgs),
+    /// Resume an interrupted run: reads what was in progress, then continues.
+    #[command(after_help = exit::CHANGE_HELP)]
+    Resume(apply::ResumeArgs),
+    /// Restore exactly what a run changed.
+    #[command(after_help = exit::CHANGE_HELP)]
+    Undo(apply::UndoArgs),
+    /// List, show or re-evaluate past runs.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Runs(runs::RunsArgs),
+    /// Compare two audits: new failures, fixed failures, and what could no longer be checked.
+    ///
+    /// Compares kept audits without calling Azure. A server that the later audit could not check is never reported as fixed
+    /// or gone.
+    #[command(after_help = diff::HELP)]
+    Diff(diff::DiffArgs),
+    /// Chart the status of the servers over the kept audits of one scope.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Trend(trend::TrendArgs),
+    /// Check, list and add waivers: failures that were accepted for a time, in one reviewed file.
+    #[command(subcommand, after_help = waivers::HELP)]
+    Waivers(waivers::WaiversCommand),
+    /// Plan, review and apply interactively.
+    #[command(after_help = exit::CHANGE_HELP)]
+    Enforce(enforce::EnforceArgs),
+    /// List, show and update servers, as `az postgres server` did.
+    #[command(subcommand)]
+    Server(server::ServerCommand),
+    /// Prove from the network, without credentials, whether PostgreSQL endpoints enforce TLS.
+    ///
+    /// Endpoints are printed as they are done. A table of up to 1,000 is sorted, failures first. A query, or a format other
+    /// than table, json or tsv, needs all of them in memory.
+    #[command(after_help = exit::PROBE_HELP)]
+    Probe(probe::ProbeArgs),
+    /// Find the clients that would be refused if a server enforced TLS: those with TLS, those in plaintext, and a verdict.
+    ///
+    /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.
+    #[command(after_help = clients::HELP)]
+    Clients(Box<clients::ClientsArgs>),
+    /// Write the file of root certificates that clients need for verify-full, or check one.
+    ///
+    /// Clients trust roots, never an intermediate: Azure replaces intermediates without notice, and moves servers between
+    /// its roots.
+    #[command(after_help = ca_bundle::HELP, args_conflicts_with_subcommands = true)]
+    CaBundle(ca_bundle::CaBundleArgs),
+    /// Explain an error that a client saw: firewall, pg_hba.conf, TLS, password, trust store, name, address or resources.
+    ///
+    /// Takes the text as arguments or from standard input: the output of psql or a driver, with log prefixes, colors and
+    /// several lines. Quoted names are ignored. Nothing is sent anywhere.
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArgs),
+    /// List the controls, or explain one.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Controls(controls::ControlsArgs),
+    /// Print the custom role that a task needs, as JSON for `az role definition create`.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
+    /// Print Azure Policy assignments that keep servers enforced, as JSON, Bicep or Terraform.
+    ///
+    /// They assign policies that Azure has built in, and nothing is assigned by printing them. Without --enforce they only report.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Policy(policy::PolicyArgs),
+    /// Start the web console.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Serve(Box<serve::ServeArgs>),
+    /// Serve a simulated Azure on this machine, for demonstrations and tests.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Simulate(simulate::SimulateArgs),
+    /// Print the completion script of a shell.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual pages.
+    #[command(after_help = exit::LOCAL_HELP)]
+    Man {
+        /// Write a page for each command into this folder instead, as hostssl-audit.1.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! What the whole command line says, reads and prints again.
+
+use super::{Cli, Command};
+use crate::again::Again;
+use crate::args::{AuditFormat, FormatTo};
+use clap::CommandFactory as _;
+
+#[test]
+fn the_definition_holds_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn the_help_of_every_command_has_its_exit_codes() {
+    fn look(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(command.has_subcommands() || help.contains("Exit codes:\n  0  "), "{path}: {help}");
+        command.get_subcommands().for_each(|one| look(one, &path));
+    }
+    look(&Cli::command(), "");
+}
+
+#[test]
+fn a_negative_number_is_a_wrong_value() {
+    for arguments in [&["probe", "db", "--expiry-days", "-5"][..], &["plan", "--wave-size", "-1"]] {
+        let all = ["hostssl"].iter().chain(arguments).map(Into::into);
+        let error = Cli::read(all).unwrap_err().render().to_string();
+        assert!(error.starts_with("error: invalid value '-"), "{error}");
+    }
+}
+
+fn again(arguments: &[&str]) -> Again {
+    let matches = Cli::command().try_get_matches_from([&["hostssl"], arguments].concat()).unwrap();
+    Again::of(&matches, Cli::command())
+}
+
+#[test]
+fn a_next_command_leads_to_the_same_azure_and_state() {
+    let simulated = again(&["apply", "p.json", "--simulate", "readonly", "--state", "my state"]);
+    assert_eq!(simulated.command("hostssl undo R"), "hostssl undo R --simulate readonly --state 'my state'");
+    assert_eq!(simulated.command("hostssl controls replica-parity"), "hostssl controls replica-parity");
+    assert_eq!(simulated.command("hostssl runs show R"), "hostssl runs show R --simulate readonly --state 'my state'");
+    assert_eq!(simulated.command("hostssl plan --simulate demo"), "hostssl plan --simulate demo --state 'my state'");
+    let text = again(&["runs", "--simulate"]).text("see `hostssl runs`, `az login` or `hostssl audit --help`");
+    assert_eq!(text, "see `hostssl runs --simulate demo`, `az login` or `hostssl audit --help`");
+    let real = again(&["audit", "--tenant", "a", "--tenant", "b", "--auth", "azd"]);
+    assert_eq!(real.command("hostssl audit"), "hostssl audit --tenant a --tenant b --auth azd");
+    assert_eq!(again(&["audit", "--simulate"]).command("hostssl plan"), "hostssl plan --simulate demo");
+    let scoped = again(&["audit", "-g", "rg", "--server", "pg-*"]);
+    assert_eq!(scoped.command("hostssl plan"), "hostssl plan --resource-group rg --server 'pg-*'");
+    assert_eq!(scoped.command("hostssl server list -o table"), "hostssl server list -o table");
+    assert_eq!(again(&["audit"]).command("hostssl plan"), "hostssl plan");
+    assert_eq!(again(&["controls"]).command("hostssl plan"), "hostssl plan");
+}
+
+fn read(outputs: &[&str]) -> Result<Vec<FormatTo<AuditFormat>>, clap::Error> {
+    let options = outputs.iter().flat_map(|output| ["-o", output]);
+    let cli = Cli::read(["hostssl", "audit"].into_iter().chain(options).map(Into::into))?;
+    let Command::Audit(args) = cli.command else { return Ok(Vec::new()) };
+    Ok(args.output)
+}
+
+#[test]
+fn formats_are_read_with_and_without_a_file() {
+    let to = |format, file: Option<&str>| FormatTo { format, file: file.map(Into::into) };
+    assert_eq!(read(&[]).unwrap(), [to(AuditFormat::Table, None)]);
+    assert_eq!(
+        read(&["JSON", "sarif=a=b.sarif", "csv=-"]).unwrap(),
+        [to(AuditFormat::Json, None), to(AuditFormat::Sarif, Some("a=b.sarif")), to(AuditFormat::Csv, None)]
+    );
+    let empty = read(&["json="]).unwrap_err().to_string();
+    assert!(empty.contains("invalid value 'json=' for '--output <FORMAT[=FILE]>'"), "{empty}");
+    let unknown = read(&["xml=a"]).unwrap_err().to_string();
+    assert!(unknown.contains("invalid value 'xml'"), "{unknown}");
+}
