@@ -64,6 +64,8 @@ pub struct Offering {
     pub cap: Option<ParameterName>,
     /// The floors that Azure takes, the loosest first.
     pub floor_values: &'static [Floor],
+    /// What a new server starts with, and what a setting that is reset goes back to; empty where that is not documented.
+    pub defaults: &'static [(ParameterName, Meaning)],
     /// Whether Azure says of a setting that a change waits for a restart.
     pub tells_pending_restart: bool,
     /// Whether read replicas are servers with settings of their own.
@@ -82,6 +84,14 @@ pub struct Offering {
 /// same two are assumed.
 const POSTGRESQL_FLOORS: &[Floor] = &[Floor::At(TlsVersion::Tls1_2), Floor::At(TlsVersion::Tls1_3)];
 
+/// `defaultValue` of the parameters of flexible servers (Azure Database for PostgreSQL, "Server parameters", connections and
+/// authentication, TLS).
+const FLEXIBLE_DEFAULTS: &[(ParameterName, Meaning)] = &[
+    (RequireSecureTransport, Meaning::Enforced(true)),
+    (SslMinProtocolVersion, Meaning::Floor(Floor::At(TlsVersion::Tls1_2))),
+    (SslMaxProtocolVersion, Meaning::Cap(None)),
+];
+
 /// `minimalTlsVersion` (REST API `Microsoft.DBforPostgreSQL/servers`, 2017-12-01).
 const SINGLE_SERVER_FLOORS: &[Floor] =
     &[Floor::None, Floor::At(TlsVersion::Tls1_0), Floor::At(TlsVersion::Tls1_1), Floor::At(TlsVersion::Tls1_2)];
@@ -98,6 +108,7 @@ const FLEXIBLE: Offering = Offering {
     floors: &[SslMinProtocolVersion],
     cap: Some(SslMaxProtocolVersion),
     floor_values: POSTGRESQL_FLOORS,
+    defaults: FLEXIBLE_DEFAULTS,
     tells_pending_restart: true,
     has_replicas: true,
     has_log_files: true,
@@ -122,6 +133,7 @@ const SINGLE: Offering = Offering {
     floors: &[MinimalTlsVersion],
     cap: None,
     floor_values: SINGLE_SERVER_FLOORS,
+    defaults: &[],
     tells_pending_restart: false,
     has_replicas: true,
     has_log_files: false,
@@ -143,6 +155,7 @@ const COSMOS_CLUSTER: Offering = Offering {
     floors: &[SslMinProtocolVersion, NodeSslMinProtocolVersion],
     cap: None,
     floor_values: POSTGRESQL_FLOORS,
+    defaults: &[],
     tells_pending_restart: false,
     has_replicas: false,
     has_log_files: false,
@@ -163,6 +176,7 @@ const HORIZON: Offering = Offering {
     floors: &[SslMinProtocolVersion],
     cap: None,
     floor_values: POSTGRESQL_FLOORS,
+    defaults: &[],
     tells_pending_restart: false,
     has_replicas: false,
     has_log_files: false,
@@ -183,6 +197,24 @@ impl Kind {
             Self::CosmosCluster => &COSMOS_CLUSTER,
             Self::Horizon => &HORIZON,
         }
+    }
+
+    /// The kind that Azure calls by this resource type, in any letter case. Of two kinds of one type it is the first.
+    #[must_use]
+    pub fn of_arm_type(arm_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.offering().arm_type.eq_ignore_ascii_case(arm_type))
+    }
+
+    /// What a setting of a new server says, and of one that is reset; `None` where that is not documented.
+    #[must_use]
+    pub fn default_of(self, name: ParameterName) -> Option<Meaning> {
+        self.offering().defaults.iter().find(|(setting, _)| *setting == name).map(|(_, meaning)| *meaning)
+    }
+
+    /// The setting of such a server that Azure calls so, in any letter case.
+    #[must_use]
+    pub fn setting_named(self, name: &str) -> Option<ParameterName> {
+        self.settings().into_iter().find(|setting| setting.as_str().eq_ignore_ascii_case(name))
     }
 
     /// The setting that enforces TLS; `None` where the platform does.
@@ -252,6 +284,26 @@ mod tests {
             assert!(offering.floor_values.is_sorted_by(|a, b| a < b), "{kind}");
             assert_eq!(offering.ports.first(), Some(&POSTGRES_PORT), "{kind}");
         }
+    }
+
+    #[test]
+    fn defaults_are_settings_of_the_kind_that_can_be_spelled() {
+        for kind in Kind::ALL {
+            for (name, meaning) in kind.offering().defaults {
+                assert!(kind.settings().contains(name) && kind.spell(*name, *meaning).is_some(), "{kind}: {name}");
+            }
+        }
+        assert_eq!(Kind::Flexible.default_of(RequireSecureTransport), Some(Meaning::Enforced(true)));
+        assert_eq!(Kind::Single.default_of(SslEnforcement), None, "it was always written down");
+    }
+
+    #[test]
+    fn a_kind_and_a_setting_are_found_by_azures_name() {
+        assert_eq!(Kind::of_arm_type("microsoft.dbforpostgresql/FLEXIBLESERVERS"), Some(Kind::Flexible));
+        assert_eq!(Kind::of_arm_type("Microsoft.DBforPostgreSQL/servers"), Some(Kind::Single));
+        assert_eq!(Kind::of_arm_type("Microsoft.DBforMySQL/servers"), None);
+        assert_eq!(Kind::Flexible.setting_named("REQUIRE_SECURE_TRANSPORT"), Some(RequireSecureTransport));
+        assert_eq!(Kind::Single.setting_named("require_secure_transport"), None);
     }
 
     #[test]

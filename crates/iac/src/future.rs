@@ -1,0 +1,140 @@
+//! The value of one setting after an apply, as far as a file says.
+
+use crate::file::{BlockAct, IacFile, ServerBlock, SettingBlock, Stated};
+use crate::{IacEffect, IacFormat, IacReason, IacServerChange};
+use hostssl_model::{Meaning, ParameterName};
+
+/// What a file makes of one setting of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Future {
+    pub(crate) effect: IacEffect,
+    pub(crate) address: Box<str>,
+    pub(crate) before: Option<Meaning>,
+    pub(crate) after: Result<Meaning, IacReason>,
+    /// Whether the value is written, whatever the server has.
+    pub(crate) is_written: bool,
+    pub(crate) changed_outside: Option<Meaning>,
+}
+
+/// The blocks of one setting of a server, and of settings whose names are not known.
+pub(crate) struct Blocks<'a> {
+    pub(crate) of_setting: Vec<&'a SettingBlock>,
+    pub(crate) nameless: Vec<&'a SettingBlock>,
+    /// Blocks of which it is not known which server of the file they are of.
+    pub(crate) homeless: Vec<&'a SettingBlock>,
+}
+
+/// What becomes of a setting.
+pub(crate) fn future(file: &IacFile, server: &ServerBlock, name: ParameterName, blocks: &Blocks<'_>) -> Future {
+    let futures: Vec<Future> = blocks.of_setting.iter().map(|block| of_block(file, server, name, block)).collect();
+    let mut future = match futures.as_slice() {
+        [] => without_block(file, server, name, blocks),
+        [one] => one.clone(),
+        [first, ..] => several(first, &futures),
+    };
+    if let Some(block) = blocks.nameless.first() {
+        // It may be about this setting.
+        future.address = block.address.clone();
+        future.after = Err(until(file.format));
+        future.effect = IacEffect::Unknown;
+    }
+    future
+}
+
+/// Why something that is given later is not known.
+pub(crate) fn until(format: IacFormat) -> IacReason {
+    match format {
+        IacFormat::ArmTemplate => IacReason::UntilDeployment,
+        IacFormat::TerraformPlan | IacFormat::TerraformState => IacReason::UntilApply,
+    }
+}
+
+/// Whether what was before an apply is another server, or none.
+fn is_new(server: &ServerBlock) -> bool {
+    matches!(server.change, IacServerChange::Creates | IacServerChange::Replaces)
+}
+
+fn of_block(file: &IacFile, server: &ServerBlock, name: ParameterName, block: &SettingBlock) -> Future {
+    let default = server.kind.default_of(name);
+    let before = match is_new(server) {
+        // It starts with the default, until the block is applied.
+        true => default.filter(|_| !server.is_copy),
+        false => block.before.meaning(),
+    };
+    let stated = match (block.act, block.after) {
+        (BlockAct::Reset, _) => default.ok_or(IacReason::UnknownDeletion),
+        (BlockAct::Delete, _) => Err(IacReason::UnknownDeletion),
+        (_, Stated::Value(meaning)) => Ok(meaning),
+        (_, Stated::Unclear(reason)) => Err(reason),
+        (_, Stated::Absent) => Err(until(file.format)),
+    };
+    let effect = match block.act {
+        BlockAct::Reset => IacEffect::ResetsToDefault,
+        BlockAct::Release => IacEffect::Releases,
+        BlockAct::Record => IacEffect::Records,
+        BlockAct::Keep => IacEffect::Keeps,
+        BlockAct::Delete => IacEffect::Unknown,
+        // A new server has no value to keep.
+        BlockAct::Write if is_new(server) && stated.ok() == before => IacEffect::Sets,
+        BlockAct::Write => stated.map_or(IacEffect::Unknown, |after| written(before, after)),
+    };
+    let effect =
+        if matches!(stated, Err(reason) if reason == until(file.format)) { IacEffect::Unknown } else { effect };
+    Future {
+        effect,
+        address: block.address.clone(),
+        before,
+        after: stated,
+        is_written: matches!(block.act, BlockAct::Write | BlockAct::Reset),
+        changed_outside: block.changed_outside,
+    }
+}
+
+/// What writing a value does.
+pub(crate) fn written(before: Option<Meaning>, after: Meaning) -> IacEffect {
+    match (before, after) {
+        (Some(before), after) if before == after => IacEffect::Keeps,
+        (Some(_), Meaning::Enforced(true)) => IacEffect::TurnsOn,
+        (Some(_), Meaning::Enforced(false)) => IacEffect::TurnsOff,
+        (Some(_), _) => IacEffect::Changes,
+        (None, _) => IacEffect::Sets,
+    }
+}
+
+/// Several blocks of one setting: only what all of them come to is certain.
+fn several(first: &Future, futures: &[Future]) -> Future {
+    let agree = futures.iter().all(|one| one.after.is_ok() && one.after == first.after);
+    let unclear = futures.iter().find_map(|one| one.after.err());
+    Future {
+        effect: if agree { first.effect } else { IacEffect::Unknown },
+        after: if agree { first.after } else { Err(unclear.unwrap_or(IacReason::Conflict)) },
+        before: first.before,
+        is_written: futures.iter().all(|one| one.is_written),
+        ..first.clone()
+    }
+}
+
+fn without_block(file: &IacFile, server: &ServerBlock, name: ParameterName, blocks: &Blocks<'_>) -> Future {
+    let nothing = |effect, after| Future {
+        effect,
+        address: server.address.clone(),
+        before: None,
+        after,
+        is_written: false,
+        changed_outside: None,
+    };
+    if !is_new(server) {
+        return nothing(IacEffect::NotManaged, Err(IacReason::NotManaged));
+    }
+    if server.is_copy {
+        return nothing(IacEffect::Unknown, Err(IacReason::Inherited));
+    }
+    // A block whose server is not known yet may be this server's.
+    if blocks.homeless.iter().any(|block| block.name.is_none_or(|other| other == name)) {
+        return nothing(IacEffect::Unknown, Err(until(file.format)));
+    }
+    match server.kind.default_of(name) {
+        Some(default) => Future { is_written: true, ..nothing(IacEffect::LeavesDefault, Ok(default)) },
+        None => nothing(IacEffect::NotManaged, Err(IacReason::NotManaged)),
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads files: whichever format one has, in one pass and without keeping what is not asked for.
+
+mod arm;
+mod attributes;
+mod configuration;
+mod document;
+mod expression;
+mod scalar;
+mod source;
+mod terraform;
+mod terraform_address;
+
+use crate::IacFile;
+use document::IacDocument;
+use hostssl_model::{Advice, Fault};
+use scalar::{Lenient, TOO_MANY};
+use serde::Deserialize as _;
+use source::{Beginning, Limited};
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: u64 = 256 << 20;
+/// The most resources of PostgreSQL that one list of a file may have.
+pub const MAX_RESOURCES: usize = 100_000;
+
+/// A file that cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidIac {
+    /// The disk or the pipe failed.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// It is larger than [`MAX_BYTES`].
+    #[error("it is larger than {} MiB", MAX_BYTES >> 20)]
+    TooLarge,
+    /// It has more than [`MAX_RESOURCES`].
+    #[error("it has a list with more than {MAX_RESOURCES} PostgreSQL resources")]
+    TooMany,
+    /// It is empty.
+    #[error("it is empty")]
+    Empty,
+    /// It is JSON in another encoding.
+    #[error("it is UTF-16 and not UTF-8, as redirections in Windows PowerShell write it")]
+    Utf16,
+    /// It is a plan as Terraform saves it.
+    #[error("it is a saved plan and not its JSON")]
+    SavedPlan,
+    /// It is no JSON.
+    #[error("it is not JSON: {0}")]
+    NotJson(String),
+    /// A member has another type than the format gives it.
+    #[error("line {line}, column {column}: a value of another type than this format has there")]
+    Unexpected {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
+    /// Terraform wrote another version of its format.
+    #[error("its format_version is {0}, and hostssl knows version 1")]
+    Version(String),
+    /// It is a state as Terraform keeps it.
+    #[error("it is a state file and not the JSON of `terraform show -json`")]
+    StateFile,
+    /// It is the log of a run of Terraform.
+    #[error("it is the log of a Terraform run and not the JSON of a plan")]
+    Log,
+    /// It has the values of a template's parameters.
+    #[error("it is a file of parameters and not a template")]
+    ParameterFile,
+    /// It is JSON of something else.
+    #[error("it is JSON, but no Terraform plan or state and no ARM template")]
+    Other,
+}
+
+impl Advice for InvalidIac {
+    fn advice(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unreadable(_) => "name a file that you may read, or - for standard input",
+            Self::TooLarge | Self::TooMany => {
+                "split the configuration into several states, and check each of its plans"
+            }
+            Self::Utf16 => {
+                "in PowerShell, write it with `terraform show -json FILE | Out-File -Encoding utf8 plan.json`"
+            }
+            Self::SavedPlan => "write its JSON first: `terraform show -json FILE > plan.json`",
+            Self::StateFile => "write its JSON first: `terraform show -json > state.json`",
+            Self::Version(_) => "use a newer hostssl, or a version of Terraform from 1.1 on",
+            Self::Log => {
+                "save the plan first: `terraform plan -out FILE`, then `terraform show -json FILE > plan.json`"
+            }
+            Self::ParameterFile => "name the template: parameters alone deploy nothing",
+            Self::Empty | Self::NotJson(_) | Self::Unexpected { .. } | Self::Other => {
+                "write a plan with `terraform show -json FILE`, or a template with `bicep build FILE`"
+            }
+        }
+        .into()
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Request
+    }
+}
+
+/// Reads a file. Its parts are read one after the other and dropped at once unless they are about PostgreSQL servers, so memory
+/// does not grow with the file.
+///
+/// # Errors
+///
+/// [`InvalidIac`] when it is none of the formats, is too large, or cannot be read. No text of the file is in the error.
+pub fn read(input: impl Read) -> Result<IacFile, InvalidIac> {
+    let mut limited = Limited::new(input, MAX_BYTES);
+    let beginning = Beginning::of(&mut limited).map_err(InvalidIac::Unreadable)?;
+    beginning.refuse()?;
+    let whole = io::BufReader::with_capacity(64 << 10, beginning.without_mark().chain(&mut limited));
+    let mut deserializer = serde_json::Deserializer::from_reader(whole);
+    let parsed = Lenient::<IacDocument>::deserialize(&mut deserializer).and_then(|Lenient(document)| {
+        // A log has one object after the other: what the first one is says more than where the second one begins.
+        if document.is_log() { Ok(document) } else { deserializer.end().map(|()| document) }
+    });
+    match parsed {
+        Ok(document) => document.into_file(),
+        Err(_) if limited.is_exceeded() => Err(InvalidIac::TooLarge),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// An error of the parser without any text of the file, which may be a secret.
+fn refusal(error: serde_json::Error) -> InvalidIac {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Io => InvalidIac::Unreadable(error.into()),
+        // These name what was expected, and never what stands there.
+        Category::Syntax | Category::Eof => InvalidIac::NotJson(error.to_string()),
+        Category::Data if error.to_string().starts_with(TOO_MANY) => InvalidIac::TooMany,
+        Category::Data => InvalidIac::Unexpected { line: error.line(), column: error.column() },
+    }
+}

@@ -1,0 +1,350 @@
+//! ARM templates, and Bicep files that were compiled to them: servers, their parameters, and templates within templates.
+
+use super::expression::{ArmScope, Piece, segments};
+use super::scalar::{Kept, KeptList, Lenient, NamedMembers, Scalar, identifier, is_word, word_or_expression};
+use super::terraform::{CONFIGURATIONS, is_of_provider, kind_of_arm_type};
+use crate::file::{BlockAct, ServerBlock, SettingBlock, Stated};
+use crate::{IacFile, IacFormat, IacGap, IacGapKind, IacReason, IacServerChange};
+use hostssl_model::{Kind, ParameterName};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
+
+/// A template, or one within another.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ArmTemplate {
+    pub(crate) resources: KeptList<ArmResource>,
+    pub(crate) variables: NamedMembers<Scalar>,
+    pub(crate) parameters: NamedMembers<Lenient<ArmDefault>>,
+}
+
+/// A parameter of a template, as far as a nested one needs it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ArmDefault {
+    #[serde(rename = "defaultValue")]
+    default_value: Scalar,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ArmResource {
+    #[serde(rename = "type", deserialize_with = "identifier")]
+    arm_type: Scalar,
+    name: Scalar,
+    existing: Scalar,
+    condition: Scalar,
+    copy: Option<IgnoredAny>,
+    properties: Lenient<ArmProperties>,
+    resources: KeptList<ArmResource>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ArmProperties {
+    /// Of a parameter of a server.
+    #[serde(deserialize_with = "word_or_expression")]
+    value: Scalar,
+    /// Of a single server.
+    #[serde(deserialize_with = "word_or_expression")]
+    ssl_enforcement: Scalar,
+    #[serde(deserialize_with = "word_or_expression")]
+    minimal_tls_version: Scalar,
+    /// Of a deployment of another template.
+    template: Option<Lenient<Box<ArmTemplate>>>,
+    template_link: Option<IgnoredAny>,
+    parameters: NamedMembers<Lenient<ArmGiven>>,
+    expression_evaluation_options: Lenient<ArmEvaluation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ArmGiven {
+    value: Scalar,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ArmEvaluation {
+    scope: Scalar,
+}
+
+const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
+
+impl Kept for ArmResource {
+    fn is_kept(&self) -> bool {
+        // A child in its parent has a type of one part only.
+        self.arm_type.text().is_some_and(|one| {
+            is_of_provider(one) || one.eq_ignore_ascii_case(DEPLOYMENTS) || one.eq_ignore_ascii_case(CONFIGURATIONS)
+        })
+    }
+}
+
+impl ArmTemplate {
+    /// What it says about servers.
+    pub(crate) fn into_file(self) -> IacFile {
+        let mut reading = Reading::default();
+        let (variables, none) = (self.variables.0, BTreeMap::new());
+        let scope = ArmScope { template: 0, variables: &variables, given: None, defaults: &none };
+        reading.resources(&self.resources.0, &scope, None, false);
+        IacFile {
+            format: IacFormat::ArmTemplate,
+            tool_version: None,
+            gaps: reading.gaps,
+            servers: reading.servers,
+            settings: reading.settings,
+        }
+    }
+}
+
+/// A server as a template names it: its kind's type and the pieces of its name.
+type ServerName = (String, Vec<Piece>);
+
+/// What was read of a template so far.
+#[derive(Default)]
+struct Reading {
+    servers: Vec<ServerBlock>,
+    settings: Vec<SettingBlock>,
+    gaps: Vec<IacGap>,
+    named: BTreeMap<ServerName, usize>,
+    templates: usize,
+}
+
+impl Reading {
+    fn resources(
+        &mut self,
+        resources: &[ArmResource],
+        scope: &ArmScope<'_>,
+        parent: Option<&ServerName>,
+        may_be_left_out: bool,
+    ) {
+        // Servers first: a parameter may stand before its server.
+        let of_servers = |resource: &&ArmResource| kind_of(resource, parent).is_some();
+        for resource in resources.iter().filter(|one| !is_left_out(one)).filter(of_servers) {
+            self.server(resource, scope, may_be_left_out);
+        }
+        for resource in resources.iter().filter(|one| !is_left_out(one) && kind_of(one, parent).is_none()) {
+            let may_be_left_out = may_be_left_out || is_conditional(resource);
+            let arm_type = resource.arm_type.text().unwrap_or_default();
+            if arm_type.eq_ignore_ascii_case(DEPLOYMENTS) {
+                self.deployment(resource, scope, may_be_left_out);
+            } else if !resource.existing.is_true() {
+                self.parameter(resource, arm_type, scope, parent, may_be_left_out);
+            }
+        }
+    }
+
+    fn server(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, may_be_left_out: bool) {
+        let arm_type = resource.arm_type.text().unwrap_or_default();
+        let Some(kind) = kind_of_arm_type(arm_type) else { return };
+        let may_be_left_out = may_be_left_out || is_conditional(resource);
+        let name = scope.pieces(resource.name.text().unwrap_or_default());
+        let key = (kind.offering().arm_type.to_owned(), name.clone());
+        if !resource.existing.is_true() {
+            let address: Box<str> = address(kind.offering().arm_type, &name).into();
+            let inline = inline(resource, kind, scope, &address, may_be_left_out);
+            let block = ServerBlock {
+                address,
+                kind,
+                id: None,
+                name: known(&name).map(Into::into),
+                resource_group: None,
+                change: IacServerChange::Deploys,
+                is_copy: false,
+                inline,
+            };
+            let index = self.servers.len();
+            self.servers.push(block);
+            // A loop makes several servers of one name, as far as it can be told.
+            if resource.copy.is_none() {
+                self.named.entry(key.clone()).or_insert(index);
+            }
+        }
+        self.resources(&resource.resources.0, scope, Some(&key), may_be_left_out);
+    }
+
+    fn parameter(
+        &mut self,
+        resource: &ArmResource,
+        arm_type: &str,
+        scope: &ArmScope<'_>,
+        parent: Option<&ServerName>,
+        may_be_left_out: bool,
+    ) {
+        let (server_type, last) = match (arm_type.rsplit_once('/'), parent) {
+            (Some((server, last)), _) => (server.to_owned(), last),
+            (None, Some((server, _))) => (server.clone(), arm_type),
+            (None, None) => return,
+        };
+        let Some(kind) = kind_of_arm_type(&server_type).filter(|_| last.eq_ignore_ascii_case(CONFIGURATIONS)) else {
+            return;
+        };
+        let full = scope.pieces(resource.name.text().unwrap_or_default());
+        let mut parts = segments(&full);
+        let own = parts.pop().unwrap_or_default();
+        // In its parent, a child has only its own name.
+        let server = match (parts.pop(), parent) {
+            (Some(server), _) => Some((kind.offering().arm_type.to_owned(), server)),
+            (None, parent) => parent.cloned(),
+        };
+        let name = match known(&own) {
+            Some(name) => match kind.setting_named(&name) {
+                Some(setting) => Some(setting),
+                // A parameter that has nothing to do with TLS.
+                None => return,
+            },
+            None => None,
+        };
+        let after = match name {
+            Some(name) => stated(&resource.properties.0.value, name, scope, may_be_left_out),
+            None => Stated::Unclear(IacReason::UntilDeployment),
+        };
+        let address = address(&format!("{}/{CONFIGURATIONS}", kind.offering().arm_type), &full);
+        let server = server.map(|server| self.server_named(server, kind, &address));
+        self.settings.push(SettingBlock {
+            address: address.into(),
+            kind,
+            server,
+            name,
+            before: Stated::Absent,
+            after,
+            act: BlockAct::Write,
+            changed_outside: None,
+        });
+    }
+
+    /// The server of a name; one that is not in the template is added.
+    fn server_named(&mut self, server: ServerName, kind: Kind, address: &str) -> usize {
+        if let Some(index) = self.named.get(&server) {
+            return *index;
+        }
+        let index = self.servers.len();
+        self.servers.push(ServerBlock {
+            address: address.into(),
+            kind,
+            id: None,
+            name: known(&server.1).map(Into::into),
+            resource_group: None,
+            change: IacServerChange::Elsewhere,
+            is_copy: false,
+            inline: Vec::new(),
+        });
+        self.named.insert(server, index);
+        index
+    }
+
+    fn deployment(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, may_be_left_out: bool) {
+        let properties = &resource.properties.0;
+        let Some(template) = &properties.template else {
+            if properties.template_link.is_some() {
+                let name = scope.pieces(resource.name.text().unwrap_or_default());
+                let address = Some(address(DEPLOYMENTS, &name).into());
+                self.gaps.push(IacGap { kind: IacGapKind::LinkedTemplate, address });
+            }
+            return;
+        };
+        let is_inner = properties
+            .expression_evaluation_options
+            .0
+            .scope
+            .text()
+            .is_some_and(|one| one.eq_ignore_ascii_case("inner"));
+        if !is_inner {
+            // Its expressions are those of the outer template.
+            return self.resources(&template.0.resources.0, scope, None, may_be_left_out);
+        }
+        self.templates += 1;
+        // A module in a loop is given something else each time, and is one template in the file.
+        let in_loop = resource.copy.is_some();
+        let given = properties.parameters.0.iter().map(|(name, given)| {
+            let value = if in_loop { Scalar::Other } else { given.0.value.clone() };
+            (name.clone(), value)
+        });
+        let given: BTreeMap<Box<str>, Scalar> = given.collect();
+        let defaults = template.0.parameters.0.iter().map(|(name, one)| (name.clone(), one.0.default_value.clone()));
+        let defaults: BTreeMap<Box<str>, Scalar> = defaults.collect();
+        let inner = ArmScope {
+            template: self.templates,
+            variables: &template.0.variables.0,
+            given: Some((&given, scope)),
+            defaults: &defaults,
+        };
+        self.resources(&template.0.resources.0, &inner, None, may_be_left_out);
+    }
+}
+
+/// The kind, if the resource is a server.
+fn kind_of(resource: &ArmResource, parent: Option<&ServerName>) -> Option<Kind> {
+    kind_of_arm_type(resource.arm_type.text()?).filter(|_| parent.is_none())
+}
+
+fn is_left_out(resource: &ArmResource) -> bool {
+    resource.condition == Scalar::Bool(false)
+}
+
+fn is_conditional(resource: &ArmResource) -> bool {
+    !resource.condition.is_nothing() && !resource.condition.is_true()
+}
+
+/// The settings that are properties of the server.
+fn inline(
+    resource: &ArmResource,
+    kind: Kind,
+    scope: &ArmScope<'_>,
+    address: &str,
+    may_be_left_out: bool,
+) -> Vec<SettingBlock> {
+    // A flexible server has none: its settings are resources of their own.
+    if kind.switch().is_none_or(|switch| kind.default_of(switch).is_some()) {
+        return Vec::new();
+    }
+    let properties = &resource.properties.0;
+    let value = |name: ParameterName| {
+        if name.is_switch() { &properties.ssl_enforcement } else { &properties.minimal_tls_version }
+    };
+    let block = |name| SettingBlock {
+        address: address.into(),
+        kind,
+        server: None,
+        name: Some(name),
+        before: Stated::Absent,
+        after: stated(value(name), name, scope, may_be_left_out),
+        act: BlockAct::Write,
+        changed_outside: None,
+    };
+    kind.settings().into_iter().map(block).collect()
+}
+
+/// What a template says about a value. What is deployed under a condition is no proof that it is set.
+fn stated(value: &Scalar, name: ParameterName, scope: &ArmScope<'_>, may_be_left_out: bool) -> Stated {
+    let text = match value {
+        Scalar::Absent | Scalar::Null => return Stated::Unclear(IacReason::NotManaged),
+        Scalar::Text(text) => scope.text(text),
+        Scalar::Bool(_) | Scalar::Other => return Stated::Unclear(IacReason::OtherValue),
+    };
+    // An expression may come to any text, of which only a word of a setting is looked for.
+    match text.filter(|text| is_word(text)).and_then(|text| name.meaning(&text)) {
+        _ if may_be_left_out => Stated::Unclear(IacReason::UntilDeployment),
+        Some(meaning) => Stated::Value(meaning),
+        None if value.text().is_some_and(|text| text.starts_with('[')) => Stated::Unclear(IacReason::UntilDeployment),
+        None => Stated::Unclear(IacReason::OtherValue),
+    }
+}
+
+/// The text of pieces that are known as a whole.
+fn known(pieces: &[Piece]) -> Option<String> {
+    match pieces {
+        [Piece::Text(text)] => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// A name for a resource in messages: its type, and its name as far as it is known.
+fn address(arm_type: &str, name: &[Piece]) -> String {
+    let name = name.iter().map(|piece| match piece {
+        Piece::Text(text) => text.clone(),
+        Piece::Expression(_, text) => format!("[{text}]"),
+    });
+    format!("{arm_type}/{}", name.collect::<String>())
+}

@@ -1,0 +1,109 @@
+//! A file as a whole: which format it has is known when all of it was read, because members may come in any order.
+
+use super::InvalidIac;
+use super::arm::{ArmResource, ArmTemplate};
+use super::configuration::TfConfiguration;
+use super::scalar::{KeptList, Lenient, NamedMembers, Scalar};
+use super::terraform::{TfChange, TfStateValues, plan, state};
+use crate::{IacFile, IacFormat, IacGap, IacGapKind};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The members of every format that is read. What no format has, and what none of them is asked for, is skipped unread.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct IacDocument {
+    // Terraform.
+    format_version: Scalar,
+    terraform_version: Scalar,
+    resource_changes: Option<KeptList<TfChange>>,
+    resource_drift: KeptList<TfChange>,
+    planned_values: Option<Lenient<TfStateValues>>,
+    prior_state: Option<IgnoredAny>,
+    values: Option<Lenient<TfStateValues>>,
+    configuration: Option<Lenient<TfConfiguration>>,
+    deferred_changes: Option<IgnoredAny>,
+    errored: Scalar,
+    complete: Scalar,
+    // A state as Terraform keeps it, and the log of a run.
+    lineage: Option<IgnoredAny>,
+    serial: Option<IgnoredAny>,
+    #[serde(rename = "@level")]
+    level: Option<IgnoredAny>,
+    // A template.
+    #[serde(rename = "$schema")]
+    schema: Scalar,
+    #[serde(rename = "contentVersion")]
+    content_version: Scalar,
+    resources: Option<KeptList<ArmResource>>,
+    variables: NamedMembers<Scalar>,
+}
+
+/// Longer texts are no versions.
+const LONGEST_VERSION: usize = 20;
+
+impl IacDocument {
+    pub(crate) fn is_log(&self) -> bool {
+        self.level.is_some()
+    }
+
+    /// What it says about servers.
+    pub(crate) fn into_file(self) -> Result<IacFile, InvalidIac> {
+        let schema = self.schema.text().unwrap_or_default().to_ascii_lowercase();
+        if self.is_log() {
+            Err(InvalidIac::Log)
+        } else if self.lineage.is_some() && self.serial.is_some() {
+            Err(InvalidIac::StateFile)
+        } else if !self.format_version.is_nothing() {
+            self.into_terraform()
+        } else if schema.contains("deploymentparameters") {
+            Err(InvalidIac::ParameterFile)
+        } else if let Some(resources) = self.resources
+            && (schema.contains("deploymenttemplate") || !self.content_version.is_nothing())
+        {
+            Ok(ArmTemplate { resources, variables: self.variables, parameters: Lenient::default() }.into_file())
+        } else {
+            Err(InvalidIac::Other)
+        }
+    }
+
+    fn into_terraform(self) -> Result<IacFile, InvalidIac> {
+        let version = version(&self.format_version).ok_or_else(|| InvalidIac::Version("no version".to_owned()))?;
+        if version.split('.').next() != Some("1") {
+            return Err(InvalidIac::Version(version.into()));
+        }
+        let is_plan = self.resource_changes.is_some()
+            || self.planned_values.is_some()
+            || self.configuration.is_some()
+            || self.prior_state.is_some();
+        let mut gaps = Vec::new();
+        let mut add = |found: bool, kind| gaps.extend(found.then_some(IacGap { kind, address: None }));
+        add(self.errored.is_true(), IacGapKind::Errored);
+        // An errored plan is incomplete as well.
+        let is_partial = self.complete == Scalar::Bool(false) || self.deferred_changes.is_some();
+        add(is_partial && !self.errored.is_true(), IacGapKind::Partial);
+        let mut file = IacFile {
+            format: if is_plan { IacFormat::TerraformPlan } else { IacFormat::TerraformState },
+            tool_version: self::version(&self.terraform_version).map(Into::into),
+            gaps,
+            servers: Vec::new(),
+            settings: Vec::new(),
+        };
+        match self.resource_changes {
+            Some(changes) => {
+                let configuration = self.configuration.unwrap_or_default();
+                plan(&mut file, changes.0, &self.resource_drift.0, &configuration.0);
+            }
+            // A plan without changes is a state that is not changed.
+            None => state(&mut file, self.values.or(self.planned_values).unwrap_or_default().0),
+        }
+        Ok(file)
+    }
+}
+
+/// The numbers of a version: no other text of the file becomes one.
+fn version(value: &Scalar) -> Option<&str> {
+    let numbers = value.text()?.split(['-', '+']).next()?;
+    let is_version = numbers.len() <= LONGEST_VERSION && numbers.starts_with(|c: char| c.is_ascii_digit());
+    (is_version && numbers.chars().all(|c| c.is_ascii_digit() || c == '.')).then_some(numbers)
+}

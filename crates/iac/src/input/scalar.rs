@@ -1,0 +1,276 @@
+//! Values of JSON of which as little as possible is kept.
+
+use super::MAX_RESOURCES;
+use hostssl_model::ParameterName;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// How the error of a list with too many resources begins.
+pub(crate) const TOO_MANY: &str = "too many resources";
+/// Longer texts are no names, ids or expressions that are looked for.
+const MAX_TEXT: usize = 2048;
+
+/// A value that is no list or object. It shows no text when it is printed for debugging, because the text may be a secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    /// It is not there.
+    #[default]
+    Absent,
+    Null,
+    Bool(bool),
+    Text(Box<str>),
+    /// A number, a list, an object, or a text that is too long.
+    Other,
+}
+
+impl Scalar {
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_true(&self) -> bool {
+        *self == Self::Bool(true)
+    }
+
+    /// Whether there is nothing: not even a value of another type.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Absent | Self::Null)
+    }
+}
+
+impl fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "absent",
+            Self::Null => "null",
+            Self::Bool(_) => "a bool",
+            Self::Text(_) => "a text",
+            Self::Other => "something else",
+        })
+    }
+}
+
+struct AnyScalar;
+
+impl<'de> Visitor<'de> for AnyScalar {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Bool(value))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(if text.len() <= MAX_TEXT { Scalar::Text(text.into()) } else { Scalar::Other })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Scalar, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyScalar)
+    }
+}
+
+/// Reads the value of a setting: only a word that some setting takes is kept.
+pub(crate) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+    Ok(only(Scalar::deserialize(deserializer)?, is_word))
+}
+
+/// The same in a template, where it may be an expression.
+pub(crate) fn word_or_expression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+    Ok(only(Scalar::deserialize(deserializer)?, |text| is_word(text) || text.starts_with('[')))
+}
+
+/// Reads a resource type of Azure, or a word that chooses how a server is made.
+pub(crate) fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+    let known = |c: char| c.is_ascii_alphanumeric() || "./@-".contains(c);
+    Ok(only(Scalar::deserialize(deserializer)?, |text| text.len() <= 120 && text.chars().all(known)))
+}
+
+/// Whether some setting takes this value.
+pub(crate) fn is_word(text: &str) -> bool {
+    ParameterName::ALL.iter().any(|name| name.meaning(text).is_some())
+}
+
+fn only(value: Scalar, keep: impl Fn(&str) -> bool) -> Scalar {
+    match value {
+        Scalar::Text(text) if !keep(&text) => Scalar::Other,
+        value => value,
+    }
+}
+
+/// Something of which most is dropped while a list of it is read.
+pub(crate) trait Kept {
+    fn is_kept(&self) -> bool;
+}
+
+/// A list of which only what is asked for is kept; null and absence are empty lists. In templates it may be an object, whose
+/// members are the items.
+#[derive(Debug)]
+pub(crate) struct KeptList<T>(pub(crate) Vec<T>);
+
+impl<T> Default for KeptList<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Kept> KeptList<T> {
+    fn push<E: Error>(&mut self, item: T) -> Result<(), E> {
+        if item.is_kept() {
+            if self.0.len() >= MAX_RESOURCES {
+                return Err(E::custom(TOO_MANY));
+            }
+            self.0.push(item);
+        }
+        Ok(())
+    }
+}
+
+impl<'de, T: Kept + Deserialize<'de>> Deserialize<'de> for KeptList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items<T>(PhantomData<T>);
+        impl<'de, T: Kept + Deserialize<'de>> Visitor<'de> for Items<T> {
+            type Value = KeptList<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(KeptList::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut kept = KeptList::default();
+                while let Some(item) = items.next_element()? {
+                    kept.push(item)?;
+                }
+                Ok(kept)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut kept = KeptList::default();
+                while let Some((_, item)) = members.next_entry::<IgnoredAny, T>()? {
+                    kept.push(item)?;
+                }
+                Ok(kept)
+            }
+        }
+        deserializer.deserialize_any(Items(PhantomData))
+    }
+}
+
+/// An object of which another type is read, or something else, which reads as if it were empty.
+#[derive(Debug, Default)]
+pub(crate) struct Lenient<T>(pub(crate) T);
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+        impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_unit<E>(self) -> Result<T, E> {
+                Ok(T::default())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+                Ok(T::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<T, E> {
+                Ok(T::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<T, E> {
+                Ok(T::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<T, E> {
+                Ok(T::default())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<T, E> {
+                Ok(T::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(T::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(members))
+            }
+        }
+        deserializer.deserialize_any(Object(PhantomData)).map(Self)
+    }
+}
+
+/// An object by the names of its members, or nothing where it is something else.
+pub(crate) type NamedMembers<T> = Lenient<BTreeMap<Box<str>, T>>;
+
+/// The texts of a list; other items are left out.
+#[derive(Debug, Default)]
+pub(crate) struct TextList(pub(crate) Vec<Box<str>>);
+
+impl<'de> Deserialize<'de> for TextList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyItem(Scalar);
+        impl Kept for AnyItem {
+            fn is_kept(&self) -> bool {
+                self.0.text().is_some()
+            }
+        }
+        impl<'de> Deserialize<'de> for AnyItem {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Scalar::deserialize(deserializer).map(Self)
+            }
+        }
+        let KeptList(items) = KeptList::<AnyItem>::deserialize(deserializer)?;
+        let texts = items.into_iter().filter_map(|item| match item.0 {
+            Scalar::Text(text) => Some(text),
+            _ => None,
+        });
+        Ok(Self(texts.collect()))
+    }
+}

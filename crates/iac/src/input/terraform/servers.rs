@@ -1,0 +1,181 @@
+//! The servers of a plan or a state, and which of them a block belongs to.
+
+use super::{Moment, Role, Seen, TfConfiguration};
+use crate::IacServerChange;
+use crate::file::ServerBlock;
+use crate::input::configuration::NamedInstance;
+use crate::input::terraform_address::modules;
+use hostssl_model::{Kind, ResourceId};
+use std::collections::{BTreeSet, HashMap};
+
+/// Where a resource is declared: the address of its module, its type and its name.
+type Place<'a> = (&'a str, &'a str, &'a str);
+
+/// The instances of a resource: their keys, and which servers they are.
+type Instances<'a> = Vec<(Option<&'a str>, usize)>;
+
+/// The servers, each found by its id and by its address.
+pub(super) struct Servers<'a> {
+    blocks: Vec<ServerBlock>,
+    by_id: HashMap<ResourceId, usize>,
+    by_name: HashMap<Place<'a>, Instances<'a>>,
+    configuration: &'a TfConfiguration,
+}
+
+impl<'a> Servers<'a> {
+    pub(super) fn of(resources: &[Seen<'a>], configuration: &'a TfConfiguration) -> Self {
+        let mut servers = Self { blocks: Vec::new(), by_id: HashMap::new(), by_name: HashMap::new(), configuration };
+        for resource in resources {
+            let Role::Server(kind) = resource.role else { continue };
+            let index = servers.blocks.len();
+            let block = block(resource, kind);
+            // An id belongs to what is there after the apply, not to what is destroyed on the way.
+            if let Some(id) = block.id.clone().filter(|_| !resource.is_deposed) {
+                servers.by_id.insert(id, index);
+            }
+            // The blocks of a server that is replaced know the id of the old one.
+            if let Some(id) = resource.id(Moment::Before, |one| &one.id).filter(|_| !resource.is_deposed) {
+                servers.by_id.entry(id).or_insert(index);
+            }
+            if !resource.is_deposed {
+                let name = (resource.module, resource.resource_type, resource.name);
+                servers.by_name.entry(name).or_default().push((resource.key(), index));
+            }
+            servers.blocks.push(block);
+        }
+        servers
+    }
+
+    pub(super) fn into_blocks(self) -> Vec<ServerBlock> {
+        self.blocks
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut ServerBlock> {
+        self.blocks.get_mut(index)
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&ServerBlock> {
+        self.blocks.get(index)
+    }
+
+    /// The server of a block: by its id, or where that is not known yet by what the configuration names. `blocks` are all
+    /// resources, among which the other instances of the block are.
+    pub(super) fn find(&mut self, block: &Seen<'a>, kind: Kind, moment: Moment, blocks: &[Seen<'a>]) -> Option<usize> {
+        if let Some(id) = server_id(block, moment) {
+            return Some(self.by_id(id, kind, block.address));
+        }
+        if moment == Moment::Before || block.is_state {
+            return None;
+        }
+        let named = self.configuration.server_of(block.module, block.resource_type, block.name)?;
+        let is_named = |name: &&Place<'_>| {
+            let path = modules(name.0);
+            let same_path = path.iter().map(|step| step.name).eq(named.modules.iter().map(String::as_str));
+            same_path && name.1 == named.resource_type && name.2 == named.name
+        };
+        // A module with several instances has several such servers: the one in the block's own instance is meant.
+        let in_own_module = |name: &&Place<'_>| {
+            let (own, other) = (modules(block.module), modules(name.0));
+            let shared = own.len().min(other.len());
+            own.iter().take(shared).eq(other.iter().take(shared))
+        };
+        let places: Vec<_> = self.by_name.keys().filter(is_named).filter(in_own_module).copied().collect();
+        let [place] = places.as_slice() else { return None };
+        let instances = self.by_name.get(place)?;
+        match (&named.instance, instances.as_slice()) {
+            (NamedInstance::Key(None), [(_, only)]) => Some(*only),
+            (NamedInstance::Key(Some(key)), _) => {
+                instances.iter().find(|(other, _)| *other == Some(key.as_str())).map(|(_, index)| *index)
+            }
+            (NamedInstance::Own, _) => {
+                // `main[count.index]` is the server of that number only if there is one block for each server.
+                let own = blocks.iter().filter(|other| {
+                    (other.module, other.resource_type, other.name) == (block.module, block.resource_type, block.name)
+                });
+                let keys: BTreeSet<_> = own.map(Seen::key).collect();
+                let servers: BTreeSet<_> = instances.iter().map(|(key, _)| *key).collect();
+                let found = instances.iter().find(|(key, _)| *key == block.key() && keys == servers);
+                found.map(|(_, index)| *index)
+            }
+            _ => None,
+        }
+    }
+
+    /// The server of an id; one that is not in the file is added.
+    fn by_id(&mut self, id: ResourceId, kind: Kind, address: &str) -> usize {
+        if let Some(index) = self.by_id.get(&id) {
+            return *index;
+        }
+        let index = self.blocks.len();
+        self.blocks.push(ServerBlock {
+            address: address.into(),
+            kind,
+            name: Some(id.name().into()),
+            resource_group: Some(id.resource_group().into()),
+            id: Some(id.clone()),
+            change: IacServerChange::Elsewhere,
+            is_copy: false,
+            inline: Vec::new(),
+        });
+        self.by_id.insert(id, index);
+        index
+    }
+}
+
+/// The id of the server that a parameter is of.
+fn server_id(block: &Seen<'_>, moment: Moment) -> Option<ResourceId> {
+    if !block.is_azapi() {
+        return block.id(moment, |one| &one.server_id);
+    }
+    block.id(moment, |one| &one.parent_id).or_else(|| {
+        // An update names the parameter itself.
+        let id = block.id(moment, |one| &one.resource_id)?;
+        let (server, _) = id.as_str().rsplit_once('/').and_then(|(rest, _)| rest.rsplit_once('/'))?;
+        ResourceId::try_from(server).ok()
+    })
+}
+
+/// A server as the file has it.
+fn block(resource: &Seen<'_>, kind: Kind) -> ServerBlock {
+    let change = change(resource);
+    // A server that is replaced may have another id, and usually has the same name.
+    let is_new = matches!(change, IacServerChange::Creates | IacServerChange::Replaces);
+    let id = match is_new {
+        true => resource.id(Moment::After, |one| &one.id),
+        false => resource.id(Moment::After, |one| &one.id).or_else(|| resource.id(Moment::Before, |one| &one.id)),
+    };
+    let group = resource.text_of_either(|one| &one.resource_group_name).map(Into::into);
+    let name = resource.text_of_either(|one| &one.name).map(Into::into);
+    let mode = resource.after.map(|values| &values.create_mode);
+    let is_default = mode.is_none_or(|mode| mode.is_nothing() || mode.text() == Some("Default"));
+    ServerBlock {
+        address: resource.address.into(),
+        kind,
+        name: name.or_else(|| id.as_ref().map(|id| id.name().into())),
+        resource_group: group.or_else(|| id.as_ref().map(|id| id.resource_group().into())),
+        id,
+        change,
+        // With azapi, the mode is in the body, which is not read as far.
+        is_copy: !is_default || resource.unknown.has(|one| &one.create_mode) || (resource.is_azapi() && is_new),
+        inline: Vec::new(),
+    }
+}
+
+fn change(resource: &Seen<'_>) -> IacServerChange {
+    let (creates, deletes) = (resource.has_action("create"), resource.has_action("delete"));
+    if resource.is_state {
+        IacServerChange::Recorded
+    } else if resource.is_deposed {
+        IacServerChange::Destroys
+    } else if creates && (deletes || resource.has_action("forget")) {
+        IacServerChange::Replaces
+    } else if creates {
+        IacServerChange::Creates
+    } else if deletes {
+        IacServerChange::Destroys
+    } else if resource.has_action("forget") {
+        IacServerChange::Releases
+    } else {
+        IacServerChange::Keeps
+    }
+}
