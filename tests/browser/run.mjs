@@ -127,7 +127,7 @@ test("a server: its switch, its evidence, its history", async () => {
   assert.match(await text(page, "main"), /not reached|the host name leads nowhere|unresolved/, "it is private, and seen from elsewhere");
   await to("evidence");
   assert.match(await text(page, "pre"), /"value":"off"/);
-  assert.match(await text(page, "main"), /the excerpt is the one that was hashed/);
+  assert.match(await text(page, "main"), /the excerpt matches its SHA-256/);
   await to("history");
   assert.match(await text(page, "#h-history"), /14 audits/);
   assert.match(await text(page, ".events li:first-child .change:last-child"), /^require_secure_transport on → off$/);

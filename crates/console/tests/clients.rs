@@ -66,12 +66,19 @@ async fn who_would_be_refused_is_told_before_anything_is_changed() {
     assert!(page.contains("sslmode=require") && page.contains("class=\"timeline\""), "{page}");
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
     let told = visitor.get(&security).await.body;
+    assert!(told.contains("<span>--subscription</span>"), "a command breaks between its words: {told}");
     assert!(told.contains("Who would be refused") && told.contains("report on shop, psycopg2"), "{told}");
     let overview = visitor.get("/").await.body;
     for words in ["1 safe to enforce", "1 with clients in plaintext", "1 whose clients were not observed enough"] {
         assert!(overview.contains(words), "{words}: {overview}");
     }
     assert!(overview.contains("with clients that would be refused"), "{overview}");
+    let asked = visitor.post("/plans", "&all=1&view=enforcement%3Dnot-enforced").await;
+    let plan = ended(&visitor, &asked).await.1.body;
+    // The clients stand under the line that they are the reason for.
+    let at = |words: &str| plan.find(words).unwrap_or_else(|| panic!("{words}: {plan}"));
+    let refused = at("with clients that would be refused");
+    assert!((refused..at("whose clients were not observed long enough")).contains(&at("report to shop, psycopg2")));
     let asked = visitor.post("/plans", "&accept=agreed&all=1&view=enforcement%3Dnot-enforced").await;
     let plan = ended(&visitor, &asked).await.1.body;
     let told = "1 with clients in plaintext · 1 with clients unknown";

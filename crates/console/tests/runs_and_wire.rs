@@ -219,6 +219,8 @@ async fn audits_and_applies_are_one_list() {
     assert!(at(&second) < at("/applies/20261125-050000-abcd"), "the newest first");
     assert!(at("/applies/20261125-050000-abcd") < at(&first));
     assert!(page.contains("1 step: 0 written") && page.contains("not ended"), "{page}");
+    // In the word of the command line.
+    assert!(page.contains("applying</span>"), "{page}");
     assert!(page.contains("alice &#60;b&#62;"), "names are text: {page}");
     let shown = visitor.get("/applies/20261125-050000-abcd").await;
     assert!(shown.status == 200 && shown.body.contains("pg-off"), "{}", shown.body);

@@ -83,7 +83,12 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     let run = visitor.audit().await;
     let page = visitor.get(&run).await.body;
     assert!(page.contains("incomplete") && page.contains("What could not be checked"), "{page}");
+    // Every setting of the server failed: it is one server all the same, by its name, on both pages.
+    let gaps = page.split_once("id=\"gaps\"").unwrap().1;
+    assert!(gaps.contains("<span class=\"n\">1</span>") && gaps.contains("1 server"), "{gaps}");
+    assert!(gaps.contains("<bdi>pg-off</bdi>") && !gaps.contains("<td class=\"mono"), "{gaps}");
     let overview = visitor.get("/").await.body;
+    assert!(overview.contains("incomplete: 1 server could not be checked"), "{overview}");
     // What was off when it was read last is not forgiven because it could not be read now.
     assert!(overview.contains(">incomplete") && overview.contains("3 of 4 servers"), "{overview}");
     // A server that was not seen is in no plan, and the plan says so.

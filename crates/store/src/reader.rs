@@ -23,8 +23,10 @@ pub struct RunEntry {
     pub plan: PlanHash,
     /// How many steps the plan has.
     pub steps: u32,
-    /// Who began it.
+    /// The identity that writes to Azure.
     pub principal: Principal,
+    /// The person who approved it, if it began in the console.
+    pub person: Option<String>,
     /// Where it stands.
     pub phase: RunPhase,
     /// How many values were written and read back.
@@ -179,7 +181,8 @@ const ENTRY: &str = "SELECT id, plan, steps, principal, phase, \
                      (SELECT count(DISTINCT step) FROM receipts WHERE run = id AND direction = 'apply' \
                       AND observed_at_ms IS NOT NULL), \
                      (SELECT count(DISTINCT step) FROM receipts WHERE run = id AND direction = 'undo' \
-                      AND observed_at_ms IS NOT NULL) FROM runs";
+                      AND observed_at_ms IS NOT NULL), \
+                     (SELECT person FROM orders WHERE run = id AND act = 'apply' ORDER BY num LIMIT 1) FROM runs";
 
 /// One run for a list.
 pub(crate) fn entry_of_run(connection: &Connection, run: &RunId) -> Result<Option<RunEntry>, StoreError> {
@@ -206,6 +209,7 @@ fn entry_of(row: &Row<'_>) -> Result<RunEntry, StoreError> {
         last_at_ms: row.get(6)?,
         written: row.get(7)?,
         put_back: row.get(8)?,
+        person: row.get(9)?,
     })
 }
 

@@ -19,11 +19,16 @@ use crate::view::{Ago, Badge, TlsCell, count, kind_word};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use hostssl_store::ServerRow;
+use hostssl_store::{AuditStore, ServerRow, StoreError};
 use serde::de::DeserializeOwned;
 
 /// Changes that are asked for. The overview shows the first of them: one question, which the store remembers, for both.
 pub(crate) const CHANGES: u32 = 50;
+
+/// Whether the next audit is offered with a probe: if the newest one made one. Whatever page it is started from.
+pub(crate) fn offers_probe(store: &AuditStore) -> Result<bool, StoreError> {
+    store.latest()?.map_or(Ok(false), |audit| store.looked_at_the_wire(&audit))
+}
 
 /// What stands behind the question mark.
 pub(crate) struct Asked<T>(pub(crate) T);

@@ -5,7 +5,7 @@ mod parts;
 
 use super::plan::left_out_words;
 use super::server::in_short;
-use super::{Asked, CHANGES};
+use super::{Asked, CHANGES, offers_probe};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
 use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words};
@@ -85,7 +85,7 @@ struct Latest {
     also: Vec<Reason>,
     /// The run that changed servers after the audit, and when.
     changed: Option<Overtaken>,
-    /// Whether this audit probed, so that the next one is offered to.
+    /// Whether the next audit is offered with a probe.
     probes: bool,
     /// When the last probe was, if this audit made none.
     probed: Option<Ago>,
@@ -168,7 +168,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
     let places = store.place_gaps(&audit, u32::MAX)?.into_iter().map(Place::from);
     let (mut places, harmless): (Vec<Place>, Vec<Place>) = places.partition(|place| place.missed);
     let standings = audit.standings;
-    let unchecked = unchecked(standings.unknown, &places);
+    let unchecked = unchecked(unchecked_servers(&standings, &facets), &places);
     let more_places = places.len().saturating_sub(PLACES);
     places.truncate(PLACES);
     let figure = |standing: Standing| Figure {
@@ -201,7 +201,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         reasons: reasons(store, &audit, &facets.unknown, Some(Standing::Unknown))?,
         also: reasons(store, &audit, &beyond(&facets), None)?,
         changed,
-        probes: store.looked_at_the_wire(&audit)?,
+        probes: offers_probe(store)?,
         probed: last_probe(store, &audit)?.map(Ago::new),
         unchecked,
         more_places,
@@ -353,6 +353,13 @@ impl From<PlaceGap> for Place {
         let missed = gap.reason.known().is_none_or(hostssl_model::Reason::blinds);
         Self { name, what, permissions: gap.permissions, missed, is_subscription }
     }
+}
+
+/// Servers of which something could not be checked, as the command line counts them: the setting, a probe or a comparison.
+fn unchecked_servers(standings: &Standings, facets: &Facets) -> u64 {
+    let sum = |reasons: &[(String, u64)]| reasons.iter().map(|(_, servers)| *servers).sum::<u64>();
+    // An unknown server says why; one that does not is counted all the same.
+    sum(&facets.reasons) + standings.unknown.saturating_sub(sum(&facets.unknown))
 }
 
 /// What could not be checked, in one phrase.

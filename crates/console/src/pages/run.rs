@@ -9,12 +9,12 @@ use crate::job::StopCause;
 use crate::jobs::audit::{AuditJob, AuditProgress};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural};
+use crate::view::{Badge, Bar, Shell, When, count, coverage_of, length, plural, reason_words, why_unread};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::{Standing, Summary};
+use hostssl_model::{GapScope, Standing, Summary};
 use hostssl_ops::{JudgedAgain, JudgedServer, Profile};
 use hostssl_store::{AuditEntry, ControlTally, GapGroup, Page, ServerChange, StoredGap};
 use serde::Deserialize;
@@ -61,8 +61,8 @@ struct RunPage {
     subscriptions: String,
     people: String,
     controls: Vec<(String, ControlTally)>,
-    groups: Vec<GapGroup>,
-    gaps: Vec<StoredGap>,
+    groups: Vec<GapLine>,
+    gaps: Vec<GapRow>,
     paging: Paging,
     previous: Option<AuditEntry>,
     changes: Vec<(ServerChange, &'static str, Badge)>,
@@ -72,6 +72,53 @@ struct RunPage {
     server: Option<(String, String)>,
     /// Who stopped it after how many servers, as far as this process knows.
     stopped: Option<String>,
+}
+
+/// What could not be checked for one reason.
+struct GapLine {
+    /// Servers and places, each once.
+    number: String,
+    words: String,
+    /// How many of them are servers.
+    what: String,
+    permissions: Vec<String>,
+}
+
+impl From<GapGroup> for GapLine {
+    fn from(group: GapGroup) -> Self {
+        let GapGroup { reason, permissions, servers, places } = group;
+        let parts = [(servers, "server"), (places, "place")].into_iter().filter(|(number, _)| *number > 0);
+        Self {
+            number: count(servers + places),
+            words: reason_words(reason.as_str()).to_owned(),
+            what: parts.map(|(number, noun)| plural(number, noun)).collect::<Vec<_>>().join(" and "),
+            permissions,
+        }
+    }
+}
+
+/// One thing that could not be checked.
+struct GapRow {
+    name: String,
+    /// The resource group of a server; empty for a place.
+    within: String,
+    /// Azure's id.
+    id: String,
+    why: String,
+    permission: Option<String>,
+}
+
+impl From<StoredGap> for GapRow {
+    fn from(gap: StoredGap) -> Self {
+        let StoredGap { scope, name, blind } = gap;
+        let id = scope.to_string();
+        let (named, within) = match &scope {
+            GapScope::Server(id) => (id.name().to_owned(), id.resource_group().to_owned()),
+            GapScope::AllSubscriptions => ("all subscriptions".to_owned(), String::new()),
+            _ => (name.unwrap_or_else(|| id.clone()), String::new()),
+        };
+        Self { name: named, within, why: why_unread(&blind, &id), permission: blind.missing_permission, id }
+    }
 }
 
 #[derive(Template)]
@@ -158,8 +205,8 @@ async fn kept(
             .collect::<Vec<_>>()
             .join(", "),
         controls,
-        groups,
-        gaps,
+        groups: groups.into_iter().map(GapLine::from).collect(),
+        gaps: gaps.into_iter().map(GapRow::from).collect(),
         paging: Paging::new(looked.page, GAPS, gaps_in_all, |page| format!("/runs/{}?page={page}#gaps", audit.id)),
         figures: Standing::ALL
             .into_iter()

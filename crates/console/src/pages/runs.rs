@@ -1,6 +1,6 @@
 //! Runs: every audit, probe and change that is kept, and the way to a new audit.
 
-use super::{Asked, Paging};
+use super::{Asked, Paging, offers_probe};
 use crate::guard::{Fields, Session};
 use crate::jobs::audit::AuditWork;
 use crate::reply::{Failure, page, see_other};
@@ -10,7 +10,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, RunPhase};
+use hostssl_store::{AuditEntry, AuditStore, KeptRun, Page, ProbeEntry, RunEntry, RunPhase};
 use serde::Deserialize;
 
 /// Rows on a page.
@@ -28,6 +28,8 @@ struct Runs {
     shell: Shell,
     runs: Vec<Entry>,
     paging: Paging,
+    /// Whether the next audit is offered with a probe.
+    probes: bool,
 }
 
 /// A run of any kind in the list.
@@ -75,9 +77,13 @@ pub(crate) async fn list(
     Asked(numbered): Asked<Numbered>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let (runs, total) = shared.ask(move |store| store.runs(Page { number: numbered.page, size: SIZE })).await?;
+    let asked = move |store: &AuditStore| {
+        Ok((store.runs(Page { number: numbered.page, size: SIZE })?, offers_probe(store)?))
+    };
+    let ((runs, total), probes) = shared.ask(asked).await?;
     let paging = Paging::new(numbered.page, SIZE, total, |page| format!("/runs?page={page}"));
-    page(&Runs { shell: shell.titled("Runs", "runs"), runs: runs.into_iter().map(Entry::from).collect(), paging })
+    let runs = runs.into_iter().map(Entry::from).collect();
+    page(&Runs { shell: shell.titled("Runs", "runs"), runs, paging, probes })
 }
 
 /// Starts an audit. An audit reads Azure and changes no server.
@@ -139,15 +145,11 @@ impl From<RunEntry> for ApplyRow {
     }
 }
 
-/// Where an apply stands. That it ended does not say that every step went well, so that nothing is green here.
+/// Where an apply stands, in the word of `hostssl runs`. That it has finished does not say that every step went well, so
+/// nothing is green here.
 fn phase_badge(phase: RunPhase) -> Badge {
-    let (class, shape, word) = match phase {
-        RunPhase::Applying => ("unknown", "?", "not ended"),
-        RunPhase::Finished => ("none", "–", "ended"),
-        RunPhase::Undoing => ("unknown", "?", "undo not ended"),
-        RunPhase::UndoFinished => ("none", "–", "undo ended"),
-    };
-    Badge { class, shape, word }
+    let (class, shape) = if phase.is_unfinished() { ("unknown", "?") } else { ("none", "–") };
+    Badge { class, shape, word: phase.as_str() }
 }
 
 impl From<AuditEntry> for AuditRow {
@@ -194,9 +196,10 @@ pub(crate) fn scope_words(audit: &AuditEntry) -> String {
 /// How many steps its plan has, and what came of them.
 fn steps_of(run: &RunEntry) -> String {
     let steps = plural(run.steps.into(), "step");
+    let open = if run.phase.is_unfinished() { "; not ended" } else { "" };
     match (run.written, run.put_back) {
-        (written, 0) => format!("{steps}: {written} written"),
-        (written, back) => format!("{steps}: {written} written, {back} restored"),
+        (written, 0) => format!("{steps}: {written} written{open}"),
+        (written, back) => format!("{steps}: {written} written, {back} restored{open}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{Floor, Kind, Outcome, Reason, Standing, TlsVersion, WireTransport, Word, WorstListener};
-use hostssl_store::{AuditEntry, Enforcement};
+use hostssl_model::{Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, Word, WorstListener};
+use hostssl_store::{AuditEntry, Enforcement, StoredBlind};
 
 /// A word with its shape and its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +177,50 @@ pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
     }
 }
 
+/// Prose of Azure about a server, with names where it has the ids of the server and of what the server is in, and without the
+/// full stop: the sentence that it becomes a part of has its own.
+pub(crate) fn brief(prose: &str, server: &ResourceId) -> String {
+    let id = server.as_str();
+    let part = |number: usize| id.split('/').take(number).collect::<Vec<_>>().join("/");
+    let group = format!("the resource group {}", server.resource_group());
+    let subscription = format!("the subscription {}", id.split('/').nth(2).unwrap_or_default());
+    let mut brief = prose.trim_end().trim_end_matches('.').to_owned();
+    // The longest first, because each is the beginning of the one before.
+    for (long, short) in [(id, server.name()), (&part(5), &group), (&part(3), &subscription)] {
+        brief = replaced(&brief, long, short);
+    }
+    brief
+}
+
+/// Why something of a server could not be read, in prose. Azure's own sentence about a permission has ids and little else;
+/// which one is missing stands beside it, and the sentence on the server's evidence.
+pub(crate) fn why_unread(blind: &StoredBlind, server: &str) -> String {
+    match ResourceId::try_from(server) {
+        _ if blind.missing_permission.is_some() => "the identity lacks a permission".to_owned(),
+        Ok(server) => brief(&blind.detail, &server),
+        Err(_) => blind.detail.trim_end_matches('.').to_owned(),
+    }
+}
+
+/// The text with a name in place of an id that ends there: what has more behind a slash is another id.
+fn replaced(text: &str, id: &str, name: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (at, found) in lower.match_indices(&id.to_ascii_lowercase()) {
+        let end = at + found.len();
+        let is_more = |c: char| c.is_alphanumeric() || matches!(c, '/' | '-' | '_');
+        let goes_on = text.get(end..).is_some_and(|behind| behind.starts_with(is_more));
+        if !goes_on {
+            shown.push_str(text.get(rest..at).unwrap_or_default());
+            shown.push_str(name);
+            rest = end;
+        }
+    }
+    shown.push_str(text.get(rest..).unwrap_or_default());
+    shown
+}
+
 /// What an audit could see, in one phrase.
 pub(crate) fn coverage_of(audit: &AuditEntry) -> &'static str {
     match (audit.complete, audit.stopped) {
@@ -213,6 +257,23 @@ mod tests {
         let shown = [0, 999, 1000, 1_234_567].map(count);
         assert_eq!(shown, ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
         assert_eq!((plural(1, "server"), plural(2, "server")), ("1 server".into(), "2 servers".into()));
+    }
+
+    #[test]
+    fn prose_has_names_where_azure_has_ids_and_one_full_stop() {
+        let group = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg-a";
+        let id = format!("{group}/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-a");
+        let server = ResourceId::try_from(id.as_str()).unwrap();
+        let of = |prose: &str| brief(prose, &server);
+        assert_eq!(of("The server was not found."), "The server was not found");
+        assert_eq!(of(&format!("ReadOnly lock on {id}")), "ReadOnly lock on pg-a");
+        assert_eq!(of(&format!("lock on {}", group.to_uppercase())), "lock on the resource group rg-a");
+        let subscription = "/subscriptions/20000000-0000-4000-8000-000000000001";
+        assert_eq!(of(&format!("over '{subscription}'")), "over 'the subscription 20000000-0000-4000-8000-000000000001'");
+        // What only begins like these is something else.
+        for other in [format!("{id}-2"), format!("{id}/databases/d"), format!("{group}b"), "Größe İ".to_owned()] {
+            assert_eq!(of(&other), other);
+        }
     }
 
     #[test]

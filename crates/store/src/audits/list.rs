@@ -586,16 +586,20 @@ pub(crate) fn history(connection: &Connection, key: &str, count: u32) -> Result<
 
 pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<Vec<GapGroup>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT reason, permission, count(*), min(detail), min(scope) FROM audit_gaps WHERE audit = ?1 \
-         GROUP BY reason, permission ORDER BY reason = 'not-offered', count(*) DESC, reason, permission",
+        // A server has a gap for each of its settings, and a place one for each of its lists: both count once.
+        "SELECT reason, group_concat(DISTINCT permission), count(DISTINCT lower(scope)), \
+           count(DISTINCT CASE WHEN scope LIKE '/subscriptions/%/providers/%' THEN lower(scope) END) \
+         FROM audit_gaps WHERE audit = ?1 GROUP BY reason ORDER BY reason = 'not-offered', 3 DESC, reason",
     )?;
     let rows = statement.query_map([audit.num], |row| {
+        let (all, servers) = (unsigned(row.get(2)?), unsigned(row.get(3)?));
+        let mut permissions = listed(&row.get::<_, Option<String>>(1)?.unwrap_or_default());
+        permissions.sort_unstable();
         Ok(GapGroup {
             reason: Word::read(row.get_ref(0)?.as_str()?),
-            permission: row.get(1)?,
-            count: unsigned(row.get(2)?),
-            detail: row.get(3)?,
-            scope: GapScope::read(row.get_ref(4)?.as_str()?),
+            permissions,
+            servers,
+            places: all.saturating_sub(servers),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -630,11 +634,13 @@ pub(crate) fn gaps(
     let count = "SELECT count(*) FROM audit_gaps WHERE audit = ?1";
     let total: i64 = connection.prepare_cached(count)?.query_row([audit.num], |row| row.get(0))?;
     let mut statement = connection.prepare_cached(
-        "SELECT scope, reason, permission, detail FROM audit_gaps WHERE audit = ?1 ORDER BY seq LIMIT ?2 OFFSET ?3",
+        "SELECT g.scope, g.reason, g.permission, g.detail, n.name FROM audit_gaps g \
+         LEFT JOIN audit_subscriptions n ON n.audit = g.audit AND lower(g.scope) = '/subscriptions/' || n.id \
+         WHERE g.audit = ?1 ORDER BY g.seq LIMIT ?2 OFFSET ?3",
     )?;
     let rows = statement.query_map(params![audit.num, page.size, offset(page)], |row| {
         let blind = StoredBlind { reason: row.get(1)?, missing_permission: row.get(2)?, detail: row.get(3)? };
-        Ok(StoredGap { scope: GapScope::read(row.get_ref(0)?.as_str()?), blind })
+        Ok(StoredGap { scope: GapScope::read(row.get_ref(0)?.as_str()?), name: row.get(4)?, blind })
     })?;
     Ok((rows.collect::<Result<_, _>>()?, unsigned(total)))
 }

@@ -439,6 +439,8 @@ pub struct ServerChange {
 pub struct StoredGap {
     /// What could not be checked.
     pub scope: GapScope,
+    /// The subscription's name, when it is a subscription that is known.
+    pub name: Option<String>,
     /// Why.
     pub blind: StoredBlind,
 }
@@ -448,14 +450,12 @@ pub struct StoredGap {
 pub struct GapGroup {
     /// The stable code of the reason.
     pub reason: Word<Reason>,
-    /// The action that is missing, when that is the reason.
-    pub permission: Option<String>,
-    /// How many things could not be checked.
-    pub count: u64,
-    /// One line of one of them.
-    pub detail: String,
-    /// What one of them is.
-    pub scope: GapScope,
+    /// The actions that are missing, when that is the reason.
+    pub permissions: Vec<String>,
+    /// Servers of which something could not be checked, each once.
+    pub servers: u64,
+    /// Other places of which something could not be checked, such as subscriptions, each once.
+    pub places: u64,
 }
 
 /// What of a place, such as a subscription, could not be checked.

@@ -3,7 +3,7 @@
 use super::PlanQuery;
 use super::affected::Affected;
 use crate::jobs::plan::Ready;
-use crate::view::{Badge, count, plural};
+use crate::view::{Badge, brief, count, plural};
 use hostssl_census::CensusVerdict;
 use hostssl_model::{Meaning, ResourceId};
 use hostssl_remediation::{
@@ -37,8 +37,6 @@ pub(super) struct Review {
     pub(super) risk: String,
     /// The clients that are refused by what is written, by server.
     pub(super) clients: Affected,
-    /// The clients of the servers that are left out because of them.
-    pub(super) spared: Affected,
     /// Servers that are left out because nobody has accepted what that means to their clients.
     pub(super) gated: usize,
     /// What the change exposes, when it loosens a server.
@@ -77,6 +75,8 @@ pub(super) struct StepReason {
     pub(super) servers: String,
     pub(super) named: Vec<(String, String)>,
     pub(super) more: usize,
+    /// The clients of servers that are left out because of them.
+    pub(super) clients: Affected,
 }
 
 impl Review {
@@ -110,7 +110,6 @@ impl Review {
             sound: complaints.iter().all(|one| one.code.is_warning()),
             complaints: complaints.iter().take(SHOWN).map(|one| complaint(plan, one)).collect(),
             clients: Affected::of(executable.map(|step| (step.server.name(), step.clients.as_ref()))),
-            spared: Affected::of(plan.left_out().iter().map(|one| (one.server.name(), one.clients.as_ref()))),
             gated: gated(plan),
             risk: match (breaks, restarts) {
                 (true, _) => format!(
@@ -361,11 +360,13 @@ fn left_out(plan: &Plan) -> Vec<StepReason> {
     for one in plan.left_out() {
         reasons.entry(one.reason).or_default().entry(&one.server).or_insert(one.detail.as_str());
     }
+    let clients = |reason| plan.left_out().iter().filter(move |one| one.reason == reason);
     let told = |(reason, servers): (LeftOutReason, BTreeMap<&ResourceId, &str>)| StepReason {
         words: words(reason),
+        clients: Affected::of(clients(reason).map(|one| (one.server.name(), one.clients.as_ref()))),
         servers: plural(servers.len() as u64, "server"),
         more: servers.len().saturating_sub(NAMED),
-        named: servers.into_iter().take(NAMED).map(|(id, why)| (id.name().to_owned(), why.to_owned())).collect(),
+        named: servers.into_iter().take(NAMED).map(|(id, why)| (id.name().to_owned(), brief(why, id))).collect(),
     };
     reasons.into_iter().map(told).collect()
 }
