@@ -213,7 +213,7 @@ async fn a_server_has_its_evidence_and_another_profile_judges_the_same_facts() {
     let key = list.split("href=\"/servers/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let evidence = visitor.get(&format!("/servers/{key}/evidence")).await.body;
     assert!(
-        evidence.contains("require_secure_transport = off") && evidence.contains("the excerpt is the one"),
+        evidence.contains("require_secure_transport = off") && evidence.contains("the excerpt matches its SHA-256"),
         "{evidence}"
     );
     assert!(visitor.get(&format!("/servers/{key}/connection-security")).await.body.contains("is-off set\">DISABLED"));
