@@ -77,9 +77,8 @@ pub(crate) async fn list(
     Asked(numbered): Asked<Numbered>,
     shell: Shell,
 ) -> Result<Response, Failure> {
-    let asked = move |store: &AuditStore| {
-        Ok((store.runs(Page { number: numbered.page, size: SIZE })?, offers_probe(store)?))
-    };
+    let asked =
+        move |store: &AuditStore| Ok((store.runs(Page { number: numbered.page, size: SIZE })?, offers_probe(store)?));
     let ((runs, total), probes) = shared.ask(asked).await?;
     let paging = Paging::new(numbered.page, SIZE, total, |page| format!("/runs?page={page}"));
     let runs = runs.into_iter().map(Entry::from).collect();

@@ -1,6 +1,8 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
-use hostssl_model::{Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, Word, WorstListener};
+use hostssl_model::{
+    Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, Word, WorstListener,
+};
 use hostssl_store::{AuditEntry, Enforcement, StoredBlind};
 
 /// A word with its shape and its class.
@@ -269,7 +271,10 @@ mod tests {
         assert_eq!(of(&format!("ReadOnly lock on {id}")), "ReadOnly lock on pg-a");
         assert_eq!(of(&format!("lock on {}", group.to_uppercase())), "lock on the resource group rg-a");
         let subscription = "/subscriptions/20000000-0000-4000-8000-000000000001";
-        assert_eq!(of(&format!("over '{subscription}'")), "over 'the subscription 20000000-0000-4000-8000-000000000001'");
+        assert_eq!(
+            of(&format!("over '{subscription}'")),
+            "over 'the subscription 20000000-0000-4000-8000-000000000001'"
+        );
         // What only begins like these is something else.
         for other in [format!("{id}-2"), format!("{id}/databases/d"), format!("{group}b"), "Größe İ".to_owned()] {
             assert_eq!(of(&other), other);
