@@ -1,5 +1,6 @@
 //! Azure resource ids: compared without case, printed as Azure spelled them.
 
+use sha2::{Digest as _, Sha256};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -32,6 +33,13 @@ impl ResourceId {
     #[must_use]
     pub fn to_lowercase(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+
+    /// A short name that depends on the id alone, whatever its case: 20 hexadecimal digits of the SHA-256 of the id in lower
+    /// case, for addresses and names of files.
+    #[must_use]
+    pub fn key(&self) -> String {
+        Sha256::digest(self.to_lowercase()).iter().take(10).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The subscription that holds the resource.

@@ -1,10 +1,10 @@
 //! Who ordered what of a run. The journal has the identity that writes to Azure, which many people may share; this has
 //! the person.
 
-use crate::{AuditStore, StoreError};
+use crate::{AuditStore, StoreError, StoreReader};
 use hostssl_model::coded;
 use hostssl_remediation::{PlanHash, RunId};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 coded! {
     /// What was ordered.
@@ -57,23 +57,36 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
     pub fn orders(&self, run: &RunId) -> Result<Vec<Order>, StoreError> {
-        self.read(|connection| {
-            let sql = "SELECT at_ms, act, person, plan FROM orders WHERE run = ?1 ORDER BY num";
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut rows = statement.query([run.as_str()])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let (act, plan): (String, String) = (row.get(1)?, row.get(3)?);
-                let corrupt = || StoreError::Corrupt("a stored order cannot be read".to_owned());
-                found.push(Order {
-                    run: run.clone(),
-                    at_ms: row.get(0)?,
-                    act: OrderAct::from_code(&act).ok_or_else(corrupt)?,
-                    person: row.get(2)?,
-                    plan: PlanHash::new(&plan).map_err(|_| corrupt())?,
-                });
-            }
-            Ok(found)
-        })
+        self.read(|connection| orders(connection, run))
     }
+}
+
+impl StoreReader {
+    /// The orders of a run, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read; [`StoreError::Corrupt`] when the stored data is damaged.
+    pub fn orders(&self, run: &RunId) -> Result<Vec<Order>, StoreError> {
+        orders(&self.lock(), run)
+    }
+}
+
+fn orders(connection: &Connection, run: &RunId) -> Result<Vec<Order>, StoreError> {
+    let sql = "SELECT at_ms, act, person, plan FROM orders WHERE run = ?1 ORDER BY num";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([run.as_str()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (act, plan): (String, String) = (row.get(1)?, row.get(3)?);
+        let corrupt = || StoreError::Corrupt("a stored order cannot be read".to_owned());
+        found.push(Order {
+            run: run.clone(),
+            at_ms: row.get(0)?,
+            act: OrderAct::from_code(&act).ok_or_else(corrupt)?,
+            person: row.get(2)?,
+            plan: PlanHash::new(&plan).map_err(|_| corrupt())?,
+        });
+    }
+    Ok(found)
 }

@@ -261,7 +261,7 @@ fn keep_server(transaction: &Transaction<'_>, report: &ServerReport) -> Result<i
 /// The name of a server in addresses: 20 hexadecimal digits of the SHA-256 of its id in lower case.
 #[must_use]
 pub fn server_key(id: &ResourceId) -> String {
-    super::document::hex(&Sha256::digest(id.to_lowercase())).chars().take(20).collect()
+    id.key()
 }
 
 /// The number of a document that is kept under its hash, and whether it is new.
