@@ -131,7 +131,7 @@ struct Decisive<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// A UUID.
     id: &'a str,
     /// RFC 3339.
@@ -248,7 +248,7 @@ impl From<model::Standing> for Standing {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     /// The resource id, in Azure's spelling. Compare without case.
     id: &'a str,
     name: &'a str,
@@ -306,7 +306,7 @@ struct Finding<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
-struct Gap<'a> {
+pub(crate) struct Gap<'a> {
     /// What could not be checked: the id of a server, a subscription, a management group or a tenant.
     scope: String,
     /// Why: a stable word.
@@ -419,28 +419,9 @@ pub fn frame(report: &model::AuditReport) -> Result<serde_json::Value, serde_jso
 
 impl<'a> From<&'a model::AuditReport> for Audit<'a> {
     fn from(report: &'a model::AuditReport) -> Self {
-        let run = &report.run;
         Self {
             schema: SCHEMA,
-            run: Run {
-                id: &run.id,
-                started_at: &run.started_at,
-                finished_at: &run.finished_at,
-                principal: run.principals.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "),
-                cloud: &run.cloud,
-                scope: Scope {
-                    tenants: &run.scope.tenants,
-                    management_groups: &run.scope.management_groups,
-                    subscriptions: &run.scope.subscriptions,
-                    resource_groups: &run.scope.resource_groups,
-                    servers: &run.scope.servers,
-                    tags: &run.scope.tags,
-                    except: &run.scope.except,
-                },
-                profile: &run.profile,
-                tool_version: &run.tool_version,
-                complete: run.complete,
-            },
+            run: Run::from(&report.run),
             summary: Summary {
                 servers: report.summary.servers,
                 pass: report.summary.pass,
@@ -452,6 +433,30 @@ impl<'a> From<&'a model::AuditReport> for Audit<'a> {
             gaps: report.gaps.iter().map(Gap::from).collect(),
             exit: Exit::from(report),
             waivers: report.overlay.waivers.as_ref().map(Waivers::from),
+        }
+    }
+}
+
+impl<'a> From<&'a model::AuditRun> for Run<'a> {
+    fn from(run: &'a model::AuditRun) -> Self {
+        Self {
+            id: &run.id,
+            started_at: &run.started_at,
+            finished_at: &run.finished_at,
+            principal: run.principals.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "),
+            cloud: &run.cloud,
+            scope: Scope {
+                tenants: &run.scope.tenants,
+                management_groups: &run.scope.management_groups,
+                subscriptions: &run.scope.subscriptions,
+                resource_groups: &run.scope.resource_groups,
+                servers: &run.scope.servers,
+                tags: &run.scope.tags,
+                except: &run.scope.except,
+            },
+            profile: &run.profile,
+            tool_version: &run.tool_version,
+            complete: run.complete,
         }
     }
 }

@@ -18,7 +18,11 @@ pub fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()>
 }
 
 /// Writes a value as JSON in one line, escaped alike.
-pub(crate) fn write_json_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_json_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = Serializer::with_formatter(out, Escaping(CompactFormatter));
     Ok(value.serialize(&mut serializer)?)
 }

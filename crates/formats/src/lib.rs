@@ -20,6 +20,8 @@ pub mod controls_json;
 mod csv_cell;
 pub mod diff_json;
 pub mod diff_text;
+pub mod evidence_json;
+pub mod evidence_text;
 pub mod explain_json;
 pub mod gate_text;
 mod json_text;
@@ -48,7 +50,7 @@ mod wrap;
 
 pub use columns::{Column, write_columns};
 pub use hostssl_model::untrusted::visible as safe;
-pub use json_text::write_json;
+pub use json_text::{write_json, write_json_line};
 pub use names::SubscriptionNames;
 pub use query::{InvalidQuery, Query};
 pub use style::{Palette, Text};

@@ -1,0 +1,139 @@
+//! What an evidence pack says, as auditors and programs read it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
+mod common;
+
+use common::audit;
+use hostssl_formats::evidence_json::{EvidenceSummary, schema, server_schema, server_value, value};
+use hostssl_formats::evidence_text;
+use hostssl_model::{
+    AuditReport, Gap, GapScope, Outcome, Parameter, Principal, Reading, Reason, Unchecked, WaiverFile,
+};
+use hostssl_test_support::schema::Schema;
+use sha2::{Digest as _, Sha256};
+
+fn report() -> AuditReport {
+    let mut report =
+        audit("01a2b3c4-d5e6-7000-8000-000000000001", &[("pg-a", "off", "TLSv1.2"), ("pg-b", "on", "TLSv1.3")]);
+    let principal = |name: &str, tenant: &str| Principal {
+        name: name.into(),
+        object_id: Some("o".into()),
+        tenant: Some(tenant.into()),
+        method: "cli".into(),
+    };
+    report.run.principals = vec![principal("ann@example.com", "t"), principal("\u{202e}bob", "u")];
+    let read = &mut report.servers[0].readings[0].1;
+    if let Reading::Known(parameter) = read {
+        *parameter = Parameter::clone(parameter).with_excerpt("{\"value\":\"off\"}");
+    }
+    let denied = || {
+        let mut blind = Unchecked::new(Reason::Permission, "HTTP 403");
+        blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
+        blind
+    };
+    let server = &mut report.servers[1];
+    server.readings[0].1 = Reading::Unknown(denied());
+    server.findings[0].outcome = Outcome::Unknown;
+    server.findings[0].blind = Some(denied());
+    report.run.complete = false;
+    let gap = |name: String| Gap { scope: GapScope::Name(name.as_str().into()), blind: denied() };
+    report.gaps = (0..7).map(|number| gap(format!("place {number}"))).collect();
+    report
+}
+
+fn summary(report: &AuditReport) -> EvidenceSummary<'_> {
+    EvidenceSummary {
+        report,
+        simulated: false,
+        signer: None,
+        packed_with: "0.1.0",
+        clients: 1,
+        runs: 0,
+        probes: 0,
+        audits: 3,
+    }
+}
+
+fn page(summary: &EvidenceSummary<'_>) -> String {
+    let mut out = Vec::new();
+    evidence_text::write(&mut out, summary).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn an_auditor_reads_what_it_is_and_how_to_check_it() {
+    let report = report();
+    let text = page(&summary(&report));
+    insta::assert_snapshot!(text);
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+    assert!(!text.contains('\u{202e}'));
+}
+
+#[test]
+fn a_pack_says_that_it_is_signed_or_simulated_and_what_it_has() {
+    let mut report = report();
+    report.overlay.waivers = Some(WaiverFile { name: "w".into(), waivers: Vec::new() });
+    let whole = EvidenceSummary {
+        simulated: true,
+        signer: Some("SHA256:k"),
+        clients: 2,
+        runs: 1,
+        probes: 1,
+        ..summary(&report)
+    };
+    let text = page(&whole);
+    for said in ["SIMULATED", "the key SHA256:k", "ssh-keygen -Y verify", "runs/ ", "probes/ ", "waivers.toml"] {
+        assert!(text.contains(said), "{said}");
+    }
+    assert!(!page(&summary(&report)).contains("ssh-keygen"));
+    let words = |summary: &EvidenceSummary<'_>| summary.absent().into_iter().map(|(word, _)| word).collect::<Vec<_>>();
+    assert_eq!(
+        words(&whole),
+        ["whole-responses", "transcripts", "certificates", "plans-not-applied", "other-changes", "probes"]
+    );
+    report.overlay.waivers = None;
+    assert_eq!(words(&summary(&report))[5..], ["probes", "clients", "runs", "waivers"]);
+}
+
+#[test]
+fn the_schemas_are_the_committed_ones_and_packs_keep_to_them() {
+    let report = report();
+    let schema = Schema::generated("evidence-v1", &schema());
+    let statement = value(&summary(&report)).unwrap();
+    schema.assert_accepts(&statement);
+    schema.assert_refuses(&statement, |wrong| wrong["coverage"]["servers"] = "many".into());
+    assert_eq!(statement["coverage"]["settingsUnknown"], 1);
+    assert_eq!(statement["coverage"]["gaps"].as_array().unwrap().len(), 7);
+    let schema = Schema::generated("evidence-server-v1", &server_schema());
+    for server in &report.servers {
+        let written = server_value(&report, server).unwrap();
+        schema.assert_accepts(&written);
+        schema.assert_refuses(&written, |wrong| wrong["settings"][0]["value"] = 1.into());
+        assert_eq!(written["explanations"].as_array().unwrap().len(), server.findings.len());
+        // Of two identities, the one of the server's tenant.
+        assert_eq!(written["identities"].as_array().unwrap().len(), 1);
+        assert_eq!(written["identities"][0]["name"], "ann@example.com");
+    }
+}
+
+#[test]
+fn a_server_has_the_response_its_hash_and_the_reason_of_every_result() {
+    let report = report();
+    let failed = server_value(&report, &report.servers[0]).unwrap();
+    let response = failed["settings"][0]["response"].as_str().unwrap();
+    let hash: String = Sha256::digest(response).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(failed["settings"][0]["responseSha256"], hash);
+    assert_eq!(
+        failed["explanations"][0]["why"],
+        "require_secure_transport = off; expected: require_secure_transport = on"
+    );
+    let unknown = server_value(&report, &report.servers[1]).unwrap();
+    assert_eq!(
+        unknown["explanations"][0]["why"],
+        "permission: HTTP 403; needs Microsoft.DBforPostgreSQL/flexibleServers/configurations/read"
+    );
+    assert_eq!(
+        (&unknown["settings"][0]["value"], &unknown["settings"][0]["reason"]),
+        (&().into(), &"permission".into())
+    );
+}
