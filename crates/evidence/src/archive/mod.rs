@@ -1,0 +1,10 @@
+//! The ZIP file. Its bytes are part of the format: every header is written in one way only, and read by writing it again,
+//! so that nothing can hide between the files and no two programs see different files. Hence not a library, whose next
+//! version may write other headers and make a pack of last year a changed one (design record 007).
+
+mod headers;
+mod read;
+mod write;
+
+pub(crate) use read::Archive;
+pub use write::{TooLarge, write_archive};

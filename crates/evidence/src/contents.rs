@@ -1,0 +1,212 @@
+//! What goes into a pack: a function of what the state keeps.
+
+use crate::names::readable;
+use crate::{InvalidKey, MANIFEST, Manifest, PackFile, PackSigner, SIGNATURE, STATEMENT};
+use hostssl_audit::{ALL, Profile};
+use hostssl_formats::clients::{ClientsReport, ServerClients};
+use hostssl_formats::evidence_json::EvidenceSummary;
+use hostssl_formats::trend::AuditPoint;
+use hostssl_formats::{
+    audit_csv, audit_json, audit_markdown, clients_json, controls_json, evidence_json, evidence_text, trend,
+    write_json, write_json_line,
+};
+use hostssl_model::{AuditReport, Principal};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// What the state keeps of an audit and its servers.
+#[derive(Debug)]
+pub struct PackInput<'a> {
+    /// The audit, with the waivers that were applied to it.
+    pub report: &'a AuditReport,
+    /// Whether it was an audit of a simulated Azure.
+    pub simulated: bool,
+    /// The version of hostssl that makes the pack.
+    pub packed_with: &'a str,
+    /// The file of waivers, as it was given.
+    pub waivers: Option<&'a str>,
+    /// The audits of the same scope, oldest first.
+    pub history: Vec<AuditPoint<'a>>,
+    /// The clients of its servers, with the observation that `safe` needs in milliseconds.
+    pub clients: (Vec<ServerClients>, i64),
+    /// The runs that changed its servers.
+    pub runs: Vec<PackedRun>,
+    /// The probes of its servers.
+    pub probes: Vec<PackedProbe>,
+}
+
+/// A run that changed servers.
+#[derive(Debug, Clone)]
+pub struct PackedRun {
+    /// Its id.
+    pub id: String,
+    /// The file form of its plan, as it was approved.
+    pub plan: String,
+    /// The hash that was approved.
+    pub approved: String,
+    /// Who began it.
+    pub principal: Principal,
+    /// Who ordered what of it in a console, oldest first: when in RFC 3339, what, who, and the hash of the plan.
+    pub orders: Vec<[String; 4]>,
+    /// Its result with its receipts, in the format `hostssl/apply/v1`.
+    pub result: Value,
+    /// Its journal, one record each.
+    pub journal: Vec<Value>,
+}
+
+/// A probe that was run on its own.
+#[derive(Debug, Clone)]
+pub struct PackedProbe {
+    /// Its id.
+    pub id: String,
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// The version of hostssl.
+    pub tool_version: String,
+    /// Its endpoints that are servers of the audit, in the format of the members of `hostssl/probe/v1`.
+    pub endpoints: Vec<Value>,
+}
+
+/// The files of a pack, in the order of their names and the manifest last: the same input gives the same files. With a key,
+/// the manifest is signed.
+///
+/// # Errors
+///
+/// [`InvalidKey`] within an [`io::Error`] when the key cannot sign; nothing else, as all is written to memory.
+pub fn pack_files(input: &PackInput<'_>, signer: Option<&PackSigner>) -> io::Result<Vec<PackFile>> {
+    let fingerprint = signer.map(PackSigner::fingerprint);
+    let summary = EvidenceSummary {
+        report: input.report,
+        simulated: input.simulated,
+        signer: fingerprint.as_deref(),
+        packed_with: input.packed_with,
+        clients: input.clients.0.len(),
+        runs: input.runs.len(),
+        probes: input.probes.len(),
+        audits: input.history.len(),
+    };
+    let mut files = Files::default();
+    files.add("README.txt", |out| evidence_text::write(out, &summary))?;
+    files.json(STATEMENT, &evidence_json::value(&summary)?)?;
+    add_audit(&mut files, input)?;
+    add_controls(&mut files, input.report)?;
+    add_clients(&mut files, input)?;
+    input.runs.iter().try_for_each(|run| add_run(&mut files, run))?;
+    input.probes.iter().try_for_each(|probe| add_probe(&mut files, probe))?;
+    if let Some(waivers) = input.waivers {
+        files.add("waivers.toml", |out| out.write_all(waivers.as_bytes()))?;
+    }
+    let mut files = files.0;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    // Ids that differ in case alone are one server, and ids of runs are unique: this holds, and a pack rests on it.
+    if let Some([first, _]) = files.array_windows().find(|[a, b]| a.path == b.path) {
+        return Err(io::Error::other(format!("two files would be {}", first.path)));
+    }
+    let manifest = Manifest::of(&files).to_text();
+    let signature = signer.map(|key| key.sign(manifest.as_bytes()));
+    files.push(PackFile { path: MANIFEST.to_owned(), bytes: manifest.into_bytes() });
+    if let Some(signature) = signature.transpose().map_err(|error: InvalidKey| io::Error::other(error))? {
+        files.push(PackFile { path: SIGNATURE.to_owned(), bytes: signature.into_bytes() });
+    }
+    Ok(files)
+}
+
+#[derive(Default)]
+struct Files(Vec<PackFile>);
+
+impl Files {
+    fn add(&mut self, path: &str, how: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        how(&mut bytes)?;
+        self.0.push(PackFile { path: path.to_owned(), bytes });
+        Ok(())
+    }
+
+    fn json(&mut self, path: &str, value: &impl Serialize) -> io::Result<()> {
+        self.add(path, |out| {
+            write_json(out, value)?;
+            writeln!(out)
+        })
+    }
+
+    fn lines<'a>(&mut self, path: &str, values: impl IntoIterator<Item = &'a Value>) -> io::Result<()> {
+        self.add(path, |out| {
+            values.into_iter().try_for_each(|value| {
+                write_json_line(out, value)?;
+                writeln!(out)
+            })
+        })
+    }
+}
+
+fn add_audit(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
+    let report = input.report;
+    files.add("audit.json", |out| audit_json::write(out, report))?;
+    files.add("audit.csv", |out| audit_csv::write(out, report))?;
+    files.add("audit.md", |out| audit_markdown::write(out, report))?;
+    files.add("history.csv", |out| trend::write_csv(out, &input.history))?;
+    for server in &report.servers {
+        let id = &server.server.id;
+        let path = format!("servers/{}-{}.json", readable(id.name()), id.key());
+        files.json(&path, &evidence_json::server_value(report, server)?)?;
+    }
+    Ok(())
+}
+
+/// The controls of the audit's profile; all of them for a profile of another version of hostssl.
+fn add_controls(files: &mut Files, report: &AuditReport) -> io::Result<()> {
+    let profile = Profile::find_for(&report.run.profile, true);
+    let controls = profile.map_or_else(|_| ALL.to_vec(), |profile| profile.controls);
+    files.json("controls.json", &controls_json::list(controls.iter().copied())?)?;
+    controls.iter().try_for_each(|control| {
+        let path = format!("controls/{}.md", control.id);
+        files.add(&path, |out| out.write_all(control.documentation.as_bytes()))
+    })
+}
+
+fn add_clients(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
+    let (servers, window) = &input.clients;
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let run = &input.report.run;
+    let report = ClientsReport {
+        id: run.id.clone(),
+        started_at: run.started_at.clone(),
+        finished_at: run.finished_at.clone(),
+        principal: None,
+        window: *window,
+        since: None,
+        servers: servers.clone(),
+    };
+    files.json("clients.json", &clients_json::value(&report)?)
+}
+
+fn add_run(files: &mut Files, run: &PackedRun) -> io::Result<()> {
+    let path = |name: &str| format!("runs/{}/{name}", readable(&run.id));
+    files.add(&path("plan.json"), |out| out.write_all(run.plan.as_bytes()))?;
+    let orders =
+        run.orders.iter().map(|[at, act, person, plan]| json!({"at": at, "act": act, "person": person, "plan": plan}));
+    let principal = &run.principal;
+    let approval = json!({
+        "run": run.id,
+        "approvedPlan": run.approved,
+        "principal": {
+            "name": principal.name,
+            "objectId": principal.object_id,
+            "tenant": principal.tenant,
+            "method": principal.method,
+        },
+        "orders": orders.collect::<Vec<_>>(),
+    });
+    files.json(&path("approval.json"), &approval)?;
+    files.json(&path("result.json"), &run.result)?;
+    files.lines(&path("journal.jsonl"), &run.journal)
+}
+
+fn add_probe(files: &mut Files, probe: &PackedProbe) -> io::Result<()> {
+    let head = json!({"probe": probe.id, "startedAt": probe.started_at, "toolVersion": probe.tool_version});
+    let path = format!("probes/{}.jsonl", readable(&probe.id));
+    files.lines(&path, std::iter::once(&head).chain(&probe.endpoints))
+}

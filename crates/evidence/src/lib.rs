@@ -1,0 +1,50 @@
+//! Evidence packs: one ZIP file with what is kept of an audit, for somebody who does not have hostssl.
+//!
+//! What goes into a pack is a function of values ([`pack_files`]), and so are the bytes of the archive
+//! ([`write_archive`]): the same state gives the same pack. [`verify`] trusts nothing in the file that it reads. The
+//! caller reads the state and the disk.
+
+mod archive;
+mod contents;
+mod manifest;
+mod names;
+mod problem;
+mod signature;
+mod signers;
+mod verify;
+
+use sha2::{Digest as _, Sha256};
+
+pub use archive::{TooLarge, write_archive};
+pub use contents::{PackInput, PackedProbe, PackedRun, pack_files};
+pub use manifest::Manifest;
+pub use problem::{InvalidPack, PackProblem};
+pub use signature::{InvalidKey, PackSigner};
+pub use signers::{AllowedSigners, InvalidSigners};
+pub use verify::{PackCheck, PackSignature, SignerCheck, verify};
+
+/// The file with the SHA-256 of every other file, as `sha256sum` reads it.
+pub const MANIFEST: &str = "SHA256SUMS";
+/// The signature of the manifest, as `ssh-keygen -Y verify` reads it.
+pub const SIGNATURE: &str = "SHA256SUMS.sig";
+/// What the pack is: format, run, coverage, and the key that signed it.
+pub const STATEMENT: &str = "pack.json";
+/// The namespace of the signature: what `ssh-keygen` recommends for files.
+pub const NAMESPACE: &str = "file";
+
+/// One file of a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackFile {
+    /// Its path in the pack, with `/` between the parts.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl PackFile {
+    /// The SHA-256 of its content, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        manifest::hex(&Sha256::digest(&self.bytes))
+    }
+}
