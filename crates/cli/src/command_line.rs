@@ -3,8 +3,8 @@
 use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
-    apply, audit, ca_bundle, clients, controls, diff, enforce, explain, plan, policy, probe, role, runs, serve, server,
-    simulate, trend, waivers,
+    apply, audit, ca_bundle, clients, controls, diff, enforce, evidence, explain, plan, policy, probe, role, runs,
+    serve, server, simulate, trend, waivers,
 };
 use crate::exit;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -79,6 +79,13 @@ pub(crate) enum Command {
     /// Chart the status of the servers over the kept audits of one scope.
     #[command(after_help = exit::LOCAL_HELP)]
     Trend(trend::TrendArgs),
+    /// Pack what is kept of an audit into one ZIP file for an auditor, or check such a pack.
+    ///
+    /// The pack has the result for each server with Azure's response, who read it and when, what could not be checked, the
+    /// clients, the changes with plan, approval and receipts, the controls with the standards that they answer, and a SHA-256
+    /// of every file. It needs no hostssl to be read or checked. The same state gives the same bytes.
+    #[command(after_help = evidence::HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Evidence(evidence::EvidenceArgs),
     /// Check, list and add waivers: failures that were accepted for a time, in one reviewed file.
     #[command(subcommand, after_help = waivers::HELP)]
     Waivers(waivers::WaiversCommand),

@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _, Parser as _};
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
 use hostssl_console::ServeError;
+use hostssl_evidence::{InvalidKey, InvalidPack};
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
 use hostssl_ops::{NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
 use hostssl_remediation::{
@@ -202,6 +203,21 @@ fn run_errors() -> Vec<Said> {
     [remediation, executed, journals, left_out.to_vec()].concat()
 }
 
+fn evidence_errors() -> Vec<Said> {
+    let packs = every! {
+        InvalidPack::NotAnArchive => InvalidPack::NotAnArchive,
+        InvalidPack::Damaged(_) => InvalidPack::Damaged("x"),
+        InvalidPack::Unreadable(_) => InvalidPack::Unreadable(denied()),
+    };
+    let keys = every! {
+        InvalidKey::NotAKey => InvalidKey::NotAKey,
+        InvalidKey::Encrypted => InvalidKey::Encrypted,
+        InvalidKey::OtherKind(_) => InvalidKey::OtherKind("ssh-rsa".into()),
+        InvalidKey::Damaged => InvalidKey::Damaged,
+    };
+    [packs, keys].concat()
+}
+
 fn serve_errors() -> Vec<Said> {
     every! {
         ServeError::Store(_) => ServeError::Store(StoreError::Closed),
@@ -220,6 +236,7 @@ fn all_errors() -> Vec<Said> {
         reading_errors(),
         plan_errors(),
         run_errors(),
+        evidence_errors(),
         serve_errors(),
     ]
     .concat()

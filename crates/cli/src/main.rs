@@ -79,6 +79,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Runs(args) => commands::runs::run(args, &cli.talk),
         Command::Diff(args) => commands::diff::run(args, &cli.talk),
         Command::Waivers(command) => commands::waivers::run(command, &cli.talk),
+        Command::Evidence(args) => commands::evidence::run(args, &cli.talk),
         Command::Trend(args) => commands::trend::run(args, &cli.talk),
         Command::Enforce(args) => commands::enforce::run(args, &cli.talk),
         Command::Server(command) => commands::server::run(command, &cli.talk),

@@ -7,6 +7,7 @@ pub(crate) mod clients;
 pub(crate) mod controls;
 pub(crate) mod diff;
 pub(crate) mod enforce;
+pub(crate) mod evidence;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod plan;

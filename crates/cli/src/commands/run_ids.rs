@@ -4,7 +4,7 @@
 use clap_complete::Shell;
 
 /// The script with the ids of the runs that a command takes: those that changed servers for `resume` and `undo`, audits
-/// for `diff` and `runs judge`, all of them for `runs show`. Shells other than bash and fish complete only fixed words.
+/// for `diff`, `evidence` and `runs judge`, all of them for `runs show`. Shells other than bash and fish complete only fixed words.
 pub(super) fn with_runs(shell: Shell, script: &str) -> String {
     match shell {
         Shell::Bash => format!("{script}{BASH}"),
@@ -19,8 +19,9 @@ _hostssl_runs() {
     _hostssl "$@"
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" query where=() index
     case "${COMP_WORDS[1]} ${COMP_WORDS[2]}" in
+        "evidence verify") return 0 ;;
         "resume "*|"undo "*) query="[?kind=='apply'].run" ;;
-        "diff "*|"runs judge") query="[?kind=='audit'].run" ;;
+        "diff "*|"evidence "*|"runs judge") query="[?kind=='audit'].run" ;;
         "runs show") query="[].run" ;;
         *) return 0 ;;
     esac
@@ -51,6 +52,7 @@ end
 complete -c hostssl -n "__fish_hostssl_using_subcommand resume" -f -a "(__fish_hostssl_runs \"[?kind=='apply'].run\")"
 complete -c hostssl -n "__fish_hostssl_using_subcommand undo" -f -a "(__fish_hostssl_runs \"[?kind=='apply'].run\")"
 complete -c hostssl -n "__fish_hostssl_using_subcommand diff" -f -a "(__fish_hostssl_runs \"[?kind=='audit'].run\")"
+complete -c hostssl -n "__fish_hostssl_using_subcommand evidence; and not __fish_seen_subcommand_from verify" -f -a "(__fish_hostssl_runs \"[?kind=='audit'].run\")"
 complete -c hostssl -n "__fish_hostssl_using_subcommand runs; and __fish_seen_subcommand_from judge" -f -a "(__fish_hostssl_runs \"[?kind=='audit'].run\")"
 complete -c hostssl -n "__fish_hostssl_using_subcommand runs; and __fish_seen_subcommand_from show" -f -a "(__fish_hostssl_runs \"[].run\")"
 "#;

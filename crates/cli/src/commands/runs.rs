@@ -20,7 +20,7 @@ use hostssl_formats::{
     Cell, Entry, Heading, Section, Shape, Shown, SubscriptionNames, Text, apply_json, run_text, write_list,
 };
 use hostssl_model::{Meaning, ParameterName, ResourceId};
-use hostssl_remediation::{Direction, ExecuteError, Report, StepStatus};
+use hostssl_remediation::{Direction, ExecuteError, Report, RunId, StepStatus};
 use hostssl_store::{StoreReader, WriteReceipt, server_key};
 use std::io::{self, Write};
 
@@ -50,6 +50,17 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let refused = refused_since(&reader, &report, &receipts)?;
     write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), talk)?;
     Ok(Exit::AllPass)
+}
+
+/// The result of a run with its receipts, as `hostssl runs show -o json` writes it.
+pub(crate) fn document(reader: &StoreReader, run: &RunId, report: &Report) -> Result<serde_json::Value, CliError> {
+    let receipts = reader.receipts(run)?;
+    value(report, &receipts, &refused_since(reader, report, &receipts)?)
+}
+
+fn value(report: &Report, receipts: &[WriteReceipt], refused: &[RefusedSince]) -> Result<serde_json::Value, CliError> {
+    let receipts: Vec<apply_json::Receipt> = receipts.iter().map(|receipt| of_receipt(receipt, report)).collect();
+    apply_json::value_with_receipts(report, &receipts, refused).map_err(|error| CliError::defect(&error))
 }
 
 /// The clients that were refused since the run has enforced TLS, of what is kept of the clients.
@@ -99,9 +110,7 @@ fn write_run(
             run_refused::write(out, refused, text.palette)
         });
     }
-    let receipts: Vec<apply_json::Receipt> = receipts.iter().map(|receipt| of_receipt(receipt, report)).collect();
-    let document =
-        apply_json::value_with_receipts(report, &receipts, refused).map_err(|error| CliError::defect(&error))?;
+    let document = self::value(report, receipts, refused)?;
     let rows = if query.is_none() && format == Format::Tsv { &document["steps"] } else { &document };
     stdout::write_value(rows, query, format, palette)
 }

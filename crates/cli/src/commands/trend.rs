@@ -75,7 +75,8 @@ pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     Ok(Exit::AllPass)
 }
 
-fn point(audit: &AuditEntry) -> AuditPoint<'_> {
+/// An audit as a point of a chart.
+pub(crate) fn point(audit: &AuditEntry) -> AuditPoint<'_> {
     AuditPoint {
         run: &audit.id,
         started_at: instant(audit.started_ms),

@@ -119,11 +119,17 @@ pub(crate) fn load(path: &Path, profile: &Profile) -> Result<Vec<Waiver>, CliErr
 }
 
 fn understood(path: &Path, text: &str, profile: &Profile) -> Result<Vec<Waiver>, CliError> {
-    let waivers = read_waivers(text, today(), profile.settings.waiver_days);
+    understood_on(today(), path, text, profile)
+}
+
+/// Reads the text of a file of waivers, as they hold on a day by a profile.
+pub(crate) fn understood_on(day: Date, path: &Path, text: &str, profile: &Profile) -> Result<Vec<Waiver>, CliError> {
+    let waivers = read_waivers(text, day, profile.settings.waiver_days);
     waivers.map_err(|error| CliError::from(error).of_file(path))
 }
 
-fn text(path: &Path) -> Result<String, CliError> {
+/// The text of a file of waivers.
+pub(crate) fn text(path: &Path) -> Result<String, CliError> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;

@@ -1,0 +1,157 @@
+//! What the state keeps of an audit and its servers, read for a pack. No clock: the same state gives the same pack.
+
+use crate::commands::runs::document;
+use crate::commands::trend::point;
+use crate::error::CliError;
+use crate::state::instant;
+use hostssl_audit::Profile;
+use hostssl_census::Requirements;
+use hostssl_evidence::{PackInput, PackedProbe, PackedRun};
+use hostssl_formats::clients::ServerClients;
+use hostssl_formats::probe_json;
+use hostssl_model::{AuditReport, ServerReport};
+use hostssl_remediation::ExecuteError;
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreReader};
+use jiff::civil::DateTime;
+use std::collections::BTreeSet;
+
+/// Endpoints that are read at once.
+const SIZE: u32 = 256;
+const MS_PER_DAY: i64 = 86_400_000;
+
+/// What is kept beside the report.
+pub(super) struct Gathered {
+    history: Vec<AuditEntry>,
+    clients: Vec<ServerClients>,
+    window: i64,
+    runs: Vec<PackedRun>,
+    probes: Vec<PackedProbe>,
+}
+
+impl Gathered {
+    pub(super) fn read(reader: &StoreReader, audit: &AuditEntry, report: &AuditReport) -> Result<Self, CliError> {
+        let window = i64::from(rules(&report.run.profile).settings.observation_days) * MS_PER_DAY;
+        Ok(Self {
+            history: reader.trend(audit, u32::MAX)?,
+            clients: clients(reader, report, window)?,
+            window,
+            runs: runs(reader, report)?,
+            probes: probes(reader, report)?,
+        })
+    }
+
+    pub(super) fn input<'a>(
+        &'a self,
+        report: &'a AuditReport,
+        waivers: Option<&'a str>,
+        simulated: bool,
+    ) -> PackInput<'a> {
+        PackInput {
+            report,
+            simulated,
+            packed_with: env!("CARGO_PKG_VERSION"),
+            waivers,
+            history: self.history.iter().map(point).collect(),
+            clients: (self.clients.clone(), self.window),
+            runs: self.runs.clone(),
+            probes: self.probes.clone(),
+        }
+    }
+}
+
+/// The profile of this name; the default one for a profile of another version of hostssl.
+pub(super) fn rules(name: &str) -> Profile {
+    let newest = || Profile::all().into_iter().next();
+    Profile::find_for(name, true).ok().or_else(newest).unwrap_or_else(|| unreachable!("there are profiles"))
+}
+
+/// A time in RFC 3339 as the date and time in UTC; the first one of all when it is none.
+pub(super) fn utc(time: &str) -> DateTime {
+    jiff::tz::Offset::UTC.to_datetime(time.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+}
+
+fn clients(reader: &StoreReader, report: &AuditReport, window: i64) -> Result<Vec<ServerClients>, CliError> {
+    let ended = report.run.finished_at.parse().map_or(0, jiff::Timestamp::as_millisecond);
+    let mut found = Vec::new();
+    for ServerReport { server, .. } in &report.servers {
+        let Some(kept) = reader.census(&server.id.key())?.filter(|kept| !kept.is_empty()) else { continue };
+        // How old an observation is, is judged by the audit or by what was observed after it.
+        let requirements = Requirements { window, now: Some(ended.max(kept.looked_at())) };
+        found.push(ServerClients {
+            id: Some(server.id.as_str().to_owned()),
+            name: server.name().to_owned(),
+            owner: None,
+            census: kept.judge(requirements, None),
+        });
+    }
+    Ok(found)
+}
+
+/// The runs of which a step is on a server of the audit.
+fn runs(reader: &StoreReader, report: &AuditReport) -> Result<Vec<PackedRun>, CliError> {
+    let ids: BTreeSet<String> = report.servers.iter().map(|one| one.server.id.to_lowercase()).collect();
+    let mut found = Vec::new();
+    for entry in reader.runs()? {
+        let journalled = reader.load(&entry.id)?;
+        let (plan, approved) = (journalled.plan.clone(), journalled.approved.clone());
+        let (principal, records) = (journalled.principal.clone(), journalled.records.clone());
+        let result = journalled.load().map_err(ExecuteError::Damaged)?.report();
+        if !result.steps.iter().any(|step| ids.contains(&step.server.to_ascii_lowercase())) {
+            continue;
+        }
+        let orders = reader.orders(&entry.id)?.into_iter().map(|order| {
+            [instant(order.at_ms), order.act.as_str().to_owned(), order.person, order.plan.as_str().to_owned()]
+        });
+        let journal = records.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+        found.push(PackedRun {
+            id: entry.id.as_str().to_owned(),
+            plan,
+            approved: approved.as_str().to_owned(),
+            principal,
+            orders: orders.collect(),
+            result: document(reader, &entry.id, &result)?,
+            journal: journal.map_err(|error| CliError::defect(&error))?,
+        });
+    }
+    Ok(found)
+}
+
+/// The probes with an endpoint that is a server of the audit, and those endpoints.
+fn probes(reader: &StoreReader, report: &AuditReport) -> Result<Vec<PackedProbe>, CliError> {
+    let names = report.servers.iter().filter_map(|one| one.server.fqdn.as_deref());
+    let names: BTreeSet<String> = names.map(str::to_ascii_lowercase).collect();
+    let (runs, _) = reader.kept_runs(Page { number: 0, size: u32::MAX })?;
+    let mut found = Vec::new();
+    for run in runs.into_iter().rev() {
+        let KeptRun::Probe(probe) = run else { continue };
+        let endpoints = endpoints(reader, &probe, &names)?;
+        if !endpoints.is_empty() {
+            let ProbeEntry { id, started_ms, tool_version, .. } = *probe;
+            found.push(PackedProbe { id, started_at: instant(started_ms), tool_version, endpoints });
+        }
+    }
+    Ok(found)
+}
+
+fn endpoints(
+    reader: &StoreReader,
+    probe: &ProbeEntry,
+    names: &BTreeSet<String>,
+) -> Result<Vec<serde_json::Value>, CliError> {
+    let mut found = Vec::new();
+    for number in 0.. {
+        let documents = reader.endpoints(&probe.id, Page { number, size: SIZE })?;
+        if documents.is_empty() {
+            break;
+        }
+        for document in documents {
+            let damaged =
+                |error| CliError::failed(&error, "the state is damaged, or of a newer hostssl; nothing was written");
+            let endpoint = probe_json::read(&document).map_err(damaged)?;
+            if names.contains(&endpoint.host.trim_end_matches('.').to_ascii_lowercase()) {
+                found.push(probe_json::endpoint(&endpoint).map_err(|error| CliError::defect(&error))?);
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,259 @@
+//! Evidence packs: made from what is kept, and checked by hostssl and by the tools that an auditor has.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{Done, run};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A state directory, and a place for packs beside it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Runs a command with the state directory.
+    fn kept(&self, arguments: &[&str]) -> Done {
+        run(&[arguments, &["--simulate", "--state", &self.text("state"), "-q"]].concat())
+    }
+
+    fn pack(&self, name: &str, more: &[&str]) -> Done {
+        self.kept(&[&["evidence", "--out", &self.text(name)], more].concat())
+    }
+
+    /// A program in a folder, as an auditor calls it.
+    fn tool(&self, folder: &str, program: &str, arguments: &[&str]) -> Output {
+        let run = Command::new(program).args(arguments).current_dir(self.path(folder)).stdin(Stdio::null()).output();
+        run.unwrap_or_else(|error| panic!("{program}: {error}; scripts/test installs it"))
+    }
+
+    fn unpacked(&self, name: &str, folder: &str) {
+        let done = self.tool(".", "unzip", &["-q", &self.text(name), "-d", &self.text(folder)]);
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(self.path(name)).unwrap()).unwrap()
+    }
+}
+
+fn verify(pack: &Path, more: &[&str]) -> Done {
+    run(&[&["evidence", "verify", pack.to_str().unwrap()], more].concat())
+}
+
+#[test]
+fn without_an_audit_a_key_or_a_pack_it_says_what_is_missing() {
+    let place = Place::new();
+    let none = place.pack("a.zip", &[]);
+    assert_eq!((none.code, none.stderr.contains("no audit is kept")), (2, true), "{}", none.stderr);
+    assert!(!place.path("a.zip").exists());
+    assert_eq!(run(&["evidence"]).code, 2, "--out is missing");
+    place.kept(&["audit"]);
+    std::fs::write(place.path("key"), "no key").unwrap();
+    let no_key = place.pack("a.zip", &["--sign", &place.text("key")]);
+    assert_eq!((no_key.code, no_key.stderr.contains("not a private key")), (2, true), "{}", no_key.stderr);
+    assert!(!place.path("a.zip").exists());
+    let no_pack = verify(&place.path("key"), &[]);
+    assert_eq!((no_pack.code, no_pack.stderr.contains("not a ZIP file")), (2, true), "{}", no_pack.stderr);
+    assert_eq!(verify(&place.path("none"), &[]).code, 2);
+    assert_eq!(verify(&place.path("state"), &[]).code, 2);
+}
+
+#[test]
+fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
+    let place = Place::new();
+    assert_eq!(place.kept(&["audit"]).code, 3);
+    let (plan, one) = (place.text("plan.json"), ["--server", "pg-catalog-prod"]);
+    let of_plan = ["plan", "-o", "json", "--out", &plan, "--accept-breakage", "*=a test"];
+    let planned: Value = serde_json::from_str(&place.kept(&[&of_plan[..], &one].concat()).stdout).unwrap();
+    let hash = planned["hash"].as_str().unwrap();
+    assert_eq!(place.kept(&["apply", &plan, "--approve", hash]).code, 0);
+    place.kept(&["clients"]);
+    place.kept(&["audit", "--probe"]);
+
+    let first = place.pack("a.zip", &[]);
+    assert_eq!((first.code, first.stderr.as_str()), (0, ""));
+    assert_eq!(place.pack("b.zip", &[]).stdout, first.stdout);
+    assert_eq!(std::fs::read(place.path("a.zip")).unwrap(), std::fs::read(place.path("b.zip")).unwrap());
+
+    place.unpacked("a.zip", "a");
+    let (audit, statement) = (place.json("a/audit.json"), place.json("a/pack.json"));
+    let servers = audit["servers"].as_array().unwrap();
+    assert_eq!((&statement["simulated"], &statement["coverage"]["servers"]), (&true.into(), &servers.len().into()));
+    let files: Vec<PathBuf> =
+        std::fs::read_dir(place.path("a/servers")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), servers.len());
+    for file in &files {
+        let server: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        assert!(servers.contains(&server["server"]), "{}", file.display());
+        assert!(!server["identities"].as_array().unwrap().is_empty());
+        for setting in server["settings"].as_array().unwrap() {
+            // Azure's own words, or the reason.
+            assert!(setting["response"].is_string() != setting["reason"].is_string(), "{setting}");
+        }
+    }
+    let result = &place.json("a/pack.json")["contents"];
+    assert_eq!((&result["runs"], &result["audits"]), (&1.into(), &2.into()));
+    assert!(result["clients"].as_u64().unwrap() > 0);
+    let run = std::fs::read_dir(place.path("a/runs")).unwrap().next().unwrap().unwrap().path();
+    let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap();
+    assert_eq!(read("plan.json").trim_end(), std::fs::read_to_string(&plan).unwrap().trim_end());
+    assert!(read("approval.json").contains(hash));
+    let receipts: Value = serde_json::from_str(&read("result.json")).unwrap();
+    assert_eq!(receipts["receipts"][0]["after"], "on");
+    assert!(read("journal.jsonl").lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    assert!(std::fs::read_to_string(place.path("a/README.txt")).unwrap().contains("SIMULATED"));
+    assert!(std::fs::read_to_string(place.path("a/controls.json")).unwrap().contains("PCI DSS"));
+    // Nothing that lets anybody in.
+    for file in
+        files.iter().chain([&place.path("a/clients.json"), &run.join("journal.jsonl"), &run.join("result.json")])
+    {
+        let text = std::fs::read_to_string(file).unwrap();
+        for secret in ["sig=", "Bearer", "eyJ", "password", "SharedAccess", "client_secret"] {
+            assert!(!text.contains(secret), "{}: {secret}", file.display());
+        }
+    }
+}
+
+#[test]
+fn an_auditor_without_hostssl_can_check_a_pack() {
+    let place = Place::new();
+    place.kept(&["audit"]);
+    let keygen = ["-q", "-t", "ed25519", "-N", "", "-C", "audit", "-f"];
+    for name in ["key", "other"] {
+        assert!(place.tool(".", "ssh-keygen", &[&keygen[..], &[&place.text(name)]].concat()).status.success());
+    }
+    let signed = place.pack("a.zip", &["--sign", &place.text("key")]);
+    assert_eq!(signed.code, 0, "{}", signed.stderr);
+    place.unpacked("a.zip", "a");
+    let sums = place.tool("a", "sha256sum", &["--check", "--strict", "--quiet", "SHA256SUMS"]);
+    assert!(sums.status.success() && sums.stdout.is_empty(), "{sums:?}");
+    let digest = place.tool("a", "sha256sum", &["SHA256SUMS"]);
+    assert_eq!(String::from_utf8(digest.stdout).unwrap(), signed.stdout);
+    // The two numbers of README.txt.
+    let count = "test $(wc -l < SHA256SUMS) -eq $(find . -type f ! -path './SHA256SUMS*' | wc -l)";
+    assert!(place.tool("a", "sh", &["-c", count]).status.success());
+
+    let allow = |name: &str| {
+        let public = std::fs::read_to_string(place.path(&format!("{name}.pub"))).unwrap();
+        std::fs::write(place.path(&format!("allow-{name}")), format!("audit@example.com {public}")).unwrap();
+    };
+    allow("key");
+    allow("other");
+    let by_openssh = |name: &str| {
+        let command = format!(
+            "ssh-keygen -Y verify -f ../allow-{name} -I audit@example.com -n file -s SHA256SUMS.sig < SHA256SUMS"
+        );
+        place.tool("a", "sh", &["-c", &command]).status.success()
+    };
+    assert!(by_openssh("key") && !by_openssh("other"));
+    let own = verify(&place.path("a.zip"), &["--allowed-signers", &place.text("allow-key")]);
+    assert_eq!(own.code, 0, "{}", own.stdout);
+    assert!(own.stdout.contains("valid, by audit@example.com") && own.stdout.contains("intact"), "{}", own.stdout);
+    let other = verify(&place.path("a.zip"), &["--allowed-signers", &place.text("allow-other")]);
+    assert_eq!((other.code, other.stdout.contains("not among the allowed signers")), (3, true), "{}", other.stdout);
+    let open = verify(&place.path("a.zip"), &[]);
+    assert_eq!((open.code, open.stdout.contains("who signed was not checked")), (0, true), "{}", open.stdout);
+    // A signature of OpenSSH's own is as good.
+    let signature = std::fs::read_to_string(place.path("a/SHA256SUMS.sig")).unwrap();
+    std::fs::remove_file(place.path("a/SHA256SUMS.sig")).unwrap();
+    let sign = place.tool("a", "ssh-keygen", &["-Y", "sign", "-n", "file", "-f", "../key", "SHA256SUMS"]);
+    assert!(sign.status.success(), "{sign:?}");
+    let lines = |text: &str| text.split_whitespace().collect::<String>();
+    assert_eq!(lines(&std::fs::read_to_string(place.path("a/SHA256SUMS.sig")).unwrap()), lines(&signature));
+
+    let locked = place.tool(".", "ssh-keygen", &["-q", "-p", "-P", "", "-N", "secret", "-f", &place.text("other")]);
+    assert!(locked.status.success());
+    let refused = place.pack("b.zip", &["--sign", &place.text("other")]);
+    assert_eq!((refused.code, refused.stderr.contains("passphrase")), (2, true), "{}", refused.stderr);
+}
+
+#[test]
+fn a_pack_that_was_touched_says_where() {
+    let place = Place::new();
+    place.kept(&["audit"]);
+    place.pack("a.zip", &[]);
+    let copy = |name: &str| {
+        std::fs::copy(place.path("a.zip"), place.path(name)).unwrap();
+        place.path(name)
+    };
+    let said = |pack: &Path, what: &str| {
+        let done = verify(pack, &[]);
+        assert_eq!((done.code, done.stdout.contains(what)), (3, true), "{what}: {}{}", done.stdout, done.stderr);
+    };
+    place.unpacked("a.zip", "a");
+    std::fs::write(place.path("a/audit.csv"), "name,outcome\npg-a,pass\n").unwrap();
+    std::fs::write(place.path("a/extra.txt"), "more").unwrap();
+    let touched = copy("changed.zip");
+    for arguments in [&["-q", "../changed.zip", "audit.csv"][..], &["-q", "../changed.zip", "extra.txt"]] {
+        assert!(place.tool("a", "zip", arguments).status.success());
+    }
+    said(&touched, "changed    audit.csv");
+    said(&touched, "extra      extra.txt");
+    let without = copy("without.zip");
+    assert!(place.tool(".", "zip", &["-q", "-d", without.to_str().unwrap(), "controls.json"]).status.success());
+    said(&without, "missing    controls.json");
+    let mut bytes = std::fs::read(place.path("a.zip")).unwrap();
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    std::fs::write(place.path("flipped.zip"), &bytes).unwrap();
+    said(&place.path("flipped.zip"), "NOT intact");
+    bytes.truncate(middle);
+    std::fs::write(place.path("cut.zip"), &bytes).unwrap();
+    assert_eq!(verify(&place.path("cut.zip"), &[]).code, 2);
+}
+
+#[test]
+fn waivers_stand_beside_the_failures_and_count_by_the_day_of_the_audit() {
+    let place = Place::new();
+    place.kept(&["audit", "--server", "pg-catalog-prod"]);
+    place.pack("plain.zip", &[]);
+    place.unpacked("plain.zip", "plain");
+    let server = place.json("plain/audit.json")["servers"][0].clone();
+    let failed = server["findings"].as_array().unwrap().iter().find(|finding| finding["outcome"] == "fail").unwrap();
+    let file = |expires: &str| {
+        let text = format!(
+            "[[waiver]]\ncontrol = {}\nscope = {}\nowner = \"shop\"\napprover = \"security\"\nexpires = \"{expires}\"\n\
+             reason = \"agreed\"\n",
+            failed["control"], server["id"]
+        );
+        std::fs::write(place.path("waivers.toml"), &text).unwrap();
+        text
+    };
+    let today = jiff::Timestamp::now().to_string();
+    let text = file(&today[..10]);
+    let done = place.pack("a.zip", &["--waivers", &place.text("waivers.toml")]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    place.unpacked("a.zip", "a");
+    assert_eq!(std::fs::read_to_string(place.path("a/waivers.toml")).unwrap(), text);
+    let state = |folder: &str| {
+        let audit = place.json(&format!("{folder}/audit.json"));
+        let findings = audit["servers"][0]["findings"].as_array().unwrap().clone();
+        let waived = findings.into_iter().find(|finding| finding["control"] == failed["control"]).unwrap();
+        assert_eq!(waived["outcome"], "fail", "a waiver changes no outcome");
+        waived["waiver"]["state"].clone()
+    };
+    assert_eq!(state("a"), "in-effect");
+    file("2020-01-01");
+    place.pack("b.zip", &["--waivers", &place.text("waivers.toml")]);
+    place.unpacked("b.zip", "b");
+    assert_eq!(state("b"), "expired");
+    std::fs::write(place.path("waivers.toml"), "[[waiver]]\ncontrol = 1\n").unwrap();
+    assert_eq!(place.pack("c.zip", &["--waivers", &place.text("waivers.toml")]).code, 2);
+}
