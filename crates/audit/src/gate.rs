@@ -7,7 +7,7 @@
 use crate::{Difference, diff};
 use hostssl_model::{
     AuditEnd, AuditReport, BaselineUse, ControlId, FailOn, Finding, FindingPlace, Gated, Outcome, ResourceId, Scope,
-    Severity,
+    Severity, WaiverState,
 };
 use std::collections::BTreeSet;
 
@@ -64,10 +64,21 @@ impl Known {
             compared.changes.iter().filter(|one| matches!(one.difference, Difference::New | Difference::Changed));
         let worse: BTreeSet<(&ResourceId, ControlId)> =
             worse.filter_map(|one| Some((&one.server.id, one.control()?))).collect();
-        let fails = |one: &Finding| one.outcome == Outcome::Fail && !compared.not_compared.contains(&one.control);
+        // What was accepted for a time is not known for good once that time is over.
+        let waived = baseline.servers.iter().flat_map(|server| {
+            let accepted = server.findings.iter().filter(|one| one.accepted().is_some());
+            accepted.map(|one| (&server.server.id, one.control))
+        });
+        let waived: BTreeSet<(&ResourceId, ControlId)> = waived.collect();
+        let has_expired =
+            |one: &Finding| one.waiver.as_ref().is_some_and(|waiver| waiver.state == WaiverState::Expired);
+        let fails = |one: &Finding| {
+            one.outcome == Outcome::Fail && !has_expired(one) && !compared.not_compared.contains(&one.control)
+        };
         let is_known = |place: FindingPlace, one: &Finding| {
-            let server = report.servers.get(place.server);
-            fails(one) && server.is_some_and(|server| !worse.contains(&(&server.server.id, one.control)))
+            let Some(server) = report.servers.get(place.server) else { return false };
+            let finding = (&server.server.id, one.control);
+            fails(one) && !worse.contains(&finding) && !waived.contains(&finding)
         };
         let failures: BTreeSet<FindingPlace> =
             places(report).filter(|(place, one)| is_known(*place, one)).map(|(place, _)| place).collect();

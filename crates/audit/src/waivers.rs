@@ -3,10 +3,12 @@
 //! A waiver never changes an outcome. A file that cannot be understood waives nothing; neither does a waiver that has
 //! expired, that lasts longer than the profile allows, or that only the owner of the server has approved.
 
+mod person;
+mod scope;
+
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Outcome, ResourceId, UnusedWaiver, Waiver, WaiverFile, WaiverState,
-    WaiverUse, nearest,
+    Advice, AuditReport, ControlId, Fault, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse, nearest,
 };
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -25,7 +27,7 @@ pub struct InvalidWaivers {
     /// The column in characters, from 1.
     pub column: u32,
     /// What is wrong there.
-    what: String,
+    pub what: String,
 }
 
 impl Advice for InvalidWaivers {
@@ -81,9 +83,8 @@ fn waiver(text: &str, entry: Spanned<Entry>, today: Date, longest_days: u32) -> 
         let meant = nearest(entry.control.get_ref(), known).map_or(String::new(), |near| format!("; is it `{near}`?"));
         invalid(text, &entry.control.span(), format!("there is no control `{}`{meant}", entry.control.get_ref()))
     })?;
-    if !is_scope(entry.scope.get_ref()) {
-        let what = "scope is not the resource id of a server, a resource group or a subscription";
-        return Err(invalid(text, &entry.scope.span(), what.to_owned()));
+    if let Some(what) = scope::objection(entry.scope.get_ref()) {
+        return Err(invalid(text, &entry.scope.span(), what));
     }
     let approvers = approvers(&entry.approver).ok_or_else(|| {
         let what = "approver is not a name or a list of names";
@@ -127,7 +128,7 @@ fn state(expires: &str, owner: &str, approvers: &[String], today: Date, longest_
         WaiverState::Expired
     } else if last > furthest {
         WaiverState::TooLong
-    } else if approvers.iter().all(|approver| approver.to_lowercase() == owner.to_lowercase()) {
+    } else if approvers.iter().all(|approver| person::may_be_same(approver, owner)) {
         WaiverState::OwnerOnly
     } else {
         WaiverState::InEffect
@@ -144,18 +145,6 @@ fn approvers(value: &Spanned<Value>) -> Option<Vec<String>> {
         Value::Array(names) if !names.is_empty() => names.iter().map(name).collect(),
         one => Some(vec![name(one)?]),
     }
-}
-
-/// Whether a text is the id of a subscription, a resource group, or a resource.
-fn is_scope(text: &str) -> bool {
-    let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
-    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
-    let named = parts.iter().skip(1).all(|part| !part.trim().is_empty()) && !text.contains(is_harmful);
-    named
-        && match lower.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["", "subscriptions", _] | ["", "subscriptions", _, "resourcegroups", _] => true,
-            _ => ResourceId::try_from(text.trim_end_matches('/')).is_ok(),
-        }
 }
 
 /// Lays waivers over a report: each failure has the waiver for it, one that holds where there is one.

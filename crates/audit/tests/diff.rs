@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Seen, audit, baseline};
+use common::{SUBSCRIPTION, Seen, audit, baseline};
 use hostssl_audit::{Difference, NotLooked, diff};
 use hostssl_model::{AuditReport, Gap, GapScope, Reason, Unchecked};
 use proptest::prelude::*;
@@ -55,7 +55,7 @@ fn a_server_is_gone_only_where_its_place_was_listed_whole() {
     assert_eq!(told(&before, &after), ["Gone a -"], "where no provider is, no server can be");
 
     after.gaps.push(Gap {
-        scope: GapScope::Subscription("S".into()),
+        scope: GapScope::Subscription(SUBSCRIPTION.to_uppercase().into()),
         blind: Unchecked::new(Reason::Permission, "the servers cannot be listed"),
     });
     let hidden = diff(&before, &after);

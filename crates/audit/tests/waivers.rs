@@ -6,12 +6,12 @@ mod common;
 
 use common::{Seen, baseline};
 use hostssl_audit::{NewWaiver, gate, lay_waivers, read_waivers};
-use hostssl_model::{AuditEnd, AuditReport, Outcome, UnusedWaiver, Waiver, WaiverState};
+use hostssl_model::{AuditEnd, AuditReport, FailOn, Outcome, UnusedWaiver, Waiver, WaiverState};
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 const TODAY: Date = date(2026, 11, 28);
-const GROUP: &str = "/subscriptions/s/resourceGroups/g";
+const GROUP: &str = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/g";
 
 fn entry(expires: &str, owner: &str, approver: &str) -> String {
     format!(
@@ -50,6 +50,17 @@ fn an_owner_cannot_be_the_only_approver() {
     assert_eq!(of("'shop@example.com'"), WaiverState::OwnerOnly);
     assert_eq!(of("['SHOP@example.com', ' shop@example.com ']"), WaiverState::OwnerOnly);
     assert_eq!(of("['shop@example.com', 'security@example.com']"), WaiverState::InEffect);
+    // Another spelling is not another person.
+    assert_eq!(of("['The shop <shop@example.com>', 'ＳＨＯＰ@example.com', '-']"), WaiverState::OwnerOnly);
+}
+
+/// The example of the documentation is a file that is accepted as it is printed.
+#[test]
+fn the_documented_example_is_in_effect() {
+    let page = include_str!("../../../docs/waivers.md");
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let waivers = read(example).unwrap();
+    assert_eq!(waivers.iter().map(|one| one.state).collect::<Vec<_>>(), [WaiverState::InEffect]);
 }
 
 #[test]
@@ -62,6 +73,8 @@ fn a_typo_says_where_and_waives_nothing() {
         (GROUP, "g", "line 4, column 9: scope is not the resource id"),
         (GROUP, "/subscriptions/", "line 4, column 9: scope is not the resource id"),
         (GROUP, "/", "line 4, column 9: scope is not the resource id"),
+        (GROUP, "/subscriptions/*", "line 4, column 9: scope has a wildcard"),
+        (GROUP, "/subscriptions/s", "line 4, column 9: the subscription `s` in scope is not a GUID"),
         ("'security'", "[]", "line 7, column 12: approver is not a name"),
         ("'security'", "7", "line 7, column 12: approver is not a name"),
         ("'shop'", "' '", "line 5, column 9: owner is not a line of words"),
@@ -106,15 +119,28 @@ fn what_is_waived_still_fails_and_does_not_count() {
 }
 
 #[test]
+fn a_failure_is_not_known_for_longer_than_its_waiver() {
+    let good = entry("expires = '2027-01-01'", "shop", "'security'");
+    let over = entry("expires = '2026-01-01'", "shop", "'security'");
+    let of = |text: &str| laid(text, &[("a", Seen::Off)]);
+    let end = |report: &AuditReport, before: &AuditReport| gate(report, &[FailOn::New], Some(before)).end;
+    // The baseline has waived it.
+    assert_eq!(end(&of(""), &of(&good)), AuditEnd::Findings);
+    assert_eq!(end(&of(&good), &of(&good)), AuditEnd::Pass);
+    // The baseline is a kept audit, which has no waivers, and the file says that the time is over.
+    assert_eq!(end(&of(&over), &of("")), AuditEnd::Findings);
+    assert_eq!(gate(&of(&over), &[FailOn::New], Some(&of(""))).baseline.unwrap().known, 0);
+    // Without any waiver it is known.
+    assert_eq!(end(&of(""), &of("")), AuditEnd::Pass);
+}
+
+#[test]
 fn a_waiver_that_nothing_needs_says_why() {
     let good = entry("expires = '2027-01-01'", "shop", "'security'");
     let why = |text: &str, seen| laid(text, &[("a", seen)]).overlay.waivers.unwrap().waivers[0].unused;
     assert_eq!(why(&good, Seen::On), Some(UnusedWaiver::NothingFails));
     assert_eq!(why(&good, Seen::Off), None);
-    assert_eq!(
-        why(&good.replace(GROUP, "/subscriptions/s/resourceGroups/gg"), Seen::Off),
-        Some(UnusedWaiver::NoServer)
-    );
+    assert_eq!(why(&good.replace(GROUP, &format!("{GROUP}g")), Seen::Off), Some(UnusedWaiver::NoServer));
     assert_eq!(
         why(&good.replace("require-secure-transport", "plaintext-refused"), Seen::Off),
         Some(UnusedWaiver::NotJudged)

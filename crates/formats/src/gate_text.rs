@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 pub fn decided(report: &AuditReport) -> Vec<String> {
     let Some(gate) = &report.overlay.gate else { return Vec::new() };
     let rules: Vec<&str> = gate.fail_on.iter().map(|rule| rule.as_str()).collect();
-    let mut lines = vec![format!("gate: fail on {}: {}", rules.join(", "), what(report, gate))];
+    let mut lines = vec![format!("gate (--fail-on {}): {}", rules.join(","), what(report, gate))];
     if let Some(baseline) = &gate.baseline {
         lines.push(format!(
             "baseline: {} of {}, {}; known failures: {}",
@@ -26,8 +26,8 @@ pub fn decided(report: &AuditReport) -> Vec<String> {
 
 fn what(report: &AuditReport, gate: &Gated) -> String {
     match gate.end {
-        AuditEnd::Pass => "nothing that counts fails".to_owned(),
-        AuditEnd::Incomplete => "nothing that counts fails, but not everything could be checked or compared".to_owned(),
+        AuditEnd::Pass => "no finding counts".to_owned(),
+        AuditEnd::Incomplete => "no finding counts, but not everything could be checked and compared".to_owned(),
         AuditEnd::Findings if gate.decided_by.is_empty() => "not everything could be checked".to_owned(),
         AuditEnd::Findings => {
             let named: Vec<String> = report

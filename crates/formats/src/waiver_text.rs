@@ -80,7 +80,13 @@ pub fn not_in_effect(waiver: &Waiver) -> String {
             "the waiver has no expiry date, so it counts as expired".to_owned()
         }
         WaiverState::Expired => {
-            format!("the waiver has expired or has no valid date: {}", safe(&waiver.expires))
+            let is_date = waiver.expires.parse::<jiff::civil::Date>().is_ok();
+            let why = if is_date {
+                "the waiver has expired; its last day was"
+            } else {
+                "not a date such as 2027-03-31, so the waiver counts as expired:"
+            };
+            format!("{why} {}", safe(&waiver.expires))
         }
         WaiverState::TooLong => format!("the waiver lasts longer than the profile allows: {}", safe(&waiver.expires)),
         WaiverState::OwnerOnly => format!("only its owner has approved the waiver: {}", safe(&waiver.owner)),

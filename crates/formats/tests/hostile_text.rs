@@ -100,11 +100,12 @@ fn audit() -> AuditReport {
 
 /// A waiver with a last day that is any text; the reader refuses the harmful in all others.
 fn waivers() -> Vec<Waiver> {
-    let entry = "[[waiver]]\ncontrol = 'require-secure-transport'\nscope = '/subscriptions/s'\nowner = 'a'\n\
-                 reason = 'b'\napprover = 'c'\nexpires = ";
+    let entry = "[[waiver]]\ncontrol = 'require-secure-transport'\nowner = 'a'\nreason = 'b'\napprover = 'c'\n\
+                 scope = '/subscriptions/11111111-2222-4333-8444-555555555555'\nexpires = ";
     let expires: String = hostile().chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
     let mut waivers = read_waivers(&format!("{entry}\"{expires}\"\n"), date(2026, 1, 1), 365).unwrap();
     assert_eq!(waivers[0].expires, hostile());
+    waivers[0].scope = "/subscriptions/s".into();
     waivers[0].ticket = Some(hostile());
     waivers[0].compensating_control = Some(hostile());
     waivers

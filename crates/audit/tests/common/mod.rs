@@ -23,8 +23,13 @@ pub enum Seen {
     Forbidden,
 }
 
+/// The subscription of every server.
+pub const SUBSCRIPTION: &str = "11111111-2222-4333-8444-555555555555";
+
 pub fn posture(name: &str, seen: Seen) -> Posture {
-    let id = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/{name}");
+    let id = format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/{name}"
+    );
     let known = |name, value: &str| (name, Reading::Known(Parameter::in_effect(name, value)));
     let names = [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion];
     let readings = match seen {
@@ -72,7 +77,7 @@ pub fn audit(profile: &str, servers: &[(&str, Seen)]) -> AuditReport {
         },
         summary,
         subscriptions: vec![Arc::new(Subscription {
-            id: SubscriptionId::new("s"),
+            id: SubscriptionId::new(SUBSCRIPTION),
             name: "Shop".into(),
             tenant: "t".into(),
             state: SubscriptionState::Enabled,

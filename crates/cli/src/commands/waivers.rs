@@ -3,7 +3,7 @@
 use crate::args::{OutputArgs, Suggested, ValueFormat, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::replace;
+use crate::outputs::{folder_of, replace};
 use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_audit::{NewWaiver, Profile, read_waivers};
@@ -24,7 +24,8 @@ const MAX_BYTES: u64 = 4 << 20;
 pub(crate) const HELP: &str = "A file has an entry for each waiver:
   [[waiver]]
   control = \"require-secure-transport\"
-  scope = \"/subscriptions/…/resourceGroups/…\"  # or the id of a server, or of a subscription
+  # the id of a resource group, a server or a subscription
+  scope = \"/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/legacy\"
   owner = \"shop@example.com\"                   # who is responsible for the server
   approver = \"security@example.com\"            # a name or a list; not only the owner
   expires = \"2027-03-31\"                       # the last day, in UTC; profiles limit how far ahead
@@ -38,7 +39,7 @@ pub(crate) const CHECK_HELP: &str = "Exit codes:
   0  every waiver is in effect
   1  the tool failed
   2  wrong usage, or a file that cannot be read: it waives nothing
-  3  a waiver does not hold";
+  3  a waiver is not in effect";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WaiversCommand {
@@ -164,7 +165,9 @@ fn check(args: &WaiverFileArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         say!("warning: {place}: {}: {why}", waiver.control);
     }
     if !talk.quiet {
-        say!("{}: {} of {} waivers hold", hostssl_formats::safe(&name), waivers.len() - broken.len(), waivers.len());
+        let in_effect = waivers.len() - broken.len();
+        let are = if in_effect == 1 { "is" } else { "are" };
+        say!("{}: {in_effect} of {} waivers {are} in effect", hostssl_formats::safe(&name), waivers.len());
     }
     Ok(if broken.is_empty() { Exit::AllPass } else { Exit::Findings })
 }
@@ -182,8 +185,18 @@ fn list(args: &ListWaiversArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     Ok(Exit::AllPass)
 }
 
+/// Keeps others that would add to a file out of its folder until it is dropped. The file itself is replaced, so a lock on it
+/// would be one on what it was. Nothing where folders cannot be locked, as on Windows.
+fn lock_folder_of(file: &Path) -> Option<File> {
+    let folder = File::open(folder_of(file)).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
+}
+
 fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let (file, profile) = (&args.of.file, profile(&args.of.profile)?);
+    // Held until the file is written: of two that add to it at once, the second reads what the first has written.
+    let _lock = lock_folder_of(file);
     let before = if file.try_exists().unwrap_or(true) { text(file)? } else { String::new() };
     // A file that is damaged already is neither made worse nor repaired.
     let known = understood(file, &before, &profile)?.len();
@@ -200,7 +213,7 @@ fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let entry = waiver.to_toml();
     let refused = |error: CliError| error.with_hint("correct the options; nothing was written".to_owned());
     let alone = read_waivers(&entry, today(), profile.settings.waiver_days);
-    let alone = alone.map_err(|error| refused(CliError::usage(error.to_string(), "")))?;
+    let alone = alone.map_err(|error| refused(CliError::usage(error.what, "")))?;
     if let Some(broken) = alone.iter().find(|waiver| !waiver.is_in_effect()) {
         return Err(refused(CliError::usage(waiver_text::not_in_effect(broken), "")));
     }

@@ -4,11 +4,12 @@ use super::SCHEMA;
 use hostssl_model::{
     Advice, AuditReport, AuditRun, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope, InvalidResourceId,
     Kind, Outcome, Overlay, Reason, ReplicationRole, ResourceId, Scope, Server, ServerReport, ServerState, Severity,
-    SslEnforcement, Summary, Tags, Unchecked,
+    SslEnforcement, Summary, Tags, Unchecked, Waiver, WaiverState,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 
 /// A text is no audit that `hostssl audit -o json` wrote.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +36,7 @@ impl Advice for InvalidAuditJson {
 }
 
 /// Reads what audits are compared by: the run and its scope, the servers, what was found of them, and the gaps. The readings,
-/// what was seen on the wire, tags and subscriptions are not in the result. Words of a later version are unknown outcomes, and
+/// what was seen on the wire, tags and subscriptions are not in the result. Failures keep their waivers. Words of a later version are unknown outcomes, and
 /// findings of controls that this version does not have are left out.
 ///
 /// # Errors
@@ -118,6 +119,20 @@ struct FindingRead {
     expected: Option<String>,
     reason: Option<String>,
     missing_permission: Option<String>,
+    waiver: Option<WaiverRead>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WaiverRead {
+    state: String,
+    owner: String,
+    reason: String,
+    approvers: Vec<String>,
+    expires: String,
+    compensating_control: Option<String>,
+    ticket: Option<String>,
+    line: u32,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +162,7 @@ fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> 
         ssl_enforcement: SslEnforcement::from_code(&server.ssl_enforcement).unwrap_or(SslEnforcement::Unknown),
         minimal_tls_version: server.minimal_tls_version.as_deref().and_then(Floor::from_azure),
         outcome: outcome(&server.outcome),
-        findings: server.findings.into_iter().filter_map(finding).collect(),
+        findings: server.findings.into_iter().filter_map(|one| finding(one, &server.id)).collect(),
         wire: Vec::new(),
         readings: Vec::new(),
         primary: None,
@@ -167,19 +182,28 @@ fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> 
     })
 }
 
-fn finding(finding: FindingRead) -> Option<Finding> {
+fn finding(finding: FindingRead, server: &str) -> Option<Finding> {
+    let control = ControlId::from_code(&finding.control)?;
     let outcome = outcome(&finding.outcome);
     let blind = finding.reason.map(|reason| unchecked(&reason, String::new(), finding.missing_permission));
     Some(Finding {
-        control: ControlId::from_code(&finding.control)?,
+        control,
         outcome,
         severity: Severity::from_code(&finding.severity).unwrap_or(Severity::High),
         confidence: Confidence::from_code(&finding.confidence).unwrap_or(Confidence::Declared),
         observed: finding.observed.map(Cow::Owned),
         expected: finding.expected.map(Cow::Owned),
         blind: blind.filter(|_| outcome == Outcome::Unknown),
-        waiver: None,
+        waiver: finding.waiver.and_then(|read| waiver(read, control, server)).map(Arc::new),
     })
+}
+
+/// The waiver of a failure, as far as the failure has it: which scope it had, only the file of waivers said. A state of a
+/// later version is none: what it means is unknown.
+fn waiver(read: WaiverRead, control: ControlId, server: &str) -> Option<Waiver> {
+    let WaiverRead { state, owner, reason, approvers, expires, compensating_control, ticket, line } = read;
+    let (state, scope) = (WaiverState::from_code(&state)?, server.to_owned());
+    Some(Waiver { control, scope, owner, reason, approvers, expires, compensating_control, ticket, line, state })
 }
 
 /// A word of another version is unknown, and never a pass.

@@ -1,0 +1,63 @@
+//! Whether two names are those of one person. People write their own name in many ways; none of them makes two of one.
+
+use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Whether two names may be those of one person: they share a name or an address, whatever the case, the spaces, the
+/// punctuation and the Unicode form of the letters. A name without a letter or a digit is nobody's, and so never another
+/// person's.
+pub(super) fn may_be_same(one: &str, other: &str) -> bool {
+    let (one, other) = (keys(one), keys(other));
+    one.is_empty() || other.is_empty() || !one.is_disjoint(&other)
+}
+
+/// What somebody is known by: the name and the address of `Name <address>`, or the whole.
+fn keys(text: &str) -> BTreeSet<String> {
+    // Compatible forms first: `＜` becomes `<`.
+    let text: String = text.nfkc().collect();
+    text.split(['<', '>']).map(key).filter(|key| !key.is_empty()).collect()
+}
+
+/// Letters and digits alone, folded. Upper case before lower case makes one of `ß`, `ẞ` and `SS`.
+fn key(text: &str) -> String {
+    let folded: String = text.to_uppercase().to_lowercase().nfkc().collect();
+    folded.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_is_one_however_the_name_is_written() {
+        for (one, other) in [
+            ("Jane Doe", "jane  doe"),
+            ("Jane Doe", "Jane\u{a0}Doe"),
+            ("Jane Doe", "Jane\tDoe "),
+            ("Jos\u{e9}", "Jose\u{301}"),
+            ("straße", "STRASSE"),
+            ("shop@example.com", "shop@example.com,"),
+            ("shop@example.com", "Shop <shop@example.com>"),
+            ("The shop <Shop@Example.com>", "<shop@example.com>"),
+            ("Jane Doe <jane@example.com>", "Jane Doe"),
+            ("shop", "ｓｈｏｐ"),
+            ("shop", "-"),
+            ("shop", "…"),
+        ] {
+            assert!(may_be_same(one, other) && may_be_same(other, one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn two_people_are_two() {
+        for (one, other) in [
+            ("shop@example.com", "security@example.com"),
+            ("Jane Doe", "Jane Roe"),
+            ("Shop <shop@example.com>", "Security <security@example.com>"),
+            ("José", "Josef"),
+            ("山田", "田中"),
+        ] {
+            assert!(!may_be_same(one, other), "{one} {other}");
+        }
+    }
+}
