@@ -130,10 +130,10 @@ pub(crate) enum Command {
     #[command(after_help = exit::LOCAL_HELP)]
     Policy(policy::PolicyArgs),
     /// Start the web console.
-    #[command(after_help = exit::LOCAL_HELP)]
+    #[command(after_help = exit::LISTEN_HELP)]
     Serve(Box<serve::ServeArgs>),
     /// Serve a simulated Azure on this machine, for demonstrations and tests.
-    #[command(after_help = exit::LOCAL_HELP)]
+    #[command(after_help = exit::LISTEN_HELP)]
     Simulate(simulate::SimulateArgs),
     /// Print the completion script of a shell.
     #[command(after_help = exit::LOCAL_HELP)]

@@ -96,11 +96,11 @@ pub(crate) const HELP: &str = "Exit codes:
 
 /// For `audit`, where the command line can say what counts.
 pub(crate) const AUDIT_HELP: &str = "Exit codes:
-  0  everything was checked, and nothing that counts (--fail-on) fails
+  0  everything was checked, and no finding counts (--fail-on)
   1  the tool failed (no sign-in, no Azure)
   2  wrong usage, or a selector that matches nothing
   3  at least one control that counts fails
-  4  nothing that counts fails, but not everything could be checked or compared";
+  4  no finding counts, but not everything could be checked and compared";
 
 /// For commands that read from Azure and judge nothing.
 pub(crate) const READ_HELP: &str = "Exit codes:
@@ -111,6 +111,12 @@ pub(crate) const READ_HELP: &str = "Exit codes:
 
 /// For commands that call nothing outside.
 pub(crate) const LOCAL_HELP: &str = "Exit codes:
+  0  done
+  1  the tool failed
+  2  wrong usage, or a name that does not exist";
+
+/// For commands that listen.
+pub(crate) const LISTEN_HELP: &str = "Exit codes:
   0  done
   1  the tool failed (no disk, no port)
   2  wrong usage, or a name that does not exist";

@@ -3,11 +3,11 @@
 use crate::args::StateArgs;
 use crate::commands::waivers;
 use crate::error::CliError;
-use crate::state::find_audit;
+use crate::state::{LATEST, find_audit};
 use clap::{Args, ValueEnum};
 use hostssl_audit::Profile;
 use hostssl_formats::{audit_json, gate_text, waiver_text};
-use hostssl_model::{AuditReport, FailOn, Waiver};
+use hostssl_model::{AuditEnd, AuditReport, FailOn, Waiver};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ pub(crate) struct GateArgs {
     /// not be checked still makes it end with 4, so 0 always means that everything was checked.
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     fail_on: Vec<FailOnWord>,
-    /// The audit to compare with: a kept run, latest, or a file that -o json=FILE wrote. If its scope or profile differs, a
-    /// warning says so, and the audit does not end with 0.
+    /// The audit to compare with: a kept run, latest (the newest one kept), or a file that -o json=FILE wrote. If its scope or
+    /// profile differs, a warning says so, and the audit does not end with 0.
     #[arg(long, value_name = "RUN|FILE")]
     baseline: Option<String>,
     /// A file of waivers: failures that were accepted for a time. They are reported, and do not count. See `hostssl
@@ -123,6 +123,19 @@ impl Rules {
     }
 }
 
+/// Tells that the next audit compares with this one, which has found something new: a retry of it would find nothing new.
+pub(crate) fn tell_of_latest(args: &GateArgs, report: &AuditReport) {
+    let is_latest = args.baseline.as_deref() == Some(LATEST);
+    let compared = report.overlay.gate.as_ref().filter(|gate| is_latest && gate.end == AuditEnd::Findings);
+    if let Some(baseline) = compared.and_then(|gate| gate.baseline.as_ref()) {
+        say!(
+            "warning: this audit is kept and is the latest from now on, so its failures are known to the next one; \
+             --baseline {} compares with the same audit again",
+            baseline.run
+        );
+    }
+}
+
 /// Tells what decided, unless the report for people does; what is doubtful is told with --quiet too.
 pub(crate) fn tell(report: &AuditReport, quiet: bool) {
     if !quiet {
@@ -140,7 +153,8 @@ fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditRepor
     }
     // No id of a run has any of these.
     if name.contains(['/', '\\', '.']) {
-        return Err(unreadable(path, &std::io::ErrorKind::NotFound.into()));
+        let error = File::open(path).err().unwrap_or_else(|| std::io::Error::other("it is not a file"));
+        return Err(unreadable(path, &error));
     }
     let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
     let none = || CliError::usage("no audit is kept that could be the baseline", hint);

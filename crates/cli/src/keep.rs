@@ -30,9 +30,14 @@ pub(crate) struct KeepArgs {
 }
 
 impl KeepArgs {
+    /// Whether an audit is kept.
+    pub(crate) fn keeps(&self, simulated: bool) -> bool {
+        !self.no_save && (!simulated || self.state.state.is_some())
+    }
+
     /// Keeps the report. A failure to keep it is reported, with --quiet too, and the report is written anyway.
     pub(crate) fn keep(&self, report: &AuditReport, simulated: bool) {
-        if self.no_save || (simulated && self.state.state.is_none()) {
+        if !self.keeps(simulated) {
             return;
         }
         let kept = self.state.directory(simulated).and_then(|directory| Ok(save(&directory, report, self.retain)?));

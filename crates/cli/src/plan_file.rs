@@ -1,9 +1,10 @@
 //! Plan files on the disk.
 
 use crate::error::CliError;
+use crate::outputs::{folder_of, write_new};
 use hostssl_remediation::{MAX_PLAN_BYTES, Plan};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Digits of the hash in the name of a plan file that was given none.
@@ -64,7 +65,7 @@ pub(crate) fn check_free(path: &Path) -> Result<(), CliError> {
     if path.try_exists().unwrap_or_default() {
         return Err(exists(path));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     if folder.is_dir() {
         return Ok(());
     }
@@ -85,12 +86,7 @@ pub(crate) fn write(plan: &Plan, path: Option<&Path>) -> Result<PathBuf, CliErro
     let hash = plan.hash().as_str();
     let named = || PathBuf::from(format!("hostssl-plan-{}.json", hash.get(..HASH_IN_NAME).unwrap_or(hash)));
     let path = path.map_or_else(named, Path::to_path_buf);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(plan.to_json().as_bytes()).and_then(|()| file.sync_all()));
-    match written {
+    match write_new(&path, plan.to_json().as_bytes()) {
         Ok(()) => Ok(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists(&path)),
         Err(error) => {

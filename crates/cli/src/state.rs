@@ -77,7 +77,7 @@ pub(crate) fn new_run() -> Result<RunId, CliError> {
 }
 
 /// Names the newest run.
-const LATEST: &str = "latest";
+pub(crate) const LATEST: &str = "latest";
 
 /// The fewest characters of a run's id that name it.
 const SHORTEST_PREFIX: usize = 4;

@@ -126,6 +126,13 @@ fn a_pipeline_fails_for_what_is_new_alone() {
         assert_eq!((same.code, same.stderr.contains("baseline has another")), (4, false), "{}", same.stderr);
     }
     assert_eq!(audit(&["--fail-on", "unknown"]).code, 3);
+    // What is new is known to a retry: said, with what compares as before.
+    let narrow = audit(&["--profile", "strict", "--control", "require-secure-transport"]);
+    assert_eq!(narrow.code, 3, "{}", narrow.stderr);
+    let new = audit(&["--profile", "strict", "--baseline", "latest"]);
+    assert_eq!(new.code, 3, "{}", new.stderr);
+    assert!(new.stderr.contains("is the latest from now on") && new.stderr.contains("--baseline "), "{}", new.stderr);
+    assert!(!audit(&["--profile", "strict", "--baseline", "latest", "--no-save"]).stderr.contains("from now on"));
     let one = ["--subscription", "Contoso Production", "--server", "pg-catalog-prod"];
     assert_eq!(audit(&[&one[..], &["--fail-on", "never"]].concat()).code, 0);
     // All that fails there is known, but by an audit of something else.

@@ -121,6 +121,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if !is_table {
             gate::tell(&report, talk.quiet);
         }
+        if args.keep.keeps(args.connect.simulate.is_some()) {
+            gate::tell_of_latest(&args.gate, &report);
+        }
         Ok(Exit::of_audit(&report))
     })
 }
