@@ -37,6 +37,8 @@ pub struct Requirements {
     pub now: Option<Millis>,
 }
 
+/// An observation that ended longer ago than this says nothing about today. A plan may be no older either.
+const STALE: Millis = 24 * 60 * 60 * 1_000;
 /// Times further ahead than this come from a wrong clock.
 const FUTURE: Millis = 24 * 60 * 60 * 1_000;
 
@@ -96,16 +98,16 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
         let reason = format!("the observation ends {} in the future: a clock is wrong", days(-age));
         return (CensusVerdict::NeedsObservation, reason);
     }
-    let ended = match age > requirements.window {
-        true => format!(", which ended {} ago: observe again before you enforce", days(age)),
-        false => String::new(),
-    };
     let others = if count(SessionTls::Local) > 0 { " or came over a local socket" } else { "" };
     let reason = if with_tls == 0 {
-        format!("no client came over the network in {}{ended}", days(whole.observed()))
+        format!("no client came over the network in {}", days(whole.observed()))
     } else {
-        format!("every client used TLS{others} in {}{ended}", days(whole.observed()))
+        format!("every client used TLS{others} in {}", days(whole.observed()))
     };
+    if age > STALE {
+        let reason = format!("{reason}, but the newest observation ended {} ago: observe again", days(age));
+        return (CensusVerdict::NeedsObservation, reason);
+    }
     (CensusVerdict::Safe, reason)
 }
 

@@ -502,7 +502,7 @@ fn lines_about_connections_that_cannot_be_read_are_said() {
 }
 
 #[test]
-fn a_log_from_the_future_proves_nothing_and_an_old_one_says_so() {
+fn a_log_from_the_future_or_of_the_past_proves_nothing() {
     let judged = |now: i64| {
         let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
         reader.begin(SourceKind::LogFile, "log".to_owned());
@@ -512,9 +512,15 @@ fn a_log_from_the_future_proves_nothing_and_an_old_one_says_so() {
     };
     let day = 86_400_000;
     assert_eq!(judged(5 * day).verdict, CensusVerdict::NeedsObservation);
-    assert_eq!(judged(9 * day).verdict, CensusVerdict::Safe);
-    assert!(!judged(9 * day).reason.contains("ago"));
-    assert!(judged(400 * day).reason.contains("which ended 392d"), "{}", judged(400 * day).reason);
+    assert_eq!(judged(8 * day + day / 2).verdict, CensusVerdict::Safe);
+    assert!(!judged(8 * day + day / 2).reason.contains("ago"));
+    assert_eq!(judged(9 * day).verdict, CensusVerdict::NeedsObservation);
+    let old = judged(400 * day);
+    assert_eq!(old.verdict, CensusVerdict::NeedsObservation);
+    // What it showed is said, with when that was.
+    assert!(old.reason.contains("every client used TLS in 7d 23h"), "{}", old.reason);
+    assert!(old.reason.contains("ended 392d 1h ago"), "{}", old.reason);
+    assert_eq!(old.window.map(|window| (window.from, window.to)), Some((0, 8 * day - 3_600_000)));
 }
 
 #[test]
@@ -577,4 +583,150 @@ fn log_connections_that_is_turned_off_in_any_language_and_format_is_no_all_clear
     assert_eq!(read(&[&json_log]).verdict, CensusVerdict::Safe);
     let off = json(7 * 86_400, "parameter \"log_connections\" changed to \"off\"");
     assert_eq!(read(&[&format!("{json_log}{off}")]).verdict, CensusVerdict::NeedsObservation);
+}
+
+/// Eight days of sessions with TLS, each a group of lines.
+fn week() -> Vec<[String; 3]> {
+    (0..8 * 24)
+        .map(|hour| session(hour * 3_600, 7, "10.0.0.4", &format!("user=app database=shop application_name=web{SSL}")))
+        .collect()
+}
+
+#[test]
+fn a_line_break_that_was_lost_hides_nothing() {
+    let good: String = week().iter().map(|lines| lines.concat()).collect();
+    assert_eq!(read(&[&good]).verdict, CensusVerdict::Safe);
+    let [received, authorized, ended] = session(700_000, 9, "10.0.0.9", "user=bad database=shop application_name=psql");
+    let other = format!("{}-0.1-LOG:  checkpoint starting: time", time(700_000));
+    let statement = format!("{}-0.1-LOG:  statement: select 1", time(700_000));
+    let without = |line: &str| line.trim_end().to_owned();
+    let off = format!("{}-0.1-LOG:  parameter \"log_connections\" changed to \"off\"\n", time(700_000));
+    for glued in [
+        format!("{}{authorized}{ended}", without(&received)),
+        // Bytes around the line break are lost too.
+        format!("{}{}", &received[..received.len() - 2], &authorized[10..]),
+        format!("{}connection authorized: user=bad database=shop\n", without(&received)),
+        format!("{other}{authorized}"),
+        format!("{statement}{authorized}"),
+        format!("{}{authorized}", without(&ended)),
+        format!("{other}{off}"),
+    ] {
+        let report = read(&[&format!("{good}{glued}")]);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{glued}: {}", report.reason);
+        assert!(lacks(&report, MissingReason::Damaged), "{glued}");
+        assert!(report.sources.iter().all(|source| !source.is_complete));
+    }
+    // Somebody who reads logs writes such words in statements, which is no damage.
+    let quote =
+        format!("{}-0.1-LOG:  statement: select 'connection authorized: user=bad database=shop'\n", time(700_000));
+    assert_eq!(read(&[&format!("{good}{quote}")]).verdict, CensusVerdict::Safe);
+}
+
+#[test]
+fn a_line_that_is_too_long_hides_no_connection() {
+    let good: String = week().iter().map(|lines| lines.concat()).collect();
+    let head = format!("{}-0.1-LOG:  statement: ", time(700_000));
+    let harmless = format!("{good}{head}{}\n", "select 'connection' ".repeat(60_000));
+    let [received, authorized, _] = session(700_000, 9, "10.0.0.9", "user=bad database=shop");
+    let pair = format!("{} {} ", received.trim_end(), authorized.trim_end());
+    let all = format!("{good}{}\n", pair.repeat(7_000));
+    let one = format!("{good}{head}{}{pair}{}\n", "x".repeat(1_050_000), "x".repeat(1_050_000));
+    for piece in [10_000, 1 << 20] {
+        let read = |log: &str| read_with(&[log.as_bytes()], None, piece, CensusLimits::default());
+        let report = read(&harmless);
+        assert_eq!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
+        assert!(lacks(&report, MissingReason::LongLines));
+        for log in [&all, &one] {
+            let report = read(log);
+            assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "pieces of {piece}: {}", report.reason);
+            assert!(lacks(&report, MissingReason::Damaged));
+        }
+    }
+    // A record of csvlog of many lines.
+    let lines = "connection authorized: user=bad database=shop\n".repeat(24_000);
+    let record = csv(700_000, "app", "shop", &format!("statement: select '\n{lines}'"), "psql");
+    let plain = csv(700_000, "app", "shop", &format!("statement: select '\n{}'", "select 1\n".repeat(120_000)), "psql");
+    let judged = |record: String| {
+        let log = format!("{}{record}{}", rows().concat(), row(700_300, SSL));
+        read_with(&[log.as_bytes()], None, 5_000, CensusLimits::default())
+    };
+    let report = judged(record);
+    assert!(lacks(&report, MissingReason::LongLines) && lacks(&report, MissingReason::Damaged), "{report:#?}");
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation);
+    let report = judged(plain);
+    assert!(lacks(&report, MissingReason::LongLines));
+    assert_eq!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
+}
+
+#[test]
+fn a_language_that_is_not_known_is_no_all_clear() {
+    let good: String = week().iter().map(|lines| lines.concat()).collect();
+    let head = |severity: &str| format!("{}-000aae60.9-{severity}:  ", time(700_000));
+    let received = "yhteys vastaanotettu: osoite=10.0.0.9 portti=50123";
+    let authorized = "yhteys hyväksytty: käyttäjä=bad tietokanta=shop application_name=psql";
+    for severity in ["LOG", "LOKI"] {
+        for message in [received, authorized] {
+            let report = read(&[&format!("{good}{}{message}\n", head(severity))]);
+            // A severity that is not known is found by the end of the line alone.
+            if severity == "LOKI" && message == authorized {
+                continue;
+            }
+            assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{severity} {message}");
+            assert!(report.reason.contains("language"), "{}", report.reason);
+        }
+    }
+    // The reason is not that connections are not logged.
+    let all: String = (0..8 * 24u64)
+        .map(|hour| {
+            let head = format!("{}-{:08x}.9-LOG:  ", time(hour * 3_600), hour * 3_600);
+            format!("{head}{received}\n{head}{authorized}\n")
+        })
+        .collect();
+    let report = read(&[&all]);
+    assert!(lacks(&report, MissingReason::Damaged) && !lacks(&report, MissingReason::LogConnectionsOff), "{report:#?}");
+    assert!(report.reason.contains("language"), "{}", report.reason);
+    // In the formats with fields of their own.
+    let csv_log = format!("{}{}", rows().concat(), csv(700_000, "", "", received, ""));
+    let json = |at: u64, message: &str| {
+        format!(
+            "{{\"timestamp\":\"{}\",\"pid\":7,\"session_id\":\"{at:08x}.7\",\"error_severity\":\"LOG\",\"message\":\"{message}\"}}\n",
+            time(at)
+        )
+    };
+    let good: String =
+        (0..8 * 24).map(|hour| json(hour * 3_600, &format!("connection authorized: user=a database=b{SSL}"))).collect();
+    assert_eq!(
+        read(&[&format!("{good}{}", json(700_000, "statement: select b from c where a=5"))]).verdict,
+        CensusVerdict::Safe
+    );
+    for log in [csv_log, format!("{good}{}", json(700_000, received))] {
+        let report = read(&[&log]);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
+        assert!(report.reason.contains("language"), "{}", report.reason);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whichever line break is lost, and however many bytes around it: nobody in plaintext turns into an all-clear.
+    #[test]
+    fn no_lost_line_break_makes_a_server_safe(
+        at in 0..8 * 24usize,
+        which in 0..2usize,
+        before in 0..30usize,
+        behind in 0..60usize,
+        piece in 1..100_000usize,
+    ) {
+        let mut hours = week();
+        let plain = session(at as u64 * 3_600 + 60, 9, "10.0.0.9", "user=bad database=shop application_name=psql");
+        let mut lines = plain.to_vec();
+        let next = lines.remove(which + 1);
+        let line = lines[which].trim_end().to_owned();
+        lines[which] = format!("{}{}", &line[..line.len() - before.min(line.len())], &next[behind.min(next.len())..]);
+        hours[at][2].push_str(&lines.concat());
+        let log: String = hours.iter().map(|lines| lines.concat()).collect();
+        let report = read_with(&[log.as_bytes()], None, piece, CensusLimits::default());
+        prop_assert_ne!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
+    }
 }

@@ -9,9 +9,6 @@ use crate::{
 };
 use std::collections::{BTreeMap, HashSet};
 
-/// An observation that ended longer ago than this says nothing about today. A plan may be no older either.
-const STALE: Millis = DAY;
-
 /// A way to make a server stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restriction<'a> {
@@ -31,7 +28,6 @@ impl KeptCensus {
         let clients = self.clients_from(from, &sources);
         let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
         let (verdict, reason) = judge(&evidence, requirements);
-        let (verdict, reason) = self.unless_stale(verdict, reason, requirements);
         let mut whole = Coverage::default();
         sources.iter().for_each(|source| whole.merge(&source.coverage));
         CensusReport {
@@ -91,14 +87,13 @@ impl KeptCensus {
             let others: Vec<Client> =
                 report.clients.iter().filter(|client| client.tls != SessionTls::Plaintext).cloned().collect();
             let evidence = CensusEvidence { clients: &others, unlisted: [0; 4], sources: &report.sources };
-            let (verdict, reason) = match judge(&evidence, requirements) {
+            match judge(&evidence, requirements) {
                 (CensusVerdict::Safe, _) => {
                     let observed = days(report.observed);
                     (CensusVerdict::Safe, format!("every client with TLS used {floor} or newer in {observed}"))
                 }
                 other => other,
-            };
-            self.unless_stale(verdict, reason, requirements)
+            }
         };
         report.clients.retain(|client| is_below(client) || is_open(client));
         report
@@ -114,20 +109,6 @@ impl KeptCensus {
     fn from(&self, requirements: Requirements, since: Option<Millis>) -> Option<Millis> {
         let from = self.until().map(|until| until.saturating_sub(requirements.window));
         from.max(since)
-    }
-
-    fn unless_stale(
-        &self,
-        verdict: CensusVerdict,
-        reason: String,
-        requirements: Requirements,
-    ) -> (CensusVerdict, String) {
-        let age = requirements.now.zip(self.until()).map_or(0, |(now, until)| now.saturating_sub(until));
-        if verdict == CensusVerdict::Safe && age > STALE {
-            let reason = format!("the newest observation ended {} ago: observe again", days(age));
-            return (CensusVerdict::NeedsObservation, reason);
-        }
-        (verdict, reason)
     }
 
     fn sources_from(&self, from: Option<Millis>) -> Vec<Source> {

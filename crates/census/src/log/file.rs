@@ -7,7 +7,8 @@ use super::join::{ConnectionTally, Joiner, LineFacts, session_id, text};
 use super::json;
 use super::message::{Columns, ConnectionOrigin, LogMessage, parse};
 use super::prefix::{Prefix, SessionKey};
-use super::wording::{NEEDLES, find_piece};
+use super::unread::{Unread, each_candidate, has_message_inside, is_of_a_language, is_whole_format};
+use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::refused::RefusedKey;
 use crate::time::stamp;
 use crate::{Backend, Census, Coverage, Millis, MissingReason, Source};
@@ -65,12 +66,14 @@ pub(super) struct LogFile {
     is_cut: bool,
     /// The record of csvlog whose lines have come so far.
     record: Vec<u8>,
+    /// That record is too long: its rest is left out.
+    is_skipping_record: bool,
     coverage: Coverage,
     last_time: Option<Millis>,
     since_time: usize,
     bytes: u64,
     long_lines: u64,
-    unread: u64,
+    unread: Unread,
     other_prefix: u64,
     is_zone_unknown: bool,
     settings: Vec<String>,
@@ -90,12 +93,13 @@ impl LogFile {
             is_quoted: false,
             is_cut: false,
             record: Vec::new(),
+            is_skipping_record: false,
             coverage: Coverage::default(),
             last_time: None,
             since_time: 0,
             bytes: 0,
             long_lines: 0,
-            unread: 0,
+            unread: Unread::default(),
             other_prefix: 0,
             is_zone_unknown: false,
             settings: Vec::new(),
@@ -186,13 +190,15 @@ impl LogFile {
         if !self.is_skipping && self.carry.len() + part.len() > LONGEST_LINE {
             self.is_skipping = true;
             self.long_lines += 1;
+            self.unread.begin_skipping();
             if matches!(self.format, Format::Csv) {
                 self.is_quoted ^= is_odd(&self.carry);
-                self.record.clear();
+                self.unread.skip(&std::mem::take(&mut self.record));
             }
-            self.carry = Vec::new();
+            self.unread.skip(&std::mem::take(&mut self.carry));
         }
         if self.is_skipping {
+            self.unread.skip(part);
             if matches!(self.format, Format::Csv) {
                 self.is_quoted ^= is_odd(part);
             }
@@ -204,15 +210,17 @@ impl LogFile {
     /// Takes whole lines.
     fn region(&mut self, region: &[u8], sink: &mut LineSink<'_>) {
         // PostgreSQL writes no NUL: bytes were lost, and a line may hide among them.
-        self.unread += u64::from(memchr(0, region).is_some());
+        self.unread.records += u64::from(memchr(0, region).is_some());
         match self.format {
             Format::Stderr => {
                 self.read_times(region);
                 each_hit(region, |line| self.stderr_line(line, sink.census, sink.joiner));
+                each_candidate(region, b'\n', |line| self.foreign_stderr_line(line, sink.joiner));
             }
             Format::Json => {
                 self.read_times(region);
                 each_hit(region, |line| self.json_line(line, sink.census, sink.joiner));
+                each_candidate(region, b'"', |line| self.foreign_json_line(line, sink.joiner));
             }
             Format::Csv => self.csv_lines(region, sink),
             Format::Sampling | Format::None => {}
@@ -269,7 +277,19 @@ impl LogFile {
             return;
         };
         let columns = Columns { user: split.head.user, database: split.head.database };
-        let Some(message) = parse(split.severity, split.message, columns) else { return };
+        let message = parse(split.severity, split.message, columns);
+        if has_message_inside(split.message, message.as_ref()) {
+            self.unread.glued += 1;
+            if message == Some(LogMessage::Damaged) {
+                return;
+            }
+        }
+        let Some(message) = message else {
+            if is_log_severity(split.severity) && is_of_a_language(split.message) {
+                self.foreign(joiner);
+            }
+            return;
+        };
         self.is_zone_unknown |= split.head.is_zone_unknown;
         let host = split
             .head
@@ -296,7 +316,7 @@ impl LogFile {
             split.is_some_and(|split| parse(split.severity, split.message, Columns::default()).is_some())
         };
         let Some(prefix) = infer(line).filter(is_message) else {
-            self.unread += 1;
+            self.unread.records += 1;
             return;
         };
         if self.is_prefix_given || self.prefixes.len() >= MOST_PREFIXES {
@@ -338,7 +358,7 @@ impl LogFile {
             };
             self.take(line, &message, census, joiner);
         });
-        self.unread += u64::from(read.is_none());
+        self.unread.records += u64::from(read.is_none());
     }
 
     fn csv_lines(&mut self, region: &[u8], sink: &mut LineSink<'_>) {
@@ -346,9 +366,10 @@ impl LogFile {
             // Inside of a quoted field every quotation mark is doubled, so a line that is a whole record there can only
             // mean that the record before it was cut off.
             if self.is_quoted && is_whole_record(line) {
-                self.unread += 1;
+                self.unread.records += 1;
                 self.record.clear();
                 self.is_quoted = false;
+                self.is_skipping_record = false;
             }
             let was_inside = self.is_quoted;
             self.is_quoted ^= is_odd(line);
@@ -356,12 +377,18 @@ impl LogFile {
                 self.csv_record(line, sink);
                 continue;
             }
-            if self.record.len() + line.len() <= LONGEST_LINE {
-                self.record.extend_from_slice(line);
-            } else if !self.record.is_empty() {
+            if !self.is_skipping_record && self.record.len() + line.len() > LONGEST_LINE {
+                self.is_skipping_record = true;
                 self.long_lines += 1;
-                self.record = Vec::new();
+                self.unread.begin_skipping();
+                self.unread.skip(&std::mem::take(&mut self.record));
             }
+            if self.is_skipping_record {
+                self.unread.skip(line);
+                self.is_skipping_record = self.is_quoted;
+                continue;
+            }
+            self.record.extend_from_slice(line);
             if !self.is_quoted {
                 let record = std::mem::take(&mut self.record);
                 self.csv_record(&record, sink);
@@ -378,12 +405,10 @@ impl LogFile {
             }
         }
         if !NEEDLES.is_match(record) {
-            return;
+            return each_candidate(record, b'"', |_| self.foreign_csv_record(record, sink.joiner));
         }
-        let record = record.strip_suffix(b"\n").unwrap_or(record);
-        let record = record.strip_suffix(b"\r").unwrap_or(record);
-        let Some(fields) = csv::record(record) else {
-            self.unread += 1;
+        let Some(fields) = csv::record(without_end(record)) else {
+            self.unread.records += 1;
             return;
         };
         let columns = Columns { user: Some(&fields.user), database: Some(&fields.database) };
@@ -413,6 +438,43 @@ impl LogFile {
         self.take(line, &message, sink.census, sink.joiner);
     }
 
+    /// A line that ends as a message does which has no known words.
+    fn foreign_stderr_line(&mut self, line: &[u8], joiner: &mut Joiner) {
+        if line.first() == Some(&b'\t') || NEEDLES.is_match(line) {
+            return;
+        }
+        let is_foreign = match self.prefixes.iter().find_map(|prefix| prefix.split(line)) {
+            Some(split) => is_log_severity(split.severity) && is_of_a_language(split.message),
+            // A severity that is not known either.
+            None => is_whole_format(line),
+        };
+        if is_foreign {
+            self.foreign(joiner);
+        }
+    }
+
+    fn foreign_json_line(&mut self, line: &[u8], joiner: &mut Joiner) {
+        let is_foreign = |record: &json::JsonRecord<'_>| {
+            let message = record.message.as_deref().unwrap_or_default().as_bytes();
+            !is_severity_of_others(record.error_severity.as_bytes()) && is_of_a_language(message)
+        };
+        if !NEEDLES.is_match(line) && json::with_record(line, is_foreign) == Some(true) {
+            self.foreign(joiner);
+        }
+    }
+
+    fn foreign_csv_record(&mut self, record: &[u8], joiner: &mut Joiner) {
+        let Some(fields) = csv::record(without_end(record)) else { return };
+        if !is_severity_of_others(&fields.severity) && is_of_a_language(&fields.message) {
+            self.foreign(joiner);
+        }
+    }
+
+    fn foreign(&mut self, joiner: &mut Joiner) {
+        self.unread.foreign += 1;
+        joiner.tally.foreign += 1;
+    }
+
     fn take(&mut self, line: LineFacts<'_>, message: &LogMessage<'_>, census: &mut Census, joiner: &mut Joiner) {
         if let Some(at) = line.at {
             self.observe(at);
@@ -432,6 +494,7 @@ impl LogFile {
                 };
                 census.add_refused(key, session_id(line.key, line.at), line.at);
             }
+            LogMessage::Damaged => self.unread.records += 1,
             LogMessage::Setting(value) => {
                 let value = match *value {
                     b"" => "off, its default".to_owned(),
@@ -463,7 +526,7 @@ impl LogFile {
             }
         }
         if matches!(self.format, Format::Csv) && (self.is_quoted || self.is_cut) {
-            self.unread += 1;
+            self.unread.records += 1;
         }
         self.coverage.close();
         let after = sink.joiner.tally;
@@ -488,7 +551,10 @@ impl LogFile {
         if let Some(value) = self.settings.first() {
             let detail = format!("log_connections was set to '{value}': connections after that are not in the log");
             source.lacks(MissingReason::LogConnectionsOff, detail);
-        } else if authorized == 0 && (after.disconnected > before.disconnected || self.coverage.observed() > DAY) {
+        } else if authorized == 0
+            && self.unread.foreign == 0
+            && (after.disconnected > before.disconnected || self.coverage.observed() > DAY)
+        {
             let detail = "no line says that a connection was authorized: log_connections is off";
             source.lacks(MissingReason::LogConnectionsOff, detail);
         }
@@ -496,12 +562,7 @@ impl LogFile {
             let detail = format!("{} about connections without the prefix", counted(self.other_prefix, "line"));
             source.lacks(MissingReason::MixedPrefixes, detail);
         }
-        if self.unread > 0 {
-            source.lacks(
-                MissingReason::Damaged,
-                format!("{} about connections could not be read", counted(self.unread, "record")),
-            );
-        }
+        self.unread.note(source);
         if matches!(self.format, Format::Stderr) {
             if !self.prefixes.iter().all(Prefix::has_time) {
                 source
@@ -588,9 +649,19 @@ fn counted(number: u64, noun: &str) -> String {
 
 /// Whether a line is by itself a record of csvlog with quoted text in it.
 fn is_whole_record(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = without_end(line);
     memchr(b'"', line).is_some() && csv::record(line).is_some_and(|record| stamp(&record.time).is_some())
+}
+
+/// A line without its line break.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether a word is a severity that messages about connections do not have; one that is not known may be theirs.
+fn is_severity_of_others(word: &[u8]) -> bool {
+    is_severity(word) && !is_log_severity(word)
 }
 
 fn first_line(text: &[u8]) -> &[u8] {

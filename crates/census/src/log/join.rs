@@ -42,6 +42,8 @@ pub(super) struct ConnectionTally {
     pub(super) received: u64,
     pub(super) authorized: u64,
     pub(super) disconnected: u64,
+    /// Messages that look like one of those, in a language that is not known.
+    pub(super) foreign: u64,
     /// Network sessions without an address, because *received* was not logged.
     pub(super) without_origin: u64,
     /// Lines without a key.

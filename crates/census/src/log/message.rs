@@ -22,6 +22,8 @@ pub(crate) enum LogMessage<'a> {
     Setting(&'a [u8]),
     /// A client without TLS was refused for that.
     Refused(RefusedLine<'a>),
+    /// It begins like one of these, and goes on like none.
+    Damaged,
 }
 
 /// Where a connection comes from.
@@ -89,7 +91,7 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
             continue;
         }
         if let Some(rest) = message.strip_prefix(wording.received.as_bytes()) {
-            return Some(LogMessage::Received(origin(rest, wording.received_port)));
+            return Some(received(rest, wording.received_port));
         }
         if let Some(rest) = message.strip_prefix(wording.authorized.as_bytes()) {
             return Some(LogMessage::Authorized(authorized(rest, wording, false, columns)));
@@ -123,6 +125,18 @@ fn setting(message: &[u8]) -> Option<&[u8]> {
     let mut parts = tail.split(is_mark);
     let value = parts.nth(1).map(str::trim);
     Some(value.unwrap_or_default().as_bytes())
+}
+
+/// Nothing follows the port. What does is the rest of a line of which the beginning was lost.
+fn received<'a>(rest: &'a [u8], port: &str) -> LogMessage<'a> {
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit);
+    match rfind(rest, port.as_bytes()) {
+        None if rest == b"[local]" => LogMessage::Received(ConnectionOrigin::Local),
+        Some(at) if rest.get(at + port.len()..).is_some_and(is_number) => {
+            LogMessage::Received(ConnectionOrigin::Host(rest.get(..at).unwrap_or_default()))
+        }
+        _ => LogMessage::Damaged,
+    }
 }
 
 /// `[local]` alone is a socket: a host, whatever its name, has a port behind it.

@@ -12,6 +12,7 @@ mod message;
 mod prefix;
 mod refusal;
 mod short;
+mod unread;
 mod wording;
 
 pub use prefix::{InvalidPrefix, Prefix};
@@ -100,6 +101,10 @@ impl LogReader {
     pub fn finish(mut self) -> Census {
         self.end(LogEnd::Whole);
         self.joiner.finish(&mut self.census);
+        // What cannot be read is noted where it stands, and may be all of them.
+        if self.joiner.tally.authorized == 0 && self.joiner.tally.foreign > 0 {
+            return self.census;
+        }
         if self.joiner.tally.authorized == 0 {
             let detail = if self.joiner.tally.received > 0 {
                 "connections are logged as received, but not as authorized: log_connections leaves that out"
