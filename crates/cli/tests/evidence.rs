@@ -130,6 +130,41 @@ fn a_pack_has_what_the_state_keeps_and_the_same_state_gives_the_same_bytes() {
 }
 
 #[test]
+fn probes_of_servers_of_the_audit_are_packed_with_their_messages_and_others_are_not() {
+    let place = Place::new();
+    place.kept(&["audit", "--server", "pg-catalog-prod"]);
+    place.pack("plain.zip", &[]);
+    place.unpacked("plain.zip", "plain");
+    let host = place.json("plain/audit.json")["servers"][0]["fqdn"].as_str().unwrap().to_owned();
+    // No packet leaves this machine: the proxy is a port of loopback on which nothing listens.
+    let state = place.text("state/simulated");
+    let probe = ["probe", "--transcript", "--proxy", "socks5h://127.0.0.1:1", "--state", &state];
+    let probed = run(&[&probe[..], &[&host.to_uppercase(), "127.0.0.1:1"]].concat());
+    assert_eq!(probed.code, 4, "{}{}", probed.stdout, probed.stderr);
+    place.pack("a.zip", &[]);
+    place.unpacked("a.zip", "a");
+    assert_eq!(place.json("a/pack.json")["contents"]["probes"], 1);
+    let file = std::fs::read_dir(place.path("a/probes")).unwrap().next().unwrap().unwrap().path();
+    let lines: Vec<Value> =
+        std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines[0]["probe"].is_string() && lines.len() > 1, "{lines:?}");
+    assert!(lines[1..].iter().all(|line| line["host"].as_str().unwrap().eq_ignore_ascii_case(&host)), "{lines:?}");
+    assert!(lines[1..].iter().all(|line| line.get("transcript").is_some()), "{lines:?}");
+}
+
+#[test]
+fn a_state_that_was_touched_is_not_packed() {
+    let place = Place::new();
+    place.kept(&["audit"]);
+    let database = rusqlite::Connection::open(place.path("state/simulated/hostssl.db")).unwrap();
+    let change = "UPDATE judgements SET document = replace(document, '\"fail\"', '\"pass\"')";
+    assert!(database.execute(change, []).unwrap() > 0);
+    let refused = place.pack("a.zip", &[]);
+    assert_eq!((refused.code, refused.stderr.contains("its SHA-256 differs")), (1, true), "{}", refused.stderr);
+    assert!(!place.path("a.zip").exists());
+}
+
+#[test]
 fn an_auditor_without_hostssl_can_check_a_pack() {
     let place = Place::new();
     place.kept(&["audit"]);

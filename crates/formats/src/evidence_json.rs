@@ -414,7 +414,7 @@ impl From<&model::Finding> for Explanation {
                 None => observed.unwrap_or("nothing that passes").to_owned(),
             },
             (model::Outcome::NotApplicable, _) => {
-                observed.unwrap_or("the control does not apply to this kind of server").to_owned()
+                observed.unwrap_or("the control does not apply to this server").to_owned()
             }
             _ => observed.unwrap_or_default().to_owned(),
         };

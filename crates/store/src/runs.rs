@@ -168,6 +168,15 @@ impl StoreReader {
         crate::audits::looked_at_the_wire(&self.lock(), audit)
     }
 
+    /// Checks that what is kept of the servers of an audit still has the SHA-256 under which it was kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] for the first server of which it does not.
+    pub fn check_documents(&self, audit: &AuditEntry) -> Result<(), StoreError> {
+        crate::audits::check_documents(&self.lock(), audit)
+    }
+
     /// The report of a kept audit as it was.
     ///
     /// # Errors

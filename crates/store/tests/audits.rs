@@ -486,3 +486,19 @@ fn latest_key(store: &AuditStore, audit: &hostssl_store::AuditEntry) -> String {
     let page = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: 1 }).unwrap();
     page.rows[0].key.clone()
 }
+
+#[test]
+fn what_was_changed_in_the_database_no_longer_has_its_hash() {
+    for (table, old, new) in [("facts", "\"off\"", "\"on\""), ("judgements", "\"fail\"", "\"pass\"")] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = AuditStore::open(directory.path()).unwrap();
+        let audit = save(&store, &Estate::small().report(1));
+        let reader = StoreReader::open(directory.path()).unwrap();
+        reader.check_documents(&audit).unwrap();
+        let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+        let change = format!("UPDATE {table} SET document = replace(document, ?1, ?2) WHERE instr(document, ?1)");
+        assert!(database.execute(&change, [old, new]).unwrap() > 0, "{table}");
+        let found = reader.check_documents(&audit).unwrap_err().to_string();
+        assert!(found.contains("its SHA-256 differs"), "{found}");
+    }
+}

@@ -93,6 +93,7 @@ fn pack(args: &EvidenceArgs, out: &Path, talk: &OutputArgs) -> Result<Exit, CliE
     let simulated = args.of.simulated();
     let reader = args.state.read_if_any(simulated)?.ok_or_else(nothing_kept)?;
     let audit = find_audit(&reader, &args.run)?;
+    reader.check_documents(&audit)?;
     let mut report = reader.audit_report(&audit)?;
     let ended = utc(&report.run.finished_at);
     let waivers = args.waivers.as_deref().map(|path| Ok::<_, CliError>((path, waivers::text(path)?))).transpose()?;

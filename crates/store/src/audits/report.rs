@@ -11,6 +11,7 @@ use hostssl_model::{
     SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary,
 };
 use rusqlite::{Connection, params_from_iter};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 /// The report of an audit as it was.
@@ -68,6 +69,29 @@ pub(crate) fn each_server(
             bring_up_to_date(&mut report, ServerEvidence::read(evidence)?, outcome_from(row.get(3)?));
         }
         take(report);
+    }
+    Ok(())
+}
+
+/// Whether everything that is kept of the servers of an audit still has the SHA-256 under which it was kept.
+pub(crate) fn check_documents(connection: &Connection, audit: &AuditEntry) -> Result<(), StoreError> {
+    let tables = [("facts", "facts", "what was observed"), ("judgements", "judgement", "the result")];
+    for (table, column, what) in tables {
+        let mut statement = connection.prepare(&format!(
+            "SELECT d.hash, d.document, min(s.spelled) FROM observations o JOIN {table} d ON d.num = o.{column} \
+             JOIN servers s ON s.num = o.server WHERE o.audit = ?1 GROUP BY d.num"
+        ))?;
+        let mut rows = statement.query([audit.num])?;
+        while let Some(row) = rows.next()? {
+            let hash = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            let document = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            if Sha256::digest(document).as_slice() != hash {
+                let server: String = row.get(2)?;
+                return Err(StoreError::Corrupt(format!(
+                    "{what} of {server} is not what was kept: its SHA-256 differs"
+                )));
+            }
+        }
     }
     Ok(())
 }
