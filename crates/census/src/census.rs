@@ -273,6 +273,9 @@ pub struct CensusReport {
     pub sources: Vec<Source>,
     /// The clients, those in plaintext first.
     pub clients: Vec<Client>,
+    /// Clients that were last seen before the window, when enforcement would have refused them, or may have, and of which
+    /// nothing newer is known. While there are any, nothing is safe.
+    pub earlier: Vec<Client>,
     /// Sightings of clients that are not listed, in the order of [`SessionTls::ALL`].
     pub unlisted: [u64; 4],
     /// Clients that the server refused because they did not use TLS, the last one first. They change no verdict.
@@ -410,6 +413,7 @@ impl Census {
             refused: self.refused.shown(self.since, &clients),
             refused_unlisted: self.refused.unlisted,
             clients,
+            earlier: Vec::new(),
             unlisted: self.unlisted.counts,
         }
     }

@@ -4,9 +4,11 @@
 //! did not see says nothing, so evidence ages and does not vanish; [`KeptCensus::judge`] leaves out what is too old.
 
 mod document;
+mod earlier;
 mod verdict;
 
 pub use document::InvalidKeptCensus;
+pub use earlier::{EarlierClient, EarlierFate};
 pub use verdict::Restriction;
 
 use crate::census::{ClientSightings, DAY, Key, earliest};

@@ -96,7 +96,9 @@ fn a_census_grows_and_the_window_cuts_it() {
     kept.merge(look(&[&log(7 * 24..15 * 24, &[0])], START + 15 * DAY));
     let now = START + 15 * DAY;
     let week = kept.judge(requirements(7, now), None);
-    assert_eq!((week.verdict, week.clients.len()), (CensusVerdict::Safe, 1), "{}", week.reason);
+    // The week has no client in plaintext, but nothing newer is known of the one from the week before.
+    assert_eq!((week.verdict, week.clients.len()), (CensusVerdict::NeedsObservation, 1), "{}", week.reason);
+    assert_eq!(week.earlier.iter().map(|client| client.user.as_deref()).collect::<Vec<_>>(), [Some("batch")]);
     let fortnight = kept.judge(requirements(14, now), None);
     assert_eq!((fortnight.verdict, fortnight.clients.len()), (CensusVerdict::Breaks, 2), "{}", fortnight.reason);
     let since = kept.judge(requirements(14, now), Some(START + 10 * DAY));
@@ -232,9 +234,11 @@ fn clients_that_are_not_listed_are_no_clients_with_tls() {
     let report = kept.judge(requirements(7, now), None);
     assert_eq!((report.verdict, report.clients.len()), (CensusVerdict::NeedsObservation, 1), "{}", report.reason);
     assert_eq!(KeptCensus::from_json(&kept.to_json()).unwrap(), kept);
-    // Those who came before the window do not matter any more.
+    // Of those who came before the window, only the ones that are listed matter: they may come back.
     let kept = look(&[week.clone(), crowd(1, 60, "")]);
-    assert_eq!(kept.judge(requirements(7, now), None).verdict, CensusVerdict::Safe);
+    let report = kept.judge(requirements(7, now), None);
+    assert_eq!((report.verdict, report.earlier.len()), (CensusVerdict::NeedsObservation, 50));
+    assert!(report.reason.contains("50 clients that connected in plaintext before"), "{}", report.reason);
     // A document without their time counts them as of its look.
     let text = kept.to_json();
     let (head, tail) = text.split_once(",\"unlistedUntil\":[").unwrap();

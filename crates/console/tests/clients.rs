@@ -18,9 +18,14 @@ const TLS: &str = "user=app database=shop SSL enabled (protocol=TLSv1.3, cipher=
 
 /// A look at the log of so many hours until now, with this end of each line that authorizes.
 fn look(hours: i64, rest: &[&str]) -> KeptCensus {
+    look_between(hours, 0, rest)
+}
+
+/// The same of the hours from so many ago to so many ago.
+fn look_between(from: i64, to: i64, rest: &[&str]) -> KeptCensus {
     let now = Timestamp::now().as_second();
     let mut log = String::new();
-    for hour in (0..=hours).rev() {
+    for hour in (to..=from).rev() {
         let at = now - hour * 3_600;
         let time = Timestamp::from_second(at).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string();
         for (number, rest) in rest.iter().enumerate() {
@@ -91,6 +96,37 @@ async fn who_would_be_refused_is_told_before_anything_is_changed() {
             || page.contains("Every client used TLS"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn a_client_that_was_not_observed_since_is_on_the_page_and_is_no_all_clear() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let off = key(&visitor, "pg-off").await;
+    let (tab, security) = (format!("/servers/{off}/clients"), format!("/servers/{off}/connection-security"));
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let add = |look| store.merge_censuses(vec![(ResourceId::try_from(OFF).unwrap(), look)]).unwrap();
+    let job = "user=report database=shop application_name=psycopg2 nightly";
+    // It connected in plaintext until nine days ago, and not at all since.
+    add(look_between(400, 216, &[TLS, job]));
+    add(look_between(216, 0, &[TLS]));
+    for page in [&tab, &security, &"/".to_owned()] {
+        let body = visitor.get(page).await.body;
+        assert!(body.contains("not observed enough") && !body.contains("safe to enforce"), "{page}: {body}");
+    }
+    let page = visitor.get(&tab).await.body;
+    for words in ["report on shop", "not observed since", "1 client that connected in plaintext before", "sslmode=require"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(visitor.get(&security).await.body.contains("report on shop, psycopg2"));
+    // Yesterday it came with TLS: the page says so, and who it was.
+    add(look_between(20, 0, &[TLS, &format!("{job} {}", TLS.split_once("database=shop ").unwrap().1)]));
+    let page = visitor.get(&tab).await.body;
+    for words in ["safe to enforce", "with TLS since, last", "not with TLS</span>"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ impl ClientsReport {
     pub fn keep_only(&mut self, tls: SessionTls) {
         for server in &mut self.servers {
             server.census.clients.retain(|client| client.tls == tls);
+            server.census.earlier.retain(|client| client.tls == tls);
         }
     }
 }

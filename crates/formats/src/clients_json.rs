@@ -67,6 +67,11 @@ struct Server<'a> {
     sources: Vec<Source<'a>>,
     /// The distinct clients, those in plaintext first.
     clients: Vec<Client<'a>>,
+    /// Clients that were last seen before the window, in plaintext or unknown whether with TLS, and not with TLS since: while
+    /// there are any, the server is not safe. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    earlier: Vec<Client<'a>>,
     /// Sightings of clients beyond those that are listed, by their encryption.
     unlisted: Unlisted,
     /// Clients that the server refused because they did not use TLS, the most recent first; absent if there are none.
@@ -312,6 +317,7 @@ fn server(server: &ServerClients) -> Server<'_> {
         observed_seconds: census.observed / 1_000,
         sources: census.sources.iter().map(source).collect(),
         clients: census.clients.iter().map(|one| client(one, &census.sources)).collect(),
+        earlier: census.earlier.iter().map(|one| client(one, &census.sources)).collect(),
         unlisted: Unlisted { plaintext, unknown, tls, local },
         refused: census.refused.iter().map(RefusedV1::from).collect(),
     }

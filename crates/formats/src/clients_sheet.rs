@@ -10,7 +10,7 @@ use std::io::{self, Write};
 pub(crate) const SHEET_HINT: &str = "the exact change of each client, to send to its team: -o markdown";
 
 /// Clients that need a change, by driver.
-pub(crate) fn by_driver(clients: &[Client]) -> BTreeMap<Driver, Vec<&Client>> {
+pub(crate) fn by_driver<'a>(clients: impl IntoIterator<Item = &'a Client>) -> BTreeMap<Driver, Vec<&'a Client>> {
     let mut drivers: BTreeMap<Driver, Vec<&Client>> = BTreeMap::new();
     for client in clients {
         if let Some(fix) = Fix::of(client) {

@@ -83,6 +83,10 @@ fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -
         writeln!(out, "  observed from {} to {} UTC", minute(window.from), minute(window.to))?;
     }
     write_clients(out, &census.clients, palette)?;
+    if !census.earlier.is_empty() {
+        writeln!(out, "  last seen before that time, and not with TLS since:")?;
+        write_clients(out, &census.earlier, palette)?;
+    }
     for (count, tls) in census.unlisted.iter().zip(SessionTls::ALL) {
         if *count > 0 {
             writeln!(out, "  {count} more sightings of clients that are not listed: {}", tls.as_str())?;
@@ -95,7 +99,7 @@ fn write_server(out: &mut dyn Write, server: &ServerClients, palette: Palette) -
         writeln!(out, "  {}: {}", doubt.as_str(), doubt.explanation())?;
     }
     write_refused(out, census, palette)?;
-    for (driver, clients) in by_driver(&census.clients) {
+    for (driver, clients) in by_driver(census.clients.iter().chain(&census.earlier)) {
         let plural = if clients.len() == 1 { "" } else { "s" };
         writeln!(out, "  fix {} client{plural} of {}:", clients.len(), driver.title())?;
         writeln!(out, "    {}", driver.change().require)?;

@@ -1,6 +1,7 @@
 //! What a kept census says about making a server stricter.
 
-use super::{KeptCensus, KeptClient, KeptSource};
+use super::earlier::doubt;
+use super::{EarlierClient, EarlierFate, KeptCensus, KeptClient, KeptSource};
 use crate::census::{DAY, Key, SessionNames, order};
 use crate::verdict::{CensusEvidence, days, index, judge};
 use crate::{
@@ -20,7 +21,8 @@ pub enum Restriction<'a> {
 
 impl KeptCensus {
     /// Judges whether TLS can be enforced. The window ends with the newest thing that was observed, and what was seen
-    /// before the window, or before `since`, does not count.
+    /// before the window, or before `since`, does not count; but nothing is safe while a client that was in plaintext before
+    /// the window has not been observed since ([`Self::earlier`]).
     #[must_use]
     pub fn judge(&self, requirements: Requirements, since: Option<Millis>) -> CensusReport {
         let from = self.from(requirements, since);
@@ -28,6 +30,8 @@ impl KeptCensus {
         let clients = self.clients_from(from, &sources);
         let evidence = CensusEvidence { clients: &clients, unlisted: self.unlisted.since(from), sources: &sources };
         let (verdict, reason) = judge(&evidence, requirements);
+        let earlier = self.earlier_for(Restriction::RequireTls, from, since, &sources);
+        let (verdict, reason) = unless_missed(verdict, reason, &earlier, Restriction::RequireTls);
         let mut whole = Coverage::default();
         sources.iter().for_each(|source| whole.merge(&source.coverage));
         CensusReport {
@@ -39,6 +43,7 @@ impl KeptCensus {
             refused: self.refused.shown(from, &clients),
             refused_unlisted: self.refused.unlisted,
             clients,
+            earlier: still_open(earlier),
             unlisted: self.unlisted.counts,
         }
     }
@@ -50,7 +55,7 @@ impl KeptCensus {
     }
 
     /// Judges one way to make the server stricter. The clients of the report are those that it would refuse, and those of which
-    /// that is unknown. What was seen before `since` does not count.
+    /// that is unknown, those among them that were last seen before the window. What was seen before `since` does not count.
     #[must_use]
     pub fn impact(
         &self,
@@ -61,8 +66,10 @@ impl KeptCensus {
         let mut report = self.judge(requirements, since);
         let Restriction::MinimumTls(floor) = restriction else {
             report.clients.retain(|client| matches!(client.tls, SessionTls::Plaintext | SessionTls::Unknown));
+            report.clients.extend(report.earlier.iter().cloned());
             return report;
         };
+        let earlier = self.earlier_for(restriction, self.from(requirements, since), since, &report.sources);
         let lowest = |client: &Client| client.lowest_protocol.clone();
         let is_below = |client: &Client| lowest(client).is_some_and(|version| version.as_str() < floor);
         let is_open = |client: &Client| match client.tls {
@@ -87,15 +94,18 @@ impl KeptCensus {
             let others: Vec<Client> =
                 report.clients.iter().filter(|client| client.tls != SessionTls::Plaintext).cloned().collect();
             let evidence = CensusEvidence { clients: &others, unlisted: [0; 4], sources: &report.sources };
-            match judge(&evidence, requirements) {
+            let (verdict, reason) = match judge(&evidence, requirements) {
                 (CensusVerdict::Safe, _) => {
                     let observed = days(report.observed);
                     (CensusVerdict::Safe, format!("every client with TLS used {floor} or newer in {observed}"))
                 }
                 other => other,
-            }
+            };
+            unless_missed(verdict, reason, &earlier, restriction)
         };
         report.clients.retain(|client| is_below(client) || is_open(client));
+        report.earlier = still_open(earlier);
+        report.clients.extend(report.earlier.iter().cloned());
         report
     }
 
@@ -106,7 +116,7 @@ impl KeptCensus {
         complete.or_else(|| self.sources.values().flat_map(|source| &source.parts).map(|(span, ..)| span.to).max())
     }
 
-    fn from(&self, requirements: Requirements, since: Option<Millis>) -> Option<Millis> {
+    pub(super) fn from(&self, requirements: Requirements, since: Option<Millis>) -> Option<Millis> {
         let from = self.until().map(|until| until.saturating_sub(requirements.window));
         from.max(since)
     }
@@ -129,9 +139,29 @@ impl KeptCensus {
     }
 }
 
+/// The verdict, unless it is safe only because clients that would have been refused were not observed lately.
+fn unless_missed(
+    verdict: CensusVerdict,
+    reason: String,
+    earlier: &[EarlierClient],
+    restriction: Restriction<'_>,
+) -> (CensusVerdict, String) {
+    match doubt(earlier, restriction) {
+        Some(doubt) if verdict == CensusVerdict::Safe => {
+            (CensusVerdict::NeedsObservation, format!("{reason}, but {doubt}"))
+        }
+        _ => (verdict, reason),
+    }
+}
+
+/// Those of which nothing newer is known.
+fn still_open(earlier: Vec<EarlierClient>) -> Vec<Client> {
+    earlier.into_iter().filter(|one| one.fate == EarlierFate::Unknown).map(|one| one.client).collect()
+}
+
 /// What is known of sessions that were seen whole: those of clients that count, because whoever left before may have come back
 /// another way. Of a session with TLS it does not matter when it began.
-struct Settled {
+pub(super) struct Settled {
     names: HashSet<SessionNames>,
     /// Users and addresses of replication, whose messages have no database.
     replication: HashSet<(Option<String>, Option<String>)>,
@@ -139,7 +169,7 @@ struct Settled {
 }
 
 impl Settled {
-    fn of(kept: &KeptCensus, counts: &impl Fn(&KeptClient) -> bool) -> Self {
+    pub(super) fn of(kept: &KeptCensus, counts: &impl Fn(&KeptClient) -> bool) -> Self {
         let doubtful = kept.clients.values().any(KeptClient::is_half_seen);
         let whole = || kept.clients.iter().filter(|(_, client)| doubtful && !client.is_half_seen());
         let present = || whole().filter(|(_, client)| counts(client));
@@ -158,7 +188,7 @@ impl Settled {
     }
 
     /// Whether a client of which only a part of its sessions was seen is one that is known, so that it is no news.
-    fn explains(&self, key: &Key, client: &KeptClient) -> bool {
+    pub(super) fn explains(&self, key: &Key, client: &KeptClient) -> bool {
         if !client.is_half_seen() {
             return false;
         }
@@ -179,7 +209,7 @@ impl KeptClient {
         matches!(self.doubt, Some(Doubt::BeganBefore | Doubt::NoAddress))
     }
 
-    fn shown(&self, key: &Key, from: Option<Millis>, sources: &[Source]) -> Client {
+    pub(super) fn shown(&self, key: &Key, from: Option<Millis>, sources: &[Source]) -> Client {
         let Key { user, database, application, address, backend, tls } = key.clone();
         let first_day = from.map(|from| from.div_euclid(DAY));
         let counted: Vec<_> =

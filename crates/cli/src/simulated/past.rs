@@ -27,8 +27,9 @@ use tokio::sync::watch;
 
 /// How long ago the audits of the past were, in hours; the newest last.
 const PAST: [i64; 14] = [720, 670, 612, 556, 503, 441, 388, 335, 270, 219, 164, 98, 47, 3];
-/// How many days ago the clients were looked at: Azure keeps the logs of a week at most.
-const LOOKS: [u32; 4] = [21, 14, 7, 0];
+/// How many days ago the clients were looked at. Azure keeps the logs of a week at most, and those of one server here for two
+/// days only.
+const LOOKS: [u32; 7] = [21, 14, 8, 6, 4, 2, 0];
 /// Fleets beyond this many servers get a short past: each audit of it takes its time.
 const LARGE: usize = 500;
 /// Servers whose setting changed, at most.
@@ -125,7 +126,7 @@ impl Past<'_> {
         if probed { self.look_at_clients().await } else { Ok(()) }
     }
 
-    /// Looks at the clients once a week, as somebody would have done.
+    /// Looks at the clients now and then, as somebody would have done.
     async fn look_at_clients(&self) -> Result<(), CliError> {
         for days in LOOKS {
             if self.stop.borrow().is_some() {

@@ -2,7 +2,8 @@
 
 use crate::view::{Badge, Timeline, When, count, plural};
 use hostssl_census::{
-    CensusReport, CensusVerdict, Client, Fix, Interval, KeptCensus, Requirements, Restriction, SessionTls, Source,
+    CensusReport, CensusVerdict, Client, EarlierClient, EarlierFate, Fix, Interval, KeptCensus, Requirements, Restriction,
+    SessionTls, Source,
 };
 use hostssl_store::CensusEntry;
 
@@ -33,6 +34,8 @@ pub(super) struct ClientRow {
     pub(super) badge: Badge,
     pub(super) version: Option<String>,
     pub(super) doubt: Option<&'static str>,
+    /// What became of it, if it was last seen before the window; and when it was seen with TLS since.
+    pub(super) fate: Option<(&'static str, Option<When>)>,
     pub(super) first: Option<When>,
     pub(super) last: Option<When>,
     pub(super) sightings: String,
@@ -55,6 +58,8 @@ fn requirements(now_ms: i64) -> Requirements {
 impl Clients {
     pub(super) fn of(kept: &KeptCensus, now_ms: i64) -> Self {
         let report = kept.judge(requirements(now_ms), None);
+        let (open, others): (Vec<EarlierClient>, Vec<EarlierClient>) =
+            kept.earlier(requirements(now_ms), None).into_iter().partition(|one| one.fate == EarlierFate::Unknown);
         let number = |tls: SessionTls| report.clients.iter().filter(|client| client.tls == tls).count() as u64;
         let counts = [
             ("in plaintext", SessionTls::Plaintext),
@@ -63,6 +68,8 @@ impl Clients {
             ("local", SessionTls::Local),
         ];
         let counts = counts.into_iter().map(|(words, tls)| (words, count(number(tls))));
+        let missed = Some(open.len() as u64).filter(|missed| *missed > 0);
+        let counts = counts.chain(missed.map(|missed| ("earlier, not observed since", count(missed))));
         let CensusReport { verdict, reason, window, sources, clients, .. } = &report;
         let observed: Vec<Interval> = sources.iter().flat_map(|source| source.coverage.spans()).collect();
         Self {
@@ -72,12 +79,39 @@ impl Clients {
             window: window.map(|window| (When(window.from), When(window.to))),
             counts: counts.collect(),
             timeline: Timeline::of(&kept.timeline(), &observed),
-            rows: clients.iter().take(SHOWN).map(ClientRow::from).collect(),
-            more: clients.len().saturating_sub(SHOWN),
+            more: (clients.len() + open.len() + others.len()).saturating_sub(SHOWN),
+            rows: rows(clients, &open, &others),
             sources: sources.iter().map(source_row).collect(),
         }
     }
 }
+
+/// Those who would be refused, those who may be, then the others; and of these last those who were seen before the window.
+/// So the table has everybody who is in the chart above it in plaintext.
+fn rows(clients: &[Client], unknown: &[EarlierClient], others: &[EarlierClient]) -> Vec<ClientRow> {
+    let is_open = |client: &&Client| matches!(client.tls, SessionTls::Plaintext | SessionTls::Unknown);
+    let now = |open: bool| clients.iter().filter(move |client| is_open(client) == open).map(ClientRow::from);
+    let earlier = |some: &'_ [EarlierClient]| some.iter().map(ClientRow::from).collect::<Vec<_>>();
+    now(true).chain(earlier(unknown)).chain(now(false)).chain(earlier(others)).take(SHOWN).collect()
+}
+
+impl From<&EarlierClient> for ClientRow {
+    fn from(earlier: &EarlierClient) -> Self {
+        let row = Self::from(&earlier.client);
+        match earlier.fate {
+            EarlierFate::Unknown => Self { fate: Some(("not observed since", None)), ..row },
+            EarlierFate::WithTls(at) => {
+                Self { badge: WAS_PLAINTEXT, fate: Some(("with TLS since, last", Some(When(at)))), fix: None, ..row }
+            }
+            EarlierFate::Gone => {
+                Self { badge: WAS_PLAINTEXT, fate: Some(("absent for more than 35 days", None)), fix: None, ..row }
+            }
+        }
+    }
+}
+
+/// What was known of a client until newer evidence replaced it.
+const WAS_PLAINTEXT: Badge = Badge { class: "none", shape: "–", word: "not with TLS" };
 
 impl Refused {
     /// What enforcing would refuse, as far as is known; without a census, that nobody knows.
@@ -150,6 +184,7 @@ impl From<&Client> for ClientRow {
             badge: Badge { class, shape, word },
             version: client.lowest_protocol.clone(),
             doubt: client.doubt.map(hostssl_census::Doubt::explanation),
+            fate: None,
             first: client.first_seen.map(When),
             last: client.last_seen.map(When),
             sightings: format!("{more}{}", count(client.sightings)),
