@@ -68,7 +68,7 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
         traffic("backup", "keycloak", "pg_dump", "10.40.2.8", true, 24),
         nightly("billing", "keycloak", "billing-run", "10.40.6.1"),
     ];
-    const STAGE: &[Traffic] = &[traffic("orders_api", "orders", "PostgreSQL JDBC Driver", "10.21.1.14", true, 2)];
+    const STAGE: &[Traffic] = &[traffic("orders_api", "orders", "PostgreSQL JDBC Driver", "10.21.1.14", true, 1)];
     match server {
         "pg-orders-prod" => Some((KEPT_DAYS, ORDERS)),
         "pg-catalog-prod" => Some((KEPT_DAYS, CATALOG)),

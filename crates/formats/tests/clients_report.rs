@@ -90,3 +90,39 @@ fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
     assert_eq!(verdicts, ["safe", "breaks", "needs-observation", "needs-observation"]);
     schema.assert_refuses(&value, |wrong| wrong["servers"][0]["verdict"] = "fine".into());
 }
+
+/// A week with TLS, and a client in plaintext two days before it.
+fn with_an_earlier_client() -> ClientsReport {
+    let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
+    reader.begin(SourceKind::ArmLogFile, "log");
+    let mut connect = |time: &str, rest: &str| {
+        let head = format!("{time} UTC-6aaae7b4.1-LOG:  ");
+        let host = "host=10.0.0.5 port=1";
+        reader.feed(format!("{head}connection received: {host}\n{head}connection authorized: {rest}\n").as_bytes());
+    };
+    connect("2026-09-08 02:00:00", "user=nightly database=shop application_name=psycopg2 <b>");
+    for hour in 0..8 * 24 {
+        let time = format!("2026-09-{} {:02}:00:00", 10 + hour / 24, hour % 24);
+        connect(&time, &format!("user=app database=shop application_name=web{SSL}"));
+    }
+    reader.end(LogEnd::Whole);
+    let census = reader.finish().keep(0).judge(Requirements::default(), None);
+    let server = ServerClients { id: None, name: "pg-earlier".to_owned(), owner: None, census };
+    ClientsReport { servers: vec![server], ..report() }
+}
+
+#[test]
+fn a_client_that_was_not_observed_since_is_named_with_its_change() {
+    let mut report = with_an_earlier_client();
+    let text = written(|out| clients_text::write(out, &report, &Text::plain()));
+    let (_, earlier) = text.split_once("last seen before that time, and not with TLS since:").unwrap();
+    assert!(earlier.contains("nightly") && earlier.contains("2026-09-08 02:00"), "{text}");
+    assert!(text.contains("needs-observation") && text.contains("fix 1 client of"), "{text}");
+    let value = clients_json::value(&report).unwrap();
+    Schema::generated("clients-v1", &clients_json::schema()).assert_accepts(&value);
+    let server = &value["servers"][0];
+    assert_eq!((&server["verdict"], server["clients"].as_array().unwrap().len()), (&"needs-observation".into(), 1));
+    assert_eq!((&server["earlier"][0]["user"], &server["earlier"][0]["tls"]), (&"nightly".into(), &"plaintext".into()));
+    report.keep_only(hostssl_census::SessionTls::Tls);
+    assert!(clients_json::value(&report).unwrap()["servers"][0].get("earlier").is_none());
+}
