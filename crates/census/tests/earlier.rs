@@ -113,10 +113,9 @@ fn a_client_that_came_back_with_tls_is_replaced_and_another_one_is_not() {
 
 #[test]
 fn a_client_is_gone_when_every_connection_of_a_month_was_observed_without_it() {
-    for (until, fate, verdict) in [
-        (41, EarlierFate::Unknown, CensusVerdict::NeedsObservation),
-        (42, EarlierFate::Gone, CensusVerdict::Safe),
-    ] {
+    for (until, fate, verdict) in
+        [(41, EarlierFate::Unknown, CensusVerdict::NeedsObservation), (42, EarlierFate::Gone, CensusVerdict::Safe)]
+    {
         let kept = with_job(until);
         assert_eq!((fates(&kept, until), kept.judge(week(until), None).verdict), (vec![fate], verdict), "{until}");
     }

@@ -117,7 +117,9 @@ async fn a_client_that_was_not_observed_since_is_on_the_page_and_is_no_all_clear
         assert!(body.contains("not observed enough") && !body.contains("safe to enforce"), "{page}: {body}");
     }
     let page = visitor.get(&tab).await.body;
-    for words in ["report on shop", "not observed since", "1 client that connected in plaintext before", "sslmode=require"] {
+    for words in
+        ["report on shop", "not observed since", "1 client that connected in plaintext before", "sslmode=require"]
+    {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(visitor.get(&security).await.body.contains("report on shop, psycopg2"));

@@ -98,7 +98,9 @@ impl KeptClient {
             (SessionTls::Unknown, _) => None,
             (SessionTls::Plaintext, Restriction::RequireTls) => Some(false),
             // A client in plaintext uses no version of TLS at all.
-            (SessionTls::Plaintext, Restriction::MinimumTls(_)) | (SessionTls::Tls, Restriction::RequireTls) => Some(true),
+            (SessionTls::Plaintext, Restriction::MinimumTls(_)) | (SessionTls::Tls, Restriction::RequireTls) => {
+                Some(true)
+            }
             (SessionTls::Tls, Restriction::MinimumTls(floor)) => {
                 let newest = self.protocols.iter().max_by_key(|(_, (at, _))| *at)?;
                 Some(newest.0.as_str() >= floor)

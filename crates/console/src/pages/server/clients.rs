@@ -2,8 +2,8 @@
 
 use crate::view::{Badge, Timeline, When, count, plural};
 use hostssl_census::{
-    CensusReport, CensusVerdict, Client, EarlierClient, EarlierFate, Fix, Interval, KeptCensus, Requirements, Restriction,
-    SessionTls, Source,
+    CensusReport, CensusVerdict, Client, EarlierClient, EarlierFate, Fix, Interval, KeptCensus, Requirements,
+    Restriction, SessionTls, Source,
 };
 use hostssl_store::CensusEntry;
 
