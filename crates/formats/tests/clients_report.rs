@@ -95,8 +95,10 @@ fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
 fn with_an_earlier_client() -> ClientsReport {
     let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
     reader.begin(SourceKind::ArmLogFile, "log");
+    let mut session = 0;
     let mut connect = |time: &str, rest: &str| {
-        let head = format!("{time} UTC-6aaae7b4.1-LOG:  ");
+        session += 1;
+        let head = format!("{time} UTC-6aaae7b4.{session:x}-LOG:  ");
         let host = "host=10.0.0.5 port=1";
         reader.feed(format!("{head}connection received: {host}\n{head}connection authorized: {rest}\n").as_bytes());
     };
