@@ -73,7 +73,7 @@ pub struct Diff<'a> {
     pub changes: Vec<Change<'a>>,
     /// Findings that both have, with the same end and value.
     pub unchanged: u64,
-    /// Controls that only one of the two audits checked, so that they cannot be compared.
+    /// Controls that only one of the two audits checked, or that their profiles judge differently, in the order of reports.
     pub not_compared: Vec<ControlId>,
 }
 
@@ -100,6 +100,7 @@ pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     let comparable = |id: ControlId| {
         olds.is_empty() || news.is_empty() || (old_controls.contains(&id) && new_controls.contains(&id))
     };
+    let rules_differ = before.run.profile != after.run.profile;
     let mut diff = Diff {
         changes: Vec::new(),
         unchanged: 0,
@@ -110,7 +111,7 @@ pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     };
     for (id, new) in &news {
         match olds.get(id) {
-            Some(old) => compare(&mut diff, old, new, comparable),
+            Some(old) => compare(&mut diff, old, new, rules_differ, comparable),
             None => add(&mut diff, new, comparable),
         }
     }
@@ -119,6 +120,8 @@ pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             diff.changes.push(missing(&old.server, after));
         }
     }
+    diff.not_compared.sort_by_key(|control| ControlId::ALL.iter().position(|one| one == control));
+    diff.not_compared.dedup();
     // Stable: within one difference, servers stay in the order of their ids and controls in that of reports.
     diff.changes.sort_by_key(|change| Difference::ALL.iter().position(|one| *one == change.difference));
     diff
@@ -132,11 +135,15 @@ fn compare<'a>(
     diff: &mut Diff<'a>,
     old: &'a ServerReport,
     new: &'a ServerReport,
+    rules_differ: bool,
     comparable: impl Fn(ControlId) -> bool,
 ) {
     for after in new.findings.iter().filter(|finding| comparable(finding.control)) {
         let before = old.findings.iter().find(|finding| finding.control == after.control);
         match difference(before, after) {
+            Some(_) if rules_differ && before.is_some_and(|before| is_rejudged(before, after)) => {
+                diff.not_compared.push(after.control);
+            }
             Some(difference) => {
                 diff.changes.push(Change { difference, server: &new.server, before, after: Some(after), why: None });
             }
@@ -174,6 +181,14 @@ fn difference(before: Option<&Finding>, after: &Finding) -> Option<Difference> {
         (Outcome::Unknown, _) => Some(Difference::Visible),
         (Outcome::Pass | Outcome::NotApplicable, Outcome::Pass | Outcome::NotApplicable) => None,
     }
+}
+
+/// Whether only the rules can be the reason that a finding ends otherwise: the server has the same value. Parity is about
+/// the values of another server.
+fn is_rejudged(before: &Finding, after: &Finding) -> bool {
+    let judged = |finding: &Finding| matches!(finding.outcome, Outcome::Pass | Outcome::Fail);
+    let same = before.observed.is_some() && before.observed == after.observed;
+    same && judged(before) && judged(after) && after.control != ControlId::ReplicaParity
 }
 
 /// What can be said of a server that the later audit does not list.

@@ -6,7 +6,7 @@ mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
 use hostssl_audit::{Difference, NotLooked, diff};
-use hostssl_model::{AuditReport, Gap, GapScope, Reason, Unchecked};
+use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Reason, Unchecked};
 use proptest::prelude::*;
 
 /// Each change as difference, server and control.
@@ -81,6 +81,20 @@ fn controls_of_one_audit_alone_are_not_compared() {
     assert!(compared.changes.is_empty(), "{compared:?}");
     assert_eq!(compared.unchanged, 1);
     assert!(compared.not_compared.len() >= 3, "{compared:?}");
+}
+
+#[test]
+fn what_only_the_rules_change_is_neither_fixed_nor_new() {
+    let (lax, strict) = (baseline(&[("a", Seen::On)]), audit("strict@1", &[("a", Seen::On)]));
+    for (before, after) in [(&lax, &strict), (&strict, &lax)] {
+        let compared = diff(before, after);
+        assert!(compared.changes.is_empty(), "{compared:?}");
+        assert!(compared.not_compared.contains(&ControlId::MinimumTlsVersion), "{compared:?}");
+    }
+    // A value that changed is a change, whatever the rules.
+    let off = audit("strict@1", &[("a", Seen::Off)]);
+    let better = diff(&off, &lax);
+    assert!(better.changes.iter().any(|one| one.difference == Difference::Fixed), "{better:?}");
 }
 
 fn any_audit() -> impl Strategy<Value = Vec<(&'static str, Seen)>> {

@@ -97,7 +97,7 @@ struct Baseline<'a> {
     same_profile: bool,
     /// Whether both audits have the same cloud and scope. If not, this audit does not pass.
     same_scope: bool,
-    /// Controls that only one of the two audits checked: their failures count as new.
+    /// Controls that only one of the two audits checked, or that their profiles judge differently: their failures count as new.
     not_compared: Vec<&'static str>,
     /// Controls of servers that were checked in the baseline and could not be checked now.
     not_visible: u64,

@@ -23,7 +23,7 @@ pub struct DiffV1<'a> {
     /// The later audit.
     after: AuditV1<'a>,
     summary: SummaryV1,
-    /// Controls that only one of the two audits checked, so that they cannot be compared.
+    /// Controls that only one of the two audits checked, or that their profiles judge differently.
     not_compared: Vec<&'static str>,
     /// The changes: what needs a person first.
     changes: Vec<ChangeV1<'a>>,

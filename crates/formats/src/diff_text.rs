@@ -56,7 +56,11 @@ pub fn write(
     }
     if !diff.not_compared.is_empty() {
         let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
-        writeln!(out, "note: checked in only one of the audits, so not compared: {}", ids.join(", "))?;
+        writeln!(
+            out,
+            "note: checked in only one of the audits, or by other rules, so not compared: {}",
+            ids.join(", ")
+        )?;
     }
     Ok(())
 }

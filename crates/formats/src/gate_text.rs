@@ -61,7 +61,10 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
     }
     if !baseline.not_compared.is_empty() {
         let ids: Vec<&str> = baseline.not_compared.iter().map(|id| id.as_str()).collect();
-        doubts.push(format!("checked in only one of the audits, so what fails counts as new: {}", ids.join(", ")));
+        doubts.push(format!(
+            "checked in only one of the audits, or by other rules, so what fails counts as new: {}",
+            ids.join(", ")
+        ));
     }
     if baseline.not_visible > 0 {
         let noun = if baseline.not_visible == 1 { "control" } else { "controls" };

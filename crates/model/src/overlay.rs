@@ -65,7 +65,7 @@ pub struct BaselineUse {
     pub same_profile: bool,
     /// Whether it has the same cloud and the same scope.
     pub same_scope: bool,
-    /// Controls that only one of the audits checked. What fails of them counts as new.
+    /// Controls that only one of the audits checked, or that their profiles judge differently. What fails of them counts as new.
     pub not_compared: Vec<ControlId>,
     /// Controls of servers that it checked, and that could not be checked now.
     pub not_visible: u64,
