@@ -170,9 +170,13 @@ fn difference(before: Option<&Finding>, after: &Finding) -> Option<Difference> {
     let was = before.map_or(Outcome::NotApplicable, |finding| finding.outcome);
     match (was, after.outcome) {
         (Outcome::Fail, Outcome::Fail) => {
-            let same = before.is_some_and(|before| before.observed == after.observed);
-            // Its observation counts the days that are left, which differ with every day.
-            (!same && after.control != ControlId::CertificateExpiry).then_some(Difference::Changed)
+            let before = before?;
+            // Its observation counts the days that are left, which differ with every day. What was asked does not.
+            let same = match after.control {
+                ControlId::CertificateExpiry => before.expected == after.expected,
+                _ => before.observed == after.observed,
+            };
+            (!same).then_some(Difference::Changed)
         }
         (_, Outcome::Fail) => Some(Difference::New),
         (Outcome::Unknown, Outcome::Unknown) => None,

@@ -67,9 +67,9 @@ impl Known {
         // What was accepted for a time is not known for good once that time is over.
         let waived = baseline.servers.iter().flat_map(|server| {
             let accepted = server.findings.iter().filter(|one| one.accepted().is_some());
-            accepted.map(|one| (&server.server.id, one.control))
+            accepted.map(|one| (server.server.id.to_lowercase(), one.control))
         });
-        let waived: BTreeSet<(&ResourceId, ControlId)> = waived.collect();
+        let waived: BTreeSet<(String, ControlId)> = waived.collect();
         let has_expired =
             |one: &Finding| one.waiver.as_ref().is_some_and(|waiver| waiver.state == WaiverState::Expired);
         let fails = |one: &Finding| {
@@ -77,8 +77,8 @@ impl Known {
         };
         let is_known = |place: FindingPlace, one: &Finding| {
             let Some(server) = report.servers.get(place.server) else { return false };
-            let finding = (&server.server.id, one.control);
-            fails(one) && !worse.contains(&finding) && !waived.contains(&finding)
+            let id = &server.server.id;
+            fails(one) && !worse.contains(&(id, one.control)) && !waived.contains(&(id.to_lowercase(), one.control))
         };
         let failures: BTreeSet<FindingPlace> =
             places(report).filter(|(place, one)| is_known(*place, one)).map(|(place, _)| place).collect();
@@ -88,12 +88,18 @@ impl Known {
             profile: baseline.run.profile.clone(),
             same_profile: baseline.run.profile == report.run.profile,
             same_scope: baseline.run.cloud == report.run.cloud && same_scope(&baseline.run.scope, &report.run.scope),
+            not_checked: compared.not_compared.iter().copied().filter(|control| !judges(report, *control)).collect(),
             not_visible: compared.count(Difference::NotVisible) as u64,
             known: failures.len() as u64,
             not_compared: compared.not_compared,
         };
         Self { used, failures }
     }
+}
+
+/// Whether an audit checked a control of any server.
+fn judges(report: &AuditReport, control: ControlId) -> bool {
+    places(report).any(|(_, finding)| finding.control == control)
 }
 
 /// Whether two scopes name the same places, in any order and any case of the letters.

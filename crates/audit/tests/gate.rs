@@ -5,8 +5,8 @@
 mod common;
 
 use common::{Seen, audit, baseline};
-use hostssl_audit::gate;
-use hostssl_model::{AuditEnd, AuditReport, FailOn, Gap, GapScope, Reason, Unchecked};
+use hostssl_audit::{gate, lay_waivers, read_waivers};
+use hostssl_model::{AuditEnd, AuditReport, ControlId, FailOn, Gap, GapScope, Reason, Unchecked};
 use proptest::prelude::*;
 
 fn end(report: &AuditReport, fail_on: &[FailOn], before: Option<&AuditReport>) -> AuditEnd {
@@ -73,6 +73,30 @@ fn a_baseline_of_other_rules_or_another_scope_never_lets_pass() {
     let narrow = audit("cis-azure-foundations@3.0.0", &[("a", Seen::OffAndOld)]);
     let mut old = baseline(&[("a", Seen::OffAndOld)]);
     assert_eq!(decided(&mut old, &[FailOn::New], Some(&narrow)), ["a minimum-tls-version"]);
+}
+
+#[test]
+fn an_audit_that_checks_less_than_its_baseline_never_passes() {
+    let before = baseline(&[("a", Seen::Off)]);
+    let mut after = before.clone();
+    for server in &mut after.servers {
+        server.findings.retain(|finding| finding.control != ControlId::RequireSecureTransport);
+    }
+    let gated = gate(&after, &[FailOn::New], Some(&before));
+    assert_eq!(gated.end, AuditEnd::Incomplete);
+    assert_eq!(gated.baseline.unwrap().not_checked, [ControlId::RequireSecureTransport]);
+}
+
+#[test]
+fn a_baseline_does_not_outlast_the_waivers_that_it_was_made_with() {
+    let mut before = baseline(&[("a", Seen::Off), ("b", Seen::Off)]);
+    let waived = "[[waiver]]\ncontrol = 'require-secure-transport'\nowner = 'a'\nreason = 'b'\napprover = 'c'\n\
+                  expires = '2026-02-01'\n";
+    let of_a = format!("{waived}scope = '{}'\n", before.servers[0].server.id.as_str());
+    let today = jiff::civil::date(2026, 1, 1);
+    lay_waivers(&mut before, "w.toml", read_waivers(&of_a, today, 365).unwrap());
+    let mut after = baseline(&[("a", Seen::Off), ("b", Seen::Off)]);
+    assert_eq!(decided(&mut after, &[FailOn::New], Some(&before)), ["a require-secure-transport"]);
 }
 
 #[test]

@@ -59,6 +59,13 @@ pub fn doubts(report: &AuditReport) -> Vec<String> {
     if !baseline.same_scope {
         doubts.push(another("scope or cloud"));
     }
+    if !baseline.not_checked.is_empty() {
+        let ids: Vec<&str> = baseline.not_checked.iter().map(|id| id.as_str()).collect();
+        doubts.push(format!(
+            "the baseline checked more than this audit, so this audit does not pass: {}",
+            ids.join(", ")
+        ));
+    }
     if !baseline.not_compared.is_empty() {
         let ids: Vec<&str> = baseline.not_compared.iter().map(|id| id.as_str()).collect();
         doubts.push(format!(

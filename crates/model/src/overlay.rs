@@ -67,6 +67,8 @@ pub struct BaselineUse {
     pub same_scope: bool,
     /// Controls that only one of the audits checked, or that their profiles judge differently. What fails of them counts as new.
     pub not_compared: Vec<ControlId>,
+    /// Those of them that this audit did not check: it cannot say that they are as they were.
+    pub not_checked: Vec<ControlId>,
     /// Controls of servers that it checked, and that could not be checked now.
     pub not_visible: u64,
     /// Failures that were in it already, with the same value.
@@ -74,9 +76,10 @@ pub struct BaselineUse {
 }
 
 impl BaselineUse {
-    /// Whether it has the same rules and the same scope, so that what it does not contain is new.
+    /// Whether it has the same scope and the same rules, and all that it checked was checked again, so that what it does not
+    /// contain is new.
     #[must_use]
     pub fn serves(&self) -> bool {
-        self.same_profile && self.same_scope
+        self.same_profile && self.same_scope && self.not_checked.is_empty()
     }
 }
