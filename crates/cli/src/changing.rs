@@ -82,6 +82,7 @@ pub(crate) async fn change(
         tenant: &site.changing,
         on_behalf: None,
         journal: store,
+        clients: Some(store.reader()),
         clock: &clock,
         judge: judge.as_ref().map(|judge| judge as &dyn Judge),
         events: &progress,
@@ -145,7 +146,7 @@ pub(crate) fn write_report_with(
         write_document(report, sessions, value, talk)
     };
     written.map_err(|error| error.with_hint(format!("`hostssl runs show {}` shows it", report.run)))?;
-    Ok(Exit::of_run(report.outcome))
+    Ok(Exit::of_run(report))
 }
 
 fn write_document(

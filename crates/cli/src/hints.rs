@@ -8,7 +8,7 @@ use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
 use hostssl_console::ServeError;
 use hostssl_evidence::{InvalidKey, InvalidPack};
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
-use hostssl_ops::{NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
+use hostssl_ops::{ClientsSeen, NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
 use hostssl_remediation::{
     ContextMismatch, DamagedRun, ExecuteError, InvalidPlan, InvalidPlanHash, InvalidTransition, JournalError,
     LeftOutReason, NotApproved, PlanHash, RunId, SafeText,
@@ -174,6 +174,8 @@ fn run_errors() -> Vec<Said> {
     let remediation = every! {
         RemediationError::Mismatch(_) => RemediationError::Mismatch(other()),
         RemediationError::OtherPlace(_) => RemediationError::OtherPlace(other()),
+        RemediationError::ClientsSeen(_) =>
+            RemediationError::ClientsSeen(vec![ClientsSeen { server: server.clone(), clients: 1 }]),
         RemediationError::Stopped(_) => RemediationError::Stopped(hostssl_model::Stop::Interrupted),
         RemediationError::NotPermitted(_) => {
             RemediationError::NotPermitted(vec![NotPermitted { server: server.clone(), action: "write" }])
@@ -186,6 +188,7 @@ fn run_errors() -> Vec<Said> {
         ExecuteError::Damaged(_) => ExecuteError::Damaged(DamagedRun::Empty),
         ExecuteError::NothingToResume(_) => ExecuteError::NothingToResume(run()),
         ExecuteError::NotEnded(_) => ExecuteError::NotEnded(run()),
+        ExecuteError::Unfinished(_) => ExecuteError::Unfinished(run()),
         ExecuteError::Defect(_) => ExecuteError::Defect(InvalidTransition::NoSuchStep(1)),
     };
     let [a, b, c, d, e, f, g, h] = journal_errors();

@@ -24,8 +24,8 @@ pub use listener_probe::{ListenerProbe, ServerProbe, observation};
 pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
-    AcceptBreakage, ClientEvidence, FailedBefore, NotPermitted, PlanError, PlanRequest, Planned, Remediation,
-    RemediationError, WireJudge, failed_before, failed_last_time, make_plan,
+    AcceptBreakage, ClientEvidence, ClientsSeen, FailedBefore, NotPermitted, PlanError, PlanRequest, Planned,
+    Remediation, RemediationError, WireJudge, failed_before, failed_last_time, make_plan,
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use selection::{NoMatch, Selector};

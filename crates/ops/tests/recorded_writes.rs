@@ -112,6 +112,7 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
         tenant: &tenant,
         on_behalf: None,
         journal: &MemoryJournal::default(),
+        clients: None,
         clock: &VirtualClock::new(),
         judge: None,
         events: &|_: &ExecutionEvent<'_>| {},

@@ -254,6 +254,8 @@ fn remediation<'a>(tenant: &'a Tenant, journal: &'a Store, clock: &'a Behind) ->
         tenant,
         on_behalf: None,
         journal,
+        // The past has no plan that waited for its approval.
+        clients: None,
         clock,
         judge: None,
         events: &|_: &ExecutionEvent<'_>| (),

@@ -298,6 +298,7 @@ impl ChangeWork {
             tenant,
             on_behalf: self.on_behalf.as_deref(),
             journal: store,
+            clients: Some(store.reader()),
             clock: &clock,
             judge: None,
             events: &events,

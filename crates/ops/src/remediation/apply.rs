@@ -1,5 +1,6 @@
 //! Apply, resume and undo: what stands between an approved plan and the executor.
 
+use super::gate::{ClientEvidence, ClientsSeen, seen_since};
 use super::preflight::{NotPermitted, preflight};
 use super::writer::ArmWriter;
 use crate::Tenant;
@@ -19,6 +20,8 @@ pub struct Remediation<'a> {
     pub on_behalf: Option<&'a str>,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
+    /// Where the kept censuses are: an apply refuses nobody who was seen since its plan was made.
+    pub clients: Option<&'a dyn ClientEvidence>,
     /// Gives the time.
     pub clock: &'a dyn Clock,
     /// Probes listeners, if requested.
@@ -49,6 +52,9 @@ pub enum RemediationError {
         some(.0)
     )]
     NotPermitted(Vec<NotPermitted>),
+    /// Clients were seen since the plan was made that it would refuse.
+    #[error("clients were seen since the plan was made that it would refuse, so nothing was written: {}", named(.0))]
+    ClientsSeen(Vec<ClientsSeen>),
     /// The run was stopped before the first write.
     #[error("{0} before anything was written")]
     Stopped(Stop),
@@ -71,6 +77,9 @@ impl Advice for RemediationError {
             Self::NotPermitted(_) => {
                 "ask for the role that `hostssl role remediate` prints, or leave these servers out: --except NAME, or Exclude on the plan's page"
             }
+            Self::ClientsSeen(_) => {
+                "`hostssl clients` lists them; then plan again: `hostssl plan`, which leaves these servers out unless --accept-breakage names them"
+            }
             Self::Execute(error) => return error.advice(),
         })
     }
@@ -78,7 +87,7 @@ impl Advice for RemediationError {
     fn fault(&self) -> Fault {
         match self {
             Self::Mismatch(_) | Self::OtherPlace(_) => Fault::Request,
-            Self::NotPermitted(_) | Self::Stopped(_) => Fault::Environment,
+            Self::NotPermitted(_) | Self::ClientsSeen(_) | Self::Stopped(_) => Fault::Environment,
             Self::Execute(error) => error.fault(),
         }
     }
@@ -94,13 +103,21 @@ fn executable(plan: &Plan) -> Vec<&Step> {
 }
 
 /// The first few.
-fn some(missing: &[NotPermitted]) -> String {
+fn some(missing: &[impl ToString]) -> String {
     const TOLD: usize = 3;
     let mut text = missing.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if missing.len() > TOLD {
         text.push_str(", …");
     }
     text
+}
+
+fn named(seen: &[ClientsSeen]) -> String {
+    let text = |one: &ClientsSeen| {
+        let plural = if one.clients == 1 { "client" } else { "clients" };
+        format!("{} ({} {plural})", one.server.name(), one.clients)
+    };
+    some(&seen.iter().map(text).collect::<Vec<_>>())
 }
 
 impl Remediation<'_> {
@@ -119,6 +136,10 @@ impl Remediation<'_> {
         let principal = &self.tenant.principal;
         let id = principal.object_id.as_deref().unwrap_or(&principal.name);
         self.check_context(plan, Some(id), max_age)?;
+        let seen = self.clients.map(|clients| seen_since(clients, plan)).unwrap_or_default();
+        if !seen.is_empty() {
+            return Err(RemediationError::ClientsSeen(seen));
+        }
         self.check_permissions(&executable(plan)).await?;
         let by = match self.on_behalf {
             Some(person) => Principal { name: format!("{person} via {}", principal.name), ..principal.clone() },

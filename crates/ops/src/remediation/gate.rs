@@ -5,7 +5,8 @@ use hostssl_audit::Profile;
 use hostssl_census::{CensusReport, CensusVerdict, Client, KeptCensus, Millis, Requirements, Restriction, SessionTls};
 use hostssl_model::{AuditReport, Floor, Outcome, ResourceId, Server, selects};
 use hostssl_remediation::{
-    AcceptedBreakage, AffectedClient, ClientImpact, ClientVerdict, Consent, FixableControl, Goal, MAX_CLIENTS, SafeText,
+    AcceptedBreakage, AffectedClient, ClientImpact, ClientVerdict, Consent, FixableControl, Goal, MAX_CLIENTS, Plan,
+    SafeText, Step,
 };
 use hostssl_store::{AuditStore, StoreError, StoreReader, server_key};
 use jiff::Timestamp;
@@ -85,6 +86,33 @@ pub(super) fn impacts(
     impacts
 }
 
+/// A server whose clients a plan would refuse although nobody has accepted that: they were seen after the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientsSeen {
+    /// The server.
+    pub server: ResourceId,
+    /// How many clients.
+    pub clients: usize,
+}
+
+/// The servers of which clients were seen since a plan was made that it would refuse. A plan that sets what it was told to
+/// is not held up by clients.
+pub(super) fn seen_since(evidence: &dyn ClientEvidence, plan: &Plan) -> Vec<ClientsSeen> {
+    let Some(made) = millis(plan.observed_at()).filter(|_| matches!(plan.goal(), Goal::Fix { .. })) else {
+        return Vec::new();
+    };
+    let seen = |step: &Step| {
+        let kept = evidence.census(&step.server).ok()??;
+        let restriction = restriction(plan.goal(), step.control)?;
+        let report = kept.impact(restriction, Requirements::default(), step.created_at.as_deref().and_then(millis));
+        let is_new = |client: &&Client| client.last_seen.is_some_and(|at| at > made);
+        let clients = report.clients.iter().filter(is_new).count();
+        let refuses = report.verdict == CensusVerdict::Breaks && clients > 0;
+        refuses.then(|| ClientsSeen { server: step.server.clone(), clients })
+    };
+    plan.steps().iter().filter(|step| step.is_executable() && step.accepted.is_none()).filter_map(seen).collect()
+}
+
 /// Milliseconds since 1970 of a time in RFC 3339.
 fn millis(time: &str) -> Option<Millis> {
     time.parse().ok().map(Timestamp::as_millisecond)
@@ -105,17 +133,22 @@ fn impact(
             return Some(ClientImpact { reason, ..ClientImpact::unobserved() });
         }
     };
-    let restriction = match control {
-        FixableControl::RequireSecureTransport => Restriction::RequireTls,
-        FixableControl::MinimumTlsVersion => Restriction::MinimumTls(match goal {
-            Goal::Fix { minimum_tls, .. } => minimum_tls.as_postgresql(),
-            Goal::Set { minimum_tls: Some(Floor::At(version)), .. } => version.as_postgresql(),
-            Goal::Set { .. } => return None,
-        }),
-        // It refuses nobody.
-        FixableControl::LogDownload => return None,
-    };
-    Some(impact_of(&kept.impact(restriction, requirements, since)))
+    Some(impact_of(&kept.impact(restriction(goal, control)?, requirements, since)))
+}
+
+/// What a control makes servers refuse; `None` where it refuses nobody.
+fn restriction(goal: &Goal, control: FixableControl) -> Option<Restriction<'_>> {
+    match control {
+        FixableControl::RequireSecureTransport => Some(Restriction::RequireTls),
+        FixableControl::MinimumTlsVersion => match goal {
+            Goal::Fix { minimum_tls, .. } => Some(Restriction::MinimumTls(minimum_tls.as_postgresql())),
+            Goal::Set { minimum_tls: Some(Floor::At(version)), .. } => {
+                Some(Restriction::MinimumTls(version.as_postgresql()))
+            }
+            Goal::Set { .. } => None,
+        },
+        FixableControl::LogDownload => None,
+    }
 }
 
 fn impact_of(report: &CensusReport) -> ClientImpact {
@@ -192,21 +225,53 @@ mod tests {
             if let Some(source) = census.source_mut(source) {
                 source.coverage.add(Interval { from: NOW_MS - 8 * DAY, to: NOW_MS });
             }
-            let sighting = Sighting {
-                user: Some("app".into()),
-                database: Some("shop".into()),
-                application: None,
-                address: Some("10.0.0.4".into()),
-                backend: Backend::Client,
-                tls: SessionTls::Tls,
-                protocol: Some("TLSv1.3".into()),
-                cipher: None,
-                at: Some(NOW_MS),
-                doubt: None,
-            };
-            census.add(source, sighting);
+            census.add(source, sighting(SessionTls::Tls, NOW_MS));
             Ok(Some(census.keep(NOW_MS)))
         }
+    }
+
+    /// A census with one client in plaintext at this time.
+    #[derive(Debug)]
+    struct PlaintextAt(Millis);
+
+    impl ClientEvidence for PlaintextAt {
+        fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
+            let mut census = Census::default();
+            let source = census.add_source(Source::new(SourceKind::ArmLogFile, "log"));
+            census.add(source, sighting(SessionTls::Plaintext, self.0));
+            Ok(Some(census.keep(self.0)))
+        }
+    }
+
+    fn sighting(tls: SessionTls, at: Millis) -> Sighting {
+        Sighting {
+            user: Some("app".into()),
+            database: Some("shop".into()),
+            application: None,
+            address: Some("10.0.0.4".into()),
+            backend: Backend::Client,
+            tls,
+            protocol: (tls == SessionTls::Tls).then(|| "TLSv1.3".into()),
+            cipher: None,
+            at: Some(at),
+            doubt: None,
+        }
+    }
+
+    #[test]
+    fn clients_that_were_seen_since_the_plan_hold_up_a_step_that_nobody_accepted() {
+        let server = flexible("a", "off", "TLSv1.2");
+        let id = server.server.id.clone();
+        let mut known = PlannerKnowledge::new(vec![server]);
+        known.accepts_breakage = false;
+        let safe = ClientImpact { verdict: ClientVerdict::Safe, ..ClientImpact::unobserved() };
+        known.clients.insert((id.clone(), FixableControl::RequireSecureTransport), safe);
+        let plan = known.plan();
+        assert_eq!(plan.steps().len(), 1);
+        assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1), &plan), [ClientsSeen { server: id, clients: 1 }]);
+        assert_eq!(seen_since(&PlaintextAt(NOW_MS - 1), &plan), [], "the plan knew of these");
+        known.accepts_breakage = true;
+        assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1), &known.plan()), []);
     }
 
     /// What is said of a server that Azure made then, when it is this time.

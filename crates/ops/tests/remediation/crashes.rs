@@ -221,6 +221,7 @@ impl World {
             tenant: &tenant,
             on_behalf: None,
             journal: &journal,
+            clients: None,
             clock: &self.clock,
             judge: None,
             events: &|_: &ExecutionEvent<'_>| {},
