@@ -1,6 +1,6 @@
 //! Where runs are kept.
 
-use crate::args::StateArgs;
+use crate::args::{OutputArgs, StateArgs};
 use crate::error::CliError;
 use etcetera::BaseStrategy as _;
 use hostssl_ops::ClientEvidence;
@@ -135,6 +135,18 @@ pub(crate) fn find_audit(reader: &StoreReader, text: &str) -> Result<AuditEntry,
         None if text == LATEST => Err(nothing_kept()),
         None => Err(CliError::usage(format!("there is no audit {text}"), "`hostssl runs` lists the runs")),
     }
+}
+
+/// The newest two audits of one scope, the earlier one first. Says which newer one is left out, if any.
+pub(crate) fn newest_pair(
+    reader: &StoreReader,
+    talk: &OutputArgs,
+) -> Result<Option<(AuditEntry, AuditEntry)>, CliError> {
+    let Some((before, after)) = reader.newest_pair()? else { return Ok(None) };
+    if let Some(newest) = reader.newest_audit()?.filter(|newest| newest.id != after.id && !talk.quiet) {
+        say!("note: left out {}, which is newer: no other audit has its scope", newest.id);
+    }
+    Ok(Some((before, after)))
 }
 
 /// The error of a command that needs an audit.

@@ -209,6 +209,7 @@ pub fn write(out: &mut dyn Write, points: &[AuditPoint<'_>], text: &Text<'_>) ->
     write_columns(out, "", &rows)?;
     let legend = PARTS.map(|(words, letter, ..)| format!("{letter} {words}"));
     writeln!(out, "\n{}", legend.join("   "))?;
+    writeln!(out, "servers count by the newest probe of each, from earlier audits too")?;
     if points.iter().any(|point| !point.complete) {
         writeln!(out, "* not everything in scope could be checked")?;
     }

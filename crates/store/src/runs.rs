@@ -1,6 +1,6 @@
 //! One list of everything that was run: audits, probes, and what changed servers.
 
-use crate::audits::{audit_before, audit_of, audits_of, report_of};
+use crate::audits::{audit_before, audit_of, audits_of, newest_pair, report_of};
 use crate::probes::{ProbeEntry, probe_of};
 use crate::reader::entry_of_run;
 use crate::writer::unfinished_run;
@@ -135,6 +135,16 @@ impl StoreReader {
     /// [`StoreError`] when the state cannot be read.
     pub fn audit_before(&self, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
         audit_before(&self.lock(), audit)
+    }
+
+    /// The newest audit that has one before it of the same scope, after that one; `None` without two such audits. A narrower
+    /// audit, such as that of the servers of a run, does not stand in the way.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn newest_pair(&self) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
+        newest_pair(&self.lock())
     }
 
     /// This audit and those before it that had the same scope and were not stopped, at most `count`, oldest first.

@@ -3,7 +3,7 @@
 use crate::args::{OutputArgs, SimulatedArgs, StateArgs, ValueFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::{find_run, nothing_kept};
+use crate::state::{find_run, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::Args;
 use hostssl_audit::{Diff, Difference, diff};
@@ -41,7 +41,7 @@ pub(crate) struct DiffArgs {
 
 pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
-    let (before, after) = audits(args)?;
+    let (before, after) = audits(args, talk)?;
     let compared = diff(&before, &after);
     let format = Format::from(args.output);
     match (format, query) {
@@ -79,7 +79,7 @@ fn exit(compared: &Diff<'_>) -> Exit {
 }
 
 /// The audits to compare.
-fn audits(args: &DiffArgs) -> Result<(AuditReport, AuditReport), CliError> {
+fn audits(args: &DiffArgs, talk: &OutputArgs) -> Result<(AuditReport, AuditReport), CliError> {
     let simulated = args.of.simulated();
     let (reader, before, after) = match (&args.before, &args.after) {
         (Some(before), Some(after)) => {
@@ -95,9 +95,9 @@ fn audits(args: &DiffArgs) -> Result<(AuditReport, AuditReport), CliError> {
         }
         (None, _) => {
             let reader = args.state.read_if_any(simulated)?.ok_or_else(nothing_kept)?;
-            let after = newest(&reader)?;
-            let before = reader.audit_before(&after)?.ok_or_else(|| {
-                let what = format!("there is no audit of the same scope before {}", after.id);
+            let newest = newest(&reader)?;
+            let (before, after) = newest_pair(&reader, talk)?.ok_or_else(|| {
+                let what = format!("there is no audit of the same scope before {}", newest.id);
                 CliError::usage(what, "name both audits; `hostssl runs` lists them")
             })?;
             (reader, before, after)

@@ -3,7 +3,7 @@
 use crate::args::{OutputArgs, SimulatedArgs, StateArgs, Suggested, latest};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::state::{find_audit, instant, nothing_kept};
+use crate::state::{LATEST, find_audit, instant, newest_pair, nothing_kept};
 use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_formats::Shape;
@@ -49,7 +49,11 @@ enum TrendFormat {
 pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.query.as_deref())?;
     let reader = args.state.read_if_any(args.of.simulated())?.ok_or_else(nothing_kept)?;
-    let audit = find_audit(&reader, &args.run)?;
+    let pair = if args.run == LATEST { newest_pair(&reader, talk)? } else { None };
+    let audit = match pair {
+        Some((_, after)) => after,
+        None => find_audit(&reader, &args.run)?,
+    };
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
     let format = match (args.output, &query) {

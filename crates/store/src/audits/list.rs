@@ -149,6 +149,17 @@ pub(crate) fn audit_before(connection: &Connection, audit: &AuditEntry) -> Resul
     Ok(comparable(connection, audit, 2)?.into_iter().nth(1))
 }
 
+/// The newest audit that has one before it of the same scope, and that one. A narrower audit, such as that of the servers
+/// of a run, does not stand in the way.
+pub(crate) fn newest_pair(connection: &Connection) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
+    let sql = format!(
+        "{AUDIT} a WHERE EXISTS (SELECT 1 FROM audits b WHERE (b.started_ms, b.num) < (a.started_ms, a.num) AND NOT b.stopped \
+         AND b.cloud = a.cloud AND b.scope = a.scope) ORDER BY a.started_ms DESC, a.num DESC LIMIT 1"
+    );
+    let Some(after) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
+    Ok(audit_before(connection, &after)?.map(|before| (before, after)))
+}
+
 fn entries(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<AuditEntry>, StoreError> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
