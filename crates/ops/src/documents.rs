@@ -1,17 +1,16 @@
 //! Servers as Azure's own documents, with the two words of the portal beside them: `server list` and `server show`.
 
 use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
-use crate::subscription::listed_groups;
+use crate::subscription::{listed_groups, read_settings};
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use hostssl_audit::{minimal_tls_version, ssl_enforcement};
-use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_parameters, read_server};
+use hostssl_azure::{Arm, ArmError, ResourceType, get_document, list_documents, read_server};
 use hostssl_model::{Advice, Fault};
 use hostssl_model::{
-    Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, Server, ServerState, SslEnforcement, SubscriptionId,
-    Unchecked,
+    Floor, Gap, GapScope, ParameterName, Reading, Reason, Scope, Server, SslEnforcement, SubscriptionId, Unchecked,
 };
 use serde_json::Value;
 use std::borrow::Cow;
@@ -219,7 +218,7 @@ async fn list_subscription(arm: &Arm, subscription: &SubscriptionId, scope: &Sco
 /// Reads the settings that Azure keeps apart from the server, and says the portal's two words.
 async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document, Option<Gap>) {
     let unknown = |raw| Document { raw, ssl_enforcement: SslEnforcement::Unknown, minimal_tls_version: None };
-    let mut listed = match read_server(&raw.to_string(), resource_type) {
+    let listed = match read_server(&raw.to_string(), resource_type) {
         Ok(listed) => listed,
         Err(odd) => {
             let blind = Unchecked::new(Reason::MalformedAnswer, odd.0);
@@ -227,16 +226,9 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
         }
     };
     let kind = listed.posture.server.kind;
-    let mut wanted: Vec<ParameterName> =
-        kind.switch().into_iter().chain(kind.offering().floors.iter().copied()).collect();
-    // A single server's settings are in its document.
-    wanted.retain(|name| listed.posture.reading(*name).is_none());
-    if !wanted.is_empty() && listed.posture.server.state.as_ref().is_some_and(ServerState::is_stopped) {
-        let blind = Unchecked::new(Reason::Stopped, "the server is stopped, so its parameters cannot be read");
-        let scope = (&listed.posture.server.id).into();
-        return (unknown(raw), Some(Gap { scope, blind }));
-    }
-    listed.posture.readings.extend(read_parameters(arm, &listed, &wanted).await);
+    let wanted: Vec<ParameterName> = kind.switch().into_iter().chain(kind.offering().floors.iter().copied()).collect();
+    // As an audit reads them: a server has one reason, whoever asks.
+    let listed = read_settings(arm, listed, wanted).await;
     let gap = listed.posture.readings.iter().find_map(|(_, reading)| match reading {
         Reading::Unknown(blind) if blind.reason != Reason::NotReturned => {
             Some(Gap { scope: (&listed.posture.server.id).into(), blind: blind.clone() })

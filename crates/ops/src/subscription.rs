@@ -221,7 +221,7 @@ pub(crate) async fn read_more(
 }
 
 /// Reads what is not known yet. A server that is stopped or being created has nothing to read, so it is not asked.
-async fn read_settings(arm: &Arm, mut listed: Listed, mut names: Vec<ParameterName>) -> Listed {
+pub(crate) async fn read_settings(arm: &Arm, mut listed: Listed, mut names: Vec<ParameterName>) -> Listed {
     names.sort_unstable();
     names.dedup();
     names.retain(|name| listed.posture.reading(*name).is_none());
