@@ -104,6 +104,9 @@ pub enum ExecuteError {
     /// The run has not ended, so it cannot be undone yet.
     #[error("run {0} has not ended: resume it first")]
     NotEnded(RunId),
+    /// Another run has not ended: what it left in progress must be settled first. Nothing was written.
+    #[error("run {0} has not ended, so no other run can begin")]
+    Unfinished(RunId),
     /// A bug in hostssl: it tried a transition that does not exist.
     #[error("this is a bug in hostssl")]
     Defect(#[source] InvalidTransition),
@@ -132,7 +135,7 @@ impl Advice for ExecuteError {
             Self::NoSuchRun(_) => "`hostssl runs` lists the runs".into(),
             Self::Damaged(_) => "keep a copy of the state directory, and check the servers: `hostssl audit`".into(),
             Self::NothingToResume(run) => format!("`hostssl runs show {run}` shows how it ended").into(),
-            Self::NotEnded(run) => format!("run `hostssl resume {run}` first").into(),
+            Self::NotEnded(run) | Self::Unfinished(run) => format!("run `hostssl resume {run}` first").into(),
             Self::Defect(_) => REPORT_DEFECT.into(),
         }
     }
@@ -140,7 +143,7 @@ impl Advice for ExecuteError {
     fn fault(&self) -> Fault {
         match self {
             Self::NoSuchRun(_) | Self::NothingToResume(_) | Self::NotEnded(_) => Fault::Request,
-            Self::Journal { .. } | Self::Damaged(_) | Self::Defect(_) => Fault::Environment,
+            Self::Journal { .. } | Self::Damaged(_) | Self::Unfinished(_) | Self::Defect(_) => Fault::Environment,
         }
     }
 }
@@ -184,7 +187,10 @@ impl<W: ParameterWriter> Executor<'_, W> {
         state.advance(&first).map_err(ExecuteError::Defect)?;
         let new = NewRun { id: run, plan, principal: by, first: &first };
         let begun = self.patiently(async || self.journal.begin(&new).await).await;
-        begun.map_err(|source| ExecuteError::Journal { source, partial: None })?;
+        begun.map_err(|source| match source {
+            JournalError::Unfinished(run) => ExecuteError::Unfinished(run),
+            source => ExecuteError::Journal { source, partial: None },
+        })?;
         self.events.emit(&ExecutionEvent::Begun(run));
         let recorder = RunRecorder::new(self, run, plan, state);
         let walked = self.walk_and_finish(&recorder).await;

@@ -270,7 +270,14 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
         let left = self.executor.options.busy_patience.saturating_sub(spent);
         let delay = after.unwrap_or_else(|| self.busy.next());
         if left.is_zero() || after.is_some_and(|after| after > left) {
-            let detail = SafeText::new(&format!("{why}, for {} s", spent.as_secs()));
+            let detail = match after {
+                Some(after) if after > left => {
+                    let (asked, left) = (after.as_secs(), left.as_secs());
+                    format!("{why}, and asks to wait {asked} s, longer than the {left} s that were left for it")
+                }
+                _ => format!("{why}, for {} s", spent.as_secs()),
+            };
+            let detail = SafeText::new(&detail);
             self.record(vec![rejected, Act::Ended { ending: Ending::TimedOut { detail } }]).await?;
             return Ok(Next::Again);
         }
