@@ -42,6 +42,14 @@ impl Again {
         Self { root, options: options.map(|id| (id, named(id))).collect() }
     }
 
+    /// The same for what was kept of this simulated Azure: only its scenario leads there. Others are found as they are.
+    pub(crate) fn in_simulation(mut self, scenario: Option<&str>) -> Self {
+        if let Some(scenario) = scenario.filter(|_| self.options.iter().all(|(id, _)| *id != "simulate")) {
+            self.options.push(("simulate", vec![scenario.to_owned()]));
+        }
+        self
+    }
+
     /// A command of this program, such as `hostssl undo RUN`, with what it needs of these options.
     pub(crate) fn command(&self, command: &str) -> String {
         let mut whole = command.to_owned();

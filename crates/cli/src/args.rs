@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What to say, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct OutputArgs {
     /// Print only errors and what could not be checked to stderr.

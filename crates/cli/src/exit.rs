@@ -2,7 +2,7 @@
 
 use hostssl_census::CensusVerdict;
 use hostssl_model::{AuditEnd, AuditReport};
-use hostssl_remediation::RunOutcome;
+use hostssl_remediation::{Report, RunOutcome};
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -60,8 +60,10 @@ impl Exit {
     }
 
     /// How a run that changes servers ended.
-    pub(crate) fn of_run(outcome: RunOutcome) -> Self {
-        match outcome {
+    pub(crate) fn of_run(report: &Report) -> Self {
+        match report.outcome {
+            // The plan says what hostssl does not write; a run that did all the rest has done its work.
+            _ if report.is_left_to_people() => Self::AllPass,
             RunOutcome::Done => Self::AllPass,
             RunOutcome::Failed => Self::Findings,
             RunOutcome::Incomplete | RunOutcome::Open => Self::Incomplete,
@@ -147,7 +149,7 @@ pub(crate) const PLAN_HELP: &str = "Exit codes:
 
 /// The same for commands that change servers.
 pub(crate) const CHANGE_HELP: &str = "Exit codes:
-  0  every step has the planned value, confirmed by reading it back
+  0  every step that hostssl writes has the planned value, confirmed by reading it back; manual steps are listed
   1  the tool failed (`hostssl runs` shows what was done before that), or refused before the first write
   2  wrong usage, or a plan that is too old or for another cloud, tenant or identity
   3  a step was refused, failed or timed out
@@ -157,10 +159,41 @@ pub(crate) const CHANGE_HELP: &str = "Exit codes:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hostssl_remediation::{RunSummary, StepReport, StepStatus};
 
     #[test]
     fn a_run_that_needs_a_person_has_a_code_of_its_own() {
-        let codes = [RunOutcome::Done, RunOutcome::Incomplete, RunOutcome::Failed, RunOutcome::Open, RunOutcome::Stuck];
-        assert_eq!(codes.map(|outcome| Exit::of_run(outcome).code()), [0, 4, 3, 4, 5]);
+        let outcomes =
+            [RunOutcome::Done, RunOutcome::Incomplete, RunOutcome::Failed, RunOutcome::Open, RunOutcome::Stuck];
+        let codes = outcomes.map(|outcome| Exit::of_run(&report(outcome, [false, false])).code());
+        assert_eq!(codes, [0, 4, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_manual_step_does_not_make_a_run_fail() {
+        assert_eq!(Exit::of_run(&report(RunOutcome::Incomplete, [false, true])), Exit::Incomplete);
+        assert_eq!(Exit::of_run(&report(RunOutcome::Incomplete, [true, true])), Exit::AllPass);
+        assert_eq!(Exit::of_run(&report(RunOutcome::Open, [true, true])), Exit::Incomplete);
+    }
+
+    /// A run with two steps that were not started, where these are manual.
+    fn report(outcome: RunOutcome, manual: [bool; 2]) -> Report {
+        let step = |by_hand| StepReport {
+            id: 1,
+            server: String::new(),
+            parameter: String::new(),
+            before: String::new(),
+            after: String::new(),
+            status: StepStatus::NotStarted,
+            reason: None,
+            request_id: None,
+            undoing: false,
+            open: false,
+            by_hand,
+            accepted: None,
+        };
+        let steps = manual.map(step).into();
+        let (run, plan) = ("run".to_owned(), "plan".to_owned());
+        Report { run, plan, summary: RunSummary::default(), steps, outcome, undo_reason: None }
     }
 }

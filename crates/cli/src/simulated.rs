@@ -4,7 +4,7 @@
 pub(crate) mod past;
 pub(crate) mod world;
 
-use crate::args::LimitArgs;
+use crate::args::{LimitArgs, OutputArgs};
 use crate::error::CliError;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{AsyncRawResponse, HttpClient, Transport, request::Request};
@@ -18,6 +18,14 @@ use std::time::Duration;
 
 /// The time of an answer when progress is shown. Without it, the simulation would end before the page shows it.
 const PACE: Duration = Duration::from_millis(180);
+
+/// The beginning of the name of a simulated cloud, before the scenario.
+const CLOUD: &str = "simulated:";
+
+/// The same options where what is shown was kept of this cloud: commands that are printed lead there.
+pub(crate) fn of_cloud(talk: &OutputArgs, cloud: &str) -> OutputArgs {
+    OutputArgs { again: talk.again.clone().in_simulation(cloud.strip_prefix(CLOUD)), ..talk.clone() }
+}
 
 /// A simulated Azure that lasts as long as the console.
 pub(crate) struct LiveSimulation {
@@ -81,7 +89,7 @@ pub(crate) async fn tenants_of(
 ) -> Result<Vec<Tenant>, CliError> {
     let limits = limits.of_requests();
     let mut cloud = Cloud::named("AzureCloud")?;
-    cloud.name = format!("simulated:{scenario}");
+    cloud.name = format!("{CLOUD}{scenario}");
     let wanted =
         if tenants.is_empty() { simulation.tenant_ids().into_iter().take(1).collect() } else { tenants.to_vec() };
     let known = simulation.tenant_ids();

@@ -33,14 +33,27 @@ pub(crate) fn write_text(
     }
 }
 
+/// What somebody is asked to approve, on the terminal where the question follows: standard error, so that what is piped
+/// stays data.
+pub(crate) fn show_for_approval(talk: &OutputArgs, how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>) {
+    let command = |command: &str| talk.again.command(command);
+    let width = width_of(&io::stderr());
+    let text = Text { width, command: &command, ..Text::plain() };
+    let mut shown = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = match width {
+        None => how(&mut shown, &text),
+        Some(width) => {
+            let mut wrapping = Wrapping::new(&mut shown, width);
+            how(&mut wrapping, &text).and_then(|()| wrapping.finish())
+        }
+    };
+    say!("{}", String::from_utf8_lossy(&shown));
+}
+
 /// The columns of the terminal that standard output is.
 pub(crate) fn terminal_width() -> Option<usize> {
     width_of(&io::stdout())
-}
-
-/// The columns of the terminal that standard error is.
-pub(crate) fn stderr_width() -> Option<usize> {
-    width_of(&io::stderr())
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use crate::{Cell, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_list};
 use hostssl_model::{Outcome, ResourceId};
-use hostssl_remediation::{Report, RunOutcome, RunSummary, StepReport, StepStatus};
+use hostssl_remediation::{Report, RunOutcome, StepReport, StepStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ pub const COLUMNS: &[Heading] = &[
 /// The words that rows are chosen by.
 #[must_use]
 pub fn words() -> Vec<&'static str> {
-    [OPEN].into_iter().chain(MOST_URGENT_FIRST.map(StepStatus::as_str)).collect()
+    [OPEN, MANUAL].into_iter().chain(MOST_URGENT_FIRST.map(StepStatus::as_str)).collect()
 }
 
 /// Every status, as [`urgency`] orders them.
@@ -54,7 +54,7 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, te
     write_accepted(out, report)?;
     let run = text.palette.bold(&safe(&report.run));
     let open = if is_open_undo(report) { "; its undo has not ended" } else { "" };
-    writeln!(out, "run {run}: {}{open}", counts(&report.summary, text.palette))?;
+    writeln!(out, "run {run}: {}{open}", counts(report, text.palette))?;
     if let Some(reason) = &report.undo_reason {
         writeln!(out, "reason of the undo: {}", safe(reason))?;
     }
@@ -63,6 +63,45 @@ pub fn write(out: &mut dyn Write, report: &Report, names: &SubscriptionNames, te
         writeln!(out, "note: {advice}")?;
     }
     text.write_next(out, &commands)
+}
+
+/// The columns of what an undo restores.
+const UNDO_COLUMNS: &[Heading] = &[
+    Heading::new("server", Shown::Always),
+    Heading::new("resource-group", Shown::WithRoom(2)),
+    Heading::new("subscription", Shown::WithRoom(1)),
+    Heading::new("parameter", Shown::Always),
+    Heading::new("change", Shown::Always),
+];
+
+/// Writes what an undo of these steps restores, for the one who approves it.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_undo(
+    out: &mut dyn Write,
+    steps: &[&StepReport],
+    names: &SubscriptionNames,
+    text: &Text<'_>,
+) -> io::Result<()> {
+    let row = |step: &&StepReport| {
+        let line = place(step, names).into_iter().chain([Cell::plain(format!("{} -> {}", step.after, step.before))]);
+        Entry { word: step.status.as_str(), lines: vec![line.collect()] }
+    };
+    write_list(out, UNDO_COLUMNS, vec![Section { title: None, entries: steps.iter().map(row).collect() }], text)
+}
+
+/// The server of a step, where it is, and the parameter.
+fn place(step: &StepReport, names: &SubscriptionNames) -> [Cell; 4] {
+    let id = ResourceId::try_from(step.server.as_str()).ok();
+    let subscription = id.as_ref().map(|id| id.subscription());
+    [
+        Cell::plain(id.as_ref().map_or(step.server.as_str(), ResourceId::name)),
+        Cell::plain(id.as_ref().map_or("-", ResourceId::resource_group)),
+        Cell::plain(subscription.as_ref().map_or("-", |id| names.of(id.as_str()))),
+        Cell::plain(&step.parameter),
+    ]
 }
 
 /// Who has accepted that clients are refused, and where.
@@ -93,25 +132,23 @@ fn write_accepted(out: &mut dyn Write, report: &Report) -> io::Result<()> {
 const SERVERS_NAMED: usize = 5;
 
 fn entry(step: &StepReport, names: &SubscriptionNames) -> Entry {
-    let id = ResourceId::try_from(step.server.as_str()).ok();
-    let word = if step.open { OPEN } else { step.status.as_str() };
-    let outcome = if step.open { Outcome::Unknown } else { outcome(step.status) };
+    let (word, outcome) = match step.status {
+        _ if step.open => (OPEN, Outcome::Unknown),
+        StepStatus::NotStarted if step.by_hand => (MANUAL, Outcome::Unknown),
+        status => (status.as_str(), outcome(status)),
+    };
     let (from, to) = if step.undoing { (&step.after, &step.before) } else { (&step.before, &step.after) };
-    let subscription = id.as_ref().map(|id| id.subscription());
-    let line = vec![
-        Cell::outcome(outcome, word).ranked(urgency(step.status)),
-        Cell::plain(id.as_ref().map_or(step.server.as_str(), ResourceId::name)),
-        Cell::plain(id.as_ref().map_or("-", ResourceId::resource_group)),
-        Cell::plain(subscription.as_ref().map_or("-", |id| names.of(id.as_str()))),
-        Cell::plain(&step.parameter),
-        Cell::plain(format!("{from} -> {to}")),
-        Cell::plain(step.reason.as_deref().unwrap_or_default()),
-    ];
+    let mut line = vec![Cell::outcome(outcome, word).ranked(urgency(step.status))];
+    line.extend(place(step, names));
+    line.push(Cell::plain(format!("{from} -> {to}")));
+    line.push(Cell::plain(step.reason.as_deref().unwrap_or_default()));
     Entry { word, lines: vec![line] }
 }
 
 /// The word for a step with a write that is, or may be, in progress: it has not timed out, its end is unknown.
 const OPEN: &str = "open";
+/// The word for a step that hostssl does not write: nothing holds it up, and somebody has to do it.
+const MANUAL: &str = "manual";
 
 /// The most urgent first.
 fn urgency(status: StepStatus) -> u64 {
@@ -129,7 +166,10 @@ fn outcome(status: StepStatus) -> Outcome {
     }
 }
 
-fn counts(summary: &RunSummary, palette: Palette) -> String {
+fn counts(report: &Report, palette: Palette) -> String {
+    let summary = &report.summary;
+    let manual = report.steps.iter().filter(|step| step.status == StepStatus::NotStarted && step.by_hand).count();
+    let manual = u32::try_from(manual).unwrap_or(u32::MAX);
     let all = [
         (StepStatus::Stuck, summary.stuck),
         (StepStatus::Failed, summary.failed),
@@ -137,18 +177,19 @@ fn counts(summary: &RunSummary, palette: Palette) -> String {
         (StepStatus::Refused, summary.refused),
         (StepStatus::ChangedSincePlan, summary.changed_since_plan),
         (StepStatus::WaitsForRestart, summary.waits_for_restart),
-        (StepStatus::NotStarted, summary.not_started),
+        (StepStatus::NotStarted, summary.not_started.saturating_sub(manual)),
         (StepStatus::Forgotten, summary.forgotten),
         (StepStatus::Undone, summary.undone),
         (StepStatus::Applied, summary.applied),
         (StepStatus::Already, summary.already),
     ];
     let open = (summary.open > 0).then(|| palette.outcome(Outcome::Unknown, &format!("{} {OPEN}", summary.open)));
+    let manual = (manual > 0).then(|| palette.outcome(Outcome::Unknown, &format!("{manual} {MANUAL}")));
     let ended = all
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .map(|(status, count)| palette.outcome(outcome(status), &format!("{count} {}", status.as_str())));
-    let told: Vec<String> = open.into_iter().chain(ended).collect();
+    let told: Vec<String> = open.into_iter().chain(ended).chain(manual).collect();
     if told.is_empty() { "no change was needed".to_owned() } else { told.join(", ") }
 }
 

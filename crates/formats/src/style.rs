@@ -35,6 +35,17 @@ impl std::fmt::Debug for Text<'_> {
 }
 
 impl Text<'_> {
+    /// A text in which every command of this program between backquotes is as the reader can run it.
+    #[must_use]
+    pub fn prose(&self, text: &str) -> String {
+        let parts = text.split('`').enumerate();
+        let parts = parts.map(|(index, part)| {
+            let is_command = index % 2 == 1 && part.starts_with("hostssl ");
+            if is_command { (self.command)(part) } else { part.to_owned() }
+        });
+        parts.collect::<Vec<_>>().join("`")
+    }
+
     /// Writes commands to run next, each with what it is for.
     ///
     /// # Errors

@@ -179,6 +179,11 @@ pub fn write_list(
         }
         return Ok(());
     }
+    for cell in sections.iter_mut().flat_map(|one| &mut one.entries).flat_map(|one| &mut one.lines).flatten() {
+        if cell.text.contains('`') {
+            cell.text = text.prose(&cell.text);
+        }
+    }
     let notes = if text.shape.wide { Vec::new() } else { take_notes(headings, &mut sections) };
     let indent = usize::from(sections.iter().any(|section| section.title.is_some())) * GAP;
     let layout = Layout::new(headings, &sections, text, indent, mixed);

@@ -1,7 +1,8 @@
 //! Where runs are kept, and which of them are meant.
 
-use super::{Suggested, scenarios};
+use super::scenarios;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
 /// Where runs are kept.
@@ -17,7 +18,7 @@ pub(crate) struct StateArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SimulatedArgs {
     /// Search the runs of simulations, which are kept apart from real ones.
-    #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo", value_parser = Suggested(scenarios), hide_possible_values = true, help_heading = "State options")]
+    #[arg(long, alias = "simulated", value_name = "SCENARIO", num_args = 0..=1, default_missing_value = "demo", value_parser = PossibleValuesParser::new(scenarios()), hide_possible_values = true, help_heading = "State options")]
     simulate: Option<String>,
 }
 

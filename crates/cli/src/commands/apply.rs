@@ -12,8 +12,8 @@ use crate::leftovers::{LeftoverArgs, Leftovers};
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
-use hostssl_formats::{SubscriptionNames, Text, plan_text, run_text};
-use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId};
+use hostssl_formats::{SubscriptionNames, plan_text, run_text};
+use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId, StepReport, StepState};
 use hostssl_store::Store;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,7 +123,7 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
             let again = format!("the plan is still valid: run `hostssl apply {path}` again when you are ready");
             let names = names::kept(&args.state, args.connect.simulate.is_some());
-            approve(&plan, &names, &instead, &again)?
+            approve(&plan, &names, &instead, &again, talk)?
         }
     };
     if plan.is_empty() {
@@ -159,11 +159,10 @@ pub(crate) fn approve(
     names: &SubscriptionNames,
     instead: &str,
     again: &str,
+    talk: &OutputArgs,
 ) -> Result<Approved<Plan>, CliError> {
     if stdout::stderr_is_terminal() {
-        let mut text = Vec::new();
-        let _ = plan_text::write(&mut text, plan, names, &Text { width: stdout::stderr_width(), ..Text::plain() });
-        say!("{}", String::from_utf8_lossy(&text));
+        stdout::show_for_approval(talk, |out, text| plan_text::write(out, plan, names, text));
     }
     let servers = plan.servers();
     let servers = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
@@ -209,27 +208,20 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let run = find(&store, &args.run, talk)?;
         let loaded = LoadedRun::read(&store, &run).await?;
         let forgotten = servers_of(&loaded.plan, &args.forget)?;
-        if !args.yes {
-            let report = loaded.report();
-            let mut text = Vec::new();
-            let _ = run_text::write(
-                &mut text,
-                &report,
-                &SubscriptionNames::default(),
-                &Text { width: stdout::stderr_width(), ..Text::plain() },
-            );
-            say!("{}", String::from_utf8_lossy(&text));
-            let applied = report.summary.applied;
-            let steps = if applied == 1 { "1 step".to_owned() } else { format!("{applied} steps") };
-            if !ask(
-                &format!("This reverts the {steps} that run {run} applied, which may make servers less strict."),
-                "add --yes",
-            )? {
+        let is_undoable = |step: &&StepReport| loaded.state.step(step.id).is_some_and(StepState::is_undoable);
+        let report = loaded.report();
+        let steps: Vec<&StepReport> = report.steps.iter().filter(is_undoable).collect();
+        if steps.is_empty() && !talk.quiet {
+            say!("run {run} has nothing left to undo");
+        }
+        if !steps.is_empty() && !args.yes {
+            let names = names::kept(&args.state, args.connect.simulate.is_some());
+            stdout::show_for_approval(talk, |out, text| run_text::write_undo(out, &steps, &names, text));
+            let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
+            let what = format!("This restores {values} that run {run} changed, which may make servers less strict.");
+            if !ask(&what, "add --yes")? {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }
-        }
-        if !loaded.state.steps().iter().any(hostssl_remediation::StepState::is_undoable) && !talk.quiet {
-            say!("run {run} has nothing left to undo");
         }
         let site = connect_site(&args.connect, &args.state, &tenant, &pace.limits(), talk).await?;
         let plan = loaded.plan.clone();

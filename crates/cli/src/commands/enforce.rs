@@ -47,7 +47,7 @@ pub(crate) fn run(args: &EnforceArgs, talk: &OutputArgs) -> Result<Exit, CliErro
             return Ok((None, seen, names));
         }
         let instead = "without a terminal: `hostssl plan`, review, `hostssl apply PLAN --approve HASH`";
-        let approved = approve(&planned.plan, &names, instead, "run `hostssl enforce` again when you are ready")?;
+        let approved = approve(&planned.plan, &names, instead, "run `hostssl enforce` again when you are ready", talk)?;
         let run = new_run()?;
         let work = async |remediation: &hostssl_ops::Remediation<'_>| {
             // What was just planned is fresh, however long the review took: every value is re-read.

@@ -105,7 +105,9 @@ pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
         say!("warning: {servers} not in the plan, without a waiver: `hostssl plan show FILE` lists them");
     }
-    if planned.audit.run.complete && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
+    // The audit of a plan reads what its controls judge; a setting that no control judges is left out as unknown.
+    let unknown = planned.plan.left_out().iter().any(|one| one.reason == LeftOutReason::Unknown);
+    if planned.audit.run.complete && !unknown && failing == 0 { Exit::AllPass } else { Exit::Incomplete }
 }
 
 /// Servers that are left out because of their clients, and what to do about it.
@@ -166,8 +168,8 @@ pub(crate) fn tell_failed_earlier(
     }
 }
 
-/// How many servers fail a control of the plan and are not changed although no waiver accepts that: applying the plan does
-/// not fix everything.
+/// How many servers fail a control of the plan, or do not have a setting that no control judges, and are not changed
+/// although no waiver accepts that: applying the plan does not do everything.
 fn left_failing(planned: &Planned) -> usize {
     let failed: BTreeSet<_> = planned
         .audit
@@ -181,7 +183,10 @@ fn left_failing(planned: &Planned) -> usize {
         |reason| matches!(reason, LeftOutReason::Waived | LeftOutReason::AlreadyRight | LeftOutReason::ListedTwice);
     let left = planned.plan.left_out().iter().filter(|one| !accepted(one.reason));
     let failing: BTreeSet<_> = left
-        .filter(|one| one.control.id().is_some_and(|id| failed.contains(&(&one.server, id))))
+        .filter(|one| match one.control.id() {
+            Some(id) => failed.contains(&(&one.server, id)),
+            None => one.reason != LeftOutReason::NotSupported,
+        })
         .map(|one| &one.server)
         .collect();
     failing.len()

@@ -12,6 +12,7 @@ pub(crate) use list::COLUMNS;
 use crate::args::{AuditFormat, OutputArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::simulated::of_cloud;
 use crate::state::{find_run, instant};
 use crate::stdout;
 use hostssl_formats::output::Format;
@@ -48,7 +49,8 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let known = reader.subscription_names()?;
     let names = SubscriptionNames::new(known.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let refused = refused_since(&reader, &report, &receipts)?;
-    write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), talk)?;
+    let talk = of_cloud(talk, loaded.plan.cloud());
+    write_run(&report, &receipts, &refused, &names, &args.value, query.as_ref(), &talk)?;
     Ok(Exit::AllPass)
 }
 

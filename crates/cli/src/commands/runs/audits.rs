@@ -5,6 +5,7 @@ use crate::args::{AuditFormat, OutputArgs};
 use crate::commands::audit;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::simulated::of_cloud;
 use crate::state::find_run;
 use crate::stdout;
 use hostssl_audit::Profile;
@@ -61,6 +62,6 @@ fn write(
         None => report,
     };
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    audit::write(&report, value.output, query.as_ref(), &shape, talk)?;
+    audit::write(&report, value.output, query.as_ref(), &shape, &of_cloud(talk, &report.run.cloud))?;
     Ok(Exit::of_audit(&report))
 }

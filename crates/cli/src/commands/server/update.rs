@@ -200,7 +200,7 @@ fn tell(server: &ResourceId, report: Option<&Report>, talk: &OutputArgs) -> Exit
         let undo = talk.again.command(&format!("hostssl undo {}", report.run));
         say!("run {}: verified by reading it back; `{undo}` restores the previous value", report.run);
     }
-    Exit::of_run(report.outcome)
+    Exit::of_run(report)
 }
 
 async fn find(site: &Site, named: &ServerName) -> Result<ResourceId, CliError> {
