@@ -18,6 +18,7 @@ mod types;
 
 pub(crate) use current::{fold_probe, rebuild};
 pub(crate) use list::{audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, trend};
+pub(crate) use report::{check_documents, report as report_of};
 
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
