@@ -260,6 +260,12 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) ->
         count(Outcome::Unknown, summary.unknown),
         count(Outcome::Pass, summary.pass),
     )?;
+    if report.servers.iter().all(|server| server.wire.is_empty()) && summary.servers > 0 {
+        writeln!(
+            out,
+            "this audit did not probe: `hostssl trend` and the console count the newest probe of each server"
+        )?;
+    }
     let partial = report.gaps.iter().any(|g| matches!(g.blind.reason, Reason::Interrupted | Reason::Deadline));
     let coverage = match (report.run.complete, partial) {
         (true, _) => "complete".to_owned(),
