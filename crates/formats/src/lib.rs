@@ -39,6 +39,7 @@ pub mod run_refused;
 pub mod run_sessions;
 pub mod run_text;
 pub mod runs_json;
+mod sarif;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod server_document;
