@@ -141,6 +141,11 @@ fn a_deletion_resets_and_may_come_last() {
             "unknown require-secure-transport: unknown off -> ? conflict",
         ),
         (
+            "created, and the old one forgotten",
+            vec![("a.b", change(json!(["create", "forget"]), off(), parameter("on"), json!({})))],
+            "pass require-secure-transport: turns-on off -> on",
+        ),
+        (
             "replaced in place",
             vec![("a.b", change(json!(["delete", "create"]), off(), parameter("on"), json!({})))],
             "pass require-secure-transport: turns-on off -> on",
@@ -222,6 +227,20 @@ fn azapi_resources_are_read_in_both_forms_of_their_body() {
     let other = change(json!(["create"]), Value::Null, other, json!({}));
     let report = checked(&plan_of(&[("azapi_resource.b", "azapi_resource", other)]));
     assert_eq!((report.end(), report.gaps.len()), (AuditEnd::Incomplete, 1));
+}
+
+#[test]
+fn a_deleted_azapi_block_is_not_a_reset() {
+    let deleted = |kind: &str| {
+        let before = json!({"type": "Microsoft.DBforPostgreSQL/flexibleServers/configurations@2024-08-01", "parent_id": ID,
+                            "name": "require_secure_transport", "body": {"properties": {"value": "off"}}});
+        let change = change(json!(["delete"]), before, Value::Null, json!(false));
+        lines(&checked(&plan_of(&[("a.b", kind, change)])))
+    };
+    let update = deleted("azapi_update_resource");
+    assert!(update.contains("fail require-secure-transport: releases off -> off"), "{update}");
+    let resource = deleted("azapi_resource");
+    assert!(resource.contains("unknown require-secure-transport: unknown off -> ? unknown-deletion"), "{resource}");
 }
 
 #[test]

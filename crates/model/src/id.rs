@@ -66,6 +66,12 @@ impl ResourceId {
         self.segment(7)
     }
 
+    /// The resource type with its provider, such as `Microsoft.DBforPostgreSQL/flexibleServers`.
+    #[must_use]
+    pub fn arm_type(&self) -> String {
+        format!("{}/{}", self.segment(6), self.segment(7))
+    }
+
     fn segment(&self, index: usize) -> &str {
         self.0.split('/').nth(index).unwrap_or_default()
     }

@@ -5,7 +5,7 @@ use crate::ParameterName::{
     LogDownloadEnable, LogRetentionDays, MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport,
     SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
-use crate::{Floor, Meaning, ParameterName, TlsVersion, coded};
+use crate::{Floor, Meaning, ParameterName, ResourceId, TlsVersion, coded};
 
 coded! {
     /// What kind of Azure service a server is. The kinds keep the switch for encryption in different places. The codes
@@ -205,6 +205,13 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.offering().arm_type.eq_ignore_ascii_case(arm_type))
     }
 
+    /// The kind of the server that an id is of; `None` for the id of something else, or of a part of a server.
+    #[must_use]
+    pub fn of_resource(id: &ResourceId) -> Option<Self> {
+        let is_whole = id.as_str().split('/').count() == 9;
+        Self::of_arm_type(&id.arm_type()).filter(|_| is_whole)
+    }
+
     /// What a setting of a new server says, and of one that is reset; `None` where that is not documented.
     #[must_use]
     pub fn default_of(self, name: ParameterName) -> Option<Meaning> {
@@ -302,6 +309,12 @@ mod tests {
         assert_eq!(Kind::of_arm_type("microsoft.dbforpostgresql/FLEXIBLESERVERS"), Some(Kind::Flexible));
         assert_eq!(Kind::of_arm_type("Microsoft.DBforPostgreSQL/servers"), Some(Kind::Single));
         assert_eq!(Kind::of_arm_type("Microsoft.DBforMySQL/servers"), None);
+        let of = |rest: &str| {
+            let id = format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/{rest}");
+            Kind::of_resource(&ResourceId::try_from(id.as_str()).unwrap())
+        };
+        assert_eq!(of("servers/a"), Some(Kind::Single));
+        assert_eq!((of("servers/a/configurations/b"), of("clouds/a")), (None, None));
         assert_eq!(Kind::Flexible.setting_named("REQUIRE_SECURE_TRANSPORT"), Some(RequireSecureTransport));
         assert_eq!(Kind::Single.setting_named("require_secure_transport"), None);
     }

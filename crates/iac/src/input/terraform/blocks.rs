@@ -75,54 +75,48 @@ fn outside(resource: &Seen<'_>, name: ParameterName) -> Option<Meaning> {
     resource.outside.iter().find(|(one, _)| *one == name).map(|(_, meaning)| *meaning)
 }
 
+/// Which setting of which server a block is about.
+type Spot = (Named, Option<usize>);
+
 /// A block of one parameter. One that is replaced leaves what it was and becomes something else, which may be two settings.
 fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, all: &[Seen<'a>], servers: &mut Servers<'a>) {
-    let mut place = |moment| (named(resource, kind, moment), servers.find(resource, kind, moment, all));
+    let mut spot = |moment| (named(resource, kind, moment), servers.find(resource, kind, moment, all));
+    let creates = resource.has_action("create");
+    let before = resource.before.is_some().then(|| spot(Moment::Before));
+    let is_left = resource.has_action("delete") || resource.has_action("forget") || resource.is_deposed;
+    let after = (resource.after.is_some() && (creates || !is_left)).then(|| spot(Moment::After));
+    // With the server goes everything that is set on it.
+    let server = before.and_then(|(_, server)| servers.get(server?)).map(|server| server.change);
+    let is_gone = matches!(server, Some(IacServerChange::Replaces | IacServerChange::Destroys));
+    let same_spot = before.is_some() && before == after;
+    // Created first and then deleted, so that the deletion has the last word.
+    let is_left_last = resource.actions.first() == Some(&"create") && resource.has_action("delete") && !is_gone;
+    if let Some(spot) = before.filter(|_| is_left && !is_gone && (!same_spot || is_left_last)) {
+        file.settings.extend(leaves(resource, kind, spot));
+    }
+    if let Some(spot) = after.filter(|_| !(same_spot && is_left_last)) {
+        file.settings.extend(becomes(resource, kind, spot, same_spot));
+    }
+}
+
+/// What a block leaves behind that is deleted or no longer managed.
+fn leaves(resource: &Seen<'_>, kind: Kind, spot: Spot) -> Option<SettingBlock> {
     let deletes = resource.has_action("delete") || resource.is_deposed;
-    let forgets = resource.has_action("forget") && !resource.has_action("create");
-    let stays = !(deletes || forgets) || resource.has_action("create");
-    let before = resource.before.is_some().then(|| place(Moment::Before));
-    let after = (stays && resource.after.is_some()).then(|| place(Moment::After));
-    // A provider that cannot be asked for its defaults, or whose deletion does nothing.
-    let deletion = match resource.resource_type {
+    let act = match resource.resource_type {
+        _ if !deletes => BlockAct::Release,
+        // Its deletion does nothing.
         AZAPI_UPDATE => BlockAct::Release,
+        // What Azure answers to the deletion of a parameter is not known.
         _ if resource.is_azapi() => BlockAct::Delete,
         _ => BlockAct::Reset,
     };
-    // With the server goes everything that is set on it.
-    let is_gone = |index: Option<usize>| {
-        let change = index.and_then(|index| servers.get(index)).map(|server| server.change);
-        matches!(change, Some(IacServerChange::Replaces | IacServerChange::Destroys))
-    };
-    let deletes = deletes && !before.is_some_and(|(_, server)| is_gone(server));
-    // Created first and then deleted, so that the deletion has the last word.
-    let deletes_last = resource.actions.first() == Some(&"create") && deletes;
-    let same_place = before.is_some() && before == after;
-    let block = |(name, server): (Named, Option<usize>), after, act| SettingBlock {
-        address: resource.address.into(),
-        kind,
-        server,
-        name: name.setting(),
-        before: name.setting().map_or(Stated::Absent, |one| resource.stated(Moment::Before, one)),
-        after,
-        act,
-        changed_outside: name.setting().and_then(|one| outside(resource, one)),
-    };
-    let value_after = |name: Named| match name.setting() {
-        Some(one) => resource.stated(Moment::After, one),
-        None => Stated::Unclear(IacReason::UntilApply),
-    };
-    if let Some(place) = before.filter(|(name, _)| deletes && (!same_place || deletes_last) && *name != Named::Other) {
-        file.settings.push(block(place, Stated::Absent, deletion));
-    }
-    if let Some(place) = before.filter(|(name, _)| forgets && *name != Named::Other) {
-        let value = place
-            .0
-            .setting()
-            .map_or(Stated::Unclear(IacReason::UntilApply), |one| resource.stated(Moment::Before, one));
-        file.settings.push(block(place, value, BlockAct::Release));
-    }
-    let Some(place) = after.filter(|(name, _)| *name != Named::Other && !(same_place && deletes_last)) else { return };
+    let before = value(resource, Moment::Before, spot);
+    let after = if act == BlockAct::Release { before } else { Stated::Absent };
+    block(resource, kind, spot, (before, after), act)
+}
+
+/// What a block sets that is there after an apply.
+fn becomes(resource: &Seen<'_>, kind: Kind, spot: Spot, same_spot: bool) -> Option<SettingBlock> {
     let act = if resource.is_state {
         BlockAct::Record
     } else if resource.has_action("create") || resource.has_action("update") {
@@ -130,11 +124,32 @@ fn parameter<'a>(file: &mut IacFile, resource: &Seen<'a>, kind: Kind, all: &[See
     } else {
         BlockAct::Keep
     };
-    let mut added = block(place, value_after(place.0), act);
-    if !same_place {
-        added.before = Stated::Absent;
-    }
-    file.settings.push(added);
+    let before = if same_spot { value(resource, Moment::Before, spot) } else { Stated::Absent };
+    block(resource, kind, spot, (before, value(resource, Moment::After, spot)), act)
+}
+
+fn value(resource: &Seen<'_>, moment: Moment, (name, _): Spot) -> Stated {
+    name.setting().map_or(Stated::Unclear(IacReason::UntilApply), |name| resource.stated(moment, name))
+}
+
+/// The block at a spot; none for a parameter that has nothing to do with TLS.
+fn block(
+    resource: &Seen<'_>,
+    kind: Kind,
+    (name, server): Spot,
+    (before, after): (Stated, Stated),
+    act: BlockAct,
+) -> Option<SettingBlock> {
+    (name != Named::Other).then(|| SettingBlock {
+        address: resource.address.into(),
+        kind,
+        server,
+        name: name.setting(),
+        before,
+        after,
+        act,
+        changed_outside: name.setting().and_then(|one| outside(resource, one)),
+    })
 }
 
 /// Which setting a block is about.
