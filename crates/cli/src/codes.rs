@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use hostssl_census::CensusVerdict;
+use hostssl_iac::{IacEffect, IacFormat, IacGapKind, IacReason, IacRule, IacServerChange, LiveDifference};
 use hostssl_model::{
     Confidence, ControlId, Enforcement, Kind, Outcome, ParameterName, Reason, ReplicationRole, Severity,
     SslEnforcement, Standing, WireTransport, WorstListener,
@@ -42,6 +43,13 @@ fn every_stable_code() {
     add("left-out reasons", &LeftOutReason::ALL.map(LeftOutReason::as_str));
     add("lint codes", &LintCode::ALL.map(LintCode::as_str));
     add("orders", &OrderAct::ALL.map(OrderAct::as_str));
+    add("rules of infrastructure as code", &[IacRule::ResetRefusesClients.as_str()]);
+    add("formats of infrastructure as code", &IacFormat::ALL.map(IacFormat::as_str));
+    add("changes of servers in files", &IacServerChange::ALL.map(IacServerChange::as_str));
+    add("effects of files on settings", &IacEffect::ALL.map(IacEffect::as_str));
+    add("reasons of files", &IacReason::ALL.map(IacReason::as_str));
+    add("gaps of files", &IacGapKind::ALL.map(IacGapKind::as_str));
+    add("differences of files and servers", &LiveDifference::ALL.map(LiveDifference::as_str));
     let exits = [Exit::AllPass, Exit::Failed, Exit::Usage, Exit::Findings, Exit::Incomplete, Exit::Stuck];
     let exits = exits.map(|exit| format!("{} {exit:?}", exit.code()));
     add("exit codes", &exits.each_ref().map(String::as_str));

@@ -3,7 +3,7 @@
 use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
-    apply, audit, ca_bundle, clients, controls, diff, enforce, evidence, explain, plan, policy, probe, role, runs,
+    apply, audit, ca_bundle, clients, controls, diff, enforce, evidence, explain, iac, plan, policy, probe, role, runs,
     serve, server, simulate, trend, waivers,
 };
 use crate::exit;
@@ -129,6 +129,9 @@ pub(crate) enum Command {
     /// They assign policies that Azure has built in, and nothing is assigned by printing them. Without --enforce they only report.
     #[command(after_help = exit::LOCAL_HELP)]
     Policy(policy::PolicyArgs),
+    /// Check Terraform plans and ARM templates before they are applied, and print what fixes a server.
+    #[command(subcommand, after_help = iac::HELP)]
+    Iac(iac::IacCommand),
     /// Start the web console.
     #[command(after_help = exit::LISTEN_HELP)]
     Serve(Box<serve::ServeArgs>),

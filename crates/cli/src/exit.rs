@@ -41,7 +41,12 @@ impl Exit {
 
     /// How an audit ended.
     pub(crate) fn of_audit(report: &AuditReport) -> Self {
-        match report.end() {
+        Self::of_audit_end(report.end())
+    }
+
+    /// How something that ends as an audit does ended.
+    pub(crate) fn of_audit_end(end: AuditEnd) -> Self {
+        match end {
             AuditEnd::Pass => Self::AllPass,
             AuditEnd::Findings => Self::Findings,
             AuditEnd::Incomplete => Self::Incomplete,

@@ -146,24 +146,29 @@ pub(crate) fn tell(report: &AuditReport, quiet: bool) {
 }
 
 fn baseline(name: &str, state: &StateArgs, simulated: bool) -> Result<AuditReport, CliError> {
+    audit_named(name, state, simulated, "baseline")
+}
+
+/// An earlier audit: a file that has its JSON, or one that is kept. `noun` is what it is called in messages.
+pub(crate) fn audit_named(name: &str, state: &StateArgs, simulated: bool, noun: &str) -> Result<AuditReport, CliError> {
     let path = Path::new(name);
     if path.is_file() {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let file = File::open(path).map_err(|error| unreadable(path, noun, &error))?;
         return audit_json::read(file).map_err(|error| CliError::from(error).of_file(path));
     }
     // No id of a run has any of these.
     if name.contains(['/', '\\', '.']) {
         let error = File::open(path).err().unwrap_or_else(|| std::io::Error::other("it is not a file"));
-        return Err(unreadable(path, &error));
+        return Err(unreadable(path, noun, &error));
     }
     let hint = "`hostssl runs` lists the runs; a file is one that `hostssl audit -o json=FILE` wrote";
-    let none = || CliError::usage("no audit is kept that could be the baseline", hint);
+    let none = || CliError::usage(format!("no audit is kept that could be the {noun}"), hint);
     let reader = state.read_if_any(simulated)?.ok_or_else(none)?;
     let audit = find_audit(&reader, name)?;
     Ok(reader.audit_report(&audit)?)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+fn unreadable(path: &Path, noun: &str, error: &std::io::Error) -> CliError {
     let hint = "name a file that `hostssl audit -o json=FILE` wrote, or a run that `hostssl runs` lists";
-    CliError::usage(format!("the baseline {} cannot be read: {error}", path.display()), hint)
+    CliError::usage(format!("the {noun} {} cannot be read: {error}", path.display()), hint)
 }

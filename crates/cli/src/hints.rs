@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory as _, Parser as _};
 use hostssl_azure::{InvalidCaFile, InvalidCloud, SignInError};
 use hostssl_console::ServeError;
 use hostssl_evidence::{InvalidKey, InvalidPack};
+use hostssl_iac::InvalidIac;
 use hostssl_model::{Advice, Gap, Reason, ResourceId, Unchecked};
 use hostssl_ops::{ClientsSeen, NoMatch, NotPermitted, PlanError, RemediationError, ScopeError, Selector, ShowError};
 use hostssl_remediation::{
@@ -167,6 +168,25 @@ fn journal_errors() -> [JournalError; 8] {
     ]
 }
 
+fn file_errors() -> Vec<Said> {
+    let text = || "1".to_owned();
+    every! {
+        InvalidIac::Unreadable(_) => InvalidIac::Unreadable(denied()),
+        InvalidIac::TooLarge => InvalidIac::TooLarge,
+        InvalidIac::TooMany => InvalidIac::TooMany,
+        InvalidIac::Empty => InvalidIac::Empty,
+        InvalidIac::Utf16 => InvalidIac::Utf16,
+        InvalidIac::SavedPlan => InvalidIac::SavedPlan,
+        InvalidIac::NotJson(_) => InvalidIac::NotJson(text()),
+        InvalidIac::Unexpected { .. } => InvalidIac::Unexpected { line: 1, column: 2 },
+        InvalidIac::Version(_) => InvalidIac::Version(text()),
+        InvalidIac::StateFile => InvalidIac::StateFile,
+        InvalidIac::Log => InvalidIac::Log,
+        InvalidIac::ParameterFile => InvalidIac::ParameterFile,
+        InvalidIac::Other => InvalidIac::Other,
+    }
+}
+
 fn run_errors() -> Vec<Said> {
     let id = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg";
     let server = ResourceId::try_from(id).unwrap();
@@ -240,6 +260,7 @@ fn all_errors() -> Vec<Said> {
         plan_errors(),
         run_errors(),
         evidence_errors(),
+        file_errors(),
         serve_errors(),
     ]
     .concat()

@@ -89,6 +89,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Explain(args) => commands::explain::run(args, &cli.talk),
         Command::Controls(args) => commands::controls::run(args, &cli.talk),
         Command::Policy(args) => commands::policy::run(args, &cli.talk),
+        Command::Iac(command) => commands::iac::run(command, &cli.talk),
         Command::Role(command) => commands::role::run(command, &cli.talk),
         Command::Serve(args) => commands::serve::run(args, &cli.talk),
         Command::Simulate(args) => commands::simulate::run(args, &cli.talk),

@@ -10,6 +10,7 @@ pub(crate) mod enforce;
 pub(crate) mod evidence;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod iac;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod probe;

@@ -1,0 +1,77 @@
+//! What a check of a file finds, in sentences.
+
+use crate::safe;
+use hostssl_iac::{IacEffect, IacFinding, IacGap, IacGapKind, IacRule, LiveDifference};
+use hostssl_model::{Meaning, Outcome};
+
+/// What the file does to a setting, and what that means.
+pub(crate) fn what(finding: &IacFinding) -> String {
+    let mut sentence = effect(finding);
+    if let Some(reason) = finding.reason {
+        sentence.push_str(&format!("; unknown: {}", reason.words()));
+    } else if finding.outcome == Outcome::Pass && finding.after.is_none() {
+        sentence.push_str("; every value that Azure offers passes");
+    }
+    if let Some(live) = finding.live {
+        let value = spelled(finding, live.meaning);
+        sentence.push_str(&match live.difference {
+            None => format!("; the server has {value}"),
+            Some(LiveDifference::Overwritten) => format!("; the server has {value}, which is overwritten"),
+            Some(LiveDifference::Unnoticed) => {
+                format!("; the server has {value}, which was changed since: the next plan will write this file's value")
+            }
+        });
+    }
+    if let Some(outside) = finding.changed_outside {
+        let value = spelled(finding, outside);
+        sentence.push_str(&format!("; it was {value} until it was changed outside Terraform"));
+    }
+    sentence
+}
+
+fn effect(finding: &IacFinding) -> String {
+    let setting = finding.setting;
+    let now = finding.live.map(|live| live.meaning).or(finding.before);
+    let value = |meaning: Option<Meaning>| meaning.map_or_else(|| "unknown".to_owned(), |one| spelled(finding, one));
+    let (before, after) = (value(now), value(finding.after));
+    match finding.effect {
+        IacEffect::TurnsOn => {
+            format!("turns enforcement on ({setting} {before} -> {after}): clients without TLS will be refused")
+        }
+        IacEffect::TurnsOff => format!("turns enforcement off ({setting} {before} -> {after})"),
+        IacEffect::Changes => format!("changes {setting} from {before} to {after}"),
+        IacEffect::Sets => format!("sets {setting} to {after}"),
+        IacEffect::Keeps => format!("keeps {setting} = {after}"),
+        IacEffect::Records => format!("{setting} = {after}"),
+        IacEffect::LeavesDefault => format!("leaves Azure's default, {setting} = {after}"),
+        IacEffect::ResetsToDefault => {
+            let resets = format!("deletes a block of {setting}: the provider writes Azure's default, {after}");
+            let refuses = finding.rule == IacRule::ResetRefusesClients && finding.outcome == Outcome::Fail;
+            let clients = if refuses { ", and clients that are accepted now are refused" } else { "" };
+            format!("{resets}{clients}")
+        }
+        IacEffect::Releases => format!("no longer manages {setting}, which stays {after}"),
+        IacEffect::NotManaged => format!("does not set {setting}"),
+        IacEffect::Unknown => format!("may change {setting}"),
+    }
+}
+
+/// A value as its setting spells it.
+pub(crate) fn spelled(finding: &IacFinding, meaning: Meaning) -> String {
+    match finding.setting.spell(meaning) {
+        Some("") => "not set".to_owned(),
+        Some(value) => value.to_owned(),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Why a part of a file says nothing about its servers.
+pub(crate) fn gap(gap: &IacGap) -> String {
+    let why = match gap.kind {
+        IacGapKind::Errored => "Terraform ended with an error while it planned, so the plan is not whole",
+        IacGapKind::Partial => "the plan is for a part of the configuration, or Terraform deferred a part of it",
+        IacGapKind::LinkedTemplate => "a linked template is not in this file: check it by itself",
+        IacGapKind::NotUnderstood => "a resource of PostgreSQL of a type that hostssl does not know",
+    };
+    gap.address.as_ref().map_or_else(|| why.to_owned(), |address| format!("{}: {why}", safe(address)))
+}

@@ -1,0 +1,198 @@
+//! A check of a Terraform plan and of a template, in every format that people or programs read.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_audit::Profile;
+use hostssl_formats::iac_snippet::{self, NoSnippet, SnippetLanguage};
+use hostssl_formats::{Text, iac_json, iac_sarif, iac_text};
+use hostssl_iac::{IacReport, check, read};
+use hostssl_model::untrusted::{HARMFUL, is_harmful};
+use hostssl_model::{Kind, Outcome, ResourceId, TlsVersion};
+use hostssl_test_support::schema::Schema;
+use serde_json::{Value, json};
+
+const PLAN: &str = include_str!("../../iac/tests/fixtures/plan-change.json");
+const CREATE: &str = include_str!("../../iac/tests/fixtures/plan-create.json");
+const STATE: &str = include_str!("../../iac/tests/fixtures/state.json");
+const TEMPLATE: &str = include_str!("../../iac/tests/fixtures/template.json");
+/// How every secret in the files begins.
+const SECRET: &str = "S3cret";
+
+fn report(text: &str) -> IacReport {
+    check(&read(text.as_bytes()).unwrap(), &Profile::find("baseline").unwrap(), None)
+}
+
+fn outputs(report: &IacReport, file: &str) -> [(&'static str, String); 3] {
+    let (mut text, mut json, mut sarif) = (Vec::new(), Vec::new(), Vec::new());
+    iac_text::write(&mut text, report, file, &Text::plain()).unwrap();
+    iac_json::write(&mut json, report, file).unwrap();
+    iac_sarif::write(&mut sarif, report, file, "0.1.0").unwrap();
+    [("text", text), ("json", json), ("sarif", sarif)].map(|(name, out)| (name, String::from_utf8(out).unwrap()))
+}
+
+fn output(report: &IacReport, file: &str, name: &str) -> String {
+    outputs(report, file).into_iter().find(|(one, _)| *one == name).unwrap().1
+}
+
+#[test]
+fn people_read_what_fails_first() {
+    insta::assert_snapshot!("plan_as_text", output(&report(PLAN), "plan.json", "text"));
+    insta::assert_snapshot!("template_as_text", output(&report(TEMPLATE), "main.json", "text"));
+    let none = report(r#"{"format_version": "1.2", "resource_changes": []}"#);
+    let text = output(&none, "plan.json", "text");
+    assert!(
+        text.contains("no flexible or single server of Azure Database for PostgreSQL in this Terraform plan"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_schema_is_the_committed_one_and_reports_keep_to_it() {
+    let schema = Schema::generated("iac-v1", &iac_json::schema());
+    for (file, text) in [("plan.json", PLAN), ("-", CREATE), ("s", STATE), ("t", TEMPLATE)] {
+        let report = report(text);
+        let written: Value = serde_json::from_str(&output(&report, file, "json")).unwrap();
+        assert_eq!(written, iac_json::value(&report, file).unwrap());
+        schema.assert_accepts(&written);
+        schema.assert_refuses(&written, |wrong| wrong["exit"]["reason"] = "fine".into());
+        schema.assert_refuses(&written, |wrong| wrong["servers"][0]["findings"][0]["effect"] = "odd".into());
+    }
+    let server = &iac_json::value(&report(PLAN), "plan.json").unwrap()["servers"][1];
+    insta::assert_json_snapshot!("a_server_as_json", server);
+}
+
+#[test]
+fn sarif() {
+    let report = report(PLAN);
+    let log: Value = serde_json::from_str(&output(&report, "./infra/plan.json", "sarif")).unwrap();
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    let findings = report.servers.iter().flat_map(|server| &server.findings);
+    let of = |outcome| findings.clone().filter(|finding| finding.outcome == outcome).count();
+    let count = |kind: &str| results.iter().filter(|result| result["kind"] == kind).count();
+    assert_eq!((count("fail"), count("open")), (of(Outcome::Fail), of(Outcome::Unknown)));
+    assert!(count("fail") > 0 && count("open") > 0);
+    let mut fingerprints: Vec<&str> = Vec::new();
+    for result in results {
+        let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(result["kind"] == "fail", result["level"] != "none", "{result}");
+        assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "infra/plan.json");
+        fingerprints.push(result["partialFingerprints"]["hostsslFinding/v1"].as_str().unwrap());
+    }
+    let all = fingerprints.len();
+    fingerprints.sort_unstable();
+    fingerprints.dedup();
+    assert_eq!(fingerprints.len(), all, "every finding has a fingerprint of its own");
+    insta::assert_json_snapshot!("a_result_as_sarif", results[0]);
+}
+
+#[test]
+fn what_could_not_be_understood_is_in_every_format() {
+    let partial = json!({"format_version": "1.2", "complete": false, "resource_changes": []}).to_string();
+    let report = report(&partial);
+    for (name, text) in outputs(&report, "p") {
+        assert!(text.contains("Terraform deferred a part of it"), "{name}: {text}");
+    }
+    let log: Value = serde_json::from_str(&output(&report, "p", "sarif")).unwrap();
+    assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], false);
+    assert_eq!(log["runs"][0]["invocations"][0]["exitCode"], 4);
+}
+
+#[test]
+fn no_secret_of_a_file_is_in_any_format() {
+    for text in [PLAN, CREATE, STATE, TEMPLATE] {
+        assert!(text.contains(SECRET));
+        // Also where it is not expected: every text that is not one of those that are read.
+        for text in [text.to_owned(), secrets_everywhere(text)] {
+            for (name, out) in outputs(&report(&text), "plan.json") {
+                assert!(!out.contains(SECRET), "{name}: {out}");
+            }
+        }
+    }
+}
+
+/// Members whose texts are read; all others become secrets, and each object has one more.
+const READ: [&str; 26] = [
+    "format_version",
+    "terraform_version",
+    "actions",
+    "address",
+    "module_address",
+    "mode",
+    "type",
+    "name",
+    "id",
+    "server_id",
+    "resource_group_name",
+    "value",
+    "ssl_minimal_tls_version_enforced",
+    "references",
+    "$schema",
+    "contentVersion",
+    "sslEnforcement",
+    "minimalTlsVersion",
+    "defaultValue",
+    "scope",
+    "parent_id",
+    "create_mode",
+    "index",
+    "key",
+    "condition",
+    "legacy",
+];
+
+fn secrets_everywhere(text: &str) -> String {
+    fn change(value: &mut Value, member: &str) {
+        match value {
+            Value::Object(members) => {
+                members.iter_mut().for_each(|(name, value)| change(value, name));
+                // What is listed there by name is a resource.
+                if member != "resources" {
+                    members.insert("password".to_owned(), SECRET.into());
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| change(item, member)),
+            Value::String(text) if !READ.contains(&member) => *text = SECRET.to_owned(),
+            _ => {}
+        }
+    }
+    let mut value: Value = serde_json::from_str(text).unwrap();
+    change(&mut value, "");
+    value.to_string()
+}
+
+#[test]
+fn names_of_a_file_cannot_steer_a_terminal() {
+    let hostile: String =
+        HARMFUL.iter().flat_map(|&(first, last)| first..=last).flat_map(|c| ['x', c]).take(1000).collect();
+    let server = json!({"name": hostile, "resource_group_name": hostile, "ssl_enforcement_enabled": false});
+    let change = json!({"address": hostile, "mode": "managed", "type": "azurerm_postgresql_server", "name": hostile,
+                        "change": {"actions": ["create"], "before": null, "after": server}});
+    let plan = json!({"format_version": "1.2", "resource_changes": [change]}).to_string();
+    for (name, out) in outputs(&report(&plan), &hostile) {
+        assert!(!out.contains(|c| c != '\n' && is_harmful(c)), "{name}");
+    }
+}
+
+fn snippet(kind: Kind, name: &str, language: SnippetLanguage) -> Result<String, NoSnippet> {
+    let id = format!("/subscriptions/s/resourceGroups/rg-shop/providers/{}/{name}", kind.offering().arm_type);
+    let mut out = Vec::new();
+    iac_snippet::write(&mut out, kind, &ResourceId::try_from(id.as_str()).unwrap(), TlsVersion::Tls1_3, language)
+        .unwrap()?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn snippets_of_every_kind_and_language() {
+    let languages = [SnippetLanguage::Terraform, SnippetLanguage::Bicep];
+    let all = [(Kind::Flexible, "pg-1"), (Kind::Single, "1-legacy")];
+    let written: Vec<String> =
+        all.iter().flat_map(|(kind, name)| languages.map(|language| snippet(*kind, name, language).unwrap())).collect();
+    insta::assert_snapshot!("snippets", written.join("---\n"));
+    assert_eq!(snippet(Kind::CosmosCluster, "c", SnippetLanguage::Bicep), Err(NoSnippet::AlwaysOn));
+    assert_eq!(snippet(Kind::Horizon, "h", SnippetLanguage::Bicep), Err(NoSnippet::ParameterGroup));
+    // Nothing that a template would read otherwise.
+    for name in ["a'b", "a\"b", "${a}"] {
+        assert_eq!(snippet(Kind::Flexible, name, SnippetLanguage::Terraform), Err(NoSnippet::Name), "{name}");
+    }
+}
