@@ -3,7 +3,7 @@
 
 use hostssl_audit::Profile;
 use hostssl_iac::{IacReport, InvalidIac, check, read};
-use hostssl_model::{AuditEnd, AuditReport, ParameterName};
+use hostssl_model::{AuditEnd, AuditReport, Outcome, ParameterName};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -227,6 +227,61 @@ fn azapi_resources_are_read_in_both_forms_of_their_body() {
     let other = change(json!(["create"]), Value::Null, other, json!({}));
     let report = checked(&plan_of(&[("azapi_resource.b", "azapi_resource", other)]));
     assert_eq!((report.end(), report.gaps.len()), (AuditEnd::Incomplete, 1));
+}
+
+/// A plan that makes servers and a block for each of them, whose servers only the configuration names.
+fn plan_of_a_fleet(servers: &[&str], blocks: &[&str], server_id: Value, for_each: Value) -> String {
+    let server = |key: &&str| {
+        let after = json!({"name": format!("pg-{key}"), "resource_group_name": "g"});
+        json!({"address": format!("{FLEXIBLE}.f[\"{key}\"]"), "mode": "managed", "type": FLEXIBLE, "name": "f",
+               "change": change(json!(["create"]), Value::Null, after, json!({"id": true}))})
+    };
+    let block = |key: &&str| {
+        let after = json!({"name": "require_secure_transport", "value": if *key == "a" { "off" } else { "on" }});
+        json!({"address": format!("{PARAMETER}.f[\"{key}\"]"), "mode": "managed", "type": PARAMETER, "name": "f",
+               "change": change(json!(["create"]), Value::Null, after, json!({"server_id": true}))})
+    };
+    let changes: Vec<Value> = servers.iter().map(server).chain(blocks.iter().map(block)).collect();
+    let resource = json!({"type": PARAMETER, "name": "f", "expressions": {"server_id": {"references": server_id}},
+                          "for_each_expression": {"references": for_each}});
+    json!({"format_version": "1.2", "resource_changes": changes,
+           "configuration": {"root_module": {"resources": [resource]}}})
+    .to_string()
+}
+
+const FLEXIBLE: &str = "azurerm_postgresql_flexible_server";
+
+#[test]
+fn a_block_for_each_server_is_the_servers_own() {
+    let each_value = || json!(["each.value.id", "each.value"]);
+    let each_key = || json!(["each.key", format!("{FLEXIBLE}.f")]);
+    let of_fleet = || json!([format!("{FLEXIBLE}.f")]);
+    let certain = [(each_value(), of_fleet()), (each_key(), json!(["var.names"]))];
+    for (server_id, for_each) in certain {
+        let report = checked(&plan_of_a_fleet(&["a", "b"], &["a", "b"], server_id, for_each));
+        assert_eq!(report.servers.len(), 2, "{}", lines(&report));
+        assert_eq!(report.servers.iter().map(|one| one.outcome()).collect::<Vec<_>>(), [Outcome::Fail, Outcome::Pass]);
+    }
+    // Another number of blocks, or another expression, may be for any of them.
+    for (blocks, server_id, for_each) in [
+        (vec!["a", "b", "c"], each_value(), of_fleet()),
+        (vec!["b"], each_value(), of_fleet()),
+        (vec!["a", "b"], each_value(), json!(["var.servers"])),
+        (vec!["a", "b"], json!(["local.ids", "each.key"]), of_fleet()),
+    ] {
+        let report = checked(&plan_of_a_fleet(&["a", "b"], &blocks, server_id, for_each));
+        let fleet = report.servers.iter().filter(|one| one.name.is_some());
+        assert!(fleet.clone().all(|one| one.outcome() == Outcome::Unknown), "{}", lines(&report));
+        assert_eq!(fleet.count(), 2);
+    }
+}
+
+#[test]
+fn a_plan_that_only_refreshes_is_a_state() {
+    let plan = json!({"format_version": "1.2", "planned_values": {"root_module": {}},
+                      "prior_state": {"values": serde_json::from_str::<Value>(STATE).unwrap()["values"]}});
+    let report = checked(&plan.to_string());
+    assert_eq!(lines(&report).replace("terraform-plan", "terraform-state"), lines(&checked(STATE)));
 }
 
 #[test]

@@ -25,6 +25,7 @@ struct ConfigResource {
     resource_type: Scalar,
     name: Scalar,
     expressions: Lenient<ServerExpressions>,
+    for_each_expression: Lenient<ConfigExpression>,
 }
 
 /// The expressions that can name a server.
@@ -99,7 +100,10 @@ impl TfConfiguration {
             .into_iter()
             .find(|expression| !expression.0.references.0.is_empty())?;
         let mut found = Vec::new();
-        self.resolve(&path, &expression.0, true, 0, &mut found)?;
+        match of_each_value(&expression.0) {
+            true => self.resolve_each(&path, &block.for_each_expression.0, &mut found)?,
+            false => self.resolve(&path, &expression.0, true, 0, &mut found)?,
+        }
         found.dedup();
         match found.as_slice() {
             [one] => Some(one.clone()),
@@ -111,6 +115,16 @@ impl TfConfiguration {
         path.iter().try_fold(&self.root_module.0, |module, name| {
             module.module_calls.0.get(name.as_str()).map(|call| &call.0.module.0)
         })
+    }
+
+    /// Adds the resource that a block repeats for each of: `for_each = azurerm_postgresql_flexible_server.main`.
+    fn resolve_each(&self, path: &[String], repeated: &ConfigExpression, found: &mut Vec<NamedResource>) -> Option<()> {
+        self.resolve(path, repeated, false, 0, found)?;
+        // Each instance of the block is for the instance of the same key.
+        found.iter_mut().filter(|one| one.instance == NamedInstance::Key(None)).for_each(|one| {
+            one.instance = NamedInstance::Own;
+        });
+        Some(())
     }
 
     /// Adds what an expression of a module names. `None` when a part of it leads nowhere that is known.
@@ -170,6 +184,12 @@ impl TfConfiguration {
         }
         Some(())
     }
+}
+
+/// Whether an expression is made of `each.value` alone.
+fn of_each_value(expression: &ConfigExpression) -> bool {
+    let references = &expression.references.0;
+    !references.is_empty() && references.iter().all(|one| is_path(&steps(one), &["each", "value"]))
 }
 
 fn is_path(steps: &[AddressStep<'_>], names: &[&str]) -> bool {

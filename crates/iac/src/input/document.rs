@@ -19,7 +19,7 @@ pub(crate) struct IacDocument {
     resource_changes: Option<KeptList<TfChange>>,
     resource_drift: KeptList<TfChange>,
     planned_values: Option<Lenient<TfStateValues>>,
-    prior_state: Option<IgnoredAny>,
+    prior_state: Option<Lenient<TfPriorState>>,
     values: Option<Lenient<TfStateValues>>,
     configuration: Option<Lenient<TfConfiguration>>,
     deferred_changes: Option<IgnoredAny>,
@@ -37,6 +37,13 @@ pub(crate) struct IacDocument {
     content_version: Scalar,
     resources: Option<KeptList<ArmResource>>,
     variables: NamedMembers<Scalar>,
+}
+
+/// The state that a plan was made from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TfPriorState {
+    values: Lenient<TfStateValues>,
 }
 
 /// Longer texts are no versions.
@@ -94,8 +101,12 @@ impl IacDocument {
                 let configuration = self.configuration.unwrap_or_default();
                 plan(&mut file, changes.0, &self.resource_drift.0, &configuration.0);
             }
-            // A plan without changes is a state that is not changed.
-            None => state(&mut file, self.values.or(self.planned_values).unwrap_or_default().0),
+            // A plan without changes is a state that is not changed. One that only refreshes has no planned values.
+            None => {
+                let values = self.values.or(self.planned_values).unwrap_or_default().0;
+                let prior = self.prior_state.unwrap_or_default().0.values.0;
+                state(&mut file, if values.is_empty() { prior } else { values });
+            }
         }
         Ok(file)
     }

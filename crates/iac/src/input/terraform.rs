@@ -46,12 +46,25 @@ pub(crate) struct TfStateValues {
     root_module: Lenient<TfModule>,
 }
 
+impl TfStateValues {
+    /// Whether no module has a resource that is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root_module.0.is_empty()
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct TfModule {
     address: Scalar,
     resources: KeptList<TfResource>,
     child_modules: Vec<TfModule>,
+}
+
+impl TfModule {
+    fn is_empty(&self) -> bool {
+        self.resources.0.is_empty() && self.child_modules.iter().all(Self::is_empty)
+    }
 }
 
 /// A resource in a state.
