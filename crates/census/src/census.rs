@@ -8,6 +8,7 @@ use crate::verdict::{CensusEvidence, Unlisted, index, judge};
 use crate::{
     Backend, CensusVerdict, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, SessionTls, Sighting,
 };
+use hostssl_pgwire::own_names::OWN_APPLICATION;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -213,6 +214,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// Whether it is a login of this program, which is always with TLS and no client of anybody's. Whoever borrows its name without
+    /// TLS is a client.
+    pub(crate) fn is_own(&self) -> bool {
+        self.tls == SessionTls::Tls && self.application.as_deref() == Some(OWN_APPLICATION)
+    }
+
     /// The names that the end of a session has too.
     pub(crate) fn names(&self) -> SessionNames {
         SessionNames { user: self.user.clone(), database: self.database.clone(), address: self.address.clone() }
@@ -321,6 +328,9 @@ impl Census {
         }
         let Sighting { user, database, application, address, backend, tls, protocol, cipher, at, doubt } = sighting;
         let key = Key { user, database, application, address, backend, tls };
+        if key.is_own() {
+            return;
+        }
         let look = Look { source, id, at, protocol, cipher, doubt };
         if doubt == Some(Doubt::BeganBefore) {
             return self.add_earlier(key, look);
@@ -377,13 +387,20 @@ impl Census {
     pub fn keep(&self, looked_at: Millis) -> KeptCensus {
         let earlier = self.earlier.values().map(|(key, seen)| (key, seen));
         let clients = self.clients.iter().chain(earlier);
-        KeptCensus::of_look(clients, &self.sources, self.unlisted, self.refused.clone(), looked_at)
+        KeptCensus::of_look(clients, &self.sources, self.unlisted, self.settled_refusals(), looked_at)
+    }
+
+    fn settled_refusals(&self) -> Refusals {
+        let mut refused = self.refused.clone();
+        refused.settle(self.limits.clients);
+        refused
     }
 
     /// Draws the verdict.
     #[must_use]
     pub fn finish(mut self, requirements: Requirements) -> CensusReport {
         self.settle_earlier();
+        self.refused.settle(self.limits.clients);
         for source in &mut self.sources {
             source.coverage.close();
             if let Some(since) = self.since {

@@ -61,8 +61,8 @@ drivers! {
         "database.sslmode=verify-full and database.sslrootcert=/path/azure-ca.pem";
     /// Another PostgreSQL server that reads foreign tables.
     PostgresFdw = "postgres-fdw", "postgres_fdw", ["postgres_fdw"],
-        "ALTER SERVER name OPTIONS (ADD sslmode 'require')",
-        "ALTER SERVER name OPTIONS (SET sslmode 'verify-full', ADD sslrootcert '/path/azure-ca.pem')";
+        "ALTER SERVER name OPTIONS (ADD sslmode 'require'); SET in place of ADD where the server has that option already",
+        "ALTER SERVER name OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '/path/azure-ca.pem'); SET in place of ADD where the server has that option already";
     /// A pooler that the user runs.
     PgBouncer = "pgbouncer", "PgBouncer", ["pgbouncer"],
         "in pgbouncer.ini: server_tls_sslmode = require (before 1.24 the default is disable); then RELOAD and RECONNECT",

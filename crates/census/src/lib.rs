@@ -24,6 +24,7 @@ pub use census::{Census, CensusLimits, CensusReport, Missing, MissingReason, Sou
 pub use client::{Backend, Client, Doubt, SessionTls, Sighting};
 pub use coverage::{Coverage, Interval};
 pub use fix::{ClientChange, Driver, Fix};
+pub use hostssl_pgwire::own_names::OWN_APPLICATION;
 pub use kept::{DayCount, EarlierClient, EarlierFate, InvalidKeptCensus, KeptCensus, Restriction};
 pub use log::{CONNECTION_PIECES, InvalidPrefix, LogEnd, LogReader, Prefix};
 pub use refused::RefusedClient;

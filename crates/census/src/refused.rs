@@ -6,6 +6,7 @@
 use crate::census::{DAY, earliest};
 use crate::sessions::DailySessions;
 use crate::{Backend, Client, Millis, SessionId, SessionTls};
+use hostssl_pgwire::own_names::{REPLICATION_USERS, WELL_KNOWN, is_unknown_name};
 use std::collections::BTreeMap;
 
 /// Days of one client whose attempts are counted: the newest.
@@ -53,17 +54,64 @@ pub(crate) struct Attempts {
     pub(crate) days: BTreeMap<Option<i64>, DailySessions>,
 }
 
+/// Attempts of one look that are held until it is known whether they are a probe's.
+const MOST_SUSPECTS: usize = 4_096;
+/// A probe of one server takes seconds.
+const PROBE_TIME: Millis = 60 * 1_000;
+
+/// An attempt with a name that a probe uses too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Suspect {
+    key: RefusedKey,
+    id: SessionId,
+    at: Option<Millis>,
+}
+
 /// Everybody who was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Refusals {
+    /// From where, and when, this program asked with a name that no server can know.
+    probes: Vec<(Option<String>, Option<Millis>)>,
+    suspects: Vec<Suspect>,
     pub(crate) clients: BTreeMap<RefusedKey, Attempts>,
     /// Attempts of others: at least so many. Whoever reaches the server can make up names.
     pub(crate) unlisted: u64,
 }
 
 impl Refusals {
-    /// Counts an attempt, of `most` clients at most.
+    /// Counts an attempt, of `most` clients at most. Those of this program's own probes are left out.
     pub(crate) fn add(&mut self, key: RefusedKey, id: SessionId, at: Option<Millis>, most: usize) {
+        if key.is_of_a_probe() {
+            if self.probes.len() < MOST_SUSPECTS {
+                self.probes.push((key.address, at));
+            }
+        } else if key.may_be_of_a_probe() && self.suspects.len() < MOST_SUSPECTS {
+            self.suspects.push(Suspect { key, id, at });
+        } else {
+            self.list(key, id, at, most);
+        }
+    }
+
+    /// Decides which attempts with an everyday name were a probe's: those from the same address within a minute, and no more of
+    /// each name than the probes asked with their own.
+    pub(crate) fn settle(&mut self, most: usize) {
+        let probes = std::mem::take(&mut self.probes);
+        let mut explained: BTreeMap<RefusedKey, usize> = BTreeMap::new();
+        for Suspect { key, id, at } in std::mem::take(&mut self.suspects) {
+            let is_near =
+                |when: Option<Millis>| when.zip(at).is_some_and(|(one, other)| (one - other).abs() <= PROBE_TIME);
+            let near = probes.iter().any(|(address, when)| *address == key.address && is_near(*when));
+            let asked = probes.iter().filter(|(address, _)| *address == key.address).count();
+            let used = explained.entry(key.clone()).or_default();
+            if near && *used < asked {
+                *used += 1;
+            } else {
+                self.list(key, id, at, most);
+            }
+        }
+    }
+
+    fn list(&mut self, key: RefusedKey, id: SessionId, at: Option<Millis>, most: usize) {
         if !self.clients.contains_key(&key) && self.clients.len() >= most {
             self.unlisted += 1;
             return;
@@ -108,27 +156,29 @@ impl Refusals {
     pub(crate) fn shown(&self, from: Option<Millis>, clients: &[Client]) -> Vec<RefusedClient> {
         let first_day = from.map(|from| from.div_euclid(DAY));
         let counts = |attempts: &Attempts| attempts.last.is_none() || from.is_none() || attempts.last >= from;
-        let shown = self.clients.iter().filter(|(_, attempts)| counts(attempts)).map(|(key, attempts)| {
-            let days: Vec<&DailySessions> = attempts
-                .days
-                .iter()
-                .filter(|(day, _)| day.is_none() || first_day.is_none() || **day >= first_day)
-                .map(|(_, sessions)| sessions)
-                .collect();
-            RefusedClient {
-                user: key.user.clone(),
-                database: key.database.clone(),
-                address: key.address.clone(),
-                backend: key.backend,
-                first_seen: attempts.first,
-                last_seen: attempts.last,
-                attempts: days.iter().map(|sessions| sessions.count()).sum(),
-                is_estimate: days.iter().any(|sessions| !sessions.is_exact()),
-                has_connected_since: clients
+        let shown = self.clients.iter().filter(|(key, attempts)| counts(attempts) && !key.is_of_a_probe()).map(
+            |(key, attempts)| {
+                let days: Vec<&DailySessions> = attempts
+                    .days
                     .iter()
-                    .any(|client| key.is_of(client) && client.last_seen >= attempts.last),
-            }
-        });
+                    .filter(|(day, _)| day.is_none() || first_day.is_none() || **day >= first_day)
+                    .map(|(_, sessions)| sessions)
+                    .collect();
+                RefusedClient {
+                    user: key.user.clone(),
+                    database: key.database.clone(),
+                    address: key.address.clone(),
+                    backend: key.backend,
+                    first_seen: attempts.first,
+                    last_seen: attempts.last,
+                    attempts: days.iter().map(|sessions| sessions.count()).sum(),
+                    is_estimate: days.iter().any(|sessions| !sessions.is_exact()),
+                    has_connected_since: clients
+                        .iter()
+                        .any(|client| key.is_of(client) && client.last_seen >= attempts.last),
+                }
+            },
+        );
         let mut shown: Vec<RefusedClient> = shown.collect();
         shown.sort_by_key(|one| std::cmp::Reverse(one.last_seen));
         shown
@@ -136,6 +186,17 @@ impl Refusals {
 }
 
 impl RefusedKey {
+    /// Whether only a probe of this program asks with these names.
+    fn is_of_a_probe(&self) -> bool {
+        [&self.user, &self.database].into_iter().flatten().any(|name| is_unknown_name(name))
+    }
+
+    /// Whether a probe asks with this name, as others may.
+    fn may_be_of_a_probe(&self) -> bool {
+        let user = self.user.as_deref();
+        user == Some(WELL_KNOWN) || REPLICATION_USERS.into_iter().any(|one| user == Some(one))
+    }
+
     /// Whether a client with TLS is the same one.
     fn is_of(&self, client: &Client) -> bool {
         let has_names = self.user.is_some() && self.address.is_some();
@@ -185,5 +246,39 @@ mod tests {
         assert_eq!((refusals.clients.len(), refusals.unlisted), (2, 1));
         refusals.bound(1);
         assert_eq!(refusals.clients.keys().next(), Some(&key("a")), "it was refused last");
+    }
+
+    #[test]
+    fn a_probe_is_not_listed_and_whoever_has_its_everyday_names_is() {
+        let of = |user: &str, database: &str, address: &str| RefusedKey {
+            user: Some(user.to_owned()),
+            database: Some(database.to_owned()),
+            address: Some(address.to_owned()),
+            backend: Backend::Client,
+        };
+        let own = "hostssl_0123456789ab";
+        let (here, there) = ("10.0.0.4", "10.0.0.5");
+        let mut refusals = Refusals::default();
+        let attempts = [
+            // The order in a log is not that of the questions.
+            (of("repmgr", "postgres", here), 1_000),
+            (of("postgres", own, here), 2_000),
+            (of(own, own, here), 3_000),
+            (of("postgres", "postgres", here), 4_000),
+            // From elsewhere, at another time, and once too often.
+            (of("repmgr", "postgres", there), 4_000),
+            (of("standby", "postgres", here), DAY),
+            (of("postgres", "postgres", here), 5_000),
+            (of("postgres", "postgres", here), 6_000),
+            (of("app", "shop", here), 4_000),
+        ];
+        for (key, at) in attempts {
+            refusals.add(key, SessionId::of_process(1, Some(at)), Some(at), 9);
+        }
+        refusals.settle(9);
+        let shown = refusals.shown(None, &[]);
+        let mut users: Vec<_> = shown.iter().map(|one| (one.user.as_deref().unwrap(), one.attempts)).collect();
+        users.sort_unstable();
+        assert_eq!(users, [("app", 1), ("postgres", 1), ("repmgr", 1), ("standby", 1)]);
     }
 }

@@ -730,3 +730,39 @@ proptest! {
         prop_assert_ne!(report.verdict, CensusVerdict::Safe, "{}", report.reason);
     }
 }
+
+#[test]
+fn a_login_of_hostssl_is_no_client() {
+    let own = |hour: u64| {
+        session(hour * 3_600, 7, "10.0.0.4", &format!("user=monitor database=postgres application_name=hostssl{SSL}"))
+    };
+    let log: String = (0..8 * 24).map(|hour| own(hour).concat()).collect();
+    let report = read(&[&log]);
+    assert!(report.clients.is_empty(), "{:#?}", report.clients);
+    assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{}", report.reason);
+    // Its name alone hides nobody.
+    let plain = session(700_000, 9, "10.0.0.4", "user=app database=shop application_name=hostssl").concat();
+    assert_eq!(read(&[&format!("{log}{plain}")]).verdict, CensusVerdict::Breaks);
+}
+
+#[test]
+fn catalogues_that_are_not_kept_up_are_read() {
+    let good: String = week().iter().map(|lines| lines.concat()).collect();
+    for (severity, received, authorized) in [
+        ("LOG", "conexão recebida: host=10.0.0.9 porta=5", "conexão autorizada: usuário=bad banco de dados=shop"),
+        ("LOG", "bağlantı alındı: istemci=10.0.0.9 port=5", "bağlantı tanımı: kullanıcı=bad veritabanı=shop"),
+        (
+            "DZIENNIK",
+            "odebrano połączenie: host=10.0.0.9 port=5",
+            "zautoryzowano połączenie: użytkownik=bad baza danych=shop",
+        ),
+        ("DZIENNIK", "odebrano połączenie: host=10.0.0.9 port=5", "connection authorized: user=bad database=shop"),
+        ("LOG", "koneksi yang diteruma: host=10.0.0.9 port=5", "koneksi terautorisasi: user=bad, database=shop"),
+    ] {
+        let head = format!("{}-000aae60.9-{severity}:  ", time(700_000));
+        let report = read(&[&format!("{good}{head}{received}\n{head}{authorized}\n")]);
+        assert_eq!(report.verdict, CensusVerdict::Breaks, "{authorized}: {}", report.reason);
+        let client = &report.clients[0];
+        assert_eq!((client.user.as_deref(), client.database.as_deref()), (Some("bad"), Some("shop")), "{authorized}");
+    }
+}

@@ -33,6 +33,17 @@ pub struct ServerClients {
     pub owner: Option<String>,
     /// The result of the census.
     pub census: CensusReport,
+    /// Clients that are not shown because others were asked for, in the order of [`SessionTls::ALL`].
+    pub hidden: [u64; 4],
+}
+
+impl ServerClients {
+    /// How many clients of this state there are, whether they are shown or not.
+    pub(crate) fn count(&self, tls: SessionTls) -> u64 {
+        let shown = self.census.clients.iter().filter(|client| client.tls == tls).count() as u64;
+        let hidden = SessionTls::ALL.iter().zip(self.hidden).find(|(one, _)| **one == tls);
+        shown + hidden.map_or(0, |(_, count)| count)
+    }
 }
 
 impl ClientsReport {
@@ -54,8 +65,12 @@ impl ClientsReport {
     /// Keeps clients of one state only. Verdicts stay: they rest on all.
     pub fn keep_only(&mut self, tls: SessionTls) {
         for server in &mut self.servers {
+            let all = SessionTls::ALL.map(|state| server.count(state));
             server.census.clients.retain(|client| client.tls == tls);
             server.census.earlier.retain(|client| client.tls == tls);
+            for (hidden, (state, count)) in server.hidden.iter_mut().zip(SessionTls::ALL.into_iter().zip(all)) {
+                *hidden = if state == tls { 0 } else { count };
+            }
         }
     }
 }

@@ -68,10 +68,9 @@ pub fn write(out: &mut dyn Write, report: &ClientsReport, text: &Text<'_>) -> io
 fn verdict(server: &ServerClients) -> Entry {
     let census = &server.census;
     let word = census.verdict.as_str();
-    let count = |tls: SessionTls| census.clients.iter().filter(|client| client.tls == tls).count() as u64;
     let line = [Cell::outcome(outcome(census.verdict), word), Cell::plain(&server.name)]
         .into_iter()
-        .chain(SessionTls::ALL.map(|tls| Cell::number(count(tls))))
+        .chain(SessionTls::ALL.map(|tls| Cell::number(server.count(tls))))
         .chain([Cell::plain(&census.reason)]);
     Entry { word, lines: vec![line.collect()] }
 }

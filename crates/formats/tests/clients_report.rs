@@ -20,7 +20,7 @@ fn server(name: &str, owner: Option<&str>, sessions: &[(&str, &str, &str)]) -> S
     }
     reader.end(LogEnd::Whole);
     let census = reader.finish().finish(Requirements::default());
-    ServerClients { id: None, name: name.to_owned(), owner: owner.map(Into::into), census }
+    ServerClients { id: None, name: name.to_owned(), owner: owner.map(Into::into), census, hidden: [0; 4] }
 }
 
 fn report() -> ClientsReport {
@@ -109,7 +109,7 @@ fn with_an_earlier_client() -> ClientsReport {
     }
     reader.end(LogEnd::Whole);
     let census = reader.finish().keep(0).judge(Requirements::default(), None);
-    let server = ServerClients { id: None, name: "pg-earlier".to_owned(), owner: None, census };
+    let server = ServerClients { id: None, name: "pg-earlier".to_owned(), owner: None, census, hidden: [0; 4] };
     ClientsReport { servers: vec![server], ..report() }
 }
 

@@ -129,9 +129,30 @@ async fn census_of(arm: &Arm, server: &Server) -> Census {
         }
     }
     let mut reader = LogReader::new(census, None);
-    for file in &listing.items {
+    let mut files = listing.items.clone();
+    let mut listings = 1;
+    for at in 0..files.len() {
+        let Some(file) = files.get(at).cloned() else { continue };
         reader.begin(SourceKind::ArmLogFile, file.name.clone());
-        let end = download(arm, file, &mut reader).await;
+        let mut taken = 0;
+        let mut end = download(arm, &file, &mut taken, &mut reader).await;
+        // A signed URL is valid for a limited time, and another one for as long again.
+        while let LogEnd::Broken(_) = end
+            && listings < MOST_LISTINGS
+        {
+            listings += 1;
+            let fresh = list_log_files(arm, &server.id).await;
+            if fresh.error.is_some() {
+                break;
+            }
+            for file in &mut files {
+                if let Some(new) = fresh.items.iter().find(|new| new.name == file.name) {
+                    *file = new.clone();
+                }
+            }
+            let Some(file) = fresh.items.iter().find(|new| new.name == file.name) else { break };
+            end = download(arm, file, &mut taken, &mut reader).await;
+        }
         reader.end(end);
     }
     reader.finish()
@@ -174,11 +195,24 @@ fn note_settings(source: &mut Source, settings: &[(ParameterName, Reading<Parame
 /// The permission to list log files. A role that can read the server has it (Azure, "Download PostgreSQL server logs").
 const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logFiles/read";
 
-async fn download(arm: &Arm, file: &ListedLogFile, reader: &mut LogReader) -> LogEnd {
+/// How often the log files of one server are listed, which gives fresh signed URLs.
+const MOST_LISTINGS: usize = 3;
+
+/// Downloads a file from its byte `taken` on: what comes before it was read from an earlier URL.
+async fn download(arm: &Arm, file: &ListedLogFile, taken: &mut usize, reader: &mut LogReader) -> LogEnd {
     let Some(url) = &file.url else {
         return LogEnd::Broken("its URL is not a storage address of this cloud".to_owned());
     };
-    match download_log_file(arm, url, &mut |piece| reader.feed(piece)).await {
+    let mut come = 0;
+    let known = *taken;
+    let mut take = |piece: &[u8]| {
+        let news = piece.get(known.saturating_sub(come).min(piece.len())..).unwrap_or_default();
+        reader.feed(news);
+        come += piece.len();
+        *taken = (*taken).max(come);
+    };
+    match download_log_file(arm, url, &mut take).await {
+        Ok(()) if come < known => LogEnd::Broken("the file became shorter while it was read".to_owned()),
         Ok(()) => LogEnd::Whole,
         Err(error) => LogEnd::Broken(error.to_string()),
     }

@@ -17,6 +17,7 @@ mod cursor;
 pub mod error_response;
 pub mod frontend;
 pub mod negotiation;
+pub mod own_names;
 pub mod text;
 pub mod tls;
 

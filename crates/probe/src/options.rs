@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostssl_pgwire::frontend::Replication;
+use hostssl_pgwire::own_names::{REPLICATION_USERS, WELL_KNOWN};
 
 use crate::dial::{Dial, Network};
 use crate::facts::Startup;
@@ -178,13 +179,6 @@ impl ProbeOptions {
         list
     }
 }
-
-/// The user and the database that every PostgreSQL has, unless somebody removed them.
-const WELL_KNOWN: &str = "postgres";
-
-/// The usual users for replication: those of the documentation of PostgreSQL, Patroni, repmgr, pg_auto_failover's and
-/// other how-tos. A line of `pg_hba.conf` for one of them meets no other user.
-const REPLICATION_USERS: [&str; 5] = ["replicator", "repl", "replication", "repmgr", "standby"];
 
 /// Which names to use in startups, beside those that were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

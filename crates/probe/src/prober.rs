@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::stream::{self, Stream, StreamExt as _};
+use hostssl_pgwire::own_names::unknown_name;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -64,8 +65,7 @@ impl Prober {
     /// [`ProberError`] when the TLS client cannot be set up.
     pub fn new(options: ProbeOptions) -> Result<Self, ProberError> {
         let tls = TlsClient::new()?;
-        let random: [u8; 6] = tls.random();
-        let random_user = random.iter().fold("hostssl_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let random_user = unknown_name(tls.random());
         let limiter = Limiter::new(options.connections_per_server);
         let places = Arc::new(Semaphore::new(options.conversations.max(1)));
         Ok(Self { options, tls, limiter, places, lookups: Semaphore::new(LOOKUPS), random_user })

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hostssl_census::OWN_APPLICATION;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::dial::{Dial, Stream};
 use hostssl_probe::target::{ProbeTarget, SslNegotiation};
@@ -16,8 +17,6 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use crate::passwords::Password;
 use crate::tls::VerifiedTls;
 
-/// The application name under which this program connects.
-const APPLICATION: &str = "hostssl";
 /// Time for a login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for an answer: longer than the server gives a statement.
@@ -144,7 +143,7 @@ impl Login {
 
     fn config(&self) -> Config {
         let mut config = Config::new();
-        config.user(&self.user).dbname(&self.database).application_name(APPLICATION);
+        config.user(&self.user).dbname(&self.database).application_name(OWN_APPLICATION);
         if let Some(password) = &self.password {
             config.password(password.reveal());
         }

@@ -142,7 +142,8 @@ impl KeptCensus {
         for (until, count) in unlisted.until.iter_mut().zip(unlisted.counts) {
             *until = until.or((count > 0).then_some(document.looked_at));
         }
-        let mut refused = Refusals { unlisted: document.refused_unlisted, ..Refusals::default() };
+        let mut refused = Refusals::default();
+        refused.unlisted = document.refused_unlisted;
         for one in document.refused {
             let (key, attempts) = refused_from(one)?;
             refused.clients.insert(key, attempts);

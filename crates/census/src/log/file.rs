@@ -336,7 +336,11 @@ impl LogFile {
             let bytes = |field: &Option<Cow<'_, str>>| field.as_deref().map(|text| text.as_bytes().to_vec());
             let (user, database) = (bytes(&record.user), bytes(&record.dbname));
             let columns = Columns { user: user.as_deref(), database: database.as_deref() };
-            let Some(message) = parse(record.error_severity.as_bytes(), message, columns) else { return };
+            let severity = record.error_severity.as_bytes();
+            let Some(message) = parse(severity, message, columns) else {
+                self.unread.records += u64::from(!is_severity_of_others(severity) && is_message(message));
+                return;
+            };
             let session = record.session_id.as_deref().and_then(|id| SessionKey::parse(id.as_bytes()));
             let host = record.remote_host.as_deref().map(|host| match record.remote_port {
                 None if host == "[local]" => ConnectionOrigin::Local,
@@ -412,7 +416,11 @@ impl LogFile {
             return;
         };
         let columns = Columns { user: Some(&fields.user), database: Some(&fields.database) };
-        let Some(message) = parse(&fields.severity, &fields.message, columns) else { return };
+        let Some(message) = parse(&fields.severity, &fields.message, columns) else {
+            let is_unknown = !is_severity_of_others(&fields.severity) && is_message(&fields.message);
+            self.unread.records += u64::from(is_unknown);
+            return;
+        };
         let pid = std::str::from_utf8(&fields.pid).ok().and_then(|pid| pid.parse().ok());
         let at = stamp(&fields.time).map(|stamp| {
             self.is_zone_unknown |= !stamp.zone_known;
@@ -657,6 +665,11 @@ fn is_whole_record(line: &[u8]) -> bool {
 fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether a text begins with the words of a message about a connection.
+fn is_message(text: &[u8]) -> bool {
+    NEEDLES.find(text).is_some_and(|found| found.start() == 0)
 }
 
 /// Whether a word is a severity that messages about connections do not have; one that is not known may be theirs.

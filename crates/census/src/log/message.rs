@@ -6,7 +6,7 @@
 
 use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
-use super::wording::{SETTING, WORDINGS, Wording};
+use super::wording::{SETTING, WORDINGS, Wording, is_log_severity};
 use crate::Doubt;
 
 /// A message that matters to the census.
@@ -86,10 +86,11 @@ pub(crate) fn parse<'a>(severity: &[u8], message: &'a [u8], columns: Columns<'_>
     if severity == refusal::SEVERITY {
         return refusal::refusal(message, columns).map(LogMessage::Refused);
     }
+    // Catalogues lack messages: the words need not be of the language of the severity.
+    if !is_log_severity(severity) {
+        return None;
+    }
     for wording in &WORDINGS {
-        if wording.severity.as_bytes() != severity && severity != b"LOG" {
-            continue;
-        }
         if let Some(rest) = message.strip_prefix(wording.received.as_bytes()) {
             return Some(received(rest, wording.received_port));
         }

@@ -34,21 +34,27 @@ pub(crate) struct Wording {
     pub(crate) disconnection_names: [&'static str; 3],
 }
 
+/// Where a catalogue lacks a message, the server writes it in English.
+const ENGLISH: Wording = Wording {
+    severity: "LOG",
+    received: "connection received: host=",
+    received_port: " port=",
+    authorized: "connection authorized: user=",
+    replication: "replication connection authorized: user=",
+    database: " database=",
+    application: " application_name=",
+    ssl: [" SSL enabled (protocol=", ", cipher=", ", bits=", ")"],
+    gss: [" GSS (authenticated=", ", encrypted=", "yes"],
+    disconnection: "disconnection: session time: ",
+    disconnection_names: [" user=", " database=", " host="],
+};
+
 /// English first, and where a catalogue lacks a message the English one.
-pub(crate) const WORDINGS: [Wording; 12] = [
-    Wording {
-        severity: "LOG",
-        received: "connection received: host=",
-        received_port: " port=",
-        authorized: "connection authorized: user=",
-        replication: "replication connection authorized: user=",
-        database: " database=",
-        application: " application_name=",
-        ssl: [" SSL enabled (protocol=", ", cipher=", ", bits=", ")"],
-        gss: [" GSS (authenticated=", ", encrypted=", "yes"],
-        disconnection: "disconnection: session time: ",
-        disconnection_names: [" user=", " database=", " host="],
-    },
+///
+/// The last four are of catalogues that PostgreSQL does not keep up: `pt_BR.po` (of 9.4), `tr.po` (12), `pl.po` (9.6) and `id.po`
+/// (9.3). What they say of TLS has no counterpart in the messages of later versions, which are therefore in English there.
+pub(crate) const WORDINGS: [Wording; 16] = [
+    ENGLISH,
     Wording {
         severity: "LOG",
         received: "Verbindung empfangen: Host=",
@@ -192,10 +198,43 @@ pub(crate) const WORDINGS: [Wording; 12] = [
         disconnection: "断开连接: 会话时间: ",
         disconnection_names: [" user=", " database=", " host="],
     },
+    Wording {
+        severity: "LOG",
+        received: "conexão recebida: host=",
+        received_port: " porta=",
+        authorized: "conexão autorizada: usuário=",
+        replication: "conexão de replicação autorizada: usuário=",
+        database: " banco de dados=",
+        ..ENGLISH
+    },
+    Wording {
+        severity: "LOG",
+        received: "bağlantı alındı: istemci=",
+        authorized: "bağlantı tanımı: kullanıcı=",
+        database: " veritabanı=",
+        ..ENGLISH
+    },
+    Wording {
+        severity: "DZIENNIK",
+        received: "odebrano połączenie: host=",
+        authorized: "zautoryzowano połączenie: użytkownik=",
+        replication: "zautoryzowano połączenie replikacji: użytkownik=",
+        database: " baza danych=",
+        ..ENGLISH
+    },
+    // The catalogue has this spelling.
+    Wording {
+        severity: "LOG",
+        received: "koneksi yang diteruma: host=",
+        authorized: "koneksi terautorisasi: user=",
+        replication: "koneksi replikasi terautorisasi: user=",
+        database: ", database=",
+        ..ENGLISH
+    },
 ];
 
 /// Severities in English, and those translations that differ.
-const SEVERITIES: [&str; 30] = [
+const SEVERITIES: [&str; 56] = [
     "LOG",
     "FATAL",
     "ERROR",
@@ -226,6 +265,32 @@ const SEVERITIES: [&str; 30] = [
     "日志",
     "ЗАПИСУВАННЯ",
     "ჟურნალი",
+    "DEPURAÇÃO",
+    "NOTA",
+    "AVISO",
+    "ERRO",
+    "PÂNICO",
+    "DETALHE",
+    "DICA",
+    "COMANDO",
+    "BİLGİ",
+    "UYARI",
+    "HATA",
+    "ÖLÜMCÜL (FATAL)",
+    "KRİTİK",
+    "KOMUT",
+    "DZIENNIK",
+    "INFORMACJA",
+    "UWAGA",
+    "OSTRZEŻENIE",
+    "BŁĄD",
+    "KATASTROFALNY",
+    "PANIKA",
+    "WYRAŻENIE",
+    "SZCZEGÓŁY",
+    "PERINGATAN",
+    "PERNYATAAN",
+    "PANIK",
 ];
 
 /// Whether a word is a severity, `DEBUG1` to `DEBUG5` included.
@@ -247,10 +312,13 @@ pub(crate) const SETTING: &str = "log_connections";
 
 /// A piece that each message of a language has. Any line with one of them is looked at; few and short, they are found at
 /// the speed of memory. A log may change its language anywhere (`lc_messages`), so that all of them are always looked for.
-pub const PIECES: [&str; 18] = [
+pub const PIECES: [&str; 21] = [
     "onnection",
     "erbindung",
-    "conexi",
+    "conex",
+    "bağlant",
+    "połączeni",
+    "koneksi",
     "connexion",
     "connessione",
     "接続",

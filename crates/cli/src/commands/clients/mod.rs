@@ -182,7 +182,10 @@ fn of_named(
         let census = Census::new(CensusLimits::default(), since);
         logs = Some(log_files::read(&args.log_file, args.log_prefix.clone(), census, talk)?);
     }
-    let one = |name, census: Census| ServerClients { id: None, name, owner: None, census: census.finish(requirements) };
+    let one = |name, census: Census| {
+        let census = census.finish(requirements);
+        ServerClients { id: None, name, owner: None, census, hidden: [0; 4] }
+    };
     let servers = block_on(async {
         if named.is_empty() {
             return Ok(logs.take().map(|(name, census)| one(name, census)).into_iter().collect());
@@ -232,6 +235,7 @@ fn of_azure(
             name: server.name().to_owned(),
             owner: OWNER_TAGS.iter().find_map(|tag| server.tags.get(tag)).map(ToOwned::to_owned),
             census: kept.judge(requirements, since),
+            hidden: [0; 4],
         });
         Ok(Seen { principal, servers: servers.collect(), gaps: seen.gaps })
     })

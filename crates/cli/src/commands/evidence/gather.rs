@@ -78,6 +78,7 @@ fn clients(reader: &StoreReader, report: &AuditReport, window: i64) -> Result<Ve
         // How old an observation is, is judged by the audit or by what was observed after it.
         let requirements = Requirements { window, now: Some(ended.max(kept.looked_at())) };
         found.push(ServerClients {
+            hidden: [0; 4],
             id: Some(server.id.as_str().to_owned()),
             name: server.name().to_owned(),
             owner: None,
