@@ -46,9 +46,9 @@ struct Reading {
 
 /// Counts the lines that could not be used.
 #[derive(Clone, Default)]
-pub(super) struct Unread(Arc<AtomicU64>);
+pub(super) struct SkippedLines(Arc<AtomicU64>);
 
-impl Unread {
+impl SkippedLines {
     /// Whether there were any, and says how many were not reported one by one.
     pub(super) fn any(&self) -> bool {
         let count = self.0.load(Ordering::Relaxed);
@@ -114,8 +114,8 @@ impl Targets {
     }
 
     /// The targets as they are read. A file is read by a thread of its own: standard input may keep it waiting.
-    pub(super) fn stream(self) -> (impl Stream<Item = ProbeTarget> + Send + 'static, Unread) {
-        let unread = Unread::default();
+    pub(super) fn stream(self) -> (impl Stream<Item = ProbeTarget> + Send + 'static, SkippedLines) {
+        let unread = SkippedLines::default();
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         if let Some(lines) = self.file {
             let (unread, reading) = (unread.clone(), self.reading);
@@ -182,7 +182,7 @@ impl Lines {
         Ok(Self { place: path.display().to_string(), reader: Box::new(BufReader::new(file)) })
     }
 
-    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<ProbeTarget>, unread: &Unread) {
+    fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<ProbeTarget>, unread: &SkippedLines) {
         for number in 1.. {
             let line = match self.next_line() {
                 Ok(Some(line)) => line,
@@ -242,7 +242,7 @@ mod tests {
             format!("\u{feff}first\n# a comment\n\n db.example:6432 \n{long}\nhost=/tmp password=hunter2\na,b\nlast");
         let lines = Lines { place: "list".into(), reader: Box::new(io::Cursor::new(text)) };
         let (sender, mut receiver) = mpsc::channel(8);
-        let unread = Unread::default();
+        let unread = SkippedLines::default();
         lines.send_all(&Reading::default(), &sender, &unread);
         drop(sender);
         let mut targets = Vec::new();
