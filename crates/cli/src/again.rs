@@ -61,8 +61,9 @@ impl Again {
             let Some(next) = leaf.find_subcommand(word) else { break };
             leaf = next;
         }
-        let is_plan = leaf.get_name() == "plan";
-        for (id, values) in self.options.iter().filter(|(id, _)| is_plan || !SCOPE.contains(id)) {
+        // What follows an audit is about the same servers.
+        let is_of_scope = matches!(leaf.get_name(), "plan" | "clients");
+        for (id, values) in self.options.iter().filter(|(id, _)| is_of_scope || !SCOPE.contains(id)) {
             let Some(long) = long(leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else { continue };
             values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value)));
         }

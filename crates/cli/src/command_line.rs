@@ -106,7 +106,7 @@ pub(crate) enum Command {
     /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.
     #[command(after_help = clients::HELP)]
     Clients(Box<clients::ClientsArgs>),
-    /// Write the file of root certificates that clients need for verify-full, or check one.
+    /// Print the root certificates that clients need for verify-full, for a file, or check such a file.
     ///
     /// Clients trust roots, never an intermediate: Azure replaces intermediates without notice, and moves servers between
     /// its roots.

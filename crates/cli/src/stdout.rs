@@ -3,7 +3,7 @@
 use crate::args::{AuditFormat, Colour, OutputArgs, ValueFormat};
 use crate::error::CliError;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Palette, Query, Shape, Text, Wrapping, safe};
+use hostssl_formats::{Palette, Query, Shape, SubscriptionNames, Text, Wrapping, safe};
 use hostssl_model::{Gap, GapScope, ResourceId};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
@@ -37,7 +37,7 @@ pub(crate) fn write_text(
 /// stays data.
 pub(crate) fn show_for_approval(talk: &OutputArgs, how: impl FnOnce(&mut dyn Write, &Text<'_>) -> io::Result<()>) {
     let command = |command: &str| talk.again.command(command);
-    let width = width_of(&io::stderr());
+    let width = stderr_width();
     let text = Text { width, command: &command, ..Text::plain() };
     let mut shown = Vec::new();
     // Writing to memory cannot fail.
@@ -54,6 +54,11 @@ pub(crate) fn show_for_approval(talk: &OutputArgs, how: impl FnOnce(&mut dyn Wri
 /// The columns of the terminal that standard output is.
 pub(crate) fn terminal_width() -> Option<usize> {
     width_of(&io::stdout())
+}
+
+/// The columns of the terminal that standard error is.
+pub(crate) fn stderr_width() -> Option<usize> {
+    width_of(&io::stderr())
 }
 
 #[cfg(unix)]
@@ -119,14 +124,19 @@ pub(crate) fn write_value(
 const GAPS_TOLD: usize = 10;
 
 /// Reports on stderr what could not be checked, for formats that do not hold it. Returns whether there was anything.
-pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
+pub(crate) fn warn_of_gaps(gaps: &[Gap], names: &SubscriptionNames) -> bool {
     let blinding: Vec<&Gap> = gaps.iter().filter(|gap| gap.blind.reason.blinds()).collect();
     for gap in blinding.iter().take(GAPS_TOLD) {
         let why = match &gap.blind.missing_permission {
             Some(permission) => format!("needs {permission}"),
             None => shortened(&gap.blind.detail),
         };
-        say!("warning: could not be checked: {}: {}: {}", safe(&place(&gap.scope)), gap.blind.reason, safe(&why));
+        say!(
+            "warning: could not be checked: {}: {}: {}",
+            safe(&place(&gap.scope, names)),
+            gap.blind.reason,
+            safe(&why)
+        );
     }
     if blinding.len() > GAPS_TOLD {
         say!("warning: and {} more; `hostssl audit -o json` lists them all", blinding.len() - GAPS_TOLD);
@@ -134,8 +144,12 @@ pub(crate) fn warn_of_gaps(gaps: &[Gap]) -> bool {
     !blinding.is_empty()
 }
 
-/// A place as people call it: a server by its name and resource group.
-fn place(scope: &GapScope) -> String {
+/// A place as people call it: a server by its name and resource group, a subscription by its name.
+fn place(scope: &GapScope, names: &SubscriptionNames) -> String {
+    if let GapScope::Subscription(id) = scope {
+        let name = names.of(id);
+        return if name == &**id { format!("subscription {id}") } else { name.to_owned() };
+    }
     let text = scope.to_string();
     match ResourceId::try_from(text.as_str()) {
         Ok(server) if scope.is_server() => format!("{} in {}", server.name(), server.resource_group()),

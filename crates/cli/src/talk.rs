@@ -1,11 +1,27 @@
 //! Talk on stderr.
 
+use crate::stdout::stderr_width;
+use hostssl_formats::Wrapping;
+use hostssl_model::untrusted::visible_lines;
+use std::io::Write as _;
+
+/// Writes lines to stderr, no wider than the terminal if it is one.
+pub(crate) fn tell(line: &str) {
+    let line = visible_lines(line);
+    let mut out = anstream::stderr().lock();
+    let _ = match stderr_width() {
+        None => writeln!(out, "{line}"),
+        Some(width) => {
+            let mut wrapping = Wrapping::new(out, width);
+            writeln!(wrapping, "{line}").and_then(|()| wrapping.finish())
+        }
+    };
+}
+
 /// Writes a line to stderr. A message that cannot be written, because the reader is gone or the disk is full, must not stop
 /// the work.
 macro_rules! say {
     ($($argument:tt)*) => {{
-        use std::io::Write as _;
-        let line = format!($($argument)*);
-        let _ = writeln!(anstream::stderr().lock(), "{}", hostssl_model::untrusted::visible_lines(&line));
+        crate::talk::tell(&format!($($argument)*));
     }};
 }

@@ -12,8 +12,6 @@ use hostssl_remediation::FixableControl;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Characters of a reason that are shown; JSON has it whole.
-const DETAIL_SHOWN: usize = 110;
 /// Gaps of one kind that are listed one by one; the rest is counted.
 const GAPS_SHOWN: usize = 5;
 
@@ -29,7 +27,7 @@ pub const COLUMNS: &[Heading] = &[
     Heading::new("ssl", Shown::WithRoom(4)),
     Heading::new("min-tls", Shown::WithRoom(6)),
     Heading::new("wire", Shown::WithRoom(1)),
-    Heading::new("severity", Shown::Always),
+    Heading::new("severity", Shown::WithRoom(2)),
     Heading::new("control", Shown::Always),
     Heading::new("why", Shown::Reason),
 ];
@@ -43,6 +41,15 @@ pub const OUTCOMES: &[&str] = &["fail", "unknown", "pass"];
 ///
 /// Whatever the writer returns.
 pub fn write(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> io::Result<()> {
+    write_with_next(out, report, 0, text)
+}
+
+/// The same, where the clients of so many failing servers should be observed before a plan can fix the failures.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write_with_next(out: &mut dyn Write, report: &AuditReport, unobserved: u64, text: &Text<'_>) -> io::Result<()> {
     let palette = text.palette;
     let sections = by_subscription(report).into_iter().map(|(subscription, servers)| Section {
         title: Some(format!(
@@ -55,7 +62,7 @@ pub fn write(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> io::
     write_list(out, COLUMNS, sections.collect(), text)?;
     write_gaps(out, report, palette)?;
     write_summary(out, report, palette)?;
-    text.write_next(out, &next(report))
+    text.write_next(out, &next(report, unobserved))
 }
 
 /// Subscriptions with their servers, those with failures first, then those with something unknown, then by name.
@@ -106,10 +113,10 @@ fn entry(subscription: &Subscription, report: &ServerReport) -> Entry {
     ];
     let lead = line.len();
     let mut lines = Vec::new();
-    for Why { severity, control, text, .. } in whys(report) {
+    for Why { severity, control, text, waived, .. } in whys(report) {
         let rank = severity.map_or(3, |severity| 2 - severity as u64);
         line.push(Cell::plain(severity.map_or("", Severity::as_str)).ranked(rank));
-        line.extend([control, text].map(Cell::plain));
+        line.extend([Cell::plain(control), Cell::plain(text).marked(if waived { "waived" } else { "" })]);
         lines.push(std::mem::replace(&mut line, vec![Cell::default(); lead]));
     }
     if lines.is_empty() {
@@ -152,6 +159,7 @@ struct Why {
     control: String,
     controls: usize,
     text: String,
+    waived: bool,
     reason: Option<(Reason, Option<String>)>,
 }
 
@@ -185,22 +193,19 @@ fn whys(report: &ServerReport) -> Vec<Why> {
                 whys.retain(|why| why.text != text);
             }
             let severity = (outcome == Outcome::Fail).then_some(finding.severity);
-            whys.push(Why { severity, control: finding.control.to_string(), controls: 1, text, reason });
+            let (control, waived) = (finding.control.to_string(), finding.accepted().is_some());
+            whys.push(Why { severity, control, controls: 1, text, waived, reason });
         }
     }
     whys
 }
 
-/// The permission that would allow it; otherwise what was said, as much as fits a row.
+/// The permission that would allow it; otherwise what was said.
 fn why_blind(blind: &Unchecked) -> String {
-    let Some(permission) = &blind.missing_permission else {
-        let mut text: String = safe(&blind.detail).chars().take(DETAIL_SHOWN).collect();
-        if text.len() < blind.detail.len() {
-            text.push('…');
-        }
-        return text;
-    };
-    format!("needs {}", safe(permission))
+    match &blind.missing_permission {
+        Some(permission) => format!("needs {}", safe(permission)),
+        None => safe(&blind.detail).into_owned(),
+    }
 }
 
 /// Gaps of the scope itself; those of a server stand in its row.
@@ -316,16 +321,16 @@ fn unchecked(report: &AuditReport) -> String {
     let has_reason = |server: &&ServerReport| server.findings.iter().any(|finding| finding.blind.is_some());
     let servers = report.servers.iter().filter(has_reason).count() as u64;
     let places = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server()).count() as u64;
-    let parts = [
-        (servers, plural(servers, "server") + " (reason in its row)"),
-        (places, plural(places, "list") + " (under “Not checked”)"),
-    ];
+    let reasons = if servers == 1 { " (reason in its row)" } else { " (reasons in their rows)" };
+    let parts =
+        [(servers, plural(servers, "server") + reasons), (places, plural(places, "list") + " (under “Not checked”)")];
     let parts: Vec<String> = parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect();
     if parts.is_empty() { "something".to_owned() } else { parts.join(" and ") }
 }
 
-/// Commands to run next: what explains the worst finding and what fixes it, or what would let everything be read.
-fn next(report: &AuditReport) -> Vec<(String, &'static str)> {
+/// Commands to run next: what explains the worst finding, what a plan has to know, and what fixes it; or what would let
+/// everything be read.
+fn next(report: &AuditReport, unobserved: u64) -> Vec<(String, &'static str)> {
     let findings = || report.servers.iter().flat_map(|server| &server.findings);
     // Of equals the first: what is declared comes before what follows from it.
     let failed = findings().filter(|finding| finding.outcome == Outcome::Fail);
@@ -336,6 +341,9 @@ fn next(report: &AuditReport) -> Vec<(String, &'static str)> {
         next.push((format!("hostssl controls {}", finding.control), "explains the worst finding"));
         let fixable = |one: &Finding| one.outcome == Outcome::Fail && FixableControl::of(one.control).is_some();
         if findings().any(fixable) {
+            if unobserved > 0 {
+                next.push(("hostssl clients".to_owned(), "finds the clients that would be refused; a plan needs that"));
+            }
             next.push(("hostssl plan".to_owned(), "plans the fix; writes nothing to Azure"));
         }
     } else if forbidden {

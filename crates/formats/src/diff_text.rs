@@ -29,14 +29,11 @@ pub fn write(
     for (what, report) in [("before", before), ("after ", after)] {
         let run = &report.run;
         let coverage = if run.complete { "complete" } else { "incomplete" };
-        writeln!(
-            out,
-            "{what}  {}  {}  {}  {} servers, coverage {coverage}",
-            palette.bold(&safe(&run.id)),
-            run.finished_at,
-            run.profile,
-            report.summary.servers
-        )?;
+        writeln!(out, "{what}  {}", palette.bold(&safe(&run.id)))?;
+        let servers = report.summary.servers;
+        let noun = if servers == 1 { "server" } else { "servers" };
+        let (started, profile) = (safe(&run.started_at), safe(&run.profile));
+        writeln!(out, "        {started}  {profile}  {servers} {noun}  coverage {coverage}")?;
     }
     writeln!(out)?;
     if !diff.changes.is_empty() {

@@ -11,9 +11,6 @@ use std::io::{self, Write};
 /// Digits of a hash that distinguish plans. Approving takes all of them.
 const HASH_SHOWN: usize = 12;
 
-/// Characters of a reason that are shown.
-const DETAIL_SHOWN: usize = 110;
-
 /// The columns of the steps of a plan.
 pub const COLUMNS: &[Heading] = &[
     Heading::new("step", Shown::Always),
@@ -50,25 +47,39 @@ pub fn write(out: &mut dyn Write, plan: &Plan, names: &SubscriptionNames, text: 
         let title = Some(text.palette.bold("Manual: hostssl does not write these"));
         sections.push(Section { title, entries: manual });
     }
-    write_some(out, COLUMNS, sections, text)?;
-    write_some(out, LEFT_OUT, left_out(plan, names, text), text)?;
+    let left_out = left_out(plan, names, text.palette);
+    let listed = sections.iter().chain(&left_out).any(|section| !section.entries.is_empty());
+    let steps = write_some(out, COLUMNS, sections, text)?;
+    let others = write_some(out, LEFT_OUT, left_out, text)?;
+    if listed && !steps && !others {
+        writeln!(out, "no row is {}", text.shape.only.join(" or "))?;
+    }
     write_clients(out, plan, text.palette)?;
     write_summary(out, plan, text.palette)
 }
 
-/// Writes a list of which the reader may have asked for nothing.
-fn write_some(out: &mut dyn Write, headings: &[Heading], sections: Vec<Section>, text: &Text<'_>) -> io::Result<()> {
+/// Writes a list of which the reader may have asked for nothing. Says whether there was something to write.
+fn write_some(out: &mut dyn Write, headings: &[Heading], sections: Vec<Section>, text: &Text<'_>) -> io::Result<bool> {
     let only = &text.shape.only;
     let is_asked = |entry: &Entry| only.is_empty() || only.iter().any(|word| word == entry.word);
     let any = sections.iter().flat_map(|section| &section.entries).any(is_asked);
-    if any { write_list(out, headings, sections, text) } else { Ok(()) }
+    if any {
+        write_list(out, headings, sections, text)?;
+    }
+    Ok(any)
 }
 
 /// The words that rows are chosen by: dispositions of steps, and why servers are left out.
 #[must_use]
 pub fn words() -> Vec<&'static str> {
-    let reasons = LeftOutReason::ALL.into_iter().filter(|reason| !is_right(*reason)).map(LeftOutReason::as_str);
-    Disposition::ALL.into_iter().map(Disposition::as_str).chain(reasons).collect()
+    let mut words: Vec<&str> = Disposition::ALL.into_iter().map(Disposition::as_str).collect();
+    for reason in LeftOutReason::ALL.into_iter().filter(|reason| !is_right(*reason)).map(LeftOutReason::as_str) {
+        // Some words are for both.
+        if !words.contains(&reason) {
+            words.push(reason);
+        }
+    }
+    words
 }
 
 fn wave(steps: &[Step], names: &SubscriptionNames, palette: Palette) -> Section {
@@ -104,7 +115,7 @@ fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
 }
 
 /// What is left out although it is not right, one by one; what is right already is only counted.
-fn left_out(plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> Vec<Section> {
+fn left_out(plan: &Plan, names: &SubscriptionNames, palette: Palette) -> Vec<Section> {
     // What holds for several controls of a server is told once.
     let mut told: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for one in plan.left_out().iter().filter(|one| !is_right(one.reason)) {
@@ -121,11 +132,11 @@ fn left_out(plan: &Plan, names: &SubscriptionNames, text: &Text<'_>) -> Vec<Sect
             Cell::plain(server.resource_group()),
             Cell::plain(names.of(server.subscription().as_str())),
             Cell::plain(controls.join(", ")),
-            Cell::plain(if text.shape.wide { detail.as_str().to_owned() } else { shortened(detail.as_str()) }),
+            Cell::plain(detail.as_str()),
         ];
         Entry { word, lines: vec![line] }
     });
-    vec![Section { title: Some(text.palette.bold("Left out")), entries: entries.collect() }]
+    vec![Section { title: Some(palette.bold("Left out")), entries: entries.collect() }]
 }
 
 /// Servers whose clients are named: the plan's file has more.
@@ -193,47 +204,47 @@ pub fn client_text(client: &AffectedClient) -> String {
     .join(", ")
 }
 
-/// As much of a reason as fits a row; JSON has it whole.
-fn shortened(text: &str) -> String {
-    let mut short: String = safe(text).chars().take(DETAIL_SHOWN).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
-}
-
 fn is_right(reason: LeftOutReason) -> bool {
     matches!(reason, LeftOutReason::AlreadyRight | LeftOutReason::NotSupported)
 }
 
-/// Each server that gets nothing written, counted once: manual, or by what keeps it out; a server that is right in one
-/// way and cannot be put right in another is not right.
-fn left_out_counts(plan: &Plan) -> Vec<String> {
-    let planned = |executable| plan.steps().iter().filter(move |step| step.is_executable() == executable);
-    let written: BTreeSet<_> = planned(true).map(|step| &step.server).collect();
-    let by_hand: BTreeSet<_> = planned(false).map(|step| &step.server).filter(|one| !written.contains(one)).collect();
+/// Each server for which there is no step, counted once by what keeps it out, and how many there are whose controls all
+/// pass; a server that is right in one way and cannot be put right in another is not right.
+fn left_out_counts(plan: &Plan) -> (Vec<String>, usize) {
+    let planned: BTreeSet<_> = plan.steps().iter().map(|step| &step.server).collect();
     let mut reasons = BTreeMap::new();
-    for one in plan.left_out() {
-        if !written.contains(&one.server) && !by_hand.contains(&one.server) {
-            let key = (is_right(one.reason), one.reason);
-            reasons.entry(&one.server).and_modify(|known| *known = key.min(*known)).or_insert(key);
-        }
+    for one in plan.left_out().iter().filter(|one| !planned.contains(&one.server)) {
+        let key = (is_right(one.reason), one.reason);
+        reasons.entry(&one.server).and_modify(|known| *known = key.min(*known)).or_insert(key);
     }
     let mut counts: BTreeMap<LeftOutReason, usize> = BTreeMap::new();
     reasons.values().for_each(|(_, reason)| *counts.entry(*reason).or_default() += 1);
-    let by_hand = (!by_hand.is_empty()).then(|| format!("{} manual", by_hand.len()));
-    by_hand.into_iter().chain(counts.iter().map(|(reason, count)| format!("{count} {}", reason.as_str()))).collect()
+    let right = counts.remove(&LeftOutReason::AlreadyRight).unwrap_or_default();
+    (counts.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect(), right)
 }
 
 fn write_summary(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
     let waves = plan.waves().count();
-    let left = left_out_counts(plan);
+    let (left, right) = left_out_counts(plan);
     let what = format!("{}, {} in {}", plural(plan.servers(), "server"), plan.count(), plural(waves, "wave"));
-    let what = if plan.is_empty() { "nothing to write".to_owned() } else { what };
+    let manual = plan.steps().iter().map(|step| &step.server).collect::<BTreeSet<_>>().len();
+    let what = match (plan.is_empty(), manual) {
+        (false, _) => what,
+        (true, 0) => "nothing to write".to_owned(),
+        (true, manual) => format!("nothing to write; {manual} manual"),
+    };
     let left = if left.is_empty() { String::new() } else { format!("; left out: {}", left.join(", ")) };
     let hash = plan.hash().as_str();
     let short = hash.get(..HASH_SHOWN).unwrap_or(hash);
     writeln!(out, "plan {}: {what}{left}", palette.bold(short))?;
+    if right > 0 {
+        // Not every control that an audit checks can be fixed by a plan.
+        writeln!(
+            out,
+            "{} the controls of this plan already",
+            if right == 1 { "1 server passes".to_owned() } else { format!("{right} servers pass") }
+        )?;
+    }
     let principal = plan.principal();
     writeln!(
         out,

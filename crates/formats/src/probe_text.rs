@@ -4,6 +4,7 @@ use crate::{Cell, Column, Entry, Heading, Palette, Section, Shape, Shown, Text, 
 use hostssl_model::Outcome;
 use hostssl_probe::certificate::AZURE_ROOTS;
 use hostssl_probe::report::{EndpointReport, ProtocolVersion, WireVerdict};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -44,15 +45,14 @@ pub struct TableWriter<W: Write> {
     held: Vec<EndpointReport>,
     /// The widths of the columns, once rows are written as they come.
     widths: Option<Vec<usize>>,
-    failed: u64,
-    unknown: u64,
-    passed: u64,
+    /// How many there are of each verdict, in the order of [`rank`].
+    counts: BTreeMap<u8, (WireVerdict, u64)>,
 }
 
 impl<W: Write> TableWriter<W> {
     /// A table on `out`, which is so many columns wide if it is a terminal.
     pub fn new(out: W, palette: Palette, width: Option<usize>, shape: Shape) -> Self {
-        Self { out, palette, width, shape, held: Vec::new(), widths: None, failed: 0, unknown: 0, passed: 0 }
+        Self { out, palette, width, shape, held: Vec::new(), widths: None, counts: BTreeMap::new() }
     }
 
     /// Takes one endpoint.
@@ -61,11 +61,7 @@ impl<W: Write> TableWriter<W> {
     ///
     /// Whatever the writer returns.
     pub fn write(&mut self, mut report: EndpointReport) -> io::Result<()> {
-        match outcome(report.verdict) {
-            Outcome::Fail => self.failed += 1,
-            Outcome::Unknown => self.unknown += 1,
-            Outcome::Pass | Outcome::NotApplicable => self.passed += 1,
-        }
+        self.counts.entry(rank(report.verdict)).or_insert((report.verdict, 0)).1 += 1;
         if let Some(widths) = &self.widths {
             if !self.shape.only.is_empty() && self.shape.only.iter().all(|word| word != report.verdict.as_str()) {
                 return Ok(());
@@ -106,10 +102,11 @@ impl<W: Write> TableWriter<W> {
                 write_details(&mut self.out, report, self.palette)?;
             }
         }
-        let count = self.failed + self.unknown + self.passed;
-        let Self { failed, unknown, passed, .. } = self;
+        let count: u64 = self.counts.values().map(|(_, count)| count).sum();
         let plural = if count == 1 { "" } else { "s" };
-        writeln!(self.out, "\n{count} endpoint{plural}: {failed} not enforced, {unknown} unknown, {passed} enforced")?;
+        let words = self.counts.values().map(|(verdict, count)| format!("{count} {}", verdict.as_str()));
+        let words = if count == 0 { "none".to_owned() } else { words.collect::<Vec<_>>().join(", ") };
+        writeln!(self.out, "\n{count} endpoint{plural}: {words}")?;
         if self.widths.is_some() {
             let held = MOST_HELD + 1;
             writeln!(
@@ -118,7 +115,13 @@ impl<W: Write> TableWriter<W> {
                  the details"
             )?;
         }
-        writeln!(self.out, "the proof covers the named users and databases, from this machine; no password was sent")?;
+        let proves = self.counts.values().any(|(verdict, _)| outcome(*verdict) != Outcome::Unknown);
+        let proof = if proves {
+            "the proof covers the named users and databases, from this machine"
+        } else {
+            "nothing was proven"
+        };
+        writeln!(self.out, "{proof}; no password was sent")?;
         self.out.flush()
     }
 

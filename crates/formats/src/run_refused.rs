@@ -2,7 +2,7 @@
 
 use crate::clients_json::RefusedV1;
 use crate::clients_text::write_refusals;
-use crate::{Palette, safe};
+use crate::{Text, safe};
 use hostssl_census::RefusedClient;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -39,10 +39,13 @@ impl<'a> From<&'a RefusedSince> for RefusedSinceV1<'a> {
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, refused: &[RefusedSince], palette: Palette) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, refused: &[RefusedSince], text: &Text<'_>) -> io::Result<()> {
     for since in refused {
-        writeln!(out, "\n{}: refused since, because they did not use TLS:", palette.bold(&safe(&since.name)))?;
-        write_refusals(out, &since.clients, palette)?;
+        writeln!(out, "\n{}: refused since, because they did not use TLS:", text.palette.bold(&safe(&since.name)))?;
+        let left_out = write_refusals(out, &since.clients, text)?;
+        if !left_out.is_empty() {
+            writeln!(out, "  more columns: {} with -o json", left_out.join(", "))?;
+        }
     }
     Ok(())
 }

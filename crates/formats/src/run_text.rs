@@ -1,7 +1,7 @@
 //! The result of a run as text: what needs attention first.
 
 use crate::{Cell, Entry, Heading, Palette, Section, Shown, SubscriptionNames, Text, safe, write_list};
-use hostssl_model::{Outcome, ResourceId};
+use hostssl_model::{Outcome, ParameterName, ResourceId};
 use hostssl_remediation::{Report, RunOutcome, StepReport, StepStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -198,6 +198,15 @@ fn is_open_undo(report: &Report) -> bool {
     report.outcome == RunOutcome::Open && report.steps.iter().any(|step| step.undoing)
 }
 
+/// Whether nothing was changed that a client could notice.
+fn turns_on_logs_alone(report: &Report) -> bool {
+    let is_of_logs = |step: &StepReport| {
+        let name = ParameterName::from_key(&step.parameter);
+        matches!(name, Some(ParameterName::LogDownloadEnable | ParameterName::LogRetentionDays))
+    };
+    report.steps.iter().all(is_of_logs)
+}
+
 /// What to do next: commands, each with what it is for, or advice where no command helps.
 fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) {
     let run = &report.run;
@@ -224,6 +233,9 @@ fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) 
         }
         RunOutcome::Failed | RunOutcome::Incomplete => {
             (vec![plan("plans again")], Some("fix the cause first, or leave those servers out with --except NAME"))
+        }
+        RunOutcome::Done if applied && turns_on_logs_alone(report) => {
+            (vec![undo("restores the previous values")], None)
         }
         RunOutcome::Done if applied => (vec![undo("restores it if a client stops working")], None),
         RunOutcome::Done => (Vec::new(), None),

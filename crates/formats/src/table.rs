@@ -18,7 +18,7 @@ const NARROWEST_PROSE: usize = 26;
 const NARROWEST: usize = 12;
 /// How far prose below its row is indented.
 const BELOW: usize = 6;
-/// A sentence longer than this is written once if it holds for several rows.
+/// A sentence longer than this is written once if it holds for several rows. On a terminal: one that takes more than a line.
 const LONGEST_REPEATED: usize = 30;
 /// Columns between two columns.
 const GAP: usize = 2;
@@ -59,7 +59,7 @@ impl Heading {
         matches!(self.shown, Shown::Prose | Shown::Reason)
     }
 
-    fn title(self) -> String {
+    pub(crate) fn title(self) -> String {
         self.name.to_ascii_uppercase().replace('-', " ")
     }
 }
@@ -90,6 +90,8 @@ pub struct Cell {
     text: String,
     paint: Paint,
     rank: Option<u64>,
+    /// What stays in the row when the text is written once, below the table.
+    mark: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,6 +122,12 @@ impl Cell {
     #[must_use]
     pub fn ranked(self, rank: u64) -> Self {
         Self { rank: Some(rank), ..self }
+    }
+
+    /// The same cell, with a word that stays in its row when the text holds for several rows and is written once.
+    #[must_use]
+    pub fn marked(self, mark: &'static str) -> Self {
+        Self { mark, ..self }
     }
 
     fn width(&self) -> usize {
@@ -184,9 +192,14 @@ pub fn write_list(
             cell.text = text.prose(&cell.text);
         }
     }
-    let notes = if text.shape.wide { Vec::new() } else { take_notes(headings, &mut sections) };
-    let indent = usize::from(sections.iter().any(|section| section.title.is_some())) * GAP;
-    let layout = Layout::new(headings, &sections, text, indent, mixed);
+    let has_titles = sections.iter().any(|section| section.title.is_some());
+    let indent = usize::from(has_titles) * GAP;
+    let mut layout = Layout::new(headings, &sections, text, indent, mixed);
+    let mut notes = Vec::new();
+    if !text.shape.wide {
+        notes = take_notes(headings, &mut sections, layout.one_line());
+        layout = Layout::new(headings, &sections, text, indent, mixed);
+    }
     for section in &sections {
         if let Some(title) = &section.title {
             writeln!(out, "{title}")?;
@@ -199,7 +212,7 @@ pub fn write_list(
             writeln!(out)?;
         }
     }
-    if !notes.is_empty() && sections.iter().all(|section| section.title.is_none()) {
+    if !notes.is_empty() && !has_titles {
         writeln!(out)?;
     }
     for (number, note) in (1..).zip(&notes) {
@@ -210,10 +223,27 @@ pub fn write_list(
         let left_out = format!("{} with -o wide", layout.left_out.join(", "));
         write_wrapped(out, "more columns: ", "    ", &left_out, text.width)?;
     }
-    if !notes.is_empty() || !layout.left_out.is_empty() {
+    // What follows rows below titles stands apart from them; what follows others, its writer sets apart.
+    if (has_titles || mixed) && (!notes.is_empty() || !layout.left_out.is_empty()) {
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// Writes rows that stand indented below something else, and returns the titles of the columns for which there was no room.
+pub(crate) fn write_rows(
+    out: &mut dyn Write,
+    headings: &[Heading],
+    entries: Vec<Entry>,
+    text: &Text<'_>,
+) -> io::Result<Vec<String>> {
+    let section = Section { title: None, entries };
+    let layout = Layout::new(headings, std::slice::from_ref(&section), text, GAP, false);
+    layout.write_headings(out, headings, text.palette)?;
+    for line in section.entries.iter().flat_map(|entry| &entry.lines) {
+        layout.write_line(out, line, text.palette)?;
+    }
+    Ok(layout.left_out)
 }
 
 /// The rows that are asked for, in the order that is asked for. Says whether rows of several titles are mixed.
@@ -241,13 +271,13 @@ fn shaped(headings: &[Heading], mut sections: Vec<Section>, shape: &Shape) -> (V
     (mixed, has_titles)
 }
 
-/// Takes out the sentences that hold for several rows, and leaves their numbers.
-fn take_notes(headings: &[Heading], sections: &mut [Section]) -> Vec<String> {
+/// Takes out the sentences that hold for several rows and are wider than `most`, and leaves their numbers.
+fn take_notes(headings: &[Heading], sections: &mut [Section], most: usize) -> Vec<String> {
     let Some(prose) = headings.iter().position(|heading| heading.shown == Shown::Reason) else { return Vec::new() };
     let mut counts: HashMap<String, usize> = HashMap::new();
     let lines = |section: &Section| section.entries.iter().flat_map(|entry| entry.lines.clone()).collect::<Vec<_>>();
     for cell in sections.iter().flat_map(lines).filter_map(|mut line| line.get_mut(prose).map(std::mem::take)) {
-        if cell.width() > LONGEST_REPEATED {
+        if cell.width() > most {
             *counts.entry(cell.text).or_default() += 1;
         }
     }
@@ -262,7 +292,7 @@ fn take_notes(headings: &[Heading], sections: &mut [Section]) -> Vec<String> {
         if known.is_none() {
             notes.push(std::mem::take(&mut cell.text));
         }
-        cell.text = format!("({})", number + 1);
+        cell.text = format!("{} ({})", cell.mark, number + 1).trim_start().to_owned();
     }
     notes
 }
@@ -320,15 +350,18 @@ impl Layout {
         let longest = prose.map(|(column, heading)| width(column, heading));
         let taken = |columns: &[(usize, usize)]| indent + columns.iter().map(|(_, width)| width + GAP).sum::<usize>();
         let mut left_out = Vec::new();
+        let importance = |(column, _): &(usize, usize)| match headings.get(*column).map(|heading| heading.shown) {
+            Some(Shown::WithRoom(rank)) if shape.columns.is_empty() => rank,
+            _ => 0,
+        };
+        let always: Vec<_> = columns.iter().copied().filter(|column| importance(column) == 0).collect();
+        let beside = longest.map_or(0, |longest| longest.min(NARROWEST_PROSE));
         while let Some(room) = room {
-            let wanted = longest.map_or(0, |longest| longest.min(NARROWEST_PROSE));
+            // Where prose has no room beside any columns, none are left out for it.
+            let wanted = if taken(&always) + beside <= room { beside } else { 0 };
             if taken(&columns) + wanted <= room + if prose.is_none() { GAP } else { 0 } {
                 break;
             }
-            let importance = |(column, _): &(usize, usize)| match headings.get(*column).map(|heading| heading.shown) {
-                Some(Shown::WithRoom(rank)) if shape.columns.is_empty() => rank,
-                _ => 0,
-            };
             let least = (0..columns.len()).max_by_key(|index| columns.get(*index).map_or(0, importance));
             let Some(least) = least.filter(|index| columns.get(*index).is_some_and(|one| importance(one) > 0)) else {
                 break;
@@ -346,6 +379,12 @@ impl Layout {
         });
         left_out.reverse();
         Self { indent, columns, prose, left_out, room: room.unwrap_or(usize::MAX) }
+    }
+
+    /// How wide a reason may be that takes no line of its own, or one.
+    fn one_line(&self) -> usize {
+        let prose = self.prose.as_ref().filter(|_| self.room < usize::MAX);
+        prose.map_or(LONGEST_REPEATED, |prose| prose.beside.unwrap_or(prose.below))
     }
 
     fn write_headings(&self, out: &mut dyn Write, headings: &[Heading], palette: Palette) -> io::Result<()> {
@@ -487,6 +526,28 @@ mod tests {
              rg-payments     (1)\n\nShop\n  OUTCOME  SERVER  RESOURCE GROUP  WHY\n  unknown  pg-a    rg-payments     \
              (1)\n  pass     pg-d    rg-payments\n\n(1) the parameters could not be read because a permission is missing\n\n"
         );
+    }
+
+    #[test]
+    fn a_reason_that_fits_in_a_line_stands_there_and_a_mark_stays_in_its_row() {
+        let list = |why: &str, width| {
+            let row = |server| {
+                let mut row = entry(Outcome::Fail, server, why);
+                let cell = row.lines[0].pop().unwrap();
+                row.lines[0].push(cell.marked("waived"));
+                row
+            };
+            let entries = vec![row("pg-with-a-long-name-a"), row("pg-with-a-long-name-b")];
+            let mut out = Vec::new();
+            let text = Text { width: Some(width), ..Text::plain() };
+            write_list(&mut out, &HEADINGS, vec![Section { title: None, entries }], &text).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let short = list("a sentence that is said of several rows", 50);
+        assert_eq!(short.matches("\n      a sentence that is said of several rows\n").count(), 2, "{short}");
+        let long = list("a sentence that is said of several rows and too long for a line", 50);
+        assert!(long.contains("pg-with-a-long-name-a  ") && long.contains("waived (1)"), "{long}");
+        assert!(long.contains("(1) a sentence that is said of several rows"), "{long}");
     }
 
     #[test]

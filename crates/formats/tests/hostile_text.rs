@@ -194,7 +194,7 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
         has_connected_since: false,
     };
     let since = [RefusedSince { server: text.clone(), name: text.clone(), clients: vec![client] }];
-    add("refused", &mut |out| run_refused::write(out, &since, Palette::Plain).unwrap());
+    add("refused", &mut |out| run_refused::write(out, &since, &Text::plain()).unwrap());
     let point = |profile| AuditPoint {
         run: &text,
         started_at: text.clone(),

@@ -25,7 +25,7 @@ pub use log_analytics::LogAnalyticsSource;
 pub use readiness::{OtherServers, Readiness, ReadyServer};
 pub use remediation::{
     AcceptBreakage, ClientEvidence, ClientsSeen, FailedBefore, NotPermitted, PlanError, PlanRequest, Planned,
-    Remediation, RemediationError, WireJudge, failed_before, failed_last_time, make_plan,
+    Remediation, RemediationError, WireJudge, failed_before, failed_last_time, make_plan, worth_observing,
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use selection::{NoMatch, Selector};

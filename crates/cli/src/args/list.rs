@@ -57,7 +57,7 @@ impl<T: NamedList> ListArgs<T> {
         if let Some((_, option)) = given.filter(|_| !is_table) {
             return Err(CliError::usage(
                 format!("{option} is for tables, and no table is written"),
-                "use --query for the other formats, such as --query 'sort_by([*], &name)'",
+                "add -o table or -o wide, or use --query, which filters and sorts the other formats",
             ));
         }
         Ok(Shape {

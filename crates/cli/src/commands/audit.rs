@@ -19,11 +19,11 @@ use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::{
-    Palette, Query, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif,
-    audit_text,
+    Palette, Query, Shape, SubscriptionNames, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_ocsf,
+    audit_sarif, audit_text,
 };
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
-use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe};
+use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe, worth_observing};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
@@ -87,6 +87,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));
     let shape = args.list.shape(has_table, outputs.stdout == Some(AuditFormat::Wide))?;
     let gate = args.gate.rules(&profile, &args.keep.state, args.connect.simulate.is_some())?;
+    let days = profile.settings.observation_days;
     if !args.wire.probe {
         args.wire.route.refuse_without_probe()?;
     }
@@ -98,11 +99,20 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             gate.lay(&mut report);
         }
         let report = report;
+        let unobserved = if has_table {
+            let censuses = args.keep.state.censuses(args.connect.simulate.is_some());
+            worth_observing(censuses.as_deref(), &report, days, Timestamp::now().as_millisecond())
+        } else {
+            0
+        };
         let written = match rows {
             Some(rows) => stdout::tolerate(rows.finish()),
-            None => outputs.stdout.map_or(Ok(()), |format| write(&report, format, query.as_ref(), &shape, talk)),
+            None => {
+                outputs.stdout.map_or(Ok(()), |format| write(&report, format, query.as_ref(), &shape, unobserved, talk))
+            }
         };
-        let filed = outputs.write_files(talk.quiet, |out, format| write_file(out, &report, format, &shape, talk));
+        let filed =
+            outputs.write_files(talk.quiet, |out, format| write_file(out, &report, format, &shape, unobserved, talk));
         // Behind the output, which somebody waits for, and whether or not that could be written.
         args.keep.keep(&report, args.connect.simulate.is_some());
         if !args.wire.probe && !talk.quiet {
@@ -113,7 +123,8 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         // Table and JSON hold what could not be checked; the others would look complete.
         let holds_gaps = outputs.stdout.is_some_and(AuditFormat::holds_gaps) && query.is_none();
         if !holds_gaps {
-            stdout::warn_of_gaps(&report.gaps);
+            let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
+            stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
         }
         if !talk.quiet && !is_table {
             tell_summary(&report);
@@ -206,17 +217,18 @@ fn refuse_query(query: Option<&Query>, output: Option<AuditFormat>) -> Result<()
     }
 }
 
-/// Writes a report to standard output in one of its formats.
+/// Writes a report to standard output in one of its formats. A plan has to know the clients of so many servers first.
 pub(crate) fn write(
     report: &AuditReport,
     output: AuditFormat,
     query: Option<&Query>,
     shape: &Shape,
+    unobserved: u64,
     talk: &OutputArgs,
 ) -> Result<(), CliError> {
     match (output.format(), query) {
         (Some(Format::Table), None) => {
-            stdout::write_text(talk, shape, |out, text| audit_text::write(out, report, text))
+            stdout::write_text(talk, shape, |out, text| audit_text::write_with_next(out, report, unobserved, text))
         }
         (Some(format), Some(query)) => stdout::write_value(&value(report)?, Some(query), format, stdout::palette(talk)),
         _ => {
@@ -232,13 +244,14 @@ fn write_file(
     report: &AuditReport,
     output: AuditFormat,
     shape: &Shape,
+    unobserved: u64,
     talk: &OutputArgs,
 ) -> Result<(), CliError> {
     let written = if output.format() == Some(Format::Table) {
         let shape = Shape { wide: output == AuditFormat::Wide, ..shape.clone() };
         let command = |command: &str| talk.again.command(command);
         let text = Text { palette: Palette::Plain, width: None, shape: &shape, command: &command };
-        audit_text::write(out, report, &text)
+        audit_text::write_with_next(out, report, unobserved, &text)
     } else {
         prepare(report, output, Palette::Plain)?(out)
     };

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Shown below the help.
 pub(crate) const HELP: &str = "Exit codes:
-  0  written; or every server verifies with the file, today and after the rotation that Azure has announced
+  0  printed; or every server verifies with the file, today and after the rotation that Azure has announced
   1  the tool failed
   2  wrong usage, or a file that libpq would refuse
   3  a server is refused with this file, today or after the rotation

@@ -22,8 +22,8 @@ use hostssl_formats::{
 use hostssl_model::{AuditReport, ResourceId, matches_pattern};
 use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
-    Clock as _, FixableControl, Goal, LeftOutReason, Lint, LintContext, Plan, PlanOptions, RunId, SystemClock,
-    WaveOrder, failed_findings, lint, server_tags,
+    ClientImpact, Clock as _, FixableControl, Goal, LeftOut, LeftOutReason, Lint, LintContext, Plan, PlanOptions,
+    RunId, SystemClock, WaveOrder, failed_findings, lint, server_tags,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -91,10 +91,11 @@ pub(crate) async fn plan_for(tenant: &Tenant, request: &PlanRequest, talk: &Outp
 
 /// What could not be checked is reported even with --quiet: the plan alone would look complete.
 pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
-    stdout::warn_of_gaps(&planned.unseen);
+    let names = names_of(planned);
+    stdout::warn_of_gaps(&planned.unseen, &names);
     // A server that could not be checked is in the plan, among those left out.
     let of_scope: Vec<_> = planned.audit.gaps.iter().filter(|gap| !gap.scope.is_server()).cloned().collect();
-    stdout::warn_of_gaps(&of_scope);
+    stdout::warn_of_gaps(&of_scope, &names);
     if let Some(unchecked) = &planned.permissions {
         crate::changing::warn_of_permissions(unchecked);
     }
@@ -103,7 +104,7 @@ pub(crate) fn tell_unseen(planned: &Planned, talk: &OutputArgs) -> Exit {
     if failing > 0 {
         let servers =
             if failing == 1 { "1 server fails and is".to_owned() } else { format!("{failing} servers fail and are") };
-        say!("warning: {servers} not in the plan, without a waiver: `hostssl plan show FILE` lists them");
+        say!("warning: {servers} not in the plan, without a waiver; the plan lists them as left out");
     }
     // The audit of a plan reads what its controls judge; a setting that no control judges is left out as unknown.
     let unknown = planned.plan.left_out().iter().any(|one| one.reason == LeftOutReason::Unknown);
@@ -124,8 +125,13 @@ fn tell_of_clients(plan: &Plan, talk: &OutputArgs) {
     }
     if unobserved > 0 {
         say!("warning: {} left out because too little was observed of the clients", servers(unobserved));
-        let look = talk.again.command("hostssl clients");
-        say!("hint: `{look}` finds the clients and keeps the result");
+        // Whoever has just looked has no use for another look: the reason is in the row.
+        let unseen = ClientImpact::unobserved();
+        let never = |one: &&LeftOut| one.clients.as_ref().is_none_or(|impact| impact.reason == unseen.reason);
+        if plan.left_out().iter().filter(|one| one.reason == LeftOutReason::NeedsObservation).any(|one| never(&one)) {
+            let look = talk.again.command("hostssl clients");
+            say!("hint: `{look}` finds the clients and keeps the result");
+        }
     }
     if breaks + unobserved > 0 {
         say!("hint: --accept-breakage 'SERVER=REASON' plans for them anyway");

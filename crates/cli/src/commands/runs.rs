@@ -109,7 +109,7 @@ fn write_run(
         return stdout::write_text(talk, &shape, |out, text| {
             run_text::write(out, report, names, text)?;
             write_receipts(out, receipts, text)?;
-            run_refused::write(out, refused, text.palette)
+            run_refused::write(out, refused, text)
         });
     }
     let document = self::value(report, receipts, refused)?;

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use hostssl_formats::output::Format;
 use hostssl_formats::server_document;
 pub(crate) use hostssl_formats::server_document::COLUMNS;
-use hostssl_formats::{Section, write_list};
+use hostssl_formats::{Section, SubscriptionNames, write_list};
 use hostssl_model::{Gap, Scope};
 use hostssl_ops::{list_server_documents, show_server_document};
 use serde_json::Value;
@@ -129,5 +129,5 @@ fn show(args: &ServerShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 
 /// What could not be checked is reported even with --quiet: the data alone would look complete.
 fn tell_gaps(gaps: &[Gap]) -> Exit {
-    if stdout::warn_of_gaps(gaps) { Exit::Incomplete } else { Exit::AllPass }
+    if stdout::warn_of_gaps(gaps, &SubscriptionNames::default()) { Exit::Incomplete } else { Exit::AllPass }
 }

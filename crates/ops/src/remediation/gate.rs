@@ -113,6 +113,32 @@ pub(super) fn seen_since(evidence: &dyn ClientEvidence, plan: &Plan) -> Vec<Clie
     plan.steps().iter().filter(|step| step.is_executable() && step.accepted.is_none()).filter_map(seen).collect()
 }
 
+/// A look at the clients that is not older than this would find nothing else now.
+const FRESH: Millis = 24 * 60 * 60 * 1_000;
+
+/// The number of servers that fail what hostssl can fix and of whose clients another look may tell more: too little is kept
+/// to plan the fix, and nobody has looked within a day. `now_ms` is in milliseconds since 1970-01-01T00:00:00Z.
+#[must_use]
+pub fn worth_observing(
+    evidence: Option<&dyn ClientEvidence>,
+    audit: &AuditReport,
+    observation_days: u32,
+    now_ms: i64,
+) -> u64 {
+    let window = Millis::from(observation_days) * 24 * 60 * 60 * 1_000;
+    let requirements = Requirements { window, now: Some(now_ms) };
+    let is_known = |server: &Server| {
+        let Some(kept) = evidence.and_then(|evidence| evidence.census(&server.id).ok().flatten()) else { return false };
+        let since = server.created_at.as_deref().and_then(millis);
+        kept.looked_at() >= now_ms - FRESH || kept.judge(requirements, since).verdict != CensusVerdict::NeedsObservation
+    };
+    let fails = |finding: &hostssl_model::Finding| {
+        finding.outcome == Outcome::Fail && FixableControl::of(finding.control).is_some()
+    };
+    let failing = audit.servers.iter().filter(|report| report.findings.iter().any(fails));
+    failing.filter(|report| !is_known(&report.server)).count() as u64
+}
+
 /// Milliseconds since 1970 of a time in RFC 3339.
 fn millis(time: &str) -> Option<Millis> {
     time.parse().ok().map(Timestamp::as_millisecond)

@@ -7,7 +7,7 @@ use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, Sta
 use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stdout;
+use crate::{names, stdout};
 use clap::{Args, ValueEnum};
 use hostssl_census::{Census, CensusLimits, KeptCensus, Millis, Prefix, Requirements, SessionTls};
 use hostssl_formats::clients::{ClientsReport, ServerClients};
@@ -139,7 +139,8 @@ pub(crate) fn run(args: &ClientsArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         servers: seen.servers,
     };
     // Servers that could not be listed may have any clients.
-    let is_whole = !stdout::warn_of_gaps(&seen.gaps);
+    let names = names::kept(&args.state, args.connect.simulate.is_some());
+    let is_whole = !stdout::warn_of_gaps(&seen.gaps, &names);
     let exit = match Exit::of_census(report.verdict()) {
         Exit::AllPass if !is_whole => Exit::Incomplete,
         exit => exit,

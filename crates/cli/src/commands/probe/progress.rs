@@ -17,7 +17,7 @@ impl ProbeProgress {
         let shown = stderr_is_terminal() && talk.verbose == 0 && !talk.quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} endpoints done{msg}, {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} endpoints done: {pos}{msg}, {elapsed}") {
             bar.set_style(style);
         }
         if shown {
@@ -38,7 +38,7 @@ impl ProbeProgress {
     /// Says how far it is, where nothing shows it and it has been quiet for long.
     pub(super) fn tell(&mut self) {
         let done = self.done;
-        self.minute.tell(|| format!("probing: {done} endpoints done"));
+        self.minute.tell(|| format!("probing: endpoints done: {done}"));
     }
 
     /// Does something that writes to the terminal.

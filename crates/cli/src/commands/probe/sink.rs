@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::probe_text::TableWriter;
-use hostssl_formats::{Palette, Query, Shape, probe_json};
+use hostssl_formats::{Palette, Query, Shape, Wrapping, probe_json};
 use hostssl_probe::report::EndpointReport;
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 
@@ -13,7 +13,7 @@ type Out = BufWriter<Stdout>;
 
 /// Takes endpoints one by one. A table, JSON and TSV are written as they come; a query and the other formats need the whole.
 pub(crate) enum EndpointSink {
-    Table(TableWriter<Out>),
+    Table(TableWriter<Box<dyn Write>>),
     Json(probe_json::ProbeWriter<Out>),
     /// Rows of values apart by tabs, which do not depend on each other.
     Rows(Out),
@@ -40,7 +40,11 @@ impl EndpointSink {
         match format {
             Format::Table if query.is_none() => {
                 let width = stdout::terminal_width().filter(|_| !shape.wide);
-                Self::Table(TableWriter::new(out(), palette, width, shape))
+                let out: Box<dyn Write> = match width {
+                    Some(width) => Box::new(Wrapping::new(out(), width)),
+                    None => Box::new(out()),
+                };
+                Self::Table(TableWriter::new(out, palette, width, shape))
             }
             Format::Json if query.is_none() => Self::Json(probe_json::ProbeWriter::new(out())),
             Format::Tsv if query.is_none() => Self::Rows(out()),

@@ -62,6 +62,6 @@ fn write(
         None => report,
     };
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    audit::write(&report, value.output, query.as_ref(), &shape, &of_cloud(talk, &report.run.cloud))?;
+    audit::write(&report, value.output, query.as_ref(), &shape, 0, &of_cloud(talk, &report.run.cloud))?;
     Ok(Exit::of_audit(&report))
 }
