@@ -14,7 +14,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use hostssl_audit::Profile;
 use hostssl_formats::iac_snippet::{NoSnippet, SnippetLanguage};
 use hostssl_formats::output::{Format, write_value};
-use hostssl_formats::{Palette, Query, Shape, Text, iac_json, iac_sarif, iac_snippet, iac_text, safe};
+use hostssl_formats::{
+    Palette, Query, Shape, SubscriptionNames, Text, iac_json, iac_sarif, iac_snippet, iac_text, safe,
+};
 use hostssl_iac::{IacFile, IacReport, check, read};
 use hostssl_model::{AuditReport, Kind, ResourceId};
 use hostssl_ops::{AuditRequest, Discovery, RunContext, audit_and_probe};
@@ -192,7 +194,8 @@ fn audit(args: &IacCheckArgs, live: &str, profile: Profile, talk: &OutputArgs) -
         let result = audit_and_probe(&tenants, &request, None, context, &mut |event| progress.on(&event)).await;
         progress.finish();
         let report = result?;
-        stdout::warn_of_gaps(&report.gaps);
+        let names = report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
+        stdout::warn_of_gaps(&report.gaps, &SubscriptionNames::new(names));
         Ok(report)
     })
 }
