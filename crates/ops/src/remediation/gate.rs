@@ -117,7 +117,7 @@ pub(super) fn seen_since(evidence: &dyn ClientEvidence, plan: &Plan) -> Vec<Clie
 const FRESH: Millis = 24 * 60 * 60 * 1_000;
 
 /// The number of servers that fail what hostssl can fix and of whose clients another look may tell more: too little is kept
-/// to plan the fix, and nobody has looked within a day. `now_ms` is in milliseconds since 1970-01-01T00:00:00Z.
+/// to plan the fix, and no census was taken within a day. `now_ms` is in milliseconds since 1970-01-01T00:00:00Z.
 #[must_use]
 pub fn worth_observing(
     evidence: Option<&dyn ClientEvidence>,
