@@ -282,7 +282,9 @@ fn a_kept_audit_is_listed_shown_and_judged_again() {
     assert!(table.starts_with("RUN ") && table.contains(" KIND ") && table.contains("24 servers: "), "{table}");
     assert_eq!(kept(&["show", id, "-o", "json"]).stdout, audited.stdout);
     let text = run(&["audit", "--simulate", "--no-save", "-q"]).stdout;
-    assert_eq!(kept(&["show", id]).stdout.lines().count(), text.lines().count());
+    // What to do next with the clients of today is no part of what is kept.
+    let same = text.lines().filter(|line| !line.contains("hostssl clients"));
+    assert_eq!(kept(&["show", id]).stdout.lines().count(), same.count());
     assert!(kept(&["show", id, "-o", "csv"]).stdout.starts_with("subscription,subscriptionId,"));
 
     // By the same rules, nothing changes; by others, only the judgement does, and the exit code follows it.

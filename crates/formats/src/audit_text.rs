@@ -61,7 +61,7 @@ pub fn write_with_next(out: &mut dyn Write, report: &AuditReport, unobserved: u6
     });
     write_list(out, COLUMNS, sections.collect(), text)?;
     write_gaps(out, report, palette)?;
-    write_summary(out, report, palette)?;
+    write_summary(out, report, text)?;
     text.write_next(out, &next(report, unobserved))
 }
 
@@ -249,7 +249,8 @@ fn scope_name(gap: &Gap, report: &AuditReport) -> String {
     }
 }
 
-fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) -> io::Result<()> {
+fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> io::Result<()> {
+    let palette = text.palette;
     let summary = &report.summary;
     let subscriptions = plural(report.subscriptions.len() as u64, "subscription");
     writeln!(out, "{} in {subscriptions}", plural(summary.servers, "server"))?;
@@ -266,10 +267,8 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, palette: Palette) ->
         count(Outcome::Pass, summary.pass),
     )?;
     if report.servers.iter().all(|server| server.wire.is_empty()) && summary.servers > 0 {
-        writeln!(
-            out,
-            "this audit did not probe: `hostssl trend` and the console count the newest probe of each server"
-        )?;
+        let note = "this audit did not probe: `hostssl trend` and the console count the newest probe of each server";
+        writeln!(out, "{}", text.prose(note))?;
     }
     let partial = report.gaps.iter().any(|g| matches!(g.blind.reason, Reason::Interrupted | Reason::Deadline));
     let coverage = match (report.run.complete, partial) {

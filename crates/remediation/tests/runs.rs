@@ -256,7 +256,7 @@ async fn what_outlasts_the_users_patience_stays_open_until_it_is_resumed() {
     let (_interrupt, stop) = watch::channel(None);
     let executor = case.executor(&case.journal, None, stop);
     let other = executor.apply(&approved, &RunId::new("run-2").unwrap(), case.plan.principal()).await;
-    assert!(matches!(other, Err(ExecuteError::Journal { source: JournalError::Unfinished(_), partial: None })));
+    assert!(matches!(other, Err(ExecuteError::Unfinished(_))));
     assert!(matches!(
         executor.undo(LoadedRun::read(executor.journal, &run).await.unwrap(), &[], None).await,
         Err(ExecuteError::NotEnded(_))

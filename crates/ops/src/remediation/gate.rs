@@ -297,6 +297,8 @@ mod tests {
         assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1), &plan), [ClientsSeen { server: id, clients: 1 }]);
         assert_eq!(seen_since(&PlaintextAt(NOW_MS - 1), &plan), [], "the plan knew of these");
         known.accepts_breakage = true;
+        let breaks = ClientImpact { verdict: ClientVerdict::Breaks, ..ClientImpact::unobserved() };
+        known.clients.insert((plan.steps()[0].server.clone(), FixableControl::RequireSecureTransport), breaks);
         assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1), &known.plan()), []);
     }
 
