@@ -348,6 +348,10 @@ async fn an_address_that_nobody_understands_shows_nothing_rather_than_everything
     }
     let file = visitor.get("/resources/export?format=json&enforcement=not-enforced").await;
     assert!(file.header("content-disposition").contains("-filtered.json"));
+    // What passes of an audit is no audit that passed.
+    let passes: serde_json::Value =
+        serde_json::from_str(&visitor.get("/resources/export?format=json&outcome=pass").await.body).unwrap();
+    assert_eq!((&passes["run"]["complete"], &passes["exit"]["code"]), (&false.into(), &4.into()), "{passes}");
 }
 
 #[tokio::test]

@@ -69,13 +69,15 @@ async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilt
         *FORMATS.iter().find(|(name, _, _)| *name == wanted.format).ok_or_else(Failure::bad_address)?;
     let is_part = filter != ServerFilter::default();
     let turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
-    let report = shared
+    let mut report = shared
         .ask(move |store| match audit_of(store, &run)? {
             Some(audit) => store.report(&audit, &filter).map(Some),
             None => Ok(None),
         })
         .await?
         .ok_or_else(no_such_run)?;
+    // A part says nothing of the rest, so that it must not read as an audit that passed.
+    report.run.complete &= !is_part;
     let part = if is_part { "-filtered" } else { "" };
     let file = format!("hostssl-{}{part}.{ending}", report.run.started_at.get(..10).unwrap_or("audit"));
     let (pieces, sent) = mpsc::channel(4);
