@@ -9,6 +9,7 @@ use crate::{
     Backend, CensusVerdict, Client, Coverage, Doubt, Interval, Millis, Requirements, SessionId, SessionTls, Sighting,
 };
 use hostssl_pgwire::own_names::OWN_APPLICATION;
+use hostssl_pgwire::tls::ProtocolVersion;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -214,10 +215,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Whether it is a login of this program, which is always with TLS and no client of anybody's. Whoever borrows its name without
-    /// TLS is a client.
-    pub(crate) fn is_own(&self) -> bool {
-        self.tls == SessionTls::Tls && self.application.as_deref() == Some(OWN_APPLICATION)
+    /// Whether a session is a login of this program, which always uses TLS, and never a version below 1.2: rustls has none. A client
+    /// that has its name, and uses less or what is not known, is a client that may be refused.
+    pub(crate) fn is_own(&self, protocol: Option<&str>) -> bool {
+        let ours = [ProtocolVersion::Tls12, ProtocolVersion::Tls13].map(ProtocolVersion::name);
+        let is_modern = protocol.is_some_and(|protocol| ours.contains(&protocol));
+        self.tls == SessionTls::Tls && is_modern && self.application.as_deref() == Some(OWN_APPLICATION)
     }
 
     /// The names that the end of a session has too.
@@ -328,7 +331,7 @@ impl Census {
         }
         let Sighting { user, database, application, address, backend, tls, protocol, cipher, at, doubt } = sighting;
         let key = Key { user, database, application, address, backend, tls };
-        if key.is_own() {
+        if key.is_own(protocol.as_deref()) {
             return;
         }
         let look = Look { source, id, at, protocol, cipher, doubt };

@@ -743,6 +743,12 @@ fn a_login_of_hostssl_is_no_client() {
     // Its name alone hides nobody.
     let plain = session(700_000, 9, "10.0.0.4", "user=app database=shop application_name=hostssl").concat();
     assert_eq!(read(&[&format!("{log}{plain}")]).verdict, CensusVerdict::Breaks);
+    // Nor does it hide one whose TLS is older than any of ours: a floor would refuse it.
+    let ssl = SSL.replace("TLSv1.3", "TLSv1.1");
+    let old =
+        session(700_000, 9, "10.0.0.4", &format!("user=app database=shop application_name=hostssl{ssl}")).concat();
+    let clients = read(&[&format!("{log}{old}")]).clients;
+    assert_eq!(clients.len(), 1, "{clients:#?}");
 }
 
 #[test]

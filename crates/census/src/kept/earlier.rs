@@ -60,7 +60,7 @@ impl KeptCensus {
         }
         let mut earlier: Vec<EarlierClient> = others
             .into_iter()
-            .filter(|(key, client)| is_earlier(client) && !settled.explains(key, client))
+            .filter(|(key, client)| is_earlier(client) && !client.is_own(key) && !settled.explains(key, client))
             .map(|(key, client)| EarlierClient {
                 client: client.shown(key, None, sources),
                 fate: self.fate(key, client, &by_name),
@@ -91,6 +91,12 @@ impl KeptCensus {
 }
 
 impl KeptClient {
+    /// Whether all that was seen of it are logins of this program.
+    pub(super) fn is_own(&self, key: &Key) -> bool {
+        // The first is the oldest.
+        key.is_own(self.protocols.keys().next().map(String::as_str))
+    }
+
     /// Whether a restriction accepts it as it was seen last; `None` where that is unknown.
     fn is_strict_enough(&self, key: &Key, restriction: Restriction<'_>) -> Option<bool> {
         match (key.tls, restriction) {

@@ -131,7 +131,7 @@ impl KeptCensus {
         let mut clients: Vec<Client> = self
             .clients
             .iter()
-            .filter(|(key, client)| counts(client) && !key.is_own() && !settled.explains(key, client))
+            .filter(|(key, client)| counts(client) && !client.is_own(key) && !settled.explains(key, client))
             .map(|(key, client)| client.shown(key, from, sources))
             .collect();
         clients.sort_by(|a, b| order(a).cmp(&order(b)));
