@@ -171,7 +171,7 @@ impl Failure {
         Self::new(
             StatusCode::BAD_REQUEST,
             "The address cannot be read",
-            "A parameter after the question mark has an invalid value.",
+            "A parameter after the question mark is unknown or has an invalid value.",
             "Open the page without parameters, and choose the filters there.",
         )
     }

@@ -170,7 +170,7 @@ async fn what_was_approved_is_what_was_shown_and_not_too_old() {
     let served = serve_over(old, connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    let asked = visitor.post("/plans", "&all=1&accept=agreed").await;
+    let asked = visitor.post("/plans", "&all=1&view=&accept=agreed").await;
     let plan = ended(&visitor, &asked).await;
     assert!(plan.1.body.contains("too old to be applied") && !plan.1.body.contains("name=\"hash\""), "{}", plan.1.body);
     let file = visitor.get(&format!("{}/file", plan.0)).await;
@@ -179,6 +179,18 @@ async fn what_was_approved_is_what_was_shown_and_not_too_old() {
     assert_eq!(answer.status, 409, "{}", answer.body);
     assert!(answer.body.contains("This plan is too old") && answer.body.contains("Plan again"), "{}", answer.body);
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");
+}
+
+#[tokio::test]
+async fn a_misspelled_filter_or_a_lost_view_plans_nothing() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    for fields in ["&all=1&view=tagg%3Denv%253Dtest", "&all=1&veiw=q%3Dpg-o", "&all=1"] {
+        let answer = visitor.post("/plans", fields).await;
+        assert_eq!(answer.status, 400, "{fields}: {}", answer.body);
+    }
 }
 
 #[tokio::test]
@@ -369,7 +381,7 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
     let ada = Person::new(&served, "ada@contoso.example").await;
     let events = ada.post("/runs", "").await.header("location").to_owned();
     ada.get(&format!("{events}/events")).await;
-    let plan = ada.post("/plans", "&all=1&accept=agreed").await.header("location").to_owned();
+    let plan = ada.post("/plans", "&all=1&view=&accept=agreed").await.header("location").to_owned();
     ada.get(&format!("{plan}/events")).await;
     let page = ada.get(&plan).await;
     let hash = field(&page.body, "hash");

@@ -340,7 +340,7 @@ async fn an_address_that_nobody_understands_shows_nothing_rather_than_everything
     let served = serve(options()).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    for query in ["enforcement=bogus", "outcome=bogus", "sort=bogus", "dir=bogus"] {
+    for query in ["enforcement=bogus", "outcome=bogus", "sort=bogus", "dir=bogus", "tagg=env%3Dtest"] {
         for path in [format!("/resources?{query}"), format!("/resources/export?format=csv&{query}")] {
             let answer = visitor.get(&path).await;
             assert!(answer.status == 400 && !answer.body.contains("pg-o"), "{path}: {}", answer.body);

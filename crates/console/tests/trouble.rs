@@ -92,7 +92,7 @@ async fn azure_that_cannot_be_reached_makes_unknowns_and_no_lie() {
     // What was off when it was read last is not forgiven because it could not be read now.
     assert!(overview.contains(">incomplete") && overview.contains("3 of 4 servers"), "{overview}");
     // A server that was not seen is in no plan, and the plan says so.
-    let asked = visitor.post("/plans", "&all=1&accept=agreed").await;
+    let asked = visitor.post("/plans", "&all=1&view=&accept=agreed").await;
     let plan = ended(&visitor, &asked).await.1.body;
     assert!(plan.contains("current value unknown"), "{plan}");
 }

@@ -46,13 +46,12 @@ const FORMATS: [(&str, &str, &str); 5] = [
 /// The servers of a view of all resources.
 pub(crate) async fn resources(
     State(shared): State<Shared>,
-    Asked(wanted): Asked<Wanted>,
     Asked(view): Asked<View>,
 ) -> Result<Response, Failure> {
     if !view.is_understood() {
         return Err(Failure::bad_address());
     }
-    export(&shared, wanted, view.run.clone(), view.filter()).await
+    export(&shared, &view.format, view.run.clone(), view.filter()).await
 }
 
 /// A whole run.
@@ -61,12 +60,12 @@ pub(crate) async fn run(
     Path(id): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Failure> {
-    export(&shared, wanted, id, ServerFilter::default()).await
+    export(&shared, &wanted.format, id, ServerFilter::default()).await
 }
 
-async fn export(shared: &Shared, wanted: Wanted, run: String, filter: ServerFilter) -> Result<Response, Failure> {
+async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter) -> Result<Response, Failure> {
     let (name, ending, kind) =
-        *FORMATS.iter().find(|(name, _, _)| *name == wanted.format).ok_or_else(Failure::bad_address)?;
+        *FORMATS.iter().find(|(name, _, _)| *name == format).ok_or_else(Failure::bad_address)?;
     let is_part = filter != ServerFilter::default();
     let turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
     let mut report = shared

@@ -20,9 +20,13 @@ const SIZE: u32 = 100;
 const MAX_SEARCH: usize = 200;
 
 /// The view, as it stands in the address. Whatever is not there is as if empty.
+///
+/// A parameter that is not one of these is refused: a filter whose name is misspelled must not choose every server for a change.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct View {
+    /// In the address of a file: which format it has. No part of the view.
+    pub(crate) format: String,
     pub(crate) q: String,
     pub(crate) kind: String,
     pub(crate) subscription: String,

@@ -73,7 +73,8 @@ pub(crate) async fn for_many(
     let query = format!("/resources?{}", fields.value("view"));
     let uri = query.parse().map_err(|_| Failure::bad_form())?;
     let view = axum::extract::Query::<View>::try_from_uri(&uri).map_err(|_| Failure::bad_form())?.0;
-    if !view.is_understood() {
+    // *All* means all of a view: a form that lost its view must not choose every server.
+    if !view.is_understood() || (!fields.value("all").is_empty() && !fields.has("view")) {
         return Err(Failure::bad_form());
     }
     let back = view.link();
