@@ -44,10 +44,7 @@ const FORMATS: [(&str, &str, &str); 5] = [
 ];
 
 /// The servers of a view of all resources.
-pub(crate) async fn resources(
-    State(shared): State<Shared>,
-    Asked(view): Asked<View>,
-) -> Result<Response, Failure> {
+pub(crate) async fn resources(State(shared): State<Shared>, Asked(view): Asked<View>) -> Result<Response, Failure> {
     if !view.is_understood() {
         return Err(Failure::bad_address());
     }
@@ -64,8 +61,7 @@ pub(crate) async fn run(
 }
 
 async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter) -> Result<Response, Failure> {
-    let (name, ending, kind) =
-        *FORMATS.iter().find(|(name, _, _)| *name == format).ok_or_else(Failure::bad_address)?;
+    let (name, ending, kind) = *FORMATS.iter().find(|(name, _, _)| *name == format).ok_or_else(Failure::bad_address)?;
     let is_part = filter != ServerFilter::default();
     let turn = shared.reports.clone().acquire_owned().await.map_err(|_| Failure::defect())?;
     let mut report = shared
