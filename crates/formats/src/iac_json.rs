@@ -189,7 +189,7 @@ enum EffectV1 {
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
 struct GapV1<'a> {
-    /// `errored`, `partial`, `linked-template` or `not-understood`.
+    /// `errored`, `partial`, `linked-template`, `not-understood` or `not-read`.
     kind: &'static str,
     /// The resource, where it is one.
     address: Option<&'a str>,

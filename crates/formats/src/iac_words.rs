@@ -70,6 +70,9 @@ pub(crate) fn gap(gap: &IacGap) -> String {
     let why = match gap.kind {
         IacGapKind::Errored => "Terraform ended with an error while it planned, so the plan is not whole",
         IacGapKind::Partial => "the plan is for a part of the configuration, or Terraform deferred a part of it",
+        IacGapKind::NotRead => {
+            "what this resource deploys or does is not read, and may change servers: check it by itself"
+        }
         IacGapKind::LinkedTemplate => "a linked template is not in this file: check it by itself",
         IacGapKind::NotUnderstood => "a resource of PostgreSQL of a type that hostssl does not know",
     };

@@ -40,6 +40,8 @@ coded! {
         LinkedTemplate = "linked-template",
         /// A resource of PostgreSQL whose attributes could not be understood.
         NotUnderstood = "not-understood",
+        /// A resource that may change servers, of a type whose content is not read.
+        NotRead = "not-read",
     }
 }
 

@@ -309,26 +309,7 @@ fn a_plan_that_is_not_whole_is_incomplete() {
 }
 
 fn audit(servers: &[(&str, &str, &str)]) -> AuditReport {
-    let postures = servers.iter().map(|(name, on, floor)| flexible(name, on, floor)).collect();
-    let servers = PlannerKnowledge::new(postures).reports();
-    AuditReport {
-        run: hostssl_model::AuditRun {
-            id: "r".into(),
-            started_at: "2026-01-01T00:00:00Z".into(),
-            finished_at: "2026-01-01T00:00:01Z".into(),
-            principals: Vec::new(),
-            cloud: "AzureCloud".into(),
-            scope: hostssl_model::Scope::default(),
-            profile: "baseline@1".into(),
-            tool_version: "0".into(),
-            complete: true,
-        },
-        summary: hostssl_model::Summary::default(),
-        subscriptions: Vec::new(),
-        servers,
-        gaps: Vec::new(),
-        overlay: hostssl_model::Overlay::default(),
-    }
+    PlannerKnowledge::new(servers.iter().map(|(name, on, floor)| flexible(name, on, floor)).collect()).audit()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    Kind, Parameter, ParameterName as Name, Posture, Principal, Reading, ReplicationRole, ResourceId, Scope, Server,
-    ServerReport, ServerState, Subscription, Tags, TlsVersion,
+    AuditReport, AuditRun, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading,
+    ReplicationRole, ResourceId, Scope, Server, ServerReport, ServerState, Subscription, Summary, Tags, TlsVersion,
 };
 use hostssl_remediation::{
     AcceptedBreakage, ClientImpact, Consent, FixableControl, Goal, InvalidPlan, Plan, PlanInputs, PlanOptions,
@@ -118,6 +118,28 @@ impl PlannerKnowledge {
     pub fn reports(&self) -> Vec<ServerReport> {
         let profile = Profile::find(self.profile).unwrap();
         self.postures.iter().map(|posture| server_report(posture, None, &profile)).collect()
+    }
+
+    /// An audit that saw all of it.
+    pub fn audit(&self) -> AuditReport {
+        AuditReport {
+            run: AuditRun {
+                id: "r".into(),
+                started_at: NOW.into(),
+                finished_at: "2026-01-01T00:00:01Z".into(),
+                principals: Vec::new(),
+                cloud: "AzureCloud".into(),
+                scope: Scope::default(),
+                profile: Profile::find(self.profile).unwrap().to_string(),
+                tool_version: "0".into(),
+                complete: true,
+            },
+            summary: Summary::default(),
+            subscriptions: Vec::new(),
+            servers: self.reports(),
+            gaps: Vec::new(),
+            overlay: Overlay::default(),
+        }
     }
 
     pub fn try_plan(&self) -> Result<Plan, InvalidPlan> {

@@ -1,7 +1,9 @@
 //! ARM templates, and Bicep files that were compiled to them: servers, their parameters, and templates within templates.
 
 use super::expression::{ArmScope, Piece, segments};
-use super::scalar::{Kept, KeptList, Lenient, NamedMembers, Scalar, identifier, is_word, word_or_expression};
+use super::scalar::{
+    AnyCase, Kept, KeptList, Lenient, MaybeObject, NamedMembers, Scalar, identifier, is_word, word_or_expression,
+};
 use super::terraform::{CONFIGURATIONS, is_of_provider, kind_of_arm_type};
 use crate::file::{BlockAct, ServerBlock, SettingBlock, Stated};
 use crate::{IacFile, IacFormat, IacGap, IacGapKind, IacReason, IacServerChange};
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ArmTemplate {
-    pub(crate) resources: KeptList<ArmResource>,
+    pub(crate) resources: KeptList<AnyCase<ArmResource>>,
     pub(crate) variables: NamedMembers<Scalar>,
     pub(crate) parameters: NamedMembers<Lenient<ArmDefault>>,
 }
@@ -23,7 +25,7 @@ pub(crate) struct ArmTemplate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ArmDefault {
-    #[serde(rename = "defaultValue")]
+    #[serde(rename = "defaultvalue")]
     default_value: Scalar,
 }
 
@@ -36,26 +38,26 @@ pub(crate) struct ArmResource {
     existing: Scalar,
     condition: Scalar,
     copy: Option<IgnoredAny>,
-    properties: Lenient<ArmProperties>,
-    resources: KeptList<ArmResource>,
+    properties: MaybeObject<ArmProperties>,
+    resources: KeptList<AnyCase<ArmResource>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 struct ArmProperties {
     /// Of a parameter of a server.
     #[serde(deserialize_with = "word_or_expression")]
     value: Scalar,
     /// Of a single server.
-    #[serde(deserialize_with = "word_or_expression")]
+    #[serde(rename = "sslenforcement", deserialize_with = "word_or_expression")]
     ssl_enforcement: Scalar,
-    #[serde(deserialize_with = "word_or_expression")]
+    #[serde(rename = "minimaltlsversion", deserialize_with = "word_or_expression")]
     minimal_tls_version: Scalar,
     /// Of a deployment of another template.
-    template: Option<Lenient<Box<ArmTemplate>>>,
-    template_link: Option<IgnoredAny>,
+    template: MaybeObject<Box<ArmTemplate>>,
     parameters: NamedMembers<Lenient<ArmGiven>>,
-    expression_evaluation_options: Lenient<ArmEvaluation>,
+    #[serde(rename = "expressionevaluationoptions")]
+    evaluation: Lenient<ArmEvaluation>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,13 +73,23 @@ struct ArmEvaluation {
 }
 
 const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
+/// Deploys a template as well, in another form, which is not read.
+const STACKS: &str = "Microsoft.Resources/deploymentStacks";
+
+/// Whether a type in Azure deploys a template.
+pub(super) fn is_deployment(arm_type: &str) -> bool {
+    [DEPLOYMENTS, STACKS].iter().any(|one| arm_type.eq_ignore_ascii_case(one))
+}
 
 impl Kept for ArmResource {
     fn is_kept(&self) -> bool {
         // A child in its parent has a type of one part only.
-        self.arm_type.text().is_some_and(|one| {
-            is_of_provider(one) || one.eq_ignore_ascii_case(DEPLOYMENTS) || one.eq_ignore_ascii_case(CONFIGURATIONS)
-        })
+        match &self.arm_type {
+            Scalar::Text(one) => is_of_provider(one) || is_deployment(one) || one.eq_ignore_ascii_case(CONFIGURATIONS),
+            // A type that is an expression may be any.
+            Scalar::Other => true,
+            Scalar::Absent | Scalar::Null | Scalar::Bool(_) => false,
+        }
     }
 }
 
@@ -114,20 +126,25 @@ struct Reading {
 impl Reading {
     fn resources(
         &mut self,
-        resources: &[ArmResource],
+        resources: &[AnyCase<ArmResource>],
         scope: &ArmScope<'_>,
         parent: Option<&ServerName>,
         may_be_left_out: bool,
     ) {
         // Servers first: a parameter may stand before its server.
-        let of_servers = |resource: &&ArmResource| kind_of(resource, parent).is_some();
-        for resource in resources.iter().filter(|one| !is_left_out(one)).filter(of_servers) {
+        let deployed = || resources.iter().map(|AnyCase(resource)| resource).filter(|one| !is_left_out(one));
+        for resource in deployed().filter(|one| kind_of(one, parent).is_some()) {
             self.server(resource, scope, may_be_left_out);
         }
-        for resource in resources.iter().filter(|one| !is_left_out(one) && kind_of(one, parent).is_none()) {
+        for resource in deployed().filter(|one| kind_of(one, parent).is_none()) {
             let may_be_left_out = may_be_left_out || is_conditional(resource);
-            let arm_type = resource.arm_type.text().unwrap_or_default();
-            if arm_type.eq_ignore_ascii_case(DEPLOYMENTS) {
+            let Some(arm_type) = resource.arm_type.text() else {
+                self.gap(IacGapKind::NotRead, "a type that is an expression", resource, scope);
+                continue;
+            };
+            if arm_type.eq_ignore_ascii_case(STACKS) {
+                self.gap(IacGapKind::NotRead, STACKS, resource, scope);
+            } else if arm_type.eq_ignore_ascii_case(DEPLOYMENTS) {
                 self.deployment(resource, scope, may_be_left_out);
             } else if !resource.existing.is_true() {
                 self.parameter(resource, arm_type, scope, parent, may_be_left_out);
@@ -197,7 +214,11 @@ impl Reading {
             None => None,
         };
         let after = match name {
-            Some(name) => stated(&resource.properties.0.value, name, scope, may_be_left_out),
+            Some(name) => match resource.properties.object().map(|properties| &properties.value) {
+                // It writes something, whatever that is: the server does not keep what it has.
+                None | Some(Scalar::Absent | Scalar::Null) => Stated::Unclear(IacReason::UntilDeployment),
+                Some(value) => stated(value, name, scope, may_be_left_out),
+            },
             None => Stated::Unclear(IacReason::UntilDeployment),
         };
         let address = address(&format!("{}/{CONFIGURATIONS}", kind.offering().arm_type), &full);
@@ -235,24 +256,23 @@ impl Reading {
     }
 
     fn deployment(&mut self, resource: &ArmResource, scope: &ArmScope<'_>, may_be_left_out: bool) {
-        let properties = &resource.properties.0;
-        let Some(template) = &properties.template else {
-            if properties.template_link.is_some() {
-                let name = scope.pieces(resource.name.text().unwrap_or_default());
-                let address = Some(address(DEPLOYMENTS, &name).into());
-                self.gaps.push(IacGap { kind: IacGapKind::LinkedTemplate, address });
-            }
-            return;
+        // A link, or an expression that comes to a template or to all the properties: it is not in the file as such.
+        let found =
+            resource.properties.object().and_then(|properties| Some((properties, properties.template.object()?)));
+        let Some((properties, template)) = found else {
+            return self.gap(IacGapKind::LinkedTemplate, DEPLOYMENTS, resource, scope);
         };
-        let is_inner = properties
-            .expression_evaluation_options
-            .0
-            .scope
-            .text()
-            .is_some_and(|one| one.eq_ignore_ascii_case("inner"));
-        if !is_inner {
+        match &properties.evaluation.0.scope {
+            Scalar::Text(one) if one.eq_ignore_ascii_case("inner") => {}
             // Its expressions are those of the outer template.
-            return self.resources(&template.0.resources.0, scope, None, may_be_left_out);
+            Scalar::Absent | Scalar::Null => {
+                return self.resources(&template.resources.0, scope, None, may_be_left_out);
+            }
+            Scalar::Text(one) if one.eq_ignore_ascii_case("outer") || one.eq_ignore_ascii_case("notspecified") => {
+                return self.resources(&template.resources.0, scope, None, may_be_left_out);
+            }
+            // Whose expressions they are is decided at deployment.
+            _ => return self.gap(IacGapKind::NotRead, DEPLOYMENTS, resource, scope),
         }
         self.templates += 1;
         // A module in a loop is given something else each time, and is one template in the file.
@@ -262,15 +282,20 @@ impl Reading {
             (name.clone(), value)
         });
         let given: BTreeMap<Box<str>, Scalar> = given.collect();
-        let defaults = template.0.parameters.0.iter().map(|(name, one)| (name.clone(), one.0.default_value.clone()));
+        let defaults = template.parameters.0.iter().map(|(name, one)| (name.clone(), one.0.default_value.clone()));
         let defaults: BTreeMap<Box<str>, Scalar> = defaults.collect();
         let inner = ArmScope {
             template: self.templates,
-            variables: &template.0.variables.0,
+            variables: &template.variables.0,
             given: Some((&given, scope)),
             defaults: &defaults,
         };
-        self.resources(&template.0.resources.0, &inner, None, may_be_left_out);
+        self.resources(&template.resources.0, &inner, None, may_be_left_out);
+    }
+
+    fn gap(&mut self, kind: IacGapKind, arm_type: &str, resource: &ArmResource, scope: &ArmScope<'_>) {
+        let name = scope.pieces(resource.name.text().unwrap_or_default());
+        self.gaps.push(IacGap { kind, address: Some(address(arm_type, &name).into()) });
     }
 }
 
@@ -299,9 +324,13 @@ fn inline(
     if kind.switch().is_none_or(|switch| kind.default_of(switch).is_some()) {
         return Vec::new();
     }
-    let properties = &resource.properties.0;
-    let value = |name: ParameterName| {
-        if name.is_switch() { &properties.ssl_enforcement } else { &properties.minimal_tls_version }
+    let after = |name: ParameterName| match &resource.properties {
+        MaybeObject::Object(properties) => {
+            let value = if name.is_switch() { &properties.ssl_enforcement } else { &properties.minimal_tls_version };
+            stated(value, name, scope, may_be_left_out)
+        }
+        MaybeObject::Nothing => Stated::Unclear(IacReason::NotManaged),
+        MaybeObject::Other => Stated::Unclear(IacReason::UntilDeployment),
     };
     let block = |name| SettingBlock {
         address: address.into(),
@@ -309,7 +338,7 @@ fn inline(
         server: None,
         name: Some(name),
         before: Stated::Absent,
-        after: stated(value(name), name, scope, may_be_left_out),
+        after: after(name),
         act: BlockAct::Write,
         changed_outside: None,
     };

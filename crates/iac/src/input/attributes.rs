@@ -35,6 +35,70 @@ pub(crate) struct TfAttributes {
     pub(crate) resource_id: Scalar,
     /// Of `azapi`: what is sent to Azure.
     pub(crate) body: AzapiBody,
+    /// Of a deployment of a template: true where it may be about PostgreSQL, or links to what is not in the file.
+    #[serde(deserialize_with = "may_have_servers")]
+    pub(crate) template_content: Scalar,
+    /// Of one: the template is elsewhere.
+    #[serde(deserialize_with = "is_there")]
+    pub(crate) template_spec_version_id: Scalar,
+}
+
+/// Reads the text of a template, of which nothing is kept but whether servers may be in it.
+fn may_have_servers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+    struct Content;
+    impl<'de> Visitor<'de> for Content {
+        type Value = Scalar;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the text of a template")
+        }
+
+        fn visit_unit<E>(self) -> Result<Scalar, E> {
+            Ok(Scalar::Null)
+        }
+
+        fn visit_bool<E>(self, is_marked: bool) -> Result<Scalar, E> {
+            Ok(Scalar::Bool(is_marked))
+        }
+
+        // The attribute of a resource of another provider.
+        fn visit_i64<E>(self, _: i64) -> Result<Scalar, E> {
+            Ok(Scalar::Other)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Scalar, E> {
+            Ok(Scalar::Other)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
+            Ok(Scalar::Other)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Scalar::Other)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Scalar, A::Error> {
+            while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Scalar::Other)
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+            let text = text.to_ascii_lowercase();
+            let signs = ["dbforpostgresql", "templatelink", "\"template\":\"", "\"template\": \""];
+            Ok(Scalar::Bool(signs.iter().any(|sign| text.contains(sign))))
+        }
+    }
+    deserializer.deserialize_any(Content)
+}
+
+/// Reads an attribute of which only matters whether it has a value.
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+    Ok(match Scalar::deserialize(deserializer)? {
+        Scalar::Text(text) => Scalar::Bool(!text.is_empty()),
+        value => value,
+    })
 }
 
 /// The body of an `azapi` resource: an object, or in version 1 of the provider a text with JSON.
@@ -43,13 +107,13 @@ pub(crate) struct AzapiBody(pub(crate) AzapiProperties);
 
 /// What is read of the properties in a body.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 pub(crate) struct AzapiProperties {
     #[serde(deserialize_with = "word")]
     pub(crate) value: Scalar,
-    #[serde(deserialize_with = "word")]
+    #[serde(rename = "sslenforcement", deserialize_with = "word")]
     pub(crate) ssl_enforcement: Scalar,
-    #[serde(deserialize_with = "word")]
+    #[serde(rename = "minimaltlsversion", deserialize_with = "word")]
     pub(crate) minimal_tls_version: Scalar,
 }
 
@@ -105,7 +169,8 @@ impl<'de> Deserialize<'de> for AzapiBody {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<AzapiBody, A::Error> {
-                let object = BodyObject::deserialize(serde::de::value::MapAccessDeserializer::new(members))?;
+                let Lenient(object) =
+                    Lenient::<BodyObject>::deserialize(serde::de::value::MapAccessDeserializer::new(members))?;
                 Ok(AzapiBody(object.properties.0))
             }
         }

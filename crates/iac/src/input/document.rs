@@ -3,7 +3,7 @@
 use super::InvalidIac;
 use super::arm::{ArmResource, ArmTemplate};
 use super::configuration::TfConfiguration;
-use super::scalar::{KeptList, Lenient, NamedMembers, Scalar};
+use super::scalar::{AnyCase, KeptList, Lenient, MaybeObject, NamedMembers, Scalar};
 use super::terraform::{TfChange, TfStateValues, plan, state};
 use crate::{IacFile, IacFormat, IacGap, IacGapKind};
 use serde::Deserialize;
@@ -18,9 +18,9 @@ pub(crate) struct IacDocument {
     terraform_version: Scalar,
     resource_changes: Option<KeptList<TfChange>>,
     resource_drift: KeptList<TfChange>,
-    planned_values: Option<Lenient<TfStateValues>>,
+    planned_values: MaybeObject<TfStateValues>,
     prior_state: Option<Lenient<TfPriorState>>,
-    values: Option<Lenient<TfStateValues>>,
+    values: MaybeObject<TfStateValues>,
     configuration: Option<Lenient<TfConfiguration>>,
     deferred_changes: Option<IgnoredAny>,
     errored: Scalar,
@@ -33,9 +33,9 @@ pub(crate) struct IacDocument {
     // A template.
     #[serde(rename = "$schema")]
     schema: Scalar,
-    #[serde(rename = "contentVersion")]
+    #[serde(rename = "contentversion")]
     content_version: Scalar,
-    resources: Option<KeptList<ArmResource>>,
+    resources: Option<KeptList<AnyCase<ArmResource>>>,
     variables: NamedMembers<Scalar>,
 }
 
@@ -68,7 +68,7 @@ impl IacDocument {
         } else if let Some(resources) = self.resources
             && (schema.contains("deploymenttemplate") || !self.content_version.is_nothing())
         {
-            Ok(ArmTemplate { resources, variables: self.variables, parameters: Lenient::default() }.into_file())
+            Ok(ArmTemplate { resources, variables: self.variables, parameters: NamedMembers::default() }.into_file())
         } else {
             Err(InvalidIac::Other)
         }
@@ -80,7 +80,7 @@ impl IacDocument {
             return Err(InvalidIac::Version(version.into()));
         }
         let is_plan = self.resource_changes.is_some()
-            || self.planned_values.is_some()
+            || !matches!(self.planned_values, MaybeObject::Nothing)
             || self.configuration.is_some()
             || self.prior_state.is_some();
         let mut gaps = Vec::new();
@@ -103,7 +103,12 @@ impl IacDocument {
             }
             // A plan without changes is a state that is not changed. One that only refreshes has no planned values.
             None => {
-                let values = self.values.or(self.planned_values).unwrap_or_default().0;
+                let values = match (self.values, self.planned_values) {
+                    // Values of another type are those of a damaged file: a state without resources has none at all.
+                    (MaybeObject::Other, _) | (_, MaybeObject::Other) => return Err(InvalidIac::Other),
+                    (MaybeObject::Object(values), _) | (_, MaybeObject::Object(values)) => values,
+                    (MaybeObject::Nothing, MaybeObject::Nothing) => TfStateValues::default(),
+                };
                 let prior = self.prior_state.unwrap_or_default().0.values.0;
                 state(&mut file, if values.is_empty() { prior } else { values });
             }

@@ -17,6 +17,7 @@ pub(crate) enum Piece {
 pub(crate) struct ArmScope<'a> {
     /// Which template of the file.
     pub(crate) template: usize,
+    /// By their names in lower case, as all that follow.
     pub(crate) variables: &'a BTreeMap<Box<str>, Scalar>,
     /// What a nested template is given, and where; the parameters of the file itself are given at deployment.
     pub(crate) given: Option<(&'a BTreeMap<Box<str>, Scalar>, &'a ArmScope<'a>)>,
@@ -72,7 +73,7 @@ impl ArmScope<'_> {
                 let rest: Vec<_> = arguments.iter().skip(1).map(|argument| self.call(argument, depth + 1)).collect();
                 filled(format, &rest).unwrap_or_else(unknown)
             }
-            ("variables", Some(name)) => match self.variables.get(name) {
+            ("variables", Some(name)) => match self.variables.get(name.to_ascii_lowercase().as_str()) {
                 Some(Scalar::Text(value)) => self.evaluate(value, depth + 1),
                 _ => unknown(),
             },
@@ -84,10 +85,11 @@ impl ArmScope<'_> {
     /// The value of a parameter of a nested template.
     fn parameter(&self, name: &str, depth: usize) -> Option<Vec<Piece>> {
         let (given, outer) = self.given?;
-        match given.get(name) {
+        let name = name.to_ascii_lowercase();
+        match given.get(name.as_str()) {
             Some(Scalar::Text(value)) => Some(outer.evaluate(value, depth + 1)),
             Some(_) => None,
-            None => match self.defaults.get(name) {
+            None => match self.defaults.get(name.as_str()) {
                 Some(Scalar::Text(value)) => Some(self.evaluate(value, depth + 1)),
                 _ => None,
             },

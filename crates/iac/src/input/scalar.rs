@@ -2,7 +2,10 @@
 
 use super::MAX_RESOURCES;
 use hostssl_model::ParameterName;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -201,53 +204,159 @@ pub(crate) struct Lenient<T>(pub(crate) T);
 
 impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match MaybeObject::deserialize(deserializer)? {
+            MaybeObject::Object(object) => object,
+            MaybeObject::Nothing | MaybeObject::Other => T::default(),
+        }))
+    }
+}
+
+/// An object of which another type is read, its members in any letter case; or what stands in its place.
+#[derive(Debug, Default)]
+pub(crate) enum MaybeObject<T> {
+    /// It is not there, or null.
+    #[default]
+    Nothing,
+    Object(T),
+    /// A value of another type: in templates an expression, which says nothing before a deployment.
+    Other,
+}
+
+impl<T> MaybeObject<T> {
+    pub(crate) fn object(&self) -> Option<&T> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Nothing | Self::Other => None,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for MaybeObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object<T>(PhantomData<T>);
-        impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for Object<T> {
-            type Value = T;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = MaybeObject<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_unit<E>(self) -> Result<T, E> {
-                Ok(T::default())
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(MaybeObject::Nothing)
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-                Ok(T::default())
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(MaybeObject::Other)
             }
 
-            fn visit_i64<E>(self, _: i64) -> Result<T, E> {
-                Ok(T::default())
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(MaybeObject::Other)
             }
 
-            fn visit_u64<E>(self, _: u64) -> Result<T, E> {
-                Ok(T::default())
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(MaybeObject::Other)
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<T, E> {
-                Ok(T::default())
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(MaybeObject::Other)
             }
 
-            fn visit_str<E>(self, _: &str) -> Result<T, E> {
-                Ok(T::default())
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(MaybeObject::Other)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
                 while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(T::default())
+                Ok(MaybeObject::Other)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-                T::deserialize(serde::de::value::MapAccessDeserializer::new(members))
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                let members = MapAccessDeserializer::new(LowerCaseKeys(members));
+                T::deserialize(members).map(MaybeObject::Object)
             }
         }
-        deserializer.deserialize_any(Object(PhantomData)).map(Self)
+        deserializer.deserialize_any(Object(PhantomData))
     }
 }
 
-/// An object by the names of its members, or nothing where it is something else.
-pub(crate) type NamedMembers<T> = Lenient<BTreeMap<Box<str>, T>>;
+/// The members of an object, their names in lower case: Resource Manager takes any.
+struct LowerCaseKeys<A>(A);
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for LowerCaseKeys<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        let Some(mut key) = self.0.next_key::<String>()? else { return Ok(None) };
+        key.make_ascii_lowercase();
+        seed.deserialize(key.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(seed)
+    }
+}
+
+/// An object whose members are read in any letter case, and nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct AnyCase<T>(pub(crate) T);
+
+impl<T: Kept> Kept for AnyCase<T> {
+    fn is_kept(&self) -> bool {
+        self.0.is_kept()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for AnyCase<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match MaybeObject::deserialize(deserializer)? {
+            MaybeObject::Object(object) => Ok(Self(object)),
+            MaybeObject::Nothing | MaybeObject::Other => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+
+/// An object by the names of its members in lower case, or nothing where it is something else. Resource Manager takes names
+/// in any letter case, so two that differ in nothing else have no value that can be told.
+#[derive(Debug, Default)]
+pub(crate) struct NamedMembers<T>(pub(crate) BTreeMap<Box<str>, T>);
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for NamedMembers<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Lenient(Members(members)) = Lenient::<Members<T>>::deserialize(deserializer)?;
+        Ok(Self(members))
+    }
+}
+
+struct Members<T>(BTreeMap<Box<str>, T>);
+
+impl<T> Default for Members<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each<T>(PhantomData<T>);
+        impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for Each<T> {
+            type Value = Members<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut each = BTreeMap::new();
+                while let Some((name, value)) = members.next_entry::<Box<str>, T>()? {
+                    let value = if each.contains_key(&name) { T::default() } else { value };
+                    each.insert(name, value);
+                }
+                Ok(Members(each))
+            }
+        }
+        deserializer.deserialize_map(Each(PhantomData))
+    }
+}
 
 /// The texts of a list; other items are left out.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 mod blocks;
 mod servers;
 
+use super::arm::is_deployment;
 use super::attributes::{TfAttributes, TfMarks};
 use super::configuration::TfConfiguration;
 use super::scalar::{Kept, KeptList, Lenient, Scalar, TextList};
@@ -25,7 +26,7 @@ pub(crate) struct TfChange {
     name: Scalar,
     /// An old instance that is still to be destroyed.
     deposed: Option<IgnoredAny>,
-    change: Lenient<TfChangeValues>,
+    change: TfChangeValues,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +89,8 @@ enum Role {
     Parameter(Kind),
     /// A resource of PostgreSQL that is neither, such as a firewall rule.
     Other,
+    /// One that may change servers by what is not read.
+    Unread,
 }
 
 /// The resources of `azurerm`, by the types in Azure that they are.
@@ -98,6 +101,15 @@ const AZURERM: [(&str, &str); 2] = [
 const AZURERM_PARAMETER: &str = "azurerm_postgresql_flexible_server_configuration";
 const AZAPI: [&str; 2] = ["azapi_resource", AZAPI_UPDATE];
 const AZAPI_UPDATE: &str = "azapi_update_resource";
+/// Sends any request to a resource, such as a write of a parameter.
+const AZAPI_ACTION: &str = "azapi_resource_action";
+/// Deployments of templates by `azurerm`.
+const TEMPLATES: [&str; 4] = [
+    "azurerm_resource_group_template_deployment",
+    "azurerm_subscription_template_deployment",
+    "azurerm_management_group_template_deployment",
+    "azurerm_tenant_template_deployment",
+];
 /// The provider of Azure's resources for PostgreSQL.
 pub(super) const PROVIDER: &str = "Microsoft.DBforPostgreSQL/";
 /// The last part of the type of a server's parameter.
@@ -105,27 +117,49 @@ pub(super) const CONFIGURATIONS: &str = "configurations";
 
 impl Kept for TfChange {
     fn is_kept(&self) -> bool {
-        let values = &self.change.0;
-        is_ours(&self.mode, &self.resource_type, [values.before.as_ref(), values.after.as_ref()])
+        let values = &self.change;
+        let attributes = [values.before.as_ref(), values.after.as_ref()].map(|one| one.map(|one| &one.0));
+        is_ours(&self.mode, &self.resource_type, attributes, &values.after_unknown)
     }
 }
 
 impl Kept for TfResource {
     fn is_kept(&self) -> bool {
-        is_ours(&self.mode, &self.resource_type, [self.values.as_ref(), None])
+        is_ours(&self.mode, &self.resource_type, [self.values.as_ref().map(|one| &one.0), None], &NO_MARKS)
     }
 }
 
-fn is_ours(mode: &Scalar, resource_type: &Scalar, values: [Option<&Lenient<TfAttributes>>; 2]) -> bool {
+fn is_ours(mode: &Scalar, resource_type: &Scalar, values: [Option<&TfAttributes>; 2], unknown: &TfMarks) -> bool {
     if mode.text().is_some_and(|mode| mode != "managed") {
         return false;
     }
     let Some(name) = resource_type.text() else { return false };
     if AZAPI.contains(&name) {
-        // The type in Azure says what it is; one that is not known may be PostgreSQL's.
-        return values.into_iter().flatten().any(|values| arm_type(&values.0).is_some_and(|one| is_of_provider(&one)));
+        let is_of_provider = |values: &TfAttributes| arm_type(values).is_some_and(|one| is_of_provider(&one));
+        return is_unread(name, values, unknown) || values.into_iter().flatten().any(is_of_provider);
+    }
+    if is_unread(name, values, unknown) {
+        return true;
     }
     name == AZURERM_PARAMETER || AZURERM.iter().any(|(known, _)| *known == name)
+}
+
+/// Whether a resource may change servers by what is not read: a template within it, an action, or a type that is not known yet.
+fn is_unread(resource_type: &str, values: [Option<&TfAttributes>; 2], unknown: &TfMarks) -> bool {
+    let mut attributes = values.into_iter().flatten();
+    if TEMPLATES.contains(&resource_type) {
+        return unknown.has(|one| &one.template_content)
+            || unknown.has(|one| &one.template_spec_version_id)
+            || attributes.any(|one| one.template_content.is_true() || one.template_spec_version_id.is_true());
+    }
+    let is_azapi = AZAPI.contains(&resource_type);
+    if !is_azapi && resource_type != AZAPI_ACTION {
+        return false;
+    }
+    let types = || values.into_iter().flatten().filter_map(arm_type);
+    // The type in Azure says what it is; one that is not known may be PostgreSQL's.
+    let is_unknown = unknown.has(|one| &one.arm_type) && types().next().is_none();
+    is_unknown || types().any(|one| is_deployment(&one) || (!is_azapi && is_of_provider(&one)))
 }
 
 /// The type in Azure of an `azapi` resource, without its version.
@@ -155,7 +189,10 @@ fn role_of_arm_type(arm_type: &str) -> Role {
     }
 }
 
-fn role(resource_type: &str, values: [Option<&TfAttributes>; 2]) -> Role {
+fn role(resource_type: &str, values: [Option<&TfAttributes>; 2], unknown: &TfMarks) -> Role {
+    if is_unread(resource_type, values, unknown) {
+        return Role::Unread;
+    }
     let of_type = |arm_type: &str| role_of_arm_type(arm_type);
     if AZAPI.contains(&resource_type) {
         let arm_type = values.into_iter().flatten().find_map(arm_type);
@@ -241,7 +278,7 @@ static NO_MARKS: TfMarks = TfMarks::All(false);
 
 impl<'a> Seen<'a> {
     fn of_change(change: &'a TfChange, outside: &Outside) -> Self {
-        let values = &change.change.0;
+        let values = &change.change;
         let (before, after) = (values.before.as_ref().map(|one| &one.0), values.after.as_ref().map(|one| &one.0));
         let resource_type = change.resource_type.text().unwrap_or_default();
         let address = change.address.text().unwrap_or_default();
@@ -251,7 +288,7 @@ impl<'a> Seen<'a> {
             module: change.module_address.text().unwrap_or_default(),
             resource_type,
             name: change.name.text().unwrap_or_default(),
-            role: role(resource_type, [after, before]),
+            role: role(resource_type, [after, before], &values.after_unknown),
             actions: values.actions.0.iter().map(AsRef::as_ref).collect(),
             is_deposed: change.deposed.is_some(),
             before,
@@ -272,7 +309,7 @@ impl<'a> Seen<'a> {
             module,
             resource_type,
             name: resource.name.text().unwrap_or_default(),
-            role: role(resource_type, [values, None]),
+            role: role(resource_type, [values, None], &NO_MARKS),
             actions: Vec::new(),
             is_deposed: false,
             before: values,

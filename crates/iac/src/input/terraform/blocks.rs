@@ -25,7 +25,11 @@ pub(super) fn add<'a>(file: &mut IacFile, resources: &[Seen<'a>], servers: &mut 
                 let address = Some(resource.address.into());
                 file.gaps.push(IacGap { kind: IacGapKind::NotUnderstood, address });
             }
-            Role::Other => {}
+            // What is not done changes nothing.
+            Role::Unread if !resource.has_action("no-op") => {
+                file.gaps.push(IacGap { kind: IacGapKind::NotRead, address: Some(resource.address.into()) });
+            }
+            Role::Other | Role::Unread => {}
         }
     }
 }

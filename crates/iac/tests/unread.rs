@@ -1,0 +1,168 @@
+//! What a file hides, or spells in another letter case, is never a pass.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use hostssl_audit::Profile;
+use hostssl_iac::{InvalidIac, check, read};
+use hostssl_model::{AuditEnd, AuditReport};
+use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
+use serde_json::{Value, json};
+
+const CONFIGURATION: &str = "Microsoft.DBforPostgreSQL/flexibleServers/configurations";
+const SERVER_ID: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg/providers/\
+                         Microsoft.DBforPostgreSQL/flexibleServers/pg-a";
+
+fn end(file: &Value, live: Option<&AuditReport>) -> AuditEnd {
+    let file = read(file.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}: {file}"));
+    check(&file, &Profile::find("baseline").unwrap(), live).end()
+}
+
+fn template(resources: Value) -> Value {
+    json!({
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "variables": {"v": "on", "t": {"resources": []}},
+        "resources": resources,
+    })
+}
+
+fn parameter(members: Value) -> Value {
+    let mut resource = json!({"type": CONFIGURATION, "name": "pg-a/require_secure_transport"});
+    resource.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    resource
+}
+
+fn deployment(properties: Value) -> Value {
+    template(json!([{"type": "Microsoft.Resources/deployments", "name": "inner", "properties": properties}]))
+}
+
+/// An audit in which the server enforces TLS.
+fn live() -> AuditReport {
+    PlannerKnowledge::new(vec![flexible("pg-a", "on", "TLSv1.2")]).audit()
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_not_what_the_server_has() {
+    let audit = live();
+    for members in [
+        json!({"properties": "[union(createObject('value', 'off'), createObject())]"}),
+        json!({"properties": {"value": null}}),
+        json!({"properties": {}}),
+        json!({}),
+        json!({"properties": {"value": ["on"]}}),
+    ] {
+        let file = template(json!([parameter(members)]));
+        assert_eq!(end(&file, None), AuditEnd::Incomplete, "{file}");
+        assert_eq!(end(&file, Some(&audit)), AuditEnd::Incomplete, "live: {file}");
+    }
+}
+
+#[test]
+fn names_are_read_in_any_letter_case() {
+    let audit = live();
+    let off = [
+        template(json!([parameter(json!({"Properties": {"Value": "off"}}))])),
+        template(
+            json!([{"Type": CONFIGURATION, "Name": "pg-a/require_secure_transport", "PROPERTIES": {"value": "OFF"}}]),
+        ),
+        deployment(json!({
+            "expressionEvaluationOptions": {"scope": "inner"},
+            "parameters": {"VALUE": {"Value": "off"}},
+            "template": {
+                "parameters": {"value": {"defaultValue": "on"}},
+                "resources": [parameter(json!({"properties": {"value": "[parameters('Value')]"}}))],
+            },
+        })),
+        deployment(json!({
+            "ExpressionEvaluationOptions": {"Scope": "Inner"},
+            "template": {
+                "variables": {"V": "off"},
+                "resources": [parameter(json!({"properties": {"value": "[variables('v')]"}}))],
+            },
+        })),
+    ];
+    for file in off {
+        assert_eq!(end(&file, None), AuditEnd::Findings, "{file}");
+        assert_eq!(end(&file, Some(&audit)), AuditEnd::Findings, "live: {file}");
+    }
+    let mut both = template(json!([parameter(json!({"properties": {"value": "[variables('v')]"}}))]));
+    assert_eq!(end(&both, None), AuditEnd::Pass, "{both}");
+    both["variables"]["V"] = json!("off");
+    assert_eq!(end(&both, None), AuditEnd::Incomplete, "which of the two is meant cannot be told: {both}");
+}
+
+#[test]
+fn a_template_that_is_not_in_the_file_is_a_gap() {
+    for file in [
+        deployment(json!({"template": "[variables('t')]"})),
+        deployment(json!("[variables('t')]")),
+        deployment(json!({"templateLink": {"uri": "https://example.com/t.json"}})),
+        deployment(json!({})),
+        deployment(
+            json!({"expressionEvaluationOptions": {"scope": "[variables('v')]"}, "template": {"resources": []}}),
+        ),
+        template(json!([{"type": "Microsoft.Resources/deploymentStacks", "name": "s", "properties": {}}])),
+        template(json!([{"type": "[concat('Microsoft.', 'DBforPostgreSQL/flexibleServers')]", "name": "s"}])),
+    ] {
+        assert_eq!(end(&file, None), AuditEnd::Incomplete, "{file}");
+    }
+    assert_eq!(end(&deployment(json!({"template": {"resources": []}})), None), AuditEnd::Pass);
+}
+
+fn plan(resource_type: &str, actions: Value, after: Value, unknown: Value) -> Value {
+    let change = json!({"actions": actions, "before": null, "after": after, "after_unknown": unknown});
+    let resource =
+        json!({"address": "x.one", "mode": "managed", "type": resource_type, "name": "one", "change": change});
+    json!({"format_version": "1.2", "resource_changes": [resource]})
+}
+
+#[test]
+fn terraform_resources_that_are_not_read_are_gaps() {
+    let action = json!({
+        "type": format!("{CONFIGURATION}@2024-08-01"), "method": "PUT",
+        "resource_id": format!("{SERVER_ID}/configurations/require_secure_transport"),
+        "body": {"properties": {"value": "off"}},
+    });
+    let of_template = |text: &str| json!({"name": "d", "template_content": text});
+    let group = "azurerm_resource_group_template_deployment";
+    for file in [
+        plan("azapi_resource_action", json!(["create"]), action.clone(), json!({})),
+        plan("azapi_resource", json!(["create"]), json!({"parent_id": SERVER_ID}), json!({"type": true})),
+        plan(
+            "azapi_resource",
+            json!(["create"]),
+            json!({"type": "Microsoft.Resources/deployments@2021-04-01"}),
+            json!({}),
+        ),
+        plan(group, json!(["create"]), of_template("{\"type\":\"Microsoft.DBForPostgreSQL/servers\"}"), json!({})),
+        plan(group, json!(["update"]), of_template("{\"templateLink\":{}}"), json!({})),
+        plan(group, json!(["create"]), json!({"name": "d"}), json!({"template_content": true})),
+        plan(group, json!(["create"]), json!({"name": "d", "template_spec_version_id": "/s"}), json!({})),
+    ] {
+        assert_eq!(end(&file, None), AuditEnd::Incomplete, "{file}");
+    }
+    // What is not done changes nothing, and a template of other resources says nothing about servers.
+    for file in [
+        plan("azapi_resource_action", json!(["no-op"]), action, json!({})),
+        plan(group, json!(["create"]), of_template("{\"type\":\"Microsoft.Web/sites\"}"), json!({})),
+        plan(
+            "aws_thing",
+            json!(["create"]),
+            json!({"template_content": [1], "template_spec_version_id": {}}),
+            json!({}),
+        ),
+    ] {
+        assert_eq!(end(&file, None), AuditEnd::Pass, "{file}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let mut changed = plan("azurerm_postgresql_flexible_server_configuration", json!([]), json!({}), json!({}));
+    changed["resource_changes"][0]["change"] = json!("x");
+    for file in [changed, json!({"format_version": "1.2", "values": "x"})] {
+        let error = read(file.to_string().as_bytes()).unwrap_err();
+        assert!(matches!(error, InvalidIac::Unexpected { .. } | InvalidIac::Other), "{file}: {error}");
+    }
+    // Terraform writes this for a state without resources.
+    assert_eq!(end(&json!({"format_version": "1.0"}), None), AuditEnd::Pass);
+}
