@@ -114,6 +114,11 @@ impl MissingReason {
         }
     }
 
+    /// Whether lines were written that could not be read, or were left out by the server's settings.
+    pub(crate) fn hides_lines(self) -> bool {
+        matches!(self, Self::NotALog | Self::LogConnectionsOff | Self::Truncated | Self::Damaged | Self::MixedPrefixes)
+    }
+
     /// The word in the formats.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -168,6 +173,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether it is one file among others.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.kind, SourceKind::LogFile | SourceKind::ArmLogFile)
+    }
+
     /// A source of which nothing is known yet.
     #[must_use]
     pub fn new(kind: SourceKind, name: impl Into<String>) -> Self {

@@ -4,7 +4,7 @@ use crate::Millis;
 use serde::{Deserialize, Serialize};
 
 /// A silence up to this long is that of a quiet server. One hour is also what Azure puts into one log file.
-const TOLERANCE: Millis = 60 * 60 * 1_000;
+pub(crate) const TOLERANCE: Millis = 60 * 60 * 1_000;
 /// A server that writes nothing at all for so long was off, or its log is not whole, or its clock jumped: within one
 /// file.
 const SILENCE: Millis = 24 * TOLERANCE;
@@ -18,6 +18,18 @@ pub struct Interval {
     pub from: Millis,
     /// Its end, not before its beginning.
     pub to: Millis,
+}
+
+impl Interval {
+    /// Whether all of another lies within it.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        self.from <= other.from && other.to <= self.to
+    }
+
+    /// Whether both have a time in common.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.from <= other.to && other.from <= self.to
+    }
 }
 
 /// What a source covers.
@@ -72,12 +84,20 @@ impl Coverage {
         }
     }
 
-    /// Leaves out what is further than `reach` from everything that `other` covers.
-    pub(crate) fn keep_near(&mut self, other: &Self, reach: Millis) {
-        let near = other.spans().into_iter();
-        let near =
-            near.map(|span| Interval { from: span.from.saturating_sub(reach), to: span.to.saturating_add(reach) });
-        let near = joined(near.collect());
+    /// Leaves out what is further than `reach` from everything that `other` covers, or further than `edge` before the first
+    /// and behind the last of it.
+    pub(crate) fn keep_near(&mut self, other: &Self, reach: Millis, edge: Millis) {
+        let mut near = other.spans();
+        for span in &mut near {
+            *span = Interval { from: span.from.saturating_sub(reach), to: span.to.saturating_add(reach) };
+        }
+        if let Some(first) = near.first_mut() {
+            first.from = first.from.saturating_add(reach).saturating_sub(edge);
+        }
+        if let Some(last) = near.last_mut() {
+            last.to = last.to.saturating_sub(reach).saturating_add(edge);
+        }
+        let near = joined(near);
         let overlap = |one: &Interval, two: &Interval| {
             let both = Interval { from: one.from.max(two.from), to: one.to.min(two.to) };
             (both.from <= both.to).then_some(both)
@@ -115,12 +135,20 @@ impl Coverage {
 }
 
 /// Joins spans that overlap or are no further apart than a quiet server is silent.
-pub(crate) fn joined(mut spans: Vec<Interval>) -> Vec<Interval> {
+pub(crate) fn joined(spans: Vec<Interval>) -> Vec<Interval> {
+    joined_within(spans, |_| TOLERANCE)
+}
+
+/// Joins spans that overlap or are no further apart than may be between two that have this between them.
+pub(crate) fn joined_within(mut spans: Vec<Interval>, tolerance: impl Fn(Interval) -> Millis) -> Vec<Interval> {
     spans.sort_unstable();
     let mut joined: Vec<Interval> = Vec::new();
     for span in spans {
         match joined.last_mut() {
-            Some(last) if span.from - last.to <= TOLERANCE => last.to = last.to.max(span.to),
+            Some(last) if span.from <= last.to => last.to = last.to.max(span.to),
+            Some(last) if span.from - last.to <= tolerance(Interval { from: last.to, to: span.from }) => {
+                last.to = span.to;
+            }
             _ => joined.push(span),
         }
     }
@@ -165,14 +193,14 @@ mod tests {
     #[test]
     fn what_is_far_from_the_other_does_not_count() {
         let mut coverage = of(&[0, DAY, 2 * DAY, 3 * DAY, 4 * DAY]);
-        coverage.keep_near(&of(&[3 * DAY, 4 * DAY]), DAY);
+        coverage.keep_near(&of(&[3 * DAY, 4 * DAY]), DAY / 2, DAY);
         assert_eq!(coverage.spans(), [Interval { from: 2 * DAY, to: 4 * DAY }]);
         let mut holed = of(&[0, DAY, 2 * DAY, 3 * DAY, 4 * DAY]);
         let mut ends = of(&[0]);
         ends.merge(&of(&[4 * DAY]));
-        holed.keep_near(&ends, DAY);
+        holed.keep_near(&ends, DAY, DAY);
         assert_eq!(holed.observed(), 2 * DAY);
-        holed.keep_near(&Coverage::default(), DAY);
+        holed.keep_near(&Coverage::default(), DAY, DAY);
         assert_eq!(holed.window(), None);
     }
 

@@ -12,7 +12,7 @@ pub use earlier::{EarlierClient, EarlierFate};
 pub use verdict::Restriction;
 
 use crate::census::{ClientSightings, DAY, Key, earliest};
-use crate::coverage::joined;
+use crate::coverage::{TOLERANCE, joined_within};
 use crate::refused::Refusals;
 use crate::sessions::DailySessions;
 use crate::verdict::{Unlisted, index};
@@ -230,11 +230,14 @@ impl KeptSource {
 
     /// A part that was seen as a whole since is forgotten.
     fn bound(&mut self) {
-        self.complete = joined(std::mem::take(&mut self.complete));
+        let whole = joined_within(std::mem::take(&mut self.complete), |_| 0);
+        self.parts.retain(|(part, ..)| !whole.iter().any(|whole| whole.contains(part)));
+        // A silence between two files is that of a quiet server, unless a part that could not be read was written then.
+        let tolerance =
+            |gap: Interval| if self.parts.iter().any(|(part, ..)| part.meets(&gap)) { 0 } else { TOLERANCE };
+        self.complete = joined_within(whole, tolerance);
         let beyond = self.complete.len().saturating_sub(MOST_SPANS);
         self.complete.drain(..beyond);
-        let complete = &self.complete;
-        self.parts.retain(|(part, ..)| !complete.iter().any(|whole| whole.from <= part.from && part.to <= whole.to));
         while self.parts.len() > MOST_PARTS {
             self.parts.pop_first();
         }

@@ -1,6 +1,7 @@
 //! Whether a server can be enforced today.
 
-use crate::{Client, Coverage, Millis, SessionTls, Source};
+use crate::coverage::joined_within;
+use crate::{Client, Coverage, Interval, Millis, SessionTls, Source};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -93,6 +94,9 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
         };
         return (CensusVerdict::NeedsObservation, with_missing(&short, evidence.sources));
     }
+    if let Some(reason) = unread(evidence.sources, &whole, requirements.window) {
+        return (CensusVerdict::NeedsObservation, reason);
+    }
     let age = requirements.now.zip(whole.window()).map_or(0, |(now, window)| now - window.to);
     if age < -FUTURE {
         let reason = format!("the observation ends {} in the future: a clock is wrong", days(-age));
@@ -109,6 +113,27 @@ pub(crate) fn judge(evidence: &CensusEvidence<'_>, requirements: Requirements) -
         return (CensusVerdict::NeedsObservation, reason);
     }
     (CensusVerdict::Safe, reason)
+}
+
+/// Two files of a log are no further apart than this where nothing is between them.
+const NEXT_FILE: Millis = 60 * 1_000;
+
+/// Why a part of the time that is judged is unknown: its log is there, and cannot be read. Files before and after it do not say
+/// who connected meanwhile, however short it is.
+fn unread(sources: &[Source], whole: &Coverage, required: Millis) -> Option<String> {
+    let judged = whole.window().map(|window| Interval { from: window.to.saturating_sub(required), to: window.to })?;
+    let complete = sources.iter().filter(|source| source.is_complete).flat_map(|source| source.coverage.spans());
+    let complete = joined_within(complete.collect(), |_| 0);
+    let is_hidden = |span: &Interval| span.meets(&judged) && !complete.iter().any(|whole| whole.contains(span));
+    let mut ends = complete.iter().zip(complete.iter().skip(1));
+    let has_hole = ends.any(|(before, after)| after.to >= judged.from && after.from - before.to > NEXT_FILE);
+    sources.iter().find_map(|source| {
+        let missing = source.missing.iter().find(|missing| missing.reason.hides_lines())?;
+        let spans = source.coverage.spans();
+        // A file of which nothing could be read may be the one of any hole.
+        let hides = if spans.is_empty() { has_hole && source.is_file() } else { spans.iter().any(is_hidden) };
+        hides.then(|| format!("a part of the log cannot be read ({}): {}", source.name, missing.detail))
+    })
 }
 
 /// Sightings of clients beyond those that are listed, in the order of [`SessionTls::ALL`].

@@ -29,7 +29,7 @@ fn look(days: std::ops::Range<i64>, clients: &[(Who<'_>, Option<&str>)]) -> Kept
             let sighting = Sighting {
                 user: Some((*user).to_owned()),
                 database: Some("shop".to_owned()),
-                application: Some((*application).to_owned()),
+                application: Some((*application).to_owned()).filter(|name| !name.is_empty()),
                 address: Some((*address).to_owned()),
                 backend: Backend::Client,
                 tls: if version.is_some() { SessionTls::Tls } else { SessionTls::Plaintext },
@@ -104,6 +104,10 @@ fn a_client_that_came_back_with_tls_is_replaced_and_another_one_is_not() {
         assert_eq!(report.verdict == CensusVerdict::Safe, is_replaced, "{name}: {}", report.reason);
         assert_eq!(report.earlier.is_empty(), is_replaced, "{name}");
     }
+    // Two that both have no application name are not the same for that.
+    let mut kept = look(0..7, &[(APP, TLS), (("billing", "", "10.40.6.1"), None)]);
+    kept.merge(look(7..15, &[(APP, TLS), (("billing", "", "10.40.6.9"), TLS)]));
+    assert_eq!(fates(&kept, 15), [EarlierFate::Unknown]);
     // That it used TLS before it was in plaintext replaces nothing.
     let mut kept = look(0..3, &[(APP, TLS), (JOB, TLS)]);
     kept.merge(look(3..7, &[(APP, TLS), (JOB, None)]));

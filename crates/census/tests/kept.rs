@@ -154,6 +154,32 @@ fn a_part_that_is_read_as_a_whole_later_counts_then() {
 }
 
 #[test]
+fn a_part_that_cannot_be_read_is_not_bridged_by_its_neighbours() {
+    let (before, after) = (log(0..96, &[0]), log(97..8 * 24, &[0]));
+    let hour = log(96..97, &[0]);
+    let cut = &hour[..hour.len() - 10];
+    let now = START + 8 * DAY;
+    let whole = look(&[&before, &hour, &after], now);
+    assert_eq!(whole.judge(requirements(7, now), None).verdict, CensusVerdict::Safe);
+    for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0]] {
+        let mut kept = KeptCensus::default();
+        for at in order {
+            let mut reader = LogReader::new(Census::new(CensusLimits::default(), None), None);
+            reader.begin(SourceKind::ArmLogFile, format!("file {at}"));
+            reader.feed([before.as_str(), cut, after.as_str()][at].as_bytes());
+            reader.end(if at == 1 { LogEnd::Broken("it was cut".to_owned()) } else { LogEnd::Whole });
+            kept.merge(reader.finish().keep(now));
+        }
+        let report = kept.judge(requirements(7, now), None);
+        assert_eq!(report.verdict, CensusVerdict::NeedsObservation, "{order:?}: {}", report.reason);
+        assert!(report.reason.contains("it was cut"), "{}", report.reason);
+        // What was read as a whole since takes that back.
+        kept.merge(look(&[&log(95..98, &[0])], now));
+        assert_eq!(kept.judge(requirements(7, now), None).verdict, CensusVerdict::Safe, "{order:?}");
+    }
+}
+
+#[test]
 fn half_of_a_session_is_no_client_once_the_other_half_is_known() {
     let text = log(0..8 * 24, &[0, 2]);
     // The first line of a session is in a file that nobody has read.

@@ -155,8 +155,13 @@ struct Statement {
 }
 
 fn read_statement(bytes: Option<&[u8]>, problems: &mut Vec<PackProblem>) -> Statement {
-    // That it is missing was found by the manifest.
-    let Some(bytes) = bytes else { return Statement::default() };
+    let Some(bytes) = bytes else {
+        // A manifest that does not list it makes no pack either.
+        if !problems.iter().any(|one| matches!(one, PackProblem::Unreadable(name, _) if name == STATEMENT)) {
+            problems.push(PackProblem::Missing(STATEMENT.to_owned()));
+        }
+        return Statement::default();
+    };
     let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
     if value["schema"] != hostssl_formats::evidence_json::SCHEMA {
         problems.push(PackProblem::Statement);

@@ -502,3 +502,17 @@ fn what_was_changed_in_the_database_no_longer_has_its_hash() {
         assert!(found.contains("its SHA-256 differs"), "{found}");
     }
 }
+
+#[test]
+fn a_server_that_is_lost_from_an_audit_is_missed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let audit = save(&store, &Estate::small().report(1));
+    let reader = StoreReader::open(directory.path()).unwrap();
+    reader.check_documents(&audit).unwrap();
+    let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    let one = "DELETE FROM observations WHERE server = (SELECT min(server) FROM observations)";
+    assert_eq!(database.execute(one, []).unwrap(), 1);
+    let found = reader.check_documents(&audit).unwrap_err().to_string();
+    assert!(found.contains("servers of the audit are kept"), "{found}");
+}

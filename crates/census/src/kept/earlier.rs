@@ -76,7 +76,8 @@ impl KeptCensus {
         let is_same = |other: &Key| {
             key.user.is_some()
                 && other.backend == key.backend
-                && (other.application == key.application || (key.address.is_some() && other.address == key.address))
+                && ((key.application.is_some() && other.application == key.application)
+                    || (key.address.is_some() && other.address == key.address))
         };
         let named = accepted.get(&(key.user.as_deref(), key.database.as_deref())).into_iter().flatten();
         let later = named.filter(|(other, seen)| is_same(other) && seen.last > client.last);

@@ -12,7 +12,7 @@ use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};
 use crate::refused::RefusedKey;
 use crate::time::stamp;
 use crate::{Backend, Census, Coverage, Millis, MissingReason, Source};
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 use std::borrow::Cow;
 
 /// Bytes by which the format is found out.
@@ -220,6 +220,7 @@ impl LogFile {
             Format::Json => {
                 self.read_times(region);
                 each_hit(region, |line| self.json_line(line, sink.census, sink.joiner));
+                each_escaped(region, |line| self.json_line(line, sink.census, sink.joiner));
                 each_candidate(region, b'"', |line| self.foreign_json_line(line, sink.joiner));
             }
             Format::Csv => self.csv_lines(region, sink),
@@ -266,8 +267,12 @@ impl LogFile {
     }
 
     fn stderr_line(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
-        // The server puts a tab before each line of a message that goes on: whatever it holds is somebody's text.
-        if line.first() == Some(&b'\t') {
+        // The server puts a tab before each line of a message that goes on: whatever it holds is somebody's text. But a line
+        // break can be lost behind it, and a log can be indented: a whole message there may be the server's.
+        if let Some(text) = line.strip_prefix(b"\t") {
+            let whole = self.prefixes.iter().find_map(|prefix| prefix.split(text));
+            let is_whole = whole.is_some_and(|one| parse(one.severity, one.message, Columns::default()).is_some());
+            self.unread.glued += u64::from(is_whole || has_message_inside(text, None));
             return;
         }
         let Some(split) = self.prefixes.iter().find_map(|prefix| prefix.split(line)) else {
@@ -328,9 +333,6 @@ impl LogFile {
     }
 
     fn json_line(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
-        if !NEEDLES.is_match(line) {
-            return;
-        }
         let read = json::with_record(line, |record| {
             let message = record.message.as_deref().unwrap_or_default().as_bytes();
             let bytes = |field: &Option<Cow<'_, str>>| field.as_deref().map(|text| text.as_bytes().to_vec());
@@ -646,6 +648,25 @@ fn each_hit(region: &[u8], mut take: impl FnMut(&[u8])) {
         let end = region.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(region.len(), |found| hit + found);
         let line = region.get(start..end).unwrap_or_default();
         take(line.strip_suffix(b"\r").unwrap_or(line));
+        at = (end + 1).min(region.len());
+    }
+}
+
+/// Calls `take` with each line of jsonlog whose characters beyond ASCII are escaped, as a program that passes logs on may do, so
+/// that no piece is found in it as it stands. PostgreSQL itself escapes control characters alone: `\u00…`.
+fn each_escaped(region: &[u8], mut take: impl FnMut(&[u8])) {
+    let mut at = 0;
+    while let Some(hit) = region.get(at..).and_then(|rest| memmem::find(rest, b"\\u")).map(|found| at + found) {
+        let end = region.get(hit..).and_then(|tail| memchr(b'\n', tail)).map_or(region.len(), |found| hit + found);
+        if region.get(hit + 2..hit + 4).is_some_and(|digits| digits == b"00") {
+            at = hit + 2;
+            continue;
+        }
+        let start = region.get(..hit).and_then(|head| memrchr(b'\n', head)).map_or(0, |found| found + 1);
+        let line = region.get(start..end).unwrap_or_default();
+        if !NEEDLES.is_match(line) {
+            take(line.strip_suffix(b"\r").unwrap_or(line));
+        }
         at = (end + 1).min(region.len());
     }
 }

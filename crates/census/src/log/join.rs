@@ -15,6 +15,8 @@ const MOST_COUNTED: usize = 512 << 10;
 /// `authentication_timeout` is ten minutes at most: what was received longer ago is another session of the same process
 /// id.
 const LONGEST_LOGIN: Millis = 11 * 60 * 1_000;
+/// The longest application name that a field has: `NAMEDATALEN` less one, 63 bytes.
+const LONGEST_FIELD: usize = 63;
 /// The longest text that is kept of a name. PostgreSQL's have up to 63 bytes; an application name of the wire is
 /// longer.
 const LONGEST_NAME: usize = 256;
@@ -63,6 +65,8 @@ pub(super) struct Joiner {
 
 #[derive(Debug, Default)]
 struct Session {
+    /// That it came in was logged.
+    is_received: bool,
     received_at: Option<Millis>,
     origin: Option<Place>,
     seen: Option<Box<Seen>>,
@@ -127,6 +131,7 @@ impl Joiner {
                 (None, _) => false,
             };
             if continues {
+                session.is_received = true;
                 if session.origin.is_none() {
                     session.origin = Some(origin.into());
                 }
@@ -134,7 +139,7 @@ impl Joiner {
             }
             self.settle(key, census);
         }
-        let session = Session { received_at: line.at, origin: Some(origin.into()), seen: None };
+        let session = Session { is_received: true, received_at: line.at, origin: Some(origin.into()), seen: None };
         self.insert(key, session, census);
     }
 
@@ -147,13 +152,14 @@ impl Joiner {
         let seen = Box::new(Seen::new(line, authorized));
         let Some(key) = line.key else {
             self.tally.without_key += 1;
-            let session = Session { received_at: None, origin: line.origin.map(Place::from), seen: Some(seen) };
+            let session = Session { origin: line.origin.map(Place::from), seen: Some(seen), ..Session::default() };
             return self.emit(None, session, census);
         };
         if self.is_over(key) {
             return;
         }
         let mut origin = line.origin.map(Place::from);
+        let mut is_received = false;
         if let Some(session) = self.get(key) {
             match &session.seen {
                 // A session is authorized once. What looks like a second time is the same line of another file, or
@@ -162,16 +168,18 @@ impl Joiner {
                     origin = session.origin.take();
                     session.seen = None;
                 }
-                Some(known) if !key.is_reused() || known.at == seen.at || session.origin.is_some() => return,
+                // A process id comes again: without lines of what came in, another time is another session.
+                Some(known) if !key.is_reused() || known.at == seen.at || session.is_received => return,
                 Some(_) => {}
                 None if !key.is_reused() || is_login(session.received_at, seen.at) => {
                     origin = session.origin.take().or(origin);
+                    is_received = session.is_received;
                 }
                 None => {}
             }
             self.settle(key, census);
         }
-        self.insert(key, Session { received_at: None, origin, seen: Some(seen) }, census);
+        self.insert(key, Session { is_received, received_at: None, origin, seen: Some(seen) }, census);
     }
 
     /// It ended.
@@ -209,7 +217,7 @@ impl Joiner {
                     claimed: None,
                 };
                 let origin = origin.unwrap_or_else(|| parting.origin.into());
-                let session = Session { received_at: None, origin: Some(origin), seen: Some(Box::new(seen)) };
+                let session = Session { origin: Some(origin), seen: Some(Box::new(seen)), ..Session::default() };
                 self.insert(key, session, census);
             }
         }
@@ -352,7 +360,10 @@ impl Seen {
     fn compare(&mut self, field: &[u8]) {
         let (Some(claimed), Some(application)) = (&self.claimed, &self.application) else { return };
         let name = application.as_bytes();
-        if field == name && self.doubt == Some(Doubt::ImitatedTls) {
+        // The field may end where the name went on into the words.
+        if name.len() >= LONGEST_FIELD {
+            self.doubt = Some(Doubt::ImitatedTls);
+        } else if field == name && self.doubt == Some(Doubt::ImitatedTls) {
             self.doubt = None;
         } else if field.len() > name.len() && claimed.starts_with(field) {
             // The name goes on into the words about TLS: it is the client that wrote them.

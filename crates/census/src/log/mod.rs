@@ -18,9 +18,13 @@ mod wording;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use wording::PIECES as CONNECTION_PIECES;
 
-use crate::{Census, Coverage, MissingReason, Source, SourceKind};
+use crate::{Census, Coverage, Millis, MissingReason, Source, SourceKind};
 use file::LogFile;
 use join::Joiner;
+
+/// How far from a logged connection time counts, where others were logged before and after. Two that are a day and an hour apart, as those of a daily
+/// job, have nothing between them that does not count.
+const NEAR: Millis = file::DAY / 2 + 60 * 60 * 1_000;
 
 /// How a log file ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +125,7 @@ impl LogReader {
         for source in self.sources {
             let Some(source) = self.census.source_mut(source) else { continue };
             let observed = source.coverage.observed();
-            source.coverage.keep_near(&self.joiner.logged, file::DAY);
+            source.coverage.keep_near(&self.joiner.logged, NEAR, file::DAY);
             if source.coverage.observed() < observed {
                 let detail = "no connection was logged for more than a day, as if log_connections was off; that time does \
                               not count";

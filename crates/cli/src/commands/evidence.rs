@@ -88,7 +88,22 @@ pub(crate) fn run(args: &EvidenceArgs, talk: &OutputArgs) -> Result<Exit, CliErr
     }
 }
 
+/// Refuses to replace a file that the pack is made from.
+fn keep_apart(out: &Path, inputs: [Option<&Path>; 2]) -> Result<(), CliError> {
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    let is_input = |input: &&Path| input.canonicalize().is_ok_and(|input| input == out);
+    match inputs.into_iter().flatten().find(is_input) {
+        Some(input) => {
+            let message =
+                format!("--out would replace {}, which the pack is made from", safe(&input.display().to_string()));
+            Err(CliError::usage(message, "name another file with --out"))
+        }
+        None => Ok(()),
+    }
+}
+
 fn pack(args: &EvidenceArgs, out: &Path, talk: &OutputArgs) -> Result<Exit, CliError> {
+    keep_apart(out, [args.sign.as_deref(), args.waivers.as_deref()])?;
     let signer = args.sign.as_deref().map(read_key).transpose()?;
     let simulated = args.of.simulated();
     let reader = args.state.read_if_any(simulated)?.ok_or_else(nothing_kept)?;

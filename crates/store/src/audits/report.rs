@@ -73,8 +73,16 @@ pub(crate) fn each_server(
     Ok(())
 }
 
-/// Whether everything that is kept of the servers of an audit still has the SHA-256 under which it was kept.
+/// Whether every server of an audit is still kept, and everything that is kept of them still has the SHA-256 under which it was kept.
 pub(crate) fn check_documents(connection: &Connection, audit: &AuditEntry) -> Result<(), StoreError> {
+    let count = "SELECT count(*) FROM observations WHERE audit = ?1";
+    let kept: i64 = connection.query_row(count, [audit.num], |row| row.get(0))?;
+    if u64::try_from(kept).ok() != u64::try_from(audit.summary.servers).ok() {
+        return Err(StoreError::Corrupt(format!(
+            "{kept} of the {} servers of the audit are kept",
+            audit.summary.servers
+        )));
+    }
     let tables = [("facts", "facts", "what was observed"), ("judgements", "judgement", "the result")];
     for (table, column, what) in tables {
         let mut statement = connection.prepare(&format!(
