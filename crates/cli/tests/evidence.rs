@@ -67,6 +67,9 @@ fn without_an_audit_a_key_or_a_pack_it_says_what_is_missing() {
     let no_key = place.pack("a.zip", &["--sign", &place.text("key")]);
     assert_eq!((no_key.code, no_key.stderr.contains("not a private key")), (2, true), "{}", no_key.stderr);
     assert!(!place.path("a.zip").exists());
+    let itself = place.pack("key", &["--sign", &place.text("key")]);
+    assert_eq!((itself.code, itself.stderr.contains("--out would replace")), (2, true), "{}", itself.stderr);
+    assert_eq!(std::fs::read_to_string(place.path("key")).unwrap(), "no key");
     let no_pack = verify(&place.path("key"), &[]);
     assert_eq!((no_pack.code, no_pack.stderr.contains("not a ZIP file")), (2, true), "{}", no_pack.stderr);
     assert_eq!(verify(&place.path("none"), &[]).code, 2);

@@ -65,6 +65,8 @@ fn two_audits_are_compared_and_a_change_between_them_is_said() {
     let same = kept(&["diff", "--simulate"]);
     assert_eq!(same.code, 0, "{}{}", same.stdout, same.stderr);
     assert!(same.stdout.contains("no change; "), "{}", same.stdout);
+    let itself = kept(&["diff", "latest", "--simulate"]);
+    assert_eq!(itself.code, 2, "{}{}", itself.stdout, itself.stderr);
 
     let plan = state.0.join("plan.json").display().to_string();
     let planned = kept(&[
@@ -99,6 +101,19 @@ fn two_audits_are_compared_and_a_change_between_them_is_said() {
     assert_eq!(back.code, 3, "{}", back.stderr);
     let back: serde_json::Value = serde_json::from_str(&back.stdout).unwrap();
     assert_eq!((&back["summary"]["new"], &back["changes"][0]["name"]), (&1.into(), &"pg-catalog-prod".into()));
+}
+
+#[test]
+fn what_was_not_compared_is_no_all_clear() {
+    let state = State::new("narrowed");
+    let kept = |arguments: &[&str]| run(&[arguments, &["--simulate", "--state", state.path(), "-q"]].concat());
+    let narrowed = kept(&["audit", "--server", "pg-keycloak", "--control", "pending-restart"]);
+    assert!(narrowed.stdout.contains("0 fail"), "{}", narrowed.stdout);
+    assert_eq!(kept(&["audit", "--server", "pg-keycloak"]).code, 3);
+    let done = kept(&["diff"]);
+    assert_eq!(done.code, 4, "{}{}", done.stdout, done.stderr);
+    let none = run(&["audit", "--simulate", "enforced", "--except", "*", "--state", state.path(), "-q"]);
+    assert_eq!(none.code, 2, "{}{}", none.stdout, none.stderr);
 }
 
 #[test]

@@ -604,7 +604,7 @@ impl LogFile {
                 match self.format {
                     Format::Stderr => {
                         "a client in plaintext that puts the server's words about TLS at the end of its application name \
-                         looks like one with TLS here; csvlog and jsonlog tell the two apart"
+                         looks like one with TLS here; csvlog and jsonlog tell the two apart once the session has ended"
                     }
                     _ => {
                         "a client in plaintext whose application name imitates the server's words about TLS, and which \

@@ -95,6 +95,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let Some((mut report, rows)) = audit(args, profile, outputs.stdout, talk).await? else {
             return Ok(Exit::ReaderGone);
         };
+        if report.run.complete && report.servers.is_empty() && !report.run.scope.except.is_empty() {
+            return Err(CliError::usage("--except leaves no server in scope", "name fewer servers with --except"));
+        }
         if let Some(gate) = gate {
             gate.lay(&mut report);
         }

@@ -9,7 +9,7 @@ use clap::Args;
 use hostssl_audit::{Diff, Difference, diff};
 use hostssl_formats::output::Format;
 use hostssl_formats::{Query, Shape, diff_json, diff_text};
-use hostssl_model::AuditReport;
+use hostssl_model::{AuditReport, Finding, Outcome};
 use hostssl_store::{AuditEntry, StoreReader};
 
 pub(crate) const HELP: &str = "Exit codes:
@@ -17,7 +17,8 @@ pub(crate) const HELP: &str = "Exit codes:
   1  the tool failed (no disk)
   2  wrong usage: a bad option, or no such audit
   3  a control newly fails, or fails with another value
-  4  no new failure, but something could not be checked that had been checked before or is new";
+  4  no new failure, but something could not be checked that had been checked before or is new, or a control fails that was not
+     compared";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
         (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
         (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, talk)?,
     }
-    Ok(exit(&compared))
+    Ok(exit(&compared, &after))
 }
 
 fn write_value(
@@ -68,10 +69,12 @@ fn write_value(
     stdout::write_value(rows, query, format, stdout::palette(talk))
 }
 
-fn exit(compared: &Diff<'_>) -> Exit {
+fn exit(compared: &Diff<'_>, after: &AuditReport) -> Exit {
+    let findings = || after.servers.iter().flat_map(|server| &server.findings);
+    let is_open = |one: &Finding| one.outcome == Outcome::Fail && compared.not_compared.contains(&one.control);
     if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {
         Exit::Findings
-    } else if compared.count(Difference::NotVisible) > 0 {
+    } else if compared.count(Difference::NotVisible) > 0 || findings().any(is_open) {
         Exit::Incomplete
     } else {
         Exit::AllPass
@@ -91,6 +94,13 @@ fn audits(args: &DiffArgs, talk: &OutputArgs) -> Result<(AuditReport, AuditRepor
         (Some(before), None) => {
             let (reader, before) = find_audit(&args.state, simulated, before)?;
             let after = newest(&reader)?;
+            if before.id == after.id {
+                let what = format!("{} is the newest audit, and there is none after it to compare it with", before.id);
+                return Err(CliError::usage(
+                    what,
+                    "name an earlier one, or none: then it is compared with the one before",
+                ));
+            }
             (reader, before, after)
         }
         (None, _) => {

@@ -77,7 +77,7 @@ pub(crate) fn each_server(
 pub(crate) fn check_documents(connection: &Connection, audit: &AuditEntry) -> Result<(), StoreError> {
     let count = "SELECT count(*) FROM observations WHERE audit = ?1";
     let kept: i64 = connection.query_row(count, [audit.num], |row| row.get(0))?;
-    if u64::try_from(kept).ok() != u64::try_from(audit.summary.servers).ok() {
+    if u64::try_from(kept).ok() != Some(audit.summary.servers) {
         return Err(StoreError::Corrupt(format!(
             "{kept} of the {} servers of the audit are kept",
             audit.summary.servers
