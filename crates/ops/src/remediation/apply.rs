@@ -20,7 +20,7 @@ pub struct Remediation<'a> {
     pub on_behalf: Option<&'a str>,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
-    /// Where the kept censuses are: an apply refuses nobody who was seen since its plan was made.
+    /// Where the kept censuses are: an apply refuses nobody whom the census has found since its plan was made.
     pub clients: Option<&'a dyn ClientEvidence>,
     /// Gives the time.
     pub clock: &'a dyn Clock,
@@ -52,8 +52,8 @@ pub enum RemediationError {
         some(.0)
     )]
     NotPermitted(Vec<NotPermitted>),
-    /// Clients were seen since the plan was made that it would refuse.
-    #[error("clients were seen since the plan was made that it would refuse, so nothing was written: {}", named(.0))]
+    /// The census has found clients since the plan was made that it would refuse.
+    #[error("the census has found clients since the plan was made that it would refuse, so nothing was written: {}", named(.0))]
     ClientsSeen(Vec<ClientsSeen>),
     /// The run was stopped before the first write.
     #[error("{0} before anything was written")]

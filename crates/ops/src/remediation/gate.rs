@@ -86,7 +86,8 @@ pub(super) fn impacts(
     impacts
 }
 
-/// A server whose clients a plan would refuse although nobody has accepted that: they were seen after the plan was made.
+/// A server whose clients a plan would refuse although nobody has accepted that: the census has found them since the plan was
+/// made, whenever they connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientsSeen {
     /// The server.
@@ -95,8 +96,8 @@ pub struct ClientsSeen {
     pub clients: usize,
 }
 
-/// The servers of which clients were seen since a plan was made that it would refuse. A plan that sets what it was told to
-/// is not held up by clients.
+/// The servers of which the census has found clients since a plan was made that it would refuse. They may have connected before:
+/// a log that was read since tells of last week. A plan that sets what it was told to is not held up by clients.
 pub(super) fn seen_since(evidence: &dyn ClientEvidence, plan: &Plan) -> Vec<ClientsSeen> {
     let Some(made) = millis(plan.observed_at()).filter(|_| matches!(plan.goal(), Goal::Fix { .. })) else {
         return Vec::new();
@@ -104,11 +105,13 @@ pub(super) fn seen_since(evidence: &dyn ClientEvidence, plan: &Plan) -> Vec<Clie
     let seen = |step: &Step| {
         let kept = evidence.census(&step.server).ok()??;
         let restriction = restriction(plan.goal(), step.control)?;
+        // What the plan knew, it has weighed.
+        if kept.looked_at() <= made {
+            return None;
+        }
         let report = kept.impact(restriction, Requirements::default(), step.created_at.as_deref().and_then(millis));
-        let is_new = |client: &&Client| client.last_seen.is_some_and(|at| at > made);
-        let clients = report.clients.iter().filter(is_new).count();
-        let refuses = report.verdict == CensusVerdict::Breaks && clients > 0;
-        refuses.then(|| ClientsSeen { server: step.server.clone(), clients })
+        let clients = report.clients.iter().filter(|client| client.tls != SessionTls::Unknown).count();
+        (report.verdict == CensusVerdict::Breaks).then(|| ClientsSeen { server: step.server.clone(), clients })
     };
     plan.steps().iter().filter(|step| step.is_executable() && step.accepted.is_none()).filter_map(seen).collect()
 }
@@ -256,16 +259,16 @@ mod tests {
         }
     }
 
-    /// A census with one client in plaintext at this time.
+    /// A census with one client in plaintext at this time, found at that.
     #[derive(Debug)]
-    struct PlaintextAt(Millis);
+    struct PlaintextAt(Millis, Millis);
 
     impl ClientEvidence for PlaintextAt {
         fn census(&self, _: &ResourceId) -> Result<Option<KeptCensus>, StoreError> {
             let mut census = Census::default();
             let source = census.add_source(Source::new(SourceKind::ArmLogFile, "log"));
             census.add(source, sighting(SessionTls::Plaintext, self.0));
-            Ok(Some(census.keep(self.0)))
+            Ok(Some(census.keep(self.1)))
         }
     }
 
@@ -294,12 +297,15 @@ mod tests {
         known.clients.insert((id.clone(), FixableControl::RequireSecureTransport), safe);
         let plan = known.plan();
         assert_eq!(plan.steps().len(), 1);
-        assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1), &plan), [ClientsSeen { server: id, clients: 1 }]);
-        assert_eq!(seen_since(&PlaintextAt(NOW_MS - 1), &plan), [], "the plan knew of these");
+        let seen = [ClientsSeen { server: id, clients: 1 }];
+        assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1, NOW_MS + 1), &plan), seen);
+        let yesterday = NOW_MS - 24 * 60 * 60 * 1_000;
+        assert_eq!(seen_since(&PlaintextAt(yesterday, NOW_MS + 1), &plan), seen, "a log tells of yesterday");
+        assert_eq!(seen_since(&PlaintextAt(yesterday, NOW_MS - 1), &plan), [], "the plan knew of these");
         known.accepts_breakage = true;
         let breaks = ClientImpact { verdict: ClientVerdict::Breaks, ..ClientImpact::unobserved() };
         known.clients.insert((plan.steps()[0].server.clone(), FixableControl::RequireSecureTransport), breaks);
-        assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1), &known.plan()), []);
+        assert_eq!(seen_since(&PlaintextAt(NOW_MS + 1, NOW_MS + 1), &known.plan()), []);
     }
 
     /// What is said of a server that Azure made then, when it is this time.
