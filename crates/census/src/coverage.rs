@@ -88,14 +88,10 @@ impl Coverage {
     /// and behind the last of it.
     pub(crate) fn keep_near(&mut self, other: &Self, reach: Millis, edge: Millis) {
         let mut near = other.spans();
-        for span in &mut near {
-            *span = Interval { from: span.from.saturating_sub(reach), to: span.to.saturating_add(reach) };
-        }
-        if let Some(first) = near.first_mut() {
-            first.from = first.from.saturating_add(reach).saturating_sub(edge);
-        }
-        if let Some(last) = near.last_mut() {
-            last.to = last.to.saturating_sub(reach).saturating_add(edge);
+        let last = near.len().saturating_sub(1);
+        for (at, span) in near.iter_mut().enumerate() {
+            span.from = span.from.saturating_sub(if at == 0 { edge } else { reach });
+            span.to = span.to.saturating_add(if at == last { edge } else { reach });
         }
         let near = joined(near);
         let overlap = |one: &Interval, two: &Interval| {

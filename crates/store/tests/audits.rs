@@ -487,15 +487,21 @@ fn latest_key(store: &AuditStore, audit: &hostssl_store::AuditEntry) -> String {
     page.rows[0].key.clone()
 }
 
+/// An audit as it was kept, and its database to damage.
+fn intact() -> (tempfile::TempDir, hostssl_store::AuditEntry, StoreReader, rusqlite::Connection) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = AuditStore::open(directory.path()).unwrap();
+    let audit = save(&store, &Estate::small().report(1));
+    let reader = StoreReader::open(directory.path()).unwrap();
+    reader.check_documents(&audit).unwrap();
+    let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    (directory, audit, reader, database)
+}
+
 #[test]
 fn what_was_changed_in_the_database_no_longer_has_its_hash() {
     for (table, old, new) in [("facts", "\"off\"", "\"on\""), ("judgements", "\"fail\"", "\"pass\"")] {
-        let directory = tempfile::tempdir().unwrap();
-        let store = AuditStore::open(directory.path()).unwrap();
-        let audit = save(&store, &Estate::small().report(1));
-        let reader = StoreReader::open(directory.path()).unwrap();
-        reader.check_documents(&audit).unwrap();
-        let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+        let (_directory, audit, reader, database) = intact();
         let change = format!("UPDATE {table} SET document = replace(document, ?1, ?2) WHERE instr(document, ?1)");
         assert!(database.execute(&change, [old, new]).unwrap() > 0, "{table}");
         let found = reader.check_documents(&audit).unwrap_err().to_string();
@@ -505,12 +511,7 @@ fn what_was_changed_in_the_database_no_longer_has_its_hash() {
 
 #[test]
 fn a_server_that_is_lost_from_an_audit_is_missed() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = AuditStore::open(directory.path()).unwrap();
-    let audit = save(&store, &Estate::small().report(1));
-    let reader = StoreReader::open(directory.path()).unwrap();
-    reader.check_documents(&audit).unwrap();
-    let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    let (_directory, audit, reader, database) = intact();
     let one = "DELETE FROM observations WHERE server = (SELECT min(server) FROM observations)";
     assert_eq!(database.execute(one, []).unwrap(), 1);
     let found = reader.check_documents(&audit).unwrap_err().to_string();

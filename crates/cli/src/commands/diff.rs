@@ -17,8 +17,8 @@ pub(crate) const HELP: &str = "Exit codes:
   1  the tool failed (no disk)
   2  wrong usage: a bad option, or no such audit
   3  a control newly fails, or fails with another value
-  4  no new failure, but something could not be checked that had been checked before or is new, or a control fails that was not
-     compared";
+  4  no new failure, but something could not be checked that had been checked before or is new,
+     or a control fails that was not compared";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {

@@ -262,13 +262,14 @@ impl Reading {
         let Some((properties, template)) = found else {
             return self.gap(IacGapKind::LinkedTemplate, DEPLOYMENTS, resource, scope);
         };
-        match &properties.evaluation.0.scope {
-            Scalar::Text(one) if one.eq_ignore_ascii_case("inner") => {}
+        let word = match &properties.evaluation.0.scope {
+            Scalar::Absent | Scalar::Null => "outer".to_owned(),
+            scope => scope.text().unwrap_or_default().to_ascii_lowercase(),
+        };
+        match word.as_str() {
+            "inner" => {}
             // Its expressions are those of the outer template.
-            Scalar::Absent | Scalar::Null => {
-                return self.resources(&template.resources.0, scope, None, may_be_left_out);
-            }
-            Scalar::Text(one) if one.eq_ignore_ascii_case("outer") || one.eq_ignore_ascii_case("notspecified") => {
+            "outer" | "notspecified" => {
                 return self.resources(&template.resources.0, scope, None, may_be_left_out);
             }
             // Whose expressions they are is decided at deployment.

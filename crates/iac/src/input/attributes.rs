@@ -1,6 +1,6 @@
 //! The attributes of a resource in Terraform that are read, and no others.
 
-use super::scalar::{Lenient, Scalar, identifier, word};
+use super::scalar::{Lenient, Scalar, identifier, of_any_length, word};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -45,52 +45,15 @@ pub(crate) struct TfAttributes {
 
 /// Reads the text of a template, of which nothing is kept but whether servers may be in it.
 fn may_have_servers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
-    struct Content;
-    impl<'de> Visitor<'de> for Content {
-        type Value = Scalar;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("the text of a template")
-        }
-
-        fn visit_unit<E>(self) -> Result<Scalar, E> {
-            Ok(Scalar::Null)
-        }
-
-        fn visit_bool<E>(self, is_marked: bool) -> Result<Scalar, E> {
-            Ok(Scalar::Bool(is_marked))
-        }
-
-        // The attribute of a resource of another provider.
-        fn visit_i64<E>(self, _: i64) -> Result<Scalar, E> {
-            Ok(Scalar::Other)
-        }
-
-        fn visit_u64<E>(self, _: u64) -> Result<Scalar, E> {
-            Ok(Scalar::Other)
-        }
-
-        fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
-            Ok(Scalar::Other)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
-            while items.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(Scalar::Other)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Scalar, A::Error> {
-            while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(Scalar::Other)
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-            let text = text.to_ascii_lowercase();
-            let signs = ["dbforpostgresql", "templatelink", "\"template\":\"", "\"template\": \""];
-            Ok(Scalar::Bool(signs.iter().any(|sign| text.contains(sign))))
-        }
-    }
-    deserializer.deserialize_any(Content)
+    let signs = ["dbforpostgresql", "templatelink", "\"template\":\"", "\"template\": \""];
+    let is_sign = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        signs.iter().any(|sign| text.contains(sign))
+    };
+    Ok(match of_any_length(deserializer)? {
+        Scalar::Text(text) => Scalar::Bool(is_sign(&text)),
+        value => value,
+    })
 }
 
 /// Reads an attribute of which only matters whether it has a value.

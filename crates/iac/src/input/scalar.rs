@@ -58,7 +58,10 @@ impl fmt::Debug for Scalar {
     }
 }
 
-struct AnyScalar;
+/// Reads any scalar, and of texts those of at most so many bytes.
+struct AnyScalar {
+    longest: usize,
+}
 
 impl<'de> Visitor<'de> for AnyScalar {
     type Value = Scalar;
@@ -88,7 +91,7 @@ impl<'de> Visitor<'de> for AnyScalar {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-        Ok(if text.len() <= MAX_TEXT { Scalar::Text(text.into()) } else { Scalar::Other })
+        Ok(if text.len() <= self.longest { Scalar::Text(text.into()) } else { Scalar::Other })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
@@ -104,8 +107,13 @@ impl<'de> Visitor<'de> for AnyScalar {
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyScalar)
+        deserializer.deserialize_any(AnyScalar { longest: MAX_TEXT })
     }
+}
+
+/// Reads a value whose text may have any length, and is not to be kept.
+pub(crate) fn of_any_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scalar, D::Error> {
+    deserializer.deserialize_any(AnyScalar { longest: usize::MAX })
 }
 
 /// Reads the value of a setting: only a word that some setting takes is kept.
