@@ -1,6 +1,7 @@
 //! Reads files: whichever format one has, in one pass and without keeping what is not asked for.
 
 mod arm;
+mod arm_type;
 mod attributes;
 mod configuration;
 mod document;

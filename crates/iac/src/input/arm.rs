@@ -1,10 +1,10 @@
 //! ARM templates, and Bicep files that were compiled to them: servers, their parameters, and templates within templates.
 
+use super::arm_type::{CONFIGURATIONS, DEPLOYMENTS, STACKS, is_deployment, is_of_provider, kind_of_arm_type};
 use super::expression::{ArmScope, Piece, segments};
 use super::scalar::{
     AnyCase, Kept, KeptList, Lenient, MaybeObject, NamedMembers, Scalar, identifier, is_word, word_or_expression,
 };
-use super::terraform::{CONFIGURATIONS, is_of_provider, kind_of_arm_type};
 use crate::file::{BlockAct, ServerBlock, SettingBlock, Stated};
 use crate::{IacFile, IacFormat, IacGap, IacGapKind, IacReason, IacServerChange};
 use hostssl_model::{Kind, ParameterName};
@@ -70,15 +70,6 @@ struct ArmGiven {
 #[serde(default)]
 struct ArmEvaluation {
     scope: Scalar,
-}
-
-const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
-/// Deploys a template as well, in another form, which is not read.
-const STACKS: &str = "Microsoft.Resources/deploymentStacks";
-
-/// Whether a type in Azure deploys a template.
-pub(super) fn is_deployment(arm_type: &str) -> bool {
-    [DEPLOYMENTS, STACKS].iter().any(|one| arm_type.eq_ignore_ascii_case(one))
 }
 
 impl Kept for ArmResource {

@@ -3,7 +3,7 @@
 mod blocks;
 mod servers;
 
-use super::arm::is_deployment;
+use super::arm_type::{CONFIGURATIONS, is_deployment, is_of_provider, kind_of_arm_type};
 use super::attributes::{TfAttributes, TfMarks};
 use super::configuration::TfConfiguration;
 use super::scalar::{Kept, KeptList, Lenient, Scalar, TextList};
@@ -110,11 +110,6 @@ const TEMPLATES: [&str; 4] = [
     "azurerm_management_group_template_deployment",
     "azurerm_tenant_template_deployment",
 ];
-/// The provider of Azure's resources for PostgreSQL.
-pub(super) const PROVIDER: &str = "Microsoft.DBforPostgreSQL/";
-/// The last part of the type of a server's parameter.
-pub(super) const CONFIGURATIONS: &str = "configurations";
-
 impl Kept for TfChange {
     fn is_kept(&self) -> bool {
         let values = &self.change;
@@ -165,15 +160,6 @@ fn is_unread(resource_type: &str, values: [Option<&TfAttributes>; 2], unknown: &
 /// The type in Azure of an `azapi` resource, without its version.
 fn arm_type(values: &TfAttributes) -> Option<String> {
     values.arm_type.text().map(|text| text.split('@').next().unwrap_or_default().to_owned())
-}
-
-pub(super) fn is_of_provider(arm_type: &str) -> bool {
-    arm_type.get(..PROVIDER.len()).is_some_and(|start| start.eq_ignore_ascii_case(PROVIDER))
-}
-
-/// The kind of server that a type in Azure is, of those whose TLS can be turned off.
-pub(super) fn kind_of_arm_type(arm_type: &str) -> Option<Kind> {
-    Kind::of_arm_type(arm_type).filter(|kind| kind.switch().is_some())
 }
 
 /// What a type in Azure is.
