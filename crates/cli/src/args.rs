@@ -189,6 +189,8 @@ pub(crate) enum AuditFormat {
     Junit,
     /// A summary for pull requests and jobs.
     Markdown,
+    /// One self-contained file with charts and filters, to read, send or print.
+    Html,
     None,
 }
 

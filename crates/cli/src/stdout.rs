@@ -181,7 +181,7 @@ impl AuditFormat {
             Self::Yamlc => Format::Yamlc,
             Self::Tsv => Format::Tsv,
             Self::None => Format::None,
-            Self::Csv | Self::Sarif | Self::Ocsf | Self::Junit | Self::Markdown => return None,
+            Self::Csv | Self::Sarif | Self::Ocsf | Self::Junit | Self::Markdown | Self::Html => return None,
         })
     }
 
@@ -195,7 +195,7 @@ impl AuditFormat {
 pub(crate) fn refuse_query(query: Option<&Query>, output: AuditFormat) -> Result<(), CliError> {
     if query.is_some() && output.format().is_none() {
         return Err(CliError::usage(
-            "--query cannot be used with --output csv, sarif, ocsf, junit or markdown",
+            "--query cannot be used with --output csv, sarif, ocsf, junit, markdown or html",
             "use --output json or tsv, or leave --query out",
         ));
     }

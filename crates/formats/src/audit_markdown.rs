@@ -3,6 +3,7 @@
 //! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after 100 rows and says
 //! how many more there are.
 
+use crate::headline::{UncheckedCount, headline};
 use crate::markdown_text::escaped;
 use crate::{gate_text, waiver_text};
 use hostssl_model::{AuditReport, Finding, Outcome, Server, Standing, Standings};
@@ -19,9 +20,11 @@ const ROWS: usize = 100;
 pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
     let run = &report.run;
     let standings = Standings::of(&report.servers);
-    let behind =
-        report.summary.servers.saturating_sub(standings.count(Standing::Proven) + standings.count(Standing::NotProbed));
-    writeln!(out, "# {behind} of {} PostgreSQL servers are not known to enforce TLS\n", report.summary.servers)?;
+    writeln!(out, "# {}\n", headline(report))?;
+    if !run.complete {
+        let why = UncheckedCount::of(report).words();
+        writeln!(out, "**This audit is incomplete:** {why} could not be checked.\n")?;
+    }
     writeln!(out, "| servers | standing | meaning |\n| ---: | --- | --- |")?;
     for standing in Standing::ALL {
         writeln!(out, "| {} | {} | {} |", standings.count(standing), standing.words(), standing.definition())?;

@@ -1,5 +1,6 @@
 //! The audit as text: failures first, then what could not be checked, the next command at the end.
 
+use crate::headline::{UncheckedCount, plural};
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, waiver_text, write_columns,
     write_list,
@@ -317,9 +318,7 @@ fn write_standings(out: &mut dyn Write, standings: &Standings, palette: Palette)
 /// What could not be checked, in numbers that can be counted above: servers, whose reason is in their row, and places,
 /// each a row of its own.
 fn unchecked(report: &AuditReport) -> String {
-    let has_reason = |server: &&ServerReport| server.findings.iter().any(|finding| finding.blind.is_some());
-    let servers = report.servers.iter().filter(has_reason).count() as u64;
-    let places = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server()).count() as u64;
+    let UncheckedCount { servers, lists: places } = UncheckedCount::of(report);
     let reasons = if servers == 1 { " (reason in its row)" } else { " (reasons in their rows)" };
     let parts =
         [(servers, plural(servers, "server") + reasons), (places, plural(places, "list") + " (under “Not checked”)")];
@@ -349,8 +348,4 @@ fn next(report: &AuditReport, unobserved: u64) -> Vec<(String, &'static str)> {
         next.push(("hostssl role audit".to_owned(), "prints the role with every permission that an audit needs"));
     }
     next
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -4,6 +4,7 @@
 
 pub mod apply_json;
 pub mod audit_csv;
+pub mod audit_html;
 pub mod audit_json;
 pub mod audit_junit;
 pub mod audit_markdown;
@@ -24,6 +25,7 @@ pub mod evidence_json;
 pub mod evidence_text;
 pub mod explain_json;
 pub mod gate_text;
+mod headline;
 pub mod iac_json;
 pub mod iac_sarif;
 pub mod iac_snippet;

@@ -4,7 +4,7 @@
 use hostssl_audit::{Profile, server_report};
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::{
-    Palette, Text, Wrapping, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
+    Palette, Text, Wrapping, audit_html, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
 };
 use hostssl_model::{
     Acceptance, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name,
@@ -328,6 +328,35 @@ fn junit() {
 #[test]
 fn markdown() {
     insta::assert_snapshot!(written(audit_markdown::write, true));
+}
+
+#[test]
+fn html() {
+    let page = written(audit_html::write, true);
+    // The style and the script are files of their own.
+    let (before, rest) = page.split_once("<style>").unwrap();
+    let (_, body) = rest.split_once("</style>").unwrap();
+    let (body, after) = body.split_once("<script>").unwrap();
+    assert!(!before.contains('\u{202e}') && after.trim_end().ends_with("</html>"));
+    insta::assert_snapshot!(format!("{before}{body}").replace("\n\n", "\n"));
+}
+
+#[test]
+fn an_audit_of_nothing_looks_like_nothing() {
+    let headline = |complete, servers: &[usize]| {
+        let mut report = report_of_run(true);
+        report.run.complete = complete;
+        report.servers = servers.iter().map(|&index| report.servers[index].clone()).collect();
+        let mut out = Vec::new();
+        audit_markdown::write(&mut out, &report).unwrap();
+        let markdown = String::from_utf8(out).unwrap();
+        assert_eq!(markdown.contains("This audit is incomplete"), !complete);
+        markdown.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(headline(true, &[]), "# No PostgreSQL server in scope");
+    assert_eq!(headline(false, &[]), "# No PostgreSQL server was found, but not everything could be checked");
+    assert_eq!(headline(false, &[1]), "# The one server could not be checked");
+    assert_eq!(headline(true, &[0]), "# The one server does not enforce TLS");
 }
 
 #[test]

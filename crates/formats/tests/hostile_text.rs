@@ -9,8 +9,8 @@ use hostssl_formats::run_refused::RefusedSince;
 use hostssl_formats::run_sessions::{RunSession, RunSessions};
 use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::{
-    Palette, Shape, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
-    probe_json, run_refused, run_sessions, trend, waiver_text,
+    Palette, Shape, Text, audit_csv, audit_html, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif,
+    audit_text, probe_json, run_refused, run_sessions, trend, waiver_text,
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
@@ -208,6 +208,7 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
     let points = [point(&text), point("other")];
     add("trend", &mut |out| trend::write(out, &points, &Text::plain()).unwrap());
     add("trend csv", &mut |out| trend::write_csv(out, &points).unwrap());
+    add("audit html", &mut |out| audit_html::write(out, &audit).unwrap());
     add("audit markdown", &mut |out| audit_markdown::write(out, &audit).unwrap());
     for (name, format) in [
         ("json", Format::Json),

@@ -119,6 +119,19 @@ impl WorstListener {
         looks.iter().map(|look| Self::from(&look.listener)).max()
     }
 
+    /// The words for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Enforced => "refuses plaintext",
+            Self::Unseen => "not reached",
+            Self::Inconclusive => "inconclusive",
+            Self::BrokenTls => "TLS is broken",
+            Self::Optional => "accepts plaintext",
+            Self::PlaintextOnly => "has no TLS",
+        }
+    }
+
     /// Whether it was seen on the wire that clients without TLS are accepted.
     #[must_use]
     pub fn accepts_plaintext(self) -> bool {

@@ -19,8 +19,8 @@ use hostssl_audit::Profile;
 use hostssl_formats::audit_csv::CsvWriter;
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::{
-    Palette, Query, Shape, SubscriptionNames, Text, audit_csv, audit_json, audit_junit, audit_markdown, audit_ocsf,
-    audit_sarif, audit_text,
+    Palette, Query, Shape, SubscriptionNames, Text, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
+    audit_ocsf, audit_sarif, audit_text,
 };
 use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
 use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe, worth_observing};
@@ -272,6 +272,7 @@ fn prepare(report: &AuditReport, output: AuditFormat, palette: Palette) -> Resul
         AuditFormat::Ocsf => audit_ocsf::write,
         AuditFormat::Junit => audit_junit::write,
         AuditFormat::Markdown => audit_markdown::write,
+        AuditFormat::Html => audit_html::write,
         _ => {
             let Some(format) = output.format().filter(|format| *format != Format::None) else {
                 return Ok(Box::new(|_| Ok(())));

@@ -100,7 +100,7 @@ fn write_run(
     let palette = stdout::palette(talk);
     let format = value.output.format().ok_or_else(|| {
         CliError::usage(
-            "csv, sarif, ocsf, junit and markdown are for audits, and this run changed servers",
+            "csv, sarif, ocsf, junit, markdown and html are for audits, and this run changed servers",
             "use --output tsv, or json for all of it",
         )
     })?;

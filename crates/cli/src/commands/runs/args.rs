@@ -67,7 +67,7 @@ pub(crate) struct RunsJudgeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output options")]
 pub(crate) struct KeptArgs {
-    /// Output format. Only audits have csv, sarif, ocsf, junit and markdown.
+    /// Output format. Only audits have csv, sarif, ocsf, junit, markdown and html.
     #[arg(long, short = 'o', value_enum, default_value_t = AuditFormat::Table, ignore_case = true)]
     pub(crate) output: AuditFormat,
     /// JMESPath query over the JSON report.

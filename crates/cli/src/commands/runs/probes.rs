@@ -22,7 +22,7 @@ pub(super) fn show(
     let query = stdout::query(value.query.as_deref())?;
     let format = value.output.format().ok_or_else(|| {
         CliError::usage(
-            "csv, sarif, ocsf, junit and markdown are for audits, and this run is a probe",
+            "csv, sarif, ocsf, junit, markdown and html are for audits, and this run is a probe",
             "use --output tsv, or json for all of it",
         )
     })?;

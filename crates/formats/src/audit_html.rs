@@ -1,0 +1,219 @@
+//! The audit as one HTML file: for people who have neither the program nor an account, to read, to filter and to print.
+//!
+//! The file needs nothing but itself. Its policy (Content Security Policy, Level 3) allows its own style and script by
+//! their hashes and nothing else, so that no text from outside could run or load anything even if it were not escaped.
+//! Without scripts everything can be read, and only the filters are missing.
+
+mod chart;
+mod control;
+mod filters;
+mod server;
+
+use crate::headline::{UncheckedCount, failing, headline, plural};
+use crate::{SubscriptionNames, gate_text, safe, waiver_text};
+use askama::Template;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use chart::{StackedBar, SubscriptionBar};
+use control::{ControlSummary, controls};
+use hostssl_model::{AuditReport, Gap, GapScope, Scope, ServerReport, Severity, Standing, Standings, WaiverUse};
+use server::{CertificateLine, ServerEvidence, certificates};
+use sha2::{Digest, Sha256};
+use std::io::{self, Write};
+
+const STYLE: &str = include_str!("../assets/audit.css");
+const SCRIPT: &str = include_str!("../assets/audit.js");
+
+/// Certificates in the list of those that expire first; the others stand with their servers.
+const CERTIFICATES: usize = 10;
+
+/// Writes the report. Servers are written one by one: the whole is never in memory twice.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    AuditPage::from(report).write_into(&mut Sink(out)).map_err(io::Error::other)?;
+    writeln!(out)
+}
+
+/// The template engine writes to any writer of a known size.
+struct Sink<'a>(&'a mut dyn Write);
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage<'a> {
+    report: &'a AuditReport,
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    title: String,
+    /// Why the figures are not all there is, where that is so.
+    incomplete: Option<String>,
+    /// Servers that fail any control.
+    failing: String,
+    figures: Vec<Figure>,
+    bar: StackedBar,
+    /// What was decided: by waivers, by the gate.
+    decided: Vec<String>,
+    doubts: Vec<String>,
+    subscriptions: Vec<SubscriptionBar<'a>>,
+    controls: Vec<ControlSummary>,
+    gaps: Vec<GapLine>,
+    waivers: &'a [WaiverUse],
+    certificates: Vec<CertificateLine>,
+    more_certificates: usize,
+    asked: Vec<(&'static str, String)>,
+    names: SubscriptionNames,
+    /// The worst first.
+    servers: Vec<&'a ServerReport>,
+}
+
+/// One of the figures at the top.
+struct Figure {
+    class: &'static str,
+    standing: Standing,
+    servers: u64,
+}
+
+/// A place that could not be checked.
+struct GapLine {
+    scope: String,
+    reason: &'static str,
+    detail: String,
+}
+
+impl<'a> From<&'a AuditReport> for AuditPage<'a> {
+    fn from(report: &'a AuditReport) -> Self {
+        let standings = Standings::of(&report.servers);
+        let figures = Standing::ALL.into_iter().filter(|one| standings.count(*one) > 0 || is_headline(*one));
+        let names = SubscriptionNames::new(report.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name)));
+        let mut servers: Vec<&ServerReport> = report.servers.iter().collect();
+        servers.sort_by_cached_key(|one| {
+            (std::cmp::Reverse((Standing::of(one), one.outcome)), one.server.name().to_owned())
+        });
+        let mut certificates = certificates(&servers);
+        let more_certificates = certificates.len().saturating_sub(CERTIFICATES);
+        certificates.truncate(CERTIFICATES);
+        Self {
+            policy: policy(),
+            style: STYLE,
+            script: SCRIPT,
+            title: headline(report),
+            incomplete: incomplete(report),
+            failing: plural(failing(report), "server"),
+            figures: figures
+                .map(|standing| Figure { class: class(standing), standing, servers: standings.count(standing) })
+                .collect(),
+            bar: StackedBar::of(&standings),
+            decided: waiver_text::used(report).into_iter().chain(gate_text::decided(report)).collect(),
+            doubts: waiver_text::doubts(report).into_iter().chain(gate_text::doubts(report)).collect(),
+            subscriptions: SubscriptionBar::all(report),
+            controls: controls(report),
+            gaps: report.gaps.iter().filter(|gap| !gap.scope.is_server()).map(|gap| gap_line(gap, &names)).collect(),
+            waivers: report.overlay.waivers.as_ref().map_or(&[], |file| &file.waivers),
+            certificates,
+            more_certificates,
+            asked: asked(report),
+            names,
+            servers,
+            report,
+        }
+    }
+}
+
+impl AuditPage<'_> {
+    /// What is shown of each server, with its number in the file.
+    fn evidence(&self) -> impl Iterator<Item = (usize, ServerEvidence<'_>)> {
+        self.servers.iter().enumerate().map(|(number, report)| (number, ServerEvidence::of(report, &self.names)))
+    }
+}
+
+/// The figures that are shown even when they are zero.
+fn is_headline(standing: Standing) -> bool {
+    matches!(standing, Standing::AcceptsPlaintext | Standing::NotEnforced | Standing::Unknown | Standing::Proven)
+}
+
+/// The colour of a status. Only a proof is green.
+fn class(standing: Standing) -> &'static str {
+    match standing {
+        Standing::AcceptsPlaintext => "worst",
+        Standing::NotEnforced => "no",
+        Standing::Unknown => "unknown",
+        Standing::Unproven | Standing::NotProbed => "half",
+        Standing::Proven => "yes",
+    }
+}
+
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+fn incomplete(report: &AuditReport) -> Option<String> {
+    let why = UncheckedCount::of(report).words();
+    (!report.run.complete).then(|| format!("This audit is incomplete: {why} could not be checked."))
+}
+
+fn gap_line(gap: &Gap, names: &SubscriptionNames) -> GapLine {
+    let detail = match &gap.blind.missing_permission {
+        Some(permission) => format!("{} (needs {permission})", gap.blind.detail),
+        None => gap.blind.detail.to_string(),
+    };
+    let scope = match &gap.scope {
+        GapScope::AllSubscriptions => "all subscriptions".to_owned(),
+        GapScope::Subscription(id) => names.of(id).to_owned(),
+        scope => scope.to_string(),
+    };
+    GapLine { scope: safe(&scope).into(), reason: gap.blind.reason.as_str(), detail: safe(&detail).into() }
+}
+
+/// What was asked, when and by whom.
+fn asked(report: &AuditReport) -> Vec<(&'static str, String)> {
+    let run = &report.run;
+    let principals: Vec<String> = run.principals.iter().map(|one| format!("{} ({})", one.name, one.method)).collect();
+    let rows = vec![
+        ("Audited", format!("{} to {}", run.started_at, run.finished_at)),
+        ("Signed in as", principals.join(", ")),
+        ("Cloud", run.cloud.clone()),
+        ("Scope", scope(&run.scope)),
+        ("Profile", run.profile.clone()),
+        ("Coverage", if run.complete { "complete" } else { "incomplete" }.to_owned()),
+        ("Run", run.id.clone()),
+        ("Written by", format!("hostssl {}", run.tool_version)),
+    ];
+    rows.into_iter().map(|(what, text)| (what, safe(&text).into_owned())).collect()
+}
+
+fn scope(scope: &Scope) -> String {
+    let parts = [
+        ("tenants", &scope.tenants),
+        ("management groups", &scope.management_groups),
+        ("subscriptions", &scope.subscriptions),
+        ("resource groups", &scope.resource_groups),
+        ("servers", &scope.servers),
+        ("tags", &scope.tags),
+        ("except", &scope.except),
+    ];
+    let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
+    let parts: Vec<String> = parts.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
+    if parts.is_empty() { "everything that the identity can see".to_owned() } else { parts.join("; ") }
+}
+
+/// The badge of a severity.
+fn severity_word(severity: Option<Severity>) -> &'static str {
+    severity.map_or("", Severity::as_str)
+}

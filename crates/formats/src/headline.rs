@@ -1,0 +1,68 @@
+//! The one sentence that stands above an audit, and how much of it could not be checked.
+
+use hostssl_model::{AuditReport, Outcome, Standings};
+
+/// The state of the servers in one sentence: the worst that is known first, then what is not known, and only then what is
+/// declared and what is proven.
+pub(crate) fn headline(report: &AuditReport) -> String {
+    let standings = Standings::of(&report.servers);
+    let all = standings.servers();
+    let of_all = |part: u64| match (part, all) {
+        (1, 1) => "the one server".to_owned(),
+        (2, 2) => "both servers".to_owned(),
+        (part, all) if part == all => format!("all {all} servers"),
+        (part, all) => format!("{part} of {all} servers"),
+    };
+    // One of several does as one does.
+    let does = if standings.open() == 1 { "does" } else { "do" };
+    let is = if all == 1 { "is" } else { "are" };
+    let sentence = match () {
+        () if all == 0 && report.run.complete => return "No PostgreSQL server in scope".to_owned(),
+        () if all == 0 => return "No PostgreSQL server was found, but not everything could be checked".to_owned(),
+        () if standings.open() > 0 => format!("{} {does} not enforce TLS", of_all(standings.open())),
+        () if standings.unknown > 0 => format!("{} could not be checked", of_all(standings.unknown)),
+        () if standings.proven == all => format!("{} proven on the wire to enforce TLS", of_all(all)),
+        () => format!("{} {is} declared to enforce TLS; {} proven on the wire", of_all(all), standings.proven),
+    };
+    capitalised(&sentence)
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// What could not be checked, in numbers that can be counted in a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UncheckedCount {
+    /// Servers with a reason in their row.
+    pub(crate) servers: u64,
+    /// Lists of servers, each a gap of its own.
+    pub(crate) lists: u64,
+}
+
+impl UncheckedCount {
+    /// Counts both.
+    pub(crate) fn of(report: &AuditReport) -> Self {
+        let servers = report.servers.iter().filter(|one| one.findings.iter().any(|finding| finding.blind.is_some()));
+        let lists = report.gaps.iter().filter(|gap| gap.blind.reason.blinds() && !gap.scope.is_server());
+        Self { servers: servers.count() as u64, lists: lists.count() as u64 }
+    }
+
+    /// Both in words.
+    pub(crate) fn words(self) -> String {
+        let parts = [(self.servers, plural(self.servers, "server")), (self.lists, plural(self.lists, "list"))];
+        let parts: Vec<String> = parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect();
+        if parts.is_empty() { "something".to_owned() } else { parts.join(" and ") }
+    }
+}
+
+/// Servers that fail a control without a waiver that holds, whether or not they enforce TLS.
+pub(crate) fn failing(report: &AuditReport) -> u64 {
+    report.servers.iter().filter(|server| server.outcome == Outcome::Fail).count() as u64
+}
+
+/// A number with its noun.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
