@@ -1,6 +1,6 @@
 //! What the listeners of a server did on the wire, as a client without credentials sees it.
 
-use crate::{Reading, TlsVersion, coded};
+use crate::{Coded, Reading, TlsVersion, coded};
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,12 +57,46 @@ pub enum WireVersion {
     Tls(TlsVersion),
 }
 
+/// The word for the version that no setting of Azure can name.
+const SSL3: &str = "SSL3";
+
+impl WireVersion {
+    /// Every version, the oldest first.
+    pub const ALL: [Self; 5] = [
+        Self::Ssl3,
+        Self::Tls(TlsVersion::Tls1_0),
+        Self::Tls(TlsVersion::Tls1_1),
+        Self::Tls(TlsVersion::Tls1_2),
+        Self::Tls(TlsVersion::Tls1_3),
+    ];
+
+    /// Human-readable: `TLS 1.2`.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ssl3 => "SSL 3.0",
+            Self::Tls(version) => version.words(),
+        }
+    }
+}
+
+/// Azure's words, and one more.
+impl Coded for WireVersion {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Ssl3 => SSL3,
+            Self::Tls(version) => version.as_azure(),
+        }
+    }
+
+    fn of_code(code: &str) -> Option<Self> {
+        if code == SSL3 { Some(Self::Ssl3) } else { TlsVersion::from_azure(code).map(Self::Tls) }
+    }
+}
+
 impl fmt::Display for WireVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ssl3 => f.write_str("SSL 3.0"),
-            Self::Tls(version) => version.fmt(f),
-        }
+        f.pad(self.words())
     }
 }
 
@@ -178,6 +212,15 @@ mod tests {
         assert_eq!(WorstListener::of(&[seen(WireTransport::Optional), unseen()]), Some(WorstListener::Optional));
         let all = [WireTransport::BrokenTls, WireTransport::PlaintextOnly, WireTransport::Optional].map(seen);
         assert_eq!(WorstListener::of(&all), Some(WorstListener::PlaintextOnly));
+    }
+
+    #[test]
+    fn a_version_is_read_by_its_word_and_the_oldest_is_the_least() {
+        for version in WireVersion::ALL {
+            assert_eq!(WireVersion::of_code(version.code()), Some(version));
+        }
+        assert!(WireVersion::ALL.is_sorted_by(|a, b| a < b));
+        assert_eq!(WireVersion::of_code("TLS1_4"), None);
     }
 
     #[test]

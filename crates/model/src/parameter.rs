@@ -83,6 +83,16 @@ impl ParameterName {
     }
 }
 
+impl crate::Coded for ParameterName {
+    fn code(self) -> &'static str {
+        self.key()
+    }
+
+    fn of_code(code: &str) -> Option<Self> {
+        Self::from_key(code)
+    }
+}
+
 impl fmt::Display for ParameterName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

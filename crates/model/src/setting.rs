@@ -4,7 +4,7 @@ use crate::ParameterName::{
     LogDownloadEnable, LogRetentionDays, MinimalTlsVersion, NodeSslMinProtocolVersion, RequireSecureTransport,
     SslEnforcement, SslMaxProtocolVersion, SslMinProtocolVersion,
 };
-use crate::{ParameterName, TlsVersion};
+use crate::{ParameterName, TlsVersion, WireVersion};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -36,6 +36,15 @@ impl Floor {
         match same_value(text, NO_FLOOR) {
             true => Some(Self::None),
             false => TlsVersion::from_azure(text).map(Self::At),
+        }
+    }
+
+    /// Whether a server with this floor refuses clients of a version.
+    #[must_use]
+    pub fn refuses(self, version: WireVersion) -> bool {
+        match self {
+            Self::None => false,
+            Self::At(floor) => version < WireVersion::Tls(floor),
         }
     }
 }
@@ -254,6 +263,9 @@ mod tests {
     fn a_stricter_value_is_greater() {
         let floors = ["TLSEnforcementDisabled", "TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"].map(Floor::from_azure);
         assert!(floors.is_sorted_by(|a, b| a < b), "{floors:?}");
+        // A greater floor refuses one version more; 1.0 refuses SSL 3.0, which none does.
+        let refused = |floor: Floor| WireVersion::ALL.into_iter().filter(|version| floor.refuses(*version)).count();
+        assert_eq!(floors.map(|floor| floor.map(refused)), [0, 1, 2, 3, 4].map(Some));
         let (on, off) = (Meaning::Enforced(true), Meaning::Enforced(false));
         assert!(on.is_as_strict_as(off) && on.is_as_strict_as(on) && off.is_looser_than(on));
         assert_eq!(on.strictness(Meaning::Floor(Floor::None)), None);

@@ -6,7 +6,7 @@
 mod estate;
 
 use estate::{Estate, forbidden};
-use hostssl_model::{AuditReport, Gap, GapScope, Outcome, Scope, Standing};
+use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Kind, Outcome, Scope, Standing, Word};
 use hostssl_store::{
     AuditStore, Enforcement, Page, ServerFilter, ServerSort, Store, StoreError, StoreReader, server_key,
 };
@@ -83,7 +83,7 @@ fn servers_are_found_sorted_and_paged() {
         assert!(rows.is_sorted_by_key(key), "{sort:?}");
     }
     let facets = store.facets(&audit).unwrap();
-    assert_eq!(facets.kinds, [("flexible".to_owned(), 4), ("single".to_owned(), 1)]);
+    assert_eq!(facets.kinds, [(Word::Known(Kind::Flexible), 4), (Word::Known(Kind::Single), 1)]);
     assert_eq!(facets.subscriptions.iter().map(|(_, _, count)| count).sum::<u64>(), 5);
 }
 
@@ -189,7 +189,8 @@ fn gaps_are_told_by_reason() {
     let (gaps, total) = store.gaps(&audit, ALL).unwrap();
     assert_eq!((gaps.len(), total), (1, 1));
     let tallies = store.control_tallies(&audit).unwrap();
-    let (_, switch) = tallies.iter().find(|(control, _)| control == "require-secure-transport").unwrap();
+    let (_, switch) =
+        tallies.iter().find(|(control, _)| control.known() == Some(ControlId::RequireSecureTransport)).unwrap();
     assert_eq!((switch.pass, switch.fail, switch.unknown), (2, 2, 1));
 }
 

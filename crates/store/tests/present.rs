@@ -8,11 +8,13 @@ mod estate;
 use estate::Estate;
 use hostssl_audit::Profile;
 use hostssl_model::{
-    Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked,
+    ControlId, Kind, Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked,
     WireTransport as Transport, Word, WorstListener,
 };
 use hostssl_remediation::{Act, Direction, Ending, Journal as _, JournalEvent, JournalRecord, NewRun, RunId, SafeText};
-use hostssl_store::{AuditEntry, AuditStore, Page, ServerFilter, ServerRow, ServerSort, Store, server_key};
+use hostssl_store::{
+    AuditEntry, AuditStore, Page, ServerFilter, ServerReason, ServerRow, ServerSort, Store, server_key,
+};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
 const ALL: Page = Page { number: 0, size: 1000 };
@@ -120,7 +122,8 @@ fn a_newer_look_at_a_few_is_in_every_count() {
     assert_eq!((before.standings.not_enforced, after.standings.not_enforced), (2, 1));
     assert_eq!((before.tally.enforced, after.tally.enforced), (2, 3));
     let facets = store.facets(&after).unwrap();
-    assert_eq!(facets.by_kind["flexible"].not_enforced, 1);
+    let flexible = facets.by_kind.iter().find(|(kind, _)| kind.known() == Some(Kind::Flexible));
+    assert_eq!(flexible.map(|(_, standings)| standings.not_enforced), Some(1));
     // What the audit itself saw stays what it was.
     assert_eq!(store.audit(&after.id).unwrap().unwrap().standings, before.standings);
 }
@@ -152,7 +155,8 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
     journal.append(&run, &records).await.unwrap();
     let a = row(&store, "a");
     assert_eq!((a.standing, a.changed), (Standing::NotProbed, Some((at_ms, "run-1".to_owned()))));
-    assert!(!a.failing.iter().any(|control| control == "require-secure-transport" || control == "plaintext-refused"));
+    let settled = [ControlId::RequireSecureTransport, ControlId::PlaintextRefused];
+    assert!(!a.failing.iter().filter_map(Word::known).any(|control| settled.contains(&control)));
     assert_eq!(now(&store).standings.not_enforced, 1, "the replica is left");
     let (changes, _) = store.changes(&now(&store), &store.audit(&now(&store).id).unwrap().unwrap(), 10).unwrap();
     assert_eq!(changes.len(), 1);
@@ -182,10 +186,10 @@ fn a_server_is_counted_by_its_own_reason() {
     estate.set("replica", "on");
     store.save(&estate.report(1)).unwrap();
     let facets = store.facets(&now(&store)).unwrap();
-    let count = |list: &[(String, u64)], word: &str| list.iter().find(|(reason, _)| reason == word).map(|(_, n)| *n);
+    let count = |wanted| facets.reasons.iter().find(|(one, _)| one.known() == Some(wanted)).map(|(_, n)| *n);
     // The replica runs, and was read; only the comparison with its stopped primary was not possible.
-    assert_eq!(count(&facets.reasons, "stopped"), Some(1));
-    assert_eq!(count(&facets.reasons, "primary-unknown"), Some(1));
+    assert_eq!(count(ServerReason::Own(Reason::Stopped)), Some(1));
+    assert_eq!(count(ServerReason::OfPrimary), Some(1));
     assert_eq!(facets.unknown.iter().map(|(_, n)| n).sum::<u64>(), now(&store).standings.unknown);
 }
 
@@ -200,7 +204,7 @@ fn what_waits_for_a_restart_is_not_in_effect() {
         estate.read(server, setting, Reading::Known(Parameter::in_effect(setting, value).waiting_for_restart(true)));
     }
     store.save(&estate.report(1)).unwrap();
-    assert_eq!(row(&store, "orders").pending, ["ssl_min_protocol_version"]);
+    assert_eq!(row(&store, "orders").pending, [Word::Known(ParameterName::SslMinProtocolVersion)]);
     assert_eq!((row(&store, "catalog").standing, row(&store, "catalog").pending.len()), (Standing::NotEnforced, 1));
 }
 
@@ -241,7 +245,8 @@ fn words_of_another_version_stay_what_they_are() {
     let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
     raw.execute_batch(
         "UPDATE servers SET kind = 'managed-instance' WHERE name = 'orders';
-         UPDATE current SET tls = 'TLS1_4', reason = 'asleep', wire = 'quantum' WHERE server =
+         UPDATE current SET tls = 'TLS1_4', reason = 'asleep', wire = 'quantum', accepts = 'TLS1_9',
+           pending = 'ssl_ecdh_curve,ssl_min_protocol_version', failing = 'key-size' WHERE server =
            (SELECT num FROM servers WHERE name = 'orders');",
     )
     .unwrap();
@@ -251,6 +256,14 @@ fn words_of_another_version_stay_what_they_are() {
     assert_eq!(orders.minimal_tls.as_ref().map(Word::as_str), Some("TLS1_4"));
     assert_eq!(orders.reason.as_ref().map(Word::as_str), Some("asleep"));
     assert_eq!(orders.wire.as_ref().map(Word::as_str), Some("quantum"));
+    assert_eq!(orders.accepts, Some(Word::Other("TLS1_9".into())));
+    assert_eq!(orders.failing, [Word::Other("key-size".into())]);
+    // What is known beside an unknown word still counts.
+    assert_eq!(
+        orders.pending.iter().map(Word::as_str).collect::<Vec<_>>(),
+        ["ssl_ecdh_curve", "ssl_min_protocol_version"]
+    );
+    assert!(orders.floor_waits() && !orders.switch_waits());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hostssl_model::{ControlId, Word};
 use hostssl_ops::{Control, Profile, controls, find_control};
 use hostssl_store::ControlTally;
 use pulldown_cmark::{Event, Options, Parser, html};
@@ -44,7 +45,7 @@ impl HtmlSafe for Documentation {}
 
 pub(crate) async fn list(State(shared): State<Shared>, shell: Shell) -> Result<Response, Failure> {
     let tallies = tallies(&shared).await?;
-    let controls = controls().iter().map(|control| (*control, find(&tallies, control.id.as_str())));
+    let controls = controls().iter().map(|control| (*control, find(&tallies, control.id)));
     page(&Controls {
         shell: shell.titled("Controls", "controls"),
         controls: controls.collect(),
@@ -62,13 +63,13 @@ pub(crate) async fn show(
     page(&ControlPage {
         shell: shell.titled(control.id.as_str(), "controls"),
         control,
-        tally: find(&tallies(&shared).await?, control.id.as_str()),
+        tally: find(&tallies(&shared).await?, control.id),
         profiles: Profile::all().iter().filter(|profile| holds(profile)).map(ToString::to_string).collect(),
         documentation: Documentation(to_html(control.documentation)),
     })
 }
 
-async fn tallies(shared: &Shared) -> Result<Vec<(String, ControlTally)>, Failure> {
+async fn tallies(shared: &Shared) -> Result<Vec<(Word<ControlId>, ControlTally)>, Failure> {
     shared
         .ask(|store| match store.latest()? {
             Some(audit) => store.control_tallies(&audit),
@@ -77,8 +78,8 @@ async fn tallies(shared: &Shared) -> Result<Vec<(String, ControlTally)>, Failure
         .await
 }
 
-fn find(tallies: &[(String, ControlTally)], id: &str) -> Option<ControlTally> {
-    tallies.iter().find(|(control, _)| control == id).map(|(_, tally)| *tally)
+fn find(tallies: &[(Word<ControlId>, ControlTally)], id: ControlId) -> Option<ControlTally> {
+    tallies.iter().find(|(control, _)| control.known() == Some(id)).map(|(_, tally)| *tally)
 }
 
 /// Markdown as HTML. The page has its title already, so the first heading goes.

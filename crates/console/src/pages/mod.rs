@@ -19,6 +19,7 @@ use crate::view::{Ago, Badge, TlsCell, count, kind_word};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use hostssl_model::Word;
 use hostssl_store::{AuditStore, ServerRow, StoreError};
 use serde::de::DeserializeOwned;
 
@@ -61,12 +62,12 @@ pub(crate) struct Row {
 impl Row {
     /// Whether a probe is known that is older than the change of the switch.
     pub(crate) fn probed_before(&self) -> bool {
-        self.server.probed_ms.is_none() && !self.server.accepts.is_empty()
+        self.server.probed_ms.is_none() && self.server.accepts.is_some()
     }
 
     /// The controls that fail, by name.
     pub(crate) fn failing(&self) -> String {
-        self.server.failing.join(", ")
+        self.server.failing.iter().map(Word::as_str).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -74,12 +75,8 @@ impl From<ServerRow> for Row {
     fn from(server: ServerRow) -> Self {
         Self {
             badge: server.standing.into(),
-            kind: kind_word(server.kind.as_str()).to_owned(),
-            tls: TlsCell::new(
-                server.minimal_tls.as_ref().map_or("", hostssl_model::Word::as_str),
-                server.floor_waits(),
-                &server.accepts,
-            ),
+            kind: kind_word(&server.kind).to_owned(),
+            tls: TlsCell::new(server.minimal_tls.as_ref(), server.floor_waits(), server.accepts.as_ref()),
             wire: server.wire.as_ref().map(Badge::from),
             probed: server.probed_ms.filter(|at_ms| *at_ms < server.seen_ms).map(Ago::new),
             changed: server.changed.as_ref().map(|(at_ms, _)| Ago::new(*at_ms)),

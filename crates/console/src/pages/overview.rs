@@ -8,17 +8,17 @@ use super::server::in_short;
 use super::{Asked, CHANGES, offers_probe};
 use crate::reply::{Failure, page};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words};
+use crate::view::{Ago, Badge, Bar, Shell, Trend, count, plural, reason_words, server_reason_words};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use headline::{Headline, shift};
 use hostssl_census::CensusVerdict;
-use hostssl_model::{GapScope, Standing, Standings};
+use hostssl_model::{GapScope, Standing, Standings, Word};
 use hostssl_ops::{OtherServers, Readiness};
 use hostssl_store::{
-    AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerSort,
-    StoreError,
+    AuditEntry, AuditStore, CensusEntry, Facets, Page, PlaceGap, RunPhase, ServerChange, ServerFilter, ServerReason,
+    ServerSort, StoreError,
 };
 pub(crate) use parts::tag_link;
 use parts::{Breakdown, breakdowns, by_tag, link};
@@ -257,10 +257,15 @@ fn last_probe(store: &AuditStore, audit: &AuditEntry) -> Result<Option<i64>, Sto
     Ok(probed.filter(|at_ms| *at_ms < audit.started_ms))
 }
 
+/// A reason, and how many servers have it.
+type CountedReason = (Word<ServerReason>, u64);
+
 /// Reasons of servers whose setting is known: a comparison or a probe that was not possible.
-fn beyond(facets: &Facets) -> Vec<(String, u64)> {
-    let unknown = |code: &String| facets.unknown.iter().find(|(one, _)| one == code).map_or(0, |(_, servers)| *servers);
-    let rest = facets.reasons.iter().map(|(code, servers)| (code.clone(), servers.saturating_sub(unknown(code))));
+fn beyond(facets: &Facets) -> Vec<CountedReason> {
+    let unknown = |reason: &Word<ServerReason>| {
+        facets.unknown.iter().find(|(one, _)| one == reason).map_or(0, |(_, servers)| *servers)
+    };
+    let rest = facets.reasons.iter().map(|(one, servers)| (one.clone(), servers.saturating_sub(unknown(one))));
     rest.filter(|(_, servers)| *servers > 0).collect()
 }
 
@@ -297,24 +302,24 @@ fn not_ready(readiness: &Readiness) -> Vec<(&'static str, &'static str, Unready)
 fn reasons(
     store: &AuditStore,
     audit: &AuditEntry,
-    counted: &[(String, u64)],
+    counted: &[CountedReason],
     standing: Option<Standing>,
 ) -> Result<Vec<Reason>, StoreError> {
     let standings: Vec<Standing> = match standing {
         Some(one) => vec![one],
         None => Standing::ALL.into_iter().filter(|one| *one != Standing::Unknown).collect(),
     };
-    let named = |code: &String| -> Result<Vec<(String, String)>, StoreError> {
-        let filter = ServerFilter { reason: code.clone(), standings: standings.clone(), ..ServerFilter::default() };
+    let named = |code: &str| -> Result<Vec<(String, String)>, StoreError> {
+        let filter = ServerFilter { reason: code.to_owned(), standings: standings.clone(), ..ServerFilter::default() };
         let rows = store.servers(audit, &filter, ServerSort::Name, false, Page { number: 0, size: UNSEEN })?.rows;
         Ok(rows.into_iter().map(|row| (row.key, row.name)).collect())
     };
-    let reason = |(code, servers): &(String, u64)| {
-        let first = named(code)?;
-        let mut fields = vec![("reason", code.as_str())];
+    let reason = |(reason, servers): &CountedReason| {
+        let first = named(reason.as_str())?;
+        let mut fields = vec![("reason", reason.as_str())];
         fields.extend(standing.map(|one| ("standing", one.as_str())));
         Ok(Reason {
-            words: words_of(code),
+            words: marked(reason, server_reason_words(reason)),
             servers: count(*servers),
             more: *servers > first.len() as u64,
             first,
@@ -324,10 +329,12 @@ fn reasons(
     counted.iter().map(reason).collect()
 }
 
-/// The words of a reason that this version knows.
-fn words_of(reason: &str) -> String {
-    let words = reason_words(reason);
-    if words == reason { format!("{reason}, not known to this version") } else { words.to_owned() }
+/// The words of a reason; of one that this version does not know, with a note of that.
+fn marked<T>(reason: &Word<T>, words: &str) -> String {
+    match reason {
+        Word::Known(_) => words.to_owned(),
+        Word::Other(word) => format!("{word}, not known to this version"),
+    }
 }
 
 impl Latest {
@@ -347,7 +354,7 @@ impl From<PlaceGap> for Place {
         };
         // Azure's own words are long; the run's page has them.
         let what = match gap.count {
-            1 => words_of(gap.reason.as_str()),
+            1 => marked(&gap.reason, reason_words(&gap.reason)),
             count => format!("{count} lists cannot be read"),
         };
         let missed = gap.reason.known().is_none_or(hostssl_model::Reason::blinds);
@@ -357,7 +364,7 @@ impl From<PlaceGap> for Place {
 
 /// Servers of which something could not be checked, as the command line counts them: the setting, a probe or a comparison.
 fn unchecked_servers(standings: &Standings, facets: &Facets) -> u64 {
-    let sum = |reasons: &[(String, u64)]| reasons.iter().map(|(_, servers)| *servers).sum::<u64>();
+    let sum = |reasons: &[CountedReason]| reasons.iter().map(|(_, servers)| *servers).sum::<u64>();
     // An unknown server says why; one that does not is counted all the same.
     sum(&facets.reasons) + standings.unknown.saturating_sub(sum(&facets.unknown))
 }

@@ -4,12 +4,12 @@ use super::overview::{Overtaken, changed_after};
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Bar, Shell, count, kind_word, reason_words, tls_word, transport_badge};
+use crate::view::{Ago, Badge, Bar, Shell, count, floor_word, kind_word, server_reason_words};
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use hostssl_model::{Outcome, Standing};
+use hostssl_model::{Outcome, Standing, Word};
 use hostssl_store::{AuditEntry, AuditStore, Enforcement, Facets, Page, ServerFilter, ServerSort, StoreError};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -253,7 +253,7 @@ impl View {
             add(format!("“{}”", self.q), |view| view.q.clear());
         }
         if !self.kind.is_empty() {
-            add(kind_word(&self.kind).to_owned(), |view| view.kind.clear());
+            add(kind_word(&Word::read(&self.kind)).to_owned(), |view| view.kind.clear());
         }
         if let Some(standing) = Standing::from_word(&self.standing) {
             add(standing.words().to_owned(), |view| view.standing.clear());
@@ -262,7 +262,7 @@ impl View {
             add(format!("declared {}", self.enforcement.replace('-', " ")), |view| view.enforcement.clear());
         }
         if !self.wire.is_empty() {
-            add(format!("probe: {}", transport_badge(&self.wire).word), |view| view.wire.clear());
+            add(format!("probe: {}", Badge::from(&Word::read(&self.wire)).word), |view| view.wire.clear());
         }
         if !self.outcome.is_empty() {
             add(format!("controls: {}", self.outcome), |view| view.outcome.clear());
@@ -271,7 +271,7 @@ impl View {
             add(format!("fails {}", self.failing), |view| view.failing.clear());
         }
         if !self.floor.is_empty() {
-            add(format!("minimum {}", tls_word(&self.floor)), |view| view.floor.clear());
+            add(format!("minimum {}", floor_word(Some(&Word::read(&self.floor)))), |view| view.floor.clear());
         }
         if !self.expires.is_empty() {
             add(Expiry::read(&self.expires).unwrap_or_default().words(), |view| view.expires.clear());
@@ -293,7 +293,7 @@ impl View {
             add(self.state.clone(), |view| view.state.clear());
         }
         if !self.reason.is_empty() {
-            add(reason_words(&self.reason).to_owned(), |view| view.reason.clear());
+            add(server_reason_words(&Word::read(&self.reason)).to_owned(), |view| view.reason.clear());
         }
         Ok(active)
     }

@@ -14,7 +14,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hostssl_model::{GapScope, Standing, Summary};
+use hostssl_model::{ControlId, GapScope, Standing, Summary, Word};
 use hostssl_ops::{JudgedAgain, JudgedServer, Profile};
 use hostssl_store::{AuditEntry, ControlTally, GapGroup, Page, ServerChange, StoredGap};
 use serde::Deserialize;
@@ -60,7 +60,7 @@ struct RunPage {
     servers: String,
     subscriptions: String,
     people: String,
-    controls: Vec<(String, ControlTally)>,
+    controls: Vec<(Word<ControlId>, ControlTally)>,
     groups: Vec<GapLine>,
     gaps: Vec<GapRow>,
     paging: Paging,
@@ -90,7 +90,7 @@ impl From<GapGroup> for GapLine {
         let parts = [(servers, "server"), (places, "place")].into_iter().filter(|(number, _)| *number > 0);
         Self {
             number: count(servers + places),
-            words: reason_words(reason.as_str()).to_owned(),
+            words: reason_words(&reason).to_owned(),
             what: parts.map(|(number, noun)| plural(number, noun)).collect::<Vec<_>>().join(" and "),
             permissions,
         }

@@ -12,7 +12,7 @@ use crate::jobs::audit::AuditWork;
 use crate::options::Exchange;
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
-use crate::view::{Ago, Badge, Shell, Strip, When, outcome_badge, portal_link};
+use crate::view::{Ago, Badge, Shell, Strip, When, portal_link};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -21,7 +21,7 @@ pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
 use history::{Happened, happened};
 use hostssl_census::KeptCensus;
-use hostssl_model::{Kind, Scope, Standing, Word};
+use hostssl_model::{Kind, Outcome, Scope, Standing, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
 use security::{SaveForm, SwitchPage};
 use serde::Deserialize;
@@ -217,14 +217,14 @@ pub(crate) async fn show(
     shell: Shell,
 ) -> Result<Response, Failure> {
     let (shell, head) = head(&shared, key, at, "", shell).await?;
-    let badge = |finding: StoredFinding| {
-        let badge = outcome_badge(&finding.outcome);
-        (finding, badge)
-    };
     let mut findings = head.detail.findings.clone();
-    let rank = |outcome: &str| ["fail", "unknown", "pass"].iter().position(|word| *word == outcome).unwrap_or(3);
-    findings.sort_by_key(|finding| rank(&finding.outcome));
-    let findings = findings.into_iter().map(badge).collect();
+    findings.sort_by_key(|finding| match finding.outcome() {
+        Outcome::Fail => 0,
+        Outcome::Unknown => 1,
+        Outcome::Pass => 2,
+        Outcome::NotApplicable => 3,
+    });
+    let findings = findings.into_iter().map(|finding| (finding.clone(), finding.outcome().into())).collect();
     page(&OverviewTab { shell, head, findings })
 }
 

@@ -1,9 +1,9 @@
 //! The words for what was found, each with a shape: colour never says anything alone.
 
 use hostssl_model::{
-    Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, Word, WorstListener,
+    Floor, Kind, Outcome, Reason, ResourceId, Standing, TlsVersion, WireTransport, WireVersion, Word, WorstListener,
 };
-use hostssl_store::{AuditEntry, Enforcement, StoredBlind};
+use hostssl_store::{AuditEntry, Enforcement, ServerReason, StoredBlind};
 
 /// A word with its shape and its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,16 +36,6 @@ impl From<Standing> for Badge {
     }
 }
 
-/// The word of an outcome; of one that this version does not know, that it is unknown.
-pub(crate) fn outcome_badge(outcome: &str) -> Badge {
-    Outcome::from_code(outcome).unwrap_or(Outcome::Unknown).into()
-}
-
-/// The word of what a listener does with clients without TLS, by its code. What is not known proves nothing.
-pub(crate) fn transport_badge(transport: &str) -> Badge {
-    WorstListener::from_code(transport).unwrap_or(WorstListener::Inconclusive).into()
-}
-
 /// Only a proof is green.
 impl From<WorstListener> for Badge {
     fn from(listener: WorstListener) -> Self {
@@ -73,6 +63,7 @@ impl From<WireTransport> for Badge {
     }
 }
 
+/// What is not known proves nothing.
 impl From<&Word<WorstListener>> for Badge {
     fn from(word: &Word<WorstListener>) -> Self {
         word.known().unwrap_or(WorstListener::Inconclusive).into()
@@ -90,33 +81,48 @@ impl From<Outcome> for Badge {
     }
 }
 
-/// A kind of server in a table, by its code; a kind of another version stays what it is.
-pub(crate) fn kind_word(kind: &str) -> &str {
-    Kind::from_code(kind).map_or(kind, |kind| kind.offering().short_title)
-}
-
-/// A reason in words, by its code; a reason of another version stays what it is.
-pub(crate) fn reason_words(reason: &str) -> &str {
-    match Reason::from_code(reason) {
-        Some(reason) => words_of_reason(reason),
-        None if reason == "primary-unknown" => "the primary could not be read, so they cannot be compared",
-        None => reason,
+/// A kind of server in a table; a kind of another version stays what it is.
+pub(crate) fn kind_word(kind: &Word<Kind>) -> &str {
+    match kind {
+        Word::Known(kind) => kind.offering().short_title,
+        Word::Other(word) => word,
     }
 }
 
-/// Azure's word for a TLS version in the words of people.
-pub(crate) fn tls_word(azure: &str) -> &str {
-    match Floor::from_azure(azure) {
-        Some(Floor::At(version)) => version.words(),
-        Some(Floor::None) => "any version",
-        None if azure == SSL3 => "SSL 3.0",
-        None if azure.is_empty() => "unknown",
-        None => azure,
+/// A reason in words; a reason of another version stays what it is.
+pub(crate) fn reason_words(reason: &Word<Reason>) -> &str {
+    match reason {
+        Word::Known(reason) => words_of_reason(*reason),
+        Word::Other(word) => word,
     }
 }
 
-/// The word of the store for a version that no setting of Azure can name.
-const SSL3: &str = "SSL3";
+/// Why something about a server could not be checked, in words; a reason of another version stays what it is.
+pub(crate) fn server_reason_words(reason: &Word<ServerReason>) -> &str {
+    match reason {
+        Word::Known(ServerReason::Own(reason)) => words_of_reason(*reason),
+        Word::Known(ServerReason::OfPrimary) => "the primary could not be read, so they cannot be compared",
+        Word::Other(word) => word,
+    }
+}
+
+/// The lowest version that is declared, in words; a word of another version stays what it is.
+pub(crate) fn floor_word(floor: Option<&Word<Floor>>) -> &str {
+    match floor {
+        None => "unknown",
+        Some(Word::Known(Floor::None)) => "any version",
+        Some(Word::Known(Floor::At(version))) => version.words(),
+        Some(Word::Other(word)) => word,
+    }
+}
+
+/// A version that a listener accepted, in words; a word of another version stays what it is.
+pub(crate) fn version_word(version: &Word<WireVersion>) -> &str {
+    match version {
+        Word::Known(version) => version.words(),
+        Word::Other(word) => word,
+    }
+}
 
 /// A TLS version in a table: its words, and how good it is.
 pub(crate) struct TlsCell {
@@ -127,24 +133,33 @@ pub(crate) struct TlsCell {
 }
 
 impl TlsCell {
-    /// The lowest version that is declared, in Azure's words; whether it waits for a restart; and the lowest that a probe
-    /// saw accepted. What waits is never shown as in effect.
-    pub(crate) fn new(declared: &str, waits: bool, accepts: &str) -> Self {
-        let deprecated = |floor| floor < Floor::At(TlsVersion::Tls1_2);
-        let weak = |version: &str| Floor::from_azure(version).map_or(version == SSL3, deprecated);
-        let words = tls_word(declared).to_owned();
+    /// The lowest version that is declared; whether it waits for a restart; and the lowest that a probe saw accepted. What
+    /// waits is never shown as in effect.
+    pub(crate) fn new(declared: Option<&Word<Floor>>, waits: bool, accepts: Option<&Word<WireVersion>>) -> Self {
+        let words = floor_word(declared).to_owned();
         if waits {
-            let now = if accepts.is_empty() { String::new() } else { format!(", now {}", tls_word(accepts)) };
+            let now = accepts.map_or_else(String::new, |version| format!(", now {}", version_word(version)));
             return Self { class: "waits", words, note: format!("after a restart{now}") };
         }
-        let below = !accepts.is_empty() && Floor::from_azure(accepts) < Floor::from_azure(declared) && !weak(declared);
-        match (weak(declared), below) {
-            (true, _) => Self { class: "bad", words, note: String::new() },
-            (false, true) => Self { class: "bad", words, note: format!("accepts {}", tls_word(accepts)) },
-            (false, false) if declared.is_empty() => Self { class: "muted", words, note: String::new() },
-            (false, false) => Self { class: "", words, note: String::new() },
-        }
+        let floor = declared.and_then(Word::known);
+        let (class, note) = match accepts.filter(|version| is_below(version, floor)) {
+            _ if floor.is_some_and(is_weak) => ("bad", String::new()),
+            Some(version) => ("bad", format!("accepts {}", version_word(version))),
+            None if declared.is_none() => ("muted", String::new()),
+            None => ("", String::new()),
+        };
+        Self { class, words, note }
     }
+}
+
+/// Whether a floor admits versions that are deprecated (RFC 8996).
+pub(crate) fn is_weak(floor: Floor) -> bool {
+    floor < Floor::At(TlsVersion::Tls1_2)
+}
+
+/// Whether a version that was accepted is below the floor that is declared. Of a word of another version that is not known.
+pub(crate) fn is_below(accepts: &Word<WireVersion>, floor: Option<Floor>) -> bool {
+    floor.zip(accepts.known()).is_some_and(|(floor, version)| floor.refuses(version))
 }
 
 /// A region as Azure's own lists spell it: some answers say `West Europe`, others `westeurope`.
@@ -284,7 +299,34 @@ mod tests {
     #[test]
     fn every_reason_has_words() {
         for reason in Reason::ALL {
-            assert!(reason_words(reason.as_str()).contains(' '), "{reason}");
+            assert!(reason_words(&Word::Known(reason)).contains(' '), "{reason}");
+        }
+        assert_eq!(reason_words(&Word::Other("asleep".into())), "asleep");
+    }
+
+    #[test]
+    fn a_version_below_the_floor_is_bad_and_one_that_is_not_known_is_not_compared() {
+        let told = |declared: &str, waits, accepts: &str| {
+            let declared = (!declared.is_empty()).then(|| Word::read(declared));
+            let accepts = (!accepts.is_empty()).then(|| Word::read(accepts));
+            let cell = TlsCell::new(declared.as_ref(), waits, accepts.as_ref());
+            (cell.class, cell.words, cell.note)
+        };
+        let cases = [
+            ("", false, "SSL3", ("muted", "unknown", "")),
+            ("TLS1_2", false, "", ("", "TLS 1.2", "")),
+            ("TLS1_2", false, "TLS1_2", ("", "TLS 1.2", "")),
+            ("TLS1_2", false, "TLS1_1", ("bad", "TLS 1.2", "accepts TLS 1.1")),
+            ("TLS1_2", false, "SSL3", ("bad", "TLS 1.2", "accepts SSL 3.0")),
+            ("TLS1_1", false, "SSL3", ("bad", "TLS 1.1", "")),
+            ("TLSEnforcementDisabled", false, "TLS1_2", ("bad", "any version", "")),
+            ("TLS1_3", true, "TLS1_2", ("waits", "TLS 1.3", "after a restart, now TLS 1.2")),
+            // Words of another version.
+            ("TLS1_2", false, "TLS1_4", ("", "TLS 1.2", "")),
+            ("TLS1_4", false, "TLS1_2", ("", "TLS1_4", "")),
+        ];
+        for (declared, waits, accepts, (class, words, note)) in cases {
+            assert_eq!(told(declared, waits, accepts), (class, words.into(), note.into()), "{declared} {accepts}");
         }
     }
 }

@@ -291,7 +291,7 @@ fn rebuild_one(
     let waiting: Vec<&str> =
         seen.readings.iter().filter(|one| one.pending_restart).map(|one| one.setting.as_str()).collect();
     let findings: Vec<(&str, Outcome)> =
-        judged.findings.iter().map(|one| (one.control.as_str(), document::outcome(&one.outcome))).collect();
+        judged.findings.iter().map(|one| (one.control.as_str(), one.outcome())).collect();
     let names = failing(findings.iter().copied()).join(",");
     let pending = waiting.join(",");
     let look = ServerObservation {

@@ -318,12 +318,18 @@ impl StoredFinding {
         }
     }
 
+    /// The outcome. A word of another version is unknown, and never a pass.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        outcome(&self.outcome)
+    }
+
     pub(crate) fn finding(&self) -> Result<Finding, StoreError> {
         let control = ControlId::from_code(&self.control).ok_or_else(|| corrupt("a control"))?;
         let text = |text: &Option<String>| text.clone().map(Into::into);
         Ok(Finding {
             control,
-            outcome: outcome(&self.outcome),
+            outcome: self.outcome(),
             severity: Severity::from_code(&self.severity).unwrap_or(Severity::High),
             confidence: if self.wire_confirmed { Confidence::WireConfirmed } else { Confidence::Declared },
             observed: text(&self.observed),

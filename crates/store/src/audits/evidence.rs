@@ -5,7 +5,8 @@ use super::listener::StoredListener;
 use super::types::Code as _;
 use crate::StoreError;
 use hostssl_model::{
-    Acceptance, CurrentState, Enforcement, Evidence, Reading, SwitchChange, WireListener, WireObservation, WireVersion,
+    Acceptance, Coded as _, CurrentState, Enforcement, Evidence, Reading, SwitchChange, WireListener, WireObservation,
+    WireVersion,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,15 +82,11 @@ impl ServerEvidence {
         ends.filter_map(|end| end.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond).min()
     }
 
-    /// The lowest TLS version that a listener accepted, in Azure's words; empty when none was seen.
+    /// The word of the lowest version that a listener accepted; empty when none was seen.
     pub(crate) fn accepts(&self) -> &'static str {
         let versions = self.listeners().flat_map(|listener| &listener.versions);
         let accepted = versions.filter(|(_, seen)| *seen == Acceptance::Accepted).map(|(version, _)| *version);
-        match accepted.min() {
-            Some(WireVersion::Tls(version)) => version.as_azure(),
-            Some(WireVersion::Ssl3) => "SSL3",
-            None => "",
-        }
+        accepted.min().map_or("", WireVersion::code)
     }
 
     pub(crate) fn write(&self) -> Result<String, StoreError> {

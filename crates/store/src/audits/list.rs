@@ -262,13 +262,13 @@ pub(crate) fn server_row(row: &Row<'_>) -> Result<ServerRow, rusqlite::Error> {
         since_ms: row.get(13)?,
         wire: word(row, 14)?,
         standing: Standing::from_code(row.get(15)?),
-        pending: listed(&row.get::<_, String>(16)?),
-        failing: listed(&row.get::<_, String>(17)?),
+        pending: listed(row.get_ref(16)?.as_str()?).map(Word::read).collect(),
+        failing: listed(row.get_ref(17)?.as_str()?).map(Word::read).collect(),
         seen_ms: row.get(18)?,
         probed_ms: row.get(19)?,
         changed: row.get::<_, Option<i64>>(20)?.zip(row.get::<_, Option<String>>(21)?),
         expires_ms: row.get(22)?,
-        accepts: row.get(23)?,
+        accepts: word(row, 23)?,
     })
 }
 
@@ -286,8 +286,8 @@ fn rank<T: Coded>(column: &str, words: impl IntoIterator<Item = T>) -> String {
 }
 
 /// The words of a list that was kept with commas between them.
-fn listed(text: &str) -> Vec<String> {
-    text.split(',').filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|word| !word.is_empty())
 }
 
 /// The condition that a filter makes, with its values. The audit is the first.
@@ -461,13 +461,14 @@ pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Face
     let mut counted: [BTreeMap<String, u64>; 6] = Default::default();
     let mut found = Facets::default();
     let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
+    let mut by_kind: BTreeMap<String, Standings> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let servers = unsigned(row.get(7)?);
         let standing = Standing::from_code(row.get(6)?);
         for (index, counts) in counted.iter_mut().enumerate() {
             *counts.entry(row.get(index)?).or_default() += servers;
         }
-        found.by_kind.entry(row.get(0)?).or_default().add(standing, servers);
+        by_kind.entry(row.get(0)?).or_default().add(standing, servers);
         found.by_subscription.entry(row.get(3)?).or_default().add(standing, servers);
         if standing == Standing::Unknown {
             *unknown.entry(row.get(2)?).or_default() += servers;
@@ -490,12 +491,13 @@ pub(crate) fn facets(connection: &Connection, audit: &AuditEntry) -> Result<Face
         )?;
         found.expiries = statement.query_map([source.value], |row| row.get(0))?.collect::<Result<_, _>>()?;
     }
-    found.kinds = by_count(kinds);
+    found.by_kind = by_kind.into_iter().map(|(kind, standings)| (Word::read(&kind), standings)).collect();
     found.states = by_count(states);
-    found.reasons = by_count(reasons);
-    found.unknown = by_count(unknown);
-    found.wires = by_count(wires);
-    found.floors = by_count(floors);
+    found.kinds = known_words(by_count(kinds));
+    found.reasons = known_words(by_count(reasons));
+    found.unknown = known_words(by_count(unknown));
+    found.wires = known_words(by_count(wires));
+    found.floors = known_words(by_count(floors));
     Ok(found)
 }
 
@@ -504,6 +506,11 @@ fn by_count(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
     let mut counts: Vec<_> = counts.into_iter().filter(|(value, _)| !value.is_empty()).collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts
+}
+
+/// The words as what they say, as far as this version knows them.
+fn known_words<T: Coded>(counts: Vec<(String, u64)>) -> Vec<(Word<T>, u64)> {
+    counts.into_iter().map(|(word, count)| (Word::read(&word), count)).collect()
 }
 
 pub(crate) fn server(
@@ -604,7 +611,8 @@ pub(crate) fn gap_groups(connection: &Connection, audit: &AuditEntry) -> Result<
     )?;
     let rows = statement.query_map([audit.num], |row| {
         let (all, servers) = (unsigned(row.get(2)?), unsigned(row.get(3)?));
-        let mut permissions = listed(&row.get::<_, Option<String>>(1)?.unwrap_or_default());
+        let permissions: Option<String> = row.get(1)?;
+        let mut permissions: Vec<String> = permissions.iter().flat_map(|all| listed(all)).map(Into::into).collect();
         permissions.sort_unstable();
         Ok(GapGroup {
             reason: Word::read(row.get_ref(0)?.as_str()?),

@@ -5,9 +5,7 @@
 
 use super::document::StoredBlind;
 use crate::StoreError;
-use hostssl_model::{
-    Acceptance, Reading, TlsVersion, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
-};
+use hostssl_model::{Acceptance, Reading, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion};
 use serde::{Deserialize, Serialize};
 
 /// One observation of one listener.
@@ -53,14 +51,6 @@ pub struct StoredCertificate {
     /// The root in which its chain ends.
     pub root: Option<String>,
 }
-
-const VERSIONS: [WireVersion; 5] = [
-    WireVersion::Ssl3,
-    WireVersion::Tls(TlsVersion::Tls1_0),
-    WireVersion::Tls(TlsVersion::Tls1_1),
-    WireVersion::Tls(TlsVersion::Tls1_2),
-    WireVersion::Tls(TlsVersion::Tls1_3),
-];
 
 impl From<&WireObservation> for StoredListener {
     fn from(look: &WireObservation) -> Self {
@@ -127,7 +117,7 @@ impl StoredListenerState {
         let corrupt = || StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned());
         let transport = WireTransport::from_code(&self.transport).ok_or_else(corrupt)?;
         let version = |(name, seen): &(String, String)| {
-            let version = VERSIONS.into_iter().find(|one| one.to_string() == *name).ok_or_else(corrupt)?;
+            let version = WireVersion::ALL.into_iter().find(|one| one.words() == name).ok_or_else(corrupt)?;
             let seen = match seen.as_str() {
                 "accepted" => Acceptance::Accepted,
                 "refused" => Acceptance::Refused,
@@ -166,7 +156,7 @@ mod tests {
         let listener = WireListener {
             transport: WireTransport::Optional,
             why: "it lets clients in without TLS".into(),
-            versions: VERSIONS
+            versions: WireVersion::ALL
                 .into_iter()
                 .zip([Acceptance::Refused; 3].into_iter().chain([Acceptance::Accepted; 2]))
                 .collect(),

@@ -25,14 +25,14 @@ pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
 pub use save::server_key;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
-    PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerRow, ServerSort, ServerWrite,
-    StoredGap, TagName,
+    PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort,
+    ServerWrite, StoredGap, TagName,
 };
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
 use crate::directory::{DatabaseFile, prepare};
-use hostssl_model::{AuditReport, ServerReport, Standings, Subscription};
+use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -366,7 +366,7 @@ impl AuditStore {
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn control_tallies(&self, audit: &AuditEntry) -> Result<Vec<(String, ControlTally)>, StoreError> {
+    pub fn control_tallies(&self, audit: &AuditEntry) -> Result<Vec<(Word<ControlId>, ControlTally)>, StoreError> {
         self.read(|connection| report::control_tallies(connection, audit))
     }
 

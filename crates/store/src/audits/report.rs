@@ -7,8 +7,8 @@ use super::save::outcome_from;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, AuditRun, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, ServerReport,
-    SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary,
+    AuditReport, AuditRun, ControlId, Enforcement, Gap, Meaning, Outcome, Overlay, Parameter, Reading, ServerReport,
+    SslEnforcement, Subscription, SubscriptionId, SubscriptionState, Summary, Word,
 };
 use rusqlite::{Connection, params_from_iter};
 use sha2::{Digest as _, Sha256};
@@ -177,23 +177,23 @@ fn gaps(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Gap>, StoreEr
 pub(crate) fn control_tallies(
     connection: &Connection,
     audit: &AuditEntry,
-) -> Result<Vec<(String, ControlTally)>, StoreError> {
+) -> Result<Vec<(Word<ControlId>, ControlTally)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT j.document, c.servers FROM (SELECT judgement, count(*) AS servers FROM observations \
          WHERE audit = ?1 GROUP BY judgement) c JOIN judgements j ON j.num = c.judgement",
     )?;
     let mut rows = statement.query([audit.num])?;
-    let mut tallies: Vec<(String, ControlTally)> = Vec::new();
+    let mut tallies: Vec<(Word<ControlId>, ControlTally)> = Vec::new();
     while let Some(row) = rows.next()? {
         let judgement: ServerJudgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let servers = unsigned(row.get(1)?);
         for finding in judgement.findings {
-            let index = tallies.iter().position(|(control, _)| *control == finding.control).unwrap_or_else(|| {
-                tallies.push((finding.control.clone(), ControlTally::default()));
+            let index = tallies.iter().position(|(one, _)| one.as_str() == finding.control).unwrap_or_else(|| {
+                tallies.push((Word::read(&finding.control), ControlTally::default()));
                 tallies.len() - 1
             });
             let Some((_, tally)) = tallies.get_mut(index) else { continue };
-            match document::outcome(&finding.outcome) {
+            match finding.outcome() {
                 Outcome::Pass => tally.pass += servers,
                 Outcome::Fail => tally.fail += servers,
                 Outcome::Unknown => tally.unknown += servers,

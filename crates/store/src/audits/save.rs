@@ -3,10 +3,10 @@
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
 use super::tags;
-use super::types::{AuditId, Code as _, EnforcementTally};
+use super::types::{AuditId, Code as _, EnforcementTally, ServerReason};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, ControlId, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
+    AuditReport, Coded, ControlId, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
     SubscriptionState, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -175,7 +175,7 @@ fn insert_server(
         enforcement: Enforcement::of(report),
         tls: report.minimal_tls_version.map_or("", Floor::as_azure),
         state: report.server.state.as_ref().map_or("", |state| state.as_str()),
-        reason: reason(report),
+        reason: reason(report).map_or("", Coded::code),
         pending: &pending,
         findings: report.findings.iter().map(|finding| (finding.control.as_str(), finding.outcome)).collect(),
         wire: report.wire.clone(),
@@ -207,21 +207,18 @@ fn insert_server(
     Ok(())
 }
 
-/// The word of a server of which everything was read, but not of the primary that it is compared with.
-const OF_PRIMARY: &str = "primary-unknown";
 /// The one control that reads another server.
 const COMPARES: ControlId = ControlId::ReplicaParity;
 
 /// Why something about the server could not be checked: its own reason, of the control that matters most, or else of
 /// the first that says. What could not be read of its primary is another reason than the primary's.
-fn reason(report: &ServerReport) -> &'static str {
+fn reason(report: &ServerReport) -> Option<ServerReason> {
     let unchecked = || report.findings.iter().filter(|finding| finding.blind.is_some());
     let main = unchecked().find(|finding| finding.control == Enforcement::CONTROL);
     let own = main.or_else(|| unchecked().find(|finding| finding.control != COMPARES));
     match own.and_then(|finding| finding.blind.as_ref()) {
-        Some(blind) => blind.reason.as_str(),
-        None if unchecked().next().is_some() => OF_PRIMARY,
-        None => "",
+        Some(blind) => Some(ServerReason::Own(blind.reason)),
+        None => unchecked().next().map(|_| ServerReason::OfPrimary),
     }
 }
 

@@ -4,8 +4,8 @@ use super::document::{StoredBlind, StoredFinding, StoredReading};
 use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
-    CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing, Standings,
-    Summary, Word, WorstListener,
+    Coded, ControlId, CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing,
+    Standings, Summary, WireVersion, Word, WorstListener,
 };
 use std::collections::BTreeMap;
 
@@ -50,6 +50,30 @@ impl Code for Standing {
 
     fn from_code(code: i64) -> Self {
         Self::ALL.into_iter().find(|one| one.code() == code).unwrap_or(Self::Unknown)
+    }
+}
+
+/// Why something about a server could not be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerReason {
+    /// Its own reason.
+    Own(Reason),
+    /// Everything of it was read, but not the primary that it is compared with.
+    OfPrimary,
+}
+
+const OF_PRIMARY: &str = "primary-unknown";
+
+impl Coded for ServerReason {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Own(reason) => reason.as_str(),
+            Self::OfPrimary => OF_PRIMARY,
+        }
+    }
+
+    fn of_code(code: &str) -> Option<Self> {
+        if code == OF_PRIMARY { Some(Self::OfPrimary) } else { Reason::from_code(code).map(Self::Own) }
     }
 }
 
@@ -165,17 +189,17 @@ pub struct ServerRow {
     /// The lowest TLS version that it declares; `None` when that was not read.
     pub minimal_tls: Option<Word<Floor>>,
     /// Why something about it could not be checked, if so.
-    pub reason: Option<Word<Reason>>,
+    pub reason: Option<Word<ServerReason>>,
     /// Since when its enforcement is so, as far as kept audits show, in milliseconds since 1970-01-01T00:00:00Z.
     pub since_ms: i64,
     /// What its worst listener does with clients without TLS; `None` when none was probed.
     pub wire: Option<Word<WorstListener>>,
     /// Where it stands, by the evidence of every kind.
     pub standing: Standing,
-    /// The settings whose value waits for a restart, under their keys.
-    pub pending: Vec<String>,
+    /// The settings whose value waits for a restart.
+    pub pending: Vec<Word<ParameterName>>,
     /// The controls that fail.
-    pub failing: Vec<String>,
+    pub failing: Vec<Word<ControlId>>,
     /// When the audit that saw it began, in milliseconds since 1970-01-01T00:00:00Z.
     pub seen_ms: i64,
     /// When the oldest evidence of its listeners that stands was gathered; `None` without any, and in lists of the
@@ -185,13 +209,13 @@ pub struct ServerRow {
     pub changed: Option<(i64, String)>,
     /// When the first certificate of its listeners expires, as far as it was seen.
     pub expires_ms: Option<i64>,
-    /// The lowest TLS version that one of its listeners accepted, in Azure's words; empty when none was seen.
-    pub accepts: String,
+    /// The lowest version that one of its listeners accepted; `None` when none was seen.
+    pub accepts: Option<Word<WireVersion>>,
 }
 
 impl ServerRow {
     fn waits(&self, which: fn(ParameterName) -> bool) -> bool {
-        self.pending.iter().filter_map(|key| ParameterName::from_key(key)).any(which)
+        self.pending.iter().filter_map(Word::known).any(which)
     }
 
     /// Whether the switch waits for a restart.
@@ -296,23 +320,23 @@ pub struct ServerPage {
 #[derive(Debug, Clone, Default)]
 pub struct Facets {
     /// Kinds.
-    pub kinds: Vec<(String, u64)>,
+    pub kinds: Vec<(Word<Kind>, u64)>,
     /// States.
     pub states: Vec<(String, u64)>,
     /// Reasons why servers, or something about them, could not be checked.
-    pub reasons: Vec<(String, u64)>,
+    pub reasons: Vec<(Word<ServerReason>, u64)>,
     /// Of those, the reasons of servers that stand unknown: together they are all of them.
-    pub unknown: Vec<(String, u64)>,
-    /// The lowest TLS versions in Azure's words.
-    pub floors: Vec<(String, u64)>,
+    pub unknown: Vec<(Word<ServerReason>, u64)>,
+    /// The lowest TLS versions that are declared.
+    pub floors: Vec<(Word<Floor>, u64)>,
     /// What the worst listener does.
-    pub wires: Vec<(String, u64)>,
+    pub wires: Vec<(Word<WorstListener>, u64)>,
     /// Subscriptions: id, name and servers.
     pub subscriptions: Vec<(String, String, u64)>,
-    /// The same with how many servers stand where, and the same of kinds.
+    /// Ids of subscriptions with how many servers stand where.
     pub by_subscription: BTreeMap<String, Standings>,
     /// Kinds with how many servers stand where.
-    pub by_kind: BTreeMap<String, Standings>,
+    pub by_kind: Vec<(Word<Kind>, Standings)>,
     /// When certificates expire, in milliseconds since 1970-01-01T00:00:00Z, in order: the first of each server.
     pub expiries: Vec<i64>,
 }
@@ -371,7 +395,7 @@ pub struct HistoryEntry {
     /// The lowest TLS version.
     pub minimal_tls: Option<Word<Floor>>,
     /// Why it could not be checked.
-    pub reason: Option<Word<Reason>>,
+    pub reason: Option<Word<ServerReason>>,
     /// Where it stood, by all that was known then.
     pub standing: Standing,
     /// Whether that audit probed it.

@@ -1,7 +1,7 @@
 //! The fleet in parts: by subscription, kind, lowest TLS version and certificate. Each bar filters the list.
 
-use crate::view::{Bar, TlsCell, count, kind_word, tls_word};
-use hostssl_model::{Floor, Standings};
+use crate::view::{Bar, count, floor_word, is_weak, kind_word};
+use hostssl_model::{Floor, Kind, Standings, Word};
 use hostssl_store::{Facets, TagName};
 
 /// Parts in each breakdown.
@@ -38,8 +38,8 @@ pub(super) fn breakdowns(facets: &Facets, tags: Option<Breakdown>, servers: u64,
     };
     let subscriptions =
         facets.by_subscription.iter().map(|(id, standings)| (id.clone(), name(id), *standings)).collect();
-    let kinds =
-        facets.by_kind.iter().map(|(kind, standings)| (kind.clone(), kind_word(kind).to_owned(), *standings)).collect();
+    let kind = |(kind, standings): &(Word<Kind>, Standings)| (kind.to_string(), kind_word(kind).to_owned(), *standings);
+    let kinds = facets.by_kind.iter().map(kind).collect();
     let mut parts = vec![breakdown("By subscription", rows("subscription", subscriptions))];
     parts.extend(tags);
     parts.extend([
@@ -107,13 +107,13 @@ pub(crate) fn tag_link(name: &str, value: &str) -> String {
 /// The lowest TLS versions that servers declare, the weakest first.
 fn floors(facets: &Facets) -> Vec<PartRow> {
     let mut floors = facets.floors.clone();
-    floors.sort_by_key(|(floor, _)| Floor::from_azure(floor).map_or((true, Floor::None), |floor| (false, floor)));
+    floors.sort_by_key(|(floor, _)| (floor.known().is_none(), floor.known()));
     let most = floors.iter().map(|(_, servers)| *servers).max().unwrap_or_default();
-    let row = |(floor, servers): &(String, u64)| {
-        let weak = TlsCell::new(floor, false, "").class == "bad";
+    let row = |(floor, servers): &(Word<Floor>, u64)| {
+        let weak = floor.known().is_some_and(is_weak);
         PartRow {
-            words: tls_word(floor).to_owned(),
-            link: link(&[("floor", floor)]),
+            words: floor_word(Some(floor)).to_owned(),
+            link: link(&[("floor", floor.as_str())]),
             bar: plain(*servers, most, weak),
             servers: count(*servers),
             bad: if weak { *servers } else { 0 },

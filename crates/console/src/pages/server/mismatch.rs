@@ -1,7 +1,8 @@
 //! What a probe saw that is not as it should be: the likely causes of each, and what to do. Pure.
 
 use super::wire::Listener;
-use hostssl_model::{Standing, WireCertificate, WireTransport};
+use crate::view::{floor_word, is_below, version_word};
+use hostssl_model::{Standing, WireCertificate, WireTransport, Word};
 use hostssl_store::ServerDetail;
 
 /// The port of the built-in PgBouncer of a flexible server (Azure, "PgBouncer in Azure Database for PostgreSQL").
@@ -77,26 +78,20 @@ fn plaintext(listener: &Listener) -> WireMismatch {
 /// A lowest version that is declared and not kept.
 fn versions(detail: &ServerDetail) -> Option<WireMismatch> {
     let row = &detail.row;
-    let declared = row.minimal_tls.as_ref().map_or("", hostssl_model::Word::as_str);
-    let word = crate::view::tls_word(declared);
+    let (declared, accepts) = (row.minimal_tls.as_ref(), row.accepts.as_ref());
+    let word = floor_word(declared);
     if row.floor_waits() {
-        let now = match row.accepts.as_str() {
-            "" => String::new(),
-            accepts => format!(" A probe saw {} accepted.", crate::view::tls_word(accepts)),
-        };
+        let seen = |version| format!(" A probe saw {} accepted.", version_word(version));
+        let now = accepts.map_or_else(String::new, seen);
         return Some(WireMismatch {
             what: format!("The minimum version {word} waits for a restart and is not in effect.{now}"),
             causes: vec!["Azure applies this change when the server restarts."],
             fix: vec!["Restart the server in a maintenance window.", "Probe again."],
         });
     }
-    let is_version = declared.starts_with("TLS1_");
-    let below = is_version && !row.accepts.is_empty() && (row.accepts == "SSL3" || row.accepts.as_str() < declared);
-    below.then(|| WireMismatch {
-        what: format!(
-            "The minimum is declared as {word}, but a probe saw {} accepted.",
-            crate::view::tls_word(&row.accepts)
-        ),
+    let below = accepts.filter(|version| is_below(version, declared.and_then(Word::known)))?;
+    Some(WireMismatch {
+        what: format!("The minimum is declared as {word}, but a probe saw {} accepted.", version_word(below)),
         causes: vec![
             "The change has not reached the running server yet.",
             "A proxy in front of the server, or the pooler, has a minimum of its own.",

@@ -65,15 +65,6 @@ pub(super) struct VersionCell {
     pub(super) words: &'static str,
 }
 
-/// From the newest, in the order in which pages show them.
-const VERSIONS: [WireVersion; 5] = [
-    WireVersion::Tls(TlsVersion::Tls1_3),
-    WireVersion::Tls(TlsVersion::Tls1_2),
-    WireVersion::Tls(TlsVersion::Tls1_1),
-    WireVersion::Tls(TlsVersion::Tls1_0),
-    WireVersion::Ssl3,
-];
-
 impl Matrix {
     pub(super) fn of(listeners: &[Listener]) -> Self {
         let mut ports: Vec<u16> = listeners.iter().filter(|one| one.known.is_some()).map(|one| one.port).collect();
@@ -88,7 +79,7 @@ impl Matrix {
             let cell = |port: &u16| VersionCell::of(version, answers(version, *port).collect::<Vec<_>>().as_slice());
             was_asked.then(|| (version.to_string(), ports.iter().map(cell).collect()))
         };
-        Self { rows: VERSIONS.into_iter().filter_map(row).collect(), ports }
+        Self { rows: WireVersion::ALL.into_iter().rev().filter_map(row).collect(), ports }
     }
 }
 
