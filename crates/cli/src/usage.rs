@@ -83,8 +83,8 @@ mod tests {
         let (message, hint) = told(&["audit", "--subscripton", "x"]);
         assert_eq!(message, "unexpected argument '--subscripton' found");
         assert_eq!(hint, "a similar argument exists: '--subscription'");
-        let (message, hint) = told(&["audit", "--output", "xml"]);
-        assert!(message.starts_with("invalid value 'xml' for '--output <FORMAT[=FILE]>'"), "{message}");
+        let (message, hint) = told(&["audit", "--output", "yml"]);
+        assert!(message.starts_with("invalid value 'yml' for '--output <FORMAT[=FILE]>'"), "{message}");
         assert_eq!(hint, "a similar value exists: 'yaml'");
         let (message, hint) = told(&["server", "show"]);
         assert!(message.contains("--name <NAME> --resource-group <NAME>"), "{message}");

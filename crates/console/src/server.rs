@@ -137,7 +137,7 @@ impl LinkMaker {
 
     fn link(&self, identity: SessionUser) -> Result<SignInLink, ServeError> {
         let (person, role) = (identity.person().to_owned(), identity.role);
-        let token = self.0.sessions.new_link(identity).map_err(ServeError::Random)?;
+        let token = self.0.sessions.new_link(identity, None).map_err(ServeError::Random)?;
         Ok(SignInLink { person, role, address: format!("{}/sign-in?token={token}", base(&self.0)) })
     }
 }

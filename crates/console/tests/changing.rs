@@ -11,6 +11,7 @@ use estate::{
 };
 use hostssl_azure_sim::{Fault, FaultRule, Operation};
 use hostssl_console::{ConsoleOptions, Proxies};
+use hostssl_remediation::RunId;
 use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
 use std::time::Duration;
 
@@ -352,7 +353,11 @@ async fn a_change_under_way_is_shown_stopped_and_alone() {
     let second = apply(&visitor, &other).await;
     assert_eq!(second.status, 409);
     assert!(second.body.contains("Another change is in progress"));
-    visitor.post(&format!("{address}/stop"), "").await;
+    let stopped = visitor.post(&format!("{address}/stop"), "").await;
+    assert_eq!((stopped.status, stopped.header("location")), (303, &*address));
+    let id = RunId::new(address.trim_start_matches("/applies/")).unwrap();
+    let orders = StoreReader::open(served.directory.path()).unwrap().orders(&id).unwrap();
+    assert_eq!(orders.iter().map(|order| order.act).collect::<Vec<_>>(), [OrderAct::Apply, OrderAct::Stop]);
     let run = ended(&visitor, &started).await;
     assert!(run.1.body.contains("This run did not begin"), "{}", run.1.body);
     assert_eq!(simulation.parameter(OFF, "require_secure_transport").unwrap(), "off");

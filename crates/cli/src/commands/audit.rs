@@ -298,11 +298,13 @@ fn tell_summary(report: &AuditReport) {
         let servers = standings.count(standing);
         (servers > 0).then(|| format!("{servers} {}", standing.words()))
     });
+    let figures: Vec<String> = figures.collect();
     say!(
-        "{} in {}: {}; coverage {coverage}",
+        "{} in {}{}{}; coverage {coverage}",
         counted(report.summary.servers, "server"),
         counted(report.subscriptions.len() as u64, "subscription"),
-        figures.collect::<Vec<_>>().join(", "),
+        if figures.is_empty() { "" } else { ": " },
+        figures.join(", "),
     );
 }
 

@@ -18,7 +18,7 @@ pub(crate) const HELP: &str = "Exit codes:
   2  wrong usage: a bad option, or no such audit
   3  a control newly fails, or fails with another value
   4  no new failure, but something could not be checked that had been checked before or is new,
-     or a control fails that was not compared";
+     or a control that only one of the audits checked fails there";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &DiffArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
         (Format::Json, None) => stdout::write(|out| diff_json::write(out, &before, &after, &compared))?,
         (format, query) => write_value(&before, &after, &compared, query.as_ref(), format, talk)?,
     }
-    Ok(exit(&compared, &after))
+    Ok(exit(&compared, &before, &after))
 }
 
 fn write_value(
@@ -69,12 +69,12 @@ fn write_value(
     stdout::write_value(rows, query, format, stdout::palette(talk))
 }
 
-fn exit(compared: &Diff<'_>, after: &AuditReport) -> Exit {
-    let findings = || after.servers.iter().flat_map(|server| &server.findings);
+fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditReport) -> Exit {
     let is_open = |one: &Finding| one.outcome == Outcome::Fail && compared.not_compared.contains(&one.control);
+    let mut findings = [before, after].into_iter().flat_map(|audit| &audit.servers).flat_map(|server| &server.findings);
     if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {
         Exit::Findings
-    } else if compared.count(Difference::NotVisible) > 0 || findings().any(is_open) {
+    } else if compared.count(Difference::NotVisible) > 0 || findings.any(is_open) {
         Exit::Incomplete
     } else {
         Exit::AllPass

@@ -133,6 +133,8 @@ impl Session {
 #[derive(Debug)]
 struct Link {
     made: Instant,
+    /// The session that made it; none made those of the terminal.
+    maker: Option<String>,
     identity: SessionUser,
 }
 
@@ -144,12 +146,12 @@ pub(crate) struct SessionStore {
 }
 
 impl SessionStore {
-    /// A new one-time token that signs in this person.
+    /// A new one-time token that signs in this person, made by a session or on the terminal.
     ///
     /// # Errors
     ///
     /// When the system gives no random bytes.
-    pub(crate) fn new_link(&self, identity: SessionUser) -> Result<String, getrandom::Error> {
+    pub(crate) fn new_link(&self, identity: SessionUser, maker: Option<&Session>) -> Result<String, getrandom::Error> {
         let token = secret()?;
         let mut links = lock(&self.links);
         links.retain(|_, link| link.made.elapsed() < LINK_LIFETIME);
@@ -157,7 +159,10 @@ impl SessionStore {
             let oldest = links.iter().min_by_key(|(_, link)| link.made).map(|(key, _)| *key);
             oldest.map(|key| links.remove(&key));
         }
-        links.insert(digest(&token), Link { made: Instant::now(), identity });
+        links.insert(
+            digest(&token),
+            Link { made: Instant::now(), maker: maker.map(|maker| maker.id().to_owned()), identity },
+        );
         Ok(token)
     }
 
@@ -211,9 +216,20 @@ impl SessionStore {
         all
     }
 
-    /// Ends the session that pages call so.
-    pub(crate) fn end(&self, id: &str) {
+    /// Ends the session that pages call so; its person has left, and the links that they made for others still hold.
+    pub(crate) fn sign_out(&self, id: &str) {
         lock(&self.sessions).retain(|_, other| other.id() != id);
+    }
+
+    /// Takes the access of a session away: ends it, and with it the unused links that it made and those for its person, which
+    /// would bring the person back.
+    pub(crate) fn end(&self, id: &str) {
+        let ended = lock(&self.sessions).values().find(|session| session.id() == id).cloned();
+        self.sign_out(id);
+        if let Some(ended) = ended {
+            lock(&self.links)
+                .retain(|_, link| link.maker.as_deref() != Some(id) && link.identity.name != ended.identity().name);
+        }
     }
 }
 
@@ -261,7 +277,7 @@ mod tests {
     fn a_link_signs_in_once_and_as_whom_it_was_made_for() {
         let sessions = SessionStore::default();
         let ada = SessionUser::named("ada", Role::Planner);
-        let token = sessions.new_link(ada.clone()).unwrap();
+        let token = sessions.new_link(ada.clone(), None).unwrap();
         assert!(sessions.sign_in("something else").is_none());
         assert_eq!(sessions.whose(&token), Some(ada.clone()));
         let (secret, _) = sessions.sign_in(&token).unwrap();
@@ -274,6 +290,26 @@ mod tests {
         assert!(sessions.find(session.id()).is_none());
         sessions.end(session.id());
         assert!(sessions.find(&secret).is_none() && sessions.all().is_empty());
+    }
+
+    #[test]
+    fn whoever_is_put_out_has_no_link_to_come_back_by() {
+        let sessions = SessionStore::default();
+        let [vera, ada] = ["vera", "ada"].map(|name| SessionUser::named(name, Role::Viewer));
+        let begin = |identity: &SessionUser| sessions.begin(identity.clone(), false).unwrap().1;
+        let link = |identity: &SessionUser, maker| sessions.new_link(identity.clone(), maker).unwrap();
+        let (mine, hers) = (begin(&vera), begin(&ada));
+        let (elsewhere, for_another) =
+            (link(&vera, Some(&mine)), link(&SessionUser::named("eve", Role::Viewer), Some(&mine)));
+        let (from_the_terminal, of_ada) = (link(&vera, None), link(&ada, Some(&hers)));
+        sessions.sign_out(mine.id());
+        assert!([&elsewhere, &for_another, &from_the_terminal].iter().all(|token| sessions.whose(token).is_some()));
+        let mine = begin(&vera);
+        let (elsewhere, for_another) =
+            (link(&vera, Some(&mine)), link(&SessionUser::named("eve", Role::Viewer), Some(&mine)));
+        sessions.end(mine.id());
+        assert!([&elsewhere, &for_another, &from_the_terminal].iter().all(|token| sessions.whose(token).is_none()));
+        assert_eq!(sessions.whose(&of_ada), Some(ada));
     }
 
     #[test]
@@ -298,9 +334,9 @@ mod tests {
     #[test]
     fn links_that_nobody_uses_do_not_pile_up() {
         let sessions = SessionStore::default();
-        let first = sessions.new_link(SessionUser::local()).unwrap();
+        let first = sessions.new_link(SessionUser::local(), None).unwrap();
         for _ in 0..MAX_LINKS {
-            sessions.new_link(SessionUser::local()).unwrap();
+            sessions.new_link(SessionUser::local(), None).unwrap();
         }
         assert_eq!(lock(&sessions.links).len(), MAX_LINKS);
         assert!(sessions.whose(&first).is_none());

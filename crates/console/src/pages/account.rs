@@ -44,10 +44,11 @@ pub(super) struct NewLink {
 }
 
 impl NewLink {
-    /// A new link that signs in this person.
-    pub(super) fn of(shared: &Shared, shell: Shell, identity: SessionUser, own: bool) -> Result<Self, Failure> {
+    /// A new link that signs in this person, made by a session.
+    pub(super) fn of(shared: &Shared, shell: Shell, identity: SessionUser, maker: &Session) -> Result<Self, Failure> {
+        let own = identity == *maker.identity();
         let (person, role) = (identity.person().to_owned(), identity.role);
-        let token = shared.sessions.new_link(identity).map_err(|_| Failure::defect())?;
+        let token = shared.sessions.new_link(identity, Some(maker)).map_err(|_| Failure::defect())?;
         let title = if own { "Sign in elsewhere" } else { "Sign-in link" };
         Ok(Self { shell: shell.titled(title, ""), person, role, own, path: format!("/sign-in?token={token}") })
     }
@@ -84,7 +85,7 @@ pub(crate) async fn sign_in(State(shared): State<Shared>, request: Request) -> R
 
 /// Ends the session.
 pub(crate) async fn sign_out(State(shared): State<Shared>, Extension(session): Extension<Session>) -> Response {
-    shared.sessions.end(session.id());
+    shared.sessions.sign_out(session.id());
     let mut response = see_other("/");
     if let Some(cookie) = session_cookie(&shared.options, shared.port, "") {
         response.headers_mut().append(SET_COOKIE, cookie);
@@ -102,7 +103,7 @@ pub(crate) async fn link(
     if session.by_proxy() {
         return Err(Failure::not_found());
     }
-    page(&NewLink::of(&shared, shell, session.identity().clone(), true)?)
+    page(&NewLink::of(&shared, shell, session.identity().clone(), &session)?)
 }
 
 /// Remembers a theme and goes back.

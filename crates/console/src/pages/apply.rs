@@ -172,8 +172,13 @@ pub(crate) async fn stop(
         job.stop_for(StopCause::Person(person.clone()));
         let (run, plan) = (job.work.run.clone(), job.work.plan.hash().clone());
         let at_ms = Timestamp::now().as_millisecond();
-        // Kept after the stop itself, which must not wait for a disk.
-        shared.ask(move |store| store.keep_order(&Order { run, at_ms, act: OrderAct::Stop, person, plan })).await?;
+        // Kept after the stop itself, which must not wait for a disk. Where it cannot be kept the run stops all the same, and
+        // its page must not say otherwise.
+        let kept =
+            shared.ask(move |store| store.keep_order(&Order { run, at_ms, act: OrderAct::Stop, person, plan })).await;
+        if let Err(error) = kept {
+            tracing::warn!(?error, run = id, "an order to stop a run could not be kept");
+        }
     }
     Ok(see_other(&format!("/applies/{id}")))
 }

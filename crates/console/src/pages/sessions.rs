@@ -72,10 +72,10 @@ pub(crate) async fn invite(
     }
     let identity = SessionUser::named(name, role);
     tracing::info!(person = session.person(), invited = name, %role, "made a sign-in link");
-    page(&NewLink::of(&shared, shell, identity, false)?)
+    page(&NewLink::of(&shared, shell, identity, &session)?)
 }
 
-/// Ends a session, perhaps the own one.
+/// Ends a session, perhaps the own one, and the links that would bring its person back.
 pub(crate) async fn end(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     shared.sessions.end(&id);
     see_other("/sessions")
