@@ -6,7 +6,7 @@ use crate::commands::{
     apply, audit, ca_bundle, clients, controls, diff, enforce, evidence, explain, iac, plan, policy, probe, role, runs,
     serve, server, simulate, trend, waivers,
 };
-use crate::exit;
+use crate::{exit, version};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 #[command(
     name = "hostssl",
     version,
+    disable_version_flag = true,
     max_term_width = 110,
     styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default()),
     after_help = exit::ALL_HELP
@@ -25,6 +26,10 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) talk: OutputArgs,
+    /// Print the version; with --verbose, the commit and the features too.
+    // Behind the others, which keep their places in the help of every command.
+    #[arg(long, short = 'V', action = clap::ArgAction::Version, help_heading = clap::builder::Resettable::Reset)]
+    version: Option<bool>,
 }
 
 impl Cli {
@@ -34,7 +39,9 @@ impl Cli {
     ///
     /// What is wrong with it, or that help was asked for.
     pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
-        let command = negative_numbers_are_values(Self::command());
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let version = version::asked_for(&arguments);
+        let command = negative_numbers_are_values(Self::command().version(version));
         let matches = command.clone().try_get_matches_from(arguments)?;
         let mut cli = Self::from_arg_matches(&matches)?;
         cli.talk.again = Again::of(&matches, command);

@@ -39,6 +39,7 @@ mod simulated;
 mod state;
 mod stdout;
 mod usage;
+mod version;
 
 use command_line::{Cli, Command};
 use exit::Exit;

@@ -53,6 +53,22 @@ fn exit_codes_are_those_of_the_help() {
 }
 
 #[test]
+fn the_version_says_on_request_what_it_was_built_of() {
+    let version = format!("hostssl {}", env!("CARGO_PKG_VERSION"));
+    for short in [&["--version"][..], &["-V"], &["-qV"], &["--color", "never", "--version"]] {
+        assert_eq!(run(short).stdout.lines().collect::<Vec<_>>(), [version.as_str()], "{short:?}");
+    }
+    for long in [&["--version", "--verbose"][..], &["-V", "-v"], &["-vV"], &["-Vv"], &["--verbose", "--version"]] {
+        let done = run(long);
+        let lines: Vec<_> = done.stdout.lines().map(|line| line.split_once(": ").unwrap_or((line, ""))).collect();
+        let names: Vec<_> = lines.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, [version.as_str(), "commit", "features", "target", "rustc"], "{long:?}");
+        assert!(lines[1..].iter().all(|(_, value)| !value.is_empty()), "{long:?}: {}", done.stdout);
+        assert_eq!(lines[2].1 == "none", !cfg!(feature = "certificate"), "{}", done.stdout);
+    }
+}
+
+#[test]
 fn a_selector_that_matches_nothing_ends_with_2_and_names_the_nearest() {
     let plan = ["plan", "--simulate", "-o", "none"];
     for (arguments, expected) in [
