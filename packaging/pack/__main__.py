@@ -7,12 +7,25 @@ import tempfile
 from pathlib import Path
 
 import checksums
+import image
+import linux
+import npm
+import sbom
 import tarball
+import wheel
 from contents import stage
 from release import Release
 
 # In the order in which they are packed.
-FORMATS = {"tarball": tarball.pack}
+FORMATS = {
+    "tarball": tarball.pack,
+    "deb": linux.pack_deb,
+    "rpm": linux.pack_rpm,
+    "wheel": wheel.pack,
+    "npm": npm.pack,
+    "image": image.pack,
+    "sbom": sbom.pack,
+}
 
 
 def main() -> int:

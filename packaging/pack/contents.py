@@ -3,9 +3,12 @@
 import shutil
 import subprocess
 
+import notices
+import sbom
 from release import ROOT, Release
 
 TEXTS = ("README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md")
+UNITS = ("hostssl-audit.service", "hostssl-audit.timer", "audit.env")
 COMPLETIONS = {"bash": "hostssl.bash", "zsh": "_hostssl", "fish": "hostssl.fish", "powershell": "hostssl.ps1"}
 
 
@@ -18,6 +21,10 @@ def stage(release: Release) -> None:
     run(release, "man", "--dir", str(folder / "man"))
     for shell, name in COMPLETIONS.items():
         (folder / "completions" / name).write_bytes(run(release, "completion", shell))
+    notices.write(release)
+    sbom.write(release)
+    if release.platform.deb:
+        shutil.copytree(ROOT / "packaging/linux", folder / "systemd", ignore=lambda _, names: set(names) - set(UNITS))
 
 
 def run(release: Release, *arguments: str) -> bytes:

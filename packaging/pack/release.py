@@ -5,6 +5,7 @@ import re
 import subprocess
 from argparse import Namespace
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,13 +23,14 @@ class Platform:
     wheel: str = ""
 
 
-LINUX = ("tarball",)
+LINUX = ("tarball", "deb", "rpm", "wheel", "npm", "image", "sbom")
+ELSEWHERE = ("tarball", "sbom")
 PLATFORMS = {
     "x86_64-unknown-linux-gnu": Platform(LINUX, "amd64", "x86_64", "linux-x64", "amd64", "x86_64"),
     "aarch64-unknown-linux-gnu": Platform(LINUX, "arm64", "aarch64", "linux-arm64", "arm64", "aarch64"),
-    "x86_64-apple-darwin": Platform(("tarball",)),
-    "aarch64-apple-darwin": Platform(("tarball",)),
-    "x86_64-pc-windows-msvc": Platform(("tarball",)),
+    "x86_64-apple-darwin": Platform(ELSEWHERE),
+    "aarch64-apple-darwin": Platform(ELSEWHERE),
+    "x86_64-pc-windows-msvc": Platform(ELSEWHERE),
 }
 
 
@@ -65,6 +67,10 @@ class Release:
     @property
     def platform(self) -> Platform:
         return PLATFORMS[self.target]
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.epoch, UTC)
 
     @property
     def formats(self) -> tuple[str, ...]:

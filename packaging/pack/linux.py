@@ -1,0 +1,107 @@
+"""Debian and RPM packages, by nfpm: program, manual pages, completions, and a hardened unit with its timer."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from elf import glibc
+from release import ROOT, Release
+
+LINUX = ROOT / "packaging/linux"
+SUMMARY = "Find PostgreSQL servers on Azure that do not enforce encryption in transit"
+DESCRIPTION = f"""{SUMMARY}
+hostssl audits Azure Database for PostgreSQL, proves from the network what servers do,
+lists the clients that would be refused, and fixes servers with reversible plans.
+The timer hostssl-audit.timer audits every day once it is enabled."""
+ZSH = {"deb": "vendor-completions", "rpm": "site-functions"}
+
+
+def pack_deb(release: Release) -> list[Path]:
+    return [pack(release, "deb", f"hostssl_{release.version}_{release.platform.deb}.deb")]
+
+
+def pack_rpm(release: Release) -> list[Path]:
+    return [pack(release, "rpm", f"hostssl-{release.version}-1.{release.platform.rpm}.rpm")]
+
+
+def pack(release: Release, kind: str, name: str) -> Path:
+    file = release.out / name
+    config = release.work / f"nfpm-{kind}.json"
+    config.write_text(json.dumps(settings(release, kind)))
+    nfpm = os.environ.get("NFPM") or shutil.which("nfpm") or str(ROOT / "target/venv-dist/bin/nfpm")
+    if not Path(nfpm).exists():
+        raise SystemExit("error: there is no nfpm; scripts/install-packaging-tools installs it")
+    done = subprocess.run([nfpm, "package", "-f", config, "-p", kind, "-t", file], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"error: nfpm: {done.stdout}{done.stderr}")
+    return file
+
+
+def settings(release: Release, kind: str) -> dict:
+    """nfpm's settings. JSON is YAML, too."""
+    major, minor = glibc(release.binary)
+    needs = {
+        "deb": [f"libc6 (>= {major}.{minor})", "libgcc-s1"],
+        "rpm": [f"libc.so.6(GLIBC_{major}.{minor})(64bit)", "libm.so.6()(64bit)", "libgcc_s.so.1()(64bit)"],
+    }
+    compression = "gzip" if release.level < 9 else "xz"
+    return {
+        "name": "hostssl",
+        "arch": release.platform.deb,
+        "platform": "linux",
+        "version": release.version,
+        "release": "1" if kind == "rpm" else "",
+        "section": "database",
+        "priority": "optional",
+        # There is no address to write to yet.
+        "maintainer": "hostssl maintainers <maintainers@hostssl.invalid>",
+        "description": DESCRIPTION,
+        "license": "Apache-2.0",
+        "mtime": f"{release.time:%Y-%m-%dT%H:%M:%SZ}",
+        "depends": needs[kind],
+        "recommends": ["ca-certificates"],
+        "contents": contents(release, kind),
+        "scripts": {"postinstall": f"{LINUX}/reload-units", "postremove": f"{LINUX}/reload-units"} if kind == "deb" else {},
+        "deb": {"compression": compression},
+        "rpm": {"compression": compression, "summary": SUMMARY, "buildhost": "hostssl"},
+    }
+
+
+def contents(release: Release, kind: str) -> list[dict]:
+    stage, share, doc = release.stage, "/usr/share", "/usr/share/doc/hostssl"
+    found = [
+        file(stage / "hostssl", "/usr/bin/hostssl", 0o755),
+        file(stage / "completions/hostssl.bash", f"{share}/bash-completion/completions/hostssl"),
+        file(stage / "completions/_hostssl", f"{share}/zsh/{ZSH[kind]}/_hostssl"),
+        file(stage / "completions/hostssl.fish", f"{share}/fish/vendor_completions.d/hostssl.fish"),
+        file(LINUX / "hostssl-audit.service", "/usr/lib/systemd/system/hostssl-audit.service"),
+        file(LINUX / "hostssl-audit.timer", "/usr/lib/systemd/system/hostssl-audit.timer"),
+        file(LINUX / "audit.env", "/etc/hostssl/audit.env", 0o600) | {"type": "config|noreplace"},
+        file(LINUX / "copyright", f"{doc}/copyright"),
+        file(stage / "README.md", f"{doc}/README.md"),
+        file(stage / "sbom.cdx.json", f"{doc}/sbom.cdx.json"),
+        file(squeezed(release, stage / "CHANGELOG.md", "changelog"), f"{doc}/changelog.gz"),
+        file(squeezed(release, stage / "THIRD-PARTY-LICENSES.txt"), f"{doc}/THIRD-PARTY-LICENSES.txt.gz"),
+        file(squeezed(release, stage / "licenses/rust-library.html"), f"{doc}/rust-library.html.gz"),
+    ]
+    if kind == "rpm":
+        found.append(file(stage / "LICENSE", f"{doc}/LICENSE"))
+    for page in sorted((stage / "man").iterdir()):
+        found.append(file(squeezed(release, page), f"{share}/man/man1/{page.name}.gz"))
+    return found
+
+
+def file(source: Path, place: str, mode: int = 0o644) -> dict:
+    return {"src": str(source), "dst": place, "file_info": {"mode": mode, "owner": "root", "group": "root"}}
+
+
+def squeezed(release: Release, source: Path, name: str = "") -> Path:
+    """The file as gzip -9n writes it, which Debian's policy asks for."""
+    folder = release.work / "squeezed"
+    folder.mkdir(exist_ok=True)
+    small = folder / f"{name or source.name}.gz"
+    small.write_bytes(gzip.compress(source.read_bytes(), 9, mtime=0))
+    return small
