@@ -34,7 +34,7 @@ def main() -> int:
     options.add_argument("--target", required=True, help="the target triple of the program")
     options.add_argument("--commit", required=True)
     options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--fast", action="store_true", help="compress quickly, for tests")
+    options.add_argument("--fast", action="store_true", help="hardly compress, for tests")
     options.add_argument("formats", nargs="*", metavar="FORMAT", help=", ".join(FORMATS))
     chosen = options.parse_args()
     unknown = [name for name in chosen.formats if name not in FORMATS]

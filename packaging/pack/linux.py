@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+from email.utils import format_datetime
 from pathlib import Path
 
 from elf import glibc
@@ -13,9 +14,10 @@ from release import ROOT, Release
 LINUX = ROOT / "packaging/linux"
 SUMMARY = "Find PostgreSQL servers on Azure that do not enforce encryption in transit"
 DESCRIPTION = f"""{SUMMARY}
-hostssl audits Azure Database for PostgreSQL, proves from the network what servers do,
-lists the clients that would be refused, and fixes servers with reversible plans.
-The timer hostssl-audit.timer audits every day once it is enabled."""
+hostssl audits Azure Database for PostgreSQL, proves from the network what
+servers do, lists the clients that would be refused, and fixes servers with
+reversible plans. hostssl-audit.timer audits every day once it is enabled."""
+MAINTAINER = "hostssl maintainers <maintainers@hostssl.invalid>"  # There is no address to write to yet.
 ZSH = {"deb": "vendor-completions", "rpm": "site-functions"}
 
 
@@ -47,7 +49,7 @@ def settings(release: Release, kind: str) -> dict:
         "deb": [f"libc6 (>= {major}.{minor})", "libgcc-s1"],
         "rpm": [f"libc.so.6(GLIBC_{major}.{minor})(64bit)", "libm.so.6()(64bit)", "libgcc_s.so.1()(64bit)"],
     }
-    compression = "gzip" if release.level < 9 else "xz"
+    quick = release.level < 9
     return {
         "name": "hostssl",
         "arch": release.platform.deb,
@@ -56,8 +58,7 @@ def settings(release: Release, kind: str) -> dict:
         "release": "1" if kind == "rpm" else "",
         "section": "database",
         "priority": "optional",
-        # There is no address to write to yet.
-        "maintainer": "hostssl maintainers <maintainers@hostssl.invalid>",
+        "maintainer": MAINTAINER,
         "description": DESCRIPTION,
         "license": "Apache-2.0",
         "mtime": f"{release.time:%Y-%m-%dT%H:%M:%SZ}",
@@ -65,8 +66,8 @@ def settings(release: Release, kind: str) -> dict:
         "recommends": ["ca-certificates"],
         "contents": contents(release, kind),
         "scripts": {"postinstall": f"{LINUX}/reload-units", "postremove": f"{LINUX}/reload-units"} if kind == "deb" else {},
-        "deb": {"compression": compression},
-        "rpm": {"compression": compression, "summary": SUMMARY, "buildhost": "hostssl"},
+        "deb": {"compression": "gzip" if quick else "xz"},
+        "rpm": {"compression": "gzip:1" if quick else "xz", "summary": SUMMARY, "buildhost": "hostssl"},
     }
 
 
@@ -83,12 +84,15 @@ def contents(release: Release, kind: str) -> list[dict]:
         file(LINUX / "copyright", f"{doc}/copyright"),
         file(stage / "README.md", f"{doc}/README.md"),
         file(stage / "sbom.cdx.json", f"{doc}/sbom.cdx.json"),
-        file(squeezed(release, stage / "CHANGELOG.md", "changelog"), f"{doc}/changelog.gz"),
+        file(squeezed(release, stage / "CHANGELOG.md"), f"{doc}/CHANGELOG.md.gz"),
         file(squeezed(release, stage / "THIRD-PARTY-LICENSES.txt"), f"{doc}/THIRD-PARTY-LICENSES.txt.gz"),
         file(squeezed(release, stage / "licenses/rust-library.html"), f"{doc}/rust-library.html.gz"),
     ]
     if kind == "rpm":
         found.append(file(stage / "LICENSE", f"{doc}/LICENSE"))
+    if kind == "deb":
+        found.append(file(squeezed(release, debian_changelog(release)), f"{doc}/changelog.gz"))
+        found.append(file(LINUX / "lintian-overrides", f"{share}/lintian/overrides/hostssl"))
     for page in sorted((stage / "man").iterdir()):
         found.append(file(squeezed(release, page), f"{share}/man/man1/{page.name}.gz"))
     return found
@@ -98,10 +102,18 @@ def file(source: Path, place: str, mode: int = 0o644) -> dict:
     return {"src": str(source), "dst": place, "file_info": {"mode": mode, "owner": "root", "group": "root"}}
 
 
-def squeezed(release: Release, source: Path, name: str = "") -> Path:
+def debian_changelog(release: Release) -> Path:
+    """The form that Debian's tools read."""
+    changelog = release.work / "changelog"
+    text = f"hostssl ({release.version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n"
+    changelog.write_text(f"{text} -- {MAINTAINER}  {format_datetime(release.time)}\n")
+    return changelog
+
+
+def squeezed(release: Release, source: Path) -> Path:
     """The file as gzip -9n writes it, which Debian's policy asks for."""
     folder = release.work / "squeezed"
     folder.mkdir(exist_ok=True)
-    small = folder / f"{name or source.name}.gz"
+    small = folder / f"{source.name}.gz"
     small.write_bytes(gzip.compress(source.read_bytes(), 9, mtime=0))
     return small

@@ -61,7 +61,7 @@ class Release:
         version = re.fullmatch(r"hostssl (\d+\.\d+\.\d+\S*)\n", said)
         if version is None:
             raise SystemExit(f"error: {chosen.binary} --version prints {said!r}, not a version of hostssl")
-        level = 1 if chosen.fast else 9
+        level = 0 if chosen.fast else 9
         return cls(version[1], chosen.commit, chosen.target, binary, work, chosen.out.resolve(), level)
 
     @property
