@@ -116,6 +116,17 @@ test("resources are searched, filtered, sorted, and the address can be shared", 
   assert.deepEqual(names, [...names].sort());
 });
 
+test("every export arrives whole in a browser", async () => {
+  const page = await open("/resources");
+  const received = (format) => page.evaluate(async (format) => (await (await fetch(`/resources/export?format=${format}`)).text()), format);
+  const { servers } = JSON.parse(await received("json"));
+  assert.equal(servers.length, 24);
+  for (const format of ["html", "csv", "yaml", "tsv", "table"]) {
+    const text = await received(format);
+    assert.deepEqual(servers.filter(({ name }) => !text.includes(name)), [], format);
+  }
+});
+
 test("a server: its switch, its evidence, its history", async () => {
   const page = await open("/resources?q=pg-ledger-prod");
   await Promise.all([page.waitForNavigation(), page.click("#results tbody a")]);

@@ -2,20 +2,29 @@
 
 use crate::command_line::Cli;
 use crate::exit::Exit;
+use crate::stdout::tolerate;
 use clap::CommandFactory as _;
 use clap::error::{Error, ErrorKind};
 
 /// Prints help, the version or a mistake, and says how the program ends.
 pub(crate) fn tell(error: &Error) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return if error.print().is_ok() { Exit::AllPass } else { Exit::Failed };
+        return match tolerate(error.print()) {
+            Ok(()) => Exit::AllPass,
+            Err(error) => {
+                say!("error: {}", error.on_one_line());
+                Exit::Failed
+            }
+        };
     }
     let text = error.render().to_string();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         anstream::eprint!("{}", error.render().ansi());
         return Exit::Usage;
     }
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // An argument can be any bytes.
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let (message, hint) = shorten(&text, &arguments);
     say!("error: {message}");
     say!("hint: {hint}");

@@ -541,3 +541,18 @@ fn post(host: &str, path: &str, cookie: &str, body: &str) -> String {
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
+
+/// The arguments of a command are any bytes, and a mistake is told in words whatever they are.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_argument_that_is_no_text_is_a_mistake() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bytes = std::ffi::OsStr::from_bytes(b"\xff");
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_hostssl"))
+        .args(["audit", "--simulate", "--server"])
+        .arg(bytes)
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(2), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("hint:"));
+}

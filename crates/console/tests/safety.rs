@@ -109,6 +109,30 @@ async fn pages_are_compressed_for_those_who_ask() {
 }
 
 #[tokio::test]
+async fn a_compressed_export_is_whole() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    for format in ["html", "csv", "json", "yaml", "tsv", "table"] {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
+        let request = format!(
+            "GET /resources/export?format={format} HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\naccept-encoding: gzip\r\n\
+             connection: close\r\n\r\n",
+            served.host(),
+            visitor.cookie
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let head = String::from_utf8_lossy(&answer).into_owned();
+        assert!(head.starts_with("HTTP/1.1 200") && head.contains("content-encoding: gzip"), "{format}: {head}");
+        // RFC 9112, 7.1: without the last chunk, of no bytes, the body is not whole.
+        assert!(answer.ends_with(b"0\r\n\r\n"), "{format}");
+    }
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session_and_a_link_for_others_begins_one() {
     let served = serve(options()).await;
     let visitor = served.visitor().await;
@@ -263,7 +287,7 @@ async fn nothing_secret_reaches_the_browser() {
     for path in pages(&visitor).await {
         all.push_str(&visitor.get(&path).await.body);
     }
-    for format in ["csv", "json", "yaml", "tsv", "table"] {
+    for format in ["html", "csv", "json", "yaml", "tsv", "table"] {
         let answer = visitor.get(&format!("/resources/export?format={format}")).await;
         assert_eq!(answer.status, 200, "{format}");
         assert!(answer.body.contains("pg-off"), "{format}");

@@ -2,8 +2,10 @@
 
 use crate::StoreError;
 use crate::directory::{database_path, prepare_database};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Marks a database as hostssl's (SQLite's `application_id`): "host" in ASCII.
@@ -38,6 +40,7 @@ pub(crate) fn open_for_writing(directory: &Path) -> Result<Connection, StoreErro
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&path, flags)?;
+    check_writable(&connection, &path)?;
     configure(&connection)?;
     let found = check_identity(&connection, &path)?;
     check_soundness(&connection)?;
@@ -57,6 +60,7 @@ pub(crate) fn open_for_audits(directory: &Path) -> Result<Connection, StoreError
     prepare_database(&path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&path, flags)?;
+    check_writable(&connection, &path)?;
     configure(&connection)?;
     connection.busy_timeout(WRITE_TIMEOUT)?;
     let found = check_identity(&connection, &path)?;
@@ -81,6 +85,15 @@ pub(crate) fn open_for_reading(directory: &Path) -> Result<Connection, StoreErro
         found if found < version() => Err(StoreError::OlderVersion { found, known: version() }),
         _ => Ok(connection),
     }
+}
+
+/// SQLite opens a file that is write-protected all the same, for reading (SQLite, "Opening A New Database Connection").
+fn check_writable(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    if connection.is_readonly(MAIN_DB)? {
+        let source = Arc::new(io::Error::from(io::ErrorKind::PermissionDenied));
+        return Err(StoreError::Directory { path: path.into(), source });
+    }
+    Ok(())
 }
 
 fn configure(connection: &Connection) -> Result<(), StoreError> {

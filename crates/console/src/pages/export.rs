@@ -11,7 +11,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use hostssl_formats::output::{Format, write_value};
-use hostssl_formats::{Palette, Text, audit_csv, audit_json, audit_text};
+use hostssl_formats::{Palette, Text, audit_csv, audit_html, audit_json, audit_text};
 use hostssl_model::{AuditReport, ServerReport};
 use hostssl_store::ServerFilter;
 use serde::Deserialize;
@@ -35,7 +35,8 @@ pub(crate) struct Wanted {
 }
 
 /// Name in the address, ending of the file, and its type.
-const FORMATS: [(&str, &str, &str); 5] = [
+const FORMATS: [(&str, &str, &str); 6] = [
+    ("html", "html", "text/html; charset=utf-8"),
     ("csv", "csv", "text/csv; charset=utf-8"),
     ("json", "json", "application/json"),
     ("yaml", "yaml", "application/yaml"),
@@ -75,7 +76,7 @@ async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter
     report.run.complete &= !is_part;
     let part = if is_part { "-filtered" } else { "" };
     let file = format!("hostssl-{}{part}.{ending}", report.run.started_at.get(..10).unwrap_or("audit"));
-    let (pieces, sent) = mpsc::channel(4);
+    let (pieces, mut sent) = mpsc::channel(4);
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(PIECE, Pieces { pieces: pieces.clone(), runtime });
@@ -86,7 +87,8 @@ async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter
         }
         drop(turn);
     });
-    let pieces = stream::unfold(sent, |mut sent| async { sent.recv().await.map(|piece| (piece, sent)) });
+    // What compresses it asks once more behind the end, which not every stream survives; a channel does.
+    let pieces = stream::poll_fn(move |context| sent.poll_recv(context));
     let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\""))];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
@@ -115,6 +117,7 @@ impl Write for Pieces {
 fn write(out: &mut dyn Write, report: AuditReport, format: &str) -> io::Result<()> {
     match format {
         "yaml" => write_yaml(out, report),
+        "html" => audit_html::write(out, &report),
         "csv" => audit_csv::write(out, &report),
         "json" => audit_json::write(out, &report),
         "table" => audit_text::write(out, &report, &Text::plain()),
