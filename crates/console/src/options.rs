@@ -35,6 +35,8 @@ pub struct ConsoleOptions {
     pub people: Vec<(String, Role)>,
     /// Whether servers may be changed from here.
     pub allow_changes: bool,
+    /// Whether `/metrics` answers, to whomever may connect.
+    pub metrics: bool,
     /// Whether plans that make a server less strict are refused. Undoing a run stays possible.
     pub no_loosening: bool,
     /// Where audits that are started here look.
@@ -68,6 +70,7 @@ impl ConsoleOptions {
             proxies: None,
             people: Vec::new(),
             allow_changes: false,
+            metrics: false,
             no_loosening: false,
             scope: Scope::default(),
             wire: None,

@@ -2,7 +2,7 @@
 
 use crate::guard::{self, check_form, check_host, log_access, require_role, require_session, set_headers};
 use crate::pages::{
-    account, apply, controls, export, health, overview, plan, probe, resources, run, runs, server, sessions,
+    account, apply, controls, export, health, metrics, overview, plan, probe, resources, run, runs, server, sessions,
 };
 use crate::reply::{Failure, asset, frame_failures};
 use crate::role::Role;
@@ -34,7 +34,10 @@ pub(crate) fn router(shared: Shared) -> Router {
     // BREACH guesses a secret of a page from the size of many answers to requests that another site makes in its reader's
     // name. Cookies here are SameSite=Strict, so that no such request is answered with a page of anybody's session.
     let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    let measured =
+        if shared.options.metrics { Router::new().route("/metrics", get(metrics::show)) } else { Router::new() };
     Router::new()
+        .merge(measured)
         .route("/sign-in", get(account::ask_to_sign_in).post(account::sign_in))
         .route("/assets/{hash}/{name}", get(file))
         .merge(pages)

@@ -109,6 +109,27 @@ async fn pages_are_compressed_for_those_who_ask() {
 }
 
 #[tokio::test]
+async fn metrics_have_numbers_and_no_names_and_only_where_asked_for() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    let before = served.send("GET", "/metrics", &[], "").await;
+    assert_eq!((before.status, before.body.contains("hostssl_servers")), (200, false), "{}", before.body);
+    visitor.audit().await;
+    let metrics = served.send("GET", "/metrics", &[], "").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in
+        ["hostssl_servers{status=\"not-enforced\"} ", "hostssl_audit_complete ", "hostssl_control_servers{control="]
+    {
+        assert!(metrics.body.contains(line), "{line}: {}", metrics.body);
+    }
+    assert!(!metrics.body.contains("pg-"), "{}", metrics.body);
+    let elsewhere = served.raw("GET /metrics HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").await;
+    assert_ne!(elsewhere.status, 200, "a page of another name could read it");
+    let without = serve(ConsoleOptions { metrics: false, ..options() }).await;
+    assert_ne!(without.send("GET", "/metrics", &[], "").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_compressed_export_is_whole() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let served = serve(options()).await;

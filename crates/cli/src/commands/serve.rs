@@ -68,6 +68,9 @@ pub(crate) struct ServeArgs {
     /// is read-only.
     #[arg(long)]
     pub(crate) allow_changes: bool,
+    /// Answer /metrics for Prometheus, without signing in: numbers by status, control and reason, and no names.
+    #[arg(long)]
+    pub(crate) metrics: bool,
     /// Refuse plans that make a server less strict. Undoing a run stays possible.
     #[arg(long, requires = "allow_changes")]
     pub(crate) no_loosening: bool,
@@ -227,6 +230,7 @@ fn options(args: &ServeArgs, profile: Profile, simulated: Option<&LiveSimulation
         }),
         people: args.link.clone(),
         allow_changes: args.allow_changes,
+        metrics: args.metrics,
         no_loosening: args.no_loosening,
         scope: args.scope.scope(&SelectArgs::default()),
         profile,

@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod controls;
 pub(crate) mod export;
 pub(crate) mod health;
+pub(crate) mod metrics;
 pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod probe;

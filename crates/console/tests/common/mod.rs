@@ -31,6 +31,7 @@ pub(crate) fn options() -> ConsoleOptions {
         proxies: None,
         people: Vec::new(),
         allow_changes: false,
+        metrics: true,
         no_loosening: false,
         scope: Scope::default(),
         profile: Profile::find("baseline").unwrap(),

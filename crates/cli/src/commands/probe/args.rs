@@ -76,6 +76,9 @@ pub(crate) struct ProbeArgs {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) value: TableArgs,
+    /// Also write metrics to this file, for the textfile collector of the Prometheus node exporter. It is replaced as a whole.
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
+    pub(crate) metrics: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) list: ListArgs<ProbeList>,
     #[command(flatten)]

@@ -15,20 +15,24 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::files::{connects_at_once, endpoints_at_once};
 use crate::keep::ProbeKeeper;
+use crate::outputs;
 use crate::probing::{prober, roots};
 use crate::signals::Signals;
 use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
 use futures::StreamExt;
+use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
 use hostssl_probe::RootFiles;
 use hostssl_probe::{ProbeOptions, StartupNames, probe_stream};
+use jiff::Timestamp;
 use policy::Policy;
 use progress::ProbeProgress;
 pub(crate) use sink::EndpointSink;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use targets::Targets;
@@ -53,6 +57,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let prober = Arc::new(prober(options)?);
         let mut keeper = ProbeKeeper::begin(&args.keep, &asked);
         let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(talk));
+        let mut metrics = args.metrics.as_ref().map(|file| (file, ProbeMetrics::default()));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
         let mut reports = probe_stream(prober, stream, parallel + connecting);
@@ -83,6 +88,9 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             tally.count(found, &failures);
             progress.on(tally.failed);
             report.failures = Some(failures);
+            if let Some((_, metrics)) = &mut metrics {
+                metrics.add(&report);
+            }
             // What does not count for the exit code is kept as what it is.
             keeper.add(&report, found.max(outcome(report.verdict)));
             if !progress.suspended(|| sink.write(report))? {
@@ -101,6 +109,9 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             return Err(targets::none());
         }
         sink.finish()?;
+        if let Some((file, metrics)) = metrics {
+            write_metrics(file, &metrics, !tally.incomplete)?;
+        }
         if !talk.quiet {
             if no_poolers > 0 {
                 let plural = if no_poolers == 1 { "server refuses" } else { "servers refuse" };
@@ -110,6 +121,14 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             tally.tell();
         }
         Ok(tally.exit())
+    })
+}
+
+fn write_metrics(file: &Path, metrics: &ProbeMetrics, complete: bool) -> Result<(), CliError> {
+    let finished = Timestamp::now().as_second();
+    outputs::replace(file, |out| {
+        let written = metrics.write(out, finished, complete);
+        written.map_err(|error| CliError::failed(&error, "free some space, or name another file"))
     })
 }
 
