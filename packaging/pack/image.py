@@ -1,11 +1,12 @@
 """An OCI image from scratch: the program, the libraries that it is linked with, root certificates, and a user who is not root.
 
-Written without a daemon. The libraries and the certificates are those of the Debian on which it is packed; its package
-versions are in the image, beside their terms.
+Written without a daemon. The libraries and the certificates are those of the Debian or Ubuntu on which it is packed; the versions
+of their packages are in the image, beside their terms.
 """
 
 import hashlib
 import json
+import platform
 import subprocess
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def root(release: Release) -> list[Entry]:
     """The root file system."""
     linked = libraries(release.binary)
     doc = "usr/share/doc"
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
     files = [
         Entry("usr/bin/hostssl", release.binary.read_bytes(), 0o755),
         Entry("etc/passwd", f"root:x:0:0:root:/:/none\nhostssl:x:{USER}:{USER}::/state:/none\n".encode()),
@@ -89,7 +91,7 @@ def root(release: Release) -> list[Entry]:
         files.append(Entry(f"{doc}/hostssl/{Path(text).name}", (release.stage / text).read_bytes()))
     for package, version in sorted({package_of(path) for path in [*linked, CERTIFICATES]}):
         files.append(Entry(f"{doc}/{package}/copyright", Path(f"/usr/share/doc/{package}/copyright").read_bytes()))
-        source = f"The files are those of Debian's package {package} {version}. Its source is at snapshot.debian.org.\n"
+        source = f"From {system}, package {package} {version}; its source is in that system's archive.\n"
         files.append(Entry(f"{doc}/{package}/source", source.encode()))
     folders = {str(parent) for file in files for parent in Path(file.name).parents if str(parent) != "."}
     entries = [Entry(folder, None, 0o755) for folder in folders]
@@ -102,7 +104,7 @@ def check_resolver(linked: list[Path]) -> None:
     """Since 2.34, glibc resolves names without libraries that it loads later and that are not in the image."""
     library = next(path for path in linked if path.name == "libc.so.6")
     if glibc(library) < (2, 34):
-        raise SystemExit(f"error: {library} is older than 2.34; pack the image on Debian 12 or later")
+        raise SystemExit(f"error: {library} is older than 2.34; pack the image on Debian 12 or Ubuntu 22.04, or a later one")
 
 
 def certificates() -> bytes:
@@ -122,7 +124,7 @@ def package_of(path: Path) -> tuple[str, str]:
                 ["dpkg-query", "--show", "--showformat", "${Version}\n", package], check=True, capture_output=True, text=True
             )
             return package, shown.stdout.split()[0]
-    raise SystemExit(f"error: {path} is of no package; images are packed on Debian, where the terms of every library are known")
+    raise SystemExit(f"error: {path} is of no package; images are packed on Debian or Ubuntu, where the terms of every library are known")
 
 
 def dump(value: object) -> bytes:
