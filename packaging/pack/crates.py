@@ -72,5 +72,5 @@ def crates(target: str) -> list[Crate]:
 
 def cargo(*arguments: str) -> str:
     return subprocess.run(
-        ["cargo", *arguments, "--locked"], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ["cargo", *arguments, "--locked", "--quiet"], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ).stdout
