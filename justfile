@@ -36,6 +36,16 @@ man:
     mkdir -p target/man
     cargo run --quiet -- man > target/man/hostssl.1
 
+# Build and pack what is shipped into target/dist-out: `just dist tarball`, or all that the platform has.
+dist *ARGS:
+    scripts/dist {{ARGS}}
+
+# Pack the debug program and install every package.
+packages:
+    scripts/install-packaging-tools
+    cargo build --locked
+    tests/dist/run target/debug/hostssl
+
 # Take the pictures of the documentation again (needs Chromium and npm).
 screenshots:
     cargo build --locked

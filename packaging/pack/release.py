@@ -61,6 +61,9 @@ class Release:
         version = re.fullmatch(r"hostssl (\d+\.\d+\.\d+\S*)\n", said)
         if version is None:
             raise SystemExit(f"error: {chosen.binary} --version prints {said!r}, not a version of hostssl")
+        details = subprocess.run([binary, "--version", "--verbose"], check=True, capture_output=True, text=True).stdout
+        if not chosen.fast and f"\ncommit: {chosen.commit}\n" not in details:
+            raise SystemExit(f"error: {chosen.binary} is not a build of exactly {chosen.commit}: let scripts/dist build it")
         level = 0 if chosen.fast else 9
         return cls(version[1], chosen.commit, chosen.target, binary, work, chosen.out.resolve(), level)
 
