@@ -4,7 +4,7 @@ use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
     apply, audit, ca_bundle, clients, controls, diff, enforce, evidence, explain, iac, plan, policy, probe, role, runs,
-    serve, server, simulate, trend, waivers,
+    serve, server, simulate, trend, waivers, watch,
 };
 use crate::{exit, version};
 use clap::builder::styling::{AnsiColor, Styles};
@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Audit every PostgreSQL server in scope.
     #[command(after_help = exit::AUDIT_HELP)]
     Audit(audit::AuditArgs),
+    /// Audit again and again, and say what changed: on the terminal, and to webhooks.
+    #[command(after_help = watch::HELP)]
+    Watch(Box<watch::WatchArgs>),
     /// Plan the changes that would make every server in scope require TLS. Writes nothing to Azure.
     #[command(after_help = exit::PLAN_HELP)]
     Plan(Box<plan::PlanArgs>),

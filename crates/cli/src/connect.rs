@@ -11,6 +11,7 @@ use hostssl_model::{Scope, Stop};
 use hostssl_ops::Tenant;
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 /// Runs a command's work on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
@@ -33,6 +34,8 @@ pub(crate) struct Connected {
     pub(crate) tenants: Vec<Tenant>,
     /// Given when the run is to end.
     pub(crate) stop: StopSignal,
+    /// What gives that signal. It goes on until the process ends, unless somebody ends it.
+    pub(crate) listener: AbortHandle,
     /// The simulated Azure in place of the real one, if there is one.
     pub(crate) simulation: Option<Simulation>,
 }
@@ -57,9 +60,10 @@ pub(crate) async fn connect_whole(
     talk: &OutputArgs,
 ) -> Result<Connected, CliError> {
     connect.refuse_with_simulation()?;
-    let stop = stop_signal(limits);
+    let (stop, listener) = stop_signal(limits);
     let simulation = world::open(connect, state, talk)?;
-    let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await?;
+    let signed_in = tenants_until(connect, simulation.as_ref(), tenants, limits, &stop).await;
+    let signed_in = signed_in.inspect_err(|_| listener.abort())?;
     if !talk.quiet {
         for Tenant { arm, principal } in &signed_in {
             let tenant = principal.tenant.as_deref().unwrap_or("unknown");
@@ -67,7 +71,7 @@ pub(crate) async fn connect_whole(
             say!("signed in as {name} (--auth {method}), tenant {tenant}, cloud {cloud}");
         }
     }
-    Ok(Connected { tenants: signed_in, stop, simulation })
+    Ok(Connected { tenants: signed_in, stop, listener, simulation })
 }
 
 /// Signs in to every tenant of the real Azure that is asked for; the clients end when the signal is given.
@@ -131,11 +135,11 @@ async fn real_tenants(
 }
 
 /// A signal that is given when the deadline passes or the user interrupts; a second interrupt ends the process at once.
-fn stop_signal(limits: &LimitArgs) -> StopSignal {
+fn stop_signal(limits: &LimitArgs) -> (StopSignal, AbortHandle) {
     let (give, signal) = watch::channel(None);
     let deadline = limits.deadline;
     let mut signals = Signals::of_an_end();
-    tokio::spawn(async move {
+    let listener = tokio::spawn(async move {
         tokio::select! {
             () = tokio::time::sleep(deadline) => {
                 give.send_replace(Some(Stop::Deadline));
@@ -149,7 +153,7 @@ fn stop_signal(limits: &LimitArgs) -> StopSignal {
         signals.next().await;
         end_at_once();
     });
-    signal
+    (signal, listener.abort_handle())
 }
 
 /// The report is lost, as the user asked for twice. 130 is what shells make of an interrupt.

@@ -73,6 +73,7 @@ fn tell_defect(panic: &std::panic::PanicHookInfo<'_>) {
 fn run(cli: &Cli) -> Result<Exit, error::CliError> {
     match &cli.command {
         Command::Audit(args) => commands::audit::run(args, &cli.talk),
+        Command::Watch(args) => commands::watch::run(args, &cli.talk),
         Command::Plan(args) => commands::plan::run(args, &cli.talk),
         Command::Apply(args) => commands::apply::apply(args, &cli.talk),
         Command::Resume(args) => commands::apply::resume(args, &cli.talk),

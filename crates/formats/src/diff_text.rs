@@ -40,14 +40,7 @@ pub fn write(
         let title = Some(palette.bold("Changes"));
         write_list(out, &COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
     }
-    let counts: Vec<String> = Difference::ALL
-        .into_iter()
-        .filter_map(|one| {
-            Some(diff.count(one)).filter(|count| *count > 0).map(|count| format!("{count} {}", word(one).0))
-        })
-        .collect();
-    let counts = if counts.is_empty() { "no change".to_owned() } else { counts.join(", ") };
-    writeln!(out, "{counts}; {} findings unchanged", diff.unchanged)?;
+    writeln!(out, "{}; {} findings unchanged", counts(diff), diff.unchanged)?;
     if before.run.profile != after.run.profile {
         writeln!(out, "note: the audits used different profiles, so a change may come from the rules")?;
     }
@@ -62,6 +55,15 @@ pub fn write(
     Ok(())
 }
 
+/// How many changes there are of each kind.
+#[must_use]
+pub fn counts(diff: &Diff<'_>) -> String {
+    let counted = Difference::ALL.into_iter().map(|one| (diff.count(one), word(one).0));
+    let counted: Vec<String> =
+        counted.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if counted.is_empty() { "no change".to_owned() } else { counted.join(", ") }
+}
+
 fn entry(change: &Change<'_>) -> Entry {
     let (word, outcome) = word(change.difference);
     let line = vec![
@@ -74,7 +76,7 @@ fn entry(change: &Change<'_>) -> Entry {
     Entry { word, lines: vec![line] }
 }
 
-fn word(difference: Difference) -> (&'static str, Outcome) {
+pub(crate) fn word(difference: Difference) -> (&'static str, Outcome) {
     match difference {
         Difference::New => ("new failure", Outcome::Fail),
         Difference::NotVisible => ("not visible", Outcome::Unknown),
@@ -86,7 +88,7 @@ fn word(difference: Difference) -> (&'static str, Outcome) {
     }
 }
 
-fn what(change: &Change<'_>) -> String {
+pub(crate) fn what(change: &Change<'_>) -> String {
     match (change.why, change.before, change.after) {
         (Some(why), ..) => match why {
             NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),

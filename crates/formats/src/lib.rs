@@ -57,6 +57,7 @@ mod style;
 pub mod table;
 pub mod trend;
 pub mod waiver_text;
+pub mod watch_message;
 mod wrap;
 
 pub use columns::{Column, write_columns};

@@ -119,6 +119,15 @@ impl StoreReader {
         audit_of(&self.lock(), id)
     }
 
+    /// A page of the kept audits, the newest first, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn audits(&self, page: Page) -> Result<(Vec<AuditEntry>, u64), StoreError> {
+        audits_of(&self.lock(), page)
+    }
+
     /// The newest audit.
     ///
     /// # Errors

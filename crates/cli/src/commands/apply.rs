@@ -13,7 +13,7 @@ use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
 use hostssl_formats::{SubscriptionNames, plan_text, run_text};
-use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId, StepReport, StepState};
+use hostssl_remediation::{Approved, LoadedRun, Plan, Rest, RunId, Step, StepReport, StepState};
 use hostssl_store::Store;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -218,7 +218,12 @@ pub(crate) fn undo(args: &UndoArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             let names = names::kept(&args.state, args.connect.simulate.is_some());
             stdout::show_for_approval(talk, |out, text| run_text::write_undo(out, &steps, &names, text));
             let values = if steps.len() == 1 { "1 value".to_owned() } else { format!("{} values", steps.len()) };
-            let what = format!("This restores {values} that run {run} changed, which may make servers less strict.");
+            let effect = if loaded.plan.steps().iter().any(Step::loosens) {
+                "servers become stricter again, and clients without TLS are refused; `hostssl clients` lists them"
+            } else {
+                "servers may become less strict"
+            };
+            let what = format!("This restores {values} that run {run} changed: {effect}.");
             if !ask(&what, "add --yes")? {
                 return Err(CliError::refused("not approved, so nothing was written", "the run stays as it is"));
             }

@@ -28,9 +28,27 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
+    /// Output format (repeatable). FORMAT=FILE writes to a file, which is replaced as a whole; one format can go to stdout.
+    #[arg(long, short = 'o', value_name = "FORMAT[=FILE]", default_value = "table", ignore_case = true, value_parser = FormatToParser::<AuditFormat>::new(), help_heading = "Output options")]
+    pub(crate) output: Vec<FormatTo<AuditFormat>>,
+    /// JMESPath query over the JSON report, for what goes to stdout.
+    #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
+    pub(crate) query: Option<String>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs<AuditList>,
+    #[command(flatten)]
+    pub(crate) run: AuditRunArgs,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+}
+
+/// What is audited, by which rules, and whether that is kept; not what becomes of the report.
+#[derive(Debug, Args)]
+pub(crate) struct AuditRunArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
@@ -44,16 +62,6 @@ pub(crate) struct AuditArgs {
     /// How to find servers.
     #[arg(long, value_enum, default_value_t = DiscoveryArg::Lists, help_heading = "Scope options")]
     pub(crate) discovery: DiscoveryArg,
-    /// Output format (repeatable). FORMAT=FILE writes to a file, which is replaced as a whole; one format can go to stdout.
-    #[arg(long, short = 'o', value_name = "FORMAT[=FILE]", default_value = "table", ignore_case = true, value_parser = FormatToParser::<AuditFormat>::new(), help_heading = "Output options")]
-    pub(crate) output: Vec<FormatTo<AuditFormat>>,
-    /// JMESPath query over the JSON report, for what goes to stdout.
-    #[arg(long, value_name = "JMESPATH", help_heading = "Output options")]
-    pub(crate) query: Option<String>,
-    #[command(flatten)]
-    pub(crate) list: ListArgs<AuditList>,
-    #[command(flatten)]
-    pub(crate) gate: GateArgs,
     #[command(flatten)]
     pub(crate) wire: WireArgs,
     #[command(flatten)]
@@ -79,20 +87,20 @@ pub(crate) struct WireArgs {
 }
 
 pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let profile = profile(args)?;
+    let profile = profile(&args.run)?;
     let query = stdout::query(args.query.as_deref())?;
     let outputs = Outputs::of(&args.output)?;
     refuse_query(query.as_ref(), outputs.stdout)?;
     let is_table = query.is_none() && outputs.stdout.and_then(AuditFormat::format) == Some(Format::Table);
     let has_table = is_table || outputs.formats().any(|one| one.format() == Some(Format::Table));
     let shape = args.list.shape(has_table, outputs.stdout == Some(AuditFormat::Wide))?;
-    let gate = args.gate.rules(&profile, &args.keep.state, args.connect.simulate.is_some())?;
+    let gate = args.gate.rules(&profile, &args.run.keep.state, args.run.connect.simulate.is_some())?;
     let days = profile.settings.observation_days;
-    if !args.wire.probe {
-        args.wire.route.refuse_without_probe()?;
+    if !args.run.wire.probe {
+        args.run.wire.route.refuse_without_probe()?;
     }
     block_on(async {
-        let Some((mut report, rows)) = audit(args, profile, outputs.stdout, talk).await? else {
+        let Some(AuditEnded { mut report, rows, .. }) = audit(&args.run, profile, outputs.stdout, talk).await? else {
             return Ok(Exit::ReaderGone);
         };
         if report.run.complete && report.servers.is_empty() && !report.run.scope.except.is_empty() {
@@ -103,7 +111,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         let report = report;
         let unobserved = if has_table {
-            let censuses = args.keep.state.censuses(args.connect.simulate.is_some());
+            let censuses = args.run.keep.state.censuses(args.run.connect.simulate.is_some());
             worth_observing(censuses.as_deref(), &report, days, Timestamp::now().as_millisecond())
         } else {
             0
@@ -117,9 +125,9 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let filed =
             outputs.write_files(talk.quiet, |out, format| write_file(out, &report, format, &shape, unobserved, talk));
         // Behind the output, which somebody waits for, and whether or not that could be written.
-        args.keep.keep(&report, args.connect.simulate.is_some());
-        if !args.wire.probe && !talk.quiet {
-            args.keep.tell_probes(args.connect.simulate.is_some());
+        args.run.keep.keep(&report, args.run.connect.simulate.is_some());
+        if !args.run.wire.probe && !talk.quiet {
+            args.run.keep.tell_probes(args.run.connect.simulate.is_some());
         }
         written?;
         filed?;
@@ -135,22 +143,31 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if !is_table {
             gate::tell(&report, talk.quiet);
         }
-        if args.keep.keeps(args.connect.simulate.is_some()) {
+        if args.run.keep.keeps(args.run.connect.simulate.is_some()) {
             gate::tell_of_latest(&args.gate, &report);
         }
         Ok(Exit::of_audit(&report))
     })
 }
 
-/// The report, and the writer of its rows where they were written on the way; `None` when the reader of standard output is
-/// gone.
-async fn audit(
-    args: &AuditArgs,
+/// An audit that has ended.
+pub(crate) struct AuditEnded {
+    pub(crate) report: AuditReport,
+    /// The writer of its rows, where they were written on the way.
+    rows: Option<OrderedRows<io::Stdout>>,
+    /// What listens for the deadline and for interrupts.
+    pub(crate) listener: AbortHandle,
+}
+
+/// Audits; `None` when the reader of standard output is gone.
+pub(crate) async fn audit(
+    args: &AuditRunArgs,
     profile: Profile,
     output: Option<AuditFormat>,
     talk: &OutputArgs,
-) -> Result<Option<(AuditReport, Option<OrderedRows<io::Stdout>>)>, CliError> {
+) -> Result<Option<AuditEnded>, CliError> {
     let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
+    let listener = connected.listener.clone();
     let wire = args
         .wire
         .probe
@@ -182,10 +199,11 @@ async fn audit(
     if rows.as_ref().is_some_and(OrderedRows::is_reader_gone) {
         return Ok(None);
     }
-    Ok(result.transpose()?.map(|report| (report, rows)))
+    let report = result.transpose().inspect_err(|_| listener.abort())?;
+    Ok(report.map(|report| AuditEnded { report, rows, listener }))
 }
 
-fn profile(args: &AuditArgs) -> Result<Profile, CliError> {
+pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {
     let names = |items: Vec<String>| items.join(", ");
     let wire = args.wire.probe;
     let needs_probe = |what: String| CliError::usage(what, "add --probe, which connects to every server");

@@ -69,7 +69,7 @@ fn write_value(
     stdout::write_value(rows, query, format, stdout::palette(talk))
 }
 
-fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditReport) -> Exit {
+pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditReport) -> Exit {
     let is_open = |one: &Finding| one.outcome == Outcome::Fail && compared.not_compared.contains(&one.control);
     let mut findings = [before, after].into_iter().flat_map(|audit| &audit.servers).flat_map(|server| &server.findings);
     if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {

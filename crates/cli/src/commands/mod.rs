@@ -22,3 +22,4 @@ pub(crate) mod server;
 pub(crate) mod simulate;
 pub(crate) mod trend;
 pub(crate) mod waivers;
+pub(crate) mod watch;

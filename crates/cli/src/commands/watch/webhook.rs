@@ -1,0 +1,169 @@
+//! Where changes are posted.
+
+use crate::error::CliError;
+use clap::ValueEnum;
+use hostssl_audit::diff;
+use hostssl_formats::{diff_json, watch_message};
+use hostssl_model::AuditReport;
+use hostssl_model::untrusted::one_line;
+use jiff::Timestamp;
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode, Url};
+use ring::hmac;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait before each further attempt.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
+/// The shortest secret that is taken, in bytes.
+const SHORTEST_SECRET: usize = 16;
+
+/// What a receiver takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WebhookKind {
+    /// The JSON of `hostssl diff`, version 1.
+    Json,
+    /// A message of Slack.
+    Slack,
+    /// An Adaptive Card for a workflow of Microsoft Teams.
+    Teams,
+}
+
+/// A webhook, with the last audit that it was told of. Its address is a secret: only its host is ever shown.
+pub(super) struct Receiver {
+    url: Url,
+    kind: WebhookKind,
+    secret: Option<Arc<hmac::Key>>,
+    client: Client,
+    pub(super) told: Option<Arc<AuditReport>>,
+}
+
+/// Reads the secret for signatures.
+pub(super) fn read_secret(path: &Path) -> Result<Arc<hmac::Key>, CliError> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::usage(format!("{shown}: {error}"), "name a file that holds the secret"))?;
+    let secret = text.trim();
+    if secret.len() < SHORTEST_SECRET {
+        let what = format!("the secret in {shown} is shorter than {SHORTEST_SECRET} characters");
+        return Err(CliError::usage(what, "make one with `openssl rand -hex 32`"));
+    }
+    Ok(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
+}
+
+impl Receiver {
+    /// A webhook at this address.
+    pub(super) fn new(url: &str, kind: WebhookKind, secret: Option<Arc<hmac::Key>>) -> Result<Self, CliError> {
+        // The address is not repeated: whoever has it can post.
+        let wrong = |what: &str| {
+            CliError::usage(format!("--webhook: {what}"), "give the whole URL, such as https://hooks.example/abc")
+        };
+        let url: Url = url.parse().map_err(|_| wrong("this is no URL"))?;
+        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        match url.scheme() {
+            "https" => {}
+            "http" if is_local => {}
+            _ => return Err(wrong("only https is allowed, or http on this machine: the message names servers")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("a user name or a password in the URL is not sent"));
+        }
+        // Whoever installed one before is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .user_agent(concat!("hostssl/", env!("CARGO_PKG_VERSION")))
+            // A redirect could lead to anybody.
+            .redirect(Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
+        Ok(Self { url, kind, secret, client, told: None })
+    }
+
+    /// How it is called in messages.
+    pub(super) fn name(&self) -> String {
+        format!("the webhook at {}", one_line(self.url.host_str().unwrap_or("no host")))
+    }
+
+    /// Tells what changed since it was last told, if anything did. When that fails, the next audit tells it again.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be told.
+    pub(super) async fn tell(&mut self, after: &Arc<AuditReport>) -> Result<(), String> {
+        if let Some(before) = &self.told {
+            let compared = diff(before, after);
+            if !compared.changes.is_empty() || !compared.not_compared.is_empty() {
+                let message = match self.kind {
+                    WebhookKind::Json => {
+                        diff_json::value(before, after, &compared).map_err(|error| error.to_string())?
+                    }
+                    WebhookKind::Slack => watch_message::slack(after, &compared),
+                    WebhookKind::Teams => watch_message::teams(after, &compared),
+                };
+                self.post(&message.to_string()).await?;
+            }
+        }
+        self.told = Some(after.clone());
+        Ok(())
+    }
+
+    async fn post(&self, body: &str) -> Result<(), String> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            let why = match self.attempt(body).await {
+                Ok(status) if status.is_success() => return Ok(()),
+                Ok(status) if is_worth_retrying(status) => format!("it answered {status}"),
+                Ok(status) => return Err(format!("it answered {status}")),
+                Err(why) => why,
+            };
+            let Some(pause) = pauses.next() else { return Err(why) };
+            tokio::time::sleep(*pause).await;
+        }
+    }
+
+    async fn attempt(&self, body: &str) -> Result<StatusCode, String> {
+        let mut request = self.client.post(self.url.clone()).header("content-type", "application/json");
+        if let Some(key) = &self.secret {
+            request = request.header("hostssl-signature", signature(key, Timestamp::now().as_second(), body));
+        }
+        let answer = request.body(body.to_owned()).send().await;
+        answer.map(|answer| answer.status()).map_err(|error| one_line(&hostssl_model::chain(&error.without_url())))
+    }
+}
+
+/// Too many requests, a timeout, or a failure of the receiver's own.
+fn is_worth_retrying(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+}
+
+/// The time and the HMAC of time, full stop and body: an old message cannot be sent again as a new one.
+fn signature(key: &hmac::Key, second: i64, body: &str) -> String {
+    let tag = hmac::sign(key, format!("{second}.{body}").as_bytes());
+    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={second},v1={digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_https_and_is_never_repeated() {
+        for wrong in ["hooks.example/s3cret", "http://hooks.example/s3cret", "ftp://x/s3cret", "https://u:s3cret@x/"] {
+            let told = Receiver::new(wrong, WebhookKind::Json, None).err().unwrap().on_one_line();
+            assert!(!told.contains("s3cret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_that_of_openssl() {
+        // printf '5.{}' | openssl dgst -sha256 -hmac 0123456789abcdef
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"0123456789abcdef");
+        let expected = "t=5,v1=6e2cb7401c2f8e178b2f9c3c1303832994a6ed65f18856dbf5e33aba41e3a683";
+        assert_eq!(signature(&key, 5, "{}"), expected);
+    }
+}

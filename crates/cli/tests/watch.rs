@@ -1,0 +1,137 @@
+//! `hostssl watch`: what changed between audits reaches the terminal and a webhook, and nothing of it is lost.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{hostssl, run, start};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+
+/// A receiver that answers these codes, one after the other, and hands on what it was sent.
+fn receiver(codes: &'static [u16]) -> (String, Receiver<(String, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/s3cret-path", listener.local_addr().unwrap());
+    let (send, received) = channel();
+    std::thread::spawn(move || {
+        for code in codes {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut text = String::new();
+            let body = loop {
+                let mut bytes = [0; 4096];
+                let read = stream.read(&mut bytes).unwrap();
+                text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                let length = head
+                    .lines()
+                    .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                if body.len() >= length.unwrap() {
+                    break body.to_owned();
+                }
+            };
+            let _ = write!(stream, "HTTP/1.1 {code} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let head = text.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
+            send.send((head, body)).unwrap();
+        }
+    });
+    (url, received)
+}
+
+fn switch(state: &str, to: &str) {
+    let done = run(&[
+        "server",
+        "update",
+        "--simulate",
+        "--state",
+        state,
+        "--name",
+        "pg-directory",
+        "-g",
+        "rg-identity",
+        "--ssl-enforcement",
+        to,
+        "-q",
+        "--reason",
+        "a test",
+    ]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+}
+
+#[test]
+fn what_changed_is_told_once_and_in_the_words_of_the_receiver() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "0123456789abcdef0123\n").unwrap();
+    let watch = |more: &[&str]| run(&[&["watch", "--once", "--simulate", "--state", &state], more].concat());
+    let first = watch(&[]);
+    assert!(first.code == 3 && first.stderr.contains("the first audit"), "{}", first.stderr);
+    switch(&state, "Disabled");
+    let (url, received) = receiver(&[503, 200]);
+    let told = watch(&["--webhook", &url, "--webhook-secret", secret.to_str().unwrap(), "-o", "json"]);
+    assert_eq!(told.code, 3, "{}", told.stderr);
+    assert!(!told.stderr.contains("s3cret"), "{}", told.stderr);
+    let (refused, _) = received.recv().unwrap();
+    let (head, body) = received.recv().unwrap();
+    assert!(refused.contains("hostssl-signature: t=") && head.contains("v1="), "{head}");
+    let (posted, shown): (Value, Value) =
+        (serde_json::from_str(&body).unwrap(), serde_json::from_str(&told.stdout).unwrap());
+    assert_eq!(posted, shown, "the webhook is sent what the terminal shows");
+    assert_eq!((&posted["schema"], &posted["changes"][0]["name"]), (&"hostssl/diff/v1".into(), &"pg-directory".into()));
+    assert_eq!(told.stdout.lines().count(), 1, "a line for each audit");
+    // Nothing new: nothing is sent.
+    let quiet = watch(&["--webhook", "http://127.0.0.1:1/x"]);
+    assert!(quiet.code == 0 && quiet.stdout.contains("no change"), "{}{}", quiet.stdout, quiet.stderr);
+    switch(&state, "Enabled");
+    let (url, received) = receiver(&[200]);
+    assert_eq!(watch(&["--webhook", &url, "--webhook-kind", "slack"]).code, 0);
+    let slack: Value = serde_json::from_str(&received.recv().unwrap().1).unwrap();
+    let text = slack["text"].as_str().unwrap();
+    assert!(text.contains("do not enforce TLS*") && text.contains("• fixed pg-directory (rg-identity)"), "{text}");
+}
+
+#[test]
+fn a_webhook_that_is_down_is_told_with_the_next_audit() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    run(&["watch", "--once", "--simulate", "--state", &state, "-q"]);
+    switch(&state, "Disabled");
+    // It refuses the first message for good, and takes the second.
+    let (url, received) = receiver(&[404, 200]);
+    let mut watching = start(hostssl().env("HOSTSSL_WEBHOOK", &url).args([
+        "watch",
+        "--every",
+        "1s",
+        "--simulate",
+        "--state",
+        &state,
+        "--webhook-kind",
+        "teams",
+    ]));
+    let warning = watching.wait_for_stderr("warning: the webhook at 127.0.0.1");
+    assert!(warning.contains("404") && !warning.contains("s3cret"), "{warning}");
+    let (first, second) = (received.recv().unwrap().1, received.recv().unwrap().1);
+    for message in [first, second] {
+        let message: Value = serde_json::from_str(&message).unwrap();
+        let card = &message["attachments"][0]["content"];
+        assert_eq!((&card["type"], &card["body"][2]["type"]), (&"AdaptiveCard".into(), &"FactSet".into()));
+        assert!(card["body"][2]["facts"][0]["title"].as_str().unwrap().contains("directory"), "{card}");
+    }
+    watching.signal("TERM");
+    let done = watching.finish();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_eq!(done.stderr.matches("signed in as").count(), 1, "{}", done.stderr);
+}
+
+#[test]
+fn what_cannot_be_a_receiver_is_refused_before_anything_is_asked() {
+    for url in ["http://hooks.example/x", "hooks", "https://u:p@hooks.example/"] {
+        let done = run(&["watch", "--once", "--simulate", "--webhook", url]);
+        assert!(done.code == 2 && done.stderr.contains("--webhook"), "{}", done.stderr);
+    }
+    let done = run(&["watch", "--once", "--simulate", "--webhook-secret", "/no/such/file"]);
+    assert_eq!(done.code, 2, "{}", done.stderr);
+}
