@@ -74,6 +74,23 @@ impl<F: Copy> Outputs<F> {
     }
 }
 
+/// Refuses a file that something is written to beside standard output, when it cannot be: it is a folder, or an input, or the
+/// standard output that has something else already.
+pub(crate) fn check_beside(path: &Path, inputs: &[&Path], is_stdout_free: bool) -> Result<(), CliError> {
+    let shown = path.display();
+    let place = checked::<()>(path, &[])?;
+    if place == Place::Stdout && !is_stdout_free {
+        return Err(CliError::usage(format!("something else goes to {shown}"), "name a file, or add -o none"));
+    }
+    if path == Path::new("-") {
+        return Err(CliError::usage("- is no file", "name a file, or /dev/stdout with -o none"));
+    }
+    if inputs.iter().any(|input| Place::of(input).is_ok_and(|input| input == place)) {
+        return Err(CliError::usage(format!("{shown} is read, so it cannot be written"), "name another file"));
+    }
+    Ok(())
+}
+
 /// The place behind a path, if it can be written and nothing else is written to it.
 fn checked<F>(path: &Path, others: &[Output<F>]) -> Result<Place, CliError> {
     let shown = path.display();

@@ -113,3 +113,20 @@ fn a_probe_takes_what_libpq_takes_from_the_environment() {
     let broken = probe(&["127.0.0.1:1"], &[]);
     assert!(broken.code == 2 && broken.stderr.contains("root.crt"), "{}", broken.stderr);
 }
+
+/// Metrics replace a file, and never one that is read or that something else is written to.
+#[test]
+fn metrics_go_to_a_file_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let targets = folder.path().join("targets");
+    std::fs::write(&targets, "127.0.0.1:1\n").unwrap();
+    let targets = targets.to_str().unwrap();
+    for (file, format) in [(targets, "none"), ("-", "none"), ("/dev/stdout", "json"), ("/no/such/folder/x", "none")] {
+        let done = run(&["probe", "--targets", targets, "--metrics", file, "-o", format, "--no-save"]);
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{file}: {}", done.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(targets).unwrap(), "127.0.0.1:1\n");
+    let done = run(&["probe", "--targets", targets, "--metrics", "/dev/stdout", "-o", "none", "--no-save", "-q"]);
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    assert!(done.stdout.starts_with("# HELP hostssl_probe_verdict "), "{}", done.stdout);
+}

@@ -14,7 +14,7 @@ use crate::{SubscriptionNames, gate_text, safe, waiver_text};
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chart::{StackedBar, SubscriptionBar};
-use control::{ControlSummary, controls};
+use control::{ControlSummary, controls, left_out};
 use hostssl_model::{AuditReport, Gap, GapScope, Scope, ServerReport, Severity, Standing, Standings, WaiverUse};
 use server::{CertificateLine, ServerEvidence, certificates};
 use sha2::{Digest, Sha256};
@@ -68,6 +68,8 @@ struct AuditPage<'a> {
     doubts: Vec<String>,
     subscriptions: Vec<SubscriptionBar<'a>>,
     controls: Vec<ControlSummary>,
+    /// Controls of the profile that were not checked.
+    left_out: String,
     gaps: Vec<GapLine>,
     waivers: &'a [WaiverUse],
     certificates: Vec<CertificateLine>,
@@ -119,6 +121,7 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
             doubts: waiver_text::doubts(report).into_iter().chain(gate_text::doubts(report)).collect(),
             subscriptions: SubscriptionBar::all(report),
             controls: controls(report),
+            left_out: left_out(report).join(", "),
             gaps: report.gaps.iter().filter(|gap| !gap.scope.is_server()).map(|gap| gap_line(gap, &names)).collect(),
             waivers: report.overlay.waivers.as_ref().map_or(&[], |file| &file.waivers),
             certificates,

@@ -24,6 +24,12 @@ pub(crate) fn headline(report: &AuditReport) -> String {
         () if standings.proven == all => format!("{} proven on the wire to enforce TLS", of_all(all)),
         () => format!("{} {is} declared to enforce TLS; {} proven on the wire", of_all(all), standings.proven),
     };
+    // What sounds like an all-clear says at once that it is none.
+    let sentence = if standings.enforced() == all && !report.run.complete {
+        format!("{sentence}, but not everything could be checked")
+    } else {
+        sentence
+    };
     capitalised(&sentence)
 }
 

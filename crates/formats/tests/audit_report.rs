@@ -357,6 +357,7 @@ fn an_audit_of_nothing_looks_like_nothing() {
     assert_eq!(headline(false, &[]), "# No PostgreSQL server was found, but not everything could be checked");
     assert_eq!(headline(false, &[1]), "# The one server could not be checked");
     assert_eq!(headline(true, &[0]), "# The one server does not enforce TLS");
+    assert_eq!(headline(true, &[3]), "# The one server could not be checked");
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod progress;
 mod sink;
 mod targets;
 
-use crate::args::OutputArgs;
+use crate::args::{OutputArgs, ValueFormat};
 use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -44,6 +44,10 @@ const CONNECTS_AT_ONCE: usize = 1_000;
 pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let shape = args.list.shape(args.value.is_table(), args.value.is_wide())?;
+    if let Some(metrics) = &args.metrics {
+        let is_stdout_free = args.value.output == ValueFormat::None;
+        outputs::check_beside(metrics, args.targets_file.as_deref().as_slice(), is_stdout_free)?;
+    }
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
@@ -108,10 +112,12 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         if tally.endpoints == 0 && !tally.incomplete {
             return Err(targets::none());
         }
-        sink.finish()?;
+        let written = sink.finish();
+        // A full disk behind standard output is no reason to leave the metrics of before.
         if let Some((file, metrics)) = metrics {
             write_metrics(file, &metrics, !tally.incomplete)?;
         }
+        written?;
         if !talk.quiet {
             if no_poolers > 0 {
                 let plural = if no_poolers == 1 { "server refuses" } else { "servers refuse" };
