@@ -107,4 +107,9 @@ fn an_audit_that_is_read_from_its_json_compares_as_it_did() {
     let odd = text.replace("\"outcome\":\"fail\"", "\"outcome\":\"odd\"");
     let odd = audit_json::read(odd.as_bytes()).unwrap();
     assert_eq!(gate(&report, &[FailOn::New], Some(&odd)).baseline.unwrap().known, 0);
+    // A control of a later version is named where it was found, and the audit is not whole without it.
+    let newer = text.replace("\"control\":\"require-secure-transport\"", "\"control\":\"key-size\"");
+    let newer = audit_json::read(newer.as_bytes()).unwrap();
+    assert_eq!((newer.gaps.len(), newer.run.complete), (report.gaps.len() + report.servers.len(), false));
+    assert!(newer.gaps.last().unwrap().blind.detail.contains("the control `key-size`"), "{:?}", newer.gaps);
 }

@@ -78,6 +78,13 @@ impl Unchecked {
     pub fn new(reason: Reason, detail: impl Into<Arc<str>>) -> Self {
         Self { reason, missing_permission: None, detail: detail.into() }
     }
+
+    /// What a newer version of hostssl wrote in words that this one does not know: what they say is unknown here.
+    #[must_use]
+    pub fn of_a_newer_version(words: &[String]) -> Self {
+        let what = words.join(", ");
+        Self::new(Reason::MalformedAnswer, format!("written by a newer hostssl, and not known to this one: {what}"))
+    }
 }
 
 /// What a gap is about. As text it is Azure's id where there is one: so it stands in JSON.

@@ -50,10 +50,13 @@ impl JudgedAgain {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] when what is kept cannot be understood.
+    /// [`StoreError::Corrupt`] when what is kept is damaged.
     pub fn of(store: &AuditStore, audit: &AuditEntry, profile: &Profile, count: usize) -> Result<Self, StoreError> {
         let mut found = Self::default();
-        store.each_server(audit, &ServerFilter::default(), &mut |server| found.add(&server, profile, count))?;
+        let all = ServerFilter::default();
+        let newer = store.each_server(audit, &all, &mut |server| found.add(&server, profile, count))?;
+        // Nothing can be said of servers of a kind that this version does not know.
+        (0..newer.servers).for_each(|_| found.summary.count(Outcome::Unknown));
         found.keep_first(count);
         Ok(found)
     }

@@ -17,9 +17,9 @@ mod writer;
 
 pub use audits::{
     AuditEntry, AuditId, AuditStore, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry,
-    NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerReason, ServerRow,
-    ServerSort, ServerWrite, StoredBlind, StoredCertificate, StoredFinding, StoredGap, StoredListener,
-    StoredListenerState, StoredReading, TagName, server_key,
+    NewerWords, NewestLook, Page, PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage,
+    ServerReason, ServerRow, ServerSort, ServerWrite, StoredBlind, StoredCertificate, StoredFinding, StoredGap,
+    StoredListener, StoredListenerState, StoredReading, TagName, server_key,
 };
 pub use census::CensusEntry;
 pub use error::StoreError;

@@ -266,6 +266,66 @@ fn words_of_another_version_stay_what_they_are() {
     assert!(orders.floor_waits() && !orders.switch_waits());
 }
 
+/// Changes the documents of a server that are kept, as a newer version may have written them.
+fn rewrite(directory: &tempfile::TempDir, server: &str, changes: &[(&str, &str, &str)]) {
+    let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    for (table, from, to) in changes {
+        let column = table.trim_end_matches('s').replace("fact", "facts");
+        let sql = format!(
+            "UPDATE {table} SET document = replace(document, ?2, ?3) WHERE instr(document, ?2) AND num IN \
+             (SELECT c.{column} FROM current c JOIN servers s ON s.num = c.server WHERE s.name = ?1)"
+        );
+        assert_eq!(raw.execute(&sql, [server, from, to]).unwrap(), 1, "{from}");
+    }
+}
+
+/// What a newer version wrote in the documents of an audit is unknown to this one; the audit is not damaged by it, and it is
+/// not complete either.
+#[test]
+fn documents_of_another_version_are_unknown_where_their_words_are() {
+    let (directory, store) = opened();
+    let mut estate = Estate::small();
+    estate.probe("orders", &[(5432, REFUSES)]);
+    store.save(&estate.report_by(1, &wire())).unwrap();
+    let audit = now(&store);
+    let known = store.report(&audit, &ServerFilter::default()).unwrap();
+    rewrite(
+        &directory,
+        "orders",
+        &[
+            ("facts", "\"setting\":\"ssl_min_protocol_version\"", "\"setting\":\"ssl_ecdh_curve\""),
+            ("facts", "\"transport\":\"enforced\"", "\"transport\":\"quantum\""),
+            ("judgements", "\"control\":\"minimum-tls-version\"", "\"control\":\"key-size\""),
+        ],
+    );
+    rewrite(&directory, "catalog", &[("facts", "\"kind\":\"flexible\"", "\"kind\":\"managed-instance\"")]);
+    let report = store.report(&audit, &ServerFilter::default()).unwrap();
+    let server = |name: &str| report.servers.iter().find(|one| one.server.name() == name);
+    let orders = server("orders").unwrap();
+    assert!(orders.findings.iter().all(|finding| finding.control != ControlId::MinimumTlsVersion));
+    assert!(orders.readings.iter().all(|(name, _)| *name != ParameterName::SslMinProtocolVersion));
+    assert_eq!(
+        orders.findings.len() + 1,
+        known.servers.iter().find(|one| one.server.id == orders.server.id).unwrap().findings.len()
+    );
+    // Nothing can be said of a kind that is not known: the gap alone tells of that server.
+    assert!(server("catalog").is_none());
+    assert_eq!(report.summary.servers + 1, known.summary.servers);
+    assert!(!report.run.complete);
+    let newer: Vec<_> = report.gaps.iter().filter(|gap| gap.blind.detail.contains("newer hostssl")).collect();
+    let [first, second] = newer.as_slice() else { panic!("{newer:?}") };
+    assert!(
+        first.scope.to_string().ends_with("/catalog") && first.blind.detail.contains("the kind `managed-instance`")
+    );
+    for word in ["the setting `ssl_ecdh_curve`", "of port 5432 the verdict `quantum`", "the control `key-size`"] {
+        assert!(second.blind.detail.contains(word), "{word}: {}", second.blind.detail);
+    }
+    // Its page has everything that was kept, and says what is not known.
+    let detail = store.server(&audit, &server_key(&estate.id("orders"))).unwrap().unwrap();
+    assert!(detail.readings.iter().any(|reading| reading.name() == Word::Other("ssl_ecdh_curve".into())));
+    assert_eq!(detail.newer.len(), 3, "{:?}", detail.newer);
+}
+
 #[test]
 fn floors_are_sorted_by_what_they_accept() {
     let (_directory, store) = opened();

@@ -367,7 +367,7 @@ async fn head(shared: &Shared, key: String, at: At, tab: &'static str, shell: Sh
     };
     let head = Head {
         ago: Ago::new(audit.started_ms),
-        listeners: Listener::all(&detail)?,
+        listeners: Listener::all(&detail),
         evidence: sources(&detail),
         kind: kind_title(&row.server.kind),
         portal,

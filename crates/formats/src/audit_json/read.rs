@@ -36,8 +36,8 @@ impl Advice for InvalidAuditJson {
 }
 
 /// Reads what audits are compared by: the run and its scope, the servers, what was found of them, and the gaps. The readings,
-/// what was seen on the wire, tags and subscriptions are not in the result. Failures keep their waivers. Words of a later version are unknown outcomes, and
-/// findings of controls that this version does not have are left out.
+/// what was seen on the wire, tags and subscriptions are not in the result. Failures keep their waivers. What words of a later
+/// version say is unknown: a server with such words has a gap that names them, and the audit is not complete.
 ///
 /// # Errors
 ///
@@ -47,14 +47,15 @@ pub fn read(text: impl io::Read) -> Result<AuditReport, InvalidAuditJson> {
     if audit.schema != SCHEMA {
         return Err(InvalidAuditJson::Schema(audit.schema.chars().take(80).collect()));
     }
+    let newer: Vec<Gap> = audit.servers.iter().filter_map(newer_words).collect();
     let servers: Vec<ServerReport> = audit.servers.into_iter().map(server_report).collect::<Result<_, _>>()?;
     let mut summary = Summary::default();
     servers.iter().for_each(|server| summary.count(server.outcome));
     let RunRead { id, started_at, finished_at, cloud, scope, profile, tool_version, complete } = audit.run;
-    let scope = scope.into();
+    let (scope, complete) = (scope.into(), complete && newer.is_empty());
     let run =
         AuditRun { id, started_at, finished_at, principals: Vec::new(), cloud, scope, profile, tool_version, complete };
-    let gaps = audit.gaps.into_iter().map(Gap::from).collect();
+    let gaps = audit.gaps.into_iter().map(Gap::from).chain(newer).collect();
     Ok(AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps, overlay: Overlay::default() })
 }
 
@@ -157,6 +158,17 @@ impl From<GapRead> for Gap {
     }
 }
 
+/// What of a server this version does not know.
+fn newer_words(server: &ServerRead) -> Option<Gap> {
+    let kind = Kind::from_code(&server.kind).is_none().then(|| format!("the kind `{}`", server.kind));
+    let unknown = server.findings.iter().filter(|finding| ControlId::from_code(&finding.control).is_none());
+    let controls =
+        unknown.map(|finding| format!("the control `{}` with the outcome `{}`", finding.control, finding.outcome));
+    let words: Vec<String> = kind.into_iter().chain(controls).collect();
+    let gap = || Gap { scope: GapScope::read(&server.id), blind: Unchecked::of_a_newer_version(&words) };
+    (!words.is_empty()).then(gap)
+}
+
 fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> {
     Ok(ServerReport {
         ssl_enforcement: SslEnforcement::from_code(&server.ssl_enforcement).unwrap_or(SslEnforcement::Unknown),
@@ -212,7 +224,11 @@ fn outcome(word: &str) -> Outcome {
 }
 
 fn unchecked(reason: &str, detail: String, missing_permission: Option<String>) -> Unchecked {
-    let mut unchecked = Unchecked::new(Reason::from_code(reason).unwrap_or(Reason::MalformedAnswer), detail);
+    let (reason, detail) = match Reason::from_code(reason) {
+        Some(reason) => (reason, detail),
+        None => (Reason::MalformedAnswer, format!("{reason}: {detail}")),
+    };
+    let mut unchecked = Unchecked::new(reason, detail);
     unchecked.missing_permission = missing_permission.map(Into::into);
     unchecked
 }

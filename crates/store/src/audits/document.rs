@@ -7,7 +7,7 @@ use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
     Confidence, ControlId, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId,
-    Severity, SslEnforcement, Unchecked,
+    Severity, SslEnforcement, Unchecked, Word,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -179,14 +179,20 @@ impl From<&Unchecked> for StoredBlind {
 impl StoredBlind {
     /// The model's form. A reason of another version is kept in its detail.
     pub(crate) fn blind(&self) -> Unchecked {
-        let reason = Reason::from_code(&self.reason).unwrap_or(Reason::AzureError);
+        let (reason, detail) = match Reason::from_code(&self.reason) {
+            Some(reason) => (reason, self.detail.clone()),
+            None => (Reason::MalformedAnswer, format!("{}: {}", self.reason, self.detail)),
+        };
         Unchecked {
             reason,
             missing_permission: self.missing_permission.as_deref().map(Into::into),
-            detail: self.detail.as_str().into(),
+            detail: detail.into(),
         }
     }
 }
+
+/// What was observed of a server, and of the primary that it has.
+type ObservedServer = (Posture, Option<Reading<Posture>>);
 
 impl ServerFacts {
     pub(crate) fn of(posture: &Posture, primary: Option<&Reading<Posture>>) -> Self {
@@ -211,13 +217,14 @@ impl ServerFacts {
         }
     }
 
-    /// What was observed at `observed_at`, to be judged again, with what was observed of the primary.
-    pub(crate) fn posture(&self, observed_at: &str) -> Result<(Posture, Option<Reading<Posture>>), StoreError> {
+    /// What was observed at `observed_at`, to be judged again, with what was observed of the primary. `None` for a server of
+    /// a kind that this version does not know.
+    pub(crate) fn posture(&self, observed_at: &str) -> Result<Option<ObservedServer>, StoreError> {
         let id = |text: &str| ResourceId::try_from(text).map_err(|_| corrupt("an id"));
-        let kind = model::Kind::from_code(&self.kind);
+        let Some(kind) = model::Kind::from_code(&self.kind) else { return Ok(None) };
         let server = model::Server {
             id: id(&self.id)?,
-            kind: kind.ok_or_else(|| corrupt("a kind of server"))?,
+            kind,
             location: self.location.as_str().into(),
             state: self.state.as_deref().map(model::ServerState::new),
             fqdn: self.fqdn.as_deref().map(Into::into),
@@ -228,14 +235,17 @@ impl ServerFacts {
             administrator: None,
             created_at: None,
         };
-        let readings = self.readings.iter().map(StoredReading::reading).collect::<Result<_, _>>()?;
+        let readings = self.readings.iter().filter_map(|one| one.reading().transpose()).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {
             None => None,
-            Some(OfPrimary::Seen(facts)) => Some(Reading::Known(facts.posture(observed_at)?.0)),
+            Some(OfPrimary::Seen(facts)) => Some(match facts.posture(observed_at)? {
+                Some((posture, _)) => Reading::Known(posture),
+                None => Reading::Unknown(Unchecked::of_a_newer_version(&[format!("the kind `{}`", facts.kind)])),
+            }),
             Some(OfPrimary::Unseen(blind)) => Some(Reading::Unknown(blind.blind())),
         };
         let wire = self.wire.iter().map(|look| look.observation(observed_at)).collect::<Result<_, _>>()?;
-        Ok((Posture { server, readings, wire }, primary))
+        Ok(Some((Posture { server, readings, wire }, primary)))
     }
 }
 
@@ -262,8 +272,15 @@ impl StoredReading {
         }
     }
 
-    fn reading(&self) -> Result<(ParameterName, Reading<Parameter>), StoreError> {
-        let name = ParameterName::from_key(&self.setting).ok_or_else(|| corrupt("a setting"))?;
+    /// The setting, as far as this version knows it.
+    #[must_use]
+    pub fn name(&self) -> Word<ParameterName> {
+        Word::read(&self.setting)
+    }
+
+    /// The model's form; `None` for a setting that this version does not know.
+    fn reading(&self) -> Result<Option<(ParameterName, Reading<Parameter>)>, StoreError> {
+        let Some(name) = self.name().known() else { return Ok(None) };
         let reading = match (&self.value, &self.blind) {
             (Some(value), _) => {
                 let parameter = Parameter::in_effect(name, value).waiting_for_restart(self.pending_restart);
@@ -275,7 +292,7 @@ impl StoredReading {
             (None, Some(blind)) => Reading::Unknown(blind.blind()),
             (None, None) => return Err(corrupt("a reading")),
         };
-        Ok((name, reading))
+        Ok(Some((name, reading)))
     }
 
     /// Whether the excerpt is the one that was hashed; `None` when there is none.
@@ -324,10 +341,17 @@ impl StoredFinding {
         outcome(&self.outcome)
     }
 
-    pub(crate) fn finding(&self) -> Result<Finding, StoreError> {
-        let control = ControlId::from_code(&self.control).ok_or_else(|| corrupt("a control"))?;
+    /// The control, as far as this version knows it.
+    #[must_use]
+    pub fn control(&self) -> Word<ControlId> {
+        Word::read(&self.control)
+    }
+
+    /// The model's form; `None` for a control that this version does not know.
+    pub(crate) fn finding(&self) -> Option<Finding> {
+        let control = self.control().known()?;
         let text = |text: &Option<String>| text.clone().map(Into::into);
-        Ok(Finding {
+        Some(Finding {
             control,
             outcome: self.outcome(),
             severity: Severity::from_code(&self.severity).unwrap_or(Severity::High),
@@ -367,11 +391,11 @@ mod tests {
         let before = r#"{"id":"/subscriptions/s/resourceGroups/g/providers/Microsoft.DBforPostgreSQL/flexibleServers/a",
             "kind":"flexible","location":"westeurope","state":null,"fqdn":null,"role":"none","primary":null,"readings":[]}"#;
         let facts: ServerFacts = read(before).unwrap();
-        let (mut posture, _) = facts.posture("2026-01-01T00:00:00Z").unwrap();
+        let (mut posture, _) = facts.posture("2026-01-01T00:00:00Z").unwrap().unwrap();
         assert!(posture.server.tags.is_empty());
         posture.server.tags = [("environment", "staging")].into_iter().collect();
         let text = serde_json::to_string(&ServerFacts::of(&posture, None)).unwrap();
-        let (read_back, _) = read::<ServerFacts>(&text).unwrap().posture("2026-01-01T00:00:00Z").unwrap();
+        let (read_back, _) = read::<ServerFacts>(&text).unwrap().posture("2026-01-01T00:00:00Z").unwrap().unwrap();
         assert_eq!(read_back.server.tags, posture.server.tags);
     }
 }

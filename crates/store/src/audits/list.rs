@@ -3,6 +3,7 @@
 use super::current::{known, read_standings};
 use super::document::{self, RunDocument, ServerFacts, ServerJudgement, StoredBlind, StoredScope};
 use super::listener::StoredListener;
+use super::newer;
 use super::save::{outcome_code, outcome_from};
 use super::types::Code as _;
 use super::types::{
@@ -543,6 +544,7 @@ pub(crate) fn server(
     };
     let probed = evidence.as_ref().and_then(|state| state.probe.as_ref());
     Ok(Some(ServerDetail {
+        newer: newer::words(&facts, &judgement),
         probed_by: probed.map(|probe| probe.source.to_string()).filter(|id| *id != audit.id),
         wire: match probed {
             Some(_) => evidence.iter().flat_map(standing_listeners).collect(),

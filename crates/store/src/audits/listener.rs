@@ -5,7 +5,9 @@
 
 use super::document::StoredBlind;
 use crate::StoreError;
-use hostssl_model::{Acceptance, Reading, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion};
+use hostssl_model::{
+    Acceptance, Reading, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
+};
 use serde::{Deserialize, Serialize};
 
 /// One observation of one listener.
@@ -96,7 +98,7 @@ impl StoredListener {
     /// The model's form, as it was seen at `observed_at`.
     pub(crate) fn observation(&self, observed_at: &str) -> Result<WireObservation, StoreError> {
         let listener = match (&self.seen, &self.blind) {
-            (Some(seen), _) => Reading::Known(seen.listener()?),
+            (Some(seen), _) => seen.listener(),
             (None, Some(blind)) => Reading::Unknown(blind.blind()),
             (None, None) => {
                 return Err(StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned()));
@@ -108,30 +110,36 @@ impl StoredListener {
 }
 
 impl StoredListenerState {
-    /// The model's form.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Corrupt`] when a word is unknown.
-    pub fn listener(&self) -> Result<WireListener, StoreError> {
-        let corrupt = || StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned());
-        let transport = WireTransport::from_code(&self.transport).ok_or_else(corrupt)?;
+    /// The model's form. A verdict that this version does not know is none, and what it does not know of versions is left out.
+    #[must_use]
+    pub fn listener(&self) -> Reading<WireListener> {
+        let Some(transport) = WireTransport::from_code(&self.transport) else {
+            return Reading::Unknown(Unchecked::of_a_newer_version(&[format!("the verdict `{}`", self.transport)]));
+        };
         let version = |(name, seen): &(String, String)| {
-            let version = WireVersion::ALL.into_iter().find(|one| one.words() == name).ok_or_else(corrupt)?;
             let seen = match seen.as_str() {
                 "accepted" => Acceptance::Accepted,
                 "refused" => Acceptance::Refused,
                 _ => Acceptance::Unknown,
             };
-            Ok((version, seen))
+            Some((version(name)?, seen))
         };
-        Ok(WireListener {
+        Reading::Known(WireListener {
             transport,
             why: self.why.as_str().into(),
-            versions: self.versions.iter().map(version).collect::<Result<_, StoreError>>()?,
+            versions: self.versions.iter().filter_map(version).collect(),
             certificate: self.certificate.as_ref().map(StoredCertificate::certificate),
         })
     }
+
+    /// The versions that this version of hostssl does not know.
+    pub(crate) fn unknown_versions(&self) -> impl Iterator<Item = &str> {
+        self.versions.iter().map(|(name, _)| name.as_str()).filter(|name| version(name).is_none())
+    }
+}
+
+fn version(name: &str) -> Option<WireVersion> {
+    WireVersion::ALL.into_iter().find(|one| one.words() == name)
 }
 
 impl StoredCertificate {
@@ -149,7 +157,25 @@ impl StoredCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{Reason, Unchecked};
+    use hostssl_model::Reason;
+
+    #[test]
+    fn words_of_a_newer_version_prove_nothing_and_damage_nothing() {
+        let kept = |transport: &str| StoredListenerState {
+            transport: transport.to_owned(),
+            why: String::new(),
+            versions: [("TLS 1.2", "refused"), ("TLS 1.4", "accepted"), ("TLS 1.3", "negotiated")]
+                .map(|(version, seen)| (version.to_owned(), seen.to_owned()))
+                .into(),
+            certificate: None,
+        };
+        let Reading::Known(listener) = kept("enforced").listener() else { unreachable!("the verdict is known") };
+        let seen: Vec<_> = listener.versions.iter().map(|(version, seen)| (version.words(), *seen)).collect();
+        assert_eq!(seen, [("TLS 1.2", Acceptance::Refused), ("TLS 1.3", Acceptance::Unknown)]);
+        assert_eq!(kept("enforced").unknown_versions().collect::<Vec<_>>(), ["TLS 1.4"]);
+        let Reading::Unknown(unchecked) = kept("quantum").listener() else { unreachable!("the verdict is not known") };
+        assert!(unchecked.detail.contains("`quantum`"), "{}", unchecked.detail);
+    }
 
     #[test]
     fn what_is_kept_is_what_was_seen() {

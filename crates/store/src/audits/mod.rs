@@ -11,6 +11,7 @@ mod document;
 mod evidence;
 mod list;
 mod listener;
+mod newer;
 mod report;
 mod save;
 mod tags;
@@ -22,6 +23,7 @@ pub(crate) use report::{check_documents, report as report_of};
 
 pub use document::{StoredBlind, StoredFinding, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
+pub use newer::NewerWords;
 pub use save::server_key;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
@@ -371,7 +373,7 @@ impl AuditStore {
     }
 
     /// The report as it was, with the servers that pass the filter: for every format of a report. The summary counts
-    /// those servers.
+    /// those servers. What of them this version does not know is among the gaps.
     ///
     /// # Errors
     ///
@@ -381,7 +383,7 @@ impl AuditStore {
     }
 
     /// Hands over the servers of an audit that pass the filter, as they were, one by one: for callers that need no more
-    /// than one at a time.
+    /// than one at a time. Returns what of them this version does not know.
     ///
     /// # Errors
     ///
@@ -391,7 +393,7 @@ impl AuditStore {
         audit: &AuditEntry,
         filter: &ServerFilter,
         take: &mut dyn FnMut(ServerReport),
-    ) -> Result<(), StoreError> {
+    ) -> Result<NewerWords, StoreError> {
         self.read(|connection| report::each_server(connection, audit, filter, take))
     }
 

@@ -3,6 +3,7 @@
 use super::document::{self, ServerFacts, ServerJudgement};
 use super::evidence::ServerEvidence;
 use super::list::{ServerSource, condition, unsigned};
+use super::newer::NewerWords;
 use super::save::outcome_from;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
@@ -22,7 +23,7 @@ pub(crate) fn report(
 ) -> Result<AuditReport, StoreError> {
     let mut servers = Vec::new();
     let mut summary = Summary::default();
-    each_server(connection, audit, filter, &mut |server| {
+    let newer = each_server(connection, audit, filter, &mut |server| {
         summary.count(server.outcome);
         servers.push(server);
     })?;
@@ -35,19 +36,21 @@ pub(crate) fn report(
         scope: audit.scope.clone(),
         profile: audit.profile.clone(),
         tool_version: audit.tool_version.clone(),
-        complete: audit.complete,
+        complete: audit.complete && newer.gaps.is_empty(),
     };
-    let (subscriptions, gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
+    let (subscriptions, mut gaps) = (subscriptions(connection, audit)?, gaps(connection, audit)?);
+    gaps.extend(newer.gaps);
     Ok(AuditReport { run, summary, subscriptions, servers, gaps, overlay: Overlay::default() })
 }
 
-/// Hands over the servers of an audit that pass the filter one by one, in the order of the report.
+/// Hands over the servers of an audit that pass the filter one by one, in the order of the report. Returns what of them this
+/// version does not know.
 pub(crate) fn each_server(
     connection: &Connection,
     audit: &AuditEntry,
     filter: &ServerFilter,
     take: &mut dyn FnMut(ServerReport),
-) -> Result<(), StoreError> {
+) -> Result<NewerWords, StoreError> {
     let (condition, values) = condition(audit, filter);
     let source = ServerSource::of(audit);
     // Only the present has evidence of its own.
@@ -61,16 +64,21 @@ pub(crate) fn each_server(
         source.table,
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
+    let mut newer = NewerWords::default();
     while let Some(row) = rows.next()? {
         let facts: ServerFacts = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let judgement: ServerJudgement = document::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-        let mut report = as_it_was(&facts, &judgement, &audit.started_at)?;
+        newer.add(&facts, &judgement);
+        let Some(mut report) = as_it_was(&facts, &judgement, &audit.started_at)? else {
+            newer.servers += 1;
+            continue;
+        };
         if let Some(evidence) = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
             bring_up_to_date(&mut report, ServerEvidence::read(evidence)?, outcome_from(row.get(3)?));
         }
         take(report);
     }
-    Ok(())
+    Ok(newer)
 }
 
 /// Whether every server of an audit is still kept, and everything that is kept of them still has the SHA-256 under which it was kept.
@@ -104,18 +112,23 @@ pub(crate) fn check_documents(connection: &Connection, audit: &AuditEntry) -> Re
     Ok(())
 }
 
-fn as_it_was(facts: &ServerFacts, judgement: &ServerJudgement, observed_at: &str) -> Result<ServerReport, StoreError> {
-    let (posture, primary) = facts.posture(observed_at)?;
-    Ok(ServerReport {
+/// `None` for a server of a kind that this version does not know.
+fn as_it_was(
+    facts: &ServerFacts,
+    judgement: &ServerJudgement,
+    observed_at: &str,
+) -> Result<Option<ServerReport>, StoreError> {
+    let Some((posture, primary)) = facts.posture(observed_at)? else { return Ok(None) };
+    Ok(Some(ServerReport {
         server: posture.server,
         ssl_enforcement: judgement.ssl_enforcement(),
         minimal_tls_version: judgement.minimal_tls_version(),
         outcome: document::outcome(&judgement.outcome),
-        findings: judgement.findings.iter().map(document::StoredFinding::finding).collect::<Result<_, _>>()?,
+        findings: judgement.findings.iter().filter_map(document::StoredFinding::finding).collect(),
         readings: posture.readings,
         wire: posture.wire,
         primary: primary.map(Box::new),
-    })
+    }))
 }
 
 /// Puts the evidence of each kind that stands in place of what the newest audit saw or did not see.

@@ -371,6 +371,8 @@ pub struct ServerDetail {
     pub wire: Vec<StoredListener>,
     /// What the controls said.
     pub findings: Vec<StoredFinding>,
+    /// The words in all that which this version does not know, each with what it stands for.
+    pub newer: Vec<String>,
     /// Of the present: the evidence of each kind that stands.
     pub evidence: Option<CurrentState>,
     /// The id of the audit that the listeners were last probed by, when that is another one than the newest.

@@ -3,8 +3,8 @@
 use crate::exchanges::Taken;
 use crate::options::Exchange;
 use crate::view::{Badge, When};
-use hostssl_model::{Acceptance, TlsVersion, WireListener, WireTransport, WireVersion};
-use hostssl_store::{ServerDetail, StoreError, StoredBlind};
+use hostssl_model::{Acceptance, Reading, TlsVersion, WireListener, WireTransport, WireVersion};
+use hostssl_store::{ServerDetail, StoredBlind, StoredListener, StoredListenerState};
 
 /// A listener as the newest probe of it saw it.
 pub(crate) struct Listener {
@@ -18,14 +18,14 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Every listener of a server.
-    pub(super) fn all(detail: &ServerDetail) -> Result<Vec<Self>, StoreError> {
-        let listener = |one: &hostssl_store::StoredListener| {
-            Ok(Self {
-                port: one.port,
-                address: one.address.clone(),
-                known: one.seen.as_ref().map(hostssl_store::StoredListenerState::listener).transpose()?,
-                unchecked: one.blind.clone(),
-            })
+    pub(super) fn all(detail: &ServerDetail) -> Vec<Self> {
+        let listener = |one: &StoredListener| {
+            let (known, unchecked) = match one.seen.as_ref().map(StoredListenerState::listener) {
+                Some(Reading::Known(listener)) => (Some(listener), None),
+                Some(Reading::Unknown(unchecked)) => (None, Some(StoredBlind::from(&unchecked))),
+                None => (None, one.blind.clone()),
+            };
+            Self { port: one.port, address: one.address.clone(), known, unchecked }
         };
         detail.wire.iter().map(listener).collect()
     }
