@@ -5,7 +5,8 @@ use crate::azure_hosts::is_azure;
 use crate::error::CliError;
 use crate::state::instant;
 use clap::Args;
-use hostssl_formats::{probe_json, safe};
+use hostssl_formats::probe_json::{self, ProbeAsked};
+use hostssl_formats::safe;
 use hostssl_model::{AuditReport, Outcome, Standing};
 use hostssl_ops::observation;
 use hostssl_probe::report::EndpointReport;
@@ -102,20 +103,24 @@ pub(crate) struct ProbeKeeper {
 impl ProbeKeeper {
     /// Will keep a probe that asks `asked`, from its first endpoint on: one that ended before it, because it was asked for
     /// wrongly, saw nothing to keep.
-    pub(crate) fn begin(args: &KeepArgs, asked: &serde_json::Value) -> Self {
+    pub(crate) fn begin(args: &KeepArgs, asked: &ProbeAsked) -> Self {
         let mut keeper =
             Self { to_begin: None, kept: None, waiting: Vec::new(), flushed: Instant::now(), retain: args.retain };
-        if !args.no_save {
+        if args.no_save {
+            return keeper;
+        }
+        let to_begin = asked.to_text().map_err(|error| CliError::defect(&error)).and_then(|asked| {
             let probe = NewProbe {
                 id: uuid::Uuid::now_v7().to_string(),
                 started_ms: Timestamp::now().as_millisecond(),
                 tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-                asked: asked.to_string(),
+                asked,
             };
-            match args.state.directory(false) {
-                Ok(directory) => keeper.to_begin = Some((directory, probe)),
-                Err(error) => keeper.give_up(&error),
-            }
+            Ok((args.state.directory(false)?, probe))
+        });
+        match to_begin {
+            Ok(to_begin) => keeper.to_begin = Some(to_begin),
+            Err(error) => keeper.give_up(&error),
         }
         keeper
     }

@@ -45,6 +45,7 @@ pub mod probe_json;
 pub mod probe_metrics;
 pub mod probe_text;
 mod query;
+pub mod role_json;
 pub mod run_refused;
 pub mod run_sessions;
 pub mod run_text;

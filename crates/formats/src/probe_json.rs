@@ -2,11 +2,13 @@
 //!
 //! The schema is committed as `docs/schemas/probe-v1.schema.json`.
 
+mod asked;
 mod convert;
 mod endpoint;
 mod version;
 mod words;
 
+pub use asked::ProbeAsked;
 use hostssl_probe::report::EndpointReport;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;

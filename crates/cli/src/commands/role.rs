@@ -7,7 +7,7 @@ use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_azure::permissions;
 use hostssl_formats::output::Format;
-use serde_json::json;
+use hostssl_formats::role_json::CustomRole;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
@@ -55,17 +55,8 @@ pub(crate) fn run(command: &RoleCommand, talk: &OutputArgs) -> Result<Exit, CliE
     if !args.management_group.is_empty() {
         actions.push(permissions::READ_DESCENDANTS);
     }
-    // Members in the form and the case that `az role definition create` takes.
-    let role = json!({
-        "Name": name,
-        "IsCustom": true,
-        "Description": description,
-        "Actions": actions,
-        "NotActions": [],
-        "DataActions": [],
-        "NotDataActions": [],
-        "AssignableScopes": scopes,
-    });
+    let role = CustomRole::new(name, description, &actions, &scopes).value();
+    let role = role.map_err(|error| CliError::defect(&error))?;
     stdout::write_value(&role, None, Format::Json, stdout::palette(talk))?;
     if !talk.quiet && args.subscription.is_empty() && args.management_group.is_empty() {
         say!("hint: name where it can be assigned, with --subscription or --management-group");

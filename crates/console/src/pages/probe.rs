@@ -8,6 +8,7 @@ use crate::view::{Badge, Shell, When, count, plural};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hostssl_formats::probe_json::ProbeAsked;
 use hostssl_model::WorstListener;
 use hostssl_store::{Enforcement, Page, ProbeEntry};
 use serde::Deserialize;
@@ -72,15 +73,6 @@ struct Judgement {
     reason: Option<String>,
 }
 
-/// The names that were tried.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Tried {
-    users: Vec<String>,
-    databases: Vec<String>,
-    replication: Vec<String>,
-}
-
 #[derive(Template)]
 #[template(path = "probe.html")]
 struct ProbePage {
@@ -91,7 +83,7 @@ struct ProbePage {
     endpoints: String,
     /// What shows all that was seen.
     command: String,
-    tried: Tried,
+    tried: ProbeAsked,
     rows: Vec<(Badge, Endpoint)>,
     paging: Paging,
 }
@@ -126,7 +118,7 @@ pub(crate) async fn show(
         ],
         endpoints: plural(probe.endpoints(), "endpoint"),
         command: format!("hostssl runs show {} -o json", probe.id),
-        tried: serde_json::from_str(&probe.asked).unwrap_or_default(),
+        tried: ProbeAsked::read(&probe.asked).unwrap_or_default(),
         paging: Paging::new(looked.page, SIZE, probe.endpoints(), |page| format!("/probes/{}?page={page}", probe.id)),
         rows: endpoints.into_iter().map(|endpoint| (Badge::from(endpoint.verdict), endpoint)).collect(),
         probe,

@@ -22,6 +22,7 @@ use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
 use futures::StreamExt;
+use hostssl_formats::probe_json::ProbeAsked;
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::outcome;
 use hostssl_model::Outcome;
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         // From now on, an interrupt ends with a whole report.
         let mut signals = Signals::of_an_end();
         let options = ProbeOptions { conversations: parallel, ..options(args, root_files)? };
-        let asked = asked(&options);
+        let asked = ProbeAsked::from(&options);
         let prober = Arc::new(prober(options)?);
         let mut keeper = ProbeKeeper::begin(&args.keep, &asked);
         let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(talk));
@@ -177,27 +178,6 @@ impl Tally {
             _ => Exit::Incomplete,
         }
     }
-}
-
-/// What is asked of every endpoint, for readers of a kept probe.
-fn asked(options: &ProbeOptions) -> serde_json::Value {
-    let replication = options.replication.iter().map(|kind| match kind {
-        hostssl_probe::Replication::None => "none",
-        hostssl_probe::Replication::Physical => "physical",
-        hostssl_probe::Replication::Logical => "logical",
-    });
-    serde_json::json!({
-        "users": options.users,
-        "databases": options.databases,
-        "names": match options.names {
-            StartupNames::Given => "given",
-            StartupNames::Fewest => "fewest",
-            StartupNames::WellKnown => "well-known",
-        },
-        "repeat": options.repeat,
-        "replication": replication.collect::<Vec<_>>(),
-        "expiryDays": options.expiry_days,
-    })
 }
 
 fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<ProbeOptions, CliError> {
