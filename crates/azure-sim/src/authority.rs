@@ -8,11 +8,11 @@ use crate::json::{put, quoted};
 use crate::path::Target;
 use crate::render;
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 use crate::token;
 
 /// Answers what needs no token.
-pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
+pub(crate) fn answer(call: &Call<'_>, simulation: &AzureState) -> Reply {
     match call.target {
         Target::OpenId(tenant) => openid(call, simulation, tenant),
         Target::Token(tenant) => grant(call, simulation, tenant),
@@ -23,7 +23,7 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
     }
 }
 
-fn openid(call: &Call<'_>, simulation: &Inner, tenant: &str) -> Reply {
+fn openid(call: &Call<'_>, simulation: &AzureState, tenant: &str) -> Reply {
     let shared = ["common", "organizations"].iter().any(|name| tenant.eq_ignore_ascii_case(name));
     match simulation.estate.tenant(tenant) {
         Some((_, record)) => token::openid_configuration(call.base, &record.id),
@@ -44,7 +44,7 @@ fn unknown_tenant(tenant: &str) -> Reply {
 }
 
 /// The client credentials grant, by secret or by assertion.
-fn grant(call: &Call<'_>, simulation: &Inner, tenant: &str) -> Reply {
+fn grant(call: &Call<'_>, simulation: &AzureState, tenant: &str) -> Reply {
     let Some((_, record)) = simulation.estate.tenant(tenant) else {
         return unknown_tenant(tenant);
     };
@@ -100,7 +100,7 @@ fn grant(call: &Call<'_>, simulation: &Inner, tenant: &str) -> Reply {
 }
 
 /// The App Service form of managed identity (api-version 2019-08-01): the header proves that the caller is inside.
-fn managed_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
+fn managed_identity(call: &Call<'_>, simulation: &AzureState) -> Reply {
     let inside = call.headers.get("x-identity-header").is_some_and(|value| !value.is_empty());
     if !inside {
         return Reply::error(
@@ -129,7 +129,7 @@ fn managed_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
 }
 
 /// The token that a pipeline trades for an Azure one.
-fn pipeline_identity(call: &Call<'_>, simulation: &Inner) -> Reply {
+fn pipeline_identity(call: &Call<'_>, simulation: &AzureState) -> Reply {
     if !call.headers.contains_key(AUTHORIZATION) {
         return Reply::error(StatusCode::UNAUTHORIZED, "Unauthorized", "The system access token is missing.");
     }

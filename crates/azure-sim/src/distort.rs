@@ -15,7 +15,7 @@ use crate::operation::Operation;
 use crate::path::{SubscriptionPart, Target};
 use crate::refuse::{self, too_many};
 use crate::reply::{self, Content, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 use crate::token::Refusal;
 
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Our services aren't available right now</title></head><body><h1>\
@@ -23,7 +23,7 @@ const PAGE: &str = "<!DOCTYPE html><html><head><title>Our services aren't availa
                     possible. Please check back soon.</p></body></html>";
 
 /// The answer that a fault gives in place of the handler, if one does. Delays are waited for here.
-pub(crate) async fn instead(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
+pub(crate) async fn instead(call: &Call<'_>, simulation: &AzureState) -> Option<Reply> {
     for fault in &call.faults {
         let reply = match fault {
             Fault::Delay { delay } => {
@@ -64,7 +64,7 @@ fn server_name<'a>(call: &Call<'a>) -> &'a str {
     }
 }
 
-fn forbidden(call: &Call<'_>, simulation: &Inner) -> Reply {
+fn forbidden(call: &Call<'_>, simulation: &AzureState) -> Reply {
     let kind = call.kind().or_else(|| {
         let server = simulation.estate.servers.get(call.place.server?)?;
         Some(server.kind)

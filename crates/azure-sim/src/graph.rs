@@ -12,10 +12,9 @@ use crate::call::Call;
 use crate::estate::{Record, SubscriptionRecord, TenantRecord};
 use crate::fleet::{GraphView, Kind};
 use crate::json::{put, quoted, string};
-use crate::read::group_names;
 use crate::render;
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// The most rows on a page, by documentation.
 const MAX_ROWS: usize = 1_000;
@@ -41,7 +40,7 @@ struct Options {
 }
 
 /// Answers a query.
-pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
+pub(crate) fn answer(call: &Call<'_>, simulation: &AzureState) -> Reply {
     let window = simulation.graph_window(&call.principal.object);
     if let Some((false, _, resets)) = window {
         return quota(
@@ -111,13 +110,13 @@ fn kinds(query: &str) -> Vec<Kind> {
 }
 
 /// For each subscription of the fleet, whether the query covers it and the principal's tenant owns it.
-fn scope(simulation: &Inner, tenant: &TenantRecord, request: &Request) -> Vec<bool> {
+fn scope(simulation: &AzureState, tenant: &TenantRecord, request: &Request) -> Vec<bool> {
     let estate = &simulation.estate;
     let mut covered = vec![false; estate.subscriptions.len()];
     let groups: Option<Vec<&str>> = request
         .management_groups
         .as_ref()
-        .map(|names| names.iter().filter_map(|name| group_names(tenant, name)).flatten().collect());
+        .map(|names| names.iter().filter_map(|name| tenant.group_names(name)).flatten().collect());
     let in_groups = |subscription: &SubscriptionRecord| {
         let parent = subscription.management_group.as_deref().unwrap_or(&tenant.id);
         groups.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(parent)))
@@ -137,7 +136,7 @@ fn scope(simulation: &Inner, tenant: &TenantRecord, request: &Request) -> Vec<bo
     covered
 }
 
-fn rows(simulation: &Inner, tenant: &TenantRecord, request: &Request, kinds: &[Kind], scope: &[bool]) -> Reply {
+fn rows(simulation: &AzureState, tenant: &TenantRecord, request: &Request, kinds: &[Kind], scope: &[bool]) -> Reply {
     let matches = |record: &Record| {
         kinds.contains(&record.kind)
             && record.graph != GraphView::Missing
@@ -183,7 +182,7 @@ fn resume(token: &str) -> Option<usize> {
     text.strip_prefix("row ")?.parse().ok()
 }
 
-fn row(out: &mut String, simulation: &Inner, tenant: &TenantRecord, record: &Record) {
+fn row(out: &mut String, simulation: &AzureState, tenant: &TenantRecord, record: &Record) {
     let subscription = simulation
         .estate
         .subscriptions

@@ -6,7 +6,7 @@ use crate::operation::Operation;
 use crate::path::Target;
 use crate::random::Guid;
 use crate::reply::Reply;
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// What is left of the buckets when nothing is throttled: the sizes that production showed in 2026, less one.
 const READS_LEFT: u32 = 1_099;
@@ -17,7 +17,7 @@ const GLOBAL_FACTOR: u32 = 15;
 /// Adds identifiers and rate-limit headers. `remaining` is what the bucket had left after this request, if any.
 pub(crate) fn finish(
     mut reply: Reply,
-    simulation: &Inner,
+    simulation: &AzureState,
     sequence: u64,
     operation: Operation,
     target: &Target<'_>,

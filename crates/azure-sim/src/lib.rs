@@ -10,6 +10,7 @@
 
 mod authority;
 mod call;
+mod change;
 mod clock;
 mod distort;
 mod environment;
@@ -25,8 +26,10 @@ mod log_analytics;
 mod logs;
 mod long_running;
 mod operation;
+mod operations;
 mod parameters;
 mod path;
+mod pipeline;
 mod random;
 mod read;
 mod refuse;
@@ -35,6 +38,7 @@ mod reply;
 mod scenario;
 mod server;
 mod simulation;
+mod state;
 mod throttle;
 mod token;
 mod transport;

@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::json::quoted;
 use crate::logs;
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// The workspace of the demonstration.
 pub const DEMO_WORKSPACE: &str = "11111111-2222-3333-4444-555555555555";
@@ -29,7 +29,7 @@ struct Request {
 }
 
 /// Answers a query.
-pub(crate) fn answer(call: &Call<'_>, simulation: &Inner, workspace: &str) -> Reply {
+pub(crate) fn answer(call: &Call<'_>, simulation: &AzureState, workspace: &str) -> Reply {
     if !workspace.eq_ignore_ascii_case(DEMO_WORKSPACE) {
         return Reply::error(StatusCode::NOT_FOUND, "WorkspaceNotFoundError", "The workspace could not be found.");
     }

@@ -5,7 +5,7 @@ use crate::estate::Record;
 use crate::json::{put, quoted};
 use crate::parameters::{self, LOG_DAYS, LOG_DOWNLOAD};
 use crate::reply::{self, Content, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
@@ -113,7 +113,7 @@ fn file_name(day: i64) -> String {
 }
 
 /// The server whose log a signed address is of.
-fn record_of<'a>(simulation: &'a Inner, server: &str) -> Option<&'a Record> {
+fn record_of<'a>(simulation: &'a AzureState, server: &str) -> Option<&'a Record> {
     simulation.estate.servers.iter().find(|record| record.name() == server)
 }
 
@@ -157,7 +157,7 @@ fn is_signed(query: &str) -> bool {
 }
 
 /// Answers a download, as storage does: the signature is what counts, and a token beside it is a mistake of the client.
-pub(crate) fn download(call: &Call<'_>, simulation: &Inner, server: &str, file: &str) -> Reply {
+pub(crate) fn download(call: &Call<'_>, simulation: &AzureState, server: &str, file: &str) -> Reply {
     if call.headers.contains_key(AUTHORIZATION) {
         return reply::bad_request("A token was sent to storage.");
     }

@@ -1,6 +1,5 @@
 //! Long-running operations: how they are accepted, where they are polled, how they end.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -8,23 +7,19 @@ use axum::http::StatusCode;
 use tokio::time::Instant;
 
 use crate::call::Call;
+use crate::change::Change;
 use crate::clock;
 use crate::estate::Record;
 use crate::fault::Fault;
 use crate::fleet::Kind;
 use crate::json::{put, quoted};
-use crate::operation::{Change, Operation};
-use crate::path::{Plane, ServerPart, SubscriptionPart, Target};
-use crate::random::Guid;
-use crate::read;
+use crate::operation::Operation;
+use crate::operations::LongRunning;
+use crate::path::{ServerPart, SubscriptionPart, Target};
 use crate::render;
 use crate::reply::{self, Content, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 use crate::world::Turn;
-use crate::write;
-
-/// Operations remembered; the oldest are forgotten first.
-const MAX_OPERATIONS: usize = 10_000;
 
 /// The signed part of an operation's URL. Production's is a certificate, a signature and a hash of these lengths; a
 /// client must carry the whole URL along and must not log it.
@@ -38,58 +33,10 @@ static SIGNATURE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A long-running operation.
-#[derive(Debug)]
-pub(crate) struct LongRunning {
-    name: String,
-    server: usize,
-    /// The parameter that is written, if it is not the server itself.
-    parameter: Option<(Plane, String)>,
-    started: String,
-    /// Stands in the URL as `t`.
-    ticks: i64,
-    due: Instant,
-    failure: Option<(String, String)>,
-}
-
-/// Operations in progress or ended.
-#[derive(Debug, Default)]
-pub(crate) struct Operations {
-    by_name: HashMap<String, Arc<LongRunning>>,
-    order: VecDeque<String>,
-    made: u64,
-}
-
-impl Operations {
-    /// The server that an operation is about.
-    pub(crate) fn server_of(&self, name: &str) -> Option<usize> {
-        self.find(name).map(|operation| operation.server)
-    }
-
-    fn find(&self, name: &str) -> Option<Arc<LongRunning>> {
-        self.by_name.get(&name.to_ascii_lowercase()).cloned()
-    }
-
-    fn next_name(&mut self) -> String {
-        self.made += 1;
-        Guid::numbered(0x0b5e, self.made).to_string()
-    }
-
-    fn keep(&mut self, operation: Arc<LongRunning>) {
-        if self.order.len() >= MAX_OPERATIONS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.by_name.remove(&oldest);
-        }
-        self.order.push_back(operation.name.clone());
-        self.by_name.insert(operation.name.clone(), operation);
-    }
-}
-
 /// Begins an operation on a server and answers 202 with the URLs to poll.
 pub(crate) fn start(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     (index, record): (usize, &Record),
     change: Change,
     failure: Option<(String, String)>,
@@ -106,7 +53,7 @@ pub(crate) fn start(
         if let Some(mut turn) = turn {
             mutable.remember();
             if let Err(error) = turn.keep(&record.id, simulation.clock.now() + duration, &change) {
-                return write::not_kept(&error);
+                return reply::not_kept(&error);
             }
         }
         mutable.note_switch(&change, simulation.clock.now() + duration);
@@ -150,7 +97,7 @@ pub(crate) fn start(
 }
 
 /// The signed URL of an operation, at subscription and location scope.
-fn url(call: &Call<'_>, simulation: &Inner, record: &Record, operation: &LongRunning, collection: &str) -> String {
+fn url(call: &Call<'_>, simulation: &AzureState, record: &Record, operation: &LongRunning, collection: &str) -> String {
     let subscription = simulation
         .estate
         .subscriptions
@@ -177,7 +124,7 @@ fn url(call: &Call<'_>, simulation: &Inner, record: &Record, operation: &LongRun
     )
 }
 
-fn wait(simulation: &Inner, reply: Reply) -> Reply {
+fn wait(simulation: &AzureState, reply: Reply) -> Reply {
     match simulation.scenario.writes.retry_after {
         Some(seconds) => reply.header("retry-after", &seconds.to_string()),
         None => reply,
@@ -185,7 +132,7 @@ fn wait(simulation: &Inner, reply: Reply) -> Reply {
 }
 
 /// The operation that a poll is about. The URL must be the one that was given out.
-fn polled(call: &Call<'_>, simulation: &Inner, name: &str) -> Result<Arc<LongRunning>, Reply> {
+fn polled(call: &Call<'_>, simulation: &AzureState, name: &str) -> Result<Arc<LongRunning>, Reply> {
     let found = simulation.operations().find(name);
     let operation = found.ok_or_else(|| {
         Reply::error(StatusCode::NOT_FOUND, "ResourceNotFound", "The requested operation was not found.")
@@ -203,7 +150,7 @@ fn polled(call: &Call<'_>, simulation: &Inner, name: &str) -> Result<Arc<LongRun
 }
 
 /// Answers a poll of `Azure-AsyncOperation`. A failed operation has status 200 too.
-pub(crate) fn poll(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
+pub(crate) fn poll(call: &Call<'_>, simulation: &AzureState, name: &str) -> Reply {
     let operation = match polled(call, simulation, name) {
         Ok(operation) => operation,
         Err(refused) => return refused,
@@ -233,7 +180,7 @@ pub(crate) fn poll(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
 
 /// Answers a poll of `Location`: 202 while the operation runs, then 200 and the resource that was
 /// written, or the error.
-pub(crate) fn result(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
+pub(crate) fn result(call: &Call<'_>, simulation: &AzureState, name: &str) -> Reply {
     let operation = match polled(call, simulation, name) {
         Ok(operation) => operation,
         Err(refused) => return refused,
@@ -248,7 +195,7 @@ pub(crate) fn result(call: &Call<'_>, simulation: &Inner, name: &str) -> Reply {
     }
     let written = simulation.estate.servers.get(operation.server);
     let body = written.and_then(|record| match &operation.parameter {
-        Some((plane, name)) => read::render_configuration(record, *plane, name),
+        Some((plane, name)) => render::configuration(record, *plane, name),
         None => {
             let mut body = String::new();
             render::server(&mut body, record);

@@ -1,10 +1,8 @@
-//! What a request is, in one word, and what a write changes.
+//! What a request is, in one word.
 
 use std::fmt;
 
-use crate::estate::Mutable;
-use crate::fleet::{Kind, ServerState};
-use crate::parameters::Parameter;
+use crate::fleet::Kind;
 
 /// What a request does. Requests are counted by it and faults are aimed with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,37 +146,5 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
-    }
-}
-
-/// What a write does to a server when it ends.
-#[derive(Debug, Default)]
-pub(crate) struct Change {
-    /// Parameters and their new values.
-    pub(crate) parameters: Vec<(&'static Parameter, String)>,
-    /// Whether the parameters go back to their defaults instead (`source` is `system-default`).
-    pub(crate) reset: bool,
-    /// A new state.
-    pub(crate) state: Option<ServerState>,
-}
-
-impl Change {
-    /// Does it.
-    pub(crate) fn apply(&self, kind: Kind, server: &mut Mutable) {
-        for (parameter, value) in &self.parameters {
-            if self.reset {
-                server.reset(parameter);
-                continue;
-            }
-            // A single server has no notion of it, and HorizonDB applies at once when asked to.
-            let waits = kind == Kind::Flexible && !parameter.dynamic;
-            server.set(parameter, value, waits);
-        }
-        if let Some(state) = self.state {
-            server.state = state;
-        }
-        if kind == Kind::ParameterGroup && !self.parameters.is_empty() {
-            server.revision = server.revision.saturating_add(1);
-        }
     }
 }

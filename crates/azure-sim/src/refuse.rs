@@ -7,7 +7,7 @@ use crate::fleet::Kind;
 use crate::operation::Operation;
 use crate::path::{SubscriptionPart, Target};
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 use crate::throttle::Verdict;
 use crate::token::Refusal;
 
@@ -28,7 +28,7 @@ pub(crate) fn token(refusal: Refusal, base: &str) -> Reply {
 }
 
 /// Refuses a tenant that does not exist, and one that does not own the subscription, whose owner is then named.
-pub(crate) fn tenant(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
+pub(crate) fn tenant(call: &Call<'_>, simulation: &AzureState) -> Option<Reply> {
     let estate = &simulation.estate;
     let Some((own, _)) = estate.tenant(&call.principal.tenant) else {
         return Some(token(Refusal::Invalid, call.base));
@@ -60,7 +60,7 @@ pub(crate) fn tenant(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
 }
 
 /// 429 when the bucket is empty; else notes in `remaining` what is left.
-pub(crate) fn throttled(call: &Call<'_>, simulation: &Inner, remaining: &mut Option<u32>) -> Option<Reply> {
+pub(crate) fn throttled(call: &Call<'_>, simulation: &AzureState, remaining: &mut Option<u32>) -> Option<Reply> {
     match simulation.take(call)? {
         Verdict::Allowed { remaining: left } => {
             *remaining = Some(left);
@@ -96,7 +96,7 @@ pub(crate) fn too_many(call: &Call<'_>, header: Option<u64>, seconds: u64) -> Re
 }
 
 /// 400 for an api-version that is missing or that the type does not have.
-pub(crate) fn version(call: &Call<'_>, simulation: &Inner) -> Option<Reply> {
+pub(crate) fn version(call: &Call<'_>, simulation: &AzureState) -> Option<Reply> {
     if call.operation == Operation::Unknown {
         return None;
     }

@@ -172,6 +172,12 @@ pub(crate) fn internal_error() -> Reply {
     )
 }
 
+/// A write that would be forgotten is not accepted.
+pub(crate) fn not_kept(error: &std::io::Error) -> Reply {
+    let message = format!("The simulated Azure cannot keep the write in the state directory: {error}.");
+    Reply::error(StatusCode::CONFLICT, "SimulatedWriteNotKept", &message)
+}
+
 /// The answer of a server that has another write on its way.
 pub(crate) fn server_busy(status: u16, name: &str) -> Reply {
     Reply::error(

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::change::Change;
 use crate::estate::Estate;
 use crate::fleet::ServerState;
-use crate::operation::Change;
 use crate::parameters;
 
 /// A line of the file.
@@ -191,7 +191,7 @@ fn apply(write: Write, estate: &Estate, now: Timestamp) {
     mutable.remember();
     mutable.note_switch(&change, Timestamp::from_millisecond(write.due_ms).unwrap_or(now));
     if left.is_zero() {
-        change.apply(record.kind, &mut mutable);
+        mutable.apply(record.kind, &change);
     } else {
         mutable.begin(Instant::now() + left, Arc::new(change));
     }
@@ -225,7 +225,7 @@ mod tests {
         drop(turn);
         let mut mutable = record.lock();
         mutable.remember();
-        change.apply(record.kind, &mut mutable);
+        mutable.apply(record.kind, &change);
     }
 
     fn value(simulation: &Simulation) -> String {

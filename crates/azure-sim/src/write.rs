@@ -1,29 +1,27 @@
 //! Writes: what is refused and what is accepted.
 
-use std::io;
-
 use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::call::Call;
+use crate::change::Change;
 use crate::estate::{Record, SubscriptionRecord};
 use crate::fault::Fault;
 use crate::fleet::{GraphView, Kind, ServerState, SubscriptionState};
 use crate::journal::WriteRecord;
 use crate::json::{put, quoted};
 use crate::long_running::start;
-use crate::operation::Change;
 use crate::parameters::{self, Parameter};
 use crate::path::{Plane, ServerPart, SubscriptionPart, Target};
 use crate::read;
 use crate::render;
 use crate::reply::{self, Content, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 use crate::world::Turn;
 
 /// Answers a write.
-pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
+pub(crate) fn answer(call: &Call<'_>, simulation: &AzureState) -> Reply {
     let Target::Subscription(id, SubscriptionPart::Server(group, kind, name, part)) = call.target else {
         return reply::no_such_path();
     };
@@ -42,7 +40,7 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
     let turn = match &simulation.world {
         Some(world) => match world.turn(estate, simulation.clock.now()) {
             Ok(turn) => Some(turn),
-            Err(error) => return not_kept(&error),
+            Err(error) => return reply::not_kept(&error),
         },
         None => None,
     };
@@ -56,14 +54,8 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
     accept(call, simulation, record, part, change, turn)
 }
 
-/// A write that would be forgotten is not accepted.
-pub(crate) fn not_kept(error: &io::Error) -> Reply {
-    let message = format!("The simulated Azure cannot keep the write in the state directory: {error}.");
-    Reply::error(StatusCode::CONFLICT, "SimulatedWriteNotKept", &message)
-}
-
 /// What stands in the way of any write to a server.
-fn refused(call: &Call<'_>, simulation: &Inner, owner: &SubscriptionRecord, record: &Record) -> Option<Reply> {
+fn refused(call: &Call<'_>, simulation: &AzureState, owner: &SubscriptionRecord, record: &Record) -> Option<Reply> {
     if owner.state == SubscriptionState::Disabled {
         return Some(Reply::gateway(
             StatusCode::CONFLICT,
@@ -131,8 +123,8 @@ fn change(call: &Call<'_>, record: &Record, part: ServerPart<'_>) -> Result<Chan
     match part {
         ServerPart::Configuration(plane, name) => {
             let parameter = match (record.kind, plane) {
-                (Kind::Cosmos, plane) => read::role(plane, name),
-                (kind, _) => read::plain(kind, name),
+                (Kind::Cosmos, plane) => parameters::of_role(plane, name),
+                (kind, _) => parameters::plain(kind, name),
             };
             let parameter = parameter.ok_or_else(|| read::no_such_parameter(record, name))?;
             let value = properties
@@ -203,7 +195,7 @@ fn admitted(parameter: &'static Parameter, value: &str) -> Result<(&'static Para
 /// Takes a write on: at once if a fault says so, else as a long-running operation.
 fn accept(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     (index, record): (usize, &Record),
     part: ServerPart<'_>,
     change: Change,
@@ -214,11 +206,11 @@ fn accept(
         if let Some(turn) = &mut turn {
             mutable.remember();
             if let Err(error) = turn.keep(&record.id, simulation.clock.now(), &change) {
-                return not_kept(&error);
+                return reply::not_kept(&error);
             }
         }
         mutable.note_switch(&change, simulation.clock.now());
-        change.apply(record.kind, &mut mutable);
+        mutable.apply(record.kind, &change);
         drop(mutable);
         return done(record, part).unwrap_or_else(reply::internal_error);
     }
@@ -262,7 +254,7 @@ fn accept(
 /// The resource after a write that was done at once.
 fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
     match part {
-        ServerPart::Configuration(plane, name) => read::render_configuration(record, plane, name).map(Reply::json),
+        ServerPart::Configuration(plane, name) => render::configuration(record, plane, name).map(Reply::json),
         _ => {
             let mut body = String::new();
             render::server(&mut body, record);
@@ -272,7 +264,7 @@ fn done(record: &Record, part: ServerPart<'_>) -> Option<Reply> {
 }
 
 /// Logs a write with the status of its answer.
-pub(crate) fn journal(call: &Call<'_>, simulation: &Inner, reply: &Reply) {
+pub(crate) fn journal(call: &Call<'_>, simulation: &AzureState, reply: &Reply) {
     let reset = matches!(reply.content, Content::Reset | Content::Refused)
         || (reply.status.is_success() && call.faults.contains(&Fault::ResetAfterAccept));
     let record = call.place.server.and_then(|index| simulation.estate.servers.get(index));

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::change::Change;
 use crate::fleet::{
     FleetSource, GraphView, Kind, ManagementGroup, ProviderState, ServerState, SubscriptionState, WireQuirk, generate,
 };
-use crate::operation::Change;
 use crate::parameters::{self, Parameter, REQUIRE_SECURE_TRANSPORT};
 
 /// Everything that is served.
@@ -35,6 +35,33 @@ pub(crate) struct TenantRecord {
     pub(crate) groups: Vec<ManagementGroup>,
     /// Indexes into the subscriptions, in listing order.
     pub(crate) subscriptions: Vec<u32>,
+}
+
+impl TenantRecord {
+    /// The group called `name` and all below it, in their own spelling; `None` when there is none.
+    pub(crate) fn group_names(&self, name: &str) -> Option<Vec<&str>> {
+        let start = if self.id.eq_ignore_ascii_case(name) {
+            self.id.as_str()
+        } else {
+            let found = self.groups.iter().find(|group| group.name.eq_ignore_ascii_case(name))?;
+            found.name.as_str()
+        };
+        let mut names = vec![start];
+        // Groups may be listed in any order: go on until a pass finds nothing new.
+        loop {
+            let before = names.len();
+            for group in &self.groups {
+                let parent = group.parent.as_deref().unwrap_or(&self.id);
+                let below = names.iter().any(|name| name.eq_ignore_ascii_case(parent));
+                if below && !names.contains(&group.name.as_str()) {
+                    names.push(&group.name);
+                }
+            }
+            if names.len() == before {
+                return Some(names);
+            }
+        }
+    }
 }
 
 /// A subscription.
@@ -217,12 +244,31 @@ impl Mutable {
         if self.pending.as_ref().is_some_and(|pending| pending.due <= Instant::now())
             && let Some(pending) = self.pending.take()
         {
-            pending.change.apply(kind, self);
+            self.apply(kind, &pending.change);
         }
         if self.undone.as_ref().is_some_and(|undone| undone.due <= Instant::now())
             && let Some(undone) = self.undone.take()
         {
-            undone.change.apply(kind, self);
+            self.apply(kind, &undone.change);
+        }
+    }
+
+    /// Does what a write does when it ends.
+    pub(crate) fn apply(&mut self, kind: Kind, change: &Change) {
+        for (parameter, value) in &change.parameters {
+            if change.reset {
+                self.reset(parameter);
+                continue;
+            }
+            // A single server has no notion of it, and HorizonDB applies at once when asked to.
+            let waits = kind == Kind::Flexible && !parameter.dynamic;
+            self.set(parameter, value, waits);
+        }
+        if let Some(state) = change.state {
+            self.state = state;
+        }
+        if kind == Kind::ParameterGroup && !change.parameters.is_empty() {
+            self.revision = self.revision.saturating_add(1);
         }
     }
 

@@ -8,6 +8,7 @@ mod tables;
 pub(crate) use tables::{COSMOS, FLEXIBLE, HORIZON, SINGLE, SINGLE_PROPERTIES};
 
 use crate::fleet::Kind;
+use crate::path::Plane;
 
 /// What is fixed about one parameter.
 #[derive(Debug)]
@@ -49,6 +50,19 @@ pub(crate) fn find(kind: Kind, name: &str) -> Option<&'static Parameter> {
         Kind::Horizon => &[],
     };
     tables.iter().flat_map(|table| table.iter()).find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+}
+
+/// A parameter of a role of a server group.
+pub(crate) fn of_role(plane: Plane, name: &str) -> Option<&'static Parameter> {
+    let prefix = if plane == Plane::Node { "node" } else { "coordinator" };
+    find(Kind::Cosmos, &format!("{prefix}:{name}"))
+}
+
+/// A parameter that is addressed as one; a single server's properties are not.
+pub(crate) fn plain(kind: Kind, name: &str) -> Option<&'static Parameter> {
+    let parameter = find(kind, name)?;
+    let property = SINGLE_PROPERTIES.iter().any(|property| std::ptr::eq(property, parameter));
+    (!property).then_some(parameter)
 }
 
 impl Parameter {

@@ -6,12 +6,12 @@ use crate::fault::{Fault, Place, ResolvedScope};
 use crate::json::{put, quoted};
 use crate::operation::Operation;
 use crate::reply::Reply;
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// The locks that a scope lists: those on it, above it and, for a subscription or group, below it.
 pub(super) fn locks(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     subscription: usize,
     group: Option<&str>,
     server: Option<(usize, &Record)>,
@@ -33,7 +33,7 @@ pub(super) fn locks(
 /// The policy assignments that a scope lists, in the same way.
 pub(super) fn policies(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     subscription: usize,
     group: Option<&str>,
     server: Option<(usize, &Record)>,
@@ -52,7 +52,7 @@ pub(super) fn policies(
 
 /// What the caller may do at a place: everything but the writes that are forbidden there or on a server below, because
 /// what is granted above holds below.
-pub(super) fn permissions(simulation: &Inner, place: Place<'_>) -> Reply {
+pub(super) fn permissions(simulation: &AzureState, place: Place<'_>) -> Reply {
     let rules = simulation.rules();
     let estate = &simulation.estate;
     let subscription = place.subscription.and_then(|index| estate.subscriptions.get(index));
@@ -74,7 +74,7 @@ pub(super) fn permissions(simulation: &Inner, place: Place<'_>) -> Reply {
 
 /// Scopes and labels of the rules in force that touch a scope.
 fn assignments(
-    simulation: &Inner,
+    simulation: &AzureState,
     subscription: usize,
     group: Option<&str>,
     server: Option<(usize, &Record)>,

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use crate::call::Call;
 use crate::estate::Record;
 use crate::fleet::{Kind, ServerState};
-use crate::parameters::{self, COSMOS, FLEXIBLE, Parameter, SINGLE};
+use crate::parameters::{COSMOS, FLEXIBLE, SINGLE, of_role};
 use crate::path::Plane;
 use crate::render;
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// Refuses to read parameters in a state in which the service has none to give.
 pub(super) fn unreadable(record: &Record) -> Option<Reply> {
@@ -26,7 +26,7 @@ pub(super) fn unreadable(record: &Record) -> Option<Reply> {
 }
 
 /// All parameters.
-pub(super) fn configurations(call: &Call<'_>, simulation: &Inner, record: &Record) -> Reply {
+pub(super) fn configurations(call: &Call<'_>, simulation: &AzureState, record: &Record) -> Reply {
     if let Some(refused) = unreadable(record) {
         return refused;
     }
@@ -35,7 +35,7 @@ pub(super) fn configurations(call: &Call<'_>, simulation: &Inner, record: &Recor
     if record.kind == Kind::Cosmos {
         let pairs = COSMOS.iter().filter_map(|coordinator| {
             let name = coordinator.name.strip_prefix("coordinator:")?;
-            Some((name, coordinator, role(Plane::Node, name)?))
+            Some((name, coordinator, of_role(Plane::Node, name)?))
         });
         return call.page(page_size, pairs, |out, (name, coordinator, node)| {
             render::cosmos_parameter(out, record, &mutable, name, coordinator, node);
@@ -52,49 +52,10 @@ pub(super) fn configuration(record: &Record, plane: Plane, name: &str) -> Reply 
     if let Some(refused) = unreadable(record) {
         return refused;
     }
-    match render_configuration(record, plane, name) {
+    match render::configuration(record, plane, name) {
         Some(body) => Reply::json(body),
         None => no_such_parameter(record, name),
     }
-}
-
-/// The body of one parameter.
-pub(crate) fn render_configuration(record: &Record, plane: Plane, name: &str) -> Option<String> {
-    let mut body = String::with_capacity(768);
-    let mutable = record.lock();
-    if record.kind == Kind::Cosmos {
-        match plane {
-            Plane::Server => {
-                let coordinator = role(Plane::Coordinator, name)?;
-                let node = role(Plane::Node, name)?;
-                let name = coordinator.name.strip_prefix("coordinator:")?;
-                render::cosmos_parameter(&mut body, record, &mutable, name, coordinator, node);
-            }
-            Plane::Coordinator | Plane::Node => {
-                let parameter = role(plane, name)?;
-                let (_, name) = parameter.name.split_once(':')?;
-                let collection = if plane == Plane::Node { "nodeConfigurations" } else { "coordinatorConfigurations" };
-                render::cosmos_node_parameter(&mut body, record, &mutable, collection, name, parameter);
-            }
-        }
-    } else {
-        let parameter = plain(record.kind, name)?;
-        render::parameter(&mut body, record, &mutable, parameter);
-    }
-    Some(body)
-}
-
-/// A parameter of a role of a server group.
-pub(crate) fn role(plane: Plane, name: &str) -> Option<&'static Parameter> {
-    let prefix = if plane == Plane::Node { "node" } else { "coordinator" };
-    parameters::find(Kind::Cosmos, &format!("{prefix}:{name}"))
-}
-
-/// A parameter that is addressed as one; a single server's properties are not.
-pub(crate) fn plain(kind: Kind, name: &str) -> Option<&'static Parameter> {
-    let parameter = parameters::find(kind, name)?;
-    let property = parameters::SINGLE_PROPERTIES.iter().any(|property| std::ptr::eq(property, parameter));
-    (!property).then_some(parameter)
 }
 
 /// 404 for a parameter that the server does not have. What the real service says is unknown.

@@ -5,7 +5,7 @@ use crate::estate::Record;
 use crate::fleet::{Kind, WireQuirk};
 use crate::json::{put, quoted, string};
 use crate::reply::Reply;
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 use super::configurations::unreadable;
 
@@ -13,7 +13,7 @@ use super::configurations::unreadable;
 pub(crate) const OPEN_DATABASE: &str = "reporting";
 
 /// The databases: those of the service, and one of the customer's.
-pub(super) fn databases(call: &Call<'_>, simulation: &Inner, record: &Record) -> Reply {
+pub(super) fn databases(call: &Call<'_>, simulation: &AzureState, record: &Record) -> Reply {
     if let Some(refused) = unreadable(record) {
         return refused;
     }

@@ -9,10 +9,10 @@ use crate::json::{put, quoted};
 use crate::path::GroupPart;
 use crate::render;
 use crate::reply::Reply;
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// The root group and all below it.
-pub(super) fn management_groups(call: &Call<'_>, simulation: &Inner, tenant: &TenantRecord) -> Reply {
+pub(super) fn management_groups(call: &Call<'_>, simulation: &AzureState, tenant: &TenantRecord) -> Reply {
     let root = std::iter::once((tenant.id.as_str(), "Tenant Root Group"));
     let below = tenant.groups.iter().map(|group| (group.name.as_str(), group.display_name.as_str()));
     call.page(simulation.scenario.page_size, root.chain(below), |out, (name, display_name)| {
@@ -23,12 +23,12 @@ pub(super) fn management_groups(call: &Call<'_>, simulation: &Inner, tenant: &Te
 /// One group, or what is under it.
 pub(super) fn management_group(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     tenant: &TenantRecord,
     name: &str,
     part: GroupPart,
 ) -> Reply {
-    let Some(within) = group_names(tenant, name) else {
+    let Some(within) = tenant.group_names(name) else {
         return Reply::gateway(
             StatusCode::NOT_FOUND,
             "NotFound",
@@ -91,31 +91,6 @@ pub(super) fn management_group(
                 )
             });
             call.page(size, groups.chain(subscriptions), |out, text| out.push_str(&text))
-        }
-    }
-}
-
-/// The group called `name` and all below it, in their own spelling; `None` when there is none.
-pub(crate) fn group_names<'a>(tenant: &'a TenantRecord, name: &str) -> Option<Vec<&'a str>> {
-    let start = if tenant.id.eq_ignore_ascii_case(name) {
-        tenant.id.as_str()
-    } else {
-        let found = tenant.groups.iter().find(|group| group.name.eq_ignore_ascii_case(name))?;
-        found.name.as_str()
-    };
-    let mut names = vec![start];
-    // Groups may be listed in any order: go on until a pass finds nothing new.
-    loop {
-        let before = names.len();
-        for group in &tenant.groups {
-            let parent = group.parent.as_deref().unwrap_or(&tenant.id);
-            let below = names.iter().any(|name| name.eq_ignore_ascii_case(parent));
-            if below && !names.contains(&group.name.as_str()) {
-                names.push(&group.name);
-            }
-        }
-        if names.len() == before {
-            return Some(names);
         }
     }
 }

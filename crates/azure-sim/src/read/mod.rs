@@ -6,8 +6,7 @@ mod databases;
 mod groups;
 mod provider;
 
-pub(crate) use configurations::{no_such_parameter, plain, render_configuration, role};
-pub(crate) use groups::group_names;
+pub(crate) use configurations::no_such_parameter;
 pub(crate) use provider::unavailable;
 
 use assignments::{locks, permissions, policies};
@@ -27,10 +26,10 @@ use crate::long_running;
 use crate::path::{ServerPart, SubscriptionPart, Target};
 use crate::render;
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// Answers a read.
-pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
+pub(crate) fn answer(call: &Call<'_>, simulation: &AzureState) -> Reply {
     let estate = &simulation.estate;
     let Some((_, tenant)) = estate.tenant(&call.principal.tenant) else {
         return reply::no_such_path();
@@ -54,7 +53,7 @@ pub(crate) fn answer(call: &Call<'_>, simulation: &Inner) -> Reply {
 }
 
 fn subscriptions_of<'a>(
-    simulation: &'a Inner,
+    simulation: &'a AzureState,
     tenant: &'a TenantRecord,
 ) -> impl Iterator<Item = &'a SubscriptionRecord> {
     let all = &simulation.estate.subscriptions;
@@ -63,7 +62,7 @@ fn subscriptions_of<'a>(
 
 fn under_subscription(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     tenant: &TenantRecord,
     index: usize,
     subscription: &SubscriptionRecord,
@@ -124,7 +123,7 @@ fn group<'a>(subscription: &'a SubscriptionRecord, name: &str) -> Option<&'a (Bo
 
 fn servers(
     call: &Call<'_>,
-    simulation: &Inner,
+    simulation: &AzureState,
     subscription: &SubscriptionRecord,
     in_group: Option<&str>,
     kind: Kind,
@@ -146,7 +145,7 @@ fn servers(
     call.page(simulation.scenario.page_size, listed, render::server)
 }
 
-fn server(call: &Call<'_>, simulation: &Inner, index: usize, record: &Record, part: ServerPart<'_>) -> Reply {
+fn server(call: &Call<'_>, simulation: &AzureState, index: usize, record: &Record, part: ServerPart<'_>) -> Reply {
     match part {
         ServerPart::Itself => {
             let mut body = String::new();

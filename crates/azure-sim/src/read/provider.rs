@@ -9,7 +9,7 @@ use crate::json::quoted;
 use crate::refuse::FLEXIBLE_VERSIONS;
 use crate::render;
 use crate::reply::{self, Reply};
-use crate::simulation::Inner;
+use crate::state::AzureState;
 
 /// Providers without which there is no ARM. The Azure CLI registers the second before it lists management groups.
 const ALWAYS_THERE: &[&str] =
@@ -41,7 +41,7 @@ pub(crate) fn unavailable(subscription: &SubscriptionRecord, kind: Kind) -> Opti
 }
 
 /// A provider's registration.
-pub(super) fn provider(simulation: &Inner, subscription: &SubscriptionRecord, namespace: &str) -> Reply {
+pub(super) fn provider(simulation: &AzureState, subscription: &SubscriptionRecord, namespace: &str) -> Reply {
     let known = Kind::ALL.into_iter().find(|kind| kind.provider().eq_ignore_ascii_case(namespace));
     let (namespace, state) = match known {
         Some(kind) if kind.provider() == Kind::Horizon.provider() => (kind.provider(), subscription.horizon),
@@ -66,7 +66,7 @@ pub(super) fn provider(simulation: &Inner, subscription: &SubscriptionRecord, na
 }
 
 /// Whether a server name is free.
-pub(super) fn check_name(call: &Call<'_>, simulation: &Inner) -> Reply {
+pub(super) fn check_name(call: &Call<'_>, simulation: &AzureState) -> Reply {
     let body: serde_json::Value = match serde_json::from_slice(call.body) {
         Ok(body) => body,
         Err(_) => return reply::bad_request("The request content is not valid JSON."),

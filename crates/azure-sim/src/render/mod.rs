@@ -1,6 +1,7 @@
 //! Bodies of resources, written straight into a string.
 
 mod arm;
+mod configuration;
 mod cosmos;
 mod flexible;
 mod horizon;
@@ -8,6 +9,7 @@ mod parameter;
 mod single;
 
 pub(crate) use arm::{endpoints, management_group, provider, resource_group, subscription, tenant};
+pub(crate) use configuration::configuration;
 pub(crate) use parameter::{cosmos_node_parameter, cosmos_parameter, parameter};
 
 use crate::estate::{Mutable, Record};

@@ -1,52 +1,28 @@
-//! The simulated Azure: its state, its public face, and the way a request goes through it.
-
-mod pipeline;
+//! The simulated Azure: its public face, and what tests and demonstrations may do to it.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
-use jiff::{Span, Timestamp};
 
-use pipeline::shielded;
-
-use crate::clock::Clock;
 use crate::estate::{Estate, Record};
-use crate::fault::{FaultRule, FaultScope, ResolvedScope, Rules};
+use crate::fault::{FaultRule, FaultScope, ResolvedScope};
 use crate::fleet::{FleetSource, ServerState};
-use crate::journal::{Journal, Requests};
-use crate::long_running::Operations;
+use crate::journal::Requests;
 use crate::parameters;
 use crate::path::{self, SubscriptionPart, Target};
+use crate::pipeline::{handle, shielded};
 use crate::scenario::Scenario;
-use crate::throttle::{Buckets, Windows};
+use crate::state::AzureState;
 use crate::world::{self, World};
 
 /// A simulated Azure. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Simulation(Arc<Inner>);
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) scenario: Scenario,
-    pub(crate) estate: Estate,
-    pub(crate) clock: Clock,
-    rules: Mutex<Rules>,
-    buckets: Mutex<Buckets>,
-    windows: Mutex<Windows>,
-    operations: Mutex<Operations>,
-    pub(crate) journal: Journal,
-    /// Where accepted writes are kept, if they outlive the process.
-    pub(crate) world: Option<World>,
-    sequence: AtomicU64,
-    /// How long ago the logs are of, in seconds.
-    log_age: AtomicI64,
-}
+pub struct Simulation(Arc<AzureState>);
 
 /// Why an order to a simulation was not possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,19 +74,7 @@ impl Simulation {
         let empty = FleetSource::Listed(crate::fleet::Fleet::default());
         let estate = Estate::new(std::mem::replace(&mut scenario.fleet, empty));
         let faults = std::mem::take(&mut scenario.faults);
-        let simulation = Self(Arc::new(Inner {
-            scenario,
-            estate,
-            clock: Clock::start(),
-            rules: Mutex::default(),
-            buckets: Mutex::default(),
-            windows: Mutex::default(),
-            operations: Mutex::default(),
-            journal: Journal::default(),
-            world,
-            sequence: AtomicU64::new(0),
-            log_age: AtomicI64::new(0),
-        }));
+        let simulation = Self(Arc::new(AzureState::new(scenario, estate, world)));
         for rule in faults {
             if let Err(error) = simulation.inject(rule) {
                 tracing::warn!(%error, "a fault of the scenario matches nothing");
@@ -177,7 +141,7 @@ impl Simulation {
 
     /// Serves the logs as they were so many days ago, for a past.
     pub fn set_log_age(&self, days: u32) {
-        self.0.log_age.store(i64::from(days) * 86_400, Ordering::Relaxed);
+        self.0.set_log_age(i64::from(days) * 86_400);
     }
 
     /// Puts a server into a state, at once and without a request.
@@ -233,7 +197,7 @@ impl Simulation {
     }
 
     /// What is behind it, for the listeners.
-    pub(crate) fn inner(&self) -> &Inner {
+    pub(crate) fn inner(&self) -> &AzureState {
         &self.0
     }
 
@@ -268,15 +232,6 @@ impl Simulation {
 
     /// Answers a request.
     pub(crate) async fn handle(&self, request: Request) -> Response<Body> {
-        shielded(self.0.handle(request)).await
-    }
-}
-
-impl Inner {
-    /// The time of the logs, and the time.
-    pub(crate) fn log_times(&self) -> (Timestamp, Timestamp) {
-        let now = self.clock.now();
-        let age = Span::new().seconds(self.log_age.load(Ordering::Relaxed));
-        (now.checked_sub(age).unwrap_or(now), now)
+        shielded(handle(&self.0, request)).await
     }
 }
