@@ -133,7 +133,7 @@ fn migrate(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
         }
         transaction.execute_batch(script)?;
         if number == PRESENT {
-            crate::audits::rebuild(&transaction)?;
+            crate::audits::current::rebuild(&transaction)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", number)?;

@@ -10,6 +10,7 @@ mod database;
 mod directory;
 mod error;
 mod orders;
+mod principal;
 mod probes;
 mod reader;
 mod runs;
@@ -74,7 +75,7 @@ impl Journal for Store {
             plan_hash: run.plan.hash().as_str().to_owned(),
             plan: run.plan.to_json(),
             steps: run.plan.steps().len(),
-            principal: reader::principal_to(run.principal),
+            principal: principal::principal_to(run.principal),
             first: run.first.clone(),
         };
         Ok(self.writer.keep(Request::Begin(Box::new(begin))).await?)

@@ -3,7 +3,7 @@
 //! The endpoints are kept as the JSON that a probe writes (`hostssl/probe/v1`), and not parsed here. What they say of
 //! servers that audits have found is handed over beside it.
 
-use crate::audits::fold_probe;
+use crate::audits::current::fold_probe;
 use crate::{AuditStore, Page, StoreError, StoreReader};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;

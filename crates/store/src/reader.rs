@@ -2,11 +2,11 @@
 
 use crate::StoreError;
 use crate::database::open_for_reading;
+use crate::principal::principal_from;
 use crate::writer::MAX_RECORD;
 use hostssl_model::Principal;
 use hostssl_remediation::{Direction, JournalRecord, JournalledRun, PlanHash, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
-use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -218,28 +218,6 @@ fn record_of(json: &str) -> Result<JournalRecord, StoreError> {
         return Err(StoreError::Corrupt(format!("a record of {} bytes", json.len())));
     }
     serde_json::from_str(json).map_err(corrupt)
-}
-
-/// A principal as it is kept.
-pub(crate) fn principal_to(principal: &Principal) -> String {
-    json!({
-        "name": principal.name,
-        "objectId": principal.object_id,
-        "tenant": principal.tenant,
-        "method": principal.method,
-    })
-    .to_string()
-}
-
-pub(crate) fn principal_from(text: &str) -> Result<Principal, StoreError> {
-    let value: Value = serde_json::from_str(text).map_err(corrupt)?;
-    let member = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    Ok(Principal {
-        name: member("name").unwrap_or_default(),
-        object_id: member("objectId"),
-        tenant: member("tenant"),
-        method: member("method").unwrap_or_default(),
-    })
 }
 
 fn corrupt(error: impl std::fmt::Display) -> StoreError {

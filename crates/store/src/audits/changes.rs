@@ -1,7 +1,8 @@
 //! What is different between two audits, server by server.
 
-use super::list::{ROW_COLUMNS, ServerSource, server_row, unsigned};
-use super::types::{AuditEntry, Code as _, ServerChange};
+use super::codes::{Code as _, unsigned};
+use super::rows::{ROW_COLUMNS, ServerSource, server_row};
+use super::types::{AuditEntry, ServerChange};
 use crate::StoreError;
 use hostssl_model::Standing;
 use rusqlite::{Connection, Rows, params};

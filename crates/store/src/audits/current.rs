@@ -1,11 +1,12 @@
 //! Keeps the present of each server: folds what an audit saw, and what a run changed, into what is known
 //! ([`CurrentState`]), and writes the row that lists read.
 
+use super::codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
 use super::document::{self, ServerFacts, ServerJudgement};
-use super::evidence::ServerEvidence;
-use super::save::{outcome_code, outcome_from};
-use super::types::{Code as _, RunMark, ServerWrite};
+use super::evidence::{ServerEvidence, known};
+use super::types::{RunMark, ServerWrite};
 use crate::StoreError;
+use crate::principal::principal_from;
 use hostssl_model::{
     CurrentState, Enforcement, Evidence, Meaning, Observation, Outcome, ParameterName, Standing, Standings,
     SwitchChange, WireObservation, WorstListener,
@@ -191,15 +192,6 @@ fn before(connection: &Connection, server: i64) -> Result<Option<Before>, StoreE
     Ok(row)
 }
 
-/// The evidence that is kept of a server.
-pub(crate) fn known(connection: &Connection, server: i64) -> Result<ServerEvidence, StoreError> {
-    let found: Option<String> = connection
-        .prepare_cached("SELECT document FROM evidence WHERE server = ?1")?
-        .query_row([server], |row| row.get(0))
-        .optional()?;
-    found.map_or_else(|| Ok(ServerEvidence::default()), |text| ServerEvidence::read(&text))
-}
-
 fn write_known(transaction: &Transaction<'_>, server: i64, known: &ServerEvidence) -> Result<(), StoreError> {
     let write = "INSERT OR REPLACE INTO evidence (server, document) VALUES (?1, ?2)";
     transaction.prepare_cached(write)?.execute(params![server, known.write()?])?;
@@ -213,31 +205,12 @@ pub(crate) fn finish(transaction: &Transaction<'_>, audit: i64) -> Result<(), St
         transaction.prepare_cached("SELECT standing, count(*) FROM observations WHERE audit = ?1 GROUP BY 1")?;
     let mut rows = statement.query([audit])?;
     while let Some(row) = rows.next()? {
-        standings.add(Standing::from_code(row.get(0)?), super::list::unsigned(row.get(1)?));
+        standings.add(Standing::from_code(row.get(0)?), unsigned(row.get(1)?));
     }
     let text = write_standings(&standings)?;
     transaction.execute("UPDATE audits SET standings = ?2 WHERE num = ?1", params![audit, text])?;
     transaction.execute("UPDATE present SET version = version + 1", [])?;
     Ok(())
-}
-
-fn write_standings(standings: &Standings) -> Result<String, StoreError> {
-    let counts: BTreeMap<&str, u64> =
-        Standing::ALL.into_iter().map(|standing| (standing.as_str(), standings.count(standing))).collect();
-    serde_json::to_string(&counts).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-/// Reads counts that were kept.
-pub(crate) fn read_standings(text: &str) -> Result<Standings, StoreError> {
-    let mut standings = Standings::default();
-    if text.is_empty() {
-        return Ok(standings);
-    }
-    let counts: BTreeMap<String, u64> = document::read(text)?;
-    for (word, servers) in counts {
-        standings.add(Standing::from_word(&word).unwrap_or(Standing::Unknown), servers);
-    }
-    Ok(standings)
 }
 
 /// Makes the present out of all audits that are kept: for a state of a version without it.
@@ -362,7 +335,7 @@ pub(crate) fn writes(connection: &Connection, key: &str) -> Result<Vec<ServerWri
     let mut found = Vec::new();
     for (run, document, principal, server) in runs {
         let Ok(plan) = Plan::parse(&document) else { continue };
-        let by = crate::reader::principal_from(&principal)?.name;
+        let by = principal_from(&principal)?.name;
         for step in plan.steps().iter().filter(|step| step.server.to_lowercase() == server) {
             let mut receipts = connection.prepare_cached(
                 "SELECT direction, value_before, value_after, observed_at_ms FROM receipts \
@@ -394,7 +367,7 @@ pub(crate) fn run_marks(connection: &Connection, since_ms: i64) -> Result<Vec<Ru
     )?;
     let rows = statement.query_map([since_ms], |row| {
         let undo = row.get::<_, String>(3)? == "undo";
-        Ok(RunMark { run: row.get(0)?, at_ms: row.get(1)?, values: super::list::unsigned(row.get(2)?), undo })
+        Ok(RunMark { run: row.get(0)?, at_ms: row.get(1)?, values: unsigned(row.get(2)?), undo })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,7 @@
 //! What changed between two observations of a server, in words.
 
 use super::document::{ServerFacts, StoredReading};
+use super::listener::StoredListener;
 use super::types::HistoryEntry;
 
 /// Notes in each entry, of which the newest is the first, what is different from the look before it.
@@ -44,7 +45,7 @@ fn listeners(before: &ServerFacts, after: &ServerFacts) -> Vec<String> {
     let mut changes = Vec::new();
     for now in &after.wire {
         let then = before.wire.iter().find(|then| then.port == now.port);
-        let word = |one: &super::StoredListener| one.seen.as_ref().map(|seen| seen.transport.clone());
+        let word = |one: &StoredListener| one.seen.as_ref().map(|seen| seen.transport.clone());
         let (then, now_is) = (then.and_then(word), word(now));
         if let (Some(then), Some(now_is)) = (&then, &now_is)
             && then != now_is

@@ -2,12 +2,13 @@
 //!
 //! These structs are apart from the model on purpose: the model may change, and what was kept must still be read.
 
+use super::blind::StoredBlind;
 use super::listener::StoredListener;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
-    Confidence, ControlId, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, Reason, ResourceId,
-    Severity, SslEnforcement, Unchecked, Word,
+    Confidence, ControlId, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, ResourceId, Severity,
+    SslEnforcement, Unchecked, Word,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -58,18 +59,6 @@ pub struct StoredReading {
     pub sha256: Option<String>,
     /// Why it could not be checked.
     pub blind: Option<StoredBlind>,
-}
-
-/// Why something could not be checked.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredBlind {
-    /// The stable code of the reason.
-    pub reason: String,
-    /// The action that is missing, when that is the reason.
-    pub missing_permission: Option<String>,
-    /// One line of text.
-    pub detail: String,
 }
 
 /// What the controls said about a server.
@@ -162,31 +151,6 @@ impl From<StoredScope> for model::Scope {
             servers: scope.servers,
             tags: scope.tags,
             except: scope.except,
-        }
-    }
-}
-
-impl From<&Unchecked> for StoredBlind {
-    fn from(blind: &Unchecked) -> Self {
-        Self {
-            reason: blind.reason.as_str().to_owned(),
-            missing_permission: blind.missing_permission.as_deref().map(ToOwned::to_owned),
-            detail: blind.detail.to_string(),
-        }
-    }
-}
-
-impl StoredBlind {
-    /// The model's form. A reason of another version is kept in its detail.
-    pub(crate) fn blind(&self) -> Unchecked {
-        let (reason, detail) = match Reason::from_code(&self.reason) {
-            Some(reason) => (reason, self.detail.clone()),
-            None => (Reason::MalformedAnswer, format!("{}: {}", self.reason, self.detail)),
-        };
-        Unchecked {
-            reason,
-            missing_permission: self.missing_permission.as_deref().map(Into::into),
-            detail: detail.into(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! What is kept of the evidence of a server, as JSON. Frozen like the other documents.
 
+use super::codes::Code as _;
 use super::document;
 use super::listener::StoredListener;
-use super::types::Code as _;
 use crate::StoreError;
 use hostssl_model::{
     Acceptance, Coded as _, CurrentState, Enforcement, Evidence, Reading, SwitchChange, WireListener, WireObservation,
     WireVersion,
 };
+use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +39,15 @@ struct Dated<T> {
 pub(crate) struct ServerEvidence {
     pub(crate) state: CurrentState,
     pub(crate) failing: Vec<String>,
+}
+
+/// The evidence that is kept of a server.
+pub(crate) fn known(connection: &Connection, server: i64) -> Result<ServerEvidence, StoreError> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT document FROM evidence WHERE server = ?1")?
+        .query_row([server], |row| row.get(0))
+        .optional()?;
+    found.map_or_else(|| Ok(ServerEvidence::default()), |text| ServerEvidence::read(&text))
 }
 
 fn dated<T, U>(evidence: &Evidence<T>, what: impl FnOnce(&T) -> U) -> Dated<U> {

@@ -3,7 +3,7 @@
 //! The time of an observation is not kept, so that listeners that did the same in many audits are kept once; the
 //! audit's own time stands for it.
 
-use super::document::StoredBlind;
+use super::blind::StoredBlind;
 use crate::StoreError;
 use hostssl_model::{
     Acceptance, Reading, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,

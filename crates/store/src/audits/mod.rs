@@ -4,24 +4,33 @@
 //! the same directory. Facts are kept apart from judgement and each once, under its hash: a hundred audits of servers
 //! that did not change take little more room than one, and what was observed can be judged again under other rules.
 
+mod blind;
 mod changes;
-mod current;
+mod codes;
+pub(crate) mod current;
 mod differences;
 mod document;
+mod entries;
 mod evidence;
+mod filter;
+mod gaps;
 mod list;
 mod listener;
 mod newer;
 mod report;
+mod rows;
 mod save;
+mod server;
 mod tags;
 mod types;
 
-pub(crate) use current::{fold_probe, rebuild};
-pub(crate) use list::{audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, trend};
+pub(crate) use entries::{
+    audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, trend,
+};
 pub(crate) use report::{check_documents, report as report_of};
 
-pub use document::{StoredBlind, StoredFinding, StoredReading};
+pub use blind::StoredBlind;
+pub use document::{StoredFinding, StoredReading};
 pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
 pub use newer::NewerWords;
 pub use save::server_key;
@@ -127,7 +136,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn audits(&self, page: Page) -> Result<(Vec<AuditEntry>, u64), StoreError> {
-        self.read(|connection| list::audits(connection, page))
+        self.read(|connection| entries::audits(connection, page))
     }
 
     /// One audit.
@@ -136,7 +145,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn audit(&self, id: &str) -> Result<Option<AuditEntry>, StoreError> {
-        self.read(|connection| list::audit(connection, id))
+        self.read(|connection| entries::audit(connection, id))
     }
 
     /// The audit that says most about the present: the newest that was neither narrowed nor stopped; where there is
@@ -152,7 +161,7 @@ impl AuditStore {
         if self.read(current::has_changes)? {
             self.write(current::fold_changes)?;
         }
-        self.read(list::latest)
+        self.read(entries::latest)
     }
 
     /// The newest audit before this one that had the same scope and was not stopped.
@@ -180,7 +189,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn seen_standings(&self, audit: &AuditEntry) -> Result<Standings, StoreError> {
-        self.read(|connection| list::seen_standings(connection, audit))
+        self.read(|connection| entries::seen_standings(connection, audit))
     }
 
     /// Servers of an audit.
@@ -241,7 +250,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn server(&self, audit: &AuditEntry, key: &str) -> Result<Option<ServerDetail>, StoreError> {
-        self.read(|connection| list::server(connection, audit, key))
+        self.read(|connection| server::server(connection, audit, key))
     }
 
     /// The newest audit that saw a server.
@@ -253,7 +262,7 @@ impl AuditStore {
         if self.read(current::has_changes)? {
             self.write(current::fold_changes)?;
         }
-        self.read(|connection| list::last_audit_of(connection, key))
+        self.read(|connection| entries::last_audit_of(connection, key))
     }
 
     /// What the newest audit that saw it says of each of these servers, by key.
@@ -271,7 +280,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn history(&self, key: &str, count: u32) -> Result<Vec<HistoryEntry>, StoreError> {
-        self.read(|connection| list::history(connection, key, count))
+        self.read(|connection| server::history(connection, key, count))
     }
 
     /// When the newest evidence of a listener that stands was gathered, in milliseconds since 1970-01-01T00:00:00Z.
@@ -342,7 +351,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn gap_groups(&self, audit: &AuditEntry) -> Result<Vec<GapGroup>, StoreError> {
-        self.read(|connection| list::gap_groups(connection, audit))
+        self.read(|connection| gaps::gap_groups(connection, audit))
     }
 
     /// What of whole places an audit could not see, at most `count`. Gaps of single servers are not among them.
@@ -351,7 +360,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn place_gaps(&self, audit: &AuditEntry, count: u32) -> Result<Vec<PlaceGap>, StoreError> {
-        self.read(|connection| list::place_gaps(connection, audit, count))
+        self.read(|connection| gaps::place_gaps(connection, audit, count))
     }
 
     /// What an audit could not see, and how many things that are.
@@ -360,7 +369,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn gaps(&self, audit: &AuditEntry, page: Page) -> Result<(Vec<StoredGap>, u64), StoreError> {
-        self.read(|connection| list::gaps(connection, audit, page))
+        self.read(|connection| gaps::gaps(connection, audit, page))
     }
 
     /// How each control ended on the servers of an audit.

@@ -1,6 +1,7 @@
 //! What a newer version kept and this one does not know: it is unknown, and not damaged.
 
-use super::document::{ServerFacts, ServerJudgement, StoredBlind, StoredFinding, StoredReading};
+use super::blind::StoredBlind;
+use super::document::{ServerFacts, ServerJudgement, StoredFinding, StoredReading};
 use super::listener::StoredListener;
 use hostssl_model::{
     Coded, Floor, Gap, GapScope, Kind, Outcome, Reason, SslEnforcement, Unchecked, WireTransport, Word,

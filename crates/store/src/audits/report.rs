@@ -1,10 +1,11 @@
 //! A kept audit as the report that it was.
 
+use super::codes::{outcome_from, unsigned};
 use super::document::{self, ServerFacts, ServerJudgement};
 use super::evidence::ServerEvidence;
-use super::list::{ServerSource, condition, unsigned};
+use super::filter::condition;
 use super::newer::NewerWords;
-use super::save::outcome_from;
+use super::rows::ServerSource;
 use super::types::{AuditEntry, ControlTally, ServerFilter};
 use crate::StoreError;
 use hostssl_model::{
@@ -182,7 +183,7 @@ pub(crate) fn subscriptions(connection: &Connection, audit: &AuditEntry) -> Resu
 
 fn gaps(connection: &Connection, audit: &AuditEntry) -> Result<Vec<Gap>, StoreError> {
     let every = super::types::Page { number: 0, size: u32::MAX };
-    let (gaps, _) = super::list::gaps(connection, audit, every)?;
+    let (gaps, _) = super::gaps::gaps(connection, audit, every)?;
     Ok(gaps.into_iter().map(|gap| Gap { scope: gap.scope, blind: gap.blind.blind() }).collect())
 }
 

@@ -1,12 +1,13 @@
 //! Keeps an audit: one transaction, all or nothing.
 
+use super::codes::{Code as _, outcome_code};
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
 use super::tags;
-use super::types::{AuditId, Code as _, EnforcementTally, ServerReason};
+use super::types::{AuditId, EnforcementTally, ServerReason};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, Coded, ControlId, Enforcement, Floor, Outcome, ParameterName, Reason, ResourceId, Scope, ServerReport,
+    AuditReport, Coded, ControlId, Enforcement, Floor, ParameterName, Reason, ResourceId, Scope, ServerReport,
     SubscriptionState, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -275,24 +276,6 @@ fn keep_document(transaction: &Transaction<'_>, table: &str, document: &str) -> 
         .prepare_cached(&format!("INSERT INTO {table} (hash, document) VALUES (?1, ?2)"))?
         .execute(params![hash.as_slice(), document])?;
     Ok((transaction.last_insert_rowid(), true))
-}
-
-pub(crate) fn outcome_code(outcome: Outcome) -> i64 {
-    match outcome {
-        Outcome::NotApplicable => 0,
-        Outcome::Pass => 1,
-        Outcome::Unknown => 2,
-        Outcome::Fail => 3,
-    }
-}
-
-pub(crate) fn outcome_from(code: i64) -> Outcome {
-    match code {
-        0 => Outcome::NotApplicable,
-        1 => Outcome::Pass,
-        3 => Outcome::Fail,
-        _ => Outcome::Unknown,
-    }
 }
 
 fn count(count: u64) -> i64 {

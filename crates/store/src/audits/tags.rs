@@ -1,7 +1,8 @@
 //! The tags of servers: kept with the facts that they are part of, counted by name and value.
 
-use super::list::{ServerSource, unsigned};
-use super::types::{AuditEntry, Code as _, TagName};
+use super::codes::{Code as _, unsigned};
+use super::rows::ServerSource;
+use super::types::{AuditEntry, TagName};
 use crate::StoreError;
 use hostssl_model::{Standing, Standings, Tags};
 use rusqlite::{Connection, Transaction, params};

@@ -1,6 +1,7 @@
 //! What lists and pages ask for, and what they get.
 
-use super::document::{StoredBlind, StoredFinding, StoredReading};
+use super::blind::StoredBlind;
+use super::document::{StoredFinding, StoredReading};
 use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
@@ -11,47 +12,6 @@ use std::collections::BTreeMap;
 
 /// The id of a kept audit: the run's id.
 pub type AuditId = String;
-
-/// What is kept of an [`Enforcement`]: frozen numbers.
-pub(crate) trait Code: Sized {
-    fn code(self) -> i64;
-    fn from_code(code: i64) -> Self;
-}
-
-impl Code for Enforcement {
-    fn code(self) -> i64 {
-        match self {
-            Self::Enforced => 0,
-            Self::Unknown => 1,
-            Self::NotEnforced => 2,
-        }
-    }
-
-    fn from_code(code: i64) -> Self {
-        match code {
-            0 => Self::Enforced,
-            2 => Self::NotEnforced,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-impl Code for Standing {
-    fn code(self) -> i64 {
-        match self {
-            Self::Proven => 0,
-            Self::NotProbed => 1,
-            Self::Unproven => 2,
-            Self::Unknown => 3,
-            Self::NotEnforced => 4,
-            Self::AcceptsPlaintext => 5,
-        }
-    }
-
-    fn from_code(code: i64) -> Self {
-        Self::ALL.into_iter().find(|one| one.code() == code).unwrap_or(Self::Unknown)
-    }
-}
 
 /// Why something about a server could not be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,6 +261,13 @@ pub struct Page {
     pub number: u32,
     /// Rows on a page.
     pub size: u32,
+}
+
+impl Page {
+    /// How many rows come before it.
+    pub(crate) fn offset(self) -> i64 {
+        i64::from(self.number) * i64::from(self.size)
+    }
 }
 
 /// A page of servers.

@@ -1,0 +1,169 @@
+//! Kept audits, without their servers.
+
+use super::codes::{Code as _, outcome_from, read_standings, unsigned};
+use super::document::{self, RunDocument, StoredScope};
+use super::types::{AuditEntry, EnforcementTally, Page};
+use crate::StoreError;
+use hostssl_model::{Enforcement, Outcome, Principal, Standing, Standings, Summary, WorstListener};
+use rusqlite::{Connection, Row, ToSql};
+
+const AUDIT: &str = "SELECT num, id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, \
+                     pass, fail, unknown, enforced, not_enforced, unseen, standings FROM audits";
+
+pub(crate) fn audits(connection: &Connection, page: Page) -> Result<(Vec<AuditEntry>, u64), StoreError> {
+    let sql = format!("{AUDIT} ORDER BY started_ms DESC, num DESC LIMIT ?1 OFFSET ?2");
+    let total: i64 = connection.query_row("SELECT count(*) FROM audits", [], |row| row.get(0))?;
+    Ok((entries(connection, &sql, &[&page.size, &page.offset()])?, unsigned(total)))
+}
+
+pub(crate) fn audit(connection: &Connection, id: &str) -> Result<Option<AuditEntry>, StoreError> {
+    Ok(entries(connection, &format!("{AUDIT} WHERE id = ?1"), &[&id])?.pop())
+}
+
+/// Where the servers of an audit stood by what that audit itself saw, without what others had seen: the figures of its
+/// report.
+pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Result<Standings, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT enforcement, wire, count(*) FROM observations WHERE audit = ?1 GROUP BY 1, 2")?;
+    let mut rows = statement.query([audit.num])?;
+    let mut standings = Standings::default();
+    while let Some(row) = rows.next()? {
+        let wire: String = row.get(1)?;
+        let standing = Standing::new(Enforcement::from_code(row.get(0)?), WorstListener::from_code(&wire).into());
+        standings.add(standing, unsigned(row.get(2)?));
+    }
+    Ok(standings)
+}
+
+/// The newest audit, and the present that began with it.
+pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
+    let sql =
+        format!("{AUDIT} ORDER BY whole DESC, CASE WHEN whole THEN stopped END, started_ms DESC, num DESC LIMIT 1");
+    let Some(mut audit) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
+    audit.present = Some(present_version(connection)?);
+    count_present(connection, &mut audit)?;
+    Ok(Some(audit))
+}
+
+fn present_version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.prepare_cached("SELECT version FROM present")?.query_row([], |row| row.get(0))?)
+}
+
+/// The counts of the present, of which every list is a part.
+fn count_present(connection: &Connection, audit: &mut AuditEntry) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT outcome, enforcement, standing, count(*) FROM current WHERE at_ms >= ?1 GROUP BY 1, 2, 3",
+    )?;
+    let mut rows = statement.query([audit.started_ms])?;
+    (audit.summary, audit.tally, audit.standings) = Default::default();
+    while let Some(row) = rows.next()? {
+        let servers = unsigned(row.get(3)?);
+        let summary = &mut audit.summary;
+        summary.servers += servers;
+        match outcome_from(row.get(0)?) {
+            Outcome::Fail => summary.fail += servers,
+            Outcome::Unknown => summary.unknown += servers,
+            Outcome::Pass | Outcome::NotApplicable => summary.pass += servers,
+        }
+        audit.tally.add(Enforcement::from_code(row.get(1)?), servers);
+        audit.standings.add(Standing::from_code(row.get(2)?), servers);
+    }
+    Ok(())
+}
+
+/// Whether an audit probed any server.
+pub(crate) fn looked_at_the_wire(connection: &Connection, audit: &AuditEntry) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM observations WHERE audit = ?1 AND wire <> '')";
+    Ok(connection.prepare_cached(sql)?.query_row([audit.num], |row| row.get(0))?)
+}
+
+/// The audit that saw a server last, for its present.
+pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option<AuditEntry>, StoreError> {
+    let sql = format!(
+        "{AUDIT} WHERE num = (SELECT c.audit FROM current c JOIN servers s ON s.num = c.server WHERE s.key = ?1)"
+    );
+    let mut found = entries(connection, &sql, &[&key])?.pop();
+    if let Some(audit) = &mut found {
+        audit.present = Some(present_version(connection)?);
+    }
+    Ok(found)
+}
+
+/// This audit and those before it of the same scope, newest first; stopped ones are left out but for this one.
+pub(crate) fn comparable(
+    connection: &Connection,
+    audit: &AuditEntry,
+    count: u32,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let sql = format!(
+        "{AUDIT} WHERE (started_ms, num) <= (?1, ?2) AND (num = ?2 OR NOT stopped) AND cloud = ?3 \
+         AND scope = (SELECT scope FROM audits WHERE num = ?2) ORDER BY started_ms DESC, num DESC LIMIT ?4"
+    );
+    entries(connection, &sql, &[&audit.started_ms, &audit.num, &audit.cloud, &count])
+}
+
+/// The same, oldest first.
+pub(crate) fn trend(connection: &Connection, audit: &AuditEntry, count: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut entries = comparable(connection, audit, count)?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// The newest audit before this one of the same scope that was not stopped.
+pub(crate) fn audit_before(connection: &Connection, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
+    Ok(comparable(connection, audit, 2)?.into_iter().nth(1))
+}
+
+/// The newest audit that has one before it of the same scope, and that one. A narrower audit, such as that of the servers
+/// of a run, does not stand in the way.
+pub(crate) fn newest_pair(connection: &Connection) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
+    let sql = format!(
+        "{AUDIT} a WHERE EXISTS (SELECT 1 FROM audits b WHERE (b.started_ms, b.num) < (a.started_ms, a.num) AND NOT b.stopped \
+         AND b.cloud = a.cloud AND b.scope = a.scope) ORDER BY a.started_ms DESC, a.num DESC LIMIT 1"
+    );
+    let Some(after) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
+    Ok(audit_before(connection, &after)?.map(|before| (before, after)))
+}
+
+fn entries(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(entry(row)?);
+    }
+    Ok(found)
+}
+
+fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
+    let text = |index| row.get::<_, String>(index);
+    let number = |index| row.get::<_, i64>(index).map(unsigned);
+    let run: RunDocument = document::read(&text(6)?)?;
+    let scope: StoredScope = document::read(&text(4)?)?;
+    let principals = run.principals.into_iter().map(|principal| Principal {
+        name: principal.name,
+        object_id: principal.object_id,
+        tenant: principal.tenant,
+        method: principal.method,
+    });
+    Ok(AuditEntry {
+        num: row.get(0)?,
+        id: text(1)?,
+        started_ms: row.get(2)?,
+        cloud: text(3)?,
+        scope: scope.into(),
+        profile: text(5)?,
+        started_at: run.started_at,
+        finished_at: run.finished_at,
+        principals: principals.collect(),
+        tool_version: run.tool_version,
+        complete: run.complete,
+        whole: row.get(7)?,
+        stopped: row.get(8)?,
+        subscriptions: number(9)?,
+        summary: Summary { servers: number(10)?, pass: number(11)?, fail: number(12)?, unknown: number(13)? },
+        tally: EnforcementTally { enforced: number(14)?, not_enforced: number(15)?, unknown: number(16)? },
+        standings: read_standings(&text(17)?)?,
+        present: None,
+    })
+}
