@@ -5,16 +5,19 @@
 
 mod document;
 mod earlier;
+mod settled;
 mod verdict;
 
 pub use document::InvalidKeptCensus;
 pub use earlier::{EarlierClient, EarlierFate};
 pub use verdict::Restriction;
 
-use crate::census::{ClientSightings, DAY, Key, earliest};
+use crate::client_key::Key;
+use crate::client_sightings::ClientSightings;
 use crate::coverage::{TOLERANCE, joined_within};
 use crate::refused::Refusals;
 use crate::sessions::DailySessions;
+use crate::time::{DAY, earliest};
 use crate::verdict::{Unlisted, index};
 use crate::{Doubt, Interval, Millis, MissingReason, SessionTls, Source, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};

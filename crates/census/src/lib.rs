@@ -9,6 +9,8 @@
 
 mod census;
 mod client;
+mod client_key;
+mod client_sightings;
 mod coverage;
 mod fix;
 mod kept;
@@ -17,10 +19,11 @@ mod refused;
 mod sampling;
 mod seed;
 mod sessions;
+mod source;
 mod time;
 mod verdict;
 
-pub use census::{Census, CensusLimits, CensusReport, Missing, MissingReason, Source, SourceKind};
+pub use census::{Census, CensusLimits, CensusReport};
 pub use client::{Backend, Client, Doubt, SessionTls, Sighting};
 pub use coverage::{Coverage, Interval};
 pub use fix::{ClientChange, Driver, Fix};
@@ -30,5 +33,6 @@ pub use log::{CONNECTION_PIECES, InvalidPrefix, LogEnd, LogReader, Prefix};
 pub use refused::RefusedClient;
 pub use sampling::{SampledSession, Sampling};
 pub use sessions::SessionId;
+pub use source::{Missing, MissingReason, Source, SourceKind};
 pub use time::{Millis, parse_timestamp};
 pub use verdict::{CensusVerdict, Requirements};

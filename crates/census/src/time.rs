@@ -3,6 +3,9 @@
 /// Milliseconds since 1970-01-01 00:00 UTC.
 pub type Millis = i64;
 
+/// A day, in milliseconds.
+pub(crate) const DAY: Millis = 24 * 60 * 60 * 1_000;
+
 /// Offsets of the abbreviations that servers write as their `log_timezone`, in minutes. Those that stand for several zones
 /// are left out.
 const ABBREVIATIONS: [(&[u8], i64); 22] = [
@@ -118,6 +121,14 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// The earlier of two times, where a time that is not known says nothing.
+pub(crate) fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use crate::der::{self, Item};
 use crate::distinguished_name::DistinguishedName;
-use crate::names::{GeneralName, NameKind, common_names};
+use crate::general_name::{GeneralName, NameKind};
+use crate::names::common_names;
 use crate::x509::Certificate;
 
 /// The most comparisons of names with constraints that OpenSSL makes for one certificate; it refuses what needs more

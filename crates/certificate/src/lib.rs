@@ -10,6 +10,7 @@ mod constraints;
 mod der;
 mod describe;
 mod distinguished_name;
+mod general_name;
 pub mod name;
 mod names;
 mod pem;

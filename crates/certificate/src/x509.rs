@@ -6,7 +6,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 use crate::algorithm::{self, Family, Strength};
 use crate::der;
 use crate::distinguished_name::DistinguishedName;
-use crate::names::{GeneralName, general_names};
+use crate::general_name::{GeneralName, general_names};
 
 /// The critical extensions that OpenSSL can handle (X509_supported_extension); any other makes it refuse the certificate.
 const SUPPORTED: [&str; 15] = [

@@ -3,6 +3,7 @@
 use crate::DecodeError;
 use crate::cursor::Cursor;
 use crate::error_response::{ErrorResponse, MAX_ERROR_LENGTH};
+use crate::frame::frame;
 
 /// The longest message that is taken from a server before it has authenticated us: libpq's bound for errors, which is
 /// above its bound for authentication requests.
@@ -148,15 +149,6 @@ impl Authentication {
         }
         frame(b'R', &body)
     }
-}
-
-/// A message of protocol 3: type byte, length that counts itself, body.
-pub(crate) fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(body.len() + 5);
-    bytes.push(tag);
-    bytes.extend(u32::try_from(body.len() + 4).unwrap_or(u32::MAX).to_be_bytes());
-    bytes.extend(body);
-    bytes
 }
 
 impl BackendMessage {

@@ -2,6 +2,7 @@
 
 use crate::DecodeError;
 use crate::cursor::Cursor;
+use crate::frame::frame;
 
 /// libpq's own bound on an error that comes before authentication (MAX_ERRLEN in fe-connect.c, PQconnectPoll): a length
 /// below 8 or above this means that the text of a protocol 2 error stands where the length would.
@@ -115,6 +116,6 @@ impl ErrorResponse {
             }
         }
         body.push(0);
-        crate::backend::frame(b'E', &body)
+        frame(b'E', &body)
     }
 }

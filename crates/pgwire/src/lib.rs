@@ -15,6 +15,7 @@
 pub mod backend;
 mod cursor;
 pub mod error_response;
+mod frame;
 pub mod frontend;
 pub mod negotiation;
 pub mod own_names;

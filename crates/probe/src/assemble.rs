@@ -8,7 +8,8 @@ use hostssl_pgwire::tls::{CipherSuite, ProtocolVersion, SuiteWeakness};
 
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::certificate_report::certificate_report;
-use crate::facts::{EndpointFacts, Enumerated, Handshake};
+use crate::facts::{EndpointFacts, Enumerated};
+use crate::offer::Handshake;
 use crate::report::{
     CertificateReport, ClientCertificate, EndpointReport, Enumeration, Negotiated, ReplicationMode, SeveralServers,
     SslRequestOutcome, StartupOutcome, StartupResult, Support, TlsReport, TransportAnswer, Unreachable, VersionSupport,

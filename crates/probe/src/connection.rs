@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::StartupReply;
 use crate::attempt::AttemptFailure;
-use crate::facts::Startup;
+use crate::offer::Startup;
 use crate::report::SslRequestOutcome;
 use crate::transcript::Pen;
 

@@ -2,46 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use hostssl_pgwire::frontend::{Replication, StartupMessage};
+use hostssl_pgwire::frontend::Replication;
 use hostssl_pgwire::tls::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use crate::answer::StartupReply;
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::identity::Identity;
+use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
-
-/// A login to try, without ever authenticating.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Startup {
-    /// The user to name.
-    pub(crate) user: String,
-    /// The database to name; physical replication needs none.
-    pub(crate) database: Option<String>,
-    /// Whether to ask for replication.
-    pub(crate) replication: Replication,
-}
-
-impl Startup {
-    /// The message to send.
-    #[must_use]
-    pub(crate) fn message(&self) -> StartupMessage {
-        StartupMessage::login(&self.user, self.database.as_deref(), self.replication)
-    }
-
-    /// The startup in words, for reasons and transcripts.
-    #[must_use]
-    pub(crate) fn describe(&self) -> String {
-        let what = match self.replication {
-            Replication::None => "",
-            Replication::Physical => "replication ",
-            Replication::Logical => "logical replication ",
-        };
-        match &self.database {
-            Some(database) => format!("{what}user \"{}\", database \"{database}\"", self.user),
-            None => format!("{what}user \"{}\"", self.user),
-        }
-    }
-}
 
 /// One startup and what came of it in plaintext and over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,25 +33,6 @@ impl StartupFacts {
 /// Whether the answer is that no slot is free.
 pub(crate) fn is_full(reply: &Attempt<StartupReply>) -> bool {
     matches!(reply, Attempt::Completed(StartupReply::Error(error)) if error.code.as_deref() == Some("53300"))
-}
-
-/// A completed handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Handshake {
-    /// The version.
-    pub(crate) version: ProtocolVersion,
-    /// The cipher suite.
-    pub(crate) suite: CipherSuite,
-    /// The group of the key exchange.
-    pub(crate) group: Option<NamedGroup>,
-    /// The application protocol.
-    pub(crate) alpn: Option<Vec<u8>>,
-    /// The certificates in DER, the server's own first.
-    pub(crate) chain: Vec<Vec<u8>>,
-    /// Whether the server's signature over the handshake was checked, or why it could not be.
-    pub(crate) key_proof: Result<(), String>,
-    /// The server asked for a certificate of ours.
-    pub(crate) certificate_requested: bool,
 }
 
 /// A list of suites or groups found by asking for less and less.

@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::answer::{Signal, StartupReply, is_quote, signal};
 use crate::attempt::Attempt;
-use crate::facts::{Handshake, Startup};
+use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
 
 /// What a connection may show about the server that accepted it.

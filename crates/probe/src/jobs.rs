@@ -11,8 +11,8 @@ use crate::attempt::{Attempt, AttemptFailure};
 use crate::connection::{Connection, Negotiation, connection_name};
 use crate::dial::Stream;
 use crate::endpoint::{Endpoint, Opening, attempt};
-use crate::facts::{Handshake, Startup};
 use crate::identity::Transport;
+use crate::offer::{Handshake, Startup};
 use crate::report::SslRequestOutcome;
 use crate::tls_client::{ALPN, HandshakeFault};
 

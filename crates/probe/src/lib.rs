@@ -38,6 +38,7 @@ mod hello_jobs;
 mod identity;
 mod jobs;
 mod limiter;
+mod offer;
 mod options;
 mod prober;
 pub mod proxy;

@@ -7,7 +7,7 @@ use hostssl_pgwire::frontend::Replication;
 use hostssl_pgwire::own_names::{REPLICATION_USERS, WELL_KNOWN};
 
 use crate::dial::{Dial, Network};
-use crate::facts::Startup;
+use crate::offer::Startup;
 use crate::root_files::RootFiles;
 use crate::target::ProbeTarget;
 use hostssl_certificate::RootStore;

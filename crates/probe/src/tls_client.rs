@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::attempt::AttemptFailure;
-use crate::facts::Handshake;
+use crate::offer::Handshake;
 
 /// The protocol name of PostgreSQL for ALPN.
 pub(crate) const ALPN: &[u8] = b"postgresql";

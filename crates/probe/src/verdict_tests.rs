@@ -6,7 +6,7 @@ use hostssl_pgwire::tls::CipherSuite;
 
 use super::*;
 use crate::answer::StartupReply;
-use crate::facts::{Handshake, Startup};
+use crate::offer::{Handshake, Startup};
 
 type Reply = Attempt<StartupReply>;
 

@@ -4,6 +4,7 @@ mod approved;
 mod clients;
 mod context;
 mod json;
+mod text;
 mod validate;
 
 pub use approved::{Approved, NotApproved};

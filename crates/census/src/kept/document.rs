@@ -1,7 +1,7 @@
 //! A kept census as JSON: `hostssl/kept-census/v1`, frozen, with structs of its own.
 
 use super::{KeptCensus, KeptClient, KeptSource};
-use crate::census::Key;
+use crate::client_key::Key;
 use crate::refused::{Attempts, Refusals, RefusedKey};
 use crate::sessions::DailySessions;
 use crate::verdict::Unlisted;

@@ -1,9 +1,10 @@
 //! Clients that were last seen before the window. That they were not observed since does not say that they use TLS now: a job
 //! that runs once a month is not in a week. So they count until newer evidence replaces what is known of them.
 
-use super::verdict::Settled;
+use super::settled::Settled;
 use super::{KeptCensus, KeptClient, Restriction};
-use crate::census::{DAY, Key, order};
+use crate::client_key::{Key, order};
+use crate::time::DAY;
 use crate::{Client, Coverage, Millis, Requirements, SessionTls, Source};
 use std::collections::BTreeMap;
 

@@ -1,14 +1,16 @@
 //! What a kept census says about making a server stricter.
 
 use super::earlier::doubt;
+use super::settled::Settled;
 use super::{EarlierClient, EarlierFate, KeptCensus, KeptClient, KeptSource};
-use crate::census::{DAY, Key, SessionNames, order};
+use crate::client_key::{Key, order};
+use crate::time::DAY;
 use crate::verdict::{CensusEvidence, days, index, judge};
 use crate::{
-    Backend, CensusReport, CensusVerdict, Client, Coverage, Doubt, Millis, Missing, MissingReason, RefusedClient,
-    Requirements, SessionTls, Source, SourceKind,
+    CensusReport, CensusVerdict, Client, Coverage, Millis, Missing, MissingReason, RefusedClient, Requirements,
+    SessionTls, Source, SourceKind,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// A way to make a server stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,56 +161,7 @@ fn still_open(earlier: Vec<EarlierClient>) -> Vec<Client> {
     earlier.into_iter().filter(|one| one.fate == EarlierFate::Unknown).map(|one| one.client).collect()
 }
 
-/// What is known of sessions that were seen whole: those of clients that count, because whoever left before may have come back
-/// another way. Of a session with TLS it does not matter when it began.
-pub(super) struct Settled {
-    names: HashSet<SessionNames>,
-    /// Users and addresses of replication, whose messages have no database.
-    replication: HashSet<(Option<String>, Option<String>)>,
-    sessions: HashSet<u32>,
-}
-
-impl Settled {
-    pub(super) fn of(kept: &KeptCensus, counts: &impl Fn(&KeptClient) -> bool) -> Self {
-        let doubtful = kept.clients.values().any(KeptClient::is_half_seen);
-        let whole = || kept.clients.iter().filter(|(_, client)| doubtful && !client.is_half_seen());
-        let present = || whole().filter(|(_, client)| counts(client));
-        Self {
-            names: present().map(|(key, _)| key.names()).collect(),
-            replication: present()
-                .filter(|(key, _)| key.backend == Backend::Replication)
-                .map(|(key, _)| (key.user.clone(), key.address.clone()))
-                .collect(),
-            sessions: whole()
-                .filter(|(key, client)| matches!(key.tls, SessionTls::Tls | SessionTls::Local) || counts(client))
-                .flat_map(|(_, client)| client.days.values())
-                .flat_map(|sessions| sessions.hashes().iter().copied())
-                .collect(),
-        }
-    }
-
-    /// Whether a client of which only a part of its sessions was seen is one that is known, so that it is no news.
-    pub(super) fn explains(&self, key: &Key, client: &KeptClient) -> bool {
-        if !client.is_half_seen() {
-            return false;
-        }
-        let is_known = client.doubt == Some(Doubt::BeganBefore)
-            && (self.names.contains(&key.names())
-                || self.replication.contains(&(key.user.clone(), key.address.clone())));
-        is_known
-            || client
-                .days
-                .values()
-                .all(|day| day.is_exact() && day.hashes().iter().all(|session| self.sessions.contains(session)))
-    }
-}
-
 impl KeptClient {
-    /// Whether a line of its sessions is in a file that was not read with the others.
-    fn is_half_seen(&self) -> bool {
-        matches!(self.doubt, Some(Doubt::BeganBefore | Doubt::NoAddress))
-    }
-
     pub(super) fn shown(&self, key: &Key, from: Option<Millis>, sources: &[Source]) -> Client {
         let Key { user, database, application, address, backend, tls } = key.clone();
         let first_day = from.map(|from| from.div_euclid(DAY));

@@ -1,11 +1,12 @@
 //! One log file: what format it has, its lines, its time.
 
 use super::LogEnd;
+use super::columns::Columns;
 use super::csv;
 use super::infer::infer;
 use super::join::{ConnectionTally, Joiner, LineFacts, session_id, text};
 use super::json;
-use super::message::{Columns, ConnectionOrigin, LogMessage, parse};
+use super::message::{ConnectionOrigin, LogMessage, parse};
 use super::prefix::{Prefix, SessionKey};
 use super::unread::{Unread, each_candidate, has_message_inside, is_of_a_language, is_whole_format};
 use super::wording::{NEEDLES, find_piece, is_log_severity, is_severity};

@@ -4,6 +4,7 @@
 //! by an administrator: where a message can be split in several places, the split that puts the oddity into the
 //! application name is taken, and what then still has two readings is said to be in doubt.
 
+use super::columns::Columns;
 use super::refusal::{self, RefusedLine};
 use super::short::{find, rfind};
 use super::wording::{SETTING, WORDINGS, Wording, is_log_severity};
@@ -68,13 +69,6 @@ pub(crate) enum Encryption<'a> {
     Gss,
     /// Something of TLS, in other words than any that are known.
     Unreadable,
-}
-
-/// The names that csvlog and jsonlog have in fields of their own.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Columns<'a> {
-    pub(crate) user: Option<&'a [u8]>,
-    pub(crate) database: Option<&'a [u8]>,
 }
 
 /// Reads a message; `None` if it is about something else.

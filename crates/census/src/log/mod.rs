@@ -3,6 +3,7 @@
 //! It looks for the few messages about connections first and splits into lines only around them, so that a log full of
 //! statements costs little more than a search. Statement texts are never kept.
 
+mod columns;
 mod csv;
 mod file;
 mod infer;

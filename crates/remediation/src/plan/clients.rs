@@ -1,7 +1,7 @@
 //! The clients of a step in the file form of a plan.
 
 use super::InvalidPlan;
-use super::json::{bad, safe_from};
+use super::text::{bad, safe_from};
 use crate::{AffectedClient, ClientImpact, ClientVerdict, Consent, SafeText};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;

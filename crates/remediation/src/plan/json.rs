@@ -5,6 +5,7 @@
 //! `jq -cjS 'del(.hash)' plan.json | sha256sum`.
 
 use super::clients::{AcceptanceV1, ClientsV1};
+use super::text::{bad, safe_from};
 use super::validate::validate;
 use super::{Disposition, Draft, InvalidPlanHash, LeftOut, LeftOutReason, Plan, PlanHash, PlanOptions, Step};
 use crate::{FixableControl, Floor, Goal, SafeText};
@@ -437,22 +438,12 @@ fn left_out_from_json(left_out: LeftOutV1) -> Result<LeftOut, InvalidPlan> {
     })
 }
 
-pub(super) fn bad(place: &'static str, text: &str, wanted: &'static str) -> InvalidPlan {
-    InvalidPlan::BadText { place, text: SafeText::new(text), wanted }
-}
-
 fn id_from(text: &str) -> Result<ResourceId, InvalidPlan> {
     ResourceId::try_from(text).map_err(|_| bad("server", text, "a resource id"))
 }
 
 fn control_from(id: &str) -> Result<FixableControl, InvalidPlan> {
     FixableControl::from_id(id).ok_or_else(|| bad("control", id, "a control that a write can fix"))
-}
-
-/// Text that hostssl wrote is safe already; anything else would not have its hash.
-pub(super) fn safe_from(place: &'static str, text: &str) -> Result<SafeText, InvalidPlan> {
-    let safe = SafeText::new(text);
-    if safe.as_str() == text { Ok(safe) } else { Err(bad(place, text, "text that is safe to print")) }
 }
 
 fn hash_of(document: &PlanV1) -> PlanHash {
