@@ -65,6 +65,26 @@ test("filters work together, and a link to a hidden server shows it", async () =
   await page.waitForFunction(() => document.querySelector("tbody:target .more")?.getClientRects().length > 0);
 });
 
+test("a server that fails says so at every width, and its row opens and closes", async () => {
+  const page = await open();
+  for (const width of [360, 800, 1280]) {
+    await page.setViewport({ width, height: 900 });
+    for (const { name } of servers.filter((server) => server.outcome === "fail")) {
+      const classes = await page.$$eval(".servers > tbody", (bodies, name) => bodies.filter((body) => body.querySelector("th").textContent === name)
+        .flatMap((body) => [...body.rows[0].querySelectorAll(".badge")].filter((badge) => badge.getClientRects().length > 0).map((badge) => badge.className)), name);
+      assert.ok(classes.some((one) => /\b(no|worst)\b/.test(one)), `${name} at ${width}: ${classes}`);
+    }
+  }
+  const isOpen = () => page.$eval("tbody:target .more", (row) => row.getClientRects().length > 0);
+  await page.$eval("[aria-labelledby=h-certificates] a", (link) => link.click());
+  await page.waitForFunction(() => document.querySelector("tbody:target .open")?.checked);
+  assert.ok(await isOpen());
+  await page.click("tbody:target .open");
+  assert.ok(!(await isOpen()));
+  await page.click("tbody:target tr:first-child td");
+  assert.ok(await isOpen());
+});
+
 test("every server has its evidence, also without scripts", async () => {
   const page = await open({ javascript: false });
   assert.equal(await shown(page), 24);

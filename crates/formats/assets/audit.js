@@ -17,7 +17,13 @@
   };
   form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", apply);
+  // A pause in typing: with thousands of servers, every change takes the browser a moment.
+  let waiting;
+  form.addEventListener("input", (event) => {
+    clearTimeout(waiting);
+    if (event.target.name === "text" && rows.length > 500) waiting = setTimeout(apply, 250);
+    else apply();
+  });
   form.addEventListener("reset", () => setTimeout(apply));
   for (const link of document.querySelectorAll("[data-choose]")) {
     link.addEventListener("click", () => {
@@ -27,10 +33,25 @@
       apply();
     });
   }
-  // A link to a server that the filters hide shows every server again.
-  addEventListener("hashchange", () => {
+  // A link to a server opens its evidence, and shows every server again where the filters hide it.
+  const arrive = () => {
     const target = document.getElementById(location.hash.slice(1));
-    if (target?.hidden) { form.reset(); apply(); target.scrollIntoView(); }
+    if (target?.hidden) { form.reset(); apply(); }
+    const box = target?.querySelector(".open");
+    if (box) { box.checked = true; target.scrollIntoView(); }
+  };
+  addEventListener("hashchange", arrive);
+  const table = document.querySelector(".servers");
+  table.classList.add("scripted");
+  table.addEventListener("click", (event) => {
+    const row = event.target.closest(".servers > tbody > tr:first-child");
+    if (!row || event.target.closest("a, input") || String(getSelection())) return;
+    const box = row.querySelector(".open");
+    box.checked = !box.checked;
+  });
+  table.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches(".open")) event.target.checked = !event.target.checked;
   });
   apply();
+  arrive();
 })();

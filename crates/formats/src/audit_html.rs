@@ -15,13 +15,21 @@ use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chart::{StackedBar, SubscriptionBar};
 use control::{ControlSummary, controls, left_out};
-use hostssl_model::{AuditReport, Gap, GapScope, Scope, ServerReport, Severity, Standing, Standings, WaiverUse};
+use hostssl_model::{
+    AuditReport, Gap, GapScope, Reason, Scope, ServerReport, Severity, Standing, Standings, WaiverUse,
+};
 use server::{CertificateLine, ServerEvidence, certificates};
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("../assets/audit.css");
 const SCRIPT: &str = include_str!("../assets/audit.js");
+
+/// Places and servers that could not be checked and are named; the servers have their reasons with their evidence, too.
+const GAPS: usize = 100;
+
+/// Subscriptions that stand there at once: the servers come behind them.
+const SUBSCRIPTIONS: usize = 20;
 
 /// Certificates in the list of those that expire first; the others stand with their servers.
 const CERTIFICATES: usize = 10;
@@ -67,10 +75,13 @@ struct AuditPage<'a> {
     decided: Vec<String>,
     doubts: Vec<String>,
     subscriptions: Vec<SubscriptionBar<'a>>,
+    /// Those behind the first ones.
+    more_subscriptions: Vec<SubscriptionBar<'a>>,
     controls: Vec<ControlSummary>,
     /// Controls of the profile that were not checked.
     left_out: String,
     gaps: Vec<GapLine>,
+    more_gaps: usize,
     waivers: &'a [WaiverUse],
     certificates: Vec<CertificateLine>,
     more_certificates: usize,
@@ -103,7 +114,13 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
         servers.sort_by_cached_key(|one| {
             (std::cmp::Reverse((Standing::of(one), one.outcome)), one.server.name().to_owned())
         });
+        let places = report.gaps.iter().filter(|gap| !gap.scope.is_server()).map(|gap| gap_line(gap, &names));
+        let mut gaps: Vec<GapLine> = places.chain(servers.iter().filter_map(|server| gap_of_server(server))).collect();
+        let more_gaps = gaps.len().saturating_sub(GAPS);
+        gaps.truncate(GAPS);
         let mut certificates = certificates(&servers);
+        let mut subscriptions = SubscriptionBar::all(report);
+        let more_subscriptions = subscriptions.split_off(SUBSCRIPTIONS.min(subscriptions.len()));
         let more_certificates = certificates.len().saturating_sub(CERTIFICATES);
         certificates.truncate(CERTIFICATES);
         Self {
@@ -119,10 +136,12 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
             bar: StackedBar::of(&standings),
             decided: waiver_text::used(report).into_iter().chain(gate_text::decided(report)).collect(),
             doubts: waiver_text::doubts(report).into_iter().chain(gate_text::doubts(report)).collect(),
-            subscriptions: SubscriptionBar::all(report),
+            subscriptions,
+            more_subscriptions,
             controls: controls(report),
             left_out: left_out(report).join(", "),
-            gaps: report.gaps.iter().filter(|gap| !gap.scope.is_server()).map(|gap| gap_line(gap, &names)).collect(),
+            gaps,
+            more_gaps,
             waivers: report.overlay.waivers.as_ref().map_or(&[], |file| &file.waivers),
             certificates,
             more_certificates,
@@ -168,7 +187,9 @@ fn policy() -> String {
 
 fn incomplete(report: &AuditReport) -> Option<String> {
     let why = UncheckedCount::of(report).words();
-    (!report.run.complete).then(|| format!("This audit is incomplete: {why} could not be checked."))
+    let early = report.gaps.iter().any(|gap| matches!(gap.blind.reason, Reason::Interrupted | Reason::Deadline));
+    let what = if early { "ended early" } else { "is incomplete" };
+    (!report.run.complete).then(|| format!("This audit {what}: {why} could not be checked."))
 }
 
 fn gap_line(gap: &Gap, names: &SubscriptionNames) -> GapLine {
@@ -182,6 +203,13 @@ fn gap_line(gap: &Gap, names: &SubscriptionNames) -> GapLine {
         scope => scope.to_string(),
     };
     GapLine { scope: safe(&scope).into(), reason: gap.blind.reason.as_str(), detail: safe(&detail).into() }
+}
+
+/// Why something of a server could not be checked: its first reason.
+fn gap_of_server(report: &ServerReport) -> Option<GapLine> {
+    let blind = report.findings.iter().find_map(|finding| finding.blind.as_ref())?;
+    let scope = safe(report.server.name()).into_owned();
+    Some(GapLine { scope, reason: blind.reason.as_str(), detail: safe(&blind.detail).into() })
 }
 
 /// What was asked, when and by whom.

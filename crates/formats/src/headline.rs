@@ -1,6 +1,6 @@
 //! The one sentence that stands above an audit, and how much of it could not be checked.
 
-use hostssl_model::{AuditReport, Outcome, Standings};
+use hostssl_model::{AuditReport, Finding, Standings};
 
 /// The state of the servers in one sentence: the worst that is known first, then what is not known, and only then what is
 /// declared and what is proven.
@@ -25,10 +25,12 @@ pub(crate) fn headline(report: &AuditReport) -> String {
         () => format!("{} {is} declared to enforce TLS; {} proven on the wire", of_all(all), standings.proven),
     };
     // What sounds like an all-clear says at once that it is none.
-    let sentence = if standings.enforced() == all && !report.run.complete {
-        format!("{sentence}, but not everything could be checked")
-    } else {
-        sentence
+    let sentence = match (standings.enforced() == all, failing(report)) {
+        (false, _) => sentence,
+        (true, 0) if report.run.complete => sentence,
+        (true, 0) => format!("{sentence}, but not everything could be checked"),
+        (true, 1) => format!("{sentence}; 1 fails another control"),
+        (true, failing) => format!("{sentence}; {failing} fail another control"),
     };
     capitalised(&sentence)
 }
@@ -65,7 +67,7 @@ impl UncheckedCount {
 
 /// Servers that fail a control without a waiver that holds, whether or not they enforce TLS.
 pub(crate) fn failing(report: &AuditReport) -> u64 {
-    report.servers.iter().filter(|server| server.outcome == Outcome::Fail).count() as u64
+    report.servers.iter().filter(|server| server.findings.iter().any(Finding::fails_unwaived)).count() as u64
 }
 
 /// A number with its noun.

@@ -2,7 +2,7 @@
 
 use super::class;
 use crate::safe;
-use hostssl_model::{AuditReport, Standing, Standings};
+use hostssl_model::{AuditReport, GapScope, Standing, Standings};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -50,22 +50,29 @@ pub(super) struct SubscriptionBar<'a> {
     pub(super) id: Cow<'a, str>,
     pub(super) standings: Standings,
     pub(super) bar: StackedBar,
+    /// Whether servers of it may be missing, since a list could not be read.
+    pub(super) is_partial: bool,
 }
 
 impl<'a> SubscriptionBar<'a> {
-    /// The subscriptions with servers, those with the most that do not enforce first.
+    /// The subscriptions with servers and those that could not be read, those with the most that do not enforce first.
     pub(super) fn all(report: &'a AuditReport) -> Vec<Self> {
         let mut counted: BTreeMap<_, Standings> = BTreeMap::new();
         for server in &report.servers {
             counted.entry(server.server.subscription()).or_default().add(Standing::of(server), 1);
         }
         let bars = report.subscriptions.iter().filter_map(|subscription| {
-            let standings = *counted.get(&subscription.id)?;
+            let is_partial = report.gaps.iter().any(|gap| {
+                gap.blind.reason.blinds()
+                    && matches!(&gap.scope, GapScope::Subscription(id) if id.eq_ignore_ascii_case(subscription.id.as_str()))
+            });
+            let standings = counted.get(&subscription.id).copied().or(is_partial.then(Standings::default))?;
             let bar = StackedBar::of(&standings);
-            Some(Self { name: safe(&subscription.name), id: safe(subscription.id.as_str()), standings, bar })
+            let (name, id) = (safe(&subscription.name), safe(subscription.id.as_str()));
+            Some(Self { name, id, standings, bar, is_partial })
         });
         let mut bars: Vec<Self> = bars.collect();
-        bars.sort_by_key(|one| std::cmp::Reverse((one.standings.open(), one.standings.unknown)));
+        bars.sort_by_key(|one| std::cmp::Reverse((one.standings.open(), one.is_partial, one.standings.unknown)));
         bars
     }
 }

@@ -1,6 +1,7 @@
 //! A server with its evidence: what Azure declares, what the listeners did, and what follows from it.
 
 use super::{class, severity_word};
+use crate::headline::plural;
 use crate::{SubscriptionNames, safe, waiver_text};
 use hostssl_model::{
     Acceptance, Finding, Floor, Outcome, Reading, ServerReport, Severity, Standing, WireListener, WireObservation,
@@ -17,6 +18,8 @@ pub(super) struct ServerEvidence<'a> {
     pub(super) subscription: Cow<'a, str>,
     pub(super) standing: Standing,
     pub(super) class: &'static str,
+    /// What the status does not say: that a control fails, or could not be checked. A class, and words.
+    pub(super) beside: Option<(&'static str, String)>,
     pub(super) severity: &'static str,
     pub(super) switch: String,
     pub(super) floor: String,
@@ -89,6 +92,7 @@ impl<'a> ServerEvidence<'a> {
             subscription: safe(names.of(id.as_str())).into_owned().into(),
             standing,
             class: class(standing),
+            beside: beside(standing, report),
             severity: severity_word(fails().map(|one| one.severity).max()),
             switch: waits(report.ssl_enforcement.as_str(), report.switch_waits()),
             floor: waits(floor(report.minimal_tls_version), report.floor_waits()),
@@ -101,6 +105,23 @@ impl<'a> ServerEvidence<'a> {
             facts,
             report,
         }
+    }
+}
+
+/// A server can be proven to enforce TLS and fail another control; its status alone would look as if all were well.
+fn beside(standing: Standing, report: &ServerReport) -> Option<(&'static str, String)> {
+    if matches!(standing, Standing::AcceptsPlaintext | Standing::NotEnforced | Standing::Unknown) {
+        return None;
+    }
+    let count = |chosen: &dyn Fn(&Finding) -> bool| report.findings.iter().filter(|one| chosen(one)).count() as u64;
+    let failed = count(&Finding::fails_unwaived);
+    let waived = count(&|one| one.accepted().is_some());
+    let unknown = count(&|one| one.outcome == Outcome::Unknown);
+    match (failed, waived, unknown) {
+        (1.., ..) => Some(("no", format!("{} failed", plural(failed, "control")))),
+        (0, _, 1..) => Some(("unknown", format!("{} unknown", plural(unknown, "control")))),
+        (0, 1.., 0) => Some(("half", format!("{} waived", plural(waived, "failure")))),
+        (0, 0, 0) => None,
     }
 }
 
