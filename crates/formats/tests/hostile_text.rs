@@ -1,8 +1,12 @@
 //! Every harmful character of Unicode, in every text from outside, through every output: none comes out as it is.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use hostssl_audit::{Profile, gate, lay_waivers, read_waivers, server_report};
-use hostssl_census::{Backend, RefusedClient};
+use hostssl_audit::{Profile, diff, gate, lay_waivers, read_waivers, server_report};
+use hostssl_census::{
+    Backend, CensusReport, CensusVerdict, Client, Coverage, Interval, MissingReason, RefusedClient, SessionTls, Source,
+    SourceKind,
+};
+use hostssl_formats::clients::{ClientsReport, ServerClients};
 use hostssl_formats::output::{Format, write_value};
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::run_refused::RefusedSince;
@@ -10,12 +14,13 @@ use hostssl_formats::run_sessions::{RunSession, RunSessions};
 use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::{
     Palette, Shape, Text, audit_csv, audit_html, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif,
-    audit_text, probe_json, run_refused, run_sessions, trend, waiver_text,
+    audit_text, clients_csv, clients_json, clients_sheet, clients_text, diff_json, diff_text, gate_text, probe_json,
+    run_refused, run_sessions, trend, waiver_text,
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
-    AuditReport, AuditRun, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
-    ReplicationRole, ResourceId, Scope, Server, ServerState, Standings, Subscription, SubscriptionId,
+    AuditReport, AuditRun, Gap, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading,
+    Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Standings, Subscription, SubscriptionId,
     SubscriptionState, Summary, Unchecked, Waiver,
 };
 use hostssl_probe::report::{
@@ -24,6 +29,7 @@ use hostssl_probe::report::{
 use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 use jiff::civil::date;
 use serde_json::json;
+use std::io::Write as _;
 use std::sync::Arc;
 
 /// Every harmful character, each between letters.
@@ -147,6 +153,83 @@ fn endpoint() -> EndpointReport {
     }
 }
 
+/// The same servers with another value and another name of the profile: a failure that is compared.
+fn changed_since() -> AuditReport {
+    let mut later = audit();
+    later.overlay = Overlay::default();
+    for finding in later.servers.iter_mut().flat_map(|server| &mut server.findings) {
+        finding.outcome = Outcome::Fail;
+        finding.observed = Some(format!("{}y", hostile()).into());
+        finding.expected = Some(hostile().into());
+        finding.blind = None;
+    }
+    (later.run.id, later.run.profile, later.run.tool_version) = (hostile(), hostile(), hostile());
+    later
+}
+
+fn refused_client() -> RefusedClient {
+    let word = || Some(hostile());
+    RefusedClient {
+        user: word(),
+        database: word(),
+        address: word(),
+        backend: Backend::Client,
+        first_seen: None,
+        last_seen: None,
+        attempts: 1,
+        is_estimate: false,
+        has_connected_since: false,
+    }
+}
+
+fn clients() -> ClientsReport {
+    let word = || Some(hostile());
+    let client = |tls| Client {
+        user: word(),
+        database: word(),
+        application: word(),
+        address: word(),
+        backend: Backend::Client,
+        tls,
+        protocol: word(),
+        cipher: word(),
+        lowest_protocol: word(),
+        first_seen: Some(0),
+        last_seen: Some(1),
+        sightings: 1,
+        is_estimate: false,
+        sources: vec![0],
+        doubt: None,
+    };
+    let mut source = Source::new(SourceKind::LogFile, hostile());
+    source.format = hostile();
+    source.coverage = Coverage::default();
+    source.coverage.add(Interval { from: 0, to: 1 });
+    source.lacks(MissingReason::Damaged, hostile());
+    let census = CensusReport {
+        verdict: CensusVerdict::Breaks,
+        reason: hostile(),
+        window: Some(Interval { from: 0, to: 1 }),
+        observed: 1,
+        sources: vec![source],
+        clients: SessionTls::ALL.map(client).into(),
+        earlier: vec![client(SessionTls::Plaintext)],
+        unlisted: [1; 4],
+        refused: vec![refused_client()],
+        refused_unlisted: 1,
+    };
+    let server = ServerClients { id: word(), name: hostile(), owner: word(), census, hidden: [1; 4] };
+    ClientsReport {
+        id: hostile(),
+        started_at: hostile(),
+        finished_at: hostile(),
+        principal: word(),
+        window: 1,
+        since: None,
+        servers: vec![server],
+    }
+}
+
 /// What every output makes of the hostile text, by name.
 fn outputs() -> Vec<(&'static str, Vec<u8>)> {
     let (audit, endpoint, text) = (audit(), endpoint(), hostile());
@@ -182,18 +265,7 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
     };
     let found = [on_server(&[session]), on_server(&[])];
     add("sessions", &mut |out| run_sessions::write(out, &found, Palette::Plain).unwrap());
-    let client = RefusedClient {
-        user: word(),
-        database: word(),
-        address: word(),
-        backend: Backend::Client,
-        first_seen: None,
-        last_seen: None,
-        attempts: 1,
-        is_estimate: false,
-        has_connected_since: false,
-    };
-    let since = [RefusedSince { server: text.clone(), name: text.clone(), clients: vec![client] }];
+    let since = [RefusedSince { server: text.clone(), name: text.clone(), clients: vec![refused_client()] }];
     add("refused", &mut |out| run_refused::write(out, &since, &Text::plain()).unwrap());
     let point = |profile| AuditPoint {
         run: &text,
@@ -208,6 +280,26 @@ fn outputs() -> Vec<(&'static str, Vec<u8>)> {
     let points = [point(&text), point("other")];
     add("trend", &mut |out| trend::write(out, &points, &Text::plain()).unwrap());
     add("trend csv", &mut |out| trend::write_csv(out, &points).unwrap());
+    let (before, later) = (audit.clone(), changed_since());
+    let compared = diff(&before, &later);
+    assert!(!compared.changes.is_empty(), "nothing is compared");
+    add("diff text", &mut |out| diff_text::write(out, &before, &later, &compared, &Text::plain()).unwrap());
+    add("diff json", &mut |out| diff_json::write(out, &before, &later, &compared).unwrap());
+    add("gate", &mut |out| {
+        let lines = [
+            gate_text::decided(&audit),
+            gate_text::doubts(&audit),
+            waiver_text::used(&audit),
+            waiver_text::doubts(&audit),
+        ];
+        lines.concat().iter().for_each(|line| writeln!(out, "{line}").unwrap());
+    });
+    let census = clients();
+    add("clients text", &mut |out| clients_text::write(out, &census, &Text::plain()).unwrap());
+    add("clients csv", &mut |out| clients_csv::write(out, &census).unwrap());
+    add("clients sheet", &mut |out| clients_sheet::write(out, &census).unwrap());
+    let in_json = clients_json::value(&census).unwrap();
+    add("clients json", &mut |out| write_value(out, &in_json, Format::Json, &[], Palette::Plain).unwrap());
     add("audit html", &mut |out| audit_html::write(out, &audit).unwrap());
     add("audit markdown", &mut |out| audit_markdown::write(out, &audit).unwrap());
     for (name, format) in [
