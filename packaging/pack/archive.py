@@ -23,7 +23,7 @@ def entries(folder: Path, below: str) -> list[Entry]:
     """The files of a folder, under another name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [
-        Entry(f"{below}/{path.relative_to(folder).as_posix()}", path.read_bytes(), path.stat().st_mode & 0o755)
+        Entry(f"{below}/{path.relative_to(folder).as_posix()}", path.read_bytes(), 0o755 if path.stat().st_mode & 0o100 else 0o644)
         for path in files
     ]
 

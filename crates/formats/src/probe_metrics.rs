@@ -1,8 +1,10 @@
 //! What a probe showed, as metrics: for the textfile collector of the Prometheus node exporter.
 
 use crate::metrics::{MetricFamily, write_families};
+use crate::safe;
 use hostssl_probe::report::{EndpointReport, Support, WireVerdict};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 
 /// Endpoints of a probe. Several addresses of one name are one endpoint, and the worst of them speaks for it: series by
@@ -24,9 +26,10 @@ impl ProbeMetrics {
     /// Takes one endpoint.
     pub fn add(&mut self, report: &EndpointReport) {
         let new = Measured::from(report);
-        match self.0.get_mut(&report.target) {
-            Some(known) => known.merge(new),
-            None => drop(self.0.insert(report.target.clone(), new)),
+        // Names that read alike are one series: two of the same labels make a file that no collector takes.
+        match self.0.entry(safe(&report.target).into_owned()) {
+            Entry::Occupied(mut known) => known.get_mut().merge(new),
+            Entry::Vacant(place) => drop(place.insert(new)),
         }
     }
 
@@ -64,7 +67,10 @@ impl ProbeMetrics {
                 enforced.add(&[label], is_enforced.into());
             }
             verdicts.add(&[label, ("verdict", one.verdict.as_str())], 1);
-            findings.add(&[label], i64::try_from(one.findings).unwrap_or(i64::MAX));
+            // None of what could not be probed is no good news.
+            if one.findings > 0 || is_enforced(one.verdict).is_some() {
+                findings.add(&[label], i64::try_from(one.findings).unwrap_or(i64::MAX));
+            }
             one.verify_full.iter().for_each(|passes| verify.add(&[label], (*passes).into()));
             one.expires_at.iter().for_each(|second| expiry.add(&[label], *second));
             for (version, accepted) in &one.versions {

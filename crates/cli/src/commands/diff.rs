@@ -89,6 +89,12 @@ fn audits(args: &DiffArgs, talk: &OutputArgs) -> Result<(AuditReport, AuditRepor
             let (reader, before) = find_audit(&args.state, simulated, before)?;
             let before = reader.audit_report(&before)?;
             let (reader, after) = find_audit(&args.state, simulated, after)?;
+            if before.run.id == after.id {
+                return Err(CliError::usage(
+                    "both names are of one audit",
+                    "name another one; `hostssl runs` lists them",
+                ));
+            }
             return Ok((before, reader.audit_report(&after)?));
         }
         (Some(before), None) => {

@@ -227,8 +227,10 @@ impl SessionStore {
         let ended = lock(&self.sessions).values().find(|session| session.id() == id).cloned();
         self.sign_out(id);
         if let Some(ended) = ended {
-            lock(&self.links)
-                .retain(|_, link| link.maker.as_deref() != Some(id) && link.identity.name != ended.identity().name);
+            // Names that people take for one are one here.
+            let plain = |user: &SessionUser| user.name.as_deref().map(|name| name.trim().to_lowercase());
+            let name = plain(ended.identity());
+            lock(&self.links).retain(|_, link| link.maker.as_deref() != Some(id) && plain(&link.identity) != name);
         }
     }
 }

@@ -279,10 +279,14 @@ fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
     Some(StopCause::Person(stop.person.clone()).after(ended.saturating_sub(unstarted), steps.len(), "step"))
 }
 
-/// That a run stopped because of failures, and after how much.
+/// That a run stopped because of failures, and after how much. One that has not ended may be under way in another process,
+/// and a step of it that is open has not failed.
 fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
+    if matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing) {
+        return None;
+    }
     let (summary, steps) = (loaded.report().summary, RunProgress::to_resume(loaded).steps.len());
-    let failures = u64::from(summary.refused + summary.failed + summary.timed_out);
+    let failures = u64::from((summary.refused + summary.failed + summary.timed_out).saturating_sub(summary.open));
     let executable = loaded.plan.steps().iter().filter(|step| step.is_executable()).map(|step| step.id);
     let executable: BTreeSet<u32> = executable.collect();
     let rest = loaded.report().steps.into_iter().filter(|step| executable.contains(&step.id));

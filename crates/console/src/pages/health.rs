@@ -51,6 +51,11 @@ pub(crate) async fn when_prepared(
     response
 }
 
+/// Whether what is kept is still being made.
+pub(super) fn is_preparing(shared: &Shared) -> bool {
+    preparation(shared).is_some()
+}
+
 fn preparation(shared: &Shared) -> Option<Preparation> {
     shared.options.preparation.as_ref().and_then(|preparation| preparation.borrow().clone())
 }

@@ -1,12 +1,16 @@
 //! `/metrics`: what is known, in numbers, for Prometheus. It names no server and no client, and needs no session.
 
+use super::health::is_preparing;
 use crate::reply::Failure;
 use crate::state::Shared;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use hostssl_formats::METRICS_TYPE;
 use hostssl_formats::fleet_metrics::{FleetFigures, FleetMetrics, write};
+use hostssl_model::ControlId;
+use hostssl_ops::Profile;
 use hostssl_store::{AuditEntry, AuditStore, Page, StoreError};
 use jiff::Timestamp;
 
@@ -14,6 +18,9 @@ use jiff::Timestamp;
 const RECENT: Page = Page { number: 0, size: 100 };
 
 pub(crate) async fn show(State(shared): State<Shared>) -> Result<Response, Failure> {
+    if is_preparing(&shared) {
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, "preparing\n").into_response());
+    }
     let version = shared.options.version.clone();
     let metrics = shared.ask(move |store| measured(store, version)).await?;
     let mut body = Vec::new();
@@ -24,9 +31,23 @@ pub(crate) async fn show(State(shared): State<Shared>) -> Result<Response, Failu
 fn measured(store: &AuditStore, version: String) -> Result<FleetMetrics, StoreError> {
     let audit = store.latest()?.map(|audit| figures(store, &audit)).transpose()?;
     let (recent, _) = store.audits(RECENT)?;
-    // An audit of a part of the servers says nothing of the others.
-    let last_complete = recent.iter().find(|audit| audit.complete && audit.whole).and_then(finished);
+    let mut last_complete = None;
+    // An audit of a part of the servers, or of some of the controls, says nothing of the others.
+    for audit in recent.iter().filter(|audit| audit.complete && audit.whole) {
+        if checked_its_profile(store, audit)? {
+            last_complete = finished(audit);
+            break;
+        }
+    }
     Ok(FleetMetrics { version, audit, last_complete })
+}
+
+/// Whether an audit checked every control of its profile; one of no server had nothing to check.
+fn checked_its_profile(store: &AuditStore, audit: &AuditEntry) -> Result<bool, StoreError> {
+    let Ok(profile) = Profile::find(&audit.profile) else { return Ok(false) };
+    let tallies = store.control_tallies(audit)?;
+    let checked = |id: ControlId| tallies.iter().any(|(control, _)| control.known() == Some(id));
+    Ok(audit.summary.servers == 0 || profile.controls.iter().all(|control| checked(control.id)))
 }
 
 fn figures(store: &AuditStore, audit: &AuditEntry) -> Result<FleetFigures, StoreError> {
@@ -34,7 +55,7 @@ fn figures(store: &AuditStore, audit: &AuditEntry) -> Result<FleetFigures, Store
     let gaps = store.gap_groups(audit)?.into_iter();
     Ok(FleetFigures {
         finished: finished(audit),
-        complete: audit.complete,
+        complete: audit.complete && checked_its_profile(store, audit)?,
         standings: audit.standings,
         controls: controls
             .map(|(control, tally)| (control.to_string(), [tally.pass, tally.fail, tally.unknown]))
