@@ -279,8 +279,8 @@ fn stopped_by(orders: &[Order], loaded: &LoadedRun) -> Option<String> {
     Some(StopCause::Person(stop.person.clone()).after(ended.saturating_sub(unstarted), steps.len(), "step"))
 }
 
-/// That a run stopped because of failures, and after how much. One that has not ended may be under way in another process,
-/// and a step of it that is open has not failed.
+/// That a run stopped because of failures, and after how much. One that has not ended may be in progress in another
+/// process, and a step of it that is open has not failed.
 fn stopped_by_failures(loaded: &LoadedRun) -> Option<String> {
     if matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing) {
         return None;
