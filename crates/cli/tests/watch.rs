@@ -86,11 +86,35 @@ fn what_changed_is_told_once_and_in_the_words_of_the_receiver() {
     let quiet = watch(&["--webhook", "http://127.0.0.1:1/x"]);
     assert!(quiet.code == 0 && quiet.stdout.contains("no change"), "{}{}", quiet.stdout, quiet.stderr);
     switch(&state, "Enabled");
+    // What cannot be told is not lost, and neither an audit of some controls nor one of another cloud stands in its way.
+    let (refusing, _received) = receiver(&[404]);
+    assert_eq!(watch(&["--webhook", &refusing]).code, 1);
+    run(&["audit", "--simulate", "--state", &state, "--control", "pending-restart", "-q"]);
+    run(&["audit", "--simulate", "enforced", "--state", &state, "-q"]);
     let (url, received) = receiver(&[200]);
     assert_eq!(watch(&["--webhook", &url, "--webhook-kind", "slack"]).code, 0);
     let slack: Value = serde_json::from_str(&received.recv().unwrap().1).unwrap();
     let text = slack["text"].as_str().unwrap();
     assert!(text.contains("do not enforce TLS*") && text.contains("• fixed pg-directory (rg-identity)"), "{text}");
+}
+
+#[test]
+fn a_watch_that_is_stopped_before_it_told_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    run(&["watch", "--once", "--simulate", "--state", &state, "-q"]);
+    switch(&state, "Disabled");
+    // It takes the connection and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let once = ["watch", "--once", "--simulate", "--state", &state];
+    let watching = start(hostssl().args(once).args(["--webhook", &url]));
+    let _connection = listener.accept().unwrap();
+    watching.signal("TERM");
+    let done = watching.finish();
+    assert!(done.code == 1 && done.stderr.contains("was not told of the changes since"), "{}", done.stderr);
+    let again = run(&once);
+    assert!(again.code == 3 && again.stdout.contains("1 new failure"), "{}", again.stdout);
 }
 
 #[test]

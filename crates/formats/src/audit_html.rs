@@ -9,15 +9,14 @@ mod control;
 mod filters;
 mod server;
 
-use crate::headline::{UncheckedCount, failing, headline, plural};
+use crate::headline::{UncheckedCount, failing, headline, plural, unprobed};
+use crate::scope_words::scope_words;
 use crate::{SubscriptionNames, gate_text, safe, waiver_text};
 use askama::Template;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chart::{StackedBar, SubscriptionBar};
 use control::{ControlSummary, controls, left_out};
-use hostssl_model::{
-    AuditReport, Gap, GapScope, Reason, Scope, ServerReport, Severity, Standing, Standings, WaiverUse,
-};
+use hostssl_model::{AuditReport, Gap, GapScope, Reason, ServerReport, Severity, Standing, Standings, WaiverUse};
 use server::{CertificateLine, ServerEvidence, certificates};
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
@@ -73,6 +72,7 @@ struct AuditPage<'a> {
     bar: StackedBar,
     /// What was decided: by waivers, by the gate.
     decided: Vec<String>,
+    unprobed: Option<&'static str>,
     doubts: Vec<String>,
     subscriptions: Vec<SubscriptionBar<'a>>,
     /// Those behind the first ones.
@@ -135,6 +135,7 @@ impl<'a> From<&'a AuditReport> for AuditPage<'a> {
                 .collect(),
             bar: StackedBar::of(&standings),
             decided: waiver_text::used(report).into_iter().chain(gate_text::decided(report)).collect(),
+            unprobed: unprobed(report),
             doubts: waiver_text::doubts(report).into_iter().chain(gate_text::doubts(report)).collect(),
             subscriptions,
             more_subscriptions,
@@ -220,28 +221,13 @@ fn asked(report: &AuditReport) -> Vec<(&'static str, String)> {
         ("Audited", format!("{} to {}", run.started_at, run.finished_at)),
         ("Signed in as", principals.join(", ")),
         ("Cloud", run.cloud.clone()),
-        ("Scope", scope(&run.scope)),
+        ("Scope", scope_words(&run.scope)),
         ("Profile", run.profile.clone()),
         ("Coverage", if run.complete { "complete" } else { "incomplete" }.to_owned()),
         ("Run", run.id.clone()),
         ("Written by", format!("hostssl {}", run.tool_version)),
     ];
     rows.into_iter().map(|(what, text)| (what, safe(&text).into_owned())).collect()
-}
-
-fn scope(scope: &Scope) -> String {
-    let parts = [
-        ("tenants", &scope.tenants),
-        ("management groups", &scope.management_groups),
-        ("subscriptions", &scope.subscriptions),
-        ("resource groups", &scope.resource_groups),
-        ("servers", &scope.servers),
-        ("tags", &scope.tags),
-        ("except", &scope.except),
-    ];
-    let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
-    let parts: Vec<String> = parts.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
-    if parts.is_empty() { "everything that the identity can see".to_owned() } else { parts.join("; ") }
 }
 
 /// The badge of a severity.

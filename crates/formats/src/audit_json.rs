@@ -99,6 +99,9 @@ struct Baseline<'a> {
     same_scope: bool,
     /// Controls that only one of the two audits checked, or that their profiles judge differently: their failures count as new.
     not_compared: Vec<&'static str>,
+    /// Controls of the baseline that this audit did not check; absent if there are none. If there are, this audit does not pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_checked: Vec<&'static str>,
     /// Controls of servers that were checked in the baseline and could not be checked now.
     not_visible: u64,
     /// Failures that were in the baseline already, with the same value.
@@ -491,6 +494,7 @@ impl<'a> From<&'a model::Gated> for Gate<'a> {
                 same_profile: one.same_profile,
                 same_scope: one.same_scope,
                 not_compared: one.not_compared.iter().map(|id| id.as_str()).collect(),
+                not_checked: one.not_checked.iter().map(|id| id.as_str()).collect(),
                 not_visible: one.not_visible,
                 known: one.known,
             }),

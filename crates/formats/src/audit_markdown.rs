@@ -3,7 +3,7 @@
 //! GitHub cuts a job's summary at 1 MiB and a comment at 65,536 characters, so each table ends after 100 rows and says
 //! how many more there are.
 
-use crate::headline::{UncheckedCount, headline};
+use crate::headline::{UncheckedCount, headline, unprobed};
 use crate::markdown_text::escaped;
 use crate::{gate_text, waiver_text};
 use hostssl_model::{AuditReport, Finding, Outcome, Server, Standing, Standings};
@@ -30,6 +30,9 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         writeln!(out, "| {} | {} | {} |", standings.count(standing), standing.words(), standing.definition())?;
     }
     writeln!(out)?;
+    if let Some(note) = unprobed(report) {
+        writeln!(out, "Note: {note}.\n")?;
+    }
     let told = waiver_text::used(report).into_iter().chain(gate_text::decided(report));
     let told = told.chain(waiver_text::doubts(report)).chain(gate_text::doubts(report));
     told.map(|line| escaped(&line)).try_for_each(|line| writeln!(out, "{line}\n"))?;

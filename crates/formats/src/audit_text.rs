@@ -1,6 +1,6 @@
 //! The audit as text: failures first, then what could not be checked, the next command at the end.
 
-use crate::headline::{UncheckedCount, plural};
+use crate::headline::{UncheckedCount, plural, unprobed};
 use crate::{
     Cell, Column, Entry, Heading, Palette, Section, Shown, Text, gate_text, safe, waiver_text, write_columns,
     write_list,
@@ -267,8 +267,7 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
         count(Outcome::Unknown, summary.unknown),
         count(Outcome::Pass, summary.pass),
     )?;
-    if report.servers.iter().all(|server| server.wire.is_empty()) && summary.servers > 0 {
-        let note = "this audit did not probe: `hostssl trend` and the console count the newest probe of each server";
+    if let Some(note) = unprobed(report) {
         writeln!(out, "{}", text.prose(note))?;
     }
     let partial = report.gaps.iter().any(|g| matches!(g.blind.reason, Reason::Interrupted | Reason::Deadline));

@@ -2,7 +2,8 @@
 
 use crate::evidence_json::EvidenceSummary;
 use crate::safe;
-use hostssl_model::{AuditReport, Gap, Principal, Scope, Standing, Standings};
+use crate::scope_words::scope_words;
+use hostssl_model::{AuditReport, Gap, Principal, Standing, Standings};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -47,7 +48,7 @@ fn write_run(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Result<(
         ("Until", run.finished_at.clone()),
         ("By", by),
         ("Cloud", run.cloud.clone()),
-        ("Scope", scope(&run.scope)),
+        ("Scope", scope_words(&run.scope)),
         ("Rules", run.profile.clone()),
         ("Audited with", format!("hostssl {}", run.tool_version)),
         ("Packed with", format!("hostssl {}", summary.packed_with)),
@@ -67,21 +68,6 @@ fn identity(principal: &Principal) -> String {
     let tenant = principal.tenant.as_ref().map(|id| format!(", tenant {id}"));
     let name = if principal.name.is_empty() { "an identity without a name" } else { &principal.name };
     format!("{name}{}{}, signed in with {}", object.unwrap_or_default(), tenant.unwrap_or_default(), principal.method)
-}
-
-fn scope(scope: &Scope) -> String {
-    let parts = [
-        ("tenants", &scope.tenants),
-        ("management groups", &scope.management_groups),
-        ("subscriptions", &scope.subscriptions),
-        ("resource groups", &scope.resource_groups),
-        ("servers", &scope.servers),
-        ("tags", &scope.tags),
-        ("left out on request", &scope.except),
-    ];
-    let named = parts.into_iter().filter(|(_, names)| !names.is_empty());
-    let text = named.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect::<Vec<_>>().join("; ");
-    if text.is_empty() { "every subscription that the identity can see".to_owned() } else { text }
 }
 
 fn write_result(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {

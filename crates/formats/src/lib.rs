@@ -53,6 +53,7 @@ pub mod runs_json;
 mod sarif;
 #[cfg(feature = "schema")]
 mod schema;
+mod scope_words;
 pub mod server_document;
 mod style;
 pub mod table;

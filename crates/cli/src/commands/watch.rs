@@ -13,8 +13,9 @@ use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_audit::{Diff, Profile, diff as compare};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
-use hostssl_model::{AuditReport, Reason, Scope};
-use hostssl_store::{Page, StoreReader};
+use hostssl_model::{AuditReport, ControlId, Reason};
+use hostssl_store::{AuditEntry, Page};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,17 +24,22 @@ use tokio::time::Instant;
 use webhook::{Receiver, WebhookKind};
 
 pub(crate) const HELP: &str =
-    "The first audit is compared with the newest kept audit of the same scope and rules; without one, it is the
-beginning, and nothing is told. What a webhook could not be told is told with the next audit.
+    "The first audit is compared with the newest kept audit of the same cloud, scope and controls; without one, it is
+the beginning, and nothing is told. What a webhook could not be told is told with the next audit: with --once, an
+audit of which a webhook was not told is not kept.
 
 Exit codes:
   0  stopped by a signal; with --once: nothing is worse than before
-  1  the tool failed; with --once: also when a webhook could not be told
+  1  the tool failed, or a webhook could not be told of changes; with --once: stopped by a signal
   2  wrong usage
   3  with --once: a control newly fails, or fails with another value
   4  with --once: no new failure, but not everything could be checked or compared
   With --once and no earlier audit, the codes are those of `hostssl audit`.";
 
+/// The variable with the address of a webhook.
+const WEBHOOK_VARIABLE: &str = "HOSTSSL_WEBHOOK";
+/// The longest pause between audits: no clock counts further.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 /// Kept audits among which the one to compare with is looked for.
 const RECENT: Page = Page { number: 0, size: 200 };
 
@@ -48,8 +54,8 @@ pub(crate) struct WatchArgs {
     /// What goes to stdout; json is a line for each comparison.
     #[arg(long, short = 'o', value_enum, default_value_t = WatchFormat::Table, ignore_case = true, help_heading = "Watch options")]
     output: WatchFormat,
-    /// Post changes to this URL (repeatable). HOSTSSL_WEBHOOK has one that no list of processes shows.
-    #[arg(long, value_name = "URL", env = "HOSTSSL_WEBHOOK", hide_env_values = true, help_heading = "Watch options")]
+    /// Post changes to this URL (repeatable), and to the one in HOSTSSL_WEBHOOK, which no list of processes shows.
+    #[arg(long, value_name = "URL", help_heading = "Watch options")]
     webhook: Vec<String>,
     /// What the webhooks take: the JSON of `hostssl diff`, or a message of a chat.
     #[arg(long, value_enum, default_value_t = WebhookKind::Json, help_heading = "Watch options")]
@@ -74,12 +80,11 @@ pub(crate) fn run(args: &WatchArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         args.run.wire.route.refuse_without_probe()?;
     }
     let secret = args.webhook_secret.as_deref().map(webhook::read_secret).transpose()?;
-    let receivers = args.webhook.iter().map(|url| Receiver::new(url, args.webhook_kind, secret.clone()));
+    let hidden = std::env::var(WEBHOOK_VARIABLE).ok().filter(|url| !url.is_empty());
+    let urls = args.webhook.iter().chain(&hidden);
+    let receivers = urls.map(|url| Receiver::new(url, args.webhook_kind, secret.clone()));
     let receivers: Vec<Receiver> = receivers.collect::<Result<_, _>>()?;
-    block_on(async {
-        let before = earlier(args, &profile)?.map(Arc::new);
-        Watch { args, talk, receivers, before }.watch(&profile).await
-    })
+    block_on(Watch { args, talk, receivers, before: None, is_first: true }.watch(&profile))
 }
 
 struct Watch<'a> {
@@ -88,62 +93,89 @@ struct Watch<'a> {
     receivers: Vec<Receiver>,
     /// The audit before, if there is one.
     before: Option<Arc<AuditReport>>,
+    is_first: bool,
 }
 
 impl Watch<'_> {
     async fn watch(mut self, profile: &Profile) -> Result<Exit, CliError> {
         let mut signals = Signals::of_an_end();
-        for receiver in &mut self.receivers {
-            receiver.told.clone_from(&self.before);
-        }
-        let mut is_first = true;
         // Who is signed in is told once.
         let quiet = OutputArgs { quiet: true, ..self.talk.clone() };
+        let once = self.args.once;
         loop {
-            let next = Instant::now() + self.args.every;
-            match audit::audit(&self.args.run, profile.clone(), None, if is_first { self.talk } else { &quiet }).await {
-                Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(Exit::AllPass),
+            let next = Instant::now() + self.args.every.min(LONGEST);
+            let talk = if self.is_first { self.talk } else { &quiet };
+            match audit::audit(&self.args.run, profile.clone(), None, talk).await {
+                Ok(Some(ended)) if was_interrupted(&ended.report) => return Ok(self.stopped(Exit::Incomplete)),
                 Ok(Some(AuditEnded { report, listener, .. })) => {
                     // The deadline was that of this audit alone, and from now on a signal ends the watch.
                     listener.abort();
                     let ended = tokio::select! {
-                        ended = self.end_of_round(report) => ended?,
-                        () = signals.next() => return Ok(Exit::AllPass),
+                        ended = self.end_of_round(report) => ended,
+                        () = signals.next() => return Ok(self.stopped(Exit::Failed)),
                     };
-                    if self.args.once {
-                        return Ok(ended);
+                    match ended {
+                        ended if once => return ended,
+                        Ok(_) => {}
+                        // A full disk behind standard output must not end what tells others.
+                        Err(error) => say!("warning: {}", error.on_one_line()),
                     }
                 }
                 Ok(None) => return Ok(Exit::ReaderGone),
-                Err(error) if is_first || self.args.once => return Err(error),
+                Err(error) if self.is_first || once => return Err(error),
                 // An outage must not end the watch, which would tell nobody anything any more.
                 Err(error) => say!("warning: no audit this time: {}", error.on_one_line()),
             }
-            is_first = false;
+            self.is_first = false;
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = signals.next() => return Ok(Exit::AllPass),
+                () = signals.next() => return Ok(self.stopped(Exit::Failed)),
             }
         }
     }
 
-    /// Keeps the audit, says what changed, and how a single round ends.
-    async fn end_of_round(&mut self, report: AuditReport) -> Result<Exit, CliError> {
-        self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
-        let report = Arc::new(report);
-        // One state directory can have audits of several clouds, and a scope does not name its own.
-        if self.before.as_ref().is_some_and(|before| before.run.cloud != report.run.cloud) {
-            self.before = None;
-            self.receivers.iter_mut().for_each(|receiver| receiver.told = None);
+    /// How the watch ends when it is stopped: a single round has not said that nothing is worse, and a webhook that was not
+    /// told of changes is named.
+    fn stopped(&self, of_a_single_round: Exit) -> Exit {
+        let untold: Vec<&Receiver> = self.receivers.iter().filter(|receiver| receiver.is_behind).collect();
+        for receiver in &untold {
+            let since = receiver.told.as_ref().map_or("the beginning", |told| &told.run.id);
+            say!("warning: {} was not told of the changes since {}", receiver.name(), safe(since));
         }
-        let exit = match self.before.replace(report.clone()) {
+        match () {
+            () if self.args.once => of_a_single_round,
+            () if untold.is_empty() => Exit::AllPass,
+            () => Exit::Failed,
+        }
+    }
+
+    /// Says what changed, keeps the audit, and how a single round ends.
+    async fn end_of_round(&mut self, report: AuditReport) -> Result<Exit, CliError> {
+        if self.is_first {
+            self.before = earlier(self.args, &report)?.map(Arc::new);
+            self.receivers.iter_mut().for_each(|receiver| receiver.told.clone_from(&self.before));
+        }
+        let report = Arc::new(report);
+        let before = self.before.replace(report.clone());
+        // First those who are not here.
+        let mut is_told = true;
+        for receiver in &mut self.receivers {
+            if let Err(why) = receiver.tell(&report).await {
+                say!("warning: {} was not told of the changes: {why}", receiver.name());
+                is_told = false;
+            }
+        }
+        // A single round that was not told must not be what the next one is compared with.
+        if is_told || !self.args.once {
+            self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
+        } else {
+            say!("note: this audit was not kept, so that the next one tells the changes again");
+        }
+        let exit = match before {
             None => {
                 if !self.talk.quiet {
-                    let servers = report.summary.servers;
-                    say!(
-                        "{}: the first audit, of {servers} servers: the next is compared with it",
-                        report.run.finished_at
-                    );
+                    let (when, servers) = (safe(&report.run.finished_at), report.summary.servers);
+                    say!("{when}: the first audit, of {servers} servers: the next is compared with it");
                 }
                 Exit::of_audit(&report)
             }
@@ -153,16 +185,6 @@ impl Watch<'_> {
                 diff::exit(&compared, &before, &report)
             }
         };
-        let mut is_told = true;
-        for receiver in &mut self.receivers {
-            if let Err(why) = receiver.tell(&report).await {
-                say!("warning: {} was not told of the changes: {why}", receiver.name());
-                is_told = false;
-            }
-        }
-        if !is_told {
-            say!("hint: the next audit tells it again; `hostssl diff` shows the changes");
-        }
         Ok(if is_told { exit } else { Exit::Failed })
     }
 
@@ -189,19 +211,28 @@ fn was_interrupted(report: &AuditReport) -> bool {
     report.gaps.iter().any(|gap| gap.blind.reason == Reason::Interrupted)
 }
 
-/// The newest kept audit of the same scope and rules.
-fn earlier(args: &WatchArgs, profile: &Profile) -> Result<Option<AuditReport>, CliError> {
+/// The newest kept audit of the same cloud, scope and rules that judged the same controls.
+fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<Option<AuditReport>, CliError> {
     let simulated = args.run.connect.simulate.is_some();
     if simulated && args.run.keep.state.state.is_none() {
         return Ok(None);
     }
     let Some(reader) = args.run.keep.state.read_if_any(simulated)? else { return Ok(None) };
-    let (scope, rules) = (args.run.scope.scope(&args.run.select), profile.to_string());
-    newest(&reader, &scope, &rules)
+    let (audits, _) = reader.audits(RECENT)?;
+    let run = &report.run;
+    let is_alike = |audit: &&AuditEntry| {
+        !audit.stopped && audit.cloud == run.cloud && audit.scope == run.scope && audit.profile == run.profile
+    };
+    for audit in audits.iter().filter(is_alike) {
+        let earlier = reader.audit_report(audit)?;
+        // An audit of some controls alone has the rules of its profile, and says nothing of the others.
+        if judged(&earlier) == judged(report) || earlier.servers.is_empty() || report.servers.is_empty() {
+            return Ok(Some(earlier));
+        }
+    }
+    Ok(None)
 }
 
-fn newest(reader: &StoreReader, scope: &Scope, rules: &str) -> Result<Option<AuditReport>, CliError> {
-    let (audits, _) = reader.audits(RECENT)?;
-    let found = audits.into_iter().find(|audit| audit.scope == *scope && audit.profile == rules && !audit.stopped);
-    Ok(found.map(|audit| reader.audit_report(&audit)).transpose()?)
+fn judged(report: &AuditReport) -> BTreeSet<ControlId> {
+    report.servers.iter().flat_map(|server| &server.findings).map(|finding| finding.control).collect()
 }

@@ -39,6 +39,8 @@ pub(super) struct Receiver {
     secret: Option<Arc<hmac::Key>>,
     client: Client,
     pub(super) told: Option<Arc<AuditReport>>,
+    /// Whether there are changes that it was not told of.
+    pub(super) is_behind: bool,
 }
 
 /// Reads the secret for signatures.
@@ -80,7 +82,7 @@ impl Receiver {
             .timeout(PATIENCE)
             .build()
             .map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
-        Ok(Self { url, kind, secret, client, told: None })
+        Ok(Self { url, kind, secret, client, told: None, is_behind: false })
     }
 
     /// How it is called in messages.
@@ -104,7 +106,9 @@ impl Receiver {
                     WebhookKind::Slack => watch_message::slack(after, &compared),
                     WebhookKind::Teams => watch_message::teams(after, &compared),
                 };
+                self.is_behind = true;
                 self.post(&message.to_string()).await?;
+                self.is_behind = false;
             }
         }
         self.told = Some(after.clone());
