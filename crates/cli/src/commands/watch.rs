@@ -82,7 +82,8 @@ pub(crate) fn run(args: &WatchArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let secret = args.webhook_secret.as_deref().map(webhook::read_secret).transpose()?;
     let hidden = std::env::var(WEBHOOK_VARIABLE).ok().filter(|url| !url.is_empty());
     let urls = args.webhook.iter().chain(&hidden);
-    let receivers = urls.map(|url| Receiver::new(url, args.webhook_kind, secret.clone()));
+    let receivers =
+        urls.map(|url| Receiver::new(url, args.webhook_kind, secret.clone(), args.run.connect.ca_file.as_deref()));
     let receivers: Vec<Receiver> = receivers.collect::<Result<_, _>>()?;
     block_on(Watch { args, talk, receivers, before: None, is_first: true }.watch(&profile))
 }
@@ -151,9 +152,15 @@ impl Watch<'_> {
 
     /// Says what changed, keeps the audit, and how a single round ends.
     async fn end_of_round(&mut self, report: AuditReport) -> Result<Exit, CliError> {
-        if self.is_first {
+        if self.before.is_none() {
             self.before = earlier(self.args, &report)?.map(Arc::new);
             self.receivers.iter_mut().for_each(|receiver| receiver.told.clone_from(&self.before));
+        }
+        if ended_early(&report) {
+            // It says little of any server, so that it is neither news nor what the next is compared with.
+            say!("warning: the audit ended at its deadline and is not compared; raise --deadline");
+            self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
+            return Ok(Exit::Incomplete);
         }
         let report = Arc::new(report);
         let before = self.before.replace(report.clone());
@@ -205,6 +212,10 @@ impl Watch<'_> {
             }),
         }
     }
+}
+
+fn ended_early(report: &AuditReport) -> bool {
+    report.gaps.iter().any(|gap| gap.blind.reason == Reason::Deadline)
 }
 
 fn was_interrupted(report: &AuditReport) -> bool {

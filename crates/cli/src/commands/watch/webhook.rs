@@ -8,7 +8,7 @@ use hostssl_model::AuditReport;
 use hostssl_model::untrusted::one_line;
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Certificate, Client, StatusCode, Url};
 use ring::hmac;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,9 +56,24 @@ pub(super) fn read_secret(path: &Path) -> Result<Arc<hmac::Key>, CliError> {
     Ok(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
 }
 
+/// The certificates in a file, which are trusted beside those of the system.
+fn certificates(path: &Path) -> Result<Vec<Certificate>, CliError> {
+    let wrong = |what: String| CliError::usage(format!("--ca-file {}: {what}", path.display()), "name a PEM file");
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(wrong("it has no certificate".to_owned())),
+    }
+}
+
 impl Receiver {
     /// A webhook at this address.
-    pub(super) fn new(url: &str, kind: WebhookKind, secret: Option<Arc<hmac::Key>>) -> Result<Self, CliError> {
+    pub(super) fn new(
+        url: &str,
+        kind: WebhookKind,
+        secret: Option<Arc<hmac::Key>>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, CliError> {
         // The address is not repeated: whoever has it can post.
         let wrong = |what: &str| {
             CliError::usage(format!("--webhook: {what}"), "give the whole URL, such as https://hooks.example/abc")
@@ -75,13 +90,20 @@ impl Receiver {
         }
         // Whoever installed one before is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let mut builder = Client::builder()
             .user_agent(concat!("hostssl/", env!("CARGO_PKG_VERSION")))
             // A redirect could lead to anybody.
             .redirect(Policy::none())
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
+            .timeout(PATIENCE);
+        if is_local {
+            // What is for this machine does not leave it by a proxy.
+            builder = builder.no_proxy();
+        }
+        if let Some(path) = ca_file {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+        let client =
+            builder.build().map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
         Ok(Self { url, kind, secret, client, told: None, is_behind: false })
     }
 
@@ -158,7 +180,7 @@ mod tests {
     #[test]
     fn an_address_is_https_and_is_never_repeated() {
         for wrong in ["hooks.example/s3cret", "http://hooks.example/s3cret", "ftp://x/s3cret", "https://u:s3cret@x/"] {
-            let told = Receiver::new(wrong, WebhookKind::Json, None).err().unwrap().on_one_line();
+            let told = Receiver::new(wrong, WebhookKind::Json, None, None).err().unwrap().on_one_line();
             assert!(!told.contains("s3cret"), "{told}");
         }
     }
