@@ -21,17 +21,21 @@ pub(crate) fn headline(report: &AuditReport) -> String {
         () if all == 0 => return "No PostgreSQL server was found, but not everything could be checked".to_owned(),
         () if standings.open() > 0 => format!("{} {does} not enforce TLS", of_all(standings.open())),
         () if standings.unknown > 0 => format!("{} could not be checked", of_all(standings.unknown)),
-        () if standings.proven == all => format!("{} proven on the wire to enforce TLS", of_all(all)),
+        () if standings.proven == all => format!("{} {is} proven on the wire to enforce TLS", of_all(all)),
         () => format!("{} {is} declared to enforce TLS; {} proven on the wire", of_all(all), standings.proven),
     };
     // What sounds like an all-clear says at once that it is none.
-    let sentence = match (standings.enforced() == all, failing(report)) {
-        (false, _) => sentence,
-        (true, 0) if report.run.complete => sentence,
-        (true, 0) => format!("{sentence}, but not everything could be checked"),
-        (true, 1) => format!("{sentence}; 1 fails another control"),
-        (true, failing) => format!("{sentence}; {failing} fail another control"),
-    };
+    let mut sentence = sentence;
+    if standings.enforced() == all {
+        match failing(report) {
+            0 => {}
+            1 => sentence += "; 1 fails another control",
+            failing => sentence += &format!("; {failing} fail another control"),
+        }
+        if !report.run.complete {
+            sentence += ", but not everything could be checked";
+        }
+    }
     capitalised(&sentence)
 }
 

@@ -103,9 +103,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         let Some(AuditEnded { mut report, rows, .. }) = audit(&args.run, profile, outputs.stdout, talk).await? else {
             return Ok(Exit::ReaderGone);
         };
-        if report.run.complete && report.servers.is_empty() && !report.run.scope.except.is_empty() {
-            return Err(CliError::usage("--except leaves no server in scope", "name fewer servers with --except"));
-        }
+        refuse_nothing(&report)?;
         if let Some(gate) = gate {
             gate.lay(&mut report);
         }
@@ -148,6 +146,14 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         }
         Ok(Exit::of_audit(&report))
     })
+}
+
+/// Refuses an audit of which `--except` has left nothing: it would pass.
+pub(crate) fn refuse_nothing(report: &AuditReport) -> Result<(), CliError> {
+    if report.run.complete && report.servers.is_empty() && !report.run.scope.except.is_empty() {
+        return Err(CliError::usage("--except leaves no server in scope", "name fewer servers with --except"));
+    }
+    Ok(())
 }
 
 /// An audit that has ended.

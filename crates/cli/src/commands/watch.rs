@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use hostssl_audit::{Diff, Profile, diff as compare};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
 use hostssl_model::{AuditReport, ControlId, Reason};
-use hostssl_store::{AuditEntry, Page};
+use hostssl_store::{AuditEntry, AuditStore, Page};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -156,6 +156,7 @@ impl Watch<'_> {
             self.before = earlier(self.args, &report)?.map(Arc::new);
             self.receivers.iter_mut().for_each(|receiver| receiver.told.clone_from(&self.before));
         }
+        audit::refuse_nothing(&report)?;
         if ended_early(&report) {
             // It says little of any server, so that it is neither news nor what the next is compared with.
             say!("warning: the audit ended at its deadline and is not compared; raise --deadline");
@@ -165,13 +166,15 @@ impl Watch<'_> {
         let report = Arc::new(report);
         let before = self.before.replace(report.clone());
         // First those who are not here.
-        let mut is_told = true;
-        for receiver in &mut self.receivers {
-            if let Err(why) = receiver.tell(&report).await {
+        let told = self.receivers.iter_mut().map(async |receiver| match receiver.tell(&report).await {
+            Ok(()) => true,
+            Err(why) => {
                 say!("warning: {} was not told of the changes: {why}", receiver.name());
-                is_told = false;
+                false
             }
-        }
+        });
+        // All at once: one that hangs keeps nobody waiting.
+        let is_told = futures::future::join_all(told).await.into_iter().all(|told| told);
         // A single round that was not told must not be what the next one is compared with.
         if is_told || !self.args.once {
             self.args.run.keep.keep(&report, self.args.run.connect.simulate.is_some());
@@ -228,7 +231,15 @@ fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<Option<AuditReport>
     if simulated && args.run.keep.state.state.is_none() {
         return Ok(None);
     }
-    let Some(reader) = args.run.keep.state.read_if_any(simulated)? else { return Ok(None) };
+    let reader = match args.run.keep.state.read_if_any(simulated) {
+        // A writer brings the state of an older version up to date, as keeping this audit would.
+        Err(_) => {
+            drop(AuditStore::open(&args.run.keep.state.directory(simulated)?)?);
+            args.run.keep.state.read_if_any(simulated)?
+        }
+        opened => opened?,
+    };
+    let Some(reader) = reader else { return Ok(None) };
     let (audits, _) = reader.audits(RECENT)?;
     let run = &report.run;
     let is_alike = |audit: &&AuditEntry| {
