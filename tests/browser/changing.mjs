@@ -18,7 +18,12 @@ page.on("pageerror", (error) => complaints.push(String(error)));
 await page.setViewport({ width: 1440, height: 900 });
 const text = (selector) => page.$eval(selector, (node) => node.textContent.trim().replace(/\s+/g, " "));
 const href = (selector) => page.$eval(selector, (node) => node.getAttribute("href"));
-const follow = (selector) => Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click(selector)]);
+// To another document: a list that puts its filters into the address is none.
+async function follow(selector) {
+  await page.evaluate(() => { window.isLeft = true; });
+  await page.click(selector);
+  await page.waitForFunction(() => !window.isLeft && document.readyState === "complete", { timeout: 30000, polling: 50 });
+}
 const shows = (words) =>
   page.waitForFunction((words) => document.querySelector("h1")?.textContent.includes(words), { timeout: 30000, polling: 50 }, words);
 
