@@ -42,4 +42,4 @@ pub use servers::{Listed, NotAServer, get_document, list_documents, list_servers
 pub use sign_in::{AuthMethod, SignIn, SignInError, SignedIn, principal_of};
 pub use stop::{StopSignal, stopped};
 pub use subscriptions::{list_management_groups, list_subscriptions, subscriptions_of_management_group};
-pub use transport::{InvalidCaFile, https_transport};
+pub use transport::{InvalidCaFile, ca_certificates, https_transport};

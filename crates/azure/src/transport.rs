@@ -68,13 +68,18 @@ pub fn https_transport(ca_file: Option<&Path>) -> Result<Transport, InvalidCaFil
         .http2_initial_connection_window_size(16 << 20)
         .http2_initial_stream_window_size(2 << 20);
     if let Some(path) = ca_file {
-        builder = builder.tls_certs_merge(read_certificates(path)?);
+        builder = builder.tls_certs_merge(ca_certificates(path)?);
     }
     let client = builder.build().map_err(InvalidCaFile::Client)?;
     Ok(Transport::new(Arc::new(client)))
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<Certificate>, InvalidCaFile> {
+/// The certificates in a PEM file, to be trusted beside those of the system.
+///
+/// # Errors
+///
+/// [`InvalidCaFile`] when the file cannot be read, is too large, or has no certificate.
+pub fn ca_certificates(path: &Path) -> Result<Vec<Certificate>, InvalidCaFile> {
     let unreadable = |source| InvalidCaFile::Unreadable { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > LARGEST_CA_FILE {

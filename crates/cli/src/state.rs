@@ -55,6 +55,16 @@ impl StateArgs {
         Ok(StoreReader::open(&self.directory(simulated)?)?)
     }
 
+    /// As [`read_if_any`](Self::read_if_any), for whoever keeps something afterwards: the state of an older version is brought
+    /// up to date.
+    pub(crate) fn read_before_keeping(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
+        let directory = self.directory(simulated)?;
+        if matches!(StoreReader::open(&directory), Err(StoreError::OlderVersion { .. })) {
+            drop(AuditStore::open(&directory)?);
+        }
+        self.read_if_any(simulated)
+    }
+
     /// Opens it for reading; `None` where nothing is kept yet.
     pub(crate) fn read_if_any(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
         match StoreReader::open(&self.directory(simulated)?) {

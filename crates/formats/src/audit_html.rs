@@ -38,22 +38,9 @@ const CERTIFICATES: usize = 10;
 /// # Errors
 ///
 /// Whatever the writer returns.
-pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
-    AuditPage::from(report).write_into(&mut Sink(out)).map_err(io::Error::other)?;
+pub fn write(mut out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
+    AuditPage::from(report).write_into(&mut out).map_err(io::Error::other)?;
     writeln!(out)
-}
-
-/// The template engine writes to any writer of a known size.
-struct Sink<'a>(&'a mut dyn Write);
-
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 #[derive(Template)]
@@ -230,7 +217,7 @@ fn asked(report: &AuditReport) -> Vec<(&'static str, String)> {
     rows.into_iter().map(|(what, text)| (what, safe(&text).into_owned())).collect()
 }
 
-/// The badge of a severity.
+/// The word of a severity; empty where nothing failed.
 fn severity_word(severity: Option<Severity>) -> &'static str {
     severity.map_or("", Severity::as_str)
 }

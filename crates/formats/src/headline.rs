@@ -16,16 +16,20 @@ pub(crate) fn headline(report: &AuditReport) -> String {
     // One of several does as one does.
     let does = if standings.open() == 1 { "does" } else { "do" };
     let is = if all == 1 { "is" } else { "are" };
-    let sentence = match () {
-        () if all == 0 && report.run.complete => return "No PostgreSQL server in scope".to_owned(),
-        () if all == 0 => return "No PostgreSQL server was found, but not everything could be checked".to_owned(),
-        () if standings.open() > 0 => format!("{} {does} not enforce TLS", of_all(standings.open())),
-        () if standings.unknown > 0 => format!("{} could not be checked", of_all(standings.unknown)),
-        () if standings.proven == all => format!("{} {is} proven on the wire to enforce TLS", of_all(all)),
-        () => format!("{} {is} declared to enforce TLS; {} proven on the wire", of_all(all), standings.proven),
+    if all == 0 {
+        let nothing = "No PostgreSQL server was found, but not everything could be checked";
+        return if report.run.complete { "No PostgreSQL server in scope" } else { nothing }.to_owned();
+    }
+    let mut sentence = if standings.open() > 0 {
+        format!("{} {does} not enforce TLS", of_all(standings.open()))
+    } else if standings.unknown > 0 {
+        format!("{} could not be checked", of_all(standings.unknown))
+    } else if standings.proven == all {
+        format!("{} {is} proven on the wire to enforce TLS", of_all(all))
+    } else {
+        format!("{} {is} declared to enforce TLS; {} proven on the wire", of_all(all), standings.proven)
     };
     // What sounds like an all-clear says at once that it is none.
-    let mut sentence = sentence;
     if standings.enforced() == all {
         match failing(report) {
             0 => {}

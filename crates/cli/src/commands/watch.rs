@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use hostssl_audit::{Diff, Profile, diff as compare};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
 use hostssl_model::{AuditReport, ControlId, Reason};
-use hostssl_store::{AuditEntry, AuditStore, Page};
+use hostssl_store::{AuditEntry, Page};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -143,10 +143,10 @@ impl Watch<'_> {
             let since = receiver.told.as_ref().map_or("the beginning", |told| &told.run.id);
             say!("warning: {} was not told of the changes since {}", receiver.name(), safe(since));
         }
-        match () {
-            () if self.args.once => of_a_single_round,
-            () if untold.is_empty() => Exit::AllPass,
-            () => Exit::Failed,
+        match (self.args.once, untold.is_empty()) {
+            (true, _) => of_a_single_round,
+            (false, true) => Exit::AllPass,
+            (false, false) => Exit::Failed,
         }
     }
 
@@ -231,15 +231,7 @@ fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<Option<AuditReport>
     if simulated && args.run.keep.state.state.is_none() {
         return Ok(None);
     }
-    let reader = match args.run.keep.state.read_if_any(simulated) {
-        // A writer brings the state of an older version up to date, as keeping this audit would.
-        Err(_) => {
-            drop(AuditStore::open(&args.run.keep.state.directory(simulated)?)?);
-            args.run.keep.state.read_if_any(simulated)?
-        }
-        opened => opened?,
-    };
-    let Some(reader) = reader else { return Ok(None) };
+    let Some(reader) = args.run.keep.state.read_before_keeping(simulated)? else { return Ok(None) };
     let (audits, _) = reader.audits(RECENT)?;
     let run = &report.run;
     let is_alike = |audit: &&AuditEntry| {

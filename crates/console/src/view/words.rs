@@ -39,14 +39,12 @@ impl From<Standing> for Badge {
 /// Only a proof is green.
 impl From<WorstListener> for Badge {
     fn from(listener: WorstListener) -> Self {
-        match listener {
-            WorstListener::Enforced => Self { class: "yes", shape: "✓", word: "refuses plaintext" },
-            WorstListener::Optional => Self { class: "no", shape: "✕", word: "accepts plaintext" },
-            WorstListener::PlaintextOnly => Self { class: "no", shape: "✕", word: "has no TLS" },
-            WorstListener::BrokenTls => Self { class: "no", shape: "✕", word: "TLS is broken" },
-            WorstListener::Unseen => Self { class: "unknown", shape: "?", word: "not reached" },
-            WorstListener::Inconclusive => Self { class: "unknown", shape: "?", word: "inconclusive" },
-        }
+        let (class, shape) = match listener {
+            WorstListener::Enforced => ("yes", "✓"),
+            WorstListener::Optional | WorstListener::PlaintextOnly | WorstListener::BrokenTls => ("no", "✕"),
+            WorstListener::Unseen | WorstListener::Inconclusive => ("unknown", "?"),
+        };
+        Self { class, shape, word: listener.words() }
     }
 }
 

@@ -3,12 +3,13 @@
 use crate::error::CliError;
 use clap::ValueEnum;
 use hostssl_audit::diff;
+use hostssl_azure::ca_certificates;
 use hostssl_formats::{diff_json, watch_message};
 use hostssl_model::AuditReport;
 use hostssl_model::untrusted::one_line;
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, StatusCode, Url};
+use reqwest::{Client, StatusCode, Url};
 use ring::hmac;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,16 +57,6 @@ pub(super) fn read_secret(path: &Path) -> Result<Arc<hmac::Key>, CliError> {
     Ok(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
 }
 
-/// The certificates in a file, which are trusted beside those of the system.
-fn certificates(path: &Path) -> Result<Vec<Certificate>, CliError> {
-    let wrong = |what: String| CliError::usage(format!("--ca-file {}: {what}", path.display()), "name a PEM file");
-    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(wrong("it has no certificate".to_owned())),
-    }
-}
-
 impl Receiver {
     /// A webhook at this address.
     pub(super) fn new(
@@ -100,7 +91,7 @@ impl Receiver {
             builder = builder.no_proxy();
         }
         if let Some(path) = ca_file {
-            builder = builder.tls_certs_merge(certificates(path)?);
+            builder = builder.tls_certs_merge(ca_certificates(path)?);
         }
         let client =
             builder.build().map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
@@ -130,10 +121,9 @@ impl Receiver {
                 };
                 self.is_behind = true;
                 self.post(&message.to_string()).await?;
-                self.is_behind = false;
             }
         }
-        self.told = Some(after.clone());
+        (self.is_behind, self.told) = (false, Some(after.clone()));
         Ok(())
     }
 
