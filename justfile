@@ -52,6 +52,17 @@ screenshots:
     npm install --prefix tests/browser --silent --no-fund --no-audit
     node tests/browser/screenshots.mjs target/debug/hostssl docs/images --docs
 
+# Build the documentation site into target/website, strictly.
+website:
+    tests/docs/run
+
+# Pin what the documentation site is built with, at its newest releases (needs uv).
+website-requirements:
+    echo "# Written by 'just website-requirements' out of requirements.in. Each file is installed with these bytes or not at all." \
+        >website/requirements.txt
+    uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+        website/requirements.in >>website/requirements.txt
+
 # Run the benchmarks with the profile that is shipped. Figures are ratios in one run.
 bench *ARGS:
     cargo bench --profile dist --workspace {{ARGS}}
