@@ -54,7 +54,8 @@ screenshots:
 
 # Build the documentation site into target/website, strictly.
 website:
-    tests/docs/run
+    cargo build --locked
+    tests/docs/run target/debug/hostssl
 
 # Pin what the documentation site is built with, at its newest releases (needs uv).
 website-requirements:

@@ -10,6 +10,8 @@ extensions = ["myst_parser"]
 root_doc = "index"
 # The anchors that GitHub gives to headings, so that a link works in both places.
 myst_heading_anchors = 4
+# Terms and what they mean, in the reference.
+myst_enable_extensions = ["deflist"]
 # A page shows a quotation mark as it was typed: it may be part of a command.
 smartquotes = False
 

@@ -10,7 +10,7 @@ coded! {
     pub enum Reason {
         /// The server is stopped, and Azure does not return a stopped server's parameters.
         Stopped = "stopped",
-        /// The identity lacks a permission, which [`Unchecked::missing_permission`] names.
+        /// The identity lacks a permission, which the report names.
         Permission = "permission",
         /// It was listed and is gone now (HTTP 404).
         Vanished = "vanished",
@@ -20,7 +20,7 @@ coded! {
         Busy = "busy",
         /// Azure went on refusing (HTTP 429) until the retries or the time were used up.
         Throttled = "throttled",
-        /// The run's or the request's time was up before an answer came.
+        /// The deadline of the run or the request was reached before an answer came.
         Deadline = "deadline",
         /// The run was interrupted before this could be read.
         Interrupted = "interrupted",
