@@ -45,6 +45,27 @@ pub const READ_LOCKS: &str = "Microsoft.Authorization/locks/read";
 /// Ask what the identity itself may do, so that a run that may not write is refused before its first write.
 pub const READ_PERMISSIONS: &str = "Microsoft.Authorization/permissions/read";
 
+/// List and download the log files of a flexible server. A role that can read the server has it (Azure, "Download PostgreSQL
+/// server logs").
+pub const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logFiles/read";
+
+/// What a plan needs beside [`AUDIT`].
+pub const PLAN: [&str; 1] = [READ_LOCKS];
+
+/// What applying a plan needs beside [`AUDIT`] and [`PLAN`].
+pub const APPLY: [&str; 7] = [
+    WRITE_CONFIGURATIONS,
+    WRITE_SERVERS,
+    WRITE_COORDINATOR_CONFIGURATIONS,
+    WRITE_NODE_CONFIGURATIONS,
+    READ_OPERATIONS,
+    READ_OPERATION_RESULTS,
+    READ_PERMISSIONS,
+];
+
+/// What a census of clients from downloaded log files needs, beside what lists servers.
+pub const CLIENTS: [&str; 1] = [READ_LOG_FILES];
+
 /// What planning and applying needs beside [`AUDIT`].
 pub const REMEDIATE: [&str; 8] = [
     WRITE_CONFIGURATIONS,
@@ -92,3 +113,15 @@ pub const AUDIT: [&str; 10] = [
     READ_HORIZON_CLUSTERS,
     READ_PARAMETER_GROUPS,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_remediator_may_plan_and_apply_and_nothing_else() {
+        let parts: BTreeSet<&str> = PLAN.into_iter().chain(APPLY).collect();
+        assert_eq!(parts, BTreeSet::from(REMEDIATE));
+    }
+}

@@ -7,7 +7,7 @@ use hostssl_model::{Subscription, SubscriptionId, SubscriptionState};
 use serde::Deserialize;
 
 /// The api-version of `Microsoft.Resources/subscriptions`.
-const SUBSCRIPTIONS: &str = "2022-12-01";
+pub(crate) const SUBSCRIPTIONS: &str = "2022-12-01";
 /// The api-version of `Microsoft.Management/managementGroups`.
 const MANAGEMENT_GROUPS: &str = "2020-05-01";
 

@@ -82,6 +82,12 @@ impl RootStore {
         &self.name
     }
 
+    /// How many certificates it has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.certificates.len()
+    }
+
     /// The certificates, in DER.
     pub(crate) fn certificates(&self) -> &[Vec<u8>] {
         &self.certificates

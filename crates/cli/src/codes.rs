@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use hostssl_census::CensusVerdict;
 use hostssl_iac::{IacEffect, IacFormat, IacGapKind, IacReason, IacRule, IacServerChange, LiveDifference};
 use hostssl_model::{
-    Confidence, ControlId, Enforcement, Kind, Outcome, ParameterName, Reason, ReplicationRole, Severity,
+    Confidence, ControlId, DoctorCheckId, DoctorStatus, Enforcement, Kind, Outcome, ParameterName, Reason, ReplicationRole, Severity,
     SslEnforcement, Standing, WireTransport, WorstListener,
 };
 use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode};
@@ -50,6 +50,8 @@ fn every_stable_code() {
     add("reasons of files", &IacReason::ALL.map(IacReason::as_str));
     add("gaps of files", &IacGapKind::ALL.map(IacGapKind::as_str));
     add("differences of files and servers", &LiveDifference::ALL.map(LiveDifference::as_str));
+    add("checks of doctor", &DoctorCheckId::ALL.map(DoctorCheckId::as_str));
+    add("statuses of checks", &DoctorStatus::ALL.map(DoctorStatus::as_str));
     let exits = [Exit::AllPass, Exit::Failed, Exit::Usage, Exit::Findings, Exit::Incomplete, Exit::Stuck];
     let exits = exits.map(|exit| format!("{} {exit:?}", exit.code()));
     add("exit codes", &exits.each_ref().map(String::as_str));

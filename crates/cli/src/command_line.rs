@@ -3,7 +3,7 @@
 use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
-    apply, audit, ca_bundle, clients, controls, diff, enforce, evidence, explain, iac, plan, policy, probe, role, runs,
+    apply, audit, ca_bundle, clients, controls, diff, doctor, enforce, evidence, explain, iac, plan, policy, probe, role, runs,
     serve, server, simulate, trend, waivers, watch,
 };
 use crate::{exit, version};
@@ -128,6 +128,11 @@ pub(crate) enum Command {
     /// several lines. Quoted names are ignored. Nothing is sent anywhere.
     #[command(after_help = explain::HELP)]
     Explain(explain::ExplainArgs),
+    /// Check what hostssl needs: sign-in, permissions, clock, proxy, names, certificates, state directory, listeners.
+    ///
+    /// Each check is a line with ok, warning, failed or skipped, and what to do. What could not be checked is skipped, never ok.
+    #[command(after_help = doctor::HELP)]
+    Doctor(Box<doctor::DoctorArgs>),
     /// List the controls, or explain one.
     #[command(after_help = exit::LOCAL_HELP)]
     Controls(controls::ControlsArgs),

@@ -84,7 +84,8 @@ pub(crate) async fn connect_until(
     real_tenants(connect, tenants, &limits.of_requests(), stop).await
 }
 
-async fn tenants_until(
+/// Signs in to every tenant that is asked for, of the simulated Azure where there is one.
+pub(crate) async fn tenants_until(
     connect: &ConnectArgs,
     simulation: Option<&Simulation>,
     tenants: &[String],
@@ -165,7 +166,7 @@ fn end_at_once() {
 impl ConnectArgs {
     /// Fails when options are given that a simulated Azure has no use for. A variable alone is no mistake: it may be meant for
     /// other commands.
-    fn refuse_with_simulation(&self) -> Result<(), CliError> {
+    pub(crate) fn refuse_with_simulation(&self) -> Result<(), CliError> {
         if self.simulate.is_none() {
             return Ok(());
         }

@@ -79,6 +79,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Resume(args) => commands::apply::resume(args, &cli.talk),
         Command::Undo(args) => commands::apply::undo(args, &cli.talk),
         Command::Runs(args) => commands::runs::run(args, &cli.talk),
+        Command::Doctor(args) => commands::doctor::run(args, &cli.talk),
         Command::Diff(args) => commands::diff::run(args, &cli.talk),
         Command::Waivers(command) => commands::waivers::run(command, &cli.talk),
         Command::Evidence(args) => commands::evidence::run(args, &cli.talk),

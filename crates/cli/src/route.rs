@@ -28,16 +28,21 @@ impl RouteArgs {
     /// Fails when the options are given to a command that does not probe: they would do nothing. The variable alone is no
     /// mistake, since it may be meant for other commands.
     pub(crate) fn refuse_without_probe(&self) -> Result<(), CliError> {
+        self.refuse_without("--probe")
+    }
+
+    /// The same for a command that connects to PostgreSQL with another option.
+    pub(crate) fn refuse_without(&self, needed: &str) -> Result<(), CliError> {
         let variable = std::env::var(PROXY_VARIABLE).ok();
         let option = match &self.proxy {
             _ if !self.connect_to.is_empty() => "--connect-to",
             Some(proxy) if variable.as_ref() != Some(proxy) => "--proxy",
             _ => return Ok(()),
         };
-        let what = format!("{option} is for connections to PostgreSQL, and without --probe there are none");
+        let what = format!("{option} is for connections to PostgreSQL, and without {needed} there are none");
         Err(CliError::usage(
             what,
-            format!("add --probe, or leave {option} out; HTTPS_PROXY is for connections to Azure"),
+            format!("add {needed}, or leave {option} out; HTTPS_PROXY is for connections to Azure"),
         ))
     }
 

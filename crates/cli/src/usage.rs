@@ -38,7 +38,7 @@ const ELSEWHERE: [(&[&str], &str); 7] = [
     (&["list", "ls", "servers", "show"], "`hostssl server list`"),
     (&["login", "signin", "sign-in"], "`az login`; hostssl uses that sign-in unless --auth says otherwise"),
     (&["version"], "`hostssl --version`"),
-    (&["doctor", "permissions"], "`hostssl role audit`, which prints the role that an audit needs"),
+    (&["permissions", "preflight"], "`hostssl doctor`, which says what the identity may do"),
     (&["web", "ui", "dashboard", "console"], "`hostssl serve`"),
 ];
 

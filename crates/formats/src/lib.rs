@@ -21,6 +21,8 @@ pub mod controls_json;
 mod csv_cell;
 pub mod diff_json;
 pub mod diff_text;
+pub mod doctor_json;
+pub mod doctor_text;
 pub mod evidence_json;
 pub mod evidence_text;
 pub mod explain_json;

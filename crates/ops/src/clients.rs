@@ -5,6 +5,7 @@ use crate::subscription::{read_more, servers_of_subscription};
 use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
+use hostssl_azure::permissions::READ_LOG_FILES;
 use hostssl_azure::{Arm, ListedLogFile, download_log_file, list_log_files};
 use hostssl_census::{Census, CensusLimits, KeptCensus, LogEnd, LogReader, Millis, MissingReason, Source, SourceKind};
 use hostssl_model::{Gap, MOST_LOG_DAYS, Meaning, Parameter, ParameterName, Reading, Reason, Scope, Server};
@@ -191,9 +192,6 @@ fn note_settings(source: &mut Source, settings: &[(ParameterName, Reading<Parame
         source.lacks(MissingReason::Disabled, "there is no log file: nothing was uploaded yet");
     }
 }
-
-/// The permission to list log files. A role that can read the server has it (Azure, "Download PostgreSQL server logs").
-const READ_LOG_FILES: &str = "Microsoft.DBforPostgreSQL/flexibleServers/logFiles/read";
 
 /// How often the log files of one server are listed, which gives fresh signed URLs.
 const MOST_LISTINGS: usize = 3;

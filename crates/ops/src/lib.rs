@@ -3,6 +3,7 @@
 
 mod audit;
 mod clients;
+mod doctor;
 mod documents;
 mod event;
 mod judge_again;
@@ -17,6 +18,11 @@ mod subscription;
 
 pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
+pub use doctor::{
+    CaFileFacts, EndpointFacts, FoundServers, Obstacle, ScopeRights, ca_file_check, clock_check, endpoint_check,
+    find_servers, listener_checks, name_check, proxy_check, read_rights, rights_checks, sign_in_check, state_checks,
+    subscriptions_check,
+};
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
 pub use event::AuditEvent;
 pub use judge_again::{JudgedAgain, JudgedServer, judge_again};

@@ -30,6 +30,12 @@ pub(crate) fn prepare(directory: &Path) -> Result<(), StoreError> {
     if !directory.exists() {
         create_private(directory).map_err(fail)?;
     }
+    check(directory)
+}
+
+/// Whether what is there is a directory that others cannot write to.
+pub(crate) fn check(directory: &Path) -> Result<(), StoreError> {
+    let fail = |source| StoreError::Directory { path: directory.into(), source: Arc::new(source) };
     let metadata = directory.metadata().map_err(fail)?;
     if !metadata.is_dir() {
         return Err(fail(io::Error::from(io::ErrorKind::NotADirectory)));
@@ -50,6 +56,45 @@ pub(crate) fn lock(directory: &Path) -> Result<ExclusiveLock, StoreError> {
     // Only for the message of another process, so a failure is none of this one.
     let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(ExclusiveLock { _file: file })
+}
+
+/// Who holds the lock, without making its file. To find out, it is taken for a moment, and shared, so that two who ask do not
+/// keep each other from it.
+pub(crate) fn locked(directory: &Path) -> io::Result<Option<Option<u32>>> {
+    let mut file = match File::open(directory.join(LOCK)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Whether this user may make files in a directory.
+#[cfg(unix)]
+pub(crate) fn is_writable(directory: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// Elsewhere the permissions are not only the file's own: only a write would tell.
+#[cfg(not(unix))]
+pub(crate) fn is_writable(directory: &Path) -> bool {
+    directory.metadata().is_ok_and(|metadata| !metadata.permissions().readonly())
+}
+
+/// The bytes that this user may still write to the file system of a directory.
+#[cfg(unix)]
+pub(crate) fn free_bytes(directory: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(directory).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 /// The database's file as it was opened, to be told from another one of its name.

@@ -9,6 +9,7 @@ mod census;
 mod database;
 mod directory;
 mod error;
+mod inspect;
 mod orders;
 mod principal;
 mod probes;
@@ -24,6 +25,7 @@ pub use audits::{
 };
 pub use census::CensusEntry;
 pub use error::StoreError;
+pub use inspect::{StateFacts, StateLock, StatePresence, inspect};
 pub use orders::{Order, OrderAct};
 pub use probes::{NewProbe, ProbeEntry, ProbedEndpoint};
 pub use reader::{RunEntry, RunPhase, StoreReader, WriteReceipt};

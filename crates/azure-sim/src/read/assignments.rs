@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::estate::Record;
 use crate::fault::{Fault, Place, ResolvedScope};
+use crate::fleet::Kind;
 use crate::json::{put, quoted};
 use crate::operation::Operation;
 use crate::reply::Reply;
@@ -50,6 +51,10 @@ pub(super) fn policies(
     })
 }
 
+/// Reads that a role may leave out.
+const READS: [Operation; 4] =
+    [Operation::ListServers, Operation::GetConfiguration, Operation::ListDatabases, Operation::ListLogFiles];
+
 /// What the caller may do at a place: everything but the writes that are forbidden there or on a server below, because
 /// what is granted above holds below.
 pub(super) fn permissions(simulation: &AzureState, place: Place<'_>) -> Reply {
@@ -69,6 +74,11 @@ pub(super) fn permissions(simulation: &AzureState, place: Place<'_>) -> Reply {
     if forbids(Operation::UpdateConfiguration) {
         excluded.push(r#""*Configurations/write""#);
     }
+    // What is forbidden to read on a server alone is still granted above it.
+    let readable = |operation: Operation| !rules.forbids(operation, place);
+    let unreadable = READS.into_iter().filter(|operation| !readable(*operation));
+    let unreadable = unreadable.flat_map(|operation| Kind::ALL.map(|kind| quoted(&operation.action(Some(kind)))));
+    let excluded = excluded.into_iter().map(ToOwned::to_owned).chain(unreadable).collect::<Vec<_>>();
     Reply::json(format!(r#"{{"value":[{{"actions":["*"],"notActions":[{}]}}]}}"#, excluded.join(",")))
 }
 

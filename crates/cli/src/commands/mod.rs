@@ -6,6 +6,7 @@ pub(crate) mod ca_bundle;
 pub(crate) mod clients;
 pub(crate) mod controls;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod enforce;
 pub(crate) mod evidence;
 pub(crate) mod explain;

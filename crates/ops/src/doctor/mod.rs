@@ -1,0 +1,14 @@
+//! `hostssl doctor`: verdicts on what hostssl needs. Each is a function of facts, which the caller gathers, and which are values.
+
+mod connection;
+mod listeners;
+mod rights;
+mod state;
+
+pub use connection::{
+    CaFileFacts, EndpointFacts, Obstacle, ca_file_check, clock_check, endpoint_check, name_check, proxy_check,
+    sign_in_check,
+};
+pub use listeners::{FoundServers, find_servers, listener_checks};
+pub use rights::{ScopeRights, read_rights, rights_checks, subscriptions_check};
+pub use state::state_checks;
