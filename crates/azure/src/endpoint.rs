@@ -62,14 +62,9 @@ fn date(text: &str) -> Option<Timestamp> {
 
 fn failure(error: &(dyn Error + 'static)) -> EndpointFailure {
     let causes = || std::iter::successors(Some(error), |error| (*error).source());
-    // An I/O error does not show what it wraps as its cause, but the cause of that.
-    let wrapped = |cause: &(dyn Error + 'static)| {
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        inner.is_some_and(|inner| is_about_certificates(inner)) || is_about_certificates(cause)
-    };
     let detail = one_line(&causes().last().map(ToString::to_string).unwrap_or_default());
     let http = causes().find_map(|cause| cause.downcast_ref::<reqwest::Error>());
-    let fault = if causes().any(wrapped) {
+    let fault = if is_about_certificates(error) {
         EndpointFault::Certificate
     } else if http.is_some_and(|http| http.is_connect() || http.is_timeout()) {
         EndpointFault::Unreachable
@@ -79,8 +74,13 @@ fn failure(error: &(dyn Error + 'static)) -> EndpointFailure {
     EndpointFailure { fault, detail }
 }
 
+/// Whether a certificate is among the causes. An I/O error does not show what it wraps as its cause, but the cause of that.
 fn is_about_certificates(error: &(dyn Error + 'static)) -> bool {
-    matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.is_some_and(|wrapped| is_about_certificates(wrapped)) || error.source().is_some_and(is_about_certificates)
 }
 
 #[cfg(test)]
@@ -96,13 +96,11 @@ mod tests {
     #[test]
     fn a_certificate_is_found_below_what_wraps_it() {
         let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let wrapped = io::Error::new(io::ErrorKind::InvalidData, refused);
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, refused));
         let error = azure_core::Error::new(azure_core::error::ErrorKind::Io, wrapped);
         assert_eq!(failure(&error).fault, EndpointFault::Certificate);
-        let broken = azure_core::Error::new(
-            azure_core::error::ErrorKind::Io,
-            io::Error::from(io::ErrorKind::ConnectionReset),
-        );
+        let broken =
+            azure_core::Error::new(azure_core::error::ErrorKind::Io, io::Error::from(io::ErrorKind::ConnectionReset));
         assert_eq!(failure(&broken).fault, EndpointFault::Broken);
     }
 }

@@ -109,9 +109,8 @@ mod tests {
 
     fn said(variables: &[(&str, &str)]) -> ProxySetting {
         let url = Url::parse("https://management.azure.com/").unwrap();
-        let value = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        };
+        let value =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         proxy_route(&url, &value).setting
     }
 

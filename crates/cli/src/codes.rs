@@ -4,8 +4,8 @@ use crate::exit::Exit;
 use hostssl_census::CensusVerdict;
 use hostssl_iac::{IacEffect, IacFormat, IacGapKind, IacReason, IacRule, IacServerChange, LiveDifference};
 use hostssl_model::{
-    Confidence, ControlId, DoctorCheckId, DoctorStatus, Enforcement, Kind, Outcome, ParameterName, Reason, ReplicationRole, Severity,
-    SslEnforcement, Standing, WireTransport, WorstListener,
+    Confidence, ControlId, DoctorCheckId, DoctorStatus, Enforcement, Kind, Outcome, ParameterName, Reason,
+    ReplicationRole, Severity, SslEnforcement, Standing, WireTransport, WorstListener,
 };
 use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode};
 use hostssl_store::OrderAct;

@@ -3,8 +3,8 @@
 use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
-    apply, audit, ca_bundle, clients, controls, diff, doctor, enforce, evidence, explain, iac, plan, policy, probe, role, runs,
-    serve, server, simulate, trend, waivers, watch,
+    apply, audit, ca_bundle, clients, controls, diff, doctor, enforce, evidence, explain, iac, plan, policy, probe,
+    role, runs, serve, server, simulate, trend, waivers, watch,
 };
 use crate::{exit, version};
 use clap::builder::styling::{AnsiColor, Styles};

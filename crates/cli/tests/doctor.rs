@@ -38,7 +38,8 @@ fn a_simulated_azure_in_this_process() {
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     assert!(!state.exists(), "it changes nothing");
     let shown = done.stdout.replace(&state.display().to_string(), "STATE");
-    let shown: Vec<&str> = shown.lines().map(|line| if line.contains("state-space") { "(room)" } else { line }).collect();
+    let shown: Vec<&str> =
+        shown.lines().map(|line| if line.contains("state-space") { "(room)" } else { line }).collect();
     insta::assert_snapshot!(shown.join("\n"));
 }
 

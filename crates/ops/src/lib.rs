@@ -19,7 +19,7 @@ mod subscription;
 pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
 pub use doctor::{
-    CaFileFacts, EndpointFacts, FoundServers, Obstacle, ScopeRights, ca_file_check, clock_check, endpoint_check,
+    CaFileFacts, EndpointTrial, FoundServers, Obstacle, ScopeRights, ca_file_check, clock_check, endpoint_check,
     find_servers, listener_checks, name_check, proxy_check, read_rights, rights_checks, sign_in_check, state_checks,
     subscriptions_check,
 };

@@ -37,7 +37,9 @@ pub enum CaFileFacts {
 pub fn ca_file_check(facts: &CaFileFacts) -> DoctorCheck {
     let id = DoctorCheckId::CaFile;
     let (path, certificates, expired) = match facts {
-        CaFileFacts::NotNamed => return DoctorCheck::not_applicable(id, "no --ca-file: the system's roots are trusted"),
+        CaFileFacts::NotNamed => {
+            return DoctorCheck::not_applicable(id, "no --ca-file: the system's roots are trusted");
+        }
         CaFileFacts::Unusable(obstacle) => return DoctorCheck::failed(id, &obstacle.what, &obstacle.fix),
         CaFileFacts::Read { path, certificates, expired } => (path, *certificates, expired),
     };
@@ -96,7 +98,9 @@ pub fn name_check(route: &ProxyRoute, addresses: Option<&Result<Vec<IpAddr>, Str
     let id = DoctorCheckId::ManagementName;
     let host = &route.host;
     let fix = || {
-        format!("check the DNS servers of this machine (`getent hosts {host}`); in a network with a proxy, set HTTPS_PROXY")
+        format!(
+            "check the DNS servers of this machine (`getent hosts {host}`); in a network with a proxy, set HTTPS_PROXY"
+        )
     };
     match addresses {
         _ if leads_through_proxy(route) => DoctorCheck::not_applicable(id, format!("the proxy resolves {host}")),
@@ -112,7 +116,7 @@ pub fn name_check(route: &ProxyRoute, addresses: Option<&Result<Vec<IpAddr>, Str
 
 /// A request to Resource Manager without a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointFacts {
+pub struct EndpointTrial {
     /// Where to.
     pub endpoint: String,
     /// The answer; `None` when there was none in time.
@@ -125,7 +129,7 @@ pub struct EndpointFacts {
 
 /// Whether Resource Manager can be reached.
 #[must_use]
-pub fn endpoint_check(facts: &EndpointFacts) -> DoctorCheck {
+pub fn endpoint_check(facts: &EndpointTrial) -> DoctorCheck {
     let id = DoctorCheckId::ManagementEndpoint;
     let endpoint = &facts.endpoint;
     let reach = || "allow HTTPS to it in the firewall; in a network with a proxy, set HTTPS_PROXY".to_owned();
@@ -166,7 +170,7 @@ const TOLERATED: i64 = 300;
 
 /// Whether the clock of this machine agrees with that of Resource Manager.
 #[must_use]
-pub fn clock_check(facts: &EndpointFacts) -> DoctorCheck {
+pub fn clock_check(facts: &EndpointTrial) -> DoctorCheck {
     let id = DoctorCheckId::Clock;
     let date = match &facts.answer {
         Some(Ok(EndpointReply { date, .. })) => *date,
@@ -222,12 +226,12 @@ mod tests {
         ProxyRoute { host: "arm.example".into(), setting }
     }
 
-    fn facts(answer: Option<Result<EndpointReply, EndpointFailure>>) -> EndpointFacts {
+    fn facts(answer: Option<Result<EndpointReply, EndpointFailure>>) -> EndpointTrial {
         let at = |second| Timestamp::from_second(second).unwrap();
-        EndpointFacts { endpoint: "https://arm.example".into(), answer, sent: at(1000), received: at(1002) }
+        EndpointTrial { endpoint: "https://arm.example".into(), answer, sent: at(1000), received: at(1002) }
     }
 
-    fn dated(status: u16, second: i64) -> EndpointFacts {
+    fn dated(status: u16, second: i64) -> EndpointTrial {
         let date = Timestamp::from_second(second).ok();
         facts(Some(Ok(EndpointReply { status, date })))
     }
@@ -270,7 +274,7 @@ mod tests {
 
     #[test]
     fn only_resource_manager_itself_is_ok() {
-        let status = |facts: EndpointFacts| endpoint_check(&facts).status;
+        let status = |facts: EndpointTrial| endpoint_check(&facts).status;
         let failure = |fault| facts(Some(Err(EndpointFailure { fault, detail: "x".into() })));
         assert_eq!([401, 200, 407].map(|code| status(dated(code, 0))), [Fine, Warning, Failed]);
         let faults = [EndpointFault::Certificate, EndpointFault::Unreachable, EndpointFault::Broken];
@@ -283,7 +287,10 @@ mod tests {
         let at = |second| clock_check(&dated(401, second));
         assert_eq!((at(1001).status, at(1000).status), (Fine, Fine));
         assert!(at(1001).detail.contains("agrees"), "{}", at(1001).detail);
-        assert_eq!([1001 - 61, 1001 - 62, 1001 + 62, 1001 + 302, 1].map(|second| at(second).status), [Fine, Warning, Warning, Failed, Failed]);
+        assert_eq!(
+            [1001 - 61, 1001 - 62, 1001 + 62, 1001 + 302, 1].map(|second| at(second).status),
+            [Fine, Warning, Warning, Failed, Failed]
+        );
         assert!(at(1).detail.contains("ahead") && at(5000).detail.contains("behind"));
         let undated = clock_check(&facts(Some(Ok(EndpointReply { status: 401, date: None }))));
         assert!(undated.is_unknown && clock_check(&facts(None)).is_unknown);

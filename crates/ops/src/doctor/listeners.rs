@@ -41,7 +41,8 @@ pub async fn find_servers(visible: &Visible, scope: &Scope) -> Result<FoundServe
     drop(lists);
     let servers: Vec<&Server> = found.servers.iter().map(|(server, _)| server).collect();
     let missing = unmatched(scope, &servers);
-    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&found.gaps) && !visible.subscriptions.is_empty()) {
+    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&found.gaps) && !visible.subscriptions.is_empty())
+    {
         let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
         return Err(ScopeError::no_match(selector, &value, nearest, unseen(&found.gaps)));
     }

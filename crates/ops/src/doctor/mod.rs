@@ -6,7 +6,7 @@ mod rights;
 mod state;
 
 pub use connection::{
-    CaFileFacts, EndpointFacts, Obstacle, ca_file_check, clock_check, endpoint_check, name_check, proxy_check,
+    CaFileFacts, EndpointTrial, Obstacle, ca_file_check, clock_check, endpoint_check, name_check, proxy_check,
     sign_in_check,
 };
 pub use listeners::{FoundServers, find_servers, listener_checks};

@@ -222,7 +222,10 @@ mod tests {
         assert_eq!(found, [Fine, Fine, Warning, Fine]);
         assert!(checks[2].detail.contains("and 2 more is missing in a;"), "{}", checks[2].detail);
         let fix = checks[2].fix.as_deref().unwrap();
-        assert!(fix.contains("role remediate --subscription a ") && fix.contains("--scope '/subscriptions/a'"), "{fix}");
+        assert!(
+            fix.contains("role remediate --subscription a ") && fix.contains("--scope '/subscriptions/a'"),
+            "{fix}"
+        );
         assert!(!fix.contains("the other scopes"), "{fix}");
     }
 

@@ -10,7 +10,7 @@ use hostssl_azure::{Cloud, StopSignal, ask_endpoint, ca_certificates, https_tran
 use hostssl_azure_sim::Simulation;
 use hostssl_model::{Advice as _, DoctorCheck, DoctorCheckId as Id, DoctorReport, Scope, chain};
 use hostssl_ops::{
-    CaFileFacts, EndpointFacts, Obstacle, Tenant, ca_file_check, clock_check, endpoint_check, find_servers,
+    CaFileFacts, EndpointTrial, Obstacle, Tenant, ca_file_check, clock_check, endpoint_check, find_servers,
     listener_checks, name_check, proxy_check, read_rights, resolve_scope, rights_checks, sign_in_check, state_checks,
     subscriptions_check,
 };
@@ -151,7 +151,7 @@ async fn network(cloud: &Cloud, ca_file: Option<&Path>, is_trusted: bool) -> Vec
     let sent = Timestamp::now();
     let answer = timeout(REQUEST, ask_endpoint(&transport, cloud)).await.ok();
     let endpoint = url.as_str().trim_end_matches('/').to_owned();
-    let facts = EndpointFacts { endpoint, answer, sent, received: Timestamp::now() };
+    let facts = EndpointTrial { endpoint, answer, sent, received: Timestamp::now() };
     checks.extend([endpoint_check(&facts), clock_check(&facts)]);
     checks
 }
