@@ -64,6 +64,8 @@ pub enum NotLooked<'a> {
     SubscriptionNotSeen,
     /// Something in the way of listing the server was in its coverage.
     Gap(&'a hostssl_model::Gap),
+    /// A newer version kept words of it that this one does not know.
+    Words(&'a hostssl_model::Gap),
 }
 
 /// Two audits, compared.
@@ -100,7 +102,10 @@ pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     let comparable = |id: ControlId| {
         olds.is_empty() || news.is_empty() || (old_controls.contains(&id) && new_controls.contains(&id))
     };
-    let rules_differ = before.run.profile != after.run.profile;
+    let differ = RulesDiffer {
+        profile: before.run.profile != after.run.profile,
+        expiry_days: before.run.asked.expiry_days != after.run.asked.expiry_days,
+    };
     let mut diff = Diff {
         changes: Vec::new(),
         unchanged: 0,
@@ -111,9 +116,10 @@ pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     };
     for (id, new) in &news {
         match olds.get(id) {
-            Some(old) => compare(&mut diff, old, new, rules_differ, comparable),
+            Some(old) => compare(&mut diff, old, new, differ, comparable),
             None => add(&mut diff, new, comparable),
         }
+        diff.changes.extend(not_understood(new, after));
     }
     for (id, old) in &olds {
         if !news.contains_key(id) {
@@ -135,13 +141,13 @@ fn compare<'a>(
     diff: &mut Diff<'a>,
     old: &'a ServerReport,
     new: &'a ServerReport,
-    rules_differ: bool,
+    differ: RulesDiffer,
     comparable: impl Fn(ControlId) -> bool,
 ) {
     for after in new.findings.iter().filter(|finding| comparable(finding.control)) {
         let before = old.findings.iter().find(|finding| finding.control == after.control);
         match difference(before, after) {
-            Some(_) if rules_differ && before.is_some_and(|before| is_rejudged(before, after)) => {
+            Some(_) if before.is_some_and(|before| differ.explains(before, after)) => {
                 diff.not_compared.push(after.control);
             }
             Some(difference) => {
@@ -187,12 +193,36 @@ fn difference(before: Option<&Finding>, after: &Finding) -> Option<Difference> {
     }
 }
 
-/// Whether only the rules can be the reason that a finding ends otherwise: the server has the same value. Parity is about
-/// the values of another server.
-fn is_rejudged(before: &Finding, after: &Finding) -> bool {
-    let judged = |finding: &Finding| matches!(finding.outcome, Outcome::Pass | Outcome::Fail);
-    let same = before.observed.is_some() && before.observed == after.observed;
-    same && judged(before) && judged(after) && after.control != ControlId::ReplicaParity
+/// In what the rules of two audits differ.
+#[derive(Debug, Clone, Copy)]
+struct RulesDiffer {
+    profile: bool,
+    /// The days that a certificate must last.
+    expiry_days: bool,
+}
+
+impl RulesDiffer {
+    /// Whether the rules can be the reason that a finding ends otherwise: the server has the same value. Parity is about the
+    /// values of another server. What is observed of an expiry differs with every day, so its days alone are enough.
+    fn explains(self, before: &Finding, after: &Finding) -> bool {
+        let judged = |finding: &Finding| matches!(finding.outcome, Outcome::Pass | Outcome::Fail);
+        let same = before.observed.is_some() && before.observed == after.observed;
+        let explained = match after.control {
+            ControlId::ReplicaParity => false,
+            ControlId::CertificateExpiry if self.expiry_days => true,
+            _ => same && (self.profile || self.expiry_days),
+        };
+        explained && judged(before) && judged(after)
+    }
+}
+
+/// What a newer version of hostssl kept of a server that this one does not know: a control may be among it that fails.
+fn not_understood<'a>(new: &'a ServerReport, after: &'a AuditReport) -> Option<Change<'a>> {
+    let id = new.server.id.to_lowercase();
+    let is_of_it = |gap: &GapScope| matches!(gap, GapScope::Server(of) if of.to_lowercase() == id);
+    let gap = after.gaps.iter().find(|gap| gap.blind.is_of_newer && is_of_it(&gap.scope))?;
+    let why = Some(NotLooked::Words(gap));
+    Some(Change { difference: Difference::NotVisible, server: &new.server, before: None, after: None, why })
 }
 
 /// What can be said of a server that the later audit does not list.

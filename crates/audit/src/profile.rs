@@ -1,7 +1,7 @@
 //! Profiles: versioned, parameterised sets of controls.
 
 use crate::{ALL, Control, Settings, control};
-use hostssl_model::{ControlId, TlsVersion};
+use hostssl_model::{AuditAsked, AuditRun, ControlId, TlsVersion, Word};
 use std::fmt;
 
 /// A named and versioned set of controls with their settings.
@@ -92,6 +92,35 @@ impl Profile {
         self
     }
 
+    /// What an audit by it is asked for otherwise than the profile of its name says.
+    #[must_use]
+    pub fn asked(&self) -> AuditAsked {
+        let name = self.to_string();
+        let released = Self::all().into_iter().find(|one| one.to_string() == name);
+        let is_whole = released.as_ref().is_some_and(|one| one.controls.len() == self.controls.len());
+        let only = self.controls.iter().map(|control| Word::Known(control.id));
+        let days = self.settings.expiry_days;
+        AuditAsked {
+            only: if is_whole { Vec::new() } else { only.collect() },
+            expiry_days: released.is_none_or(|one| one.settings.expiry_days != days).then_some(days),
+            by_graph: false,
+        }
+    }
+
+    /// The rules that a run was asked to judge by; `None` for a profile of another version of hostssl.
+    #[must_use]
+    pub fn of_run(run: &AuditRun) -> Option<Self> {
+        let mut profile = Self::find(&run.profile).ok()?;
+        let AuditAsked { only, expiry_days, by_graph: _ } = &run.asked;
+        if run.asked.is_narrowed() {
+            profile.controls.retain(|control| only.contains(&Word::Known(control.id)));
+        }
+        Some(match expiry_days {
+            Some(days) => profile.with_expiry_days(*days),
+            None => profile,
+        })
+    }
+
     /// Keeps only these controls of the profile. An empty list keeps all.
     ///
     /// # Errors
@@ -154,6 +183,21 @@ mod tests {
         assert_eq!(ids("baseline@1"), declared);
         assert_eq!(ids("strict@1"), declared);
         assert_eq!(ids("cis-azure-foundations@3.0.0"), ["require-secure-transport"]);
+    }
+
+    #[test]
+    fn what_a_run_was_asked_for_is_what_differs_from_its_profile() {
+        for profile in Profile::all() {
+            assert_eq!(profile.asked(), AuditAsked::default(), "{profile}");
+        }
+        let narrowed = Profile::find("baseline@2").unwrap().narrowed(&["certificate-expiry".into()]).unwrap();
+        let asked = narrowed.with_expiry_days(300).asked();
+        assert_eq!(asked.rules("baseline@2"), "baseline@2, only certificate-expiry, certificates for 300 days");
+        assert!(asked.is_narrowed() && !asked.asks_enforcement());
+        // Every control by its name is no narrower than none.
+        let baseline = Profile::find("baseline").unwrap();
+        let all: Vec<String> = baseline.controls.iter().map(|control| control.id.to_string()).collect();
+        assert_eq!(baseline.narrowed(&all).unwrap().asked(), AuditAsked::default());
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
 use hostssl_audit::{Difference, NotLooked, diff};
-use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Reason, Unchecked};
+use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Outcome, Reason, Unchecked};
 use proptest::prelude::*;
 
 /// Each change as difference, server and control.
@@ -128,4 +128,30 @@ proptest! {
             prop_assert!(now.is_some_and(|(_, seen)| *seen != Seen::Forbidden), "{change:?}");
         }
     }
+}
+
+#[test]
+fn what_a_newer_version_kept_of_a_server_may_be_a_failure() {
+    let before = baseline(&[("a", Seen::On), ("b", Seen::On)]);
+    let mut after = before.clone();
+    let scope = (&after.servers[1].server.id).into();
+    let words = ["the control `x` with the outcome `fail`".to_owned()];
+    after.gaps.push(Gap { scope, blind: Unchecked::of_a_newer_version(&words) });
+    assert_eq!(told(&before, &after), ["NotVisible b -"]);
+}
+
+#[test]
+fn an_expiry_by_other_days_is_not_compared() {
+    let before = baseline(&[("a", Seen::On)]);
+    let expires = |report: &mut AuditReport, outcome, observed: &'static str| {
+        let finding = &mut report.servers[0].findings[0];
+        (finding.control, finding.outcome, finding.observed) =
+            (ControlId::CertificateExpiry, outcome, Some(observed.into()));
+    };
+    let (mut before, mut after) = (before.clone(), before);
+    expires(&mut before, Outcome::Pass, "in 181 days");
+    expires(&mut after, Outcome::Fail, "in 180 days");
+    assert_eq!(told(&before, &after), ["New a certificate-expiry"]);
+    after.run.asked.expiry_days = Some(300);
+    assert_eq!(diff(&before, &after).not_compared, [ControlId::CertificateExpiry]);
 }

@@ -167,7 +167,7 @@ impl ArmError {
                 let reason = reason_of(refusal);
                 if reason == Reason::Permission {
                     let missing = refusal.forbidden_action().unwrap_or(action);
-                    return Unchecked { reason, missing_permission: Some(missing.into()), detail: detail.into() };
+                    return Unchecked { missing_permission: Some(missing.into()), ..Unchecked::new(reason, detail) };
                 }
                 reason
             }

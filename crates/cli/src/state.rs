@@ -154,7 +154,12 @@ pub(crate) fn newest_pair(
 ) -> Result<Option<(AuditEntry, AuditEntry)>, CliError> {
     let Some((before, after)) = reader.newest_pair()? else { return Ok(None) };
     if let Some(newest) = reader.newest_audit()?.filter(|newest| newest.id != after.id && !talk.quiet) {
-        say!("note: left out {}, which is newer: no other audit has its scope", newest.id);
+        let why = if newest.asked.is_narrowed() {
+            format!("it checked only {}", newest.asked.only_words())
+        } else {
+            "no other audit has its scope".to_owned()
+        };
+        say!("note: left out {}, which is newer: {why}", newest.id);
     }
     Ok(Some((before, after)))
 }

@@ -121,6 +121,34 @@ fn what_was_not_compared_is_no_all_clear() {
 }
 
 #[test]
+fn an_audit_of_one_control_does_not_count_as_one_of_everything() {
+    let state = State::new("one-control");
+    let kept = |arguments: &[&str]| run(&[arguments, &["--simulate", "--state", state.path()]].concat());
+    for _ in 0..2 {
+        kept(&["audit", "-q"]);
+    }
+    let json = kept(&["audit", "--control", "minimum-tls-version", "-o", "json"]);
+    assert!(
+        json.stderr.contains(" fail minimum-tls-version, ") && !json.stderr.contains("not enforced"),
+        "{}",
+        json.stderr
+    );
+    let report: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(report["run"]["controls"], serde_json::json!(["minimum-tls-version"]));
+    let compared = kept(&["diff"]);
+    assert_eq!(compared.code, 0, "{}", compared.stdout);
+    assert!(compared.stderr.contains("which is newer: it checked only minimum-tls-version"), "{}", compared.stderr);
+    assert!(kept(&["trend", "-o", "csv"]).stdout.lines().count() == 3);
+    let listed = kept(&["runs", "-o", "wide"]).stdout;
+    assert_eq!(listed.matches("baseline@1, only minimum-tls-version").count(), 1, "{listed}");
+    // A file of it says what it is as well as the state does.
+    let file = state.0.join("audit.json");
+    std::fs::write(&file, json.stdout).unwrap();
+    let kept = hostssl_formats::audit_json::read(std::fs::File::open(&file).unwrap()).unwrap();
+    assert_eq!(kept.run.asked.only_words(), "minimum-tls-version");
+}
+
+#[test]
 fn a_pipeline_fails_for_what_is_new_alone() {
     let state = State::new("gated");
     let audit = |arguments: &[&str]| {

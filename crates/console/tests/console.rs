@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::{connector, gated, options, serve, serve_over, simulation};
+use common::{Served, connector, gated, options, serve, serve_over, simulation};
 use futures::FutureExt as _;
 use hostssl_console::{Connect, Console, ConsoleOptions, ServeError, Trouble};
-use hostssl_store::{AuditStore, Page, StoreError};
+use hostssl_model::{ControlId, SslEnforcement, Word};
+use hostssl_store::{AuditStore, Page, ServerFilter, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ async fn a_console_that_is_ended_keeps_what_its_audit_saw() {
     let running = tokio::spawn(console.run(async {
         let _ = stopped.await;
     }));
-    let served = common::Served::of(port, &link, directory, tokio::spawn(async {}));
+    let served = Served::of(port, &link, directory, tokio::spawn(async {}));
     let visitor = served.visitor().await;
     visitor.post("/runs", "").await;
     stop.send(()).unwrap();
@@ -167,10 +168,10 @@ fn rusqlite_version(directory: &Path, version: u32) -> bool {
 }
 
 /// The latest audit in YAML, as one value.
-fn whole_yaml(served: &common::Served) -> String {
+fn whole_yaml(served: &Served) -> String {
     let store = AuditStore::open(served.directory.path()).unwrap();
     let audit = store.latest().unwrap().unwrap();
-    let report = store.report(&audit, &hostssl_store::ServerFilter::default()).unwrap();
+    let report = store.report(&audit, &ServerFilter::default()).unwrap();
     let value = hostssl_formats::audit_json::value(&report).unwrap();
     let (mut out, format) = (Vec::new(), hostssl_formats::output::Format::Yaml);
     hostssl_formats::output::write_value(&mut out, &value, format, &[], hostssl_formats::Palette::Plain).unwrap();
@@ -223,4 +224,41 @@ async fn a_server_has_its_evidence_and_another_profile_judges_the_same_facts() {
     assert!(judged.contains("2 servers with another result"), "{judged}");
     assert_eq!(visitor.get(&format!("{run}/judged?profile=none")).await.status, 400);
     assert_eq!(visitor.get("/runs/none/judged?profile=strict").await.status, 404);
+}
+
+/// As `hostssl audit --control minimum-tls-version` keeps it beside the console.
+fn keep_an_audit_of_one_control(served: &Served) {
+    let store = AuditStore::open(served.directory.path()).unwrap();
+    let latest = store.latest().unwrap().unwrap();
+    let mut report = store.report(&latest, &ServerFilter::default()).unwrap();
+    report.run.id = "01890000-0000-7000-8000-00000000000f".into();
+    report.run.started_at.clone_from(&report.run.finished_at);
+    report.run.asked.only = vec![Word::Known(ControlId::MinimumTlsVersion)];
+    for server in &mut report.servers {
+        server.ssl_enforcement = SslEnforcement::Unknown;
+        server.readings.retain(|(name, _)| name.is_floor());
+        server.findings.retain(|finding| finding.control == ControlId::MinimumTlsVersion);
+        server.outcome = server.findings[0].outcome;
+    }
+    store.save(&report).unwrap();
+}
+
+#[tokio::test]
+async fn an_audit_of_one_control_says_nothing_of_the_others() {
+    let served = serve(options()).await;
+    let visitor = served.visitor().await;
+    visitor.audit().await;
+    let figures =
+        |page: &str| page.split("id=\"h-trend\"").next().unwrap().split("id=\"h-state\"").nth(1).unwrap().to_owned();
+    let before = visitor.get("/").await.body;
+    let counted = served.send("GET", "/metrics", &[], "").await.body;
+    keep_an_audit_of_one_control(&served);
+    let after = visitor.get("/").await.body;
+    assert_eq!(figures(&after), figures(&before));
+    assert!(after.contains("only minimum-tls-version</span>") && !before.contains("minimum-tls-version"), "{after}");
+    assert_eq!(served.send("GET", "/metrics", &[], "").await.body, counted);
+    let run = visitor.get("/runs/01890000-0000-7000-8000-00000000000f").await.body;
+    assert!(
+        run.contains("Only minimum-tls-version was checked.") && run.contains("baseline@1, only minimum-tls-version")
+    );
 }

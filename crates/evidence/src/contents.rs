@@ -154,10 +154,9 @@ fn add_audit(files: &mut Files, input: &PackInput<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// The controls of the audit's profile; all of them for a profile of another version of hostssl.
+/// The controls that the audit was asked for; all of them for a profile of another version of hostssl.
 fn add_controls(files: &mut Files, report: &AuditReport) -> io::Result<()> {
-    let profile = Profile::find_for(&report.run.profile, true);
-    let controls = profile.map_or_else(|_| ALL.to_vec(), |profile| profile.controls);
+    let controls = Profile::of_run(&report.run).map_or_else(|| ALL.to_vec(), |profile| profile.controls);
     files.json("controls.json", &controls_json::list(controls.iter().copied())?)?;
     controls.iter().try_for_each(|control| {
         let path = format!("controls/{}.md", control.id);

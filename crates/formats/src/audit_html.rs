@@ -209,7 +209,7 @@ fn asked(report: &AuditReport) -> Vec<(&'static str, String)> {
         ("Signed in as", principals.join(", ")),
         ("Cloud", run.cloud.clone()),
         ("Scope", scope_words(&run.scope)),
-        ("Profile", run.profile.clone()),
+        ("Profile", run.asked.rules(&run.profile)),
         ("Coverage", if run.complete { "complete" } else { "incomplete" }.to_owned()),
         ("Run", run.id.clone()),
         ("Written by", format!("hostssl {}", run.tool_version)),

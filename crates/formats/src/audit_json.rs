@@ -149,10 +149,26 @@ pub(crate) struct Run<'a> {
     scope: Scope<'a>,
     /// The rules, as `name@version`.
     profile: &'a str,
+    /// The only controls of the profile that were checked; absent if all were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    controls: Vec<&'a str>,
+    /// The days that a certificate must last; absent if they are the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_days: Option<u32>,
+    /// How servers were listed; absent if by the lists of each subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discovery: Option<Discovery>,
     /// The version of hostssl.
     tool_version: &'a str,
     /// Whether everything in scope was checked.
     complete: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum Discovery {
+    Graph,
 }
 
 /// What was asked for. An empty list means everything that the principal can see.
@@ -458,6 +474,9 @@ impl<'a> From<&'a model::AuditRun> for Run<'a> {
                 except: &run.scope.except,
             },
             profile: &run.profile,
+            controls: run.asked.only.iter().map(model::Word::as_str).collect(),
+            expiry_days: run.asked.expiry_days,
+            discovery: run.asked.by_graph.then_some(Discovery::Graph),
             tool_version: &run.tool_version,
             complete: run.complete,
         }

@@ -30,6 +30,10 @@ pub fn write(out: &mut dyn Write, report: &AuditReport) -> io::Result<()> {
         writeln!(out, "| {} | {} | {} |", standings.count(standing), standing.words(), standing.definition())?;
     }
     writeln!(out)?;
+    if run.asked.is_narrowed() {
+        let only = run.asked.only_words();
+        writeln!(out, "Note: of the profile, only {} was checked.\n", escaped(&only))?;
+    }
     if let Some(note) = unprobed(report) {
         writeln!(out, "Note: {note}.\n")?;
     }

@@ -144,7 +144,7 @@ impl<'a> From<&'a AuditReport> for Run<'a> {
 /// The controls of the report in the order of reports: those that a finding names, and those that the profile asks for, so
 /// that an audit without a finding still says what it judged.
 fn controls(report: &AuditReport) -> Vec<&'static Control> {
-    let profile = Profile::find(&report.run.profile).ok();
+    let profile = Profile::of_run(&report.run);
     let asked = |control: &Control| {
         profile.as_ref().is_some_and(|profile| profile.controls.iter().any(|one| one.id == control.id))
             || report.servers.iter().any(|server| server.findings.iter().any(|one| one.control == control.id))

@@ -286,7 +286,8 @@ fn write_summary(out: &mut dyn Write, report: &AuditReport, text: &Text<'_>) -> 
     }
     let principals: Vec<String> =
         report.run.principals.iter().map(|p| format!("{} ({})", safe(&p.name), p.method)).collect();
-    writeln!(out, "profile {}, cloud {}, as {}", report.run.profile, safe(&report.run.cloud), principals.join(", "))
+    let rules = report.run.asked.rules(&report.run.profile);
+    writeln!(out, "profile {}, cloud {}, as {}", safe(&rules), safe(&report.run.cloud), principals.join(", "))
 }
 
 /// The four figures, the worst first, each with its definition; what is declared and not proven only where there is

@@ -39,6 +39,9 @@ struct AuditV1<'a> {
     finished_at: &'a str,
     /// The rules, as `name@version`.
     profile: &'a str,
+    /// The only controls of the profile that were checked; absent if all were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    controls: Vec<&'a str>,
     /// Whether everything in its scope was checked.
     complete: bool,
     /// Servers in all.
@@ -196,6 +199,7 @@ impl<'a> From<&'a model::AuditReport> for AuditV1<'a> {
             run: &report.run.id,
             finished_at: &report.run.finished_at,
             profile: &report.run.profile,
+            controls: report.run.asked.only.iter().map(model::Word::as_str).collect(),
             complete: report.run.complete,
             servers: report.summary.servers,
         }
@@ -229,7 +233,7 @@ impl<'a> From<&audit::Change<'a>> for ChangeV1<'a> {
             why: change.why.map(|why| match why {
                 audit::NotLooked::OutOfScope => WhyV1::OutOfScope,
                 audit::NotLooked::SubscriptionNotSeen => WhyV1::SubscriptionNotSeen,
-                audit::NotLooked::Gap(_) => WhyV1::Gap,
+                audit::NotLooked::Gap(_) | audit::NotLooked::Words(_) => WhyV1::Gap,
             }),
         }
     }

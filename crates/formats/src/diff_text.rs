@@ -1,5 +1,6 @@
 //! What changed between two audits, as text.
 
+use crate::headline::plural;
 use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
 use hostssl_audit::{Change, Diff, Difference, NotLooked};
 use hostssl_model::{AuditReport, Finding, Outcome};
@@ -32,8 +33,8 @@ pub fn write(
         writeln!(out, "{what}  {}", palette.bold(&safe(&run.id)))?;
         let servers = report.summary.servers;
         let noun = if servers == 1 { "server" } else { "servers" };
-        let (started, profile) = (safe(&run.started_at), safe(&run.profile));
-        writeln!(out, "        {started}  {profile}  {servers} {noun}  coverage {coverage}")?;
+        let (started, rules) = (safe(&run.started_at), run.asked.rules(&run.profile));
+        writeln!(out, "        {started}  {}  {servers} {noun}  coverage {coverage}", safe(&rules))?;
     }
     writeln!(out)?;
     if !diff.changes.is_empty() {
@@ -41,8 +42,16 @@ pub fn write(
         write_list(out, &COLUMNS, vec![Section { title, entries: diff.changes.iter().map(entry).collect() }], text)?;
     }
     writeln!(out, "{}; {} findings unchanged", counts(diff), diff.unchanged)?;
-    if before.run.profile != after.run.profile {
-        writeln!(out, "note: the audits used different profiles, so a change may come from the rules")?;
+    if before.run.profile != after.run.profile || before.run.asked.expiry_days != after.run.asked.expiry_days {
+        writeln!(out, "note: the audits used different rules, so a change may come from the rules")?;
+    }
+    let newer = after.gaps.iter().filter(|gap| gap.blind.is_of_newer).count() as u64;
+    if newer > 0 {
+        let servers = plural(newer, "server");
+        writeln!(
+            out,
+            "note: of {servers}, a newer hostssl kept what this one does not know: compare with that version"
+        )?;
     }
     if !diff.not_compared.is_empty() {
         let ids: Vec<&str> = diff.not_compared.iter().map(|id| id.as_str()).collect();
@@ -93,6 +102,7 @@ pub(crate) fn what(change: &Change<'_>) -> String {
         (Some(why), ..) => match why {
             NotLooked::OutOfScope => "outside the scope of the later audit".to_owned(),
             NotLooked::SubscriptionNotSeen => "its subscription is not visible to the later audit".to_owned(),
+            NotLooked::Words(gap) => gap.blind.detail.to_string(),
             NotLooked::Gap(gap) => format!("could not be listed: {}: {}", gap.blind.reason, gap.blind.detail),
         },
         (None, None, None) => String::new(),

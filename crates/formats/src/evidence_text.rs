@@ -49,7 +49,7 @@ fn write_run(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Result<(
         ("By", by),
         ("Cloud", run.cloud.clone()),
         ("Scope", scope_words(&run.scope)),
-        ("Rules", run.profile.clone()),
+        ("Rules", run.asked.rules(&run.profile)),
         ("Audited with", format!("hostssl {}", run.tool_version)),
         ("Packed with", format!("hostssl {}", summary.packed_with)),
         (

@@ -20,6 +20,9 @@ pub(crate) fn headline(report: &AuditReport) -> String {
         let nothing = "No PostgreSQL server was found, but not everything could be checked";
         return if report.run.complete { "No PostgreSQL server in scope" } else { nothing }.to_owned();
     }
+    if !report.run.asked.asks_enforcement() {
+        return of_some_controls(report, all);
+    }
     let mut sentence = if standings.open() > 0 {
         format!("{} {does} not enforce TLS", of_all(standings.open()))
     } else if standings.unknown > 0 {
@@ -41,6 +44,17 @@ pub(crate) fn headline(report: &AuditReport) -> String {
         }
     }
     capitalised(&sentence)
+}
+
+/// The sentence of an audit that was not asked whether servers enforce TLS.
+fn of_some_controls(report: &AuditReport, all: u64) -> String {
+    let (failing, servers) = (failing(report), plural(all, "server"));
+    let failing = if failing == 0 { "No server".to_owned() } else { format!("{failing} of {servers}") };
+    let mut sentence = format!("{failing} fails {}, which alone was checked", report.run.asked.only_words());
+    if !report.run.complete {
+        sentence += ", but not everything could be checked";
+    }
+    sentence
 }
 
 fn capitalised(sentence: &str) -> String {

@@ -23,6 +23,9 @@ pub struct Audit<'a> {
     pub run: &'a str,
     /// The rules.
     pub profile: &'a str,
+    /// The only controls of the profile that were checked; absent if all were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<&'a str>,
     /// Coverage: `complete`, `incomplete` or `stopped early`.
     pub coverage: &'static str,
     /// How many servers it found.

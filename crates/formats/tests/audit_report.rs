@@ -7,10 +7,10 @@ use hostssl_formats::{
     Palette, Text, Wrapping, audit_html, audit_json, audit_junit, audit_markdown, audit_ocsf, audit_sarif, audit_text,
 };
 use hostssl_model::{
-    Acceptance, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name,
-    Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription,
-    SubscriptionId, SubscriptionState, Summary, Tags, TlsVersion, Unchecked, WireCertificate, WireListener,
-    WireObservation, WireTransport, WireVersion,
+    Acceptance, AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter,
+    ParameterName as Name, Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server,
+    ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Tags, TlsVersion, Unchecked,
+    WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
@@ -174,6 +174,7 @@ fn report_of_run(probed: bool) -> AuditReport {
         cloud: "AzureCloud".into(),
         scope: Scope::default(),
         profile: profile.to_string(),
+        asked: AuditAsked::default(),
         tool_version: "0.1.0".into(),
         complete: false,
     };

@@ -19,9 +19,9 @@ use hostssl_formats::{
 };
 use hostssl_model::untrusted::{HARMFUL, is_harmful};
 use hostssl_model::{
-    AuditReport, AuditRun, Gap, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading,
-    Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Standings, Subscription, SubscriptionId,
-    SubscriptionState, Summary, Unchecked, Waiver,
+    AuditAsked, AuditReport, AuditRun, Gap, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture,
+    Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Standings, Subscription,
+    SubscriptionId, SubscriptionState, Summary, Unchecked, Waiver,
 };
 use hostssl_probe::report::{
     EndpointReport, SeveralServers, SslRequestOutcome, StartupOutcome, TransportAnswer, WireVerdict,
@@ -83,6 +83,7 @@ fn audit() -> AuditReport {
             cloud: hostile.clone(),
             scope: Scope { servers: vec![hostile.clone()], ..Scope::default() },
             profile: "baseline@1".into(),
+            asked: AuditAsked::default(),
             tool_version: "0".into(),
             complete: false,
         },

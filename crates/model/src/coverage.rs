@@ -71,19 +71,22 @@ pub struct Unchecked {
     pub missing_permission: Option<Arc<str>>,
     /// One line of text: what Azure or the network said, safe to print.
     pub detail: Arc<str>,
+    /// Whether something was seen, and a newer version of hostssl kept it in words that this one does not know.
+    pub is_of_newer: bool,
 }
 
 impl Unchecked {
     /// A failed observation with a reason and one line of text.
     pub fn new(reason: Reason, detail: impl Into<Arc<str>>) -> Self {
-        Self { reason, missing_permission: None, detail: detail.into() }
+        Self { reason, missing_permission: None, detail: detail.into(), is_of_newer: false }
     }
 
     /// What a newer version of hostssl wrote in words that this one does not know: what they say is unknown here.
     #[must_use]
     pub fn of_a_newer_version(words: &[String]) -> Self {
         let what = words.join(", ");
-        Self::new(Reason::MalformedAnswer, format!("written by a newer hostssl, and not known to this one: {what}"))
+        let detail = format!("written by a newer hostssl, and not known to this one: {what}");
+        Self { is_of_newer: true, ..Self::new(Reason::MalformedAnswer, detail) }
     }
 }
 

@@ -151,6 +151,14 @@ impl CurrentState {
         }
     }
 
+    /// What a run wrote and read back, if nothing declared is newer.
+    #[must_use]
+    pub fn newest_change(&self) -> Option<Enforcement> {
+        let change = self.changed.as_ref()?;
+        let is_newest = self.looked.as_ref().is_none_or(|look| look.source == change.source);
+        is_newest.then_some(change.what.after)
+    }
+
     /// What is declared: the newest look, unless that failed and the value before was off. What was off when it was
     /// read last is not cleared because it could not be read since; what was on then is unknown now.
     #[must_use]

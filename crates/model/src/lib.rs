@@ -46,7 +46,7 @@ pub use lock::ManagementLock;
 pub use overlay::{BaselineUse, FailOn, FindingPlace, Gated, Overlay};
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};
-pub use report::{AuditEnd, AuditReport, AuditRun, Principal, ServerReport, SslEnforcement, Summary};
+pub use report::{AuditAsked, AuditEnd, AuditReport, AuditRun, Principal, ServerReport, SslEnforcement, Summary};
 pub use scope::{Scope, Subscription, SubscriptionState};
 pub use selector::{matches_pattern, matches_tag, nearest, selects};
 pub use server::{ReplicationRole, Server, ServerState};

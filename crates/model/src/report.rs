@@ -1,8 +1,8 @@
 //! The result of an audit.
 
 use crate::{
-    Finding, Floor, Gap, Outcome, Overlay, Parameter, ParameterName, Posture, Reading, Scope, Server, Subscription,
-    WireObservation, coded,
+    ControlId, Enforcement, Finding, Floor, Gap, Outcome, Overlay, Parameter, ParameterName, Posture, Reading, Scope,
+    Server, Subscription, WireObservation, Word, coded,
 };
 use std::sync::Arc;
 
@@ -36,10 +36,60 @@ pub struct AuditRun {
     pub scope: Scope,
     /// Which rules judged, such as `baseline@1`.
     pub profile: String,
+    /// What it was asked for otherwise than its profile and the usual way say.
+    pub asked: AuditAsked,
     /// The version of hostssl.
     pub tool_version: String,
     /// Whether everything in scope was checked.
     pub complete: bool,
+}
+
+/// What an audit was asked for otherwise than its profile and the usual way say. A profile never changes, so that these and
+/// its name are the rules. Of an audit that an older version kept, nothing is known, which is the same as nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditAsked {
+    /// The only controls that it was asked for, in the order of reports; empty for all of the profile.
+    pub only: Vec<Word<ControlId>>,
+    /// The days that a certificate must last, if they are not the profile's.
+    pub expiry_days: Option<u32>,
+    /// Whether servers were listed by Resource Graph.
+    pub by_graph: bool,
+}
+
+impl AuditAsked {
+    /// Whether some controls of the profile were left out. Such an audit says nothing of those.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        !self.only.is_empty()
+    }
+
+    /// Whether it was asked whether clients must use TLS.
+    #[must_use]
+    pub fn asks_enforcement(&self) -> bool {
+        !self.is_narrowed() || self.only.iter().any(|control| control.known() == Some(Enforcement::CONTROL))
+    }
+
+    /// The ids of the only controls, separated by commas; empty for all.
+    #[must_use]
+    pub fn only_words(&self) -> String {
+        self.only.iter().map(Word::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The rules in words: the profile, and what was asked for otherwise.
+    #[must_use]
+    pub fn rules(&self, profile: &str) -> String {
+        let mut words = profile.to_owned();
+        if self.is_narrowed() {
+            words += &format!(", only {}", self.only_words());
+        }
+        if let Some(days) = self.expiry_days {
+            words += &format!(", certificates for {days} days");
+        }
+        if self.by_graph {
+            words += ", listed by Resource Graph";
+        }
+        words
+    }
 }
 
 /// How many servers ended how.

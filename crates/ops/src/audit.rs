@@ -8,8 +8,8 @@ use futures::stream;
 use hostssl_audit::Profile;
 use hostssl_azure::{GraphRow, ResourceType, permissions, query_servers};
 use hostssl_model::{
-    AuditReport, AuditRun, Gap, GapScope, Overlay, Reason, Scope, Server, ServerReport, Subscription, SubscriptionId,
-    Summary, Unchecked,
+    AuditAsked, AuditReport, AuditRun, Gap, GapScope, Overlay, Reason, Scope, Server, ServerReport, Subscription,
+    SubscriptionId, Summary, Unchecked,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -120,6 +120,7 @@ pub async fn audit_and_probe(
         cloud: tenants.first().map(|tenant| tenant.arm.cloud().name.clone()).unwrap_or_default(),
         scope: request.scope.clone(),
         profile: request.profile.to_string(),
+        asked: AuditAsked { by_graph: request.discovery == Discovery::Graph, ..request.profile.asked() },
         tool_version: context.tool_version.to_owned(),
         complete,
     };

@@ -1,7 +1,7 @@
 //! Judges kept audits by other rules. Facts are kept apart from judgement, so that Azure is not asked again.
 
 use hostssl_audit::{Profile, server_report};
-use hostssl_model::{AuditReport, Outcome, ServerReport, Summary};
+use hostssl_model::{AuditAsked, AuditReport, Outcome, ServerReport, Summary};
 use hostssl_store::{AuditEntry, AuditStore, ServerFilter, StoreError, server_key};
 
 /// An audit judged by other rules, one server at a time.
@@ -32,6 +32,7 @@ pub struct JudgedServer {
 #[must_use]
 pub fn judge_again(mut report: AuditReport, profile: &Profile) -> AuditReport {
     report.run.profile = profile.to_string();
+    report.run.asked = AuditAsked { by_graph: report.run.asked.by_graph, ..profile.asked() };
     report.summary = Summary::default();
     for server in &mut report.servers {
         *server = judge_server(server, profile);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_census::{Backend, Census, Interval, KeptCensus, Millis, SessionTls, Sighting, Source, SourceKind};
-use hostssl_model::{AuditReport, AuditRun, Kind, Outcome, Overlay, Posture, Scope, Summary};
+use hostssl_model::{AuditAsked, AuditReport, AuditRun, Kind, Outcome, Overlay, Posture, Scope, Summary};
 use hostssl_ops::{JudgedAgain, Profile, Readiness, judge_again};
 use hostssl_remediation::LeftOutReason;
 use hostssl_store::{AuditEntry, AuditStore, ServerFilter, server_key};
@@ -24,6 +24,7 @@ fn report(postures: &[Posture], profile: &'static str) -> AuditReport {
         cloud: "AzureCloud".into(),
         scope: Scope::default(),
         profile: Profile::find(profile).unwrap().to_string(),
+        asked: AuditAsked::default(),
         tool_version: "0.1.0".into(),
         complete: true,
     };

@@ -299,7 +299,7 @@ fn many_processes_may_make_a_directory_at_once() {
 fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     let directory = tempfile::tempdir().unwrap();
     released(directory.path());
-    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 8 })));
+    assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 9 })));
     let store = AuditStore::open(directory.path()).unwrap();
     let audit = save(&store, &Estate::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
@@ -463,7 +463,12 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
 
     // Version 6 had the documents alone.
     let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
-    database.execute_batch("DROP TABLE tags; PRAGMA user_version = 6;").unwrap();
+    database
+        .execute_batch(
+            "DROP TABLE tags; ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days; \
+             ALTER TABLE audits DROP COLUMN by_graph; PRAGMA user_version = 6;",
+        )
+        .unwrap();
     drop(database);
     let store = AuditStore::open(directory.path()).unwrap();
     assert_eq!(told(&store, &audit), expected);

@@ -6,10 +6,10 @@
 mod estate;
 
 use estate::Estate;
-use hostssl_audit::Profile;
+use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    ControlId, Kind, Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings, Unchecked,
-    WireTransport as Transport, Word, WorstListener,
+    AuditReport, ControlId, Kind, Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings,
+    Unchecked, WireTransport as Transport, Word, WorstListener,
 };
 use hostssl_remediation::{Act, Direction, Ending, Journal as _, JournalEvent, JournalRecord, NewRun, RunId, SafeText};
 use hostssl_store::{
@@ -230,6 +230,8 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
         "DROP TABLE tags; DROP TABLE census; DROP TABLE current; DROP TABLE evidence; DROP TABLE present; DROP INDEX receipts_by_time;
          ALTER TABLE observations DROP COLUMN standing; ALTER TABLE observations DROP COLUMN pending;
          ALTER TABLE observations DROP COLUMN failing; ALTER TABLE audits DROP COLUMN standings;
+         ALTER TABLE audits DROP COLUMN controls; ALTER TABLE audits DROP COLUMN expiry_days;
+         ALTER TABLE audits DROP COLUMN by_graph;
          PRAGMA user_version = 4;",
     )
     .unwrap();
@@ -343,4 +345,75 @@ fn floors_are_sorted_by_what_they_accept() {
     let page = store.servers(&now(&store), &ServerFilter::default(), ServerSort::Tls, false, ALL).unwrap();
     let names: Vec<String> = page.rows.into_iter().map(|row| row.name).collect();
     assert_eq!(names, ["Legacy", "orders", "replica", "catalog", "payroll"], "the loosest first, unknown last");
+}
+
+/// The report of an audit of some controls alone: it read what those need, and nothing else.
+fn of_some(estate: &Estate, minute: u64, controls: &[ControlId]) -> AuditReport {
+    let ids: Vec<String> = controls.iter().map(ToString::to_string).collect();
+    let profile = Profile::find("baseline").unwrap().narrowed(&ids).unwrap();
+    let mut report = estate.report_by(minute, &profile);
+    let settings: Vec<_> = ParameterName::ALL
+        .into_iter()
+        .filter(|name| name.is_switch() == controls.contains(&ControlId::RequireSecureTransport))
+        .collect();
+    for server in &mut report.servers {
+        let mut posture = server.posture();
+        posture.readings.retain(|(name, _)| settings.contains(name));
+        *server = server_report(&posture, server.primary.as_deref(), &profile);
+    }
+    report.run.asked = profile.asked();
+    report
+}
+
+fn tallies(store: &AuditStore) -> Vec<(String, u64, u64)> {
+    let found = store.control_tallies(&now(store)).unwrap();
+    found.into_iter().map(|(control, tally)| (control.to_string(), tally.fail, tally.pass)).collect()
+}
+
+#[test]
+fn an_audit_of_some_controls_says_nothing_of_the_others() {
+    let (_directory, store) = opened();
+    let mut estate = Estate::small();
+    let whole = estate.report(1);
+    store.save(&whole).unwrap();
+    let (before, counted) = (now(&store), tallies(&store));
+    let rows = |store: &AuditStore| {
+        let page = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap();
+        let told = page.rows.into_iter().map(|row| (row.name, row.standing, row.outcome, row.failing, row.minimal_tls));
+        told.collect::<Vec<_>>()
+    };
+    let known = rows(&store);
+    let narrowed = of_some(&estate, 2, &[ControlId::MinimumTlsVersion]);
+    let seen = Standings::of(&narrowed.servers);
+    assert!(seen.unknown > before.standings.unknown, "alone, it does not know who enforces: {seen:?}");
+    store.save(&narrowed).unwrap();
+    let after = now(&store);
+    assert_eq!(
+        (after.id.clone(), after.standings, after.summary),
+        (whole.run.id.clone(), before.standings, before.summary)
+    );
+    assert_eq!((tallies(&store), rows(&store)), (counted.clone(), known));
+    assert_eq!(store.audit(&narrowed.run.id).unwrap().unwrap().asked.only_words(), "minimum-tls-version");
+
+    // What it was asked for is the newest evidence.
+    let fails = |store: &AuditStore, name: &str| {
+        row(store, name).failing.contains(&Word::Known(ControlId::RequireSecureTransport))
+    };
+    assert!(fails(&store, "catalog"));
+    estate.set("catalog", "on");
+    store.save(&of_some(&estate, 3, &[ControlId::RequireSecureTransport])).unwrap();
+    assert!(!fails(&store, "catalog"));
+    assert_eq!(now(&store).standings.not_enforced, before.standings.not_enforced - 1);
+    let of_switch =
+        |tallies: Vec<(String, u64, u64)>| tallies.into_iter().find(|one| one.0 == "require-secure-transport");
+    assert_eq!(of_switch(tallies(&store)).unwrap().1, of_switch(counted).unwrap().1 - 1);
+
+    // It is compared with one of the same controls, and what is kept for the present outlives it.
+    store.save(&of_some(&estate, 4, &[ControlId::MinimumTlsVersion])).unwrap();
+    let newest = store.audit(&estate.report(4).run.id).unwrap().unwrap();
+    assert_eq!(store.previous(&newest).unwrap().map(|one| one.id), Some(narrowed.run.id));
+    assert_eq!(store.previous(&now(&store)).unwrap().map(|one| one.id), None);
+    let known = rows(&store);
+    store.prune(1).unwrap();
+    assert_eq!(rows(&store), known);
 }

@@ -2,7 +2,7 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, AuditRun, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading,
+    AuditAsked, AuditReport, AuditRun, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading,
     ReplicationRole, ResourceId, Scope, Server, ServerReport, ServerState, Subscription, Summary, Tags, TlsVersion,
 };
 use hostssl_remediation::{
@@ -131,6 +131,7 @@ impl PlannerKnowledge {
                 cloud: "AzureCloud".into(),
                 scope: Scope::default(),
                 profile: Profile::find(self.profile).unwrap().to_string(),
+                asked: AuditAsked::default(),
                 tool_version: "0".into(),
                 complete: true,
             },

@@ -4,8 +4,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, AuditRun, Kind, Overlay, Parameter, ParameterName as Name, Posture, Reading, Reason, ReplicationRole,
-    ResourceId, Scope, Server, Subscription, SubscriptionId, SubscriptionState, Summary, Tags, Unchecked,
+    AuditAsked, AuditReport, AuditRun, Kind, Overlay, Parameter, ParameterName as Name, Posture, Reading, Reason,
+    ReplicationRole, ResourceId, Scope, Server, Subscription, SubscriptionId, SubscriptionState, Summary, Tags,
+    Unchecked,
 };
 use std::sync::Arc;
 
@@ -72,6 +73,7 @@ pub fn audit(profile: &str, servers: &[(&str, Seen)]) -> AuditReport {
             cloud: "AzureCloud".into(),
             scope: Scope::default(),
             profile: profile.to_string(),
+            asked: AuditAsked::default(),
             tool_version: "0".into(),
             complete: true,
         },

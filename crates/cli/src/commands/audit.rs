@@ -22,7 +22,7 @@ use hostssl_formats::{
     Palette, Query, Shape, SubscriptionNames, Text, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
     audit_ocsf, audit_sarif, audit_text,
 };
-use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription};
+use hostssl_model::{AuditReport, ServerReport, Standing, Standings, Subscription, Summary};
 use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe, worth_observing};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -322,7 +322,14 @@ fn tell_summary(report: &AuditReport) {
         let servers = standings.count(standing);
         (servers > 0).then(|| format!("{servers} {}", standing.words()))
     });
-    let figures: Vec<String> = figures.collect();
+    let figures: Vec<String> = if report.run.asked.asks_enforcement() {
+        figures.collect()
+    } else {
+        // Where servers stand was not asked.
+        let Summary { fail, unknown, pass, .. } = report.summary;
+        let asked = report.run.asked.only_words();
+        vec![format!("{fail} fail {asked}"), format!("{unknown} unknown"), format!("{pass} pass")]
+    };
     say!(
         "{} in {}{}{}; coverage {coverage}",
         counted(report.summary.servers, "server"),

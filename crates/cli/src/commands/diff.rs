@@ -18,7 +18,8 @@ pub(crate) const HELP: &str = "Exit codes:
   2  wrong usage: a bad option, or no such audit
   3  a control newly fails, or fails with another value
   4  no new failure, but something could not be checked that had been checked before or is new,
-     or a control that only one of the audits checked fails there";
+     or a control that only one of the audits checked fails there,
+     or a newer version kept the later audit in words that this one does not know";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
@@ -74,11 +75,16 @@ pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditRepor
     let mut findings = [before, after].into_iter().flat_map(|audit| &audit.servers).flat_map(|server| &server.findings);
     if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {
         Exit::Findings
-    } else if compared.count(Difference::NotVisible) > 0 || findings.any(is_open) {
+    } else if compared.count(Difference::NotVisible) > 0 || findings.any(is_open) || is_of_newer(after) {
         Exit::Incomplete
     } else {
         Exit::AllPass
     }
+}
+
+/// Whether a newer version kept something of the audit in words that this one does not know: that may be a failure.
+fn is_of_newer(audit: &AuditReport) -> bool {
+    audit.gaps.iter().any(|gap| gap.blind.is_of_newer)
 }
 
 /// The audits to compare.

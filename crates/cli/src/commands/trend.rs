@@ -54,6 +54,9 @@ pub(crate) fn run(args: &TrendArgs, talk: &OutputArgs) -> Result<Exit, CliError>
         Some((_, after)) => after,
         None => find_audit(&reader, &args.run)?,
     };
+    if audit.asked.is_narrowed() && !talk.quiet {
+        say!("note: these audits checked only {}", audit.asked.only_words());
+    }
     let audits = reader.trend(&audit, args.last)?;
     let points: Vec<AuditPoint<'_>> = audits.iter().map(point).collect();
     let format = match (args.output, &query) {

@@ -13,9 +13,8 @@ use crate::stdout;
 use clap::{Args, ValueEnum};
 use hostssl_audit::{Diff, Profile, diff as compare};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
-use hostssl_model::{AuditReport, ControlId, Reason};
+use hostssl_model::{AuditReport, Reason};
 use hostssl_store::{AuditEntry, Page};
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -225,7 +224,7 @@ fn was_interrupted(report: &AuditReport) -> bool {
     report.gaps.iter().any(|gap| gap.blind.reason == Reason::Interrupted)
 }
 
-/// The newest kept audit of the same cloud, scope and rules that judged the same controls.
+/// The newest kept audit of the same cloud, scope and rules that was asked for the same.
 fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<Option<AuditReport>, CliError> {
     let simulated = args.run.connect.simulate.is_some();
     if simulated && args.run.keep.state.state.is_none() {
@@ -235,18 +234,9 @@ fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<Option<AuditReport>
     let (audits, _) = reader.audits(RECENT)?;
     let run = &report.run;
     let is_alike = |audit: &&AuditEntry| {
-        !audit.stopped && audit.cloud == run.cloud && audit.scope == run.scope && audit.profile == run.profile
+        let has_rules = audit.profile == run.profile && audit.asked == run.asked;
+        !audit.stopped && audit.cloud == run.cloud && audit.scope == run.scope && has_rules
     };
-    for audit in audits.iter().filter(is_alike) {
-        let earlier = reader.audit_report(audit)?;
-        // An audit of some controls alone has the rules of its profile, and says nothing of the others.
-        if judged(&earlier) == judged(report) || earlier.servers.is_empty() || report.servers.is_empty() {
-            return Ok(Some(earlier));
-        }
-    }
-    Ok(None)
-}
-
-fn judged(report: &AuditReport) -> BTreeSet<ControlId> {
-    report.servers.iter().flat_map(|server| &server.findings).map(|finding| finding.control).collect()
+    let alike = audits.iter().find(is_alike);
+    alike.map(|audit| reader.audit_report(audit).map_err(CliError::from)).transpose()
 }

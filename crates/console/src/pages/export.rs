@@ -161,7 +161,7 @@ fn write_yaml(out: &mut dyn Write, mut report: AuditReport) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{AuditRun, Overlay, Summary};
+    use hostssl_model::{AuditAsked, AuditRun, Overlay, Summary};
 
     fn report() -> AuditReport {
         AuditReport {
@@ -173,6 +173,7 @@ mod tests {
                 cloud: "AzureCloud".into(),
                 scope: hostssl_model::Scope::default(),
                 profile: "baseline@1".into(),
+                asked: AuditAsked::default(),
                 tool_version: "0".into(),
                 complete: true,
             },

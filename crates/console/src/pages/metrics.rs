@@ -44,6 +44,10 @@ fn measured(store: &AuditStore, version: String) -> Result<FleetMetrics, StoreEr
 
 /// Whether an audit checked every control of its profile; one of no server had nothing to check.
 fn checked_its_profile(store: &AuditStore, audit: &AuditEntry) -> Result<bool, StoreError> {
+    if audit.asked.is_narrowed() {
+        return Ok(false);
+    }
+    // An audit that an older version kept does not say which controls it was asked for.
     let Ok(profile) = Profile::find(&audit.profile) else { return Ok(false) };
     let tallies = store.control_tallies(audit)?;
     let checked = |id: ControlId| tallies.iter().any(|(control, _)| control.known() == Some(id));

@@ -83,6 +83,8 @@ struct Latest {
     reasons: Vec<Reason>,
     /// What else could not be checked of servers whose setting is known.
     also: Vec<Reason>,
+    /// The newest audit of some controls alone, if it is no older.
+    narrowed: Option<Narrowed>,
     /// The run that changed servers after the audit, and when.
     changed: Option<Overtaken>,
     /// Whether the next audit is offered with a probe.
@@ -96,6 +98,14 @@ struct Latest {
     harmless: Vec<Place>,
     unchecked: String,
     changes: Option<Changes>,
+}
+
+/// An audit of some controls alone.
+struct Narrowed {
+    run: String,
+    ago: Ago,
+    /// Which controls.
+    only: String,
 }
 
 /// Servers that no plan writes to.
@@ -200,6 +210,7 @@ fn look(shared: &Shared, store: &AuditStore, tag: &str) -> Result<Option<Latest>
         readiness,
         reasons: reasons(store, &audit, &facets.unknown, Some(Standing::Unknown))?,
         also: reasons(store, &audit, &beyond(&facets), None)?,
+        narrowed: narrowed_since(store, &audit)?,
         changed,
         probes: offers_probe(store)?,
         probed: last_probe(store, &audit)?.map(Ago::new),
@@ -249,6 +260,13 @@ fn answer(standings: &Standings) -> String {
         (0, unknown) => format!("No server is known to accept plaintext; {} unknown", count(unknown)),
         (open, _) => format!("{} of {of} {} not enforce TLS", count(open), if open == 1 { "does" } else { "do" }),
     }
+}
+
+/// The newest audit, if it was asked for some controls alone: what it says of those stands beside what the others found.
+fn narrowed_since(store: &AuditStore, audit: &AuditEntry) -> Result<Option<Narrowed>, StoreError> {
+    let (newest, _) = store.audits(Page { number: 0, size: 1 })?;
+    let narrowed = newest.into_iter().find(|one| one.asked.is_narrowed() && one.started_ms >= audit.started_ms);
+    Ok(narrowed.map(|one| Narrowed { ago: Ago::new(one.started_ms), only: one.asked.only_words(), run: one.id }))
 }
 
 /// When servers were last probed, in milliseconds since 1970-01-01T00:00:00Z, if the newest audit did not.

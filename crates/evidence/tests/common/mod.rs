@@ -3,8 +3,8 @@
 
 use hostssl_evidence::{PackFile, PackInput, PackSigner, PackedProbe, PackedRun, pack_files, write_archive};
 use hostssl_model::{
-    AuditReport, AuditRun, Overlay, Parameter, Principal, Reading, ResourceId, Scope, Subscription, SubscriptionId,
-    SubscriptionState, Summary,
+    AuditAsked, AuditReport, AuditRun, Overlay, Parameter, Principal, Reading, ResourceId, Scope, Subscription,
+    SubscriptionId, SubscriptionState, Summary,
 };
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use jiff::civil::{DateTime, date};
@@ -54,6 +54,7 @@ static AUDIT: LazyLock<AuditReport> = LazyLock::new(|| {
         scope: Scope::default(),
         // One page of a control: packs are made hundreds of times here.
         profile: "cis-azure-foundations@3.0.0".into(),
+        asked: AuditAsked::default(),
         tool_version: "0.1.0".into(),
         complete: true,
     };

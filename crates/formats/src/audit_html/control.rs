@@ -17,7 +17,7 @@ pub(super) struct ControlSummary {
 
 /// The controls that were checked, in the order of reports; of an audit without a server, those of its profile.
 pub(super) fn controls(report: &AuditReport) -> Vec<ControlSummary> {
-    let profile = Profile::find(&report.run.profile).ok();
+    let profile = Profile::of_run(&report.run);
     let of_profile = |control: &Control| {
         report.servers.is_empty()
             && profile.as_ref().is_some_and(|it| it.controls.iter().any(|one| one.id == control.id))

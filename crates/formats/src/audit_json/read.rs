@@ -2,9 +2,9 @@
 
 use super::SCHEMA;
 use hostssl_model::{
-    Advice, AuditReport, AuditRun, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope, InvalidResourceId,
-    Kind, Outcome, Overlay, Reason, ReplicationRole, ResourceId, Scope, Server, ServerReport, ServerState, Severity,
-    SslEnforcement, Summary, Tags, Unchecked, Waiver, WaiverState,
+    Advice, AuditAsked, AuditReport, AuditRun, Confidence, ControlId, Fault, Finding, Floor, Gap, GapScope,
+    InvalidResourceId, Kind, Outcome, Overlay, Reason, ReplicationRole, ResourceId, Scope, Server, ServerReport,
+    ServerState, Severity, SslEnforcement, Summary, Tags, Unchecked, Waiver, WaiverState, Word,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -51,10 +51,8 @@ pub fn read(text: impl io::Read) -> Result<AuditReport, InvalidAuditJson> {
     let servers: Vec<ServerReport> = audit.servers.into_iter().map(server_report).collect::<Result<_, _>>()?;
     let mut summary = Summary::default();
     servers.iter().for_each(|server| summary.count(server.outcome));
-    let RunRead { id, started_at, finished_at, cloud, scope, profile, tool_version, complete } = audit.run;
-    let (scope, complete) = (scope.into(), complete && newer.is_empty());
-    let run =
-        AuditRun { id, started_at, finished_at, principals: Vec::new(), cloud, scope, profile, tool_version, complete };
+    let complete = audit.run.complete && newer.is_empty();
+    let run = AuditRun { complete, ..audit.run.into() };
     let gaps = audit.gaps.into_iter().map(Gap::from).chain(newer).collect();
     Ok(AuditReport { run, summary, subscriptions: Vec::new(), servers, gaps, overlay: Overlay::default() })
 }
@@ -76,8 +74,33 @@ struct RunRead {
     cloud: String,
     scope: ScopeRead,
     profile: String,
+    #[serde(default)]
+    controls: Vec<String>,
+    expiry_days: Option<u32>,
+    discovery: Option<String>,
     tool_version: String,
     complete: bool,
+}
+
+impl From<RunRead> for AuditRun {
+    fn from(run: RunRead) -> Self {
+        Self {
+            id: run.id,
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            principals: Vec::new(),
+            cloud: run.cloud,
+            scope: run.scope.into(),
+            profile: run.profile,
+            asked: AuditAsked {
+                only: run.controls.iter().map(|id| Word::read(id)).collect(),
+                expiry_days: run.expiry_days,
+                by_graph: run.discovery.is_some(),
+            },
+            tool_version: run.tool_version,
+            complete: run.complete,
+        }
+    }
 }
 
 #[derive(Deserialize)]

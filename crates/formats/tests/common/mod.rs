@@ -1,7 +1,9 @@
 //! Audits of a few servers.
 #![allow(unreachable_pub, missing_docs, reason = "a module of several tests")]
 
-use hostssl_model::{AuditReport, AuditRun, Overlay, Scope, Subscription, SubscriptionId, SubscriptionState, Summary};
+use hostssl_model::{
+    AuditAsked, AuditReport, AuditRun, Overlay, Scope, Subscription, SubscriptionId, SubscriptionState, Summary,
+};
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ pub fn audit(id: &str, servers: &[(&str, &str, &str)]) -> AuditReport {
             cloud: "AzureCloud".into(),
             scope: Scope::default(),
             profile: "baseline@1".into(),
+            asked: AuditAsked::default(),
             tool_version: "0.1.0".into(),
             complete: true,
         },

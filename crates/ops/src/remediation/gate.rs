@@ -238,7 +238,7 @@ pub(super) fn accepted(
 mod tests {
     use super::*;
     use hostssl_census::{Backend, Census, Interval, Sighting, Source, SourceKind};
-    use hostssl_model::{AuditRun, Scope, Summary, TlsVersion};
+    use hostssl_model::{AuditAsked, AuditRun, Scope, Summary, TlsVersion};
     use hostssl_test_support::fleet::{NOW, NOW_MS, PlannerKnowledge, fix, flexible};
 
     const DAY: Millis = 86_400_000;
@@ -320,6 +320,7 @@ mod tests {
             cloud: "AzureCloud".into(),
             scope: Scope::default(),
             profile: "baseline@1".into(),
+            asked: AuditAsked::default(),
             tool_version: "0".into(),
             complete: true,
         };

@@ -36,6 +36,7 @@ impl StoredBlind {
             reason,
             missing_permission: self.missing_permission.as_deref().map(Into::into),
             detail: detail.into(),
+            is_of_newer: false,
         }
     }
 }

@@ -4,6 +4,8 @@
 use super::codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
 use super::document::{self, ServerFacts, ServerJudgement};
 use super::evidence::{ServerEvidence, known};
+use super::narrowed::{self, Laid};
+use super::save;
 use super::types::{RunMark, ServerWrite};
 use crate::StoreError;
 use crate::principal::principal_from;
@@ -32,6 +34,10 @@ pub(crate) struct ServerObservation<'a> {
     /// Every control that was judged, with its outcome.
     pub(crate) findings: Vec<(&'a str, Outcome)>,
     pub(crate) wire: Vec<WireObservation>,
+    /// Whether it was asked what is declared.
+    pub(crate) is_declared: bool,
+    /// What an audit of some controls alone saw and said.
+    pub(crate) narrowed: Option<(&'a ServerFacts, &'a ServerJudgement)>,
 }
 
 /// The row of the present, as it was before the fold.
@@ -56,9 +62,13 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) 
     let (at_ms, source) = at(look.at_ms);
     let is_newest_probe = known.state.probe.as_ref().is_none_or(|probe| probe.at_ms <= look.at_ms);
     if !look.wire.is_empty() && is_newest_probe {
-        known.failing = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
+        // A control that it was not asked for still fails.
+        known.failing.retain(|name| look.narrowed.is_some() && !look.judges(name));
+        known.failing.extend(failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned));
     }
-    known.state.add(Observation::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
+    if look.is_declared {
+        known.state.add(Observation::Declared(Evidence { what: look.enforcement, at_ms, source: source.clone() }));
+    }
     known.state.add(Observation::Probed(Evidence { what: look.wire.clone(), at_ms, source }));
     write_known(transaction, look.server, &known)?;
     let declared = known.state.declared();
@@ -67,7 +77,14 @@ pub(crate) fn fold(transaction: &Transaction<'_>, look: &ServerObservation<'_>) 
         _ => look.at_ms,
     };
     if before.is_none_or(|before| before.at_ms <= look.at_ms) {
-        write_row(transaction, look, &known, since_ms)?;
+        let laid = match look.narrowed {
+            Some(seen) => narrowed::lay(transaction, (look.server, look.at_ms), seen, &known)?,
+            None => None,
+        };
+        match laid {
+            Some(laid) => write_laid(transaction, look, &laid, &known, since_ms)?,
+            None => write_row(transaction, look, &known, since_ms)?,
+        }
     } else {
         write_derived(transaction, look.server, &known)?;
     }
@@ -107,20 +124,50 @@ pub(crate) fn fold_probe(
     Ok(found)
 }
 
+impl ServerObservation<'_> {
+    /// Whether a control was judged.
+    fn judges(&self, name: &str) -> bool {
+        self.findings.iter().any(|(control, _)| *control == name)
+    }
+}
+
 /// What fails by all that is known: what the look found, and what the newest probe found by controls that the look did
 /// not judge, as long as its evidence stands.
 fn failing_now(look: &ServerObservation<'_>, known: &ServerEvidence) -> (Vec<String>, Outcome) {
     let mut names: Vec<String> = failing(look.findings.iter().copied()).into_iter().map(ToOwned::to_owned).collect();
     let mut outcome = look.outcome;
-    if look.wire.is_empty() {
-        let judged = |name: &String| look.findings.iter().any(|(control, _)| control == name);
-        let stands = |name: &String| !judged(name) && !known.is_outdated(name);
+    if look.wire.is_empty() || look.narrowed.is_some() {
+        let stands = |name: &String| !look.judges(name) && !known.is_outdated(name);
         names.extend(known.failing.iter().filter(|name| stands(name)).cloned());
     }
     if !names.is_empty() || known.state.standing() >= Standing::NotEnforced {
         outcome = Outcome::Fail;
     }
     (names, outcome)
+}
+
+/// The row of a server that an audit of some controls alone saw last: what it was not asked for stands.
+fn write_laid(
+    transaction: &Transaction<'_>,
+    look: &ServerObservation<'_>,
+    laid: &Laid,
+    known: &ServerEvidence,
+    since_ms: i64,
+) -> Result<(), StoreError> {
+    let pending = laid.facts.pending();
+    let worst = laid.findings.iter().map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Unknown);
+    let whole = ServerObservation {
+        facts: save::keep_facts(transaction, &laid.facts)?,
+        judgement: save::keep_judgement(transaction, &laid.judgement)?,
+        outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
+        tls: laid.judgement.minimal_tls_version.as_deref().unwrap_or_default(),
+        reason: laid.judgement.reason(),
+        pending: &pending,
+        findings: laid.findings.iter().map(|(control, outcome)| (control.as_str(), *outcome)).collect(),
+        wire: look.wire.clone(),
+        ..*look
+    };
+    write_row(transaction, &whole, known, since_ms)
 }
 
 fn write_row(
@@ -131,7 +178,7 @@ fn write_row(
 ) -> Result<(), StoreError> {
     let state = &known.state;
     let (names, outcome) = failing_now(look, known);
-    let changed = state.changed.as_ref().filter(|change| change.at_ms > look.at_ms);
+    let changed = state.changed.as_ref().filter(|_| state.newest_change().is_some());
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO current (server, audit, facts, judgement, outcome, enforcement, tls, state, reason, \
@@ -261,12 +308,10 @@ fn rebuild_one(
     let judged: ServerJudgement = document::read(&judged_text)?;
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default().to_string();
     let wire = seen.wire.iter().map(|one| one.observation(&at)).collect::<Result<_, _>>()?;
-    let waiting: Vec<&str> =
-        seen.readings.iter().filter(|one| one.pending_restart).map(|one| one.setting.as_str()).collect();
     let findings: Vec<(&str, Outcome)> =
         judged.findings.iter().map(|one| (one.control.as_str(), one.outcome())).collect();
     let names = failing(findings.iter().copied()).join(",");
-    let pending = waiting.join(",");
+    let pending = seen.pending();
     let look = ServerObservation {
         server,
         audit,
@@ -282,6 +327,8 @@ fn rebuild_one(
         pending: &pending,
         findings,
         wire,
+        is_declared: true,
+        narrowed: None,
     };
     let (standing, _) = fold(transaction, &look)?;
     let update = "UPDATE observations SET standing = ?3, pending = ?4, failing = ?5 WHERE audit = ?1 AND server = ?2";

@@ -10,7 +10,7 @@ pub(crate) fn note(entries: &mut [HistoryEntry], facts: &[ServerFacts]) {
         let Some(after) = facts.get(index) else { continue };
         let older = facts.get(index + 1..).unwrap_or_default();
         let Some(before) = older.first() else { continue };
-        entry.changes = settings(before, after);
+        entry.changes = settings(older, after);
         if before.state != after.state {
             let word = |state: &Option<String>| state.clone().unwrap_or_else(|| "not reported".to_owned());
             entry.changes.push(format!("state {} → {}", word(&before.state), word(&after.state)));
@@ -22,10 +22,12 @@ pub(crate) fn note(entries: &mut [HistoryEntry], facts: &[ServerFacts]) {
     }
 }
 
-fn settings(before: &ServerFacts, after: &ServerFacts) -> Vec<String> {
+/// Each setting against the last look that read it: an audit of some controls alone reads what those need.
+fn settings(older: &[ServerFacts], after: &ServerFacts) -> Vec<String> {
     let mut changes = Vec::new();
     for now in &after.readings {
-        let Some(then) = before.readings.iter().find(|then| then.setting == now.setting) else { continue };
+        let mut looks = older.iter().flat_map(|one| &one.readings);
+        let Some(then) = looks.find(|then| then.setting == now.setting) else { continue };
         match (value(then), value(now)) {
             (Some(then), Some(now_is)) if then != now_is => changes.push(format!("{} {then} → {now_is}", now.setting)),
             (Some(then), None) => changes.push(format!("{} can no longer be read, was {then}", now.setting)),

@@ -4,11 +4,12 @@
 
 use super::blind::StoredBlind;
 use super::listener::StoredListener;
+use super::types::ServerReason;
 use crate::StoreError;
 use hostssl_model as model;
 use hostssl_model::{
-    Confidence, ControlId, Finding, Floor, Outcome, Parameter, ParameterName, Posture, Reading, ResourceId, Severity,
-    SslEnforcement, Unchecked, Word,
+    Coded as _, Confidence, ControlId, Enforcement, Finding, Floor, Outcome, Parameter, ParameterName, Posture,
+    Reading, ResourceId, Severity, SslEnforcement, Unchecked, Word,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -213,6 +214,14 @@ impl ServerFacts {
     }
 }
 
+impl ServerFacts {
+    /// The settings that wait for a restart, separated by commas.
+    pub(crate) fn pending(&self) -> String {
+        let waiting = self.readings.iter().filter(|one| one.pending_restart).map(|one| one.setting.as_str());
+        waiting.collect::<Vec<_>>().join(",")
+    }
+}
+
 impl StoredReading {
     fn of(name: ParameterName, reading: &Reading<Parameter>) -> Self {
         let setting = name.key().to_owned();
@@ -284,7 +293,23 @@ impl ServerJudgement {
     pub(crate) fn minimal_tls_version(&self) -> Option<Floor> {
         self.minimal_tls_version.as_deref().and_then(Floor::from_azure)
     }
+
+    /// The code of why something about the server could not be checked, if anything: its own reason, of the control that
+    /// matters most, or else of the first that says. What could not be read of its primary is another reason than the
+    /// primary's.
+    pub(crate) fn reason(&self) -> &str {
+        let unchecked = || self.findings.iter().filter_map(|one| Some((one.control.as_str(), one.blind.as_ref()?)));
+        let main = unchecked().find(|(control, _)| *control == Enforcement::CONTROL.as_str());
+        let own = main.or_else(|| unchecked().find(|(control, _)| *control != COMPARES.as_str()));
+        match own {
+            Some((_, blind)) => &blind.reason,
+            None => unchecked().next().map_or("", |_| ServerReason::OfPrimary.code()),
+        }
+    }
 }
+
+/// The one control that reads another server.
+const COMPARES: ControlId = ControlId::ReplicaParity;
 
 impl StoredFinding {
     fn of(finding: &Finding) -> Self {

@@ -1,14 +1,15 @@
 //! Kept audits, without their servers.
 
-use super::codes::{Code as _, outcome_from, read_standings, unsigned};
+use super::codes::{Code as _, listed, outcome_from, read_standings, unsigned};
 use super::document::{self, RunDocument, StoredScope};
 use super::types::{AuditEntry, EnforcementTally, Page};
 use crate::StoreError;
-use hostssl_model::{Enforcement, Outcome, Principal, Standing, Standings, Summary, WorstListener};
-use rusqlite::{Connection, Row, ToSql};
+use hostssl_model::{AuditAsked, Enforcement, Outcome, Principal, Standing, Standings, Summary, Word, WorstListener};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
 const AUDIT: &str = "SELECT num, id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, \
-                     pass, fail, unknown, enforced, not_enforced, unseen, standings FROM audits";
+                     pass, fail, unknown, enforced, not_enforced, unseen, standings, controls, expiry_days, by_graph \
+                     FROM audits";
 
 pub(crate) fn audits(connection: &Connection, page: Page) -> Result<(Vec<AuditEntry>, u64), StoreError> {
     let sql = format!("{AUDIT} ORDER BY started_ms DESC, num DESC LIMIT ?1 OFFSET ?2");
@@ -37,8 +38,10 @@ pub(crate) fn seen_standings(connection: &Connection, audit: &AuditEntry) -> Res
 
 /// The newest audit, and the present that began with it.
 pub(crate) fn latest(connection: &Connection) -> Result<Option<AuditEntry>, StoreError> {
-    let sql =
-        format!("{AUDIT} ORDER BY whole DESC, CASE WHEN whole THEN stopped END, started_ms DESC, num DESC LIMIT 1");
+    let sql = format!(
+        "{AUDIT} ORDER BY whole DESC, CASE WHEN whole THEN stopped END, CASE WHEN whole THEN controls <> '' END, \
+         started_ms DESC, num DESC LIMIT 1"
+    );
     let Some(mut audit) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
     audit.present = Some(present_version(connection)?);
     count_present(connection, &mut audit)?;
@@ -89,7 +92,7 @@ pub(crate) fn last_audit_of(connection: &Connection, key: &str) -> Result<Option
     Ok(found)
 }
 
-/// This audit and those before it of the same scope, newest first; stopped ones are left out but for this one.
+/// This audit and those before it of the same scope and controls, newest first; stopped ones are left out but for this one.
 pub(crate) fn comparable(
     connection: &Connection,
     audit: &AuditEntry,
@@ -97,7 +100,7 @@ pub(crate) fn comparable(
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let sql = format!(
         "{AUDIT} WHERE (started_ms, num) <= (?1, ?2) AND (num = ?2 OR NOT stopped) AND cloud = ?3 \
-         AND scope = (SELECT scope FROM audits WHERE num = ?2) ORDER BY started_ms DESC, num DESC LIMIT ?4"
+         AND (scope, controls) = (SELECT scope, controls FROM audits WHERE num = ?2) ORDER BY started_ms DESC, num DESC LIMIT ?4"
     );
     entries(connection, &sql, &[&audit.started_ms, &audit.num, &audit.cloud, &count])
 }
@@ -109,20 +112,31 @@ pub(crate) fn trend(connection: &Connection, audit: &AuditEntry, count: u32) -> 
     Ok(entries)
 }
 
-/// The newest audit before this one of the same scope that was not stopped.
+/// The newest audit before this one of the same scope and controls that was not stopped.
 pub(crate) fn audit_before(connection: &Connection, audit: &AuditEntry) -> Result<Option<AuditEntry>, StoreError> {
     Ok(comparable(connection, audit, 2)?.into_iter().nth(1))
 }
 
 /// The newest audit that has one before it of the same scope, and that one. A narrower audit, such as that of the servers
-/// of a run, does not stand in the way.
+/// of a run, does not stand in the way; those of some controls alone are taken only where there are no others.
 pub(crate) fn newest_pair(connection: &Connection) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
-    let sql = format!(
-        "{AUDIT} a WHERE EXISTS (SELECT 1 FROM audits b WHERE (b.started_ms, b.num) < (a.started_ms, a.num) AND NOT b.stopped \
-         AND b.cloud = a.cloud AND b.scope = a.scope) ORDER BY a.started_ms DESC, a.num DESC LIMIT 1"
-    );
-    let Some(after) = entries(connection, &sql, &[])?.pop() else { return Ok(None) };
-    Ok(audit_before(connection, &after)?.map(|before| (before, after)))
+    let whole = pair(connection, "AND a.controls = '' AND b.controls = ''")?;
+    if whole.is_some() { Ok(whole) } else { pair(connection, "") }
+}
+
+/// The newest pair of one scope that fulfils a condition on the later one, `a`, and on the earlier one, `b`.
+fn pair(connection: &Connection, condition: &str) -> Result<Option<(AuditEntry, AuditEntry)>, StoreError> {
+    let numbers = connection
+        .prepare_cached(&format!(
+            "SELECT b.num, a.num FROM audits a JOIN audits b ON (b.started_ms, b.num) < (a.started_ms, a.num) \
+             AND NOT b.stopped AND b.cloud = a.cloud AND b.scope = a.scope {condition} \
+             ORDER BY a.started_ms DESC, a.num DESC, b.started_ms DESC, b.num DESC LIMIT 1"
+        ))?
+        .query_row([], |row| Ok::<[i64; 2], _>([row.get(0)?, row.get(1)?]))
+        .optional()?;
+    let Some([before, after]) = numbers else { return Ok(None) };
+    let by_number = |number: i64| entries(connection, &format!("{AUDIT} WHERE num = ?1"), &[&number]);
+    Ok(by_number(before)?.pop().zip(by_number(after)?.pop()))
 }
 
 fn entries(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<AuditEntry>, StoreError> {
@@ -164,6 +178,11 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
         summary: Summary { servers: number(10)?, pass: number(11)?, fail: number(12)?, unknown: number(13)? },
         tally: EnforcementTally { enforced: number(14)?, not_enforced: number(15)?, unknown: number(16)? },
         standings: read_standings(&text(17)?)?,
+        asked: AuditAsked {
+            only: listed(&text(18)?).map(Word::read).collect(),
+            expiry_days: row.get(19)?,
+            by_graph: row.get(20)?,
+        },
         present: None,
     })
 }

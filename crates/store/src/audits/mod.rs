@@ -16,6 +16,7 @@ mod filter;
 mod gaps;
 mod list;
 mod listener;
+mod narrowed;
 mod newer;
 mod report;
 mod rows;

@@ -36,6 +36,7 @@ pub(crate) fn report(
         cloud: audit.cloud.clone(),
         scope: audit.scope.clone(),
         profile: audit.profile.clone(),
+        asked: audit.asked.clone(),
         tool_version: audit.tool_version.clone(),
         complete: audit.complete && newer.gaps.is_empty(),
     };
@@ -192,11 +193,13 @@ pub(crate) fn control_tallies(
     connection: &Connection,
     audit: &AuditEntry,
 ) -> Result<Vec<(Word<ControlId>, ControlTally)>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT j.document, c.servers FROM (SELECT judgement, count(*) AS servers FROM observations \
-         WHERE audit = ?1 GROUP BY judgement) c JOIN judgements j ON j.num = c.judgement",
-    )?;
-    let mut rows = statement.query([audit.num])?;
+    let source = ServerSource::of(audit);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT j.document, c.servers FROM (SELECT o.judgement, count(*) AS servers FROM {} WHERE {} \
+         GROUP BY o.judgement) c JOIN judgements j ON j.num = c.judgement",
+        source.table, source.condition,
+    ))?;
+    let mut rows = statement.query([source.value])?;
     let mut tallies: Vec<(Word<ControlId>, ControlTally)> = Vec::new();
     while let Some(row) = rows.next()? {
         let judgement: ServerJudgement = document::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;

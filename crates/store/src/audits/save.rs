@@ -4,11 +4,11 @@ use super::codes::{Code as _, outcome_code};
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
 use super::tags;
-use super::types::{AuditId, EnforcementTally, ServerReason};
+use super::types::{AuditId, EnforcementTally};
 use crate::StoreError;
 use hostssl_model::{
-    AuditReport, Coded, ControlId, Enforcement, Floor, ParameterName, Reason, ResourceId, Scope, ServerReport,
-    SubscriptionState, WorstListener,
+    AuditReport, AuditRun, Enforcement, Floor, Reason, ResourceId, Scope, ServerReport, SslEnforcement,
+    SubscriptionState, Tags, Word, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub(crate) fn save(connection: &mut Connection, report: &AuditReport) -> Result<
     insert_subscriptions(&transaction, audit, report)?;
     insert_gaps(&transaction, audit, report)?;
     for server in &report.servers {
-        insert_server(&transaction, (audit, &report.run.id, started_ms), server)?;
+        insert_server(&transaction, (audit, started_ms), &report.run, server)?;
     }
     current::finish(&transaction, audit)?;
     transaction.commit()?;
@@ -47,10 +47,11 @@ pub(crate) fn prune(connection: &mut Connection, retain: u32) -> Result<u64, Sto
     }
     if !old.is_empty() {
         transaction.execute_batch(
-            "DELETE FROM facts WHERE num NOT IN (SELECT facts FROM observations);
+            "DELETE FROM current WHERE server NOT IN (SELECT server FROM observations);
+             DELETE FROM facts WHERE num NOT IN (SELECT facts FROM observations UNION SELECT facts FROM current);
              DELETE FROM tags WHERE facts NOT IN (SELECT num FROM facts);
-             DELETE FROM judgements WHERE num NOT IN (SELECT judgement FROM observations);
-             DELETE FROM current WHERE server NOT IN (SELECT server FROM observations);
+             DELETE FROM judgements
+                 WHERE num NOT IN (SELECT judgement FROM observations UNION SELECT judgement FROM current);
              DELETE FROM evidence WHERE server NOT IN (SELECT server FROM observations);
              DELETE FROM servers WHERE num NOT IN (SELECT server FROM observations);
              UPDATE present SET version = version + 1;",
@@ -81,8 +82,8 @@ fn insert_audit(
     };
     let inserted = transaction.execute(
         "INSERT INTO audits (id, started_ms, cloud, scope, profile, run, whole, stopped, subscriptions, servers, pass, \
-         fail, unknown, enforced, not_enforced, unseen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (id) DO NOTHING",
+         fail, unknown, enforced, not_enforced, unseen, controls, expiry_days, by_graph) VALUES (?1, ?2, ?3, ?4, ?5, \
+         ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT (id) DO NOTHING",
         params![
             run.id,
             started_ms,
@@ -100,6 +101,9 @@ fn insert_audit(
             count(tally.enforced),
             count(tally.not_enforced),
             count(tally.unknown),
+            run.asked.only.iter().map(Word::as_str).collect::<Vec<_>>().join(","),
+            run.asked.expiry_days,
+            run.asked.by_graph,
         ],
     )?;
     if inserted == 0 {
@@ -152,23 +156,19 @@ fn insert_gaps(transaction: &Transaction<'_>, audit: i64, report: &AuditReport) 
 
 fn insert_server(
     transaction: &Transaction<'_>,
-    (audit, audit_id, started_ms): (i64, &str, i64),
+    (audit, started_ms): (i64, i64),
+    run: &AuditRun,
     report: &ServerReport,
 ) -> Result<(), StoreError> {
-    let posture = report.posture();
-    let document = json(&ServerFacts::of(&posture, report.primary.as_deref()))?;
-    let (facts, is_new) = keep_document(transaction, "facts", &document)?;
-    if is_new {
-        tags::insert(transaction, facts, &report.server.tags)?;
-    }
-    let (judgement, _) = keep_document(transaction, "judgements", &json(&ServerJudgement::of(report))?)?;
+    let seen = ServerFacts::of(&report.posture(), report.primary.as_deref());
+    let judged = ServerJudgement::of(report);
+    let (facts, judgement) = (keep_facts(transaction, &seen)?, keep_judgement(transaction, &judged)?);
     let server = keep_server(transaction, report)?;
-    let keys: Vec<&str> = report.waiting().map(ParameterName::key).collect();
-    let pending = keys.join(",");
+    let pending = seen.pending();
     let look = ServerObservation {
         server,
         audit,
-        audit_id,
+        audit_id: &run.id,
         at_ms: started_ms,
         facts,
         judgement,
@@ -176,10 +176,12 @@ fn insert_server(
         enforcement: Enforcement::of(report),
         tls: report.minimal_tls_version.map_or("", Floor::as_azure),
         state: report.server.state.as_ref().map_or("", |state| state.as_str()),
-        reason: reason(report).map_or("", Coded::code),
+        reason: judged.reason(),
         pending: &pending,
         findings: report.findings.iter().map(|finding| (finding.control.as_str(), finding.outcome)).collect(),
         wire: report.wire.clone(),
+        is_declared: is_declared(run, report),
+        narrowed: run.asked.is_narrowed().then_some((&seen, &judged)),
     };
     let (standing, since_ms) = current::fold(transaction, &look)?;
     transaction
@@ -208,19 +210,25 @@ fn insert_server(
     Ok(())
 }
 
-/// The one control that reads another server.
-const COMPARES: ControlId = ControlId::ReplicaParity;
+/// Whether it was asked whether the server enforces TLS: an audit of other controls alone may not have read the setting.
+fn is_declared(run: &AuditRun, report: &ServerReport) -> bool {
+    let is_read = report.readings.iter().any(|(name, _)| name.is_switch());
+    run.asked.asks_enforcement() || is_read || report.ssl_enforcement != SslEnforcement::Unknown
+}
 
-/// Why something about the server could not be checked: its own reason, of the control that matters most, or else of
-/// the first that says. What could not be read of its primary is another reason than the primary's.
-fn reason(report: &ServerReport) -> Option<ServerReason> {
-    let unchecked = || report.findings.iter().filter(|finding| finding.blind.is_some());
-    let main = unchecked().find(|finding| finding.control == Enforcement::CONTROL);
-    let own = main.or_else(|| unchecked().find(|finding| finding.control != COMPARES));
-    match own.and_then(|finding| finding.blind.as_ref()) {
-        Some(blind) => Some(ServerReason::Own(blind.reason)),
-        None => unchecked().next().map(|_| ServerReason::OfPrimary),
+/// The number of what was observed of a server.
+pub(crate) fn keep_facts(transaction: &Transaction<'_>, facts: &ServerFacts) -> Result<i64, StoreError> {
+    let (number, is_new) = keep_document(transaction, "facts", &json(facts)?)?;
+    if is_new {
+        let tags: Tags = facts.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        tags::insert(transaction, number, &tags)?;
     }
+    Ok(number)
+}
+
+/// The number of what the controls said of a server.
+pub(crate) fn keep_judgement(transaction: &Transaction<'_>, judgement: &ServerJudgement) -> Result<i64, StoreError> {
+    Ok(keep_document(transaction, "judgements", &json(judgement)?)?.0)
 }
 
 /// The row of a server.

@@ -5,8 +5,8 @@ use super::document::{StoredFinding, StoredReading};
 use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
-    Coded, ControlId, CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing,
-    Standings, Summary, WireVersion, Word, WorstListener,
+    AuditAsked, Coded, ControlId, CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason,
+    Scope, Standing, Standings, Summary, WireVersion, Word, WorstListener,
 };
 use std::collections::BTreeMap;
 
@@ -84,6 +84,8 @@ pub struct AuditEntry {
     pub scope: Scope,
     /// The rules.
     pub profile: String,
+    /// What it was asked for otherwise than its profile and the usual way say.
+    pub asked: AuditAsked,
     /// The version of the program.
     pub tool_version: String,
     /// Whether everything in scope was checked.

@@ -2,9 +2,9 @@
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
-    AuditReport, AuditRun, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal, Reading, Reason,
-    ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary,
-    Unchecked, WireListener, WireObservation, WireTransport,
+    AuditAsked, AuditReport, AuditRun, Gap, Kind, Overlay, Parameter, ParameterName as Name, Posture, Principal,
+    Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId,
+    SubscriptionState, Summary, Unchecked, WireListener, WireObservation, WireTransport,
 };
 use std::sync::Arc;
 
@@ -154,6 +154,7 @@ impl Estate {
             cloud: "AzureCloud".into(),
             scope: Scope::default(),
             profile: profile.to_string(),
+            asked: AuditAsked::default(),
             tool_version: "0.1.0".into(),
             complete: gaps.is_empty(),
         };

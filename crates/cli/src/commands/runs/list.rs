@@ -8,6 +8,7 @@ use crate::state::instant;
 use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::{Cell, Entry, Heading, Section, Shown, Text, runs_json, safe, write_list};
+use hostssl_model::Word;
 use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use std::io::{self, Write};
 use std::path::Path;
@@ -113,7 +114,7 @@ fn of_audit(audit: &AuditEntry) -> [String; 5] {
         summary.pass,
         coverage(audit)
     );
-    [found, instant(audit.started_ms), ended(audit), people(audit), audit.profile.clone()]
+    [found, instant(audit.started_ms), ended(audit), people(audit), audit.asked.rules(&audit.profile)]
 }
 
 fn of_probe(probe: &ProbeEntry) -> [String; 5] {
@@ -151,6 +152,7 @@ fn of(run: &KeptRun) -> runs_json::Run<'_> {
         KeptRun::Audit(audit) => runs_json::Run::Audit(runs_json::Audit {
             run: &audit.id,
             profile: &audit.profile,
+            controls: audit.asked.only.iter().map(Word::as_str).collect(),
             coverage: coverage(audit),
             servers: audit.summary.servers,
             fail: audit.summary.fail,
