@@ -57,6 +57,11 @@ website:
     cargo build --locked
     tests/docs/run target/debug/hostssl
 
+# Draw the picture of README.md again.
+picture:
+    cargo build --locked
+    website/picture.py target/debug/hostssl docs/images
+
 # Pin what the documentation site is built with, at its newest releases (needs uv).
 website-requirements:
     echo "# Written by 'just website-requirements' out of requirements.in. Each file is installed with these bytes or not at all." \

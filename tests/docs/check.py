@@ -1,6 +1,8 @@
-"""Holds the built documentation site to what it promises: check.py SITE"""
+"""Holds the built documentation site, and what pages have of the program, to what they promise: check.py PROGRAM SITE"""
 
+import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -40,13 +42,32 @@ def broken_links_are_found(site: Path) -> None:
     assert len(found) == len(wrong) and all(line.startswith("index.html: ") for line in found), found
 
 
+def controls_are_listed(program: Path) -> None:
+    """docs/controls.md has the row of each control as the program has it."""
+    done = subprocess.run([program, "controls", "-o", "json"], check=True, capture_output=True, text=True)
+    rows = [f"| [`{each['id']}`](controls/{each['id']}.md) | {each['severity']} | {each['title']} |" for each in json.loads(done.stdout)]
+    listed = [line for line in (ROOT / "docs/controls.md").read_text().splitlines() if line.startswith("| [")]
+    assert rows and listed == rows, "docs/controls.md should have these rows:\n" + "\n".join(rows)
+
+
+def pictures_are_true(program: Path) -> None:
+    """The picture of README.md is what an audit prints today."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-B", ROOT / "website/picture.py", program, folder], check=True)
+        for drawn in Path(folder).iterdir():
+            same = drawn.read_bytes() == (ROOT / "docs/images" / drawn.name).read_bytes()
+            assert same, f"an audit prints something else than docs/images/{drawn.name} shows: `just picture` draws it again"
+
 
 def main() -> int:
-    site = Path(sys.argv[1]).resolve()
+    program, site = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     every_page_is_there(site)
     print("ok      every page of the repository is in the site")
     broken_links_are_found(site)
     print("ok      no link of the site is broken, and nothing is loaded from another site")
+    controls_are_listed(program)
+    pictures_are_true(program)
+    print("ok      the list of controls and the picture are what the program prints")
     return 0
 
 

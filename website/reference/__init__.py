@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import codes, commands, controls, schemas
+from . import codes, commands, schemas, standards
 
 HEAD = """# Reference
 
@@ -16,23 +16,23 @@ def write(program: Path, root: Path, folder: Path) -> None:
     folder.mkdir()
     index = commands.write(program, folder)
     (folder / "exit-codes.md").write_text(commands.exit_codes(program))
-    (folder / "controls.md").write_text(controls.page(program))
+    (folder / "standards.md").write_text(standards.page(program))
     (folder / "codes.md").write_text(codes.page(root))
     schemas.write(root / "docs/schemas", folder)
     (folder / "index.md").write_text(HEAD + index + TREE)
 
 
 TREE = """
-Beside the commands: [exit codes](exit-codes.md), [controls](controls.md), [all stable codes](codes.md), and the
-[JSON formats](schemas/index.md).
+Beside the commands: [exit codes](exit-codes.md), [all stable codes](codes.md), the [JSON formats](schemas/index.md), and
+the [standards](standards.md) that the [controls](../docs/controls.md) answer.
 
 ```{toctree}
 :hidden:
 
 commands/index
 exit-codes
-controls
 codes
 schemas/index
+standards
 ```
 """

@@ -1,4 +1,4 @@
-"""The list of controls, as the program prints it. The page of each is in docs/controls."""
+"""The standards that the controls answer, as the program prints them."""
 
 import json
 import subprocess
@@ -10,11 +10,9 @@ from .text import code, escaped, table
 def page(program: Path) -> str:
     done = subprocess.run([program, "controls", "-o", "json"], check=True, capture_output=True, text=True)
     controls = json.loads(done.stdout)
-    rows = [[f"[`{each['id']}`](../docs/controls/{each['id']}.md)", each["severity"], escaped(each["title"])] for each in controls]
-    text = "# Controls\n\n" + table(["control", "severity", "passes when"], rows)
-    text += "\n## Standards\n\nWhich requirement of a standard each control answers, and on what basis the page of the control explains.\n\n"
+    text = "# Standards\n\nWhich control answers which requirement of a standard. On what basis, the page of the control explains.\n\n"
     rows = [
-        [escaped(each["standard"]), escaped(each["version"]), escaped(", ".join(each["requirements"])), code(control["id"]), code(each["basis"])]
+        [escaped(each["standard"]), escaped(each["version"]), escaped(", ".join(each["requirements"])), f"[`{control['id']}`](../docs/controls/{control['id']}.md)", code(each["basis"])]
         for control in controls
         for each in control["mappings"]
     ]
