@@ -1,6 +1,6 @@
 // Pictures of every page, light and dark, wide and narrow: node screenshots.mjs PROGRAM FOLDER [name…]
 // Of another simulated estate: SCENARIO=fleet node screenshots.mjs PROGRAM FOLDER [name…]
-// The pictures of the README and of docs/console.md: node screenshots.mjs PROGRAM docs/images --docs
+// The pictures of docs/console.md: node screenshots.mjs PROGRAM docs/images --docs
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startBrowser, signIn, startConsole } from "./driver.mjs";
