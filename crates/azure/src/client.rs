@@ -1,23 +1,23 @@
 //! Sends requests to Resource Manager: signed in, paced, bounded, and repeated where that is safe.
 
-use crate::error::{excerpt, one_line};
+use crate::answer::{Answer, read_whole, transport_error};
+use crate::departed::{Departed, MarkDeparted};
+use crate::error::one_line;
 use crate::limiter::{Permit, RequestLimiter};
 use crate::resource_type::Versions;
 use crate::stop::{StopSignal, stopped};
 use crate::{ArmError, Cloud, Quota, Refusal};
 use azure_core::credentials::TokenCredential;
-use azure_core::error::ErrorKind;
-use azure_core::http::headers::{HeaderName, Headers, RETRY_AFTER};
+use azure_core::http::headers::HeaderName;
+use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
-use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{
-    AsyncRawResponse, ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions,
-    Transport, Url,
+    ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Transport, Url,
 };
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -74,13 +74,6 @@ struct Inner {
     versions: Versions,
 }
 
-/// One answer: a status, what is needed of the headers, and the whole body.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Headers,
-    pub(crate) body: Vec<u8>,
-}
-
 /// Which failures are worth sending the same request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
@@ -94,27 +87,6 @@ pub(crate) enum Repeat {
 /// The right to send one request at once.
 #[derive(Debug)]
 pub struct SendTurn(Permit);
-
-/// Set when a request leaves for the network: until then it certainly was not sent.
-#[derive(Debug, Clone, Default)]
-struct Departed(Arc<AtomicBool>);
-
-/// The last policy before the transport: behind it a request may have been sent.
-#[derive(Debug)]
-struct MarkDeparted;
-
-#[async_trait::async_trait]
-impl Policy for MarkDeparted {
-    async fn send(&self, context: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
-        if let Some(departed) = context.value::<Departed>() {
-            departed.0.store(true, Ordering::Relaxed);
-        }
-        match next.split_first() {
-            Some((first, rest)) => first.send(context, request, rest).await,
-            None => Err(azure_core::Error::with_message(ErrorKind::Other, "there is no transport")),
-        }
-    }
-}
 
 /// What to do after an answer.
 enum Next {
@@ -423,7 +395,7 @@ impl Arm {
         let answer = timeout(self.inner.limits.request_timeout, sent).await;
         tell_request(method, url, answer.as_ref().map(Result::as_ref), begun.elapsed());
         let Ok(answer) = answer else {
-            return Ok(Next::Silence { departed: departed.0.load(Ordering::Relaxed) });
+            return Ok(Next::Silence { departed: departed.is_set() });
         };
         match answer {
             Ok(answer) => Ok(self.judge(answer, permit, quota)),
@@ -487,78 +459,6 @@ fn hours_minutes_seconds(text: &str) -> Option<Duration> {
             Some(Duration::from_secs(hours * 3600 + minutes * 60 + seconds))
         }
         _ => None,
-    }
-}
-
-pub(crate) async fn read_whole(response: AsyncRawResponse, limit: usize) -> Result<Answer, ArmError> {
-    let (status, headers, mut stream) = response.deconstruct();
-    let mut body = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(transport_error)?;
-        if body.len() + chunk.len() > limit {
-            return Err(ArmError::Malformed(format!("it is larger than {} MiB", limit >> 20)));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status: u16::from(status), headers, body })
-}
-
-impl Answer {
-    /// The error that the answer is.
-    pub(crate) fn refusal(&self) -> Refusal {
-        Refusal::read(self.status, &self.body, self.request_id())
-    }
-
-    /// What Microsoft's support finds the request by.
-    pub(crate) fn request_id(&self) -> Option<String> {
-        self.headers.get_optional_str(&HeaderName::from_static("x-ms-request-id")).map(one_line)
-    }
-
-    /// How long Azure asks to wait.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get_optional_str(&RETRY_AFTER)?.trim().parse::<u64>().ok()?;
-        Some(Duration::from_secs(seconds.max(1)))
-    }
-
-    /// The JSON document of a success, or the error.
-    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
-        if !(200..300).contains(&self.status) {
-            return Err(ArmError::Refused(self.refusal()));
-        }
-        parse(&self.body)
-    }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ArmError> {
-    serde_json::from_slice(body).map_err(|error| {
-        let begin = one_line(&excerpt(body));
-        ArmError::Malformed(format!(
-            "expected JSON, got {} bytes that begin `{begin}`: {}",
-            body.len(),
-            one_line(&error.to_string())
-        ))
-    })
-}
-
-/// The chain of causes, each once: the outermost message of a transport error rarely says what happened.
-pub(crate) fn transport_error(error: azure_core::Error) -> ArmError {
-    let (sign_in, not_connected) =
-        (matches!(error.kind(), ErrorKind::Credential), matches!(error.kind(), ErrorKind::Connection));
-    let mut text = String::new();
-    let mut cause: Option<&dyn std::error::Error> = Some(&error);
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text = if text.is_empty() { part } else { format!("{text}: {part}") };
-        }
-        cause = error.source();
-    }
-    let text = one_line(&text);
-    match (sign_in, not_connected) {
-        (true, _) => ArmError::SignIn(text),
-        // The transport's word for a connection that was not made, so that no byte of a request can have been sent.
-        (_, true) => ArmError::NotSent(text),
-        _ => ArmError::Network(text),
     }
 }
 

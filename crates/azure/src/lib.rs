@@ -2,11 +2,13 @@
 //!
 //! The only crate that knows Resource Manager. It reports facts, as `hostssl-model` values, and judges nothing.
 
+mod answer;
 mod authorization;
 mod bucket;
 mod client;
 mod cloud;
 mod databases;
+mod departed;
 mod endpoint;
 mod error;
 mod limiter;

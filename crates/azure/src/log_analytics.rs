@@ -6,7 +6,7 @@
 //! at once is kept far below that.
 
 use crate::StopSignal;
-use crate::client::{read_whole, transport_error};
+use crate::answer::{read_whole, transport_error};
 use crate::error::one_line;
 use crate::{Arm, ArmError};
 use azure_core::http::headers::RETRY_AFTER;

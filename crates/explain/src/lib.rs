@@ -8,7 +8,7 @@
 
 mod attempts;
 #[cfg(test)]
-mod corpus;
+mod corpus_tests;
 mod matching;
 mod readings;
 mod rules;
@@ -247,7 +247,7 @@ fn unknown() -> Explanation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use corpus::{CLIENTS, NAMES, PAIRS, SERVER, TRANSLATED, WRAPPED};
+    use corpus_tests::{CLIENTS, NAMES, PAIRS, SERVER, TRANSLATED, WRAPPED};
     use proptest::prelude::*;
     use rules::rules;
 

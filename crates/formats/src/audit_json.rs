@@ -9,13 +9,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 
+mod exit;
 mod listener;
 mod read;
+mod server;
 mod waiver;
 
-use listener::Look;
+use exit::Exit;
 pub use read::{InvalidAuditJson, read};
-use waiver::{Waiver, Waivers};
+pub(crate) use server::Server;
+use waiver::Waivers;
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "hostssl/audit/v1";
@@ -42,93 +45,6 @@ pub struct Audit<'a> {
     /// The waivers that were applied to the findings, if the command line named a file of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     waivers: Option<Waivers<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
-#[serde(rename_all = "camelCase")]
-struct Exit<'a> {
-    /// The exit code of `hostssl audit`: 0 pass, 3 findings, 4 incomplete.
-    code: u8,
-    reason: ExitReason,
-    /// The findings that decide the code: those that fail for 3, those that are unknown for 4, besides `gaps`.
-    #[serde(serialize_with = "decisive")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<Decisive<'a>>"))]
-    decided_by: &'a model::AuditReport,
-    /// The rules that decided the code, if the command line set any; otherwise any failure does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gate: Option<Gate<'a>>,
-}
-
-/// What decides the exit code.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
-#[serde(rename_all = "camelCase")]
-struct Gate<'a> {
-    fail_on: Vec<FailOn>,
-    /// The earlier audit that decides which failures are new.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    baseline: Option<Baseline<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum FailOn {
-    Fail,
-    High,
-    New,
-    Unknown,
-    Never,
-}
-
-/// The baseline, and whether it is comparable.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
-#[serde(rename_all = "camelCase")]
-struct Baseline<'a> {
-    /// The id of the run.
-    run: &'a str,
-    /// RFC 3339.
-    finished_at: &'a str,
-    /// The rules, as `name@version`.
-    profile: &'a str,
-    /// Whether both audits have the same profile. If not, this audit does not pass.
-    same_profile: bool,
-    /// Whether both audits have the same cloud and scope. If not, this audit does not pass.
-    same_scope: bool,
-    /// Controls that only one of the two audits checked, or that their profiles judge differently: their failures count as new.
-    not_compared: Vec<&'static str>,
-    /// Controls of the baseline that this audit did not check; absent if there are none. If there are, this audit does not pass.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_checked: Vec<&'static str>,
-    /// Controls of servers that were checked in the baseline and could not be checked now.
-    not_visible: u64,
-    /// Failures that were in the baseline already, with the same value.
-    known: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum ExitReason {
-    Pass,
-    Findings,
-    Incomplete,
-}
-
-/// A finding that decides the exit code.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
-#[serde(rename_all = "camelCase")]
-struct Decisive<'a> {
-    /// The resource id of the server.
-    server: &'a str,
-    /// The id of the control.
-    control: &'a str,
-    severity: Severity,
-    /// That of the finding.
-    fingerprint: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -238,90 +154,6 @@ impl Standings {
     }
 }
 
-/// The status of one server, in the words of `summary.standings`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum Standing {
-    AcceptsPlaintext,
-    NotEnforced,
-    Unknown,
-    Unproven,
-    NotProbed,
-    Proven,
-}
-
-impl From<model::Standing> for Standing {
-    fn from(standing: model::Standing) -> Self {
-        match standing {
-            model::Standing::AcceptsPlaintext => Self::AcceptsPlaintext,
-            model::Standing::NotEnforced => Self::NotEnforced,
-            model::Standing::Unknown => Self::Unknown,
-            model::Standing::Unproven => Self::Unproven,
-            model::Standing::NotProbed => Self::NotProbed,
-            model::Standing::Proven => Self::Proven,
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Server<'a> {
-    /// The resource id, in Azure's spelling. Compare without case.
-    id: &'a str,
-    name: &'a str,
-    resource_group: &'a str,
-    subscription_id: String,
-    location: &'a str,
-    kind: Kind,
-    /// Azure's word; null where Azure did not say.
-    state: Option<&'a str>,
-    /// The name that clients connect to; null where Azure did not say.
-    fqdn: Option<&'a str>,
-    role: Role,
-    /// Whether clients must use TLS, as declared.
-    ssl_enforcement: SslEnforcement,
-    /// `TLS1_0`, `TLS1_1`, `TLS1_2`, `TLS1_3` or `TLSEnforcementDisabled`; null if it could not be read.
-    minimal_tls_version: Option<&'static str>,
-    /// The settings whose declared value waits for a restart, so that it is not in effect; only when there is one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    waiting_for_restart: Vec<&'static str>,
-    /// Its status, from what Azure declares and what the probes of this run observed.
-    standing: Standing,
-    /// The worst control: fail, then unknown, then pass.
-    outcome: ServerOutcome,
-    findings: Vec<Finding<'a>>,
-    /// What a probe observed of its listeners; absent if the run did not probe.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    wire: Vec<Look<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
-#[serde(rename_all = "camelCase")]
-struct Finding<'a> {
-    /// The id of the control.
-    control: &'static str,
-    outcome: Outcome,
-    severity: Severity,
-    /// The evidence: what Azure declares, or what a probe confirmed as well.
-    confidence: Confidence,
-    /// The observed value.
-    observed: Option<&'a str>,
-    /// What would pass; only when the outcome is fail.
-    expected: Option<&'a str>,
-    /// Why it is unknown: a stable word, the same as in `gaps`. Only when the outcome is unknown.
-    reason: Option<&'static str>,
-    /// The action that the principal lacks, when that is the reason.
-    missing_permission: Option<&'a str>,
-    /// The same in every run for this control on this server.
-    fingerprint: String,
-    /// The waiver for a failure, whether or not it is in effect. It does not change the outcome.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    waiver: Option<Waiver<'a>>,
-}
-
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]
@@ -334,70 +166,6 @@ pub(crate) struct Gap<'a> {
     missing_permission: Option<&'a str>,
     /// One line of text.
     detail: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Flexible,
-    ElasticCluster,
-    Single,
-    CosmosCluster,
-    Horizon,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum Role {
-    None,
-    Primary,
-    Replica,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-enum SslEnforcement {
-    Enabled,
-    Disabled,
-    Unknown,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum ServerOutcome {
-    Pass,
-    Fail,
-    Unknown,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum Outcome {
-    Pass,
-    Fail,
-    Unknown,
-    NotApplicable,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum Severity {
-    Low,
-    Medium,
-    High,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum Confidence {
-    Declared,
-    WireConfirmed,
 }
 
 /// The JSON Schema of the format.
@@ -483,132 +251,8 @@ impl<'a> From<&'a model::AuditRun> for Run<'a> {
     }
 }
 
-impl<'a> From<&'a model::AuditReport> for Exit<'a> {
-    fn from(report: &'a model::AuditReport) -> Self {
-        let (code, reason) = match report.end() {
-            model::AuditEnd::Pass => (0, ExitReason::Pass),
-            model::AuditEnd::Findings => (3, ExitReason::Findings),
-            model::AuditEnd::Incomplete => (4, ExitReason::Incomplete),
-        };
-        let gate = report.overlay.gate.as_ref().map(Gate::from);
-        Self { code, reason, decided_by: report, gate }
-    }
-}
-
-impl<'a> From<&'a model::Gated> for Gate<'a> {
-    fn from(gate: &'a model::Gated) -> Self {
-        let word = |rule: &model::FailOn| match rule {
-            model::FailOn::Fail => FailOn::Fail,
-            model::FailOn::High => FailOn::High,
-            model::FailOn::New => FailOn::New,
-            model::FailOn::Unknown => FailOn::Unknown,
-            model::FailOn::Never => FailOn::Never,
-        };
-        Self {
-            fail_on: gate.fail_on.iter().map(word).collect(),
-            baseline: gate.baseline.as_ref().map(|one| Baseline {
-                run: &one.run,
-                finished_at: &one.finished_at,
-                profile: &one.profile,
-                same_profile: one.same_profile,
-                same_scope: one.same_scope,
-                not_compared: one.not_compared.iter().map(|id| id.as_str()).collect(),
-                not_checked: one.not_checked.iter().map(|id| id.as_str()).collect(),
-                not_visible: one.not_visible,
-                known: one.known,
-            }),
-        }
-    }
-}
-
-fn decisive<S: serde::Serializer>(report: &&model::AuditReport, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(report.decisive().map(|(server, finding)| Decisive {
-        server: server.id.as_str(),
-        control: finding.control.as_str(),
-        severity: finding.severity.into(),
-        fingerprint: finding.fingerprint(&server.id),
-    }))
-}
-
 fn servers<S: serde::Serializer>(servers: &&[model::ServerReport], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(servers.iter().map(Server::from))
-}
-
-impl<'a> From<&'a model::ServerReport> for Server<'a> {
-    fn from(report: &'a model::ServerReport) -> Self {
-        let server = &report.server;
-        Self {
-            id: server.id.as_str(),
-            name: server.name(),
-            resource_group: server.id.resource_group(),
-            subscription_id: server.subscription().to_string(),
-            location: &server.location,
-            kind: match server.kind {
-                model::Kind::Flexible => Kind::Flexible,
-                model::Kind::ElasticCluster => Kind::ElasticCluster,
-                model::Kind::Single => Kind::Single,
-                model::Kind::CosmosCluster => Kind::CosmosCluster,
-                model::Kind::Horizon => Kind::Horizon,
-            },
-            state: server.state.as_ref().map(model::ServerState::as_str),
-            fqdn: server.fqdn.as_deref(),
-            role: match server.role {
-                model::ReplicationRole::None => Role::None,
-                model::ReplicationRole::Primary => Role::Primary,
-                model::ReplicationRole::Replica => Role::Replica,
-            },
-            ssl_enforcement: match report.ssl_enforcement {
-                model::SslEnforcement::Enabled => SslEnforcement::Enabled,
-                model::SslEnforcement::Disabled => SslEnforcement::Disabled,
-                model::SslEnforcement::Unknown => SslEnforcement::Unknown,
-            },
-            minimal_tls_version: report.minimal_tls_version.map(model::Floor::as_azure),
-            waiting_for_restart: report.waiting().map(model::ParameterName::key).collect(),
-            standing: model::Standing::of(report).into(),
-            outcome: match report.outcome {
-                model::Outcome::Fail => ServerOutcome::Fail,
-                model::Outcome::Unknown => ServerOutcome::Unknown,
-                model::Outcome::Pass | model::Outcome::NotApplicable => ServerOutcome::Pass,
-            },
-            findings: report.findings.iter().map(|finding| Finding::new(finding, &server.id)).collect(),
-            wire: report.wire.iter().map(Look::from).collect(),
-        }
-    }
-}
-
-impl From<model::Severity> for Severity {
-    fn from(severity: model::Severity) -> Self {
-        match severity {
-            model::Severity::Low => Self::Low,
-            model::Severity::Medium => Self::Medium,
-            model::Severity::High => Self::High,
-        }
-    }
-}
-
-impl<'a> Finding<'a> {
-    fn new(finding: &'a model::Finding, server: &model::ResourceId) -> Self {
-        Self {
-            control: finding.control.as_str(),
-            outcome: match finding.outcome {
-                model::Outcome::Pass => Outcome::Pass,
-                model::Outcome::Fail => Outcome::Fail,
-                model::Outcome::Unknown => Outcome::Unknown,
-                model::Outcome::NotApplicable => Outcome::NotApplicable,
-            },
-            severity: finding.severity.into(),
-            confidence: match finding.confidence {
-                model::Confidence::Declared => Confidence::Declared,
-                model::Confidence::WireConfirmed => Confidence::WireConfirmed,
-            },
-            observed: finding.observed.as_deref(),
-            expected: finding.expected.as_deref(),
-            reason: finding.blind.as_ref().map(|blind| blind.reason.as_str()),
-            missing_permission: finding.blind.as_ref().and_then(|blind| blind.missing_permission.as_deref()),
-            fingerprint: finding.fingerprint(server),
-            waiver: finding.waiver.as_deref().map(Waiver::from),
-        }
-    }
 }
 
 impl<'a> From<&'a model::Gap> for Gap<'a> {

@@ -345,5 +345,4 @@ fn with_note(what: &str, note: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-#[path = "verdict_tests.rs"]
 mod tests;

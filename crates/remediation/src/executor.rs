@@ -2,74 +2,29 @@
 //! twice.
 
 mod drive;
+mod error;
+mod event;
 mod options;
 mod pool;
 mod recorder;
 
+pub use error::ExecuteError;
+pub(crate) use error::Halt;
+pub use event::{EventSink, ExecutionEvent};
 pub use options::ExecutorOptions;
 
 use crate::{
-    Act, Approved, Clock, DamagedRun, Direction, Ending, InvalidTransition, Journal, JournalError, JournalEvent,
-    JournalRecord, Judge, LoadedRun, NewRun, NotStarted, ParameterRef, ParameterWriter, Phase, Plan, Report, RunId,
-    RunState, SafeText, Step,
+    Act, Approved, Clock, Direction, Ending, Journal, JournalError, JournalEvent, JournalRecord, Judge, LoadedRun,
+    NewRun, NotStarted, ParameterRef, ParameterWriter, Phase, Plan, Report, RunId, RunState, SafeText, Step,
 };
 use drive::{Drive, Left};
 use futures::{TryStreamExt, stream};
-use hostssl_model::{Advice, Fault, Principal, REPORT_DEFECT, ResourceId, Stop, same_value};
+use hostssl_model::{Principal, ResourceId, Stop, same_value};
 use pool::Pool;
 use recorder::RunRecorder;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Receives what happens, while it happens.
-pub trait EventSink: Send + Sync {
-    /// Takes one event. It must not block.
-    fn emit(&self, event: &ExecutionEvent<'_>);
-}
-
-impl<F: Fn(&ExecutionEvent<'_>) + Send + Sync> EventSink for F {
-    fn emit(&self, event: &ExecutionEvent<'_>) {
-        self(event);
-    }
-}
-
-/// What happens during a run.
-#[derive(Debug)]
-pub enum ExecutionEvent<'a> {
-    /// The journal has a new run: from now on it can be shown, resumed and undone.
-    Begun(&'a RunId),
-    /// A wave begins.
-    Wave {
-        /// Its number.
-        wave: u32,
-        /// How many servers it has.
-        servers: usize,
-    },
-    /// Nothing happens for a time after a wave, so that clients meet what was changed, and what sets it back has its
-    /// time.
-    Soaking {
-        /// How long.
-        delay: Duration,
-    },
-    /// The journal waits for another process that writes to it.
-    JournalBusy {
-        /// For how long already.
-        waited: Duration,
-    },
-    /// Something was recorded in the journal.
-    Recorded(&'a JournalRecord),
-    /// A step waits before it tries again.
-    Waiting {
-        /// The step.
-        step: &'a Step,
-        /// Why.
-        why: &'a str,
-        /// How long.
-        delay: Duration,
-    },
-}
 
 /// What to do with the steps that had not begun when a run was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,38 +33,6 @@ pub enum Rest {
     Continue,
     /// Leave them: settle only what was in progress, by reading. Nothing is written.
     Leave,
-}
-
-/// Why a run could not continue. Nothing is written after one of these.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// The journal cannot be written: what was in progress is unsettled until the run is resumed.
-    #[error("the journal cannot be written, so no further change was made")]
-    Journal {
-        /// Why.
-        #[source]
-        source: JournalError,
-        /// What the journal holds so far, when a run had begun.
-        partial: Option<Box<Report>>,
-    },
-    /// There is no run of this name.
-    #[error("there is no run {0}")]
-    NoSuchRun(RunId),
-    /// What was kept of the run is damaged.
-    #[error("the stored run is damaged")]
-    Damaged(#[source] DamagedRun),
-    /// The run has ended, so there is nothing to resume.
-    #[error("run {0} has ended: there is nothing to resume")]
-    NothingToResume(RunId),
-    /// The run has not ended, so it cannot be undone yet.
-    #[error("run {0} has not ended: resume it first")]
-    NotEnded(RunId),
-    /// Another run has not ended: what it left in progress must be settled first. Nothing was written.
-    #[error("run {0} has not ended, so no other run can begin")]
-    Unfinished(RunId),
-    /// A bug in hostssl: it tried a transition that does not exist.
-    #[error("this is a bug in hostssl")]
-    Defect(#[source] InvalidTransition),
 }
 
 impl LoadedRun {
@@ -126,33 +49,6 @@ impl LoadedRun {
         })?;
         stored.load().map_err(ExecuteError::Damaged)
     }
-}
-
-impl Advice for ExecuteError {
-    fn advice(&self) -> Cow<'static, str> {
-        match self {
-            Self::Journal { source, .. } => source.advice(),
-            Self::NoSuchRun(_) => "`hostssl runs` lists the runs".into(),
-            Self::Damaged(_) => "keep a copy of the state directory, and check the servers: `hostssl audit`".into(),
-            Self::NothingToResume(run) => format!("`hostssl runs show {run}` shows how it ended").into(),
-            Self::NotEnded(run) | Self::Unfinished(run) => format!("run `hostssl resume {run}` first").into(),
-            Self::Defect(_) => REPORT_DEFECT.into(),
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::NoSuchRun(_) | Self::NothingToResume(_) | Self::NotEnded(_) => Fault::Request,
-            Self::Journal { .. } | Self::Damaged(_) | Self::Unfinished(_) | Self::Defect(_) => Fault::Environment,
-        }
-    }
-}
-
-/// Why the walk stops at once.
-#[derive(Debug)]
-pub(crate) enum Halt {
-    Journal(JournalError),
-    Defect(InvalidTransition),
 }
 
 /// Everything that it takes to change servers.

@@ -24,6 +24,7 @@ mod save;
 mod server;
 mod tags;
 mod types;
+mod writes;
 
 pub(crate) use entries::{
     audit as audit_of, audit_before, audits as audits_of, looked_at_the_wire, newest_pair, trend,
@@ -159,8 +160,8 @@ impl AuditStore {
     /// Lists and counts of this entry are of the present: what other audits, probes and runs have shown stands beside
     /// what the audit saw.
     pub fn latest(&self) -> Result<Option<AuditEntry>, StoreError> {
-        if self.read(current::has_changes)? {
-            self.write(current::fold_changes)?;
+        if self.read(writes::has_changes)? {
+            self.write(writes::fold_changes)?;
         }
         self.read(entries::latest)
     }
@@ -260,8 +261,8 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn last_audit_of(&self, key: &str) -> Result<Option<AuditEntry>, StoreError> {
-        if self.read(current::has_changes)? {
-            self.write(current::fold_changes)?;
+        if self.read(writes::has_changes)? {
+            self.write(writes::fold_changes)?;
         }
         self.read(|connection| entries::last_audit_of(connection, key))
     }
@@ -301,7 +302,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn writes(&self, key: &str) -> Result<Vec<ServerWrite>, StoreError> {
-        self.read(|connection| current::writes(connection, key))
+        self.read(|connection| writes::writes(connection, key))
     }
 
     /// The runs that changed servers since a moment, in milliseconds since 1970-01-01T00:00:00Z, the oldest first.
@@ -310,7 +311,7 @@ impl AuditStore {
     ///
     /// [`StoreError`] when the state cannot be read.
     pub fn run_marks(&self, since_ms: i64) -> Result<Vec<RunMark>, StoreError> {
-        self.read(|connection| current::run_marks(connection, since_ms))
+        self.read(|connection| writes::run_marks(connection, since_ms))
     }
 
     /// Servers whose enforcement differs between two audits, what was switched off first, at most `count`; and how many

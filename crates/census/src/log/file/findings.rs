@@ -1,0 +1,99 @@
+//! What a file lacks, and its format in words.
+
+use super::super::join::ConnectionTally;
+use super::super::prefix::Prefix;
+use super::{DAY, LogFile, LogFormat};
+use crate::{MissingReason, Source};
+
+impl LogFile {
+    pub(super) fn note(&self, source: &mut Source, before: ConnectionTally, after: ConnectionTally) {
+        if matches!(self.format, LogFormat::None) {
+            return source.lacks(MissingReason::NotALog, "it contains no line of a PostgreSQL log");
+        }
+        let authorized = after.authorized - before.authorized;
+        if let Some(value) = self.settings.first() {
+            let detail = format!("log_connections was set to '{value}': connections after that are not in the log");
+            source.lacks(MissingReason::LogConnectionsOff, detail);
+        } else if authorized == 0
+            && self.unread.foreign == 0
+            && (after.disconnected > before.disconnected || self.coverage.observed() > DAY)
+        {
+            let detail = "no line says that a connection was authorized: log_connections is off";
+            source.lacks(MissingReason::LogConnectionsOff, detail);
+        }
+        if self.other_prefix > 0 {
+            let detail = format!("{} about connections without the prefix", counted(self.other_prefix, "line"));
+            source.lacks(MissingReason::MixedPrefixes, detail);
+        }
+        self.unread.note(source);
+        if matches!(self.format, LogFormat::Stderr) {
+            if !self.prefixes.iter().all(Prefix::has_time) {
+                source
+                    .lacks(MissingReason::NoTime, "lines do not say when they were written: log_line_prefix lacks %m");
+            }
+            if !self.prefixes.iter().all(Prefix::has_key) {
+                let detail = "lines do not say which session they are of: log_line_prefix lacks %c and %p";
+                source.lacks(MissingReason::NoSession, detail);
+            }
+        }
+        let spans = self.coverage.spans().len();
+        if spans > 1 {
+            let gaps = spans - 1;
+            let plural = if gaps == 1 { "time" } else { "times" };
+            source.lacks(
+                MissingReason::Gap,
+                format!("nothing was written for a long time, {gaps} {plural}; that time is not counted"),
+            );
+        }
+        if self.is_zone_unknown {
+            source.lacks(MissingReason::TimeZone, "the time zone of its lines is not known; times are read as UTC");
+        }
+        if self.long_lines > 0 {
+            source.lacks(MissingReason::LongLines, format!("left out {} over 1 MiB", counted(self.long_lines, "line")));
+        }
+        if authorized > 0 {
+            source.lacks(
+                MissingReason::Imitation,
+                match self.format {
+                    LogFormat::Stderr => {
+                        "a client in plaintext that puts the server's words about TLS at the end of its application name \
+                         looks like one with TLS here; csvlog and jsonlog tell the two apart once the session has ended"
+                    }
+                    _ => {
+                        "a client in plaintext whose application name imitates the server's words about TLS, and which \
+                         changes it before it disconnects, looks like one with TLS"
+                    }
+                },
+            );
+            source.lacks(
+                MissingReason::OlderSessions,
+                "a session that began before the log and has not ended is not in it",
+            );
+        }
+    }
+
+    /// The format in words.
+    pub(super) fn describe(&self) -> String {
+        match self.format {
+            LogFormat::Csv => "csvlog".to_owned(),
+            LogFormat::Json => "jsonlog".to_owned(),
+            LogFormat::Sampling | LogFormat::None => String::new(),
+            LogFormat::Stderr => {
+                let how = if self.is_prefix_given { "given" } else { "found" };
+                let prefixes: Vec<String> = self.prefixes.iter().map(|prefix| format!("'{prefix}'")).collect();
+                format!("stderr, log_line_prefix {} ({how})", prefixes.join(", "))
+            }
+        }
+    }
+}
+
+/// Whether a value of `log_connections` has authorized connections logged: a list since PostgreSQL 18.
+pub(super) fn logs_authorization(value: &str) -> bool {
+    let mut words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
+    words.any(|word| matches!(word.as_str(), "on" | "true" | "yes" | "1" | "all" | "authorization"))
+}
+
+/// A number with its noun.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,94 @@
+//! Lines of stderr: a prefix, a severity, a message.
+
+use super::super::columns::Columns;
+use super::super::infer::infer;
+use super::super::join::{Joiner, LineFacts};
+use super::super::message::{ConnectionOrigin, LogMessage, parse};
+use super::super::prefix::Prefix;
+use super::super::unread::{has_message_inside, is_of_a_language, is_whole_format};
+use super::super::wording::{NEEDLES, is_log_severity};
+use super::{LogFile, MOST_PREFIXES};
+use crate::Census;
+
+impl LogFile {
+    pub(super) fn stderr_line(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
+        // The server puts a tab before each line of a message that goes on: whatever it holds is somebody's text. But a line
+        // break can be lost behind it, and a log can be indented: a whole message there may be the server's.
+        if let Some(text) = line.strip_prefix(b"\t") {
+            let whole = self.prefixes.iter().find_map(|prefix| prefix.split(text));
+            let is_whole = whole.is_some_and(|one| parse(one.severity, one.message, Columns::default()).is_some());
+            self.unread.glued += u64::from(is_whole || has_message_inside(text, None));
+            return;
+        }
+        let Some(split) = self.prefixes.iter().find_map(|prefix| prefix.split(line)) else {
+            if NEEDLES.is_match(line) {
+                self.other_prefix(line, census, joiner);
+            }
+            return;
+        };
+        let columns = Columns { user: split.head.user, database: split.head.database };
+        let message = parse(split.severity, split.message, columns);
+        if has_message_inside(split.message, message.as_ref()) {
+            self.unread.glued += 1;
+            if message == Some(LogMessage::Damaged) {
+                return;
+            }
+        }
+        let Some(message) = message else {
+            if is_log_severity(split.severity) && is_of_a_language(split.message) {
+                self.foreign(joiner);
+            }
+            return;
+        };
+        self.is_zone_unknown |= split.head.is_zone_unknown;
+        let host = split
+            .head
+            .host
+            .map(|host| if host == b"[local]" { ConnectionOrigin::Local } else { ConnectionOrigin::Host(host) });
+        let line = LineFacts {
+            at: split.head.at,
+            // A name may have made up the key too.
+            key: split.head.key.filter(|_| !split.is_ambiguous),
+            origin: host,
+            application: None,
+            is_ambiguous: split.is_ambiguous,
+            has_fields: false,
+            source: self.source,
+        };
+        self.take(line, &message, census, joiner);
+    }
+
+    /// A line about connections that has another prefix: the configuration was changed, unless a prefix was given.
+    fn other_prefix(&mut self, line: &[u8], census: &mut Census, joiner: &mut Joiner) {
+        // A line that only quotes such a message does not begin like one.
+        let is_message = |prefix: &Prefix| {
+            let split = prefix.split(line);
+            split.is_some_and(|split| parse(split.severity, split.message, Columns::default()).is_some())
+        };
+        let Some(prefix) = infer(line).filter(is_message) else {
+            self.unread.records += 1;
+            return;
+        };
+        if self.is_prefix_given || self.prefixes.len() >= MOST_PREFIXES {
+            self.other_prefix += 1;
+        } else {
+            self.prefixes.push(prefix);
+            self.stderr_line(line, census, joiner);
+        }
+    }
+
+    /// A line that ends as a message does which has no known words.
+    pub(super) fn foreign_stderr_line(&mut self, line: &[u8], joiner: &mut Joiner) {
+        if line.first() == Some(&b'\t') || NEEDLES.is_match(line) {
+            return;
+        }
+        let is_foreign = match self.prefixes.iter().find_map(|prefix| prefix.split(line)) {
+            Some(split) => is_log_severity(split.severity) && is_of_a_language(split.message),
+            // A severity that is not known either.
+            None => is_whole_format(line),
+        };
+        if is_foreign {
+            self.foreign(joiner);
+        }
+    }
+}

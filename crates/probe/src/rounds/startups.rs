@@ -1,0 +1,149 @@
+//! The startups: in plaintext, again where a silence is no proof, and over TLS where the answer in plaintext needs one.
+
+use super::results::{NOT_NEEDED, NOT_YET, plaintext_signal};
+use super::{Job, Seen, run_all};
+use crate::answer::{Signal, signal};
+use crate::attempt::{Attempt, AttemptFailure};
+use crate::endpoint::{Endpoint, Opening};
+use crate::facts::{EndpointFacts, StartupFacts};
+use crate::jobs;
+use crate::offer::Startup;
+use crate::options::Startups;
+use futures::FutureExt as _;
+use hostssl_pgwire::frontend::Replication;
+
+/// How often the first startups are sent again in plaintext where several servers seem to answer.
+const MORE_FOR_SEVERAL: u16 = 4;
+
+/// Startups in plaintext that have not been sent.
+pub(super) fn plaintext_jobs<'a>(
+    endpoint: &'a Endpoint<'_>,
+    startups: &'a Startups,
+    facts: &EndpointFacts,
+    range: std::ops::Range<usize>,
+) -> Vec<Job<'a>> {
+    let missing = startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)).filter(|(index, _)| {
+        let known = facts.startups.get(*index).map(|startup| &startup.plaintext);
+        known == Some(&NOT_YET)
+    });
+    missing.map(|(index, startup)| plaintext_job(endpoint, index, startup)).collect()
+}
+
+pub(super) fn plaintext_job<'a>(endpoint: &'a Endpoint<'_>, index: usize, startup: &'a Startup) -> Job<'a> {
+    async move { Seen::Plaintext(index, jobs::plaintext(endpoint, startup).await) }.boxed()
+}
+
+/// The startups of the second round, and those that are to be sent again.
+pub(super) async fn remaining_plaintext(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts) {
+    let first = facts.startups.get(..startups.first).unwrap_or_default();
+    let found_hole =
+        |facts: &EndpointFacts| facts.startups.iter().any(|startup| plaintext_signal(startup) == Signal::Allowed);
+    // A terminator that closes every startup in plaintext does not look at the names in it.
+    let answered = first.iter().any(|startup| startup.plaintext.completed().is_some());
+    let replicates = !first.iter().any(has_no_replication);
+    let unneeded = found_hole(facts) || !answered;
+    for startup in facts.startups.iter_mut().skip(startups.first) {
+        let replication = startup.startup.replication != Replication::None;
+        if unneeded || (replication && !replicates) {
+            startup.plaintext = NOT_NEEDED;
+        }
+    }
+    let list = plaintext_jobs(endpoint, startups, facts, startups.first..startups.all.len());
+    run_all(endpoint, list, facts).await;
+
+    for _ in 1..endpoint.options.repeat {
+        if found_hole(facts) {
+            return;
+        }
+        plaintext_once_more(endpoint, startups, facts, startups.all.len()).await;
+    }
+    for _ in 0..MORE_FOR_SEVERAL {
+        if endpoint.options.repeat > 1 || found_hole(facts) || endpoint.identity().differences().is_empty() {
+            return;
+        }
+        plaintext_once_more(endpoint, startups, facts, startups.first).await;
+    }
+}
+
+/// Sends the first `count` startups once more in plaintext, as far as they have been sent.
+async fn plaintext_once_more(endpoint: &Endpoint<'_>, startups: &Startups, facts: &mut EndpointFacts, count: usize) {
+    let sent =
+        startups.all.iter().enumerate().take(count).filter(|(index, _)| {
+            facts.startups.get(*index).is_some_and(|startup| startup.plaintext.completed().is_some())
+        });
+    let list = sent.map(|(index, startup)| plaintext_job(endpoint, index, startup)).collect();
+    run_all(endpoint, list, facts).await;
+}
+
+/// Whether the answer to a startup for replication says that nobody can have any.
+fn has_no_replication(startup: &StartupFacts) -> bool {
+    startup.startup.replication != Replication::None
+        && (plaintext_signal(startup) == Signal::NoReplication || startup.is_full())
+}
+
+/// Sends over TLS the startups whose answer in plaintext means something only beside the other one, and, as long as
+/// none was accepted over TLS, those of the first round.
+pub(super) async fn startups_over_tls(
+    endpoint: &Endpoint<'_>,
+    startups: &Startups,
+    facts: &mut EndpointFacts,
+    opening: Opening,
+) {
+    if !handshake_can_succeed(facts) {
+        return;
+    }
+    let first_is_enough = facts.startups.first().is_some_and(|startup| {
+        let signal = signal(&startup.encrypted, &startup.startup.user);
+        matches!(signal, Signal::Allowed | Signal::ClientCertificate | Signal::NoSuchName)
+    });
+    let needs = |index: usize, startup: &StartupFacts| {
+        let unclear = matches!(plaintext_signal(startup), Signal::Silent | Signal::Unclear) || startup.is_full();
+        startup.encrypted == NOT_YET && (unclear || (!first_is_enough && index < startups.first))
+    };
+    let mut list: Vec<Job<'_>> = Vec::new();
+    for (index, startup) in startups.all.iter().enumerate() {
+        if facts.startups.get(index).is_some_and(|known| needs(index, known)) {
+            list.push(Box::pin(async move {
+                Seen::Encrypted(index, Box::new(jobs::encrypted(endpoint, startup, opening).await))
+            }));
+        }
+    }
+    run_all(endpoint, list, facts).await;
+}
+
+/// Whether another handshake has a chance where the first one went wrong.
+pub(super) fn handshake_can_succeed(facts: &EndpointFacts) -> bool {
+    !matches!(
+        facts.handshake,
+        Attempt::Failed(
+            AttemptFailure::Handshake(_)
+                | AttemptFailure::FalseSignature
+                | AttemptFailure::ClientCertificate
+                | AttemptFailure::Timeout(_)
+                | AttemptFailure::Protocol(_)
+        )
+    )
+}
+
+/// What was closed in plaintext without an answer is asked again alone, one after the other.
+pub(super) async fn retry_silent_startups(
+    endpoint: &Endpoint<'_>,
+    startups: &Startups,
+    facts: &mut EndpointFacts,
+    range: std::ops::Range<usize>,
+) {
+    let mut pauses = &jobs::SILENCES[..];
+    for (index, startup) in startups.all.iter().enumerate().filter(|(index, _)| range.contains(index)) {
+        let silent = facts.startups.get(index).is_some_and(|startup| jobs::is_silent(&startup.plaintext));
+        if silent {
+            let reply = jobs::plaintext_again(endpoint, startup, pauses).await;
+            if jobs::is_silent(&reply) {
+                pauses = &jobs::LATER_SILENCES;
+            }
+            // A deadline that came first leaves the silence what it was: no proof.
+            if let Some(known) = facts.startups.get_mut(index) {
+                known.plaintext = reply;
+            }
+        }
+    }
+}
