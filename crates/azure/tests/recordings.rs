@@ -2,15 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 #![allow(unreachable_pub, missing_docs, reason = "a module shared by tests")]
 
-mod common;
-
 use azure_core::http::{Method, Url};
-use common::{Cassette, Exchange, files, folder, recordings};
 use hostssl_azure::{
     ArmError, OperationStatus, Quota, ResourceType, get_document, list_servers, list_subscriptions, poll,
     query_servers, read_parameters, read_server, subscriptions_of_management_group, write,
 };
 use hostssl_model::{Kind, ParameterName, Reading, Reason, ReplicationRole, SubscriptionId};
+use hostssl_test_support::recordings::{Cassette, RecordedExchange, files, folder, recordings};
 use serde_json::{Value, json};
 
 /// The type that a path below `Microsoft.DBforPostgreSQL` names, and what follows it.
@@ -118,7 +116,7 @@ async fn every_read_of_a_parameter() {
         };
         for entry in entries {
             let url = format!("https://management.azure.com{}", entry["id"].as_str().unwrap());
-            let arm = Cassette::of([Exchange::made(&exchange.source, &url, &entry)]);
+            let arm = Cassette::of([RecordedExchange::made(&exchange.source, &url, &entry)]);
             let quota = Quota::Reads(subscription(&path));
             let read: Value = arm.get(Url::parse(&url).unwrap(), &quota).await.unwrap();
             assert_eq!(read["properties"]["value"], entry["properties"]["value"]);
@@ -154,8 +152,8 @@ async fn check_tls_parameter(arm: &hostssl_azure::Arm, entry: &Value, resource_t
 async fn every_long_running_operation() {
     let Some(recordings) = recordings() else { return };
     let (mut writes, mut polls, mut pending, mut failed) = (0, 0, 0, 0);
-    let status = |e: &&Exchange| e.method == "GET" && e.path().contains("/azureasyncoperation/");
-    let polled: Vec<&Exchange> = recordings.iter().filter(status).collect();
+    let status = |e: &&RecordedExchange| e.method == "GET" && e.path().contains("/azureasyncoperation/");
+    let polled: Vec<&RecordedExchange> = recordings.iter().filter(status).collect();
     for exchange in recordings.iter().filter(|e| e.status == 202 && matches!(e.method.as_str(), "PATCH" | "PUT")) {
         let arm = Cassette::of([exchange.clone()]);
         let method = if exchange.method == "PATCH" { Method::Patch } else { Method::Put };
@@ -167,11 +165,11 @@ async fn every_long_running_operation() {
     }
     for exchange in polled {
         // A write that is answered with the recorded address leads to the recorded poll.
-        let start = Exchange {
+        let start = RecordedExchange {
             method: "PATCH".into(),
             status: 202,
             headers: vec![("azure-asyncoperation".into(), exchange.url.clone())],
-            ..Exchange::made(&exchange.source, "https://management.azure.com/subscriptions/s", &json!({}))
+            ..RecordedExchange::made(&exchange.source, "https://management.azure.com/subscriptions/s", &json!({}))
         };
         let url = Url::parse(&start.url).unwrap();
         let arm = Cassette::of([start, exchange.clone()]);
@@ -201,7 +199,7 @@ async fn every_error() {
     let Some(recordings) = recordings() else { return };
     let mut reasons = std::collections::BTreeMap::new();
     for exchange in recordings.iter().filter(|e| e.status >= 400) {
-        let get = Exchange { method: "GET".into(), ..exchange.clone() };
+        let get = RecordedExchange { method: "GET".into(), ..exchange.clone() };
         let arm = Cassette::of([get]);
         let quota = Quota::TenantReads;
         let answer = arm.get::<Value>(Url::parse(&exchange.url).unwrap(), &quota).await;
@@ -250,7 +248,7 @@ async fn every_query_of_resource_graph() {
         };
         let objects: Vec<Value> = recorded["data"]["rows"].as_array().unwrap().iter().map(object).collect();
         let body = json!({ "data": objects, "totalRecords": recorded["totalRecords"], "count": recorded["count"] });
-        let arm = Cassette::of([Exchange { body: body.to_string(), ..exchange.clone() }]);
+        let arm = Cassette::of([RecordedExchange { body: body.to_string(), ..exchange.clone() }]);
         let listing = query_servers(&arm, &[SubscriptionId::new("s")]).await;
         // They asked for other things than servers: each row is told, none is dropped.
         assert_eq!(listing.items.len(), objects.len());
@@ -268,13 +266,13 @@ async fn every_query_of_resource_graph() {
 }
 
 /// One of Microsoft's examples, as the exchange that it describes.
-fn example(file: &str, url: &str) -> Option<Exchange> {
+fn example(file: &str, url: &str) -> Option<RecordedExchange> {
     let path = folder("azure-rest-examples")?.join(file);
     let document: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let mut body = document["responses"]["200"]["body"].clone();
     // The pages that examples link to do not exist.
     body.as_object_mut().unwrap().remove("nextLink");
-    Some(Exchange::made(file, &format!("https://management.azure.com{url}"), &body))
+    Some(RecordedExchange::made(file, &format!("https://management.azure.com{url}"), &body))
 }
 
 #[tokio::test]

@@ -4,10 +4,7 @@
 //! The peer is a responder in a process of its own that speaks TLS and answers at once.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
 
-#[path = "../../probe/benches/responder/mod.rs"]
-mod responder;
-
-use responder::Responder;
+use hostssl_test_support::responder::{self, Responder};
 use std::error::Error;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;

@@ -2,16 +2,10 @@
 //! `cargo bench -p hostssl-console`. The state is made by another process, so that its memory is not counted.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise and tells")]
-#![allow(dead_code, reason = "modules of tests, shared with them")]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-#[path = "../../store/tests/common/estate.rs"]
-mod estate;
-
-use common::{Served, Visitor, options, serve_over, simulation};
-use estate::Estate;
 use hostssl_store::{AuditStore, server_key};
+use hostssl_test_support::audited::AuditedFleet;
+use hostssl_test_support::served_console::{Served, Visitor, connector, options, serve_over, simulation};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -34,15 +28,15 @@ fn main() {
 
 fn make(directory: &Path) {
     let store = AuditStore::open(directory).unwrap();
-    let mut estate = Estate::large(SERVERS);
+    let mut fleet = AuditedFleet::large(SERVERS);
     for audit in 0..AUDITS {
-        estate.flip(usize::try_from(audit).unwrap(), 100);
-        store.save(&estate.report(audit)).unwrap();
+        fleet.flip(usize::try_from(audit).unwrap(), 100);
+        store.save(&fleet.report(audit)).unwrap();
     }
 }
 
 async fn measure() {
-    let served = serve_over(options(), common::connector(simulation(Duration::ZERO))).await;
+    let served = serve_over(options(), connector(simulation(Duration::ZERO))).await;
     let own = std::env::current_exe().unwrap();
     let began = Instant::now();
     let made = std::process::Command::new(own).arg("make").arg(served.directory.path()).status().unwrap();
@@ -50,7 +44,7 @@ async fn measure() {
     println!("{SERVERS} servers in {AUDITS} audits, kept in {:?}", began.elapsed());
     let visitor = served.visitor().await;
     println!("memory at the start: {} MB", memory());
-    let key = server_key(&Estate::large(100).id("server-00042"));
+    let key = server_key(&AuditedFleet::large(100).id("server-00042"));
     let runs = visitor.get("/runs").await.body;
     let run = runs.split("href=\"/runs/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     println!("{:<60} {:>9} {:>9} {:>9}", "page", "median", "worst", "KB");

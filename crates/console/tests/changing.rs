@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
 mod estate;
 
-use common::{Answer, Served, gated, options, serve_over};
 use estate::{
     OFF, OLD, allowed, apply, connector, ended, estate, field, first_wave, key, large_estate, save, with_shown,
 };
@@ -13,6 +11,7 @@ use hostssl_azure_sim::{Fault, FaultRule, Operation};
 use hostssl_console::{ConsoleOptions, Proxies};
 use hostssl_remediation::RunId;
 use hostssl_store::{AuditStore, OrderAct, Store, StoreReader};
+use hostssl_test_support::served_console::{HttpAnswer, Served, gated, options, serve_over};
 use std::time::Duration;
 
 #[tokio::test]
@@ -429,12 +428,12 @@ impl<'a> Person<'a> {
         Self { served, name, cookie: first.cookies(), csrf: first.csrf() }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> HttpAnswer {
         let lines = [("x-forwarded-user", self.name), ("cookie", self.cookie.as_str())];
         self.served.send("GET", path, &lines, "").await
     }
 
-    async fn post(&self, path: &str, fields: &str) -> Answer {
+    async fn post(&self, path: &str, fields: &str) -> HttpAnswer {
         let origin = format!("http://{}", self.served.host());
         let lines = [
             ("x-forwarded-user", self.name),

@@ -3,14 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
 mod estate;
 
-use common::{HOSTILE, serve_over};
 use estate::{OFF, allowed, connector, ended, estate, key};
 use hostssl_census::{Census, CensusLimits, KeptCensus, LogEnd, LogReader, SourceKind};
 use hostssl_model::ResourceId;
 use hostssl_store::AuditStore;
+use hostssl_test_support::served_console::{HOSTILE, serve_over};
 use jiff::Timestamp;
 use std::fmt::Write as _;
 

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
-
-use common::{Served, connector, gated, options, serve, serve_over, simulation};
 use futures::FutureExt as _;
 use hostssl_console::{Connect, Console, ConsoleOptions, ServeError, Trouble};
 use hostssl_model::{ControlId, SslEnforcement, Word};
 use hostssl_store::{AuditStore, Page, ServerFilter, StoreError};
+use hostssl_test_support::served_console::{Served, connector, gated, options, serve, serve_over, simulation};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

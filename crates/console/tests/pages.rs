@@ -3,12 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
 mod estate;
 
-use common::{options, serve, serve_over};
 use estate::{allowed, apply, connector, ended, estate};
 use hostssl_console::{ConsoleOptions, Preparation};
+use hostssl_test_support::served_console::{options, serve, serve_over};
 
 /// What the page has in its middle, with what differs from run to run made equal.
 fn main_of(html: &str) -> String {

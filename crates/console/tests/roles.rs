@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
 mod estate;
 
-use common::{Served, Visitor, options, serve, serve_over};
 use estate::{allowed, apply, connector, ended, estate, save};
 use hostssl_console::{ConsoleOptions, Proxies, Role, RoleHeader};
 use hostssl_store::StoreReader;
+use hostssl_test_support::served_console::{Served, Visitor, options, serve, serve_over};
 
 /// Every address that takes a form, with the role that it needs.
 const FORMS: [(&str, Role); 19] = [

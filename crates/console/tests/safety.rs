@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
-
-use common::{HOSTILE, Visitor, options, serve};
 use hostssl_console::{ConsoleOptions, Preparation, Proxies, TlsFiles};
+use hostssl_test_support::served_console::{HOSTILE, Visitor, exchange, options, serve};
 
 /// Every page there is after an audit.
 async fn pages(visitor: &Visitor<'_>) -> Vec<String> {
@@ -458,7 +456,7 @@ async fn with_tls_the_cookie_is_for_tls_alone() {
          content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let answer = common::exchange(stream, &request).await;
+    let answer = exchange(stream, &request).await;
     assert_eq!(answer.status, 303);
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-hostssl-") && cookie.contains("; Secure"), "{cookie}");

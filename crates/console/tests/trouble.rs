@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod common;
 mod estate;
 
-use common::{Served, gated, serve_over};
 use estate::{OFF, OLD, TENANT, allowed, apply, connector, ended, estate, field, first_wave, key, large_estate, save};
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
@@ -17,6 +15,7 @@ use hostssl_remediation::{
     Act, Direction, Ending, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId, SafeText,
 };
 use hostssl_store::{Store, StoreReader};
+use hostssl_test_support::served_console::{Served, gated, serve_over};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;

@@ -4,12 +4,7 @@
 //! values are put into those of `require_secure_transport`; everything else of the exchange stays as recorded.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
-#![allow(clippy::print_stdout, reason = "says when a test is skipped")]
 #![allow(unreachable_pub, missing_docs, reason = "a test binary is a crate of its own")]
-
-#[path = "../../azure/tests/common/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests of the client")]
-mod recorded;
 
 use azure_core::http::headers::Headers;
 use azure_core::http::request::{Body, Request};
@@ -23,7 +18,7 @@ use hostssl_remediation::{
 };
 use hostssl_test_support::clock::VirtualClock;
 use hostssl_test_support::journal::MemoryJournal;
-use recorded::Exchange;
+use hostssl_test_support::recordings::{self, RecordedExchange};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,8 +28,8 @@ use tokio::sync::watch;
 /// once behind its write; a run looks a second time before it ends, and reads what was read last.
 #[derive(Debug)]
 struct Tape {
-    left: Mutex<VecDeque<Exchange>>,
-    last: Mutex<Option<Exchange>>,
+    left: Mutex<VecDeque<RecordedExchange>>,
+    last: Mutex<Option<RecordedExchange>>,
     sent: Mutex<Vec<String>>,
 }
 
@@ -65,9 +60,9 @@ impl HttpClient for Tape {
 }
 
 /// A read, the write that followed it, its poll, and the read after it.
-fn windows<'a>(recordings: &'a [Exchange], source: &str, path: &str) -> Vec<&'a [Exchange]> {
-    let of_file = |window: &&[Exchange]| window.iter().all(|exchange| exchange.source == source);
-    let is_write = |window: &&[Exchange]| {
+fn windows<'a>(recordings: &'a [RecordedExchange], source: &str, path: &str) -> Vec<&'a [RecordedExchange]> {
+    let of_file = |window: &&[RecordedExchange]| window.iter().all(|exchange| exchange.source == source);
+    let is_write = |window: &&[RecordedExchange]| {
         let methods: Vec<&str> = window.iter().map(|exchange| exchange.method.as_str()).collect();
         methods == ["GET", "PATCH", "GET", "GET"]
             && window[1].path().contains(path)
@@ -77,13 +72,13 @@ fn windows<'a>(recordings: &'a [Exchange], source: &str, path: &str) -> Vec<&'a 
     recordings.windows(4).filter(of_file).filter(is_write).collect()
 }
 
-async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (Report, Vec<String>) {
+async fn replay(window: &[RecordedExchange], posture: &Posture, enforcement: bool) -> (Report, Vec<String>) {
     let tape = Arc::new(Tape {
         left: Mutex::new(window.iter().cloned().collect()),
         last: Mutex::default(),
         sent: Mutex::default(),
     });
-    let arm = recorded::client(Transport::new(tape.clone()));
+    let arm = recordings::client(Transport::new(tape.clone()));
     let tenant = Tenant { arm, principal: Principal::default() };
     let target = PlanTarget { posture, findings: &[] };
     let plan = plan(&PlanInputs {
@@ -128,10 +123,11 @@ async fn replay(window: &[Exchange], posture: &Posture, enforcement: bool) -> (R
 
 #[tokio::test(start_paused = true)]
 async fn the_single_server_is_switched_off_and_on_as_recorded() {
-    let Some(recordings) = recorded::recordings() else { return };
+    let Some(recordings) = recordings::recordings() else { return };
     let mut seen = Vec::new();
     for window in windows(&recordings, "test_postgres_server_mgmt.yaml", "/servers/") {
-        let of = |exchange: &Exchange| exchange.json()["properties"]["sslEnforcement"].as_str().unwrap().to_owned();
+        let of =
+            |exchange: &RecordedExchange| exchange.json()["properties"]["sslEnforcement"].as_str().unwrap().to_owned();
         let (before, after) = (of(&window[0]), of(&window[3]));
         if before == after {
             continue;
@@ -150,11 +146,11 @@ async fn the_single_server_is_switched_off_and_on_as_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn the_flexible_parameter_is_written_as_recorded() {
-    let Some(recordings) = recorded::recordings() else { return };
+    let Some(recordings) = recordings::recordings() else { return };
     let windows = windows(&recordings, "parameter_mgmt_excerpt.yaml", "/configurations/lock_timeout");
     assert_eq!(windows.len(), 1);
     let (before, after) = {
-        let of = |exchange: &Exchange| exchange.json()["properties"]["value"].as_str().unwrap().to_owned();
+        let of = |exchange: &RecordedExchange| exchange.json()["properties"]["value"].as_str().unwrap().to_owned();
         (of(&windows[0][0]), of(&windows[0][3]))
     };
     let ours = |text: &str| {
@@ -166,9 +162,9 @@ async fn the_flexible_parameter_is_written_as_recorded() {
             .replace(&value(&before), &value("off"))
             .replace(&value(&after), &value("on"))
     };
-    let window: Vec<Exchange> = windows[0]
+    let window: Vec<RecordedExchange> = windows[0]
         .iter()
-        .map(|exchange| Exchange { url: ours(&exchange.url), body: ours(&exchange.body), ..exchange.clone() })
+        .map(|exchange| RecordedExchange { url: ours(&exchange.url), body: ours(&exchange.body), ..exchange.clone() })
         .collect();
     let path = window[1].url.split("/configurations/").next().unwrap();
     let id = ResourceId::try_from(format!("/{}", path.splitn(4, '/').nth(3).unwrap()).as_str()).unwrap();

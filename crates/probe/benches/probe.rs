@@ -5,10 +5,6 @@
 //! of `scripts/install-wire-servers`; `openssl s_client`, which looks at TLS alone, is measured beside them.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run manually")]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-mod responder;
-
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::{Command, Stdio};
@@ -16,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use common::pki::{Wanted, root};
-use common::servers::{Server, Version};
 use futures::StreamExt as _;
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::target::ProbeTarget;
 use hostssl_probe::{ProbeOptions, Prober, probe_many};
-use responder::Responder;
+use hostssl_test_support::pki::{WantedCertificate, root};
+use hostssl_test_support::responder::{self, Responder};
+use hostssl_test_support::wire_servers::{ServerVersion, WireServer};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -66,14 +62,14 @@ const CLIENTS: u32 = 8;
 /// 200 addresses of one PostgreSQL 17, asked in three ways and by `openssl s_client`, which does one handshake and
 /// nothing else.
 fn real(runtime: &tokio::runtime::Runtime) -> Result<()> {
-    let Some(bin) = Version::Pg17.bin() else {
+    let Some(bin) = ServerVersion::Pg17.bin() else {
         println!("PostgreSQL 17 is not installed: run scripts/install-wire-servers");
         return Ok(());
     };
     let issuer = root("Benchmark root");
-    let identity = Wanted::new("127.0.0.1").ip("127.0.0.1").by(&issuer);
+    let identity = WantedCertificate::new("127.0.0.1").ip("127.0.0.1").by(&issuer);
     let settings = ["listen_addresses=0.0.0.0", "max_connections=500"];
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let (port, postmaster) = (server.address.port(), Some(server.pid()));
     let roots: Arc<[RootStore]> = Arc::from([RootStore::from_pem("benchmark", issuer.pem().as_bytes())?]);
     let ways =

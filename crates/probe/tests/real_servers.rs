@@ -10,14 +10,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::pki::{Wanted, root, rsa_key};
-use common::servers::{Identity, Server, Version, skip};
 use hostssl_probe::certificate::RootStore;
 use hostssl_probe::report::{
     ClientCertificate as Client, EndpointReport, ProtocolVersion, ReplicationMode, SslRequestOutcome as Ssl,
     StartupOutcome, Support, Weakness, WireVerdict,
 };
 use hostssl_probe::{ProbeOptions, Replication, StartupNames};
+use hostssl_test_support::pki::{WantedCertificate, root, rsa_key};
+use hostssl_test_support::postgres::skipped as skip;
+use hostssl_test_support::wire_servers::{ServerIdentity, ServerVersion, WireServer, program};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Patient: the machine may be busy, and no expectation rests on a time-out.
@@ -30,12 +31,12 @@ async fn probe(address: SocketAddr, options: ProbeOptions) -> EndpointReport {
 }
 
 /// An ECDSA certificate for the address that the tests use.
-fn identity() -> Identity {
-    Wanted::new("127.0.0.1").ip("127.0.0.1").by(&root("Test root"))
+fn identity() -> ServerIdentity {
+    WantedCertificate::new("127.0.0.1").ip("127.0.0.1").by(&root("Test root"))
 }
 
 fn pg15() -> Option<std::path::PathBuf> {
-    let bin = Version::Pg15.bin();
+    let bin = ServerVersion::Pg15.bin();
     if bin.is_none() {
         skip("PostgreSQL 15");
     }
@@ -58,8 +59,8 @@ const REPLICATION_TLS: &str = "hostssl replication all all scram-sha-256\n";
 #[tokio::test]
 async fn rules_of_pg_hba_conf() {
     let Some(bin) = pg15() else { return };
-    let with_tls = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
-    let without = Server::postgres(&bin, NOBODY, &[], None);
+    let with_tls = WireServer::postgres(&bin, NOBODY, &[], Some(&identity()));
+    let without = WireServer::postgres(&bin, NOBODY, &[], None);
     for case in [
         Case {
             name: "no TLS",
@@ -147,7 +148,7 @@ async fn rules_of_pg_hba_conf() {
 #[tokio::test]
 async fn holes_that_the_default_names_meet() {
     let Some(bin) = pg15() else { return };
-    let server = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+    let server = WireServer::postgres(&bin, NOBODY, &[], Some(&identity()));
     for (name, hba, hole) in [
         (
             "every database but the maintenance one",
@@ -197,7 +198,7 @@ async fn holes_for_names_that_only_the_caller_knows() {
     let hba = "host shop all all scram-sha-256\nhost all app all md5\nhostssl all all all scram-sha-256\n".to_owned();
     // For a user without a password, as "app" is here, this setting decides what the method "md5" asks for.
     let settings = ["password_encryption=md5"];
-    let server = Server::postgres(&bin, &(hba + REPLICATION_TLS), &settings, Some(&identity()));
+    let server = WireServer::postgres(&bin, &(hba + REPLICATION_TLS), &settings, Some(&identity()));
     // The proof covers what was probed, and no more.
     let report = probe(server.address, options()).await;
     assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
@@ -222,14 +223,16 @@ async fn holes_for_names_that_only_the_caller_knows() {
 /// Each connection costs the server a process, and a line in its log.
 #[tokio::test]
 async fn no_more_connections_than_the_facts_need() {
-    for (version, name) in
-        [(Version::Pg15, "PostgreSQL 15"), (Version::Pg17, "PostgreSQL 17"), (Version::Pg18, "PostgreSQL 18")]
-    {
+    for (version, name) in [
+        (ServerVersion::Pg15, "PostgreSQL 15"),
+        (ServerVersion::Pg17, "PostgreSQL 17"),
+        (ServerVersion::Pg18, "PostgreSQL 18"),
+    ] {
         let Some(bin) = version.bin() else {
             skip(name);
             continue;
         };
-        let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+        let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
         for (options, connections) in [(ProbeOptions { names: StartupNames::Fewest, ..options() }, 6), (options(), 13)]
         {
             let counted = common::Peer::balancer(vec![server.address]).await;
@@ -249,7 +252,7 @@ async fn no_more_connections_than_the_facts_need() {
 #[tokio::test]
 async fn several_servers_behind_one_address() {
     let Some(bin) = pg15() else { return };
-    let start = |hba| Server::postgres(&bin, hba, &[], Some(&identity()));
+    let start = |hba| WireServer::postgres(&bin, hba, &[], Some(&identity()));
     let (one, other) = (start("hostssl all all all scram-sha-256"), start("hostssl all all all scram-sha-256"));
     let open = start("host all all all scram-sha-256");
     let ask = async |servers: Vec<SocketAddr>, options: ProbeOptions| {
@@ -279,7 +282,7 @@ async fn several_servers_behind_one_address() {
 async fn replication_that_nobody_can_have() {
     let Some(bin) = pg15() else { return };
     let settings = ["max_wal_senders=0", "wal_level=minimal"];
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity()));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity()));
     let report = probe(server.address, options()).await;
     assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert!(report.reason.contains("no free WAL sender"), "{}", report.reason);
@@ -291,7 +294,7 @@ async fn replication_that_nobody_can_have() {
 #[tokio::test]
 async fn logical_replication_meets_ordinary_rules() {
     let Some(bin) = pg15() else { return };
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
     let both = ProbeOptions { replication: vec![Replication::Physical, Replication::Logical], ..options() };
     let report = probe(server.address, both).await;
     assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
@@ -306,8 +309,8 @@ async fn logical_replication_meets_ordinary_rules() {
 #[tokio::test]
 async fn client_certificates() {
     let Some(bin) = pg15() else { return };
-    let demanded = Identity { client_roots: Some(root("Clients").pem()), ..identity() };
-    let server = Server::postgres(&bin, NOBODY, &[], Some(&demanded));
+    let demanded = ServerIdentity { client_roots: Some(root("Clients").pem()), ..identity() };
+    let server = WireServer::postgres(&bin, NOBODY, &[], Some(&demanded));
     for (name, hba, expected) in [
         ("by a rule", "hostssl all all all scram-sha-256 clientcert=verify-ca", Client::Required),
         ("as the method", "hostssl all all all cert", Client::Required),
@@ -323,7 +326,8 @@ async fn client_certificates() {
 #[tokio::test]
 async fn versions_of_tls() {
     let Some(bin) = pg15() else { return };
-    let identity = Identity::clone(&Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root")));
+    let identity =
+        ServerIdentity::clone(&WantedCertificate::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root")));
     use Support::{Accepted as Yes, Refused as No};
     for (min, max, expected, verdict) in [
         ("TLSv1", "", [No, Yes, Yes, Yes, Yes], WireVerdict::Enforced),
@@ -338,7 +342,7 @@ async fn versions_of_tls() {
         let max_setting = format!("ssl_max_protocol_version={max}");
         // OpenSSL has old versions at security level 0 only.
         let settings = [min_setting.as_str(), &max_setting, "ssl_ciphers=DEFAULT@SECLEVEL=0"];
-        let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+        let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
         let report = probe(server.address, options()).await;
         assert_eq!(report.verdict, verdict, "{min}..{max}: {}", report.reason);
         let found: Vec<_> = report.tls.unwrap().versions.iter().map(|version| version.support).collect();
@@ -352,9 +356,9 @@ async fn versions_of_tls() {
 #[tokio::test]
 async fn suites_and_groups() {
     let Some(bin) = pg15() else { return };
-    let identity = Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
+    let identity = WantedCertificate::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
     let settings = ["ssl_ciphers=ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA", "ssl_prefer_server_ciphers=on"];
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let all = ProbeOptions { cipher_suites: true, groups: true, ..options() };
     let report = probe(server.address, all).await;
     let tls = report.tls.unwrap();
@@ -372,9 +376,9 @@ async fn suites_and_groups() {
 #[tokio::test]
 async fn a_suite_that_our_client_does_not_have() {
     let Some(bin) = pg15() else { return };
-    let identity = Wanted::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
+    let identity = WantedCertificate::new("x").ip("127.0.0.1").key(rsa_key(2048)).by(&root("Test root"));
     let settings = ["ssl_ciphers=AES128-SHA", "ssl_max_protocol_version=TLSv1.2"];
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let report = probe(server.address, options()).await;
     assert_eq!(report.verdict, WireVerdict::Enforced, "{}", report.reason);
     assert!(report.reason.contains("TLS was not completed"), "{}", report.reason);
@@ -385,7 +389,7 @@ async fn a_suite_that_our_client_does_not_have() {
     assert_eq!(tls.versions[3].support, Support::Accepted);
     // A server without encryption in its TLS protects nobody.
     let settings = ["ssl_ciphers=NULL-SHA256@SECLEVEL=0", "ssl_max_protocol_version=TLSv1.2"];
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &settings, Some(&identity));
     let report = probe(server.address, options()).await;
     assert_eq!(report.verdict, WireVerdict::Inconclusive, "{}", report.reason);
     assert!(report.weaknesses.contains(&Weakness::WeakCipherSuite), "{:?}", report.weaknesses);
@@ -396,7 +400,7 @@ async fn a_server_without_a_free_slot() {
     let Some(bin) = pg15() else { return };
     let settings = ["max_connections=1", "superuser_reserved_connections=0", "max_wal_senders=0"];
     let server =
-        Server::postgres(&bin, "hostssl all all all md5\nhost all all all trust", &settings, Some(&identity()));
+        WireServer::postgres(&bin, "hostssl all all all md5\nhost all all all trust", &settings, Some(&identity()));
     let mut holder = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let startup = b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0";
     holder.write_all(startup).await.unwrap();
@@ -409,15 +413,15 @@ async fn a_server_without_a_free_slot() {
 #[tokio::test]
 async fn direct_tls_and_stuffing_by_version() {
     for (version, name, direct) in [
-        (Version::Pg15, "PostgreSQL 15", Support::Refused),
-        (Version::Pg17, "PostgreSQL 17", Support::Accepted),
-        (Version::Pg18, "PostgreSQL 18", Support::Accepted),
+        (ServerVersion::Pg15, "PostgreSQL 15", Support::Refused),
+        (ServerVersion::Pg17, "PostgreSQL 17", Support::Accepted),
+        (ServerVersion::Pg18, "PostgreSQL 18", Support::Accepted),
     ] {
         let Some(bin) = version.bin() else {
             skip(name);
             continue;
         };
-        let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+        let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
         let all =
             ProbeOptions { direct_tls_without_alpn: true, startup_stuffing: true, gss_encryption: true, ..options() };
         let report = probe(server.address, all).await;
@@ -434,10 +438,10 @@ async fn direct_tls_and_stuffing_by_version() {
 
 #[tokio::test]
 async fn a_target_that_asks_for_direct_tls() {
-    let Some(bin) = Version::Pg17.bin() else {
+    let Some(bin) = ServerVersion::Pg17.bin() else {
         return skip("PostgreSQL 17");
     };
-    let server = Server::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
+    let server = WireServer::postgres(&bin, "hostssl all all all scram-sha-256", &[], Some(&identity()));
     let text = format!("host=127.0.0.1 port={} sslnegotiation=direct", server.address.port());
     let target = hostssl_probe::target::ProbeTarget::parse(&text).unwrap().remove(0);
     let report = hostssl_probe::Prober::new(options()).unwrap().probe(&target).await.remove(0);
@@ -448,14 +452,14 @@ async fn a_target_that_asks_for_direct_tls() {
 #[tokio::test]
 async fn pgbouncer() {
     let identity = identity();
-    let clients = Identity { client_roots: Some(root("Clients").pem()), ..identity.clone() };
+    let clients = ServerIdentity { client_roots: Some(root("Clients").pem()), ..identity.clone() };
     for (mode, identity, verdict, ssl, client) in [
         ("disable", &identity, WireVerdict::PlaintextOnly, Ssl::N, None),
         ("allow", &identity, WireVerdict::Optional, Ssl::S, Some(Client::Requested)),
         ("require", &identity, WireVerdict::Enforced, Ssl::S, Some(Client::Requested)),
         ("verify-full", &clients, WireVerdict::Enforced, Ssl::S, Some(Client::Required)),
     ] {
-        let Some(server) = Server::pgbouncer(&format!("client_tls_sslmode = {mode}"), identity) else {
+        let Some(server) = WireServer::pgbouncer(&format!("client_tls_sslmode = {mode}"), identity) else {
             return skip("pgbouncer");
         };
         // pgbouncer 1.18 has no replication connections, and looks at TLS before it says so.
@@ -469,8 +473,8 @@ async fn pgbouncer() {
 async fn stunnel() {
     let Some(bin) = pg15() else { return };
     let behind =
-        Server::postgres(&bin, "host all all all scram-sha-256\nhost replication all all scram-sha-256", &[], None);
-    let Some(server) = Server::stunnel(behind.address, &identity()) else {
+        WireServer::postgres(&bin, "host all all all scram-sha-256\nhost replication all all scram-sha-256", &[], None);
+    let Some(server) = WireServer::stunnel(behind.address, &identity()) else {
         return skip("stunnel");
     };
     let report = probe(server.address, options()).await;
@@ -482,13 +486,13 @@ async fn stunnel() {
 #[tokio::test]
 async fn pgpool() {
     let Some(bin) = pg15() else { return };
-    let behind = Server::postgres(&bin, "host all all all password", &[], None);
+    let behind = WireServer::postgres(&bin, "host all all all password", &[], None);
     for (hba, verdict) in [
         ("hostssl all all 0.0.0.0/0 password\n", WireVerdict::Enforced),
         ("host all all 0.0.0.0/0 password\n", WireVerdict::Optional),
         ("hostnossl all all 0.0.0.0/0 password\n", WireVerdict::PlaintextOnly),
     ] {
-        let Some(server) = Server::pgpool(behind.address, hba, &identity()) else {
+        let Some(server) = WireServer::pgpool(behind.address, hba, &identity()) else {
             return skip("pgpool");
         };
         let report = probe(server.address, options()).await;
@@ -499,13 +503,13 @@ async fn pgpool() {
 /// The judgement of certificates, beside what psql says of the same server.
 mod certificates {
     use super::*;
-    use common::pki::{by_openssl, intermediate, intermediate_for_clients};
     use hostssl_probe::Prober;
     use hostssl_probe::target::ProbeTarget;
+    use hostssl_test_support::pki::{by_openssl, intermediate, intermediate_for_clients};
 
     struct Case {
         name: &'static str,
-        identity: Identity,
+        identity: ServerIdentity,
         host: &'static str,
         roots: String,
         /// libpq's verdict, RFC 9525's verdict.
@@ -535,7 +539,7 @@ mod certificates {
         let (mine, other) = (root("Mine"), root("Other"));
         let middle = intermediate("Middle", &mine);
         let of_clients = intermediate_for_clients("Of clients", &mine);
-        let good = || Wanted::new("db.example").dns("db.example");
+        let good = || WantedCertificate::new("db.example").dns("db.example");
         let itself = good().self_signed();
         let case = |name, identity, host, expected, weaknesses| Case {
             name,
@@ -590,29 +594,29 @@ mod certificates {
             },
             case(
                 "common name only",
-                Wanted::new("db.example").by(&mine),
+                WantedCertificate::new("db.example").by(&mine),
                 "db.example",
                 (true, false),
                 &[Weakness::CertificateLegacyName],
             ),
             case(
                 "common name beside an address",
-                Wanted::new("db.example").ip("192.0.2.1").by(&mine),
+                WantedCertificate::new("db.example").ip("192.0.2.1").by(&mine),
                 "db.example",
                 (true, false),
                 &[Weakness::CertificateLegacyName],
             ),
             case(
                 "common name beside another name",
-                Wanted::new("db.example").dns("other.example").by(&mine),
+                WantedCertificate::new("db.example").dns("other.example").by(&mine),
                 "db.example",
                 (false, false),
                 &[Weakness::CertificateHostMismatch],
             ),
-            case("address", Wanted::new("x").ip("127.0.0.1").by(&mine), "127.0.0.1", (true, true), &[]),
+            case("address", WantedCertificate::new("x").ip("127.0.0.1").by(&mine), "127.0.0.1", (true, true), &[]),
             case(
                 "another address",
-                Wanted::new("x").ip("192.0.2.1").by(&mine),
+                WantedCertificate::new("x").ip("192.0.2.1").by(&mine),
                 "127.0.0.1",
                 (false, false),
                 &[Weakness::CertificateHostMismatch],
@@ -646,17 +650,23 @@ mod certificates {
                 (false, false),
                 &[Weakness::CertificateUntrusted],
             ),
-            case("wildcard", Wanted::new("x").dns("*.eu.example").by(&mine), "db.eu.example", (true, true), &[]),
+            case(
+                "wildcard",
+                WantedCertificate::new("x").dns("*.eu.example").by(&mine),
+                "db.eu.example",
+                (true, true),
+                &[],
+            ),
             case(
                 "wildcard over two labels",
-                Wanted::new("x").dns("*.eu.example").by(&mine),
+                WantedCertificate::new("x").dns("*.eu.example").by(&mine),
                 "a.b.eu.example",
                 (false, false),
                 &[Weakness::CertificateHostMismatch],
             ),
             case(
                 "wildcard before one label",
-                Wanted::new("x").dns("*.example").by(&mine),
+                WantedCertificate::new("x").dns("*.example").by(&mine),
                 "db.example",
                 (true, false),
                 &[Weakness::CertificateLegacyName],
@@ -667,8 +677,8 @@ mod certificates {
     #[tokio::test]
     async fn as_psql_judges_them() {
         let Some(bin) = pg15() else { return };
-        let psql = common::servers::program("psql");
-        let server = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+        let psql = program("psql");
+        let server = WireServer::postgres(&bin, NOBODY, &[], Some(&identity()));
         for case in cases() {
             server.reload("hostssl all all all scram-sha-256", Some(&case.identity));
             let store = RootStore::from_pem("test", case.roots.as_bytes()).unwrap();
@@ -697,8 +707,8 @@ mod certificates {
     #[tokio::test]
     async fn algorithms_that_we_do_not_have() {
         let Some(bin) = pg15() else { return };
-        let psql = common::servers::program("psql");
-        let server = Server::postgres(&bin, NOBODY, &[], Some(&identity()));
+        let psql = program("psql");
+        let server = WireServer::postgres(&bin, NOBODY, &[], Some(&identity()));
         let (rsa, ed448) = (["-newkey", "rsa:2048"], ["-newkey", "ed448"]);
         let p521 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
         let p256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];

@@ -30,16 +30,6 @@ impl KeptRun {
             Self::Apply(run) => run.id.as_str(),
         }
     }
-
-    /// The word in text and JSON: `audit`, `probe` or `apply`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Audit(_) => "audit",
-            Self::Probe(_) => "probe",
-            Self::Apply(_) => "apply",
-        }
-    }
 }
 
 impl AuditStore {

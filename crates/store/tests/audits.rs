@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "common/estate.rs"]
-mod estate;
-
-use estate::{Estate, forbidden};
 use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Kind, Outcome, Scope, Standing, Word};
 use hostssl_store::{
     AuditStore, Enforcement, Page, ServerFilter, ServerSort, Store, StoreError, StoreReader, server_key,
 };
+use hostssl_test_support::audited::{AuditedFleet, SUBSCRIPTIONS, forbidden};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,12 +26,12 @@ fn names(store: &AuditStore, audit: &hostssl_store::AuditEntry, filter: &ServerF
 fn what_goes_in_comes_out() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let report = Estate::small().report(1);
+    let report = AuditedFleet::small().report(1);
     let audit = save(&store, &report);
     assert_eq!(audit.tally.servers(), report.summary.servers);
     assert_eq!((audit.summary, audit.complete, audit.whole, audit.stopped), (report.summary, false, true, false));
     let back = store.report(&audit, &ServerFilter::default()).unwrap();
-    // The order within a report is that of the subscriptions' names and the ids, which the estate keeps.
+    // The order within a report is that of the subscriptions' names and the ids, which the fleet keeps.
     assert_eq!(format!("{back:#?}"), format!("{report:#?}"));
     assert!(matches!(store.save(&report), Err(StoreError::AuditExists(_))));
 }
@@ -43,7 +40,7 @@ fn what_goes_in_comes_out() {
 fn servers_are_found_sorted_and_paged() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let audit = save(&store, &Estate::small().report(1));
+    let audit = save(&store, &AuditedFleet::small().report(1));
     let with = |change: fn(&mut ServerFilter)| {
         let mut filter = ServerFilter::default();
         change(&mut filter);
@@ -59,7 +56,7 @@ fn servers_are_found_sorted_and_paged() {
     assert_eq!(with(|f| f.search = "%".into()), [""; 0]);
     assert_eq!(with(|f| f.search = "' OR 1=1 --".into()), [""; 0]);
     assert_eq!(with(|f| f.state = "Ready".into()).len(), 5);
-    assert_eq!(with(|f| f.subscription = estate::SUBSCRIPTIONS[1].1.into()), ["Legacy", "payroll"]);
+    assert_eq!(with(|f| f.subscription = SUBSCRIPTIONS[1].1.into()), ["Legacy", "payroll"]);
 
     let page = |sort, descending, number, size| {
         store.servers(&audit, &ServerFilter::default(), sort, descending, Page { number, size }).unwrap()
@@ -91,12 +88,12 @@ fn servers_are_found_sorted_and_paged() {
 fn one_server_with_its_evidence_and_its_history() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut estate = Estate::small();
-    let first = save(&store, &estate.report(1));
-    save(&store, &estate.report(2));
-    estate.set("catalog", "on");
-    let third = save(&store, &estate.report(3));
-    let key = server_key(&estate.id("catalog"));
+    let mut fleet = AuditedFleet::small();
+    let first = save(&store, &fleet.report(1));
+    save(&store, &fleet.report(2));
+    fleet.set("catalog", "on");
+    let third = save(&store, &fleet.report(3));
+    let key = server_key(&fleet.id("catalog"));
     let server = store.server(&third, &key).unwrap().unwrap();
     assert_eq!(server.row.name, "catalog");
     let reading = &server.readings[0];
@@ -111,7 +108,7 @@ fn one_server_with_its_evidence_and_its_history() {
     assert_eq!(told, [(yes, vec!["require_secure_transport off → on".to_owned()]), (no, vec![]), (no, vec![])]);
     assert_eq!(store.last_audit_of(&key).unwrap().unwrap().id, third.id);
     // Since the first audit for what never changed, since the third for what did.
-    let since = |name: &str| store.server(&third, &server_key(&estate.id(name))).unwrap().unwrap().row.since_ms;
+    let since = |name: &str| store.server(&third, &server_key(&fleet.id(name))).unwrap().unwrap().row.since_ms;
     assert_eq!((since("replica"), since("catalog")), (first.started_ms, third.started_ms));
     assert!(store.server(&third, "no such key").unwrap().is_none());
 
@@ -130,11 +127,11 @@ fn one_server_with_its_evidence_and_its_history() {
 fn a_server_that_comes_and_one_that_goes_are_changes() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut estate = Estate::small();
-    let first = save(&store, &estate.report(1));
-    estate.remove("orders");
-    estate.add("fresh", "off");
-    let second = save(&store, &estate.report(2));
+    let mut fleet = AuditedFleet::small();
+    let first = save(&store, &fleet.report(1));
+    fleet.remove("orders");
+    fleet.add("fresh", "off");
+    let second = save(&store, &fleet.report(2));
     let (changes, total) = store.changes(&second, &first, 1).unwrap();
     assert_eq!((changes.len(), total), (1, 2), "the count is of all");
     let (changes, _) = store.changes(&second, &first, 10).unwrap();
@@ -142,8 +139,8 @@ fn a_server_that_comes_and_one_that_goes_are_changes() {
     let (yes, no) = (Some(Standing::NotProbed), Some(Standing::NotEnforced));
     assert_eq!(told, [("fresh", None, no), ("orders", yes, None)]);
     assert_eq!(store.lost_sight(&second, &first).unwrap(), 0, "what is gone did enforce");
-    estate.remove("fresh");
-    let third = save(&store, &estate.report(3));
+    fleet.remove("fresh");
+    let third = save(&store, &fleet.report(3));
     assert_eq!(store.lost_sight(&third, &second).unwrap(), 1);
     assert_eq!(store.lost_sight(&store.latest().unwrap().unwrap(), &second).unwrap(), 1, "in the present, too");
 }
@@ -153,19 +150,19 @@ fn the_latest_is_one_that_says_something_about_everything() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
     assert!(store.latest().unwrap().is_none());
-    let estate = Estate::small();
-    let mut narrow = estate.report(1);
+    let fleet = AuditedFleet::small();
+    let mut narrow = fleet.report(1);
     narrow.run.scope = Scope { servers: vec!["orders".into()], ..Scope::default() };
     let narrow = save(&store, &narrow);
     assert_eq!(store.latest().unwrap().unwrap().id, narrow.id, "better than nothing");
-    let mut stopped = estate.report(2);
+    let mut stopped = fleet.report(2);
     let blind = hostssl_model::Unchecked::new(hostssl_model::Reason::Interrupted, "stopped");
     stopped.gaps.push(Gap { scope: GapScope::AllSubscriptions, blind });
     let stopped = save(&store, &stopped);
     assert!(stopped.stopped);
     assert_eq!(store.latest().unwrap().unwrap().id, stopped.id);
-    let whole = save(&store, &estate.report(3));
-    let mut later = estate.report(4);
+    let whole = save(&store, &fleet.report(3));
+    let mut later = fleet.report(4);
     later.gaps = stopped_gaps();
     save(&store, &later);
     assert_eq!(store.latest().unwrap().unwrap().id, whole.id);
@@ -181,7 +178,7 @@ fn stopped_gaps() -> Vec<Gap> {
 fn gaps_are_told_by_reason() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let audit = save(&store, &Estate::small().report(1));
+    let audit = save(&store, &AuditedFleet::small().report(1));
     let groups = store.gap_groups(&audit).unwrap();
     assert_eq!(groups.len(), 1);
     assert_eq!((groups[0].reason.as_str(), groups[0].servers, groups[0].places), ("permission", 1, 0));
@@ -198,13 +195,13 @@ fn gaps_are_told_by_reason() {
 fn a_server_with_several_gaps_counts_once_and_its_permissions_stand_together() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut report = Estate::small().report(1);
+    let mut report = AuditedFleet::small().report(1);
     let mut again = report.gaps[0].clone();
     assert!(again.scope.is_server());
     // Azure spells ids now like this, now like that.
     again.scope = GapScope::read(&again.scope.to_string().to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"));
     again.blind.missing_permission = Some("Another/action".into());
-    let place = Gap { scope: GapScope::Subscription(estate::SUBSCRIPTIONS[1].1.into()), blind: again.blind.clone() };
+    let place = Gap { scope: GapScope::Subscription(SUBSCRIPTIONS[1].1.into()), blind: again.blind.clone() };
     report.gaps.extend([again, place.clone(), place]);
     let audit = save(&store, &report);
     let groups = store.gap_groups(&audit).unwrap();
@@ -218,8 +215,8 @@ fn a_server_with_several_gaps_counts_once_and_its_permissions_stand_together() {
 fn gaps_of_places_are_told_apart_and_those_of_servers_are_not_among_them() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut report = Estate::small().report(1);
-    let known = GapScope::Subscription(estate::SUBSCRIPTIONS[1].1.into());
+    let mut report = AuditedFleet::small().report(1);
+    let known = GapScope::Subscription(SUBSCRIPTIONS[1].1.into());
     // A management group whose name sorts before the subscription's, twice: its subscriptions and its descendants.
     let group = GapScope::ManagementGroup("Alpha platform".into());
     let places = [&group, &known, &group, &GapScope::Tenant("t".into()), &GapScope::AllSubscriptions];
@@ -230,7 +227,7 @@ fn gaps_of_places_are_told_apart_and_those_of_servers_are_not_among_them() {
     assert_eq!(found.len(), 4, "the gap of a server is not one of a place: {found:?}");
     assert_eq!((of(&group).count, of(&group).name.as_deref()), (2, None));
     assert_eq!(found[0].scope, group, "what hides most comes first");
-    assert_eq!((of(&known).count, of(&known).name.as_deref()), (1, Some(estate::SUBSCRIPTIONS[1].0)));
+    assert_eq!((of(&known).count, of(&known).name.as_deref()), (1, Some(SUBSCRIPTIONS[1].0)));
     let permission = forbidden().missing_permission.unwrap();
     assert!(
         found.iter().all(|gap| gap.reason.as_str() == "permission" && *gap.permissions == [permission.to_string()])
@@ -242,13 +239,13 @@ fn gaps_of_places_are_told_apart_and_those_of_servers_are_not_among_them() {
 fn old_audits_go_with_what_only_they_needed() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut estate = Estate::small();
-    estate.add("gone", "on");
+    let mut fleet = AuditedFleet::small();
+    fleet.add("gone", "on");
     for minute in 1..=3 {
-        save(&store, &estate.report(minute));
+        save(&store, &fleet.report(minute));
     }
-    estate.remove("gone");
-    let last = save(&store, &estate.report(4));
+    fleet.remove("gone");
+    let last = save(&store, &fleet.report(4));
     let count = |table: &str| {
         let path = directory.path().join("hostssl.db");
         let sql = format!("SELECT count(*) FROM {table}");
@@ -271,7 +268,7 @@ fn audits_are_kept_while_another_process_changes_servers() {
         for (number, store) in stores.iter().enumerate() {
             scope.spawn(move || {
                 for minute in 0..5 {
-                    store.save(&Estate::small().report(number as u64 * 10 + minute)).unwrap();
+                    store.save(&AuditedFleet::small().report(number as u64 * 10 + minute)).unwrap();
                     store.latest().unwrap().unwrap();
                 }
             });
@@ -301,7 +298,7 @@ fn a_state_of_version_1_is_brought_up_to_date_with_its_run() {
     released(directory.path());
     assert!(matches!(StoreReader::open(directory.path()), Err(StoreError::OlderVersion { found: 1, known: 9 })));
     let store = AuditStore::open(directory.path()).unwrap();
-    let audit = save(&store, &Estate::small().report(1));
+    let audit = save(&store, &AuditedFleet::small().report(1));
     assert_eq!(store.latest().unwrap().unwrap().id, audit.id);
     let runs = StoreReader::open(directory.path()).unwrap().runs().unwrap();
     assert_eq!(runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run-1"]);
@@ -328,12 +325,12 @@ fn a_directory_of_a_newer_version_is_left_alone() {
 fn the_cost_of_a_hundred_audits_of_ten_thousand_servers() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut estate = Estate::large(10_000);
+    let mut fleet = AuditedFleet::large(10_000);
     let began = std::time::Instant::now();
     for minute in 0..100 {
         // One in a hundred servers changes between two audits.
-        estate.flip(minute as usize, 100);
-        store.save(&estate.report(minute)).unwrap();
+        fleet.flip(minute as usize, 100);
+        store.save(&fleet.report(minute)).unwrap();
     }
     println!("one audit kept in {:?}", began.elapsed() / 100);
     let bytes = std::fs::metadata(directory.path().join("hostssl.db")).unwrap().len();
@@ -365,7 +362,7 @@ fn the_cost_of_a_hundred_audits_of_ten_thousand_servers() {
     time("changes", &|| drop(store.changes(&audit, &previous, 20).unwrap()));
     time("controls", &|| drop(store.control_tallies(&audit).unwrap()));
     time("gap groups", &|| drop(store.gap_groups(&audit).unwrap()));
-    let key = server_key(&estate.id("server-00042"));
+    let key = server_key(&fleet.id("server-00042"));
     time("history", &|| drop(store.history(&key, 100).unwrap()));
     time("server", &|| drop(store.server(&audit, &key).unwrap()));
     time("report", &|| drop(store.report(&audit, &ServerFilter::default()).unwrap()));
@@ -408,7 +405,7 @@ fn opening_it_again_leaves_the_locks_alone() {
     use std::os::unix::fs::MetadataExt as _;
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    save(&store, &Estate::small().report(1));
+    save(&store, &AuditedFleet::small().report(1));
     let inode = std::fs::metadata(directory.path().join("hostssl.db")).unwrap().ino();
     let locks = || {
         let held = std::fs::read_to_string("/proc/locks").unwrap();
@@ -425,7 +422,7 @@ fn opening_it_again_leaves_the_locks_alone() {
 fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let mut report = Estate::small().report(1);
+    let mut report = AuditedFleet::small().report(1);
     let all = report.servers.len() as u64;
     report.servers[0].server.tags = [("ENVIRONMENT", "staging"), ("owner", "Shop")].into_iter().collect();
     report.servers[1].server.tags = hostssl_model::Tags::default();
@@ -473,7 +470,7 @@ fn tags_are_counted_and_chosen_by_and_a_state_from_before_has_them_too() {
     let store = AuditStore::open(directory.path()).unwrap();
     assert_eq!(told(&store, &audit), expected);
     // What is deleted leaves no tags behind.
-    store.save(&Estate::small().report(2)).unwrap();
+    store.save(&AuditedFleet::small().report(2)).unwrap();
     store.prune(1).unwrap();
     let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
     let left: i64 = database
@@ -494,7 +491,7 @@ fn latest_key(store: &AuditStore, audit: &hostssl_store::AuditEntry) -> String {
 fn intact() -> (tempfile::TempDir, hostssl_store::AuditEntry, StoreReader, rusqlite::Connection) {
     let directory = tempfile::tempdir().unwrap();
     let store = AuditStore::open(directory.path()).unwrap();
-    let audit = save(&store, &Estate::small().report(1));
+    let audit = save(&store, &AuditedFleet::small().report(1));
     let reader = StoreReader::open(directory.path()).unwrap();
     reader.check_documents(&audit).unwrap();
     let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();

@@ -2,15 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "common/estate.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod estate;
-
-use estate::Estate;
 use hostssl_remediation::{
     Approved, ExecutionEvent, Executor, ExecutorOptions, PlanOptions, RunId, RunOutcome, SystemClock,
 };
 use hostssl_store::{AuditStore, Store};
+use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::*;
 use hostssl_test_support::world::{InjectedFault, World};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,14 +28,14 @@ fn audits_that_are_saved_beside_a_run_do_not_break_it_off() {
     std::thread::scope(|threads| {
         threads.spawn(|| {
             let audits = AuditStore::open(path).unwrap();
-            let mut estate = Estate::large(2_000);
+            let mut fleet = AuditedFleet::large(2_000);
             for minute in 1.. {
                 if over.load(Ordering::SeqCst) {
                     break;
                 }
                 // Facts that did not change would be kept already, and cost next to nothing.
-                estate.flip(0, 1);
-                audits.save(&estate.report(minute)).unwrap();
+                fleet.flip(0, 1);
+                audits.save(&fleet.report(minute)).unwrap();
                 saved.fetch_add(1, Ordering::SeqCst);
             }
         });

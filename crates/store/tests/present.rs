@@ -2,10 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[path = "common/estate.rs"]
-mod estate;
-
-use estate::Estate;
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
     AuditReport, ControlId, Kind, Outcome, Parameter, ParameterName, Reading, Reason, Scope, Standing, Standings,
@@ -15,6 +11,7 @@ use hostssl_remediation::{Act, Direction, Ending, Journal as _, JournalEvent, Jo
 use hostssl_store::{
     AuditEntry, AuditStore, Page, ServerFilter, ServerReason, ServerRow, ServerSort, Store, server_key,
 };
+use hostssl_test_support::audited::AuditedFleet;
 use hostssl_test_support::fleet::{PlannerKnowledge, flexible};
 
 const ALL: Page = Page { number: 0, size: 1000 };
@@ -43,43 +40,43 @@ fn opened() -> (tempfile::TempDir, AuditStore) {
 #[test]
 fn an_audit_that_did_not_probe_erases_nothing() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
-    estate.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
-    store.save(&estate.report_by(1, &wire())).unwrap();
+    let mut fleet = AuditedFleet::small();
+    fleet.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
+    store.save(&fleet.report_by(1, &wire())).unwrap();
     let before = (now(&store).standings, row(&store, "orders").failing);
-    estate.probe("orders", &[]);
-    store.save(&estate.report(2)).unwrap();
+    fleet.probe("orders", &[]);
+    store.save(&fleet.report(2)).unwrap();
     let orders = row(&store, "orders");
     let wire = orders.wire.as_ref().and_then(Word::known);
     assert_eq!((orders.standing, wire), (Standing::AcceptsPlaintext, Some(WorstListener::Optional)));
     assert_eq!((orders.outcome, orders.probed_ms.is_some()), (Outcome::Fail, true));
     assert_eq!((now(&store).standings, orders.failing), before);
     // The page of the server still has the listeners, and says which audit probed.
-    let detail = store.server(&now(&store), &server_key(&estate.id("orders"))).unwrap().unwrap();
-    assert_eq!((detail.wire.len(), detail.probed_by), (2, Some(estate.report(1).run.id)));
+    let detail = store.server(&now(&store), &server_key(&fleet.id("orders"))).unwrap().unwrap();
+    assert_eq!((detail.wire.len(), detail.probed_by), (2, Some(fleet.report(1).run.id)));
     // So have its exported report and the filter.
     let filter = ServerFilter { standings: vec![Standing::AcceptsPlaintext], ..ServerFilter::default() };
     let report = store.report(&now(&store), &filter).unwrap();
     assert_eq!(report.servers.iter().map(Standing::of).collect::<Vec<_>>(), [Standing::AcceptsPlaintext]);
     // What the audit itself saw is what its report counts, in the console as in `runs show`.
-    let second = store.audit(&estate.report(2).run.id).unwrap().unwrap();
+    let second = store.audit(&fleet.report(2).run.id).unwrap().unwrap();
     let seen = store.seen_standings(&second).unwrap();
-    assert_eq!(seen, Standings::of(&estate.report(2).servers));
+    assert_eq!(seen, Standings::of(&fleet.report(2).servers));
     assert_ne!(seen, second.standings);
     // The audit alone is what it was.
-    let alone = store.audit(&estate.report(2).run.id).unwrap().unwrap();
-    let alone = store.server(&alone, &server_key(&estate.id("orders"))).unwrap().unwrap();
+    let alone = store.audit(&fleet.report(2).run.id).unwrap().unwrap();
+    let alone = store.server(&alone, &server_key(&fleet.id("orders"))).unwrap().unwrap();
     assert!(alone.wire.is_empty());
 }
 
 #[test]
 fn the_evidence_outlives_the_audit_that_gathered_it() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
-    estate.probe("orders", &[(5432, ACCEPTS)]);
-    store.save(&estate.report_by(1, &wire())).unwrap();
-    estate.probe("orders", &[]);
-    store.save(&estate.report(2)).unwrap();
+    let mut fleet = AuditedFleet::small();
+    fleet.probe("orders", &[(5432, ACCEPTS)]);
+    store.save(&fleet.report_by(1, &wire())).unwrap();
+    fleet.probe("orders", &[]);
+    store.save(&fleet.report(2)).unwrap();
     store.prune(1).unwrap();
     assert_eq!(row(&store, "orders").standing, Standing::AcceptsPlaintext);
 }
@@ -87,12 +84,12 @@ fn the_evidence_outlives_the_audit_that_gathered_it() {
 #[test]
 fn the_order_in_which_audits_are_kept_does_not_matter() {
     let reports = || {
-        let mut estate = Estate::small();
-        estate.probe("orders", &[(5432, ACCEPTS)]);
-        let first = estate.report_by(1, &wire());
-        estate.probe("orders", &[]);
-        estate.set("catalog", "on");
-        [first, estate.report(2)]
+        let mut fleet = AuditedFleet::small();
+        fleet.probe("orders", &[(5432, ACCEPTS)]);
+        let first = fleet.report_by(1, &wire());
+        fleet.probe("orders", &[]);
+        fleet.set("catalog", "on");
+        [first, fleet.report(2)]
     };
     let told = |store: &AuditStore| {
         let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
@@ -108,12 +105,12 @@ fn the_order_in_which_audits_are_kept_does_not_matter() {
 #[test]
 fn a_newer_look_at_a_few_is_in_every_count() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
-    let whole = estate.report(1);
+    let mut fleet = AuditedFleet::small();
+    let whole = fleet.report(1);
     store.save(&whole).unwrap();
     let before = now(&store);
-    estate.set("catalog", "on");
-    let mut narrow = estate.report(2);
+    fleet.set("catalog", "on");
+    let mut narrow = fleet.report(2);
     narrow.servers.retain(|server| server.server.name() == "catalog");
     narrow.run.scope = Scope { servers: vec!["catalog".into()], ..Scope::default() };
     store.save(&narrow).unwrap();
@@ -132,11 +129,11 @@ fn a_newer_look_at_a_few_is_in_every_count() {
 async fn what_a_run_wrote_and_read_back_counts_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let plan = PlannerKnowledge::new(vec![flexible("a", "off", "TLSv1.2"), flexible("b", "off", "TLSv1.2")]).plan();
-    let mut estate = Estate::small();
-    estate.rename("catalog", &plan.steps()[0].server);
-    estate.probe("a", &[(5432, ACCEPTS)]);
+    let mut fleet = AuditedFleet::small();
+    fleet.rename("catalog", &plan.steps()[0].server);
+    fleet.probe("a", &[(5432, ACCEPTS)]);
     let store = AuditStore::open(directory.path()).unwrap();
-    store.save(&estate.report_by(1, &wire())).unwrap();
+    store.save(&fleet.report_by(1, &wire())).unwrap();
     assert_eq!(row(&store, "a").standing, Standing::NotEnforced);
 
     let journal = Store::open(directory.path()).unwrap();
@@ -178,13 +175,13 @@ async fn what_a_run_wrote_and_read_back_counts_at_once() {
 #[test]
 fn a_server_is_counted_by_its_own_reason() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
+    let mut fleet = AuditedFleet::small();
     let stopped = || Reading::Unknown(Unchecked::new(Reason::Stopped, "the server is stopped"));
     for setting in [ParameterName::RequireSecureTransport, ParameterName::SslMinProtocolVersion] {
-        estate.read("orders", setting, stopped());
+        fleet.read("orders", setting, stopped());
     }
-    estate.set("replica", "on");
-    store.save(&estate.report(1)).unwrap();
+    fleet.set("replica", "on");
+    store.save(&fleet.report(1)).unwrap();
     let facets = store.facets(&now(&store)).unwrap();
     let count = |wanted| facets.reasons.iter().find(|(one, _)| one.known() == Some(wanted)).map(|(_, n)| *n);
     // The replica runs, and was read; only the comparison with its stopped primary was not possible.
@@ -196,14 +193,14 @@ fn a_server_is_counted_by_its_own_reason() {
 #[test]
 fn what_waits_for_a_restart_is_not_in_effect() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
+    let mut fleet = AuditedFleet::small();
     for (server, setting, value) in [
         ("orders", ParameterName::SslMinProtocolVersion, "TLSv1.3"),
         ("catalog", ParameterName::RequireSecureTransport, "on"),
     ] {
-        estate.read(server, setting, Reading::Known(Parameter::in_effect(setting, value).waiting_for_restart(true)));
+        fleet.read(server, setting, Reading::Known(Parameter::in_effect(setting, value).waiting_for_restart(true)));
     }
-    store.save(&estate.report(1)).unwrap();
+    store.save(&fleet.report(1)).unwrap();
     assert_eq!(row(&store, "orders").pending, [Word::Known(ParameterName::SslMinProtocolVersion)]);
     assert_eq!((row(&store, "catalog").standing, row(&store, "catalog").pending.len()), (Standing::NotEnforced, 1));
 }
@@ -212,12 +209,12 @@ fn what_waits_for_a_restart_is_not_in_effect() {
 #[test]
 fn the_present_of_an_older_state_is_made_of_its_audits() {
     let (directory, store) = opened();
-    let mut estate = Estate::small();
-    estate.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
-    store.save(&estate.report_by(1, &wire())).unwrap();
-    estate.probe("orders", &[]);
-    estate.set("catalog", "on");
-    store.save(&estate.report(2)).unwrap();
+    let mut fleet = AuditedFleet::small();
+    fleet.probe("orders", &[(5432, REFUSES), (6432, ACCEPTS)]);
+    store.save(&fleet.report_by(1, &wire())).unwrap();
+    fleet.probe("orders", &[]);
+    fleet.set("catalog", "on");
+    store.save(&fleet.report(2)).unwrap();
     let told = |store: &AuditStore| {
         let rows = store.servers(&now(store), &ServerFilter::default(), ServerSort::Name, false, ALL).unwrap().rows;
         let then = store.audit(&now(store).id).unwrap().unwrap().standings;
@@ -243,7 +240,7 @@ fn the_present_of_an_older_state_is_made_of_its_audits() {
 #[test]
 fn words_of_another_version_stay_what_they_are() {
     let (directory, store) = opened();
-    store.save(&Estate::small().report(1)).unwrap();
+    store.save(&AuditedFleet::small().report(1)).unwrap();
     let raw = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
     raw.execute_batch(
         "UPDATE servers SET kind = 'managed-instance' WHERE name = 'orders';
@@ -286,9 +283,9 @@ fn rewrite(directory: &tempfile::TempDir, server: &str, changes: &[(&str, &str, 
 #[test]
 fn documents_of_another_version_are_unknown_where_their_words_are() {
     let (directory, store) = opened();
-    let mut estate = Estate::small();
-    estate.probe("orders", &[(5432, REFUSES)]);
-    store.save(&estate.report_by(1, &wire())).unwrap();
+    let mut fleet = AuditedFleet::small();
+    fleet.probe("orders", &[(5432, REFUSES)]);
+    store.save(&fleet.report_by(1, &wire())).unwrap();
     let audit = now(&store);
     let known = store.report(&audit, &ServerFilter::default()).unwrap();
     rewrite(
@@ -323,7 +320,7 @@ fn documents_of_another_version_are_unknown_where_their_words_are() {
         assert!(second.blind.detail.contains(word), "{word}: {}", second.blind.detail);
     }
     // Its page has everything that was kept, and says what is not known.
-    let detail = store.server(&audit, &server_key(&estate.id("orders"))).unwrap().unwrap();
+    let detail = store.server(&audit, &server_key(&fleet.id("orders"))).unwrap().unwrap();
     assert!(detail.readings.iter().any(|reading| reading.name() == Word::Other("ssl_ecdh_curve".into())));
     assert_eq!(detail.newer.len(), 3, "{:?}", detail.newer);
 }
@@ -331,27 +328,27 @@ fn documents_of_another_version_are_unknown_where_their_words_are() {
 #[test]
 fn floors_are_sorted_by_what_they_accept() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
+    let mut fleet = AuditedFleet::small();
     let floor = |value| Reading::Known(Parameter::in_effect(ParameterName::SslMinProtocolVersion, value));
     for (server, value) in [("catalog", "TLSv1.3"), ("orders", "TLSv1"), ("replica", "TLSv1.2")] {
-        estate.read(server, ParameterName::SslMinProtocolVersion, floor(value));
+        fleet.read(server, ParameterName::SslMinProtocolVersion, floor(value));
     }
-    estate.read(
+    fleet.read(
         "Legacy",
         ParameterName::MinimalTlsVersion,
         Reading::Known(Parameter::in_effect(ParameterName::MinimalTlsVersion, "TLSEnforcementDisabled")),
     );
-    store.save(&estate.report(1)).unwrap();
+    store.save(&fleet.report(1)).unwrap();
     let page = store.servers(&now(&store), &ServerFilter::default(), ServerSort::Tls, false, ALL).unwrap();
     let names: Vec<String> = page.rows.into_iter().map(|row| row.name).collect();
     assert_eq!(names, ["Legacy", "orders", "replica", "catalog", "payroll"], "the loosest first, unknown last");
 }
 
 /// The report of an audit of some controls alone: it read what those need, and nothing else.
-fn of_some(estate: &Estate, minute: u64, controls: &[ControlId]) -> AuditReport {
+fn of_some(fleet: &AuditedFleet, minute: u64, controls: &[ControlId]) -> AuditReport {
     let ids: Vec<String> = controls.iter().map(ToString::to_string).collect();
     let profile = Profile::find("baseline").unwrap().narrowed(&ids).unwrap();
-    let mut report = estate.report_by(minute, &profile);
+    let mut report = fleet.report_by(minute, &profile);
     let settings: Vec<_> = ParameterName::ALL
         .into_iter()
         .filter(|name| name.is_switch() == controls.contains(&ControlId::RequireSecureTransport))
@@ -373,8 +370,8 @@ fn tallies(store: &AuditStore) -> Vec<(String, u64, u64)> {
 #[test]
 fn an_audit_of_some_controls_says_nothing_of_the_others() {
     let (_directory, store) = opened();
-    let mut estate = Estate::small();
-    let whole = estate.report(1);
+    let mut fleet = AuditedFleet::small();
+    let whole = fleet.report(1);
     store.save(&whole).unwrap();
     let (before, counted) = (now(&store), tallies(&store));
     let rows = |store: &AuditStore| {
@@ -383,7 +380,7 @@ fn an_audit_of_some_controls_says_nothing_of_the_others() {
         told.collect::<Vec<_>>()
     };
     let known = rows(&store);
-    let narrowed = of_some(&estate, 2, &[ControlId::MinimumTlsVersion]);
+    let narrowed = of_some(&fleet, 2, &[ControlId::MinimumTlsVersion]);
     let seen = Standings::of(&narrowed.servers);
     assert!(seen.unknown > before.standings.unknown, "alone, it does not know who enforces: {seen:?}");
     store.save(&narrowed).unwrap();
@@ -400,8 +397,8 @@ fn an_audit_of_some_controls_says_nothing_of_the_others() {
         row(store, name).failing.contains(&Word::Known(ControlId::RequireSecureTransport))
     };
     assert!(fails(&store, "catalog"));
-    estate.set("catalog", "on");
-    store.save(&of_some(&estate, 3, &[ControlId::RequireSecureTransport])).unwrap();
+    fleet.set("catalog", "on");
+    store.save(&of_some(&fleet, 3, &[ControlId::RequireSecureTransport])).unwrap();
     assert!(!fails(&store, "catalog"));
     assert_eq!(now(&store).standings.not_enforced, before.standings.not_enforced - 1);
     let of_switch =
@@ -409,8 +406,8 @@ fn an_audit_of_some_controls_says_nothing_of_the_others() {
     assert_eq!(of_switch(tallies(&store)).unwrap().1, of_switch(counted).unwrap().1 - 1);
 
     // It is compared with one of the same controls, and what is kept for the present outlives it.
-    store.save(&of_some(&estate, 4, &[ControlId::MinimumTlsVersion])).unwrap();
-    let newest = store.audit(&estate.report(4).run.id).unwrap().unwrap();
+    store.save(&of_some(&fleet, 4, &[ControlId::MinimumTlsVersion])).unwrap();
+    let newest = store.audit(&fleet.report(4).run.id).unwrap().unwrap();
     assert_eq!(store.previous(&newest).unwrap().map(|one| one.id), Some(narrowed.run.id));
     assert_eq!(store.previous(&now(&store)).unwrap().map(|one| one.id), None);
     let known = rows(&store);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -40,15 +41,25 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-fn skipped(what: &str) {
+/// Says that a test is skipped for want of a program; a failure where CI is set, so that no run passes by skipping.
+pub fn skipped(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} is not installed: scripts/install-wire-servers");
-    let line = format!("skipped: {what} is not installed (scripts/install-wire-servers)\n");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    note(&format!("skipped: {what} is not installed (scripts/install-wire-servers)"));
 }
 
-fn unprivileged(program: &Path) -> Command {
-    let id = Command::new("id").arg("-u").output().unwrap();
-    if id.stdout != b"0\n" {
+/// Writes a line past the test harness, which keeps what is printed to itself when a test passes.
+pub(crate) fn note(line: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
+}
+
+pub(crate) fn is_root() -> bool {
+    static ROOT: LazyLock<bool> = LazyLock::new(|| Command::new("id").arg("-u").output().unwrap().stdout == b"0\n");
+    *ROOT
+}
+
+/// A command that runs a program unprivileged. setpriv becomes the program, so that the child is the server itself.
+pub(crate) fn unprivileged(program: &Path) -> Command {
+    if !is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
@@ -63,7 +74,7 @@ pub fn done(command: &mut Command) -> Output {
     output
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test binary uses what it needs of this")]
 
-use super::common::{Answer, Visitor, options};
 use futures::FutureExt as _;
 use hostssl_azure::{Arm, Cloud, RequestLimits};
 use hostssl_azure_sim::{
@@ -12,6 +11,7 @@ use hostssl_azure_sim::{
 use hostssl_console::{Connect, ConsoleOptions, Trouble};
 use hostssl_model::Principal;
 use hostssl_ops::Tenant;
+use hostssl_test_support::served_console::{HttpAnswer, Visitor, options};
 use std::sync::Arc;
 
 pub(crate) const TENANT: &str = "10000000-0000-4000-8000-000000000001";
@@ -83,7 +83,7 @@ pub(crate) async fn key(visitor: &Visitor<'_>, name: &str) -> String {
 }
 
 /// Waits until what was asked for is made or done: events end then.
-pub(crate) async fn ended(visitor: &Visitor<'_>, answer: &Answer) -> (String, Answer) {
+pub(crate) async fn ended(visitor: &Visitor<'_>, answer: &HttpAnswer) -> (String, HttpAnswer) {
     assert_eq!(answer.status, 303, "{}", answer.body);
     let address = answer.header("location").to_owned();
     let events = visitor.get(&format!("{address}/events")).await;
@@ -97,7 +97,7 @@ pub(crate) fn field(page: &str, name: &str) -> String {
     behind.split('"').next().unwrap().to_owned()
 }
 
-pub(crate) async fn save(visitor: &Visitor<'_>, server: &str, fields: &str) -> (String, Answer) {
+pub(crate) async fn save(visitor: &Visitor<'_>, server: &str, fields: &str) -> (String, HttpAnswer) {
     let key = key(visitor, server).await;
     let fields = with_shown(visitor, &key, fields).await;
     let asked = visitor.post(&format!("/servers/{key}/plan"), &fields).await;
@@ -112,7 +112,7 @@ pub(crate) async fn with_shown(visitor: &Visitor<'_>, key: &str, fields: &str) -
     format!("{fields}&shown-enforcement={enforcement}&shown-minimum={minimum}")
 }
 
-pub(crate) async fn apply(visitor: &Visitor<'_>, plan: &(String, Answer)) -> Answer {
+pub(crate) async fn apply(visitor: &Visitor<'_>, plan: &(String, HttpAnswer)) -> HttpAnswer {
     let hash = field(&plan.1.body, "hash");
     visitor.post(&format!("{}/apply", plan.0), &format!("&hash={hash}")).await
 }

@@ -1,6 +1,6 @@
 //! A crash before and after every journal write and every request, for every kind of step, over seeds.
 
-use crate::case::{Case, both, id, run};
+use super::case::{Case, both, id, run};
 use crate::common::{SUBSCRIPTION, limits, scenario, tenant_through};
 use azure_core::http::request::Request;
 use azure_core::http::{AsyncRawResponse, HttpClient};
@@ -213,7 +213,7 @@ impl World {
         let tenant = tenant_through(&self.simulation, transport, limits(), watch::channel(None).1);
         let journal = CrashingJournal { inner: &self.journal, crash: &self.crash };
         let (_interrupt, stop) = watch::channel(None);
-        let mut options = crate::case::patient();
+        let mut options = super::case::patient();
         options.max_parallel = self.max_parallel;
         // Fewer polls, and so fewer points that are alike.
         (options.first_wait, options.longest_wait) = (Duration::from_secs(4), Duration::from_secs(40));

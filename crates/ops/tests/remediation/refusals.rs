@@ -1,6 +1,6 @@
 //! Plans and runs that are not for here and now, and identities that may not write: refused before the first write.
 
-use crate::case::{Case, id, patient, run, switch};
+use super::case::{Case, id, patient, run, switch};
 use hostssl_azure_sim::{Fault, FaultRule, FaultScope, Operation};
 use hostssl_ops::RemediationError;
 use hostssl_remediation::{Approved, ContextMismatch, ExecuteError, LoadedRun, NotApproved, Plan, StepStatus};

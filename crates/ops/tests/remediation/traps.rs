@@ -1,6 +1,6 @@
 //! Each of the simulator's traps has its right ending.
 
-use crate::case::{Case, both, floor, id, patient, step, switch};
+use super::case::{Case, both, floor, id, patient, step, switch};
 use crate::common::{limits, tenant_through};
 use azure_core::http::request::Request;
 use azure_core::http::{AsyncRawResponse, HttpClient, Method};
@@ -240,7 +240,7 @@ async fn a_refusal_for_an_hour_keeps_nobody() {
         // A wait that is longer than the whole patience is not begun.
         let refused = during == writes && retry_after == 3600;
         assert_eq!(line.status == StepStatus::TimedOut && !line.open, refused, "{during:?}: {line:?}");
-        let stored = hostssl_remediation::Journal::load(&case.journal, &crate::case::run()).await.unwrap();
+        let stored = hostssl_remediation::Journal::load(&case.journal, &super::case::run()).await.unwrap();
         let open = stored.load().unwrap().state.steps().iter().filter(|step| step.apply.is_open()).count();
         assert_eq!(open, usize::from(during == POLLS), "{during:?}");
     }

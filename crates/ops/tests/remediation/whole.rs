@@ -1,6 +1,6 @@
 //! The whole way there and back, for both generations.
 
-use crate::case::{Case, both, floor, id, switch};
+use super::case::{Case, both, floor, id, switch};
 use crate::common::SUBSCRIPTION;
 use hostssl_azure_sim::{Kind, Server};
 use hostssl_model::TlsVersion;

@@ -2,9 +2,6 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
-pub(crate) mod pki;
-pub(crate) mod servers;
-
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;

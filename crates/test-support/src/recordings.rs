@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 /// One recorded exchange.
 #[derive(Debug, Clone)]
-pub struct Exchange {
+pub struct RecordedExchange {
     /// The file that it comes from.
     pub source: String,
     pub method: String,
@@ -26,7 +26,7 @@ pub struct Exchange {
     pub body: String,
 }
 
-impl Exchange {
+impl RecordedExchange {
     /// An answer that was not recorded as such, but taken out of something that was.
     pub fn made(source: &str, url: &str, body: &Value) -> Self {
         let (source, url) = (source.to_owned(), url.to_owned());
@@ -54,13 +54,13 @@ pub fn folder(name: &str) -> Option<PathBuf> {
     let found = candidates.into_iter().find(|candidate| candidate.is_dir());
     if found.is_none() {
         assert!(std::env::var_os("CI").is_none(), "CI needs the recordings: set HOSTSSL_RECORDINGS");
-        println!("skipped: no {name} here; HOSTSSL_RECORDINGS names the folder that holds them");
+        crate::postgres::note(&format!("skipped: no {name} here; HOSTSSL_RECORDINGS names the folder that holds them"));
     }
     found
 }
 
 /// Every recorded exchange with Resource Manager.
-pub fn recordings() -> Option<Vec<Exchange>> {
+pub fn recordings() -> Option<Vec<RecordedExchange>> {
     let mut exchanges = Vec::new();
     for file in files(&folder("azure-recordings")?) {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -78,7 +78,7 @@ pub fn recordings() -> Option<Vec<Exchange>> {
 }
 
 /// Reads both forms of cassettes.
-fn read(source: &str, interaction: &Value) -> Exchange {
+fn read(source: &str, interaction: &Value) -> RecordedExchange {
     let (request, response) = (&interaction["request"], &interaction["response"]);
     let body = match &response["body"] {
         Value::Object(body) => match body.get("string").or(body.get("data")) {
@@ -94,7 +94,7 @@ fn read(source: &str, interaction: &Value) -> Exchange {
         other => other.as_str().unwrap_or_default().to_owned(),
     };
     let headers = response["headers"].as_object().into_iter().flatten();
-    Exchange {
+    RecordedExchange {
         source: source.to_owned(),
         method: request["method"].as_str().unwrap_or("GET").to_owned(),
         url: request["uri"].as_str().unwrap_or_default().to_owned(),
@@ -117,10 +117,10 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Answers each request from the exchanges with its method and path, whatever the api-version; 404 otherwise.
 #[derive(Debug)]
-pub struct Cassette(HashMap<(String, String), Exchange>);
+pub struct Cassette(HashMap<(String, String), RecordedExchange>);
 
 impl Cassette {
-    pub fn of(exchanges: impl IntoIterator<Item = Exchange>) -> Arm {
+    pub fn of(exchanges: impl IntoIterator<Item = RecordedExchange>) -> Arm {
         let by_request = exchanges.into_iter().map(|e| ((e.method.clone(), e.path()), e)).collect();
         client(Transport::new(Arc::new(Self(by_request))))
     }

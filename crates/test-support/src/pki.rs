@@ -5,9 +5,9 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, SanType,
 };
 
-use super::servers::Identity;
+use crate::wire_servers::ServerIdentity;
 
-pub(crate) type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub type TestIssuer = CertifiedIssuer<'static, KeyPair>;
 
 /// The days from today, in rcgen's terms: only the year is exact, which is all that these tests need.
 fn year(offset: i32) -> i32 {
@@ -31,93 +31,93 @@ fn issuing(name: &str) -> CertificateParams {
     params
 }
 
-pub(crate) fn root(name: &str) -> Issuer {
+pub fn root(name: &str) -> TestIssuer {
     CertifiedIssuer::self_signed(issuing(name), KeyPair::generate().unwrap()).unwrap()
 }
 
 /// An issuer whose certificates are for clients alone.
-pub(crate) fn intermediate_for_clients(name: &str, by: &Issuer) -> Issuer {
+pub fn intermediate_for_clients(name: &str, by: &TestIssuer) -> TestIssuer {
     let mut params = issuing(name);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), by).unwrap()
 }
 
-pub(crate) fn intermediate(name: &str, by: &Issuer) -> Issuer {
+pub fn intermediate(name: &str, by: &TestIssuer) -> TestIssuer {
     CertifiedIssuer::signed_by(issuing(name), KeyPair::generate().unwrap(), by).unwrap()
 }
 
 /// A certificate for a server, as it is wanted.
-pub(crate) struct Wanted {
+pub struct WantedCertificate {
     params: CertificateParams,
     key: KeyPair,
 }
 
-impl Wanted {
-    pub(crate) fn new(common_name: &str) -> Self {
+impl WantedCertificate {
+    pub fn new(common_name: &str) -> Self {
         Self { params: named(common_name), key: KeyPair::generate().unwrap() }
     }
 
-    pub(crate) fn dns(mut self, name: &str) -> Self {
+    pub fn dns(mut self, name: &str) -> Self {
         self.params.subject_alt_names.push(SanType::DnsName(name.try_into().unwrap()));
         self
     }
 
-    pub(crate) fn ip(mut self, address: &str) -> Self {
+    pub fn ip(mut self, address: &str) -> Self {
         self.params.subject_alt_names.push(SanType::IpAddress(address.parse().unwrap()));
         self
     }
 
-    pub(crate) fn expired(mut self) -> Self {
+    pub fn expired(mut self) -> Self {
         self.params.not_after = rcgen::date_time_ymd(year(-1), 1, 1);
         self
     }
 
-    pub(crate) fn not_yet_valid(mut self) -> Self {
+    pub fn not_yet_valid(mut self) -> Self {
         self.params.not_before = rcgen::date_time_ymd(year(1), 1, 1);
         self
     }
 
-    pub(crate) fn for_clients(mut self) -> Self {
+    pub fn for_clients(mut self) -> Self {
         self.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self
     }
 
-    pub(crate) fn for_anything(mut self) -> Self {
+    pub fn for_anything(mut self) -> Self {
         self.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any];
         self
     }
 
     /// Whose key may do nothing that a handshake needs.
-    pub(crate) fn for_signing_lists(mut self) -> Self {
+    pub fn for_signing_lists(mut self) -> Self {
         self.params.key_usages = vec![KeyUsagePurpose::CrlSign];
         self
     }
 
-    pub(crate) fn key(mut self, key: KeyPair) -> Self {
+    pub fn key(mut self, key: KeyPair) -> Self {
         self.key = key;
         self
     }
 
-    pub(crate) fn by(self, issuer: &Issuer) -> Identity {
+    pub fn by(self, issuer: &TestIssuer) -> ServerIdentity {
         self.by_with(issuer, &[])
     }
 
     /// Issued by `issuer`, and sent with the certificates `with`.
-    pub(crate) fn by_with(self, issuer: &Issuer, with: &[&Issuer]) -> Identity {
+    pub fn by_with(self, issuer: &TestIssuer, with: &[&TestIssuer]) -> ServerIdentity {
         let certificate = self.params.signed_by(&self.key, issuer).unwrap();
         let rest: String = with.iter().map(|issuer| issuer.pem()).collect();
-        Identity { chain: certificate.pem() + &rest, key: self.key.serialize_pem(), client_roots: None }
+        ServerIdentity { chain: certificate.pem() + &rest, key: self.key.serialize_pem(), client_roots: None }
     }
 
-    pub(crate) fn self_signed(mut self) -> Identity {
+    pub fn self_signed(mut self) -> ServerIdentity {
         self.params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = self.params.self_signed(&self.key).unwrap();
-        Identity { chain: certificate.pem(), key: self.key.serialize_pem(), client_roots: None }
+        ServerIdentity { chain: certificate.pem(), key: self.key.serialize_pem(), client_roots: None }
     }
 }
 
 /// An RSA key, which rcgen cannot make with ring, by openssl.
-pub(crate) fn rsa_key(bits: u32) -> KeyPair {
+pub fn rsa_key(bits: u32) -> KeyPair {
     let size = format!("rsa_keygen_bits:{bits}");
     let output = std::process::Command::new("openssl")
         .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", &size])
@@ -128,7 +128,7 @@ pub(crate) fn rsa_key(bits: u32) -> KeyPair {
 
 /// A root with a key of `issuer` (as openssl's -newkey names it, with its options) and what it issued to `db.example`, by
 /// openssl: neither rcgen nor ring has the algorithms. Returns the root's PEM too.
-pub(crate) fn by_openssl(issuer: &[&str], leaf: &[&str]) -> (String, Identity) {
+pub fn by_openssl(issuer: &[&str], leaf: &[&str]) -> (String, ServerIdentity) {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, arguments: &[&str]| {
         let output = std::process::Command::new("openssl")
@@ -148,5 +148,5 @@ pub(crate) fn by_openssl(issuer: &[&str], leaf: &[&str]) -> (String, Identity) {
         &[leaf, &of_root, &["subjectAltName=DNS:db.example", "-addext", "basicConstraints=CA:FALSE"]].concat(),
     );
     let key = std::fs::read_to_string(folder.path().join("leaf.key")).unwrap();
-    (root, Identity { chain, key, client_roots: None })
+    (root, ServerIdentity { chain, key, client_roots: None })
 }

@@ -3,11 +3,5 @@
 #![allow(unreachable_pub, reason = "a test binary is a crate of its own")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
-#[path = "../common/mod.rs"]
 mod common;
-
-mod case;
-mod crashes;
-mod refusals;
-mod traps;
-mod whole;
+mod remediation;

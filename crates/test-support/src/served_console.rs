@@ -1,7 +1,5 @@
 //! A console on a free port of loopback over a simulated Azure, and a client that sends what it is told to.
 
-#![allow(dead_code, reason = "each test binary uses what it needs of this")]
-
 use futures::FutureExt as _;
 use hostssl_audit::Profile;
 use hostssl_azure::{Arm, Cloud, RequestLimits};
@@ -20,9 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A name that would do harm if it were anything but text.
-pub(crate) const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}gnp.\u{7}";
+pub const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}gnp.\u{7}";
 
-pub(crate) fn options() -> ConsoleOptions {
+pub fn options() -> ConsoleOptions {
     ConsoleOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         hosts: Vec::new(),
@@ -46,7 +44,7 @@ pub(crate) fn options() -> ConsoleOptions {
 }
 
 /// Two subscriptions, one of a hostile name, with three servers.
-pub(crate) fn simulation(latency: Duration) -> Simulation {
+pub fn simulation(latency: Duration) -> Simulation {
     let subscription = |id: u32, name: &str, servers| Subscription {
         id: format!("20000000-0000-4000-8000-00000000000{id}"),
         name: name.to_owned(),
@@ -69,7 +67,7 @@ pub(crate) fn simulation(latency: Duration) -> Simulation {
 }
 
 /// Signs in to a simulation.
-pub(crate) fn connector(simulation: Simulation) -> Connect {
+pub fn connector(simulation: Simulation) -> Connect {
     Arc::new(move |stop| {
         let simulation = simulation.clone();
         async move {
@@ -86,7 +84,7 @@ pub(crate) fn connector(simulation: Simulation) -> Connect {
 }
 
 /// The same behind a gate: nobody is signed in before it is opened, so that an audit lasts as long as a test wants.
-pub(crate) fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
+pub fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
     let (gate, opened) = watch::channel(false);
     let behind: Connect = Arc::new(move |stop| {
         let (connect, mut opened) = (connect.clone(), opened.clone());
@@ -100,12 +98,12 @@ pub(crate) fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
 }
 
 /// A console that is being served.
-pub(crate) struct Served {
-    pub(crate) port: u16,
-    pub(crate) link: String,
+pub struct Served {
+    pub port: u16,
+    pub link: String,
     /// One for each person that the console was started for.
-    pub(crate) links: Vec<String>,
-    pub(crate) directory: TempDir,
+    pub links: Vec<String>,
+    pub directory: TempDir,
     task: JoinHandle<()>,
 }
 
@@ -115,11 +113,11 @@ impl Drop for Served {
     }
 }
 
-pub(crate) async fn serve(options: ConsoleOptions) -> Served {
+pub async fn serve(options: ConsoleOptions) -> Served {
     serve_over(options, connector(simulation(Duration::ZERO))).await
 }
 
-pub(crate) async fn serve_over(options: ConsoleOptions, connect: Connect) -> Served {
+pub async fn serve_over(options: ConsoleOptions, connect: Connect) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let listener = Console::listen(options.listen).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -132,25 +130,25 @@ pub(crate) async fn serve_over(options: ConsoleOptions, connect: Connect) -> Ser
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HashMap<String, Vec<String>>,
-    pub(crate) body: String,
+pub struct HttpAnswer {
+    pub status: u16,
+    pub headers: HashMap<String, Vec<String>>,
+    pub body: String,
 }
 
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> &str {
+impl HttpAnswer {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|values| values.first()).map_or("", String::as_str)
     }
 
     /// The cookies that it sets, as `name=value`.
-    pub(crate) fn cookies(&self) -> String {
+    pub fn cookies(&self) -> String {
         let set = self.headers.get("set-cookie").into_iter().flatten();
         set.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
     }
 
     /// The token in its forms.
-    pub(crate) fn csrf(&self) -> String {
+    pub fn csrf(&self) -> String {
         let behind = self.body.split_once("name=\"csrf\" value=\"").unwrap().1;
         behind.split('"').next().unwrap().to_owned()
     }
@@ -158,22 +156,22 @@ impl Answer {
 
 impl Served {
     /// A console on a port with its link, in a directory, served by a task.
-    pub(crate) fn of(port: u16, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
+    pub fn of(port: u16, link: &str, directory: TempDir, task: JoinHandle<()>) -> Self {
         Self { port, link: path_of(link), links: Vec::new(), directory, task }
     }
 
-    pub(crate) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// Sends a request as it is and reads the answer to its end.
-    pub(crate) async fn raw(&self, request: &str) -> Answer {
+    pub async fn raw(&self, request: &str) -> HttpAnswer {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         exchange(stream, request).await
     }
 
     /// Sends a request with these lines of the head.
-    pub(crate) async fn send(&self, method: &str, path: &str, lines: &[(&str, &str)], body: &str) -> Answer {
+    pub async fn send(&self, method: &str, path: &str, lines: &[(&str, &str)], body: &str) -> HttpAnswer {
         let host = self.host();
         let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         if !lines.iter().any(|(name, _)| *name == "host") {
@@ -187,7 +185,7 @@ impl Served {
     }
 
     /// Signs in by the link.
-    pub(crate) async fn visitor(&self) -> Visitor<'_> {
+    pub async fn visitor(&self) -> Visitor<'_> {
         let page = self.send("GET", &self.link, &[], "").await;
         assert_eq!(page.status, 200, "{}", page.body);
         assert!(page.cookies().is_empty(), "looking at the link signed in");
@@ -197,7 +195,7 @@ impl Served {
     }
 
     /// Presses the button on the page of a link.
-    pub(crate) async fn press_sign_in(&self, link: &str) -> Answer {
+    pub async fn press_sign_in(&self, link: &str) -> HttpAnswer {
         let token = link.split_once("token=").unwrap().1;
         let origin = format!("http://{}", self.host());
         let lines = [("origin", origin.as_str()), ("content-type", "application/x-www-form-urlencoded")];
@@ -211,31 +209,31 @@ fn path_of(link: &str) -> String {
 }
 
 /// Somebody who is signed in.
-pub(crate) struct Visitor<'a> {
-    pub(crate) served: &'a Served,
-    pub(crate) cookie: String,
+pub struct Visitor<'a> {
+    pub served: &'a Served,
+    pub cookie: String,
 }
 
 impl Visitor<'_> {
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> HttpAnswer {
         self.served.send("GET", path, &[("cookie", &self.cookie)], "").await
     }
 
     /// Sends a form as a page of the console does.
-    pub(crate) async fn post(&self, path: &str, fields: &str) -> Answer {
+    pub async fn post(&self, path: &str, fields: &str) -> HttpAnswer {
         let csrf = self.get("/runs").await.csrf();
         let origin = format!("http://{}", self.served.host());
         self.post_as(path, &origin, &format!("csrf={csrf}{fields}")).await
     }
 
-    pub(crate) async fn post_as(&self, path: &str, origin: &str, body: &str) -> Answer {
+    pub async fn post_as(&self, path: &str, origin: &str, body: &str) -> HttpAnswer {
         let form = "application/x-www-form-urlencoded";
         let lines = [("cookie", self.cookie.as_str()), ("origin", origin), ("content-type", form)];
         self.served.send("POST", path, &lines, body).await
     }
 
     /// Starts an audit and waits until it is kept; its address.
-    pub(crate) async fn audit(&self) -> String {
+    pub async fn audit(&self) -> String {
         let started = self.post("/runs", "").await;
         assert_eq!(started.status, 303, "{}", started.body);
         let address = started.header("location").to_owned();
@@ -245,7 +243,7 @@ impl Visitor<'_> {
     }
 }
 
-pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> Answer {
+pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> HttpAnswer {
     // A server that refuses early may close before it has read everything.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut bytes = Vec::new();
@@ -253,7 +251,7 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, r
     parse(&bytes)
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+fn parse(bytes: &[u8]) -> HttpAnswer {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let mut lines = head.lines();
@@ -264,7 +262,7 @@ fn parse(bytes: &[u8]) -> Answer {
     }
     let chunked = headers.contains_key("transfer-encoding");
     let body = if chunked { unchunk(body) } else { body.to_owned() };
-    Answer { status, headers, body }
+    HttpAnswer { status, headers, body }
 }
 
 fn unchunk(mut rest: &str) -> String {

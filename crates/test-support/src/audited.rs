@@ -1,4 +1,4 @@
-//! Estates of servers and the reports of audits of them.
+//! Fleets of servers and the reports of audits of them.
 
 use hostssl_audit::{Profile, server_report};
 use hostssl_model::{
@@ -9,29 +9,28 @@ use hostssl_model::{
 use std::sync::Arc;
 
 /// In the order of the names.
-pub(crate) const SUBSCRIPTIONS: [(&str, &str); 2] =
+pub const SUBSCRIPTIONS: [(&str, &str); 2] =
     [("Alpha", "11111111-1111-4111-8111-111111111111"), ("Finance", "22222222-2222-4222-8222-222222222222")];
 
 /// The reason of the server that nobody may read.
-pub(crate) fn forbidden() -> Unchecked {
+pub fn forbidden() -> Unchecked {
     let mut blind = Unchecked::new(Reason::Permission, "Azure answered HTTP 403");
     blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
     blind
 }
 
 /// Servers as they are.
-pub(crate) struct Estate(Vec<Posture>);
+pub struct AuditedFleet(Vec<Posture>);
 
-#[allow(dead_code, reason = "no test needs all of it")]
-impl Estate {
+impl AuditedFleet {
     /// Five servers: two enforce, two do not, one cannot be read.
-    pub(crate) fn small() -> Self {
-        let mut estate = Self(Vec::new());
-        estate.add("catalog", "off");
-        estate.add("orders", "on");
-        let primary = estate.id("orders");
-        estate.add("replica", "off");
-        let replica = estate.find("replica");
+    pub fn small() -> Self {
+        let mut fleet = Self(Vec::new());
+        fleet.add("catalog", "off");
+        fleet.add("orders", "on");
+        let primary = fleet.id("orders");
+        fleet.add("replica", "off");
+        let replica = fleet.find("replica");
         (replica.server.role, replica.server.primary) = (ReplicationRole::Replica, Some(primary));
         let mut legacy = posture(1, "Legacy", Kind::Single);
         legacy.readings = vec![
@@ -42,21 +41,21 @@ impl Estate {
         payroll.readings = [Name::RequireSecureTransport, Name::SslMinProtocolVersion, Name::SslMaxProtocolVersion]
             .map(|name| (name, Reading::Unknown(forbidden())))
             .to_vec();
-        estate.0.extend([legacy, payroll]);
-        estate.sort();
-        estate
+        fleet.0.extend([legacy, payroll]);
+        fleet.sort();
+        fleet
     }
 
     /// Many servers, one in ten of which does not enforce.
-    pub(crate) fn large(servers: usize) -> Self {
-        let mut estate = Self(Vec::new());
+    pub fn large(servers: usize) -> Self {
+        let mut fleet = Self(Vec::new());
         for number in 0..servers {
-            estate.add(&format!("server-{number:05}"), if number % 10 == 0 { "off" } else { "on" });
+            fleet.add(&format!("server-{number:05}"), if number % 10 == 0 { "off" } else { "on" });
         }
-        estate
+        fleet
     }
 
-    pub(crate) fn add(&mut self, name: &str, require: &str) {
+    pub fn add(&mut self, name: &str, require: &str) {
         let mut posture = posture(0, name, Kind::Flexible);
         posture.readings = vec![
             (Name::RequireSecureTransport, switch(require)),
@@ -67,17 +66,17 @@ impl Estate {
         self.sort();
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
+    pub fn remove(&mut self, name: &str) {
         self.0.retain(|posture| posture.server.name() != name);
     }
 
-    pub(crate) fn set(&mut self, name: &str, require: &str) {
+    pub fn set(&mut self, name: &str, require: &str) {
         self.find(name).readings[0].1 = switch(require);
     }
 
     /// What a probe sees of the server from now on: for each port what it does, or that it could not be reached. None is a
     /// server that nobody probes.
-    pub(crate) fn probe(&mut self, name: &str, ports: &[(u16, Option<WireTransport>)]) {
+    pub fn probe(&mut self, name: &str, ports: &[(u16, Option<WireTransport>)]) {
         let look = |(port, transport): &(u16, Option<WireTransport>)| WireObservation {
             port: *port,
             address: None,
@@ -96,37 +95,37 @@ impl Estate {
     }
 
     /// Gives a server another id.
-    pub(crate) fn rename(&mut self, name: &str, id: &ResourceId) {
+    pub fn rename(&mut self, name: &str, id: &ResourceId) {
         self.find(name).server.id = id.clone();
         self.sort();
     }
 
     /// Puts a reading in place.
-    pub(crate) fn read(&mut self, name: &str, setting: Name, reading: Reading<Parameter>) {
+    pub fn read(&mut self, name: &str, setting: Name, reading: Reading<Parameter>) {
         for (read, now) in self.find(name).readings.iter_mut().filter(|(read, _)| *read == setting) {
             (*read, *now) = (setting, reading.clone());
         }
     }
 
     /// Turns the switch of every `step`th server, beginning with the `first`.
-    pub(crate) fn flip(&mut self, first: usize, step: usize) {
+    pub fn flip(&mut self, first: usize, step: usize) {
         for posture in self.0.iter_mut().skip(first).step_by(step) {
             let on = matches!(&posture.readings[0].1, Reading::Known(parameter) if parameter.value() == "on");
             posture.readings[0].1 = switch(if on { "off" } else { "on" });
         }
     }
 
-    pub(crate) fn id(&self, name: &str) -> ResourceId {
+    pub fn id(&self, name: &str) -> ResourceId {
         self.0.iter().find(|posture| posture.server.name() == name).unwrap().server.id.clone()
     }
 
     /// The report of an audit in this minute, by the baseline.
-    pub(crate) fn report(&self, minute: u64) -> AuditReport {
+    pub fn report(&self, minute: u64) -> AuditReport {
         self.report_by(minute, &Profile::find("baseline").unwrap())
     }
 
     /// The same by another profile.
-    pub(crate) fn report_by(&self, minute: u64, profile: &Profile) -> AuditReport {
+    pub fn report_by(&self, minute: u64, profile: &Profile) -> AuditReport {
         let primary = |posture: &Posture| {
             let id = posture.server.primary.as_ref()?;
             self.0.iter().find(|other| other.server.id == *id).cloned().map(Reading::Known)

@@ -14,14 +14,14 @@ use tokio::net::{TcpListener, TcpStream};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// A responder in a process of its own, so that its time is not the prober's.
-pub(crate) struct Responder {
+pub struct Responder {
     child: Child,
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
 impl Responder {
     /// Starts this program as a responder, on all addresses of loopback.
-    pub(crate) fn start(kind: &str) -> Result<Self> {
+    pub fn start(kind: &str) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut child =
             Command::new(program).args(["respond", kind]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -40,7 +40,7 @@ impl Drop for Responder {
 }
 
 /// The responder's side: says its port and answers until it is ended.
-pub(crate) fn run(kind: &str) -> Result<()> {
+pub fn run(kind: &str) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(respond(kind == "tls"))
 }

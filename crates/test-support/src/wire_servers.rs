@@ -3,31 +3,28 @@
 //! `scripts/install-wire-servers` installs them. They run as an unprivileged user, because PostgreSQL refuses root. A
 //! server ends with its value; nothing that this code did not start is touched.
 
+use crate::postgres::{USER, free_port, is_root, unprivileged};
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-/// The unprivileged user that Debian's PostgreSQL brings with it.
-const USER: &str = "postgres";
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(20);
 
 /// A version of PostgreSQL that may be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub enum ServerVersion {
     Pg15,
     Pg17,
     Pg18,
 }
 
-impl Version {
+impl ServerVersion {
     /// Where its programs are, if they are there.
-    pub(crate) fn bin(self) -> Option<PathBuf> {
+    pub fn bin(self) -> Option<PathBuf> {
         let wheels = std::env::var_os("HOSTSSL_WIRE_SERVERS").unwrap_or_else(|| "/opt/hostssl-wire-servers".into());
         let bin = match self {
             Self::Pg15 => PathBuf::from("/usr/lib/postgresql/15/bin"),
@@ -39,37 +36,11 @@ impl Version {
 }
 
 /// Whether a program is on the search path, or in `/usr/sbin`, where Debian puts servers.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<_> = std::env::split_paths(&path).collect();
     places.push("/usr/sbin".into());
     places.into_iter().map(|place| place.join(name)).find(|file| file.exists())
-}
-
-/// Says that a test is skipped for want of `what`; a failure where CI is set, so that no run passes by skipping.
-pub(crate) fn skip(what: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what} is not installed: run scripts/install-wire-servers");
-    // Not by println!, whose output the test harness keeps to itself when a test passes.
-    let line = format!("skipped: {what} is not installed (scripts/install-wire-servers)\n");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-}
-
-fn is_root() -> bool {
-    static ROOT: OnceLock<bool> = OnceLock::new();
-    *ROOT.get_or_init(|| {
-        let id = Command::new("id").arg("-u").output().unwrap();
-        id.stdout.starts_with(b"0\n")
-    })
-}
-
-/// A command that runs `program` unprivileged. setpriv becomes the program, so that the child is the server itself.
-fn unprivileged(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(program);
-    command
 }
 
 fn hand_over(path: &Path) {
@@ -101,23 +72,23 @@ impl Drop for Scratch {
 
 /// The certificate, key and client roots of a server, in PEM.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Identity {
-    pub(crate) chain: String,
-    pub(crate) key: String,
-    pub(crate) client_roots: Option<String>,
+pub struct ServerIdentity {
+    pub chain: String,
+    pub key: String,
+    pub client_roots: Option<String>,
 }
 
 /// A server that runs until the value is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+pub struct WireServer {
+    pub address: SocketAddr,
     child: Child,
     scratch: Scratch,
 }
 
-impl Server {
+impl WireServer {
     /// Starts PostgreSQL with the lines `hba` as its `pg_hba.conf` and `settings` such as `ssl=on`.
-    pub(crate) fn postgres(bin: &Path, hba: &str, settings: &[&str], identity: Option<&Identity>) -> Self {
+    pub fn postgres(bin: &Path, hba: &str, settings: &[&str], identity: Option<&ServerIdentity>) -> Self {
         let scratch = Scratch::new();
         let data = scratch.0.join("data");
         let template = template(bin);
@@ -144,14 +115,14 @@ impl Server {
     }
 
     /// The process that accepts connections, and that waits for those that serve them.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Gives a running PostgreSQL another `pg_hba.conf` and another certificate.
     ///
     /// The postmaster logs that it reloads and then reads both before it takes another connection.
-    pub(crate) fn reload(&self, hba: &str, identity: Option<&Identity>) {
+    pub fn reload(&self, hba: &str, identity: Option<&ServerIdentity>) {
         let data = self.scratch.0.join("data");
         fs::write(data.join("pg_hba.conf"), hba).unwrap();
         if let Some(identity) = identity {
@@ -173,7 +144,7 @@ impl Server {
     }
 
     /// Starts pgbouncer with `settings` of its section `[pgbouncer]`.
-    pub(crate) fn pgbouncer(settings: &str, identity: &Identity) -> Option<Self> {
+    pub fn pgbouncer(settings: &str, identity: &ServerIdentity) -> Option<Self> {
         let program = program("pgbouncer")?;
         let scratch = Scratch::new();
         write_identity(&scratch.0, identity);
@@ -195,7 +166,7 @@ impl Server {
     }
 
     /// Starts stunnel in front of the PostgreSQL at `behind`.
-    pub(crate) fn stunnel(behind: SocketAddr, identity: &Identity) -> Option<Self> {
+    pub fn stunnel(behind: SocketAddr, identity: &ServerIdentity) -> Option<Self> {
         let program = program("stunnel4")?;
         let scratch = Scratch::new();
         write_identity(&scratch.0, identity);
@@ -212,7 +183,7 @@ impl Server {
     }
 
     /// Starts pgpool in front of the PostgreSQL at `behind`, with the lines `hba` as its `pool_hba.conf`.
-    pub(crate) fn pgpool(behind: SocketAddr, hba: &str, identity: &Identity) -> Option<Self> {
+    pub fn pgpool(behind: SocketAddr, hba: &str, identity: &ServerIdentity) -> Option<Self> {
         let program = program("pgpool")?;
         let scratch = Scratch::new();
         write_identity(&scratch.0, identity);
@@ -262,7 +233,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for WireServer {
     fn drop(&mut self) {
         // SIGINT is "fast" to PostgreSQL and pgpool and an order to end at once to the others. It goes to the one
         // process that start() spawned, which ends its own children.
@@ -304,7 +275,7 @@ fn template(bin: &Path) -> PathBuf {
 }
 
 /// Writes the files of `identity` where its server looks for them.
-fn write_identity(place: &Path, identity: &Identity) {
+fn write_identity(place: &Path, identity: &ServerIdentity) {
     fs::write(place.join("server.crt"), &identity.chain).unwrap();
     let key = place.join("server.key");
     fs::write(&key, &identity.key).unwrap();
@@ -313,9 +284,4 @@ fn write_identity(place: &Path, identity: &Identity) {
     if let Some(roots) = &identity.client_roots {
         fs::write(place.join("root.crt"), roots).unwrap();
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,0 +1,5 @@
+mod case;
+mod crashes;
+mod refusals;
+mod traps;
+mod whole;
