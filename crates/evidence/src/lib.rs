@@ -5,6 +5,7 @@
 //! caller reads the state and the disk.
 
 mod archive;
+mod check_text;
 mod contents;
 mod manifest;
 mod names;
@@ -16,6 +17,7 @@ mod verify;
 use sha2::{Digest as _, Sha256};
 
 pub use archive::{TooLarge, write_archive};
+pub use check_text::write_check;
 pub use contents::{PackInput, PackedProbe, PackedRun, pack_files};
 pub use manifest::Manifest;
 pub use problem::{InvalidPack, PackProblem};

@@ -26,6 +26,9 @@ pub struct Audit<'a> {
     /// The only controls of the profile that were checked; absent if all were.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<&'a str>,
+    /// The rules in words, as [`runs_text`](crate::runs_text) has them.
+    #[serde(skip)]
+    pub rules: String,
     /// Coverage: `complete`, `incomplete` or `stopped early`.
     pub coverage: &'static str,
     /// How many servers it found.

@@ -13,8 +13,7 @@ use clap::{Args, Subcommand};
 use gather::{Gathered, rules, utc};
 use hostssl_audit::lay_waivers;
 use hostssl_evidence::{
-    AllowedSigners, MANIFEST, PackCheck, PackFile, PackSignature, PackSigner, SignerCheck, pack_files, verify,
-    write_archive,
+    AllowedSigners, MANIFEST, PackFile, PackSigner, pack_files, verify, write_archive, write_check,
 };
 use hostssl_formats::safe;
 use std::fs::File;
@@ -162,34 +161,6 @@ fn check(args: &VerifyArgs) -> Result<Exit, CliError> {
     let check = verify(BufReader::new(file), allowed.as_ref()).map_err(|error| CliError::from(error).of_file(pack))?;
     stdout::write(|out| write_check(out, &check))?;
     Ok(if check.problems.is_empty() { Exit::AllPass } else { Exit::Findings })
-}
-
-fn write_check(out: &mut dyn Write, check: &PackCheck) -> io::Result<()> {
-    writeln!(out, "audit      {}", check.audit.as_deref().unwrap_or("not known"))?;
-    writeln!(out, "files      {} listed in {MANIFEST}", check.files)?;
-    let manifest = if check.manifest.is_empty() { "there is none" } else { &check.manifest };
-    writeln!(out, "manifest   SHA-256 {manifest}")?;
-    match &check.signature {
-        PackSignature::None => writeln!(out, "signature  none: whoever changes a pack can write a new manifest")?,
-        PackSignature::Invalid => writeln!(out, "signature  not valid")?,
-        PackSignature::Valid { key, signer } => {
-            let who = match signer {
-                SignerCheck::Known(name) => format!("valid, by {}", safe(name)),
-                SignerCheck::Unknown => "valid, but not by an allowed signer".to_owned(),
-                SignerCheck::NotChecked => "valid; who signed was not checked: add --allowed-signers FILE".to_owned(),
-            };
-            writeln!(out, "signature  {who} ({key})")?;
-        }
-    }
-    for problem in &check.problems {
-        let (word, what) = problem.parts();
-        writeln!(out, "{word:<11}{}", safe(&what))?;
-    }
-    match check.problems.len() {
-        0 => writeln!(out, "result     intact"),
-        1 => writeln!(out, "result     NOT intact: 1 problem"),
-        count => writeln!(out, "result     NOT intact: {count} problems"),
-    }
 }
 
 /// The text of a small file.

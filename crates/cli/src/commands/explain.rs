@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::stdout;
 use clap::Args;
 use hostssl_explain::{Cause, Explanation, explain, explain_all};
-use hostssl_formats::{Palette, explain_json};
-use std::io::{self, IsTerminal, Read, Write};
+use hostssl_formats::{explain_json, explain_text};
+use std::io::{self, IsTerminal, Read};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -46,8 +46,7 @@ pub(crate) fn run(args: &ExplainArgs, talk: &OutputArgs) -> Result<Exit, CliErro
         stdout::write_value(&all, None, args.output.into(), palette)?;
         return Ok(exit(&found));
     }
-    // An explanation holds no word of the text, so there is nothing to make safe for the terminal.
-    stdout::write(|out| found.iter().try_for_each(|explanation| write_one(out, explanation, palette)))?;
+    stdout::write(|out| explain_text::write(out, &found, palette))?;
     Ok(exit(&found))
 }
 
@@ -96,16 +95,6 @@ fn read(input: impl Read) -> io::Result<String> {
         return Ok(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect());
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Writes one explanation: what it is, why it is this, what to do next.
-fn write_one(out: &mut dyn Write, explanation: &Explanation, palette: Palette) -> io::Result<()> {
-    let note = if explanation.red_herring { ", a red herring here" } else { "" };
-    let cause = palette.bold(explanation.cause.as_str());
-    writeln!(out, "{cause} (confidence: {}{note})", explanation.confidence.as_str())?;
-    writeln!(out, "  What: {}", explanation.meaning)?;
-    writeln!(out, "  Why:  {}", explanation.why)?;
-    writeln!(out, "  Next: {}", explanation.advice)
 }
 
 #[cfg(test)]

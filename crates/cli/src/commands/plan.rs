@@ -16,10 +16,8 @@ use crate::state::find_audit;
 use crate::{names, plan_file, stdout};
 use hostssl_audit::Profile;
 use hostssl_formats::output::Format;
-use hostssl_formats::{
-    Cell, Entry, Heading, Section, Shape, Shown, SubscriptionNames, lint_json, plan_text, safe, write_list,
-};
-use hostssl_model::{AuditReport, ResourceId, matches_pattern};
+use hostssl_formats::{Shape, SubscriptionNames, lint_json, lint_text, plan_text, safe};
+use hostssl_model::{AuditReport, ResourceId};
 use hostssl_ops::{FailedBefore, PlanRequest, Planned, RunContext, Tenant, failed_before, failed_last_time, make_plan};
 use hostssl_remediation::{
     ClientImpact, Clock as _, FixableControl, Goal, LeftOut, LeftOutReason, Lint, LintContext, Plan, PlanOptions,
@@ -28,7 +26,6 @@ use hostssl_remediation::{
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
 
 pub(crate) fn run(args: &PlanArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     match &args.command {
@@ -312,47 +309,5 @@ fn write_complaints(plan: &Plan, complaints: &[Lint], value: &TableArgs, talk: &
         return stdout::write_value(&rows, query.as_ref(), format, palette);
     }
     let shape = Shape { wide: value.is_wide(), ..Shape::AS_IS };
-    stdout::write_text(talk, &shape, |out, text| {
-        if complaints.is_empty() {
-            writeln!(out, "plan {}: {}, no objections", plan.hash(), plan.count())?;
-            return write_excepted(out, plan);
-        }
-        let entries = complaints.iter().map(|one| complaint(plan, one)).collect();
-        write_list(out, COMPLAINTS, vec![Section { title: None, entries }], text)?;
-        write_excepted(out, plan)
-    })
-}
-
-/// The columns of what is wrong with a plan.
-const COMPLAINTS: &[Heading] = &[
-    Heading::new("code", Shown::Always),
-    Heading::new("step", Shown::Always),
-    Heading::new("server", Shown::Always),
-    Heading::new("objection", Shown::Prose),
-];
-
-/// What was left out on request: a reviewer must know.
-fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
-    for selector in &plan.scope().except {
-        let servers = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Waived);
-        let names: BTreeSet<&str> = servers.map(|one| one.server.name()).collect();
-        let names: Vec<&str> =
-            names.into_iter().filter(|name| selector.contains('=') || matches_pattern(selector, name)).collect();
-        let which = if names.is_empty() { "no server that the plan would change".to_owned() } else { names.join(", ") };
-        writeln!(out, "left out on request by --except {}: {}", safe(selector), safe(&which))?;
-    }
-    Ok(())
-}
-
-fn complaint(plan: &Plan, one: &Lint) -> Entry {
-    let outcome = if one.code.is_warning() { hostssl_model::Outcome::Unknown } else { hostssl_model::Outcome::Fail };
-    let step = one.step.and_then(|id| plan.step(id));
-    let word = one.code.as_str();
-    let line = vec![
-        Cell::outcome(outcome, word),
-        Cell::plain(one.step.map_or("-".to_owned(), |id| id.to_string())),
-        Cell::plain(step.map_or("-", |step| step.server.name())),
-        Cell::plain(one.message.as_str()),
-    ];
-    Entry { word, lines: vec![line] }
+    stdout::write_text(talk, &shape, |out, text| lint_text::write(out, plan, complaints, text))
 }

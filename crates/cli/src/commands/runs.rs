@@ -7,7 +7,7 @@ mod probes;
 
 pub(crate) use args::RunsArgs;
 use args::{KeptArgs, RunsCommand, RunsShowArgs};
-pub(crate) use list::COLUMNS;
+pub(crate) use hostssl_formats::runs_text::COLUMNS;
 
 use crate::args::{AuditFormat, OutputArgs};
 use crate::error::CliError;

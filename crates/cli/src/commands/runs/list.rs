@@ -7,9 +7,9 @@ use crate::exit::Exit;
 use crate::state::instant;
 use crate::stdout;
 use hostssl_formats::output::Format;
-use hostssl_formats::{Cell, Entry, Heading, Section, Shown, Text, runs_json, safe, write_list};
+use hostssl_formats::{runs_json, runs_text, safe};
 use hostssl_model::Word;
-use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -38,10 +38,13 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
     };
     let palette = stdout::palette(talk);
     let format = Format::from(args.value.output);
+    let listed: Vec<_> = runs.iter().map(of).collect();
     if query.is_none() && format == Format::Table {
-        stdout::write_text(talk, &shape, |out, text| table(out, &runs, &directory, text))?;
+        stdout::write_text(talk, &shape, |out, text| match listed.as_slice() {
+            [] => write_none(out, &directory),
+            listed => runs_text::write(out, listed, text),
+        })?;
     } else {
-        let listed: Vec<_> = runs.iter().map(of).collect();
         let value = runs_json::value(&listed).map_err(|error| CliError::defect(&error))?;
         stdout::write_value(&value, query.as_ref(), format, palette)?;
     }
@@ -63,88 +66,14 @@ fn is_empty(directory: &Path) -> bool {
     matches!(runs, Err(StoreError::NoState(_)) | Ok((_, 0)))
 }
 
-fn table(out: &mut dyn Write, runs: &[KeptRun], directory: &Path, text: &Text<'_>) -> io::Result<()> {
-    if runs.is_empty() {
-        let place = directory.display().to_string();
-        return writeln!(
-            out,
-            "no runs are kept in {}; `hostssl audit`, `hostssl probe` and `hostssl apply` keep theirs",
-            safe(&place)
-        );
-    }
-    let entries = runs.iter().map(|run| {
-        let [result, started, updated, by, what] = match run {
-            KeptRun::Audit(audit) => of_audit(audit),
-            KeptRun::Probe(probe) => of_probe(probe),
-            KeptRun::Apply(run) => of_apply(run),
-        };
-        let id = if text.shape.wide { run.id() } else { short(run.id()) };
-        let cells = [id, run.kind(), &started, &updated, &what, &by, &result];
-        Entry { word: run.kind(), lines: vec![cells.map(Cell::plain).to_vec()] }
-    });
-    write_list(out, COLUMNS, vec![Section { title: None, entries: entries.collect() }], text)
-}
-
-/// The columns of what was run.
-pub(crate) const COLUMNS: &[Heading] = &[
-    Heading::new("run", Shown::Always),
-    Heading::new("kind", Shown::Always),
-    Heading::new("started", Shown::Always),
-    Heading::new("updated", Shown::Wide),
-    Heading::new("profile-or-plan", Shown::WithRoom(1)),
-    Heading::new("by", Shown::WithRoom(2)),
-    Heading::new("result", Shown::Prose),
-];
-
-/// As much of an id as names the run: the beginning of an audit's or probe's holds the millisecond in which it began. Those of
-/// runs that change servers are short.
-fn short(id: &str) -> &str {
-    const SHOWN: usize = "01a2b3c4-d5e6".len();
-    if id.len() == uuid::fmt::Hyphenated::LENGTH { id.get(..SHOWN).unwrap_or(id) } else { id }
-}
-
-fn of_audit(audit: &AuditEntry) -> [String; 5] {
-    let summary = &audit.summary;
-    let servers = if summary.servers == 1 { "server" } else { "servers" };
-    let found = format!(
-        "{} {servers}: {} fail, {} unknown, {} pass; {}",
-        summary.servers,
-        summary.fail,
-        summary.unknown,
-        summary.pass,
-        coverage(audit)
-    );
-    [found, instant(audit.started_ms), ended(audit), people(audit), audit.asked.rules(&audit.profile)]
-}
-
-fn of_probe(probe: &ProbeEntry) -> [String; 5] {
-    let endpoints = if probe.endpoints() == 1 { "endpoint" } else { "endpoints" };
-    let found = format!(
-        "{} {endpoints}: {} not enforced, {} unknown, {} enforced; {}",
-        probe.endpoints(),
-        probe.fail,
-        probe.unknown,
-        probe.pass,
-        probe_coverage(probe)
-    );
-    let ended = probe.finished_ms.map_or_else(|| "-".to_owned(), instant);
-    [found, instant(probe.started_ms), ended, "-".to_owned(), "-".to_owned()]
-}
-
-fn probe_coverage(probe: &ProbeEntry) -> &'static str {
-    match (probe.complete, probe.finished_ms) {
-        (true, _) => "complete",
-        (false, Some(_)) => "incomplete",
-        (false, None) => "not ended",
-    }
-}
-
-fn of_apply(run: &RunEntry) -> [String; 5] {
-    let steps = if run.steps == 1 { "step" } else { "steps" };
-    let plan = run.plan.as_str().get(..12).unwrap_or_default().to_owned();
-    let back = if run.put_back > 0 { format!(", {} restored", run.put_back) } else { String::new() };
-    let result = format!("{}, {} {steps}: {} written{back}", run.phase.as_str(), run.steps, run.written);
-    [result, instant(run.started_at_ms), instant(run.last_at_ms), run.principal.name.clone(), plan]
+/// Writes where nothing is kept.
+fn write_none(out: &mut dyn Write, directory: &Path) -> io::Result<()> {
+    let place = directory.display().to_string();
+    writeln!(
+        out,
+        "no runs are kept in {}; `hostssl audit`, `hostssl probe` and `hostssl apply` keep theirs",
+        safe(&place)
+    )
 }
 
 fn of(run: &KeptRun) -> runs_json::Run<'_> {
@@ -153,6 +82,7 @@ fn of(run: &KeptRun) -> runs_json::Run<'_> {
             run: &audit.id,
             profile: &audit.profile,
             controls: audit.asked.only.iter().map(Word::as_str).collect(),
+            rules: audit.asked.rules(&audit.profile),
             coverage: coverage(audit),
             servers: audit.summary.servers,
             fail: audit.summary.fail,
@@ -183,6 +113,14 @@ fn of(run: &KeptRun) -> runs_json::Run<'_> {
             started_at: instant(apply.started_at_ms),
             last_at: instant(apply.last_at_ms),
         }),
+    }
+}
+
+fn probe_coverage(probe: &ProbeEntry) -> &'static str {
+    match (probe.complete, probe.finished_ms) {
+        (true, _) => "complete",
+        (false, Some(_)) => "incomplete",
+        (false, None) => "not ended",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::CliError;
 use clap::ValueEnum;
 use hostssl_audit::diff;
 use hostssl_azure::ca_certificates;
-use hostssl_formats::{diff_json, watch_message};
+use hostssl_formats::{diff_json, watch_message, write_json_line};
 use hostssl_model::AuditReport;
 use hostssl_model::untrusted::one_line;
 use jiff::Timestamp;
@@ -120,7 +120,9 @@ impl Receiver {
                     WebhookKind::Teams => watch_message::teams(after, &compared),
                 };
                 self.is_behind = true;
-                self.post(&message.to_string()).await?;
+                let mut body = Vec::new();
+                write_json_line(&mut body, &message).map_err(|error| error.to_string())?;
+                self.post(&String::from_utf8_lossy(&body)).await?;
             }
         }
         (self.is_behind, self.told) = (false, Some(after.clone()));

@@ -1,0 +1,56 @@
+//! What `hostssl plan check` objects to, as text.
+
+use crate::{Cell, Entry, Heading, Section, Shown, Text, safe, write_list};
+use hostssl_model::{Outcome, matches_pattern};
+use hostssl_remediation::{LeftOutReason, Lint, Plan};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// The columns of what is wrong with a plan.
+const COLUMNS: &[Heading] = &[
+    Heading::new("code", Shown::Always),
+    Heading::new("step", Shown::Always),
+    Heading::new("server", Shown::Always),
+    Heading::new("objection", Shown::Prose),
+];
+
+/// Writes the objections to a plan, and what was left out of it on request.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, plan: &Plan, objections: &[Lint], text: &Text<'_>) -> io::Result<()> {
+    if objections.is_empty() {
+        writeln!(out, "plan {}: {}, no objections", plan.hash(), plan.count())?;
+        return write_excepted(out, plan);
+    }
+    let entries = objections.iter().map(|one| entry(plan, one)).collect();
+    write_list(out, COLUMNS, vec![Section { title: None, entries }], text)?;
+    write_excepted(out, plan)
+}
+
+/// What was left out on request: a reviewer must know.
+fn write_excepted(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    for selector in &plan.scope().except {
+        let servers = plan.left_out().iter().filter(|one| one.reason == LeftOutReason::Waived);
+        let names: BTreeSet<&str> = servers.map(|one| one.server.name()).collect();
+        let names: Vec<&str> =
+            names.into_iter().filter(|name| selector.contains('=') || matches_pattern(selector, name)).collect();
+        let which = if names.is_empty() { "no server that the plan would change".to_owned() } else { names.join(", ") };
+        writeln!(out, "left out on request by --except {}: {}", safe(selector), safe(&which))?;
+    }
+    Ok(())
+}
+
+fn entry(plan: &Plan, one: &Lint) -> Entry {
+    let outcome = if one.code.is_warning() { Outcome::Unknown } else { Outcome::Fail };
+    let step = one.step.and_then(|id| plan.step(id));
+    let word = one.code.as_str();
+    let line = vec![
+        Cell::outcome(outcome, word),
+        Cell::plain(one.step.map_or("-".to_owned(), |id| id.to_string())),
+        Cell::plain(step.map_or("-", |step| step.server.name())),
+        Cell::plain(one.message.as_str()),
+    ];
+    Entry { word, lines: vec![line] }
+}

@@ -1,0 +1,93 @@
+//! The list of what was run, as text.
+
+use crate::headline::plural;
+use crate::runs_json::{Apply, Audit, Probe, Run};
+use crate::{Cell, Entry, Heading, Section, Shown, Text, write_list};
+use std::io::{self, Write};
+
+/// The columns of what was run.
+pub const COLUMNS: &[Heading] = &[
+    Heading::new("run", Shown::Always),
+    Heading::new("kind", Shown::Always),
+    Heading::new("started", Shown::Always),
+    Heading::new("updated", Shown::Wide),
+    Heading::new("profile-or-plan", Shown::WithRoom(1)),
+    Heading::new("by", Shown::WithRoom(2)),
+    Heading::new("result", Shown::Prose),
+];
+
+/// Digits of a plan's hash that distinguish plans.
+const HASH_SHOWN: usize = 12;
+
+/// Writes the list.
+///
+/// # Errors
+///
+/// Whatever the writer returns.
+pub fn write(out: &mut dyn Write, runs: &[Run<'_>], text: &Text<'_>) -> io::Result<()> {
+    let entries = runs.iter().map(|run| {
+        let (id, kind, started, updated, what, by, result) = match run {
+            Run::Audit(audit) => (
+                audit.run,
+                "audit",
+                &audit.started_at,
+                audit.last_at.as_str(),
+                audit.rules.as_str(),
+                audit.principal.as_str(),
+                of_audit(audit),
+            ),
+            Run::Probe(probe) => (
+                probe.run,
+                "probe",
+                &probe.started_at,
+                probe.last_at.as_deref().unwrap_or("-"),
+                "-",
+                "-",
+                of_probe(probe),
+            ),
+            Run::Apply(apply) => {
+                let plan = apply.plan.get(..HASH_SHOWN).unwrap_or_default();
+                (apply.run, "apply", &apply.started_at, apply.last_at.as_str(), plan, apply.principal, of_apply(apply))
+            }
+        };
+        let id = if text.shape.wide { id } else { short(id) };
+        let line = [id, kind, started, updated, what, by, &result].map(Cell::plain).to_vec();
+        Entry { word: kind, lines: vec![line] }
+    });
+    write_list(out, COLUMNS, vec![Section { title: None, entries: entries.collect() }], text)
+}
+
+/// As much of an id as names the run: the beginning of an audit's or probe's holds the millisecond in which it began. Those of
+/// runs that change servers are short.
+fn short(id: &str) -> &str {
+    const WHOLE: usize = "01a2b3c4-d5e6-7000-8000-000000000001".len();
+    const SHOWN: usize = "01a2b3c4-d5e6".len();
+    if id.len() == WHOLE { id.get(..SHOWN).unwrap_or(id) } else { id }
+}
+
+fn of_audit(audit: &Audit<'_>) -> String {
+    format!(
+        "{}: {} fail, {} unknown, {} pass; {}",
+        plural(audit.servers, "server"),
+        audit.fail,
+        audit.unknown,
+        audit.pass,
+        audit.coverage
+    )
+}
+
+fn of_probe(probe: &Probe<'_>) -> String {
+    format!(
+        "{}: {} not enforced, {} unknown, {} enforced; {}",
+        plural(probe.endpoints, "endpoint"),
+        probe.not_enforced,
+        probe.unknown,
+        probe.enforced,
+        probe.coverage
+    )
+}
+
+fn of_apply(apply: &Apply<'_>) -> String {
+    let back = if apply.put_back > 0 { format!(", {} restored", apply.put_back) } else { String::new() };
+    format!("{}, {}: {} written{back}", apply.phase, plural(apply.steps.into(), "step"), apply.written)
+}
