@@ -5,9 +5,12 @@ mod common;
 
 use common::{AT, audit, contents, files, key, pack, seal, signed};
 use hostssl_evidence::{
-    AllowedSigners, MANIFEST, Manifest, PackCheck, PackFile, PackProblem, PackSignature, PackSigner, SIGNATURE,
-    STATEMENT, SignerCheck, verify, write_archive,
+    AllowedSigners, MANIFEST, Manifest, PackCheck, PackFile, PackInput, PackProblem, PackSignature, PackSigner,
+    PackedProbe, PackedRun, SIGNATURE, STATEMENT, SignerCheck, pack_files, verify, write_archive, write_check,
 };
+use hostssl_model::Principal;
+use hostssl_model::untrusted::is_harmful;
+use hostssl_test_support::hostile::hostile;
 use proptest::prelude::*;
 use std::io::Cursor;
 
@@ -54,6 +57,53 @@ fn every_server_has_a_file_whose_name_is_harmless() {
     lower.sort();
     lower.dedup();
     assert_eq!(lower.len(), files.len(), "two names are one on a disk that ignores case");
+}
+
+#[test]
+fn no_harmful_character_is_in_a_pack_or_in_the_result_of_its_check() {
+    let (text, report) = (hostile(), hostssl_test_support::hostile::audit());
+    let run = PackedRun {
+        id: "20261124-090000-aaaa".into(),
+        plan: "{}\n".into(),
+        approved: text.clone(),
+        principal: Principal { name: text.clone(), ..Principal::default() },
+        orders: vec![["2026-11-24T09:00:00Z", "apply", &text, &text].map(str::to_owned)],
+        result: serde_json::json!({ text.as_str(): text }),
+        journal: vec![serde_json::json!({ text.as_str(): text })],
+    };
+    let probe = PackedProbe {
+        id: "01a2b3c4-d5e6-7000-8000-000000000002".into(),
+        started_at: text.clone(),
+        tool_version: text.clone(),
+        endpoints: vec![serde_json::json!({ text.as_str(): text })],
+    };
+    let input = PackInput {
+        report: &report,
+        simulated: false,
+        packed_with: &text,
+        waivers: None,
+        history: Vec::new(),
+        clients: (Vec::new(), 0),
+        runs: vec![run],
+        probes: vec![probe],
+    };
+    let files = pack_files(&input, None).unwrap();
+    assert!(files.len() > 8, "{files:?}");
+    for file in files {
+        let content = String::from_utf8(file.bytes).unwrap();
+        assert!(!file.path.contains(is_harmful) && !content.contains(|c| c != '\n' && is_harmful(c)), "{}", file.path);
+    }
+    let check = PackCheck {
+        files: 1,
+        manifest: "0".into(),
+        audit: Some(text.clone()),
+        signature: PackSignature::Valid { key: text.clone(), signer: SignerCheck::Known(text.clone()) },
+        problems: vec![PackProblem::Changed(text.clone()), PackProblem::Unreadable(text, "damaged")],
+    };
+    let mut out = Vec::new();
+    write_check(&mut out, &check).unwrap();
+    let shown = String::from_utf8(out).unwrap();
+    assert!(shown.contains("NOT intact") && !shown.contains(|c| c != '\n' && is_harmful(c)), "{shown}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use hostssl_audit::{Profile, gate, lay_waivers, read_waivers, server_report};
 use hostssl_model::untrusted::HARMFUL;
 use hostssl_model::{
-    AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture, Principal,
+    AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture, Principal,
     Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId,
     SubscriptionState, Summary, Unchecked, Waiver,
 };
@@ -62,6 +62,7 @@ pub fn audit() -> AuditReport {
             cloud: hostile.clone(),
             scope: Scope { servers: vec![hostile.clone()], ..Scope::default() },
             profile: "baseline@1".into(),
+            asked: AuditAsked { only: vec![Word::read(&hostile)], ..AuditAsked::default() },
             tool_version: "0".into(),
             complete: false,
         },

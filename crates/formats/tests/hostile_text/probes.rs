@@ -1,0 +1,43 @@
+//! An endpoint that was probed.
+
+use hostssl_probe::report::{
+    EndpointReport, SeveralServers, SslRequestOutcome, StartupOutcome, TransportAnswer, WireVerdict,
+};
+use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
+use hostssl_test_support::hostile::hostile;
+
+pub(crate) fn endpoint() -> EndpointReport {
+    let hostile = hostile();
+    let answer = TransportAnswer {
+        outcome: StartupOutcome::Refused,
+        sqlstate: Some(hostile.clone()),
+        routine: Some(hostile.clone()),
+        note: Some(hostile.clone()),
+        ..TransportAnswer::default()
+    };
+    EndpointReport {
+        target: hostile.clone(),
+        host: hostile.clone(),
+        port: 5432,
+        address: Some(hostile.clone()),
+        verdict: WireVerdict::Optional,
+        unreachable: None,
+        reason: hostile.clone(),
+        ssl_request: SslRequestOutcome::NotSent,
+        plaintext: answer.clone(),
+        encrypted: answer,
+        startups: Vec::new(),
+        tls: None,
+        certificate: None,
+        weaknesses: Vec::new(),
+        several_servers: Some(SeveralServers { at_least: 2, differences: vec![hostile.clone()], plaintext_answers: 1 }),
+        failures: Some(vec![hostile.clone()]),
+        transcript: Some(vec![TranscriptLine {
+            micros: 1,
+            connection: hostile.clone(),
+            direction: MessageDirection::Received,
+            message: hostile.clone(),
+            text: hostile,
+        }]),
+    }
+}
