@@ -209,7 +209,7 @@ fn turns_on_logs_alone(report: &Report) -> bool {
 
 /// What to do next: commands, each with what it is for, or advice where no command helps.
 fn next(report: &Report) -> (Vec<(String, &'static str)>, Option<&'static str>) {
-    let run = &report.run;
+    let run = safe(&report.run);
     let plan = |what| ("hostssl plan".to_owned(), what);
     let resume = |what| (format!("hostssl resume {run}"), what);
     let undo = |what| (format!("hostssl undo {run}"), what);
