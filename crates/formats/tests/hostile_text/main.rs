@@ -18,13 +18,16 @@ use hostssl_formats::trend::AuditPoint;
 use hostssl_formats::{
     Palette, Section, Shape, Text, apply_json, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
     audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text, controls_json,
-    diff_json, diff_text, evidence_text, explain_json, explain_text, fleet_metrics, gate_text, iac_json, iac_sarif,
-    iac_snippet, iac_text, lint_json, lint_text, markdown, plan_text, policy, probe_json, run_refused, run_sessions,
-    run_text, runs_json, runs_text, server_document, trend, waiver_text, watch_message, write_json_line, write_list,
+    diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json, explain_text, fleet_metrics,
+    gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown, plan_text, policy,
+    probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document, trend, waiver_text,
+    watch_message, write_json_line, write_list,
 };
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
-use hostssl_model::{Kind, ResourceId, SslEnforcement, Standings, TlsVersion};
+use hostssl_model::{
+    DoctorCheck, DoctorCheckId, DoctorReport, Kind, ResourceId, SslEnforcement, Standings, TlsVersion,
+};
 use hostssl_test_support::hostile::{audit, changed_since, hostile, waivers};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -241,6 +244,11 @@ fn of_words(all: &mut Outputs) {
     all.add_value("explain_json", &explain_json::value(&explanations).unwrap());
     all.add_value("controls_json", &controls_json::list(ALL.iter().copied()).unwrap());
     all.add("markdown", |out| markdown::write(out, ALL[0].documentation, &Text::plain()));
+    let check = DoctorCheck::failed(DoctorCheckId::SignIn, &text, &text);
+    let (checked_at, tool_version, cloud) = (text.clone(), text.clone(), text.clone());
+    let doctor = DoctorReport { checked_at, tool_version, cloud, checks: vec![check] };
+    all.add("doctor_text", |out| doctor_text::write(out, &doctor, &Text::plain()));
+    all.add_value("doctor_json", &doctor_json::value(&doctor).unwrap());
     let value = json!([{ text.as_str(): text, "list": [text], "inner": { text.as_str(): text } }]);
     all.add_value("output", &value);
 }

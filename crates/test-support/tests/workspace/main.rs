@@ -5,6 +5,7 @@
 mod architecture;
 mod names;
 mod settings;
+mod sizes;
 mod words;
 
 use std::collections::BTreeSet;
