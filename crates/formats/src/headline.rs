@@ -1,5 +1,6 @@
 //! The one sentence that stands above an audit, and how much of it could not be checked.
 
+use crate::safe;
 use hostssl_model::{AuditReport, Finding, Standings};
 
 /// The state of the servers in one sentence: the worst that is known first, then what is not known, and only then what is
@@ -50,7 +51,7 @@ pub(crate) fn headline(report: &AuditReport) -> String {
 fn of_some_controls(report: &AuditReport, all: u64) -> String {
     let (failing, servers) = (failing(report), plural(all, "server"));
     let failing = if failing == 0 { "No server".to_owned() } else { format!("{failing} of {servers}") };
-    let mut sentence = format!("{failing} fails {}, which alone was checked", report.run.asked.only_words());
+    let mut sentence = format!("{failing} fails {}, which alone was checked", safe(&report.run.asked.only_words()));
     if !report.run.complete {
         sentence += ", but not everything could be checked";
     }

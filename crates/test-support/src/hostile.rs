@@ -3,9 +3,9 @@
 use hostssl_audit::{Profile, gate, lay_waivers, read_waivers, server_report};
 use hostssl_model::untrusted::HARMFUL;
 use hostssl_model::{
-    AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name, Posture, Principal,
-    Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription, SubscriptionId,
-    SubscriptionState, Summary, Unchecked, Waiver,
+    AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name,
+    Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription,
+    SubscriptionId, SubscriptionState, Summary, Unchecked, Waiver, Word,
 };
 use jiff::civil::date;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub fn audit() -> AuditReport {
             cloud: hostile.clone(),
             scope: Scope { servers: vec![hostile.clone()], ..Scope::default() },
             profile: "baseline@1".into(),
-            asked: AuditAsked { only: vec![Word::read(&hostile)], ..AuditAsked::default() },
+            asked: AuditAsked::default(),
             tool_version: "0".into(),
             complete: false,
         },
@@ -95,6 +95,13 @@ pub fn waivers() -> Vec<Waiver> {
     waivers[0].ticket = Some(hostile());
     waivers[0].compensating_control = Some(hostile());
     waivers
+}
+
+/// The same of an audit of some controls alone, in words of a newer version.
+pub fn narrowed() -> AuditReport {
+    let mut report = audit();
+    report.run.asked.only = vec![Word::read(&hostile())];
+    report
 }
 
 /// The same servers with another value and another name of the profile: a failure that is compared.

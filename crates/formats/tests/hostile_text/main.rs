@@ -26,9 +26,9 @@ use hostssl_formats::{
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
-    DoctorCheck, DoctorCheckId, DoctorReport, Kind, ResourceId, SslEnforcement, Standings, TlsVersion,
+    AuditReport, DoctorCheck, DoctorCheckId, DoctorReport, Kind, ResourceId, SslEnforcement, Standings, TlsVersion,
 };
-use hostssl_test_support::hostile::{audit, changed_since, hostile, waivers};
+use hostssl_test_support::hostile::{audit, changed_since, hostile, narrowed, waivers};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::sync::LazyLock;
@@ -68,19 +68,27 @@ const FORMATS: [(Format, &str); 6] = [
     (Format::Tsv, "tsv"),
 ];
 
+fn of_audit(all: &mut Outputs, audit: &AuditReport, which: &str) {
+    let name = |output: &str| match output.split_once(' ') {
+        Some((module, format)) => format!("{module} {which} {format}"),
+        None => format!("{output} {which}"),
+    };
+    all.add(&name("audit_text"), |out| audit_text::write(out, audit, &Text::plain()));
+    all.add(&name("audit_csv"), |out| audit_csv::write(out, audit));
+    all.add(&name("audit_csv tsv"), |out| audit_csv::write_tabs(out, audit));
+    all.add(&name("audit_json"), |out| audit_json::write(out, audit));
+    all.add_value(&name("audit_json"), &audit_json::value(audit).unwrap());
+    all.add(&name("audit_sarif"), |out| audit_sarif::write(out, audit));
+    all.add(&name("audit_junit"), |out| audit_junit::write(out, audit));
+    all.add(&name("audit_ocsf"), |out| audit_ocsf::write(out, audit));
+    all.add(&name("audit_html"), |out| audit_html::write(out, audit));
+    all.add(&name("audit_markdown"), |out| audit_markdown::write(out, audit));
+}
+
 fn of_audits(all: &mut Outputs) {
-    let audit = audit();
-    let text = Text::plain();
-    all.add("audit_text", |out| audit_text::write(out, &audit, &text));
-    all.add("audit_csv", |out| audit_csv::write(out, &audit));
-    all.add("audit_csv tabs tsv", |out| audit_csv::write_tabs(out, &audit));
-    all.add("audit_json", |out| audit_json::write(out, &audit));
-    all.add_value("audit_json", &audit_json::value(&audit).unwrap());
-    all.add("audit_sarif", |out| audit_sarif::write(out, &audit));
-    all.add("audit_junit", |out| audit_junit::write(out, &audit));
-    all.add("audit_ocsf", |out| audit_ocsf::write(out, &audit));
-    all.add("audit_html", |out| audit_html::write(out, &audit));
-    all.add("audit_markdown", |out| audit_markdown::write(out, &audit));
+    let (audit, text) = (audit(), Text::plain());
+    of_audit(all, &audit, "whole");
+    of_audit(all, &narrowed(), "narrowed");
     all.add("waiver_text", |out| waiver_text::write(out, &waivers(), &text));
     all.add_value("waiver_text", &waiver_text::value(&waivers()));
     all.add("gate_text", |out| {

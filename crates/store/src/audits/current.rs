@@ -206,7 +206,11 @@ fn write_row(
 }
 
 /// What older evidence may change of a row: not what the newest look said.
-pub(super) fn write_derived(transaction: &Transaction<'_>, server: i64, known: &ServerEvidence) -> Result<(), StoreError> {
+pub(super) fn write_derived(
+    transaction: &Transaction<'_>,
+    server: i64,
+    known: &ServerEvidence,
+) -> Result<(), StoreError> {
     let state = &known.state;
     let update = "UPDATE current SET enforcement = ?2, wire = ?3, standing = ?4, probed_ms = ?5, \
                   expires_ms = ?6, accepts = ?7, outcome = CASE WHEN ?4 >= 4 THEN 3 ELSE outcome END WHERE server = ?1";
@@ -234,7 +238,11 @@ fn before(connection: &Connection, server: i64) -> Result<Option<Before>, StoreE
     Ok(row)
 }
 
-pub(super) fn write_known(transaction: &Transaction<'_>, server: i64, known: &ServerEvidence) -> Result<(), StoreError> {
+pub(super) fn write_known(
+    transaction: &Transaction<'_>,
+    server: i64,
+    known: &ServerEvidence,
+) -> Result<(), StoreError> {
     let write = "INSERT OR REPLACE INTO evidence (server, document) VALUES (?1, ?2)";
     transaction.prepare_cached(write)?.execute(params![server, known.write()?])?;
     Ok(())
