@@ -8,7 +8,8 @@ mod scope;
 
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
-    Advice, AuditReport, ControlId, Fault, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse, nearest,
+    Advice, AuditReport, ControlId, Fault, Outcome, UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse,
+    line_and_column, nearest,
 };
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -76,7 +77,7 @@ pub fn read_waivers(text: &str, today: Date, longest_days: u32) -> Result<Vec<Wa
 }
 
 fn waiver(text: &str, entry: Spanned<Entry>, today: Date, longest_days: u32) -> Result<Waiver, InvalidWaivers> {
-    let (line, _) = position(text, entry.span().start);
+    let (line, _) = line_and_column(text, entry.span().start);
     let entry = entry.into_inner();
     let control = ControlId::from_code(entry.control.get_ref()).ok_or_else(|| {
         let known = ControlId::ALL.map(ControlId::as_str);
@@ -191,16 +192,8 @@ fn why_unused(report: &AuditReport, waiver: &Waiver) -> UnusedWaiver {
 }
 
 fn invalid(text: &str, span: &Range<usize>, what: String) -> InvalidWaivers {
-    let (line, column) = position(text, span.start);
+    let (line, column) = line_and_column(text, span.start);
     InvalidWaivers { line, column, what }
-}
-
-/// The line and the column of a byte, from 1.
-fn position(text: &str, byte: usize) -> (u32, u32) {
-    let before = text.get(..byte).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
 /// A waiver that is to be written.

@@ -1,12 +1,13 @@
 //! Commands that are printed, so that they work as printed: with the options that lead to the same Azure and the same state.
 
+use crate::config;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use std::ffi::OsString;
 
 /// Options that a next command needs as well, where it has them. What the environment says holds for it anyhow.
-const CARRIED: [&str; 8] =
-    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state"];
+const CARRIED: [&str; 9] =
+    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state", config::OPTION];
 
 /// Options that say which servers are meant: a plan after an audit is for the same ones.
 const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", "server", "tag", "except"];
@@ -64,7 +65,9 @@ impl Again {
         // What follows an audit is about the same servers.
         let is_of_scope = matches!(leaf.get_name(), "plan" | "clients");
         for (id, values) in self.options.iter().filter(|(id, _)| is_of_scope || !SCOPE.contains(id)) {
-            let Some(long) = long(leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else { continue };
+            let Some(long) = long(&self.root, leaf, id).filter(|long| !command.contains(&format!("--{long}"))) else {
+                continue;
+            };
             values.iter().for_each(|value| whole += &format!(" --{long} {}", quoted(value)));
         }
         whole
@@ -81,9 +84,10 @@ impl Again {
     }
 }
 
-/// The long option of a command that takes the values of `id`.
-fn long(command: &Command, id: &str) -> Option<String> {
-    let found = command.get_arguments().find(|argument| argument.get_id() == id);
+/// The long option of a command that takes the values of `id`, be it its own or one of all commands.
+fn long(root: &Command, command: &Command, id: &str) -> Option<String> {
+    let of_all = root.get_arguments().filter(|argument| argument.is_global_set());
+    let found = command.get_arguments().chain(of_all).find(|argument| argument.get_id() == id);
     found.and_then(|argument| argument.get_long()).map(str::to_owned)
 }
 

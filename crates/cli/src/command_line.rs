@@ -3,11 +3,14 @@
 use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
-    apply, audit, ca_bundle, clients, controls, diff, doctor, enforce, evidence, explain, iac, plan, policy, probe,
-    role, runs, serve, server, simulate, trend, waivers, watch,
+    apply, audit, ca_bundle, clients, config as config_command, controls, diff, doctor, enforce, evidence, explain,
+    iac, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch,
 };
+use crate::config::{self, ConfigUse};
+use crate::error::CliError;
 use crate::{exit, version};
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -26,25 +29,62 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) talk: OutputArgs,
+    /// Read the values of options from this file [default: hostssl.toml in the working directory, if there is one].
+    // An empty name stands for none, which the parser of paths would refuse.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = config::VARIABLE,
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
+        value_hint = clap::ValueHint::FilePath,
+        help_heading = "Output options"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// What a configuration file has set.
+    #[arg(skip)]
+    pub(crate) config_use: ConfigUse,
     /// Print the version; with --verbose, the commit and the features too.
     // Behind the others, which keep their places in the help of every command.
     #[arg(long, short = 'V', action = clap::ArgAction::Version, help_heading = clap::builder::Resettable::Reset)]
     version: Option<bool>,
 }
 
+/// Why no command line was read.
+#[derive(Debug)]
+pub(crate) enum Misread {
+    /// Something is wrong with it, or help was asked for.
+    CommandLine(clap::Error),
+    /// Something is wrong with the configuration file.
+    Config(CliError),
+}
+
+impl From<clap::Error> for Misread {
+    fn from(error: clap::Error) -> Self {
+        Self::CommandLine(error)
+    }
+}
+
 impl Cli {
-    /// Reads a command line, and what a command that is printed needs of it.
+    /// Reads a command line with the configuration file, and what a command that is printed needs of it.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, or that help was asked for.
-    pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+    /// What is wrong with either, or that help was asked for.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Misread> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let version = version::asked_for(&arguments);
         let command = negative_numbers_are_values(Self::command().version(version));
-        let matches = command.clone().try_get_matches_from(arguments)?;
+        let mut matches = command.clone().try_get_matches_from(&arguments)?;
+        let mut config_use = ConfigUse::default();
+        // The file gives defaults, which the parser itself ranks below the environment and the command line.
+        if let Some((with_defaults, config)) = config::apply(&command, &matches).map_err(Misread::Config)? {
+            matches = with_defaults.try_get_matches_from(&arguments)?;
+            config_use = config::used(&config, &matches);
+        }
         let mut cli = Self::from_arg_matches(&matches)?;
         cli.talk.again = Again::of(&matches, command);
+        cli.config_use = config_use;
         Ok(cli)
     }
 }
@@ -133,6 +173,9 @@ pub(crate) enum Command {
     /// Each check is a line with ok, warning, failed or skipped, and what to do. What could not be checked is skipped, never ok.
     #[command(after_help = doctor::HELP)]
     Doctor(Box<doctor::DoctorArgs>),
+    /// Check the configuration file, or show the values that hold and where they come from.
+    #[command(subcommand)]
+    Config(config_command::ConfigCommand),
     /// List the controls, or explain one.
     #[command(after_help = exit::LOCAL_HELP)]
     Controls(controls::ControlsArgs),

@@ -14,6 +14,7 @@ mod changing;
 mod codes;
 mod command_line;
 mod commands;
+mod config;
 mod connect;
 mod error;
 mod exit;
@@ -41,7 +42,8 @@ mod stdout;
 mod usage;
 mod version;
 
-use command_line::{Cli, Command};
+use again::Again;
+use command_line::{Cli, Command, Misread};
 use exit::Exit;
 use std::process::ExitCode;
 
@@ -49,11 +51,13 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_defect));
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return usage::tell(&error).into(),
+        Err(Misread::CommandLine(error)) => return usage::tell(&error).into(),
+        Err(Misread::Config(error)) => return error.tell(&Again::default()).into(),
     };
     if cli.talk.verbose > 0 {
         start_logging(cli.talk.verbose);
     }
+    cli.config_use.tell(&cli.talk);
     match run(&cli) {
         Ok(exit) => exit.into(),
         Err(error) => error.tell(&cli.talk.again).into(),
@@ -90,6 +94,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Clients(args) => commands::clients::run(args, &cli.talk),
         Command::CaBundle(args) => commands::ca_bundle::run(args, &cli.talk),
         Command::Explain(args) => commands::explain::run(args, &cli.talk),
+        Command::Config(command) => commands::config::run(command, cli, &cli.talk),
         Command::Controls(args) => commands::controls::run(args, &cli.talk),
         Command::Policy(args) => commands::policy::run(args, &cli.talk),
         Command::Iac(command) => commands::iac::run(command, &cli.talk),

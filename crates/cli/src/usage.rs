@@ -42,15 +42,23 @@ const ELSEWHERE: [(&[&str], &str); 7] = [
     (&["web", "ui", "dashboard", "console"], "`hostssl serve`"),
 ];
 
+/// What is wrong, in one line.
+pub(crate) fn first_line(error: &Error) -> String {
+    message(&error.render().to_string())
+}
+
+fn message(text: &str) -> String {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// One line of what is wrong and one of what to do, out of clap's paragraphs.
 fn shorten(text: &str, arguments: &[String]) -> (String, String) {
-    let mut paragraphs = text.split("\n\n");
-    let first = paragraphs.next().unwrap_or_default();
-    let message = first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = message(text);
     if let Some(instead) = elsewhere(&message, arguments) {
         return (message, format!("run {instead}"));
     }
-    let tip = paragraphs.flat_map(str::lines).find_map(|line| line.trim().strip_prefix("tip: "));
+    let tip = text.split("\n\n").skip(1).flat_map(str::lines).find_map(|line| line.trim().strip_prefix("tip: "));
     let help = || format!("`{} --help` shows the options and their values", command_of(arguments));
     (message, tip.map_or_else(help, str::to_owned))
 }

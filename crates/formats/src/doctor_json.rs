@@ -8,6 +8,7 @@ use serde::Serialize;
 /// The name and version of the JSON.
 pub const SCHEMA: &str = "hostssl/doctor/v1";
 
+/// What `hostssl doctor` checked.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase")]

@@ -25,6 +25,7 @@ mod setting;
 mod standing;
 mod stop;
 mod tags;
+mod text_place;
 mod tls;
 mod waiver;
 
@@ -54,5 +55,6 @@ pub use setting::{Floor, MOST_LOG_DAYS, Meaning, same_value};
 pub use standing::{Enforcement, Proof, Standing, Standings};
 pub use stop::Stop;
 pub use tags::Tags;
+pub use text_place::line_and_column;
 pub use tls::TlsVersion;
 pub use waiver::{UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};

@@ -1,6 +1,6 @@
 //! What the whole command line says, reads and prints again.
 
-use super::{Cli, Command};
+use super::{Cli, Command, Misread};
 use crate::again::Again;
 use crate::args::{AuditFormat, FormatTo};
 use clap::CommandFactory as _;
@@ -25,7 +25,7 @@ fn the_help_of_every_command_has_its_exit_codes() {
 fn a_negative_number_is_a_wrong_value() {
     for arguments in [&["probe", "db", "--expiry-days", "-5"][..], &["plan", "--wave-size", "-1"]] {
         let all = ["hostssl"].iter().chain(arguments).map(Into::into);
-        let error = Cli::read(all).unwrap_err().render().to_string();
+        let error = command_line(all).unwrap_err().render().to_string();
         assert!(error.starts_with("error: invalid value '-"), "{error}");
     }
 }
@@ -54,9 +54,17 @@ fn a_next_command_leads_to_the_same_azure_and_state() {
     assert_eq!(again(&["controls"]).command("hostssl plan"), "hostssl plan");
 }
 
+/// No test has a configuration file.
+fn command_line(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
+    Cli::read(arguments).map_err(|misread| match misread {
+        Misread::CommandLine(error) => error,
+        Misread::Config(error) => panic!("{error:?}"),
+    })
+}
+
 fn read(outputs: &[&str]) -> Result<Vec<FormatTo<AuditFormat>>, clap::Error> {
     let options = outputs.iter().flat_map(|output| ["-o", output]);
-    let cli = Cli::read(["hostssl", "audit"].into_iter().chain(options).map(Into::into))?;
+    let cli = command_line(["hostssl", "audit"].into_iter().chain(options).map(Into::into))?;
     let Command::Audit(args) = cli.command else { return Ok(Vec::new()) };
     Ok(args.output)
 }

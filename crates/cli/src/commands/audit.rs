@@ -225,8 +225,9 @@ pub(crate) fn profile(args: &AuditRunArgs) -> Result<Profile, CliError> {
         return Err(needs_probe(format!("control {id} needs a probe")));
     }
     let profile = match args.wire.expiry_days {
-        Some(days) => profile.with_expiry_days(days),
-        None => profile,
+        // Without a probe there is no certificate, wherever the value is from.
+        Some(days) if wire => profile.with_expiry_days(days),
+        _ => profile,
     };
     let known = profile.controls.iter().map(|control| control.id.to_string()).collect();
     let hint = format!("controls of {profile} are {}", names(known));

@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod ca_bundle;
 pub(crate) mod clients;
+pub(crate) mod config;
 pub(crate) mod controls;
 pub(crate) mod diff;
 pub(crate) mod doctor;
