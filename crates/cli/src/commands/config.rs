@@ -2,7 +2,7 @@
 
 use crate::args::{OutputArgs, TableArgs};
 use crate::command_line::Cli;
-use crate::config::{Config, FILE, KEYS, Key, told};
+use crate::config::{Config, ConfigKey, FILE, KEYS, told};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::stdout;
@@ -79,7 +79,7 @@ fn show(named: Option<&Path>, table: &TableArgs, talk: &OutputArgs) -> Result<Ex
 }
 
 /// What holds for a key, and who says so.
-fn row(key: &Key, config: Option<&Config>) -> Value {
+fn row(key: &ConfigKey, config: Option<&Config>) -> Value {
     let command = Cli::command();
     let leaf = key.sample.first().and_then(|word| command.find_subcommand(word));
     let argument = leaf.and_then(|leaf| leaf.get_arguments().find(|argument| argument.get_id() == key.id));

@@ -1,6 +1,6 @@
 //! Reads the file.
 
-use super::keys::{KEYS, Key, KeyForm};
+use super::keys::{ConfigKey, KEYS, KeyForm};
 use super::{FILE, VARIABLE};
 use crate::error::CliError;
 use hostssl_model::{line_and_column, nearest};
@@ -23,7 +23,7 @@ pub(crate) struct Config {
 /// One key of a file.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    pub(crate) key: &'static Key,
+    pub(crate) key: &'static ConfigKey,
     /// As they would stand on the command line.
     pub(crate) values: Vec<String>,
     /// The line, from 1.
@@ -129,7 +129,11 @@ pub(super) fn settings(text: &str, is_named: bool) -> Result<Vec<Setting>, Vec<M
 /// Mistakes, each at its byte, or at that of the key.
 type Wrong = Vec<(Option<usize>, String)>;
 
-fn setting(name: &str, value: &Spanned<DeValue<'_>>, is_named: bool) -> Result<(&'static Key, Vec<String>), Wrong> {
+fn setting(
+    name: &str,
+    value: &Spanned<DeValue<'_>>,
+    is_named: bool,
+) -> Result<(&'static ConfigKey, Vec<String>), Wrong> {
     let Some(key) = KEYS.iter().find(|key| key.name == name) else {
         let near = nearest(name, KEYS.iter().map(|key| key.name));
         let near = near.map_or(String::new(), |near| format!("; is it `{near}`?"));

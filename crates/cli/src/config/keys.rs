@@ -7,7 +7,7 @@ use hostssl_audit::Profile;
 
 /// An option that the configuration file can set.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct ConfigKey {
     /// In the file, and on the command line behind two dashes.
     pub(crate) name: &'static str,
     /// What the parser of arguments calls it.
@@ -91,7 +91,7 @@ const KEEPING: &[&str] = &[
     "simulate",
 ];
 
-const NONE: Key = Key {
+const NONE: ConfigKey = ConfigKey {
     name: "",
     id: "",
     form: KeyForm::Text,
@@ -102,10 +102,10 @@ const NONE: Key = Key {
 };
 
 /// Every key, by its name.
-pub(crate) const KEYS: [Key; 9] = [
-    Key { name: "concurrency", id: "concurrency", form: KeyForm::Number, commands: &[BOUNDED], ..NONE },
-    Key { name: "deadline", id: "deadline", commands: &[BOUNDED], ..NONE },
-    Key {
+pub(crate) const KEYS: [ConfigKey; 9] = [
+    ConfigKey { name: "concurrency", id: "concurrency", form: KeyForm::Number, commands: &[BOUNDED], ..NONE },
+    ConfigKey { name: "deadline", id: "deadline", commands: &[BOUNDED], ..NONE },
+    ConfigKey {
         name: "expiry-days",
         id: "expiry_days",
         form: KeyForm::Number,
@@ -113,7 +113,7 @@ pub(crate) const KEYS: [Key; 9] = [
         sample: &["audit", "--probe"],
         ..NONE
     },
-    Key {
+    ConfigKey {
         name: "management-group",
         id: "management_group",
         form: KeyForm::Texts,
@@ -121,8 +121,8 @@ pub(crate) const KEYS: [Key; 9] = [
         is_scope: true,
         ..NONE
     },
-    Key { name: "profile", id: "profile", commands: &[JUDGING], ..NONE },
-    Key {
+    ConfigKey { name: "profile", id: "profile", commands: &[JUDGING], ..NONE },
+    ConfigKey {
         name: "resource-group",
         id: "resource_group",
         form: KeyForm::Texts,
@@ -131,12 +131,26 @@ pub(crate) const KEYS: [Key; 9] = [
         ..NONE
     },
     // Kept censuses decide which clients a plan takes to be safe, so a working directory may not name them.
-    Key { name: "state", id: "state", commands: &[KEEPING], needs_name: true, ..NONE },
-    Key { name: "subscription", id: "subscription", form: KeyForm::Texts, commands: &[SCOPED], is_scope: true, ..NONE },
-    Key { name: "tenant", id: "tenant", form: KeyForm::Texts, commands: &[SCOPED, SHOWING], is_scope: true, ..NONE },
+    ConfigKey { name: "state", id: "state", commands: &[KEEPING], needs_name: true, ..NONE },
+    ConfigKey {
+        name: "subscription",
+        id: "subscription",
+        form: KeyForm::Texts,
+        commands: &[SCOPED],
+        is_scope: true,
+        ..NONE
+    },
+    ConfigKey {
+        name: "tenant",
+        id: "tenant",
+        form: KeyForm::Texts,
+        commands: &[SCOPED, SHOWING],
+        is_scope: true,
+        ..NONE
+    },
 ];
 
-impl Key {
+impl ConfigKey {
     /// Whether it is for this command.
     pub(crate) fn is_of(&self, command: &str) -> bool {
         self.commands.iter().any(|commands| commands.contains(&command))

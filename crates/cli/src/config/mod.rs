@@ -9,7 +9,7 @@ mod keys;
 mod schema;
 
 pub(crate) use file::{Config, Setting, told};
-pub(crate) use keys::{KEYS, Key};
+pub(crate) use keys::{ConfigKey, KEYS};
 
 use crate::args::OutputArgs;
 use crate::error::CliError;
@@ -96,7 +96,7 @@ fn leaf(matches: &ArgMatches) -> (String, &ArgMatches) {
     (words.join(" "), leaf)
 }
 
-fn is_explicit(leaf: &ArgMatches, key: &Key) -> bool {
+fn is_explicit(leaf: &ArgMatches, key: &ConfigKey) -> bool {
     leaf.try_contains_id(key.id).unwrap_or_default()
         && matches!(leaf.value_source(key.id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }

@@ -1,6 +1,6 @@
 //! The JSON Schema of the file, for editors: out of the keys, with the help of their options.
 
-use super::keys::{KEYS, Key, KeyForm};
+use super::keys::{ConfigKey, KEYS, KeyForm};
 use crate::command_line::Cli;
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ pub(super) fn schema() -> Value {
     })
 }
 
-fn member(key: &Key) -> Value {
+fn member(key: &ConfigKey) -> Value {
     let text = json!({ "type": "string", "minLength": 1 });
     let mut member = match key.form {
         KeyForm::Text => text,
@@ -31,7 +31,7 @@ fn member(key: &Key) -> Value {
 }
 
 /// The help of the option.
-fn help(key: &Key) -> String {
+fn help(key: &ConfigKey) -> String {
     let command = Cli::command();
     let command = key.sample.first().and_then(|word| command.find_subcommand(word)).unwrap();
     let argument = command.get_arguments().find(|argument| argument.get_id() == key.id).unwrap();
