@@ -17,6 +17,8 @@ smartquotes = False
 
 html_theme = "furo"
 html_title = "hostssl"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 # Pictures in `<picture>` elements, which Sphinx passes through.
 html_extra_path = ["extra"]
 html_copy_source = False
