@@ -80,6 +80,13 @@ fn a_file_that_is_wrong_stops_every_command_that_it_is_for() {
     // What needs no value of it works all the same.
     assert_eq!(run_in(&folder, &["controls"], &[]).code, 0);
     assert_eq!(run_in(&folder, &["audit", "--help"], &[]).code, 0);
+    #[cfg(unix)]
+    {
+        let broken = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("nowhere", broken.path().join("hostssl.toml")).unwrap();
+        let done = run_in(&broken, &["audit", "--simulate"], &[]);
+        assert!(done.code == 2 && done.stderr.contains("hostssl.toml cannot be read"), "{}", done.stderr);
+    }
     let done = run_in(&folder, &["audit", "--simulate", "--config", "none.toml"], &[]);
     assert!(done.code == 2 && done.stderr.contains("none.toml cannot be read"), "{}", done.stderr);
 }

@@ -42,7 +42,9 @@ impl Config {
     /// The file that is named, or the one in the working directory; `None` without either. An empty name stands for none.
     pub(crate) fn find(named: Option<&Path>) -> Result<Option<Self>, CliError> {
         let path = named.unwrap_or(Path::new(FILE));
-        if path.as_os_str().is_empty() || (named.is_none() && !path.exists()) {
+        // Only what certainly is not there is left out: values that are meant to hold must not be lost in silence.
+        let is_absent = || path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if path.as_os_str().is_empty() || (named.is_none() && is_absent()) {
             return Ok(None);
         }
         let config = Self::read(path, named.is_some())?;

@@ -99,28 +99,28 @@ const TASKS: [Task; 4] = [
         id: DoctorCheckId::RightsAudit,
         needs: &permissions::AUDIT,
         status: DoctorStatus::Failed,
-        for_what: "audits are incomplete without it",
+        for_what: "audits are incomplete without them",
         role: TaskRole::Auditor,
     },
     Task {
         id: DoctorCheckId::RightsPlan,
         needs: &permissions::PLAN,
         status: DoctorStatus::Warning,
-        for_what: "plans cannot leave out what is locked without it",
+        for_what: "without it, plans cannot leave out what is locked",
         role: TaskRole::Remediator,
     },
     Task {
         id: DoctorCheckId::RightsApply,
         needs: &permissions::APPLY,
         status: DoctorStatus::Warning,
-        for_what: "`hostssl apply` and `hostssl undo` need it, and nothing else does",
+        for_what: "only changing servers needs them",
         role: TaskRole::Remediator,
     },
     Task {
         id: DoctorCheckId::RightsClients,
         needs: &permissions::CLIENTS,
         status: DoctorStatus::Warning,
-        for_what: "`hostssl clients` cannot download logs without it",
+        for_what: "without it, `hostssl clients` cannot download logs",
         role: TaskRole::Reader,
     },
 ];
@@ -146,7 +146,7 @@ impl Task {
             let actions = and_more(named, more.len());
             let scopes: Vec<&str> = lacking.iter().take(NAMED).map(|(at, _)| at.name.as_str()).collect();
             let scopes = and_more(&scopes, lacking.len() - scopes.len());
-            let detail = format!("{actions} is missing in {scopes}; {}", self.for_what);
+            let detail = format!("missing in {scopes}: {actions}; {}", self.for_what);
             return match self.status {
                 DoctorStatus::Failed => DoctorCheck::failed(self.id, detail, self.fix(at, lacking.len())),
                 _ => DoctorCheck::warning(self.id, detail, self.fix(at, lacking.len())),
@@ -220,7 +220,8 @@ mod tests {
         let checks = rights_checks(&[at("a", role(&["*/read"])), at("b", role(&["*"]))]);
         let found: Vec<_> = checks.iter().map(|check| check.status).collect();
         assert_eq!(found, [Fine, Fine, Warning, Fine]);
-        assert!(checks[2].detail.contains("and 2 more is missing in a;"), "{}", checks[2].detail);
+        let detail = &checks[2].detail;
+        assert!(detail.starts_with("missing in a: ") && detail.contains(" and 2 more; "), "{detail}");
         let fix = checks[2].fix.as_deref().unwrap();
         assert!(
             fix.contains("role remediate --subscription a ") && fix.contains("--scope '/subscriptions/a'"),
@@ -236,7 +237,7 @@ mod tests {
         let nothing = || Ok(Vec::new());
         let checks = rights_checks(&[at("a", role(&["*"])), at("b", nothing()), at("c", nothing())]);
         assert_eq!(checks[0].status, Failed);
-        assert!(checks[0].detail.contains("missing in b, c;"), "{}", checks[0].detail);
+        assert!(checks[0].detail.contains("missing in b, c: "), "{}", checks[0].detail);
         assert!(checks[0].fix.as_deref().unwrap().ends_with("the other scopes"));
         assert_eq!(statuses(&[at("a", silent()), at("b", nothing())])[0], Failed, "what is known counts");
         let unknown = rights_checks(&[at("a", role(&["*"])), at("b", silent())]);
