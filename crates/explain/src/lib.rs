@@ -62,6 +62,29 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause, in the order of their declaration.
+    pub const ALL: [Self; 19] = [
+        Self::TlsEnforced,
+        Self::AddressRule,
+        Self::PgHba,
+        Self::Password,
+        Self::Permission,
+        Self::TrustStore,
+        Self::HostName,
+        Self::WeakAlgorithm,
+        Self::Expired,
+        Self::ClientCertificate,
+        Self::NoTlsOnServer,
+        Self::NoCommonTls,
+        Self::Handshake,
+        Self::ClientSetup,
+        Self::Busy,
+        Self::NoSuchRoleOrDatabase,
+        Self::Unreachable,
+        Self::Closed,
+        Self::Unknown,
+    ];
+
     /// The word in text and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -91,7 +114,7 @@ impl Cause {
 
 /// How sure an explanation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
+pub enum Certainty {
     /// The text fits, and others would fit as well.
     Low,
     /// The usual meaning of the text; another is possible.
@@ -100,7 +123,7 @@ pub enum Confidence {
     High,
 }
 
-impl Confidence {
+impl Certainty {
     /// The word in text and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -118,7 +141,7 @@ pub struct Explanation {
     /// Who or what refused.
     pub cause: Cause,
     /// How sure that is.
-    pub confidence: Confidence,
+    pub confidence: Certainty,
     /// What happened, in a sentence or two.
     pub meaning: &'static str,
     /// Why it is this, in a sentence: the deciding words.
@@ -167,7 +190,7 @@ pub fn explain_all(text: &str) -> Vec<Explanation> {
         // Beside a failure without a reason, plaintext may have been the second try of a client with TLS.
         let doubtful = first.cause == Cause::TlsEnforced && !alone;
         if rivals || doubtful {
-            first.confidence = first.confidence.min(Confidence::Medium);
+            first.confidence = first.confidence.min(Certainty::Medium);
         }
         if doubtful {
             first.advice = "Set sslmode=require, or better verify-full, in the client: then no attempt is made in plaintext, and the \
@@ -234,7 +257,7 @@ fn unknown_attempt() -> Explanation {
 fn unknown() -> Explanation {
     Explanation {
         cause: Cause::Unknown,
-        confidence: Confidence::Low,
+        confidence: Certainty::Low,
         meaning: "The text matches no known message.",
         why: "None of the known messages and codes is in it, outside of quoted names.".to_owned(),
         advice: "Paste the whole message with its SQLSTATE code, untranslated (lc_messages=C in the server, LC_ALL=C in the \
@@ -359,10 +382,10 @@ mod tests {
     fn two_reasons_of_one_weight_lower_the_confidence() {
         let one = "FATAL: password authentication failed for user \"u\"";
         let two = format!("{one}\nFATAL: database \"d\" does not exist");
-        assert_eq!(explain(one).confidence, Confidence::High);
-        assert_eq!(explain("connection timed out").confidence, Confidence::High);
-        assert_eq!(explain("request timed out after 30000ms").confidence, Confidence::Low, "it may be a pool");
-        assert_eq!(explain(&two).confidence, Confidence::Medium);
+        assert_eq!(explain(one).confidence, Certainty::High);
+        assert_eq!(explain("connection timed out").confidence, Certainty::High);
+        assert_eq!(explain("request timed out after 30000ms").confidence, Certainty::Low, "it may be a pool");
+        assert_eq!(explain(&two).confidence, Certainty::Medium);
         assert!(explain_all(&two).iter().all(|explanation| !explanation.red_herring));
     }
 

@@ -1,6 +1,6 @@
 //! What the known messages mean, each meaning once.
 
-use super::{Cause, Confidence};
+use super::{Cause, Certainty};
 
 /// How significant a message is beside others of the same text. The most significant decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ pub(super) enum Weight {
 pub(super) struct Interpretation {
     pub(super) cause: Cause,
     pub(super) weight: Weight,
-    pub(super) confidence: Confidence,
+    pub(super) confidence: Certainty,
     pub(super) meaning: &'static str,
     pub(super) advice: &'static str,
 }
@@ -38,7 +38,7 @@ macro_rules! readings {
         $(pub(super) static $name: Interpretation = Interpretation {
             cause: Cause::$cause,
             weight: Weight::$weight,
-            confidence: Confidence::$confidence,
+            confidence: Certainty::$confidence,
             meaning: $meaning,
             advice: $advice,
         };)*

@@ -98,12 +98,12 @@ impl From<explain::Cause> for Cause {
     }
 }
 
-impl From<explain::Confidence> for Confidence {
-    fn from(from: explain::Confidence) -> Self {
+impl From<explain::Certainty> for Confidence {
+    fn from(from: explain::Certainty) -> Self {
         match from {
-            explain::Confidence::Low => Self::Low,
-            explain::Confidence::Medium => Self::Medium,
-            explain::Confidence::High => Self::High,
+            explain::Certainty::Low => Self::Low,
+            explain::Certainty::Medium => Self::Medium,
+            explain::Certainty::High => Self::High,
         }
     }
 }

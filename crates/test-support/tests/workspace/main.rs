@@ -43,9 +43,23 @@ fn program(member: &str) -> Vec<(String, String)> {
     let named = files.into_iter().map(|file| {
         let name = file.strip_prefix(crates()).unwrap().to_str().unwrap().replace('\\', "/");
         let text = std::fs::read_to_string(&file).unwrap();
-        (name, text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned())
+        (name, without_tests(&text).to_owned())
     });
     named.collect()
+}
+
+/// A source up to the tests at its end. A module of tests in a file of its own is declared at the beginning.
+fn without_tests(text: &str) -> &str {
+    const TESTS: &str = "#[cfg(test)]\nmod ";
+    let begins = |at: &usize| text[at + TESTS.len()..].lines().next().is_some_and(|line| line.ends_with('{'));
+    text.match_indices(TESTS).map(|(at, _)| at).find(begins).map_or(text, |at| &text[..at])
+}
+
+#[test]
+fn only_the_tests_of_a_source_are_left_out() {
+    let source = "#[cfg(test)]\nmod corpus_tests;\nfn a() {}\n#[cfg(test)]\nmod tests {\n}\n";
+    assert!(without_tests(source).ends_with("fn a() {}\n"));
+    assert_eq!(without_tests("fn a() {}"), "fn a() {}");
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
