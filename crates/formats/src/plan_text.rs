@@ -97,9 +97,6 @@ fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
         Disposition::NeedsRestart | Disposition::NeedsObservation | Disposition::BreaksClients => Outcome::Unknown,
         Disposition::Manual => Outcome::NotApplicable,
     };
-    // The value before stands in its own column.
-    let stated = format!("{} is {}; ", step.parameter, step.before);
-    let why = step.why.as_str();
     let line = vec![
         Cell::number(step.id.into()),
         Cell::plain(step.server.name()),
@@ -109,7 +106,7 @@ fn entry(step: &Step, names: &SubscriptionNames) -> Entry {
         Cell::plain(step.parameter.as_str()),
         Cell::plain(format!("{} -> {}", step.before, step.after)),
         Cell::outcome(outcome, word),
-        Cell::plain(why.strip_prefix(&stated).unwrap_or(why)),
+        Cell::plain(step.why.as_str()),
     ];
     Entry { word, lines: vec![line] }
 }

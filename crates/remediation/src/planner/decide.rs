@@ -224,7 +224,7 @@ fn decide_setting(
     };
     let is_gated = impact.as_ref().is_some_and(|impact| impact.verdict != ClientVerdict::Safe);
     let accepted = if is_gated { acceptance(inputs, &posture.server.id) } else { None };
-    let mut why = format!("{name} is {before}; {clients}");
+    let mut why = clients;
     if is_busy(&posture.server) {
         why.push_str("; it was busy when it was checked: it comes last, and apply waits for it");
     }
