@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-/// The facts about an audit or a plan that come from outside: its name, its clock and its program. When to stop is told by the
-/// [`StopSignal`](hostssl_azure::StopSignal) that its clients were made with, which a deadline gives as well as a person.
+/// The facts about an audit or a plan that come from outside: its name, its clock and its program. When to stop is not among
+/// them: the [`StopSignal`](hostssl_azure::StopSignal) belongs to each client and prober, because they do not all end at the
+/// same moment (design record 009). A deadline gives it as well as a person.
 #[derive(Clone)]
 pub struct RunContext<'a> {
     /// The run's id.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use hostssl_model::{
-    Kind, Parameter, ParameterName as Name, Posture, Reading, Reason, Subscription, SubscriptionId, SubscriptionState,
-    TlsVersion, Unchecked,
+    Kind, Meaning, Parameter, ParameterName as Name, Posture, Reading, Reason, Subscription, SubscriptionId,
+    SubscriptionState, TlsVersion, Unchecked,
 };
 use hostssl_remediation::{
     AffectedClient, ClientImpact, ClientVerdict, FixableControl, Floor, Goal, InvalidPlan, LeftOutReason, Plan,
@@ -40,6 +40,32 @@ fn blind(mut posture: Posture, name: Name, reason: Reason) -> Posture {
         }
     }
     posture
+}
+
+/// What a plan does on a kind of server that accepts plaintext and old versions: the settings, and whether hostssl writes
+/// them. The match has no other arm on purpose: a new kind does not compile here before it is decided.
+fn fixed_on(kind: Kind) -> (&'static [Name], bool) {
+    match kind {
+        Kind::Flexible | Kind::ElasticCluster => (&[Name::RequireSecureTransport, Name::SslMinProtocolVersion], true),
+        Kind::Single => (&[Name::SslEnforcement, Name::MinimalTlsVersion], true),
+        Kind::CosmosCluster => (&[Name::SslMinProtocolVersion, Name::NodeSslMinProtocolVersion], true),
+        Kind::Horizon => (&[Name::RequireSecureTransport, Name::SslMinProtocolVersion], false),
+    }
+}
+
+#[test]
+fn what_a_kind_offers_decides_what_is_planned() {
+    for kind in Kind::ALL {
+        let offering = kind.offering();
+        let switch = kind.switch().map(|name| (name, kind.spell(name, Meaning::Enforced(false)).unwrap()));
+        let old = |name: &Name| (*name, if *name == Name::MinimalTlsVersion { "TLS1_0" } else { "TLSv1" });
+        let cap = offering.cap.map(|name| (name, ""));
+        let values: Vec<_> = switch.into_iter().chain(offering.floors.iter().map(old)).chain(cap).collect();
+        let plan = PlannerKnowledge::new(vec![server(kind, "one", &values)]).plan();
+        let found: Vec<_> = plan.steps().iter().map(|step| step.parameter).collect();
+        let written = plan.steps().iter().all(Step::is_executable);
+        assert_eq!((found.as_slice(), written), fixed_on(kind), "{kind}: {:?}", left_out(&plan));
+    }
 }
 
 #[test]
