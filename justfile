@@ -36,6 +36,13 @@ man:
     mkdir -p target/man
     cargo run --quiet -- man > target/man/hostssl.1
 
+# Write the completions of every shell to target/completions.
+completions:
+    mkdir -p target/completions
+    for shell in bash elvish fish powershell zsh; do \
+        cargo run --quiet -- completion "$shell" > "target/completions/$shell" || exit 1; \
+    done
+
 # Build and pack what is shipped into target/dist-out: `just dist tarball`, or all that the platform has.
 dist *ARGS:
     scripts/dist {{ARGS}}
@@ -79,7 +86,7 @@ fuzz-smoke SECONDS="60":
         cargo +nightly fuzz run --fuzz-dir fuzz "$target" -- -max_total_time={{SECONDS}} || exit 1; \
     done
 
-# Known vulnerabilities in dependencies. Needs the advisory database, which scripts/test does not fetch.
+# Known vulnerabilities in dependencies. Needs the advisory database; scripts/test says when it could not fetch it.
 advisories:
     cargo deny check advisories
 
