@@ -2,12 +2,14 @@
 
 use crate::exit::Exit;
 use hostssl_census::CensusVerdict;
+use hostssl_explain::Cause;
 use hostssl_iac::{IacEffect, IacFormat, IacGapKind, IacReason, IacRule, IacServerChange, LiveDifference};
 use hostssl_model::{
     Confidence, ControlId, DoctorCheckId, DoctorStatus, Enforcement, Kind, Outcome, ParameterName, Reason,
     ReplicationRole, Severity, SslEnforcement, Standing, WireTransport, WorstListener,
 };
-use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode};
+use hostssl_probe::report::{Weakness, WireVerdict};
+use hostssl_remediation::{Disposition, FixableControl, LeftOutReason, LintCode, StepStatus};
 use hostssl_store::OrderAct;
 use std::fmt::Write as _;
 
@@ -52,7 +54,12 @@ fn every_stable_code() {
     add("differences of files and servers", &LiveDifference::ALL.map(LiveDifference::as_str));
     add("checks of doctor", &DoctorCheckId::ALL.map(DoctorCheckId::as_str));
     add("statuses of checks", &DoctorStatus::ALL.map(DoctorStatus::as_str));
-    let exits = [Exit::AllPass, Exit::Failed, Exit::Usage, Exit::Findings, Exit::Incomplete, Exit::Stuck];
+    add("verdicts of probes", &WireVerdict::ALL.map(WireVerdict::as_str));
+    add("weaknesses", &Weakness::ALL.map(Weakness::as_str));
+    add("causes of messages", &Cause::ALL.map(Cause::as_str));
+    add("statuses of steps", &StepStatus::ALL.map(StepStatus::as_str));
+    let exits =
+        [Exit::AllPass, Exit::Failed, Exit::Usage, Exit::Findings, Exit::Incomplete, Exit::Stuck, Exit::ReaderGone];
     let exits = exits.map(|exit| format!("{} {exit:?}", exit.code()));
     add("exit codes", &exits.each_ref().map(String::as_str));
     insta::assert_snapshot!(list);

@@ -9,16 +9,30 @@ use estate::{allowed, apply, connector, ended, estate};
 use hostssl_console::{ConsoleOptions, Preparation};
 use hostssl_test_support::served_console::{options, serve, serve_over};
 
+/// The text with `with` for everything from each `start` to the `end` behind it.
+fn replaced(text: &str, start: &str, end: &str, with: &str) -> String {
+    let mut parts = text.split(start);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(with);
+        out.push_str(part.split_once(end).map_or("", |(_, rest)| rest));
+    }
+    out
+}
+
 /// What the page has in its middle, with what differs from run to run made equal.
 fn main_of(html: &str) -> String {
     let main = html.split_once("<main").unwrap().1.split_once("</main>").unwrap().0;
-    let mut text = String::new();
-    for (index, part) in main.split("<time").enumerate() {
-        // The first part stands before any time.
-        let part = if index == 0 { part } else { part.split_once("</time>").map_or("", |(_, rest)| rest) };
-        text.push_str(if index == 0 { "" } else { "TIME" });
-        text.push_str(part);
-    }
+    let text = replaced(main, "<time", "</time>", "TIME");
+    // Charts have dates for axes.
+    let text = replaced(&text, "<svg", "</svg>", "CHART");
+    // How long an audit took.
+    let text = [" ms<", " s<"].into_iter().fold(text, |text, unit| {
+        let parts: Vec<&str> = text.split(unit).collect();
+        let (last, before) = parts.split_last().unwrap();
+        let number = |c: char| c.is_ascii_digit() || c == '.';
+        before.iter().map(|part| format!("{}TIME<", part.trim_end_matches(number))).collect::<String>() + last
+    });
     let is_part = |c: char| c.is_ascii_hexdigit() || c == '-';
     let mut shown = String::new();
     let mut rest = text.as_str();
@@ -71,6 +85,30 @@ async fn plans_and_runs() {
     let loosened = estate::save(&visitor, "pg-off", "&enforcement=disabled").await;
     insta::assert_snapshot!("plan_loosens", main_of(&loosened.1.body));
     insta::assert_snapshot!("plans", main_of(&visitor.get("/plans").await.body));
+}
+
+#[tokio::test]
+async fn what_audits_found() {
+    let simulation = estate();
+    let served = serve_over(allowed(), connector(&simulation)).await;
+    let visitor = served.visitor().await;
+    insta::assert_snapshot!("overview_none", main_of(&visitor.get("/").await.body));
+    let run = visitor.audit().await;
+    insta::assert_snapshot!("overview", main_of(&visitor.get("/").await.body));
+    insta::assert_snapshot!("resources", main_of(&visitor.get("/resources").await.body));
+    let key = estate::key(&visitor, "pg-off").await;
+    insta::assert_snapshot!("server", main_of(&visitor.get(&format!("/servers/{key}")).await.body));
+    for tab in ["connection-security", "clients", "wire", "evidence", "history"] {
+        insta::assert_snapshot!(
+            format!("server_{tab}"),
+            main_of(&visitor.get(&format!("/servers/{key}/{tab}")).await.body)
+        );
+    }
+    insta::assert_snapshot!("sessions", main_of(&visitor.get("/sessions").await.body));
+    insta::assert_snapshot!("controls", main_of(&visitor.get("/controls").await.body));
+    insta::assert_snapshot!("control", main_of(&visitor.get("/controls/require-secure-transport").await.body));
+    insta::assert_snapshot!("runs", main_of(&visitor.get("/runs").await.body));
+    insta::assert_snapshot!("run", main_of(&visitor.get(&run).await.body));
 }
 
 #[tokio::test]

@@ -25,6 +25,17 @@ pub enum WireVerdict {
 }
 
 impl WireVerdict {
+    /// Every verdict, in the order of their declaration.
+    pub const ALL: [Self; 7] = [
+        Self::Enforced,
+        Self::Optional,
+        Self::PlaintextOnly,
+        Self::BrokenTls,
+        Self::Inconclusive,
+        Self::NotPostgresql,
+        Self::Unreachable,
+    ];
+
     /// The word in text and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! The result of a run, derived from the plan and the state that the journal gives.
 
 use crate::{Consent, Ending, LoadedRun, Phase, Plan, RefusedBy, RunId, RunState, Stage, Step, StepState, Track};
+use hostssl_model::coded;
 
 /// The result of a run. The same journal always gives the same report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,50 +51,32 @@ pub struct RunSummary {
     pub open: u32,
 }
 
-/// The status of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StepStatus {
-    /// Written and read back.
-    Applied,
-    /// Right before anything was written.
-    Already,
-    /// Another party changed the value; it was left as it is.
-    ChangedSincePlan,
-    /// The write was refused.
-    Refused,
-    /// The write failed.
-    Failed,
-    /// Success was not confirmed before the deadline.
-    TimedOut,
-    /// Nothing was written.
-    NotStarted,
-    /// The earlier value was restored and read back.
-    Undone,
-    /// The earlier value could not be restored; manual action is needed.
-    Stuck,
-    /// The value is set and takes effect only at the next restart; hostssl never restarts a server.
-    WaitsForRestart,
-    /// It was excluded from the run on request.
-    Forgotten,
-}
-
-impl StepStatus {
-    /// The name in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Already => "already",
-            Self::ChangedSincePlan => "changed-since-plan",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed-out",
-            Self::NotStarted => "not-started",
-            Self::Undone => "undone",
-            Self::Stuck => "stuck",
-            Self::WaitsForRestart => "waits-for-restart",
-            Self::Forgotten => "forgotten",
-        }
+coded! {
+    /// The status of a step.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum StepStatus {
+        /// Written and read back.
+        Applied = "applied",
+        /// Right before anything was written.
+        Already = "already",
+        /// Another party changed the value; it was left as it is.
+        ChangedSincePlan = "changed-since-plan",
+        /// The write was refused.
+        Refused = "refused",
+        /// The write failed.
+        Failed = "failed",
+        /// Success was not confirmed before the deadline.
+        TimedOut = "timed-out",
+        /// Nothing was written.
+        NotStarted = "not-started",
+        /// The earlier value was restored and read back.
+        Undone = "undone",
+        /// The earlier value could not be restored; manual action is needed.
+        Stuck = "stuck",
+        /// The value is set and takes effect only at the next restart; hostssl never restarts a server.
+        WaitsForRestart = "waits-for-restart",
+        /// It was excluded from the run on request.
+        Forgotten = "forgotten",
     }
 }
 
