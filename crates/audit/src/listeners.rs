@@ -50,8 +50,12 @@ struct Sum {
 impl Sum {
     fn add(&mut self, look: &WireObservation, verdict: ControlResult) {
         // Several addresses of one name do the same, as a rule.
+        let place = match &look.vantage {
+            Some(vantage) => format!("port {} from zone {}", look.port, vantage.zone),
+            None => format!("port {}", look.port),
+        };
         let note = |lines: &mut Vec<String>, observed: &str| {
-            let line = format!("port {}: {observed}", look.port);
+            let line = format!("{place}: {observed}");
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -64,7 +68,7 @@ impl Sum {
             ControlResult::Unknown(mut blind) => {
                 // The other reasons hold for the whole server.
                 if matches!(blind.reason, Reason::Inconclusive | Reason::Unreachable) {
-                    blind.detail = format!("port {}: {}", look.port, blind.detail).into();
+                    blind.detail = format!("{place}: {}", blind.detail).into();
                 }
                 self.unknown.get_or_insert(blind);
             }

@@ -26,6 +26,7 @@ fn server(kind: Kind, role: ReplicationRole, name: &str) -> Server {
         tags: Tags::default(),
         administrator: None,
         created_at: None,
+        network: hostssl_model::NetworkAccess::default(),
     }
 }
 

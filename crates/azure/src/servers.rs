@@ -5,8 +5,8 @@ use crate::paging::{Listing, list};
 use crate::{Arm, ArmError, Quota, ResourceType};
 use azure_core::http::Url;
 use hostssl_model::{
-    Kind, Parameter, ParameterName, Posture, Reading, Reason, ReplicationRole, ResourceId, Server, ServerState,
-    SubscriptionId, Tags, Unchecked,
+    Kind, NetworkAccess, Parameter, ParameterName, Posture, PrivateNetwork, Reading, Reason, ReplicationRole,
+    ResourceId, Server, ServerState, SubscriptionId, Tags, Unchecked,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -154,6 +154,37 @@ struct Properties {
     server_role_groups: Vec<ServerRoleGroup>,
     parameter_group: Option<ParameterGroup>,
     administrator_login: Option<String>,
+    network: Option<NetworkProperties>,
+    public_network_access: Option<String>,
+    enable_public_ip_access: Option<bool>,
+    private_endpoint_connections: Vec<PrivateEndpointConnection>,
+}
+
+/// A flexible server has its network in a member of its own.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct NetworkProperties {
+    public_network_access: Option<String>,
+    delegated_subnet_resource_id: Option<String>,
+    private_dns_zone_arm_resource_id: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PrivateEndpointConnection {
+    properties: PrivateEndpointProperties,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct PrivateEndpointProperties {
+    private_endpoint: PrivateEndpoint,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PrivateEndpoint {
+    id: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -218,12 +249,36 @@ pub fn read_server(entry: &str, resource_type: ResourceType) -> Result<Listed, N
         tags: read_tags(&entry.tags),
         administrator: properties.administrator_login.as_deref().filter(|name| is_user(name)).map(Into::into),
         created_at: entry.system_data["createdAt"].as_str().map(|time| one_line(time).into()),
+        network: network(&properties),
         id,
     };
     Ok(Listed {
         parameter_group: parameter_group.and_then(|id| ResourceId::try_from(id).ok()),
         posture: Posture { server, readings, wire: Vec::new() },
     })
+}
+
+/// Azure's words are `Enabled` and `Disabled`; older types have a Boolean (`enablePublicIpAccess`).
+fn network(properties: &Properties) -> NetworkAccess {
+    let own = properties.network.as_ref();
+    let line =
+        |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(|text| one_line(text).into());
+    let access =
+        own.and_then(|own| own.public_network_access.as_deref()).or(properties.public_network_access.as_deref());
+    let public_access = match access {
+        Some(word) if word.eq_ignore_ascii_case("Enabled") => Some(true),
+        Some(word) if word.eq_ignore_ascii_case("Disabled") => Some(false),
+        Some(_) => None,
+        None => properties.enable_public_ip_access,
+    };
+    let endpoints = properties.private_endpoint_connections.iter();
+    let private = PrivateNetwork {
+        subnet: own.and_then(|own| line(&own.delegated_subnet_resource_id)),
+        dns_zone: own.and_then(|own| line(&own.private_dns_zone_arm_resource_id)),
+        endpoints: endpoints.filter_map(|one| line(&one.properties.private_endpoint.id)).collect(),
+    };
+    let private = (private != PrivateNetwork::default()).then(|| Box::new(private));
+    NetworkAccess { public_access, private }
 }
 
 /// Whether a name can be sent as that of a user: PostgreSQL cuts names off at 63 bytes (NAMEDATALEN).
@@ -292,6 +347,44 @@ mod tests {
     fn read(properties: &str, resource_type: ResourceType) -> Listed {
         let entry = format!(r#"{{"id":"{ID}","location":"West Europe","properties":{properties}}}"#);
         read_server(&entry, resource_type).unwrap()
+    }
+
+    #[test]
+    fn the_network_is_read_as_each_type_has_it() {
+        let network = |properties: &str, resource_type| read(properties, resource_type).posture.server.network;
+        let injected = network(
+            r#"{"network":{"publicNetworkAccess":"Disabled","delegatedSubnetResourceId":"/v/virtualNetworks/n/subnets/db",
+                "privateDnsZoneArmResourceId":"/z/contoso"},"privateEndpointConnections":[]}"#,
+            ResourceType::FlexibleServers,
+        );
+        assert_eq!((injected.public_access, injected.is_private()), (Some(false), true));
+        assert_eq!(injected.virtual_network(), Some("/v/virtualNetworks/n"));
+        assert_eq!(injected.dns_zone(), Some("/z/contoso"));
+        let open = network(r#"{"network":{"publicNetworkAccess":"Enabled"}}"#, ResourceType::FlexibleServers);
+        assert_eq!(open, NetworkAccess { public_access: Some(true), private: None });
+        let endpoint = r#"[{"id":"/c","properties":{"privateEndpoint":{"id":"/pe/a"}}},{"properties":{}},{}]"#;
+        let single = format!(r#"{{"publicNetworkAccess":"Disabled","privateEndpointConnections":{endpoint}}}"#);
+        let single = network(&single, ResourceType::Servers);
+        assert_eq!((single.is_private(), single.endpoints()), (true, &["/pe/a".into()][..]));
+        let cluster = network(r#"{"enablePublicIpAccess":false}"#, ResourceType::ServerGroups);
+        assert!(cluster.is_private());
+    }
+
+    #[test]
+    fn an_odd_network_says_nothing_and_loses_no_server() {
+        for odd in [
+            r#"{"network":7}"#,
+            r#"{"network":{"publicNetworkAccess":"Sometimes"}}"#,
+            r#"{"privateEndpointConnections":{"a":1}}"#,
+            r#"{"network":{"delegatedSubnetResourceId":""}}"#,
+            "{}",
+        ] {
+            assert_eq!(
+                read(odd, ResourceType::FlexibleServers).posture.server.network,
+                NetworkAccess::default(),
+                "{odd}"
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::again::Again;
 use crate::args::OutputArgs;
 use crate::commands::{
     apply, audit, ca_bundle, clients, config as config_command, controls, diff, doctor, enforce, evidence, explain,
-    iac, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch,
+    iac, plan, policy, probe, role, runs, serve, server, simulate, trend, waivers, watch, zones,
 };
 use crate::config::{self, ConfigUse};
 use crate::error::CliError;
@@ -151,6 +151,9 @@ pub(crate) enum Command {
     /// than table, json or tsv, needs all of them in memory.
     #[command(after_help = exit::PROBE_HELP)]
     Probe(probe::ProbeArgs),
+    /// Say from where private servers are probed: zones, what has to be probed there, and what no zone covers.
+    #[command(subcommand, after_help = zones::HELP)]
+    Zones(zones::ZonesCommand),
     /// Find the clients that would be refused if a server enforced TLS: those with TLS, those in plaintext, and a verdict.
     ///
     /// Reads server logs in any of PostgreSQL's formats. Only facts about connections are kept: no statement, no password.

@@ -103,10 +103,10 @@ pub(crate) struct ProbeKeeper {
 impl ProbeKeeper {
     /// Will keep a probe that asks `asked`, from its first endpoint on: one that ended before it, because it was asked for
     /// wrongly, saw nothing to keep.
-    pub(crate) fn begin(args: &KeepArgs, asked: &ProbeAsked) -> Self {
+    pub(crate) fn begin(args: &KeepArgs, asked: &ProbeAsked, simulated: bool) -> Self {
         let mut keeper =
             Self { to_begin: None, kept: None, waiting: Vec::new(), flushed: Instant::now(), retain: args.retain };
-        if args.no_save {
+        if !args.keeps(simulated) {
             return keeper;
         }
         let to_begin = asked.to_text().map_err(|error| CliError::defect(&error)).and_then(|asked| {
@@ -116,7 +116,7 @@ impl ProbeKeeper {
                 tool_version: env!("CARGO_PKG_VERSION").to_owned(),
                 asked,
             };
-            Ok((args.state.directory(false)?, probe))
+            Ok((args.state.directory(simulated)?, probe))
         });
         match to_begin {
             Ok(to_begin) => keeper.to_begin = Some(to_begin),

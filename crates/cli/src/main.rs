@@ -28,6 +28,7 @@ mod keep;
 mod leftovers;
 mod libpq;
 mod logins;
+mod looks;
 mod names;
 mod outputs;
 mod plan_file;
@@ -91,6 +92,7 @@ fn run(cli: &Cli) -> Result<Exit, error::CliError> {
         Command::Enforce(args) => commands::enforce::run(args, &cli.talk),
         Command::Server(command) => commands::server::run(command, &cli.talk),
         Command::Probe(args) => commands::probe::run(args, &cli.talk),
+        Command::Zones(command) => commands::zones::run(command, &cli.talk),
         Command::Clients(args) => commands::clients::run(args, &cli.talk),
         Command::CaBundle(args) => commands::ca_bundle::run(args, &cli.talk),
         Command::Explain(args) => commands::explain::run(args, &cli.talk),

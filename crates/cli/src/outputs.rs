@@ -7,6 +7,7 @@ pub(crate) use place::{folder_of, write_new};
 use crate::args::FormatTo;
 use crate::error::CliError;
 use place::{Place, cannot_write};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -122,6 +123,14 @@ fn names_a_folder(path: &Path) -> bool {
 /// Replaces a file as a whole: who reads it meanwhile sees the old one, and one that could not be written whole is not there.
 pub(crate) fn replace(path: &Path, how: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> Result<(), CliError> {
     Place::of(path).map_err(|error| cannot_write(path, &error))?.write(path, how)
+}
+
+/// Keeps others that would add to a file out of its folder until it is dropped. The file itself is replaced, so a lock on it
+/// would be one on what it was. Nothing where folders cannot be locked, as on Windows.
+pub(crate) fn lock_folder_of(file: &Path) -> Option<File> {
+    let folder = File::open(folder_of(file)).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 #[cfg(test)]

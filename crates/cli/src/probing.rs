@@ -6,7 +6,7 @@ use crate::files::connects_at_once;
 use crate::route::RouteArgs;
 use futures::future::{BoxFuture, FutureExt};
 use hostssl_azure::StopSignal;
-use hostssl_azure_sim::{Simulation, Wire};
+use hostssl_azure_sim::{Simulation, Wire, WireError};
 use hostssl_console::{Exchange, TakeExchange, TranscriptMessage};
 use hostssl_ops::ListenerProbe;
 use hostssl_probe::certificate::{RootStore, azure_roots};
@@ -106,14 +106,22 @@ fn options_of(
         options.dialer = dialer;
     }
     if let Some(simulation) = simulation {
-        let wire = Wire::new(simulation).map_err(|error| CliError::defect(&error))?;
-        for root in wire.roots() {
-            roots.extend(RootStore::from_der(root.name, vec![root.der.clone()]));
-        }
-        options.dialer = Arc::new(Simulated(wire));
+        options.dialer = simulated_listeners(Wire::new(simulation), &mut roots)?;
     }
     options.roots = roots.into();
     Ok(options)
+}
+
+/// What dials the listeners of a simulated Azure, whose roots are trusted.
+pub(crate) fn simulated_listeners(
+    wire: Result<Wire, WireError>,
+    roots: &mut Vec<RootStore>,
+) -> Result<Arc<dyn Dial>, CliError> {
+    let wire = wire.map_err(|error| CliError::defect(&error))?;
+    for root in wire.roots() {
+        roots.extend(RootStore::from_der(root.name, vec![root.der.clone()]));
+    }
+    Ok(Arc::new(Simulated(wire)))
 }
 
 /// Makes a prober.

@@ -55,7 +55,7 @@ fn declared_and_wire_are_compared_and_raise_confidence() {
         assert_eq!(finding(&report, name, control)["outcome"], outcome, "{name} {control}");
     }
     for (name, reason) in
-        [("pg-ledger-prod", "unresolved"), ("pg-catalog-stage", "stopped"), ("pg-returns-stage", "creating")]
+        [("pg-ledger-prod", "no-vantage"), ("pg-catalog-stage", "stopped"), ("pg-returns-stage", "creating")]
     {
         assert_eq!(finding(&report, name, "plaintext-refused")["reason"], reason, "{name}");
     }

@@ -62,10 +62,13 @@ mod scope_words;
 pub mod server_document;
 mod style;
 pub mod table;
+pub mod targets_json;
 pub mod trend;
 pub mod waiver_text;
 pub mod watch_message;
 mod wrap;
+pub mod zones_json;
+pub mod zones_text;
 
 pub use columns::{Column, write_columns};
 pub use hostssl_model::untrusted::visible as safe;

@@ -12,7 +12,7 @@ pub use asked::ProbeAsked;
 use hostssl_probe::report::EndpointReport;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::io::{self, Write};
 
@@ -35,6 +35,50 @@ struct Document<'a> {
     #[serde(serialize_with = "endpoints")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<endpoint::EndpointReport>"))]
     endpoints: &'a [EndpointReport],
+    /// The zone that they were probed from. Present when the targets were made for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'a str>,
+}
+
+/// A document that was read: what a probe in a zone saw.
+#[derive(Debug)]
+pub struct ZoneLooks {
+    /// The zone that the targets were made for; `None` when they were made for none.
+    pub zone: Option<String>,
+    /// The endpoints.
+    pub endpoints: Vec<EndpointReport>,
+}
+
+/// A text is no probe that this version can read.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidProbeJson {
+    /// It is no JSON, ends early, or a member is missing or of another type.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is something else.
+    #[error("its schema is `{0}` and not `{SCHEMA}`")]
+    Schema(String),
+}
+
+/// Reads a document that `hostssl probe -o json` wrote.
+///
+/// # Errors
+///
+/// [`InvalidProbeJson`] when it is damaged, something else, or has words of a newer program.
+pub fn read_document(text: impl io::Read) -> Result<ZoneLooks, InvalidProbeJson> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "the object that `hostssl probe -o json` writes")]
+    struct Read {
+        schema: String,
+        #[serde(default)]
+        zone: Option<String>,
+        endpoints: Vec<endpoint::EndpointReport>,
+    }
+    let read: Read = serde_json::from_reader(io::BufReader::new(text))?;
+    if read.schema != SCHEMA {
+        return Err(InvalidProbeJson::Schema(read.schema.chars().take(80).collect()));
+    }
+    Ok(ZoneLooks { zone: read.zone, endpoints: read.endpoints.into_iter().map(Into::into).collect() })
 }
 
 /// One at a time is converted, so that a long report is in memory once.
@@ -54,8 +98,8 @@ pub fn schema() -> Value {
 /// # Errors
 ///
 /// None that an endpoint can cause.
-pub fn value(endpoints: &[EndpointReport]) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(Document { schema: SCHEMA, endpoints })
+pub fn value(endpoints: &[EndpointReport], zone: Option<&str>) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(Document { schema: SCHEMA, endpoints, zone })
 }
 
 /// One endpoint as it is in the document.
@@ -90,12 +134,19 @@ pub fn read(text: &str) -> Result<EndpointReport, serde_json::Error> {
 pub struct ProbeWriter<W: Write> {
     out: W,
     written: u64,
+    zone: Option<String>,
 }
 
 impl<W: Write> ProbeWriter<W> {
     /// A document on `out`, of which nothing is written yet.
     pub fn new(out: W) -> Self {
-        Self { out, written: 0 }
+        Self { out, written: 0, zone: None }
+    }
+
+    /// The same for endpoints that are probed from a zone.
+    #[must_use]
+    pub fn with_zone(self, zone: Option<String>) -> Self {
+        Self { zone, ..self }
     }
 
     /// Writes one endpoint and flushes it, so that a reader sees it at once.
@@ -129,7 +180,12 @@ impl<W: Write> ProbeWriter<W> {
         } else {
             writeln!(self.out)?;
         }
-        writeln!(self.out, "  ]\n}}")?;
+        write!(self.out, "  ]")?;
+        // Behind the endpoints: a document that ends early has no zone, and is taken for no look from one.
+        if let Some(zone) = &self.zone {
+            write!(self.out, ",\n  \"zone\": {}", serde_json::to_string(zone)?)?;
+        }
+        writeln!(self.out, "\n}}")?;
         self.out.flush()
     }
 
@@ -141,7 +197,8 @@ impl<W: Write> ProbeWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::words::{
-        ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Verdict, Weakness,
+        ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Unreachable, Verdict,
+        Weakness,
     };
     use super::{Value, domain};
     use serde::Serialize;
@@ -177,6 +234,7 @@ mod tests {
         let directions = meanings::<_, domain::MessageDirection>(Direction::ALL);
         assert!(directions.iter().all(|(word, own)| word == own.as_str()), "{directions:?}");
         assert_eq!(meanings::<_, domain::SslRequestOutcome>(SslRequestOutcome::ALL).len(), 8);
+        assert_eq!(meanings::<_, domain::Unreachable>(Unreachable::ALL).len(), 4);
         assert_eq!(meanings::<_, domain::StartupOutcome>(Outcome::ALL).len(), 3);
         assert_eq!(meanings::<_, domain::ReplicationMode>(ReplicationMode::ALL).len(), 3);
         assert_eq!(meanings::<_, domain::Support>(Support::ALL).len(), 3);

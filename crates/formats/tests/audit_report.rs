@@ -46,6 +46,7 @@ fn posture(
             tags: Tags::default(),
             administrator: None,
             created_at: None,
+            network: hostssl_model::NetworkAccess::default(),
         },
         readings: readings.to_vec(),
         wire: Vec::new(),
@@ -87,6 +88,7 @@ fn looks() -> Vec<WireObservation> {
         address: Some("198.18.0.7".into()),
         observed_at: "2026-11-24T09:00:01Z".into(),
         listener,
+        vantage: None,
     };
     vec![
         look(5432, Reading::Known(listener(WireTransport::Enforced, "all refused", 120))),
@@ -126,6 +128,7 @@ fn report_of_run(probed: bool) -> AuditReport {
                 address: None,
                 observed_at: "2026-11-24T09:00:01Z".into(),
                 listener: Reading::Unknown(Unchecked::new(reason, detail)),
+                vantage: None,
             }]
         };
         servers[0].wire = looks();

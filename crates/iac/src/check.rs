@@ -291,5 +291,6 @@ fn stand_in(kind: Kind) -> Option<Server> {
         tags: Tags::default(),
         administrator: None,
         created_at: None,
+        network: hostssl_model::NetworkAccess::default(),
     })
 }

@@ -48,6 +48,10 @@ coded! {
         Unresolved = "unresolved",
         /// No connection to the server from here: a firewall, a network, a host that is down.
         Unreachable = "unreachable",
+        /// Only private networks lead to the server, none of them from here, and no zone covers it.
+        NoVantage = "no-vantage",
+        /// The zone that the server is probed from has no answer, or none that is recent enough.
+        ProberSilent = "prober-silent",
         /// The server answered on the wire, and what it answered decides nothing.
         Inconclusive = "inconclusive",
     }

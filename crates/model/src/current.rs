@@ -102,7 +102,10 @@ impl CurrentState {
             by_port.entry(look.port).or_default().push(look.clone());
         }
         for (port, what) in by_port {
-            let seen = Evidence { what, at_ms: probe.at_ms, source: probe.source.clone() };
+            // A look that was carried here is as old as it is, whenever the audit that took it in began.
+            let carried = what.iter().filter_map(|look| look.vantage.as_ref()).map(|vantage| vantage.observed_ms).min();
+            let at_ms = carried.map_or(probe.at_ms, |carried_ms| carried_ms.min(probe.at_ms));
+            let seen = Evidence { what, at_ms, source: probe.source.clone() };
             match self.answered.get_mut(&port) {
                 Some(known) if known.rank() >= seen.rank() => {}
                 Some(known) => *known = seen,

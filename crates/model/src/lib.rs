@@ -14,6 +14,7 @@ mod id;
 mod kind;
 mod listener;
 mod lock;
+mod network;
 mod overlay;
 mod parameter;
 mod posture;
@@ -28,6 +29,7 @@ mod tags;
 mod text_place;
 mod tls;
 mod waiver;
+mod zone;
 
 pub use advice::{Advice, Fault, REPORT_DEFECT, chain};
 pub use hostssl_untrusted as untrusted;
@@ -44,6 +46,7 @@ pub use listener::{
     Acceptance, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion, WorstListener,
 };
 pub use lock::ManagementLock;
+pub use network::{NetworkAccess, PrivateNetwork};
 pub use overlay::{BaselineUse, FailOn, FindingPlace, Gated, Overlay};
 pub use parameter::{Origin, Parameter, ParameterName};
 pub use posture::{Posture, Reading};
@@ -58,3 +61,4 @@ pub use tags::Tags;
 pub use text_place::line_and_column;
 pub use tls::TlsVersion;
 pub use waiver::{UnusedWaiver, Waiver, WaiverFile, WaiverState, WaiverUse};
+pub use zone::{Vantage, ZoneRule, is_zone_name, zone_rule_of};

@@ -1,6 +1,6 @@
 //! What the listeners of a server did on the wire, as a client without credentials sees it.
 
-use crate::{Coded, Reading, TlsVersion, coded};
+use crate::{Coded, Reading, TlsVersion, Vantage, coded};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub struct WireObservation {
     pub observed_at: Box<str>,
     /// What was observed, or why nothing was.
     pub listener: Reading<WireListener>,
+    /// Where it was taken; `None` for a look that this program took itself.
+    pub vantage: Option<Box<Vantage>>,
 }
 
 /// What one listener does.
@@ -201,7 +203,8 @@ mod tests {
 
     #[test]
     fn the_worst_listener_speaks_for_the_server() {
-        let look = |listener| WireObservation { port: 5432, address: None, observed_at: "".into(), listener };
+        let look =
+            |listener| WireObservation { port: 5432, address: None, observed_at: "".into(), listener, vantage: None };
         let seen = |transport| {
             look(Reading::Known(WireListener { transport, why: "".into(), versions: Vec::new(), certificate: None }))
         };

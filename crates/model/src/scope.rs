@@ -94,6 +94,7 @@ mod tests {
             tags: [("env", "staging"), ("team", "shop")].into_iter().collect(),
             administrator: None,
             created_at: None,
+            network: crate::NetworkAccess::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A PostgreSQL server as discovery returned it.
 
-use crate::{Kind, ResourceId, SubscriptionId, Tags, coded};
+use crate::{Kind, NetworkAccess, ResourceId, SubscriptionId, Tags, coded};
 use std::sync::Arc;
 
 coded! {
@@ -72,6 +72,8 @@ pub struct Server {
     /// When Azure made it, as Azure spells it, where Azure said: another server of the same id was made at another
     /// time.
     pub created_at: Option<Box<str>>,
+    /// From where it can be reached, as Azure declares it.
+    pub network: NetworkAccess,
 }
 
 impl Server {

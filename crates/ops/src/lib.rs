@@ -15,6 +15,7 @@ mod run_context;
 mod scope;
 mod selection;
 mod subscription;
+mod zones;
 
 pub use audit::{AuditRequest, Discovery, audit, audit_and_probe};
 pub use clients::{ClientSource, ClientsCensus, ServerCensus, take_census};
@@ -35,6 +36,9 @@ pub use remediation::{
 };
 pub use scope::{ScopeError, Tenant, Visible, resolve_scope};
 pub use selection::{NoMatch, Selector};
+pub use zones::{
+    InvalidZones, Looks, Vantages, ZonedServer, ZonedServers, list_zones, read_zones, zone_rule_to_toml, zone_targets,
+};
 
 // What the functions above take and return, for those who need nothing else of these crates.
 pub use hostssl_audit::{Control, Profile, UnknownProfile};

@@ -1,13 +1,13 @@
 //! Probes the listeners of a server, as a client without credentials.
 
-use crate::rfc3339;
+use crate::{Vantages, rfc3339};
 use futures::future::join_all;
 use hostssl_azure::{
     Arm, ResourceType, StopSignal, list_databases, permissions::list_databases_action, read_pooler_enabled, stopped,
 };
 use hostssl_model::{
-    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, Stop, TlsVersion, Unchecked, WireCertificate,
-    WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, POOLER_PORT, POSTGRES_PORT, Reading, Reason, Server, Stop, Subscription, TlsVersion, Unchecked,
+    WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 use hostssl_probe::Prober;
 use hostssl_probe::report::{
@@ -27,6 +27,7 @@ pub struct ListenerProbe {
     places: Arc<Semaphore>,
     stop: StopSignal,
     clock: fn() -> Timestamp,
+    vantages: Arc<Vantages>,
 }
 
 /// The result of probing the listeners of a server.
@@ -45,7 +46,19 @@ impl ListenerProbe {
     /// Probes with `prober`, at most `at_once` endpoints at a time, until `stop` is given.
     #[must_use]
     pub fn new(prober: Prober, at_once: usize, stop: StopSignal, clock: fn() -> Timestamp) -> Self {
-        Self { prober: Arc::new(prober), places: Arc::new(Semaphore::new(at_once.max(1))), stop, clock }
+        Self {
+            prober: Arc::new(prober),
+            places: Arc::new(Semaphore::new(at_once.max(1))),
+            stop,
+            clock,
+            vantages: Arc::default(),
+        }
+    }
+
+    /// The same with zones: what was seen from there counts beside what is seen from here.
+    #[must_use]
+    pub fn with_vantages(self, vantages: Arc<Vantages>) -> Self {
+        Self { vantages, ..self }
     }
 
     /// Probes every listener of `server`. A missing pooler leaves no trace; everything else that could not be
@@ -53,7 +66,23 @@ impl ListenerProbe {
     ///
     /// A connection to the pooler's port that is refused or finds no answer does not say that there is none: a firewall
     /// does both. `arm` is asked whether the server has one, and for its databases, whose names are sent in startups.
-    pub async fn look(&self, arm: &Arm, server: &Server) -> ServerProbe {
+    ///
+    /// What was seen in zones counts too.
+    pub async fn look(&self, arm: &Arm, server: &Server, subscription: &Subscription) -> ServerProbe {
+        self.look_and(arm, server, |here| self.vantages.combine(server, subscription, here)).await
+    }
+
+    /// The same from here alone, to judge by what is there now.
+    pub async fn look_from_here(&self, arm: &Arm, server: &Server) -> ServerProbe {
+        self.look_and(arm, server, |here| here).await
+    }
+
+    async fn look_and(
+        &self,
+        arm: &Arm,
+        server: &Server,
+        combine: impl FnOnce(Vec<WireObservation>) -> Vec<WireObservation>,
+    ) -> ServerProbe {
         let alone =
             |unchecked| ServerProbe { observations: vec![self.unseen(POSTGRES_PORT, unchecked)], databases: None };
         if let Some(unchecked) = not_running(server) {
@@ -64,7 +93,7 @@ impl ListenerProbe {
         };
         let (databases, unchecked) = databases(arm, server).await;
         let looks = server.kind.offering().ports.iter().map(|port| self.look_at(server, host, *port, &databases));
-        let mut looks: Vec<WireObservation> = join_all(looks).await.into_iter().flatten().collect();
+        let mut looks = combine(join_all(looks).await.into_iter().flatten().collect());
         let seen = looks.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         if server.kind.offering().tells_pooler
             && seen
@@ -122,12 +151,12 @@ impl ListenerProbe {
 
     fn unseen(&self, port: u16, blind: Unchecked) -> WireObservation {
         let observed_at = rfc3339((self.clock)()).into();
-        WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind) }
+        WireObservation { port, address: None, observed_at, listener: Reading::Unknown(blind), vantage: None }
     }
 }
 
 /// The databases whose names are sent, those of the service last, and why there may be others.
-async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Option<Unchecked>) {
+pub(crate) async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Option<Unchecked>) {
     let Some(action) = list_databases_action(server.kind) else { return (Vec::new(), None) };
     let listing = list_databases(arm, &server.id, ResourceType::of(server.kind)).await;
     let mut names = listing.items;
@@ -187,6 +216,7 @@ pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {
         address: report.address.as_deref().map(Into::into),
         observed_at: rfc3339(now).into(),
         listener,
+        vantage: None,
     }
 }
 

@@ -161,6 +161,7 @@ mod tests {
             tags: tag.into_iter().collect(),
             administrator: None,
             created_at: None,
+            network: hostssl_model::NetworkAccess::default(),
         }
     }
 

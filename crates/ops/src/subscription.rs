@@ -61,7 +61,7 @@ pub(crate) async fn audit_subscription(
             let probed = work.wire.map(|wire| (wire, listed.posture.server.clone()));
             let look = async {
                 match &probed {
-                    Some((wire, server)) => wire.look(work.arm, server).await,
+                    Some((wire, server)) => wire.look(work.arm, server, work.subscription).await,
                     None => ServerProbe::default(),
                 }
             };

@@ -194,8 +194,8 @@ async fn a_stop_leaves_the_wire_unknown_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_server_in_a_virtual_network_has_no_address_from_here() {
+async fn a_server_in_a_virtual_network_has_no_vantage_here() {
     let report = run(vec![Server { private: true, ..orders() }], Between::Nothing, &[], None).await;
-    assert_eq!(looks(&report), [(5432, Err(Reason::Unresolved)), (6432, Err(Reason::Unresolved))]);
+    assert_eq!(looks(&report), [(5432, Err(Reason::NoVantage)), (6432, Err(Reason::NoVantage))]);
     assert_eq!(report.servers[0].outcome, Outcome::Unknown);
 }

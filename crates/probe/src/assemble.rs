@@ -87,6 +87,7 @@ pub(crate) fn assemble(
         several_servers: several_servers(facts),
         failures: None,
         transcript,
+        observed_ms: None,
     }
 }
 
@@ -136,6 +137,7 @@ pub(crate) fn unresolved(target: &ProbeTarget, reason: &AttemptFailure) -> Endpo
         several_servers: None,
         failures: None,
         transcript: None,
+        observed_ms: None,
     }
 }
 

@@ -414,3 +414,68 @@ fn an_audit_of_some_controls_says_nothing_of_the_others() {
     store.prune(1).unwrap();
     assert_eq!(rows(&store), known);
 }
+
+const MINUTES_A_DAY: u64 = 1440;
+
+/// The report of an audit on a day, whose certificate ends on the 30th.
+fn on_day(fleet: &AuditedFleet, day: u64) -> AuditReport {
+    let mut report = fleet.report((day - 1) * MINUTES_A_DAY);
+    for look in report.servers.iter_mut().flat_map(|server| &mut server.wire) {
+        look.observed_at = report.run.started_at.as_str().into();
+        if let Reading::Known(listener) = &mut look.listener {
+            listener.certificate = Some(hostssl_model::WireCertificate {
+                verify_full: Some(true),
+                reason: None,
+                not_after: Some("2026-11-30T00:00:00Z".into()),
+                days_left: Some(30 - i64::try_from(day).unwrap()),
+                root: None,
+            });
+        }
+    }
+    report
+}
+
+fn probed_fleet() -> AuditedFleet {
+    let mut fleet = AuditedFleet::small();
+    let name = fleet.report(0).servers[0].server.name().to_owned();
+    fleet.probe(&name, &[(5432, Some(Transport::Enforced))]);
+    fleet
+}
+
+#[test]
+fn a_server_that_does_not_change_is_kept_once_though_its_certificate_ages() {
+    let (directory, store) = opened();
+    let fleet = probed_fleet();
+    let database = rusqlite::Connection::open(directory.path().join("hostssl.db")).unwrap();
+    let facts = || database.query_row("SELECT count(*) FROM facts", [], |row| row.get::<_, i64>(0)).unwrap();
+    store.save(&on_day(&fleet, 1)).unwrap();
+    let first = facts();
+    for day in 2..=9 {
+        let report = on_day(&fleet, day);
+        let audit = store.audit(&store.save(&report).unwrap()).unwrap().unwrap();
+        let read = store.report(&audit, &ServerFilter::default()).unwrap();
+        assert_eq!(read.servers[0].wire, report.servers[0].wire, "the days are those of day {day}");
+    }
+    assert_eq!(facts(), first);
+}
+
+#[test]
+fn a_look_that_was_carried_keeps_its_place_and_is_as_old_as_it_is() {
+    let (_directory, store) = opened();
+    let mut report = on_day(&probed_fleet(), 5);
+    let taken: jiff::Timestamp = "2026-11-04T12:00:00Z".parse().unwrap();
+    let look = &mut report.servers[0].wire[0];
+    let vantage = hostssl_model::Vantage { zone: "hub-weu".into(), observed_ms: taken.as_millisecond() };
+    (look.vantage, look.observed_at) = (Some(Box::new(vantage)), "2026-11-04T12:00:00Z".into());
+    if let Reading::Known(listener) = &mut look.listener {
+        listener.certificate.as_mut().unwrap().days_left = Some(25);
+    }
+    let audit = store.audit(&store.save(&report).unwrap()).unwrap().unwrap();
+    let read = store.report(&audit, &ServerFilter::default()).unwrap();
+    assert_eq!(read.servers[0].wire, report.servers[0].wire);
+
+    let latest = store.latest().unwrap().unwrap();
+    let key = server_key(&report.servers[0].server.id);
+    let evidence = store.server(&latest, &key).unwrap().unwrap().evidence.unwrap();
+    assert_eq!(evidence.answered[&5432].at_ms, taken.as_millisecond());
+}

@@ -81,6 +81,7 @@ impl AuditedFleet {
             port: *port,
             address: None,
             observed_at: "2026-11-01T00:00:00Z".into(),
+            vantage: None,
             listener: match transport {
                 Some(transport) => Reading::Known(WireListener {
                     transport: *transport,
@@ -206,6 +207,7 @@ fn posture(subscription: usize, name: &str, kind: Kind) -> Posture {
             tags: [("environment", "production")].into_iter().collect(),
             administrator: None,
             created_at: None,
+            network: hostssl_model::NetworkAccess::default(),
         },
         readings: Vec::new(),
         wire: Vec::new(),

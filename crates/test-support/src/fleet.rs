@@ -34,6 +34,7 @@ pub fn server(kind: Kind, name: &str, values: &[(Name, &str)]) -> Posture {
         tags: Tags::default(),
         administrator: None,
         created_at: None,
+        network: hostssl_model::NetworkAccess::default(),
     };
     let readings =
         values.iter().map(|(name, value)| (*name, Reading::Known(Parameter::in_effect(*name, value)))).collect();

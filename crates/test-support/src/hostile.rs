@@ -3,9 +3,9 @@
 use hostssl_audit::{Profile, gate, lay_waivers, read_waivers, server_report};
 use hostssl_model::untrusted::HARMFUL;
 use hostssl_model::{
-    AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, Outcome, Overlay, Parameter, ParameterName as Name,
-    Posture, Principal, Reading, Reason, ReplicationRole, ResourceId, Scope, Server, ServerState, Subscription,
-    SubscriptionId, SubscriptionState, Summary, Unchecked, Waiver, Word,
+    AuditAsked, AuditReport, AuditRun, Gap, GapScope, Kind, NetworkAccess, Outcome, Overlay, Parameter,
+    ParameterName as Name, Posture, Principal, PrivateNetwork, Reading, Reason, ReplicationRole, ResourceId, Scope,
+    Server, ServerState, Subscription, SubscriptionId, SubscriptionState, Summary, Unchecked, Waiver, Word,
 };
 use jiff::civil::date;
 use std::sync::Arc;
@@ -33,6 +33,14 @@ pub fn audit() -> AuditReport {
             tags: [(hostile.as_str(), hostile.as_str())].into_iter().collect(),
             administrator: Some(hostile.as_str().into()),
             created_at: None,
+            network: NetworkAccess {
+                public_access: Some(false),
+                private: Some(Box::new(PrivateNetwork {
+                    subnet: Some(hostile.as_str().into()),
+                    dns_zone: Some(hostile.as_str().into()),
+                    endpoints: vec![hostile.as_str().into()],
+                })),
+            },
         },
         readings: vec![
             (

@@ -54,6 +54,7 @@ pub fn posture(name: &str, seen: Seen) -> Posture {
         tags: Tags::default(),
         administrator: None,
         created_at: None,
+        network: hostssl_model::NetworkAccess::default(),
     };
     Posture { server, readings, wire: Vec::new() }
 }

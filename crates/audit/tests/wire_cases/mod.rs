@@ -39,7 +39,13 @@ fn open() -> WireListener {
 }
 
 fn look(port: u16, address: &str, listener: Reading<WireListener>) -> WireObservation {
-    WireObservation { port, address: Some(address.into()), observed_at: "2026-11-24T12:00:00Z".into(), listener }
+    WireObservation {
+        port,
+        address: Some(address.into()),
+        observed_at: "2026-11-24T12:00:00Z".into(),
+        listener,
+        vantage: None,
+    }
 }
 
 fn seen(mut posture: Posture, looks: Vec<(u16, Reading<WireListener>)>) -> Posture {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{POOLER, POSTGRES, Wire, resolvable, session};
+use super::{POOLER, POSTGRES, Place, Wire, resolvable, session};
 
 /// The most servers that get a port: each costs a socket, and a thousand are of no use to a person.
 const MAX_SERVERS: usize = 200;
@@ -66,7 +66,7 @@ impl Wire {
         let mut tasks = JoinSet::new();
         let servers = &self.0.simulation.inner().estate.servers;
         for (index, record) in servers.iter().enumerate() {
-            let Some(host) = resolvable(record) else { continue };
+            let Some(host) = resolvable(record, Place::Outside) else { continue };
             if listeners.len() >= MAX_SERVERS {
                 left_out += 1;
                 continue;

@@ -70,10 +70,23 @@ impl Wire {
     ///
     /// [`WireError`] when no certificates can be made.
     pub fn new(simulation: &Simulation) -> Result<Self, WireError> {
+        Self::seen(simulation, Place::Outside)
+    }
+
+    /// The same as a machine in their virtual networks sees them: private names resolve too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wire::new`].
+    pub fn inside(simulation: &Simulation) -> Result<Self, WireError> {
+        Self::seen(simulation, Place::Inside)
+    }
+
+    fn seen(simulation: &Simulation, from: Place) -> Result<Self, WireError> {
         let pki = Pki::new(simulation.inner().clock.unix())?;
         let mut by_host = HashMap::new();
         for (index, record) in simulation.inner().estate.servers.iter().enumerate() {
-            if let Some(host) = resolvable(record) {
+            if let Some(host) = resolvable(record, from) {
                 by_host.entry(host.to_ascii_lowercase().into()).or_insert(u32::try_from(index).unwrap_or(u32::MAX));
             }
         }
@@ -123,9 +136,19 @@ impl Wire {
     }
 }
 
-/// The name that leads to a server from outside its network.
-fn resolvable(record: &Record) -> Option<String> {
-    let offered = record.kind != Kind::ParameterGroup && !record.private && record.graph != GraphView::Stale;
+/// Where a client stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On the Internet.
+    Outside,
+    /// In the virtual networks of the servers.
+    Inside,
+}
+
+/// The name that leads to a server from a place.
+fn resolvable(record: &Record, from: Place) -> Option<String> {
+    let is_reached = !record.private || from == Place::Inside;
+    let offered = record.kind != Kind::ParameterGroup && is_reached && record.graph != GraphView::Stale;
     offered.then(|| crate::render::host_name(record))
 }
 

@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::gate::{self, GateArgs};
 use crate::keep::KeepArgs;
+use crate::looks::VantageArgs;
 use crate::outputs::Outputs;
 use crate::probing::probe_of_audit;
 use crate::progress::AuditBar;
@@ -27,6 +28,7 @@ use hostssl_ops::{AuditEvent, AuditRequest, RunContext, audit_and_probe, worth_o
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -83,6 +85,8 @@ pub(crate) struct WireArgs {
     #[arg(long, value_name = "DAYS", requires = "probe")]
     pub(crate) expiry_days: Option<u32>,
     #[command(flatten)]
+    pub(crate) vantage: VantageArgs,
+    #[command(flatten)]
     pub(crate) route: RouteArgs,
 }
 
@@ -98,6 +102,7 @@ pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let days = profile.settings.observation_days;
     if !args.run.wire.probe {
         args.run.wire.route.refuse_without_probe()?;
+        args.run.wire.vantage.refuse_without_probe()?;
     }
     block_on(async {
         let Some(AuditEnded { mut report, rows, .. }) = audit(&args.run, profile, outputs.stdout, talk).await? else {
@@ -172,13 +177,16 @@ pub(crate) async fn audit(
     output: Option<AuditFormat>,
     talk: &OutputArgs,
 ) -> Result<Option<AuditEnded>, CliError> {
+    // Before anybody is asked: a file that cannot be understood ends the audit.
+    let vantages = args.wire.vantage.vantages()?;
     let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
     let listener = connected.listener.clone();
     let wire = args
         .wire
         .probe
         .then(|| probe_of_audit(&connected, args.connect.ca_file.as_deref(), &args.wire.route))
-        .transpose()?;
+        .transpose()?
+        .map(|probe| probe.with_vantages(Arc::clone(&vantages)));
     let request = AuditRequest { scope: args.scope.scope(&args.select), profile, discovery: args.discovery.into() };
     let mut progress = AuditBar::new(talk);
     // Rows are not written before it is known that every selector matches something.
@@ -206,6 +214,9 @@ pub(crate) async fn audit(
         return Ok(None);
     }
     let report = result.transpose().inspect_err(|_| listener.abort())?;
+    if let Some(report) = &report {
+        args.wire.vantage.tell_of_strangers(&vantages, report);
+    }
     Ok(report.map(|report| AuditEnded { report, rows, listener }))
 }
 

@@ -25,3 +25,4 @@ pub(crate) mod simulate;
 pub(crate) mod trend;
 pub(crate) mod waivers;
 pub(crate) mod watch;
+pub(crate) mod zones;

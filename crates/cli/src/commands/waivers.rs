@@ -3,7 +3,7 @@
 use crate::args::{OutputArgs, Suggested, ValueFormat, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::{folder_of, replace};
+use crate::outputs::{lock_folder_of, replace};
 use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_audit::{NewWaiver, Profile, read_waivers};
@@ -183,14 +183,6 @@ fn list(args: &ListWaiversArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         stdout::write_value(&waiver_text::value(&waivers), query.as_ref(), format, stdout::palette(talk))?;
     }
     Ok(Exit::AllPass)
-}
-
-/// Keeps others that would add to a file out of its folder until it is dropped. The file itself is replaced, so a lock on it
-/// would be one on what it was. Nothing where folders cannot be locked, as on Windows.
-fn lock_folder_of(file: &Path) -> Option<File> {
-    let folder = File::open(folder_of(file)).ok()?;
-    folder.lock().ok()?;
-    Some(folder)
 }
 
 fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {

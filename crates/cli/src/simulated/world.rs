@@ -12,7 +12,11 @@ pub(crate) fn open(
     state: &StateArgs,
     talk: &OutputArgs,
 ) -> Result<Option<Simulation>, CliError> {
-    let Some(name) = &connect.simulate else { return Ok(None) };
+    connect.simulate.as_ref().map(|name| open_scenario(name, state, talk)).transpose()
+}
+
+/// The simulated Azure of this name.
+pub(crate) fn open_scenario(name: &str, state: &StateArgs, talk: &OutputArgs) -> Result<Simulation, CliError> {
     let simulation = open_in(named_scenario(name)?, &state.directory(true)?)?;
     let changed = simulation.changed();
     if changed > 0 && !talk.quiet {
@@ -24,7 +28,7 @@ pub(crate) fn open(
         let reset = talk.again.command(&format!("hostssl simulate {name} --reset"));
         say!("note: {servers} changed by earlier commands; `{reset}` restores the scenario");
     }
-    Ok(Some(simulation))
+    Ok(simulation)
 }
 
 /// The same in a state directory for simulations.

@@ -186,6 +186,8 @@ pub(crate) fn words_of_reason(reason: Reason) -> &'static str {
         Reason::NotProbed => "the listeners were not probed",
         Reason::Unresolved => "the host name does not resolve from here",
         Reason::Unreachable => "no connection to the server from here",
+        Reason::NoVantage => "no zone reaches its private network",
+        Reason::ProberSilent => "its zone has no recent answer",
         Reason::Inconclusive => "the server’s answers are inconclusive",
         Reason::NoSubscription => "no subscription is visible",
         Reason::Excepted => "excluded by request",

@@ -82,6 +82,12 @@ impl<'a> ServerEvidence<'a> {
             ("Region", safe(&server.location)),
             ("State", safe(server.state.as_ref().map_or("not returned", |state| state.as_str()))),
         ];
+        if let Some(open) = server.network.public_access {
+            facts.push(("Public access", if open { "on" } else { "off" }.into()));
+        }
+        if let Some(subnet) = server.network.subnet() {
+            facts.push(("Subnet", safe(subnet)));
+        }
         if !server.tags.is_empty() {
             let tags: Vec<String> = server.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
             facts.push(("Tags", safe(&tags.join(", ")).into_owned().into()));
@@ -199,7 +205,13 @@ impl<'a> From<&'a WireObservation> for ListenerLine<'a> {
         };
         Self {
             port: look.port,
-            address: safe(look.address.as_deref().unwrap_or("no address")),
+            address: match &look.vantage {
+                Some(vantage) => {
+                    let address = look.address.as_deref().unwrap_or("no address");
+                    safe(&format!("{address}, from zone {}", vantage.zone)).into_owned().into()
+                }
+                None => safe(look.address.as_deref().unwrap_or("no address")),
+            },
             observed_at: safe(&look.observed_at),
             class,
             words: worst.words(),

@@ -26,6 +26,9 @@ pub(super) struct Look<'a> {
     versions: Vec<Version>,
     /// Its certificate; null if none was received.
     certificate: Option<Certificate<'a>>,
+    /// The zone where it was taken; absent if the audit took it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +102,7 @@ impl<'a> From<&'a model::WireObservation> for Look<'a> {
             detail: seen.map(|listener| listener.why.as_ref()).or(blind.map(|b| b.detail.as_ref())).unwrap_or_default(),
             versions: seen.iter().flat_map(|listener| &listener.versions).map(Version::from).collect(),
             certificate: seen.and_then(|listener| listener.certificate.as_ref()).map(Certificate::from),
+            zone: look.vantage.as_ref().map(|vantage| &*vantage.zone),
         }
     }
 }

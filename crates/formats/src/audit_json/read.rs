@@ -213,6 +213,7 @@ fn server_report(server: ServerRead) -> Result<ServerReport, InvalidResourceId> 
             tags: Tags::default(),
             administrator: None,
             created_at: None,
+            network: hostssl_model::NetworkAccess::default(),
         },
     })
 }

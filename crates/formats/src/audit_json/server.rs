@@ -64,6 +64,38 @@ pub(crate) struct Server<'a> {
     /// What a probe observed of its listeners; absent if the run did not probe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     wire: Vec<Look<'a>>,
+    /// From where it can be reached, as Azure declares it; absent where Azure did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Network<'a>>,
+}
+
+/// From where a server can be reached.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
+struct Network<'a> {
+    /// Whether it has an endpoint on the Internet; null where Azure did not say.
+    public_access: Option<bool>,
+    /// The resource id of the subnet that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subnet: Option<&'a str>,
+    /// The resource id of the private DNS zone that has its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_dns_zone: Option<&'a str>,
+    /// The resource ids of the private endpoints that lead to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    private_endpoints: Vec<&'a str>,
+}
+
+impl<'a> Network<'a> {
+    fn of(network: &'a model::NetworkAccess) -> Option<Self> {
+        (*network != model::NetworkAccess::default()).then(|| Self {
+            public_access: network.public_access,
+            subnet: network.subnet(),
+            private_dns_zone: network.dns_zone(),
+            private_endpoints: network.endpoints().iter().map(AsRef::as_ref).collect(),
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -193,6 +225,7 @@ impl<'a> From<&'a model::ServerReport> for Server<'a> {
             },
             findings: report.findings.iter().map(|finding| Finding::new(finding, &server.id)).collect(),
             wire: report.wire.iter().map(Look::from).collect(),
+            network: Network::of(&server.network),
         }
     }
 }

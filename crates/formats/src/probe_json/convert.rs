@@ -138,6 +138,11 @@ impl From<&domain::EndpointReport> for EndpointReport {
             several_servers: from.several_servers.as_ref().map(Into::into),
             failures: from.failures.clone(),
             transcript: from.transcript.as_deref().map(all),
+            unreachable: from.unreachable.map(Into::into),
+            observed_at: from
+                .observed_ms
+                .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+                .map(|time| time.to_string()),
         }
     }
 }
@@ -286,7 +291,11 @@ impl From<EndpointReport> for domain::EndpointReport {
             several_servers: from.several_servers.map(Into::into),
             failures: from.failures,
             transcript: from.transcript.map(all),
-            unreachable: None,
+            unreachable: from.unreachable.map(Into::into),
+            observed_ms: from
+                .observed_at
+                .and_then(|time| time.parse::<jiff::Timestamp>().ok())
+                .map(jiff::Timestamp::as_millisecond),
         }
     }
 }

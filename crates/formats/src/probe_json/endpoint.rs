@@ -2,7 +2,7 @@
 
 use super::version::Version;
 use super::words::{
-    ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Verdict, Weakness,
+    ClientCertificate, Direction, Outcome, ReplicationMode, SslRequestOutcome, Support, Unreachable, Verdict, Weakness,
 };
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -231,6 +231,12 @@ pub(super) struct EndpointReport {
     /// The exchange, message by message. Present when it was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) transcript: Option<Vec<Line>>,
+    /// Why no connection could be made. Present when the verdict is `unreachable`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) unreachable: Option<Unreachable>,
+    /// When it was probed, RFC 3339 in UTC. Present when it was probed for a zone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) observed_at: Option<String>,
 }
 
 /// One line of a transcript.

@@ -56,6 +56,21 @@ words! {
 }
 
 words! {
+    /// Why no connection could be made.
+    #[serde(rename_all = "kebab-case")]
+    Unreachable of Unreachable {
+        /// The name has no address, as seen from there.
+        Unresolved,
+        /// Nothing listens on the port.
+        Refused,
+        /// No answer in time.
+        Timeout,
+        /// Another error of the network.
+        Network,
+    }
+}
+
+words! {
     /// The answer to `SSLRequest`.
     SslRequestOutcome of SslRequestOutcome {
         /// The server offers TLS.

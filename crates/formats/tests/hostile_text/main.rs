@@ -15,18 +15,20 @@ use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::TableWriter;
 use hostssl_formats::role_json::CustomRole;
 use hostssl_formats::trend::AuditPoint;
+use hostssl_formats::zones_json::ZoneCoverage;
 use hostssl_formats::{
     Palette, Section, Shape, Text, apply_json, audit_csv, audit_html, audit_json, audit_junit, audit_markdown,
     audit_ocsf, audit_sarif, audit_text, clients_csv, clients_json, clients_sheet, clients_text, controls_json,
     diff_json, diff_text, doctor_json, doctor_text, evidence_text, explain_json, explain_text, fleet_metrics,
     gate_text, iac_json, iac_sarif, iac_snippet, iac_text, lint_json, lint_text, markdown, plan_text, policy,
     probe_json, run_refused, run_sessions, run_text, runs_json, runs_text, server_document, trend, waiver_text,
-    watch_message, write_json_line, write_list,
+    watch_message, write_json_line, write_list, zones_json, zones_text,
 };
 use hostssl_iac::{IacReport, check, read};
 use hostssl_model::untrusted::is_harmful;
 use hostssl_model::{
-    AuditReport, DoctorCheck, DoctorCheckId, DoctorReport, Kind, ResourceId, SslEnforcement, Standings, TlsVersion,
+    AuditReport, DoctorCheck, DoctorCheckId, DoctorReport, Gap, GapScope, Kind, Reason, ResourceId, SslEnforcement,
+    Standings, TlsVersion, Unchecked,
 };
 use hostssl_test_support::hostile::{audit, changed_since, hostile, narrowed, waivers};
 use serde_json::{Value, json};
@@ -183,6 +185,12 @@ fn of_probes(all: &mut Outputs) {
     let mut metrics = ProbeMetrics::default();
     metrics.add(&endpoint);
     all.add("probe_metrics", |out| metrics.write(out, 1, false));
+    let (rules, server) = (probes::zone_rules(), &audit().servers[0].server);
+    let gaps = [Gap { scope: GapScope::Name(hostile().into()), blind: Unchecked::new(Reason::AzureError, hostile()) }];
+    let coverage = ZoneCoverage { servers: &[0], uncovered: &[server], gaps: &gaps };
+    all.add("zones_text", |out| zones_text::write(out, &rules, Some(&coverage), &Text::plain()));
+    all.add_value("zones_json", &zones_json::value(&rules, Some(&coverage)).unwrap());
+    all.add_value("targets_json", &probes::zone_targets().value().unwrap());
 }
 
 fn of_changes(all: &mut Outputs) {

@@ -1,8 +1,11 @@
 //! An endpoint that was probed.
 
+use hostssl_formats::targets_json::ZoneTargets;
+use hostssl_model::ZoneRule;
 use hostssl_probe::report::{
     EndpointReport, SeveralServers, SslRequestOutcome, StartupOutcome, TransportAnswer, WireVerdict,
 };
+use hostssl_probe::target::ProbeTarget;
 use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 use hostssl_test_support::hostile::hostile;
 
@@ -39,5 +42,22 @@ pub(crate) fn endpoint() -> EndpointReport {
             message: hostile.clone(),
             text: hostile,
         }]),
+        observed_ms: None,
     }
+}
+
+/// A rule of zones, as a file that was not read by hostssl would have it.
+pub(crate) fn zone_rules() -> Vec<ZoneRule> {
+    let hostile = hostile();
+    vec![ZoneRule { zone: hostile.as_str().into(), server: Some(hostile), ..ZoneRule::default() }]
+}
+
+pub(crate) fn zone_targets() -> ZoneTargets {
+    let hostile = hostile();
+    let target = ProbeTarget {
+        user: Some(hostile.clone()),
+        databases: vec![hostile.clone()],
+        ..ProbeTarget::new(hostile.clone(), 5432)
+    };
+    ZoneTargets { zone: hostile, made_at: jiff::Timestamp::UNIX_EPOCH, targets: vec![target] }
 }

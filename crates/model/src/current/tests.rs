@@ -9,7 +9,7 @@ fn look(port: u16, transport: Option<WireTransport>) -> WireObservation {
         }
         None => Reading::Unknown(Unchecked::new(Reason::Unreachable, "no answer")),
     };
-    WireObservation { port, address: None, observed_at: "".into(), listener }
+    WireObservation { port, address: None, observed_at: "".into(), listener, vantage: None }
 }
 
 fn at<T>(at_ms: i64, what: T) -> Evidence<T> {

@@ -91,7 +91,13 @@ mod tests {
     use hostssl_test_support::fleet::flexible;
 
     fn seen(listener: Reading<WireListener>) -> WireObservation {
-        WireObservation { port: 5432, address: Some("192.0.2.1".into()), observed_at: "x".into(), listener }
+        WireObservation {
+            port: 5432,
+            address: Some("192.0.2.1".into()),
+            observed_at: "x".into(),
+            listener,
+            vantage: None,
+        }
     }
 
     fn known(transport: WireTransport) -> WireObservation {

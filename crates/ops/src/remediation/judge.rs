@@ -30,7 +30,8 @@ impl Judge for WireJudge {
         };
         match listed {
             Ok(listed) => {
-                verdict(at.parameter, value, &self.probe.look(arm, &listed.posture.server).await.observations)
+                let looked = self.probe.look_from_here(arm, &listed.posture.server).await;
+                verdict(at.parameter, value, &looked.observations)
             }
             Err(odd) => not_checked(&odd.0),
         }
@@ -115,7 +116,7 @@ mod tests {
     use hostssl_model::{Reason, Unchecked};
 
     fn look(port: u16, listener: Reading<WireListener>) -> WireObservation {
-        WireObservation { port, address: None, observed_at: "2026-01-01T00:00:00Z".into(), listener }
+        WireObservation { port, address: None, observed_at: "2026-01-01T00:00:00Z".into(), listener, vantage: None }
     }
 
     fn seen(transport: WireTransport, versions: &[(TlsVersion, Acceptance)]) -> Reading<WireListener> {

@@ -409,6 +409,8 @@ fn may_pass(reason: Reason) -> bool {
         | Reason::NoSubscription
         | Reason::NotProbed
         | Reason::Excepted
+        | Reason::NoVantage
+        | Reason::ProberSilent
         | Reason::Unresolved => false,
     }
 }

@@ -33,6 +33,50 @@ pub(crate) struct ServerFacts {
     pub(crate) wire: Vec<StoredListener>,
     #[serde(default)]
     pub(crate) of_primary: Option<Box<OfPrimary>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) network: Option<Box<StoredNetwork>>,
+}
+
+/// From where the server can be reached, as Azure declared it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StoredNetwork {
+    /// Whether it has an endpoint on the Internet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_access: Option<bool>,
+    /// The id of the subnet that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+    /// The id of the private DNS zone that has its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_zone: Option<String>,
+    /// The ids of the private endpoints that lead to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
+}
+
+impl StoredNetwork {
+    /// Nothing where Azure did not say.
+    fn of(network: &model::NetworkAccess) -> Option<Box<Self>> {
+        (*network != model::NetworkAccess::default()).then(|| {
+            Box::new(Self {
+                public_access: network.public_access,
+                subnet: network.subnet().map(ToOwned::to_owned),
+                dns_zone: network.dns_zone().map(ToOwned::to_owned),
+                endpoints: network.endpoints().iter().map(ToString::to_string).collect(),
+            })
+        })
+    }
+
+    fn network(&self) -> model::NetworkAccess {
+        let private = model::PrivateNetwork {
+            subnet: self.subnet.as_deref().map(Into::into),
+            dns_zone: self.dns_zone.as_deref().map(Into::into),
+            endpoints: self.endpoints.iter().map(|id| id.as_str().into()).collect(),
+        };
+        let private = (private != model::PrivateNetwork::default()).then(|| Box::new(private));
+        model::NetworkAccess { public_access: self.public_access, private }
+    }
 }
 
 /// What was observed of a replica's primary.
@@ -179,6 +223,7 @@ impl ServerFacts {
                     Reading::Unknown(blind) => OfPrimary::Unseen(blind.into()),
                 })
             }),
+            network: StoredNetwork::of(&server.network),
         }
     }
 
@@ -199,6 +244,7 @@ impl ServerFacts {
             // It is for probing, which a kept audit does no more.
             administrator: None,
             created_at: None,
+            network: self.network.as_deref().map(StoredNetwork::network).unwrap_or_default(),
         };
         let readings = self.readings.iter().filter_map(|one| one.reading().transpose()).collect::<Result<_, _>>()?;
         let primary = match self.of_primary.as_deref() {
@@ -382,9 +428,13 @@ mod tests {
         let facts: ServerFacts = read(before).unwrap();
         let (mut posture, _) = facts.posture("2026-01-01T00:00:00Z").unwrap().unwrap();
         assert!(posture.server.tags.is_empty());
+        assert_eq!(posture.server.network, model::NetworkAccess::default());
         posture.server.tags = [("environment", "staging")].into_iter().collect();
+        let private = model::PrivateNetwork { subnet: Some("/v/subnets/db".into()), ..Default::default() };
+        posture.server.network = model::NetworkAccess { public_access: Some(false), private: Some(Box::new(private)) };
         let text = serde_json::to_string(&ServerFacts::of(&posture, None)).unwrap();
         let (read_back, _) = read::<ServerFacts>(&text).unwrap().posture("2026-01-01T00:00:00Z").unwrap().unwrap();
         assert_eq!(read_back.server.tags, posture.server.tags);
+        assert_eq!(read_back.server.network, posture.server.network);
     }
 }

@@ -1,12 +1,13 @@
 //! What is kept of the wire: what each listener did. Frozen like the other documents.
 //!
 //! The time of an observation is not kept, so that listeners that did the same in many audits are kept once; the
-//! audit's own time stands for it.
+//! audit's own time stands for it. Nor are the days that were left of a certificate, which are another number every day:
+//! they follow from its end and that time.
 
 use super::blind::StoredBlind;
 use crate::StoreError;
 use hostssl_model::{
-    Acceptance, Reading, Unchecked, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
+    Acceptance, Reading, Unchecked, Vantage, WireCertificate, WireListener, WireObservation, WireTransport, WireVersion,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,19 @@ pub struct StoredListener {
     pub seen: Option<StoredListenerState>,
     /// Why nothing was.
     pub blind: Option<StoredBlind>,
+    /// The zone where it was taken, with the time there, in milliseconds since 1970; nothing for a look from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vantage: Option<StoredVantage>,
+}
+
+/// Where and when a look was taken that was not taken here.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredVantage {
+    /// The zone.
+    pub zone: String,
+    /// When, in milliseconds since 1970.
+    pub observed_ms: i64,
 }
 
 /// What one listener did.
@@ -48,8 +62,6 @@ pub struct StoredCertificate {
     pub reason: Option<String>,
     /// The last second of its validity, in RFC 3339.
     pub not_after: Option<String>,
-    /// Whole days that were left.
-    pub days_left: Option<i64>,
     /// The root in which its chain ends.
     pub root: Option<String>,
 }
@@ -57,9 +69,17 @@ pub struct StoredCertificate {
 impl From<&WireObservation> for StoredListener {
     fn from(look: &WireObservation) -> Self {
         let address = look.address.as_deref().map(ToOwned::to_owned);
+        let vantage = look
+            .vantage
+            .as_ref()
+            .map(|vantage| StoredVantage { zone: vantage.zone.to_string(), observed_ms: vantage.observed_ms });
         match &look.listener {
-            Reading::Known(listener) => Self { port: look.port, address, seen: Some(listener.into()), blind: None },
-            Reading::Unknown(blind) => Self { port: look.port, address, seen: None, blind: Some(blind.into()) },
+            Reading::Known(listener) => {
+                Self { port: look.port, address, seen: Some(listener.into()), blind: None, vantage }
+            }
+            Reading::Unknown(blind) => {
+                Self { port: look.port, address, seen: None, blind: Some(blind.into()), vantage }
+            }
         }
     }
 }
@@ -88,7 +108,6 @@ impl From<&WireCertificate> for StoredCertificate {
             verify_full: certificate.verify_full,
             reason: owned(&certificate.reason),
             not_after: owned(&certificate.not_after),
-            days_left: certificate.days_left,
             root: owned(&certificate.root),
         }
     }
@@ -97,22 +116,31 @@ impl From<&WireCertificate> for StoredCertificate {
 impl StoredListener {
     /// The model's form, as it was seen at `observed_at`.
     pub(crate) fn observation(&self, observed_at: &str) -> Result<WireObservation, StoreError> {
+        let own = self.vantage.as_ref().and_then(|one| jiff::Timestamp::from_millisecond(one.observed_ms).ok());
+        let own = own.map(|time| time.to_string());
+        let observed_at = own.as_deref().unwrap_or(observed_at);
         let listener = match (&self.seen, &self.blind) {
-            (Some(seen), _) => seen.listener(),
+            (Some(seen), _) => seen.listener(Some(observed_at)),
             (None, Some(blind)) => Reading::Unknown(blind.blind()),
             (None, None) => {
                 return Err(StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned()));
             }
         };
         let address = self.address.as_deref().map(Into::into);
-        Ok(WireObservation { port: self.port, address, observed_at: observed_at.into(), listener })
+        let vantage = self
+            .vantage
+            .as_ref()
+            .map(|one| Box::new(Vantage { zone: one.zone.as_str().into(), observed_ms: one.observed_ms }));
+        Ok(WireObservation { port: self.port, address, observed_at: observed_at.into(), listener, vantage })
     }
 }
 
 impl StoredListenerState {
-    /// The model's form. A verdict that this version does not know is none, and what it does not know of versions is left out.
+    /// The model's form, as it was seen at `observed_at`, in RFC 3339: without it, the days that a certificate has left are not
+    /// known. A verdict that this version does not know is none, and
+    /// what it does not know of versions is left out.
     #[must_use]
-    pub fn listener(&self) -> Reading<WireListener> {
+    pub fn listener(&self, observed_at: Option<&str>) -> Reading<WireListener> {
         let Some(transport) = WireTransport::from_code(&self.transport) else {
             return Reading::Unknown(Unchecked::of_a_newer_version(&[format!("the verdict `{}`", self.transport)]));
         };
@@ -128,7 +156,7 @@ impl StoredListenerState {
             transport,
             why: self.why.as_str().into(),
             versions: self.versions.iter().filter_map(version).collect(),
-            certificate: self.certificate.as_ref().map(StoredCertificate::certificate),
+            certificate: self.certificate.as_ref().map(|one| one.certificate(observed_at)),
         })
     }
 
@@ -143,15 +171,21 @@ fn version(name: &str) -> Option<WireVersion> {
 }
 
 impl StoredCertificate {
-    fn certificate(&self) -> WireCertificate {
+    fn certificate(&self, observed_at: Option<&str>) -> WireCertificate {
         WireCertificate {
             verify_full: self.verify_full,
             reason: self.reason.as_deref().map(Into::into),
             not_after: self.not_after.as_deref().map(Into::into),
-            days_left: self.days_left,
+            days_left: observed_at.zip(self.not_after.as_deref()).and_then(|(from, end)| days_between(from, end)),
             root: self.root.as_deref().map(Into::into),
         }
     }
+}
+
+/// Whole days from one time to another, both in RFC 3339; negative when the other is earlier.
+fn days_between(from: &str, to: &str) -> Option<i64> {
+    let second = |time: &str| time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
+    Some(second(to)?.saturating_sub(second(from)?).div_euclid(86_400))
 }
 
 #[cfg(test)]
@@ -169,11 +203,13 @@ mod tests {
                 .into(),
             certificate: None,
         };
-        let Reading::Known(listener) = kept("enforced").listener() else { unreachable!("the verdict is known") };
+        let Reading::Known(listener) = kept("enforced").listener(None) else { unreachable!("the verdict is known") };
         let seen: Vec<_> = listener.versions.iter().map(|(version, seen)| (version.words(), *seen)).collect();
         assert_eq!(seen, [("TLS 1.2", Acceptance::Refused), ("TLS 1.3", Acceptance::Unknown)]);
         assert_eq!(kept("enforced").unknown_versions().collect::<Vec<_>>(), ["TLS 1.4"]);
-        let Reading::Unknown(unchecked) = kept("quantum").listener() else { unreachable!("the verdict is not known") };
+        let Reading::Unknown(unchecked) = kept("quantum").listener(None) else {
+            unreachable!("the verdict is not known")
+        };
         assert!(unchecked.detail.contains("`quantum`"), "{}", unchecked.detail);
     }
 
@@ -190,17 +226,29 @@ mod tests {
                 verify_full: Some(false),
                 reason: Some("another name".into()),
                 not_after: Some("2027-01-01T00:00:00Z".into()),
-                days_left: Some(-3),
+                days_left: Some(365),
                 root: None,
             }),
         };
         let blind = Unchecked::new(Reason::Unreachable, "no answer");
         for listener in [Reading::Known(listener), Reading::Unknown(blind)] {
             let observed_at = "2026-01-01T00:00:00Z".into();
-            let look = WireObservation { port: 6432, address: Some("192.0.2.1".into()), observed_at, listener };
-            let text = serde_json::to_string(&StoredListener::from(&look)).unwrap();
-            let read: StoredListener = serde_json::from_str(&text).unwrap();
-            assert_eq!(read.observation("2026-01-01T00:00:00Z").unwrap(), look);
+            let address = Some("192.0.2.1".into());
+            let mut look = WireObservation { port: 6432, address, observed_at, listener, vantage: None };
+            for vantage in [None, Some(Vantage { zone: "hub".into(), observed_ms: 1_767_139_200_000 })] {
+                if vantage.is_some() {
+                    look.observed_at = "2025-12-31T00:00:00Z".into();
+                    // The days are counted from the look.
+                    if let Reading::Known(WireListener { certificate: Some(certificate), .. }) = &mut look.listener {
+                        certificate.days_left = Some(366);
+                    }
+                }
+                look.vantage = vantage.map(Box::new);
+                let text = serde_json::to_string(&StoredListener::from(&look)).unwrap();
+                assert!(!text.contains("days"), "they would be another document every day: {text}");
+                let read: StoredListener = serde_json::from_str(&text).unwrap();
+                assert_eq!(read.observation("2026-01-01T00:00:00Z").unwrap(), look);
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ mod report;
 mod rows;
 mod save;
 mod server;
+mod server_detail;
 mod tags;
 mod types;
 mod writes;
@@ -32,14 +33,15 @@ pub(crate) use entries::{
 pub(crate) use report::{check_documents, report as report_of};
 
 pub use blind::StoredBlind;
-pub use document::{StoredFinding, StoredReading};
-pub use listener::{StoredCertificate, StoredListener, StoredListenerState};
+pub use document::{StoredFinding, StoredNetwork, StoredReading};
+pub use listener::{StoredCertificate, StoredListener, StoredListenerState, StoredVantage};
 pub use newer::NewerWords;
 pub use save::server_key;
+pub use server_detail::ServerDetail;
 pub use types::{
     AuditEntry, AuditId, ControlTally, Enforcement, EnforcementTally, Facets, GapGroup, HistoryEntry, NewestLook, Page,
-    PlaceGap, RunMark, ServerChange, ServerDetail, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort,
-    ServerWrite, StoredGap, TagName,
+    PlaceGap, RunMark, ServerChange, ServerFilter, ServerPage, ServerReason, ServerRow, ServerSort, ServerWrite,
+    StoredGap, TagName,
 };
 
 use crate::StoreError;

@@ -7,7 +7,8 @@ use super::evidence::known;
 use super::listener::StoredListener;
 use super::newer;
 use super::rows::{ROW_COLUMNS, ServerSource, server_row};
-use super::types::{AuditEntry, HistoryEntry, ServerDetail};
+use super::server_detail::ServerDetail;
+use super::types::{AuditEntry, HistoryEntry};
 use crate::StoreError;
 use hostssl_model::{CurrentState, Enforcement, Standing};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -51,6 +52,7 @@ pub(crate) fn server(
         row,
         fqdn: facts.fqdn,
         tags: facts.tags,
+        network: facts.network.map(|network| *network).unwrap_or_default(),
         role: facts.role,
         primary: facts.primary,
         readings: facts.readings,

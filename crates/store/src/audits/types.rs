@@ -1,12 +1,10 @@
 //! What lists and pages ask for, and what they get.
 
 use super::blind::StoredBlind;
-use super::document::{StoredFinding, StoredReading};
-use super::listener::StoredListener;
 pub use hostssl_model::Enforcement;
 use hostssl_model::{
-    AuditAsked, Coded, ControlId, CurrentState, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason,
-    Scope, Standing, Standings, Summary, WireVersion, Word, WorstListener,
+    AuditAsked, Coded, ControlId, Floor, GapScope, Kind, Outcome, ParameterName, Principal, Reason, Scope, Standing,
+    Standings, Summary, WireVersion, Word, WorstListener,
 };
 use std::collections::BTreeMap;
 
@@ -319,33 +317,6 @@ pub struct TagName {
     pub servers: u64,
     /// Its values in order, with how many servers stand where.
     pub values: Vec<(String, Standings)>,
-}
-
-/// One server in one audit, with all that is kept.
-#[derive(Debug, Clone)]
-pub struct ServerDetail {
-    /// What lists show.
-    pub row: ServerRow,
-    /// The name that clients connect to.
-    pub fqdn: Option<String>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Its part in replication.
-    pub role: String,
-    /// The id of its primary.
-    pub primary: Option<String>,
-    /// What was read.
-    pub readings: Vec<StoredReading>,
-    /// What was observed on the wire; empty when nothing was probed.
-    pub wire: Vec<StoredListener>,
-    /// What the controls said.
-    pub findings: Vec<StoredFinding>,
-    /// The words in all that which this version does not know, each with what it stands for.
-    pub newer: Vec<String>,
-    /// Of the present: the evidence of each kind that stands.
-    pub evidence: Option<CurrentState>,
-    /// The id of the audit that the listeners were last probed by, when that is another one than the newest.
-    pub probed_by: Option<AuditId>,
 }
 
 /// One server in one audit of its history.

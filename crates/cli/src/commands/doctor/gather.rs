@@ -261,7 +261,7 @@ async fn listeners(
     }
     let probe = probe_of(simulation, stop, args.connect.ca_file.as_deref(), &args.route)?;
     let looks = found.servers.iter().map(|(server, tenant)| async {
-        let look = timeout(LISTENERS, probe.look(&tenant.arm, server)).await;
+        let look = timeout(LISTENERS, probe.look_from_here(&tenant.arm, server)).await;
         match look {
             Ok(look) => listener_checks(server, &look.observations),
             Err(_) => unknown(format!("{} did not answer in {} s", server.name(), LISTENERS.as_secs())),

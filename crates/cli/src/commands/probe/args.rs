@@ -1,7 +1,7 @@
 //! The options of `hostssl probe`.
 
 use super::policy::ProbeFinding;
-use crate::args::{ListArgs, ProbeList, TableArgs, duration};
+use crate::args::{ListArgs, ProbeList, Suggested, TableArgs, duration, scenarios};
 use crate::keep::KeepArgs;
 use crate::route::RouteArgs;
 use clap::{Args, ValueEnum};
@@ -16,8 +16,8 @@ pub(crate) struct ProbeArgs {
     /// ports, 5432 and 6432; the name of a service, _postgresql._tcp.example.com, means the hosts of its SRV records.
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// Read targets from a file, one a line, or from standard input with -. Invalid lines are
-    /// reported and make the run incomplete.
+    /// Read targets from a file, or from standard input with -: one a line, or the list that `hostssl zones targets` made.
+    /// Invalid lines are reported and make the run incomplete.
     #[arg(long = "targets", value_name = "FILE")]
     pub(crate) targets_file: Option<PathBuf>,
     /// Also try this user (repeatable). By default, postgres, a user that cannot exist, and the usual replication users are
@@ -83,6 +83,18 @@ pub(crate) struct ProbeArgs {
     pub(crate) list: ListArgs<ProbeList>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
+    /// Probe the servers of a simulated Azure, as a machine in their virtual networks: to try out `hostssl zones`.
+    #[arg(
+        long,
+        value_name = "SCENARIO",
+        num_args = 0..=1,
+        default_missing_value = "demo",
+        value_parser = Suggested(scenarios),
+        hide_possible_values = true,
+        conflicts_with_all = ["proxy", "connect_to"],
+        help_heading = "Connection options"
+    )]
+    pub(crate) simulate: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

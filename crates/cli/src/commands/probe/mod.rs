@@ -16,12 +16,14 @@ use crate::exit::Exit;
 use crate::files::{connects_at_once, endpoints_at_once};
 use crate::keep::ProbeKeeper;
 use crate::outputs;
-use crate::probing::{prober, roots};
+use crate::probing::{prober, roots, simulated_listeners};
 use crate::signals::Signals;
+use crate::simulated::world;
 use crate::stdout;
 pub(crate) use args::ProbeArgs;
 use args::ReplicationArg;
 use futures::StreamExt;
+use hostssl_azure_sim::{Simulation, Wire};
 use hostssl_formats::probe_json::ProbeAsked;
 use hostssl_formats::probe_metrics::ProbeMetrics;
 use hostssl_formats::probe_text::outcome;
@@ -51,17 +53,19 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     }
     let root_files = RootFiles::default();
     let targets = Targets::open(args, &root_files)?;
+    let simulation = simulated(args, &targets, talk)?;
+    let zone = targets.zone().map(str::to_owned);
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
     let connecting = connects_at_once(parallel, args.connections.into(), CONNECTS_AT_ONCE);
     let policy = Policy::new(&args.fail_on, &args.allow);
     block_on(async {
         // From now on, an interrupt ends with a whole report.
         let mut signals = Signals::of_an_end();
-        let options = ProbeOptions { conversations: parallel, ..options(args, root_files)? };
+        let options = ProbeOptions { conversations: parallel, ..options(args, root_files, simulation.as_ref())? };
         let asked = ProbeAsked::from(&options);
         let prober = Arc::new(prober(options)?);
-        let mut keeper = ProbeKeeper::begin(&args.keep, &asked);
-        let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(talk));
+        let mut keeper = ProbeKeeper::begin(&args.keep, &asked, simulation.is_some());
+        let mut sink = EndpointSink::new(args.value.output, query, shape, stdout::palette(talk), zone.as_deref());
         let mut metrics = args.metrics.as_ref().map(|file| (file, ProbeMetrics::default()));
         let poolers = targets.poolers();
         let (stream, unread) = targets.stream();
@@ -93,6 +97,10 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
             tally.count(found, &failures);
             progress.on(tally.failed);
             report.failures = Some(failures);
+            if zone.is_some() {
+                // It will be read elsewhere, and later.
+                report.observed_ms = Some(Timestamp::now().as_millisecond());
+            }
             if let Some((_, metrics)) = &mut metrics {
                 metrics.add(&report);
             }
@@ -180,7 +188,17 @@ impl Tally {
     }
 }
 
-fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<ProbeOptions, CliError> {
+/// The simulated Azure whose servers are probed, if it is one.
+fn simulated(args: &ProbeArgs, targets: &Targets, talk: &OutputArgs) -> Result<Option<Simulation>, CliError> {
+    let Some(scenario) = &args.simulate else { return Ok(None) };
+    if targets.zone().is_none() {
+        let hint = "make one with `hostssl zones targets ZONE --simulate > targets.json`, and give it as --targets targets.json";
+        return Err(CliError::usage("--simulate probes a list that was made for a zone", hint));
+    }
+    world::open_scenario(scenario, &args.keep.state, talk).map(Some)
+}
+
+fn options(args: &ProbeArgs, root_files: RootFiles, simulation: Option<&Simulation>) -> Result<ProbeOptions, CliError> {
     let base = match (args.thorough, args.ciphers) {
         (true, _) => ProbeOptions::thorough(),
         (false, true) => {
@@ -205,13 +223,17 @@ fn options(args: &ProbeArgs, root_files: RootFiles) -> Result<ProbeOptions, CliE
         job_timeout: (args.timeout / 3).min(Duration::from_secs(10)),
         connect_timeout: (args.timeout / 3).min(Duration::from_secs(5)),
         expiry_days: args.expiry_days,
-        roots: roots(args.ca_file.as_deref())?.into(),
         root_files,
         ..base
     };
+    let mut roots = roots(args.ca_file.as_deref())?;
     if let Some(dialer) = args.route.dialer()? {
         options.dialer = dialer;
     }
+    if let Some(simulation) = simulation {
+        options.dialer = simulated_listeners(Wire::inside(simulation), &mut roots)?;
+    }
+    options.roots = roots.into();
     if !args.replication.is_empty() {
         options.replication = args.replication.iter().map(|replication| (*replication).into()).collect();
     }

@@ -114,6 +114,7 @@ mod tests {
             several_servers: None,
             failures: None,
             transcript: None,
+            observed_ms: None,
         }
     }
 

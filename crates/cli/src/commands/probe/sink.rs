@@ -19,6 +19,7 @@ pub(crate) enum EndpointSink {
     Rows(Out),
     Whole {
         reports: Vec<EndpointReport>,
+        zone: Option<String>,
         query: Option<Query>,
         format: Format,
         palette: Palette,
@@ -27,10 +28,23 @@ pub(crate) enum EndpointSink {
 }
 
 impl EndpointSink {
-    pub(super) fn new(output: ValueFormat, query: Option<Query>, shape: Shape, palette: Palette) -> Self {
-        match output {
+    pub(super) fn new(
+        output: ValueFormat,
+        query: Option<Query>,
+        shape: Shape,
+        palette: Palette,
+        of: Option<&str>,
+    ) -> Self {
+        let sink = match output {
             ValueFormat::None => Self::Nothing,
             other => Self::of(other.into(), query, shape, palette),
+        };
+        match sink {
+            Self::Json(writer) => Self::Json(writer.with_zone(of.map(str::to_owned))),
+            Self::Whole { reports, query, format, palette, .. } => {
+                Self::Whole { reports, zone: of.map(str::to_owned), query, format, palette }
+            }
+            other => other,
         }
     }
 
@@ -48,7 +62,7 @@ impl EndpointSink {
             }
             Format::Json if query.is_none() => Self::Json(probe_json::ProbeWriter::new(out())),
             Format::Tsv if query.is_none() => Self::Rows(out()),
-            format => Self::Whole { reports: Vec::new(), query, format, palette },
+            format => Self::Whole { reports: Vec::new(), zone: None, query, format, palette },
         }
     }
 
@@ -78,8 +92,8 @@ impl EndpointSink {
         match self {
             Self::Table(table) => stdout::tolerate(table.finish()),
             Self::Json(writer) => stdout::tolerate(writer.finish()),
-            Self::Whole { reports, query, format, palette } => {
-                let value = probe_json::value(&reports).map_err(|error| CliError::defect(&error))?;
+            Self::Whole { reports, zone, query, format, palette } => {
+                let value = probe_json::value(&reports, zone.as_deref()).map_err(|error| CliError::defect(&error))?;
                 stdout::write_value(&value, query.as_ref(), format, palette)
             }
             Self::Rows(mut out) => stdout::tolerate(out.flush()),

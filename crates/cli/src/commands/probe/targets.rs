@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::libpq;
 use crate::probing::{roots_of_file, system_roots};
 use futures::stream::{self, Stream, StreamExt};
+use hostssl_formats::targets_json::ZoneTargets;
 use hostssl_probe::RootFiles;
 use hostssl_probe::report::{EndpointReport, Unreachable};
 use hostssl_probe::target::{Environment, ProbeTarget};
@@ -19,6 +20,8 @@ use tokio::sync::mpsc;
 
 /// The longest line of a file of targets, in bytes: a file without line breaks is not read into memory.
 const MAX_LINE: u64 = 8 << 10;
+/// The largest list for a zone, in bytes: a hundred thousand servers take a third of it.
+const LARGEST_LIST: u64 = 64 << 20;
 /// Targets that are read ahead of the probing.
 const READ_AHEAD: usize = 64;
 /// The port of Azure's built-in PgBouncer.
@@ -32,6 +35,8 @@ const HINT: &str =
 /// Targets, of which those of a file are still to be read.
 pub(super) struct Targets {
     named: Vec<ProbeTarget>,
+    /// The zone that they were made for.
+    zone: Option<String>,
     file: Option<Lines>,
     reading: Reading,
 }
@@ -101,11 +106,26 @@ impl Targets {
         if named.is_empty() && args.targets_file.is_none() && reading.environment.names_host() {
             named = reading.parse("").map_err(|why| CliError::usage(format!("the environment: {why}"), HINT))?;
         }
-        let file = args.targets_file.as_deref().map(Lines::open).transpose()?;
+        let mut file = args.targets_file.as_deref().map(Lines::open).transpose()?;
         if named.is_empty() && file.is_none() {
             return Err(none());
         }
-        Ok(Self { named, file, reading })
+        let mut zone = None;
+        if let Some(list) = file.take_if(Lines::are_a_list_of_a_zone) {
+            if !named.is_empty() {
+                let hint = "probe the others by a command of their own";
+                return Err(CliError::usage("a list for a zone stands alone: nothing else was taken from there", hint));
+            }
+            let list = list.list_of_zone()?;
+            named = list.targets;
+            zone = Some(list.zone);
+        }
+        Ok(Self { named, zone, file, reading })
+    }
+
+    /// The zone that the targets were made for, if they were made for one.
+    pub(super) fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
     }
 
     /// The poolers that are supposed while the targets are read.
@@ -180,6 +200,19 @@ impl Lines {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         Ok(Self { place: path.display().to_string(), reader: Box::new(BufReader::new(file)) })
+    }
+
+    /// Whether it begins as JSON does, and no target: an object.
+    fn are_a_list_of_a_zone(&mut self) -> bool {
+        // A reader that fails now fails again when its lines are read, and says so then.
+        self.reader.fill_buf().is_ok_and(|begin| begin.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'))
+    }
+
+    /// The list that was made for a zone.
+    fn list_of_zone(self) -> Result<ZoneTargets, CliError> {
+        let hint = "make it again with `hostssl zones targets ZONE`, and copy the whole file";
+        ZoneTargets::read(self.reader.take(LARGEST_LIST))
+            .map_err(|error| CliError::usage(format!("{}: {error}", self.place), hint))
     }
 
     fn send_all(mut self, reading: &Reading, sender: &mpsc::Sender<ProbeTarget>, unread: &SkippedLines) {

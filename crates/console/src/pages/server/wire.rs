@@ -4,7 +4,7 @@ use crate::exchanges::Taken;
 use crate::options::Exchange;
 use crate::view::{Badge, When};
 use hostssl_model::{Acceptance, Reading, TlsVersion, WireListener, WireTransport, WireVersion};
-use hostssl_store::{ServerDetail, StoredBlind, StoredListener, StoredListenerState};
+use hostssl_store::{ServerDetail, StoredBlind, StoredListener};
 
 /// A listener as the newest probe of it saw it.
 pub(crate) struct Listener {
@@ -14,18 +14,21 @@ pub(crate) struct Listener {
     pub(crate) known: Option<WireListener>,
     /// Why that is not known.
     pub(crate) unchecked: Option<StoredBlind>,
+    /// Where and when it was seen, when that was not from here.
+    pub(crate) vantage: Option<(String, When)>,
 }
 
 impl Listener {
     /// Every listener of a server.
     pub(super) fn all(detail: &ServerDetail) -> Vec<Self> {
         let listener = |one: &StoredListener| {
-            let (known, unchecked) = match one.seen.as_ref().map(StoredListenerState::listener) {
+            let (known, unchecked) = match one.seen.as_ref().map(|seen| seen.listener(None)) {
                 Some(Reading::Known(listener)) => (Some(listener), None),
                 Some(Reading::Unknown(unchecked)) => (None, Some(StoredBlind::from(&unchecked))),
                 None => (None, one.blind.clone()),
             };
-            Self { port: one.port, address: one.address.clone(), known, unchecked }
+            let vantage = one.vantage.as_ref().map(|from| (from.zone.clone(), When(from.observed_ms)));
+            Self { port: one.port, address: one.address.clone(), known, unchecked, vantage }
         };
         detail.wire.iter().map(listener).collect()
     }

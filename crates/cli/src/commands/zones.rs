@@ -1,0 +1,311 @@
+//! `hostssl zones`: from where servers are probed that are not reached from here.
+
+use crate::args::{ConnectArgs, LimitArgs, OutputArgs, ScopeArgs, SelectArgs, StateArgs, TableArgs, ValueFormat};
+use crate::connect::{block_on, connect};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::looks::{FILE, load_zones, zones_text};
+use crate::outputs::{lock_folder_of, replace};
+use crate::stdout;
+use clap::{Args, Subcommand};
+use hostssl_formats::output::Format;
+use hostssl_formats::targets_json::ZoneTargets;
+use hostssl_formats::zones_json::{self, ZoneCoverage};
+use hostssl_formats::{Shape, SubscriptionNames, safe, write_json, zones_text as zones_table};
+use hostssl_model::{Gap, Server, ZoneRule, is_zone_name, nearest};
+use hostssl_ops::{ZonedServer, ZonedServers, list_zones, read_zones, zone_rule_to_toml, zone_targets};
+use std::path::PathBuf;
+
+pub(crate) const HELP: &str = "A zone is a place from which servers are reached by name: a virtual network,
+or a hub that others are linked to. A file says which servers are probed from
+which zone; the first rule that matches a server decides:
+  [[rule]]
+  zone = \"hub-weu\"                 # lower-case letters, digits and -
+  virtual-network = \"vnet-data-*\"  # the id or the name, or a pattern
+  [[rule]]
+  zone = \"hub-eus\"
+  location = \"eastus\"              # every condition of a rule must hold
+  private-dns-zone = \"contoso.postgres.database.azure.com\"
+Other conditions are subnet, private-endpoint, subscription and server.
+
+List here what has to be probed, probe it on a machine in the zone, and count
+here what was seen there:
+  hostssl zones targets hub-weu > targets.json
+  hostssl probe --targets targets.json -o json > looks.json
+  hostssl audit --probe --zones hostssl-zones.toml --looks looks.json";
+
+pub(crate) const CHECK_HELP: &str = "Exit codes:
+  0  every rule matches a server, and every private server is in a zone
+  1  the tool failed (no sign-in, no Azure)
+  2  wrong usage, or a file that cannot be understood
+  3  a rule matches nothing, or a private server is in no zone
+  4  neither, but not everything could be listed";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ZonesCommand {
+    /// List the rules of a file of zones.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    List(ListZonesArgs),
+    /// Add a rule to the end of a file of zones.
+    #[command(after_help = crate::exit::LOCAL_HELP)]
+    Add(AddZoneArgs),
+    /// Check the rules against the servers that Azure lists: which match nothing, and which private servers no rule matches.
+    #[command(after_help = CHECK_HELP)]
+    Check(Box<CheckZonesArgs>),
+    /// Print what has to be probed in a zone, for `hostssl probe --targets` on a machine there.
+    ///
+    /// The list has the hosts, ports, administrators and databases of that zone, and nothing else: no resource id, no
+    /// subscription, no setting, no server of another zone.
+    #[command(after_help = crate::exit::READ_HELP)]
+    Targets(Box<ZoneTargetsArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ZoneFileArgs {
+    /// The file of zones.
+    #[arg(long = "zones", value_name = "FILE", default_value = FILE, env = "HOSTSSL_ZONES")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListZonesArgs {
+    #[command(flatten)]
+    of: ZoneFileArgs,
+    #[command(flatten)]
+    value: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddZoneArgs {
+    /// The zone.
+    #[arg(value_name = "ZONE")]
+    zone: String,
+    #[command(flatten)]
+    of: ZoneFileArgs,
+    /// Servers in this subnet, by its id or name.
+    #[arg(long, value_name = "PATTERN")]
+    subnet: Option<String>,
+    /// Servers in this virtual network, by its id or name.
+    #[arg(long, value_name = "PATTERN")]
+    virtual_network: Option<String>,
+    /// Servers whose name is in this private DNS zone, by its id or name.
+    #[arg(long, value_name = "PATTERN")]
+    private_dns_zone: Option<String>,
+    /// Servers behind this private endpoint, by its id or name.
+    #[arg(long, value_name = "PATTERN")]
+    private_endpoint: Option<String>,
+    /// Servers of this subscription, by its id or name.
+    #[arg(long, value_name = "PATTERN")]
+    subscription: Option<String>,
+    /// Servers in this location.
+    #[arg(long, value_name = "PATTERN")]
+    location: Option<String>,
+    /// Servers of this name.
+    #[arg(long, value_name = "PATTERN")]
+    server: Option<String>,
+}
+
+/// What reads the servers from Azure.
+#[derive(Debug, Args)]
+pub(crate) struct ZoneReadArgs {
+    #[command(flatten)]
+    of: ZoneFileArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    select: SelectArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckZonesArgs {
+    #[command(flatten)]
+    read: ZoneReadArgs,
+    #[command(flatten)]
+    value: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ZoneTargetsArgs {
+    /// The zone.
+    #[arg(value_name = "ZONE")]
+    zone: String,
+    #[command(flatten)]
+    read: ZoneReadArgs,
+}
+
+pub(crate) fn run(command: &ZonesCommand, talk: &OutputArgs) -> Result<Exit, CliError> {
+    match command {
+        ZonesCommand::List(args) => list(args, talk),
+        ZonesCommand::Add(args) => add(args, talk),
+        ZonesCommand::Check(args) => check(args, talk),
+        ZonesCommand::Targets(args) => targets(args, talk),
+    }
+}
+
+fn list(args: &ListZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let rules = load_zones(&args.of.file)?;
+    show(&args.value, &rules, None, talk)?;
+    Ok(Exit::AllPass)
+}
+
+fn add(args: &AddZoneArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let file = &args.of.file;
+    let rule = ZoneRule {
+        zone: args.zone.as_str().into(),
+        subnet: args.subnet.clone(),
+        virtual_network: args.virtual_network.clone(),
+        private_dns_zone: args.private_dns_zone.clone(),
+        private_endpoint: args.private_endpoint.clone(),
+        subscription: args.subscription.clone(),
+        location: args.location.clone(),
+        server: args.server.clone(),
+        line: 0,
+    };
+    let entry = zone_rule_to_toml(&rule);
+    read_zones(&entry)
+        .map_err(|error| CliError::usage(error.what, "`hostssl zones --help` shows rules; nothing was written"))?;
+    // Held until the file is written: of two that add to it at once, the second reads what the first has written.
+    let _lock = lock_folder_of(file);
+    let before = if file.try_exists().unwrap_or(true) { zones_text(file)? } else { String::new() };
+    // A file that is damaged already is neither made worse nor repaired.
+    let known = read_zones(&before).map_err(|error| CliError::from(error).of_file(file))?.len();
+    let gap = match before.as_str() {
+        "" => "",
+        text if text.ends_with("\n\n") => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    let after = format!("{before}{gap}{entry}");
+    if read_zones(&after).map_err(|error| CliError::from(error).of_file(file))?.len() != known + 1 {
+        let what = format!("a rule cannot be added to the end of {}", file.display());
+        return Err(CliError::usage(what, "add it with an editor; `hostssl zones --help` shows how one is written"));
+    }
+    replace(file, |out| out.write_all(after.as_bytes()).map_err(|error| CliError::failed(&error, "free some space")))?;
+    if !talk.quiet {
+        let check = talk.again.command("hostssl zones check");
+        say!("added to {}; `{check}` shows what it matches", file.display());
+    }
+    Ok(Exit::AllPass)
+}
+
+fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let rules = load_zones(&args.read.of.file)?;
+    let found = read(&args.read, &rules, talk)?;
+    let mut servers = vec![0; rules.len()];
+    for rule in found.servers.iter().filter_map(|one| one.rule) {
+        if let Some(count) = servers.get_mut(rule) {
+            *count += 1;
+        }
+    }
+    let uncovered: Vec<&Server> = found
+        .servers
+        .iter()
+        .filter(|one| one.rule.is_none() && one.server.network.is_private())
+        .map(|one| &one.server)
+        .collect();
+    let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
+    show(&args.value, &rules, Some(&coverage), talk)?;
+    tell_gaps(&found);
+    let idle = rules.iter().zip(&servers).filter(|(_, count)| **count == 0);
+    for (rule, _) in idle.clone() {
+        let place = format!("{}:{}", args.read.of.file.display(), rule.line);
+        say!(
+            "warning: {place}: no server is left for the rule of zone {}: {}",
+            rule.zone,
+            safe(&zones_table::condition(rule))
+        );
+    }
+    if let [first, ..] = uncovered.as_slice() {
+        say!("hint: {}", add_hint(first, talk));
+    }
+    let is_blind = found.gaps.iter().any(|gap: &Gap| gap.blind.reason.blinds());
+    Ok(match idle.count() + uncovered.len() {
+        0 if is_blind => Exit::Incomplete,
+        0 => Exit::AllPass,
+        _ => Exit::Findings,
+    })
+}
+
+/// A command that puts a private server into a zone.
+fn add_hint(server: &Server, talk: &OutputArgs) -> String {
+    let condition = match (server.network.virtual_network(), server.network.endpoints()) {
+        (Some(network), _) => format!("--virtual-network {}", crate::again::quoted(network)),
+        (None, [endpoint, ..]) => format!("--private-endpoint {}", crate::again::quoted(endpoint)),
+        (None, []) => format!("--server {}", crate::again::quoted(server.name())),
+    };
+    let command = talk.again.command(&format!("hostssl zones add ZONE {condition}"));
+    format!("`{command}` puts {} into a zone", safe(server.name()))
+}
+
+fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    let rules = load_zones(&args.read.of.file)?;
+    let known = || rules.iter().map(|rule| &*rule.zone);
+    if !is_zone_name(&args.zone) || !known().any(|zone| zone == args.zone) {
+        let meant = nearest(&args.zone, known()).map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+        let what = format!("no rule of {} names the zone {}{meant}", args.read.of.file.display(), args.zone);
+        return Err(CliError::usage(what, "`hostssl zones list` shows the zones"));
+    }
+    let of_zone = |one: &&ZonedServer| {
+        let rule = one.rule.and_then(|number| rules.get(number));
+        rule.is_some_and(|rule| *rule.zone == *args.zone)
+    };
+    let (mut found, targets) = block_on(async {
+        let found = list_servers(&args.read, &rules, talk).await?;
+        let servers: Vec<&ZonedServer> = found.servers.iter().filter(of_zone).collect();
+        let asked = zone_targets(&servers).await;
+        Ok((found, asked))
+    })?;
+    let (targets, gaps) = targets;
+    found.gaps.extend(gaps);
+    if targets.is_empty() {
+        let what = format!("no server with a host name is in the zone {}", args.zone);
+        return Err(CliError::usage(what, "`hostssl zones check` shows what the rules match"));
+    }
+    let count = targets.len();
+    let list = ZoneTargets { zone: args.zone.clone(), made_at: jiff::Timestamp::now(), targets };
+    let value = list.value().map_err(|error| CliError::defect(&error))?;
+    stdout::write(|out| write_json(out, &value).and_then(|()| writeln!(out)))?;
+    let exit = tell_gaps(&found);
+    if !talk.quiet {
+        say!("{count} endpoints; on a machine in the zone, `hostssl probe --targets FILE -o json` prints what it sees");
+    }
+    Ok(exit)
+}
+
+fn read(args: &ZoneReadArgs, rules: &[ZoneRule], talk: &OutputArgs) -> Result<ZonedServers, CliError> {
+    block_on(list_servers(args, rules, talk))
+}
+
+async fn list_servers(args: &ZoneReadArgs, rules: &[ZoneRule], talk: &OutputArgs) -> Result<ZonedServers, CliError> {
+    let tenants = connect(&args.connect, &args.state, &args.scope.tenant, &args.limits, talk).await?;
+    Ok(list_zones(&tenants, &args.scope.scope(&args.select), rules).await?)
+}
+
+/// Says what could not be listed, and how the command ends.
+fn tell_gaps(found: &ZonedServers) -> Exit {
+    let names = found.servers.iter().map(|one| (one.subscription.id.as_str(), &*one.subscription.name));
+    stdout::warn_of_gaps(&found.gaps, &SubscriptionNames::new(names));
+    if found.gaps.iter().any(|gap| gap.blind.reason.blinds()) { Exit::Incomplete } else { Exit::AllPass }
+}
+
+fn show(
+    args: &TableArgs,
+    rules: &[ZoneRule],
+    coverage: Option<&ZoneCoverage<'_>>,
+    talk: &OutputArgs,
+) -> Result<(), CliError> {
+    let query = stdout::query(args.query.as_deref())?;
+    let format = Format::from(args.output);
+    if format == Format::Table && query.is_none() {
+        let shape = Shape { wide: args.output == ValueFormat::Wide, ..Shape::AS_IS };
+        return stdout::write_text(talk, &shape, |out, text| zones_table::write(out, rules, coverage, text));
+    }
+    let value = zones_json::value(rules, coverage).map_err(|error| CliError::defect(&error))?;
+    stdout::write_value(&value, query.as_ref(), format, stdout::palette(talk))
+}

@@ -1,0 +1,243 @@
+//! Private servers are proven from zones: what has to be probed there is listed here, and what was seen there counts here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(unreachable_pub, missing_docs, dead_code, reason = "a module of this test, shared with others")]
+
+mod common;
+
+use common::{Done, run};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// The private server of the demo.
+const LEDGER: &str = "pg-ledger-prod";
+
+/// A folder with a file of zones that has one for the network of the private server.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        let zones = folder.text("zones.toml");
+        let added = run(&["zones", "add", "hub-weu", "--virtual-network", "vnet-data", "--zones", &zones]);
+        assert_eq!(added.code, 0, "{}", added.stderr);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        self.text(name)
+    }
+
+    /// What has to be probed in the zone.
+    fn targets(&self) -> (Done, String) {
+        let done = run(&["zones", "targets", "hub-weu", "--zones", &self.text("zones.toml"), "--simulate", "-q"]);
+        let file = self.write("targets.json", &done.stdout);
+        (done, file)
+    }
+
+    /// What a machine in the zone sees of it.
+    fn looks(&self) -> (Done, String) {
+        let (_, targets) = self.targets();
+        let done = run(&["probe", "--targets", &targets, "--simulate", "-o", "json", "-q"]);
+        let file = self.write("looks.json", &done.stdout);
+        (done, file)
+    }
+
+    /// Audits the private server.
+    fn audit(&self, more: &[&str]) -> (Done, Value) {
+        let zones = self.text("zones.toml");
+        let base = ["audit", "--simulate", "--probe", "--server", LEDGER, "-o", "json", "-q", "--zones", &zones];
+        let done = run(&[&base, more].concat());
+        let json = serde_json::from_str(&done.stdout).unwrap_or_default();
+        (done, json)
+    }
+}
+
+/// Per port: the verdict, or the reason why there is none; and the zone.
+fn wire(audit: &Value) -> Vec<(u64, String, Option<String>)> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let looks = audit["servers"][0]["wire"].as_array().unwrap().iter();
+    looks
+        .map(|look| {
+            let said = text(&look["verdict"]).or_else(|| text(&look["reason"])).unwrap();
+            (look["port"].as_u64().unwrap(), said, text(&look["zone"]))
+        })
+        .collect()
+}
+
+fn changed(path: &Path, change: impl FnOnce(&mut Value)) -> String {
+    let mut looks: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    change(&mut looks);
+    looks.to_string()
+}
+
+#[test]
+fn a_private_server_is_unknown_until_its_zone_has_looked() {
+    let folder = Folder::new();
+    let without = run(&["audit", "--simulate", "--probe", "--server", LEDGER, "-o", "json", "-q"]);
+    let without: Value = serde_json::from_str(&without.stdout).unwrap();
+    assert_eq!(wire(&without)[0], (5432, "no-vantage".to_owned(), None));
+    assert!(
+        without["servers"][0]["wire"][0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("in the virtual network vnet-data (resource group rg-finance-prod)")
+    );
+
+    let (silent, audit) = folder.audit(&[]);
+    assert_eq!(wire(&audit)[0], (5432, "prober-silent".to_owned(), Some("hub-weu".to_owned())));
+    assert_eq!(silent.code, 3, "{}: it is declared to be off", silent.stderr);
+
+    let (targets, _) = folder.targets();
+    assert_eq!(targets.code, 4, "a subscription that cannot be listed may have more of them: {}", targets.stderr);
+    let hosts: Vec<String> =
+        targets.stdout.lines().filter(|line| line.contains("\"host\"")).map(str::to_owned).collect();
+    assert_eq!(hosts.len(), 2, "{}", targets.stdout);
+    assert!(hosts.iter().all(|host| host.contains(LEDGER)), "no server of another place: {hosts:?}");
+    for secret in ["/subscriptions/", "resourceGroups", "vnet-data"] {
+        assert!(!targets.stdout.contains(secret), "nobody in the zone has to know {secret}: {}", targets.stdout);
+    }
+
+    let (probed, looks) = folder.looks();
+    assert_eq!(probed.code, 3, "it accepts plaintext: {}", probed.stderr);
+    let (_, audit) = folder.audit(&["--looks", &looks]);
+    assert_eq!(wire(&audit), [(5432, "optional".to_owned(), Some("hub-weu".to_owned()))]);
+    let plaintext = audit["servers"][0]["findings"].as_array().unwrap().iter();
+    let refused = plaintext.filter(|one| one["control"] == "plaintext-refused").collect::<Vec<_>>();
+    assert_eq!(refused[0]["outcome"], "fail");
+    assert!(refused[0]["observed"].as_str().unwrap().starts_with("port 5432 from zone hub-weu:"), "{}", refused[0]);
+}
+
+#[test]
+fn a_look_that_is_no_evidence_of_today_is_never_a_pass() {
+    let folder = Folder::new();
+    let (_, looks) = folder.looks();
+    let of = |change: &dyn Fn(&mut Value)| folder.write("changed.json", &changed(Path::new(&looks), |it| change(it)));
+    let every = |looks: &mut Value, set: &dyn Fn(&mut Value)| {
+        looks["endpoints"].as_array_mut().unwrap().iter_mut().for_each(set);
+    };
+
+    let old = of(&|it| every(it, &|look| look["observedAt"] = "2026-01-01T00:00:00Z".into()));
+    let (_, audit) = folder.audit(&["--looks", &old]);
+    assert_eq!(wire(&audit)[0], (5432, "prober-silent".to_owned(), Some("hub-weu".to_owned())));
+
+    let whole = std::fs::read_to_string(&looks).unwrap();
+    for (name, text, why) in [
+        (
+            "future",
+            std::fs::read_to_string(of(&|it| every(it, &|look| look["observedAt"] = "2999-01-01T00:00:00Z".into())))
+                .unwrap(),
+            "from the future",
+        ),
+        (
+            "timeless",
+            std::fs::read_to_string(of(&|it| {
+                every(it, &|look| drop(look.as_object_mut().unwrap().remove("observedAt")))
+            }))
+            .unwrap(),
+            "has no time",
+        ),
+        (
+            "no zone",
+            std::fs::read_to_string(of(&|it| drop(it.as_object_mut().unwrap().remove("zone")))).unwrap(),
+            "not probed for a zone",
+        ),
+        (
+            "another zone",
+            std::fs::read_to_string(of(&|it| it["zone"] = "hub-eus".into())).unwrap(),
+            "which no rule names",
+        ),
+        ("a new word", whole.replace("\"optional\"", "\"quantum\""), "quantum"),
+        ("cut off", whole[..whole.len() / 2].to_owned(), "EOF"),
+        ("something else", "[]".to_owned(), "the object that `hostssl probe -o json` writes"),
+        ("empty", String::new(), "EOF"),
+    ] {
+        let file = folder.write("odd.json", &text);
+        let (done, _) = folder.audit(&["--looks", &file]);
+        assert_eq!(done.code, 2, "{name}: {}", done.stderr);
+        assert!(done.stderr.contains(why) && done.stderr.contains("hint: "), "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_look_at_another_server_is_said_and_proves_nothing() {
+    let folder = Folder::new();
+    let (_, looks) = folder.looks();
+    let other = folder.write(
+        "other.json",
+        &changed(Path::new(&looks), |it| {
+            for look in it["endpoints"].as_array_mut().unwrap() {
+                look["host"] = "pg-other.postgres.database.azure.com".into();
+            }
+        }),
+    );
+    let zones = folder.text("zones.toml");
+    let arguments = ["audit", "--simulate", "--probe", "--server", LEDGER, "--zones", &zones, "--looks", &other];
+    let done = run(&arguments);
+    assert!(
+        done.stderr.contains("--looks has 1 host that no server in scope has, such as pg-other"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stdout.contains("prober-silent"), "{}", done.stdout);
+}
+
+#[test]
+fn a_check_names_rules_that_match_nothing_and_servers_in_no_zone() {
+    let folder = Folder::new();
+    let zones = folder.text("zones.toml");
+    let check = |more: &[&str]| run(&[&["zones", "check", "--simulate", "-q", "--zones", &zones], more].concat());
+    let covered: Value = serde_json::from_str(&check(&["-o", "json"]).stdout).unwrap();
+    assert_eq!((&covered["rules"][0]["servers"], &covered["uncovered"]), (&1.into(), &Value::Array(Vec::new())));
+
+    std::fs::write(&zones, "[[rule]]\nzone = \"lab\"\nserver = \"no-such-*\"\n").unwrap();
+    let done = check(&[]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    assert!(done.stdout.contains("1 private server is in no zone") && done.stdout.contains(LEDGER), "{}", done.stdout);
+    assert!(done.stderr.contains("zones.toml:1: no server is left for the rule of zone lab"), "{}", done.stderr);
+    assert!(done.stderr.contains("hint: `hostssl zones add ZONE --virtual-network /subscriptions/"), "{}", done.stderr);
+}
+
+#[test]
+fn mistakes_are_said_where_they_are() {
+    let folder = Folder::new();
+    let zones = folder.text("zones.toml");
+    let targets = |zone: &str| run(&["zones", "targets", zone, "--zones", &zones, "--simulate", "-q"]);
+    let near = targets("hub-wue");
+    assert_eq!(near.code, 2);
+    assert!(near.stderr.contains("did you mean hub-weu?"), "{}", near.stderr);
+
+    let before = std::fs::read_to_string(&zones).unwrap();
+    for (arguments, why) in [
+        (vec!["zones", "add", "Hub", "--server", "a"], "cannot be the name of a zone"),
+        (vec!["zones", "add", "hub"], "has no condition"),
+    ] {
+        let done = run(&[&arguments[..], &["--zones", &zones]].concat());
+        assert_eq!(done.code, 2, "{}", done.stderr);
+        assert!(done.stderr.contains(why) && done.stderr.contains("nothing was written"), "{}", done.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(&zones).unwrap(), before);
+
+    std::fs::write(&zones, "[[rule]]\nzone = \"hub\"\nvnet = \"a\"\n").unwrap();
+    let done = run(&["zones", "list", "--zones", &zones]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("zones.toml: line 3, column 1: unknown field `vnet`"), "{}", done.stderr);
+
+    for (arguments, why) in [
+        (vec!["audit", "--simulate", "--looks", "a"], "--probe"),
+        (vec!["audit", "--simulate", "--zones", "a"], "without --probe none is"),
+        (vec!["probe", "pg-a", "--simulate"], "a list that was made for a zone"),
+    ] {
+        let done = run(&arguments);
+        assert_eq!(done.code, 2, "{arguments:?}: {}", done.stderr);
+        assert!(done.stderr.contains(why), "{arguments:?}: {}", done.stderr);
+    }
+}

@@ -1,0 +1,95 @@
+//! The servers of each zone, as Azure lists them now.
+
+use crate::listener_probe::databases;
+use crate::selection::{nearest_known, unmatched, unseen, was_stopped};
+use crate::subscription::servers_of_subscription;
+use crate::{ScopeError, Tenant, resolve_scope};
+use futures::StreamExt;
+use futures::stream;
+use hostssl_azure::Arm;
+use hostssl_model::{Gap, Scope, Server, Subscription, ZoneRule, zone_rule_of};
+use hostssl_probe::target::ProbeTarget;
+use std::sync::Arc;
+
+/// A server, and the zone that it is probed from.
+#[derive(Debug, Clone)]
+pub struct ZonedServer {
+    /// The server.
+    pub server: Server,
+    /// Its subscription.
+    pub subscription: Arc<Subscription>,
+    /// The number of the rule that matches it, from 0; `None` when none does.
+    pub rule: Option<usize>,
+    /// The client that reads it.
+    arm: Arm,
+}
+
+/// Every server in scope, and what could not be listed.
+#[derive(Debug, Default)]
+pub struct ZonedServers {
+    /// In the order of the subscriptions' names, then of their ids.
+    pub servers: Vec<ZonedServer>,
+    /// What could not be checked.
+    pub gaps: Vec<Gap>,
+}
+
+/// Subscriptions listed at once.
+const SUBSCRIPTIONS_AT_ONCE: usize = 64;
+/// Servers asked for their databases at once.
+const SERVERS_AT_ONCE: usize = 64;
+
+/// Lists every server in scope with the rule that matches it.
+///
+/// # Errors
+///
+/// [`ScopeError`] when the scope names what does not exist.
+pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -> Result<ZonedServers, ScopeError> {
+    let visible = resolve_scope(tenants, scope).await?;
+    let mut all = ZonedServers { servers: Vec::new(), gaps: visible.gaps };
+    let lists: Vec<_> = stream::iter(&visible.subscriptions)
+        .map(|(subscription, tenant)| async move {
+            (subscription, tenant, servers_of_subscription(&tenant.arm, subscription, scope).await)
+        })
+        .buffered(SUBSCRIPTIONS_AT_ONCE)
+        .collect()
+        .await;
+    for (subscription, tenant, (mut servers, audit)) in lists {
+        all.gaps.extend(audit.gaps);
+        servers.sort_by(|a, b| a.id.cmp(&b.id));
+        all.servers.extend(servers.into_iter().map(|server| ZonedServer {
+            rule: zone_rule_of(rules, &server, subscription).map(|(number, _)| number),
+            subscription: Arc::clone(subscription),
+            arm: tenant.arm.clone(),
+            server,
+        }));
+    }
+    let servers: Vec<&Server> = all.servers.iter().map(|one| &one.server).collect();
+    let missing = unmatched(scope, &servers);
+    if let Some((selector, value)) = missing.filter(|_| !was_stopped(&all.gaps) && !visible.subscriptions.is_empty()) {
+        let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
+        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&all.gaps)));
+    }
+    Ok(all)
+}
+
+/// What has to be probed in a zone: each port of each of its servers, with the names that an audit would try, and no resource
+/// id, subscription or setting, which nobody there has to know; and what could
+/// not be found out for it. A server without a host name has nothing to connect to, and is a gap of the audit.
+pub async fn zone_targets(servers: &[&ZonedServer]) -> (Vec<ProbeTarget>, Vec<Gap>) {
+    let asked: Vec<_> = stream::iter(servers)
+        .map(|one| async move { (*one, databases(&one.arm, &one.server).await) })
+        .buffered(SERVERS_AT_ONCE)
+        .collect()
+        .await;
+    let (mut targets, mut gaps) = (Vec::new(), Vec::new());
+    for (ZonedServer { server, .. }, (databases, unchecked)) in asked {
+        gaps.extend(unchecked.map(|blind| Gap { scope: (&server.id).into(), blind }));
+        let Some(host) = server.fqdn.as_deref() else { continue };
+        targets.extend(server.kind.offering().ports.iter().map(|port| ProbeTarget {
+            user: server.administrator.as_deref().map(str::to_owned),
+            databases: databases.clone(),
+            ..ProbeTarget::new(host, *port)
+        }));
+    }
+    (targets, gaps)
+}
