@@ -5,6 +5,9 @@
 mod common;
 
 use common::{Done, run};
+use hostssl_test_support::pki::{WantedCertificate, root};
+use hostssl_test_support::postgres::skipped;
+use hostssl_test_support::wire_servers::{ServerVersion, WireServer};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -239,5 +242,43 @@ fn mistakes_are_said_where_they_are() {
         let done = run(&arguments);
         assert_eq!(done.code, 2, "{arguments:?}: {}", done.stderr);
         assert!(done.stderr.contains(why), "{arguments:?}: {}", done.stderr);
+    }
+}
+
+/// The real server stands for the private one: where its private DNS zone would lead there, `--connect-to` does.
+#[test]
+fn a_real_server_is_proven_by_what_was_seen_inside() {
+    let Some(bin) = ServerVersion::Pg15.bin() else { return skipped("PostgreSQL 15") };
+    let folder = Folder::new();
+    let (_, targets) = folder.targets();
+    let list: Value = serde_json::from_str(&std::fs::read_to_string(&targets).unwrap()).unwrap();
+    let host = list["targets"][0]["host"].as_str().unwrap().to_owned();
+    let identity = WantedCertificate::new(&host).dns(&host).by(&root("Test root"));
+    let server = WireServer::postgres(&bin, "host all all all scram-sha-256\n", &[], Some(&identity));
+    // Nothing listens where the pooler would be.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let seen_inside = |name: &str| {
+        let [to, pooler] = [(5432, server.address.port()), (6432, closed)]
+            .map(|(port, real)| format!("{host}:{port}:127.0.0.1:{real}"));
+        let base = ["probe", "--targets", &targets, "-o", "json", "-q", "--no-save"];
+        let done = run(&[&base[..], &["--connect-to", &to, "--connect-to", &pooler]].concat());
+        folder.write(name, &done.stdout)
+    };
+    let verdict = |audit: &Value| {
+        let findings = audit["servers"][0]["findings"].as_array().unwrap();
+        let found = findings.iter().find(|one| one["control"] == "plaintext-refused").unwrap();
+        (wire(audit), found["outcome"].as_str().unwrap().to_owned())
+    };
+    let hub = || Some("hub-weu".to_owned());
+
+    let open = seen_inside("open.json");
+    let (_, audit) = folder.audit(&["--looks", &open]);
+    assert_eq!(verdict(&audit), (vec![(5432, "optional".to_owned(), hub())], "fail".to_owned()));
+
+    server.reload("hostssl all all all scram-sha-256\nhostssl replication all all scram-sha-256\n", None);
+    let enforced = seen_inside("enforced.json");
+    for looks in [[&open, &enforced], [&enforced, &open]] {
+        let (_, audit) = folder.audit(&["--looks", looks[0], "--looks", looks[1]]);
+        assert_eq!(verdict(&audit), (vec![(5432, "enforced".to_owned(), hub())], "pass".to_owned()), "the newer look");
     }
 }

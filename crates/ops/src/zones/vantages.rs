@@ -71,6 +71,8 @@ impl Vantages {
         here: Vec<WireObservation>,
     ) -> Vec<WireObservation> {
         let zone = zone_rule_of(&self.rules, server, subscription).map(|(_, rule)| &rule.zone);
+        // A server that answers here has its proof here, and what Azure says of its pooler.
+        let is_seen_here = here.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         let mut looks = here;
         for port in server.kind.offering().ports {
             let listener = (server.fqdn.as_deref().unwrap_or_default().to_ascii_lowercase().into(), *port);
@@ -79,7 +81,7 @@ impl Vantages {
             let from_zone = |look: &WireObservation| {
                 look.port == *port && look.vantage.as_ref().is_some_and(|vantage| Some(&vantage.zone) == zone)
             };
-            if let Some(zone) = zone.filter(|_| !looks.iter().any(from_zone)) {
+            if let Some(zone) = zone.filter(|_| !is_seen_here && !looks.iter().any(from_zone)) {
                 looks.push(self.silent(*port, zone));
             }
         }
@@ -243,7 +245,8 @@ mod tests {
             [(5432, "prober-silent".into(), Some("hub")), (6432, "prober-silent".into(), Some("hub"))]
         );
         let here = vec![look(5432, Ok(WireTransport::Enforced), None), look(6432, Err(Reason::Unreachable), None)];
-        assert_eq!(said(&combined(&zones, here))[0], (5432, "enforced".into(), None));
+        let expected = [(5432, "enforced".to_owned(), None), (6432, "unreachable".to_owned(), None)];
+        assert_eq!(said(&combined(&zones, here)), expected);
     }
 
     #[test]
