@@ -1,13 +1,15 @@
 //! Commands that are printed, so that they work as printed: with the options that lead to the same Azure and the same state.
 
-use crate::config;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use std::ffi::OsString;
 
+/// The id of the option that names the configuration file.
+pub(crate) const CONFIG: &str = "config";
+
 /// Options that a next command needs as well, where it has them. What the environment says holds for it anyhow.
 const CARRIED: [&str; 9] =
-    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state", config::OPTION];
+    ["tenant", "auth", "cloud", "arm_endpoint", "authority_host", "ca_file", "simulate", "state", CONFIG];
 
 /// Options that say which servers are meant: a plan after an audit is for the same ones.
 const SCOPE: [&str; 6] = ["management_group", "subscription", "resource_group", "server", "tag", "except"];

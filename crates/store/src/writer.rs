@@ -15,7 +15,7 @@ const BATCH: usize = 128;
 /// The longest record that is read back, in bytes: a record holds a few texts of at most 400 characters each.
 pub(crate) const MAX_RECORD: usize = 64 * 1024;
 
-/// How long a commit waits until it is in the database's own file and not in the log alone. Whoever reads at that
+/// How long a commit waits until it is in the database's own file and not in the log alone. A reader at that
 /// moment may hold it up; a page of the console takes milliseconds.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -39,7 +39,7 @@ pub(crate) enum Request {
     },
 }
 
-/// What this process knows of the runs that it writes: the number of the last record of each. Whoever finds another
+/// What this process knows of the runs that it writes: the number of the last record of each. A process that finds another
 /// number in the database is not alone, whatever became of the lock.
 type Known = HashMap<RunId, i64>;
 
@@ -87,7 +87,7 @@ impl StoreWriter {
 
 impl Drop for StoreWriter {
     fn drop(&mut self) {
-        // The thread ends when nobody can send any more; what was sent is kept first.
+        // The thread ends when no sender is left; what was sent is kept first.
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -110,14 +110,14 @@ fn work(mut connection: Connection, mut file: DatabaseFile, queue: &Receiver<Job
             file.grown();
         }
         for (reply, result) in replies.into_iter().zip(results) {
-            // Whoever does not wait for the answer any more was stopped.
+            // A caller that does not wait for the answer any more was stopped.
             let _ = reply.send(result);
         }
     }
 }
 
 /// Copies what was committed from the log into the database, so that a backup of `hostssl.db` alone, or a careless
-/// hand, loses no record of a write that was sent. It waits for nobody's write (`PASSIVE`), and for a reader only so
+/// hand, loses no record of a write that was sent. It waits for no write (`PASSIVE`), and for a reader only so
 /// long.
 fn checkpoint(connection: &Connection) {
     let began = Instant::now();

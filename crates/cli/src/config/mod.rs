@@ -1,13 +1,14 @@
 //! The configuration file: values for options that the command line and the environment leave open.
 //!
 //! A key is called as its option is and read by the option's own parser, so that it has one meaning. What could make a run say
-//! or change less than it should has no key: whoever can put a file into a working directory must not gain anything.
+//! or change less than it should has no key: a person who can put a file into a working directory must not gain anything.
 
 mod file;
 mod keys;
 #[cfg(test)]
 mod schema;
 
+pub(crate) use crate::again::CONFIG as OPTION;
 pub(crate) use file::{Config, Setting, told};
 pub(crate) use keys::{ConfigKey, KEYS};
 
@@ -21,8 +22,6 @@ use std::path::PathBuf;
 pub(crate) const FILE: &str = "hostssl.toml";
 /// The variable that names another one.
 pub(crate) const VARIABLE: &str = "HOSTSSL_CONFIG";
-/// The id of the option that names another one.
-pub(crate) const OPTION: &str = "config";
 
 /// A configuration file that was read for a command, and what it sets there.
 #[derive(Debug, Clone, Default)]

@@ -4,8 +4,8 @@
 use super::codes::{Code as _, outcome_code, outcome_from, unsigned, write_standings};
 use super::document::{self, ServerFacts, ServerJudgement};
 use super::evidence::{ServerEvidence, known};
+use super::kept_documents::{keep_facts, keep_judgement};
 use super::narrowed::{self, Laid};
-use super::save;
 use crate::StoreError;
 use hostssl_model::{
     CurrentState, Enforcement, Evidence, Observation, Outcome, Standing, Standings, WireObservation, WorstListener,
@@ -152,8 +152,8 @@ fn write_laid(
     let pending = laid.facts.pending();
     let worst = laid.findings.iter().map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Unknown);
     let whole = ServerObservation {
-        facts: save::keep_facts(transaction, &laid.facts)?,
-        judgement: save::keep_judgement(transaction, &laid.judgement)?,
+        facts: keep_facts(transaction, &laid.facts)?,
+        judgement: keep_judgement(transaction, &laid.judgement)?,
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
         tls: laid.judgement.minimal_tls_version.as_deref().unwrap_or_default(),
         reason: laid.judgement.reason(),

@@ -61,7 +61,7 @@ pub(crate) fn servers(
         ServerSort::Kind => &rank("s.kind", Kind::ALL),
         ServerSort::State => "o.state COLLATE NOCASE",
         ServerSort::Tls => &rank("o.tls", floors),
-        // The worst first, and what nobody probed last.
+        // The worst first, and what was not probed last.
         ServerSort::Wire => &rank("o.wire", WorstListener::ALL.into_iter().rev()),
         // A name has no comma, and the empty list no control.
         ServerSort::Failing => {

@@ -14,6 +14,7 @@ mod entries;
 mod evidence;
 mod filter;
 mod gaps;
+mod kept_documents;
 mod list;
 mod listener;
 mod narrowed;

@@ -3,20 +3,18 @@
 use super::codes::{Code as _, outcome_code};
 use super::current::{self, ServerObservation};
 use super::document::{RunDocument, ServerFacts, ServerJudgement, StoredPrincipal, StoredScope};
-use super::tags;
+use super::kept_documents::{json, keep_facts, keep_judgement};
 use super::types::{AuditId, EnforcementTally};
 use crate::StoreError;
 use hostssl_model::{
     AuditReport, AuditRun, Enforcement, Floor, Reason, ResourceId, Scope, ServerReport, SslEnforcement,
-    SubscriptionState, Tags, Word, WorstListener,
+    SubscriptionState, Word, WorstListener,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 /// Keeps the report and returns the audit's id.
 pub(crate) fn save(connection: &mut Connection, report: &AuditReport) -> Result<AuditId, StoreError> {
-    // Whoever writes in between would make the first write of a deferred transaction fail.
+    // A write in between would make the first write of a deferred transaction fail.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let started_ms = report.run.started_at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
     let mut tally = EnforcementTally::default();
@@ -216,21 +214,6 @@ fn is_declared(run: &AuditRun, report: &ServerReport) -> bool {
     run.asked.asks_enforcement() || is_read || report.ssl_enforcement != SslEnforcement::Unknown
 }
 
-/// The number of what was observed of a server.
-pub(crate) fn keep_facts(transaction: &Transaction<'_>, facts: &ServerFacts) -> Result<i64, StoreError> {
-    let (number, is_new) = keep_document(transaction, "facts", &json(facts)?)?;
-    if is_new {
-        let tags: Tags = facts.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        tags::insert(transaction, number, &tags)?;
-    }
-    Ok(number)
-}
-
-/// The number of what the controls said of a server.
-pub(crate) fn keep_judgement(transaction: &Transaction<'_>, judgement: &ServerJudgement) -> Result<i64, StoreError> {
-    Ok(keep_document(transaction, "judgements", &json(judgement)?)?.0)
-}
-
 /// The row of a server.
 fn keep_server(transaction: &Transaction<'_>, report: &ServerReport) -> Result<i64, StoreError> {
     let server = &report.server;
@@ -270,26 +253,6 @@ pub fn server_key(id: &ResourceId) -> String {
     id.key()
 }
 
-/// The number of a document that is kept under its hash, and whether it is new.
-fn keep_document(transaction: &Transaction<'_>, table: &str, document: &str) -> Result<(i64, bool), StoreError> {
-    let hash = Sha256::digest(document);
-    let known = transaction
-        .prepare_cached(&format!("SELECT num FROM {table} WHERE hash = ?1"))?
-        .query_row([hash.as_slice()], |row| row.get(0))
-        .optional()?;
-    if let Some(num) = known {
-        return Ok((num, false));
-    }
-    transaction
-        .prepare_cached(&format!("INSERT INTO {table} (hash, document) VALUES (?1, ?2)"))?
-        .execute(params![hash.as_slice(), document])?;
-    Ok((transaction.last_insert_rowid(), true))
-}
-
 fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(format!("an audit cannot be written: {error}")))
 }
