@@ -66,7 +66,7 @@ fn grant(call: &Call<'_>, simulation: &AzureState, tenant: &str) -> Reply {
             "The request body must contain the parameter 'client_id'.",
         );
     };
-    // An assertion is taken on trust: there is nobody who could have signed it.
+    // An assertion is taken on trust: there is no party that could have signed it.
     let proven = match (field("client_secret"), field("client_assertion")) {
         (Some(secret), _) => *secret == simulation.scenario.client_secret,
         (None, Some(_)) => true,

@@ -79,7 +79,7 @@ fn demo(server: &str) -> Option<(i64, &'static [Traffic])> {
     }
 }
 
-/// The same of any server. Whoever turns downloads on finds the log of that day.
+/// The same of any server. Turning downloads on makes the log of that day available.
 fn clients(server: &str) -> (i64, &'static [Traffic]) {
     const OTHERS: &[Traffic] = &[traffic("app", "app", "psycopg", "10.50.0.4", true, 1)];
     demo(server).unwrap_or((0, OTHERS))
@@ -266,7 +266,7 @@ mod tests {
         };
         assert!(!week_of(now).contains("billing-run"));
         assert!(week_of(now - jiff::SignedDuration::from_hours(7 * 24)).contains("billing-run"));
-        // Since it was enforced, nobody comes in without TLS, and whoever tries is refused.
+        // Since it was enforced, no client comes in without TLS, and each that tries is refused.
         let file = file_name(now.as_second().div_euclid(86_400) * 86_400);
         let today = |refuses| content("pg-catalog-prod", &file, (now, now), refuses).unwrap();
         let plain = |log: &str| log.matches("user=report database=catalog application_name=Metabase v0.50.3\n").count();

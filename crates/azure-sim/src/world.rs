@@ -239,7 +239,7 @@ mod tests {
         let path = folder.path().join("demo.jsonl");
         let (first, other) = (demo(&path), demo(&path));
         assert_eq!((value(&first), first.changed()), ("off".to_owned(), 0));
-        assert!(!path.exists(), "a world that nobody changed needs no file");
+        assert!(!path.exists(), "a world that was not changed needs no file");
         keep(&first, "on", Duration::ZERO);
         let later = demo(&path);
         assert_eq!((value(&other), value(&later), later.changed()), ("on".to_owned(), "on".to_owned(), 1));

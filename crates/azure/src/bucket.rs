@@ -99,7 +99,7 @@ impl Bucket {
         self.held_until = self.held_until.max(now + hold.min(LONGEST_HOLD));
     }
 
-    /// Sends nothing for `hold`, because the bucket is known to be empty until then. Nobody was refused.
+    /// Sends nothing for `hold`, because the bucket is known to be empty until then. No request was refused.
     pub(crate) fn hold(&mut self, hold: Duration, now: Duration) {
         self.held_until = self.held_until.max(now + hold.min(LONGEST_HOLD));
     }

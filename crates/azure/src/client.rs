@@ -342,7 +342,7 @@ impl Arm {
                     if repeat == Repeat::Never || refusals > limits.refusals || hold > LONGEST_REFUSAL {
                         return Err(ArmError::Throttled { refusals, waited: start.elapsed(), after: hold });
                     }
-                    // The bucket is held: the next attempt waits there, behind nobody else's bucket.
+                    // The bucket is held: the next attempt waits there, and no other bucket waits with it.
                 }
                 Next::TokenRefused(refusal) if token_refused => {
                     return Err(ArmError::SignIn(format!("Azure refused a fresh token: {refusal}")));

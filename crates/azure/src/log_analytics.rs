@@ -284,7 +284,7 @@ fn within(AnalyticsSlice { from, to }: AnalyticsSlice) -> String {
 /// The rows of an answer.
 fn rows(answer: &Value, columns: &[&str]) -> Result<Vec<Vec<Value>>, ArmError> {
     if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
-        // `PartialError`: some rows came, and nobody knows which did not.
+        // `PartialError`: some rows came, and it is not known which did not.
         let message = error["message"].as_str().or_else(|| error["code"].as_str()).unwrap_or("no reason given");
         return Err(ArmError::Malformed(format!("the answer of Log Analytics was truncated: {}", one_line(message))));
     }

@@ -1,6 +1,6 @@
 //! Who tried in vain: clients that wanted to connect in plaintext, and that the server refused.
 //!
-//! A refused client is no client of the census, so that it changes no verdict: whoever was refused is not broken by what comes.
+//! A refused client is no client of the census, so that it changes no verdict: a client that was refused is not broken by what comes.
 //! It is listed by itself, because that is what somebody wants to know in the days after enforcement.
 
 use crate::sessions::DailySessions;
@@ -74,7 +74,7 @@ pub(crate) struct Refusals {
     probes: Vec<(Option<String>, Option<Millis>)>,
     suspects: Vec<Suspect>,
     pub(crate) clients: BTreeMap<RefusedKey, Attempts>,
-    /// Attempts of others: at least so many. Whoever reaches the server can make up names.
+    /// Attempts of others: at least so many. Anyone who reaches the server can make up names.
     pub(crate) unlisted: u64,
 }
 

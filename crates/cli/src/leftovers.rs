@@ -70,7 +70,7 @@ struct Found<'a> {
 }
 
 impl<'a> Leftovers<'a> {
-    /// Prepares; `None` if nobody asked for it.
+    /// Prepares; `None` if it was not asked for.
     pub(crate) fn new(
         args: &'a LeftoverArgs,
         connect: &ConnectArgs,
@@ -141,7 +141,7 @@ impl<'a> Leftovers<'a> {
             Found { server: server.0, looked: looked.await, gone: Vec::new(), error: None }
         });
         let mut found: Vec<Found<'_>> = looks.buffered(AT_ONCE).collect().await;
-        // After a stop nobody is asked any more: each server says why its sessions were left.
+        // After a stop no server is asked any more: each server says why its sessions were left.
         if self.args.terminate_plaintext_sessions && (go_on(&site.stop).is_err() || self.is_confirmed(&found)?) {
             for one in &mut found {
                 one.end(store, run, &site.stop).await?;

@@ -17,7 +17,7 @@ pub(crate) const DATABASE: &str = "postgres";
 
 /// What logging in takes, read once.
 pub(crate) struct Logins {
-    /// Whom to log in as where the target names nobody.
+    /// Whom to log in as where the target names no user.
     user: Option<String>,
     loopback_plaintext: bool,
     environment: Environment,

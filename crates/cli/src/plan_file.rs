@@ -39,7 +39,7 @@ pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, Option<File>), CliErro
     Ok((read_from(&file, path)?, Some(file)))
 }
 
-/// Whether `-` stands for standard input. Nobody else can apply what only this process can read.
+/// Whether `-` stands for standard input. No other process can apply what only this one can read.
 fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }

@@ -21,7 +21,7 @@ impl EachMinute {
         Self::since(Instant::now(), stderr_is_terminal(), talk.quiet)
     }
 
-    /// On a terminal a bar shows it, and whoever wants quiet has it.
+    /// On a terminal a bar shows it, and `--quiet` asks for none.
     fn since(now: Instant, terminal: bool, quiet: bool) -> Self {
         Self { told: (!terminal && !quiet).then_some(now) }
     }

@@ -55,7 +55,7 @@ impl StateArgs {
         Ok(StoreReader::open(&self.directory(simulated)?)?)
     }
 
-    /// As [`read_if_any`](Self::read_if_any), for whoever keeps something afterwards: the state of an older version is brought
+    /// As [`read_if_any`](Self::read_if_any), for a caller that keeps something afterwards: the state of an older version is brought
     /// up to date.
     pub(crate) fn read_before_keeping(&self, simulated: bool) -> Result<Option<StoreReader>, CliError> {
         let directory = self.directory(simulated)?;

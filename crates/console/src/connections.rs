@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::AbortHandle;
 
-/// How many connections may come from one network; whoever has more is turned away. This machine's own, and proxies that bring
+/// How many connections may come from one network; further ones are turned away. This machine's own, and proxies that bring
 /// everybody's, may have them all.
 const MAX_OF_ONE: usize = 64;
 
@@ -18,7 +18,7 @@ pub(crate) struct Connections(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     by_network: HashMap<IpAddr, usize>,
-    /// Connections on which nobody has signed in, the oldest first, with what ends each.
+    /// Connections without a sign-in, the oldest first, with what ends each.
     strangers: BTreeMap<u64, Option<AbortHandle>>,
     next: u64,
 }
@@ -58,8 +58,8 @@ impl Connections {
         }
     }
 
-    /// Ends the oldest connection on which nobody has signed in. Whoever opens connections and says nothing on them keeps
-    /// nobody out.
+    /// Ends the oldest connection without a sign-in. Opening connections and saying nothing on them keeps
+    /// no one out.
     pub(crate) fn make_room(&self) -> bool {
         let mut state = self.lock();
         let oldest = state.strangers.iter().find(|(_, handle)| handle.is_some()).map(|(number, _)| *number);

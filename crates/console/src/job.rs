@@ -128,7 +128,7 @@ impl<W: JobWork> Job<W> {
             let ends = EndsAnyway(&job);
             let end = runtime().and_then(|runtime| {
                 let end = runtime.block_on(job.work_until_deadline(&context));
-                // A lookup of a name may hang in the system's resolver: nobody waits for it.
+                // A lookup of a name may hang in the system's resolver, and is not waited for.
                 runtime.shutdown_background();
                 end
             });

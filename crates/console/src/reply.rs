@@ -399,7 +399,7 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
-    /// The failure in the frame of whoever looks.
+    /// The failure in the frame of the reader.
     pub(crate) fn framed(&self, shell: Shell) -> Response {
         let template = FailurePage { shell: shell.titled(self.title.to_string(), ""), failure: self };
         let html = template.render().unwrap_or_else(|_| "A bug in hostssl.".to_owned());
@@ -410,13 +410,13 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.framed(Shell::default());
-        // For whoever knows more of the frame.
+        // For layers that know more of the frame.
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// Puts failures into the frame of whoever is signed in.
+/// Puts failures into the frame of the person who is signed in.
 pub(crate) async fn frame_failures(shell: Shell, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     match response.extensions_mut().remove::<Failure>() {

@@ -45,7 +45,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(shared.clone(), check_host))
         .layer(middleware::from_fn(log_access))
-        // Whoever checks health knows no name of this console, has no session, and is told nothing of what it shows.
+        // A check of health knows no name of this console, has no session, and is told nothing of what it shows.
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .layer(middleware::from_fn_with_state(shared.clone(), with_headers))

@@ -30,7 +30,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-/// Connections at once. For a further one, the oldest on which nobody has signed in is ended.
+/// Connections at once. For a further one, the oldest without a sign-in is ended.
 const MAX_CONNECTIONS: usize = 512;
 /// A client that takes nothing of its answer for this long is dropped.
 const UNREAD: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ pub enum ServeError {
     /// Certificate and key do not work together.
     #[error("the certificate and the key cannot be used")]
     Tls(#[source] rustls::Error),
-    /// The operating system provides no random bytes, so that nobody could sign in safely.
+    /// The operating system provides no random bytes, so that signing in would not be safe.
     #[error("the operating system provides no random bytes")]
     Random(#[source] getrandom::Error),
 }

@@ -20,7 +20,7 @@ const LIVE_PAGES: usize = 200;
 const REPORTS_AT_ONCE: usize = 1;
 
 /// Questions to the store at once. Each has a connection to the database with its cache, and more at once than there are
-/// processors makes nobody's answer come sooner.
+/// processors makes no answer come sooner.
 const QUESTIONS_AT_ONCE: usize = 4;
 
 /// What all requests share. Clones are the same.
@@ -78,7 +78,7 @@ impl Shared {
         }))
     }
 
-    /// Asks the store where waiting for the disk holds nobody up.
+    /// Asks the store where waiting for the disk does not hold up other requests.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&AuditStore) -> Result<T, StoreError> + Send + 'static,

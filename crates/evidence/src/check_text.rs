@@ -16,7 +16,7 @@ pub fn write_check(out: &mut dyn Write, check: &PackCheck) -> io::Result<()> {
     let manifest = if check.manifest.is_empty() { "there is none" } else { &check.manifest };
     writeln!(out, "manifest   SHA-256 {manifest}")?;
     match &check.signature {
-        PackSignature::None => writeln!(out, "signature  none: whoever changes a pack can write a new manifest")?,
+        PackSignature::None => writeln!(out, "signature  none: anyone who changes a pack can write a new manifest")?,
         PackSignature::Invalid => writeln!(out, "signature  not valid")?,
         PackSignature::Valid { key, signer } => {
             let who = match signer {

@@ -174,7 +174,7 @@ struct KeptReport<'a> {
     #[serde(flatten)]
     report: Report<'a>,
     receipts: &'a [Receipt],
-    /// Who was refused since; absent if nobody was.
+    /// Who was refused since; absent if no client was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedSinceV1<'a>>,
 }

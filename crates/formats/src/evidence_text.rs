@@ -207,7 +207,7 @@ fn write_checks(out: &mut dyn Write, summary: &EvidenceSummary<'_>) -> io::Resul
         let command = "ssh-keygen -Y verify -f allowed_signers -I NAME -n file -s SHA256SUMS.sig < SHA256SUMS";
         writeln!(out, "\n    {command}\n")?;
     } else {
-        let text = "It is not signed: whoever changes a file can write a new SHA256SUMS. Compare the SHA-256 of SHA256SUMS \
+        let text = "It is not signed: anyone who changes a file can write a new SHA256SUMS. Compare the SHA-256 of SHA256SUMS \
                     with one that you got another way; `hostssl evidence` printed it when it made the pack.";
         paragraph(out, "", text)?;
         writeln!(out)?;

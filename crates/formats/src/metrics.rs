@@ -21,7 +21,7 @@ impl MetricFamily {
         Self { name, help, samples: Vec::new() }
     }
 
-    /// Adds a sample with its labels. What is not known has no sample, so that nobody takes it for a value.
+    /// Adds a sample with its labels. What is not known has no sample, so that it is not taken for a value.
     pub(crate) fn add(&mut self, labels: &[(&str, &str)], value: i64) {
         let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let labels = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };

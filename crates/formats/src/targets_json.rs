@@ -68,7 +68,7 @@ pub enum InvalidTargets {
     /// The zone has no name that a zone can have.
     #[error("its zone has a name that no zone can have")]
     Zone,
-    /// Nobody can tell when it was made.
+    /// It does not say when it was made.
     #[error("`madeAt` is not a time in RFC 3339")]
     Time,
     /// A target names no host.
@@ -122,7 +122,7 @@ impl ZoneTargets {
     }
 }
 
-/// A host alone: whatever else a connection string can name, nobody in a zone is made to follow.
+/// A host alone: what else a connection string can name is not for a zone to follow.
 fn read_target(target: Target, number: usize) -> Result<ProbeTarget, InvalidTargets> {
     let odd = |error| InvalidTargets::Host(number, error);
     let host = ProbeTarget::new(target.host, target.port);

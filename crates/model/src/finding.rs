@@ -66,7 +66,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether it fails, and nobody has accepted that.
+    /// Whether it fails without a waiver in effect.
     #[must_use]
     pub fn fails_unwaived(&self) -> bool {
         self.outcome == Outcome::Fail && self.accepted().is_none()

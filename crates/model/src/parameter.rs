@@ -218,7 +218,7 @@ mod tests {
         let floor = |value| Parameter::in_effect(ParameterName::SslMinProtocolVersion, value);
         assert!(floor("TLSv1").says_the_same_as(&floor("tlsv1.0")));
         assert!(!floor("TLSv1.2").says_the_same_as(&floor("TLSv1.3")));
-        // What nobody knows is compared as text.
+        // What has no meaning is compared as text.
         assert!(floor("TLSv9").says_the_same_as(&floor("tlsv9 ")));
         assert!(!floor("TLSv9").says_the_same_as(&floor("TLSv1.2")));
     }

@@ -13,7 +13,7 @@ coded! {
         Expired = "expired",
         /// It lasts longer than the profile allows.
         TooLong = "too-long",
-        /// Nobody but the owner of the server has approved it.
+        /// Only the owner of the server has approved it.
         OwnerOnly = "owner-only",
     }
 }

@@ -227,7 +227,7 @@ async fn derive(arm: &Arm, raw: Value, resource_type: ResourceType) -> (Document
     };
     let kind = listed.posture.server.kind;
     let wanted: Vec<ParameterName> = kind.switch().into_iter().chain(kind.offering().floors.iter().copied()).collect();
-    // As an audit reads them: a server has one reason, whoever asks.
+    // As an audit reads them: a server has one reason, in every command.
     let listed = read_settings(arm, listed, wanted).await;
     let gap = listed.posture.readings.iter().find_map(|(_, reading)| match reading {
         Reading::Unknown(blind) if blind.reason != Reason::NotReturned => {

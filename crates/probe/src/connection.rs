@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.buffer.extend_from_slice(bytes);
                 true
             }
-            // An end or an error will be met again by whoever reads next.
+            // An end or an error will be met again by the next read.
             _ => false,
         }
     }

@@ -40,7 +40,7 @@ async fn ask(resolver: &TokioResolver, service: &str) -> io::Result<Vec<(String,
             _ => None,
         })
         .map(|(priority, host, port)| (priority, host.trim_end_matches('.').to_owned(), port))
-        // RFC 2782: the root as a host says that there is no such service. Whoever runs the zone chose the names.
+        // RFC 2782: the root as a host says that there is no such service. The names were chosen by the operator of the zone.
         .filter(|(_, host, port)| *port != 0 && is_host(host))
         .collect();
     hosts.sort_unstable();

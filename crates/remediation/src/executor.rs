@@ -207,14 +207,14 @@ impl<W: ParameterWriter> Executor<'_, W> {
             self.events.emit(&ExecutionEvent::Wave { wave: number, servers: groups.len() });
             let later = number > 1;
             groups.into_iter().for_each(|steps| pool.push(self.drive_server(recorder, steps, later)));
-            // A step that only waits holds up nobody; but the canary decides about everybody else.
+            // A step that only waits does not hold up the others; but the canary decides about all of them.
             if first && self.options.canary_gate {
                 pool.until_done().await?
             } else {
                 pool.until_idle().await?
             }
             first = false;
-            // A run that is over anyway lets nobody wait.
+            // A run that is over anyway does not soak.
             if waves.peek().is_some() && self.halted(recorder, true).is_none() {
                 self.soak(self.options.soak).await;
                 self.look_again(recorder, wave).await?;
@@ -275,7 +275,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
     /// Done when the run is to end.
     async fn stopped(&self) {
         if self.stop.clone().wait_for(Option::is_some).await.is_err() {
-            // Nobody is left who could stop it.
+            // No sender is left that could stop it.
             std::future::pending::<()>().await;
         }
     }
@@ -342,7 +342,7 @@ impl<W: ParameterWriter> Executor<'_, W> {
             return Some(NotStarted::Interrupted);
         }
         if after_canary && self.options.canary_gate && recorder.canary_failed() {
-            // A canary of which nobody knows yet has not failed: what comes behind it stays for whoever resumes the
+            // A canary whose end is not known yet has not failed: what comes behind it stays for the one who resumes the
             // run.
             let open = recorder.canary_is_open();
             return Some(if open { NotStarted::Interrupted } else { NotStarted::CanaryFailed });

@@ -3,7 +3,7 @@
 use hostssl_model::{ControlId, Floor, TlsVersion};
 use std::fmt;
 
-/// What a write can fix: a control, or logs that nobody can read.
+/// What a write can fix: a control, or logs that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FixableControl {
     /// `require-secure-transport`: the switch.

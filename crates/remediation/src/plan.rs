@@ -68,10 +68,10 @@ pub struct Step {
     pub why: SafeText,
     /// The steps that must have ended well before this one may start; all are in earlier waves.
     pub needs: Vec<u32>,
-    /// What the census says of its clients; `None` where the step refuses nobody, and in plans of versions without a
+    /// What the census says of its clients; `None` where the step refuses no client, and in plans of versions without a
     /// census.
     pub clients: Option<ClientImpact>,
-    /// Who has accepted what it does to clients; `None` where nobody had to.
+    /// Who has accepted what it does to clients; `None` where that was not needed.
     pub accepted: Option<Consent>,
 }
 
@@ -138,9 +138,9 @@ coded! {
         OtherTenant = "other-tenant",
         /// It was listed twice; its first entry counts.
         ListedTwice = "listed-twice",
-        /// Clients would be refused, and nobody has accepted that.
+        /// Clients would be refused, and that was not accepted.
         BreaksClients = "breaks-clients",
-        /// Too little was seen of its clients, and nobody has accepted that.
+        /// Too little was seen of its clients, and that was not accepted.
         NeedsObservation = "needs-observation",
     }
 }

@@ -47,7 +47,7 @@ impl<Operation> fmt::Debug for Accepted<Operation> {
 ///
 /// Everything but [`WriteError::Lost`] says that the write certainly was not accepted. An implementation that is not
 /// certain, after a reset connection, a timeout or an answer of 500 to 504, must say `Lost`. It waits out nothing
-/// itself: whoever wrote down that a write is sent must learn at once that it was not.
+/// itself: the caller that wrote down that a write is sent must learn at once that it was not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// A ReadOnly lock (HTTP 409 `ScopeLocked`).

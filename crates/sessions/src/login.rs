@@ -224,7 +224,7 @@ pub(crate) struct LoggedIn {
 
 impl Drop for LoggedIn {
     fn drop(&mut self) {
-        // What is left is to say good-bye; whoever does not listen is not waited for.
+        // What is left is to say good-bye; a server that does not listen is not waited for.
         if self.client.is_closed() {
             self.driver.abort();
         }

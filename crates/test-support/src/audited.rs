@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub const SUBSCRIPTIONS: [(&str, &str); 2] =
     [("Alpha", "11111111-1111-4111-8111-111111111111"), ("Finance", "22222222-2222-4222-8222-222222222222")];
 
-/// The reason of the server that nobody may read.
+/// The reason of the server that may not be read.
 pub fn forbidden() -> Unchecked {
     let mut blind = Unchecked::new(Reason::Permission, "Azure answered HTTP 403");
     blind.missing_permission = Some("Microsoft.DBforPostgreSQL/flexibleServers/configurations/read".into());
@@ -75,7 +75,7 @@ impl AuditedFleet {
     }
 
     /// What a probe sees of the server from now on: for each port what it does, or that it could not be reached. None is a
-    /// server that nobody probes.
+    /// server that is not probed.
     pub fn probe(&mut self, name: &str, ports: &[(u16, Option<WireTransport>)]) {
         let look = |(port, transport): &(u16, Option<WireTransport>)| WireObservation {
             port: *port,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
 
-/// Crashes at one point: whoever gets there never goes on, and everybody else is dropped by the harness.
+/// Crashes at one point: what gets there never continues, and all others are dropped by the harness.
 #[derive(Debug, Default)]
 pub struct Crash {
     passed: AtomicU64,

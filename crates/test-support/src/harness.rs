@@ -127,7 +127,7 @@ impl<'a> Harness<'a> {
             let effective = writes.iter().filter(|write| write.effective).count();
             let context = format!("{line:?}, fault {:?}, value {value}, {writes:?}", fault(line));
             assert!(effective <= 1, "written twice: {context}");
-            // Only a write that came to nothing, and whose answer nobody saw, may be followed by a second one.
+            // Only a write that came to nothing, and whose answer was lost, may be followed by a second one.
             assert!(writes.len() <= 1 + usize::from(effective == 0), "written twice: {context}");
             match line.status {
                 StepStatus::Applied => {

@@ -83,7 +83,7 @@ pub fn connector(simulation: Simulation) -> Connect {
     })
 }
 
-/// The same behind a gate: nobody is signed in before it is opened, so that an audit lasts as long as a test wants.
+/// The same behind a gate: no one is signed in before it is opened, so that an audit lasts as long as a test wants.
 pub fn gated(connect: Connect) -> (watch::Sender<bool>, Connect) {
     let (gate, opened) = watch::channel(false);
     let behind: Connect = Arc::new(move |stop| {

@@ -28,7 +28,7 @@ fn judge_listener(listener: &WireListener) -> ControlResult {
         WireTransport::Optional | WireTransport::PlaintextOnly => {
             ControlResult::fail(listener.why.to_string(), "plaintext is refused on every listener")
         }
-        // That a client in plaintext is refused proves nothing where nobody gets in over TLS either.
+        // That a client in plaintext is refused proves nothing where no client gets in over TLS either.
         WireTransport::BrokenTls | WireTransport::Inconclusive => inconclusive(&listener.why),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Whether two names may be those of one person: they share a name or an address, whatever the case, the spaces, the
-/// punctuation and the Unicode form of the letters. A name without a letter or a digit is nobody's, and so never another
+/// punctuation and the Unicode form of the letters. A name without a letter or a digit is no one's, and so never another
 /// person's.
 pub(super) fn may_be_same(one: &str, other: &str) -> bool {
     let (one, other) = (keys(one), keys(other));

@@ -136,7 +136,7 @@ fn production() -> Subscription {
 fn staging() -> Subscription {
     let shop = |name: &str| pg("rg-shop-stage", name).tagged("environment", "staging");
     let servers = vec![
-        // Downloads were turned on the day before yesterday, and nobody thought of the retention.
+        // Downloads were turned on the day before yesterday, and the retention was not raised.
         shop("pg-orders-stage").with("require_secure_transport", "off").with(LOG_DOWNLOAD, "on"),
         Server { state: ServerState::Stopped, ..shop("pg-catalog-stage") },
         Server { state: ServerState::Provisioning, graph: GraphView::Missing, ..shop("pg-returns-stage") },

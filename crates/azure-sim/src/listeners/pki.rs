@@ -55,7 +55,7 @@ struct Issuer(CertifiedIssuer<'static, KeyPair>);
 
 impl std::fmt::Debug for Issuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The key is nobody's business.
+        // The key is private.
         f.write_str("Issuer")
     }
 }

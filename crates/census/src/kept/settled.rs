@@ -5,7 +5,7 @@ use crate::client_key::{Key, SessionNames};
 use crate::{Backend, Doubt, SessionTls};
 use std::collections::HashSet;
 
-/// What is known of sessions that were seen whole: those of clients that count, because whoever left before may have come back
+/// What is known of sessions that were seen whole: those of clients that count, because a client that left before may have come back
 /// another way. Of a session with TLS it does not matter when it began.
 pub(super) struct Settled {
     names: HashSet<SessionNames>,

@@ -1,4 +1,4 @@
-//! What a log says of connections where nobody can read it: it is never a pass.
+//! What a log says of connections where it cannot be read: it is never a pass.
 //!
 //! A message may stand where no message begins because a line break was lost; in a line that is too long to be held; or it may be
 //! in a language whose words are not known. Every such place makes the source one that did not show every connection.

@@ -206,7 +206,7 @@ pub(crate) async fn audit(
     let audit = audit_and_probe(&connected.tenants, &request, wire.as_ref(), context, &mut on_event);
     let result = tokio::select! {
         result = audit => Some(result),
-        // Nobody reads on, so nothing more is asked of Azure.
+        // The reader is gone, so nothing more is asked of Azure.
         () = gone.notified() => None,
     };
     progress.finish();

@@ -122,7 +122,7 @@ fn tell_of_clients(plan: &Plan, talk: &OutputArgs) {
     }
     if unobserved > 0 {
         say!("warning: {} left out because too little was observed of the clients", servers(unobserved));
-        // Whoever has just looked has no use for another look: the reason is in the row.
+        // After a look just now, another is of no use: the reason is in the row.
         let unseen = ClientImpact::unobserved();
         let never = |one: &&LeftOut| one.clients.as_ref().is_none_or(|impact| impact.reason == unseen.reason);
         if plan.left_out().iter().filter(|one| one.reason == LeftOutReason::NeedsObservation).any(|one| never(&one)) {

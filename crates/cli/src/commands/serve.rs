@@ -99,7 +99,7 @@ pub(crate) fn run(args: &ServeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     })?;
     let scenario = args.connect.simulate.as_deref().map(named_scenario).transpose()?;
     args.route.dialer_unless(scenario.is_some())?;
-    // A simulation's runs are nobody's: they go with the process, unless a directory is named.
+    // A simulation's runs matter to no one: they go with the process, unless a directory is named.
     let temporary = match (&scenario, &args.state.state) {
         (Some(_), None) => Some(TemporaryDirectory::new()?),
         _ => None,
@@ -286,7 +286,7 @@ fn announce(console: &Console, directory: &std::path::Path, args: &ServeArgs, ta
     if !talk.quiet {
         say!("console on {}, state in {}; Ctrl-C ends it", console.address(), directory.display());
     }
-    // Without the link nobody can sign in, so it is not talk.
+    // Without the link no one can sign in, so `--quiet` does not hide it.
     console.links().iter().for_each(|link| print_link(link, args));
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn run(args: &SimulateArgs, talk: &OutputArgs) -> Result<Exit, CliErr
             .map_err(|error| CliError::failed(&error, "choose another port with --port, or leave it out"))?;
         let directory = directory(args);
         let unwritable = |error: &dyn std::error::Error| CliError::failed(error, "choose another folder with --dir");
-        // Whoever waits for it must not read that of an earlier simulation, whose port nobody answers any more.
+        // A script that waits for it must not read that of an earlier simulation, whose port no longer answers.
         let env_file = directory.join("env.sh");
         match std::fs::remove_file(&env_file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(&error)),

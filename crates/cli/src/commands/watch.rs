@@ -123,7 +123,7 @@ impl Watch<'_> {
                 }
                 Ok(None) => return Ok(Exit::ReaderGone),
                 Err(error) if self.is_first || once => return Err(error),
-                // An outage must not end the watch, which would tell nobody anything any more.
+                // An outage must not end the watch, after which no change would be reported.
                 Err(error) => say!("warning: no audit this time: {}", error.on_one_line()),
             }
             self.is_first = false;
@@ -172,7 +172,7 @@ impl Watch<'_> {
                 false
             }
         });
-        // All at once: one that hangs keeps nobody waiting.
+        // All at once: one that hangs does not hold up the others.
         let is_told = futures::future::join_all(told).await.into_iter().all(|told| told);
         // A single round that was not told must not be what the next one is compared with.
         if is_told || !self.args.once {

@@ -74,7 +74,7 @@ impl Place {
         match self {
             Self::File(path) => beside(path).map(drop),
             Self::Open(path) => open(path).map(drop),
-            // Whoever reads a pipe would take the end of this for the end of everything.
+            // The reader of a pipe would take the end of this for the end of everything.
             Self::Pipe(_) | Self::Stdout | Self::Stderr => Ok(()),
         }
     }
@@ -141,7 +141,7 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder_of(path))
 }
 
-/// Those of any new file, less what the umask takes away: a report is for whoever may read the folder.
+/// Those of any new file, less what the umask takes away: a report is for all who may read the folder.
 #[cfg(unix)]
 fn usual_permissions() -> Option<fs::Permissions> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! What the role of whoever asks allows.
+//! What the role of the person who asks allows.
 
 use super::Session;
 use crate::reply::Failure;

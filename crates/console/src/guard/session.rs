@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 /// How long a session lasts: a working day.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-/// How long a session lasts that nobody uses.
+/// How long an unused session lasts.
 const IDLE: Duration = Duration::from_secs(4 * 3600);
 /// How long a one-time link can be used.
 const LINK_LIFETIME: Duration = Duration::from_secs(3600);
 /// Sessions at once; beyond, the person's oldest ends, or else the oldest.
 const MAX_SESSIONS: usize = 2000;
-/// Links that nobody has used at once; beyond, the oldest ends.
+/// Unused links at once; beyond, the oldest ends.
 const MAX_LINKS: usize = 1000;
 /// The longest name of a person, in bytes.
 const MAX_NAME: usize = 200;
@@ -27,8 +27,8 @@ const MAX_NAME: usize = 200;
 /// Who signs in, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionUser {
-    /// How pages, approvals and the journal call the person; `None` for whoever has the first link of a console that names
-    /// nobody.
+    /// How pages, approvals and the journal call the person; `None` for the holder of the first link of a console that names
+    /// no one.
     pub(crate) name: Option<String>,
     pub(crate) role: Role,
 }
@@ -39,7 +39,7 @@ impl SessionUser {
         Self { name: Some(name.to_owned()), role }
     }
 
-    /// Whoever starts the console and names nobody.
+    /// The person who starts the console without names.
     pub(crate) fn local() -> Self {
         Self { name: None, role: Role::Approver }
     }
@@ -119,7 +119,7 @@ impl Session {
         self.0.began.elapsed()
     }
 
-    /// How long nobody has used it.
+    /// How long it has not been used.
     pub(crate) fn idle(&self) -> Duration {
         self.age().saturating_sub(Duration::from_secs(self.0.used.load(Ordering::Relaxed)))
     }
@@ -166,7 +166,7 @@ impl SessionStore {
         Ok(token)
     }
 
-    /// Whom a one-time token signs in, if nobody has used it and it still holds.
+    /// Whom a one-time token signs in, if it is unused and still holds.
     pub(crate) fn whose(&self, token: &str) -> Option<SessionUser> {
         let links = lock(&self.links);
         links.get(&digest(token)).filter(|link| link.made.elapsed() < LINK_LIFETIME).map(|link| link.identity.clone())
@@ -190,7 +190,7 @@ impl SessionStore {
         let mut sessions = lock(&self.sessions);
         sessions.retain(|_, session| session.is_live());
         if sessions.len() >= MAX_SESSIONS {
-            // Whoever keeps no cookie, such as a check of health behind the proxy, pushes out nobody else.
+            // A client without cookies, such as a check of health behind the proxy, pushes out no one else.
             let oldest = sessions
                 .iter()
                 .min_by_key(|(_, other)| (other.person() != session.person(), other.0.began))

@@ -1,4 +1,4 @@
-//! Admits whoever has signed in: by a one-time link, or by a proxy in front that says so.
+//! Admits people who have signed in: by a one-time link, or by a proxy in front that says so.
 
 use super::Peer;
 use super::session::{SessionUser, cookie_name, cookies, is_name, session_cookie};
@@ -56,7 +56,7 @@ fn person_by_proxy(proxies: &Proxies, peer: Option<Peer>, headers: &HeaderMap) -
     (is_name(person) && values.next().is_none()).then(|| SessionUser::named(person, role))
 }
 
-/// The greatest role that one of the groups in the header has. Whoever has none of them looks.
+/// The greatest role that one of the groups in the header has. A person who is in none of them may look.
 fn role_by_proxy(roles: &RoleHeader, headers: &HeaderMap) -> Role {
     let lines = headers.get_all(roles.header.as_str()).iter().filter_map(|line| line.to_str().ok());
     let groups = lines.flat_map(|line| line.split(',')).map(str::trim);

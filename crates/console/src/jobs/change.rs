@@ -258,7 +258,7 @@ impl JobWork for ChangeWork {
         };
         // To open a directory that was moved away would make another one.
         context.store.check().map_err(untouched)?;
-        // Before Azure is asked anything, because whoever else changes servers with this directory goes first.
+        // Before Azure is asked anything, because another process that changes servers with this directory goes first.
         let store = Store::open(context.store.directory()).map_err(untouched)?;
         context.store.keep_order(&job.order()).map_err(untouched)?;
         // Its other end is dropped, so that this client is never stopped: what is in progress is followed to its end.

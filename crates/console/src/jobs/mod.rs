@@ -8,7 +8,7 @@ pub(crate) mod run_progress;
 use crate::trouble::Trouble;
 use hostssl_ops::Tenant;
 
-/// Nobody could be signed in.
+/// No tenant could be signed in to.
 fn no_tenant() -> Trouble {
     Trouble::new(
         "the console is not signed in to any tenant",

@@ -72,7 +72,7 @@ impl Earlier {
     fn read(context: &JobContext) -> Self {
         match failed_last_time(context.store.directory()) {
             Ok(failed) => Self { failed, unread: None },
-            // Nobody is kept from planning by that, and whoever reviews knows it.
+            // That does not keep anyone from planning, and a reviewer knows it.
             Err(error) => {
                 let unread = format!("earlier runs, so a server that failed may go first: {}", chain(&error));
                 Self { failed: BTreeMap::new(), unread: Some(unread) }
@@ -102,7 +102,7 @@ impl Plans {
         let mut plans = lock(&self.0);
         plans.push_back(job.clone());
         while plans.len() > MAX_PLANS {
-            // Nobody waits for it any more.
+            // No page waits for it any more.
             if let Some(oldest) = plans.pop_front() {
                 oldest.stop_for(StopCause::Shutdown);
             }

@@ -25,7 +25,7 @@ impl RunProgress {
         Self { way, steps, ended: 0, failed: 0, words: BTreeMap::new(), reasons: BTreeMap::new() }
     }
 
-    /// A plan that nobody has begun to apply.
+    /// A plan whose apply has not begun.
     pub(crate) fn new(plan: &Plan) -> Self {
         let steps = plan.steps().iter().filter(|step| step.is_executable()).map(|step| step.id).collect();
         Self::of(Direction::Apply, steps)

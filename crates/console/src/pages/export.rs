@@ -82,7 +82,7 @@ async fn export(shared: &Shared, format: &str, run: String, filter: ServerFilter
         let mut out = BufWriter::with_capacity(PIECE, Pieces { pieces: pieces.clone(), runtime });
         if let Err(error) = write(&mut out, report, name).and_then(|()| out.flush()) {
             tracing::debug!(%error, "an export ended early");
-            // The browser must not take the part for the whole. Whoever went away does not hear it.
+            // The browser must not take the part for the whole. A reader who went away does not hear it.
             let _ = pieces.try_send(Err(error));
         }
         drop(turn);

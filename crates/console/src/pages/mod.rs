@@ -51,7 +51,7 @@ pub(crate) struct Row {
     pub(crate) badge: Badge,
     pub(crate) kind: String,
     pub(crate) tls: TlsCell,
-    /// What its worst listener does; `None` when nobody probed.
+    /// What its worst listener does; `None` when it was not probed.
     pub(crate) wire: Option<Badge>,
     /// When that evidence was gathered, if it is older than the audit that saw the server.
     pub(crate) probed: Option<Ago>,

@@ -250,7 +250,7 @@ fn applied(job: &PlanJob) -> Option<Arc<ChangeJob>> {
     job.run().as_ref().filter(|change| !change.came_to_nothing()).cloned()
 }
 
-/// Whether what the plan rests on is older than is accepted. Whoever applies it asks again, by the same rule.
+/// Whether what the plan rests on is older than is accepted. The apply asks again, by the same rule.
 fn is_stale(shared: &Shared, plan: &Plan) -> bool {
     let observed = plan.observed_at().parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
     let age = Timestamp::now().as_millisecond().saturating_sub(observed);

@@ -199,7 +199,7 @@ impl View {
         }
     }
 
-    /// Whether every word that is one of a few is one of them: what nobody understands must not choose servers for a change,
+    /// Whether every word that is one of a few is one of them: a word that is not known must not choose servers for a change,
     /// and a shared address must not show others than it was made for.
     pub(crate) fn is_understood(&self) -> bool {
         let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Unknown];

@@ -141,7 +141,7 @@ impl Point {
         if self.is_right() { self.x } else { Share(self.x.0 + self.width.0) }
     }
 
-    /// The date and the figures in one line, for whoever points at it.
+    /// The date and the figures in one line, for a reader who points at it.
     pub(crate) fn words(&self) -> String {
         let figures = Standing::ALL.into_iter().filter_map(|standing| {
             let servers = self.standings.count(standing);

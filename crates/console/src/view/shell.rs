@@ -64,22 +64,22 @@ impl Shell {
         Self { title, ..Self::default() }
     }
 
-    /// Whether whoever looks may start and stop audits and probes.
+    /// Whether the reader may start and stop audits and probes.
     pub(crate) fn may_audit(&self) -> bool {
         self.role >= Role::Planner
     }
 
-    /// Whether whoever looks may make plans here, and stop what they began.
+    /// Whether the reader may make plans here, and stop what they began.
     pub(crate) fn may_plan(&self) -> bool {
         self.allow_changes && self.role >= Role::Planner
     }
 
-    /// Whether whoever looks may write to servers from here.
+    /// Whether the reader may write to servers from here.
     pub(crate) fn may_apply(&self) -> bool {
         self.allow_changes && self.role >= Role::Approver
     }
 
-    /// Whether whoever looks may give others access.
+    /// Whether the reader may give others access.
     pub(crate) fn may_invite(&self) -> bool {
         self.role >= Role::Approver
     }

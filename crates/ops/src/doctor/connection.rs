@@ -47,7 +47,7 @@ pub fn ca_file_check(facts: &CaFileFacts) -> DoctorCheck {
     let detail = format!("{path} has {certificates} {noun}");
     let Some(first) = expired.first() else { return DoctorCheck::ok(id, detail) };
     let detail = format!("{detail}, of which {} expired: {first}", expired.len());
-    let fix = "get a new file from whoever issues these certificates, and name it with --ca-file";
+    let fix = "get a new file from the issuer of these certificates, and name it with --ca-file";
     if expired.len() >= certificates {
         DoctorCheck::failed(id, detail, fix)
     } else {

@@ -20,7 +20,7 @@ pub struct Remediation<'a> {
     pub on_behalf: Option<&'a str>,
     /// Keeps the run.
     pub journal: &'a dyn Journal,
-    /// Where the kept censuses are: an apply refuses nobody whom the census has found since its plan was made.
+    /// Where the kept censuses are: an apply refuses no client that the census has found since its plan was made.
     pub clients: Option<&'a dyn ClientEvidence>,
     /// Gives the time.
     pub clock: &'a dyn Clock,

@@ -56,7 +56,7 @@ pub(super) fn impacts(
     now: &str,
 ) -> BTreeMap<(ResourceId, FixableControl), ClientImpact> {
     let Some(evidence) = evidence else { return BTreeMap::new() };
-    // Without a time, nobody can say how old the evidence is.
+    // Without a time, the age of the evidence is not known.
     let Some(now) = millis(now) else { return BTreeMap::new() };
     let window = Millis::from(profile.settings.observation_days) * 24 * 60 * 60 * 1_000;
     let requirements = Requirements { window, now: Some(now) };
@@ -86,7 +86,7 @@ pub(super) fn impacts(
     impacts
 }
 
-/// A server whose clients a plan would refuse although nobody has accepted that: the census has found them since the plan was
+/// A server whose clients a plan would refuse although that was not accepted: the census has found them since the plan was
 /// made, whenever they connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientsSeen {
@@ -165,7 +165,7 @@ fn impact(
     Some(impact_of(&kept.impact(restriction(goal, control)?, requirements, since)))
 }
 
-/// What a control makes servers refuse; `None` where it refuses nobody.
+/// What a control makes servers refuse; `None` where it refuses no client.
 fn restriction(goal: &Goal, control: FixableControl) -> Option<Restriction<'_>> {
     match control {
         FixableControl::RequireSecureTransport => Some(Restriction::RequireTls),

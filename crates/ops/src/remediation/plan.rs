@@ -120,7 +120,7 @@ pub async fn make_plan(
     }
     let accepted = match accepted(&request.accepted, &servers, &tenant.principal.name) {
         Ok(accepted) => accepted,
-        // Whoever did not look at every server cannot say that there is none of this name.
+        // Where not every server was listed, it is not known that there is none of this name.
         Err(_) if was_stopped(&audit.gaps) || audit.subscriptions.is_empty() => Vec::new(),
         Err((selector, value)) => {
             let nearest = nearest(&value, servers.iter().map(|server| server.name())).map(ToOwned::to_owned);
@@ -236,7 +236,7 @@ async fn read_log_settings(tenant: &Tenant, postures: Vec<Posture>) -> Vec<Postu
 /// The locks of the subscriptions in which something would be changed.
 async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<ManagementLock>, Vec<Gap>) {
     let concerned = audit.servers.iter().filter(|report| match goal {
-        // Nobody has judged which of them it concerns.
+        // Which of them it concerns was not judged.
         Goal::Fix { controls, .. } if controls.contains(&FixableControl::LogDownload) => true,
         Goal::Fix { .. } => report.findings.iter().any(|finding| finding.outcome == Outcome::Fail),
         Goal::Set { .. } => true,

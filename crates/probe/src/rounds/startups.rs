@@ -75,7 +75,7 @@ async fn plaintext_once_more(endpoint: &Endpoint<'_>, startups: &Startups, facts
     run_all(endpoint, list, facts).await;
 }
 
-/// Whether the answer to a startup for replication says that nobody can have any.
+/// Whether the answer to a startup for replication says that no client can have any.
 fn has_no_replication(startup: &StartupFacts) -> bool {
     startup.startup.replication != Replication::None
         && (plaintext_signal(startup) == Signal::NoReplication || startup.is_full())

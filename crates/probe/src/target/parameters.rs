@@ -204,7 +204,7 @@ const MEANT: [&str; 8] =
 pub(super) fn check_keyword(keyword: &str, only_libpq: bool) -> Result<(), TargetError> {
     let keyword = keyword.to_ascii_lowercase();
     let known = || KEYWORDS.iter().chain(&MORE_KEYWORDS).copied();
-    // A word that announces a secret is dropped with what follows, whoever's keyword it is.
+    // A word that announces a secret is dropped with what follows, in whatever format it is a keyword.
     if known().any(|one| one == keyword) || SECRET_WORDS.contains(&keyword.as_str()) {
         return Ok(());
     }

@@ -325,7 +325,7 @@ impl<'a, W: ParameterWriter> Drive<'a, W> {
                     self.pause(delay).await;
                     return Ok(Next::Again);
                 }
-                // Behind a write whose answer nobody saw it stays open.
+                // Behind a write whose answer was lost it stays open.
                 if clean { self.end(Ending::Failed { detail }).await } else { Ok(Next::Leave) }
             }
         }

@@ -22,7 +22,7 @@ impl Places {
         Self { free: Semaphore::new(most), active: AtomicUsize::new(0), moved: Notify::new() }
     }
 
-    /// Does something that only waits, without a place meanwhile. Only for whoever has one.
+    /// Does something that only waits, without a place meanwhile. Only for a future that has one.
     pub(super) async fn aside<T>(&self, waiting: impl Future<Output = T>) -> T {
         self.free.add_permits(1);
         self.leave();

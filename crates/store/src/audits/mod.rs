@@ -107,7 +107,7 @@ impl AuditStore {
     }
 
     /// Whether what was opened is still there: what is kept in a file that was removed is lost, and what stands in its
-    /// place is something else. Every call asks; whoever opens the directory by other means asks first.
+    /// place is something else. Every call asks; a caller that opens the directory by other means asks first.
     ///
     /// # Errors
     ///

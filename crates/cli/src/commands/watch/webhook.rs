@@ -65,7 +65,7 @@ impl Receiver {
         secret: Option<Arc<hmac::Key>>,
         ca_file: Option<&Path>,
     ) -> Result<Self, CliError> {
-        // The address is not repeated: whoever has it can post.
+        // The address is not repeated: anyone who has it can post.
         let wrong = |what: &str| {
             CliError::usage(format!("--webhook: {what}"), "give the whole URL, such as https://hooks.example/abc")
         };
@@ -79,7 +79,7 @@ impl Receiver {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong("a user name or a password in the URL is not sent"));
         }
-        // Whoever installed one before is as good.
+        // One that is installed already is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
             .user_agent(concat!("hostssl/", env!("CARGO_PKG_VERSION")))

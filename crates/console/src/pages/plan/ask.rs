@@ -42,7 +42,7 @@ pub(crate) async fn for_one(
         Enforcement::NotEnforced => Some(false),
         Enforcement::Unknown => None,
     };
-    // Against what the page showed too, and not only against what is true by now: whoever left a field alone asked for
+    // Against what the page showed too, and not only against what is true by now: a field that was left alone asks for
     // nothing.
     let shown = match fields.value("shown-enforcement") {
         "enforced" => Some(true),
@@ -136,7 +136,7 @@ pub(crate) async fn again(
     Ok(start(&shared, &session, order))
 }
 
-/// The same servers, with this one first: whoever reviews knows which server is safe to try.
+/// The same servers, with this one first: a reviewer knows which server is safe to try.
 pub(crate) async fn canary(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -186,7 +186,7 @@ pub(crate) async fn exclude(
     Ok(start(&shared, &session, order))
 }
 
-/// Why clients may be refused, in the words of whoever is signed in; `None` where nothing was said.
+/// Why clients may be refused, in the words of the person who is signed in; `None` where nothing was said.
 fn accepted(session: &Session, fields: &Fields) -> Result<Option<(String, String)>, Failure> {
     let reason = fields.value("accept").trim();
     if reason.chars().count() > MAX_REASON {

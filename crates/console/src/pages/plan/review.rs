@@ -37,7 +37,7 @@ pub(super) struct Review {
     pub(super) risk: String,
     /// The clients that are refused by what is written, by server.
     pub(super) clients: Affected,
-    /// Servers that are left out because nobody has accepted what that means to their clients.
+    /// Servers that are left out because what that means to their clients has not been accepted.
     pub(super) gated: usize,
     /// What the change exposes, when it loosens a server.
     pub(super) exposes: Option<&'static str>,

@@ -114,7 +114,7 @@ impl From<&EarlierClient> for ClientRow {
 const WAS_PLAINTEXT: Badge = Badge { class: "none", shape: "–", word: "not with TLS" };
 
 impl Refused {
-    /// What enforcing would refuse, as far as is known; without a census, that nobody knows.
+    /// What enforcing would refuse, as far as is known; without a census, that it is not known.
     pub(super) fn of(kept: Option<&KeptCensus>, now_ms: i64) -> Self {
         let Some(kept) = kept else {
             let reason = "No client of this server has been observed.".to_owned();
