@@ -130,7 +130,7 @@ fn found_no_way(look: &WireObservation) -> bool {
     matches!(blind.reason, Reason::Unresolved | Reason::Unreachable | Reason::ProberSilent)
 }
 
-/// Leaves out what found no way to a port that was seen from elsewhere; of a port that was not seen, what its own zone says. A
+/// Leaves out what found no way to a port that was seen from elsewhere; of a port without any answer, what its own zone says. A
 /// private server that no zone covers has no vantage.
 fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>) -> Vec<WireObservation> {
     let seen: Vec<u16> = looks.iter().filter(|look| !found_no_way(look)).map(|look| look.port).collect();
