@@ -18,7 +18,7 @@ pub enum Difference {
     /// Could not be checked now, and was judged before or is of a server that was not listed before; or the server was
     /// listed before, and could not be searched for.
     NotVisible,
-    /// Could not be checked before, and passes now.
+    /// Could not be checked before, and passes now, or fails as it did when it was last checked.
     Visible,
     /// The server was listed before, the place where it stood was listed whole, and it was not there.
     Gone,
@@ -80,6 +80,13 @@ pub struct Diff<'a> {
 }
 
 impl Diff<'_> {
+    fn sort(&mut self) {
+        self.not_compared.sort_by_key(|control| ControlId::ALL.iter().position(|one| one == control));
+        self.not_compared.dedup();
+        // Stable: within one difference, servers stay in the order of their ids and controls in that of reports.
+        self.changes.sort_by_key(|change| Difference::ALL.iter().position(|one| *one == change.difference));
+    }
+
     /// How many changes of one kind there are.
     #[must_use]
     pub fn count(&self, difference: Difference) -> usize {
@@ -87,9 +94,50 @@ impl Diff<'_> {
     }
 }
 
+/// What earlier audits found last, wherever it could be checked: after an outage, it tells a failure that is new from one that
+/// is visible again.
+#[derive(Debug, Clone, Default)]
+pub struct LastKnown(BTreeMap<(String, ControlId), Finding>);
+
+impl LastKnown {
+    /// Remembers what a later audit found. What it could not check stays as it was.
+    pub fn learn(&mut self, report: &AuditReport) {
+        for server in &report.servers {
+            let id = server.server.id.to_lowercase();
+            let known = server.findings.iter().filter(|finding| finding.outcome != Outcome::Unknown);
+            self.0.extend(known.map(|finding| ((id.clone(), finding.control), finding.clone())));
+        }
+    }
+
+    /// Whether a server failed a control in the same way when it was last checked.
+    fn failed(&self, server: &Server, after: &Finding) -> bool {
+        let known = self.0.get(&(server.id.to_lowercase(), after.control));
+        known.is_some_and(|known| known.outcome == Outcome::Fail && difference(Some(known), after).is_none())
+    }
+}
+
 /// Compares two audits. Servers are the same when their resource ids are, whatever the case of the letters.
 #[must_use]
 pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
+    diff_knowing(before, after, &LastKnown::default())
+}
+
+/// The same with what earlier audits found where the one before could not look: what fails as it did then is visible again,
+/// and no new failure.
+#[must_use]
+pub fn diff_knowing<'a>(before: &'a AuditReport, after: &'a AuditReport, known: &LastKnown) -> Diff<'a> {
+    let mut diff = compared(before, after);
+    for change in diff.changes.iter_mut().filter(|change| change.difference == Difference::New) {
+        let was_unseen = change.before.is_none_or(|before| before.outcome == Outcome::Unknown);
+        if was_unseen && change.after.is_some_and(|after| known.failed(change.server, after)) {
+            change.difference = Difference::Visible;
+        }
+    }
+    diff.sort();
+    diff
+}
+
+fn compared<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
     let judged = |report: &AuditReport| -> Vec<ControlId> {
         let judges = |id: &ControlId| {
             report.servers.iter().any(|server| server.findings.iter().any(|finding| finding.control == *id))
@@ -126,10 +174,6 @@ pub fn diff<'a>(before: &'a AuditReport, after: &'a AuditReport) -> Diff<'a> {
             diff.changes.push(missing(&old.server, after));
         }
     }
-    diff.not_compared.sort_by_key(|control| ControlId::ALL.iter().position(|one| one == control));
-    diff.not_compared.dedup();
-    // Stable: within one difference, servers stay in the order of their ids and controls in that of reports.
-    diff.changes.sort_by_key(|change| Difference::ALL.iter().position(|one| *one == change.difference));
     diff
 }
 

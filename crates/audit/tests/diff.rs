@@ -5,7 +5,7 @@
 mod common;
 
 use common::{SUBSCRIPTION, Seen, audit, baseline};
-use hostssl_audit::{Difference, NotLooked, diff};
+use hostssl_audit::{Difference, LastKnown, NotLooked, diff, diff_knowing};
 use hostssl_model::{AuditReport, ControlId, Gap, GapScope, Outcome, Reason, Unchecked};
 use proptest::prelude::*;
 
@@ -154,4 +154,23 @@ fn an_expiry_by_other_days_is_not_compared() {
     assert_eq!(told(&before, &after), ["New a certificate-expiry"]);
     after.run.asked.expiry_days = Some(300);
     assert_eq!(diff(&before, &after).not_compared, [ControlId::CertificateExpiry]);
+}
+
+#[test]
+fn what_fails_again_after_an_outage_is_visible_again_and_no_new_failure() {
+    let whole = baseline(&[("a", Seen::Off), ("b", Seen::On), ("c", Seen::Old)]);
+    // The second is not reached, and the third not even listed.
+    let outage = baseline(&[("a", Seen::Forbidden), ("b", Seen::Forbidden)]);
+    let after = baseline(&[("a", Seen::Off), ("b", Seen::Off), ("c", Seen::Older)]);
+    let mut known = LastKnown::default();
+    known.learn(&whole);
+    known.learn(&outage);
+    let told = |after: &AuditReport, known: &LastKnown| {
+        let changes = diff_knowing(&outage, after, known).changes;
+        let failing = changes.iter().filter(|one| one.after.is_some_and(|after| after.outcome == Outcome::Fail));
+        failing.map(|one| format!("{:?} {}", one.difference, one.server.name())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&after, &known), ["New b", "New c", "Visible a"], "b passed, and c fails for another value");
+    assert_eq!(told(&whole, &known), ["Visible a", "Visible c"]);
+    assert_eq!(told(&whole, &LastKnown::default()), ["New a", "New c"]);
 }

@@ -159,3 +159,100 @@ fn what_cannot_be_a_receiver_is_refused_before_anything_is_asked() {
     let done = run(&["watch", "--once", "--simulate", "--webhook-secret", "/no/such/file"]);
     assert_eq!(done.code, 2, "{}", done.stderr);
 }
+
+#[test]
+fn a_message_that_is_too_long_is_shortened_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let watch = |more: &[&str]| run(&[&["watch", "--once", "--simulate", "--state", &state], more].concat());
+    watch(&["-q"]);
+    switch(&state, "Disabled");
+    let (url, received) = receiver(&[413, 200]);
+    let done = watch(&["--webhook", &url, "-o", "none"]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    let (whole, short) = (received.recv().unwrap().1, received.recv().unwrap().1);
+    let [whole, short]: [Value; 2] = [whole, short].map(|text| serde_json::from_str(&text).unwrap());
+    let count = |message: &Value| message["changes"].as_array().unwrap().len() as u64;
+    assert!(count(&short) < count(&whole) && whole.get("omitted").is_none(), "{short}");
+    assert_eq!(short["omitted"], count(&whole) - count(&short));
+    assert_eq!(short["summary"], whole["summary"], "the counts are of all");
+    assert!(
+        done.stderr.contains(&format!("was told {} of {} changes", count(&short), count(&whole))),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn webhooks_of_one_host_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    run(&["watch", "--once", "--simulate", "--state", &state, "-q"]);
+    switch(&state, "Disabled");
+    let ((one, _one), (other, _other)) = (receiver(&[404]), receiver(&[404]));
+    let done = run(&["watch", "--once", "--simulate", "--state", &state, "--webhook", &one, "--webhook", &other]);
+    for (url, place) in [(&one, "(number 1 of 2)"), (&other, "(number 2 of 2)")] {
+        let port = url.split([':', '/']).nth(4).unwrap();
+        let told = format!("the webhook at 127.0.0.1:{port} {place} was not told");
+        assert!(done.code == 1 && done.stderr.contains(&told), "{told}: {}", done.stderr);
+    }
+}
+
+/// A pipe that is full: whoever writes to it waits until somebody reads.
+#[cfg(unix)]
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[0; 4096]).is_ok() {}
+    while writer.write(&[0]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_does_not_read_keeps_no_watch_from_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    run(&["watch", "--once", "--simulate", "--state", &state, "-q"]);
+    switch(&state, "Disabled");
+    let (_reader, writer) = full_pipe();
+    let (url, received) = receiver(&[200]);
+    let arguments = ["watch", "--every", "1h", "--simulate", "--state", &state, "--webhook", &url];
+    let mut child = hostssl().args(arguments).stdout(writer).stderr(std::process::Stdio::null()).spawn().unwrap();
+    // Webhooks are told first, then the audit is kept; what is next is the write that waits.
+    received.recv().unwrap();
+    let kept =
+        || run(&["runs", "--simulate", "--state", &state, "-o", "tsv", "--query", "[?kind=='audit'].run"]).stdout;
+    while kept().lines().count() < 2 {}
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_watch_that_is_stopped_while_it_signs_in_has_not_failed() {
+    // It takes connections and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let mut command = hostssl();
+    command.args([
+        "watch",
+        "--auth",
+        "secret",
+        "--no-save",
+        "--arm-endpoint",
+        &endpoint,
+        "--authority-host",
+        &endpoint,
+    ]);
+    for name in ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"] {
+        command.env(name, "10000000-0000-4000-8000-000000000001");
+    }
+    let watching = start(command.env("AZURE_CLIENT_SECRET", "not a secret"));
+    let _connection = listener.accept().unwrap();
+    watching.signal("TERM");
+    let done = watching.finish();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+}

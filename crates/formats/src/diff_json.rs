@@ -1,6 +1,6 @@
 //! What changed between two audits as JSON, version 1: frozen.
 
-use crate::json_text::write_json;
+use crate::json_text::{write_json, write_json_line};
 use hostssl_audit as audit;
 use hostssl_model as model;
 #[cfg(feature = "schema")]
@@ -27,6 +27,9 @@ pub struct DiffV1<'a> {
     not_compared: Vec<&'static str>,
     /// The changes: what needs a person first.
     changes: Vec<ChangeV1<'a>>,
+    /// How many more changes there are that are left out of a message that would be too long; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    omitted: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,7 +101,7 @@ enum DifferenceV1 {
     Changed,
     /// Failed before, and passes now.
     Fixed,
-    /// Could not be checked before, and passes now.
+    /// Could not be checked before, and passes now, or fails as it did when it was last checked.
     Visible,
     /// The server existed before and no longer does.
     Gone,
@@ -170,6 +173,37 @@ pub fn value(
     serde_json::to_value(DiffV1::new(before, after, diff))
 }
 
+/// The comparison as one line of at most so many bytes where that is possible, with as many changes as fit, what needs a
+/// person first; and how many are left out. The counts are those of all of them.
+///
+/// # Errors
+///
+/// None that a comparison can cause.
+pub fn message(
+    before: &model::AuditReport,
+    after: &model::AuditReport,
+    diff: &audit::Diff<'_>,
+    most: usize,
+) -> io::Result<(String, u64)> {
+    let mut whole = DiffV1::new(before, after, diff);
+    let all = whole.changes.len();
+    let mut text = line(&whole)?;
+    while text.len() > most && !whole.changes.is_empty() {
+        // By the length of an average change, and at least one fewer.
+        let fit = whole.changes.len().saturating_mul(most) / text.len().max(1);
+        whole.changes.truncate(fit.min(whole.changes.len() - 1));
+        whole.omitted = Some((all - whole.changes.len()) as u64);
+        text = line(&whole)?;
+    }
+    Ok((text, whole.omitted.unwrap_or_default()))
+}
+
+fn line(whole: &DiffV1<'_>) -> io::Result<String> {
+    let mut line = Vec::new();
+    write_json_line(&mut line, whole)?;
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
 impl<'a> DiffV1<'a> {
     fn new(before: &'a model::AuditReport, after: &'a model::AuditReport, diff: &audit::Diff<'a>) -> Self {
         let count = |difference| diff.count(difference);
@@ -189,6 +223,7 @@ impl<'a> DiffV1<'a> {
             },
             not_compared: diff.not_compared.iter().map(|id| id.as_str()).collect(),
             changes: diff.changes.iter().map(ChangeV1::from).collect(),
+            omitted: None,
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::exit::Exit;
 use crate::signals::Signals;
 use crate::stdout;
 use clap::{Args, ValueEnum};
-use hostssl_audit::{Diff, Profile, diff as compare};
+use futures::FutureExt as _;
+use hostssl_audit::{LastKnown, Profile, diff_knowing};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
 use hostssl_model::{AuditReport, Reason};
 use hostssl_store::{AuditEntry, Page};
@@ -19,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use webhook::{Receiver, WebhookKind};
 
@@ -39,6 +41,8 @@ Exit codes:
 const WEBHOOK_VARIABLE: &str = "HOSTSSL_WEBHOOK";
 /// The longest pause between audits: no clock counts further.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+/// Audits that are read at most to know what was found before an outage.
+const BEFORE_AN_OUTAGE: usize = 10;
 /// Kept audits among which the one to compare with is looked for.
 const RECENT: Page = Page { number: 0, size: 200 };
 
@@ -48,7 +52,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration, help_heading = "Watch options")]
     every: Duration,
     /// Audit once and end, for cron, timers and pipelines.
-    #[arg(long, help_heading = "Watch options")]
+    #[arg(long, conflicts_with = "every", help_heading = "Watch options")]
     once: bool,
     /// What goes to stdout; json is a line for each comparison.
     #[arg(long, short = 'o', value_enum, default_value_t = WatchFormat::Table, ignore_case = true, help_heading = "Watch options")]
@@ -83,8 +87,13 @@ pub(crate) fn run(args: &WatchArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let urls = args.webhook.iter().chain(&hidden);
     let receivers =
         urls.map(|url| Receiver::new(url, args.webhook_kind, secret.clone(), args.run.connect.ca_file.as_deref()));
-    let receivers: Vec<Receiver> = receivers.collect::<Result<_, _>>()?;
-    block_on(Watch { args, talk, receivers, before: None, is_first: true }.watch(&profile))
+    let mut receivers: Vec<Receiver> = receivers.collect::<Result<_, _>>()?;
+    if receivers.is_empty() && args.webhook_secret.is_some() {
+        return Err(CliError::usage("--webhook-secret signs messages, and there is no webhook", "add --webhook URL"));
+    }
+    let of = receivers.len();
+    receivers.iter_mut().enumerate().filter(|_| of > 1).for_each(|(index, one)| one.place = Some((index + 1, of)));
+    block_on(Watch { args, talk, receivers, before: None, known: LastKnown::default(), is_first: true }.watch(&profile))
 }
 
 struct Watch<'a> {
@@ -93,6 +102,8 @@ struct Watch<'a> {
     receivers: Vec<Receiver>,
     /// The audit before, if there is one.
     before: Option<Arc<AuditReport>>,
+    /// What audits until then found, wherever something could be checked.
+    known: LastKnown,
     is_first: bool,
 }
 
@@ -122,6 +133,8 @@ impl Watch<'_> {
                     }
                 }
                 Ok(None) => return Ok(Exit::ReaderGone),
+                // Whoever stops a watch while it signs in has stopped it, and nothing has failed.
+                Err(_) if !once && signals.next().now_or_never().is_some() => return Ok(self.stopped(Exit::Failed)),
                 Err(error) if self.is_first || once => return Err(error),
                 // An outage must not end the watch, after which no change would be reported.
                 Err(error) => say!("warning: no audit this time: {}", error.on_one_line()),
@@ -152,8 +165,12 @@ impl Watch<'_> {
     /// Says what changed, keeps the audit, and how a single round ends.
     async fn end_of_round(&mut self, report: AuditReport) -> Result<Exit, CliError> {
         if self.before.is_none() {
-            self.before = earlier(self.args, &report)?.map(Arc::new);
-            self.receivers.iter_mut().for_each(|receiver| receiver.told.clone_from(&self.before));
+            let (before, known) = earlier(self.args, &report)?;
+            (self.before, self.known) = (before.map(Arc::new), known);
+            for receiver in &mut self.receivers {
+                receiver.told.clone_from(&self.before);
+                receiver.known.clone_from(&self.known);
+            }
         }
         audit::refuse_nothing(&report)?;
         if ended_early(&report) {
@@ -189,30 +206,46 @@ impl Watch<'_> {
                 Exit::of_audit(&report)
             }
             Some(before) => {
-                let compared = compare(&before, &report);
-                self.show(&before, &report, &compared)?;
-                diff::exit(&compared, &before, &report)
+                self.show(before.clone(), report.clone()).await?;
+                diff::exit(&diff_knowing(&before, &report, &self.known), &before, &report)
             }
         };
+        self.known.learn(&report);
         Ok(if is_told { exit } else { Exit::Failed })
     }
 
-    fn show(&self, before: &AuditReport, after: &AuditReport, compared: &Diff<'_>) -> Result<(), CliError> {
-        match self.args.output {
-            WatchFormat::None => Ok(()),
-            WatchFormat::Json => {
-                let value = diff_json::value(before, after, compared).map_err(|error| CliError::defect(&error))?;
-                stdout::write(|out| write_json_line(out, &value).and_then(|()| writeln!(out)))
-            }
-            WatchFormat::Table if compared.changes.is_empty() && compared.not_compared.is_empty() => {
-                let (when, unchanged) = (safe(&after.run.finished_at), compared.unchanged);
-                stdout::write(|out| writeln!(out, "{when}  no change; {unchanged} findings unchanged"))
-            }
-            WatchFormat::Table => stdout::write_text(self.talk, &Shape::AS_IS, |out, text| {
-                diff_text::write(out, before, after, compared, text)?;
-                io::Write::write_all(out, b"\n")
-            }),
+    /// Writes what changed. A reader that does not read holds up a thread of its own, for which nobody waits at the end, and
+    /// not the signals.
+    async fn show(&self, before: Arc<AuditReport>, after: Arc<AuditReport>) -> Result<(), CliError> {
+        let (output, talk, known) = (self.args.output, self.talk.clone(), self.known.clone());
+        let (done, shown) = oneshot::channel();
+        std::thread::spawn(move || drop(done.send(write(output, &talk, &before, &after, &known))));
+        shown.await.unwrap_or(Ok(()))
+    }
+}
+
+fn write(
+    output: WatchFormat,
+    talk: &OutputArgs,
+    before: &AuditReport,
+    after: &AuditReport,
+    known: &LastKnown,
+) -> Result<(), CliError> {
+    let compared = diff_knowing(before, after, known);
+    match output {
+        WatchFormat::None => Ok(()),
+        WatchFormat::Json => {
+            let value = diff_json::value(before, after, &compared).map_err(|error| CliError::defect(&error))?;
+            stdout::write(|out| write_json_line(out, &value).and_then(|()| writeln!(out)))
         }
+        WatchFormat::Table if compared.changes.is_empty() && compared.not_compared.is_empty() => {
+            let (when, unchanged) = (safe(&after.run.finished_at), compared.unchanged);
+            stdout::write(|out| writeln!(out, "{when}  no change; {unchanged} findings unchanged"))
+        }
+        WatchFormat::Table => stdout::write_text(talk, &Shape::AS_IS, |out, text| {
+            diff_text::write(out, before, after, &compared, text)?;
+            io::Write::write_all(out, b"\n")
+        }),
     }
 }
 
@@ -224,19 +257,28 @@ fn was_interrupted(report: &AuditReport) -> bool {
     report.gaps.iter().any(|gap| gap.blind.reason == Reason::Interrupted)
 }
 
-/// The newest kept audit of the same cloud, scope and rules that was asked for the same.
-fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<Option<AuditReport>, CliError> {
+/// The newest kept audit of the same cloud, scope and rules that was asked for the same; and what it and those before it
+/// found last, back to one that could check everything.
+fn earlier(args: &WatchArgs, report: &AuditReport) -> Result<(Option<AuditReport>, LastKnown), CliError> {
+    let nothing = (None, LastKnown::default());
     let simulated = args.run.connect.simulate.is_some();
     if simulated && args.run.keep.state.state.is_none() {
-        return Ok(None);
+        return Ok(nothing);
     }
-    let Some(reader) = args.run.keep.state.read_before_keeping(simulated)? else { return Ok(None) };
+    let Some(reader) = args.run.keep.state.read_before_keeping(simulated)? else { return Ok(nothing) };
     let (audits, _) = reader.audits(RECENT)?;
     let run = &report.run;
     let is_alike = |audit: &&AuditEntry| {
         let has_rules = audit.profile == run.profile && audit.asked == run.asked;
         !audit.stopped && audit.cloud == run.cloud && audit.scope == run.scope && has_rules
     };
-    let alike = audits.iter().find(is_alike);
-    alike.map(|audit| reader.audit_report(audit).map_err(CliError::from)).transpose()
+    let alike: Vec<&AuditEntry> = audits.iter().filter(is_alike).take(BEFORE_AN_OUTAGE).collect();
+    let whole = alike.iter().position(|audit| audit.complete).map_or(alike.len(), |index| index + 1);
+    let (mut newest, mut known) = nothing;
+    for audit in alike.iter().take(whole).rev() {
+        let report = reader.audit_report(audit)?;
+        known.learn(&report);
+        newest = Some(report);
+    }
+    Ok((newest, known))
 }

@@ -2,7 +2,7 @@
 
 use crate::error::CliError;
 use clap::ValueEnum;
-use hostssl_audit::diff;
+use hostssl_audit::{Diff, LastKnown, diff_knowing};
 use hostssl_azure::ca_certificates;
 use hostssl_formats::{diff_json, watch_message, write_json_line};
 use hostssl_model::AuditReport;
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use ring::hmac;
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long to wait before each further attempt.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
+/// The longest message, in bytes: what many receivers take (nginx, `client_max_body_size`).
+const LONGEST: usize = 1 << 20;
 /// The shortest secret that is taken, in bytes.
 const SHORTEST_SECRET: usize = 16;
 
@@ -40,8 +43,18 @@ pub(super) struct Receiver {
     secret: Option<Arc<hmac::Key>>,
     client: Client,
     pub(super) told: Option<Arc<AuditReport>>,
+    /// What it has been told of, wherever something could be checked.
+    pub(super) known: LastKnown,
+    /// Its place among several.
+    pub(super) place: Option<(usize, usize)>,
     /// Whether there are changes that it was not told of.
     pub(super) is_behind: bool,
+}
+
+/// Why a message was not taken.
+enum NotTaken {
+    TooLong,
+    Other(String),
 }
 
 /// Reads the secret for signatures.
@@ -95,12 +108,14 @@ impl Receiver {
         }
         let client =
             builder.build().map_err(|error| CliError::failed(&error, "check the certificates of this system"))?;
-        Ok(Self { url, kind, secret, client, told: None, is_behind: false })
+        Ok(Self { url, kind, secret, client, told: None, known: LastKnown::default(), place: None, is_behind: false })
     }
 
-    /// How it is called in messages.
+    /// How it is called in messages. Several may be on one host, and only their addresses, which are secrets, tell them apart.
     pub(super) fn name(&self) -> String {
-        format!("the webhook at {}", one_line(self.url.host_str().unwrap_or("no host")))
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let place = self.place.map(|(place, of)| format!(" (number {place} of {of})")).unwrap_or_default();
+        format!("the webhook at {}{port}{place}", one_line(self.url.host_str().unwrap_or("no host")))
     }
 
     /// Tells what changed since it was last told, if anything did. When that fails, the next audit tells it again.
@@ -109,36 +124,60 @@ impl Receiver {
     ///
     /// Why it could not be told.
     pub(super) async fn tell(&mut self, after: &Arc<AuditReport>) -> Result<(), String> {
-        if let Some(before) = &self.told {
-            let compared = diff(before, after);
+        if let Some(before) = self.told.clone() {
+            let compared = diff_knowing(&before, after, &self.known);
             if !compared.changes.is_empty() || !compared.not_compared.is_empty() {
-                let message = match self.kind {
-                    WebhookKind::Json => {
-                        diff_json::value(before, after, &compared).map_err(|error| error.to_string())?
-                    }
-                    WebhookKind::Slack => watch_message::slack(after, &compared),
-                    WebhookKind::Teams => watch_message::teams(after, &compared),
-                };
                 self.is_behind = true;
-                let mut body = Vec::new();
-                write_json_line(&mut body, &message).map_err(|error| error.to_string())?;
-                self.post(&String::from_utf8_lossy(&body)).await?;
+                self.send(&before, after, &compared).await?;
             }
         }
+        self.known.learn(after);
         (self.is_behind, self.told) = (false, Some(after.clone()));
         Ok(())
     }
 
-    async fn post(&self, body: &str) -> Result<(), String> {
+    /// Sends the message, with fewer changes where it is too long for the receiver.
+    async fn send(&self, before: &AuditReport, after: &AuditReport, compared: &Diff<'_>) -> Result<(), String> {
+        let mut most = LONGEST;
+        loop {
+            let (body, omitted) = match self.kind {
+                WebhookKind::Json => {
+                    diff_json::message(before, after, compared, most).map_err(|error| error.to_string())?
+                }
+                WebhookKind::Slack => (line_of(&watch_message::slack(after, compared))?, 0),
+                WebhookKind::Teams => (line_of(&watch_message::teams(after, compared))?, 0),
+            };
+            match self.post(&body).await {
+                Ok(()) if omitted > 0 => {
+                    let all = compared.changes.len();
+                    say!(
+                        "note: {} was told {} of {all} changes: the message was too long",
+                        self.name(),
+                        all as u64 - omitted
+                    );
+                    return Ok(());
+                }
+                Ok(()) => return Ok(()),
+                Err(NotTaken::TooLong) if self.kind == WebhookKind::Json && omitted < compared.changes.len() as u64 => {
+                    most = body.len() / 4;
+                }
+                Err(NotTaken::TooLong) => return Err("it answered 413 Payload Too Large".to_owned()),
+                Err(NotTaken::Other(why)) => return Err(why),
+            }
+        }
+    }
+
+    async fn post(&self, body: &str) -> Result<(), NotTaken> {
         let mut pauses = PAUSES.iter();
         loop {
             let why = match self.attempt(body).await {
                 Ok(status) if status.is_success() => return Ok(()),
+                Ok(StatusCode::PAYLOAD_TOO_LARGE) => return Err(NotTaken::TooLong),
                 Ok(status) if is_worth_retrying(status) => format!("it answered {status}"),
-                Ok(status) => return Err(format!("it answered {status}")),
+                Ok(status) => return Err(NotTaken::Other(format!("it answered {status}"))),
                 Err(why) => why,
             };
-            let Some(pause) = pauses.next() else { return Err(why) };
+            let Some(pause) = pauses.next() else { return Err(NotTaken::Other(why)) };
             tokio::time::sleep(*pause).await;
         }
     }
@@ -151,6 +190,12 @@ impl Receiver {
         let answer = request.body(body.to_owned()).send().await;
         answer.map(|answer| answer.status()).map_err(|error| one_line(&hostssl_model::chain(&error.without_url())))
     }
+}
+
+fn line_of(message: &Value) -> Result<String, String> {
+    let mut line = Vec::new();
+    write_json_line(&mut line, message).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
 /// Too many requests, a timeout, or a failure of the receiver's own.
