@@ -78,6 +78,11 @@ impl AuditBar {
                 self.servers.0 += 1;
                 self.bar.inc(1);
             }
+            AuditEvent::Reading(what) => {
+                self.bar.set_message(what.to_string());
+                self.minute.tell(|| what.to_string());
+                return;
+            }
             AuditEvent::Subscription(_, _, servers) => {
                 self.subscriptions.0 += 1;
                 self.failed += servers.iter().filter(|server| server.outcome == Outcome::Fail).count();

@@ -234,6 +234,15 @@ impl Failure {
         )
     }
 
+    pub(crate) fn name_in_use(name: &str, role: Role) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "This name is in use",
+            format!("{name} is signed in, or has a link, as {role}. No link was made."),
+            "Choose another name, or end the sessions of this one first.",
+        )
+    }
+
     pub(crate) fn nothing_to_save() -> Self {
         Self::new(
             StatusCode::CONFLICT,

@@ -187,7 +187,7 @@ async fn a_misspelled_filter_or_a_lost_view_plans_nothing() {
     let served = serve_over(allowed(), connector(&simulation)).await;
     let visitor = served.visitor().await;
     visitor.audit().await;
-    for fields in ["&all=1&view=tagg%3Denv%253Dtest", "&all=1&veiw=q%3Dpg-o", "&all=1"] {
+    for fields in ["&all=1&view=tagg%3Denv%253Dtest", "&all=1&veiw=q%3Dpg-o", "&all=1", "&all=0&view=q%3Dpg-o"] {
         let answer = visitor.post("/plans", fields).await;
         assert_eq!(answer.status, 400, "{fields}: {}", answer.body);
     }
@@ -412,6 +412,18 @@ async fn the_journal_has_the_person_whom_a_proxy_names() {
         [(OrderAct::Apply, "ada@contoso.example", plan), (OrderAct::Undo, "bob@contoso.example", plan)],
         "what was approved, by whom"
     );
+    // There is nothing left to resume or to undo, and an order that comes to nothing is not kept.
+    let seen = runs_last(&served);
+    for act in ["resume", "undo"] {
+        let answer = bob.post(&format!("{run}/{act}"), &format!("&reason=test&seen={seen}")).await;
+        assert_eq!((answer.status, answer.header("location")), (303, run.as_str()), "{act}");
+    }
+    assert_eq!(AuditStore::open(served.directory.path()).unwrap().orders(&runs[0].id).unwrap().len(), 2);
+}
+
+/// When the journal of the newest run had its last entry.
+fn runs_last(served: &Served) -> i64 {
+    StoreReader::open(served.directory.path()).unwrap().runs().unwrap()[0].last_at_ms
 }
 
 /// Somebody whom the proxy signs in.

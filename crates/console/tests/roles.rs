@@ -129,6 +129,16 @@ async fn an_approver_gives_access_and_takes_it() {
     let row = list.split("<tr>").find(|row| row.contains("Bob B.")).unwrap();
     assert!(row.contains("planner") && row.contains("link"), "{row}");
     assert!(!list.contains(bob.cookie.split_once('=').unwrap().1), "the secret is on the page");
+    // His name is taken as long as he is there: approvals and the journal know nobody better.
+    for fields in ["&name=bob+b.&role=approver", "&name=+Bob+B.&role=viewer"] {
+        let taken = ada.post("/sessions", fields).await;
+        assert!(
+            taken.status == 409 && taken.body.contains("as planner. No link was made."),
+            "{fields}: {}",
+            taken.body
+        );
+    }
+    assert_eq!(ada.post("/sessions", "&name=Bob+B.&role=planner").await.status, 200, "another browser of his");
     let end = row.split("action=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(ada.post(end, "").await.status, 303);
     assert_eq!(bob.get("/").await.status, 401);

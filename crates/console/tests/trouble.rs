@@ -14,7 +14,7 @@ use hostssl_ops::{AcceptBreakage, Discovery, PlanRequest, RunContext, make_plan}
 use hostssl_remediation::{
     Act, Direction, Ending, Goal, Journal as _, JournalEvent, JournalRecord, NewRun, PlanOptions, RunId, SafeText,
 };
-use hostssl_store::{Store, StoreReader};
+use hostssl_store::{AuditStore, Order, OrderAct, Store, StoreReader};
 use hostssl_test_support::served_console::{Served, gated, serve_over};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -174,6 +174,18 @@ async fn a_run_that_was_broken_off_is_resumed_once() {
     let address = format!("/applies/{run}");
     let page = visitor.get(&address).await.body;
     assert!(page.contains(">Resume<") && page.contains("not ended") && !page.contains("Undo…"), "{page}");
+    // While another process works on it, neither an order to stop it from before nor *Resume* is true.
+    let (store, audits) =
+        (Store::open(served.directory.path()).unwrap(), AuditStore::open(served.directory.path()).unwrap());
+    let plan = audits.unfinished().unwrap().unwrap().plan;
+    let stop = Order { run: run.clone(), at_ms: 1, act: OrderAct::Stop, person: "ada".into(), plan };
+    audits.keep_order(&stop).unwrap();
+    let elsewhere = visitor.get(&address).await.body;
+    assert!(elsewhere.contains("Another process is working on this run."), "{elsewhere}");
+    assert!(!elsewhere.contains(">Resume<") && !elsewhere.contains("Stopped by"), "{elsewhere}");
+    drop(store);
+    let free = visitor.get(&address).await.body;
+    assert!(free.contains(">Resume<") && free.contains("Stopped by ada"), "{free}");
     // Nothing else begins before, and the page says what to do first.
     let other = save(&visitor, "pg-off-2", "&enforcement=enabled").await;
     let refused = ended(&visitor, &apply(&visitor, &other).await).await.1.body;

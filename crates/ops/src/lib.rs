@@ -25,7 +25,7 @@ pub use doctor::{
     subscriptions_check,
 };
 pub use documents::{Document, Documents, ShowError, list_server_documents, show_server_document};
-pub use event::AuditEvent;
+pub use event::{AuditEvent, PlanReading};
 pub use judge_again::{JudgedAgain, JudgedServer, judge_again};
 pub use listener_probe::{ListenerProbe, ServerProbe, observation};
 pub use log_analytics::LogAnalyticsSource;

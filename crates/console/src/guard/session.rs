@@ -216,6 +216,16 @@ impl SessionStore {
         all
     }
 
+    /// What the person of a name may do, where somebody is called so already: the roles of their sessions and links.
+    pub(crate) fn roles_of(&self, name: &str) -> Vec<Role> {
+        let name = plain(name);
+        let is_named = |user: &&SessionUser| user.name.as_deref().is_some_and(|other| plain(other) == name);
+        let sessions = self.all();
+        let links = lock(&self.links);
+        let held = links.values().filter(|link| link.made.elapsed() < LINK_LIFETIME).map(|link| &link.identity);
+        sessions.iter().map(Session::identity).chain(held).filter(is_named).map(|user| user.role).collect()
+    }
+
     /// Ends the session that pages call so; its person has left, and the links that they made for others still hold.
     pub(crate) fn sign_out(&self, id: &str) {
         lock(&self.sessions).retain(|_, other| other.id() != id);
@@ -227,12 +237,16 @@ impl SessionStore {
         let ended = lock(&self.sessions).values().find(|session| session.id() == id).cloned();
         self.sign_out(id);
         if let Some(ended) = ended {
-            // Names that people take for one are one here.
-            let plain = |user: &SessionUser| user.name.as_deref().map(|name| name.trim().to_lowercase());
-            let name = plain(ended.identity());
-            lock(&self.links).retain(|_, link| link.maker.as_deref() != Some(id) && plain(&link.identity) != name);
+            let called = |user: &SessionUser| user.name.as_deref().map(plain);
+            let name = called(ended.identity());
+            lock(&self.links).retain(|_, link| link.maker.as_deref() != Some(id) && called(&link.identity) != name);
         }
     }
+}
+
+/// Names that people take for one are one here.
+fn plain(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 /// The cookie's name. Cookies do not tell ports apart, so the port is part of it: two consoles on one machine do not sign
@@ -312,6 +326,18 @@ mod tests {
         sessions.end(mine.id());
         assert!([&elsewhere, &for_another, &from_the_terminal].iter().all(|token| sessions.whose(token).is_none()));
         assert_eq!(sessions.whose(&of_ada), Some(ada));
+    }
+
+    #[test]
+    fn a_name_has_the_roles_of_its_sessions_and_links() {
+        let sessions = SessionStore::default();
+        assert!(sessions.roles_of("ada").is_empty());
+        let token = sessions.new_link(SessionUser::named("Ada ", Role::Viewer), None).unwrap();
+        assert_eq!(sessions.roles_of("ada"), [Role::Viewer]);
+        sessions.sign_in(&token).unwrap();
+        assert_eq!(sessions.roles_of(" ADA"), [Role::Viewer]);
+        sessions.new_link(SessionUser::local(), None).unwrap();
+        assert!(sessions.roles_of("local user").is_empty());
     }
 
     #[test]

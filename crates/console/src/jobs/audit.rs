@@ -141,6 +141,8 @@ impl AuditProgress {
             AuditEvent::Subscriptions(count) => self.of = Some(*count),
             AuditEvent::Found(count) => self.found += count,
             AuditEvent::Looked => self.looked += 1,
+            // Only a plan reads more.
+            AuditEvent::Reading(_) => {}
             AuditEvent::Subscription(_, _, servers) => {
                 let of = |outcome| servers.iter().filter(|server| server.outcome == outcome).count();
                 self.subscriptions += 1;

@@ -44,6 +44,8 @@ pub(crate) struct PlanOrder {
 pub(crate) struct PlanProgress {
     pub(crate) found: usize,
     pub(crate) looked: usize,
+    /// What is read after the servers, in words.
+    pub(crate) note: String,
 }
 
 /// A plan to be reviewed.
@@ -146,7 +148,7 @@ impl JobWork for Planning {
         // A plan of half of the servers is no plan for them.
         let status = job.status();
         if let Some(cause) = status.stop {
-            let PlanProgress { found, looked } = status.progress;
+            let PlanProgress { found, looked, .. } = status.progress;
             return Err(Trouble::new(cause.after(looked, found, "server"), "plan again"));
         }
         self.ready(planned, earlier, &order).map(Arc::new)
@@ -239,6 +241,7 @@ impl PlanProgress {
         match event {
             AuditEvent::Found(count) => self.found += count,
             AuditEvent::Looked => self.looked += 1,
+            AuditEvent::Reading(what) => self.note = format!("; {what}"),
             AuditEvent::Subscriptions(_) | AuditEvent::Subscription(..) => {}
         }
     }

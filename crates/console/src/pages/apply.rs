@@ -124,14 +124,21 @@ pub(crate) async fn show(
             let trouble = attempt
                 .filter(|(_, begun, started_ms)| if *begun { is_open } else { loaded.times_ms.1 <= *started_ms })
                 .map(|(trouble, ..)| trouble);
-            // One that another process changes right now looks unfinished too: its lock keeps this one from resuming.
             let mut shown = run_page(shell, &loaded, receipts, trouble);
             let keys: Vec<String> = shown.steps.iter().map(|row| row.key.clone()).collect();
             let run = loaded.id.clone();
-            let (looks, orders) =
-                shared.ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?))).await?;
+            let (looks, orders, is_changing) = shared
+                .ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?, store.is_changing())))
+                .await?;
             shown.look(&looks);
-            let stopped = stopped.or_else(|| stopped_by(&orders, &loaded)).or_else(|| stopped_by_failures(&loaded));
+            // Whoever holds the lock works on the one run that has not ended, whatever stopped it before.
+            let elsewhere = is_open && is_changing;
+            if elsewhere {
+                shown.continues_elsewhere();
+            }
+            let stopped = stopped.filter(|_| !elsewhere);
+            let orders_tell = |orders: &[Order]| if elsewhere { None } else { stopped_by(orders, &loaded) };
+            let stopped = stopped.or_else(|| orders_tell(&orders)).or_else(|| stopped_by_failures(&loaded));
             shown.stopped = stopped.filter(|_| loaded.report().outcome != RunOutcome::Done);
             shown.orders = orders.into_iter().map(order_row).collect();
             page(&shown)
@@ -229,6 +236,15 @@ async fn go_on(
     let (loaded, _) = shared.ask(move |store| read(store, &asked)).await?.ok_or_else(no_such_run)?;
     // A form that is posted twice, or from a page that is not how the run stands any more, does nothing.
     if fields.value("seen") != loaded.times_ms.1.to_string() {
+        return Ok(see_other(&address));
+    }
+    let is_open = matches!(loaded.state.phase(), Phase::Applying | Phase::Undoing);
+    let can_begin = match &kind {
+        ChangeKind::Undo { .. } => loaded.state.steps().iter().any(StepState::is_undoable),
+        ChangeKind::Resume | ChangeKind::Apply(_) => is_open,
+    };
+    // An order that comes to nothing is not kept.
+    if !can_begin {
         return Ok(see_other(&address));
     }
     let from = match &kind {
@@ -385,6 +401,15 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
 }
 
 impl RunPage {
+    /// Says that another process is working on the run, which nobody else can resume until then.
+    fn continues_elsewhere(&mut self) {
+        self.said = "Another process is working on this run.";
+        self.todo =
+            "Reload the page to see how far it is. The process that works on it can be stopped where it was started.";
+        self.can_resume = false;
+        self.trouble = None;
+    }
+
     /// Adds what the wire did after the last entry of the run.
     fn look(&mut self, looks: &BTreeMap<String, NewestLook>) {
         for row in &mut self.steps {

@@ -14,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod server;
 pub(crate) mod sessions;
+mod tag;
 
 use crate::reply::Failure;
 use crate::view::{Ago, Badge, TlsCell, count, kind_word};

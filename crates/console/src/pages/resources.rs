@@ -1,6 +1,7 @@
 //! All resources: every server of an audit, filtered, sorted and paged by what stands in the address.
 
 use super::overview::{Overtaken, changed_after};
+use super::tag::tag_pair;
 use super::{Asked, Paging, Row};
 use crate::reply::{Failure, page, see_other};
 use crate::state::Shared;
@@ -194,7 +195,7 @@ impl View {
             expires_from_ms: expiry.from.map(in_days),
             expires_before_ms: expiry.until.map(in_days),
             no_certificate: expiry.none,
-            tag: self.tag.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())),
+            tag: tag_pair(&self.tag),
             untagged: self.untagged.clone(),
         }
     }
@@ -276,7 +277,7 @@ impl View {
         if !self.expires.is_empty() {
             add(Expiry::read(&self.expires).unwrap_or_default().words(), |view| view.expires.clear());
         }
-        if let Some((name, value)) = self.tag.split_once('=') {
+        if let Some((name, value)) = tag_pair(&self.tag) {
             add(format!("{name}: {value}"), |view| view.tag.clear());
         }
         if !self.untagged.is_empty() {

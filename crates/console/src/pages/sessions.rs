@@ -70,6 +70,10 @@ pub(crate) async fn invite(
     if !is_name(name) {
         return Err(Failure::bad_name().leading_to("/sessions", "Sessions"));
     }
+    // Approvals and the journal record the name: it must not mean two people, or one with two roles.
+    if let Some(other) = shared.sessions.roles_of(name).into_iter().find(|one| *one != role) {
+        return Err(Failure::name_in_use(name, other).leading_to("/sessions", "Sessions"));
+    }
     let identity = SessionUser::named(name, role);
     tracing::info!(person = session.person(), invited = name, %role, "made a sign-in link");
     page(&NewLink::of(&shared, shell, identity, &session)?)

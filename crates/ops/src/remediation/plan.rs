@@ -4,7 +4,7 @@ use super::gate::{AcceptBreakage, ClientEvidence, accepted, impacts};
 use super::preflight::{Preflight, preflight};
 use crate::selection::{Selector, unmatched, unseen as unseen_parts, was_stopped};
 use crate::subscription::read_more;
-use crate::{AuditEvent, AuditRequest, Discovery, RunContext, ScopeError, Tenant, audit, rfc3339};
+use crate::{AuditEvent, AuditRequest, Discovery, PlanReading, RunContext, ScopeError, Tenant, audit, rfc3339};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use hostssl_audit::{Profile, control};
@@ -102,7 +102,7 @@ pub async fn make_plan(
         profile: evidence(&request.profile, &request.goal),
         discovery: request.discovery,
     };
-    let audit = audit(tenants, &looked, context, on_event).await?;
+    let audit = audit(tenants, &looked, context, &mut *on_event).await?;
     let scope = Scope { except: request.except.clone(), ..request.scope.clone() };
     let servers: Vec<&Server> = audit.servers.iter().map(|report| &report.server).collect();
     if let Some((selector, value)) = unmatched(&scope, &servers)
@@ -128,9 +128,10 @@ pub async fn make_plan(
         }
     };
     let clients = impacts(request.clients.as_deref(), &audit, &request.goal, &request.profile, &audit.run.started_at);
-    let (locks, unseen) = locks(tenant, &audit, &request.goal).await;
+    let (locks, unseen) = locks(tenant, &audit, &request.goal, &mut *on_event).await;
     let mut postures: Vec<Posture> = audit.servers.iter().map(ServerReport::posture).collect();
     if request.goal.controls().contains(&FixableControl::LogDownload) {
+        on_event(AuditEvent::Reading(PlanReading::LogSettings(postures.len())));
         postures = read_log_settings(tenant, postures).await;
     }
     let targets: Vec<PlanTarget<'_>> = postures
@@ -161,6 +162,8 @@ pub async fn make_plan(
     };
     let draft = plan(&inputs)?;
     let steps: Vec<&Step> = draft.steps().iter().filter(|step| step.is_executable()).collect();
+    let servers: BTreeSet<String> = steps.iter().map(|step| step.server.to_lowercase()).collect();
+    on_event(AuditEvent::Reading(PlanReading::Permissions(servers.len())));
     let Preflight { missing, untold } = preflight(&tenant.arm, &steps).await;
     let plan = if missing.is_empty() {
         draft
@@ -234,7 +237,12 @@ async fn read_log_settings(tenant: &Tenant, postures: Vec<Posture>) -> Vec<Postu
 }
 
 /// The locks of the subscriptions in which something would be changed.
-async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<ManagementLock>, Vec<Gap>) {
+async fn locks(
+    tenant: &Tenant,
+    audit: &AuditReport,
+    goal: &Goal,
+    on_event: &mut dyn FnMut(AuditEvent<'_>),
+) -> (Vec<ManagementLock>, Vec<Gap>) {
     let concerned = audit.servers.iter().filter(|report| match goal {
         // Which of them it concerns was not judged.
         Goal::Fix { controls, .. } if controls.contains(&FixableControl::LogDownload) => true,
@@ -242,6 +250,7 @@ async fn locks(tenant: &Tenant, audit: &AuditReport, goal: &Goal) -> (Vec<Manage
         Goal::Set { .. } => true,
     });
     let subscriptions: BTreeSet<SubscriptionId> = concerned.map(|report| report.server.subscription()).collect();
+    on_event(AuditEvent::Reading(PlanReading::Locks(subscriptions.len())));
     let listed = subscriptions.iter().map(|id| async move { (id, list_locks(&tenant.arm, id).await) });
     let (mut locks, mut unseen) = (Vec::new(), Vec::new());
     for (id, listing) in join_all(listed).await {

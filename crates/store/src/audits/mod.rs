@@ -47,7 +47,7 @@ pub use types::{
 
 use crate::StoreError;
 use crate::database::{open_for_audits, open_for_reading};
-use crate::directory::{DatabaseFile, prepare};
+use crate::directory::{DatabaseFile, locked, prepare};
 use hostssl_model::{AuditReport, ControlId, ServerReport, Standings, Subscription, Word};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -114,6 +114,12 @@ impl AuditStore {
     /// [`StoreError::Gone`] when it is not.
     pub fn check(&self) -> Result<(), StoreError> {
         self.file.check()
+    }
+
+    /// Whether a process changes servers with this directory now, be it this one or another.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        matches!(locked(&self.directory), Ok(Some(_)))
     }
 
     /// Keeps an audit, whole or not at all.

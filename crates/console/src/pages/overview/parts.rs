@@ -1,5 +1,6 @@
 //! The fleet in parts: by subscription, kind, lowest TLS version and certificate. Each bar filters the list.
 
+use crate::pages::tag::tag_text;
 use crate::view::{Bar, count, floor_word, is_weak, kind_word};
 use hostssl_model::{Floor, Kind, Standings, Word};
 use hostssl_store::{Facets, TagName};
@@ -101,7 +102,7 @@ const OTHER_TAGS: usize = 8;
 
 /// The servers that have a tag.
 pub(crate) fn tag_link(name: &str, value: &str) -> String {
-    link(&[("tag", &format!("{name}={value}"))])
+    link(&[("tag", &tag_text(name, value))])
 }
 
 /// The lowest TLS versions that servers declare, the weakest first.

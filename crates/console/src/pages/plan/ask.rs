@@ -74,15 +74,18 @@ pub(crate) async fn for_many(
     let uri = query.parse().map_err(|_| Failure::bad_form())?;
     let view = axum::extract::Query::<View>::try_from_uri(&uri).map_err(|_| Failure::bad_form())?.0;
     // *All* means all of a view: a form that lost its view must not choose every server.
-    if !view.is_understood() || (!fields.value("all").is_empty() && !fields.has("view")) {
+    let all = match fields.value("all") {
+        "" => false,
+        "1" => true,
+        _ => return Err(Failure::bad_form()),
+    };
+    if !view.is_understood() || (all && !fields.has("view")) {
         return Err(Failure::bad_form());
     }
     let back = view.link();
-    let keys: BTreeSet<String> = match fields.value("all") {
-        "" => fields.values("server").map(str::to_owned).collect(),
-        _ => BTreeSet::new(),
-    };
-    if fields.value("all").is_empty() && keys.is_empty() {
+    let keys: BTreeSet<String> =
+        if all { BTreeSet::new() } else { fields.values("server").map(str::to_owned).collect() };
+    if !all && keys.is_empty() {
         return Err(Failure::nothing_chosen());
     }
     let chosen_keys = keys.len();
