@@ -45,10 +45,15 @@ impl Again {
         Self { root, options: options.map(|id| (id, named(id))).collect() }
     }
 
-    /// The same for what was kept of this simulated Azure: only its scenario leads there. Others are found as they are.
+    /// The same for what was kept of this simulated Azure: only its scenario leads there, whichever one was searched for.
+    /// Others are found as they are.
     pub(crate) fn in_simulation(mut self, scenario: Option<&str>) -> Self {
-        if let Some(scenario) = scenario.filter(|_| self.options.iter().all(|(id, _)| *id != "simulate")) {
-            self.options.push(("simulate", vec![scenario.to_owned()]));
+        if let Some(scenario) = scenario {
+            let named = ("simulate", vec![scenario.to_owned()]);
+            match self.options.iter_mut().find(|(id, _)| *id == "simulate") {
+                Some(given) => *given = named,
+                None => self.options.push(named),
+            }
         }
         self
     }

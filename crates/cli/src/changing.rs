@@ -46,6 +46,7 @@ pub(crate) async fn connect_site(
     if tenant.len() > 1 {
         return Err(CliError::usage("a plan is for one tenant", "plan and apply for each tenant separately"));
     }
+    connect.refuse_ca_file_with_simulation()?;
     let Connected { mut tenants, stop, simulation, .. } = connect_whole(connect, state, tenant, limits, talk).await?;
     let Some(reading) = tenants.pop() else {
         return Err(CliError::usage("there is no tenant to sign in to", "name one with --tenant"));

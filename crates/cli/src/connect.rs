@@ -9,6 +9,7 @@ use hostssl_azure::{Arm, AuthMethod, Cloud, RequestLimits, SignIn, SignedIn, Sto
 use hostssl_azure_sim::{SimTransport, Simulation};
 use hostssl_model::{Scope, Stop};
 use hostssl_ops::Tenant;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -48,6 +49,7 @@ pub(crate) async fn connect(
     limits: &LimitArgs,
     talk: &OutputArgs,
 ) -> Result<Vec<Tenant>, CliError> {
+    connect.refuse_ca_file_with_simulation()?;
     Ok(connect_whole(connect, state, tenants, limits, talk).await?.tenants)
 }
 
@@ -166,6 +168,16 @@ fn end_at_once() {
 impl ConnectArgs {
     /// Fails when options are given that a simulated Azure has no use for. A variable alone is no mistake: it may be meant for
     /// other commands.
+    /// Refuses a CA file that nothing would read, as nothing is connected to.
+    pub(crate) fn refuse_ca_file_with_simulation(&self) -> Result<(), CliError> {
+        let of_environment = std::env::var_os("HOSTSSL_CA_FILE").map(PathBuf::from);
+        if self.simulate.is_none() || self.ca_file.is_none() || self.ca_file == of_environment {
+            return Ok(());
+        }
+        let what = "--ca-file cannot be used with --simulate, which connects to nothing";
+        Err(CliError::usage(what, "leave one of them out"))
+    }
+
     pub(crate) fn refuse_with_simulation(&self) -> Result<(), CliError> {
         if self.simulate.is_none() {
             return Ok(());

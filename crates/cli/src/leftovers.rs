@@ -1,5 +1,6 @@
 //! After an apply: who is still connected in plaintext, and the end of those sessions where that was asked for.
 
+use crate::again::quoted;
 use crate::args::ConnectArgs;
 use crate::changing::{Site, ask, can_ask};
 use crate::error::CliError;
@@ -19,6 +20,7 @@ use hostssl_remediation::{
 use hostssl_sessions::{LeftoverSession, LeftoverSessions};
 use hostssl_store::Store;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Servers that are logged in to at once.
 const AT_ONCE: usize = 32;
@@ -37,7 +39,7 @@ pub(crate) struct LeftoverArgs {
     #[arg(long)]
     terminate_plaintext_sessions: bool,
     /// Do not ask before sessions are ended.
-    #[arg(long, requires = "terminate_plaintext_sessions")]
+    #[arg(long)]
     yes: bool,
     /// Log in as this user, in place of PGUSER or the name that is signed in.
     #[arg(long, value_name = "NAME")]
@@ -45,6 +47,19 @@ pub(crate) struct LeftoverArgs {
 }
 
 impl LeftoverArgs {
+    /// Refuses `--yes` where no session is to be ended: it does not approve the plan, which was read from this file.
+    pub(crate) fn refuse_yes_alone(&self, plan: &Plan, path: &Path) -> Result<(), CliError> {
+        if !self.yes || self.terminate_plaintext_sessions {
+            return Ok(());
+        }
+        let hint = format!(
+            "review the plan with `hostssl plan show {}`, then approve it with --approve {} in place of --yes",
+            quoted(&path.display().to_string()),
+            plan.hash()
+        );
+        Err(CliError::usage("--yes only confirms that sessions are ended, and does not approve a plan", hint))
+    }
+
     /// Whether servers are logged in to.
     pub(crate) fn logs_in(&self) -> bool {
         self.sessions || self.terminate_plaintext_sessions

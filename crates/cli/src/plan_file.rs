@@ -40,7 +40,7 @@ pub(crate) fn read_and_lock(path: &Path) -> Result<(Plan, Option<File>), CliErro
 }
 
 /// Whether `-` stands for standard input. No other process can apply what only this one can read.
-fn is_stdin(path: &Path) -> bool {
+pub(crate) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 

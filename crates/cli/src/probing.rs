@@ -15,7 +15,7 @@ use hostssl_probe::report::EndpointReport;
 use hostssl_probe::target::ProbeTarget;
 use hostssl_probe::transcript::{MessageDirection, TranscriptLine};
 use hostssl_probe::{ProbeOptions, Prober};
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -165,6 +165,17 @@ pub(crate) fn roots_of_file(path: &Path) -> Result<RootStore, String> {
     }
     let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
     RootStore::from_pem(path.display().to_string(), &pem).map_err(|error| error.to_string())
+}
+
+/// The root certificates that standard input has in PEM.
+pub(crate) fn roots_of_stdin() -> Result<RootStore, String> {
+    let mut pem = Vec::new();
+    let read = io::stdin().lock().take(LARGEST_CA_FILE + 1).read_to_end(&mut pem);
+    read.map_err(|error| format!("the certificates on standard input cannot be read: {error}"))?;
+    if pem.len() as u64 > LARGEST_CA_FILE {
+        return Err("the certificates on standard input are larger than 16 MiB".to_owned());
+    }
+    RootStore::from_pem("standard input".to_owned(), &pem).map_err(|error| error.to_string())
 }
 
 /// The listeners of a simulated Azure.

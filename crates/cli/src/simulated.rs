@@ -24,7 +24,12 @@ const CLOUD: &str = "simulated:";
 
 /// The same options where what is shown was kept of this cloud: commands that are printed lead there.
 pub(crate) fn of_cloud(talk: &OutputArgs, cloud: &str) -> OutputArgs {
-    OutputArgs { again: talk.again.clone().in_simulation(cloud.strip_prefix(CLOUD)), ..talk.clone() }
+    OutputArgs { again: talk.again.clone().in_simulation(scenario_of(cloud)), ..talk.clone() }
+}
+
+/// The scenario of a simulated cloud.
+pub(crate) fn scenario_of(cloud: &str) -> Option<&str> {
+    cloud.strip_prefix(CLOUD)
 }
 
 /// A simulated Azure that lasts as long as the console.

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{hostssl, run, simulator};
+use common::{hostssl, run, simulator, start};
 use hostssl_test_support::schema::Schema;
 use serde_json::Value;
 use std::time::Duration;
@@ -452,6 +452,29 @@ fn completed(state: &std::path::Path, words: &[&str]) -> Vec<String> {
     String::from_utf8(bash.stdout).unwrap().lines().map(ToOwned::to_owned).collect()
 }
 
+/// What zsh is offered of the runs, with clap's part left out: its functions are those of zsh's own completion.
+#[cfg(unix)]
+fn completed_by_zsh(state: &std::path::Path, words: &[&str]) -> Option<Vec<String>> {
+    let program = env!("CARGO_BIN_EXE_hostssl");
+    let script = run(&["completion", "zsh"]).stdout;
+    assert_eq!(script.matches("\n_hostssl() {").count(), 1, "clap's function has another name");
+    assert!(script.contains("\n_hostssl_words() {"));
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let asked = format!(
+        "compdef() {{ : }}\n_arguments() {{ return 1 }}\n_describe() {{ return 1 }}\n\
+         compadd() {{ shift; print -rl -- \"$@\" }}\n{script}\n\
+         words=('{program}' {}); CURRENT={}\n_hostssl; true",
+        words.join(" "),
+        words.len() + 1,
+    );
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, asked.as_bytes()).unwrap();
+    // Where there is no zsh, its script is still what it was made of.
+    let zsh = std::process::Command::new("zsh").arg("-f").arg(file.path()).env("HOSTSSL_STATE", state).output().ok()?;
+    assert!(zsh.status.success(), "{}", String::from_utf8_lossy(&zsh.stderr));
+    Some(String::from_utf8(zsh.stdout).unwrap().lines().map(ToOwned::to_owned).collect())
+}
+
 #[cfg(unix)]
 #[test]
 fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
@@ -487,6 +510,102 @@ fn the_shell_completes_the_ids_of_the_runs_that_a_command_takes() {
     assert_eq!(offered(&["undo", "--simulate", "--reason", ""]), (0, 0), "that is the reason");
     assert_eq!(offered(&["audit", "--simulate", ""]), (0, 0));
     assert!(completed(state, &["und"]).contains(&"undo".to_owned()), "what clap completes is still there");
+    let all: Vec<String> = applies.iter().chain(&audits).cloned().collect();
+    let cases: [(&[&str], &[String]); 5] = [
+        (&["undo", "--simulate", ""], &applies),
+        (&["diff", "--simulate", ""], &audits),
+        (&["runs", "show", "--simulate", ""], &all),
+        (&["undo", "--simulate", "--reason", ""], &[]),
+        (&["audit", "--simulate", ""], &[]),
+    ];
+    for (words, expected) in cases {
+        if let Some(mut found) = completed_by_zsh(state, words) {
+            let mut expected = expected.to_vec();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn options_that_would_be_ignored_are_refused() {
+    let cases: [&[&str]; 8] = [
+        &["audit", "--simulate", "--ca-file", "/no/such/file"],
+        &["audit", "--simulate", "--no-save", "--retain", "3"],
+        &["server", "list", "--simulate", "--ca-file", "/no/such/file"],
+        &["plan", "--simulate", "--ca-file", "/no/such/file"],
+        &["plan", "--simulate", "--accept-breakage", "pg-a=one", "--accept-breakage", "PG-A=two"],
+        &["probe", "127.0.0.1:1", "--no-save", "--retain", "3"],
+        &["watch", "--simulate", "--once", "--every", "5m"],
+        &["watch", "--simulate", "--once", "--webhook-secret", "Cargo.toml"],
+    ];
+    for arguments in cases {
+        let done = run(arguments);
+        assert!(done.code == 2 && done.stdout.is_empty(), "{arguments:?}: {} {}", done.code, done.stderr);
+    }
+}
+
+/// Runs the program with a text on standard input.
+fn piped(arguments: &[&str], text: &str) -> common::Done {
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    start(hostssl().args(arguments).stdin(file)).finish()
+}
+
+#[test]
+fn files_can_be_piped() {
+    let bundle = run(&["ca-bundle"]).stdout;
+    let checked = piped(&["ca-bundle", "check", "-"], &bundle);
+    assert!(
+        checked.code == 0 && checked.stdout.starts_with("standard input\n"),
+        "{}{}",
+        checked.stdout,
+        checked.stderr
+    );
+    assert_eq!(piped(&["ca-bundle", "check", "-"], "no certificate").code, 2);
+
+    // A waiver is proposed as text to paste, which is what the other commands read.
+    let proposed = run(&[
+        "waivers",
+        "add",
+        "-",
+        "--control",
+        "require-secure-transport",
+        "--scope",
+        "/subscriptions/20000000-0000-4000-8000-000000000001",
+        "--owner",
+        "ada",
+        "--approver",
+        "bob",
+        "--expires",
+        &(jiff::Timestamp::now() + jiff::Span::new().hours(24 * 30)).to_string()[..10],
+        "--reason",
+        "a test",
+    ]);
+    assert!(
+        proposed.code == 0 && proposed.stdout.starts_with("[[waiver]]\n"),
+        "{}{}",
+        proposed.stdout,
+        proposed.stderr
+    );
+    assert_eq!(piped(&["waivers", "check", "-"], &proposed.stdout).code, 0);
+    assert!(piped(&["waivers", "list", "-"], &proposed.stdout).stdout.contains("a test"));
+    assert_eq!(piped(&["waivers", "check", "-"], "[[waiver]]\ncontrol = 1\n").code, 2);
+    assert!(!std::path::Path::new("-").exists());
+
+    // It stands beside the failures of a kept audit too.
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().to_str().unwrap();
+    run(&["audit", "--simulate", "--state", state, "-q"]);
+    let show = ["runs", "show", "latest", "--simulate", "--state", state, "-o", "json", "--waivers", "-"];
+    let shown = piped(&show, &proposed.stdout);
+    let waived = json(&shown.stdout);
+    let findings =
+        waived["servers"].as_array().unwrap().iter().flat_map(|server| server["findings"].as_array().unwrap());
+    let covered = findings.filter(|finding| finding["waiver"]["owner"] == "ada").count();
+    assert!(shown.code == 0 && covered > 0, "{}", shown.stderr);
 }
 
 #[test]
@@ -588,7 +707,7 @@ fn a_deadline_ends_in_a_valid_partial_report() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut audit = common::start(hostssl().args(["audit", "--simulate", "-o", "csv"]));
+    let mut audit = start(hostssl().args(["audit", "--simulate", "-o", "csv"]));
     audit.close_stdout();
     let done = audit.finish();
     // As for a signal that the reader is gone: a verdict over a part would be none.

@@ -149,6 +149,31 @@ fn an_audit_of_one_control_does_not_count_as_one_of_everything() {
 }
 
 #[test]
+fn what_is_printed_leads_to_the_scenario_of_the_run() {
+    let state = State::new("scenario");
+    let plan = state.0.join("plan.json").display().to_string();
+    let kept = |arguments: &[&str]| run(&[arguments, &["--state", state.path()]].concat());
+    let planned = ["plan", "--simulate", "readonly", "-o", "json", "--out", &plan, "--accept-breakage", "*=a test"];
+    let planned = kept(&planned).stdout;
+    let hash = planned.split("\"hash\": \"").nth(1).unwrap().split('"').next().unwrap();
+    // To confirm is not to approve, and a plan of a simulation needs one.
+    let confirmed = kept(&["apply", &plan, "--simulate", "readonly", "--yes"]);
+    assert!(confirmed.code == 2 && confirmed.stderr.contains(&format!("--approve {hash}")), "{}", confirmed.stderr);
+    let real = kept(&["apply", &plan, "--approve", hash]);
+    assert!(real.code == 2 && real.stderr.contains("add --simulate readonly"), "{}", real.stderr);
+    // A run of that scenario that has not ended, as after a crash.
+    let store = hostssl_store::Store::open(&state.0.join("simulated")).unwrap();
+    let parsed = hostssl_remediation::Plan::parse(&std::fs::read_to_string(&plan).unwrap()).unwrap();
+    let id = hostssl_remediation::RunId::new("broken-off").unwrap();
+    let first = hostssl_remediation::JournalRecord { at_ms: 1, event: hostssl_remediation::JournalEvent::RunStarted };
+    let new = hostssl_remediation::NewRun { id: &id, plan: &parsed, principal: parsed.principal(), first: &first };
+    futures::executor::block_on(hostssl_remediation::Journal::begin(&store, &new)).unwrap();
+    drop(store);
+    let listed = kept(&["runs", "--simulate"]);
+    assert!(listed.stderr.contains("resume broken-off --simulate readonly"), "{}", listed.stderr);
+}
+
+#[test]
 fn a_pipeline_fails_for_what_is_new_alone() {
     let state = State::new("gated");
     let audit = |arguments: &[&str]| {

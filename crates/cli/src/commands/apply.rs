@@ -1,5 +1,6 @@
 //! `hostssl apply`, `resume` and `undo`.
 
+use crate::again::quoted;
 use crate::args::{
     ConnectArgs, JudgeArgs, ListArgs, OutputArgs, PaceArgs, RunList, StateArgs, Suggested, TableArgs, duration, latest,
     name, reason,
@@ -9,6 +10,7 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::leftovers::{LeftoverArgs, Leftovers};
+use crate::simulated::scenario_of;
 use crate::state::{find_change, new_run};
 use crate::{names, plan_file, stdout};
 use clap::Args;
@@ -116,10 +118,12 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     let route = args.judge.route_with(&args.connect, args.leftovers.logs_in())?;
     let leftovers = Leftovers::new(&args.leftovers, &args.connect, args.judge.way())?;
     let (plan, _lock) = plan_file::read_and_lock(&args.plan)?;
+    args.leftovers.refuse_yes_alone(&plan, &args.plan)?;
+    refuse_unsimulated(&plan, &args.connect)?;
     let approved = match &args.approve {
         Some(hash) => Approved::new(plan.clone(), hash)?,
         None => {
-            let path = args.plan.display();
+            let path = quoted(&args.plan.display().to_string());
             let instead = format!("review it with `hostssl plan show {path}`, then add --approve {}", plan.hash());
             let again = format!("the plan is still valid: run `hostssl apply {path}` again when you are ready");
             let names = names::kept(&args.state, args.connect.simulate.is_some());
@@ -151,6 +155,17 @@ pub(crate) fn apply(args: &ApplyArgs, talk: &OutputArgs) -> Result<Exit, CliErro
     // Servers were changed: that is reported, whatever happened to the sessions.
     let exit = write_report_with(&report, sessions.as_deref().unwrap_or_default(), &names, &args.value, &shape, talk)?;
     sessions.map(|_| exit)
+}
+
+/// Refuses a plan of a simulation without one, before anybody is asked to approve it.
+fn refuse_unsimulated(plan: &Plan, connect: &ConnectArgs) -> Result<(), CliError> {
+    match scenario_of(plan.cloud()) {
+        Some(scenario) if connect.simulate.is_none() => Err(CliError::usage(
+            format!("the plan is for the simulated Azure `{scenario}`"),
+            format!("add --simulate {scenario}"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Shows a plan on the terminal and asks. `instead` is what to do without a terminal, `again` what to do after a no.

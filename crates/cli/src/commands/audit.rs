@@ -91,6 +91,7 @@ pub(crate) struct WireArgs {
 }
 
 pub(crate) fn run(args: &AuditArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
+    args.run.connect.refuse_ca_file_with_simulation()?;
     let profile = profile(&args.run)?;
     let query = stdout::query(args.query.as_deref())?;
     let outputs = Outputs::of(&args.output)?;

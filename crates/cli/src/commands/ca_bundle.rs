@@ -6,7 +6,8 @@ use crate::connect::block_on;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::libpq;
-use crate::probing::{prober, roots_of_file};
+use crate::plan_file::is_stdin;
+use crate::probing::{prober, roots_of_file, roots_of_stdin};
 use crate::route::RouteArgs;
 use crate::stdout;
 use clap::{Args, Subcommand};
@@ -50,7 +51,7 @@ enum CaBundleCommand {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The file in PEM, as sslrootcert names it.
+    /// The file in PEM, as sslrootcert names it; - for standard input.
     file: PathBuf,
     /// A server, in any form that `hostssl probe` takes; may be repeated. Without one, only the file itself is checked.
     #[arg(long, value_name = "TARGET")]
@@ -87,7 +88,8 @@ struct Checked {
 
 fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let hint = "name a file of PEM certificates; `hostssl ca-bundle > azure-ca.pem` writes one";
-    let store = roots_of_file(&args.file).map_err(|why| CliError::usage(why, hint))?;
+    let store = if is_stdin(&args.file) { roots_of_stdin() } else { roots_of_file(&args.file) };
+    let store = store.map_err(|why| CliError::usage(why, hint))?;
     let contents = BundleContents::of(&store, jiff::Timestamp::now().as_second());
     // The file alone counts: what else this machine trusts is not what the client trusts.
     let environment = libpq::environment(Some(&args.file))?;
@@ -135,7 +137,8 @@ fn exit(contents: &BundleContents, checked: &[Checked]) -> Exit {
 }
 
 fn write(out: &mut dyn Write, file: &Path, contents: &BundleContents, checked: &[Checked]) -> io::Result<()> {
-    writeln!(out, "{}", safe(&file.display().to_string()))?;
+    let name = if is_stdin(file) { "standard input".to_owned() } else { file.display().to_string() };
+    writeln!(out, "{}", safe(&name))?;
     for (name, is_present) in &contents.azure_roots {
         writeln!(out, "  {}: {name}", if *is_present { "present" } else { "missing" })?;
     }

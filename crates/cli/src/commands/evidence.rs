@@ -10,7 +10,8 @@ use crate::outputs::replace;
 use crate::state::{find_audit, nothing_kept};
 use crate::stdout;
 use clap::{Args, Subcommand};
-use gather::{Gathered, rules, utc};
+pub(crate) use gather::rules;
+use gather::{Gathered, utc};
 use hostssl_audit::lay_waivers;
 use hostssl_evidence::{
     AllowedSigners, MANIFEST, PackFile, PackSigner, pack_files, verify, write_archive, write_check,

@@ -3,7 +3,7 @@
 mod args;
 
 pub(crate) use args::{MakePlanArgs, PlanArgs};
-use args::{PlanCheckArgs, PlanCommand};
+use args::{PlanCheckArgs, PlanCommand, refuse_two_reasons};
 
 use crate::again::quoted;
 use crate::args::{OutputArgs, StateArgs, TableArgs};
@@ -202,6 +202,7 @@ impl MakePlanArgs {
             let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
             CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
         })?;
+        refuse_two_reasons(&self.accept_breakage)?;
         if self.canary_size > self.wave_size {
             return Err(CliError::usage(
                 "--canary-size is more than --wave-size",

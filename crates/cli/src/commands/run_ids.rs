@@ -4,11 +4,14 @@
 use clap_complete::Shell;
 
 /// The script with the ids of the runs that a command takes: those that changed servers for `resume` and `undo`, audits
-/// for `diff`, `evidence` and `runs judge`, all of them for `runs show`. Shells other than bash and fish complete only fixed words.
+/// for `diff`, `evidence` and `runs judge`, all of them for `runs show`. Shells other than bash, fish and zsh complete only
+/// fixed words.
 pub(super) fn with_runs(shell: Shell, script: &str) -> String {
     match shell {
         Shell::Bash => format!("{script}{BASH}"),
         Shell::Fish => format!("{script}{FISH}"),
+        // clap's function gets another name, and is called by one that adds the runs.
+        Shell::Zsh => script.replacen("\n_hostssl() {", &format!("{ZSH}\n_hostssl_words() {{"), 1),
         _ => script.to_owned(),
     }
 }
@@ -40,6 +43,37 @@ _hostssl_runs() {
 }
 
 complete -F _hostssl_runs -o bashdefault -o default hostssl
+"#;
+
+/// Before clap's function, which it calls first.
+const ZSH: &str = r#"
+_hostssl() {
+    local -a typed=("${words[@]}")
+    local at=$CURRENT query index
+    local -a where
+    _hostssl_words "$@"
+    local found=$?
+    case "${typed[2]} ${typed[3]}" in
+        "evidence verify") return found ;;
+        "resume "*|"undo "*) query="[?kind=='apply'].run" ;;
+        "diff "*|"evidence "*|"runs judge") query="[?kind=='audit'].run" ;;
+        "runs show") query="[].run" ;;
+        *) return found ;;
+    esac
+    [[ ${typed[at]} == -* ]] && return found
+    case "${typed[at-1]}" in
+        -y|--yes|-q|--quiet|-v|-vv|--verbose|--simulate|--simulate=*|--settle-only|--no-color) ;;
+        -*) return found ;;
+    esac
+    for (( index = 3; index < at; index++ )); do
+        case "${typed[index]}" in
+            --simulate*) where+=(--simulate) ;;
+            --state) where+=(--state "${typed[index+1]}") ;;
+        esac
+    done
+    compadd -- ${(f)"$("${typed[1]}" runs --all --quiet -o tsv --query "${query}" "${where[@]}" 2>/dev/null)"} && found=0
+    return found
+}
 "#;
 
 const FISH: &str = r#"

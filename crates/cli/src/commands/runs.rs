@@ -37,7 +37,13 @@ fn show(args: &RunsShowArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(args.value.query.as_deref())?;
     let (reader, run) = find_run(&args.state, args.of.simulated(), &args.run)?;
     if let Some(audit) = reader.audit(run.as_str())? {
-        return audits::show(&reader, &audit, &args.value, talk);
+        return audits::show(&reader, &audit, args, talk);
+    }
+    if args.waivers.is_some() {
+        return Err(CliError::usage(
+            format!("run {run} is no audit, and has no failures to waive"),
+            "leave out --waivers",
+        ));
     }
     if let Some(probe) = reader.probe(run.as_str())? {
         return probes::show(&reader, &probe, &args.value, talk);

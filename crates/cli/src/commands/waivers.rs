@@ -4,6 +4,7 @@ use crate::args::{OutputArgs, Suggested, ValueFormat, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::outputs::{lock_folder_of, replace};
+use crate::plan_file::is_stdin;
 use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_audit::{NewWaiver, Profile, read_waivers};
@@ -12,7 +13,7 @@ use hostssl_formats::{Shape, waiver_text};
 use hostssl_model::Waiver;
 use jiff::civil::Date;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// The default name of the file.
@@ -56,7 +57,7 @@ pub(crate) enum WaiversCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct WaiverFileArgs {
-    /// The file.
+    /// The file; - for standard input, and with add, to print the waiver for others to paste.
     #[arg(value_name = "FILE", default_value = FILE)]
     file: PathBuf,
     /// The profile, which limits how long a waiver may last.
@@ -132,7 +133,11 @@ pub(crate) fn understood_on(day: Date, path: &Path, text: &str, profile: &Profil
 /// The text of a file of waivers.
 pub(crate) fn text(path: &Path) -> Result<String, CliError> {
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let file: Box<dyn Read> = if is_stdin(path) {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|error| unreadable(path, &error))?)
+    };
     file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
     if text.len() as u64 > MAX_BYTES {
         return Err(unreadable(path, &ErrorKind::FileTooLarge.into()));
@@ -187,28 +192,15 @@ fn list(args: &ListWaiversArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 
 fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let (file, profile) = (&args.of.file, profile(&args.of.profile)?);
+    let entry = entry(args, &profile)?;
+    if is_stdin(file) {
+        return stdout::write(|out| out.write_all(entry.as_bytes())).map(|()| Exit::AllPass);
+    }
     // Held until the file is written: of two that add to it at once, the second reads what the first has written.
     let _lock = lock_folder_of(file);
     let before = if file.try_exists().unwrap_or(true) { text(file)? } else { String::new() };
     // A file that is damaged already is neither made worse nor repaired.
     let known = understood(file, &before, &profile)?.len();
-    let waiver = NewWaiver {
-        control: &args.control,
-        scope: &args.scope,
-        owner: &args.owner,
-        reason: &args.reason,
-        approvers: &args.approver,
-        expires: &args.expires,
-        compensating_control: args.compensating_control.as_deref(),
-        ticket: args.ticket.as_deref(),
-    };
-    let entry = waiver.to_toml();
-    let refused = |error: CliError| error.with_hint("correct the options; nothing was written".to_owned());
-    let alone = read_waivers(&entry, today(), profile.settings.waiver_days);
-    let alone = alone.map_err(|error| refused(CliError::usage(error.what, "")))?;
-    if let Some(broken) = alone.iter().find(|waiver| !waiver.is_in_effect()) {
-        return Err(refused(CliError::usage(waiver_text::not_in_effect(broken), "")));
-    }
     let gap = if before.is_empty() || before.ends_with("\n\n") {
         ""
     } else if before.ends_with('\n') {
@@ -226,4 +218,26 @@ fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
         say!("added to {}; it counts when the file is given to `hostssl audit --waivers FILE`", file.display());
     }
     Ok(Exit::AllPass)
+}
+
+/// The waiver as it stands in a file.
+fn entry(args: &AddWaiverArgs, profile: &Profile) -> Result<String, CliError> {
+    let waiver = NewWaiver {
+        control: &args.control,
+        scope: &args.scope,
+        owner: &args.owner,
+        reason: &args.reason,
+        approvers: &args.approver,
+        expires: &args.expires,
+        compensating_control: args.compensating_control.as_deref(),
+        ticket: args.ticket.as_deref(),
+    };
+    let entry = waiver.to_toml();
+    let refused = |error: CliError| error.with_hint("correct the options; nothing was written".to_owned());
+    let alone = read_waivers(&entry, today(), profile.settings.waiver_days);
+    let alone = alone.map_err(|error| refused(CliError::usage(error.what, "")))?;
+    if let Some(broken) = alone.iter().find(|waiver| !waiver.is_in_effect()) {
+        return Err(refused(CliError::usage(waiver_text::not_in_effect(broken), "")));
+    }
+    Ok(entry)
 }

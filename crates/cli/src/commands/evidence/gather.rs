@@ -60,7 +60,7 @@ impl Gathered {
 }
 
 /// The profile of this name; the default one for a profile of another version of hostssl.
-pub(super) fn rules(name: &str) -> Profile {
+pub(crate) fn rules(name: &str) -> Profile {
     let newest = || Profile::all().into_iter().next();
     Profile::find_for(name, true).ok().or_else(newest).unwrap_or_else(|| unreachable!("there are profiles"))
 }

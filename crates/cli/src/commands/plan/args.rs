@@ -4,7 +4,9 @@ use crate::args::{
     ConnectArgs, DiscoveryArg, LimitArgs, ListArgs, PlanList, ScopeArgs, SelectArgs, SimulatedArgs, StateArgs,
     Suggested, TableArgs, duration, fixable_controls, name, profiles,
 };
+use crate::error::CliError;
 use clap::{Args, Subcommand};
+use hostssl_formats::safe;
 use hostssl_model::untrusted::is_harmful;
 use hostssl_ops::AcceptBreakage;
 use hostssl_remediation::{LintCode, WaveBy};
@@ -78,12 +80,26 @@ pub(crate) struct MakePlanArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Pace")]
     pub(crate) max_servers: Option<u32>,
     /// Plan for these servers although clients would be refused, or were not observed enough, by the kept census: by name,
-    /// pattern or tag:NAME=VALUE, with the reason; may be repeated. The plan, the journal and the receipts record who
-    /// accepted it.
+    /// pattern or tag:NAME=VALUE, with the reason; may be repeated, and the first that names a server counts for it. The plan,
+    /// the journal and the receipts record who accepted it.
     #[arg(long, value_name = "SERVER=REASON", value_parser = accepted_breakage, help_heading = "Clients")]
     pub(crate) accept_breakage: Vec<AcceptBreakage>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+/// Refuses a second reason for the same servers, which would not be kept.
+pub(super) fn refuse_two_reasons(accepted: &[AcceptBreakage]) -> Result<(), CliError> {
+    let again = accepted.iter().enumerate().find(|(index, one)| {
+        accepted.iter().take(*index).any(|other| other.selector.eq_ignore_ascii_case(&one.selector))
+    });
+    match again {
+        None => Ok(()),
+        Some((_, one)) => Err(CliError::usage(
+            format!("--accept-breakage has two reasons for {}", safe(&one.selector)),
+            "give one reason for each server or pattern",
+        )),
+    }
 }
 
 /// Servers, and why their clients may be refused.

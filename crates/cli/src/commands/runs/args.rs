@@ -2,6 +2,7 @@
 
 use crate::args::{AuditFormat, ListArgs, RunsList, SimulatedArgs, StateArgs, Suggested, TableArgs, latest, profiles};
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -43,6 +44,9 @@ pub(crate) struct RunsShowArgs {
     pub(crate) state: StateArgs,
     #[command(flatten)]
     pub(crate) of: SimulatedArgs,
+    /// A file of waivers to show beside the failures of an audit that they cover today; - for standard input.
+    #[arg(long, value_name = "FILE", help_heading = "Output options")]
+    pub(crate) waivers: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) value: KeptArgs,
 }

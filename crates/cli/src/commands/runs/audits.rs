@@ -1,26 +1,33 @@
 //! Audits that are kept: shown as they were, or evaluated again by other rules.
 
-use super::args::{KeptArgs, RunsJudgeArgs};
+use super::args::{KeptArgs, RunsJudgeArgs, RunsShowArgs};
 use crate::args::{AuditFormat, OutputArgs};
-use crate::commands::audit;
+use crate::commands::evidence::rules;
+use crate::commands::{audit, waivers};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::simulated::of_cloud;
 use crate::state::find_run;
 use crate::stdout;
-use hostssl_audit::Profile;
+use hostssl_audit::{Profile, lay_waivers};
 use hostssl_formats::Shape;
+use hostssl_model::AuditReport;
 use hostssl_ops::judge_again;
 use hostssl_store::{AuditEntry, StoreError, StoreReader};
 
-/// Writes an audit as `hostssl audit` did.
+/// Writes an audit as `hostssl audit` did, with the waivers that cover its failures today.
 pub(super) fn show(
     reader: &StoreReader,
     audit: &AuditEntry,
-    value: &KeptArgs,
+    args: &RunsShowArgs,
     talk: &OutputArgs,
 ) -> Result<Exit, CliError> {
-    write(reader, audit, None, value, talk)?;
+    let mut report = reader.audit_report(audit)?;
+    if let Some(path) = &args.waivers {
+        let waivers = waivers::load(path, &rules(&report.run.profile))?;
+        lay_waivers(&mut report, &path.display().to_string(), waivers);
+    }
+    write(&report, &args.value, talk)?;
     Ok(Exit::AllPass)
 }
 
@@ -44,24 +51,13 @@ pub(super) fn judge(args: &RunsJudgeArgs, talk: &OutputArgs) -> Result<Exit, Cli
         let known: Vec<String> = Profile::all().iter().map(ToString::to_string).collect();
         CliError::usage(error.to_string(), format!("profiles are {}", known.join(", ")))
     })?;
-    write(&reader, &audit, Some(&profile), &args.value, talk)
+    write(&judge_again(reader.audit_report(&audit)?, &profile), &args.value, talk)
 }
 
-fn write(
-    reader: &StoreReader,
-    audit: &AuditEntry,
-    profile: Option<&Profile>,
-    value: &KeptArgs,
-    talk: &OutputArgs,
-) -> Result<Exit, CliError> {
+fn write(report: &AuditReport, value: &KeptArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let query = stdout::query(value.query.as_deref())?;
     stdout::refuse_query(query.as_ref(), value.output)?;
-    let report = reader.audit_report(audit)?;
-    let report = match profile {
-        Some(profile) => judge_again(report, profile),
-        None => report,
-    };
     let shape = Shape { wide: value.output == AuditFormat::Wide, ..Shape::AS_IS };
-    audit::write(&report, value.output, query.as_ref(), &shape, 0, &of_cloud(talk, &report.run.cloud))?;
-    Ok(Exit::of_audit(&report))
+    audit::write(report, value.output, query.as_ref(), &shape, 0, &of_cloud(talk, &report.run.cloud))?;
+    Ok(Exit::of_audit(report))
 }

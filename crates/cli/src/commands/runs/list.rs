@@ -4,6 +4,7 @@ use super::args::RunsArgs;
 use crate::args::OutputArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::simulated::of_cloud;
 use crate::state::instant;
 use crate::stdout;
 use hostssl_formats::output::Format;
@@ -31,7 +32,8 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
         Ok(reader) => {
             let (runs, total) = reader.kept_runs(Page { number: 0, size })?;
             // It may be older than what is listed.
-            (runs, total, reader.unfinished()?)
+            let unfinished = reader.unfinished()?.map(|run| (of_cloud(talk, &cloud_of(&reader, &run)), run));
+            (runs, total, unfinished)
         }
         Err(StoreError::NoState(_)) => (Vec::new(), 0, None),
         Err(error) => return Err(error.into()),
@@ -53,11 +55,17 @@ pub(super) fn write(args: &RunsArgs, talk: &OutputArgs) -> Result<Exit, CliError
         let noun = if older == 1 { "run is" } else { "runs are" };
         say!("the newest {} of {total}; {older} older {noun} not listed: --all, or --limit {total}", runs.len());
     }
-    if let (Some(run), false) = (unfinished, talk.quiet) {
+    if let (Some((talk, run)), false) = (unfinished, talk.quiet) {
         let resume = talk.again.command(&format!("hostssl resume {}", run.id));
         say!("next: {resume}    # it has not ended");
     }
     Ok(Exit::AllPass)
+}
+
+/// The cloud whose servers a run changes; none where its plan cannot be read, which `runs show` reports.
+fn cloud_of(reader: &StoreReader, run: &RunEntry) -> String {
+    let loaded = reader.load(&run.id).ok().and_then(|stored| stored.load().ok());
+    loaded.map(|loaded| loaded.plan.cloud().to_owned()).unwrap_or_default()
 }
 
 /// Whether no run is kept there.
