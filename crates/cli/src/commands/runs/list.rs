@@ -10,7 +10,7 @@ use crate::stdout;
 use hostssl_formats::output::Format;
 use hostssl_formats::{runs_json, runs_text, safe};
 use hostssl_model::Word;
-use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, StoreError, StoreReader};
+use hostssl_store::{AuditEntry, KeptRun, Page, ProbeEntry, RunEntry, StoreError, StoreReader};
 use std::io::{self, Write};
 use std::path::Path;
 
