@@ -129,7 +129,7 @@ async fn an_approver_gives_access_and_takes_it() {
     let row = list.split("<tr>").find(|row| row.contains("Bob B.")).unwrap();
     assert!(row.contains("planner") && row.contains("link"), "{row}");
     assert!(!list.contains(bob.cookie.split_once('=').unwrap().1), "the secret is on the page");
-    // His name is taken as long as he is there: approvals and the journal know nobody better.
+    // His name is taken as long as he is there: approvals and the journal know no other.
     for fields in ["&name=bob+b.&role=approver", "&name=+Bob+B.&role=viewer"] {
         let taken = ada.post("/sessions", fields).await;
         assert!(

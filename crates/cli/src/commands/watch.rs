@@ -133,7 +133,7 @@ impl Watch<'_> {
                     }
                 }
                 Ok(None) => return Ok(Exit::ReaderGone),
-                // Whoever stops a watch while it signs in has stopped it, and nothing has failed.
+                // A watch that is stopped while it signs in has not failed.
                 Err(_) if !once && signals.next().now_or_never().is_some() => return Ok(self.stopped(Exit::Failed)),
                 Err(error) if self.is_first || once => return Err(error),
                 // An outage must not end the watch, after which no change would be reported.
@@ -214,7 +214,7 @@ impl Watch<'_> {
         Ok(if is_told { exit } else { Exit::Failed })
     }
 
-    /// Writes what changed. A reader that does not read holds up a thread of its own, for which nobody waits at the end, and
+    /// Writes what changed. A reader that does not read holds up a thread of its own, which the end does not wait for, and
     /// not the signals.
     async fn show(&self, before: Arc<AuditReport>, after: Arc<AuditReport>) -> Result<(), CliError> {
         let (output, talk, known) = (self.args.output, self.talk.clone(), self.known.clone());

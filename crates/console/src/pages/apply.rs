@@ -131,7 +131,7 @@ pub(crate) async fn show(
                 .ask(move |store| Ok((store.newest_looks(&keys)?, store.orders(&run)?, store.is_changing())))
                 .await?;
             shown.look(&looks);
-            // Whoever holds the lock works on the one run that has not ended, whatever stopped it before.
+            // The process that holds the lock works on the one run that has not ended, whatever stopped it before.
             let elsewhere = is_open && is_changing;
             if elsewhere {
                 shown.continues_elsewhere();
@@ -401,7 +401,7 @@ fn run_page(shell: Shell, loaded: &LoadedRun, receipts: Vec<WriteReceipt>, troub
 }
 
 impl RunPage {
-    /// Says that another process is working on the run, which nobody else can resume until then.
+    /// Says that another process is working on the run, which no one else can resume until then.
     fn continues_elsewhere(&mut self) {
         self.said = "Another process is working on this run.";
         self.todo =
