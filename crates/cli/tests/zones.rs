@@ -201,6 +201,11 @@ fn a_check_names_rules_that_match_nothing_and_servers_in_no_zone() {
     let covered: Value = serde_json::from_str(&check(&["-o", "json"]).stdout).unwrap();
     assert_eq!((&covered["rules"][0]["servers"], &covered["uncovered"]), (&1.into(), &Value::Array(Vec::new())));
 
+    let nowhere = folder.text("none.toml");
+    let first = run(&["zones", "check", "--simulate", "-q", "--zones", &nowhere]);
+    assert_eq!(first.code, 3);
+    assert!(first.stderr.contains("none.toml yet") && first.stdout.contains(LEDGER), "{}", first.stderr);
+
     std::fs::write(&zones, "[[rule]]\nzone = \"lab\"\nserver = \"no-such-*\"\n").unwrap();
     let done = check(&[]);
     assert_eq!(done.code, 3, "{}", done.stderr);

@@ -89,18 +89,32 @@ impl ZoneTargets {
     ///
     /// None that a list can cause.
     pub fn value(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self.document())
+    }
+
+    /// Writes the list.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the writer returns.
+    pub fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        crate::write_json(out, &self.document())?;
+        writeln!(out)
+    }
+
+    fn document(&self) -> Document {
         let target = |target: &ProbeTarget| Target {
             host: target.host.clone(),
             port: target.port,
             user: target.user.clone(),
             databases: target.databases.clone(),
         };
-        serde_json::to_value(Document {
+        Document {
             schema: SCHEMA.to_owned(),
             zone: self.zone.clone(),
             made_at: self.made_at.to_string(),
             targets: self.targets.iter().map(target).collect(),
-        })
+        }
     }
 
     /// Reads a list.

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use hostssl_formats::output::Format;
 use hostssl_formats::targets_json::ZoneTargets;
 use hostssl_formats::zones_json::{self, ZoneCoverage};
-use hostssl_formats::{Shape, SubscriptionNames, safe, write_json, zones_text as zones_table};
+use hostssl_formats::{Shape, SubscriptionNames, safe, zones_text as zones_table};
 use hostssl_model::{Gap, Server, ZoneRule, is_zone_name, nearest};
 use hostssl_ops::{ZonedServer, ZonedServers, list_zones, read_zones, zone_rule_to_toml, zone_targets};
 use std::path::PathBuf;
@@ -195,7 +195,14 @@ fn add(args: &AddZoneArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
 }
 
 fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
-    let rules = load_zones(&args.read.of.file)?;
+    let file = &args.read.of.file;
+    // Before there are rules, it says which are needed.
+    let rules = if file.try_exists().unwrap_or(true) {
+        load_zones(file)?
+    } else {
+        say!("note: there is no {} yet", file.display());
+        Vec::new()
+    };
     let found = read(&args.read, &rules, talk)?;
     let mut servers = vec![0; rules.len()];
     for rule in found.servers.iter().filter_map(|one| one.rule) {
@@ -214,7 +221,7 @@ fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     tell_gaps(&found);
     let idle = rules.iter().zip(&servers).filter(|(_, count)| **count == 0);
     for (rule, _) in idle.clone() {
-        let place = format!("{}:{}", args.read.of.file.display(), rule.line);
+        let place = format!("{}:{}", file.display(), rule.line);
         say!(
             "warning: {place}: no server is left for the rule of zone {}: {}",
             rule.zone,
@@ -269,8 +276,7 @@ fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     }
     let count = targets.len();
     let list = ZoneTargets { zone: args.zone.clone(), made_at: jiff::Timestamp::now(), targets };
-    let value = list.value().map_err(|error| CliError::defect(&error))?;
-    stdout::write(|out| write_json(out, &value).and_then(|()| writeln!(out)))?;
+    stdout::write(|out| list.write(out))?;
     let exit = tell_gaps(&found);
     if !talk.quiet {
         say!("{count} endpoints; on a machine in the zone, `hostssl probe --targets FILE -o json` prints what it sees");
@@ -289,7 +295,7 @@ async fn list_servers(args: &ZoneReadArgs, rules: &[ZoneRule], talk: &OutputArgs
 
 /// Says what could not be listed, and how the command ends.
 fn tell_gaps(found: &ZonedServers) -> Exit {
-    let names = found.servers.iter().map(|one| (one.subscription.id.as_str(), &*one.subscription.name));
+    let names = found.subscriptions.iter().map(|one| (one.id.as_str(), &*one.name));
     stdout::warn_of_gaps(&found.gaps, &SubscriptionNames::new(names));
     if found.gaps.iter().any(|gap| gap.blind.reason.blinds()) { Exit::Incomplete } else { Exit::AllPass }
 }

@@ -29,6 +29,8 @@ pub struct ZonedServer {
 pub struct ZonedServers {
     /// In the order of the subscriptions' names, then of their ids.
     pub servers: Vec<ZonedServer>,
+    /// Every subscription in scope.
+    pub subscriptions: Vec<Arc<Subscription>>,
     /// What could not be checked.
     pub gaps: Vec<Gap>,
 }
@@ -45,7 +47,11 @@ const SERVERS_AT_ONCE: usize = 64;
 /// [`ScopeError`] when the scope names what does not exist.
 pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -> Result<ZonedServers, ScopeError> {
     let visible = resolve_scope(tenants, scope).await?;
-    let mut all = ZonedServers { servers: Vec::new(), gaps: visible.gaps };
+    let mut all = ZonedServers {
+        servers: Vec::new(),
+        subscriptions: visible.subscriptions.iter().map(|(subscription, _)| Arc::clone(subscription)).collect(),
+        gaps: visible.gaps,
+    };
     let lists: Vec<_> = stream::iter(&visible.subscriptions)
         .map(|(subscription, tenant)| async move {
             (subscription, tenant, servers_of_subscription(&tenant.arm, subscription, scope).await)
