@@ -1,6 +1,6 @@
 //! `--zones` and `--looks`: what was seen of the listeners from elsewhere.
 
-use crate::args::duration;
+use crate::args::{StateArgs, duration};
 use crate::error::CliError;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ZoneLooks};
@@ -56,8 +56,8 @@ impl VantageArgs {
         }
     }
 
-    /// What was seen from elsewhere, and what should have been.
-    pub(crate) fn vantages(&self) -> Result<Arc<Vantages>, CliError> {
+    /// What was seen from elsewhere, and what should have been; the state has the changes that were made since.
+    pub(crate) fn vantages(&self, state: &StateArgs, simulated: bool) -> Result<Arc<Vantages>, CliError> {
         let rules = self.zones.as_deref().map(load_zones).transpose()?.unwrap_or_default();
         let now = Timestamp::now();
         let looks: Vec<Looks> = self.looks.iter().map(|path| load_looks(path, now)).collect::<Result<_, _>>()?;
@@ -69,7 +69,13 @@ impl VantageArgs {
                 return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
             }
         }
-        Ok(Arc::new(Vantages::new(rules, looks, now, longest)))
+        let changes = if looks.is_empty() {
+            Vec::new()
+        } else {
+            let reader = state.read_before_keeping(simulated)?;
+            reader.map_or_else(|| Ok(Vec::new()), |reader| reader.changes_ms())?
+        };
+        Ok(Arc::new(Vantages::new(rules, looks, now, longest).since_changes(changes)))
     }
 
     /// Says how many hosts were probed in zones that are no server in the audit: their looks proved nothing.

@@ -7,6 +7,8 @@
 
 use crate::{Enforcement, Proof, Reading, Standing, WireObservation, WireTransport};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 /// Something that was seen, when, and by which run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub struct CurrentState {
     pub probe: Option<Evidence<Vec<WireObservation>>>,
     /// By port, what the newest probe that got an answer there saw.
     pub answered: BTreeMap<u16, Evidence<Vec<WireObservation>>>,
+    /// The same by port and zone, of looks that were carried here: what one place saw is replaced by that place alone.
+    pub carried: BTreeMap<(u16, Arc<str>), Evidence<Vec<WireObservation>>>,
     /// The newest change by a run.
     pub changed: Option<Evidence<SwitchChange>>,
 }
@@ -97,21 +101,19 @@ impl CurrentState {
     }
 
     fn add_probe(&mut self, probe: Evidence<Vec<WireObservation>>) {
-        let mut by_port: BTreeMap<u16, Vec<WireObservation>> = BTreeMap::new();
+        let mut by_place: BTreeMap<(u16, Option<Arc<str>>), Vec<WireObservation>> = BTreeMap::new();
         for look in probe.what.iter().filter(|look| matches!(look.listener, Reading::Known(_))) {
-            by_port.entry(look.port).or_default().push(look.clone());
+            let zone = look.vantage.as_ref().map(|vantage| Arc::clone(&vantage.zone));
+            by_place.entry((look.port, zone)).or_default().push(look.clone());
         }
-        for (port, what) in by_port {
+        for ((port, zone), what) in by_place {
             // A look that was carried here is as old as it is, whenever the audit that took it in began.
-            let carried = what.iter().filter_map(|look| look.vantage.as_ref()).map(|vantage| vantage.observed_ms).min();
-            let at_ms = carried.map_or(probe.at_ms, |carried_ms| carried_ms.min(probe.at_ms));
+            let taken = what.iter().filter_map(|look| look.vantage.as_ref()).map(|vantage| vantage.observed_ms).min();
+            let at_ms = taken.map_or(probe.at_ms, |taken_ms| taken_ms.min(probe.at_ms));
             let seen = Evidence { what, at_ms, source: probe.source.clone() };
-            match self.answered.get_mut(&port) {
-                Some(known) if known.rank() >= seen.rank() => {}
-                Some(known) => *known = seen,
-                None => {
-                    self.answered.insert(port, seen);
-                }
+            match zone {
+                Some(zone) => keep_newest(self.carried.entry((port, zone)), seen),
+                None => keep_newest(self.answered.entry(port), seen),
             }
         }
         newest(&mut self.probe, probe);
@@ -145,7 +147,7 @@ impl CurrentState {
                 None => self.probe = Some(seen(what.clone())),
                 // The port is there; what the newest probe did not get an answer to has one now.
                 Some(known) if known.at_ms < probe.at_ms => {
-                    known.what.retain(|look| look.port != port);
+                    known.what.retain(|look| look.port != port || look.vantage.is_some());
                     known.what.extend(what.iter().cloned());
                 }
                 Some(_) => {}
@@ -182,8 +184,8 @@ impl CurrentState {
         let after = |at_ms: i64| self.declared() != Enforcement::Enforced || self.off_ms.is_none_or(|off| at_ms > off);
         let answered = probe.what.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         let mut wire = Vec::new();
-        for (port, seen) in &self.answered {
-            let is_there = !answered || probe.what.iter().any(|look| look.port == *port);
+        for (port, seen) in self.seen() {
+            let is_there = !answered || probe.what.iter().any(|look| look.port == port);
             if is_there && after(seen.at_ms) {
                 wire.extend(seen.what.iter().cloned());
             }
@@ -196,11 +198,17 @@ impl CurrentState {
         wire
     }
 
+    /// What was seen of each port, from here and from each zone.
+    pub fn seen(&self) -> impl Iterator<Item = (u16, &Evidence<Vec<WireObservation>>)> {
+        let here = self.answered.iter().map(|(port, seen)| (*port, seen));
+        here.chain(self.carried.iter().map(|((port, _), seen)| (*port, seen)))
+    }
+
     /// When the oldest of the listeners' evidence that stands was gathered; `None` when there is none.
     #[must_use]
     pub fn probed_ms(&self) -> Option<i64> {
         let ports: Vec<u16> = self.wire().iter().map(|look| look.port).collect();
-        let answered = self.answered.iter().filter(|(port, _)| ports.contains(port)).map(|(_, seen)| seen.at_ms).min();
+        let answered = self.seen().filter(|(port, _)| ports.contains(port)).map(|(_, seen)| seen.at_ms).min();
         answered.or_else(|| (!ports.is_empty()).then(|| self.probe.as_ref().map(|probe| probe.at_ms)).flatten())
     }
 
@@ -214,6 +222,15 @@ impl CurrentState {
     #[must_use]
     pub fn standing(&self) -> Standing {
         Standing::new(self.declared(), Proof::of(&self.wire()))
+    }
+}
+
+/// Keeps the newer of what is known of a place and what was seen there.
+fn keep_newest<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evidence<Vec<WireObservation>>) {
+    match known {
+        Entry::Occupied(mut known) if known.get().rank() < seen.rank() => drop(known.insert(seen)),
+        Entry::Occupied(_) => {}
+        Entry::Vacant(place) => drop(place.insert(seen)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads runs, for lists, reports and evidence.
 
 use crate::StoreError;
+use crate::audits::evidence::changes_ms;
 use crate::database::open_for_reading;
 use crate::principal::principal_from;
 use crate::writer::MAX_RECORD;
@@ -112,6 +113,15 @@ impl StoreReader {
         let mut statement = connection.prepare_cached(&format!("{ENTRY} ORDER BY id"))?;
         let rows = statement.query_map([], |row| Ok(entry_of(row)))?;
         rows.map(|row| row.map_err(StoreError::from)?).collect()
+    }
+
+    /// When each server was last changed by a run, in milliseconds since 1970, by the key of the server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the state cannot be read.
+    pub fn changes_ms(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        changes_ms(&self.lock())
     }
 
     /// One run with its plan and its journal.

@@ -95,7 +95,7 @@ fn sources(detail: &ServerDetail) -> Vec<Source> {
     {
         found.push(audit("could not be read", failed.at_ms, &failed.source));
     }
-    let answered = state.answered.values().max_by_key(|seen| seen.at_ms);
+    let answered = state.seen().map(|(_, seen)| seen).max_by_key(|seen| seen.at_ms);
     if let Some(seen) = answered {
         let words = if state.probed_before_the_change() { "probed before it was changed" } else { "probed" };
         found.push(audit(words, seen.at_ms, &seen.source));

@@ -41,6 +41,43 @@ fn an_audit_that_did_not_probe_erases_nothing() {
     assert_eq!(state.probed_ms(), Some(1));
 }
 
+/// What was seen of port 5432 in zones, each at a time of its own.
+fn carried(at_ms: i64, looks: &[(&str, i64, WireTransport)], here: Option<WireTransport>) -> Observation {
+    let from = |(zone, observed_ms, transport): &(&str, i64, WireTransport)| {
+        let vantage = crate::Vantage { zone: (*zone).into(), observed_ms: *observed_ms };
+        WireObservation { vantage: Some(Box::new(vantage)), ..look(5432, Some(*transport)) }
+    };
+    let here = here.map(|transport| look(5432, Some(transport)));
+    Observation::Probed(at(at_ms, looks.iter().map(from).chain(here).collect()))
+}
+
+#[test]
+fn each_place_speaks_for_itself() {
+    // An old good look hides no new bad one, whichever came first, and nor does what is seen from here.
+    for looks in [[("weu", 9, Accepts), ("eus", 2, Refuses)], [("eus", 2, Refuses), ("weu", 9, Accepts)]] {
+        let state = fold([declared(1, On), carried(10, &looks, Some(Refuses))]);
+        assert_eq!((state.standing(), state.wire().len()), (Standing::AcceptsPlaintext, 3));
+    }
+    // A look that is older than the audit before it is still what that place saw last.
+    let older =
+        [declared(5, On), probed(5, &[(5432, Some(Refuses))]), carried(6, &[("weu", 4, Accepts)], Some(Refuses))];
+    assert_eq!(fold(older.clone()).standing(), Standing::AcceptsPlaintext);
+    // An audit from here alone does not undo it; the same zone does.
+    let here = probed(7, &[(5432, Some(Refuses))]);
+    let again = carried(9, &[("weu", 8, Refuses)], Some(Refuses));
+    assert_eq!(fold(older.clone().into_iter().chain([here.clone()])).standing(), Standing::AcceptsPlaintext);
+    assert_eq!(fold(older.into_iter().chain([here, again])).standing(), Standing::Proven);
+}
+
+#[test]
+fn what_a_zone_saw_after_the_switch_was_turned_counts_and_what_it_saw_before_does_not() {
+    let looks = |weu_ms| [("weu", weu_ms, Accepts), ("eus", 2, Refuses)];
+    let after = [declared(4, Off), declared(6, On), carried(9, &looks(8), None)];
+    assert_eq!(fold(after).standing(), Standing::AcceptsPlaintext);
+    let before = [declared(4, Off), declared(6, On), carried(9, &looks(3), Some(Refuses))];
+    assert_eq!(fold(before).standing(), Standing::Proven);
+}
+
 #[test]
 fn a_look_that_failed_neither_clears_nor_convicts() {
     let bad = [declared(1, On), probed(1, &[(5432, Some(Accepts))])];

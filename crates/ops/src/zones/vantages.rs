@@ -30,6 +30,8 @@ pub struct Vantages {
     /// When an audit takes the looks in, in milliseconds since 1970.
     now_ms: i64,
     longest: SignedDuration,
+    /// When runs of hostssl changed servers, in milliseconds since 1970, by the key of the server.
+    changed: HashMap<String, i64>,
 }
 
 impl Vantages {
@@ -59,7 +61,13 @@ impl Vantages {
                 }
             }
         }
-        Self { rules, zones, now_ms: now.as_millisecond(), longest }
+        Self { rules, zones, now_ms: now.as_millisecond(), longest, changed: HashMap::new() }
+    }
+
+    /// The same where hostssl changed servers at these times, by their keys: what was seen before says nothing of today.
+    #[must_use]
+    pub fn since_changes(self, changes: impl IntoIterator<Item = (String, i64)>) -> Self {
+        Self { changed: changes.into_iter().collect(), ..self }
     }
 
     /// What stands of a server's listeners: what was seen from here, and from the zones.
@@ -77,7 +85,7 @@ impl Vantages {
         for port in server.kind.offering().ports {
             let listener = (server.fqdn.as_deref().unwrap_or_default().to_ascii_lowercase().into(), *port);
             let carried = self.zones.iter().filter_map(|(_, zone)| zone.get(&listener)).flatten();
-            looks.extend(carried.map(|look| self.if_recent(look)));
+            looks.extend(carried.map(|look| self.if_it_holds(server, look)));
             let from_zone = |look: &WireObservation| {
                 look.port == *port && look.vantage.as_ref().is_some_and(|vantage| Some(&vantage.zone) == zone)
             };
@@ -96,9 +104,16 @@ impl Vantages {
     }
 
     /// A look, unless it is too old to say anything of today.
-    fn if_recent(&self, look: &WireObservation) -> WireObservation {
+    fn if_it_holds(&self, server: &Server, look: &WireObservation) -> WireObservation {
         let Some(vantage) = &look.vantage else { return look.clone() };
         let age = SignedDuration::from_millis(self.now_ms.saturating_sub(vantage.observed_ms));
+        let changed = self.changed.get(&server.id.key()).filter(|at_ms| **at_ms >= vantage.observed_ms);
+        if let Some(at) = changed.and_then(|at_ms| Timestamp::from_millisecond(*at_ms).ok()) {
+            let detail =
+                format!("zone {} probed it {}, before hostssl changed it at {at:.0}", vantage.zone, look.observed_at);
+            let listener = Reading::Unknown(Unchecked::new(Reason::ProberSilent, detail));
+            return WireObservation { listener, ..look.clone() };
+        }
         if age <= self.longest {
             return look.clone();
         }
@@ -276,6 +291,16 @@ mod tests {
         assert_eq!(said(&found)[0], (5432, "prober-silent".into(), Some("hub")));
         let Reading::Unknown(blind) = &found[0].listener else { unreachable!("it is too old") };
         assert!(blind.detail.contains("more than 24h ago"), "{}", blind.detail);
+    }
+
+    #[test]
+    fn a_look_from_before_a_change_says_nothing_of_it() {
+        let looks = || vec![look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 9)))];
+        let key = private().id.key();
+        for (changed_ms, expected) in [(NOW_MS - 8, "prober-silent"), (NOW_MS - 10, "optional")] {
+            let zones = vantages(vec![rule("hub")], vec![("hub", looks())]).since_changes([(key.clone(), changed_ms)]);
+            assert_eq!(said(&combined(&zones, unresolved()))[0].1, expected);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hostssl_model::{
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The evidence of one server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ struct Stored {
     off_ms: Option<i64>,
     probe: Option<Dated<Vec<StoredListener>>>,
     answered: BTreeMap<u16, Dated<Vec<StoredListener>>>,
+    /// Each of one port and one zone, which its looks name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    carried: Vec<Dated<Vec<StoredListener>>>,
     changed: Option<Dated<(i64, i64)>>,
     /// The controls that the newest audit with a probe found failing.
     failing: Vec<String>,
@@ -39,6 +43,25 @@ struct Dated<T> {
 pub(crate) struct ServerEvidence {
     pub(crate) state: CurrentState,
     pub(crate) failing: Vec<String>,
+}
+
+/// When each server was last changed by a run, in milliseconds since 1970, by the key of the server.
+pub(crate) fn changes_ms(connection: &Connection) -> Result<Vec<(String, i64)>, StoreError> {
+    #[derive(Deserialize)]
+    struct Changed {
+        changed: Option<Dated<(i64, i64)>>,
+    }
+    let mut statement =
+        connection.prepare_cached("SELECT s.key, e.document FROM evidence e JOIN servers s ON s.num = e.server")?;
+    let mut rows = statement.query([])?;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(1)?;
+        if let Some(change) = document::read::<Changed>(&text)?.changed {
+            changes.push((row.get(0)?, change.at_ms));
+        }
+    }
+    Ok(changes)
 }
 
 /// The evidence that is kept of a server.
@@ -79,7 +102,7 @@ impl ServerEvidence {
     }
 
     fn listeners(&self) -> impl Iterator<Item = &WireListener> {
-        let looks = self.state.answered.values().flat_map(|seen| &seen.what);
+        let looks = self.state.seen().flat_map(|(_, seen)| &seen.what);
         looks.filter_map(|look| match &look.listener {
             Reading::Known(listener) => Some(listener),
             Reading::Unknown(_) => None,
@@ -108,6 +131,7 @@ impl ServerEvidence {
             off_ms: state.off_ms,
             probe: state.probe.as_ref().map(|one| dated(one, listeners)),
             answered: state.answered.iter().map(|(port, one)| (*port, dated(one, listeners))).collect(),
+            carried: state.carried.values().map(|one| dated(one, listeners)).collect(),
             changed: state.changed.as_ref().map(|one| dated(one, |one| (one.before.code(), one.after.code()))),
             failing: self.failing.clone(),
         };
@@ -120,6 +144,11 @@ impl ServerEvidence {
         let change = |(before, after): (i64, i64), _: i64| {
             Ok(SwitchChange { before: Enforcement::from_code(before), after: Enforcement::from_code(after) })
         };
+        let carried = stored.carried.into_iter().map(|one| {
+            let seen = evidence(one, looks)?;
+            let place = seen.what.iter().find_map(|look| Some((look.port, Arc::clone(&look.vantage.as_ref()?.zone))));
+            Ok((place.ok_or_else(|| document::corrupt("the place of a look"))?, seen))
+        });
         let answered = stored.answered.into_iter().map(|(port, one)| Ok((port, evidence(one, looks)?)));
         Ok(Self {
             state: CurrentState {
@@ -128,6 +157,7 @@ impl ServerEvidence {
                 off_ms: stored.off_ms,
                 probe: stored.probe.map(|one| evidence(one, looks)).transpose()?,
                 answered: answered.collect::<Result<_, StoreError>>()?,
+                carried: carried.collect::<Result<_, StoreError>>()?,
                 changed: stored.changed.map(|one| evidence(one, change)).transpose()?,
             },
             failing: stored.failing,

@@ -11,7 +11,7 @@ pub(crate) mod current;
 mod differences;
 mod document;
 mod entries;
-mod evidence;
+pub(crate) mod evidence;
 mod filter;
 mod gaps;
 mod kept_documents;

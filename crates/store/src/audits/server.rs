@@ -65,7 +65,7 @@ pub(crate) fn server(
 /// switch was turned is among them: its certificate and versions still tell.
 fn standing_listeners(state: &CurrentState) -> Vec<StoredListener> {
     let wire = if state.probed_before_the_change() {
-        state.answered.values().flat_map(|seen| seen.what.iter().cloned()).collect()
+        state.seen().flat_map(|(_, seen)| seen.what.iter().cloned()).collect()
     } else {
         state.wire()
     };
