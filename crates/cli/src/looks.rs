@@ -5,12 +5,13 @@ use crate::error::CliError;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_model::{AuditReport, Vantage, WireObservation, ZoneRule, is_zone_name};
-use hostssl_ops::{Looks, Vantages, observation, read_zones};
-use hostssl_probe::report::EndpointReport;
+use hostssl_ops::{KnownSwitch, Looks, Vantages, observation, read_zones};
+use hostssl_probe::report::{EndpointReport, StartupOutcome, WireVerdict};
+use hostssl_store::SwitchTimes;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,25 +70,26 @@ impl VantageArgs {
                 return Err(CliError::usage(what, "correct the file of zones: `hostssl zones list` shows its rules"));
             }
         }
-        let changes = if looks.is_empty() {
+        let times = if looks.is_empty() {
             Vec::new()
         } else {
             let reader = state.read_before_keeping(simulated)?;
-            reader.map_or_else(|| Ok(Vec::new()), |reader| reader.changes_ms())?
+            reader.map_or_else(|| Ok(Vec::new()), |reader| reader.switch_times())?
         };
-        Ok(Arc::new(Vantages::new(rules, looks, now, longest).since_changes(changes)))
+        let switches = times
+            .into_iter()
+            .map(|SwitchTimes { server, off_ms, changed_ms }| (server, KnownSwitch { off_ms, changed_ms }));
+        Ok(Arc::new(Vantages::new(rules, looks, now, longest).with_switches(switches)))
     }
 
-    /// Says how many hosts were probed in zones that are no server in the audit: their looks proved nothing.
+    /// Says how many listeners were probed in zones that no server in the audit has: their looks proved nothing.
     pub(crate) fn tell_of_strangers(&self, vantages: &Vantages, report: &AuditReport) {
-        let known: BTreeSet<String> =
-            report.servers.iter().filter_map(|one| Some(one.server.fqdn.as_deref()?.to_ascii_lowercase())).collect();
-        let strangers: Vec<&str> = vantages.hosts().filter(|host| !known.contains(*host)).collect();
+        let strangers = vantages.strangers(report.servers.iter().map(|one| &one.server));
         if let [first, ..] = strangers.as_slice() {
             let (count, first) = (strangers.len(), hostssl_formats::safe(first));
-            let hosts = if count == 1 { "1 host" } else { &format!("{count} hosts") };
+            let those = if count == 1 { "1 endpoint" } else { &format!("{count} endpoints") };
             say!(
-                "warning: --looks has {hosts} that no server in scope has, such as {first}: those looks were not used"
+                "warning: --looks has {those} that no server in scope has, such as {first}: those looks were not used"
             );
         }
     }
@@ -113,6 +115,17 @@ pub(crate) fn zones_text(path: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
+/// What stands behind the mark that editors and shells of Windows put at the beginning of a text.
+pub(crate) fn utf8<R: BufRead>(mut text: R) -> Result<R, String> {
+    let begin = text.fill_buf().map_err(|error| error.to_string())?;
+    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16, as PowerShell writes with >".to_owned());
+    }
+    let mark = if begin.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+    text.consume(mark);
+    Ok(text)
+}
+
 /// Reads what a probe in a zone saw.
 fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
     let place = path.display();
@@ -126,7 +139,9 @@ fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
         }
         _ => {}
     }
-    let read = probe_json::read_document(file.take(LARGEST_LOOKS)).map_err(|error| refused(&error, again))?;
+    let text = utf8(BufReader::new(file.take(LARGEST_LOOKS)))
+        .map_err(|why| refused(&why, "write it with a shell that keeps bytes as they are, such as cmd or bash"))?;
+    let read = probe_json::read_document(text).map_err(|error| refused(&error, again))?;
     let ZoneLooks { zone: Some(zone), endpoints } = read else {
         let hint = "probe a list that `hostssl zones targets ZONE` made: its looks have their zone and their time";
         return Err(refused(&"it was not probed for a zone", hint));
@@ -141,6 +156,9 @@ fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
         if taken.duration_since(now) > CLOCK_SKEW {
             let hint = "set the clock of the machine in the zone, or of this one, and probe again";
             return Err(refused(&format!("a look in it is from the future: {taken:.0}"), hint));
+        }
+        if report.verdict == WireVerdict::Enforced && report.plaintext.outcome == StartupOutcome::Allowed {
+            return Err(refused(&"a look in it contradicts itself: enforced, and plaintext was accepted", again));
         }
         let vantage = Vantage { zone: Arc::clone(&zone), observed_ms: taken.as_millisecond() };
         let seen = WireObservation { vantage: Some(Box::new(vantage)), ..observation(report, taken) };

@@ -160,6 +160,11 @@ fn a_look_that_is_no_evidence_of_today_is_never_a_pass() {
         ),
         ("a new word", whole.replace("\"optional\"", "\"quantum\""), "quantum"),
         ("cut off", whole[..whole.len() / 2].to_owned(), "EOF"),
+        (
+            "against itself",
+            std::fs::read_to_string(of(&|it| every(it, &|look| look["verdict"] = "enforced".into()))).unwrap(),
+            "contradicts itself",
+        ),
         ("something else", "[]".to_owned(), "the object that `hostssl probe -o json` writes"),
         ("empty", String::new(), "EOF"),
     ] {
@@ -186,7 +191,7 @@ fn a_look_at_another_server_is_said_and_proves_nothing() {
     let arguments = ["audit", "--simulate", "--probe", "--server", LEDGER, "--zones", &zones, "--looks", &other];
     let done = run(&arguments);
     assert!(
-        done.stderr.contains("--looks has 1 host that no server in scope has, such as pg-other"),
+        done.stderr.contains("--looks has 2 endpoints that no server in scope has, such as pg-other"),
         "{}",
         done.stderr
     );

@@ -6,4 +6,4 @@ mod vantages;
 
 pub use file::{InvalidZones, read_zones, zone_rule_to_toml};
 pub use listing::{ZonedServer, ZonedServers, list_zones, zone_targets};
-pub use vantages::{Looks, Vantages};
+pub use vantages::{KnownSwitch, Looks, Vantages};

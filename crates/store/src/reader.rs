@@ -1,7 +1,7 @@
 //! Reads runs, for lists, reports and evidence.
 
 use crate::StoreError;
-use crate::audits::evidence::changes_ms;
+use crate::audits::evidence::{SwitchTimes, switch_times};
 use crate::database::open_for_reading;
 use crate::principal::principal_from;
 use crate::writer::MAX_RECORD;
@@ -115,13 +115,13 @@ impl StoreReader {
         rows.map(|row| row.map_err(StoreError::from)?).collect()
     }
 
-    /// When each server was last changed by a run, in milliseconds since 1970, by the key of the server.
+    /// What is known of every server's switch over time.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the state cannot be read.
-    pub fn changes_ms(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        changes_ms(&self.lock())
+    pub fn switch_times(&self) -> Result<Vec<SwitchTimes>, StoreError> {
+        switch_times(&self.lock())
     }
 
     /// One run with its plan and its journal.

@@ -44,7 +44,8 @@ impl KeyForm {
 }
 
 /// Commands that read the servers of a scope.
-const SCOPED: &[&str] = &["audit", "watch", "plan", "enforce", "clients", "doctor", "serve", "server list"];
+const SCOPED: &[&str] =
+    &["audit", "watch", "plan", "enforce", "clients", "doctor", "serve", "server list", "zones check", "zones targets"];
 /// Those that can show a server without searching the scope.
 const SHOWING: &[&str] = &["server show"];
 /// Commands that judge by a profile.
@@ -61,7 +62,8 @@ const JUDGING: &[&str] = &[
     "waivers add",
 ];
 /// Commands that are bounded, and change nothing.
-const BOUNDED: &[&str] = &["audit", "watch", "plan", "clients", "serve", "server list", "server show"];
+const BOUNDED: &[&str] =
+    &["audit", "watch", "plan", "clients", "serve", "server list", "server show", "zones check", "zones targets"];
 /// Commands that keep something, or read what is kept.
 const KEEPING: &[&str] = &[
     "audit",
@@ -89,6 +91,8 @@ const KEEPING: &[&str] = &[
     "iac snippet",
     "serve",
     "simulate",
+    "zones check",
+    "zones targets",
 ];
 
 const NONE: ConfigKey = ConfigKey {

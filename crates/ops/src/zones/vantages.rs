@@ -4,10 +4,10 @@
 //! that found no way to the server. But that there is no way from anywhere is never a pass.
 
 use hostssl_model::{
-    Reading, Reason, Server, Subscription, Unchecked, Vantage, WireObservation, ZoneRule, zone_rule_of,
+    Reading, Reason, Server, Subscription, Unchecked, Vantage, WireObservation, WireTransport, ZoneRule, zone_rule_of,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The looks of one probe in a zone.
@@ -30,8 +30,17 @@ pub struct Vantages {
     /// When an audit takes the looks in, in milliseconds since 1970.
     now_ms: i64,
     longest: SignedDuration,
-    /// When runs of hostssl changed servers, in milliseconds since 1970, by the key of the server.
-    changed: HashMap<String, i64>,
+    /// What is known of the switch of servers, by the key of the server.
+    switches: HashMap<String, KnownSwitch>,
+}
+
+/// Until when looks at a server say nothing of it as it is now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KnownSwitch {
+    /// The newest time at which its switch was known to be off: it enforced nothing then. In milliseconds since 1970.
+    pub off_ms: Option<i64>,
+    /// The newest time from which its switch is known to have been changed since, if it was. In milliseconds since 1970.
+    pub changed_ms: Option<i64>,
 }
 
 impl Vantages {
@@ -43,7 +52,7 @@ impl Vantages {
         for Looks { zone, looks } in all {
             let mut own = ByListener::new();
             for (host, look) in looks {
-                own.entry((host.to_ascii_lowercase().into(), look.port)).or_default().push(look);
+                own.entry((folded(&host), look.port)).or_default().push(look);
             }
             let known = match zones.iter().position(|(name, _)| *name == zone) {
                 Some(index) => index,
@@ -54,20 +63,17 @@ impl Vantages {
             };
             let Some((_, known)) = zones.get_mut(known) else { continue };
             for (listener, looks) in own {
-                // The addresses of one listener belong together: those of an older probe may be gone.
-                match known.get(&listener) {
-                    Some(before) if newest_ms(before) >= newest_ms(&looks) => {}
-                    _ => drop(known.insert(listener, looks)),
-                }
+                let before = known.remove(&listener).unwrap_or_default();
+                known.insert(listener, newest_of(before, looks));
             }
         }
-        Self { rules, zones, now_ms: now.as_millisecond(), longest, changed: HashMap::new() }
+        Self { rules, zones, now_ms: now.as_millisecond(), longest, switches: HashMap::new() }
     }
 
-    /// The same where hostssl changed servers at these times, by their keys: what was seen before says nothing of today.
+    /// The same where this is known of the switches of servers, by their keys.
     #[must_use]
-    pub fn since_changes(self, changes: impl IntoIterator<Item = (String, i64)>) -> Self {
-        Self { changed: changes.into_iter().collect(), ..self }
+    pub fn with_switches(self, switches: impl IntoIterator<Item = (String, KnownSwitch)>) -> Self {
+        Self { switches: switches.into_iter().collect(), ..self }
     }
 
     /// What stands of a server's listeners: what was seen from here, and from the zones.
@@ -83,7 +89,7 @@ impl Vantages {
         let is_seen_here = here.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         let mut looks = here;
         for port in server.kind.offering().ports {
-            let listener = (server.fqdn.as_deref().unwrap_or_default().to_ascii_lowercase().into(), *port);
+            let listener = (folded(server.fqdn.as_deref().unwrap_or_default()), *port);
             let carried = self.zones.iter().filter_map(|(_, zone)| zone.get(&listener)).flatten();
             looks.extend(carried.map(|look| self.if_it_holds(server, look)));
             let from_zone = |look: &WireObservation| {
@@ -96,21 +102,31 @@ impl Vantages {
         settle(server, zone, looks)
     }
 
-    /// The hosts that were probed in zones, each once, in no order.
-    pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        let hosts: std::collections::BTreeSet<&str> =
-            self.zones.iter().flat_map(|(_, zone)| zone.keys()).map(|(host, _)| &**host).collect();
-        hosts.into_iter()
+    /// What was probed in zones and is no listener of any of these servers, as `host:port`, each once, in their order.
+    #[must_use]
+    pub fn strangers<'a>(&self, servers: impl Iterator<Item = &'a Server>) -> Vec<String> {
+        let listeners = |server: &'a Server| {
+            let host = folded(server.fqdn.as_deref().unwrap_or_default());
+            server.kind.offering().ports.iter().map(move |port| (host.clone(), *port))
+        };
+        let known: HashSet<(Box<str>, u16)> = servers.flat_map(listeners).collect();
+        let probed = self.zones.iter().flat_map(|(_, zone)| zone.keys()).filter(|listener| !known.contains(*listener));
+        probed.map(|(host, port)| format!("{host}:{port}")).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// A look, unless it is too old to say anything of today.
     fn if_it_holds(&self, server: &Server, look: &WireObservation) -> WireObservation {
         let Some(vantage) = &look.vantage else { return look.clone() };
         let age = SignedDuration::from_millis(self.now_ms.saturating_sub(vantage.observed_ms));
-        let changed = self.changed.get(&server.id.key()).filter(|at_ms| **at_ms >= vantage.observed_ms);
-        if let Some(at) = changed.and_then(|at_ms| Timestamp::from_millisecond(*at_ms).ok()) {
-            let detail =
-                format!("zone {} probed it {}, before hostssl changed it at {at:.0}", vantage.zone, look.observed_at);
+        let switch = self.switches.get(&server.id.key()).copied().unwrap_or_default();
+        let proves = matches!(&look.listener, Reading::Known(seen) if seen.transport == WireTransport::Enforced);
+        let until =
+            switch.changed_ms.max(switch.off_ms.filter(|_| proves)).filter(|until| *until >= vantage.observed_ms);
+        if let Some(until) = until.and_then(|ms| Timestamp::from_millisecond(ms).ok()) {
+            let detail = format!(
+                "zone {} probed it {}, and its switch was off or was changed at {until:.0}",
+                vantage.zone, look.observed_at
+            );
             let listener = Reading::Unknown(Unchecked::new(Reason::ProberSilent, detail));
             return WireObservation { listener, ..look.clone() };
         }
@@ -135,6 +151,21 @@ impl Vantages {
     }
 }
 
+/// A host as it is compared: DNS knows no letter case, and a name may end with its root.
+fn folded(host: &str) -> Box<str> {
+    host.trim_end_matches('.').to_ascii_lowercase().into()
+}
+
+/// Of two probes of one listener from one place, the newer. The addresses of one probe belong together: those of an older
+/// one may be gone. But a newer one that found no way hides nothing that the older one saw, and stands beside it.
+fn newest_of(one: Vec<WireObservation>, other: Vec<WireObservation>) -> Vec<WireObservation> {
+    let (older, mut newer) = if newest_ms(&one) < newest_ms(&other) { (one, other) } else { (other, one) };
+    if newer.iter().all(found_no_way) {
+        newer.extend(older.into_iter().filter(|look| !found_no_way(look)));
+    }
+    newer
+}
+
 fn newest_ms(looks: &[WireObservation]) -> i64 {
     looks.iter().filter_map(|look| look.vantage.as_ref()).map(|vantage| vantage.observed_ms).max().unwrap_or(i64::MIN)
 }
@@ -145,19 +176,27 @@ fn found_no_way(look: &WireObservation) -> bool {
     matches!(blind.reason, Reason::Unresolved | Reason::Unreachable | Reason::ProberSilent)
 }
 
-/// Leaves out what found no way to a port that was seen from elsewhere; of a port without any answer, what its own zone says. A
-/// private server that no zone covers has no vantage.
+/// Where a look was taken: a zone, or here.
+fn place(look: &WireObservation) -> Option<&Arc<str>> {
+    look.vantage.as_ref().map(|vantage| &vantage.zone)
+}
+
+/// Leaves out the places that found no way at all to a port that was seen from another place; of a port that no place saw,
+/// what the zones say. An address that a place did not reach beside another one that it did reach stays: nothing is known
+/// of that address. A private server that no zone covers has no vantage.
 fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>) -> Vec<WireObservation> {
-    let seen: Vec<u16> = looks.iter().filter(|look| !found_no_way(look)).map(|look| look.port).collect();
-    let carried: Vec<u16> = looks.iter().filter(|look| look.vantage.is_some()).map(|look| look.port).collect();
-    let keep = |look: &WireObservation| match found_no_way(look) {
-        false => true,
-        true if seen.contains(&look.port) => false,
-        true => look.vantage.is_some() || !carried.contains(&look.port),
+    let seen: HashSet<(u16, Option<Arc<str>>)> =
+        looks.iter().filter(|look| !found_no_way(look)).map(|look| (look.port, place(look).cloned())).collect();
+    let carried: HashSet<u16> = looks.iter().filter(|look| look.vantage.is_some()).map(|look| look.port).collect();
+    let keep = |look: &WireObservation| {
+        let own = seen.contains(&(look.port, place(look).cloned()));
+        let other = seen.iter().any(|(port, _)| *port == look.port);
+        own || (!other && (look.vantage.is_some() || !carried.contains(&look.port)))
     };
     let mut kept: Vec<WireObservation> = looks.into_iter().filter(keep).collect();
     if zone.is_none() && server.network.is_private() {
-        for look in kept.iter_mut().filter(|look| look.vantage.is_none() && found_no_way(look)) {
+        let is_blind = |look: &WireObservation| found_no_way(look) && !seen.contains(&(look.port, None));
+        for look in kept.iter_mut().filter(|look| look.vantage.is_none() && is_blind(look)) {
             let Reading::Unknown(blind) = &look.listener else { continue };
             let detail = format!("it is {}, which no zone covers; from here, {}", server.network.place(), blind.detail);
             look.listener = Reading::Unknown(Unchecked::new(Reason::NoVantage, detail));
@@ -170,9 +209,7 @@ fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostssl_model::{
-        Kind, NetworkAccess, PrivateNetwork, SubscriptionId, SubscriptionState, WireListener, WireTransport,
-    };
+    use hostssl_model::{Kind, NetworkAccess, PrivateNetwork, SubscriptionId, SubscriptionState, WireListener};
     use hostssl_test_support::fleet::flexible;
 
     const HOST: &str = "pg-a.contoso.postgres.database.azure.com";
@@ -298,9 +335,72 @@ mod tests {
         let looks = || vec![look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 9)))];
         let key = private().id.key();
         for (changed_ms, expected) in [(NOW_MS - 8, "prober-silent"), (NOW_MS - 10, "optional")] {
-            let zones = vantages(vec![rule("hub")], vec![("hub", looks())]).since_changes([(key.clone(), changed_ms)]);
+            let switch = KnownSwitch { off_ms: None, changed_ms: Some(changed_ms) };
+            let zones = vantages(vec![rule("hub")], vec![("hub", looks())]).with_switches([(key.clone(), switch)]);
             assert_eq!(said(&combined(&zones, unresolved()))[0].1, expected);
         }
+    }
+
+    #[test]
+    fn nothing_was_proven_before_the_switch_was_off() {
+        let key = private().id.key();
+        let switch = KnownSwitch { off_ms: Some(NOW_MS - 5), changed_ms: None };
+        for (transport, ago, expected) in [
+            (WireTransport::Enforced, 9, "prober-silent"),
+            (WireTransport::Enforced, 4, "enforced"),
+            (WireTransport::Optional, 9, "optional"),
+        ] {
+            let looks = vec![look(5432, Ok(transport), Some(("hub", NOW_MS - ago)))];
+            let zones = vantages(vec![rule("hub")], vec![("hub", looks)]).with_switches([(key.clone(), switch)]);
+            assert_eq!(said(&combined(&zones, unresolved()))[0].1, expected);
+        }
+    }
+
+    #[test]
+    fn an_address_that_was_not_reached_stays_beside_one_that_was() {
+        let at = |address: &str, look: WireObservation| WireObservation { address: Some(address.into()), ..look };
+        for zone in [None, Some(("hub", NOW_MS))] {
+            let both = vec![
+                at("192.0.2.1", look(5432, Ok(WireTransport::Enforced), zone)),
+                at("192.0.2.2", look(5432, Err(Reason::Unreachable), zone)),
+            ];
+            let (files, here) = match zone {
+                None => (vec![], both),
+                Some(_) => (vec![("hub", both)], unresolved()),
+            };
+            let found = combined(&vantages(vec![], files), here);
+            let said: Vec<String> =
+                said(&found).into_iter().filter(|one| one.0 == 5432).map(|(_, word, _)| word).collect();
+            assert_eq!(said, ["enforced", "unreachable"], "{zone:?}");
+        }
+        // So does one whose look is too old.
+        let looks = vec![
+            at("192.0.2.1", look(5432, Ok(WireTransport::Enforced), Some(("hub", NOW_MS)))),
+            at("192.0.2.2", look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - DAY_MS - 1)))),
+        ];
+        let found = combined(&vantages(vec![rule("hub")], vec![("hub", looks)]), vec![]);
+        assert_eq!(said(&found)[1], (5432, "prober-silent".into(), Some("hub")));
+    }
+
+    #[test]
+    fn a_newer_probe_that_found_no_way_hides_nothing_that_an_older_one_saw() {
+        let old = || ("hub", vec![look(5432, Ok(WireTransport::Optional), Some(("hub", NOW_MS - 9)))]);
+        let new = || ("hub", vec![look(5432, Err(Reason::Unresolved), Some(("hub", NOW_MS - 5)))]);
+        for files in [vec![old(), new()], vec![new(), old()]] {
+            let found = combined(&vantages(vec![], files), vec![look(5432, Ok(WireTransport::Enforced), None)]);
+            let words: Vec<String> = said(&found).into_iter().map(|(_, word, _)| word).collect();
+            assert_eq!(words, ["enforced", "unresolved", "optional"]);
+        }
+    }
+
+    #[test]
+    fn a_host_is_the_same_with_its_root_and_another_port_is_a_stranger() {
+        let of_port = |port| {
+            vantages(vec![], vec![("hub", vec![look(port, Ok(WireTransport::Enforced), Some(("hub", NOW_MS)))])])
+        };
+        assert_eq!(of_port(5433).strangers([&private()].into_iter()), [format!("{}:5433", HOST.to_lowercase())]);
+        let dotted = Server { fqdn: Some(format!("{HOST}.").into()), ..private() };
+        assert_eq!(of_port(5432).strangers([&dotted].into_iter()), Vec::<String>::new());
     }
 
     #[test]

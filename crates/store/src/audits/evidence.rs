@@ -45,23 +45,31 @@ pub(crate) struct ServerEvidence {
     pub(crate) failing: Vec<String>,
 }
 
-/// When each server was last changed by a run, in milliseconds since 1970, by the key of the server.
-pub(crate) fn changes_ms(connection: &Connection) -> Result<Vec<(String, i64)>, StoreError> {
-    #[derive(Deserialize)]
-    struct Changed {
-        changed: Option<Dated<(i64, i64)>>,
-    }
+/// When the switch of a server was known to be off, and since when it is known to be on again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwitchTimes {
+    /// The key of the server.
+    pub server: String,
+    /// The newest time at which it was known to be off, in milliseconds since 1970.
+    pub off_ms: Option<i64>,
+    /// The newest time at which it is known to have been changed since: by a run, or because it was off and is declared on. In
+    /// milliseconds since 1970.
+    pub changed_ms: Option<i64>,
+}
+
+/// What is known of every switch over time.
+pub(crate) fn switch_times(connection: &Connection) -> Result<Vec<SwitchTimes>, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT s.key, e.document FROM evidence e JOIN servers s ON s.num = e.server")?;
     let mut rows = statement.query([])?;
-    let mut changes = Vec::new();
+    let mut switches = Vec::new();
     while let Some(row) = rows.next()? {
-        let text: String = row.get(1)?;
-        if let Some(change) = document::read::<Changed>(&text)?.changed {
-            changes.push((row.get(0)?, change.at_ms));
-        }
+        let ServerEvidence { state, .. } = ServerEvidence::read(&row.get::<_, String>(1)?)?;
+        let by_run = state.changed.as_ref().map(|change| change.at_ms);
+        let turned_on = state.off_ms.filter(|_| state.declared() == Enforcement::Enforced);
+        switches.push(SwitchTimes { server: row.get(0)?, off_ms: state.off_ms, changed_ms: by_run.max(turned_on) });
     }
-    Ok(changes)
+    Ok(switches)
 }
 
 /// The evidence that is kept of a server.

@@ -4,6 +4,7 @@ use super::ProbeArgs;
 use crate::azure_hosts::is_azure;
 use crate::error::CliError;
 use crate::libpq;
+use crate::looks::utf8;
 use crate::probing::{roots_of_file, system_roots};
 use futures::stream::{self, Stream, StreamExt};
 use hostssl_formats::targets_json::ZoneTargets;
@@ -199,7 +200,8 @@ impl Lines {
         if file.metadata().map_err(unreadable)?.is_dir() {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
-        Ok(Self { place: path.display().to_string(), reader: Box::new(BufReader::new(file)) })
+        let reader = utf8(BufReader::new(file)).map_err(|why| unreadable(io::Error::other(why)))?;
+        Ok(Self { place: path.display().to_string(), reader: Box::new(reader) })
     }
 
     /// Whether it begins as JSON does, and no target: an object.
