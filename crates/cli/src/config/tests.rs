@@ -38,7 +38,8 @@ const OTHERS: [(&str, &[&str]); 9] = [
     // The names of one server.
     ("resource-group", &["iac check", "server show", "server update"]),
     ("state", &[]),
-    ("subscription", &["iac check", "role audit", "role remediate", "server show", "server update"]),
+    // And a condition of a rule, not the scope of a command.
+    ("subscription", &["iac check", "role audit", "role remediate", "server show", "server update", "zones add"]),
     // Servers are changed in the tenant that their plan names.
     ("tenant", &["iac check", "apply", "resume", "undo", "server update"]),
 ];
