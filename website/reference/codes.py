@@ -40,7 +40,7 @@ def snapshot(root: Path) -> dict[str, list[str]]:
 def origin(program: str, title: str) -> tuple[str, str]:
     """The crate and the enum whose codes have this title."""
     name = re.search(rf'add\(\s*"{title}",\s*&\[?(\w+)::', program)[1]
-    for crate, names in re.findall(r"use hostssl_(\w+)::(\{[^}]*\}|\w+);", program):
+    for crate, names in re.findall(r"use hostssl_(\w+)::(?:\w+::)*(\{[^}]*\}|\w+);", program):
         if re.search(rf"\b{name}\b", names):
             return crate.replace("_", "-"), name
     raise AssertionError(f"{LIST} does not say where {name} is from")
