@@ -81,8 +81,9 @@ pub fn https_transport(ca_file: Option<&Path>) -> Result<Transport, InvalidCaFil
 /// [`InvalidCaFile`] when the file cannot be read, is too large, or has no certificate.
 pub fn ca_certificates(path: &Path) -> Result<Vec<Certificate>, InvalidCaFile> {
     let unreadable = |source| InvalidCaFile::Unreadable { path: path.to_owned(), source };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > LARGEST_CA_FILE {
+    // Nothing endless, and nothing that waits.
+    let file = std::fs::metadata(path).map_err(unreadable)?;
+    if file.len() > LARGEST_CA_FILE || !file.is_file() {
         return Err(InvalidCaFile::NoCertificate(path.to_owned()));
     }
     let pem = std::fs::read(path).map_err(unreadable)?;

@@ -5,7 +5,7 @@ use crate::error::CliError;
 use clap::Args;
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_model::{AuditReport, Vantage, WireObservation, ZoneRule, is_zone_name};
-use hostssl_ops::{KnownSwitch, Looks, Vantages, observation, read_zones};
+use hostssl_ops::{KnownSwitch, Looks, Vantages, carried_observation, read_zones};
 use hostssl_probe::report::{EndpointReport, StartupOutcome, WireVerdict};
 use hostssl_store::SwitchTimes;
 use jiff::{SignedDuration, Timestamp};
@@ -161,7 +161,7 @@ fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
             return Err(refused(&"a look in it contradicts itself: enforced, and plaintext was accepted", again));
         }
         let vantage = Vantage { zone: Arc::clone(&zone), observed_ms: taken.as_millisecond() };
-        let seen = WireObservation { vantage: Some(Box::new(vantage)), ..observation(report, taken) };
+        let seen = WireObservation { vantage: Some(Box::new(vantage)), ..carried_observation(report, taken, now) };
         Ok((report.host.as_str().into(), seen))
     };
     let looks = endpoints.iter().map(look).collect::<Result<_, _>>()?;

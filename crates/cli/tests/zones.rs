@@ -132,6 +132,23 @@ fn a_look_that_is_no_evidence_of_today_is_never_a_pass() {
     let (_, audit) = folder.audit(&["--looks", &old]);
     assert_eq!(wire(&audit)[0], (5432, "prober-silent".to_owned(), Some("hub-weu".to_owned())));
 
+    // A certificate is as old as it is at the audit, not as it was at the look.
+    let expired = of(&|it| {
+        every(it, &|look| {
+            if look["certificate"].is_object() {
+                look["certificate"]["notAfter"] = "2020-01-02T00:00:00Z".into();
+            }
+        });
+    });
+    let (_, audit) = folder.audit(&["--looks", &expired]);
+    let certificate = &audit["servers"][0]["wire"][0]["certificate"];
+    assert_eq!(certificate["verifyFull"], false, "{certificate}");
+    let outcome = |control: &str| {
+        let findings = audit["servers"][0]["findings"].as_array().unwrap();
+        findings.iter().find(|one| one["control"] == control).unwrap()["outcome"].clone()
+    };
+    assert_eq!([outcome("certificate-valid"), outcome("certificate-expiry")], ["fail", "fail"]);
+
     let whole = std::fs::read_to_string(&looks).unwrap();
     for (name, text, why) in [
         (

@@ -185,6 +185,21 @@ fn not_running(server: &Server) -> Option<Unchecked> {
     state.is_being_created().then(|| Unchecked::new(Reason::Creating, detail))
 }
 
+/// What one report says that was taken at another time than it is judged: its look is as old as it is, and its certificate as
+/// it is now.
+#[must_use]
+pub fn carried_observation(report: &EndpointReport, taken: Timestamp, now: Timestamp) -> WireObservation {
+    let mut look = WireObservation { observed_at: rfc3339(taken).into(), ..observation(report, now) };
+    if let Reading::Known(WireListener { certificate: Some(certificate), .. }) = &mut look.listener
+        && certificate.days_left.is_some_and(|left| left < 0)
+        && certificate.verify_full == Some(true)
+    {
+        certificate.verify_full = Some(false);
+        certificate.reason = Some("it has expired since it was seen".into());
+    }
+    look
+}
+
 /// What one report says.
 #[must_use]
 pub fn observation(report: &EndpointReport, now: Timestamp) -> WireObservation {

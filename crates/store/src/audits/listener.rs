@@ -116,16 +116,17 @@ impl From<&WireCertificate> for StoredCertificate {
 impl StoredListener {
     /// The model's form, as it was seen at `observed_at`.
     pub(crate) fn observation(&self, observed_at: &str) -> Result<WireObservation, StoreError> {
-        let own = self.vantage.as_ref().and_then(|one| jiff::Timestamp::from_millisecond(one.observed_ms).ok());
-        let own = own.map(|time| time.to_string());
-        let observed_at = own.as_deref().unwrap_or(observed_at);
         let listener = match (&self.seen, &self.blind) {
+            // However old a look is, its certificate is as old as it is at the audit.
             (Some(seen), _) => seen.listener(Some(observed_at)),
             (None, Some(blind)) => Reading::Unknown(blind.blind()),
             (None, None) => {
                 return Err(StoreError::Corrupt("a stored observation of a listener cannot be read".to_owned()));
             }
         };
+        let taken = self.vantage.as_ref().map(|one| one.observed_ms.div_euclid(1000));
+        let taken = taken.and_then(|second| jiff::Timestamp::from_second(second).ok()).map(|time| time.to_string());
+        let observed_at = taken.as_deref().unwrap_or(observed_at);
         let address = self.address.as_deref().map(Into::into);
         let vantage = self
             .vantage
@@ -137,8 +138,7 @@ impl StoredListener {
 
 impl StoredListenerState {
     /// The model's form, as it was seen at `observed_at`, in RFC 3339: without it, the days that a certificate has left are not
-    /// known. A verdict that this version does not know is none, and
-    /// what it does not know of versions is left out.
+    /// known. A verdict that this version does not know is none, and what it does not know of versions is left out.
     #[must_use]
     pub fn listener(&self, observed_at: Option<&str>) -> Reading<WireListener> {
         let Some(transport) = WireTransport::from_code(&self.transport) else {
@@ -238,10 +238,6 @@ mod tests {
             for vantage in [None, Some(Vantage { zone: "hub".into(), observed_ms: 1_767_139_200_000 })] {
                 if vantage.is_some() {
                     look.observed_at = "2025-12-31T00:00:00Z".into();
-                    // The days are counted from the look.
-                    if let Reading::Known(WireListener { certificate: Some(certificate), .. }) = &mut look.listener {
-                        certificate.days_left = Some(366);
-                    }
                 }
                 look.vantage = vantage.map(Box::new);
                 let text = serde_json::to_string(&StoredListener::from(&look)).unwrap();
