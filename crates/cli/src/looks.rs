@@ -7,7 +7,7 @@ use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_model::{AuditReport, Vantage, WireObservation, ZoneRule, is_zone_name};
 use hostssl_ops::{KnownSwitch, Looks, Vantages, carried_observation, read_zones};
 use hostssl_probe::report::{EndpointReport, StartupOutcome, WireVerdict};
-use hostssl_store::SwitchTimes;
+use hostssl_store::{AuditStore, SwitchTimes};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -74,6 +74,10 @@ impl VantageArgs {
             Vec::new()
         } else {
             let reader = state.read_before_keeping(simulated)?;
+            if reader.is_some() {
+                // What runs wrote since is taken in; a state that cannot be written says what it has.
+                let _ = AuditStore::open(&state.directory(simulated)?).and_then(|store| store.latest());
+            }
             reader.map_or_else(|| Ok(Vec::new()), |reader| reader.switch_times())?
         };
         let switches = times

@@ -107,8 +107,8 @@ impl CurrentState {
             by_place.entry((look.port, zone)).or_default().push(look.clone());
         }
         for ((port, zone), what) in by_place {
-            // A look that was carried here is as old as it is, whenever the audit that took it in began.
-            let taken = what.iter().filter_map(|look| look.vantage.as_ref()).map(|vantage| vantage.observed_ms).min();
+            // A look that was carried here is as old as it is, whenever the audit that took it in began; of several, each.
+            let taken = what.iter().filter_map(|look| look.vantage.as_ref()).map(|vantage| vantage.observed_ms).max();
             let at_ms = taken.map_or(probe.at_ms, |taken_ms| taken_ms.min(probe.at_ms));
             let seen = Evidence { what, at_ms, source: probe.source.clone() };
             match zone {
@@ -186,8 +186,9 @@ impl CurrentState {
         let mut wire = Vec::new();
         for (port, seen) in self.seen() {
             let is_there = !answered || probe.what.iter().any(|look| look.port == port);
-            if is_there && after(seen.at_ms) {
-                wire.extend(seen.what.iter().cloned());
+            let taken_ms = |look: &WireObservation| look.vantage.as_ref().map_or(seen.at_ms, |from| from.observed_ms);
+            if is_there {
+                wire.extend(seen.what.iter().filter(|look| after(taken_ms(look))).cloned());
             }
         }
         if after(probe.at_ms) {

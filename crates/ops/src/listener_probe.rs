@@ -170,9 +170,10 @@ pub(crate) async fn databases(arm: &Arm, server: &Server) -> (Vec<String>, Optio
     (names, unchecked)
 }
 
-/// Whether no connection could be made to a pooler that may not be there.
+/// Whether no connection could be made to a pooler that may not be there, or its zone has no answer from there.
 fn is_missing_pooler(look: &WireObservation) -> bool {
-    look.port == POOLER_PORT && matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::Unreachable)
+    let Reading::Unknown(blind) = &look.listener else { return false };
+    look.port == POOLER_PORT && matches!(blind.reason, Reason::Unreachable | Reason::ProberSilent)
 }
 
 /// A server that does not run has no listeners, and a failed connection would say less.

@@ -75,11 +75,20 @@ pub(crate) fn exit(compared: &Diff<'_>, before: &AuditReport, after: &AuditRepor
     let mut findings = [before, after].into_iter().flat_map(|audit| &audit.servers).flat_map(|server| &server.findings);
     if compared.count(Difference::New) + compared.count(Difference::Changed) > 0 {
         Exit::Findings
-    } else if compared.count(Difference::NotVisible) > 0 || findings.any(is_open) || is_of_newer(after) {
+    } else if compared.count(Difference::NotVisible) > 0
+        || findings.any(is_open)
+        || is_of_newer(after)
+        || has_nothing_in_common(compared)
+    {
         Exit::Incomplete
     } else {
         Exit::AllPass
     }
+}
+
+/// Whether nothing at all was compared, though there was something to compare.
+fn has_nothing_in_common(compared: &Diff<'_>) -> bool {
+    compared.changes.is_empty() && compared.unchanged == 0 && !compared.not_compared.is_empty()
 }
 
 /// Whether a newer version kept something of the audit in words that this one does not know: that may be a failure.

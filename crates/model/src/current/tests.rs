@@ -70,6 +70,16 @@ fn each_place_speaks_for_itself() {
 }
 
 #[test]
+fn an_old_look_at_one_address_takes_no_new_one_at_another_with_it() {
+    let first = carried(10, &[("hub", 8, Refuses)], None);
+    let both = carried(11, &[("hub", 9, Accepts), ("hub", 2, Refuses)], None);
+    assert_eq!(fold([declared(1, On), first.clone(), both.clone()]).standing(), Standing::AcceptsPlaintext);
+    // Of a switch that was turned in between, only the newer one tells.
+    let state = fold([declared(4, Off), declared(6, On), both]);
+    assert_eq!((state.standing(), state.wire().len()), (Standing::AcceptsPlaintext, 1));
+}
+
+#[test]
 fn what_a_zone_saw_after_the_switch_was_turned_counts_and_what_it_saw_before_does_not() {
     let looks = |weu_ms| [("weu", weu_ms, Accepts), ("eus", 2, Refuses)];
     let after = [declared(4, Off), declared(6, On), carried(9, &looks(8), None)];

@@ -85,8 +85,6 @@ impl Vantages {
         here: Vec<WireObservation>,
     ) -> Vec<WireObservation> {
         let zone = zone_rule_of(&self.rules, server, subscription).map(|(_, rule)| &rule.zone);
-        // A server that answers here has its proof here, and what Azure says of its pooler.
-        let is_seen_here = here.iter().any(|look| matches!(look.listener, Reading::Known(_)));
         let mut looks = here;
         for port in server.kind.offering().ports {
             let listener = (folded(server.fqdn.as_deref().unwrap_or_default()), *port);
@@ -95,7 +93,7 @@ impl Vantages {
             let from_zone = |look: &WireObservation| {
                 look.port == *port && look.vantage.as_ref().is_some_and(|vantage| Some(&vantage.zone) == zone)
             };
-            if let Some(zone) = zone.filter(|_| !is_seen_here && !looks.iter().any(from_zone)) {
+            if let Some(zone) = zone.filter(|_| !looks.iter().any(from_zone)) {
                 looks.push(self.silent(*port, zone));
             }
         }
@@ -156,12 +154,22 @@ fn folded(host: &str) -> Box<str> {
     host.trim_end_matches('.').to_ascii_lowercase().into()
 }
 
-/// Of two probes of one listener from one place, the newer. The addresses of one probe belong together: those of an older
-/// one may be gone. But a newer one that found no way hides nothing that the older one saw, and stands beside it.
+/// The looks of two probes of one listener in one zone: of each address the newer. Two machines, or two answers of DNS, may
+/// have looked at different ones. A newer look that found no way hides nothing that an older one saw, and stands beside it.
 fn newest_of(one: Vec<WireObservation>, other: Vec<WireObservation>) -> Vec<WireObservation> {
     let (older, mut newer) = if newest_ms(&one) < newest_ms(&other) { (one, other) } else { (other, one) };
-    if newer.iter().all(found_no_way) {
-        newer.extend(older.into_iter().filter(|look| !found_no_way(look)));
+    let taken = |look: &WireObservation| look.vantage.as_ref().map_or(i64::MIN, |vantage| vantage.observed_ms);
+    for look in older {
+        let same = |known: &&WireObservation| known.address == look.address && !found_no_way(known);
+        match newer.iter().find(same) {
+            Some(known) if taken(known) >= taken(&look) => {}
+            Some(_) => {
+                newer.retain(|known| !same(&known));
+                newer.push(look);
+            }
+            None if found_no_way(&look) && newer.iter().any(|known| known.address == look.address) => {}
+            None => newer.push(look),
+        }
     }
     newer
 }
@@ -191,7 +199,10 @@ fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>)
     let keep = |look: &WireObservation| {
         let own = seen.contains(&(look.port, place(look).cloned()));
         let other = seen.iter().any(|(port, _)| *port == look.port);
-        own || (!other && (look.vantage.is_some() || !carried.contains(&look.port)))
+        // A name may lead elsewhere from here: the zone that a rule names has to answer for itself.
+        let is_silent = matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::ProberSilent);
+        let is_missed = is_silent && zone.is_some() && place(look) == zone;
+        own || is_missed || (!other && (look.vantage.is_some() || !carried.contains(&look.port)))
     };
     let mut kept: Vec<WireObservation> = looks.into_iter().filter(keep).collect();
     if zone.is_none() && server.network.is_private() {
@@ -290,15 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_without_an_answer_is_silent_unless_the_server_is_seen_from_here() {
+    fn a_zone_without_an_answer_is_silent_whatever_is_seen_from_here() {
         let zones = vantages(vec![rule("hub")], vec![]);
         assert_eq!(
             said(&combined(&zones, unresolved())),
             [(5432, "prober-silent".into(), Some("hub")), (6432, "prober-silent".into(), Some("hub"))]
         );
         let here = vec![look(5432, Ok(WireTransport::Enforced), None), look(6432, Err(Reason::Unreachable), None)];
-        let expected = [(5432, "enforced".to_owned(), None), (6432, "unreachable".to_owned(), None)];
-        assert_eq!(said(&combined(&zones, here)), expected);
+        let silent = |port| (port, "prober-silent".to_owned(), Some("hub"));
+        assert_eq!(said(&combined(&zones, here)), [(5432, "enforced".to_owned(), None), silent(5432), silent(6432)]);
     }
 
     #[test]
@@ -390,6 +401,25 @@ mod tests {
             let found = combined(&vantages(vec![], files), vec![look(5432, Ok(WireTransport::Enforced), None)]);
             let words: Vec<String> = said(&found).into_iter().map(|(_, word, _)| word).collect();
             assert_eq!(words, ["enforced", "unresolved", "optional"]);
+        }
+    }
+
+    #[test]
+    fn two_machines_of_one_zone_may_see_different_addresses() {
+        let at = |address: &str, transport, ago: i64| {
+            let look = look(5432, Ok(transport), Some(("hub", NOW_MS - ago)));
+            WireObservation { address: Some(address.into()), ..look }
+        };
+        let one = || {
+            ("hub", vec![at("192.0.2.2", WireTransport::Enforced, 30), at("192.0.2.1", WireTransport::Enforced, 60)])
+        };
+        let other = || ("hub", vec![at("192.0.2.1", WireTransport::Optional, 40)]);
+        for files in [vec![one(), other()], vec![other(), one()]] {
+            let found = combined(&vantages(vec![], files), unresolved());
+            let mut words: Vec<String> =
+                said(&found).into_iter().filter(|one| one.0 == 5432).map(|(_, word, _)| word).collect();
+            words.sort();
+            assert_eq!(words, ["enforced", "optional"], "of each address the newest");
         }
     }
 
