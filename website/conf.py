@@ -1,7 +1,6 @@
 """Sphinx's settings.
 
-Why Sphinx with MyST and Furo, seen on 2026-11-29: MkDocs has had no release since August 2024, and its theme Material is marked inactive.
-Its successor Zensical could not be installed: every release since 0.0.74 needs a package that the registry did not have."""
+Why Sphinx with MyST and Furo, seen on 2026-11-29: MkDocs has had no release since August 2024, and its theme Material is marked inactive."""
 
 from pygments.lexers.special import TextLexer
 

@@ -114,7 +114,7 @@ def holds(reader: Reader, page: str, step: Step) -> None:
     for shown in step.shown:
         at = next((at for at, line in enumerate(lines) if words(shown) in line), None)
         assert at is not None, f"{page}: {step.command} does not print, or not here: {shown}\n{printed}"
-        lines = lines[at:]
+        lines = lines[at + 1:]
 
 
 def simulated(reader: Reader, page: str) -> None:

@@ -4,7 +4,7 @@
 //! about, or did not judge by the same control is never called fixed or gone.
 
 use hostssl_model::{AuditReport, ControlId, Finding, GapScope, Outcome, Server, ServerReport};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How something differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +107,13 @@ impl LastKnown {
             let known = server.findings.iter().filter(|finding| finding.outcome != Outcome::Unknown);
             self.0.extend(known.map(|finding| ((id.clone(), finding.control), finding.clone())));
         }
+    }
+
+    /// Forgets the servers that are gone: one that is made again under the same name is another one.
+    pub fn forget_gone(&mut self, compared: &Diff<'_>) {
+        let gone = compared.changes.iter().filter(|change| change.difference == Difference::Gone);
+        let gone: BTreeSet<String> = gone.map(|change| change.server.id.to_lowercase()).collect();
+        self.0.retain(|(server, _), _| !gone.contains(server));
     }
 
     /// Whether a server failed a control in the same way when it was last checked.

@@ -166,8 +166,6 @@ fn end_at_once() {
 }
 
 impl ConnectArgs {
-    /// Fails when options are given that a simulated Azure has no use for. A variable alone is no mistake: it may be meant for
-    /// other commands.
     /// Refuses a CA file that nothing would read, as nothing is connected to.
     pub(crate) fn refuse_ca_file_with_simulation(&self) -> Result<(), CliError> {
         let of_environment = std::env::var_os("HOSTSSL_CA_FILE").map(PathBuf::from);
@@ -178,6 +176,8 @@ impl ConnectArgs {
         Err(CliError::usage(what, "leave one of them out"))
     }
 
+    /// Fails when options are given that a simulated Azure has no use for. A variable alone is no mistake: it may be meant for
+    /// other commands.
     pub(crate) fn refuse_with_simulation(&self) -> Result<(), CliError> {
         if self.simulate.is_none() {
             return Ok(());

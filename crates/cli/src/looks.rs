@@ -6,7 +6,7 @@ use clap::Args;
 use hostssl_formats::probe_json::{self, ZoneLooks};
 use hostssl_model::{AuditReport, Vantage, WireObservation, ZoneRule, is_zone_name};
 use hostssl_ops::{KnownSwitch, Looks, Vantages, carried_observation, read_zones};
-use hostssl_probe::report::{EndpointReport, StartupOutcome, WireVerdict};
+use hostssl_probe::report::{EndpointReport, StartupOutcome, Weakness, WireVerdict};
 use hostssl_store::{AuditStore, SwitchTimes};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -161,7 +161,11 @@ fn load_looks(path: &Path, now: Timestamp) -> Result<Looks, CliError> {
             let hint = "set the clock of the machine in the zone, or of this one, and probe again";
             return Err(refused(&format!("a look in it is from the future: {taken:.0}"), hint));
         }
-        if report.verdict == WireVerdict::Enforced && report.plaintext.outcome == StartupOutcome::Allowed {
+        let holes = [Weakness::PlaintextAccepted, Weakness::PlaintextReplicationAccepted];
+        let is_open = report.plaintext.outcome == StartupOutcome::Allowed
+            || report.startups.iter().any(|startup| startup.plaintext.outcome == StartupOutcome::Allowed)
+            || report.weaknesses.iter().any(|weakness| holes.contains(weakness));
+        if report.verdict == WireVerdict::Enforced && is_open {
             return Err(refused(&"a look in it contradicts itself: enforced, and plaintext was accepted", again));
         }
         let vantage = Vantage { zone: Arc::clone(&zone), observed_ms: taken.as_millisecond() };

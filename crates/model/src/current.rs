@@ -112,7 +112,7 @@ impl CurrentState {
             let at_ms = taken.map_or(probe.at_ms, |taken_ms| taken_ms.min(probe.at_ms));
             let seen = Evidence { what, at_ms, source: probe.source.clone() };
             match zone {
-                Some(zone) => keep_newest(self.carried.entry((port, zone)), seen),
+                Some(zone) => merge(self.carried.entry((port, zone)), seen),
                 None => keep_newest(self.answered.entry(port), seen),
             }
         }
@@ -224,6 +224,32 @@ impl CurrentState {
     pub fn standing(&self) -> Standing {
         Standing::new(self.declared(), Proof::of(&self.wire()))
     }
+}
+
+/// Keeps of each address that was seen from a zone the newest look: files of one zone may each have some of them.
+fn merge<K: Ord>(known: Entry<'_, K, Evidence<Vec<WireObservation>>>, seen: Evidence<Vec<WireObservation>>) {
+    let taken = |look: &WireObservation| look.vantage.as_ref().map_or(i64::MIN, |vantage| vantage.observed_ms);
+    let mut known = match known {
+        Entry::Occupied(known) => known,
+        Entry::Vacant(place) => {
+            place.insert(seen);
+            return;
+        }
+    };
+    let (newer, older) =
+        if known.get().rank() < seen.rank() { (seen, known.get().clone()) } else { (known.get().clone(), seen) };
+    let mut what = newer.what;
+    for look in older.what {
+        match what.iter().filter(|one| one.address == look.address).map(taken).max() {
+            Some(newest) if newest >= taken(&look) => {}
+            Some(_) => {
+                what.retain(|one| one.address != look.address);
+                what.push(look);
+            }
+            None => what.push(look),
+        }
+    }
+    known.insert(Evidence { what, ..newer });
 }
 
 /// Keeps the newer of what is known of a place and what was seen there.

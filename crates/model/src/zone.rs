@@ -99,10 +99,12 @@ impl ZoneRule {
     }
 }
 
-/// Whether a pattern is that of an id, or of its last part.
+/// Whether a pattern is that of an id, or, without a slash, of its last part, which is its name.
 fn matches_id(wanted: &str, id: &str) -> bool {
-    let name = id.rsplit('/').next().unwrap_or(id);
-    matches_pattern(wanted.trim_end_matches('/'), id) || (!wanted.contains('/') && matches_pattern(wanted, name))
+    if wanted.contains('/') {
+        return matches_pattern(wanted.trim_end_matches('/'), id);
+    }
+    matches_pattern(wanted, id.rsplit('/').next().unwrap_or(id))
 }
 
 /// Azure spells one location as `West Europe` and as `westeurope`.
@@ -180,6 +182,7 @@ mod tests {
             rule(|it| it.subnet = Some("post".into())),
             rule(|it| it.virtual_network = Some(format!("{VNET}/subnets/postgres"))),
             rule(|it| it.location = Some("northeurope".into())),
+            rule(|it| it.virtual_network = Some("*resourceGroups*".into())),
             rule(|it| (it.server, it.location) = (Some("pg-*".into()), Some("northeurope".into()))),
         ] {
             assert!(!chooses(no.clone()), "{no:?}");

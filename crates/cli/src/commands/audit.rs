@@ -179,7 +179,11 @@ pub(crate) async fn audit(
     talk: &OutputArgs,
 ) -> Result<Option<AuditEnded>, CliError> {
     // Before anybody is asked: a file that cannot be understood ends the audit.
-    let vantages = args.wire.vantage.vantages(&args.keep.state, args.connect.simulate.is_some())?;
+    let vantages = if args.wire.probe {
+        args.wire.vantage.vantages(&args.keep.state, args.connect.simulate.is_some())?
+    } else {
+        Arc::default()
+    };
     let connected = connect_whole(&args.connect, &args.keep.state, &args.scope.tenant, &args.limits, talk).await?;
     let listener = connected.listener.clone();
     let wire = args

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use futures::FutureExt as _;
 use hostssl_audit::{LastKnown, Profile, diff_knowing};
 use hostssl_formats::{Shape, diff_json, diff_text, safe, write_json_line};
-use hostssl_model::{AuditReport, Reason};
+use hostssl_model::{AuditReport, REPORT_DEFECT, Reason};
 use hostssl_store::{AuditEntry, Page};
 use std::io;
 use std::path::PathBuf;
@@ -81,6 +81,7 @@ pub(crate) fn run(args: &WatchArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let profile = audit::profile(&args.run)?;
     if !args.run.wire.probe {
         args.run.wire.route.refuse_without_probe()?;
+        args.run.wire.vantage.refuse_without_probe()?;
     }
     let secret = args.webhook_secret.as_deref().map(webhook::read_secret).transpose()?;
     let hidden = std::env::var(WEBHOOK_VARIABLE).ok().filter(|url| !url.is_empty());
@@ -197,6 +198,7 @@ impl Watch<'_> {
         } else {
             say!("note: this audit was not kept, so that the next one tells the changes again");
         }
+        let mut shown = Ok(());
         let exit = match before {
             None => {
                 if !self.talk.quiet {
@@ -206,11 +208,15 @@ impl Watch<'_> {
                 Exit::of_audit(&report)
             }
             Some(before) => {
-                self.show(before.clone(), report.clone()).await?;
-                diff::exit(&diff_knowing(&before, &report, &self.known), &before, &report)
+                shown = self.show(before.clone(), report.clone()).await;
+                let compared = diff_knowing(&before, &report, &self.known);
+                let exit = diff::exit(&compared, &before, &report);
+                self.known.forget_gone(&compared);
+                exit
             }
         };
         self.known.learn(&report);
+        shown?;
         Ok(if is_told { exit } else { Exit::Failed })
     }
 
@@ -220,7 +226,8 @@ impl Watch<'_> {
         let (output, talk, known) = (self.args.output, self.talk.clone(), self.known.clone());
         let (done, shown) = oneshot::channel();
         std::thread::spawn(move || drop(done.send(write(output, &talk, &before, &after, &known))));
-        shown.await.unwrap_or(Ok(()))
+        let lost = || CliError::refused("what changed could not be written: its writer ended early", REPORT_DEFECT);
+        shown.await.unwrap_or_else(|_| Err(lost()))
     }
 }
 

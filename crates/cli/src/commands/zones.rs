@@ -12,7 +12,7 @@ use hostssl_formats::output::Format;
 use hostssl_formats::targets_json::ZoneTargets;
 use hostssl_formats::zones_json::{self, ZoneCoverage};
 use hostssl_formats::{Shape, SubscriptionNames, safe, zones_text as zones_table};
-use hostssl_model::{Gap, Server, ZoneRule, is_zone_name, nearest};
+use hostssl_model::{Gap, Scope, Server, ZoneRule, is_zone_name, nearest};
 use hostssl_ops::{ZonedServer, ZonedServers, list_zones, read_zones, zone_rule_to_toml, zone_targets};
 use std::path::PathBuf;
 
@@ -219,7 +219,10 @@ fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let coverage = ZoneCoverage { servers: &servers, uncovered: &uncovered, gaps: &found.gaps };
     show(&args.value, &rules, Some(&coverage), talk)?;
     tell_gaps(&found);
-    let idle = rules.iter().zip(&servers).filter(|(_, count)| **count == 0);
+    let is_blind = found.gaps.iter().any(|gap: &Gap| gap.blind.reason.blinds());
+    // In a part of the scope, or with a list missing, a rule may match a server that is not in the list.
+    let is_whole = !is_blind && args.read.scope.scope(&args.read.select) == Scope::default();
+    let idle = rules.iter().zip(&servers).filter(|(_, count)| is_whole && **count == 0);
     for (rule, _) in idle.clone() {
         let place = format!("{}:{}", file.display(), rule.line);
         say!(
@@ -231,7 +234,6 @@ fn check(args: &CheckZonesArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     if let [first, ..] = uncovered.as_slice() {
         say!("hint: {}", add_hint(first, talk));
     }
-    let is_blind = found.gaps.iter().any(|gap: &Gap| gap.blind.reason.blinds());
     Ok(match idle.count() + uncovered.len() {
         0 if is_blind => Exit::Incomplete,
         0 => Exit::AllPass,
@@ -271,6 +273,10 @@ fn targets(args: &ZoneTargetsArgs, talk: &OutputArgs) -> Result<Exit, CliError> 
     let (targets, gaps) = targets;
     found.gaps.extend(gaps);
     if targets.is_empty() {
+        if tell_gaps(&found) == Exit::Incomplete {
+            say!("warning: nothing is known to probe in the zone {}, and not everything could be listed", args.zone);
+            return Ok(Exit::Incomplete);
+        }
         let what = format!("no server with a host name is in the zone {}", args.zone);
         return Err(CliError::usage(what, "`hostssl zones check` shows what the rules match"));
     }

@@ -21,7 +21,7 @@ pub(crate) use clients::in_short;
 use clients::{Clients, Refused};
 use history::{Happened, happened};
 use hostssl_census::KeptCensus;
-use hostssl_model::{Kind, Outcome, Scope, Standing, Word};
+use hostssl_model::{Evidence, Kind, Outcome, Reading, Scope, Standing, WireObservation, Word};
 use hostssl_store::{AuditEntry, Enforcement, ServerDetail, StoredFinding, StoredReading};
 use security::{SaveForm, SwitchPage};
 use serde::Deserialize;
@@ -100,7 +100,9 @@ fn sources(detail: &ServerDetail) -> Vec<Source> {
         let words = if state.probed_before_the_change() { "probed before it was changed" } else { "probed" };
         found.push(audit(words, seen.at_ms, &seen.source));
     }
-    if let Some(failed) = state.probe.as_ref().filter(|probe| answered.is_none_or(|seen| seen.at_ms < probe.at_ms)) {
+    let has_answer = |look: &WireObservation| matches!(look.listener, Reading::Known(_));
+    let is_failed = |probe: &&Evidence<Vec<WireObservation>>| !probe.what.iter().any(has_answer);
+    if let Some(failed) = state.probe.as_ref().filter(is_failed) {
         found.push(audit("probe without an answer", failed.at_ms, &failed.source));
     }
     if let Some(change) = changed {

@@ -80,6 +80,25 @@ fn an_old_look_at_one_address_takes_no_new_one_at_another_with_it() {
 }
 
 #[test]
+fn of_each_address_in_a_zone_the_newest_look_stands() {
+    let seen = |at_ms: i64, looks: &[(&str, i64, WireTransport)]| {
+        let from = |(address, observed_ms, transport): &(&str, i64, WireTransport)| {
+            let vantage = crate::Vantage { zone: "hub".into(), observed_ms: *observed_ms };
+            let vantage = Some(Box::new(vantage));
+            WireObservation { address: Some((*address).into()), vantage, ..look(5432, Some(*transport)) }
+        };
+        Observation::Probed(at(at_ms, looks.iter().map(from).collect()))
+    };
+    let first = seen(160, &[("192.0.2.1", 150, Accepts)]);
+    let second = seen(210, &[("192.0.2.1", 100, Refuses), ("192.0.2.2", 200, Refuses)]);
+    let third = seen(310, &[("192.0.2.1", 300, Refuses)]);
+    let on = || declared(1, On);
+    assert_eq!(fold([on(), first.clone(), second.clone()]).standing(), Standing::AcceptsPlaintext);
+    assert_eq!(fold([on(), second.clone(), first.clone()]).standing(), Standing::AcceptsPlaintext);
+    assert_eq!(fold([on(), first, second, third]).standing(), Standing::Proven);
+}
+
+#[test]
 fn what_a_zone_saw_after_the_switch_was_turned_counts_and_what_it_saw_before_does_not() {
     let looks = |weu_ms| [("weu", weu_ms, Accepts), ("eus", 2, Refuses)];
     let after = [declared(4, Off), declared(6, On), carried(9, &looks(8), None)];

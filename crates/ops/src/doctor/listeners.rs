@@ -25,7 +25,7 @@ pub struct FoundServers {
 ///
 /// # Errors
 ///
-/// [`ScopeError`] when there is none, and everything could be searched.
+/// [`ScopeError`] when there is none, and everything could be searched or a name is near.
 pub async fn find_servers(visible: &Visible, scope: &Scope) -> Result<FoundServers, ScopeError> {
     let mut found = FoundServers::default();
     let lists = visible.subscriptions.iter().map(|(subscription, tenant)| async move {
@@ -41,10 +41,14 @@ pub async fn find_servers(visible: &Visible, scope: &Scope) -> Result<FoundServe
     drop(lists);
     let servers: Vec<&Server> = found.servers.iter().map(|(server, _)| server).collect();
     let missing = unmatched(scope, &servers);
+    let is_blind = found.gaps.iter().any(|gap| gap.blind.reason.blinds());
     if let Some((selector, value)) = missing.filter(|_| !was_stopped(&found.gaps) && !visible.subscriptions.is_empty())
     {
         let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
-        return Err(ScopeError::no_match(selector, &value, nearest, unseen(&found.gaps)));
+        // A name like no other may be one in a subscription that cannot be listed.
+        if nearest.is_some() || !is_blind {
+            return Err(ScopeError::no_match(selector, &value, nearest, unseen(&found.gaps)));
+        }
     }
     Ok(found)
 }

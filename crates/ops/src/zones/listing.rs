@@ -7,7 +7,7 @@ use crate::{ScopeError, Tenant, resolve_scope};
 use futures::StreamExt;
 use futures::stream;
 use hostssl_azure::Arm;
-use hostssl_model::{Gap, Scope, Server, Subscription, ZoneRule, zone_rule_of};
+use hostssl_model::{Gap, Reason, Scope, Server, Subscription, Unchecked, ZoneRule, zone_rule_of};
 use hostssl_probe::target::ProbeTarget;
 use std::sync::Arc;
 
@@ -59,8 +59,10 @@ pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -
         .buffered(SUBSCRIPTIONS_AT_ONCE)
         .collect()
         .await;
+    let mut excepted = Vec::new();
     for (subscription, tenant, (mut servers, audit)) in lists {
         all.gaps.extend(audit.gaps);
+        excepted.extend(audit.excepted);
         servers.sort_by(|a, b| a.id.cmp(&b.id));
         all.servers.extend(servers.into_iter().map(|server| ZonedServer {
             rule: zone_rule_of(rules, &server, subscription).map(|(number, _)| number),
@@ -69,7 +71,7 @@ pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -
             server,
         }));
     }
-    let servers: Vec<&Server> = all.servers.iter().map(|one| &one.server).collect();
+    let servers: Vec<&Server> = all.servers.iter().map(|one| &one.server).chain(&excepted).collect();
     let missing = unmatched(scope, &servers);
     if let Some((selector, value)) = missing.filter(|_| !was_stopped(&all.gaps) && !visible.subscriptions.is_empty()) {
         let nearest = nearest_known(&visible.subscriptions, selector, &value).await;
@@ -80,7 +82,7 @@ pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -
 
 /// What has to be probed in a zone: each port of each of its servers, with the names that an audit would try, and no resource
 /// id, subscription or setting, which no one there has to know; and what could
-/// not be found out for it. A server without a host name has nothing to connect to, and is a gap of the audit.
+/// not be found out for it.
 pub async fn zone_targets(servers: &[&ZonedServer]) -> (Vec<ProbeTarget>, Vec<Gap>) {
     let asked: Vec<_> = stream::iter(servers)
         .map(|one| async move { (*one, databases(&one.arm, &one.server).await) })
@@ -90,7 +92,16 @@ pub async fn zone_targets(servers: &[&ZonedServer]) -> (Vec<ProbeTarget>, Vec<Ga
     let (mut targets, mut gaps) = (Vec::new(), Vec::new());
     for (ZonedServer { server, .. }, (databases, unchecked)) in asked {
         gaps.extend(unchecked.map(|blind| Gap { scope: (&server.id).into(), blind }));
-        let Some(host) = server.fqdn.as_deref() else { continue };
+        let missing = |reason, why: &str| Gap { scope: (&server.id).into(), blind: Unchecked::new(reason, why) };
+        let Some(host) = server.fqdn.as_deref() else {
+            gaps.push(missing(Reason::NotReturned, "Azure did not return its host name, so it cannot be probed"));
+            continue;
+        };
+        // One odd name must not spoil the list for the whole zone.
+        if !matches!(ProbeTarget::parse(host).as_deref(), Ok([one]) if one.host == host) {
+            gaps.push(missing(Reason::MalformedAnswer, "the name that Azure returned is not a host name"));
+            continue;
+        }
         targets.extend(server.kind.offering().ports.iter().map(|port| ProbeTarget {
             user: server.administrator.as_deref().map(str::to_owned),
             databases: databases.clone(),

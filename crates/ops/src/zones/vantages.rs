@@ -200,8 +200,7 @@ fn settle(server: &Server, zone: Option<&Arc<str>>, looks: Vec<WireObservation>)
         let own = seen.contains(&(look.port, place(look).cloned()));
         let other = seen.iter().any(|(port, _)| *port == look.port);
         // A name may lead elsewhere from here: the zone that a rule names has to answer for itself.
-        let is_silent = matches!(&look.listener, Reading::Unknown(blind) if blind.reason == Reason::ProberSilent);
-        let is_missed = is_silent && zone.is_some() && place(look) == zone;
+        let is_missed = found_no_way(look) && zone.is_some() && place(look) == zone;
         own || is_missed || (!other && (look.vantage.is_some() || !carried.contains(&look.port)))
     };
     let mut kept: Vec<WireObservation> = looks.into_iter().filter(keep).collect();

@@ -149,20 +149,27 @@ fn write_laid(
     known: &ServerEvidence,
     since_ms: i64,
 ) -> Result<(), StoreError> {
-    let pending = laid.facts.pending();
     let worst = laid.findings.iter().map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Unknown);
     let whole = ServerObservation {
         facts: keep_facts(transaction, &laid.facts)?,
         judgement: keep_judgement(transaction, &laid.judgement)?,
         outcome: if worst == Outcome::NotApplicable { Outcome::Pass } else { worst },
-        tls: laid.judgement.minimal_tls_version.as_deref().unwrap_or_default(),
+        tls: laid.stands.tls.as_deref().or(laid.judgement.minimal_tls_version.as_deref()).unwrap_or_default(),
         reason: laid.judgement.reason(),
-        pending: &pending,
+        pending: &laid.stands.pending,
         findings: laid.findings.iter().map(|(control, outcome)| (control.as_str(), *outcome)).collect(),
         wire: look.wire.clone(),
         ..*look
     };
-    write_row(transaction, &whole, known, since_ms)
+    write_row(transaction, &whole, known, since_ms)?;
+    if let Some((at_ms, run)) = &laid.stands.changed {
+        transaction
+            .prepare_cached(
+                "UPDATE current SET changed_ms = ?2, changed_run = ?3 WHERE server = ?1 AND changed_ms IS NULL",
+            )?
+            .execute(params![look.server, at_ms, run])?;
+    }
+    Ok(())
 }
 
 fn write_row(

@@ -182,10 +182,15 @@ fn judge_again(transaction: &Transaction<'_>, server: i64, known: &ServerEvidenc
         return write_derived(transaction, server, known);
     }
     let judged: ServerJudgement = document::read(&judged)?;
-    let is_open = state.declared() == Enforcement::NotEnforced;
-    let switch = if is_open { Outcome::Fail } else { Outcome::Pass };
+    let switch = match state.declared() {
+        Enforcement::Enforced => Some(Outcome::Pass),
+        Enforcement::NotEnforced => Some(Outcome::Fail),
+        Enforcement::Unknown => None,
+    };
     let findings = judged.findings.iter().filter_map(|finding| match finding.control.as_str() {
-        control if control == Enforcement::CONTROL.as_str() => Some((control, switch)),
+        control if control == Enforcement::CONTROL.as_str() => {
+            Some((control, switch.unwrap_or_else(|| document::outcome(&finding.outcome))))
+        }
         control if known.is_outdated(control) => None,
         control => Some((control, document::outcome(&finding.outcome))),
     });

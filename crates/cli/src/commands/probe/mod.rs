@@ -55,6 +55,11 @@ pub(crate) fn run(args: &ProbeArgs, talk: &OutputArgs) -> Result<Exit, CliError>
     let targets = Targets::open(args, &root_files)?;
     let simulation = simulated(args, &targets, talk)?;
     let zone = targets.zone().map(str::to_owned);
+    if zone.is_some() && (args.only_these || args.replication.contains(&ReplicationArg::None)) {
+        let what =
+            "--only-these and --replication none leave out what an audit asks, and a list for a zone is for an audit";
+        return Err(CliError::usage(what, "leave them out"));
+    }
     let parallel = endpoints_at_once(args.parallel.into(), args.connections.into());
     let connecting = connects_at_once(parallel, args.connections.into(), CONNECTS_AT_ONCE);
     let policy = Policy::new(&args.fail_on, &args.allow);
