@@ -125,6 +125,17 @@ pub(crate) fn replace(path: &Path, how: impl FnOnce(&mut dyn Write) -> Result<()
     Place::of(path).map_err(|error| cannot_write(path, &error))?.write(path, how)
 }
 
+/// A text with one more entry at its end, and an empty line before that.
+pub(crate) fn with_entry(before: &str, entry: &str) -> String {
+    let gap = match before {
+        "" => "",
+        text if text.ends_with("\n\n") => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    format!("{before}{gap}{entry}")
+}
+
 /// Keeps others that would add to a file out of its folder until it is dropped. The file itself is replaced, so a lock on it
 /// would be one on what it was. Nothing where folders cannot be locked, as on Windows.
 pub(crate) fn lock_folder_of(file: &Path) -> Option<File> {

@@ -3,7 +3,7 @@
 use crate::args::{OutputArgs, Suggested, ValueFormat, controls, profiles};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::outputs::{lock_folder_of, replace};
+use crate::outputs::{lock_folder_of, replace, with_entry};
 use crate::plan_file::is_stdin;
 use crate::stdout;
 use clap::{Args, Subcommand};
@@ -201,14 +201,7 @@ fn add(args: &AddWaiverArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let before = if file.try_exists().unwrap_or(true) { text(file)? } else { String::new() };
     // A file that is damaged already is neither made worse nor repaired.
     let known = understood(file, &before, &profile)?.len();
-    let gap = if before.is_empty() || before.ends_with("\n\n") {
-        ""
-    } else if before.ends_with('\n') {
-        "\n"
-    } else {
-        "\n\n"
-    };
-    let after = format!("{before}{gap}{entry}");
+    let after = with_entry(&before, &entry);
     if understood(file, &after, &profile)?.len() != known + 1 {
         let what = format!("a waiver cannot be added to the end of {}", file.display());
         return Err(CliError::usage(what, "add it with an editor; `hostssl waivers --help` shows how one is written"));

@@ -5,7 +5,7 @@ use crate::connect::{block_on, connect};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::looks::{FILE, load_zones, zones_text};
-use crate::outputs::{lock_folder_of, replace};
+use crate::outputs::{lock_folder_of, replace, with_entry};
 use crate::stdout;
 use clap::{Args, Subcommand};
 use hostssl_formats::output::Format;
@@ -175,13 +175,7 @@ fn add(args: &AddZoneArgs, talk: &OutputArgs) -> Result<Exit, CliError> {
     let before = if file.try_exists().unwrap_or(true) { zones_text(file)? } else { String::new() };
     // A file that is damaged already is neither made worse nor repaired.
     let known = read_zones(&before).map_err(|error| CliError::from(error).of_file(file))?.len();
-    let gap = match before.as_str() {
-        "" => "",
-        text if text.ends_with("\n\n") => "",
-        text if text.ends_with('\n') => "\n",
-        _ => "\n\n",
-    };
-    let after = format!("{before}{gap}{entry}");
+    let after = with_entry(&before, &entry);
     if read_zones(&after).map_err(|error| CliError::from(error).of_file(file))?.len() != known + 1 {
         let what = format!("a rule cannot be added to the end of {}", file.display());
         return Err(CliError::usage(what, "add it with an editor; `hostssl zones --help` shows how one is written"));

@@ -81,8 +81,7 @@ pub async fn list_zones(tenants: &[Tenant], scope: &Scope, rules: &[ZoneRule]) -
 }
 
 /// What has to be probed in a zone: each port of each of its servers, with the names that an audit would try, and no resource
-/// id, subscription or setting, which no one there has to know; and what could
-/// not be found out for it.
+/// id, subscription or setting, which no one there has to know; and what could not be found out for it.
 pub async fn zone_targets(servers: &[&ZonedServer]) -> (Vec<ProbeTarget>, Vec<Gap>) {
     let asked: Vec<_> = stream::iter(servers)
         .map(|one| async move { (*one, databases(&one.arm, &one.server).await) })
